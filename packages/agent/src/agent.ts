@@ -112,6 +112,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     periodMs: setup.healthMs,
     gpus: facts.gpus,
     paths: [setup.stateDir, setup.diskPath, ...(setup.jobHomes ? [setup.jobHomes] : [])],
+    executor: () => setup.executor.check(),
     registry,
     session: () => server.session,
     log,

@@ -96,6 +96,14 @@ describe.skipIf(missing !== null)('a job that is killed', () => {
     return state.exit;
   }
 
+  async function sleeping(how = 'sleep 1000') {
+    const commands = ['/bin/sh', '-c', `echo ready; ${how}`];
+    const spec = jobSpec([], { shell_commands: null, commands });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    return spec;
+  }
+
   const byItself = { status: 137, reason: null, message: null };
 
   it('is not reported as ended with its daemon when the daemon answers late', async () => {
@@ -122,8 +130,81 @@ describe.skipIf(missing !== null)('a job that is killed', () => {
     await engine.restart();
     const { state } = await stream.whole(spec.id);
     expect(state.exit).toMatchObject({
-      reason: 'container_exited_with_error',
+      reason: 'interrupted_by_no_capacity',
       message: expect.stringMatching(/Docker daemon .* stopped/),
+      host_fault: 'daemon_stopped',
     });
+  });
+
+  it('is reported as ended with its daemon when the daemon restarts while no agent runs', async () => {
+    const spec = await sleeping();
+    await stream.close();
+    await agent.end('SIGKILL');
+    await engine.restart();
+    await agent.start();
+    stream = await agent.connect();
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({
+      reason: 'interrupted_by_no_capacity',
+      host_fault: 'daemon_stopped',
+    });
+  });
+
+  it('is reported as interrupted by the host when another program removes its container', async () => {
+    const spec = await sleeping();
+    await engine.docker.getContainer(`dstack-${spec.id}`).remove({ force: true });
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({
+      reason: 'interrupted_by_no_capacity',
+      message: expect.stringContaining('removed the container'),
+      host_fault: 'container_removed',
+    });
+  });
+
+  it('is reported as interrupted when its container was removed while no agent ran', async () => {
+    const spec = await sleeping();
+    await stream.close();
+    await agent.end('SIGKILL');
+    await engine.docker.getContainer(`dstack-${spec.id}`).remove({ force: true });
+    await agent.start();
+    stream = await agent.connect();
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({
+      reason: 'interrupted_by_no_capacity',
+      host_fault: 'job_lost',
+    });
+  });
+
+  it('is believed when it ended with success while no agent ran', async () => {
+    const spec = await sleeping('read line');
+    await stream.close();
+    await agent.end('SIGKILL');
+    const container = engine.docker.getContainer(`dstack-${spec.id}`);
+    const input = await container.attach({ stream: true, hijack: true, stdin: true });
+    input.on('error', () => {});
+    input.write('go\n');
+    await container.wait();
+    input.end();
+    await agent.start();
+    stream = await agent.connect();
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toEqual({ status: 0, reason: null, message: null });
+  });
+
+  it('cannot start on a daemon that hangs, which is a fault of the host', async () => {
+    process.kill(engine.pid, 'SIGSTOP');
+    try {
+      const spec = jobSpec([], { shell_commands: null, commands: ['/bin/true'] });
+      await agent.put(spec);
+      const { state } = await stream.whole(spec.id);
+      expect(state.exit).toMatchObject({
+        status: null,
+        reason: 'creating_container_error',
+        message: expect.stringContaining('has not answered for 30 seconds'),
+        host_fault: 'daemon_hung',
+      });
+    } finally {
+      process.kill(engine.pid, 'SIGCONT');
+    }
   });
 });

@@ -1,8 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import type { ExecutionExit } from '../executor/executor.ts';
-import { JobFailure } from '../executor/job-failure.ts';
+import { EXECUTOR_CHECK_MS } from '../executor/executor.ts';
+import { INTERRUPTED, JobFailure } from '../executor/job-failure.ts';
+import { type CheckFinding, HEALTHY } from '../host/health/check.ts';
 import { openEndlessAnswer, ping } from './daemon-connection.ts';
 
 /** A daemon ends its containers at most this long before its own end (its shutdown timeout). */
@@ -10,17 +13,27 @@ const SHUTDOWN_MS = 20_000;
 /**
  * A status of this or a higher value means a signal, or nothing: Docker writes 255 for "not known".
  */
-const FIRST_OF_SIGNALS = 128;
+export const FIRST_OF_SIGNALS = 128;
 const RECONNECT_MS = 500;
 /** The longest restart of a daemon that has containers to end. */
 const RESTART_MS = 30_000;
+/** A daemon kills the containers of its predecessor at most this long after its own start. */
+const STARTUP_MS = 10_000;
 /** The longest time for which a job's exit waits until the cause is certain. */
 const CERTAINTY_MS = 20_000;
+
+export interface ContainerEnd {
+  readonly status: number;
+  readonly startedAt: number;
+  readonly finishedAt: number;
+}
 
 /** The lifetime of one connection to the daemon. */
 interface Watched {
   /** A value that differs between two runs of the daemon; null where the daemon has none. */
   readonly daemonRun: string | null;
+  /** When this run of the daemon began, in milliseconds by the host's clock; null = not known. */
+  readonly startedAt: number | null;
   readonly keepsContainers: boolean;
 }
 
@@ -45,16 +58,17 @@ export class DaemonWatch {
   }
 
   /**
-   * Whether the daemon ended, and with it a container that ended with this status at `finishedAt`
-   * (milliseconds). False if the daemon keeps containers running (`live-restore`), and if there is
+   * Whether the daemon ended, and with it a container that ended with this status. Times in
+   * milliseconds by the host's clock. False if the daemon keeps containers running (`live-restore`), and if there is
    * no proof.
    */
-  async endedContainers(status: number, finishedAt: number): Promise<boolean> {
+  async endedContainers({ status, startedAt, finishedAt }: ContainerEnd): Promise<boolean> {
     if (status < FIRST_OF_SIGNALS) return false;
     const deadline = Date.now() + CERTAINTY_MS;
     for (;;) {
       if (this.#watched?.keepsContainers) return false;
       if (this.#endedAt >= finishedAt - SHUTDOWN_MS) return true;
+      if (this.#startedBetween(startedAt, finishedAt)) return true;
       const left = deadline - Date.now();
       if (left <= 0) return false;
       const answer = await this.#pingOrChange(left);
@@ -77,8 +91,54 @@ export class DaemonWatch {
       if (Date.now() < end) continue;
       const seconds = RESTART_MS / 1000;
       const message = `The Docker daemon of the host has not answered for ${seconds} seconds: see \`systemctl status docker\` there`;
-      throw new JobFailure('creating_container_error', message);
+      const isDown = (await ping(this.#docker, RECONNECT_MS, signal)) === 'refused';
+      throw new JobFailure('creating_container_error', message, {
+        hostFault: isDown ? 'daemon_unreachable' : 'daemon_hung',
+      });
     }
+  }
+
+  /**
+   * Whether the daemon answers a ping and describes itself in time, which a daemon with a hung storage
+   * driver does not. A restart that is short enough is no finding.
+   */
+  async check(limitMs: number = EXECUTOR_CHECK_MS): Promise<CheckFinding> {
+    const end = Date.now() + limitMs;
+    for (;;) {
+      const left = end - Date.now();
+      const answer = left > 0 ? await ping(this.#docker, left) : 'no_answer';
+      if (answer === 'alive' && (await this.#describesItself(end - Date.now()))) return HEALTHY;
+      if (Date.now() + RECONNECT_MS < end) {
+        await delay(RECONNECT_MS);
+        continue;
+      }
+      const what = answer === 'refused' ? 'does not run' : 'does not answer';
+      const message = `the Docker daemon ${what} (asked for ${limitMs / 1000} seconds); see \`systemctl status docker\` on the host`;
+      return { status: 'failure', message };
+    }
+  }
+
+  async #describesItself(ms: number): Promise<boolean> {
+    if (ms <= 0) return false;
+    try {
+      return await withTimeout(() => this.#docker.info().then(() => true), {
+        ms,
+        onTimeout: () => false,
+      });
+    } catch {
+      // It answers with an error: the finding is the same as without an answer.
+      return false;
+    }
+  }
+
+  /**
+   * Whether the daemon's present run began after the container's start and about when it ended. This is
+   * the only sign of a restart that happened while no agent ran.
+   */
+  #startedBetween(startedAt: number, finishedAt: number): boolean {
+    const began = this.#watched?.startedAt ?? null;
+    if (began === null || startedAt > began) return false;
+    return finishedAt > began - RESTART_MS - SHUTDOWN_MS && finishedAt < began + STARTUP_MS;
   }
 
   close(): void {
@@ -134,7 +194,12 @@ export class DaemonWatch {
         .inspect()
         .catch(() => null),
     ]);
-    return { keepsContainers: info.LiveRestoreEnabled, daemonRun: bridge?.Id ?? null };
+    const created = Date.parse(bridge?.Created ?? '');
+    return {
+      keepsContainers: info.LiveRestoreEnabled,
+      daemonRun: bridge?.Id ?? null,
+      startedAt: Number.isNaN(created) ? null : created,
+    };
   }
 
   #onConnected(found: Watched): void {
@@ -174,5 +239,5 @@ function untilClosed(answer: IncomingMessage): Promise<void> {
 export function endedWithDaemon(status: number): ExecutionExit {
   const message =
     'The Docker daemon of the host was stopped, and its containers with it; with `"live-restore": true` in its /etc/docker/daemon.json jobs outlive its restarts';
-  return { status, reason: 'container_exited_with_error', message };
+  return { status, reason: INTERRUPTED, message, host_fault: 'daemon_stopped' };
 }

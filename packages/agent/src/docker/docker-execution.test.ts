@@ -14,10 +14,14 @@ const ended = {
 } as unknown as Docker.ContainerInspectInfo;
 
 /** A container whose daemon reports its end by these answers, in this order. */
-function execution(answers: readonly Promise<Docker.ContainerInspectInfo>[]): DockerExecution {
+function execution(
+  answers: readonly Promise<Docker.ContainerInspectInfo>[],
+  reported = 0,
+): DockerExecution {
   const left = [...answers];
   const container = {
-    wait: async () => ({ StatusCode: 0 }),
+    kill: async () => {},
+    wait: async () => ({ StatusCode: reported }),
     inspect: () => left.shift() ?? expect.unreachable(),
   };
   return new DockerExecution({
@@ -35,4 +39,35 @@ it('requests again how a container ended if the daemon dies during its answer', 
   const { exited } = execution([cutOff, Promise.resolve(ended)]);
   await vi.advanceTimersByTimeAsync(60_000);
   await expect(exited).resolves.toEqual({ status: 0, reason: null, message: null });
+});
+
+const missing = () =>
+  Promise.reject(Object.assign(new Error('no such container'), { statusCode: 404 }));
+
+it('reports a container that another program removed as an interruption by the host', async () => {
+  const { exited } = execution([missing()], 137);
+  await expect(exited).resolves.toEqual({
+    status: 137,
+    reason: 'interrupted_by_no_capacity',
+    message: 'Another program on the host has removed the container of the job',
+    host_fault: 'container_removed',
+  });
+});
+
+it.each([0, 3])(
+  'believes exit status %i of a container that is removed afterwards',
+  async (code) => {
+    const { exited } = execution([missing()], code);
+    await expect(exited).resolves.toEqual({ status: code, reason: null, message: null });
+  },
+);
+
+it('attributes the removal of a container that was to be killed to the kill', async () => {
+  const removed = missing();
+  removed.catch(() => {});
+  const started = Promise.withResolvers<Docker.ContainerInspectInfo>();
+  const killed = execution([started.promise, removed], 137);
+  await killed.kill();
+  started.resolve({ ...ended, State: { ...ended.State, Running: true } });
+  await expect(killed.exited).resolves.toEqual({ status: 137, reason: null, message: null });
 });

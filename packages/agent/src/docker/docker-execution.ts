@@ -5,6 +5,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import type { Execution, ExecutionExit } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
+import { INTERRUPTED } from '../executor/job-failure.ts';
 import type { SessionHost } from '../executor/session-host.ts';
 import { cgroupPids } from '../host/cgroup.ts';
 import { nowMicros } from '../host/clock.ts';
@@ -15,7 +16,7 @@ import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
 import type { ContainerOutput } from './container-output.ts';
-import { type DaemonWatch, endedWithDaemon } from './daemon-watch.ts';
+import { type DaemonWatch, endedWithDaemon, FIRST_OF_SIGNALS } from './daemon-watch.ts';
 import { DockerSessionHost } from './docker-session-host.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
@@ -44,6 +45,8 @@ export class DockerExecution implements Execution {
   readonly #dialer: JobDialer;
   readonly #sessions: DockerSessionHost;
   #released = false;
+  /** The exit status with which the daemon has answered a wait; null = none yet. */
+  #reported: number | null = null;
   /** Whether the agent has requested the container's end. */
   #stopped = false;
   /** Whether the agent has killed the container. */
@@ -163,22 +166,40 @@ export class DockerExecution implements Execution {
         const inspected = await answered(container.inspect());
         if (!inspected.State.Running) return await answered(this.#exitOf(inspected));
       } catch (error) {
-        if (statusOf(error) === 404) return wasRemoved();
+        if (statusOf(error) === 404) return this.#exitOfRemoved();
         log.error('waiting for the container failed', error);
         await delay(RETRY_MS);
       }
     }
-    return wasRemoved();
+    return this.#exitOfRemoved();
+  }
+
+  /**
+   * The container does not exist any more. If the daemon reported its status before, and only the
+   * command itself can have returned it, the job has ended by itself.
+   */
+  #exitOfRemoved(): ExecutionExit {
+    const status = this.#reported;
+    if (status !== null && status < FIRST_OF_SIGNALS) {
+      return { status, reason: null, message: null };
+    }
+    return this.#stopped || this.#released
+      ? { status, reason: null, message: null }
+      : { ...wasRemoved(), status };
   }
 
   async #exitOf(inspected: Docker.ContainerInspectInfo): Promise<ExecutionExit> {
-    const { ExitCode: status, Error: error, FinishedAt } = inspected.State;
+    const { ExitCode: status, Error: error, StartedAt, FinishedAt } = inspected.State;
     const short = await wasShortOfMemory(this.#setup.docker, inspected, this.#killed);
     if (short && status !== 0) {
       return { status, reason: 'container_exited_with_error', message: 'Out of memory' };
     }
     if (error) return { status, reason: 'executor_error', message: error };
-    const byDaemon = await this.#setup.daemon.endedContainers(status, Date.parse(FinishedAt));
+    const byDaemon = await this.#setup.daemon.endedContainers({
+      status,
+      startedAt: Date.parse(StartedAt),
+      finishedAt: Date.parse(FinishedAt),
+    });
     if (byDaemon && !this.#stopped) return endedWithDaemon(status);
     return { status, reason: null, message: null };
   }
@@ -187,7 +208,8 @@ export class DockerExecution implements Execution {
   async #waitAWhile(): Promise<void> {
     const wait = (abortSignal: AbortSignal) =>
       this.#setup.container.wait({ condition: 'not-running', abortSignal });
-    await withTimeout(wait, { ms: LOOK_MS, onTimeout: () => {} });
+    const ended = await withTimeout(wait, { ms: LOOK_MS, onTimeout: () => null });
+    if (ended !== null) this.#reported = ended.StatusCode;
   }
 }
 
@@ -202,8 +224,8 @@ function answered<T>(answer: Promise<T>): Promise<T> {
 }
 
 function wasRemoved(): ExecutionExit {
-  const message = 'Another program has removed the container';
-  return { status: null, reason: 'executor_error', message };
+  const message = 'Another program on the host has removed the container of the job';
+  return { status: null, reason: INTERRUPTED, message, host_fault: 'container_removed' };
 }
 
 /**

@@ -21,6 +21,7 @@ import type { JobFolder } from '../executor/job-folder.ts';
 import { placeIn } from '../executor/place-in.ts';
 import type { ServerSocket } from '../executor/server-socket.ts';
 import { writeDurably } from '../host/durable-file.ts';
+import type { CheckFinding } from '../host/health/check.ts';
 import type { EventLogger } from '../host/log.ts';
 import type { ContainerJob, PlaceInContainer } from './container-job.ts';
 import {
@@ -32,13 +33,16 @@ import {
   JOB_LABEL,
 } from './container-options.ts';
 import { ContainerOutput } from './container-output.ts';
+import { creationFailure } from './creation-failure.ts';
 import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
-import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
+import { hostFaultOf } from './host-caused.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
+import { inTime } from './in-time.ts';
 
 export interface DockerExecutorOptions {
   readonly docker: Docker;
@@ -125,6 +129,10 @@ export class DockerExecutor implements Executor {
     return null;
   }
 
+  check(): Promise<CheckFinding> {
+    return this.#daemon.check();
+  }
+
   planImages(plan: ImagePlan): void {
     this.#store.plan(plan);
   }
@@ -147,7 +155,7 @@ export class DockerExecutor implements Executor {
   async #plan(job: ExecutorJob): Promise<ContainerJob> {
     const { spec } = job;
     const reference = withTag(spec.image_name);
-    const image = await this.#images.read(reference).catch((error) => {
+    const image = await inTime('inspectImage', this.#images.read(reference)).catch((error) => {
       throw creationFailure('inspectImage', error);
     });
     if (spec.commands.length === 0 && !image.hasCommand) {
@@ -204,7 +212,8 @@ export class DockerExecutor implements Executor {
     );
     const plan = this.#containerPlan(planned, mounts);
     const options = containerOptions(job, plan, createFallbacks);
-    const container = await docker.createContainer(options).catch((error) => {
+    const creation = inTime('createContainer', docker.createContainer(options));
+    const container = await creation.catch((error) => {
       throw creationFailure('createContainer', error);
     });
     await this.#options.placeFiles(container, planned, signal);
@@ -212,12 +221,16 @@ export class DockerExecutor implements Executor {
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {
       await output.attachFresh([...(job.spec.notices ?? []), ...notices]);
-      await container.start();
+      await inTime('startContainer', container.start());
     } catch (error) {
       output.release();
       throw creationFailure('startContainer', error);
     }
-    return this.#execution(job, await container.inspect(), output, planned.user);
+    const inspected = await inTime('inspectContainer', container.inspect()).catch((error) => {
+      output.release();
+      throw creationFailure('inspectContainer', error);
+    });
+    return this.#execution(job, inspected, output, planned.user);
   }
 
   #containerPlan(planned: ContainerJob, mounts: readonly HostMount[]): ContainerPlan {
@@ -278,12 +291,14 @@ export class DockerExecutor implements Executor {
 
   async #inspect({ spec }: ExecutorJob): Promise<Docker.ContainerInspectInfo | null> {
     try {
-      return await this.#options.docker.getContainer(containerName(spec.id)).inspect();
+      const container = this.#options.docker.getContainer(containerName(spec.id));
+      return await inTime('inspectContainer', container.inspect());
     } catch (error) {
       if (statusOf(error) === 404) return null;
       throw new JobFailure(
         'executor_error',
         `inspectContainer error: ${engineErrorMessage(error)}`,
+        { cause: error, hostFault: hostFaultOf(error) },
       );
     }
   }

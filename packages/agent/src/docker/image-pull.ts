@@ -2,9 +2,12 @@ import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { PullProgress, RegistryAuth } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
+import { JobFailure } from '../executor/job-failure.ts';
 import type { EventLogger } from '../host/log.ts';
-import { creationFailure, engineErrorMessage, statusOf } from './engine-error.ts';
+import { creationFailure } from './creation-failure.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { isMoving, registryOf, withTag } from './image-name.ts';
+import { inTime } from './in-time.ts';
 import { PullTracker } from './pull-tracker.ts';
 
 /** A pull without progress for this long is given up. There is no total limit. */
@@ -50,7 +53,7 @@ export async function ensureImage(
 
 export async function hasImage(docker: Docker, reference: string): Promise<boolean> {
   try {
-    await docker.getImage(reference).inspect();
+    await inTime('inspectImage', docker.getImage(reference).inspect());
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;
@@ -108,7 +111,11 @@ async function follow(
     abortSignal.removeEventListener('abort', onAbort);
   }
   if (stream.errored) throw stream.errored;
-  if (!tracker.done) throw new Error('the stream ended before the image was complete');
+  if (!tracker.done) {
+    // The engine reports errors of the registry in the stream, so it has ended itself.
+    const message = `pullImage error: ${reference}: the stream ended before the image was complete`;
+    throw new JobFailure('creating_container_error', message, { hostFault: 'daemon_unreachable' });
+  }
   onProgress(tracker.progress);
 }
 

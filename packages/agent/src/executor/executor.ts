@@ -1,12 +1,14 @@
 import type { Duplex } from 'node:stream';
 import type {
   ClusterInfo,
+  HostFault,
   HostGpu,
   ImagePlan,
   JobMetrics,
   JobSpecForAgent,
   PullProgress,
 } from '@dstack/contract/agent';
+import type { CheckFinding } from '../host/health/check.ts';
 import type { SpoolReader } from '../spool/spool-reader.ts';
 import type { JobAccount } from './job-account.ts';
 import type { JobFolder } from './job-folder.ts';
@@ -26,6 +28,8 @@ export interface ExecutionExit {
   readonly status: number | null;
   readonly reason: string | null;
   readonly message: string | null;
+  /** Set if the host, not the job, has failed. */
+  readonly host_fault?: HostFault;
 }
 
 /** A started job. It continues without this object; `adopt` creates a new one for it. */
@@ -59,6 +63,9 @@ export interface Execution {
   release(): void;
 }
 
+/** The longest time for which a check of an executor waits for an answer, in milliseconds. */
+export const EXECUTOR_CHECK_MS = 15_000;
+
 /** Runs jobs on this host. */
 export interface Executor {
   readonly kind: 'docker' | 'process';
@@ -85,6 +92,11 @@ export interface Executor {
   whyNoMounts(): string | null;
   /** A hint about the images that the host should have, and when to remove images. */
   planImages(plan: ImagePlan): void;
+  /**
+   * Whether the host can start jobs now; null where nothing needs to be checked. Ends within
+   * `EXECUTOR_CHECK_MS`.
+   */
+  check(): Promise<CheckFinding | null>;
   /** Releases everything that would keep this process alive. Jobs continue. */
   close(): void;
   /** Ends everything that this agent has started but that belongs to none of these jobs. */

@@ -13,7 +13,7 @@ import type {
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
-import { JobFailure } from '../executor/job-failure.ts';
+import { INTERRUPTED, JobFailure, systemFault } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import type { SessionHost } from '../executor/session-host.ts';
 import type { EventLogger } from '../host/log.ts';
@@ -252,10 +252,8 @@ export class AgentJob {
   async #resume(): Promise<void> {
     const execution = await this.#services.executor.adopt(this.#asExecutorJob());
     if (!execution) {
-      throw new JobFailure(
-        'executor_error',
-        'The job was lost: nothing of it was left on the host',
-      );
+      const message = 'The job was lost: nothing of it was left on the host';
+      throw new JobFailure(INTERRUPTED, message, { hostFault: 'job_lost' });
     }
     this.#attach(execution);
     await this.#openAccess();
@@ -343,8 +341,9 @@ export class AgentJob {
     }
     const message = errorMessage(error);
     const reason = error instanceof JobFailure ? error.reason : 'executor_error';
-    this.#log.error('failed', error, { reason });
-    this.#exit({ status: null, reason, message });
+    const fault = error instanceof JobFailure ? error.hostFault : systemFault(error);
+    this.#log.error('failed', error, { reason, ...(fault ? { fault } : {}) });
+    this.#exit({ status: null, reason, message, ...(fault ? { host_fault: fault } : {}) });
   }
 
   async #openAccess(): Promise<void> {

@@ -42,6 +42,7 @@ function registry(
     remove,
     serverSocket: () => ({ path: '', folderMode: null, mode: 0o600, owner: null }),
     planImages: () => {},
+    check: async () => null,
     whyNoMounts: () => null,
     close: () => {},
     sweep: async () => {},

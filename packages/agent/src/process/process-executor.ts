@@ -106,6 +106,11 @@ export class ProcessExecutor implements Executor {
     return { path: folder.serverSocket, folderMode: null, mode: 0o600, owner };
   }
 
+  /** Whatever a process needs, such as disk and GPUs, has checks of its own. */
+  async check(): Promise<null> {
+    return null;
+  }
+
   whyNoMounts(): string | null {
     return this.#setup.canMount() ? null : NO_RIGHT;
   }

@@ -71,7 +71,9 @@ export async function startSupervisor(
 function untilReady(child: ChildProcess, logPath: string): Promise<void> {
   const ready = child.stdio[3] as Readable;
   return new Promise((done, fail) => {
-    child.once('error', (error) => fail(new JobFailure('executor_error', error.message)));
+    child.once('error', (cause) =>
+      fail(new JobFailure('executor_error', cause.message, { cause })),
+    );
     child.once('exit', (code) => {
       if (code === 0 || code === ALREADY_SUPERVISED) return done();
       fail(new JobFailure('executor_error', failureText(code, logPath)));

@@ -1,5 +1,6 @@
 import type { AgentFrame, HostCheck, HostGpu } from '@dstack/contract/agent';
 import { nowMicros } from '../host/clock.ts';
+import type { Check } from '../host/health/check.ts';
 import type { HealthWatch } from '../host/health/health-watch.ts';
 import { watchHealth } from '../host/health/host-health.ts';
 import type { EventLogger } from '../host/log.ts';
@@ -12,6 +13,8 @@ export interface HealthReportsOptions {
   readonly gpus: readonly HostGpu[];
   /** The disks of images and jobs. */
   readonly paths: readonly string[];
+  /** Whether the executor can start jobs. */
+  readonly executor: Check['run'];
   readonly registry: JobRegistry;
   readonly session: () => StreamSession | null;
   readonly log: EventLogger;

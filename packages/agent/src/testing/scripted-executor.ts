@@ -133,6 +133,10 @@ export class ScriptedExecutor implements Executor {
     return null;
   }
 
+  async check(): Promise<null> {
+    return null;
+  }
+
   planImages(): void {}
 
   close(): void {}

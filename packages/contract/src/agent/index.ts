@@ -59,7 +59,16 @@ export {
   RegistryAuth,
   RepoForAgent,
 } from './job-spec.ts';
-export { acceptedJob, JobExit, JobPhase, JobState, PutJobAnswer, StopStage } from './job-state.ts';
+export {
+  acceptedJob,
+  HOST_FAULTS,
+  type HostFault,
+  JobExit,
+  JobPhase,
+  JobState,
+  PutJobAnswer,
+  StopStage,
+} from './job-state.ts';
 export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';

@@ -8,6 +8,7 @@ import {
   nullable,
   object,
   oneOf,
+  optional,
   uuid,
   whole,
 } from './schema-kit.ts';
@@ -30,6 +31,29 @@ export type JobPhase = Infer<typeof JobPhase>;
 export const StopStage = oneOf('interrupt', 'terminate', 'kill');
 export type StopStage = Infer<typeof StopStage>;
 
+/**
+ * Why a host, not the job, has failed; a closed list for agents of this version. Servers take a word that
+ * they do not know as a fault of the host too.
+ */
+export const HOST_FAULTS = [
+  /** No program answers at the address of the container engine. */
+  'daemon_unreachable',
+  /** The container engine takes requests and does not answer them in time. */
+  'daemon_hung',
+  /** The container engine ended, and its containers with it. */
+  'daemon_stopped',
+  /** Another program removed the job's container. */
+  'container_removed',
+  /** The agent finds nothing of the job that it had started. */
+  'job_lost',
+  /** The storage of images and containers fails. */
+  'storage',
+  'no_space',
+  /** No further process, memory or open file is to be had. */
+  'no_resources',
+] as const;
+export type HostFault = (typeof HOST_FAULTS)[number];
+
 export const JobExit = object({
   /** Exit code of the process, 128 + n if a signal ended it, null if it never ran. */
   status: nullable(whole(2 ** 31 - 1)),
@@ -38,6 +62,8 @@ export const JobExit = object({
    */
   reason: nullable(line(100)),
   message: nullable(messageText()),
+  /** One of `HOST_FAULTS` if the host, not the job, has failed; absent or null otherwise. */
+  host_fault: optional(line(64)),
 });
 export type JobExit = Infer<typeof JobExit>;
 

@@ -107,6 +107,11 @@ export function nullable<S extends z.core.$ZodType>(schema: S) {
   return z._default(z.nullable(schema), null);
 }
 
+/** A key that senders may leave out, and readers may not rely on. */
+export function optional<S extends z.core.$ZodType>(schema: S) {
+  return z.optional(z.nullable(schema));
+}
+
 export function list<S extends z.core.$ZodType>(element: S, max: number = LENGTH) {
   return z.array(element, 'is not a list').check(z.maxLength(max, `has more than ${max} elements`));
 }

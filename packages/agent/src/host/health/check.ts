@@ -11,6 +11,8 @@ export interface Check {
   readonly name: string;
   /** Milliseconds between two runs, as long as they are cheap and complete. */
   readonly periodMs: number;
+  /** Its runs wait and use no CPU, so a long run does not make it rarer. */
+  readonly isCheap?: boolean;
   /** Null: it does not apply to this host. Rejects if it could not be carried out. */
   readonly run: () => Promise<CheckFinding | null>;
 }

@@ -91,7 +91,8 @@ export class HealthWatch {
     const begun = this.#now();
     const outcome = await this.#outcome(check);
     const endedAt = this.#now();
-    const run = { endedAt, tookMs: endedAt - begun, periodMs: check.periodMs };
+    const tookMs = check.isCheap ? 0 : endedAt - begun;
+    const run = { endedAt, tookMs, periodMs: check.periodMs };
     const state = this.#states.get(check) ?? firstState(endedAt);
     this.#states.set(check, afterRun(state, outcome, run));
   }

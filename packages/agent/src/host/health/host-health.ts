@@ -1,5 +1,6 @@
 import type { HostCheck, HostGpu } from '@dstack/contract/agent';
 import type { EventLogger } from '../log.ts';
+import type { Check } from './check.ts';
 import { diskCheck } from './disk.ts';
 import { gpuChecks } from './gpu-check.ts';
 import { HealthWatch } from './health-watch.ts';
@@ -10,8 +11,8 @@ export const HEALTH_SECONDS = 'DSTACK_AGENT_HEALTH_SECONDS';
 const DEFAULT_SECONDS = 60;
 const MOST_SECONDS = 86_400;
 
-/** Disks are checked this many times in a period, because such a check is cheap. */
-const DISK_RUNS = 4;
+/** Disks and the executor are checked this many times in a period, because such checks are cheap. */
+const QUICK_RUNS = 4;
 
 /** Unchanged results are reported once in this many periods. */
 const REPEAT_PERIODS = 10;
@@ -35,14 +36,21 @@ export interface HostHealthOptions {
   readonly gpus: readonly HostGpu[];
   /** The disks of images and jobs. */
   readonly paths: readonly string[];
+  /** Whether the executor can start jobs. */
+  readonly executor: Check['run'];
   readonly report: (checks: readonly HostCheck[]) => void;
   readonly log: EventLogger;
 }
 
 export function watchHealth(options: HostHealthOptions): HealthWatch {
-  const { periodMs, gpus, paths, report, log } = options;
+  const { periodMs, gpus, paths, executor, report, log } = options;
+  const often = periodMs / QUICK_RUNS;
   return new HealthWatch({
-    checks: [diskCheck(paths, periodMs / DISK_RUNS), ...gpuChecks(gpus, periodMs)],
+    checks: [
+      diskCheck(paths, often),
+      { name: 'executor', periodMs: often, isCheap: true, run: executor },
+      ...gpuChecks(gpus, periodMs),
+    ],
     repeatMs: periodMs * REPEAT_PERIODS,
     report,
     log,

@@ -1,0 +1,63 @@
+/** Which errors of the container engine show that the host, not the job, has failed: a closed list. */
+import type { HostFault } from '@dstack/contract/agent';
+import { JobFailure, systemFault } from '../executor/job-failure.ts';
+import { engineErrorMessage, statusOf } from './engine-error.ts';
+
+/** Codes of a connection to the engine that was refused, or broke before the answer. */
+const CONNECTION_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'EPIPE',
+  'ENOTFOUND',
+  'ETIMEDOUT',
+  'ECONNABORTED',
+]);
+
+/** Texts that the engine has for faults of its storage, in lower case. */
+const STORAGE_TEXTS = [
+  'input/output error',
+  'read-only file system',
+  'structure needs cleaning',
+  'error creating overlay mount',
+  'failed to create rwlayer',
+  'layer does not exist',
+  'devmapper',
+];
+
+/** A runtime's refusal of what the job asked for, for example to mount below a read-only volume. */
+const RUNTIME_TEXTS = ['oci runtime', 'runc create failed', 'error mounting'];
+
+/** The engine did not answer a request in time. */
+export class EngineHung extends Error {
+  constructor(attempt: string, seconds: number) {
+    super(
+      `the Docker daemon has not answered for ${seconds} seconds (${attempt}): see \`systemctl status docker\` on the host`,
+    );
+  }
+}
+
+export function hostFaultOf(error: unknown): HostFault | null {
+  if (error instanceof JobFailure) return error.hostFault;
+  if (error instanceof EngineHung) return 'daemon_hung';
+  const status = statusOf(error);
+  // The engine's refusals name faults of the request.
+  if (status !== null && status < 500) return null;
+  if (status === null && isConnectionError(error)) return 'daemon_unreachable';
+  const text = engineErrorMessage(error).toLowerCase();
+  if (text.includes('no space left on device') || text.includes('disk quota exceeded')) {
+    return 'no_space';
+  }
+  if (text.includes('too many open files') || text.includes('cannot allocate memory')) {
+    return 'no_resources';
+  }
+  if (RUNTIME_TEXTS.some((one) => text.includes(one))) return null;
+  if (STORAGE_TEXTS.some((one) => text.includes(one))) return 'storage';
+  return status === null ? systemFault(error) : null;
+}
+
+/** A socket that does not exist is an engine that does not run; another missing file is not. */
+function isConnectionError(error: unknown): boolean {
+  const { code, syscall, message } = error as NodeJS.ErrnoException;
+  if (code === 'ENOENT') return syscall === 'connect';
+  return (code !== undefined && CONNECTION_CODES.has(code)) || message === 'socket hang up';
+}
