@@ -84,7 +84,7 @@ describe('jobs and crashes', () => {
     expect(await untilRun(home, 'forgotten', isFinished)).toMatchObject({
       status: 'failed',
       latest_job_submission: {
-        termination_reason: 'executor_error',
+        termination_reason: 'interrupted_by_no_capacity',
         termination_reason_message: 'The agent of the host has lost the job',
       },
     });

@@ -100,7 +100,7 @@ describe.skipIf(missingForHosts() !== null)('a host of an SSH fleet', () => {
       await host.startDocker();
       const { latest_job_submission: job } = await untilRun(home, what, isFinished);
       expect(job).toMatchObject({
-        termination_reason: 'container_exited_with_error',
+        termination_reason: 'interrupted_by_no_capacity',
         termination_reason_message: expect.stringMatching(/Docker daemon .*live-restore/),
       });
       await expectUsable(what);

@@ -49,7 +49,7 @@ export const HOST_FAULTS = [
   /** The storage of images and containers fails. */
   'storage',
   'no_space',
-  /** No further process, memory or open file is to be had. */
+  /** The host has no further process, memory or open file available. */
   'no_resources',
 ] as const;
 export type HostFault = (typeof HOST_FAULTS)[number];

@@ -61,6 +61,7 @@ function noPlaceText(refusal: Extract<Refusal, { kind: 'no-place' }>): string {
 const UNUSABLE: readonly Rule[] = [
   'not_ready',
   'unhealthy',
+  'host_fault',
   'reconnecting',
   'unreachable',
   'ending',
@@ -102,6 +103,8 @@ function poolText(finding: Finding): string {
       return `${count} not ready yet`;
     case 'unhealthy':
       return `${count} unhealthy${count === 1 ? inBrackets(finding.has) : ''}`;
+    case 'host_fault':
+      return `${count} that cannot start jobs now${count === 1 ? inBrackets(finding.has) : ''}`;
     case 'reconnecting':
       return `${count} being connected again`;
     case 'unreachable':

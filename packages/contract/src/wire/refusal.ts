@@ -48,6 +48,8 @@ export const RULES = [
   'reconnecting',
   'unreachable',
   'unhealthy',
+  // It cannot start jobs now, and is tried again.
+  'host_fault',
   'not_ready',
   'ending',
   'fleet_spec',

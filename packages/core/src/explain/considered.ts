@@ -127,6 +127,7 @@ function instanceRows(
 /** An instance in these states has a message on what is wrong, or how far it is. */
 const HAVE_TROUBLE: ReadonlySet<Finding['rule']> = new Set([
   'unreachable',
+  'host_fault',
   'reconnecting',
   'not_ready',
 ]);

@@ -38,7 +38,8 @@ export function endText(job: JobRecord): string {
   const reason = job.terminationReason;
   if (reason === null) return 'it has ended';
   const message = terminationText(job);
-  const text = message ? `${TEXTS[reason]}: ${message}` : TEXTS[reason];
+  const what = job.hostFault === null ? TEXTS[reason] : 'its host failed';
+  const text = message ? `${what}: ${message}` : what;
   if (job.exitStatus === null || job.exitStatus === 0) return text;
   const killed = job.exitStatus === KILLED ? ' (killed, perhaps for lack of memory)' : '';
   return `${text}, with exit status ${job.exitStatus}${killed}`;

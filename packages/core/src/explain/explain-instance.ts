@@ -15,6 +15,7 @@ import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,
   HOST_ADD_LIMIT,
+  hasHostFault,
   isFailing,
   isHealthy,
   isInstanceActive,
@@ -195,6 +196,11 @@ function healthReasons({ instance: { instance, health } }: ExplainedInstance): R
   const has = instance.healthMessage;
   const why = has === null ? '' : ` (${has})`;
   const detail = { since: health?.since ?? null, has };
+  if (hasHostFault(instance)) {
+    return [
+      reason('host_fault', `cannot start jobs now${why}, and gets none until it can`, detail),
+    ];
+  }
   return isFailing(instance.health)
     ? [reason('unhealthy', `fails its health checks${why}, and gets no jobs`, detail)]
     : [reason('health_warning', `has a health warning${why}, and gets jobs all the same`, detail)];

@@ -14,6 +14,7 @@ const NEAREST: readonly ExplainRule[] = [
   'reconnecting',
   'not_available',
   'no_quota',
+  'host_fault',
   'unreachable',
   'unhealthy',
   'backend_timeout',

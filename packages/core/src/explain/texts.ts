@@ -24,6 +24,8 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
       return `is unreachable${has === null ? '' : ` (${has})`}`;
     case 'unhealthy':
       return `fails its health checks${has === null ? '' : ` (${has})`}`;
+    case 'host_fault':
+      return `cannot start jobs now${has === null ? '' : ` (${has})`}`;
     case 'not_ready':
       return `is not up yet${has === null ? '' : ` (${has})`}`;
     case 'ending':

@@ -76,6 +76,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     unreachable: false,
     health: 'healthy',
     healthMessage: null,
+    hostTrouble: null,
     provisioningJobId: null,
     offer: null,
     provisioningData: null,

@@ -80,6 +80,8 @@ export interface JobRecord {
   readonly terminationReason: JobTerminationReason | null;
   readonly terminationMessage: string | null;
   readonly exitStatus: number | null;
+  /** A word of `HOST_FAULTS` (or of a newer agent) if its host, not the job, has failed. */
+  readonly hostFault: string | null;
   /** Why placement found no place; set while the job waits, and kept if it ends for that reason. */
   readonly refusal: Refusal | null;
   /** Since when the job waits for capacity; null = its run has not decided that it may wait. */
@@ -119,6 +121,18 @@ export interface JobRecord {
   readonly version: number;
 }
 
+/** Signs that a host, not its jobs, is the reason why they do not start. */
+export interface HostTrouble {
+  /** The check of its executor fails. */
+  readonly executorFails: boolean;
+  /** Starts in a row that have failed because of the host. */
+  readonly failedStarts: number;
+  /** Message of the last of them. */
+  readonly cause: string | null;
+  /** Until then it gets no jobs; null = it is not cooling down. */
+  readonly coolsUntil: Timestamp | null;
+}
+
 export interface InstanceRecord {
   readonly id: Id;
   readonly projectId: Id;
@@ -135,6 +149,8 @@ export interface InstanceRecord {
   readonly health: HealthStatus;
   /** A description of the problem; null while it is healthy. */
   readonly healthMessage: string | null;
+  /** Why its host starts no jobs, or has failed to; null = there is no sign of that. */
+  readonly hostTrouble: HostTrouble | null;
   /** The job for which this instance is created, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
   readonly offer: Offer | null;

@@ -9,6 +9,7 @@ import {
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer, Timestamp } from '../model/index.ts';
 import {
+  hasHostFault,
   isFailing,
   isInstanceActive,
   isInstanceAvailable,
@@ -76,13 +77,15 @@ function needFinding(unmet: NeedName, needs: JobNeeds, offer: Offer): Finding {
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
 export function stateFinding(instance: InstanceRecord, now: Timestamp): Finding | null {
   const rule = stateRule(instance, now);
-  return rule && finding(rule, { has: rule === 'unhealthy' ? instance.healthMessage : null });
+  const isIll = rule === 'unhealthy' || rule === 'host_fault';
+  return rule && finding(rule, { has: isIll ? instance.healthMessage : null });
 }
 
 function stateRule(instance: InstanceRecord, now: Timestamp): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
   if (instance.unreachable) return isReconnecting(instance, now) ? 'reconnecting' : 'unreachable';
+  if (hasHostFault(instance)) return 'host_fault';
   if (isFailing(instance.health)) return 'unhealthy';
   return isInstanceAvailable(instance.status) ? null : 'not_ready';
 }

@@ -1,6 +1,7 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import {
+  hasHostFault,
   isFailing,
   isInstanceActive,
   isInstanceAvailable,
@@ -104,6 +105,7 @@ function placeOf(
 
 export function isUsable(instance: InstanceRecord): boolean {
   if (instance.unreachable || isFailing(instance.health) || instance.deleted) return false;
+  if (hasHostFault(instance)) return false;
   return isInstanceActive(instance.status);
 }
 

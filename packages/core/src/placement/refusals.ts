@@ -30,6 +30,8 @@ export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask
 export type Undecided =
   /** A fleet that may take the gang creates the first instance of its cluster. */
   | 'cluster_starting'
+  /** An instance that could take the gang cannot start jobs now. */
+  | 'host_fault'
   /** The connection to an instance that could take the gang was lost moments ago. */
   | 'reconnecting';
 
@@ -38,10 +40,12 @@ export function undecidedUntil(refusal: Refusal): Undecided | null {
   if (refusal.fleets.some(({ growth }) => growth?.rule === 'cluster_starting')) {
     return 'cluster_starting';
   }
-  const reconnects = refusal.fleets.some(
-    ({ verdict, pool }) => verdict === 'full' && pool.some(({ rule }) => rule === 'reconnecting'),
-  );
-  return reconnects ? 'reconnecting' : null;
+  const hasInstance = (wanted: Finding['rule']) =>
+    refusal.fleets.some(
+      ({ verdict, pool }) => verdict === 'full' && pool.some(({ rule }) => rule === wanted),
+    );
+  if (hasInstance('host_fault')) return 'host_fault';
+  return hasInstance('reconnecting') ? 'reconnecting' : null;
 }
 
 function withoutFleets(ledger: CapacityLedger, request: GangRequest): Refusal {

@@ -18,6 +18,8 @@ import { leaveVolumes } from './run-volumes.ts';
 interface End {
   readonly message?: string | null;
   readonly exitStatus?: number | null;
+  /** See `JobRecord`. */
+  readonly hostFault?: string | null;
   /**
    * The process is requested to end and has `stop_duration` for it; only running processes are
    * requested to.
@@ -36,6 +38,7 @@ export function endJob(
     terminationReason: reason,
     terminationMessage: end.message ?? null,
     exitStatus: end.exitStatus ?? job.exitStatus,
+    hostFault: end.hostFault ?? null,
     stopRequestedAt: pass.now,
     stopGraceful: end.graceful === true && isJobRunning(job.status),
     registered: false,

@@ -35,6 +35,7 @@ export function newSubmissions(
     terminationReason: null,
     terminationMessage: null,
     exitStatus: null,
+    hostFault: null,
     refusal: null,
     waitingSince: null,
     demand,

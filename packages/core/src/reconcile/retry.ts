@@ -3,7 +3,7 @@ import type { RetryEvent } from '@dstack/contract';
 import { stableFraction } from '../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { jobEnd, jobOutcome, latestSubmissions } from '../status/index.ts';
+import { jobEnd, jobOutcome, latestSubmissions, wasPutBack } from '../status/index.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
 import type { RunPass } from './run-pass.ts';
 import { sleepsWithoutDemand } from './scaled-groups.ts';
@@ -71,6 +71,7 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
 export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | null): RetryVerdict {
   // A restart is what `liveness` asks for, whatever `retry` allows.
   if (job.terminationReason === 'liveness_probe_failed') return { kind: 'retry', until: Infinity };
+  if (wasPutBack(job)) return { kind: 'retry', until: Infinity };
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);
@@ -90,7 +91,7 @@ function lastProvisioned(pass: RunPass, job: JobRecord): JobRecord | null {
   return pass.draft.jobs
     .all()
     .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
-    .filter((one) => one.provisionedAt !== null)
+    .filter((one) => one.provisionedAt !== null && !wasPutBack(one))
     .reduce<JobRecord | null>(
       (last, one) => (last === null || one.submissionNum > last.submissionNum ? one : last),
       null,

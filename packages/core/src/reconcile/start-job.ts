@@ -23,6 +23,7 @@ import {
 import { endJob, exitIsSettled } from './end-job.ts';
 import { capacityWait } from './engine-queue.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
+import { putBack, startSucceeded } from './host-faults.ts';
 import { routerAddressFor } from './router.ts';
 import type { RunPass } from './run-pass.ts';
 import { mountState } from './run-volumes.ts';
@@ -162,6 +163,7 @@ export function noteAddress(pass: RunPass, job: JobRecord, report: JobReport): J
 function beginRunning(pass: RunPass, job: JobRecord): void {
   const serves = job.jobNum === 0 && pass.run.spec.configuration.type === 'service';
   const ready = serves && (job.spec.probes ?? []).length === 0;
+  startSucceeded(pass, job);
   pass.moveJob(job, 'running', {
     runningAt: pass.now,
     disconnectedAt: null,
@@ -173,6 +175,9 @@ function beginRunning(pass: RunPass, job: JobRecord): void {
 export function endByExit(pass: RunPass, job: JobRecord, report: JobReport): void {
   const exit = report.state.exit;
   const status = exit?.status ?? null;
+  const hostFault = exit?.host_fault ?? null;
+  if (hostFault !== null && putBack(pass, job, { hostFault, message: exit?.message ?? null }))
+    return;
   const named = asJobReason(exit?.reason ?? null);
   const fallback =
     status === null
@@ -183,5 +188,6 @@ export function endByExit(pass: RunPass, job: JobRecord, report: JobReport): voi
   endJob(pass, job, named ?? fallback, {
     message: exit?.message ?? (status === null && named === null ? exit?.reason : null),
     exitStatus: status,
+    hostFault,
   });
 }

@@ -1,7 +1,7 @@
 /** New submissions of replicas: a retry, another replica, a deployment, or a scheduled start. */
 import { jobCreatedEvent } from '../events/events.ts';
 import type { JobRecord } from '../model/index.ts';
-import { isCapacityReason, isJobFinished } from '../status/index.ts';
+import { isCapacityReason, isJobFinished, wasPutBack } from '../status/index.ts';
 import { newSubmissions } from './new-submission.ts';
 import { isUpToDate, type Replica } from './replicas.ts';
 import { nextAttempt, nextResumeCount } from './retry.ts';
@@ -51,7 +51,7 @@ export const KEPT_SUBMISSIONS = 20;
  * `jobs`: oldest first.
  */
 function superseded(jobs: readonly JobRecord[]): JobRecord[] {
-  const provisioned = jobs.findLast((job) => job.provisionedAt !== null);
+  const provisioned = jobs.findLast((job) => job.provisionedAt !== null && !wasPutBack(job));
   return jobs.slice(0, -1).filter((job, i) => {
     if (!isJobFinished(job.status) || job === provisioned) return false;
     if (job.provisionedAt === null && isCapacityReason(job.terminationReason)) return true;

@@ -2,9 +2,18 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { instanceHealthEvent } from '../events/events.ts';
 import { signalCapacity } from '../instances/index.ts';
-import type { HostRecord, InstanceRecord } from '../model/index.ts';
+import type { HostRecord, HostTrouble, InstanceRecord } from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
-import { byHealth, isFailing, isHealthy, worstHealth } from '../status/index.ts';
+import {
+  byHealth,
+  coolDown,
+  isFailing,
+  isHealthy,
+  NO_TROUBLE,
+  settledTrouble,
+  worstHealth,
+} from '../status/index.ts';
 import type { InstancePass } from './instance-pass.ts';
 
 /** Checks named in one text; the rest is counted. */
@@ -14,15 +23,53 @@ const NAMED = 3;
 export function trackHealth(pass: InstancePass): void {
   const { instance, host } = pass;
   const reported = pass.snapshot.health?.checks;
-  if (reported === undefined) return;
-  const checks = [...reported, ...missingGpus(instance, host, reported)];
+  const hadTrouble = instance.hostTrouble !== null;
+  if (reported === undefined && !hadTrouble) return;
+  const hostTrouble = presentTrouble(pass, reported ?? []);
+  const checks = [
+    ...(reported ?? []),
+    ...missingGpus(instance, host, reported ?? []),
+    ...troubleChecks(hostTrouble),
+  ];
   const health = worstHealth(checks.map((check) => check.status));
-  const tracked = pass.set({ health, healthMessage: healthMessage(checks) });
+  const tracked = pass.set({ health, healthMessage: healthMessage(checks), hostTrouble });
   if (health === instance.health) return;
   pass.draft.event(instanceHealthEvent(instance.health, tracked));
   // Jobs may be placed there again; or capacity held for a gang that needed it becomes free for
   // others.
   if (isFailing(health) !== isFailing(instance.health)) signalCapacity(pass.draft, tracked);
+}
+
+/** The end of a cool-down is due; so is its end by an executor that works again. */
+function presentTrouble(pass: InstancePass, reported: readonly HostCheck[]): HostTrouble | null {
+  const before = pass.instance.hostTrouble ?? NO_TROUBLE;
+  const executorFails = reported.some(
+    ({ name, status }) => name === EXECUTOR_CHECK && isFailing(status),
+  );
+  const isRepaired = before.executorFails && !executorFails;
+  const isOver = before.coolsUntil !== null && pass.now >= before.coolsUntil;
+  const coolsUntil = isRepaired || isOver ? null : before.coolsUntil;
+  if (coolsUntil !== null) pass.draft.dueAt(coolsUntil);
+  return settledTrouble({ ...before, executorFails, coolsUntil });
+}
+
+/** The check of the agent that reports whether its host can start jobs. */
+const EXECUTOR_CHECK = 'executor';
+
+function troubleChecks(trouble: HostTrouble | null): HostCheck[] {
+  if (trouble === null || trouble.coolsUntil === null) return [];
+  return [{ name: 'starts', status: 'failure', message: coolDownText(trouble) }];
+}
+
+/** Why a host that cools down gets no jobs. */
+export function coolDownText({ failedStarts, cause }: HostTrouble): string {
+  const starts =
+    failedStarts === 1
+      ? 'the last start of a job failed'
+      : `the last ${failedStarts} starts of jobs failed`;
+  const seconds = coolDown(failedStarts) / SECOND;
+  const time = seconds < 60 ? `${seconds} seconds` : `${Math.round(seconds / 60)} minutes`;
+  return `${starts} because of the host${cause === null ? '' : ` (${cause})`}; the next job comes after ${time}`;
 }
 
 /** `gpu: …; disk: …`, the worst first; null if all is well. */

@@ -9,6 +9,7 @@ import { demandOf } from '../placement/gang-request.ts';
 import { undecidedUntil } from '../placement/refusals.ts';
 import { RECONNECT_LIMIT } from '../status/index.ts';
 import { endJob } from './end-job.ts';
+import { followsPutBack } from './host-faults.ts';
 import { isServing } from './replicas.ts';
 import { verdictOn } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
@@ -39,16 +40,18 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
  * limit, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service. Every job
- * waits for the first instance of a cluster, and a moment for a host whose connection was just lost:
+ * waits for the first instance of a cluster and for a host that cannot start jobs now, and a moment for a host whose connection was just lost:
  * otherwise a restart of the server would end runs that are submitted then.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
+  // Its host failed, not the run, which therefore waits for as long as it takes.
+  if (followsPutBack(pass, job)) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);
   if (verdict.kind !== 'never' || undecided === null) return null;
-  if (undecided === 'cluster_starting') return Infinity;
+  if (undecided === 'cluster_starting' || undecided === 'host_fault') return Infinity;
   const until = (job.waitingSince ?? pass.now) + RECONNECT_LIMIT;
   return pass.now <= until ? until : null;
 }

@@ -1,6 +1,7 @@
 /** Additions of core to the statuses of the contract. */
 export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
+export * from './host-faults.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';
 export * from './texts.ts';

@@ -68,7 +68,7 @@ const waitsForMachine = (status: JobStatus): boolean =>
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
-    'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'disconnectedAt'
+    'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'hostFault' | 'disconnectedAt'
   >,
   stage: JobStage | null = null,
 ): string {
@@ -82,13 +82,14 @@ export function jobStatusMessage(
 }
 
 function failedMessage(
-  job: Pick<JobRecord, 'terminationReason' | 'refusal' | 'exitStatus'>,
+  job: Pick<JobRecord, 'terminationReason' | 'refusal' | 'exitStatus' | 'hostFault'>,
 ): string {
   switch (job.terminationReason) {
     case 'container_exited_with_error':
       // A job that could not be set up (its repository, for example) has failed without a process.
       return job.exitStatus === null ? 'error' : `exited (${job.exitStatus})`;
     case 'failed_to_start_due_to_no_capacity':
+      if (job.hostFault !== null) return 'host failed';
       return job.refusal !== null && hasNoFleet(job.refusal) ? 'no fleets' : 'no capacity';
     case 'interrupted_by_no_capacity':
       return 'interrupted';

@@ -165,6 +165,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     unreachable: false,
     health: 'healthy',
     healthMessage: null,
+    hostTrouble: null,
     provisioningJobId: null,
     offer,
     provisioningData: offer && provisioningDataFor(offer),

@@ -76,7 +76,7 @@ export class JobIntake {
         ...state,
         seq: state.seq + 1,
         phase: 'exited',
-        exit: { status: null, reason: 'executor_error', message },
+        exit: { status: null, reason: lostReason(state), message, host_fault: 'job_lost' },
         log_end: await logs.length(stream.ref),
       });
     }
@@ -96,3 +96,7 @@ export class JobIntake {
     }
   }
 }
+
+/** A job that ran was interrupted; one that never ran can be started again. */
+const lostReason = ({ phase }: JobState): string =>
+  phase === 'running' ? 'interrupted_by_no_capacity' : 'executor_error';

@@ -30,6 +30,7 @@ import { tokensOfServices } from './0029-tokens-of-services.ts';
 import { gatewayReplacements } from './0030-gateway-replacements.ts';
 import { gatewayDeliveries } from './0031-gateway-deliveries.ts';
 import { gatewayAccounts } from './0032-gateway-accounts.ts';
+import { hostFaults } from './0033-host-faults.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -69,4 +70,5 @@ export const MIGRATIONS: readonly Migration[] = [
   gatewayReplacements,
   gatewayDeliveries,
   gatewayAccounts,
+  hostFaults,
 ];
