@@ -1,6 +1,7 @@
 export * from './autoscaling/index.ts';
 export * from './events/certificate-events.ts';
 export * from './events/events.ts';
+export * from './events/gateway-events.ts';
 export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';

@@ -33,6 +33,15 @@ export class LineStream {
     if (!this.#stream.destroyed) this.#stream.write(`${JSON.stringify(message)}\n`);
   }
 
+  /** Until `resume` nothing more is read, so the sender waits. */
+  pause(): void {
+    this.#stream.pause();
+  }
+
+  resume(): void {
+    this.#stream.resume();
+  }
+
   close(): void {
     this.#stream.destroy();
   }

@@ -51,6 +51,17 @@ const Port = whole(65_535, 1);
 const SERVICES = 10_000;
 const REPLICAS = 10_000;
 
+/** Far more than a gateway can count, and small enough that sums of them stay exact. */
+const count = whole(1_000_000_000_000);
+/** Requests at one moment, or within some seconds. */
+const momentary = whole(10_000_000);
+/** Milliseconds since the epoch that are a date. */
+const instant = whole(8_640_000_000_000_000);
+/** Milliseconds of requests in flight within one slot of seconds. */
+const busyTime = amount.check(z.maximum(1e12, 'is too large'));
+/** See `latencyBucket`: 72 of them. */
+const LatencyBucket = textLike(/^([0-9]|[1-6][0-9]|7[01])$/, 'is not the bucket of a latency');
+
 export const GatewayOpening = byType(
   frame('control', {}),
   frame('tunnel', { id: uuid }),
@@ -170,7 +181,7 @@ export const GATEWAY_LOG_LINES = 500;
 /** A line of the log of the program, or of the errors of nginx. */
 export const GatewayLogLine = object({
   /** Milliseconds since the epoch; null = it has none. */
-  time: nullable(whole()),
+  time: nullable(instant),
   source: oneOf('gateway', 'nginx'),
   level: line(16),
   text: messageText(1000),
@@ -247,13 +258,13 @@ export const GatewayModelUse = object({
   model: line(1024),
   /** Days since the epoch, in UTC. */
   day: whole(),
-  requests: whole(),
+  requests: count,
   /** Requests whose answer the client did not receive completely. */
-  aborted: whole(),
+  aborted: count,
   /** Requests for which the model did not report tokens. */
-  estimated: whole(),
-  prompt_tokens: whole(),
-  completion_tokens: whole(),
+  estimated: count,
+  prompt_tokens: count,
+  completion_tokens: count,
 });
 export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 
@@ -264,22 +275,19 @@ export const FIGURES = 500;
 const CountedRequests = object({
   answered: mapOf(
     textLike(/^([1-9]xx|failed|dropped)$/, 'is not an outcome of requests'),
-    whole(),
+    count,
     20,
   ),
   /** Pairs of a bucket and its count. */
-  slices: list(
-    object({ number: whole(), count: whole(), buckets: list(list(whole(), 2), 100) }),
-    20,
-  ),
+  slices: list(object({ number: whole(), count, buckets: list(list(count, 2), 100) }), 20),
 });
 
 /** The requests of a service. */
 export const GatewayCounts = object({
   run_id: uuid,
-  in_flight: whole(),
-  held: whole(),
-  ejected: whole(),
+  in_flight: momentary,
+  held: momentary,
+  ejected: whole(REPLICAS),
   requests: CountedRequests,
   /** Copies of its requests for another service. */
   mirrored: CountedRequests,
@@ -294,7 +302,7 @@ export const AccessPages = list(
     skipped: whole(),
     records: list(
       object({
-        time: whole(),
+        time: instant,
         method: messageText(32),
         path: messageText(1000),
         status: whole(599),
@@ -340,7 +348,7 @@ export const GatewayFrame = byType(
   frame('counts', {
     n: whole(),
     batch: Batch,
-    counts: list(object({ run_id: uuid, second: whole(), requests: whole() })),
+    counts: list(object({ run_id: uuid, second: whole(), requests: momentary })),
     waiting: list(uuid),
   }),
   /** Until `used` names the number. */
@@ -352,8 +360,8 @@ export const GatewayFrame = byType(
       object({
         run_id: uuid,
         slot: whole(),
-        busy_ms: amount,
-        latencies: mapOf(line(8), whole(), 1000),
+        busy_ms: busyTime,
+        latencies: mapOf(LatencyBucket, momentary, 72),
       }),
     ),
   }),

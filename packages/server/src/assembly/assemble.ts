@@ -100,7 +100,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
   const { url, services, metrics, end, ...admission } = await startHttp(parts, forHandlers);
   const gateways = makeGatewayLinks(parts, {
-    ...{ ...made, ...admission, serverHost: host, gatewayRequests },
+    ...{ ...made, ...admission, metrics, serverHost: host, gatewayRequests },
   });
   const workers = makeWorkerRemoval(parts, links, supervision, async (runId) => {
     const behindGateway = await gatewayRequests.figures.of(runId);

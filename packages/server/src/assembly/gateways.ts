@@ -4,14 +4,16 @@ import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
-import { GatewayLinks, type GatewayLinksOptions } from '../gateways/gateway-links.ts';
+import { GatewayLinks } from '../gateways/gateway-links.ts';
+import type { GatewayLinksOptions } from '../gateways/gateway-links-options.ts';
+import { GatewaySignIns } from '../gateways/gateway-sign-ins.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { socketPath } from '../hosts/socket-folder.ts';
 import { AGENT_SOCKET } from '../hosts/ssh/layout.ts';
 import { admission } from '../http/proxy/admission.ts';
-import type { SignInGuard } from '../http/sign-in-guard.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
@@ -27,7 +29,7 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
   readonly links: Links;
   readonly changes: RunChanges;
   readonly access: AccessWatch;
-  readonly signIns: SignInGuard;
+  readonly metrics: Pick<ServerMetrics, 'gatewayMessageRefused'> | null;
   readonly gatewayRequests: GatewayLinksOptions['requests'];
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly serverHost: { readonly access: AgentAccess } | null;
@@ -35,7 +37,7 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
 
 export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks {
   const { settings, store, log, closing } = parts;
-  const { links, supervisor, changes, access, signIns, serverHost } = made;
+  const { links, supervisor, changes, access, serverHost } = made;
   const { hosts } = links;
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
@@ -80,7 +82,14 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
         ? { socket: AGENT_SOCKET, token: record.agentToken }
         : null;
     },
-    admit: admission({ store, now: systemNow, sshProxyToken: null, access, signIns }),
+    newSignIns: () =>
+      new GatewaySignIns({ limit: settings.limits.failedLoginsPerMinute, now: Date.now }),
+    admitBy: (signIns) =>
+      admission({
+        ...{ store, now: systemNow, sshProxyToken: null, access },
+        signIns: { from: ({ socket }) => signIns.from(socket.remoteAddress ?? '') },
+      }),
+    onRefused: (gateway, type) => made.metrics?.gatewayMessageRefused(gateway, type),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],

@@ -14,6 +14,7 @@ function world() {
       id === 'web' ? ({ run: { gatewayId: 'edge' } } as unknown as ServiceView) : null,
   });
   const asked: Extract<GatewayCommand, { type: 'access' }>[] = [];
+  const replicas = ['r0', 'r1'];
   const source = (gatewayId: string, isOpen = true) => ({
     ...{ gatewayId, isOpen: () => isOpen },
     send: (order: GatewayCommand) => {
@@ -22,7 +23,7 @@ function world() {
   });
   const answer = (at: number, process: string) => {
     const pages = [{ process, next: 3, skipped: 0, records: [record] }];
-    access.answered({ type: 'accessed', n: asked[at]?.n ?? 0, pages });
+    access.answered(replicas[at] ?? '', { type: 'accessed', n: asked[at]?.n ?? 0, pages });
   };
   return { access, asked, source, answer };
 }
@@ -36,6 +37,8 @@ it('the replicas of the gateway of a service are asked, with what was read of th
   const reading = access.read('web', new Map([...Object.entries({ w0: 2, 'peer/w9': 5 })]));
   await vi.waitFor(() => expect(asked).toHaveLength(2));
   expect(asked[0]).toMatchObject({ run_id: 'web', after: { w0: 2 } });
+  // A number of another replica's question is not its own.
+  access.answered('r1', { type: 'accessed', n: asked[0]?.n ?? 0, pages: [] });
   answer(1, 'w1');
   answer(0, 'w0');
   const pages = await reading;

@@ -19,7 +19,11 @@ const LIMIT_MS = 1000;
 export class GatewayAccess {
   readonly #services: Pick<Services, 'onGateway'>;
   readonly #sources = new Map<Id, AccessSource>();
-  readonly #asked = new Map<number, (pages: Pages) => void>();
+  /** A number counts only over the link that it was sent by. */
+  readonly #asked = new Map<
+    number,
+    { readonly replica: Id; readonly done: (pages: Pages) => void }
+  >();
   #last = 0;
 
   constructor(services: Pick<Services, 'onGateway'>) {
@@ -34,29 +38,41 @@ export class GatewayAccess {
     this.#sources.delete(replicaId);
   }
 
-  answered({ n, pages }: Extract<GatewayFrame, { type: 'accessed' }>): void {
-    this.#asked.get(n)?.(new Map(pages.map(({ process, ...page }) => [process, page])));
+  isAsked(replicaId: Id, n: number): boolean {
+    return this.#asked.get(n)?.replica === replicaId;
+  }
+
+  answered(replicaId: Id, { n, pages }: Extract<GatewayFrame, { type: 'accessed' }>): void {
+    const asked = this.#asked.get(n);
+    if (asked?.replica !== replicaId) return;
+    asked.done(new Map(pages.map(({ process, ...page }) => [process, page])));
   }
 
   /** What the replicas of its gateway have answered since the given numbers; see `ReadAccess`. */
   async read(runId: Id, after: ReadonlyMap<string, number>): Promise<Pages> {
     if (this.#sources.size === 0) return new Map();
     const gatewayId = (await this.#services.onGateway(runId))?.run.gatewayId;
-    const sources = [...this.#sources.values()].filter(
-      (one) => one.gatewayId === gatewayId && one.isOpen(),
+    const sources = [...this.#sources].filter(
+      ([, one]) => one.gatewayId === gatewayId && one.isOpen(),
     );
-    const found = await Promise.all(sources.map((one) => this.#ask(one, runId, after)));
+    const found = await Promise.all(
+      sources.map(([replica, { send }]) => this.#ask({ replica, send }, runId, after)),
+    );
     return new Map(found.flatMap((pages) => [...pages]));
   }
 
-  async #ask({ send }: AccessSource, runId: Id, after: ReadonlyMap<string, number>) {
+  async #ask(
+    { replica, send }: Pick<AccessSource, 'send'> & { readonly replica: Id },
+    runId: Id,
+    after: ReadonlyMap<string, number>,
+  ) {
     this.#last += 1;
     const n = this.#last;
     try {
       return await withTimeout(
         () =>
           new Promise<Pages>((resolve) => {
-            this.#asked.set(n, resolve);
+            this.#asked.set(n, { replica, done: resolve });
             // Names of processes of other servers contain a slash.
             const known = [...after].filter(([process]) => !process.includes('/'));
             send({ type: 'access', n, run_id: runId, after: Object.fromEntries(known) });

@@ -1,15 +1,25 @@
 import { once } from 'node:events';
 import { Duplex, duplexPair } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
-import { describe, expect, it } from 'vitest';
+import { expect, it } from 'vitest';
 import type { SetDnsRecord } from './dns-hook.ts';
-import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
+import {
+  GatewayAnswers,
+  type GatewayAnswersOptions,
+  type GatewayAsker,
+} from './gateway-answers.ts';
 import type { GatewayLink } from './gateway-link.ts';
 
 const QUESTION = {
   ...{ type: 'tunnel' as const, id: 'c0b8b1c6-6f7d-4c1b-9b7e-0a9b3c1d2e3f', host_id: 'host' },
   ...{ job_id: '7d5f0a3e-2b1c-4d8e-9f60-1a2b3c4d5e6f', port: 8000 },
 } as const;
+
+const askerOf = (link: Partial<GatewayLink>, more: Partial<GatewayAsker> = {}): GatewayAsker =>
+  ({
+    ...{ link, carried: { tunnels: new Set(), opening: 0, records: 0 } },
+    ...more,
+  }) as Partial<GatewayAsker> as GatewayAsker;
 
 it('ends the request of a gateway if the replica is lost while its connection is made', async () => {
   const [replica] = duplexPair();
@@ -24,7 +34,7 @@ it('ends the request of a gateway if the replica is lost while its connection is
       return toGateway;
     },
   } as Partial<GatewayLink> as GatewayLink;
-  await answers.answer(link, QUESTION);
+  await answers.answer(askerOf(link), QUESTION);
   expect(toGateway.destroyed).toBe(true);
 });
 
@@ -49,7 +59,7 @@ it('passes on the whole answer of a replica that closes its connection after it'
     open: async () => replica,
   } as Partial<GatewayAnswersOptions> as GatewayAnswersOptions);
   const link = { openTunnel: async () => stream } as Partial<GatewayLink> as GatewayLink;
-  await answers.answer(link, QUESTION);
+  await answers.answer(askerOf(link), QUESTION);
   for (const part of ['HTTP/1.1 200 OK\r\n', '\r\n', 'page']) replica.push(part);
   replica.push(null);
   replica.end();
@@ -69,7 +79,7 @@ it('reports at once that the way back to a gateway could not be opened', async (
     },
     send: (frame: object) => sent.push(frame),
   } as unknown as GatewayLink;
-  await answers.answer(link, QUESTION);
+  await answers.answer(askerOf(link), QUESTION);
   expect(sent).toEqual([
     { type: 'no-tunnel', id: QUESTION.id, error: 'the host is not connected' },
   ]);
@@ -78,13 +88,13 @@ it('reports at once that the way back to a gateway could not be opened', async (
 
 it('admits tokens for single services only at gateways that obey the limit', async () => {
   const sent: object[] = [];
-  const answers = new GatewayAnswers({
-    admit: async () => ({ name: 'ann', services: ['web'], release: () => {} }),
-  } as Partial<GatewayAnswersOptions> as GatewayAnswersOptions);
+  const answers = new GatewayAnswers({} as GatewayAnswersOptions);
+  const admit = async () => ({ name: 'ann', services: ['web'], release: () => {} });
   const link = { send: (frame: object) => sent.push(frame) } as unknown as GatewayLink;
   const caller = { project: 'main', method: 'GET', authorization: 'Bearer x', address: '::1' };
   for (const limits of [true, null]) {
-    await answers.answer(link, { type: 'admit', n: 1, ...caller, limits });
+    const question = { type: 'admit', n: 1, ...caller, limits } as const;
+    await answers.answer(askerOf(link, { admit }), question);
   }
   expect(sent).toMatchObject([
     { user: 'ann', services: ['web'], status: 200 },
@@ -92,51 +102,26 @@ it('admits tokens for single services only at gateways that obey the limit', asy
   ]);
 });
 
-describe('a DNS record for a gateway', () => {
-  const service = {
-    run: {
-      id: 'run',
-      name: 'web',
-      serviceSpec: { url: 'https://web.apps.test' },
-      spec: { configuration: { type: 'service' } },
-    },
-    ...{ projectName: 'main', replicas: [] },
-  };
-
-  async function errorOf(name: string, setRecord: SetDnsRecord | null): Promise<string | null> {
+it('the record of a certificate is refused with the cause', async () => {
+  const errorOf = async (setRecord: SetDnsRecord | null, records = 0) => {
     const sent: { error: string | null }[] = [];
     const answers = new GatewayAnswers({
-      store: { services: { behindGateway: async () => [service] } },
       ...{ setRecord, log: { info: () => {} } },
     } as unknown as GatewayAnswersOptions);
-    const link = {
-      replica: { gatewayId: 'g' },
-      send: (frame: object) => sent.push(frame as never),
-    };
+    const send = (frame: object) => sent.push(frame as never);
+    const carried = { tunnels: new Set<Duplex>(), opening: 0, records };
+    const name = '_acme-challenge.apps.test';
     const question = { type: 'dns', n: 1, action: 'add', name, value: 'v' } as const;
-    await answers.answer(link as unknown as GatewayLink, question);
-    return sent[0]?.error ?? null;
-  }
-
-  it('is set for names of its services and their domain only', async () => {
-    const seen: string[] = [];
-    const setRecord: SetDnsRecord = async ({ name }) => void seen.push(name);
-    const names = ['apps.test', 'web.apps.test', 'gateway.apps.test'];
-    for (const name of names)
-      expect(await errorOf(`_acme-challenge.${name}`, setRecord)).toBeNull();
-    for (const name of ['test', 'other.test', 'api.apps.test']) {
-      expect(await errorOf(`_acme-challenge.${name}`, setRecord)).toMatch(
-        /is no name of a service/,
-      );
-    }
-    expect(seen).toEqual(names.map((name) => `_acme-challenge.${name}`));
-  });
-
-  it('is refused with the cause', async () => {
-    const failing = async () => {
-      throw new Error('exit code 7');
-    };
-    expect(await errorOf('_acme-challenge.apps.test', failing)).toBe('exit code 7');
-    expect(await errorOf('_acme-challenge.apps.test', null)).toMatch(/DSTACK_ACME_DNS_HOOK/);
-  });
+    await answers.answer(askerOf({ send } as Partial<GatewayLink>, { carried }), question);
+    return sent[0]?.error;
+  };
+  const failing = async () => {
+    throw new Error('exit code 7');
+  };
+  expect(await errorOf(failing)).toBe('exit code 7');
+  expect(await errorOf(null)).toMatch(/DSTACK_ACME_DNS_HOOK/);
+  expect(await errorOf(async () => {}, 8)).toBe(
+    'the server already sets 8 records for this gateway',
+  );
+  expect(await errorOf(async () => {})).toBeNull();
 });

@@ -1,23 +1,23 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { joinConnections } from '@dstack/ssh';
-import type { ModelUse, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { Admit } from '../proxy/callers.ts';
 import type { Outages } from '../proxy/outages.ts';
 import type { OwnTokens } from '../proxy/own-tokens.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 import type { OpenPort } from '../proxy/replica-connections.ts';
-import { customNamesOf } from './custom-hosts.ts';
+import type { FrameOf, FrameType } from './bound-frames.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
 import type { GatewayLink } from './gateway-link.ts';
-import { gatewayService } from './gateway-service.ts';
+import type { GatewayReach } from './gateway-reach.ts';
+import type { GatewaySignIns } from './gateway-sign-ins.ts';
+import { ownUses } from './own-uses.ts';
 
 export interface GatewayAnswersOptions {
   readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage'>;
-  readonly admit: Admit;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   readonly outages: Pick<Outages, 'noReplica'>;
   /** Opens a connection to a replica on any host. */
@@ -27,13 +27,35 @@ export interface GatewayAnswersOptions {
   readonly log: Logger;
 }
 
-const CHALLENGE = /^_acme-challenge\./;
+/** One replica of a gateway. */
+export interface GatewayAsker {
+  readonly link: Pick<GatewayLink, 'replica' | 'send' | 'openTunnel'>;
+  readonly reach: GatewayReach;
+  /** Admits callers, whose addresses only the gateway reports. */
+  readonly admit: Admit;
+  readonly signIns: Pick<GatewaySignIns, 'isToken'>;
+  readonly carried: Carried;
+}
+
+/** What the server does for a replica now. */
+export interface Carried {
+  readonly tunnels: Set<Duplex>;
+  opening: number;
+  records: number;
+}
 
 const REFUSED = { user: null, services: null };
 
-type Question = Exclude<GatewayFrame, { type: 'status' | 'idle' | 'figures' }>;
+/** Connections that the server carries for one replica. */
+const MOST_TUNNELS = 20_000;
+/** Records that are set for one replica at the same time; a program sets four. */
+const MOST_RECORDS = 8;
 
-/** Answers the questions of gateways. */
+type Question = FrameOf<
+  Exclude<FrameType, 'status' | 'idle' | 'figures' | 'accessed' | 'log' | 'renewing' | 'issued'>
+>;
+
+/** Answers the questions of gateways, which are bound to what the gateway serves: see `boundFrame`. */
 export class GatewayAnswers {
   readonly #options: GatewayAnswersOptions;
 
@@ -41,46 +63,54 @@ export class GatewayAnswers {
     this.#options = options;
   }
 
-  async answer(link: GatewayLink, question: Question): Promise<void> {
+  /** Returns false if the question was about foreign things after all. */
+  async answer(asker: GatewayAsker, question: Question): Promise<boolean> {
+    const { link } = asker;
     switch (question.type) {
       case 'admit':
-        link.send({ type: 'admitted', n: question.n, ...(await this.#admit(question)) });
-        return;
+        link.send({ type: 'admitted', n: question.n, ...(await this.#admit(asker, question)) });
+        return true;
       case 'is-token': {
-        const own = (await this.#options.ownTokens.among([question.text])).size > 0;
-        link.send({ type: 'token', n: question.n, own });
-        return;
+        const { text, n } = question;
+        const look = async () => (await this.#options.ownTokens.among([text])).size > 0;
+        link.send({ type: 'token', n, own: await asker.signIns.isToken(text, look) });
+        return true;
       }
       case 'counts':
         await this.#count(link, question);
         link.send({ type: 'counted', n: question.n });
-        return;
-      case 'usage':
-        await this.#addUsage(link, question);
+        return true;
+      case 'usage': {
+        const isOwn = await this.#addUsage(asker, question);
         link.send({ type: 'used', n: question.n });
-        return;
+        return isOwn;
+      }
       case 'load':
         await this.#setLoad(link, question);
-        return;
+        return true;
       case 'why':
         link.send({ type: 'because', n: question.n, ...(await this.#why(question.run_id)) });
-        return;
+        return true;
       case 'dns':
-        link.send({ type: 'dns-done', n: question.n, error: await this.#dns(link, question) });
-        return;
+        link.send({ type: 'dns-done', n: question.n, error: await this.#dns(asker, question) });
+        return true;
       case 'tunnel':
-        await this.#tunnel(link, question);
+        await this.#tunnel(asker, question);
+        return true;
     }
   }
 
-  async #admit({ project, method, authorization, address, limits }: Of<'admit'>) {
+  async #admit(
+    { admit }: GatewayAsker,
+    { project, method, authorization, address, limits }: FrameOf<'admit'>,
+  ) {
     const request = {
       ...{ method, headers: authorization === '' ? {} : { authorization }, rawHeaders: [] },
       socket: { remoteAddress: address },
       connection: { remoteAddress: address },
     } as unknown as IncomingMessage;
     try {
-      const { name, services, release } = await this.#options.admit(project, request, () => {});
+      const { name, services, release } = await admit(project, request, () => {});
       release();
       if (services === null || limits === true) {
         return { user: name, services, status: 200, detail: '' };
@@ -93,7 +123,10 @@ export class GatewayAnswers {
     }
   }
 
-  async #count({ replica }: GatewayLink, { counts, waiting, batch }: Of<'counts'>): Promise<void> {
+  async #count(
+    { replica }: GatewayAsker['link'],
+    { counts, waiting, batch }: FrameOf<'counts'>,
+  ): Promise<void> {
     await this.#options.store.services.addRequests(
       `gateway:${replica.id}`,
       counts.map(({ run_id, second, requests }) => ({ runId: run_id, second, requests })),
@@ -102,30 +135,22 @@ export class GatewayAnswers {
     );
   }
 
-  /** Users and projects that were deleted meanwhile are left out. */
-  async #addUsage({ replica }: GatewayLink, { uses, batch }: Of<'usage'>): Promise<void> {
-    const { projects, users, modelUsage } = this.#options.store;
-    const known = await Promise.all([
-      projects.byNames([...new Set(uses.map(({ project }) => project))]),
-      users.byNames([...new Set(uses.map(({ user }) => user))]),
-    ]);
-    const [projectIds, userIds] = known.map(
-      (all) => new Map(all.map(({ name, id }) => [name, id])),
-    );
-    const stored = uses.flatMap((use): ModelUse[] => {
-      const { project, user, model, day, requests, aborted, estimated } = use;
-      const projectId = projectIds?.get(project);
-      const userId = userIds?.get(user);
-      if (projectId === undefined || userId === undefined) return [];
-      const tokens = { promptTokens: use.prompt_tokens, completionTokens: use.completion_tokens };
-      const counts = { requests, aborted, estimated, ...tokens };
-      return [{ projectId, userId, tokenId: null, model, day, ...counts }];
-    });
+  /** Returns whether all of it is the gateway's own. */
+  async #addUsage(
+    { link: { replica }, reach }: GatewayAsker,
+    { uses, batch }: FrameOf<'usage'>,
+  ): Promise<boolean> {
+    const { store } = this.#options;
+    const own = await ownUses({ store, gatewayId: replica.gatewayId, reach }, uses);
     const delivery = { replicaId: replica.id, kind: 'usage', batch: batch ?? '' } as const;
-    await modelUsage.add(stored, batch === null ? null : delivery);
+    await store.modelUsage.add(own.uses, batch === null ? null : delivery);
+    return !own.isForeign;
   }
 
-  async #setLoad({ replica }: GatewayLink, { worker, slots }: Of<'load'>): Promise<void> {
+  async #setLoad(
+    { replica }: GatewayAsker['link'],
+    { worker, slots }: FrameOf<'load'>,
+  ): Promise<void> {
     await this.#options.store.services.setLoad(
       `gateway:${replica.id}:${worker}`,
       slots.map(({ run_id, slot, busy_ms, latencies }) => ({
@@ -148,37 +173,52 @@ export class GatewayAnswers {
     return { status, detail: message, retry: retryAfter ?? 0 };
   }
 
-  /** Null: the record is set. The host of a gateway may be another's, so only names of its services. */
-  async #dns({ replica }: GatewayLink, { action, name, value }: Of<'dns'>): Promise<string | null> {
-    const { store, setRecord, log } = this.#options;
+  /** Null: the record is set. */
+  async #dns(
+    { carried }: GatewayAsker,
+    { action, name, value }: FrameOf<'dns'>,
+  ): Promise<string | null> {
+    const { setRecord, log } = this.#options;
     if (setRecord === null) return 'the server has no DSTACK_ACME_DNS_HOOK';
-    const proven = name.replace(CHALLENGE, '');
-    const views = await store.services.behindGateway(replica.gatewayId);
-    const services = views.flatMap((view) => gatewayService(view) ?? []);
-    const hosts = services.map(({ host }) => host);
-    const own = customNamesOf(views.map(({ run }) => run));
-    const domains = hosts.map((host) => host.slice(host.indexOf('.') + 1));
-    const isOwn = [...hosts, ...own, ...domains, ...domains.map((one) => `gateway.${one}`)];
-    if (!isOwn.includes(proven)) return `${proven} is no name of a service of this gateway`;
+    if (carried.records >= MOST_RECORDS) {
+      return `the server already sets ${MOST_RECORDS} records for this gateway`;
+    }
+    carried.records += 1;
     try {
       await setRecord({ action, name, value });
       log.info({ action, name }, 'a DNS record of a certificate was changed');
       return null;
     } catch (error) {
       return errorMessage(error);
+    } finally {
+      carried.records -= 1;
     }
   }
 
-  async #tunnel(link: GatewayLink, { id, host_id, job_id, port }: Of<'tunnel'>): Promise<void> {
+  async #tunnel(
+    { link, carried }: GatewayAsker,
+    { id, host_id, job_id, port }: FrameOf<'tunnel'>,
+  ): Promise<void> {
     const where = { jobId: job_id, hostId: host_id, port, runningAt: 0, isFailing: false };
+    const { tunnels } = carried;
     let replica: Duplex;
+    if (tunnels.size + carried.opening >= MOST_TUNNELS) {
+      const error = `the server already carries ${MOST_TUNNELS} connections for this gateway`;
+      link.send({ type: 'no-tunnel', id, error });
+      return;
+    }
+    carried.opening += 1;
     try {
       replica = await this.#options.open(where);
     } catch (error) {
       link.send({ type: 'no-tunnel', id, error: errorMessage(error) });
       return;
+    } finally {
+      carried.opening -= 1;
     }
     replica.on('error', () => replica.destroy());
+    tunnels.add(replica);
+    replica.once('close', () => tunnels.delete(replica));
     try {
       const stream = await link.openTunnel(id);
       joinConnections(stream, replica);
@@ -190,5 +230,3 @@ export class GatewayAnswers {
     }
   }
 }
-
-type Of<T extends GatewayFrame['type']> = Extract<GatewayFrame, { type: T }>;

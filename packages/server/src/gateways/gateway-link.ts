@@ -30,7 +30,8 @@ export interface GatewayLinkOptions {
   readonly observe: () => Promise<GatewayHostState>;
   /** Sends settings and services over a new connection. */
   readonly onOpen: (link: GatewayLink) => Promise<void>;
-  readonly onFrame: (link: GatewayLink, frame: GatewayFrame) => void;
+  /** Null: a type that only newer programs send. Never rejects; resolves once it was dealt with. */
+  readonly onFrame: (frame: GatewayFrame | null) => Promise<void>;
   readonly report: (reported: Reported) => void;
   readonly log: Logger;
 }
@@ -44,6 +45,10 @@ const STATES = {
 
 const FIRST_WAIT_MS = 250;
 const LONGEST_WAIT_MS = 5000;
+/** Messages in work; while there are more, the program waits. */
+const MOST_IN_WORK = 100;
+/** After abuse. */
+const CUT_OFF_MS = 60_000;
 
 /** The connection to the program of one gateway replica; it is opened again until `close`. */
 export class GatewayLink {
@@ -51,6 +56,8 @@ export class GatewayLink {
   #channel: LineStream | null = null;
   #closed = false;
   #wake: (() => void) | null = null;
+  /** Why the connection is not opened again at once; null = it is. */
+  #misuse: string | null = null;
 
   constructor(options: GatewayLinkOptions) {
     this.#options = options;
@@ -72,6 +79,15 @@ export class GatewayLink {
   /** Tries again at once: the host has connected. */
   retry(): void {
     this.#wake?.();
+  }
+
+  /** Ends the connection for a minute, because of what the program has sent. `why`: for people. */
+  cutOff(why: string): void {
+    const channel = this.#channel;
+    if (channel === null) return;
+    this.#misuse = why;
+    this.#channel = null;
+    channel.close();
   }
 
   /** A connection for a request that the program has announced. */
@@ -100,13 +116,15 @@ export class GatewayLink {
         });
       }
       if (Date.now() - began > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
-      if (!this.#closed) await this.#pause(wait);
+      if (this.#misuse !== null) await this.#pause(CUT_OFF_MS, { isWakeable: false });
+      else if (!this.#closed) await this.#pause(wait);
+      this.#misuse = null;
     }
   }
 
-  async #pause(ms: number): Promise<void> {
+  async #pause(ms: number, { isWakeable = true } = {}): Promise<void> {
     const woken = new AbortController();
-    this.#wake = () => woken.abort();
+    this.#wake = () => (isWakeable || this.#closed) && woken.abort();
     await delay(ms, undefined, { signal: woken.signal, ref: false }).catch(() => {});
     this.#wake = null;
   }
@@ -123,7 +141,7 @@ export class GatewayLink {
 
   /** Resolves when the connection has ended. */
   async #connect(): Promise<void> {
-    const { client, replica, label, onOpen, onFrame, log } = this.#options;
+    const { client, replica, label, onOpen } = this.#options;
     const agent = client();
     if (agent === null) throw new Error('Its host is not connected');
     await agent.putGateway(replica.id, label);
@@ -133,15 +151,12 @@ export class GatewayLink {
       return;
     }
     await new Promise<void>((resolve, reject) => {
-      const channel = new LineStream(stream, {
-        onLine: (line) => {
-          const frame = parseGatewayFrame(line);
-          if (frame !== null) onFrame(this, frame);
-          else log.warn({ gateway: label.name }, 'a message of a gateway cannot be read');
-        },
+      const channel: LineStream = new LineStream(stream, {
+        onLine: this.#reader(() => channel),
         onEnd: (error) => {
           this.#channel = null;
-          reject(error ?? new Error('The program of the gateway has ended the connection'));
+          const ended = 'The program of the gateway has ended the connection';
+          reject(this.#misuse === null ? (error ?? new Error(ended)) : new Error(this.#misuse));
         },
         longest: MAX_GATEWAY_LINE,
       });
@@ -153,5 +168,20 @@ export class GatewayLink {
       });
       if (this.#closed) resolve();
     });
+  }
+
+  /** What cannot be read ends the connection. A burst waits in the program, not in this server. */
+  #reader(channel: () => LineStream): (line: string) => void {
+    let inWork = 0;
+    return (line) => {
+      // More lines may have been read already.
+      if (this.#channel !== channel()) return;
+      inWork += 1;
+      if (inWork === MOST_IN_WORK) channel().pause();
+      void this.#options.onFrame(parseGatewayFrame(line)).finally(() => {
+        inWork -= 1;
+        if (inWork === MOST_IN_WORK / 2) channel().resume();
+      });
+    };
   }
 }

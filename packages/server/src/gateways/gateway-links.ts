@@ -1,5 +1,5 @@
+import type { Duplex } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
-import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayCommand, GatewayFrame, GatewayPem } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import {
@@ -7,62 +7,31 @@ import {
   type GatewayRecord,
   type GatewayReplicaRecord,
   type GatewayReport,
+  gatewayCutOffEvent,
   type Id,
-  type Timestamp,
 } from '@dstack/core';
-import type { GatewayView, Store } from '@dstack/store';
-import type { AgentClient } from '../hosts/agent-client.ts';
-import type { Logger } from '../logging.ts';
-import type { GatewayAccess } from './gateway-access.ts';
-import { GatewayAnswers, type GatewayAnswersOptions } from './gateway-answers.ts';
-import type { GatewayFigures } from './gateway-figures.ts';
-import { type GatewayHostState, GatewayLink, type Reported } from './gateway-link.ts';
+import type { GatewayView } from '@dstack/store';
+import type { FrameType } from './bound-frames.ts';
+import { FrameIntake } from './frame-intake.ts';
+import { FrameMeter } from './frame-meter.ts';
+import { GatewayAnswers, type GatewayAsker } from './gateway-answers.ts';
+import { GatewayLink, type Reported } from './gateway-link.ts';
+import type { GatewayLabel, GatewayLinksOptions } from './gateway-links-options.ts';
 import { reportedBy, type ShownState, withCondition, withKnown } from './gateway-state.ts';
-import { GatewaySupply, type GatewaySupplyOptions } from './gateway-supply.ts';
+import { GatewaySupply } from './gateway-supply.ts';
 import { GatewayUpkeep } from './gateway-upkeep.ts';
-import type { ReplicaQuestions } from './replica-questions.ts';
 import { newerCertificates } from './shared-certificates.ts';
-
-export interface GatewayLinksOptions
-  extends Omit<GatewayAnswersOptions, 'store'>,
-    Omit<GatewaySupplyOptions, 'store'> {
-  readonly store: Pick<
-    Store,
-    | 'gateways'
-    | 'services'
-    | 'shared'
-    | 'projects'
-    | 'runs'
-    | 'access'
-    | 'hosts'
-    | 'users'
-    | 'modelUsage'
-    | 'jobs'
-    | 'hostAccess'
-  >;
-  readonly client: (hostId: string) => AgentClient | null;
-  readonly isElsewhere: (hostId: string) => Promise<boolean>;
-  readonly observe: (replica: GatewayReplicaRecord) => Promise<GatewayHostState>;
-  /** Whether the instance that it is on was made for it. */
-  readonly isOnInstance: (replica: GatewayReplicaRecord) => boolean;
-  /** Null: the machine of the replica needs no care. */
-  readonly maintain: (replica: GatewayReplicaRecord) => Promise<GatewayCondition | null>;
-  /** The replica is ending. */
-  readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
-  readonly requests: {
-    readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
-    readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget'>;
-    readonly questions: Pick<ReplicaQuestions, 'opened' | 'answered' | 'forget'>;
-  };
-  readonly now: () => Timestamp;
-  readonly log: Logger;
-}
 
 interface Linked {
   readonly link: GatewayLink;
   readonly gatewayId: Id;
   readonly gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>;
   readonly supply: GatewaySupply;
+  readonly asker: GatewayAsker;
+  /** Events about its certificates. */
+  readonly events: FrameMeter;
+  /** Rejects if the replica could not be sent what it serves; messages wait for it. */
+  ready: Promise<void>;
   /** Jobs that are being stopped, until the gateway reports that they have no requests. */
   readonly draining: Map<Id, () => void>;
   readonly drained: Set<Id>;
@@ -79,6 +48,8 @@ const FOLLOW_MS = 3000;
 /** A pass of the gateway may change its record at the same time. */
 const KEY_TRIES = 5;
 const FORGET_MS = 60 * 60_000;
+/** Per minute, about its certificates. */
+const MOST_EVENTS = 100;
 /** Changes of one run within this time are sent once, in milliseconds. */
 const SOON_MS = 10;
 
@@ -169,6 +140,7 @@ export class GatewayLinks {
         one.upkeep.close();
         one.link.close();
         this.#linked.delete(id);
+        for (const tunnel of one.asker.carried.tunnels) tunnel.destroy();
         this.#options.requests.figures.forget(id);
         this.#options.requests.access.forget(id);
         this.#options.requests.questions.forget(id);
@@ -193,15 +165,19 @@ export class GatewayLinks {
   #open(replica: GatewayReplicaRecord, { gateway, projectName, reports }: GatewayView): void {
     const { client, isElsewhere, hostOf, observe, maintain, log } = this.#options;
     const hostId = hostOf(replica);
-    const link = new GatewayLink({
+    const label = { name: gateway.name, project: projectName };
+    const link: GatewayLink = new GatewayLink({
       replica,
-      label: { name: gateway.name, project: projectName },
+      label,
       client: () => client(hostId),
       isElsewhere: () => isElsewhere(hostId),
       observe: () => observe(replica),
-      onOpen: () => this.#opened(one),
-      onFrame: (_, frame) => this.#onFrame(one, frame),
-      report: (reported) => this.#report(one, reported),
+      onOpen: async () => {
+        one.ready = this.#opened(one);
+        await one.ready;
+      },
+      onFrame: (frame) => intake.receive(frame),
+      report: (reported) => void this.#report(one, reported),
       log,
     });
     const upkeep = new GatewayUpkeep({
@@ -210,14 +186,21 @@ export class GatewayLinks {
       onLook: () => this.#looked(one),
       log,
     });
+    const supply = new GatewaySupply(this.#options, gateway.id, link, Date.now);
+    const signIns = this.#options.newSignIns();
+    const admit = this.#options.admitBy(signIns);
+    const carried = { tunnels: new Set<Duplex>(), opening: 0, records: 0 };
     const one: Linked = {
-      ...{ link, upkeep, gatewayId: gateway.id, gateway },
-      supply: new GatewaySupply(this.#options, gateway.id, link),
+      ...{ link, upkeep, gatewayId: gateway.id, gateway, supply },
+      asker: { link, reach: supply.reach, admit, signIns, carried },
+      events: new FrameMeter({ most: MOST_EVENTS, now: Date.now }),
+      ready: Promise.resolve(),
       ...{ draining: new Map(), drained: new Set() },
       publicKey: replica.sshPublicKey,
       outdated: reports.find(({ replicaId }) => replicaId === replica.id)?.outdated ?? null,
       ...{ reported: null, stored: null },
     };
+    const intake = this.#intakeOf(link, () => one, label);
     this.#linked.set(replica.id, one);
   }
 
@@ -242,7 +225,7 @@ export class GatewayLinks {
     if (one.reported === null) return;
     const hostname = await addressOf(hostOf(one.link.replica));
     if (hostname !== one.reported.hostname) await one.supply.sendSettings();
-    this.#report(one, { ...one.reported, hostname });
+    await this.#report(one, { ...one.reported, hostname });
   }
 
   async #sendRuns(): Promise<void> {
@@ -284,38 +267,76 @@ export class GatewayLinks {
     }
   }
 
-  #onFrame(one: Linked, frame: GatewayFrame): void {
+  /** The link is closed for a while. */
+  #cutOff({ gateway, link }: Linked, type: FrameType | 'unknown'): void {
+    const { log, store } = this.#options;
+    const event = gatewayCutOffEvent(gateway, link.replica);
+    link.cutOff(event.message);
+    log.error({ gateway: gateway.name, message: type }, event.message);
+    store.events.write([event]).catch((error) => {
+      log.warn({ err: error }, 'an event of a gateway was not stored');
+    });
+  }
+
+  #intakeOf(link: GatewayLink, one: () => Linked, label: GatewayLabel): FrameIntake {
+    const { requests, onRefused, log } = this.#options;
+    const { id } = link.replica;
+    return new FrameIntake({
+      ready: () => one().ready,
+      isCurrent: () => this.#linked.get(id) === one() && link.isOpen,
+      binding: () => ({
+        ...{ reach: one().supply.reach, files: one().supply.files, now: Date.now() },
+        isAsked: (kind, n) =>
+          kind === 'accessed'
+            ? requests.access.isAsked(id, n)
+            : requests.questions.isAsked(id, kind, n),
+        isDraining: (jobId) => one().draining.has(jobId),
+      }),
+      send: (answer) => link.send(answer),
+      take: (frame) => this.#onFrame(one(), frame),
+      onRefused: (type) => onRefused(label, type),
+      onMisuse: (type) => this.#cutOff(one(), type),
+      now: Date.now,
+      log: log.child({ gateway: label.name }),
+    });
+  }
+
+  /** Returns false if the message was not about the gateway's own after all. */
+  async #onFrame(one: Linked, frame: GatewayFrame): Promise<boolean> {
+    const { figures, access, questions } = this.#options.requests;
+    const { id } = one.link.replica;
     switch (frame.type) {
       case 'status':
-        void this.#onStatus(one, frame);
+        await this.#onStatus(one, frame);
         if (frame.public_key !== null && frame.public_key !== one.publicKey) {
-          this.#onKey(one, frame.public_key).catch((error) => {
-            this.#options.log.warn({ err: error }, 'the key of a gateway was not stored');
-          });
+          await this.#onKey(one, frame.public_key);
         }
-        return;
+        return true;
       case 'idle':
         this.#drained(one, frame.job_id);
-        return;
+        return true;
       case 'figures':
-        this.#options.requests.figures.put(one.link.replica.id, frame.services);
-        return;
+        figures.put(id, frame.services);
+        return true;
       case 'accessed':
-        this.#options.requests.access.answered(frame);
-        return;
+        access.answered(id, frame);
+        return true;
       case 'log':
       case 'renewing':
-        this.#options.requests.questions.answered(one.link.replica.id, frame);
-        return;
+        questions.answered(id, frame);
+        return true;
       case 'issued':
-        this.#onIssued(one, frame.certificates).catch((error) => {
-          this.#options.log.warn({ err: error }, 'certificates of a gateway were not stored');
-        });
-        return;
-      default:
-        void this.#answers.answer(one.link, frame).catch((error) => {
+        await this.#onIssued(one, frame.certificates);
+        return true;
+      case 'dns':
+      case 'tunnel':
+        // These may take long, and have limits of their own.
+        void this.#answers.answer(one.asker, frame).catch((error) => {
           this.#options.log.warn({ err: error }, `a gateway got no answer: ${frame.type}`);
         });
+        return true;
+      default:
+        return await this.#answers.answer(one.asker, frame);
     }
   }
 
@@ -338,11 +359,11 @@ export class GatewayLinks {
   async #onStatus(one: Linked, frame: Extract<GatewayFrame, { type: 'status' }>): Promise<void> {
     const { addressOf, hostOf } = this.#options;
     const hostname = await addressOf(hostOf(one.link.replica));
-    this.#report(one, reportedBy(frame, hostname));
+    await this.#report(one, reportedBy(frame, hostname));
   }
 
-  /** Stores only what has changed. */
-  #report(one: Linked, reported: Reported): void {
+  /** Stores only what has changed. Never rejects. */
+  async #report(one: Linked, reported: Reported): Promise<void> {
     const known = withKnown(reported, one.reported);
     one.reported = known;
     // A new replica must not replace another one before it can be reached.
@@ -355,11 +376,13 @@ export class GatewayLinks {
     const { store, now, log } = this.#options;
     const report: GatewayReport = { ...next, replicaId: one.link.replica.id, updatedAt: now() };
     const eventsOf = (before: readonly GatewayReport[]) =>
-      certificateEvents(one.gateway, before, report);
-    store.gateways.saveReport(report, one.gatewayId, eventsOf).catch((error) => {
+      certificateEvents(one.gateway, before, report).filter(() => !one.events.add());
+    try {
+      await store.gateways.saveReport(report, one.gatewayId, eventsOf);
+    } catch (error) {
       one.stored = stored;
       log.warn({ err: errorMessage(error) }, 'the state of a gateway was not stored');
-    });
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { GatewayService } from '@dstack/contract/agent';
 import type { GatewayReplicaRecord, Id } from '@dstack/core';
 import type { ServiceView, Store } from '@dstack/store';
 import type { GatewayLink } from './gateway-link.ts';
+import { GatewayReach, type SentService } from './gateway-reach.ts';
 import { gatewayService } from './gateway-service.ts';
 import { type GatewayDefaults, gatewaySettings, requestsCertificates } from './gateway-settings.ts';
 import { withTunnels } from './gateway-tunnels.ts';
@@ -24,13 +25,16 @@ export interface GatewaySupplyOptions {
   readonly defaults: GatewayDefaults;
 }
 
+/** Milliseconds. */
+type Clock = () => number;
+
 /** Sends a replica of a gateway what it serves, and knows what it has been sent. */
 export class GatewaySupply {
   readonly #options: GatewaySupplyOptions;
   readonly #gatewayId: Id;
   readonly #link: Pick<GatewayLink, 'replica' | 'send'>;
-  /** Runs and their jobs as they were sent last. */
-  readonly #services = new Map<Id, readonly Id[]>();
+  readonly reach: GatewayReach;
+  #files: ReadonlySet<string> = new Set();
   /** Jobs that the gateway reaches by itself, and their hosts. */
   readonly #tunnels = new Map<Id, string>();
 
@@ -38,15 +42,22 @@ export class GatewaySupply {
     options: GatewaySupplyOptions,
     gatewayId: Id,
     link: Pick<GatewayLink, 'replica' | 'send'>,
+    now: Clock,
   ) {
     this.#options = options;
     this.#gatewayId = gatewayId;
     this.#link = link;
+    this.reach = new GatewayReach(now);
+  }
+
+  /** Domains of the certificates that people have set. */
+  get files(): ReadonlySet<string> {
+    return this.#files;
   }
 
   /** Whether the gateway sends requests to the job. */
   serves(jobId: Id): boolean {
-    return [...this.#services.values()].some((jobs) => jobs.includes(jobId));
+    return this.reach.servesJob(jobId);
   }
 
   async sendSettings(): Promise<void> {
@@ -57,6 +68,7 @@ export class GatewaySupply {
     const address = await addressOf(hostOf(replica));
     const ports = await portsOf(replica);
     const certificates = await store.gateways.certificates(this.#gatewayId);
+    this.#files = new Set(certificates.map(({ domain }) => domain));
     const { directory } = defaults.acme;
     const accountKey = requestsCertificates(view.gateway)
       ? await store.gateways.acmeAccountKey(this.#gatewayId, directory, newAccountKey)
@@ -80,8 +92,7 @@ export class GatewaySupply {
     this.#useTunnels(services);
     const models: Record<string, string> = {};
     for (const { host, project } of services) models[modelHost(host)] ??= project;
-    this.#services.clear();
-    for (const view of views) this.#remember(view);
+    this.reach.replace(sentServices(services, views));
     const agent = await agentOn(hostId);
     const hosts = agent === null ? {} : { [hostId]: agent };
     this.#link.send({ type: 'services', services, models, hosts });
@@ -90,13 +101,14 @@ export class GatewaySupply {
   /** The service of one run, or that it has none any more. Null: the run is behind no gateway. */
   async sendRun(runId: Id, found: ServiceView | null): Promise<void> {
     const isHere = found?.run.gatewayId === this.#gatewayId;
-    if (!isHere && !this.#services.has(runId)) return;
+    if (!isHere && !this.reach.has(runId)) return;
     const plain = found && isHere ? gatewayService(found) : null;
     const { store } = this.#options;
     const [service = null] = plain ? await withTunnels(store, [plain], this.#hostId) : [];
     if (service) this.#useTunnels([service]);
-    if (found && service) this.#remember(found);
-    else this.#services.delete(runId);
+    const [sent] = found && service ? sentServices([service], [found]) : [];
+    if (sent) this.reach.set(sent);
+    else this.reach.remove(runId);
     this.#link.send({ type: 'service', run_id: runId, service });
   }
 
@@ -107,13 +119,6 @@ export class GatewaySupply {
 
   get #hostId(): string {
     return this.#options.hostOf(this.#link.replica);
-  }
-
-  #remember({ run, replicas }: ServiceView): void {
-    this.#services.set(
-      run.id,
-      replicas.map(({ jobId }) => jobId),
-    );
   }
 
   /** The agents of jobs that are new to the gateway must let it in. */
@@ -134,4 +139,16 @@ export class GatewaySupply {
 /** `gateway.<domain>`, where `host` is `<run>.<domain>`. */
 function modelHost(host: string): string {
   return `gateway${host.slice(host.indexOf('.'))}`;
+}
+
+/** With the names of their models, which gateways find in the configurations. */
+function sentServices(
+  services: readonly GatewayService[],
+  views: readonly ServiceView[],
+): SentService[] {
+  const models = new Map(views.map(({ run }) => [run.id, run.serviceSpec?.model?.name ?? null]));
+  return services.map(({ run_id, project, host, custom_hosts, custom_paths, replicas }) => ({
+    ...{ run_id, project, host, custom_hosts, custom_paths, replicas },
+    model: models.get(run_id) ?? null,
+  }));
 }

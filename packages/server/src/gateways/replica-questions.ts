@@ -42,6 +42,18 @@ const Piece = z.object({
 });
 const Message = z.discriminatedUnion('type', [Question, Piece]);
 
+/** An answer counts only over the link of the question, and only for a question of its kind. */
+interface Asked {
+  readonly replica: Id;
+  readonly answer: ReplicaAnswer['type'];
+  readonly done: Reading['done'];
+}
+
+const ANSWERS = { 'read-log': 'log', renew: 'renewing' } as const satisfies Record<
+  ReplicaQuestion['type'],
+  ReplicaAnswer['type']
+>;
+
 interface Reading {
   readonly pieces: Buffer[];
   readonly done: (answer: ReplicaAnswer | null) => void;
@@ -51,7 +63,7 @@ export class ReplicaQuestions {
   /** Null: no other server has this database. */
   readonly #peers: Peers | null;
   readonly #sources = new Map<Id, ReplicaSource>();
-  readonly #asked = new Map<number, { readonly replica: Id; readonly done: Reading['done'] }>();
+  readonly #asked = new Map<number, Asked>();
   readonly #reading = new Map<string, Reading>();
   readonly #unsubscribe: () => void;
   #last = 0;
@@ -69,9 +81,14 @@ export class ReplicaQuestions {
     this.#sources.delete(replicaId);
   }
 
+  isAsked(replicaId: Id, type: ReplicaAnswer['type'], n: number): boolean {
+    const asked = this.#asked.get(n);
+    return asked?.replica === replicaId && asked.answer === type;
+  }
+
   answered(replicaId: Id, answer: ReplicaAnswer): void {
-    const asked = this.#asked.get(answer.n);
-    if (asked?.replica === replicaId) asked.done(answer);
+    if (!this.isAsked(replicaId, answer.type, answer.n)) return;
+    this.#asked.get(answer.n)?.done(answer);
   }
 
   close(): void {
@@ -89,7 +106,7 @@ export class ReplicaQuestions {
     this.#last += 1;
     const n = this.#last;
     const answer = Promise.withResolvers<ReplicaAnswer | null>();
-    this.#asked.set(n, { replica, done: answer.resolve });
+    this.#asked.set(n, { replica, answer: ANSWERS[question.type], done: answer.resolve });
     send({ ...question, n });
     try {
       return await withTimeout(() => answer.promise, { ms: LIMIT_MS, onTimeout: () => null });

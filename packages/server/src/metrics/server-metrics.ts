@@ -37,6 +37,7 @@ export class ServerMetrics implements LoopObserver {
   readonly #passes: Histogram;
   readonly #provisioning: Histogram;
   readonly #pending: Counter;
+  readonly #refused: Counter;
 
   constructor(options: ServerMetricsOptions) {
     this.#options = options;
@@ -59,6 +60,12 @@ export class ServerMetrics implements LoopObserver {
       name: 'dstack_pending_runs_total',
       help: 'How often runs had to wait for another attempt',
       labelNames: ['project_name', 'run_type'],
+      registers,
+    });
+    this.#refused = new Counter({
+      name: 'dstack_gateway_refused_messages_total',
+      help: 'Messages of gateways about what is not behind them, and of unknown types',
+      labelNames: ['dstack_project_name', 'dstack_gateway_name', 'type'],
       registers,
     });
     new Gauge({
@@ -94,6 +101,14 @@ export class ServerMetrics implements LoopObserver {
         this.set(entry.connections);
       },
     });
+  }
+
+  gatewayMessageRefused(
+    gateway: { readonly name: string; readonly project: string },
+    type: string,
+  ): void {
+    const { name, project } = gateway;
+    this.#refused.inc({ dstack_project_name: project, dstack_gateway_name: name, type });
   }
 
   passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void {

@@ -71,6 +71,23 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async modelsBehindGateway(gatewayId) {
+      const rows = await db
+        .selectFrom('runs as r')
+        .innerJoin('projects as p', 'p.id', 'r.project_id')
+        .selectAll('r')
+        .select('p.name as project_name')
+        .where('r.gateway_id', '=', gatewayId)
+        .where('r.service_spec', 'is not', null)
+        .orderBy('r.submitted_at', 'desc')
+        .limit(MAX_ENDED)
+        .execute();
+      return rows.flatMap((row) => {
+        const model = runTable.decode(row).serviceSpec?.model?.name;
+        return model === undefined ? [] : [{ projectName: row.project_name, model }];
+      });
+    },
+
     async unfinished() {
       const rows = await runsServedHere(db)
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
@@ -96,6 +113,9 @@ export function createServices(context: StoreContext): Services {
 
 /** The most finished services that are read, for clear answers to requests after their end. */
 const MAX_FINISHED = 100;
+
+/** The most services behind a gateway whose models are known after their end. */
+const MAX_ENDED = 2000;
 
 /** Services without a gateway: gateways serve the others. */
 function runsServedHere(db: Db) {

@@ -63,6 +63,10 @@ export interface Services {
   behindGateway(gatewayId: Id): Promise<ServiceView[]>;
   /** The same, oldest first, without their replicas. */
   namesBehindGateway(gatewayId: Id): Promise<ServiceBeside[]>;
+  /** Models of its latest services, also of ended and deleted ones. */
+  modelsBehindGateway(
+    gatewayId: Id,
+  ): Promise<{ readonly projectName: string; readonly model: string }[]>;
   /** Null: no unfinished run has this id, or it is not behind a gateway. */
   onGateway(runId: Id): Promise<ServiceView | null>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */

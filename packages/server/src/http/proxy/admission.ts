@@ -16,7 +16,7 @@ const MAX_REMEMBERED = 10_000;
 
 export interface AdmissionDeps extends Omit<IdentityDeps, 'lookUp'> {
   readonly access: AccessWatch;
-  readonly signIns: SignInGuard;
+  readonly signIns: Pick<SignInGuard, 'from'>;
 }
 
 interface ServiceUser extends AdmittedCaller {
