@@ -8,6 +8,12 @@ export const dstack = join(root, 'bin', 'dstack');
 export function installation(env: NodeJS.ProcessEnv = {}): Installation {
   return new Installation({
     dstack,
-    env: { DSTACK_LOCAL_EXECUTOR: 'process', DSTACK_SERVER_LOG_LEVEL: 'error', ...env },
+    env: {
+      DSTACK_LOCAL_EXECUTOR: 'process',
+      DSTACK_SERVER_LOG_LEVEL: 'error',
+      // One user submits the whole load.
+      DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER: '0',
+      ...env,
+    },
   });
 }

@@ -48,6 +48,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     projectsPerUser: settings.limits.projectsPerUser,
     permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
     localProjects: localProjects(settings),
+    waitingRunsPerUser: settings.limits.waitingRunsPerUser,
     runSpecs: runSpecSettings(settings),
     jobSpecs: jobSpecSettings(settings),
     defaultRegistry: settings.images.defaultRegistry,

@@ -121,6 +121,8 @@ export interface Limits {
   readonly logQuotaPerHour: number;
   /** Maximum number of simultaneous jobs of a run: nodes, or replicas. */
   readonly maxJobsPerRun: number;
+  /** Runs of one user without a running job, in all projects; 0 = no limit. */
+  readonly waitingRunsPerUser: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
   readonly metricsRunningTtlSeconds: number;
@@ -331,11 +333,19 @@ function imagesOnHosts(env: ProcessEnv): ImagePlanSettings {
   };
 }
 
+/** Of one user. Placement takes longer with each that differs from the others. */
+const DEFAULT_WAITING_RUNS = 2000;
+
 function limits(env: ProcessEnv): Limits {
   return {
     codeUpload: integerVariable(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
     logQuotaPerHour: integerVariable(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
     maxJobsPerRun: integerVariable(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
+    waitingRunsPerUser: integerVariable(
+      env,
+      'DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER',
+      DEFAULT_WAITING_RUNS,
+    ),
     maxProbes: integerVariable(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integerVariable(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
     metricsRunningTtlSeconds: integerVariable(

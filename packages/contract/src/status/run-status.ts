@@ -78,6 +78,13 @@ export const isRunAlive = (status: RunStatus): boolean =>
 export const hasRunInstances = (status: RunStatus): boolean =>
   status === 'provisioning' || status === 'running';
 
+/**
+ * It has not ended and none of its jobs is running: it waits for capacity, a retry or the next start of its schedule, or is a
+ * service scaled to zero. The server looks at all of them again and again. Runs that are stopped end by themselves.
+ */
+export const isRunWaiting = (status: RunStatus): boolean =>
+  isRunAlive(status) && !isRunRunning(status);
+
 /** A user requested the end: its schedule does not start it again. */
 export const isEndedByUser = (reason: RunTerminationReason | null): boolean =>
   reason === 'stopped_by_user' || reason === 'aborted_by_user';
@@ -88,5 +95,6 @@ export const isAbort = (reason: RunTerminationReason | null): boolean =>
 /** The same sets for queries. */
 export const UNFINISHED_RUN_STATUSES = RUN_STATUSES.filter((status) => !isRunFinished(status));
 export const FAILED_RUN_STATUSES = RUN_STATUSES.filter(isRunFailed);
+export const WAITING_RUN_STATUSES = RUN_STATUSES.filter(isRunWaiting);
 export const ALIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunAlive);
 export const ACTIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunActive);

@@ -22,6 +22,7 @@ import {
   UNFINISHED_JOB_STATUSES,
   UNFINISHED_RUN_STATUSES,
   VOLUME_TRANSITIONS,
+  WAITING_RUN_STATUSES,
 } from './index.ts';
 
 describe('transition tables', () => {
@@ -71,6 +72,7 @@ test('the sets for queries are what the predicates say', () => {
     'running',
     'terminating',
   ]);
+  expect(WAITING_RUN_STATUSES).toEqual(['pending', 'submitted', 'provisioning']);
   expect(ALIVE_RUN_STATUSES).toEqual(['pending', 'submitted', 'provisioning', 'running']);
   expect(ACTIVE_RUN_STATUSES).toEqual(['submitted', 'provisioning', 'running']);
   expect(UNFINISHED_JOB_STATUSES).toEqual([

@@ -120,6 +120,8 @@ export interface HttpSettings {
   readonly permissions: PermissionDefaults;
   /** Names of projects, in lower case, that may run jobs on the server's machine. */
   readonly localProjects: ReadonlySet<string>;
+  /** See `WaitingLimit`; 0 = no limit. */
+  readonly waitingRunsPerUser: number;
   readonly runSpecs: RunSpecSettings;
   readonly jobSpecs: JobSpecSettings;
   /** Registry of images without one; null = Docker's own. */

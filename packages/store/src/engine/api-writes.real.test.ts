@@ -31,7 +31,7 @@ function submit({ store, projectId, userId }: World, name: NameChoice, part = {}
 
 async function submittedRun(world: World, name: NameChoice, part = {}): Promise<RunRecord> {
   const outcome = await submit(world, name, part);
-  if (outcome.type !== 'submitted') throw new Error(`${outcome.active.name} is taken`);
+  if (outcome.type !== 'submitted') throw new Error(outcome.type);
   return outcome.run;
 }
 

@@ -1,4 +1,4 @@
-import { isRunFinished } from '@dstack/contract/status';
+import { isRunFinished, WAITING_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id, RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
@@ -7,13 +7,21 @@ import type { StoreContext, Tx, Write } from '../context.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import { guardGateway } from './gateway-use.ts';
-import type { CreateFleet, CreateFleetOutcome, SubmitOutcome, SubmitRun } from './types.ts';
+import type {
+  CreateFleet,
+  CreateFleetOutcome,
+  SubmitOutcome,
+  SubmitRun,
+  WaitingLimit,
+} from './types.ts';
 
 export function submitRun(context: StoreContext, submit: SubmitRun): Promise<SubmitOutcome> {
   return context.write(async (write): Promise<SubmitOutcome> => {
     const { tx, add } = write;
     await lockNames(context, tx, 'run', submit.projectId);
     await guardGateway(context, tx, submit.gateway);
+    const tooMany = submit.limit ? await exceeded(context, tx, submit.limit) : null;
+    if (tooMany !== null) return { type: 'too-many-waiting', waiting: tooMany };
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
       if (active) return { type: 'name-taken', active };
@@ -30,6 +38,28 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     );
     return { type: 'submitted', run, jobs };
   });
+}
+
+/**
+ * How many runs of the user wait, if no more may. Until the commit, blocks other servers that submit a run of the
+ * same user: two of them would count the same rows.
+ */
+async function exceeded(
+  context: StoreContext,
+  tx: Tx,
+  { userId, most }: WaitingLimit,
+): Promise<number | null> {
+  if (context.postgres) {
+    const scope = `waiting_runs_${userId}`;
+    await sql`select pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(tx);
+  }
+  const { waiting } = await tx
+    .selectFrom('runs')
+    .select((eb) => eb.fn.countAll<number>().as('waiting'))
+    .where('user_id', '=', userId)
+    .where('status', 'in', WAITING_RUN_STATUSES)
+    .executeTakeFirstOrThrow();
+  return Number(waiting) < most ? null : Number(waiting);
 }
 
 /** Marks a finished namesake deleted; returns one that is not finished. */

@@ -75,14 +75,24 @@ export interface SubmitRun {
   readonly name: NameChoice;
   /** Of a service behind a gateway. */
   readonly gateway?: GatewayGuard | null;
+  /** Of one user's waiting runs, in all projects; none by default. */
+  readonly limit?: WaitingLimit;
   /** Pure; called inside the transaction once the name is certain. */
   readonly build: (name: string) => NewRun;
   /** Event for each finished namesake, which is marked deleted. */
   readonly superseded: (run: RunRecord) => NewEvent;
 }
 
+/** At most this many runs of the user wait (see `WAITING_RUN_STATUSES`), the new one included. */
+export interface WaitingLimit {
+  readonly userId: Id;
+  readonly most: number;
+}
+
 export type SubmitOutcome =
   | { readonly type: 'submitted'; readonly run: RunRecord; readonly jobs: readonly JobRecord[] }
+  /** The user has `waiting` waiting runs, and may have no more. */
+  | { readonly type: 'too-many-waiting'; readonly waiting: number }
   /** An unfinished run has this name. */
   | { readonly type: 'name-taken'; readonly active: RunRecord };
 

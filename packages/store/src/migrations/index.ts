@@ -31,6 +31,7 @@ import { gatewayReplacements } from './0030-gateway-replacements.ts';
 import { gatewayDeliveries } from './0031-gateway-deliveries.ts';
 import { gatewayAccounts } from './0032-gateway-accounts.ts';
 import { hostFaults } from './0033-host-faults.ts';
+import { waitingRuns } from './0034-waiting-runs.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -71,4 +72,5 @@ export const MIGRATIONS: readonly Migration[] = [
   gatewayDeliveries,
   gatewayAccounts,
   hostFaults,
+  waitingRuns,
 ];

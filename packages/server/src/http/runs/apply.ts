@@ -161,10 +161,12 @@ async function submit(
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
   const images = await knownImages(deps, project.id, spec);
   const { now, newId } = deps.context();
+  const most = deps.settings.waitingRunsPerUser;
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
     name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
     gateway: place?.guard ?? null,
+    ...(most > 0 && { limit: { userId: user.id, most } }),
     build: (name) =>
       newRun(name, {
         projectId: project.id,
@@ -180,8 +182,16 @@ async function submit(
       }),
     superseded: (run) => newEvent('Run deleted', [runTarget(run)], user.id),
   });
-  if (outcome.type === 'submitted') return outcome.run.id;
-  throw ruleError('Cannot override active run. Stop the run first.');
+  switch (outcome.type) {
+    case 'submitted':
+      return outcome.run.id;
+    case 'name-taken':
+      throw ruleError('Cannot override active run. Stop the run first.');
+    case 'too-many-waiting':
+      throw ruleError(
+        `The user '${user.name}' has ${outcome.waiting} runs without a running job, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until some of them run, or stop some`,
+      );
+  }
 }
 
 /** A run without a repo has a virtual one, which is created on first use. */

@@ -27,6 +27,31 @@ function expectWire(name: EndpointName, body: unknown): void {
 }
 
 describe('runs', () => {
+  it('of one user that wait are limited over all projects, and the refusal names count and setting', async () => {
+    const limited = await startTestServer({ waitingRunsPerUser: 2 });
+    await limited.call('/api/projects/create', { project_name: 'lab' });
+    await limited.call('/api/users/create', { username: 'bob', global_role: 'admin' });
+    const bob = (await limited.call('/api/users/get_user', { username: 'bob' })).body.creds.token;
+    const submit = (project: string, token?: string) =>
+      limited.call(
+        `/api/project/${project}/runs/apply`,
+        { plan: { run_spec: task(null) }, force: false },
+        token ? { token } : {},
+      );
+    const first = await submit('main');
+    expect([first.status, (await submit('lab')).status]).toEqual([200, 200]);
+    const refused = await submit('main');
+    expect(refused.status).toBe(400);
+    expect(refused.text).toContain(
+      "The user 'admin' has 2 runs without a running job, and this server allows 2 (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER)",
+    );
+    expect((await submit('main', bob)).status).toBe(200);
+    const runs_names = [first.body.run_spec.run_name];
+    await limited.call(path('runs/stop'), { runs_names, abort: true });
+    expect((await submit('lab')).status).toBe(200);
+    await limited.close();
+  });
+
   it('without a fleet have no offers, and the plan has the reason', async () => {
     const plan = await server.call(path('runs/get_plan'), { run_spec: task('train') });
     expectWire('runs.get_plan', plan.body);

@@ -278,6 +278,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
         allow_non_admins_manage_ssh_fleets: true,
         allow_managers_manage_secrets: false,
       },
+      waitingRunsPerUser: 2000,
       runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
       jobSpecs: DEFAULT_JOB_SPEC_SETTINGS,
       defaultRegistry: null,
