@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type Docker from 'dockerode';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { createEventLogger } from '../host/log.ts';
@@ -29,6 +30,7 @@ function execution(
     inspected: ended,
     output: { finish: async () => {}, release: () => {} },
     daemon: { endedContainers: async () => false },
+    docker: { getEvents: async () => Readable.from([]) },
     relaySocket: '/nowhere',
     log: createEventLogger(() => {}),
   } as unknown as DockerExecutionSetup);
@@ -70,4 +72,13 @@ it('attributes the removal of a container that was to be killed to the kill', as
   await killed.kill();
   started.resolve({ ...ended, State: { ...ended.State, Running: true } });
   await expect(killed.exited).resolves.toEqual({ status: 137, reason: null, message: null });
+});
+
+it('waits a moment for the removal of a container that another program killed', async () => {
+  const dead = { ...ended, State: { ...ended.State, ExitCode: 137 } };
+  const removed = missing();
+  removed.catch(() => {});
+  const { exited } = execution([Promise.resolve(dead), Promise.resolve(dead), removed], 137);
+  await vi.advanceTimersByTimeAsync(5000);
+  await expect(exited).resolves.toMatchObject({ status: 137, host_fault: 'container_removed' });
 });

@@ -22,6 +22,8 @@ import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 
 const RETRY_MS = 500;
+/** How often a container that was killed is inspected again: the engine removes one in moments. */
+const REMOVAL_LOOKS = 4;
 /** How often the agent inspects a container of which the daemon reports nothing. */
 const LOOK_MS = 5000;
 /** A daemon that is alive answers within this time. */
@@ -200,8 +202,27 @@ export class DockerExecution implements Execution {
       startedAt: Date.parse(StartedAt),
       finishedAt: Date.parse(FinishedAt),
     });
-    if (byDaemon && !this.#stopped) return endedWithDaemon(status);
+    if (this.#stopped) return { status, reason: null, message: null };
+    if (byDaemon) return endedWithDaemon(status);
+    if (status >= FIRST_OF_SIGNALS && (await this.#isRemoved())) return { ...wasRemoved(), status };
     return { status, reason: null, message: null };
+  }
+
+  /**
+   * Whether another program is removing the container: it is killed first, and inspecting it succeeds
+   * until it is removed.
+   */
+  async #isRemoved(): Promise<boolean> {
+    for (let attempt = 0; attempt < REMOVAL_LOOKS; attempt++) {
+      await delay(RETRY_MS / 2);
+      try {
+        await answered(this.#setup.container.inspect());
+      } catch (error) {
+        if (statusOf(error) === 404) return true;
+        throw error;
+      }
+    }
+    return false;
   }
 
   /** A response that the daemon had begun when it died never ends, not even with an error. */

@@ -123,7 +123,7 @@ export class JobFolder {
   }
 
   /**
-   * Removes everything but the record, which stays as a tombstone. Removes as much as possible, and
+   * Removes everything but the record. Removes as much as possible, and
    * rejects if something is left.
    */
   async removeContents(): Promise<void> {

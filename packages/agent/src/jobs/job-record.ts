@@ -30,7 +30,7 @@ export interface AgentJobRecord {
    * the record.
    */
   readonly bootId?: string | null;
-  /** Milliseconds since the epoch of the `DELETE`. The record is then a tombstone. */
+  /** Milliseconds since the epoch of the `DELETE`. The rest of the job is removed soon after. */
   readonly deletedAt: number | null;
 }
 

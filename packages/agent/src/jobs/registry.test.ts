@@ -1,4 +1,12 @@
-import { mkdirSync, mkdtempSync, rmdirSync, rmSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  rmSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
@@ -95,7 +103,6 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   const id = await ended(first);
   await first.remove(id);
   await first.close();
-  await vi.advanceTimersByTimeAsync(25 * 3600_000);
   // The path of the file that a full disk would refuse.
   const blocked = join(dir, 'last-state-number.new');
   mkdirSync(blocked);
@@ -104,9 +111,38 @@ it('keeps what cannot be removed from a full disk, and tries again', async () =>
   await vi.advanceTimersByTimeAsync(1000);
   expect(logged).toContain('the leftovers of a job were not removed');
   expect(second.state(id).phase).toBe('exited');
+  expect(existsSync(join(dir, 'jobs', id))).toBe(true);
   rmdirSync(blocked);
   await vi.advanceTimersByTimeAsync(60_000);
-  expect(() => second.state(id)).toThrow('No job');
+  expect(existsSync(join(dir, 'jobs', id))).toBe(false);
+});
+
+it('keeps only the id of a deleted job, for a day, and does not start it again', async () => {
+  let starts = 0;
+  const jobs = registry(undefined, () => {
+    starts += 1;
+    return startsNothing();
+  });
+  const spec = jobSpec(['true'], { env: { LARGE: 'x'.repeat(100_000) } });
+  jobs.put(spec);
+  await vi.waitFor(() => expect(jobs.state(spec.id).phase).toBe('exited'));
+  await jobs.remove(spec.id);
+  await vi.advanceTimersByTimeAsync(120_000);
+  await vi.waitFor(() => expect(readdirSync(join(dir, 'jobs'))).toEqual([]));
+  const size = readFileSync(join(dir, 'deleted-jobs')).length;
+  expect(size).toBeLessThan(100);
+  await jobs.close();
+  const next = registry();
+  await next.recover();
+  for (const one of [jobs, next]) {
+    expect(one.put(spec).state).toMatchObject({ phase: 'exited' });
+    expect(one.stop(spec.id, { grace: false, reason: 'x', message: null }).phase).toBe('exited');
+    await one.remove(spec.id);
+    expect(one.jobs).toEqual([]);
+  }
+  expect(starts).toBe(1);
+  await vi.advanceTimersByTimeAsync(24 * 3600_000);
+  expect(() => next.state(spec.id)).toThrow('No job');
 });
 
 it('kills a job again and again, until it has ended', async () => {

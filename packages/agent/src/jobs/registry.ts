@@ -25,12 +25,10 @@ import type { JobPortConnection } from './job-ports.ts';
 import { type AgentJobRecord, jobsDirectory, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
+import { Tombstones } from './tombstones.ts';
 import { withServerAccess } from './with-server-access.ts';
 
-/**
- * How long a deleted job's tombstone is kept, and how long its output can still be read over SSH.
- */
-const TOMBSTONE_MS = 24 * 3600_000;
+/** How long the output of a deleted job can still be read over SSH. */
 const LINGER_MS = 120_000;
 /** Time until a failed removal is tried again: a full disk may have space by then. */
 const AGAIN_MS = 60_000;
@@ -63,6 +61,8 @@ export class JobRegistry {
   readonly #listeners = new Set<JobListener>();
   readonly #gpus: GpuPool;
   readonly #openAccess: OpenJobAccess;
+  /** Deleted jobs of which nothing else is left. */
+  readonly #tombstones: Tombstones;
   readonly #removalTimers = new Map<string, LongTimer>();
   readonly #endListeners = new Set<() => void>();
   #lastNumber = 0;
@@ -70,6 +70,7 @@ export class JobRegistry {
   constructor(options: RegistryOptions) {
     this.#options = options;
     this.#jobsDir = jobsDirectory(options.stateDir);
+    this.#tombstones = new Tombstones(join(options.stateDir, 'deleted-jobs'));
     this.#gpus = new GpuPool(options.gpus);
     this.#openAccess = withServerAccess(options, (id, tunnel) => {
       for (const listener of this.#listeners) listener.onTunnel(id, tunnel);
@@ -128,8 +129,8 @@ export class JobRegistry {
   }
 
   /**
-   * A repeated `PUT` changes only the keys of users, and returns the present state, also of a
-   * tombstone.
+   * A repeated `PUT` changes only the keys of users, and returns the present state. One of a deleted job
+   * starts nothing.
    */
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
@@ -137,6 +138,9 @@ export class JobRegistry {
       known.authorizeUsers(spec.authorized_keys.user);
       if (known.record.deletedAt === null) this.#notifyPut(known);
       return known.answer;
+    }
+    if (this.#tombstones.has(spec.id)) {
+      return { state: deletedJob(spec.id), missing: { archives: [], code: false } };
     }
     const folder = this.#folder(spec.id);
     folder.make();
@@ -176,6 +180,7 @@ export class JobRegistry {
   }
 
   stop(id: string, order: StopJob): JobState {
+    if (this.#tombstones.has(id)) return deletedJob(id);
     const job = this.#get(id);
     job.stop(order);
     return job.state;
@@ -188,6 +193,7 @@ export class JobRegistry {
 
   /** Throws `AgentError` `unknown_job`. */
   state(id: string): JobState {
+    if (this.#tombstones.has(id)) return deletedJob(id);
     return this.#get(id).state;
   }
 
@@ -220,6 +226,7 @@ export class JobRegistry {
   }
 
   async remove(id: string): Promise<void> {
+    if (this.#tombstones.has(id)) return;
     const job = this.#get(id);
     if (isLive(job.phase)) throw new AgentError(409, 'job_alive', `The job is ${job.phase}`);
     if (job.record.deletedAt !== null) return;
@@ -253,16 +260,12 @@ export class JobRegistry {
   async #removeLeftovers(job: AgentJob): Promise<void> {
     await job.close();
     await job.folder.removeContents();
-    this.#forgetAt(job, (job.record.deletedAt ?? Date.now()) + TOMBSTONE_MS);
-  }
-
-  #forgetAt(job: AgentJob, at: number): void {
-    this.#at(job, at, async () => {
-      writeDurably(this.#counterFile, String(this.#lastNumber));
-      await job.folder.remove();
-      this.#jobs.delete(job.id);
-      this.#removalTimers.delete(job.id);
-    });
+    writeDurably(this.#counterFile, String(this.#lastNumber));
+    this.#tombstones.add(job.id, job.record.deletedAt ?? Date.now());
+    await job.folder.remove();
+    this.#jobs.delete(job.id);
+    this.#removalTimers.get(job.id)?.clear();
+    this.#removalTimers.delete(job.id);
   }
 
   #at(job: AgentJob, at: number, action: () => void | Promise<void>): void {
@@ -353,6 +356,12 @@ function firstRecord(
     runningAt: null,
     deletedAt: null,
   };
+}
+
+/** All that is known of a job that was deleted. */
+function deletedJob(id: string): JobState {
+  const exit = { status: null, reason: null, message: 'The job was deleted' };
+  return { ...acceptedJob(id), phase: 'exited', exit };
 }
 
 function readNumber(path: string): number {
