@@ -68,8 +68,8 @@ describe('calls of the wire contract', () => {
 function keysOf(body: unknown): string[] {
   const shown = Array.isArray(body) ? body[0] : body;
   if (typeof shown !== 'object' || shown === null) return [];
-  // `notes` of run plans and of stored secrets is our addition.
+  // `notes` of run plans and of stored secrets, and `outlook` of run plans, are our additions.
   return Object.keys(shown)
-    .filter((key) => key !== 'notes')
+    .filter((key) => key !== 'notes' && key !== 'outlook')
     .sort();
 }
