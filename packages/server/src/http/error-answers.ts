@@ -1,5 +1,4 @@
 /** Errors as answers. */
-import { Readable } from 'node:stream';
 import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
@@ -72,16 +71,6 @@ export function answerUnknown(request: FastifyRequest, reply: FastifyReply): Fas
 
 export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
   return sendJsonText(reply, status, JSON.stringify(body));
-}
-
-/** Bytes above which a response is sent in pieces instead of as one buffer. */
-const LARGE = 1024 * 1024;
-
-export function sendJsonPieces(reply: FastifyReply, pieces: readonly Buffer[]): FastifyReply {
-  reply.code(200).header('content-type', 'application/json');
-  const length = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (length < LARGE) return reply.send(Buffer.concat(pieces, length));
-  return reply.header('content-length', length).send(Readable.from(pieces));
 }
 
 /** Sent as bytes, so that no charset is added to the content type. */

@@ -13,12 +13,12 @@ import {
 } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
-import { sendJsonPieces } from './error-answers.ts';
 import { type CallerIdentity, identifyCaller } from './identity.ts';
 import type { BodyMemory } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
 import { welcome } from './intake/connections.ts';
 import { wireJsonPieces } from './json.ts';
+import { sendJsonPieces } from './json-answer.ts';
 import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
 import { validBody, validQuery } from './request-body.ts';
@@ -89,13 +89,14 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
         }),
       exchange: {
         request: request.raw,
-        setHeader: (header: string, value: string) => reply.header(header, value),
+        setHeader: (name: string, value: string) => reply.header(name, value),
       },
       log: request.log,
     };
     if (isLarge(name)) await exchange.paced();
     const answer = await handler(call);
-    return sendJsonPieces(reply, await wireJsonPieces(adaptResponse(name, answer, client)));
+    const pieces = await wireJsonPieces(adaptResponse(name, answer, client));
+    return await sendJsonPieces(reply, pieces, header(request, 'accept-encoding'));
   } finally {
     lease.release();
   }
@@ -120,10 +121,14 @@ async function bodyOf(
 
 /** Outside of `/api` the version is only read, not checked. */
 function clientVersion(request: FastifyRequest): ClientVersion | null {
-  const header = request.headers['x-api-version'];
-  const stated = Array.isArray(header) ? header[0] : header;
+  const stated = header(request, 'x-api-version');
   if (request.url.startsWith('/api/')) return checkClientVersion(stated);
   return stated === undefined ? null : parseVersion(stated);
+}
+
+function header({ headers }: FastifyRequest, name: string): string | undefined {
+  const value = headers[name];
+  return Array.isArray(value) ? value[0] : value;
 }
 
 export type { Call, Handler };

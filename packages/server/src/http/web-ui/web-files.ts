@@ -4,6 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join, relative, sep } from 'node:path';
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
+import { acceptsEncoding } from '../accepted-encoding.ts';
 
 /** In order of preference; the build writes compressed files beside the originals. */
 const ENCODINGS = [
@@ -79,7 +80,7 @@ export class WebFiles {
     if (!isServed(path)) return null;
     const encodings = ENCODINGS.filter(([, suffix]) => this.#bodies.has(path + suffix));
     const [encoding = null, suffix = ''] =
-      encodings.find(([name]) => accepts(accepted ?? '', name)) ?? [];
+      encodings.find(([name]) => acceptsEncoding(accepted ?? '', name)) ?? [];
     const body = this.#bodies.get(path + suffix) ?? (await this.#decoded(path));
     if (body === null) return null;
     const isImmutable = path.startsWith(HASHED);
@@ -116,12 +117,4 @@ async function pathsIn(dir: string): Promise<ReadonlySet<string>> {
 /** The page has a route of its own; hidden files and compressed ones have none. */
 function isServed(path: string): boolean {
   return !/^\.|\/\.|\.(br|gz|html)$/.test(path);
-}
-
-function accepts(header: string, encoding: string): boolean {
-  return header.split(',').some((part) => {
-    const [name = '', ...parameters] = part.split(';');
-    const isRefused = parameters.some((parameter) => /^\s*q=0(\.0*)?\s*$/.test(parameter));
-    return name.trim().toLowerCase() === encoding && !isRefused;
-  });
 }
