@@ -13,7 +13,10 @@ export const WorkQueueStatus = model({
 export type WorkQueueStatus = z.infer<typeof WorkQueueStatus>;
 
 export const ServerStatus = model({
+  /** Of the API, as `get_info` reports it to clients. */
   server_version: Text,
+  /** Of this product. */
+  version: Text,
   started_at: DateTime,
   database: Text,
   /** Where the output of jobs is stored. */

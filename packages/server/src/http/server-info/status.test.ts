@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { PRODUCT_VERSION } from '../../version.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -20,7 +21,12 @@ it('reports the state of the server to its admins', async () => {
   const { status, body } = await read();
   expect(status).toBe(200);
   expect(body).toMatchObject({
-    ...{ server_version: '0.22.5', database: 'sqlite', log_store: 'files' },
+    ...{
+      version: PRODUCT_VERSION,
+      server_version: '0.22.5',
+      database: 'sqlite',
+      log_store: 'files',
+    },
     ...{ loops_are_running: true, hosts: 2, connected_hosts: 1 },
     queues: [{ kind: 'run', waiting: 2, running: 1, delayed: 0 }],
   });

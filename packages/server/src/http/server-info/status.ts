@@ -1,5 +1,6 @@
 import { formatTimestamp, type ServerStatus, WIRE_VERSION } from '@dstack/contract/wire';
 import { placeOfLogs } from '../../logs/open-logs.ts';
+import { PRODUCT_VERSION } from '../../version.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** For admins of the server. */
@@ -13,6 +14,7 @@ export async function serverStatus({
   const upMicros = Math.round(process.uptime() * 1_000_000);
   return {
     server_version: WIRE_VERSION,
+    version: PRODUCT_VERSION,
     started_at: formatTimestamp(context().now - upMicros),
     database: store.shared ? 'postgresql' : 'sqlite',
     log_store: placeOfLogs(store),

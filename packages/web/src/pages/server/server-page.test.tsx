@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 
 const STATUS: ServerStatus = {
-  ...{ server_version: '0.22.5', started_at: '2026-01-01T00:00:00Z' },
+  ...{ version: '0.3.1', server_version: '0.22.5', started_at: '2026-01-01T00:00:00Z' },
   ...{ database: 'sqlite', log_store: 'files', loops_are_running: true },
   ...{ hosts: 3, connected_hosts: 2, memory_bytes: 150_000_000 },
   queues: [{ kind: 'volume-observation', waiting: 1200, running: 2, delayed: 1 }],

@@ -16,7 +16,8 @@ export function ServerPanel({ status }: { readonly status: ServerStatus | undefi
     <Panel title="Details">
       <Properties
         items={[
-          { label: 'Version', value: status?.server_version ?? '–' },
+          { label: 'Version', value: status?.version ?? '–' },
+          { label: 'API', value: status ? `as dstack ${status.server_version}` : '–' },
           { label: 'Started', value: status ? <RelativeTime at={status.started_at} /> : '–' },
           { label: 'Loops', value: status ? loopsText(status) : '–' },
           { label: 'Memory', value: status ? bytes(status.memory_bytes) : '–' },
