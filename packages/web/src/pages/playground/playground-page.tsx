@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from 'react';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { runRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
+import { MarkdownView } from '../../domain/markdown/markdown-view.tsx';
 import { type Chat, useChat } from '../../domain/models/use-chat.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
@@ -22,6 +23,7 @@ import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import styles from './playground.module.css';
+import { useFollowingEnd } from './use-following-end.ts';
 
 const route = getRouteApi('/shell/projects/$project/models/$run');
 
@@ -87,6 +89,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
   const [temperature, setTemperature] = useState('');
   const [maxTokens, setMaxTokens] = useState('');
   useAnswerAnnouncement(chat);
+  const following = useFollowingEnd(chat.messages);
   const faults = {
     temperature: temperatureFault(temperature),
     maxTokens: maxTokensFault(maxTokens),
@@ -100,6 +103,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
       maxTokens: numberOf(maxTokens),
     });
     setText('');
+    following.toEnd();
   };
   return (
     <TwoColumns
@@ -112,7 +116,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
             </Button>
           }
         >
-          <ScrollRegion label="Messages" className={styles.messages}>
+          <ScrollRegion label="Messages" className={styles.messages} {...following.region}>
             {chat.messages.length === 0 ? (
               <p className={styles.hint}>Messages are sent to the model, and stored nowhere.</p>
             ) : (
@@ -121,7 +125,11 @@ function Playground({ project, model, run }: PlaygroundProps) {
                   // biome-ignore lint/suspicious/noArrayIndexKey: messages are only appended
                   <li key={index} className={styles.message} data-role={message.role}>
                     <span className={styles.role}>{message.role === 'user' ? 'You' : 'Model'}</span>
-                    <div className={styles.text}>{message.content}</div>
+                    {message.role === 'assistant' ? (
+                      <MarkdownView text={message.content} />
+                    ) : (
+                      <div className={styles.text}>{message.content}</div>
+                    )}
                   </li>
                 ))}
               </ol>
