@@ -32,6 +32,8 @@ export function LogPanel({ target, address, status, picker }: LogPanelProps) {
       lines={lines}
       state={log.state}
       amount={amountOf(log)}
+      part={partOf(log)}
+      unread={log.loadNewer !== null || (log.snapshot.start > 0 && !log.snapshot.isFull)}
       picker={picker}
       download={(timestamps) => (
         <LogDownload target={target} jobName={address.job} end={end} timestamps={timestamps} />
@@ -56,9 +58,13 @@ export function LogPanel({ target, address, status, picker }: LogPanelProps) {
   );
 }
 
+/** Null: the lines are all of the output, up to its present end. */
+function partOf({ snapshot: { start, lines } }: Pick<Log, 'snapshot'>): string | null {
+  return start > 0 ? `the last ${plural(lines.length, 'line')}` : null;
+}
+
 function amountOf({ state, snapshot }: Log): string {
-  const last = snapshot.isFull && snapshot.start > 0 ? 'the last ' : '';
-  const lines = `${last}${plural(snapshot.lines.length, 'line')}`;
+  const lines = partOf({ snapshot }) ?? plural(snapshot.lines.length, 'line');
   switch (state.kind) {
     case 'loading':
       return 'Loading';
@@ -67,7 +73,9 @@ function amountOf({ state, snapshot }: Log): string {
     case 'paused':
       return `${lines} from the link on`;
     case 'complete':
-      return `${lines}, ${bytes(snapshot.end)}`;
+      return snapshot.start > 0
+        ? `${lines} of ${bytes(snapshot.end)}`
+        : `${lines}, ${bytes(snapshot.end)}`;
     case 'failed':
       return 'Interrupted';
   }

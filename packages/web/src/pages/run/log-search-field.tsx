@@ -11,6 +11,8 @@ export interface LogSearchFieldProps {
   readonly ref: Ref<HTMLInputElement>;
   readonly query: LogQuery;
   readonly result: LogSearchResult;
+  /** What is searched, in words; null: the whole output. */
+  readonly part: string | null;
   /** The number of the present hit, −1: none. */
   readonly current: number;
   readonly onQuery: (query: LogQuery) => void;
@@ -19,7 +21,7 @@ export interface LogSearchFieldProps {
 
 /** What is looked for in the log, how, and how often it was found. */
 export function LogSearchField(props: LogSearchFieldProps) {
-  const { ref, query, result, current, onQuery, onMove } = props;
+  const { ref, query, result, part, current, onQuery, onMove } = props;
   return (
     <search className={styles.search}>
       <SearchInput
@@ -55,20 +57,26 @@ export function LogSearchField(props: LogSearchFieldProps) {
         <ChevronDown size={16} />
       </IconButton>
       <span className={styles.hits} role="status">
-        {query.text === '' ? '' : hitText(result, current)}
+        {query.text === '' ? '' : hitText(result, current, part)}
       </span>
     </search>
   );
 }
 
-function hitText({ hits, isSearching, problem, skipped }: LogSearchResult, current: number) {
+function hitText(
+  { hits, isSearching, problem, skipped }: LogSearchResult,
+  current: number,
+  part: string | null,
+): string {
   const { length } = hits;
   if (length === 0 && problem !== null) return '';
-  if (length === 0) return isSearching ? 'searching' : `no hits${skippedText(skipped)}`;
+  // While the rest is loaded, the part that is there means nothing.
+  const where = isSearching ? ', searching' : part === null ? '' : ` in ${part}`;
+  if (length === 0) return isSearching ? 'searching' : `no hits${where}${skippedText(skipped)}`;
   const total = length >= MAX_HITS ? `${count(MAX_HITS)}+` : count(length);
   const text =
     current < 0 ? `${total} hit${length === 1 ? '' : 's'}` : `${count(current + 1)} of ${total}`;
-  return `${text}${skippedText(skipped)}`;
+  return `${text}${where}${skippedText(skipped)}`;
 }
 
 const skippedText = (skipped: number): string =>

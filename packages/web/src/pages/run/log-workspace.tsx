@@ -14,6 +14,7 @@ import { LogToolbar } from './log-toolbar.tsx';
 import { readTimes } from './log-view-menu.tsx';
 import { useAnnouncedLines } from './use-announced-lines.ts';
 import { useFullScreen } from './use-full-screen.ts';
+import { useWholeLog } from './use-whole-log.ts';
 
 export interface LogWorkspaceProps {
   readonly label: string;
@@ -21,6 +22,10 @@ export interface LogWorkspaceProps {
   readonly state: LogState;
   /** How much was loaded, in words. */
   readonly amount: string;
+  /** Which part of the output the lines are, in words; null: all of it. */
+  readonly part: string | null;
+  /** More of the output can be loaded into memory. */
+  readonly unread: boolean;
   /** Chooses what is shown. */
   readonly picker: ReactNode;
   readonly download: ((timestamps: boolean) => ReactNode) | null;
@@ -63,7 +68,9 @@ export function LogWorkspace(props: LogWorkspaceProps) {
   const { hasLevels, hasJson } = finder.update(lines);
   const derived = useMemo(() => new DerivedLines({ least, readsJson }), [least, readsJson]);
   const shown = derived.update(lines);
-  const search = useLogSearch(shown, query);
+  const isReading = useWholeLog(props, query.text !== '');
+  const found = useLogSearch(shown, query);
+  const search = isReading ? { ...found, isSearching: true } : found;
   useAnnouncedLines(shown, announces);
   const changeLeast = (to: LogLevel | null) => {
     keepPosition();
@@ -90,6 +97,7 @@ export function LogWorkspace(props: LogWorkspaceProps) {
         search={{
           query,
           result: search,
+          part: props.part,
           current,
           onQuery: (next) => {
             setQuery(next);

@@ -44,6 +44,8 @@ export function MergedLogPanel({ run, jobs, name, picker }: MergedLogPanelProps)
       lines={log.lines}
       state={log.state}
       amount={amountOf(log, sources.length)}
+      part="the last lines of each job"
+      unread={false}
       picker={picker}
       download={null}
       empty={
