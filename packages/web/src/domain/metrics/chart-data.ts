@@ -22,6 +22,8 @@ export interface ChartData {
   readonly series: readonly ChartSeries[];
   /** The top of the axis; null: as the values need. */
   readonly max: number | null;
+  /** How much there is of it, in the unit of the values; null: unknown. */
+  readonly capacity?: number | null;
   /** Of the values; shares are drawn as percent. */
   readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;

@@ -21,6 +21,18 @@ it('draws CPU and memory as shares of what there is, oldest first', () => {
   expect(more).toEqual([]);
 });
 
+it('draws memory up to what there is only where the use comes near it', () => {
+  const memoryOf = (...used: number[]) =>
+    jobCharts({
+      metrics: [
+        metric('memory_working_set_bytes', ...used),
+        metric('memory_total_bytes', ...used.map(() => 1000)),
+      ],
+    })[1];
+  expect(memoryOf(10, 499)).toMatchObject({ max: null, capacity: 1000 });
+  expect(memoryOf(10, 500)).toMatchObject({ max: 1000, capacity: 1000 });
+});
+
 it('draws a line for each GPU, in their order, with holes where there is no value', () => {
   const gpus = [
     metric('gpu_util_percent_gpu10', 90),
@@ -33,7 +45,7 @@ it('draws a line for each GPU, in their order, with holes where there is no valu
     { label: 'GPU 2', values: [0.2, 0.4] },
     { label: 'GPU 10', values: [null, 0.9] },
   ]);
-  expect(memory?.max).toBe(8);
+  expect(memory).toMatchObject({ max: null, capacity: 8 });
 });
 
 it('can be read without seeing', () => {

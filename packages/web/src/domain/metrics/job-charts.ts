@@ -14,6 +14,7 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
   const cpus = latest(find(metrics, 'cpus_detected_num')) || 1;
   const memory = latest(find(metrics, 'memory_total_bytes'));
   const gpuMemory = latest(find(metrics, 'gpu_memory_total_bytes'));
+  const memoryUse = values('memory_working_set_bytes');
   const seconds = times.map((time) => time / 1000);
   const gpus = metrics
     .flatMap(({ name }) => /^gpu_util_percent_gpu(\d{1,4})$/.exec(name)?.[1] ?? [])
@@ -30,8 +31,8 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
     {
       title: 'Memory',
       times: seconds,
-      series: [{ label: 'Memory', values: values('memory_working_set_bytes') }],
-      max: memory,
+      series: [{ label: 'Memory', values: memoryUse }],
+      ...axisOf([memoryUse], memory),
       unit: 'bytes',
       format: bytes,
     },
@@ -56,7 +57,10 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
         label: `GPU ${gpu}`,
         values: values(`gpu_memory_usage_bytes_gpu${gpu}`),
       })),
-      max: gpuMemory,
+      ...axisOf(
+        gpus.map((gpu) => values(`gpu_memory_usage_bytes_gpu${gpu}`)),
+        gpuMemory,
+      ),
       unit: 'bytes',
       format: bytes,
     },
@@ -65,6 +69,19 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
     ...charts,
     ...ofGpus.flatMap((chart) => (gpus.length < 2 ? [chart] : [chart, spreadOf(chart)])),
   ];
+}
+
+/** Of a machine of a terabyte, a job that uses a gigabyte would be a line on the axis. */
+const NEAR_CAPACITY = 0.5;
+
+/** Up to what there is where the use comes near it; otherwise as the values need. */
+function axisOf(
+  lines: readonly (readonly (number | null)[])[],
+  capacity: number | null,
+): Pick<ChartData, 'max' | 'capacity'> {
+  const highest = lines.flat().reduce<number>((high, value) => Math.max(high, value ?? 0), 0);
+  const isNear = capacity !== null && highest >= capacity * NEAR_CAPACITY;
+  return { max: isNear ? capacity : null, capacity };
 }
 
 /** The title of the chart with a line for each GPU. */

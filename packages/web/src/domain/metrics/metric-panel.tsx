@@ -18,15 +18,23 @@ interface MetricPanelProps {
   readonly chart: ChartData;
   readonly marks: readonly number[];
   readonly syncKey: string;
+  /** Seconds that are shown at least; null: those of the values. */
+  readonly span?: number | null;
 }
 
 /** A chart, its values in words, and its values as a table. */
-export function MetricPanel({ chart, marks, syncKey }: MetricPanelProps) {
+export function MetricPanel({ chart, marks, syncKey, span = null }: MetricPanelProps) {
+  const { capacity, format } = chart;
   return (
-    <Panel title={chart.title}>
+    <Panel
+      title={chart.title}
+      actions={
+        capacity == null ? null : <span className={styles.capacity}>of {format(capacity)}</span>
+      }
+    >
       <div className={styles.chart}>
         <Suspense>
-          <LineChart {...chart} marks={marks} syncKey={syncKey} />
+          <LineChart {...chart} marks={marks} syncKey={syncKey} span={span} />
         </Suspense>
       </div>
       {chart.title === GPU_USE && chart.series.length > 1 && chart.bands === undefined ? (
@@ -45,10 +53,12 @@ interface NodePanelProps {
   readonly measure: NodeCharts;
   readonly marks: readonly number[];
   readonly syncKey: string;
+  /** Seconds that are shown at least; null: those of the values. */
+  readonly span?: number | null;
 }
 
 /** One measure of several jobs, each in a small chart, with the same axes and one cursor for all. */
-export function NodePanel({ measure, marks, syncKey }: NodePanelProps) {
+export function NodePanel({ measure, marks, syncKey, span = null }: NodePanelProps) {
   return (
     <Panel title={measure.title}>
       <ul className={styles.nodes}>
@@ -58,7 +68,7 @@ export function NodePanel({ measure, marks, syncKey }: NodePanelProps) {
               <bdi>{chart.job}</bdi>
             </h3>
             <Suspense>
-              <LineChart {...chart} marks={marks} syncKey={syncKey} small />
+              <LineChart {...chart} marks={marks} syncKey={syncKey} span={span} small />
             </Suspense>
             <Summary chart={chart} />
           </li>

@@ -17,10 +17,12 @@ const node = (job: string, times: readonly number[], memory: number, gpus: reado
         times,
         times.map(() => 50),
       ),
-      metric(
-        'memory_total_bytes',
-        times,
-        times.map(() => memory),
+      ...['memory_total_bytes', 'memory_working_set_bytes'].map((name) =>
+        metric(
+          name,
+          times,
+          times.map(() => memory),
+        ),
       ),
       ...gpus.map((use, gpu) =>
         metric(

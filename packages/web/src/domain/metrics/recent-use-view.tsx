@@ -14,6 +14,9 @@ import { seriesSummary } from './job-charts.ts';
 import { type RecentUse, recentUse } from './recent-use.ts';
 import styles from './recent-use-view.module.css';
 
+/** Of a column of it, in px: the line, and `GPU 100 %`. */
+export const USE_WIDTH = 164;
+
 interface RecentUseViewProps {
   readonly target: GlanceTarget;
   /** What the heading of the column names; anything else is named in the row. */

@@ -100,6 +100,7 @@ export function RunMetricsPage() {
         isAll={isAll}
         marks={events.map(({ recorded_at }) => Date.parse(recorded_at) / 1000)}
         syncKey={run.id}
+        span={minutes === null ? null : minutes * 60}
       />
     </>
   );
@@ -111,9 +112,10 @@ interface MetricsBodyProps {
   readonly isAll: boolean;
   readonly marks: readonly number[];
   readonly syncKey: string;
+  readonly span: number | null;
 }
 
-function MetricsBody({ metrics, measured, isAll, marks, syncKey }: MetricsBodyProps) {
+function MetricsBody({ metrics, measured, isAll, marks, syncKey, span }: MetricsBodyProps) {
   const { error, isLoading, retry } = metrics;
   const failure =
     error === null ? null : (
@@ -135,10 +137,10 @@ function MetricsBody({ metrics, measured, isAll, marks, syncKey }: MetricsBodyPr
       <div className={isAll ? styles.rows : styles.charts}>
         {isAll
           ? nodeCharts(measured).map((measure) => (
-              <NodePanel key={measure.title} {...{ measure, marks, syncKey }} />
+              <NodePanel key={measure.title} {...{ measure, marks, syncKey, span }} />
             ))
           : first.charts.map((chart) => (
-              <MetricPanel key={chart.title} {...{ chart, marks, syncKey }} />
+              <MetricPanel key={chart.title} {...{ chart, marks, syncKey, span }} />
             ))}
       </div>
     </>

@@ -1,6 +1,7 @@
 import './uplot.css';
 import { useEffect, useRef } from 'react';
 import uPlot from 'uplot';
+import { readingAt, timeRange } from './chart-reading.ts';
 import styles from './line-chart.module.css';
 import { useThemeVersion } from './theme-version.ts';
 
@@ -29,6 +30,8 @@ export interface LineChartProps {
   }[];
   /** One of many beside each other. */
   readonly small?: boolean;
+  /** Seconds that the axis shows at least, up to the last value; null: those of the values. */
+  readonly span?: number | null;
 }
 
 const HEIGHT = 190;
@@ -60,11 +63,13 @@ export function LineChart(props: LineChartProps) {
       made.destroy();
       chart.current = null;
     };
-  }, [shape, theme, props.syncKey, props.max]);
+  }, [shape, theme, props.syncKey, props.max, props.span]);
 
   useEffect(() => {
     latest.current = props;
     chart.current?.setData(data);
+    // Without a cursor the legend shows the latest values.
+    if (chart.current?.cursor.idx == null) chart.current?.setLegend({}, false);
   });
   return <div ref={place} className={styles.chart} data-small={props.small} aria-hidden="true" />;
 }
@@ -116,7 +121,11 @@ function optionsOf(
     cursor: { sync: { key: syncKey }, points: { size: 6 }, y: false },
     legend: { live: true },
     scales: {
-      x: { time: timeText === undefined },
+      x: {
+        time: timeText === undefined,
+        range: (_chart, low, high) =>
+          timeRange(latest.current.times, [low, high], latest.current.span ?? null),
+      },
       y: { range: (_chart, _low, high) => [0, max ?? (high || 1) * 1.1] },
     },
     bands: bands.map(({ line, high, low }) => ({
@@ -137,8 +146,10 @@ function optionsOf(
     series: [
       {
         label: 'Time',
-        value: (_chart, time) =>
-          time == null ? '–' : (timeText?.(time) ?? CLOCK.format(time * 1000)),
+        value: (_chart, _time, _series, index) => {
+          const time = readingAt(latest.current.times, index);
+          return time === null ? '–' : (timeText?.(time) ?? CLOCK.format(time * 1000));
+        },
       },
       ...series.map(({ label }, index) => ({
         label,
@@ -148,7 +159,8 @@ function optionsOf(
         stroke: color(edgeOf.has(index) ? bandColor(colorOf(index)) : colorOf(index)),
         width: edgeOf.has(index) ? 1 : 1.5,
         points: { show: false },
-        value: (_chart: uPlot, value: number | null) => format(value),
+        value: (_chart: uPlot, _value: number | null, _series: number, at: number | null) =>
+          format(readingAt(latest.current.series[index]?.values ?? [], at)),
       })),
     ],
     hooks: {
