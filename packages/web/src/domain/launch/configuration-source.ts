@@ -4,6 +4,8 @@ import { loadYaml, type Position } from '@dstack/contract/yaml';
 export interface SourceProblem {
   readonly line: number;
   readonly message: string;
+  /** Of the key that it is about, where that is known. */
+  readonly path?: readonly PropertyKey[];
 }
 
 export type ConfigurationSource =

@@ -1,4 +1,5 @@
 import { isMap, isSeq, parseDocument } from 'yaml';
+import type { SourceProblem } from './configuration-source.ts';
 import type { ConfigurationSchema, RunType } from './json-schema.ts';
 
 /** A key that the form shows. What it looks like follows from the schema. */
@@ -36,6 +37,31 @@ const FIELDS: readonly FormField[] = [
 export function fieldsOf(schema: ConfigurationSchema, type: RunType): readonly FormField[] {
   return FIELDS.filter(({ path }) => schema.at(type, path).length > 0);
 }
+
+/** What is wrong with the value of a field, without the name of its key; null: nothing. */
+export function fieldProblem(
+  { path }: FormField,
+  problems: readonly SourceProblem[],
+): string | null {
+  const found = problems.find((problem) => isOf(path, problem));
+  if (found === undefined) return null;
+  const name = (found.path ?? []).join('.');
+  return found.message.startsWith(`${name}: `)
+    ? found.message.slice(name.length + 2)
+    : found.message;
+}
+
+/** Those that no field of the form shows. */
+export function otherProblems(
+  fields: readonly FormField[],
+  problems: readonly SourceProblem[],
+): readonly SourceProblem[] {
+  return problems.filter((problem) => !fields.some(({ path }) => isOf(path, problem)));
+}
+
+/** A problem of a part of the value, such as one item of a list, is one of the field. */
+const isOf = (field: readonly string[], { path = [] }: SourceProblem): boolean =>
+  field.every((key, depth) => path[depth] === key);
 
 /** The value of a field as text; null: it is written in a form that only the text can show. */
 export function readField(text: string, { path, lines }: FormField): string | null {

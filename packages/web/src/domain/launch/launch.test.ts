@@ -65,10 +65,10 @@ describe('problems of a text', () => {
   };
 
   it('are found at their lines', () => {
-    expect(problems('type: task\nresources: {gpu: 1}\ncomands: [x]\n')).toEqual([
+    expect(problems('type: task\nresources: {gpu: 1}\ncomands: [x]\n')).toMatchObject([
       { line: 3, message: 'comands: is not a known key: did you mean `commands`?' },
     ]);
-    expect(problems('type: task\nresources:\n  gpus: 1\n')[0]).toEqual({
+    expect(problems('type: task\nresources:\n  gpus: 1\n')[0]).toMatchObject({
       line: 3,
       message: 'resources.gpus: is not a known key: did you mean `gpu`?',
     });
@@ -93,7 +93,7 @@ describe('problems of a text', () => {
       ],
     };
     const answer = { request: '', status: 422, code: null, fields: [], body, requestId: null };
-    expect(serverProblems(new ValidationError('x', answer), source.lineOf)).toEqual([
+    expect(serverProblems(new ValidationError('x', answer), source.lineOf)).toMatchObject([
       { line: 5, message: "resources.gpu: has an empty part in 'bad'" },
       { line: 2, message: 'env: the variable A has no value' },
     ]);

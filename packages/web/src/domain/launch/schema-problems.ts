@@ -19,12 +19,13 @@ export function schemaProblems(
       type === undefined
         ? `type: is missing: ${LAUNCH_TYPES.join(', ')}`
         : `type: a run is one of ${LAUNCH_TYPES.join(', ')}, not ${JSON.stringify(type)}`;
-    return [{ line: lineOf(type === undefined ? [] : ['type']), message }];
+    const path = ['type'];
+    return [{ line: lineOf(type === undefined ? [] : path), message, path }];
   }
   const problems: SourceProblem[] = [];
   const add = (path: readonly PropertyKey[], text: string) => {
     if (problems.length < MOST) {
-      problems.push({ line: lineOf(path), message: `${path.join('.')}: ${text}` });
+      problems.push({ line: lineOf(path), message: `${path.join('.')}: ${text}`, path });
     }
   };
   checkMap(schema, type, value, [], add);

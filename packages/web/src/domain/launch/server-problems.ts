@@ -16,7 +16,8 @@ export function serverProblems(
   if (!(error instanceof ApiError) || error.status >= 500 || error.status === 403) return [];
   return detailsOf(error.body).map(({ loc, msg }) => {
     const path = pathOf(loc, msg);
-    return { line: lineOf(path), message: withPath(path, msg.replace(/^Value error, /, '')) };
+    const message = withPath(path, msg.replace(/^Value error, /, ''));
+    return { line: lineOf(path), message, path };
   });
 }
 

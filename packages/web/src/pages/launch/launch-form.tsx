@@ -1,7 +1,9 @@
-import { readSource } from '../../domain/launch/configuration-source.ts';
+import { readSource, type SourceProblem } from '../../domain/launch/configuration-source.ts';
 import {
   type FormField,
+  fieldProblem,
   fieldsOf,
+  otherProblems,
   readField,
   writeField,
 } from '../../domain/launch/form-fields.ts';
@@ -15,23 +17,31 @@ import { Field, TextArea, TextField } from '../../ui/field/field.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
 import { Select } from '../../ui/select/select.tsx';
 import styles from './launch.module.css';
+import { ProblemList } from './problem-list.tsx';
 
 interface LaunchFormProps {
   readonly schema: ConfigurationSchema;
   readonly text: string;
+  readonly problems: readonly SourceProblem[];
   readonly onChange: (text: string) => void;
 }
 
 const TYPE: FormField = { path: ['type'], label: 'Type' };
 
 /** The common keys as a form. It edits the same text, and leaves the rest of it alone. */
-export function LaunchForm({ schema, text, onChange }: LaunchFormProps) {
+export function LaunchForm({ schema, text, problems, onChange }: LaunchFormProps) {
   const source = readSource(text);
   if (source.kind === 'invalid') {
-    return <p className={styles.notice}>The text is not valid YAML. Correct it as text first.</p>;
+    return (
+      <>
+        <p className={styles.notice}>The text is not valid YAML. Correct it as text first.</p>
+        <ProblemList problems={problems} />
+      </>
+    );
   }
   const { type: written } = source.value;
   const type = isRunType(written) ? written : 'task';
+  const fields = fieldsOf(schema, type);
   const change = (field: FormField) => (value: string) => onChange(writeField(text, field, value));
   return (
     <form className={styles.form} aria-label="Configuration" onSubmit={(e) => e.preventDefault()}>
@@ -43,17 +53,21 @@ export function LaunchForm({ schema, text, onChange }: LaunchFormProps) {
           onChange={change(TYPE)}
         />
       </div>
-      {fieldsOf(schema, type).map((field) => (
+      {fields.map((field) => (
         <div key={field.path.join('.')} className={field.lines ? styles.wide : undefined}>
           <FormControl
             field={field}
             words={schema.choices(type, field.path)}
             value={readField(text, field)}
             hint={schema.description(type, field.path[0] ?? '')}
+            error={fieldProblem(field, problems)}
             onChange={change(field)}
           />
         </div>
       ))}
+      <div className={styles.wide}>
+        <ProblemList problems={otherProblems(fields, problems)} />
+      </div>
     </form>
   );
 }
@@ -66,14 +80,15 @@ interface FormControlProps {
   /** Null: only the text can show it. */
   readonly value: string | null;
   readonly hint: string;
+  readonly error: string | null;
   readonly onChange: (value: string) => void;
 }
 
-function FormControl({ field, words, value, hint, onChange }: FormControlProps) {
+function FormControl({ field, words, value, hint, error, onChange }: FormControlProps) {
   const { label, placeholder, lines, path } = field;
   if (value === null) {
     return (
-      <Field label={label}>
+      <Field label={label} error={error}>
         {(control) => (
           <output {...control} className={styles.notice}>
             It has parts of its own. Edit it as YAML.
@@ -84,7 +99,7 @@ function FormControl({ field, words, value, hint, onChange }: FormControlProps) 
   }
   if (lines) {
     return (
-      <Field label={label} hint={hint}>
+      <Field label={label} hint={hint} error={error}>
         {(control) => (
           <TextArea
             {...control}
@@ -100,7 +115,7 @@ function FormControl({ field, words, value, hint, onChange }: FormControlProps) 
   if (words.length > 0 && path[0] !== 'python') {
     const known = words.includes(value) || value === '' ? words : [value, ...words];
     return (
-      <Field label={label}>
+      <Field label={label} error={error}>
         {() => (
           <Select
             label={label}
@@ -120,6 +135,7 @@ function FormControl({ field, words, value, hint, onChange }: FormControlProps) 
       label={label}
       value={value}
       onChange={onChange}
+      error={error}
       {...(path.length > 1 || hint === '' ? {} : { hint })}
       input={{ placeholder }}
     />

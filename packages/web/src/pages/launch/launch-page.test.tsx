@@ -125,6 +125,25 @@ it('edits the text by a form, whose fields follow from the schema', async () => 
   );
 });
 
+it('shows what the server refuses at the fields of the form, and the rest below them', async () => {
+  const { user } = await world(() => {
+    const loc = ['body', 'run_spec', 'configuration', 'task'];
+    const fields = [
+      { loc: [...loc, 'max_price'], msg: 'is not a price' },
+      { loc: [...loc, 'volumes'], msg: 'is not a list' },
+    ];
+    throw new ValidationError('invalid', {
+      ...{ request: '', status: 422, code: null, requestId: null, fields: [] },
+      body: { detail: fields },
+    });
+  });
+  await user.click(await screen.findByRole('radio', { name: 'Form' }));
+  const field = await screen.findByRole('textbox', { name: 'Highest price' });
+  await waitFor(() => expect(field.getAttribute('aria-invalid')).toBe('true'));
+  screen.getByText('is not a price');
+  screen.getByText(/volumes: is not a list/);
+});
+
 it('lists what the server refuses, each with its line', async () => {
   const { user } = await world(() => {
     const loc = ['body', 'run_spec', 'configuration', 'task', 'name'];

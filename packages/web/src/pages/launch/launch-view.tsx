@@ -96,9 +96,14 @@ export function LaunchView({ project, projects, initial }: LaunchViewProps) {
               </Suspense>
             </div>
           ) : (
-            <LaunchForm schema={launch.schema} text={text} onChange={setText} />
+            <LaunchForm
+              schema={launch.schema}
+              text={text}
+              problems={launch.problems}
+              onChange={setText}
+            />
           )}
-          <ProblemList problems={launch.problems} />
+          {mode === 'text' ? <ProblemList problems={launch.problems} /> : null}
         </section>
         <PlanPanel
           launch={launch}

@@ -58,14 +58,14 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   {
     id: 'place',
     header: 'Backend',
-    width: 112,
+    width: 104,
     card: 'detail',
     cell: ({ offer }) => placeText(offer),
   },
   {
     id: 'resources',
     header: 'Resources',
-    width: 140,
+    width: 132,
     card: 'detail',
     cell: ({ offer: { instance } }) =>
       `${gpuText(instance.resources) || resourcesText(instance.resources)}${instance.resources.spot ? ' (spot)' : ''}`,
@@ -73,14 +73,14 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   {
     id: 'availability',
     header: 'State',
-    width: 134,
+    width: 124,
     card: 'status',
     cell: ({ offer }) => <StatusBadge look={availabilityLook(offer.availability)} />,
   },
   {
     id: 'price',
     header: '$/h',
-    width: 60,
+    width: 92,
     align: 'end',
     card: 'detail',
     cell: ({ offer }) => money(offer.price),

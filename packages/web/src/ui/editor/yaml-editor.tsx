@@ -7,7 +7,13 @@ import {
 } from '@codemirror/autocomplete';
 import { defaultKeymap, history, historyKeymap } from '@codemirror/commands';
 import { yaml } from '@codemirror/lang-yaml';
-import { bracketMatching, indentUnit, syntaxHighlighting } from '@codemirror/language';
+import {
+  bracketMatching,
+  type IndentContext,
+  indentService,
+  indentUnit,
+  syntaxHighlighting,
+} from '@codemirror/language';
 import { type Diagnostic, lintGutter, setDiagnostics } from '@codemirror/lint';
 import { EditorState } from '@codemirror/state';
 import {
@@ -21,6 +27,7 @@ import { useEffect, useRef } from 'react';
 import { useLatest } from '../use-latest.ts';
 import { editorHighlight, editorTheme } from './editor-theme.ts';
 import styles from './yaml-editor.module.css';
+import { indentationAfter } from './yaml-indentation.ts';
 
 export interface EditorMark {
   /** From 1. */
@@ -71,6 +78,7 @@ export function YamlEditor(props: YamlEditorProps) {
           bracketMatching(),
           closeBrackets(),
           indentUnit.of('  '),
+          indentService.of(yamlIndentation),
           yaml(),
           syntaxHighlighting(editorHighlight),
           editorTheme,
@@ -122,6 +130,13 @@ function replaceSelection(event: InputEvent, view: EditorView): boolean {
     scrollIntoView: true,
   });
   return true;
+}
+
+/** In columns, of a new line at this place. */
+function yamlIndentation(context: IndentContext, position: number): number | undefined {
+  if (context.simulatedBreak === null) return undefined;
+  const { text } = context.lineAt(position, -1);
+  return indentationAfter(text);
 }
 
 /** Returns that the key was used. */
