@@ -3,6 +3,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { ALL_JOBS } from '../../domain/runs/chosen-jobs.ts';
 import type { ChosenSubmission } from '../../domain/runs/submissions.ts';
 import { Select } from '../../ui/select/select.tsx';
+import { momentText } from '../../ui/time/format-time.ts';
 
 interface SubmissionPickerProps {
   readonly run: Run;
@@ -48,11 +49,14 @@ export function SubmissionPicker({ run, chosen, merged, latestOnly }: Submission
         <Select
           label="Attempt"
           value={String(chosen.submission.submission_num + 1)}
-          options={attempts.toReversed().map(({ submission_num, status_message }) => ({
-            value: String(submission_num + 1),
-            label: `Attempt ${submission_num + 1}`,
-            hint: status_message,
-          }))}
+          options={attempts
+            .toReversed()
+            .map(({ submission_num, submitted_at, status_message }) => ({
+              value: String(submission_num + 1),
+              label: `Attempt ${submission_num + 1}`,
+              // Times distinguish those of a schedule.
+              hint: `${momentText(Date.parse(submitted_at), Date.now())}, ${status_message}`,
+            }))}
           onChange={(attempt) => choose(jobName, Number(attempt))}
         />
       ) : null}

@@ -8,11 +8,11 @@ import {
 } from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
-import { RecentUseView } from '../../domain/metrics/recent-use-view.tsx';
+import { RecentUseView, USE_WIDTH } from '../../domain/metrics/recent-use-view.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { secondsBetween } from '../../ui/time/format-time.ts';
-import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
+import { Elapsed, Moment } from '../../ui/time/time.tsx';
 
 const TYPES: Readonly<Record<RunRow['type'], string>> = {
   task: 'Task',
@@ -22,13 +22,23 @@ const TYPES: Readonly<Record<RunRow['type'], string>> = {
 
 /** All columns of the list, in their order. */
 export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
-  nameColumn('Run', 164, (row) => (
-    <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
-      {row.name}
-    </NameLink>
-  )),
-  statusColumn(142, (row) => runLook(row)),
-  { id: 'type', header: 'Type', width: 78, yields: 6, cell: (row) => TYPES[row.type] },
+  {
+    ...nameColumn<RunRow>('Run', 164, (row) => (
+      <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
+        {row.name}
+      </NameLink>
+    )),
+    sort: (row) => row.name,
+  },
+  { ...statusColumn<RunRow>(142, (row) => runLook(row)), sort: (row) => runLook(row).text },
+  {
+    id: 'type',
+    header: 'Type',
+    width: 78,
+    yields: 6,
+    cell: (row) => TYPES[row.type],
+    sort: (row) => TYPES[row.type],
+  },
   projectColumn(90, (row) => row.project),
   {
     id: 'user',
@@ -37,6 +47,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     yields: 1,
     card: 'detail',
     cell: (row) => <bdi>{row.user}</bdi>,
+    sort: (row) => row.user,
   },
   {
     id: 'gpus',
@@ -47,7 +58,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     id: 'use',
     header: 'Use',
-    width: 132,
+    width: USE_WIDTH,
     yields: 3,
     notExported: true,
     cell: ({ project, name, id, jobs, measured }) =>
@@ -99,10 +110,11 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     id: 'price',
     header: '$/h',
-    width: 72,
+    width: 84,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.price)),
     value: (row) => row.price,
+    sort: (row) => row.price,
   },
   {
     id: 'cost',
@@ -112,6 +124,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.cost)),
     value: (row) => row.cost,
+    sort: (row) => row.cost,
   },
   {
     id: 'duration',
@@ -121,22 +134,27 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     align: 'end',
     cell: (row) => <Elapsed from={row.submittedAt} to={row.finishedAt} />,
     value: (row) => secondsBetween(row.submittedAt, row.finishedAt),
+    sort: (row) => secondsBetween(row.submittedAt, row.finishedAt),
   },
   {
     id: 'submitted',
     header: 'Submitted',
-    width: 96,
+    width: 112,
     align: 'end',
     card: 'detail',
-    cell: (row) => <RelativeTime at={row.submittedAt} />,
+    cell: (row) => <Moment at={row.submittedAt} />,
+    value: (row) => row.submittedAt,
+    sort: (row) => Date.parse(row.submittedAt),
   },
   {
     id: 'finished',
     header: 'Finished',
-    width: 96,
+    width: 112,
     align: 'end',
     hidden: true,
-    cell: (row) => (row.finishedAt === null ? '' : <RelativeTime at={row.finishedAt} />),
+    cell: (row) => (row.finishedAt === null ? '' : <Moment at={row.finishedAt} />),
+    value: (row) => row.finishedAt,
+    sort: (row) => (row.finishedAt === null ? null : Date.parse(row.finishedAt)),
   },
   { id: 'error', header: 'Error', width: 220, hidden: true, cell: (row) => row.error },
   {
@@ -147,6 +165,7 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     hidden: true,
     cell: (row) => row.priority,
     value: (row) => row.priority,
+    sort: (row) => row.priority,
   },
   { id: 'repo', header: 'Repo', width: 130, hidden: true, cell: (row) => row.repo },
 ];

@@ -294,3 +294,24 @@ it('stays as it is while a refresh fails', async () => {
   await new Promise((resolve) => setImmediate(resolve));
   screen.getByRole('link', { name: 'train' });
 });
+
+it('sorts all runs, not only those that are loaded, and keeps the order in the address', async () => {
+  const runs = Array.from({ length: 150 }, (_, index) =>
+    aRun(`r${String(index).padStart(3, '0')}`, {
+      cost: index === 149 ? 900 : 1,
+      submitted_at: '2026-11-26T12:00:00Z',
+    }),
+  );
+  const { user, path } = await renderApp('/runs', {
+    listRuns: async ({ prev_run_id: after }: { prev_run_id?: string }) =>
+      after === undefined ? runs.slice(0, 100) : runs.slice(100),
+  });
+  const table = await screen.findByRole('table', { name: 'Runs' });
+  const header = () => within(table).getByRole('columnheader', { name: 'Run' });
+  await user.click(within(header()).getByRole('button'));
+  expect(path()).toBe('/runs?sort=name');
+  await user.click(within(header()).getByRole('button'));
+  await waitFor(() => expect(names()[0]).toBe('r149'));
+  expect(path()).toBe('/runs?sort=-name');
+  expect(header().getAttribute('aria-sort')).toBe('descending');
+});

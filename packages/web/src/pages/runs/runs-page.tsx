@@ -8,6 +8,9 @@ import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { filterRuns } from '../../domain/runs/run-filter.ts';
 import { withDelayedStops } from '../../domain/runs/with-delayed-stops.ts';
 import { usePageTitle } from '../../ui/panel/page-title.ts';
+import { sortRows } from '../../ui/table/column.ts';
+import { RUN_COLUMNS } from './run-columns.tsx';
+import { readSorting } from './run-sorting.ts';
 import type { RunsSearch } from './runs-search.ts';
 import { RunsView } from './runs-view.tsx';
 
@@ -30,17 +33,23 @@ export function RunsPage() {
   const { data, hasNextPage, isFetchingNextPage, isFetchNextPageError, fetchNextPage } = query;
   // After a failure the next refresh of the list makes it possible again.
   const canLoadMore = hasNextPage && !isFetchingNextPage && !isFetchNextPageError;
-  // The rows of a group may be on any page.
-  const isGrouped = search.group !== undefined;
+  // The rows of a group, and those that are sorted first, may be on any page.
+  const needsAll = search.group !== undefined || search.sort !== undefined;
   useEffect(() => {
-    if (isGrouped && canLoadMore) void fetchNextPage();
-  }, [isGrouped, canLoadMore, fetchNextPage]);
+    if (needsAll && canLoadMore) void fetchNextPage();
+  }, [needsAll, canLoadMore, fetchNextPage]);
   const loaded = useMemo(() => data?.pages.flat(), [data]);
   const { type = null, q = '' } = search;
   const stops = useDelayedStops();
   const rows = useMemo(
-    () => loaded && withDelayedStops(filterRuns(loaded, { status, type, text: q }), stops),
-    [loaded, status, type, q, stops],
+    () =>
+      loaded &&
+      sortRows(
+        withDelayedStops(filterRuns(loaded, { status, type, text: q }), stops),
+        RUN_COLUMNS,
+        readSorting(search.sort),
+      ),
+    [loaded, status, type, q, stops, search.sort],
   );
   const setFilter = (change: Partial<RunsSearch>) =>
     navigate({

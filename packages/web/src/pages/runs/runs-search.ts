@@ -16,5 +16,7 @@ export const RunsSearch = searchSchema({
   status: choiceParameter(Object.keys(STATUS_FILTERS) as StatusFilter[]),
   type: choiceParameter(LAUNCH_TYPES),
   group: choiceParameter(RUN_GROUP_NAMES),
+  /** The column by which the rows are sorted, with `-` before it from the highest on; none: newest first. */
+  sort: textParameter(),
 });
 export type RunsSearch = SearchOf<typeof RunsSearch>;

@@ -21,6 +21,7 @@ import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { ViewMenu } from '../../ui/table/view-menu.tsx';
 import { RUN_COLUMNS } from './run-columns.tsx';
 import { RUN_GROUP_NAMES, RUN_GROUPS } from './run-groups.ts';
+import { readSorting, writeSorting } from './run-sorting.ts';
 import styles from './runs.module.css';
 import { RunsSearch } from './runs-search.ts';
 import { RunsSelection } from './runs-selection.tsx';
@@ -103,6 +104,8 @@ export function RunsView(props: RunsViewProps) {
             density={density}
             groupOf={filters.group && RUN_GROUPS[filters.group].of}
             isPartial={hasMore}
+            sorting={readSorting(filters.sort)}
+            onSort={(sorting) => onFilters({ sort: writeSorting(sorting) })}
             rowActions={rowActions}
             selection={{ ids: selected, onChange: setSelected }}
             onMore={onMore}

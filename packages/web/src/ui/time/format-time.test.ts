@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { elapsedText, preciseTime, relativeTimeText } from './format-time.ts';
+import { elapsedText, momentText, preciseTime, relativeTimeText } from './format-time.ts';
 
 const now = Date.parse('2026-11-26T12:00:00Z');
 const before = (seconds: number) => relativeTimeText(now - seconds * 1000, now);
@@ -39,4 +39,14 @@ describe('a duration', () => {
   ])('of %i ms is "%s"', (ms, text) => {
     expect(elapsedText(ms)).toBe(text);
   });
+});
+
+it.each([
+  [30_000, '30 s ago'],
+  [5 * 3_600_000, '5 h ago'],
+  [3 * 86_400_000, /^27 Nov, \d\d:\d\d$/],
+  [400 * 86_400_000, /^2\d Oct 2025$/],
+])('a moment %i ms ago has its date once it is not of the last day', (age, text) => {
+  const now = Date.parse('2026-11-30T12:00:00Z');
+  expect(momentText(now - age, now)).toMatch(text);
 });

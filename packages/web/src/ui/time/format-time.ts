@@ -38,6 +38,22 @@ export function relativeTimeText(time: number, now: number): string {
   return ms < 0 ? `in ${text}` : `${text} ago`;
 }
 
+const DAY_AND_MINUTE = new Intl.DateTimeFormat('en-GB', {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
+/** Beyond this, the day and month alone could be those of another year. */
+const YEARLESS = 300 * DAY;
+
+/** `12 s ago`, `3 h ago`; from a day on `26 Nov, 20:34`, after most of a year `26 Nov 2026`. */
+export function momentText(time: number, now: number): string {
+  const age = Math.abs(now - time);
+  if (age < DAY) return relativeTimeText(time, now);
+  return age < YEARLESS ? DAY_AND_MINUTE.format(time) : DATE.format(time);
+}
+
 function coarse(ms: number): string {
   if (ms < MINUTE) return `${Math.floor(ms / 1000)} s`;
   if (ms < HOUR) return `${Math.floor(ms / MINUTE)} min`;
