@@ -1,6 +1,7 @@
 import type { Event } from '@dstack/contract/wire';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
+import { eventText } from './event-text.ts';
 import styles from './events.module.css';
 import { TargetLink } from './target-link.tsx';
 
@@ -19,7 +20,8 @@ export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
     width: 280,
     grow: true,
     card: 'title',
-    cell: (event) => <span title={event.message}>{event.message}</span>,
+    cell: ({ message }) => <span title={message}>{eventText(message)}</span>,
+    value: ({ message }) => message,
   },
   {
     id: 'targets',

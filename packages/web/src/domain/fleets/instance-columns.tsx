@@ -6,7 +6,7 @@ import { money } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
 import { NameLink } from '../links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../lists/common-columns.tsx';
-import { InstancesUseView } from '../metrics/recent-use-view.tsx';
+import { InstancesUseView, USE_WIDTH } from '../metrics/recent-use-view.tsx';
 import { instanceLook } from './fleet-look.ts';
 
 /** All columns of lists of instances, in their order. */
@@ -44,7 +44,7 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
   {
     id: 'use',
     header: 'Use',
-    width: 132,
+    width: USE_WIDTH,
     yields: 1,
     notExported: true,
     cell: (row) => <InstancesUseView instances={[row]} />,
@@ -76,7 +76,7 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
   {
     id: 'price',
     header: '$/h',
-    width: 72,
+    width: 84,
     align: 'end',
     cell: (row) => (row.price === null ? '' : money(row.price)),
     value: (row) => row.price,

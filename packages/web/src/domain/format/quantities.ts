@@ -19,10 +19,11 @@ export function mebibytes(value: number): string {
   return `${gigabytes >= 10 ? Math.round(gigabytes) : trimmed(gigabytes.toFixed(1))} GB`;
 }
 
-/** `$2.39`, `$0`, `$0.0412`: enough digits to differ from nothing. */
+/** `$2.39`, `$0`, `$0.0412`, `$1,812`: enough digits to differ from nothing, and no more than are read. */
 export function money(value: number): string {
   if (value === 0) return '$0';
   if (Math.abs(value) < 0.1) return `$${trimmed(value.toFixed(4))}`;
+  if (Math.abs(value) >= 1000) return `${value < 0 ? '-' : ''}$${count(Math.abs(value))}`;
   return `$${value.toFixed(2)}`;
 }
 

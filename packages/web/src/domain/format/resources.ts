@@ -37,6 +37,11 @@ export function backendText(backend: string | null, region: string | null): stri
   return region === 'local' ? 'local' : 'ssh';
 }
 
+/** `p5 on aws`; a name for both is written once. */
+export function placedText(type: string | null, place: string): string {
+  return type === null || type === place ? place : `${type} on ${place}`;
+}
+
 /** `p5`, or `3 × p5` where several are meant, or `3 instances` of different types. */
 export function instancesText(count: number, type: string | null): string | null {
   if (type === null || count <= 1) return type;

@@ -16,8 +16,8 @@ describe('the look of a run', () => {
   it.each([
     ['done', 'exited (0)', 'done', 'Exited (0)'],
     ['failed', 'exited (3)', 'failed', 'Exited (3)'],
-    ['failed', 'no capacity', 'warning', 'No capacity'],
-    ['failed', 'no fleets', 'warning', 'No fleets'],
+    ['failed', 'no capacity', 'failed', 'No capacity'],
+    ['failed', 'no fleets', 'failed', 'No fleets'],
     ['terminated', 'stopped', 'stopped', 'Stopped'],
     ['submitted', 'retrying', 'queued', 'Retrying'],
     ['provisioning', 'pulling', 'starting', 'Pulling'],

@@ -37,16 +37,10 @@ export function runLook(run: RunState): StatusLook {
   return { tone: 'starting', icon: 'progress', text: pulling ? 'Pulling' : text };
 }
 
-/** Texts of runs for which there was no instance: nothing is broken. */
-const NOT_PLACED = ['no capacity', 'no fleets', 'interrupted'];
-
 function finishedLook(status: RunStatus, reason: string | null, text: string): StatusLook {
   if (isRunDone(status)) return { tone: 'done', icon: 'ok', text };
-  if (isRunFailed(status)) {
-    return NOT_PLACED.includes(text.toLowerCase())
-      ? { tone: 'warning', icon: 'warning', text }
-      : { tone: 'failed', icon: 'failed', text };
-  }
+  // Also where there was no instance for it: amber is for what may still become good.
+  if (isRunFailed(status)) return { tone: 'failed', icon: 'failed', text };
   const aborted = reason === 'aborted_by_user';
   return { tone: 'stopped', icon: 'stopped', text: aborted ? 'Aborted' : text };
 }

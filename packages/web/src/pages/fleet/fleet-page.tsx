@@ -13,6 +13,7 @@ import { PageFrame } from '../../ui/panel/page.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
+import { useOpenTab } from '../../ui/tabs/use-open-tab.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import styles from './fleet.module.css';
 import { FleetContext } from './fleet-context.tsx';
@@ -34,6 +35,7 @@ export function FleetPage() {
     <ResourcePage
       noun="fleet"
       name={params.fleet}
+      part={useOpenTab(TABS)}
       query={useQuery(fleetQuery(client, params.project, params.fleet))}
       isDeleted={({ status }) => status === 'terminated'}
       statusText={({ status }) => fleetLook(status).text}

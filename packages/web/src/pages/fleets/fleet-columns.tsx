@@ -3,7 +3,7 @@ import { type FleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
 import { money } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
-import { InstancesUseView } from '../../domain/metrics/recent-use-view.tsx';
+import { InstancesUseView, USE_WIDTH } from '../../domain/metrics/recent-use-view.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
@@ -34,7 +34,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
     cell: ({ instances, busy, troubled }) =>
       instances.length === 0
         ? 'none'
-        : [`${instances.length}`, `${busy} busy`, troubled > 0 ? `${troubled} not healthy` : '']
+        : [`${busy} of ${instances.length} busy`, troubled > 0 ? `${troubled} not healthy` : '']
             .filter(Boolean)
             .join(', '),
   },
@@ -48,7 +48,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
   {
     id: 'use',
     header: 'Use',
-    width: 132,
+    width: USE_WIDTH,
     yields: 1,
     notExported: true,
     cell: ({ instances }) => <InstancesUseView instances={instances} />,
@@ -64,7 +64,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
   {
     id: 'price',
     header: '$/h',
-    width: 72,
+    width: 84,
     align: 'end',
     cell: ({ price, instances }) => (instances.length === 0 ? '' : money(price)),
     value: ({ price, instances }) => (instances.length === 0 ? null : price),

@@ -115,5 +115,5 @@ it('shows the list while the figures of its rows never arrive', async () => {
     },
   });
   await screen.findByRole('link', { name: 'pool' });
-  screen.getByText('1, 1 busy');
+  screen.getByText('1 of 1 busy');
 });

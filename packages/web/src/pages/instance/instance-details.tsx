@@ -32,7 +32,10 @@ export function InstanceDetails({ instance }: { readonly instance: Instance }) {
           { label: 'GPU driver', value: gpu_driver?.version },
           {
             label: 'Blocks in use',
-            value: total_blocks !== null && total_blocks > 1 && `${busy_blocks} of ${total_blocks}`,
+            value:
+              total_blocks !== null && total_blocks > 1
+                ? `${busy_blocks} of ${total_blocks}`
+                : null,
           },
           { label: 'Spot', value: instance_type?.resources.spot ? 'yes' : null },
           {

@@ -27,7 +27,7 @@ export function OverviewTiles({ overview, cost }: OverviewTilesProps) {
         note={overview && `${money(overview.instances.price * 24)} a day`}
       />
       <Tile
-        label="Cost of 7 days"
+        label="Cost in the last 7 days"
         value={cost && money(cost.total)}
         note={cost && `${money(costOn(cost, cost.until.slice(0, 10)))} today`}
       />

@@ -7,6 +7,7 @@ import { buttonClass } from '../../ui/button/button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
+import { useOpenTab } from '../../ui/tabs/use-open-tab.ts';
 import { ProjectContext } from './project-context.tsx';
 
 const route = getRouteApi('/shell/projects/$project');
@@ -30,6 +31,7 @@ export function ProjectPage() {
     <ResourcePage
       noun="project"
       name={name}
+      part={useOpenTab(TABS)}
       query={useQuery(projectQuery(client, name))}
       back={
         <Link to="/projects" className={buttonClass({})}>

@@ -3,7 +3,7 @@ import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { runRow } from '../../data/runs/run-row.ts';
 import { money } from '../../domain/format/quantities.ts';
-import { backendText } from '../../domain/format/resources.ts';
+import { backendText, placedText } from '../../domain/format/resources.ts';
 import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { withDelayedStops } from '../../domain/runs/with-delayed-stops.ts';
@@ -15,6 +15,7 @@ import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
 import { RunActionsBar } from './run-actions-bar.tsx';
+import { RunCost } from './run-cost.tsx';
 import { TerminalKeeper } from './terminal-keeper.tsx';
 import { useRunCommands } from './use-run-commands.ts';
 
@@ -25,7 +26,7 @@ export interface RunFrameProps {
   readonly children: ReactNode;
 }
 
-const TABS = [
+export const RUN_TABS = [
   ['/projects/$project/runs/$run', 'Overview'],
   ['/projects/$project/runs/$run/logs', 'Logs'],
   ['/projects/$project/runs/$run/terminal', 'Terminal'],
@@ -58,7 +59,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
     >
       {notice}
       <TabLinks label="Parts of the run">
-        {TABS.map(([to, label]) => (
+        {RUN_TABS.map(([to, label]) => (
           <Link
             key={to}
             to={to}
@@ -87,7 +88,7 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
       </li>
       {place === null ? null : (
         // Several jobs may be on different instances; their table has each.
-        <li>{row.jobs > 1 ? `${row.jobs} jobs` : `${row.instanceType} on ${place}`}</li>
+        <li>{row.jobs > 1 ? `${row.jobs} jobs` : placedText(row.instanceType, place)}</li>
       )}
       <li>
         <Elapsed from={row.submittedAt} to={row.finishedAt} />
@@ -97,7 +98,7 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
       </li>
       {row.price === null ? null : (
         <li>
-          {money(row.price)}/h, {money(row.cost)} in total
+          {money(row.price)}/h, <RunCost row={row} /> in total
         </li>
       )}
     </ul>

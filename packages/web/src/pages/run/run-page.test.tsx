@@ -357,3 +357,15 @@ it('of several jobs, the details are about all of them', async () => {
   expect(link.getAttribute('href')).toBe('/instances?fleet_ids=f1');
   screen.getByText('12 CPU, 3 GB');
 });
+
+it('names the run, its status and the open tab in the title of the browser', async () => {
+  const { user } = await renderApp('/projects/main/runs/train', {
+    project: () => ({
+      runs: { get: async () => aRun('train') },
+      logs: { stream: async function* () {} },
+    }),
+  });
+  await waitFor(() => expect(document.title).toBe('train · Running · dstack'));
+  await user.click(await screen.findByRole('link', { name: 'Inspect' }));
+  await waitFor(() => expect(document.title).toBe('train · Running · Inspect · dstack'));
+});

@@ -7,6 +7,7 @@ import { buttonClass } from '../../ui/button/button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
 import { TabLinks, tabClass } from '../../ui/tabs/tab-links.tsx';
+import { useOpenTab } from '../../ui/tabs/use-open-tab.ts';
 import { ShownUserContext } from './shown-user.ts';
 
 const route = getRouteApi('/shell/users/$user');
@@ -31,6 +32,7 @@ export function UserPage() {
     <ResourcePage
       noun="user"
       name={name}
+      part={useOpenTab(TABS)}
       query={{ data: user, error: missing, refetch }}
       back={
         <Link to="/users" className={buttonClass({})}>

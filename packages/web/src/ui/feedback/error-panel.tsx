@@ -11,7 +11,7 @@ import type { ReactNode } from 'react';
 import { Button } from '../button/button.tsx';
 import { visibleText } from '../code/visible-text.ts';
 import { CopyButton } from '../copy/copy-button.tsx';
-import { errorText, type ProblemKind } from './error-text.ts';
+import { errorText, type ProblemKind, withFullStop } from './error-text.ts';
 import styles from './feedback.module.css';
 
 const ICONS: Readonly<Record<ProblemKind, LucideIcon>> = {
@@ -49,7 +49,7 @@ export function ErrorPanel({ title, error, onRetry, actions, page }: ErrorPanelP
         {kind === 'forbidden' ? `You have no access to this ${page ? 'page' : 'part'}` : title}
       </Heading>
       <p className={styles.stateText}>
-        {visibleText(what)} {next}
+        {withFullStop(visibleText(what))} {next}
       </p>
       {reference === '' ? null : (
         <p className={styles.reference}>

@@ -35,6 +35,10 @@ export function isMissingError(error: unknown): boolean {
   return error instanceof ResourceNotExistsError || error instanceof NotFoundError;
 }
 
+/** Some messages of the server end without a full stop, and what follows would read as a part of them. */
+export const withFullStop = (message: string): string =>
+  message === '' || /[.!?]$/.test(message) ? message : `${message}.`;
+
 export function errorText(error: unknown): ErrorText {
   const code = error instanceof ApiError ? error.code : null;
   const requestId = error instanceof ApiError ? error.requestId : null;
@@ -56,10 +60,9 @@ export function errorText(error: unknown): ErrorText {
     return text('signed-out', 'You are not signed in.', 'Sign in again.');
   }
   if (error instanceof ForbiddenError) {
-    const why = /[.!?]$/.test(message) ? message : `${message}.`;
     const next =
       'Your role does not allow it, or you are no member of the project. An administrator of the project, or of the server, can change that.';
-    return text('forbidden', why, next);
+    return text('forbidden', withFullStop(message), next);
   }
   if (isMissingError(error)) {
     return text('missing', message, 'It may have been deleted, or renamed.');

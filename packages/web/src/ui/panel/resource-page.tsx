@@ -23,6 +23,10 @@ export interface ResourcePageProps<T> {
   readonly isDeleted?: (resource: T) => boolean;
   /** What is announced when it changes while the page is open. */
   readonly statusText?: (resource: T) => string;
+  /** The status for the title of the browser's tab, where it is announced by other means. */
+  readonly titleStatus?: (resource: T) => string;
+  /** The open one of the tabs of the page. */
+  readonly part?: string | null;
   /** A link to the list. */
   readonly back: ReactNode;
   /** `notice` has to be shown above the content. */
@@ -32,11 +36,13 @@ export interface ResourcePageProps<T> {
 /** A page about one thing: while it is loaded, when it is missing, and when it was deleted meanwhile. */
 export function ResourcePage<T>(props: ResourcePageProps<T>) {
   const { noun, name, query, isDeleted, back, children } = props;
-  usePageTitle(name);
   const { data, error, refetch } = query;
+  const { statusText, titleStatus = statusText, part } = props;
+  const status = data === undefined ? null : titleStatus?.(data);
+  usePageTitle([name, status, part].filter(Boolean).join(' · '));
   useStatusAnnouncement(
     `${noun} ${name}`,
-    data === undefined ? null : (props.statusText?.(data) ?? null),
+    data === undefined ? null : (statusText?.(data) ?? null),
   );
   const isMissing = isMissingError(error);
   if (data !== undefined) {

@@ -50,6 +50,8 @@ export function TerminalScreen(props: TerminalScreenProps) {
       fontFamily: getComputedStyle(element).fontFamily,
       fontSize: 13,
       lineHeight: 1.25,
+      // Programs choose colours for dark screens, which would vanish on a light one.
+      minimumContrastRatio: 4.5,
       scrollback: SCROLLBACK,
       cursorBlink: !matchMedia('(prefers-reduced-motion: reduce)').matches,
       linkHandler: linksOf(element),

@@ -1,0 +1,14 @@
+import { useMemo } from 'react';
+import type { RunRow } from '../../data/runs/run-row.ts';
+import { money } from '../../domain/format/quantities.ts';
+import { costAt } from '../../domain/runs/run-cost.ts';
+import { useTicking } from '../../ui/time/clock.ts';
+
+/** What a run has cost so far, which ticks while it runs. */
+export function RunCost({ row }: { readonly row: RunRow }) {
+  const { cost, price, finishedAt } = row;
+  // The server has calculated the cost just before these figures arrived.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: other figures have another time
+  const known = useMemo(() => ({ cost, at: Date.now() }), [cost, price, finishedAt]);
+  return useTicking((now) => money(costAt(known, finishedAt === null ? (price ?? 0) : 0, now)));
+}
