@@ -42,7 +42,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/projects/main/runs/nothing', 'There is no run nothing'],
   ['/fleets', 'default'],
   ['/projects/main/fleets/default', 'Hosts'],
-  ['/projects/main/fleets/default/events', 'Instance status changed'],
+  ['/projects/main/fleets/default/events', 'Instance status: '],
   ['/projects/main/fleets/default/inspect', 'instances'],
   ['/projects/main/fleets/nothing', 'There is no fleet nothing'],
   ['/projects/main/fleets/add', 'Login user'],

@@ -58,6 +58,21 @@ const fromEnd = (log: Locator): Promise<number> =>
 const NO_SERVER =
   /ERR_CONNECTION_(REFUSED|RESET)|ERR_SOCKS|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK_IO|50[23]/;
 
+describe('a server that is held, so that its connections stay open', () => {
+  it('is reported within half a minute, and the page goes on when it continues', async () => {
+    const v = await signedIn('/runs');
+    v.expectProblem(NO_SERVER);
+    const live = v.page.getByRole('button', { name: 'Live', exact: true });
+    await live.waitFor();
+    await installation.whileHeld(async () => {
+      await v.page.getByText('The server does not answer.').waitFor({ timeout: 40_000 });
+      await v.page.getByRole('button', { name: 'Offline', exact: true }).waitFor();
+    });
+    await v.page.getByText('The server does not answer.').waitFor({ state: 'detached' });
+    await live.waitFor();
+  });
+});
+
 describe('a server that restarts in mid-view', () => {
   it('is reported, and afterwards lists, pages and logs go on where they were', async () => {
     await submit(installation, 'ticking', COUNTING);

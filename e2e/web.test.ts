@@ -46,6 +46,19 @@ it('finds the browser', () => {
   expect(existsSync('/usr/bin/chromium')).toBe(true);
 });
 
+it('has no page that is longer than its window, which would have a second scrollbar', async () => {
+  const v = await signedIn('/runs');
+  await v.page.getByRole('link', { name: 'steps' }).waitFor();
+  for (const path of ['/', '/runs', '/projects/main/runs/steps', '/runs/launch']) {
+    await v.navigate(path);
+    await v.page.getByRole('heading', { level: 1 }).waitFor();
+    const [content, window] = await v.page.evaluate<[number, number]>(
+      '[document.documentElement.scrollHeight, innerHeight]',
+    );
+    expect([path, content]).toEqual([path, window]);
+  }
+});
+
 describe('signing in', () => {
   it('refuses a wrong token, takes the right one, and survives a reload', async () => {
     const v = await visitor('/runs');
@@ -237,6 +250,10 @@ describe('the launch page', () => {
     await page.getByText(/spot_policy: must be one of/).waitFor();
     await page.locator('.cm-lint-marker-error').waitFor();
     for (const _ of 'spot_policy: never') await keyboard.press('Backspace');
+    // Enter after a key without a value begins a line that is a part of it.
+    await keyboard.type('resources:\ncpu: 1..');
+    await editor.getByText(/^ {2}cpu: 1/).waitFor();
+    for (const _ of 'resources:\n  cpu: 1..') await keyboard.press('Backspace');
     await keyboard.type('max_duration: 1000000000x');
     await page
       .getByText(/^max_duration: /)

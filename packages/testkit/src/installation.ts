@@ -79,6 +79,16 @@ export class Installation {
   }
 
   /** Resolves when the server accepts requests. Port 0 = a free one; a restart keeps its port. */
+  /** Holds the process of the server, whose connections stay open, until `run` is over. */
+  async whileHeld(run: () => Promise<unknown>): Promise<void> {
+    this.#server?.kill('SIGSTOP');
+    try {
+      await run();
+    } finally {
+      this.#server?.kill('SIGCONT');
+    }
+  }
+
   async startServer(...args: string[]): Promise<void> {
     const port = this.#url ? new URL(this.#url).port : String(await freePort());
     const child = this.#spawn(['server', '--port', port, '--yes', ...args], {});
