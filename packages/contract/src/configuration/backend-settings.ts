@@ -1,6 +1,7 @@
 /** Options of single kinds of backends. Ours: dstack 0.22.5 has no such key. */
 import * as z from 'zod';
-import { int, optional, string } from './scalars.ts';
+import { parseSlurmTime } from '../grammar/slurm-time.ts';
+import { int, optional, string, stringBy } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 
 const LabelName = string({
@@ -90,12 +91,7 @@ export const SlurmSettings = named(
     partition: optional(Word),
     account: optional(Word),
     qos: optional(Word),
-    time_limit: optional(
-      string({
-        pattern: /^(?:\d{1,6}|(?:\d{1,4}-)?\d{1,6}(?::\d{1,2}){0,2}|UNLIMITED)$/,
-        meaning: "a time of Slurm like '90' (minutes), '12:00:00' or '2-00:00:00'",
-      }),
-    ),
+    time_limit: optional(stringBy(parseSlurmTime)),
     constraint: optional(Word),
     reservation: optional(Word),
     container: optional(choice(['none'])),

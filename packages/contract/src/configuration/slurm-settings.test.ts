@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SlurmSettings } from './backend-settings.ts';
+import { parseConfiguration } from './parse-configuration.ts';
 
 const isAccepted = (settings: unknown): boolean => SlurmSettings.safeParse(settings).success;
 
@@ -42,4 +43,41 @@ describe('options of Slurm', () => {
       expect(isAccepted(JSON.parse(`{"options": {"${name}": "x"}}`))).toBe(false);
     },
   );
+});
+
+describe('the time limit of a Slurm job', () => {
+  const yamlOf = (time: string) =>
+    `type: task\ncommands: [x]\nbackend_settings:\n  slurm:\n    time_limit: ${time}\n`;
+  const read = (time: string) => {
+    const parsed = parseConfiguration(yamlOf(time), 'configuration');
+    if (!parsed.ok) return parsed.errors;
+    const { value } = parsed;
+    return value.type === 'task' ? value.backend_settings?.slurm?.time_limit : null;
+  };
+
+  it.each([
+    ['12h', '12:00:00'],
+    ['90m', '01:30:00'],
+    ['2d', '2-00:00:00'],
+    ['1w', '7-00:00:00'],
+    ['90', '90'],
+    ['"12:00:00"', '12:00:00'],
+    ['2-00:00:00', '2-00:00:00'],
+    ['UNLIMITED', 'UNLIMITED'],
+  ])('of %s is passed to Slurm as %s', (time, expected) => {
+    expect(read(time)).toBe(expected);
+  });
+
+  it.each(['12:00:00', '1:30'])(
+    'is refused by name as %s, which YAML reads as a number',
+    (time) => {
+      const error = { path: 'backend_settings.slurm.time_limit', line: 5, column: 5 };
+      expect(read(time)).toEqual([expect.objectContaining(error)]);
+      expect(JSON.stringify(read(time))).toContain(`'${time}'`);
+    },
+  );
+
+  it.each(['12 hours', '1h30m', '100000d', ''])('is not %j', (time) => {
+    expect(read(JSON.stringify(time))).toEqual([expect.objectContaining({ line: 5 })]);
+  });
 });

@@ -1,7 +1,20 @@
 import type { LoadedYaml } from '../yaml/load.ts';
 import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
-import type { ConfigurationWarning } from './finding.ts';
+import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 import { valueAt } from './issue.ts';
+
+/**
+ * Times of Slurm that YAML reads as seconds: Slurm would take them for minutes, so that `12:00:00` means
+ * a month.
+ */
+export function misreadTimes(loaded: LoadedYaml): ConfigurationError[] {
+  return loaded.numbers.flatMap(({ path, source }) => {
+    if (path.slice(-2).join('.') !== 'slurm.time_limit' || !isSexagesimal(source)) return [];
+    const read = String(valueAt(loaded.value, path));
+    const message = `is read by YAML as the number ${read} (base 60): put it in quotes ('${source}'), or write a duration like '12h'`;
+    return [{ path: path.join('.'), ...loaded.locate(path), message, type: 'yaml' }];
+  });
+}
 
 /** Values of a valid document that YAML reads differently from how they look. */
 export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {

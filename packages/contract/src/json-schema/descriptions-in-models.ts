@@ -288,7 +288,8 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
   'SlurmSettings.partition': 'The partition, or several separated by commas.',
   'SlurmSettings.qos': 'The quality of service.',
   'SlurmSettings.reservation': 'The reservation to use.',
-  'SlurmSettings.time_limit': 'The time limit, as in minutes or 2-00:00:00.',
+  'SlurmSettings.time_limit':
+    'The time limit: a duration like 12h, or a time of Slurm like "90" (minutes) or "2-00:00:00".',
   'TGIChatModel.chat_template': 'The chat template; by default that of the model on the hub.',
   'TGIChatModel.eos_token': 'The end-of-sequence token; by default that of the model on the hub.',
   'TGIChatModel.format': 'tgi: the app speaks the protocol of Text Generation Inference.',
