@@ -69,9 +69,8 @@ export interface ConnectInput extends Pick<Cli, 'projectOption' | 'env' | 'home'
 
 /** Resolves server and project and connects to them. */
 export async function connect(input: ConnectInput): Promise<Connection> {
-  const { resolveServer } = await import('./config/resolve-server.ts');
-  const address = await resolveServer(resolveInput(input));
-  const client = await loggedClient(address, input);
+  const { client, address: login } = await connectToServer(input);
+  const address = { ...login, project: login.project ?? (await projectOf(client)) };
   return { address, client, project: client.project(address.project) };
 }
 
@@ -79,6 +78,12 @@ export async function connectToServer(input: ConnectInput): Promise<ServerConnec
   const { resolveLogin } = await import('./config/resolve-server.ts');
   const address = await resolveLogin(resolveInput(input));
   return { address, client: await loggedClient(address, input) };
+}
+
+async function projectOf(client: Client): Promise<string> {
+  const { onlyProject } = await import('./config/resolve-server.ts');
+  const projects = await client.projects.list({ include_not_joined: false });
+  return onlyProject(projects.map(({ project_name: name }) => name));
 }
 
 function resolveInput({ projectOption, env, home }: ConnectInput): ResolveInput {

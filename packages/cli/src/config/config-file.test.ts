@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { withDirectory } from '../testing/run-command.ts';
 import { ConfigFile } from './config-file.ts';
-import { resolveServer } from './resolve-server.ts';
+import { onlyProject, resolveLogin } from './resolve-server.ts';
 
 async function home(path: string, text: string): Promise<string> {
   await mkdir(join(path, '.dstack'), { recursive: true });
@@ -100,15 +100,15 @@ test.each([
   ['main', { DSTACK_PROJECT: 'lab' }, { project: 'main', url: 'http://a', token: 't1' }],
   [undefined, { DSTACK_TOKEN: 'te' }, { project: 'main', url: 'http://a', token: 'te' }],
   ['other', both, { project: 'other', url: 'http://e', token: 'te' }],
+  [undefined, both, { project: null, url: 'http://e', token: 'te' }],
 ])('--project %s with %j is %j', (project, env, expected) =>
   withDirectory(async (path) => {
     await home(path, TWO);
-    expect(await resolveServer({ project, env, home: path })).toEqual(expected);
+    expect(await resolveLogin({ project, env, home: path })).toEqual(expected);
   }),
 );
 
 test.each([
-  [undefined, both, TWO, 'No project given'],
   ['nope', {}, TWO, 'Project nope is not configured'],
   ['nope', { DSTACK_SERVER_URL: 'http://e' }, TWO, 'DSTACK_TOKEN is not set'],
   [
@@ -121,6 +121,19 @@ test.each([
 ])('--project %s with %j fails', (project, env, text, message) =>
   withDirectory(async (path) => {
     await home(path, text);
-    await expect(resolveServer({ project, env, home: path })).rejects.toThrow(message);
+    await expect(resolveLogin({ project, env, home: path })).rejects.toThrow(message);
   }),
 );
+
+test('the only project of a token is meant where none is named', () => {
+  expect(onlyProject(['lab'])).toBe('lab');
+});
+
+test.each([
+  [['lab', 'main'], 'lab, main'],
+  [[], 'a member of no project'],
+])('projects %j leave no choice without a name', (names, why) => {
+  expect(() => onlyProject(names)).toThrow(
+    expect.objectContaining({ message: 'No project given', why: expect.stringContaining(why) }),
+  );
+});

@@ -20,13 +20,23 @@ export interface ResolveInput {
   readonly home: string;
 }
 
-/** As `resolveLogin`, for commands that work in a project. */
-export async function resolveServer(input: ResolveInput): Promise<ServerAddress> {
-  const { project, ...access } = await resolveLogin(input);
-  if (project !== null) return { project, ...access };
+/**
+ * The project of a login that names none: the only one that the token may use. `names`: those it may
+ * use. Throws if there is none, or a choice.
+ */
+export function onlyProject(names: readonly string[]): string {
+  const [only, ...others] = names;
+  if (only !== undefined && others.length === 0) return only;
+  const shown = names.slice(0, 10).join(', ') + (names.length > 10 ? ', …' : '');
   throw new CliError('No project given', {
-    why: 'DSTACK_SERVER_URL and DSTACK_TOKEN are set, so the configuration file is not used',
-    next: 'set DSTACK_PROJECT, or pass --project NAME',
+    why:
+      only === undefined
+        ? 'the token is valid, but its user is a member of no project'
+        : `the token may use several projects: ${shown}`,
+    next:
+      only === undefined
+        ? 'an admin adds members to projects: dstack project member add'
+        : `set DSTACK_PROJECT, or pass --project ${only}`,
   });
 }
 

@@ -210,3 +210,13 @@ test('an unreachable server is reported with the next step', async () => {
     `error: Failed to connect to dstack server ${url}\n  why:  no program listens there (connection refused)\n  next: dstack server\n`,
   );
 });
+
+test('with a server and a token but no project, it lists the runs of the only one', async () => {
+  const server = await serving([]);
+  server.set('POST /api/projects/list', { json: [{ project_name: 'lab' }] });
+  server.set('POST /api/projects/lab/get', { json: { project_name: 'lab' } });
+  const env = { DSTACK_SERVER_URL: server.url, DSTACK_TOKEN: 't' };
+  const result = await runCommand(['ps', '-a'], { env });
+  expect([result.code, server.calls[0]]).toEqual([0, 'POST /api/projects/list']);
+  expect(server.bodyOf('/api/runs/list')).toMatchObject({ project_name: 'lab' });
+});
