@@ -1,11 +1,13 @@
 import type { Cli } from '../context.ts';
 import { UsageError } from '../errors.ts';
+import { outlast } from '../outlast.ts';
 
 const REDRAW_MS = 2000;
+const AWAY = 'The server does not answer: this is what it last reported.';
 
 /**
- * `--watch`: draws the result of `frame` again and again, in place, until Ctrl-C. Refused if stdout
- * is not a terminal, where the frames would only fill a file.
+ * `--watch`: draws the result of `frame` again and again, in place, until Ctrl-C. The last frame stays
+ * while the server is away. Refused if stdout is not a terminal, where the frames would only fill a file.
  */
 export async function watchFrames(
   cli: Cli,
@@ -21,10 +23,14 @@ export async function watchFrames(
   }
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
+  let shown = '';
+  const onAway = (): void => io.redrawnOut?.draw(`${shown}${io.paint('warning', AWAY)}\n`);
   try {
     while (!stop.signal.aborted) {
-      const text = await frame();
-      if (stop.signal.aborted) break;
+      // A server that does not answer at first may have another address.
+      const text = await (shown === '' ? frame() : outlast(cli, frame, stop.signal, onAway));
+      if (text === null || stop.signal.aborted) break;
+      shown = text;
       io.redrawnOut?.draw(text);
       await cli.wait(intervalMs, stop.signal).catch(() => undefined);
     }

@@ -5,6 +5,7 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { collect } from '../../options.ts';
+import { outlast } from '../../outlast.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 import { eventLine } from './event-line.ts';
 import { type EventFilters, resolveFilters } from './filters.ts';
@@ -152,16 +153,21 @@ async function watchEvents(
   const seen = new Map<string, number>();
   const start = since ?? new Date(cli.now()).toISOString();
   let newest = Date.parse(start);
+  const onAway = (): void => cli.io.info('The server does not answer: trying again');
+  const patient: List = async (query) =>
+    (await outlast(cli, () => list(query), stop.signal, onAway)) ?? [];
+  let read = list;
   try {
     while (!stop.signal.aborted) {
       const from = new Date(Math.max(Date.parse(start), newest - OVERLAP_MS)).toISOString();
-      for await (const event of eventsSince(list, from)) {
+      for await (const event of eventsSince(read, from)) {
         if (seen.has(event.id)) continue;
         const at = Date.parse(event.recorded_at);
         seen.set(event.id, at);
         newest = Math.max(newest, at);
         print(event);
       }
+      read = patient;
       for (const [id, at] of seen) if (at < newest - 2 * OVERLAP_MS) seen.delete(id);
       await cli.wait(POLL_MS, stop.signal).catch(() => undefined);
     }

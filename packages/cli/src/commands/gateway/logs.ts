@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { integerOption } from '../../options.ts';
+import { outlast } from '../../outlast.ts';
 import { orNotFound } from '../../resource-error.ts';
 
 export interface GatewayLogsOptions {
@@ -57,6 +58,7 @@ export async function runGatewayLogs(options: GatewayLogsOptions, cli: Cli): Pro
     );
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
+  const onAway = (): void => cli.io.info('The server does not answer: trying again');
   const away = new Set<number>();
   const positions: Record<string, string> = {};
   try {
@@ -72,7 +74,9 @@ export async function runGatewayLogs(options: GatewayLogsOptions, cli: Cli): Pro
       if (!follow || stop.signal.aborted) return;
       await cli.wait(POLL_MS, stop.signal).catch(() => undefined);
       if (stop.signal.aborted) return;
-      ({ replicas } = await read(MOST, positions));
+      const next = await outlast(cli, () => read(MOST, positions), stop.signal, onAway);
+      if (next === null) return;
+      ({ replicas } = next);
     }
   } finally {
     release();
