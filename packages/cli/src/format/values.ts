@@ -65,6 +65,17 @@ export function backendWithRegion(
   return `${name} (${region})`;
 }
 
+/** Where an instance is: `ssh (10.0.0.5)` for an SSH host, whose region tells nothing; else as above. */
+export function backendWithHost(
+  instance: { readonly backend?: string | null; readonly region?: string | null } & {
+    readonly hostname?: string | null;
+  },
+): string {
+  const { backend, region, hostname } = instance;
+  const isOwn = isSshHost(backend ?? null) && !isServerHostOnWire({ backend, region });
+  return backendWithRegion(backend, isOwn && hostname ? hostname : region);
+}
+
 /** Empty for the states that need no mention: available, unknown. */
 export function availability(value: string): string {
   return value === 'available' || value === 'unknown' ? '' : value.replaceAll('_', ' ');

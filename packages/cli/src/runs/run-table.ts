@@ -2,7 +2,7 @@ import { isJobRunning, isRunFinished, isRunPending } from '@dstack/contract/stat
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import { instanceGpu, instanceResources } from '../format/resources.ts';
 import { clockTime, durationInUnits, relativeTime } from '../format/time.ts';
-import { backendWithRegion, price } from '../format/values.ts';
+import { backendWithHost, price } from '../format/values.ts';
 import {
   type Cell,
   type Column,
@@ -170,7 +170,7 @@ function placement(submission: JobSubmission | undefined): Fields {
   const blocks = shared ? ` (${shared.blocks ?? 1}/${shared.total_blocks ?? 1})` : '';
   const reservation = provisioned.reservation ? ` (${provisioned.reservation})` : '';
   return {
-    backend: backendWithRegion(provisioned.backend, provisioned.region),
+    backend: backendWithHost(provisioned),
     gpu: gpu === null ? '-' : `gpu=${gpu}`,
     resources: instanceResources(resources),
     instance: `${provisioned.instance_type.name}${reservation}${blocks}`,

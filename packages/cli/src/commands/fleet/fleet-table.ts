@@ -15,7 +15,7 @@ import {
   requestedResources,
 } from '../../format/resources.ts';
 import { clockTime, relativeTime } from '../../format/time.ts';
-import { backendName, backendWithRegion, price, range } from '../../format/values.ts';
+import { backendName, backendWithHost, price, range } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import {
   type Cell,
@@ -160,7 +160,7 @@ function instanceRow(instance: Instance, options: FleetTableOptions): TableRow {
 
 function backendOf(instance: Instance, verbose: boolean): string {
   const zone = verbose && !isServerHostOnWire(instance) ? instance.availability_zone : null;
-  return backendWithRegion(instance.backend, zone || instance.region);
+  return backendWithHost({ ...instance, region: zone || instance.region });
 }
 
 /** What is being done to a machine that is not ready, or why an SSH host cannot be used. */

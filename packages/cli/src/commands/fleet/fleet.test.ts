@@ -34,10 +34,10 @@ test.each([[['fleet']], [['fleet', 'list']]])(
     const { out } = await runCommand(argv, { env: serverEnv(fake.url), now: NOW });
     expect(out).toBe(
       [
-        ' NAME           NODES  GPU  SPOT  BACKEND       PRICE  STATUS  CREATED',
-        ' th             2                 ssh                  active  9 mins ago',
-        '    instance=0         -          ssh (remote)  $0     idle    9 mins ago',
-        '    instance=1         -          ssh (remote)  $0     idle    9 mins ago',
+        ' NAME           NODES  GPU  SPOT  BACKEND            PRICE  STATUS  CREATED',
+        ' th             2                 ssh                       active  9 mins ago',
+        '    instance=0         -          ssh (10.213.0.11)  $0     idle    9 mins ago',
+        '    instance=1         -          ssh (10.213.0.12)  $0     idle    9 mins ago',
         '',
       ].join('\n'),
     );

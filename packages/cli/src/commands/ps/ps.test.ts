@@ -58,11 +58,11 @@ test('without a terminal the lines of the list stay whole', async () => {
   const { out, err, code } = await runCommand(['ps', '-a'], { env: serverEnv(fake.url), now: NOW });
   expect(out).toBe(
     [
-      ' NAME    BACKEND       GPU  PRICE  STATUS       SUBMITTED',
-      ' add080  ssh (remote)  -    $0     exited (0)   18 mins ago',
-      ' p02df9  ssh (remote)  -    $0     exited (0)   21 mins ago',
-      ' n02df9  -             -    -      no capacity  22 mins ago',
-      ' v02df9  ssh (remote)  -    $0     stopped      22 mins ago',
+      ' NAME    BACKEND            GPU  PRICE  STATUS       SUBMITTED',
+      ' add080  ssh (10.213.0.11)  -    $0     exited (0)   18 mins ago',
+      ' p02df9  ssh (10.213.0.11)  -    $0     exited (0)   21 mins ago',
+      ' n02df9  -                  -    -      no capacity  22 mins ago',
+      ' v02df9  ssh (10.213.0.11)  -    $0     stopped      22 mins ago',
       '',
     ].join('\n'),
   );
