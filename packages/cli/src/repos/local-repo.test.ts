@@ -86,3 +86,17 @@ test('an error about an unusable repo has a reason and a next step', () =>
     git(work, 'checkout', '-q', '--detach');
     await expect(readLocalRepo(work)).rejects.toMatchObject({ why: 'HEAD is detached' });
   }));
+
+test('a repository without a remote is not advised to push to one', () =>
+  withDirectory(async (path) => {
+    const work = await checkout(path);
+    git(work, 'remote', 'remove', 'origin');
+    await expect(readLocalRepo(work)).rejects.toMatchObject({
+      why: 'the repository has no remote from which hosts could clone it',
+      next: expect.stringContaining('files: [.]'),
+    });
+    git(work, 'remote', 'add', 'mirror', 'https://github.com/acme/train.git');
+    await expect(readLocalRepo(work)).rejects.toMatchObject({
+      next: 'git push --set-upstream mirror main',
+    });
+  }));

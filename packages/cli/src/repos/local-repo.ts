@@ -34,10 +34,7 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
   const head = await gitText(root, 'symbolic-ref', '--short', '--quiet', 'HEAD');
   if (head === null) throw notUsable(path, 'HEAD is detached', 'git switch BRANCH');
   const tracking = await gitText(root, 'rev-parse', '--abbrev-ref', UPSTREAM);
-  if (tracking === null) {
-    const next = `git push --set-upstream origin ${head}`;
-    throw notUsable(path, `branch ${head} tracks no remote branch`, next);
-  }
+  if (tracking === null) throw await noUpstream(path, root, head);
   const remote = (await gitText(root, 'config', `branch.${head}.remote`)) ?? 'origin';
   const merge = (await gitText(root, 'config', `branch.${head}.merge`)) ?? `refs/heads/${head}`;
   const address = await gitText(root, 'remote', 'get-url', '--', remote);
@@ -54,6 +51,18 @@ export async function readLocalRepo(path: string): Promise<LocalRepo> {
     userEmail: await gitText(root, 'config', 'user.email'),
     diff: await readDiff(root, commit),
   };
+}
+
+async function noUpstream(path: string, root: string, head: string): Promise<CliError> {
+  const remotes = ((await gitText(root, 'remote')) ?? '').split('\n').filter(Boolean);
+  const remote = remotes.includes('origin') ? 'origin' : remotes[0];
+  if (remote === undefined) {
+    const next =
+      'upload the folder instead (`files: [.]`), or add a remote: git remote add origin URL';
+    return notUsable(path, 'the repository has no remote from which hosts could clone it', next);
+  }
+  const next = `git push --set-upstream ${remote} ${head}`;
+  return notUsable(path, `branch ${head} tracks no remote branch`, next);
 }
 
 /** Options for a diff that `git apply` accepts, independent of the user's settings. */
