@@ -7,6 +7,7 @@ import { Problem } from '../grammar/problem.ts';
 import { hostVolumePlace } from '../grammar/volume-place.ts';
 import type { DevEnvironmentConfiguration } from './dev-environment.ts';
 import type { FleetConfiguration } from './fleet.ts';
+import { joinTrap } from './joined-commands.ts';
 import { isMap } from './schema-kit.ts';
 import type { ServiceConfiguration } from './service.ts';
 import type { TaskConfiguration } from './task.ts';
@@ -113,9 +114,7 @@ function runNotes(run: Run): ConfigurationNote[] {
   const note = (path: readonly PropertyKey[], message: string) => notes.push({ path, message });
   if (run.image && run.nvcc) note(['nvcc'], 'has no effect with image');
   if (run.setup.length > 0) note(['setup'], setupNote(run));
-  for (const [index, line] of ownCommands(run).entries()) {
-    if (SECRET.test(line)) note([commandKey(run), index], SECRETS_IN_COMMANDS);
-  }
+  notes.push(...commandNotes(ownCommands(run), [commandKey(run)], run));
   if (run.home_dir !== '/root') note(['home_dir'], 'is deprecated and has no effect');
   if (run.retry && typeof run.retry === 'object' && (run.retry.duration ?? 0) < 0) {
     notes.push({ path: ['retry', 'duration'], message: `is negative and ${REFUSED}`, isRefused });
@@ -153,14 +152,28 @@ function ownCommands(run: Run): readonly string[] {
 
 function groupCommandNotes(
   groups: readonly { readonly commands: readonly string[] }[],
+  run: Run,
 ): ConfigurationNote[] {
   return groups.flatMap(({ commands }, group) =>
-    commands.flatMap((line, index) =>
-      SECRET.test(line)
-        ? [{ path: ['groups', group, 'commands', index], message: SECRETS_IN_COMMANDS }]
-        : [],
-    ),
+    commandNotes(commands, ['groups', group, 'commands'], run),
   );
+}
+
+function commandNotes(
+  commands: readonly string[],
+  path: readonly PropertyKey[],
+  { type, entrypoint }: Run,
+): ConfigurationNote[] {
+  // A dev environment goes on with commands of its own. An entrypoint gets the lines as arguments.
+  const last = type === 'dev-environment' ? commands.length : commands.length - 1;
+  return commands.flatMap((line, index) => {
+    const trap = index < last && entrypoint === null ? joinTrap(line) : null;
+    const messages = SECRET.test(line) ? [SECRETS_IN_COMMANDS] : [];
+    return [...messages, ...(trap ? [trap] : [])].map((message) => ({
+      path: [...path, index],
+      message,
+    }));
+  });
 }
 
 const DEFAULTS = JSON.stringify({ cpu: { min: 2, max: null }, memory: { min: 8, max: null } });
@@ -168,7 +181,7 @@ const DEFAULTS = JSON.stringify({ cpu: { min: 2, max: null }, memory: { min: 8, 
 function taskNotes(task: TaskConfiguration): ConfigurationNote[] {
   if (!task.groups) return [];
   const notes = [
-    ...groupCommandNotes(task.groups),
+    ...groupCommandNotes(task.groups, task),
     ...task.groups.flatMap((group, index) => [
       ...portNotes(group.ports, ['groups', index, 'ports']),
       ...resourceNotes(group.resources, ['groups', index, 'resources']),
@@ -189,7 +202,7 @@ function hasDefaultResources({ resources }: Pick<Run, 'resources'>): boolean {
 }
 
 function serviceNotes(service: ServiceConfiguration): ConfigurationNote[] {
-  const notes: ConfigurationNote[] = groupCommandNotes(service.groups ?? []);
+  const notes: ConfigurationNote[] = groupCommandNotes(service.groups ?? [], service);
   if (service.scaling && !service.replicas && !service.groups) {
     notes.push({
       path: ['scaling'],
