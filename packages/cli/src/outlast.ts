@@ -6,9 +6,9 @@ const LONGEST_DELAY_MS = 10_000;
 const PATIENCE_MS = 5 * 60_000;
 
 /**
- * Repeats a read-only request of a command that watches, while the server is away: restarted, upgraded
- * or out of reach. `onAway` is called once, before the first delay. Returns null if `signal` is aborted
- * first. Throws every other error, and this one after five minutes.
+ * Repeats a read-only request of a command that watches while the server does not answer, since it is
+ * restarted or cannot be reached. `onAway` is called once, before the first delay. Returns null if
+ * `signal` is aborted first. Throws every other error, and this one after five minutes.
  */
 export async function outlast<T>(
   cli: Pick<Cli, 'wait'>,

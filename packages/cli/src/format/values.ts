@@ -65,7 +65,7 @@ export function backendWithRegion(
   return `${name} (${region})`;
 }
 
-/** Where an instance is: `ssh (10.0.0.5)` for an SSH host, whose region tells nothing; else as above. */
+/** Where an instance is: `ssh (10.0.0.5)` for an SSH host, which has no region; else as above. */
 export function backendWithHost(
   instance: { readonly backend?: string | null; readonly region?: string | null } & {
     readonly hostname?: string | null;
