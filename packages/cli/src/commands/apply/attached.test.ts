@@ -231,3 +231,36 @@ test('--json prints lines: the phases with the bytes of a pull, then the result'
     { type: 'result', status: 'failed', exit: { code: 3, source: 'container' } },
   ]);
 });
+
+test('a run that waits for its schedule is not followed: its next start is printed', async () => {
+  const run = await attachedRun();
+  const next = { status: 'pending', next_triggered_at: '2031-03-04T05:06:00Z' };
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`POST ${BASE}/runs/apply`]: { json: { ...run, ...next, jobs: [] } },
+  });
+  const { code, err } = await apply(TASK, ['-y'], fake);
+  expect(code).toBe(0);
+  expect(err).toMatch(/Next run: 2031-03-0\d \d\d:\d6\n.*dstack attach cdd080/);
+  expect(fake.calls).not.toContain(`GET ${BASE}/runs/watch`);
+});
+
+test('a run whose start by schedule has ended is left until the next one', async () => {
+  const run = await attachedRun();
+  const next = { next_triggered_at: '2031-03-04T05:06:00Z' };
+  const ended = withStatus(run, 'pending', 'done', 'exited (0)') as Run;
+  const fake = await startFakeServer({
+    ...(await recordedRoutes('apply-d')),
+    [`GET ${BASE}/runs/watch`]: {
+      events: [
+        runEvent(withStatus(run, 'provisioning', 'running', 'running')),
+        runEvent({ ...ended, ...next }),
+      ],
+      open: true,
+    },
+    [`GET ${BASE}/logs/stream`]: { events: [logEvent('hello\n', 6), LOG_END] },
+  });
+  const { code, out, err } = await apply(TASK, ['-y'], fake);
+  expect([code, out.endsWith('hello\n')]).toEqual([0, true]);
+  expect(err).toContain('Next run: 2031-03-0');
+});

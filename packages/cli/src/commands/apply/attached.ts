@@ -16,8 +16,10 @@ import {
   hasStarted,
   isRunningNow,
   jobStatusText,
+  scheduledStart,
 } from '../../runs/run-status.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
+import { scheduleLines } from '../../runs/schedule-lines.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
@@ -45,7 +47,7 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   try {
     const signal = AbortSignal.any([attention.signal, rollback.signal]);
     const final = await follow(name, input, signal, cli);
-    const outcome = outcomeOf(final);
+    const outcome = isScheduled(final) ? LEFT : outcomeOf(final);
     if (input.options.json) cli.io.json({ type: 'result', ...final, exit: outcome });
     cli.setExitCode(outcome.code);
   } catch (error) {
@@ -63,6 +65,9 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
     rollback.stop();
   }
 }
+
+/** The run goes on without us. */
+const LEFT = { code: EXIT.done, source: 'dstack' } as const;
 
 function reportRollback(run: Run, { options }: FollowInput, cli: Cli): void {
   const { io } = cli;
@@ -88,6 +93,7 @@ async function follow(
   let seen: string | null = null;
   for (;;) {
     const started = await waitForStart({ name, seen, json }, connection, signal, cli);
+    if (isScheduled(started)) return announceSchedule(started, cli);
     const job = jobToFollow(started);
     const submission = job && currentSubmission(job);
     if (!job || !submission || submission.id === seen) return announceEnd(started, cli);
@@ -150,7 +156,8 @@ async function waitForStart(
   const pulls = new PullReports(connection, cli, (run) => progress.show(run, seen));
   const reasons = new WaitReasons(connection, cli, (reason) => progress.explain(reason));
   const ready = (run: Run): boolean => {
-    if (isRunFinished(run.status)) return true;
+    // The next start may be days away.
+    if (isRunFinished(run.status) || isScheduled(run)) return true;
     const job = jobToFollow(run);
     const submission = job && currentSubmission(job);
     return submission !== undefined && submission.id !== seen && hasStarted(submission);
@@ -166,6 +173,16 @@ async function waitForStart(
     pulls.stop();
     progress.stop();
   }
+}
+
+/** Whether the run waits for its schedule. */
+function isScheduled(run: Run): boolean {
+  return scheduledStart(run) !== null;
+}
+
+function announceSchedule(run: Run, { io }: Cli): Run {
+  for (const line of scheduleLines(run, io.paintErr)) io.info(line);
+  return run;
 }
 
 /** Reports a job that has ended while its run continues. */

@@ -10,6 +10,7 @@ import { type PackedFiles, packFiles } from '../../files/upload.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { scheduledStart } from '../../runs/run-status.ts';
+import { scheduleLines } from '../../runs/schedule-lines.ts';
 import { serviceLines } from '../../runs/service-url.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { withSpinner } from '../../terminal/live.ts';
@@ -193,14 +194,13 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
       current_resource: plan.current_resource ?? null,
     });
   });
-  if (options.detach) {
+  if (options.detach || scheduledStart(run) !== null) {
     if (options.json) cli.io.json(run);
     const runName = run.run_spec.run_name ?? '';
     cli.io.info(
       `Run ${cli.io.paintErr('code', runName)} submitted, detaching... (dstack logs -f ${runName})`,
     );
-    const next = scheduledStart(run);
-    if (next !== null) cli.io.info(`Next run: ${next}`);
+    for (const line of scheduleLines(run, cli.io.paintErr)) cli.io.info(line);
     for (const line of serviceLines(run, connection)) cli.io.info(line);
     return;
   }

@@ -42,6 +42,8 @@ test.each<[string[], Partial<LogsOptions>]>([
   ],
   [['logs', 'r', '--access'], { access: true }],
   [['logs', 'r', '-f', '--all-nodes'], { follow: true, allNodes: true }],
+  [['logs', 'r', '--attempt', '2'], { attempt: 2 }],
+  [['logs', 'r', '--previous'], { previous: true }],
 ])('%j means %j', async (argv, expected) => {
   let options: LogsOptions | null = null;
   const keep = async (given: LogsOptions): Promise<void> => {
@@ -62,6 +64,8 @@ test.each<[string[], Partial<LogsOptions>]>([
     json: false,
     allReplicas: false,
     access: false,
+    attempt: null,
+    previous: false,
     ...expected,
   });
 });
@@ -202,4 +206,46 @@ test('the lines of all replicas are in the order of their times, with labels', a
     { type: 'log', run: 'x', replica: 0, job: 0, message: 'a0' },
     { type: 'log', replica: 1, timestamp: '2026-11-24T15:00:00Z' },
   ]);
+});
+
+/** A run whose job was submitted three times; the output of each attempt is its id. */
+async function servingAttempts(): Promise<FakeServer> {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const [job] = run.jobs;
+  const [submission] = job?.job_submissions ?? [];
+  const submissions = [0, 1, 2].map((number) => ({
+    ...{ ...submission, id: `attempt-${number + 1}`, submission_num: number },
+  }));
+  return startFakeServer({
+    [`POST ${BASE}/runs/get`]: {
+      json: { ...run, jobs: [{ ...job, job_submissions: submissions }] },
+    },
+    [`GET ${BASE}/logs/stream`]: ({ query }) => {
+      const text = query.get('job_submission_id') ?? '';
+      return { events: [logEvent(text, text.length), LOG_END] };
+    },
+  });
+}
+
+test.each([
+  [[], 'attempt-3'],
+  [['--attempt', '1'], 'attempt-1'],
+  [['--attempt', '3'], 'attempt-3'],
+  [['--previous'], 'attempt-2'],
+  [['--previous', '--all-replicas'], 'attempt-2'],
+])('logs with %j are those of %s', async (options, expected) => {
+  const fake = await servingAttempts();
+  const { out } = await runCommand(['logs', 'x', ...options], { env: serverEnv(fake.url) });
+  expect(out).toContain(expected);
+});
+
+test('an attempt that the run does not have is refused with those it has', async () => {
+  const fake = await servingAttempts();
+  const env = serverEnv(fake.url);
+  const { code, err } = await runCommand(['logs', 'x', '--attempt', '9'], { env });
+  expect([code, err]).toEqual([3, expect.stringMatching(/no attempt 9[\s\S]*1 \(.*2 \(.*3 \(/)]);
+  for (const wrong of [['--attempt', '2'], ['--follow'], ['--access']]) {
+    const { code } = await runCommand(['logs', 'x', '--previous', ...wrong], { env });
+    expect([wrong, code]).toEqual([wrong, 2]);
+  }
 });

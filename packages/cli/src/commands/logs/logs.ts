@@ -11,8 +11,9 @@ import { outcomeOf } from '../../runs/run-outcome.ts';
 import { currentSubmission, findJob, jobStatusText } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
+import { type AttemptChoice, inAttempt } from './attempts.ts';
 
-export interface LogsOptions {
+export interface LogsOptions extends AttemptChoice {
   readonly run: string;
   readonly diagnose: boolean;
   readonly replica: number;
@@ -43,6 +44,12 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
     .option('--replica <n>', 'number of the replica', integerOption(0), 0)
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
+    .option(
+      '--attempt <n>',
+      'of this attempt, from 1: a retry, or a start by the schedule',
+      integerOption(1),
+    )
+    .option('--previous', 'of the attempt before the latest')
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
     .option('--all-replicas', 'of all jobs of the run; each line names its replica and job')
     .option('--access', 'the requests of a service instead of its output')
@@ -66,6 +73,8 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           json: options.json ?? false,
           allReplicas: options.allReplicas ?? false,
           access: options.access ?? false,
+          attempt: options.attempt ?? null,
+          previous: options.previous ?? false,
         },
         cli,
       ),
@@ -79,6 +88,7 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
       next: `dstack logs --diagnose ${options.run}`,
     });
   }
+  requireOneAttempt(options);
   if (options.access) {
     requireNoneBeside(options);
     const { printAccess } = await import('./print-access.ts');
@@ -87,8 +97,11 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   }
   const connection = await cli.connect();
   const run = await findRun(connection, options.run);
-  const job = requireJob(run, options);
-  const jobs = jobsOf(run, job, options);
+  const latest = requireJob(run, options);
+  const isOlder = options.attempt !== null || options.previous;
+  const chosen = (each: Job): Job => inAttempt(each, options, options.run);
+  const job = isOlder ? chosen(latest) : latest;
+  const jobs = isOlder ? jobsOf(run, latest, options).map(chosen) : jobsOf(run, job, options);
   if (options.grep !== null || options.timestamps || options.json) {
     const { printLines } = await import('./print-lines.ts');
     const printed = await printLines(connection, jobs, options, since, cli);
@@ -121,10 +134,25 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   if (isSilent && options.lines !== 0) cli.io.info(silenceText(run, job, options));
 }
 
+function requireOneAttempt({ attempt, previous, follow, run }: LogsOptions): void {
+  if (attempt !== null && previous) {
+    throw new UsageError('--attempt and --previous cannot be used together', {
+      next: `dstack logs --attempt ${attempt} ${run}`,
+    });
+  }
+  if (previous && follow) {
+    throw new UsageError('--follow and --previous cannot be used together', {
+      why: 'that attempt has ended',
+      next: `dstack logs --previous ${run}`,
+    });
+  }
+}
+
 /** Of the other options, only `--follow`, `--lines` and `--json` are for requests. */
 function requireNoneBeside(options: LogsOptions): void {
   const { diagnose, allNodes, allReplicas, grep, since, timestamps, replica, job, run } = options;
-  const isUsed = diagnose || allNodes || allReplicas || timestamps || replica + job > 0;
+  const isOlder = options.attempt !== null || options.previous;
+  const isUsed = diagnose || allNodes || allReplicas || timestamps || isOlder || replica + job > 0;
   if (!isUsed && grep === null && since === null) return;
   throw new UsageError('Only --follow, --lines and --json can be used with --access', {
     next: `dstack logs --access -f ${run}`,
