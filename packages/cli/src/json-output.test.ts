@@ -119,8 +119,9 @@ test('the run that wait --json prints fits its schema', async () => {
 test('a plan, a detached run and a configuration fit their schemas', async () => {
   const routes = await recordedRoutes('apply-d');
   const planned = `POST ${BASE}/runs/get_plan`;
-  // The recorded answers are those of dstack 0.22.5, which has no notes.
-  const answer = { json: { ...(routes[planned] as { json: object }).json, notes: [] } };
+  // The recorded answers are those of dstack 0.22.5, which has neither notes nor an outlook.
+  const ours = { notes: [], outlook: null };
+  const answer = { json: { ...(routes[planned] as { json: object }).json, ...ours } };
   const fake = await startFakeServer({ ...routes, [planned]: answer });
   const plan = await apply(TASK, ['--dry-run', '--json'], fake);
   expect(problemsOf('apply --dry-run', JSON.parse(plan.out))).toEqual([]);

@@ -76,6 +76,8 @@ const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such socket',
   ECONNRESET: 'the other side closed the connection',
   ETIMEDOUT: 'the host does not answer',
+  EPROTO: 'the program there does not speak TLS',
+  ERR_SSL_WRONG_VERSION_NUMBER: 'the program there does not speak TLS',
   CERT_HAS_EXPIRED: 'its certificate has expired',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'its certificate is self-signed',
   SELF_SIGNED_CERT_IN_CHAIN: 'an unknown authority has signed its certificate',
@@ -83,6 +85,7 @@ const SYSTEM_MESSAGES: Readonly<Record<string, string>> = {
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'an unknown authority has signed its certificate',
 };
 
+const WITHOUT_TLS = /^(?:EPROTO|ERR_SSL_WRONG_VERSION_NUMBER)$/;
 const UNKNOWN_CERTIFICATE = /SELF_SIGNED|^UNABLE_TO_/;
 
 function connectionFailed(url: string, code: string | null, cause: unknown): CliError {
@@ -100,6 +103,7 @@ function nextAfter(url: string, code: string | null): string {
   if (code && UNKNOWN_CERTIFICATE.test(code)) {
     return 'set NODE_EXTRA_CA_CERTS to a file with the certificate of the authority that you trust';
   }
+  if (code && WITHOUT_TLS.test(code)) return `try ${url.replace(/^https:/, 'http:')}`;
   const local = /\/\/(127\.0\.0\.1|localhost)[:/]?/.test(url);
   return local ? 'dstack server' : 'dstack project list (is the URL right?)';
 }

@@ -1,5 +1,6 @@
 import { CliError, EXIT } from '../errors.ts';
 import { ConfigFile } from './config-file.ts';
+import { serverUrl } from './server-url.ts';
 
 export interface ServerLogin {
   readonly url: string;
@@ -50,7 +51,7 @@ export async function resolveLogin({ project, env, home }: ResolveInput): Promis
   const url = env.DSTACK_SERVER_URL || undefined;
   const token = env.DSTACK_TOKEN || undefined;
   if (url !== undefined && token !== undefined) {
-    return { project: name ?? null, url, token };
+    return { project: name ?? null, url: serverUrl(url, 'DSTACK_SERVER_URL'), token };
   }
   const config = await ConfigFile.load(home);
   const found = name === undefined ? config.default : config.find(name);

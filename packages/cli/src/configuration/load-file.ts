@@ -128,5 +128,5 @@ function unreadable(file: string, error: unknown): CliError {
       : code === 'EISDIR'
         ? 'it is a directory'
         : errorMessage(error);
-  return new CliError(`Cannot read ${file}`, { why, next: 'dstack apply -f FILE', cause: error });
+  return new CliError(`Cannot read ${file}`, { why, next: 'correct the path', cause: error });
 }

@@ -22,8 +22,9 @@ export function bytesText(bytes: number): string {
   return `${trimmed(value, value < 10 && unit > 0 ? 1 : 0)} ${units[unit]}`;
 }
 
-/** MiB as `192GB`, `0.5GB`. */
+/** MiB as `192GB`, `0.5GB`; less than a tenth of one as `52MB`. */
 export function gigabytes(mib: number): string {
+  if (mib > 0 && mib < 102.4) return `${Math.max(1, Math.round(mib))}MB`;
   return `${trimmed(mib / 1024, 1)}GB`;
 }
 

@@ -92,16 +92,17 @@ export function jobStatusText(submission: JobSubmission): StatusText {
   };
 }
 
-const GIB = 1024 ** 3;
-const MIB = 1024 ** 2;
+// Decimal, as registries count and all other figures of a pull are shown.
+const GB = 1e9;
+const MB = 1e6;
 
 /** ` <extracted>/<downloaded>/[≥]<total><unit>`, or '' before the first progress report. */
 function pullProgress(submission: JobSubmission): string {
   const progress = submission.image_pull_progress;
   if (!progress) return '';
-  const inGb = progress.total_bytes >= GIB;
+  const inGb = progress.total_bytes >= GB;
   const show = (bytes: number): string =>
-    inGb ? (bytes / GIB).toFixed(2) : (bytes / MIB).toFixed(0);
+    inGb ? (bytes / GB).toFixed(2) : (bytes / MB).toFixed(0);
   const bound = progress.is_total_bytes_final ? '' : '≥';
   const { extracted_bytes: extracted, downloaded_bytes: downloaded } = progress;
   const total = `${bound}${show(progress.total_bytes)}${inGb ? 'GB' : 'MB'}`;

@@ -3,6 +3,7 @@ import {
   isJobPulling,
   isRunFinished,
   isRunPending,
+  isRunRunning,
   isRunSubmitted,
 } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
@@ -151,5 +152,6 @@ function waitingFor(run: Run, seen: string | null): { title: string; detail: str
   if (run.service && !live && isWaiting) {
     return { title: 'Waiting for requests to', detail: run.service.url };
   }
-  return { title: seen === null ? 'Launching' : 'Waiting for the end of', detail: '' };
+  const isLaunching = seen === null && !isRunRunning(run.status);
+  return { title: isLaunching ? 'Launching' : 'Waiting for the end of', detail: '' };
 }

@@ -2,6 +2,7 @@ import type { Client } from '@dstack/client';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Command } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
+import { serverUrl } from '../../config/server-url.ts';
 import { type Cli, clientFor } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { openBrowser } from '../../terminal/open-browser.ts';
@@ -78,7 +79,7 @@ async function askForUrl(cli: Cli): Promise<string> {
  */
 async function completeUrl(given: string, cli: Cli): Promise<string> {
   const bare = given.trim().replace(/\/+$/, '');
-  if (/^https?:\/\//.test(bare)) return bare;
+  if (/^https?:\/\//.test(bare)) return serverUrl(bare, 'The URL');
   const options = { signal: AbortSignal.any([cli.signal, AbortSignal.timeout(5000)]) };
   try {
     const response = await fetch(`http://${bare}`, options);

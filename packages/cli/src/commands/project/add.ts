@@ -1,4 +1,5 @@
 import { ConfigFile } from '../../config/config-file.ts';
+import { serverUrl } from '../../config/server-url.ts';
 import { type Cli, clientFor } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 
@@ -12,7 +13,7 @@ export interface ProjectAddOptions {
 
 /** Checks that the server accepts the project and token before anything is written. */
 export async function runProjectAdd(options: ProjectAddOptions, cli: Cli): Promise<void> {
-  const url = options.url.replace(/\/+$/, '');
+  const url = serverUrl(options.url, '--url');
   const client = await clientFor({ url, token: options.token }, cli.env);
   const project = await checkProject(options.name, url, () => client.projects.get(options.name));
   const config = await ConfigFile.load(cli.home);
