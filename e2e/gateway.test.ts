@@ -419,7 +419,10 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect(own.serial).not.toBe((await ask('safe.apps.test', '/', { ca })).serial);
       const hook = authority?.dnsHook(join(home.home, 'dns-hook')) ?? '';
       await authority?.setAddress('');
-      await restart({ DSTACK_ACME_CHALLENGE: 'dns-01', DSTACK_ACME_DNS_HOOK: hook });
+      await restart({
+        ...{ DSTACK_ACME_CHALLENGE: 'dns-01', DSTACK_ACME_DNS_HOOK: hook },
+        DSTACK_GATEWAY_DOMAINS: 'main=apps.test',
+      });
       // One certificate serves all names, also those that no address leads to.
       await vi.waitFor(
         async () => {

@@ -4,6 +4,7 @@ import { ACME_CHALLENGES, type AcmeChallenge } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { integerVariable, type ProcessEnv, SettingsError } from './environment.ts';
 import type { DnsHook } from './gateways/dns-hook.ts';
+import type { GatewayDomains } from './gateways/domain-proof.ts';
 import type { GatewayDefaults } from './gateways/gateway-settings.ts';
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
@@ -16,6 +17,7 @@ export function gatewayDefaults(
   const dnsHook = hook(env);
   return {
     dnsHook,
+    domains: domains(env),
     httpPort: port(env, 'DSTACK_GATEWAY_HTTP_PORT', 80),
     httpsPort: port(env, 'DSTACK_GATEWAY_HTTPS_PORT', 443),
     install: env.DSTACK_GATEWAY_INSTALL === '1',
@@ -85,6 +87,25 @@ function hook(env: ProcessEnv): DnsHook | null {
   throw new SettingsError(
     'DSTACK_ACME_DNS_HOOK must be an http(s) URL, the absolute path of a program, or a JSON list of such a path and arguments',
   );
+}
+
+const DOMAIN = /^(?:\*\.)?((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9-]{2,63})$/;
+
+/** `project=domain,…`; a project may occur several times. */
+function domains(env: ProcessEnv): GatewayDomains {
+  const found = new Map<string, string[]>();
+  const parts = (env.DSTACK_GATEWAY_DOMAINS ?? '').split(',').map((part) => part.trim());
+  for (const part of parts.filter((one) => one !== '')) {
+    const [project = '', text = '', ...rest] = part.toLowerCase().split('=');
+    const domain = DOMAIN.exec(text.trim())?.[1];
+    if (project.trim() === '' || domain === undefined || rest.length > 0) {
+      throw new SettingsError(
+        `DSTACK_GATEWAY_DOMAINS contains ${JSON.stringify(part)}; write project=domain, as in main=apps.example.com,lab=lab.example.com`,
+      );
+    }
+    found.set(project.trim(), [...(found.get(project.trim()) ?? []), domain]);
+  }
+  return found;
 }
 
 function listOf(text: string): readonly string[] {

@@ -55,6 +55,7 @@ export function httpSettings(settings: ServerSettings, config: ServerConfig): Ht
     backendTypes: BACKEND_TYPES,
     defaultCredentials: settings.defaultCredentials,
     maxGatewayReplicas: settings.limits.gatewayReplicas,
+    gatewayDomains: settings.gateways.domains,
     acmeChallenge: settings.gateways.acme.challenge ?? 'http-01',
     gatewayPorts: { http: settings.gateways.httpPort, https: settings.gateways.httpsPort },
     sshProxyToken: settings.sshProxyToken,

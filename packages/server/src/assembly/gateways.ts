@@ -3,10 +3,12 @@ import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
+import { domainProof } from '../gateways/domain-proof.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
 import { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { GatewayLinksOptions } from '../gateways/gateway-links-options.ts';
 import { GatewaySignIns } from '../gateways/gateway-sign-ins.ts';
+import { txtReader } from '../gateways/txt-records.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { socketPath } from '../hosts/socket-folder.ts';
@@ -42,6 +44,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
   const instances = new GatewayInstances({ store, serverId: made.serverId, find, hosts });
+  const readTxt = txtReader(settings.gateways.dns);
   const places = hostPlaces(store, hosts, serverHost);
   const gateways = new GatewayLinks({
     store,
@@ -109,6 +112,13 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     open: openReplica({ client: anyClient, isHere: isLocalHost }),
     pushKeys: (hostId) => links.jobKeys.push(hostId),
     setRecord: dnsRecords(parts),
+    proofOf: async ({ id, projectId }, name) => {
+      const view = await store.gateways.byId(id);
+      const project = await store.projects.byId(projectId);
+      if (!view || !project) return { kind: 'unproven', text: 'The gateway was deleted' };
+      const proofs = { domains: settings.gateways.domains, readTxt, gateways: store.gateways };
+      return await domainProof(proofs, project, view.gateway, name);
+    },
     defaults: settings.gateways,
     requests: made.gatewayRequests,
     now: systemNow,

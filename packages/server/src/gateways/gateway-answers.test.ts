@@ -9,6 +9,7 @@ import {
   type GatewayAsker,
 } from './gateway-answers.ts';
 import type { GatewayLink } from './gateway-link.ts';
+import { GatewayReach } from './gateway-reach.ts';
 
 const QUESTION = {
   ...{ type: 'tunnel' as const, id: 'c0b8b1c6-6f7d-4c1b-9b7e-0a9b3c1d2e3f', host_id: 'host' },
@@ -17,7 +18,7 @@ const QUESTION = {
 
 const askerOf = (link: Partial<GatewayLink>, more: Partial<GatewayAsker> = {}): GatewayAsker =>
   ({
-    ...{ link, carried: { tunnels: new Set(), opening: 0, records: 0 } },
+    ...{ link, carried: { tunnels: new Set(), opening: 0, records: 0, warned: new Set() } },
     ...more,
   }) as Partial<GatewayAsker> as GatewayAsker;
 
@@ -106,13 +107,14 @@ it('the record of a certificate is refused with the cause', async () => {
   const errorOf = async (setRecord: SetDnsRecord | null, records = 0) => {
     const sent: { error: string | null }[] = [];
     const answers = new GatewayAnswers({
-      ...{ setRecord, log: { info: () => {} } },
+      ...{ setRecord, log: { info: () => {} }, proofOf: async () => ({ kind: 'proven' }) },
     } as unknown as GatewayAnswersOptions);
     const send = (frame: object) => sent.push(frame as never);
-    const carried = { tunnels: new Set<Duplex>(), opening: 0, records };
+    const carried = { tunnels: new Set<Duplex>(), opening: 0, records, warned: new Set<string>() };
+    const reach = new GatewayReach(Date.now);
     const name = '_acme-challenge.apps.test';
     const question = { type: 'dns', n: 1, action: 'add', name, value: 'v' } as const;
-    await answers.answer(askerOf({ send } as Partial<GatewayLink>, { carried }), question);
+    await answers.answer(askerOf({ send } as Partial<GatewayLink>, { carried, reach }), question);
     return sent[0]?.error;
   };
   const failing = async () => {

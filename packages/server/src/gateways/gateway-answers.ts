@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
+import { type GatewayRecord, unprovenDomainEvent } from '@dstack/core';
 import { joinConnections } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
@@ -11,21 +12,26 @@ import { ProxyRefusal } from '../proxy/refusal.ts';
 import type { OpenPort } from '../proxy/replica-connections.ts';
 import type { FrameOf, FrameType } from './bound-frames.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
+import type { DomainProof } from './domain-proof.ts';
 import type { GatewayLink } from './gateway-link.ts';
 import type { GatewayReach } from './gateway-reach.ts';
 import type { GatewaySignIns } from './gateway-sign-ins.ts';
 import { ownUses } from './own-uses.ts';
 
 export interface GatewayAnswersOptions {
-  readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage'>;
+  readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage' | 'events'>;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   readonly outages: Pick<Outages, 'noReplica'>;
   /** Opens a connection to a replica on any host. */
   readonly open: OpenPort;
   /** Sets DNS records; null = nothing does. */
   readonly setRecord: SetDnsRecord | null;
+  /** Whether the hook may set the record that proves this name; see `domainProof`. */
+  readonly proofOf: (gateway: AskerGateway, name: string) => Promise<DomainProof>;
   readonly log: Logger;
 }
+
+export type AskerGateway = Pick<GatewayRecord, 'id' | 'name' | 'projectId'>;
 
 /** One replica of a gateway. */
 export interface GatewayAsker {
@@ -34,6 +40,7 @@ export interface GatewayAsker {
   /** Admits callers, whose addresses only the gateway reports. */
   readonly admit: Admit;
   readonly signIns: Pick<GatewaySignIns, 'isToken'>;
+  readonly gateway: AskerGateway;
   readonly carried: Carried;
 }
 
@@ -42,7 +49,11 @@ export interface Carried {
   readonly tunnels: Set<Duplex>;
   opening: number;
   records: number;
+  /** Names for which a warning was recorded. */
+  readonly warned: Set<string>;
 }
+
+const CHALLENGE = /^_acme-challenge\./;
 
 const REFUSED = { user: null, services: null };
 
@@ -175,7 +186,7 @@ export class GatewayAnswers {
 
   /** Null: the record is set. */
   async #dns(
-    { carried }: GatewayAsker,
+    { carried, gateway, reach }: GatewayAsker,
     { action, name, value }: FrameOf<'dns'>,
   ): Promise<string | null> {
     const { setRecord, log } = this.#options;
@@ -185,6 +196,14 @@ export class GatewayAnswers {
     }
     carried.records += 1;
     try {
+      const proven = name.replace(CHALLENGE, '');
+      // Names of users were proven when their services got them.
+      if (!reach.customNames.has(proven)) {
+        const proof = await this.#options.proofOf(gateway, proven);
+        if (proof.kind === 'unproven') return proof.text;
+        if (proof.kind === 'earlier' && action === 'add')
+          await this.#warn(gateway, carried, proven, proof.text);
+      }
       await setRecord({ action, name, value });
       log.info({ action, name }, 'a DNS record of a certificate was changed');
       return null;
@@ -193,6 +212,18 @@ export class GatewayAnswers {
     } finally {
       carried.records -= 1;
     }
+  }
+
+  /** Certificates of gateways that were there before are renewed for one version. */
+  async #warn(
+    gateway: AskerGateway,
+    { warned }: Carried,
+    name: string,
+    text: string,
+  ): Promise<void> {
+    if (warned.has(name)) return;
+    warned.add(name);
+    await this.#options.store.events.write([unprovenDomainEvent(gateway, name, text)]);
   }
 
   async #tunnel(

@@ -189,10 +189,11 @@ export class GatewayLinks {
     const supply = new GatewaySupply(this.#options, gateway.id, link, Date.now);
     const signIns = this.#options.newSignIns();
     const admit = this.#options.admitBy(signIns);
-    const carried = { tunnels: new Set<Duplex>(), opening: 0, records: 0 };
+    const warned = new Set<string>();
+    const carried = { tunnels: new Set<Duplex>(), opening: 0, records: 0, warned };
     const one: Linked = {
       ...{ link, upkeep, gatewayId: gateway.id, gateway, supply },
-      asker: { link, reach: supply.reach, admit, signIns, carried },
+      asker: { link, gateway, reach: supply.reach, admit, signIns, carried },
       events: new FrameMeter({ most: MOST_EVENTS, now: Date.now }),
       ready: Promise.resolve(),
       ...{ draining: new Map(), drained: new Set() },

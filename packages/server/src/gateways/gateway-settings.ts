@@ -1,6 +1,7 @@
 import type { AcmeSettings, GatewaySettings } from '@dstack/contract/agent';
 import type { GatewayRecord } from '@dstack/core';
 import type { DnsHook } from './dns-hook.ts';
+import type { GatewayDomains } from './domain-proof.ts';
 
 /** The same for all gateways of this server. */
 export interface GatewayDefaults {
@@ -10,6 +11,8 @@ export interface GatewayDefaults {
   readonly acme: Omit<AcmeSettings, 'account_key'>;
   /** Sets DNS records; null = nothing does. */
   readonly dnsHook: DnsHook | null;
+  /** Domains for which it sets them, by project. */
+  readonly domains: GatewayDomains;
   /** DNS server for the check of names, `host:port`; null = the system's. */
   readonly dns: string | null;
   /** Seconds. */

@@ -1,5 +1,6 @@
 /** TXT records, by which projects prove that host names are theirs. */
 import { Resolver } from 'node:dns/promises';
+import type { ProjectRecord } from '@dstack/store';
 
 /** The values of a name; empty = it has none. Rejects if DNS does not answer. */
 export type ReadTxt = (name: string) => Promise<readonly string[]>;
@@ -18,4 +19,11 @@ export function txtReader(dns: string | null): ReadTxt {
       throw error;
     }
   };
+}
+
+/** The record that proves a name for a project. */
+export function proofOf(host: string, project: Pick<ProjectRecord, 'id'>) {
+  const name = `_dstack.${host}`;
+  const value = `dstack-project=${project.id}`;
+  return { name, value, record: `${name} TXT "${value}"` };
 }

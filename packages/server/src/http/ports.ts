@@ -19,6 +19,7 @@ import type {
 import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
+import type { GatewayDomains } from '../gateways/domain-proof.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
 import type { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import type { ReadTxt } from '../gateways/txt-records.ts';
@@ -131,6 +132,8 @@ export interface HttpSettings {
   /** Whether `creds.type: default` may be used: the credentials of the server's environment. */
   readonly defaultCredentials: boolean;
   readonly maxGatewayReplicas: number;
+  /** Domains that projects have in the zone of the operator's DNS hook. */
+  readonly gatewayDomains: GatewayDomains;
   /** How gateways prove their names. */
   readonly acmeChallenge: AcmeChallenge;
   /** Where gateways on hosts listen. */

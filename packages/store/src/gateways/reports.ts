@@ -25,6 +25,7 @@ export function createReports(
   | 'issuedCertificates'
   | 'saveIssuedCertificates'
   | 'acmeAccountKey'
+  | 'unprovenDomain'
 > {
   const { db, cipher } = context;
   const certificatesIn = async (
@@ -51,6 +52,14 @@ export function createReports(
     return row ? cipher.decrypt(row.private_key) : null;
   };
   return {
+    async unprovenDomain(gatewayId) {
+      const row = await db
+        .selectFrom('gateway_unproven_domains')
+        .select('domain')
+        .where('gateway_id', '=', gatewayId)
+        .executeTakeFirst();
+      return row?.domain ?? null;
+    },
     async acmeAccountKey(gatewayId, directory, created) {
       const known = await accountKey(gatewayId, directory);
       if (known !== null) return known;

@@ -112,6 +112,8 @@ export interface Gateways {
    * at rest.
    */
   acmeAccountKey(gatewayId: Id, directory: string, created: () => string): Promise<string>;
+  /** The domain that it had before domains had to be proven for the DNS hook; null = it had none. */
+  unprovenDomain(gatewayId: Id): Promise<string | null>;
   replicaPrivateKey(id: Id): Promise<string | null>;
   registrations(gatewayReplicaIds: readonly Id[]): Promise<ServiceRegistrationRecord[]>;
   /** One record per run or job and gateway replica; a repeated one replaces it. */

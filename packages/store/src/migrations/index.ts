@@ -32,6 +32,7 @@ import { gatewayDeliveries } from './0031-gateway-deliveries.ts';
 import { gatewayAccounts } from './0032-gateway-accounts.ts';
 import { hostFaults } from './0033-host-faults.ts';
 import { waitingRuns } from './0034-waiting-runs.ts';
+import { unprovenDomains } from './0035-unproven-domains.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -73,4 +74,5 @@ export const MIGRATIONS: readonly Migration[] = [
   gatewayAccounts,
   hostFaults,
   waitingRuns,
+  unprovenDomains,
 ];

@@ -132,6 +132,7 @@ export interface DB {
   /** Requested by replicas, which share them. */
   gateway_issued_certificates: GatewayPemRow;
   gateway_acme_accounts: { gateway_id: string; directory: string; private_key: Sealed };
+  gateway_unproven_domains: { gateway_id: string; domain: string };
   gateway_deliveries: { replica_id: string; kind: string; batch: string };
   gateway_reports: RowOf<typeof resource.gatewayReportTable>;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;

@@ -9,6 +9,7 @@ import { startTestServer, type TestServer } from '../../http/testing/test-server
 import { OwnTokens } from '../../proxy/own-tokens.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import type { DnsChange } from '../dns-hook.ts';
+import { domainProof } from '../domain-proof.ts';
 import { GatewayAccess } from '../gateway-access.ts';
 import { GatewayFigures } from '../gateway-figures.ts';
 import { GatewayLinks } from '../gateway-links.ts';
@@ -49,6 +50,10 @@ export interface LinkedGateway {
   readonly opened: Parameters<OpenPort>[0][];
   /** Records that the hook of the operator has set. */
   readonly records: DnsChange[];
+  /** `DSTACK_GATEWAY_DOMAINS`. */
+  readonly domains: Map<string, string[]>;
+  /** TXT records in DNS. */
+  readonly texts: Map<string, string[]>;
   /** Runs for which the gateway has counted something, or which it has woken. */
   readonly booked: string[];
   /** Types of messages that were not obeyed. */
@@ -96,6 +101,8 @@ export async function linkedGateway(): Promise<LinkedGateway> {
   ];
   const log = pino({ level: 'silent' });
   const booked: string[] = [];
+  const domains = new Map<string, string[]>();
+  const texts = new Map<string, string[]>();
   const services: Store['services'] = {
     ...store.services,
     addRequests: async (owner, all, extras, delivery) => {
@@ -122,6 +129,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
     agentOn: async () => null,
     defaults: {
       ...{ httpPort: 80, httpsPort: 443, install: false, dnsHook: null, dns: null },
+      domains: new Map(),
       ...{ authAge: 60, maxBody: 0, timeoutMs: 1000 },
       acme: {
         ...{ challenge: 'http-01', dns_wait: null, directory: 'https://acme.test/', ca: null },
@@ -145,6 +153,17 @@ export async function linkedGateway(): Promise<LinkedGateway> {
       return duplexPair()[0] as never;
     },
     pushKeys: () => {},
+    proofOf: async (gateway, name) => {
+      const [view, project] = [
+        await store.gateways.byId(gateway.id),
+        await store.projects.byId(gateway.projectId),
+      ];
+      if (!view || !project) throw new Error('it is not there');
+      const { gateways } = store;
+      const given = new Map(domains);
+      const readTxt = async (wanted: string) => texts.get(wanted) ?? [];
+      return await domainProof({ domains: given, readTxt, gateways }, project, view.gateway, name);
+    },
     setRecord: async (change) => void records.push(change),
     requests: parts,
     onRefused: (_gateway, type) => void refused.push(type),
@@ -166,7 +185,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
   };
   return {
     ...{ server, program, links, gatewayId, replicaId, own, foreign, inner, parts },
-    ...{ opened, records, booked, refused, settled },
+    ...{ opened, records, domains, texts, booked, refused, settled },
     close: async () => {
       links.close();
       await server.close();

@@ -3,8 +3,8 @@ import { hostPathOf } from '@dstack/contract';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { RunRecord } from '@dstack/core';
 import type { GatewayView, ProjectRecord } from '@dstack/store';
+import { proofOf } from '../../gateways/txt-records.ts';
 import type { HttpDeps } from '../ports.ts';
-import { proofOf } from '../runs/custom-hosts.ts';
 
 const LIMIT_MS = 2000;
 /** Names that are looked up, and addresses of the gateway that they are compared with. */

@@ -35,7 +35,7 @@ export async function applyGateway(
   const { configuration: given } = request.plan.spec;
   const current = await currentGateway(deps, project, given);
   const configuration = withOurKeys(given, current, client);
-  await checkGateway(deps, project, user, configuration);
+  await checkGateway(deps, { project, user, current }, configuration);
   if (current === null) return await insertGateway(deps, project, configuration, user, CHANGED);
   const { id } = current.gateway;
   await deps.store.engine.updateGateway(id, (snapshot) => ({
@@ -52,7 +52,7 @@ export async function createGateway(
   configuration: GatewayConfiguration,
   user: UserRecord,
 ): Promise<Gateway> {
-  await checkGateway(deps, project, user, configuration);
+  await checkGateway(deps, { project, user, current: null }, configuration);
   return await insertGateway(deps, project, configuration, user, null);
 }
 

@@ -4,6 +4,7 @@ import { isGatewayFailed, isSshHost } from '@dstack/contract/status';
 import type { GatewayConfiguration, GatewayPlan, GatewaySpec } from '@dstack/contract/wire';
 import {
   diffGatewayConfigurations,
+  fixedDomain,
   type GatewayRecord,
   gatewayBackend,
   isServerHost,
@@ -11,9 +12,11 @@ import {
   SSH_HOST_BACKEND,
 } from '@dstack/core';
 import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
+import { domainProof } from '../../gateways/domain-proof.ts';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
+import { ownNameWithin } from './own-names.ts';
 
 export async function planGateway(
   deps: HttpDeps,
@@ -24,7 +27,7 @@ export async function planGateway(
 ): Promise<GatewayPlan> {
   const current = await currentGateway(deps, project, given.configuration);
   const spec = { ...given, configuration: withOurKeys(given.configuration, current, client) };
-  await checkGateway(deps, project, user, spec.configuration);
+  await checkGateway(deps, { project, user, current }, spec.configuration);
   if (current !== null) checkUpdatable(current.gateway);
   const shown = current && wireGateway(current, project);
   const diff = shown && diffGatewayConfigurations(shown.configuration, spec.configuration);
@@ -70,15 +73,22 @@ export async function currentGateway(
   return name === null ? null : deps.store.gateways.byName(project.id, name);
 }
 
+export interface GatewayChange {
+  readonly project: ProjectRecord;
+  readonly user: UserRecord;
+  /** Null: it is created. */
+  readonly current: GatewayView | null;
+}
+
 /** Throws `ApiError`. */
 export async function checkGateway(
   deps: HttpDeps,
-  project: ProjectRecord,
-  user: UserRecord,
+  { project, user, current }: GatewayChange,
   configuration: GatewayConfiguration,
 ): Promise<void> {
   const { maxGatewayReplicas: maxReplicas, acmeChallenge: challenge } = deps.settings;
   accepted(prepareGateway(configuration, { maxReplicas, challenge }));
+  await checkDomain(deps, project, configuration, current?.gateway ?? null);
   const backend = gatewayBackend(configuration);
   if (isServerHost(backend)) checkServerHost(user, configuration);
   else if (backend === SSH_HOST_BACKEND) await checkFleet(deps, project, configuration);
@@ -89,6 +99,29 @@ export async function checkGateway(
   }
   // One that is not configured fails with that reason, and can be replaced later.
   if (found) throw ruleError(`This server cannot create gateways in backend ${backend}`);
+}
+
+/** Names of the server stay its own, and the DNS hook serves proven domains only. Throws `ApiError`. */
+async function checkDomain(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { domain, certificate, name }: GatewayConfiguration,
+  current: GatewayRecord | null,
+): Promise<void> {
+  const fixed = fixedDomain(domain);
+  // A gateway may keep the domain that it has; the hook decides about it at each renewal.
+  if (fixed === '' || fixed === fixedDomain(current?.wildcardDomain ?? null)) return;
+  const own = ownNameWithin(deps.settings, fixed, { isDomain: true });
+  if (own !== null) {
+    throw ruleError(
+      `\`domain\` ${fixed} covers ${own}, the address of this server: use another one, such as apps.${fixed}`,
+    );
+  }
+  const { acmeChallenge, gatewayDomains: domains } = deps.settings;
+  if (acmeChallenge !== 'dns-01' || certificate?.type !== 'lets-encrypt') return;
+  const parts = { domains, readTxt: deps.readTxt, gateways: deps.store.gateways };
+  const proof = await domainProof(parts, project, { id: null, wildcardDomain: domain }, fixed);
+  if (proof.kind !== 'proven') throw ruleError(`Gateway ${name ?? ''}: ${proof.text}`);
 }
 
 /** Requests from outside would reach the server's machine. Throws `ApiError`. */

@@ -2,8 +2,10 @@
 import { hostPathOf } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
-import type { GatewayRecord } from '@dstack/core';
+import { fixedDomain, type GatewayRecord } from '@dstack/core';
 import type { ProjectRecord, ServiceBeside } from '@dstack/store';
+import { proofOf } from '../../gateways/txt-records.ts';
+import { ownNameWithin } from '../gateways/own-names.ts';
 import type { HttpDeps } from '../ports.ts';
 
 export interface CustomHostsCheck {
@@ -15,7 +17,7 @@ export interface CustomHostsCheck {
 
 /** Why the service cannot have these names; null = it can. Asks DNS. */
 export async function customHostsRefusal(
-  { readTxt }: Pick<HttpDeps, 'readTxt'>,
+  { readTxt, settings }: Pick<HttpDeps, 'readTxt' | 'settings'>,
   { hosts }: Pick<ServiceConfiguration, 'hosts'>,
   { project, gateway, present }: CustomHostsCheck,
 ): Promise<string | null> {
@@ -24,7 +26,7 @@ export async function customHostsRefusal(
   if (configuration.backend_settings?.kubernetes?.service === 'Ingress') {
     return `Gateway '${name}' is behind an Ingress, whose rule names its domain only: remove \`hosts\``;
   }
-  const domain = fixedPart(wildcardDomain ?? '');
+  const domain = fixedDomain(wildcardDomain);
   const names = namesOf(hosts);
   const below = names.find((host) => host.endsWith(`.${domain}`));
   if (domain !== '' && below !== undefined) {
@@ -32,6 +34,8 @@ export async function customHostsRefusal(
   }
   const proven = namesOf(present);
   const asked = names.filter((host) => !proven.includes(host));
+  const own = asked.find((host) => ownNameWithin(settings, host, { isDomain: false }) !== null);
+  if (own !== undefined) return `${own} is a name of this server: name another one in \`hosts\``;
   const proofs = await Promise.all(asked.map((host) => proofProblem(readTxt, host, project)));
   return proofs.find((problem) => problem !== null) ?? null;
 }
@@ -39,19 +43,6 @@ export async function customHostsRefusal(
 /** A record proves a name for all paths. */
 function namesOf(hosts: readonly string[]): string[] {
   return [...new Set(hosts.map((one) => hostPathOf(one).host))];
-}
-
-/** What a domain ends in for all projects. */
-function fixedPart(wildcard: string): string {
-  const end = wildcard.toLowerCase().split('}}').at(-1) ?? '';
-  return end.replace(/^[*.]+/, '');
-}
-
-/** The record that proves a name for a project. */
-export function proofOf(host: string, project: Pick<ProjectRecord, 'id'>) {
-  const name = `_dstack.${host}`;
-  const value = `dstack-project=${project.id}`;
-  return { name, value, record: `${name} TXT "${value}"` };
 }
 
 async function proofProblem(

@@ -3,6 +3,7 @@ import { notExists, ruleError } from '@dstack/contract/api';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import { capabilitiesOf } from '@dstack/core';
 import type { GatewayGuard, GatewayView, ProjectRecord } from '@dstack/store';
+import { ownNameWithin } from '../gateways/own-names.ts';
 import {
   checkAcceptsService,
   referenceOf,
@@ -179,6 +180,9 @@ async function behindGateway(
         throw ruleError(
           `${host} is the address of a run of another project: choose another name, or put \${{ run.project_name }} into the domain of gateway '${name}'`,
         );
+      }
+      if (ownNameWithin(settings, host, { isDomain: false }) !== null) {
+        throw ruleError(`${host} is a name of this server: choose another name for the service`);
       }
       const hosts = service.hosts ?? [];
       // A later domain of the gateway may contain a custom name.

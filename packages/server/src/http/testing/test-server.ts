@@ -285,6 +285,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       backendTypes: ['aws', 'gcp', 'kubernetes', 'slurm'],
       defaultCredentials: true,
       maxGatewayReplicas: 9,
+      gatewayDomains: new Map(),
       acmeChallenge: 'http-01',
       gatewayPorts: { http: 80, https: 443 },
       sshProxyToken: null,
