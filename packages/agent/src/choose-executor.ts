@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import type { VolumeSource } from '@dstack/contract/agent';
 import type { Executor } from './executor/executor.ts';
+import { removeClones } from './files/clone-place.ts';
 import { placeInContainer } from './files/place-in-container.ts';
 import { placeJobFiles } from './files/place-job-files.ts';
 import type { EventLogger } from './host/log.ts';
@@ -66,6 +67,7 @@ export async function chooseExecutor(
       volumes,
       imagesDir: DockerRootDir,
       placeFiles: placeInContainer,
+      removeFiles: (isOver) => removeClones(stateDir, isOver),
       log,
     }),
     diskPath: DockerRootDir,

@@ -50,10 +50,10 @@ export interface GitHost extends HttpGit {
 }
 
 /** Git's own HTTP server, open to all callers. */
-export async function startHttpGit(): Promise<HttpGit> {
+export async function startHttpGit(address = '127.0.0.1'): Promise<HttpGit> {
   const root = mkdtempSync(join(tmpdir(), 'git-host-'));
   const server = createHttpServer((request, response) => serve(root, request, response));
-  return { root, ...(await listening(server, 'http', '127.0.0.1', root)) };
+  return { root, ...(await listening(server, 'http', address, root)) };
 }
 
 async function listening(

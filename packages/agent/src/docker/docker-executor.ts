@@ -39,6 +39,7 @@ import { DockerExecution } from './docker-execution.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
 import { hostFaultOf } from './host-caused.ts';
+import { refuseHostRegistry } from './host-registry.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
@@ -53,6 +54,8 @@ export interface DockerExecutorOptions {
   /** Where the daemon stores images; free disk is measured there. */
   readonly imagesDir: string;
   readonly placeFiles: PlaceInContainer;
+  /** Removes what an earlier agent has left that died while it placed files, of jobs that are over. */
+  readonly removeFiles: (isOver: (jobId: string) => boolean) => Promise<void>;
   readonly log: EventLogger;
 }
 
@@ -86,6 +89,7 @@ export class DockerExecutor implements Executor {
   ): Promise<void> {
     const request = { image: spec.image_name, auth: spec.registry_auth, onProgress, signal };
     await this.#daemon.untilAnswers(signal);
+    if (spec.host_access?.images === false) await refuseHostRegistry(spec.image_name);
     await this.#store.ensure(spec.id, request);
   }
 
@@ -142,7 +146,8 @@ export class DockerExecutor implements Executor {
   }
 
   async sweep(known: ReadonlySet<string>): Promise<void> {
-    const { docker, log } = this.#options;
+    const { docker, log, removeFiles } = this.#options;
+    await removeFiles((jobId) => !known.has(jobId));
     const filters = { label: [`${AGENT_LABEL}=${this.#agentId}`] };
     for (const { Id, Labels } of await docker.listContainers({ all: true, filters })) {
       const jobId = Labels[JOB_LABEL] ?? '';

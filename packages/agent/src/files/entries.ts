@@ -1,9 +1,11 @@
-import { createReadStream } from 'node:fs';
-import { lstat, readdir, readlink } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { lstat, open, readdir, readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import { pipeline, type Readable } from 'node:stream';
+import { pipeline, Readable } from 'node:stream';
 import { extract, type Header } from 'tar-stream';
 import { ArchiveNames, UnsafeArchive } from './archive-names.ts';
+
+const { O_RDONLY, O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK } = constants;
 
 /** An entry at a path below an archive's root; the root itself is the empty path. */
 export type Entry =
@@ -115,6 +117,10 @@ export function cloneEntries(from: string): AsyncGenerator<Entry> {
   return entriesOf(from, '', (mode) => forAll(mode & 0o700));
 }
 
+/**
+ * A process of the user who made the tree may still replace parts of it by links: what is read lies in
+ * the tree, since each step starts at the open directory above and follows no link.
+ */
 async function* entriesOf(
   from: string,
   path: string,
@@ -125,11 +131,23 @@ async function* entriesOf(
   if (stat.isSymbolicLink()) {
     yield { type: 'symlink', path, to: await readlink(from) };
   } else if (stat.isFile()) {
-    yield { type: 'file', path, mode, size: stat.size, content: createReadStream(from) };
+    const file = await open(from, O_RDONLY | O_NOFOLLOW | O_NONBLOCK);
+    const opened = await file.stat();
+    // It closes the file at its end. A pipe in the place of the file has no bytes.
+    const size = opened.isFile() ? opened.size : 0;
+    const content = size > 0 ? file.createReadStream({ end: size - 1 }) : Readable.from([]);
+    if (size === 0) await file.close();
+    yield { type: 'file', path, mode, size, content };
   } else if (stat.isDirectory()) {
-    yield { type: 'directory', path, mode };
-    for (const name of (await readdir(from)).sort()) {
-      yield* entriesOf(join(from, name), posix.join(path, name), modeOf);
+    const dir = await open(from, O_RDONLY | O_DIRECTORY | O_NOFOLLOW);
+    try {
+      yield { type: 'directory', path, mode };
+      const here = `/proc/self/fd/${dir.fd}`;
+      for (const name of (await readdir(here)).sort()) {
+        yield* entriesOf(join(here, name), posix.join(path, name), modeOf);
+      }
+    } finally {
+      await dir.close();
     }
   }
 }

@@ -331,6 +331,8 @@ describe.skipIf(missing !== null)('files of the Docker executor', () => {
       jobSpec([], {
         shell_commands: null,
         commands: ['/bin/sh', '-c', lines.join(' && ')],
+        // The git host of these tests is on loopback.
+        host_access: { repos: true, images: true },
         ...more,
       }),
   );

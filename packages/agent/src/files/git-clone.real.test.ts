@@ -31,7 +31,15 @@ async function clone(more: Partial<RepoForAgent>): Promise<string> {
     ...more,
   };
   const { signal } = new AbortController();
-  await cloneRepo({ repo, code: null, dir, home: join(root, 'home'), signal });
+  await cloneRepo({
+    repo,
+    code: null,
+    dir,
+    home: join(root, 'home'),
+    signal,
+    guard: null,
+    user: null,
+  });
   return dir;
 }
 

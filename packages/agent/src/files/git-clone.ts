@@ -1,5 +1,5 @@
 import { type StdioOptions, spawn } from 'node:child_process';
-import { fstatSync, mkdirSync } from 'node:fs';
+import { chownSync, fstatSync, lchownSync, mkdirSync } from 'node:fs';
 import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
@@ -7,6 +7,8 @@ import type { RepoForAgent } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { Problem, parseBranch, parseCommitHash, parseGitUrl } from '@dstack/contract/git';
 import { JobFailure } from '../executor/job-failure.ts';
+import type { CloneGuard } from './clone-guard.ts';
+import type { CloneUser } from './clone-place.ts';
 
 export interface CloneRequest {
   readonly repo: RepoForAgent;
@@ -17,10 +19,16 @@ export interface CloneRequest {
   /** A temporary directory for git, removed afterwards. */
   readonly home: string;
   readonly signal: AbortSignal;
+  /** Null: git may connect to whatever this process can, as the job itself does. */
+  readonly guard: CloneGuard | null;
+  /** Null: git runs as this process. */
+  readonly user: CloneUser | null;
 }
 
 /** Transports that reach other machines: `file` would read this one, `ext` run programs on it. */
 const PROTOCOLS = 'https:http:ssh:git';
+/** `git` has no proxy. */
+const GUARDED_PROTOCOLS = 'https:http:ssh';
 
 /**
  * Clones a job's repo with the host's git, checks out the requested commit and applies the diff.
@@ -28,9 +36,10 @@ const PROTOCOLS = 'https:http:ssh:git';
  * used, and those of the repo do not stay in the clone. Throws `JobFailure`.
  */
 export async function cloneRepo(request: CloneRequest): Promise<void> {
-  const { repo, dir, home, code } = request;
+  const { repo, dir, home, code, user, guard } = request;
   await rm(home, { recursive: true, force: true });
   mkdirSync(home, { recursive: true, mode: 0o700 });
+  if (user) chownSync(home, user.uid, user.gid);
   try {
     checkRepo(repo);
     const git = await gitRunner(request);
@@ -42,9 +51,10 @@ export async function cloneRepo(request: CloneRequest): Promise<void> {
     }
   } catch (error) {
     request.signal.throwIfAborted();
-    throw repoFailure(errorMessage(error));
+    throw repoFailure(guard?.refusal ?? errorMessage(error));
   } finally {
-    await rm(home, { recursive: true, force: true });
+    // With its place, by its user.
+    if (user === null) await rm(home, { recursive: true, force: true });
   }
 }
 
@@ -78,7 +88,8 @@ function cloneArgs({ clone_url, branch, single_branch }: RepoForAgent, dir: stri
   return [
     'clone',
     '--quiet',
-    '--recurse-submodules',
+    // They are checked out later, so that a failed attempt leaves the clone.
+    '--config=submodule.active=.',
     ...(single_branch ? ['--single-branch'] : []),
     ...(branch ? [`--branch=${branch}`] : []),
     '--end-of-options',
@@ -98,7 +109,16 @@ async function setIdentity(git: Git, dir: string, repo: RepoForAgent): Promise<v
  * Stays on the branch if its head is the requested commit; else checks that commit out, detached.
  */
 async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): Promise<void> {
-  if (!hash) return;
+  if (hash) await checkOutCommit(git, dir, hash, branch);
+  await git(dir, ['submodule', '--quiet', 'update', '--init', '--recursive']);
+}
+
+async function checkOutCommit(
+  git: Git,
+  dir: string,
+  hash: string,
+  branch: string | null,
+): Promise<void> {
   const head = (await git(dir, ['rev-parse', 'HEAD'])).trim();
   if (branch && head === hash) return;
   const known = await git(dir, ['cat-file', '-e', '--end-of-options', `${hash}^{commit}`]).then(
@@ -109,10 +129,11 @@ async function checkOut(git: Git, dir: string, { hash, branch }: RepoForAgent): 
   // Before Git 2.44 `checkout` interprets `--end-of-options` as a path. The hash has only hex
   // digits.
   await git(dir, ['checkout', '--quiet', '--detach', hash]);
-  await git(dir, ['submodule', 'update', '--quiet', '--init', '--recursive']);
 }
 
-async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git> {
+async function gitRunner(request: CloneRequest): Promise<Git> {
+  const { repo, dir, home, signal, guard, user } = request;
+  const ssh = await sshCommand(request);
   const config: [string, string][] = [
     ['core.hooksPath', '/dev/null'],
     ['core.fsmonitor', 'false'],
@@ -130,32 +151,43 @@ async function gitRunner({ repo, dir, home, signal }: CloneRequest): Promise<Git
     HOME: home,
     LC_ALL: 'C',
     GIT_TERMINAL_PROMPT: '0',
-    GIT_ALLOW_PROTOCOL: PROTOCOLS,
+    GIT_ALLOW_PROTOCOL: guard ? GUARDED_PROTOCOLS : PROTOCOLS,
     GIT_ATTR_NOSYSTEM: '1',
     GIT_CONFIG_NOSYSTEM: '1',
     GIT_CONFIG_GLOBAL: '/dev/null',
     GIT_CONFIG_COUNT: String(config.length),
-    ...networkEnvironment(),
-    ...(await sshEnvironment(repo, home)),
+    ...(guard
+      ? guard.environment(networkEnvironment(), ssh)
+      : { ...networkEnvironment(), GIT_SSH_COMMAND: `${ssh} -F none` }),
   };
   config.forEach(([name, value], index) => {
     env[`GIT_CONFIG_KEY_${index}`] = name;
     env[`GIT_CONFIG_VALUE_${index}`] = value;
   });
-  return (cwd, args, input) => run({ cwd, env, signal, input: input ?? 'ignore' }, args);
+  return async (cwd, args, input) => {
+    for (;;) {
+      try {
+        return await run({ cwd, env, signal, user, input: input ?? 'ignore' }, args);
+      } catch (error) {
+        if (signal.aborted || input !== undefined || !(await guard?.resolveAsked())) throw error;
+      }
+    }
+  };
 }
 
 /** OpenSSH finds the keys of its user without HOME, so they are disabled explicitly. */
-async function sshEnvironment(repo: RepoForAgent, home: string): Promise<NodeJS.ProcessEnv> {
+async function sshCommand({ repo, home, user }: CloneRequest): Promise<string> {
   const options = [
     ...['BatchMode=yes', 'StrictHostKeyChecking=no', 'UserKnownHostsFile=/dev/null'],
     ...['PreferredAuthentications=publickey', 'IdentityAgent=none', 'IdentitiesOnly=yes'],
   ];
-  const ssh = `ssh -F none ${options.map((option) => `-o ${option}`).join(' ')}`;
-  if (!repo.private_key) return { GIT_SSH_COMMAND: `${ssh} -o IdentityFile=none` };
-  await writeFile(join(home, 'key'), `${repo.private_key.trimEnd()}\n`, { mode: 0o600 });
+  const ssh = `ssh ${options.map((option) => `-o ${option}`).join(' ')}`;
+  if (!repo.private_key) return `${ssh} -o IdentityFile=none`;
+  const key = join(home, 'key');
+  await writeFile(key, `${repo.private_key.trimEnd()}\n`, { mode: 0o600, flag: 'wx' });
+  if (user) lchownSync(key, user.uid, user.gid);
   // Git splits this by shell rules; the path of HOME may hold spaces.
-  return { GIT_SSH_COMMAND: `${ssh} -i "$HOME/key"` };
+  return `${ssh} -i "$HOME/key"`;
 }
 
 /** Variables for connections to other machines: proxies and additional certificate authorities. */
@@ -170,6 +202,7 @@ interface RunOptions {
   readonly env: NodeJS.ProcessEnv;
   readonly signal: AbortSignal;
   readonly input: number | 'ignore';
+  readonly user: CloneUser | null;
 }
 
 /** Longest output of git that is kept, in bytes. */
@@ -180,11 +213,11 @@ const OPENLY = ['-c', 'umask 022; exec "$@"', 'sh'];
 const NOT_FOUND = 127;
 
 async function run(
-  { cwd, env, signal, input }: RunOptions,
+  { cwd, env, signal, input, user }: RunOptions,
   args: readonly string[],
 ): Promise<string> {
   const stdio: StdioOptions = [input, 'pipe', 'pipe'];
-  const child = spawn('/bin/sh', [...OPENLY, 'git', ...args], { cwd, env, signal, stdio });
+  const child = spawn('/bin/sh', [...OPENLY, 'git', ...args], { cwd, env, signal, stdio, ...user });
   const [output, errors, code] = await Promise.all([
     firstOf(child.stdout),
     firstOf(child.stderr),

@@ -65,7 +65,10 @@ function repoItem(
   const item = { kind: 'repo', path: repoDir, failure: repoFailure } as const;
   if (repo.type === 'remote') {
     const home = join(stage, `git-home-${randomUUID()}`);
-    return { ...item, make: (dir) => cloneRepo({ repo, code, dir, home, signal }) };
+    return {
+      ...item,
+      make: (dir) => cloneRepo({ repo, code, dir, home, signal, guard: null, user: null }),
+    };
   }
   if (code === null) return null;
   return { ...item, make: (dir) => writeTree(archiveEntries(read(code), false), dir, signal) };

@@ -1,10 +1,7 @@
-import { randomUUID } from 'node:crypto';
-import { closeSync, createReadStream, existsSync, mkdirSync, openSync } from 'node:fs';
-import { rm } from 'node:fs/promises';
-import { join, posix } from 'node:path';
+import { closeSync, createReadStream, existsSync, openSync } from 'node:fs';
+import { dirname, posix } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { RepoForAgent } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type Docker from 'dockerode';
 import { extract, type Header, type Pack, pack } from 'tar-stream';
@@ -12,11 +9,13 @@ import { existsInContainer, readContainerFile } from '../docker/container-files.
 import type { ContainerJob } from '../docker/container-job.ts';
 import { creationFailure } from '../docker/creation-failure.ts';
 import { statusOf } from '../docker/engine-error.ts';
+import type { ExecutorJob } from '../executor/executor.ts';
 import { mpiHostfile } from '../executor/job-environment.ts';
 import { JobFailure } from '../executor/job-failure.ts';
-import type { JobFolder } from '../executor/job-folder.ts';
 import { placeIn } from '../executor/place-in.ts';
 import { UnsafeArchive } from './archive-names.ts';
+import { CloneGuard } from './clone-guard.ts';
+import { type ClonePlace, makeClonePlace } from './clone-place.ts';
 import { archiveEntries, cloneEntries, type Entry } from './entries.ts';
 import { cloneRepo, repoNotEmpty } from './git-clone.ts';
 import { homeFiles, profileText } from './small-files.ts';
@@ -39,6 +38,19 @@ export async function placeInContainer(
   signal: AbortSignal,
 ): Promise<void> {
   const clone = await prepareRepo(container, planned, signal);
+  try {
+    await send(container, planned, clone, signal);
+  } finally {
+    await clone?.place?.remove();
+  }
+}
+
+async function send(
+  container: Docker.Container,
+  planned: ContainerJob,
+  clone: Clone | null,
+  signal: AbortSignal,
+): Promise<void> {
   const tar = pack();
   const packer = new TreePacker(planned, tar);
   await packer.survey(container);
@@ -54,7 +66,6 @@ export async function placeInContainer(
   const [filling, sending] = await Promise.allSettled([filled, sent]);
   signal.removeEventListener('abort', onAbort);
   signal.throwIfAborted();
-  if (clone) await rm(planned.job.folder.scratch, { recursive: true, force: true });
   const broken = filling.status === 'rejected' ? filling.reason : null;
   // An Engine that stops reading breaks the stream too; its own message is more precise.
   if (sending.status === 'rejected' && (statusOf(sending.reason) !== null || broken === null)) {
@@ -67,36 +78,52 @@ export async function placeInContainer(
   }
 }
 
-/** The directory of a new clone on this host; null if there is nothing to clone. */
+/** What is put into the repo's directory. */
+interface Clone {
+  /** On this host, removed by the one who made it; null: the uploaded archive. */
+  readonly place: ClonePlace | null;
+}
+
+/** Null: the repo's directory stays as it is. */
 async function prepareRepo(
   container: Docker.Container,
   { job, repoDir }: ContainerJob,
   signal: AbortSignal,
-): Promise<{ readonly dir: string | null } | null> {
+): Promise<Clone | null> {
   const { repo } = job.spec;
   if (!repo || repoDir === null) return null;
   if (await hasContents(container, repoDir)) {
     if (repo.exists_action === 'error') throw repoNotEmpty(repoDir);
     return null;
   }
-  if (repo.type !== 'remote') return { dir: null };
-  return { dir: await clone(repo, job.folder, signal) };
+  return { place: repo.type === 'remote' ? await clone(job, signal) : null };
 }
 
-async function clone(repo: RepoForAgent, folder: JobFolder, signal: AbortSignal): Promise<string> {
-  const { scratch } = folder;
-  await rm(scratch, { recursive: true, force: true });
-  mkdirSync(scratch, { recursive: true, mode: 0o700 });
-  // A git process of an earlier agent may still write to its directory.
-  const attempt = randomUUID();
-  const [dir, home] = [join(scratch, `repo-${attempt}`), join(scratch, `git-home-${attempt}`)];
+/**
+ * The repository is a stranger's, and this process is root on most hosts: git runs as a user of its own.
+ * It reaches no more of the network than the job in its container.
+ */
+async function clone({ spec, folder }: ExecutorJob, signal: AbortSignal): Promise<ClonePlace> {
+  const { id, repo, network_mode: network, host_access: access } = spec;
+  if (!repo) throw new Error('no repo to clone');
+  const place = await makeClonePlace({
+    ...{ jobId: id, scratch: folder.scratch, stateDir: dirname(dirname(folder.path)) },
+    needsName: repo.private_key !== null,
+  });
+  const isGuarded = network !== 'host' && access?.repos !== true;
   const code = existsSync(folder.code) ? openSync(folder.code, 'r') : null;
+  let guard: CloneGuard | null = null;
   try {
-    await cloneRepo({ repo, code, dir, home, signal });
+    guard = isGuarded ? await CloneGuard.open(place.guard) : null;
+    await cloneRepo({ repo, code, ...place, signal, guard });
+    return place;
+  } catch (error) {
+    await place.remove();
+    throw error;
   } finally {
+    guard?.close();
     if (code !== null) closeSync(code);
   }
-  return dir;
 }
 
 /** Writes entries of one job into a tar stream whose root is the container's. */
@@ -132,7 +159,7 @@ class TreePacker {
     }
   }
 
-  async fill(clone: { readonly dir: string | null } | null, signal: AbortSignal): Promise<void> {
+  async fill(clone: Clone | null, signal: AbortSignal): Promise<void> {
     const { job, user, workingDir, repoDir, madeWorkingDir } = this.#planned;
     await this.#system(this.#planned);
     for (const file of homeFiles(job, user.home)) {
@@ -143,7 +170,8 @@ class TreePacker {
       await this.#text(file.path, text, file.mode, user);
     }
     if (madeWorkingDir) await this.#add({ type: 'directory', path: workingDir, mode: 0o755 }, user);
-    if (clone && repoDir !== null) await this.#repo(this.#planned, clone.dir, repoDir);
+    if (clone && repoDir !== null)
+      await this.#repo(this.#planned, clone.place?.dir ?? null, repoDir);
     for (const { id, path } of job.spec.file_archives) {
       signal.throwIfAborted();
       const target = placeIn(path, user.home, workingDir);

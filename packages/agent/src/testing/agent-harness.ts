@@ -233,6 +233,7 @@ export function jobSpec(
     notices: null,
     masked_values: [],
     server_access: null,
+    host_access: null,
     hold: false,
     cluster: null,
     ...more,

@@ -11,7 +11,7 @@ describeBackend('the server host', async () => {
     serverHost: async () => host,
     hostId: 'local',
     hostname: '127.0.0.1',
-    freedoms: { trusted: false, mounts: false, users: false },
+    freedoms: { trusted: false, mounts: false, users: false, loopback: false },
     matches: requirementsMatch,
     volumes: null,
   });

@@ -16,7 +16,7 @@ const order = {
   group: null,
 };
 
-const freedoms = { trusted: false, mounts: true, users: false };
+const freedoms = { trusted: false, mounts: true, users: false, loopback: false };
 
 function backend(executor: 'docker' | 'process', matches = true) {
   const place = { serverHost: async () => host, hostId: 'server-host', hostname: '127.0.0.1' };

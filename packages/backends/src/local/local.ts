@@ -2,6 +2,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import {
   capabilitiesOf,
   LOCAL_HOST,
+  LOCAL_LOOPBACK,
   LOCAL_MOUNTS,
   LOCAL_PROCESS_INSTANCE,
   LOCAL_TRUSTED,
@@ -22,6 +23,8 @@ export interface LocalFreedoms {
   readonly trusted: boolean;
   /** Jobs may mount directories of the machine. */
   readonly mounts: boolean;
+  /** Registries and git hosts on the loopback of the machine may be used for jobs. */
+  readonly loopback: boolean;
   /** Jobs may set the user that they run as. */
   readonly users: boolean;
 }
@@ -32,8 +35,18 @@ export function localInstanceName(executor: 'docker' | 'process'): string {
 }
 
 /** As part of an offer's `backend_data`. */
-export function freedomData({ trusted, mounts, users }: LocalFreedoms): Offer['backend_data'] {
-  return { [LOCAL_TRUSTED]: trusted, [LOCAL_MOUNTS]: mounts, [LOCAL_USERS]: users };
+export function freedomData({
+  trusted,
+  mounts,
+  users,
+  loopback,
+}: LocalFreedoms): Offer['backend_data'] {
+  return {
+    [LOCAL_TRUSTED]: trusted,
+    [LOCAL_MOUNTS]: mounts,
+    [LOCAL_USERS]: users,
+    [LOCAL_LOOPBACK]: loopback,
+  };
 }
 
 export interface LocalOptions {

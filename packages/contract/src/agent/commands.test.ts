@@ -33,6 +33,7 @@ const spec: JobSpecForAgent = {
   ...{ stop_duration: 300, stop_duration_set: false, masked_values: [], hold: false },
   env: { A: 'two\nlines' },
   server_access: true,
+  host_access: { repos: false, images: true },
   user: { uid: 1000, gid: null, username: null, groupname: null },
   repo: REPO,
   file_archives: [ARCHIVE],
@@ -83,8 +84,16 @@ describe('a spec of a job', () => {
 
 it('defaults to null or nothing where an older server leaves a key out', () => {
   const { host_keys: _, ...cluster } = CLUSTER;
-  expect(parse({ notices: undefined, server_access: undefined, user: {}, cluster })).toEqual({
-    ...{ ...spec, notices: null, server_access: null },
+  expect(
+    parse({
+      notices: undefined,
+      server_access: undefined,
+      host_access: undefined,
+      user: {},
+      cluster,
+    }),
+  ).toEqual({
+    ...{ ...spec, notices: null, server_access: null, host_access: null },
     user: { uid: null, gid: null, username: null, groupname: null },
     cluster: { ...cluster, host_keys: [] },
   });

@@ -162,6 +162,12 @@ export const JobSpecForAgent = object({
    */
   server_access: nullable(flag),
 
+  /**
+   * Whether what is done for the job outside its container may connect to loopback and link-local
+   * addresses of the host: git that clones its repo, the pull of its image. Null: `images` alone.
+   */
+  host_access: nullable(object({ repos: flag, images: flag })),
+
   hold: flag,
   cluster: nullable(ClusterInfo),
 });

@@ -130,7 +130,14 @@ export function volumeText({ rule, asked, has }: Finding): string {
 }
 
 /** What a kind of machine cannot do, as opposed to values that differ. */
-const NEEDS: readonly Rule[] = ['nodes', 'docker', 'privileged', 'volumes', 'registry_auth'];
+const NEEDS: readonly Rule[] = [
+  'nodes',
+  'docker',
+  'privileged',
+  'volumes',
+  'registry_auth',
+  'image',
+];
 
 /** `` `cpu` is 8, asked for 500.. ``, or as much of it as is known; `of`: ` of its new instances`. */
 function unmetText({ rule, asked, has }: Finding, of = ''): string {

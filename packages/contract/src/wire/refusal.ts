@@ -35,6 +35,7 @@ export const RULES = [
   'volume_place',
   'volume_in_use',
   'registry_auth',
+  'image',
   // Settings of the run for Slurm clusters that the node does not meet.
   'partition',
   'constraint',

@@ -55,6 +55,8 @@ function unmetText(rule: ExplainRule, asked: string | null, has: string | null):
       return `\`${rule}\` is not possible there${detail(has)}`;
     case 'volumes':
       return `the requested volumes cannot be mounted there${detail(has)}`;
+    case 'image':
+      return `the image's registry cannot be used there${detail(has)}`;
     case 'volume_place':
       return `volume ${asked ?? ''} is on ${has ?? 'another machine'}`;
     case 'volume_in_use':

@@ -44,6 +44,7 @@ export interface OfferQuery {
 export const LOCAL_LACKS = {
   trusted: 'DSTACK_LOCAL_TRUSTED is not set on the server',
   mounts: 'the server may not make mounts',
+  loopback: 'DSTACK_SERVER_OUTGOING_ALLOW of the server does not allow loopback',
 };
 
 /** Why an offer can never take the job; empty if it can. */

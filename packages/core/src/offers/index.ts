@@ -28,6 +28,7 @@ export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from 
 export { SERVER_HOST_GPUS } from './local-gpus.ts';
 export {
   LOCAL_HOST,
+  LOCAL_LOOPBACK,
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,

@@ -8,6 +8,8 @@ export interface JobNeeds {
   readonly dind: boolean;
   readonly namedVolumes: boolean;
   readonly registryAuth: boolean;
+  /** The image is in a registry on the loopback of its host. Missing: it is not. */
+  readonly loopbackImage?: true;
   /** Missing: its run has no such settings. */
   readonly slurm?: SlurmNeeds;
 }

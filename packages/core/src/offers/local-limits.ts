@@ -11,6 +11,8 @@ export const LOCAL_TRUSTED = 'trusted';
 export const LOCAL_MOUNTS = 'mounts';
 /** Jobs may set `user`; without containers that is a user of the machine. */
 export const LOCAL_USERS = 'users';
+/** Registries and git hosts on the loopback of the machine may be used. */
+export const LOCAL_LOOPBACK = 'loopback';
 /** Key of its host's record: servers that share a database have a host each. */
 export const LOCAL_HOST = 'host';
 /** The instance's project may no longer run jobs there, or its executor is not in use any more. */
@@ -22,9 +24,12 @@ export function isWithdrawn(offer: Offer): boolean {
 
 /** A need that the server host would meet if the server were started with other settings. */
 export interface LocalRefusal {
-  readonly need: 'docker' | 'privileged' | 'volumes';
-  /** `trusted`: `DSTACK_LOCAL_TRUSTED` is not set; `mounts`: the server has no right to make mounts. */
-  readonly without: 'trusted' | 'mounts';
+  readonly need: 'docker' | 'privileged' | 'volumes' | 'image';
+  /**
+   * `trusted`: `DSTACK_LOCAL_TRUSTED` is not set; `mounts`: the server has no right to make mounts;
+   * `loopback`: neither `DSTACK_LOCAL_TRUSTED` nor `DSTACK_SERVER_OUTGOING_ALLOW` allows loopback.
+   */
+  readonly without: 'trusted' | 'mounts' | 'loopback';
 }
 
 /** Null for other machines, and for needs that jobs without containers can never meet. */
@@ -35,6 +40,9 @@ export function localRefusal(needs: JobNeeds, offer: Offer): LocalRefusal | null
   if (!trusted && hasContainers && needs.dind) return { need: 'docker', without: 'trusted' };
   if (!trusted && hasContainers && needs.privileged) {
     return { need: 'privileged', without: 'trusted' };
+  }
+  if (needs.loopbackImage && hasContainers && offer.backend_data[LOCAL_LOOPBACK] !== true) {
+    return { need: 'image', without: 'loopback' };
   }
   if (!needs.instanceMounts && !needs.namedVolumes) return null;
   if (offer.backend_data[LOCAL_MOUNTS] !== true) return { need: 'volumes', without: 'mounts' };
@@ -47,6 +55,8 @@ export function localRefusalText({ need, without }: LocalRefusal): string {
   switch (without) {
     case 'trusted':
       return `local: \`${need}\` would give the job the server's machine, whose administrator can allow that with DSTACK_LOCAL_TRUSTED=1`;
+    case 'loopback':
+      return `local: \`${need}\` names a registry on the loopback of the server's machine, which its administrator can allow with DSTACK_SERVER_OUTGOING_ALLOW=loopback`;
     case 'mounts':
       return `local: \`${need}\` cannot be mounted on the server's machine, since the server runs without the right to do so (as root it has it)`;
   }

@@ -9,6 +9,7 @@ import {
 } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
+import { isLoopbackImage } from './loopback-image.ts';
 import { equalsIgnoringCase } from './match.ts';
 import { slurmNeeds, slurmRefusal } from './slurm-limits.ts';
 
@@ -25,6 +26,7 @@ export type NeedName =
   | 'volumes'
   | 'reservation'
   | 'registry_auth'
+  | 'image'
   | 'partition'
   | 'constraint'
   | 'qos';
@@ -44,9 +46,11 @@ export interface RunNeeds {
   /** `docker: true`. */
   readonly dind: boolean;
   readonly settings: BackendSettings | null;
+  /** As the configuration names it; null = one of the server's. */
+  readonly image: string | null;
 }
 
-export function needsOf(spec: JobSpec, { dind, settings }: RunNeeds): JobNeeds {
+export function needsOf(spec: JobSpec, { dind, settings, image }: RunNeeds): JobNeeds {
   const volumes = spec.volumes ?? [];
   const slurm = slurmNeeds(settings);
   return {
@@ -57,6 +61,7 @@ export function needsOf(spec: JobSpec, { dind, settings }: RunNeeds): JobNeeds {
     dind,
     namedVolumes: volumes.some((mount) => 'name' in mount),
     registryAuth: spec.registry_auth != null,
+    ...(image !== null && isLoopbackImage(image) && { loopbackImage: true as const }),
     ...(slurm && { slurm }),
   };
 }

@@ -69,6 +69,7 @@ function nodeRequest(spec: RunSpec, job: JobSpec): NodeRequest {
   const needs = needsOf(job, {
     dind: usesDocker(spec, job.replica_group),
     settings: spec.configuration.backend_settings ?? null,
+    image: configuredImage(spec, job.replica_group),
   });
   const volumes = volumeNamesOf(job);
   return {
@@ -90,6 +91,15 @@ export function usesDocker(spec: RunSpec, replicaGroup: string): boolean {
   if (configuration.type !== 'service') return false;
   const group = configuration.groups?.find((one) => one.name === replicaGroup);
   return Boolean(group?.docker);
+}
+
+/** Null: the configuration names none, so that the server chooses it. */
+export function configuredImage({ configuration }: RunSpec, replicaGroup: string): string | null {
+  const group =
+    configuration.type === 'service'
+      ? configuration.groups?.find((one) => one.name === replicaGroup)
+      : undefined;
+  return group?.image ?? configuration.image ?? null;
 }
 
 /**

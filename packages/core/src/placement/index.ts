@@ -5,7 +5,7 @@ export type {
   BackendOffers,
   BackendsState,
 } from './backend-answers.ts';
-export { demandOf, volumeNamesOf } from './gang-request.ts';
+export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';
 export type { OffersWanted } from './new-capacity.ts';
 export { place } from './place.ts';

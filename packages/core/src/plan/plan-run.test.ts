@@ -290,6 +290,12 @@ describe('notes of a plan', () => {
     const { notes, jobPlans } = plan({ privileged: true }, { offers });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes.join()).toMatch(/`privileged` would give .* DSTACK_LOCAL_TRUSTED=1/);
+    const image = 'localhost:5000/x';
+    const inner = plan({ image }, { offers });
+    expect(inner.jobPlans[0]?.total_offers).toBe(0);
+    expect(inner.notes.join()).toMatch(/`image` names .* DSTACK_SERVER_OUTGOING_ALLOW=loopback/);
+    const allowed = plan({ image }, { offers: [localOffer('docker', { loopback: true })] });
+    expect(allowed.jobPlans[0]?.total_offers).toBe(1);
     const mounts = plan({ volumes: ['/etc:/e'] }, { offers: [localOffer('process')] });
     expect(mounts.notes.join()).toMatch(
       /`volumes` cannot be mounted on the server's machine, since the server/,

@@ -135,13 +135,14 @@ function useOf(
 }
 
 function freedomsOf(
-  { local }: ServerSettings,
+  { local, outgoingAllow }: ServerSettings,
   executor: 'docker' | 'process',
   { mounts, why }: LocalUsers,
 ): LocalFreedoms {
   const { trusted } = local;
-  if (executor === 'docker') return { trusted, mounts: true, users: true };
-  return { trusted, mounts, users: trusted && why !== 'not root' };
+  const loopback = trusted || outgoingAllow.includes('loopback');
+  if (executor === 'docker') return { trusted, loopback, mounts: true, users: true };
+  return { trusted, loopback, mounts, users: trusted && why !== 'not root' };
 }
 
 /** A healthy agent connects within one second; after this limit the server stops waiting. */

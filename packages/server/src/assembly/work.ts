@@ -41,7 +41,7 @@ export interface EngineParts {
 }
 
 /** Without a server host no job starts there. */
-const NO_FREEDOMS = { trusted: false, mounts: false, users: false };
+const NO_FREEDOMS = { trusted: false, mounts: false, users: false, loopback: false };
 
 /** The loops that carry out the decisions. They are not started yet. */
 export function makeEngine({ settings, store, log, closing }: Parts, parts: EngineParts): Engine {
@@ -55,6 +55,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     blobs,
     defaultRegistry: settings.images.defaultRegistry,
     pushKeys: (hostId) => jobKeys.push(hostId),
+    loopback: settings.outgoingAllow.includes('loopback'),
     local: {
       projects: serverHost?.projects ?? new Set(),
       ...(serverHost?.freedoms ?? NO_FREEDOMS),

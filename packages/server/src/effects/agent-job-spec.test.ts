@@ -37,7 +37,7 @@ function specOf({
     ...{ run, job, instance: instanceRecord({ offer: anOffer({ name: offerName }) }) },
     ...{ projectName: 'main', projectPublicKey: 'project key', userKeys: [], nodeKey: null },
     ...{ secrets: {}, repoCreds: null, archiveHashes: {}, fleetEnv: {}, shellCommands: null },
-    routerAddress: null,
+    ...{ routerAddress: null, loopback: false },
     ...{ volumes: [], defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
   });
 }

@@ -52,6 +52,8 @@ export interface AgentJobInput {
   /** The token for access to the API (`dstack: true`); null = no access. */
   readonly token: string | null;
   readonly hold: boolean;
+  /** Whether git of a job in a container may connect to the loopback of its host. */
+  readonly loopback: boolean;
   readonly cluster: ClusterInfo | null;
   /** One for each mount of a named volume, in their order. */
   readonly volumes: readonly MountedVolume[];
@@ -114,6 +116,7 @@ export function agentJobSpec(input: AgentJobInput): JobSpecForAgent {
     notices: null,
     masked_values: secrets.maskedWith([input.token, ...repoSecrets(input)]),
     server_access: input.token !== null,
+    host_access: { repos: input.loopback, images: true },
     hold: input.hold,
     cluster: input.cluster,
   };

@@ -93,7 +93,8 @@ function setup({ jobs = [aNode(0), aNode(1)], blobs = {}, ...of }: Setup = {}) {
     blobs: { get: async (sha256) => (blobs[sha256] ? Buffer.from(blobs[sha256]) : null) },
     defaultRegistry: null,
     pushKeys: (hostId) => calls.push(['push keys', hostId]),
-    local: { projects: new Set(), trusted: false, mounts: false, users: false },
+    loopback: false,
+    local: { projects: new Set(), trusted: false, mounts: false, users: false, loopback: false },
   });
   const [job] = jobs;
   const view = { run, job } as never;

@@ -8,8 +8,9 @@ const strict: LocalJobRules = {
   trusted: false,
   mounts: true,
   users: false,
+  loopback: false,
 };
-const trusting = { ...strict, trusted: true, users: true };
+const trusting = { ...strict, trusted: true, users: true, loopback: true };
 
 const on = (backend: 'local' | 'remote', name = 'local') =>
   ({ backend, offer: { instance: { name } } }) as unknown as InstanceRecord;
@@ -20,8 +21,10 @@ const job = (more: Partial<JobSpecForAgent> = {}) =>
     network_mode: 'bridge',
     mounts: [],
     user: null,
+    host_access: { repos: false, images: false },
     ...more,
   }) as unknown as JobSpecForAgent;
+const free = (spec: JobSpecForAgent) => ({ ...spec, host_access: { repos: true, images: true } });
 const root = { uid: 0, gid: null, username: null, groupname: null };
 const mount = { source: '/etc', target: '/host', read_only: false, optional: false, volume: null };
 
@@ -41,7 +44,7 @@ describe('a job that starts on the machine of the server', () => {
     expect(() => localJob(strict, on('local'), job(more))).toThrow(
       `No job may ${what} on the server's machine; its administrator can allow it with DSTACK_LOCAL_TRUSTED=1`,
     );
-    expect(localJob(trusting, on('local'), job(more))).toEqual(job(more));
+    expect(localJob(trusting, on('local'), job(more))).toEqual(free(job(more)));
   });
 
   it('starts without optional volumes, and its output reports it', () => {
@@ -50,13 +53,21 @@ describe('a job that starts on the machine of the server', () => {
       mounts: [],
       notices: [expect.stringMatching(/^the optional volume \/etc:\/host is left out.*TRUSTED/)],
     });
-    expect(localJob(trusting, on('local'), optional)).toEqual(optional);
+    expect(localJob(trusting, on('local'), optional)).toEqual(free(optional));
   });
 
   it('may mount volumes, which contain no files of the machine', () => {
     const volume = { ...mount, source: '', volume: { id: 'v', path: null, device: null } };
     const mounting = job({ mounts: [volume] });
     expect(localJob(strict, on('local'), mounting)).toEqual(mounting);
+  });
+
+  it('gets no image from the loopback of the machine that its user has chosen, unless that is allowed', () => {
+    const access = (rules: LocalJobRules, namesImage: boolean) =>
+      localJob(rules, on('local'), job(), namesImage).host_access;
+    expect(access(strict, true)).toEqual({ repos: false, images: false });
+    expect(access(strict, false)).toEqual({ repos: false, images: true });
+    expect(access({ ...strict, loopback: true }, true)).toEqual({ repos: true, images: true });
   });
 
   it('is not a user of the machine', () => {

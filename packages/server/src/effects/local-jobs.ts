@@ -14,12 +14,13 @@ type Instance = Pick<InstanceRecord, 'backend' | 'offer'>;
 /**
  * Restricts a job on the server's machine to the present settings; jobs on other machines are
  * returned unchanged. Checked at the start, because the settings may have changed since the job was
- * placed. Throws `JobSpecError`.
+ * placed. `namesImage`: the user has chosen the image. Throws `JobSpecError`.
  */
 export function localJob(
   rules: LocalJobRules,
   instance: Instance,
   spec: JobSpecForAgent,
+  namesImage = true,
 ): JobSpecForAgent {
   if (!isServerHost(instance.backend)) return spec;
   const { project_name: project } = spec;
@@ -27,7 +28,11 @@ export function localJob(
     throw refused(`Project ${project} may not run jobs`, 'DSTACK_LOCAL_PROJECTS');
   }
   if (!rules.trusted) refusePower(spec);
-  return withoutUser(rules, instance, withoutOptionalMounts(rules, spec));
+  const access = { repos: rules.loopback, images: rules.loopback || !namesImage };
+  return {
+    ...withoutUser(rules, instance, withoutOptionalMounts(rules, spec)),
+    host_access: access,
+  };
 }
 
 function refusePower({ privileged, network_mode: network, mounts }: JobSpecForAgent): void {

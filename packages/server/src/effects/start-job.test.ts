@@ -80,7 +80,14 @@ async function startedSpec(
     blobs: { get: async () => null },
     defaultRegistry: null,
     pushKeys: () => {},
-    local: { projects: new Set(['main']), trusted: true, mounts: true, users: true },
+    loopback: false,
+    local: {
+      projects: new Set(['main']),
+      trusted: true,
+      mounts: true,
+      users: true,
+      loopback: false,
+    },
   });
   await starter.start(agent as never, view, instance, false);
   const [spec] = sent;

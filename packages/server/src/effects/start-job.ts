@@ -5,6 +5,7 @@ import type { ClusterInfo, StartJob } from '@dstack/contract/agent';
 import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack/core';
 import {
   capabilitiesOf,
+  configuredImage,
   fillGroupAddresses,
   fleetEnv,
   groupMemberJob,
@@ -30,6 +31,8 @@ export interface JobStarterOptions {
   /** Sends the keys of all jobs of a host to its agent. */
   readonly pushKeys: (hostId: string) => void;
   readonly local: LocalJobRules;
+  /** Whether `DSTACK_SERVER_OUTGOING_ALLOW` allows loopback. */
+  readonly loopback: boolean;
 }
 
 /**
@@ -63,6 +66,7 @@ export class JobStarter {
       repoCreds,
       defaultRegistry,
       hold,
+      loopback: this.#options.loopback,
       projectName: project.name,
       projectPublicKey: project.sshPublicKey,
       userKeys,
@@ -76,7 +80,15 @@ export class JobStarter {
       volumes,
     });
     const { missing } = await agent.putJob(
-      containerJob(instance, localJob(this.#options.local, instance, spec)),
+      containerJob(
+        instance,
+        localJob(
+          this.#options.local,
+          instance,
+          spec,
+          configuredImage(run.spec, job.spec.replica_group) !== null,
+        ),
+      ),
     );
     await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {

@@ -99,7 +99,7 @@ const job = (env: Record<string, string>): JobSpecForAgent => ({
   ...{ working_dir: null, cpu_limit: null, memory_limit_bytes: null, shm_size_bytes: null },
   ...{ gpus: null, job_private_key: null, max_duration: null, stop_duration: 300 },
   ...{ stop_duration_set: false, masked_values: [], hold: false, cluster: null },
-  ...{ notices: null, server_access: null },
+  ...{ notices: null, server_access: null, host_access: null },
   network_mode: 'bridge',
   authorized_keys: { user: [], project: [], job: [] },
 });

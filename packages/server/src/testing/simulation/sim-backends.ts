@@ -29,7 +29,7 @@ export const VOLUMES_OF_USERS = ['of-user-1', 'of-user-2', 'of-user-3'];
 export const REGION = 'us-east-1';
 
 /** Jobs on the server's machine may mount volumes, and no other directory of it. */
-export const LOCAL_FREEDOMS = { trusted: false, mounts: true, users: false };
+export const LOCAL_FREEDOMS = { trusted: false, mounts: true, users: false, loopback: false };
 
 /** All existing machines, of all owners. */
 export class SimWorld {

@@ -110,7 +110,7 @@ export class SimServer {
       links: this.#links,
       serverId: 'simulation',
       starter: new JobStarter({
-        ...{ store, defaultRegistry: null, pushKeys: () => {} },
+        ...{ store, defaultRegistry: null, pushKeys: () => {}, loopback: false },
         blobs: { get: async () => null },
         local: { projects: new Set(['first', 'second']), ...LOCAL_FREEDOMS },
       }),
