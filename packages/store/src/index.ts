@@ -3,6 +3,13 @@ export type * from './backends/types.ts';
 export type * from './changes/types.ts';
 export type { Cipher } from './cipher.ts';
 export type { Peers } from './connection/bus.ts';
+export {
+  checkSqlite,
+  copySqlite,
+  holdSqlite,
+  type StoppedSqlite,
+  sqlitePath,
+} from './connection/sqlite-copy.ts';
 export type * from './engine/types.ts';
 export { StoreError, type StoreErrorCode } from './errors.ts';
 export type * from './events/types.ts';

@@ -73,7 +73,9 @@ export class FileSpoolReader implements SpoolReader {
       const chunk = next.start > offset ? this.#readSegment(next, next.start, max) : null;
       if (chunk) return chunk;
     }
-    return null;
+    // Another program has removed the spool: a reader must not wait for the lost bytes.
+    if (this.#segments.length > 0) return null;
+    return { offset: this.#end, time: 0, bytes: new Uint8Array() };
   }
 
   #segmentOf(offset: number): Segment | undefined {

@@ -157,6 +157,16 @@ describe('spool', () => {
     expect(await readAll(reader)).toBe('before\nafter\n');
   });
 
+  it('is not waited for once another program has removed it', async () => {
+    const writer = new SpoolWriter({ dir: join(dir, 'spool'), maskedValues: [] });
+    writer.append(Buffer.from('removed\n'), 1);
+    const reader = new FileSpoolReader(join(dir, 'spool'));
+    rmSync(join(dir, 'spool'), { recursive: true });
+    expect(await reader.read(3, 100)).toMatchObject({ offset: 8, bytes: new Uint8Array() });
+    expect(await reader.read(8, 100)).toBeNull();
+    writer.close(2);
+  });
+
   it('notifies followers of growth and the end', async () => {
     const reader = new FileSpoolReader(dir);
     const writer = new SpoolWriter({ dir, maskedValues: [], onGrow: (end) => reader.grew(end) });

@@ -6,6 +6,7 @@ import type { Cli } from '../../context.ts';
 import { CancelledError, CliError, UsageError } from '../../errors.ts';
 import { integerOption } from '../../options.ts';
 import { productVersion } from '../../version.ts';
+import { runServerBackup, runServerRestore, type ServerBackups } from './backup.ts';
 import { runServerOrphans } from './orphans.ts';
 
 export interface ServerOptions {
@@ -80,6 +81,19 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
     .option('--name <name>', 'name of the image', 'dstack/agent')
     .action((file, { arch, name }) => writeAgentImage({ file, arch, name }, cli));
   server
+    .command('backup <file>')
+    .description('Write the database and config.yml into a file, also while the server runs')
+    .action((file) => runServerBackup(file, () => loadServer(), cli));
+  server
+    .command('restore <file>')
+    .description('Put a backup in the place of the database and config.yml of a stopped server')
+    .option('-y, --yes', 'do not ask')
+    .action((file, o) => {
+      // The option of `dstack server` itself takes the word from this one.
+      const yes = o.yes === true || server.opts().yes === true;
+      return runServerRestore({ file, yes }, () => loadServer(), cli);
+    });
+  server
     .command('orphans')
     .description("List what carries the server's tag at a provider and is in none of its records")
     .option('--json', 'print JSON: the answer of the server')
@@ -95,7 +109,7 @@ function updateDefault(words: readonly string[], yes: boolean, env: Cli['env']):
 }
 
 /** The parts of the server's entry that this command uses. */
-interface ServerModule {
+interface ServerModule extends ServerBackups {
   readonly startServer: (options: {
     readonly host?: string;
     readonly port?: number;
