@@ -7,7 +7,8 @@ import {
   type RunRecord,
 } from '@dstack/core';
 import type { Cipher } from '@dstack/store';
-import { systemNow } from './clock.ts';
+import type { ServerClock } from './clock/server-clock.ts';
+import { systemClock } from './clock/system-clock.ts';
 import { newNodeKey } from './node-key.ts';
 import type { ServerSettings } from './settings.ts';
 
@@ -15,7 +16,11 @@ import type { ServerSettings } from './settings.ts';
  * Inputs that decisions must not create themselves: the time, ids, settings, and job specs by these
  * settings.
  */
-export function decisionContext(settings: ServerSettings, cipher: Cipher): () => RunContext {
+export function decisionContext(
+  settings: ServerSettings,
+  cipher: Cipher,
+  clock: ServerClock = systemClock,
+): () => RunContext {
   const jobSettings = jobSpecSettings(settings);
   const buildJobs = (run: RunRecord, replicaNum: number, replicaGroup: string) => {
     const built = buildJobSpecs(run.spec, {
@@ -30,7 +35,9 @@ export function decisionContext(settings: ServerSettings, cipher: Cipher): () =>
     return built.jobSpecs;
   };
   return () => ({
-    now: systemNow(),
+    now: clock.now(),
+    steadySince: clock.steadySince,
+    jumpedAt: clock.jumpedAt,
     newId: randomUUID,
     settings: settings.engine,
     buildJobs,

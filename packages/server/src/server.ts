@@ -1,10 +1,13 @@
 import type { ServerConfig } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
+import type { Store } from '@dstack/store';
 import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
 import type { LocalMode } from './assembly/server-host.ts';
+import { ClockWatch } from './clock/clock-watch.ts';
+import { systemClock } from './clock/system-clock.ts';
 import { checkAdminToken } from './config/admin-token.ts';
 import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
@@ -89,6 +92,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   let keepsServices = true;
   closing.add(() => store.close());
   try {
+    await followTime(store, log, closing);
     const warnings = [
       encryptionWarning(keys, settings.configDisabled),
       await checkAdminToken(store, settings),
@@ -117,6 +121,18 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
     await closing.run();
     throw error;
   }
+}
+
+/** Before anything is decided: several servers share the time of their database. */
+async function followTime(store: Store, log: Logger, closing: ClosingSteps): Promise<void> {
+  const watch = new ClockWatch({
+    clock: systemClock,
+    monotonic: () => performance.now(),
+    database: store.shared ? () => store.engine.time() : null,
+    log,
+  });
+  closing.add(() => watch.close());
+  await watch.start();
 }
 
 const EMPTY: ServerConfig = {

@@ -27,6 +27,11 @@ export const ServerStatus = model({
   /** Hosts with a record in the database, and those of them that a server has a link to. */
   hosts: Integer,
   connected_hosts: Integer,
+  /**
+   * By how many seconds the clock of this server's host is ahead of the database's (negative: behind);
+   * 0 or missing: the difference is too small to matter.
+   */
+  clock_lead_seconds: z.optional(Integer),
   /** Resident memory of the process, in bytes. */
   memory_bytes: Integer,
 });

@@ -21,6 +21,13 @@ import type { FleetVolume, JobVolume, MountableVolume } from './volumes.ts';
 /** Values that a decision may not create itself. */
 export interface DecisionContext {
   readonly now: Timestamp;
+  /** Since when `now` has passed evenly: the start of the server or the last jump; default: `now`. */
+  readonly steadySince?: Timestamp;
+  /**
+   * When `now` last jumped by more than a lease (a step of the clock, a suspend): until then hosts and
+   * providers could not be asked. Null or omitted: never.
+   */
+  readonly jumpedAt?: Timestamp | null;
   readonly newId: () => Id;
   readonly settings: EngineSettings;
 }

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { ClusterBackends } from '../capacity/cluster-backends.ts';
+import { systemClock, systemMillis } from '../clock/system-clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { decisionContext } from '../decision-context.ts';
 import { GatewayAccess } from '../gateways/gateway-access.ts';
@@ -85,7 +86,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
 
   let engine: Engine | null = null;
   const gatewayRequests = {
-    figures: new GatewayFigures({ services: store.services, now: Date.now }),
+    figures: new GatewayFigures({ services: store.services, now: systemMillis }),
     access: new GatewayAccess(store.services),
     questions: new ReplicaQuestions(store.shared ? store.peers : null),
   };
@@ -108,6 +109,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   });
   engine = makeEngine(parts, { ...made, services, workers, gateways, metrics, serverHost: host });
   closing.add(() => engine?.close());
+  closing.add(systemClock.onJump(() => engine?.timeJumped()));
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());
   await engine.start();

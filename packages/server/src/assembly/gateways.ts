@@ -1,7 +1,7 @@
 /** The links to gateways. */
 import { join } from 'node:path';
 import type { AccessWatch } from '../access/access-watch.ts';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
 import { domainProof } from '../gateways/domain-proof.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
@@ -96,7 +96,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
-      now: Date.now,
+      now: () => performance.now(),
       log,
     }),
     outages: new Outages({

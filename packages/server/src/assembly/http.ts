@@ -1,12 +1,13 @@
 /** Makes the HTTP application, with the parts that only its handlers use, and starts it. */
 
-import type { DecisionContext } from '@dstack/core';
+import { type DecisionContext, SECOND } from '@dstack/core';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
 import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
 import { loadMessages } from '../changes/load-messages.ts';
-import { systemNow } from '../clock.ts';
+import { leadSeconds } from '../clock/clock-watch.ts';
+import { systemClock, systemMillis, systemNow } from '../clock/system-clock.ts';
 import { refuseDialIns } from '../dial-ins/dial-in-url.ts';
 import type { DialIns } from '../dial-ins/dial-ins.ts';
 import { dnsProblem } from '../gateways/dns-check.ts';
@@ -114,7 +115,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     logs: links.logs,
   });
   if (entry) metrics?.showSshEntry(entry);
-  limitJobRequests(http, links.tunnels, Date.now);
+  limitJobRequests(http, links.tunnels, () => performance.now());
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
   closing.add(() => services.close());
@@ -206,7 +207,7 @@ async function httpDeps(
   ];
   return {
     ...{ store, logs: links.logs, offers, backends, blobs, signIns, keys, context, chatTemplates },
-    images: new ImageConfigs({ now: Date.now, outgoing, log }),
+    images: new ImageConfigs({ now: () => performance.now(), outgoing, log }),
     intake: new Intake(intakeSettings(settings)),
     templates: gitTemplates({ rules: outgoing.rules, own: settings.templatesRepo }),
     hub: tokenizerHub(hubUrl, outgoing),
@@ -228,6 +229,7 @@ async function httpDeps(
     },
     metrics: settings.metrics.enabled ? await serverMetrics(parts, depths, allServices) : null,
     modelBodies: { dir: settings.dir, limit: settings.serviceMaxBody || MAX_MODEL_BODY },
+    clockLead: () => leadSeconds(systemClock),
     loopsAreRunning: () => engine()?.isRunning ?? false,
     queues: depths,
     volumeLooks: new VolumeLooks(store),
@@ -256,8 +258,9 @@ function makeProviders({ settings, closing }: Parts): SignInProviders {
   if (url === null || oidc.providers.length === 0) return { all: [], domains: [] };
   const hosts = hostsOfSettings(...oidc.providers.map(({ issuer }) => issuer));
   const outgoing = new Outgoing(new OutgoingRules([...outgoingAllow, ...hosts]));
+  const clockSkew = () => Math.round((systemMillis() - Date.now()) / 1000);
   closing.add(() => outgoing.close());
-  const shared = { url, outgoing, now: Date.now };
+  const shared = { url, outgoing, now: () => performance.now(), clockSkew };
   const all = oidc.providers.map((provider) => new OidcProvider({ ...provider, ...shared }));
   return { all, domains: oidc.domains };
 }
@@ -270,5 +273,6 @@ async function serverMetrics(
 ): Promise<ServerMetrics> {
   const { ServerMetrics } = await import('../metrics/server-metrics.ts');
   const onError = (error: unknown) => log.warn({ err: error }, 'a metric could not be read');
-  return new ServerMetrics({ store, now: systemNow, depths, services, onError });
+  const clockLead = () => systemClock.lead && systemClock.lead.ahead / SECOND;
+  return new ServerMetrics({ store, now: systemNow, depths, services, onError, clockLead });
 }

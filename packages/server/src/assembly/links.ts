@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import type { JobState } from '@dstack/contract/agent';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import { AgentLeases, type AgentLeasesOptions } from '../hosts/agent-leases.ts';
 import { HealthIntake } from '../hosts/health-intake.ts';
 import { HostShells } from '../hosts/host-shells.ts';
@@ -69,7 +69,6 @@ export function makeLinks(
   const health = new HealthIntake({
     ...{ store, log, client, now: systemNow, newId: randomUUID },
     intervalSeconds: settings.limits.healthIntervalSeconds,
-    wallClock: () => Date.now() * 1000,
   });
   closing.add(() => health.close());
   const connected = new Set<(hostId: string) => void>();
@@ -96,7 +95,7 @@ export function makeLinks(
   });
   closing.add(() => hosts.close());
   const forbidden = settings.limits.forbidDstackInRuns;
-  const tunnels = new JobTunnels({ store, client, forbidden, now: Date.now, log });
+  const tunnels = new JobTunnels({ store, client, forbidden, now: () => performance.now(), log });
   closing.add(() => tunnels.close());
   const jobKeys = new JobKeyUpdates({ store, log, hosts: () => hosts.ids, client });
   closing.add(() => jobKeys.close());
@@ -173,7 +172,7 @@ export function makeServiceProxy(
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
-      now: Date.now,
+      now: () => performance.now(),
       log,
     }),
     trust: trustIn(settings.trustedProxies),

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openStore, type Store, StoreError } from '@dstack/store';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
 import { serverConfigPath } from '../config/config-file.ts';
 import type { Logger } from '../logging.ts';

@@ -5,7 +5,7 @@ import type { Signal } from '@dstack/core';
 import type { FastifyInstance } from 'fastify';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { intakeSettings } from '../http-settings.ts';

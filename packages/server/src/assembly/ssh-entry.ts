@@ -1,5 +1,5 @@
 import type { AccessWatch } from '../access/access-watch.ts';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { SshEntry, SshEntryOptions } from '../ssh-entry/ssh-entry.ts';

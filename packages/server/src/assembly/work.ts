@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
-import { systemNow } from '../clock.ts';
+import { systemNow } from '../clock/system-clock.ts';
 import { effects } from '../effects/carry-out.ts';
 import { Drain, type DrainOptions } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';

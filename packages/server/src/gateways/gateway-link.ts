@@ -107,7 +107,7 @@ export class GatewayLink {
 
   async #keep(): Promise<void> {
     for (let wait = FIRST_WAIT_MS; !this.#closed; wait = Math.min(wait * 2, LONGEST_WAIT_MS)) {
-      const began = Date.now();
+      const began = performance.now();
       try {
         await this.#connect();
       } catch (error) {
@@ -115,7 +115,7 @@ export class GatewayLink {
           this.#options.log.warn({ err: failure }, 'the state of a gateway was not stored');
         });
       }
-      if (Date.now() - began > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
+      if (performance.now() - began > LONGEST_WAIT_MS) wait = FIRST_WAIT_MS;
       if (this.#misuse !== null) await this.#pause(CUT_OFF_MS, { isWakeable: false });
       else if (!this.#closed) await this.#pause(wait);
       this.#misuse = null;

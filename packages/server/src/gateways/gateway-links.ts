@@ -344,7 +344,7 @@ export class GatewayLinks {
   async #onIssued({ gatewayId }: Linked, offered: readonly GatewayPem[]): Promise<void> {
     const { gateways } = this.#options.store;
     const known = await gateways.issuedCertificates(gatewayId);
-    const newer = newerCertificates(offered, known, Date.now());
+    const newer = newerCertificates(offered, known, this.#options.now() / 1000);
     if (newer.length > 0) await gateways.saveIssuedCertificates(gatewayId, newer);
   }
 

@@ -9,7 +9,7 @@ export interface ClockReading {
 }
 
 /** Above this, times of logs and metrics become misleading. */
-const WARNING = 10 * SECOND;
+const WARNING = 5 * SECOND;
 /** Object stores refuse requests whose time differs by more. */
 const FAILURE = 15 * 60 * SECOND;
 

@@ -54,7 +54,6 @@ beforeEach(() => {
     }),
     intervalSeconds: 10,
     now: micros,
-    wallClock: micros,
     newId: () => `id-${++ids}`,
     log: pino({ level: 'silent' }),
   });

@@ -22,8 +22,6 @@ export interface HealthIntakeOptions {
   /** Seconds between two stored changes of one host. */
   readonly intervalSeconds: number;
   readonly now: () => Timestamp;
-  /** Wall clock in microseconds; `now` does not follow when the clock is set. */
-  readonly wallClock: () => number;
   readonly newId: () => Id;
   readonly log: Logger;
 }
@@ -58,7 +56,7 @@ export class HealthIntake {
 
   take(hostId: string, report: HostHealth): void {
     const intake = this.#intakes.get(hostId) ?? this.#add(hostId);
-    intake.waiting = { report, receivedAt: this.#options.wallClock() };
+    intake.waiting = { report, receivedAt: this.#options.now() };
     if (!intake.isBusy && intake.timer === undefined) void this.#work(hostId, intake);
   }
 
@@ -158,8 +156,8 @@ export class HealthIntake {
   }
 
   async #roundTrip(hostId: string) {
-    const { client, wallClock, log } = this.#options;
-    const sentAt = wallClock();
+    const { client, now, log } = this.#options;
+    const sentAt = now();
     const info = await client(hostId)
       ?.info()
       .catch((error) => {
@@ -167,7 +165,7 @@ export class HealthIntake {
         return null;
       });
     if (typeof info?.time !== 'number') return null;
-    return readingOfRoundTrip(info.time, { sentAt, receivedAt: wallClock() });
+    return readingOfRoundTrip(info.time, { sentAt, receivedAt: now() });
   }
 }
 

@@ -72,15 +72,15 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
       makeSocketFolder(socket);
       const outdated = (await answers(socket)) ? await outdatedAgent(options, dial, token) : null;
       if (outdated === 'none') return;
-      const begun = Date.now();
+      const begun = performance.now();
       let replacing = outdated !== null;
       let ended = endOf(startAgent(options, socket, ...(replacing ? ['--replace'] : [])));
-      for (; Date.now() < begun + START_LIMIT_MS; await delay(POLL_MS)) {
+      for (; performance.now() < begun + START_LIMIT_MS; await delay(POLL_MS)) {
         if (lockOf(options) !== outdated && (await answers(socket))) return;
         const how = ended();
         if (how === null) continue;
         if (how !== ALREADY_RUNNING) throw new Error(`the agent did not start: ${how}; see ${log}`);
-        if (replacing || Date.now() < begun + OTHER_LIMIT_MS) continue;
+        if (replacing || performance.now() < begun + OTHER_LIMIT_MS) continue;
         ended = endOf(startAgent(options, socket, '--replace'));
         replacing = true;
       }

@@ -20,8 +20,8 @@ export async function localExecutor(
   const socketPath = dockerHost?.startsWith('unix://')
     ? dockerHost.slice('unix://'.length)
     : '/var/run/docker.sock';
-  for (const end = Date.now() + PATIENCE_MS; ; await delay(RETRY_MS)) {
-    const left = end - Date.now();
+  for (const end = performance.now() + PATIENCE_MS; ; await delay(RETRY_MS)) {
+    const left = end - performance.now();
     if (left <= 0) return 'process';
     const answer = await ping(socketPath, left);
     if (answer !== 'silent') return answer === 'alive' ? 'docker' : 'process';

@@ -102,6 +102,8 @@ export interface HttpDeps {
   readonly shutdown: Shutdown;
   readonly connections: ConnectionRules;
   readonly loopsAreRunning: () => boolean;
+  /** Seconds by which the clock of the server's host is too far ahead of the database's; 0: it is not. */
+  readonly clockLead: () => number;
   /** Keys by kind of work; null before the loops start. */
   readonly queues: () => Readonly<Record<string, QueueDepth>> | null;
   readonly volumeLooks: Pick<VolumeLooks, 'at'>;

@@ -1,9 +1,10 @@
 import type { RunContext, Signal, WorkKind } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { LeasedKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
 import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
+import { LeaseTurns, type LeaseTurnsOptions } from './lease-turns.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
@@ -48,6 +49,8 @@ export class Engine {
   /** By kind, and by the names that its descriptor gives them. */
   readonly #queues: ReadonlyMap<WorkKind, ReadonlyMap<string, WorkQueue>>;
   readonly #timers: Timers;
+  /** Null: no other server takes leases. */
+  readonly #turns: LeaseTurns | null;
   /** Reads the unfinished work, until it succeeds: the sweep finds no effects. */
   readonly #takeUps: WorkQueue;
   #unsubscribe: () => void = () => {};
@@ -63,6 +66,9 @@ export class Engine {
         this.#add({ kind, id });
       },
     );
+    const { shared, peers } = options.store;
+    const onFree: LeaseTurnsOptions['onFree'] = (kind, id) => this.#hasten(kind, id);
+    this.#turns = shared ? new LeaseTurns({ peers, onFree }) : null;
     const deps: WorkDeps = {
       ...options,
       observer: options.observer ?? null,
@@ -89,10 +95,19 @@ export class Engine {
     this.#sweep.unref();
   }
 
+  /** Decides anew on everything that is unfinished: no stored time fits the present one. */
+  timeJumped(): void {
+    if (!this.#running) return;
+    this.#options.log.warn('the time has jumped: a step of the clock, or this host was suspended');
+    this.#timers.rearm();
+    this.#takeUps.add('all');
+  }
+
   /** Waits for the passes under way; the next start finds the remaining work. */
   async close(): Promise<void> {
     this.#running = false;
     this.#unsubscribe();
+    this.#turns?.close();
     clearInterval(this.#sweep);
     await this.#takeUps.close();
     this.#timers.clear();
@@ -131,7 +146,8 @@ export class Engine {
     const { store, owner } = this.#options;
     const { lease, isOurs } = descriptor;
     const work = descriptor.work(deps);
-    const guarded = store.shared && lease ? leased(store.engine, lease, owner, work) : work;
+    const guarded =
+      store.shared && lease ? leased(store.engine, lease, owner, work, this.#turns) : work;
     if (!isOurs) return guarded;
     return async (key) => ((await isOurs(deps, key)) ? guarded(key) : { ending: 'done' });
   }
@@ -140,6 +156,13 @@ export class Engine {
     const queues = this.#queues.get(kind);
     const name = WORK[kind]?.queueOf?.(id) ?? kind;
     queues?.get(name)?.add(id);
+  }
+
+  /** The work of a kind is leased under its own name. */
+  #hasten(kind: LeasedKind, id: string): void {
+    if (kind === 'sweep') return;
+    const name = WORK[kind]?.queueOf?.(id) ?? kind;
+    this.#queues.get(kind)?.get(name)?.hasten(id);
   }
 
   async #takeUp(): Promise<WorkEnding> {

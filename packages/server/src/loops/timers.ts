@@ -32,6 +32,14 @@ export class Timers {
     this.#alarms.clear();
   }
 
+  /** After the time has jumped: Node's own timers count monotonic time. */
+  rearm(): void {
+    for (const [key, { at, timer }] of this.#alarms) {
+      clearTimeout(timer);
+      this.#arm(key, at);
+    }
+  }
+
   get size(): number {
     return this.#alarms.size;
   }

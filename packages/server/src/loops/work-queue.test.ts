@@ -31,6 +31,31 @@ function heldTimers() {
 }
 
 describe('WorkQueue', () => {
+  it('waits for the lease of another server without counting a failure, and is hastened', async () => {
+    const { delays, setTimer } = heldTimers();
+    const endings: WorkEnding[] = [
+      { ending: 'held', ms: 9000 },
+      { ending: 'held', ms: 8000 },
+      { ending: 'retry', error: null },
+    ];
+    const queue = new WorkQueue({
+      ...{ name: 'test', concurrency: 1, log, setTimer },
+      work: async () => endings.shift() ?? { ending: 'done' },
+      backoff: (attempt) => attempt,
+    });
+    queue.hasten('a');
+    expect(queue.depth).toEqual({ waiting: 0, running: 0, delayed: 0 });
+    queue.add('a');
+    await settle();
+    queue.hasten('a');
+    await settle();
+    queue.hasten('a');
+    await settle();
+    // The first failure: two held leases before it do not delay it more.
+    expect(delays).toEqual([9000, 8000, 1]);
+    await queue.close();
+  });
+
   it('works on a key once however often it is added before its pass', async () => {
     const passes: string[] = [];
     const first = gate();

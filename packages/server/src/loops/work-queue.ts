@@ -11,6 +11,8 @@ export type WorkEnding =
    * conflicts in a row, after a short delay.
    */
   | { readonly ending: 'conflict' }
+  /** Another server works on it: look again when its lease may be free. This does not count as a failure. */
+  | { readonly ending: 'held'; readonly ms: number }
   /** It failed; try again with back-off. A null error is not logged. */
   | { readonly ending: 'retry'; readonly error: unknown };
 
@@ -76,6 +78,11 @@ export class WorkQueue {
     this.#fill();
   }
 
+  /** A key that waits for another try is tried now. */
+  hasten(key: string): void {
+    if (this.#retries.has(key)) this.add(key);
+  }
+
   /** Keys that wait, that are in work, and that wait for another try; for metrics. */
   get depth(): QueueDepth {
     return {
@@ -114,6 +121,7 @@ export class WorkQueue {
     const isRepeated = conflicts > 0 && conflicts <= CONFLICTS_AT_ONCE;
     if (this.#again.delete(key) || isRepeated) this.add(key);
     else if (conflicts > 0) this.#addLater(key, this.#conflictDelay(key, conflicts));
+    else if (ending.ending === 'held') this.#addLater(key, ending.ms);
     else if (ending.ending === 'retry') this.#retryLater(key);
     this.#fill();
     if (this.#running.size === 0) for (const wake of this.#idle.splice(0)) wake();

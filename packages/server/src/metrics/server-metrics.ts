@@ -17,6 +17,8 @@ export interface ServerMetricsOptions {
   readonly now: () => number;
   /** Of the loops' queues; null before they have started. */
   readonly depths: () => Depths | null;
+  /** Seconds by which this host's clock is ahead of the database's; null: there is none to compare. */
+  readonly clockLead?: () => number | null;
   /** Services whose requests this server forwards. */
   readonly services?: () => Promise<readonly ProxiedService[]>;
   /** Called when an observation failed. */
@@ -79,6 +81,15 @@ export class ServerMetrics implements LoopObserver {
           this.set({ kind, state: 'running' }, depth.running);
           this.set({ kind, state: 'delayed' }, depth.delayed);
         }
+      },
+    });
+    new Gauge({
+      name: 'dstack_server_clock_lead_seconds',
+      help: "By how much the clock of the server's host is ahead of the shared database's",
+      registers,
+      collect() {
+        const lead = options.clockLead?.() ?? null;
+        if (lead !== null) this.set(lead);
       },
     });
     new Gauge({

@@ -19,6 +19,8 @@ export interface OidcProviderOptions extends OidcProviderSettings {
   readonly outgoing: Pick<Outgoing, 'send'>;
   /** Milliseconds. */
   readonly now: () => number;
+  /** Seconds by which the server's time is ahead of this process's clock (negative: behind). */
+  readonly clockSkew: () => number;
 }
 
 /** Documents of providers are small. */
@@ -109,7 +111,7 @@ export class OidcProvider implements SignInProvider {
     return await library.discovery(
       url,
       clientId,
-      undefined,
+      { [library.clockSkew]: this.#options.clockSkew() },
       authentication(library, clientSecret),
       {
         [library.customFetch]: this.#fetch,

@@ -49,7 +49,11 @@ export class ClusterLogins {
 
   constructor(meta: Pick<Store['meta'], 'get' | 'setOnce'>, options: Partial<LoginsOptions> = {}) {
     this.#meta = meta;
-    const defaults = { open: SshConnection.open, jumps: new JumpHosts(), now: Date.now };
+    const defaults = {
+      open: SshConnection.open,
+      jumps: new JumpHosts(),
+      now: () => performance.now(),
+    };
     this.#options = { ...defaults, ...options };
   }
 

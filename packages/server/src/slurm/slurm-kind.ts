@@ -8,6 +8,9 @@ import { ClusterLogins } from './logins.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 import type { SlurmServerSettings } from './slurm-settings.ts';
 
+/** Milliseconds that no step of the clock moves; they start high, because 0 stands for long ago. */
+const monotonic = (): number => performance.timeOrigin + performance.now();
+
 export interface SlurmKindOptions {
   readonly store: Pick<Store, 'meta'>;
   readonly serverId: string;
@@ -29,7 +32,7 @@ export function slurmKind(options: SlurmKindOptions): ClusterKind {
       const { clusters } = SlurmBackendConfigWithCreds.parse(config);
       for (const cluster of clusters) copies.prepare(cluster);
       return openSlurm({
-        ...{ serverId, secret, matches: requirementsMatch, now: Date.now },
+        ...{ serverId, secret, matches: requirementsMatch, now: monotonic },
         hostJobs: settings.hostJobs,
         dialOut:
           settings.dialOutUrl === null || dialIns === null

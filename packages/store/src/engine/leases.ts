@@ -4,9 +4,11 @@ import type { EngineStore, LeasedKind } from './types.ts';
 
 export type Leases = Pick<
   EngineStore,
+  | 'time'
   | 'claim'
   | 'renew'
   | 'release'
+  | 'leaseLeft'
   | 'dropLeases'
   | 'claimHost'
   | 'renewHosts'
@@ -50,6 +52,10 @@ export function sharedLeases({ db }: StoreContext): Leases {
   }
 
   return {
+    async time() {
+      const { rows } = await sql<{ time: number }>`select ${DATABASE_NOW} as time`.execute(db);
+      return Number(rows[0]?.time);
+    },
     claim(kind, id, owner, ttl) {
       const { table, key } = ROWS[kind];
       if (isWithoutRow(kind)) {
@@ -80,6 +86,14 @@ export function sharedLeases({ db }: StoreContext): Leases {
       await changed(sql`update ${sql.table(table)}
         set lease_owner = null, lease_expires_at = null
         where ${sql.ref(key)} = ${id} and lease_owner = ${owner}`);
+    },
+    async leaseLeft(kind, id) {
+      const { table, key } = ROWS[kind];
+      const { rows } = await sql<{ left: number }>`
+        select lease_expires_at - ${DATABASE_NOW} as left from ${sql.table(table)}
+        where ${sql.ref(key)} = ${leaseKey(kind, id)}
+          and lease_owner is not null and lease_expires_at >= ${DATABASE_NOW}`.execute(db);
+      return rows[0] ? Number(rows[0].left) : null;
     },
     async dropLeases() {
       // Other servers may hold them; they expire by themselves.
@@ -147,9 +161,14 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
   }
 
   return {
+    time: async () => now(),
     claim: async (kind, id, owner, ttl) => claim(`${kind} ${id}`, owner, ttl),
     renew: async (kind, id, owner, ttl) => renew(`${kind} ${id}`, owner, ttl),
     release: async (kind, id, owner) => release(`${kind} ${id}`, owner),
+    leaseLeft: async (kind, id) => {
+      const held = leases.get(`${kind} ${id}`);
+      return held && held.expiresAt >= now() ? held.expiresAt - now() : null;
+    },
     dropLeases: async () => leases.clear(),
     claimHost: async (hostId, owner, ttl) => claim(`host ${hostId}`, owner, ttl),
     renewHosts: async (hostIds, owner, ttl) =>

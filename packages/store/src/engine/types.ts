@@ -211,6 +211,8 @@ export interface EngineStore {
   /** Replaces the payload of an effect under way; returns false if it was no longer announced. */
   amendIntent(key: string, payload: IntentPayload): Promise<boolean>;
 
+  /** The clock by which leases are judged: the database's, or this server's if it is alone (µs). */
+  time(): Promise<Timestamp>;
   /**
    * Leases. True: `owner` holds the row until now + `ttl` (µs). An expired lease can be taken.
    * Leases raise no version. Placement is leased on the project.
@@ -218,6 +220,8 @@ export interface EngineStore {
   claim(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   renew(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   release(kind: LeasedKind, id: string, owner: string): Promise<void>;
+  /** How much longer the lease lasts if it is not renewed (µs); null = it is free. */
+  leaseLeft(kind: LeasedKind, id: string): Promise<number | null>;
   /** On a database of one server, at start-up: every earlier holder of a lease is dead. */
   dropLeases(): Promise<void>;
   /** The link to a host, leased the same way. */

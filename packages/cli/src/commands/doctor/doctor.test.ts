@@ -39,6 +39,15 @@ test('a healthy installation has only checks that succeed', async () => {
   expect(out).toMatch(/✓ clock/);
 });
 
+test('admins see that the host of the server has another time than its database', async () => {
+  const admin = { ...USER, global_role: 'admin' };
+  const { out } = await doctor({
+    'POST /api/users/get_my_user': { json: admin },
+    'GET /api/server/status': { json: { clock_lead_seconds: -3600 } },
+  });
+  expect(out).toContain("the clock of the server's host is 3600 s behind its database");
+});
+
 test('a refused token is a failure with its remedy, and nothing secret is printed', async () => {
   const detail = [{ msg: 'Invalid token', code: 'error' }];
   const { code, out } = await doctor({

@@ -53,7 +53,10 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
   }
   yield* fleetCheck(connection);
   yield* backendChecks(connection);
-  if (isAdmin) yield* sweepCheck(connection, cli);
+  if (isAdmin) {
+    yield* serverClockCheck(connection);
+    yield* sweepCheck(connection, cli);
+  }
 }
 
 async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
@@ -83,6 +86,18 @@ export function clockSkew(
   { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
 ): number {
   return Math.max(0, sentAt - (date + 1000), date - receivedAt);
+}
+
+/** Servers on PostgreSQL use its time; this one's host may have another. */
+async function* serverClockCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
+  const lead = await client.server
+    .status()
+    .then(({ clock_lead_seconds }) => clock_lead_seconds ?? 0)
+    .catch(() => 0);
+  if (lead === 0) return;
+  const side = lead > 0 ? 'ahead of' : 'behind';
+  const text = `the clock of the server's host is ${Math.abs(lead)} s ${side} its database, whose time is used`;
+  yield { name: 'clock', state: 'warning', text, fix: 'set the time of both automatically (NTP)' };
 }
 
 async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck, void> {

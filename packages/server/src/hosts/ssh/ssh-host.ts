@@ -99,19 +99,19 @@ export class SshHost implements HostConnection {
   }
 
   async #firstAnswer(host: Preflight): Promise<AgentInfo> {
-    const end = Date.now() + ANSWER_MS;
-    let look = Date.now() + LOOK_MS;
+    const end = performance.now() + ANSWER_MS;
+    let look = performance.now() + LOOK_MS;
     for (let listens = false; ; ) {
       try {
         return await this.client.info();
       } catch (error) {
         const unreachable = error instanceof AgentUnreachable;
         if (unreachable && listens) throw await forbidden(host);
-        if (Date.now() > end) throw unreachable ? await noAnswer(host) : asHostError(error);
+        if (performance.now() > end) throw unreachable ? await noAnswer(host) : asHostError(error);
         // An agent with an older token may still be ending.
         await delay(ASK_AGAIN_MS);
-        if (!unreachable || Date.now() < look) continue;
-        look = Date.now() + LOOK_MS;
+        if (!unreachable || performance.now() < look) continue;
+        look = performance.now() + LOOK_MS;
         listens = await agentListens(host);
       }
     }

@@ -196,12 +196,15 @@ async function join(
   if (kind === 'exec') {
     const socket = await agent.openExec(jobId);
     if (client.readyState !== client.OPEN) socket.terminate();
-    return relayExec(client, socket, Date.now);
+    return relayExec(client, socket, elapsed);
   }
   const { stream } = await agent.openPort(jobId, port);
   if (client.readyState !== client.OPEN) stream.destroy();
-  return relayPort(client, stream, Date.now);
+  return relayPort(client, stream, elapsed);
 }
+
+/** Monotonic milliseconds. */
+const elapsed = () => performance.now();
 
 /** Ends unused connections, and those whose other end has vanished. */
 function watch(
@@ -215,7 +218,7 @@ function watch(
     isAlive = true;
   });
   const timer = setInterval(() => {
-    if (Date.now() - relay.lastUse() > idleMs[kind]) {
+    if (performance.now() - relay.lastUse() > idleMs[kind]) {
       fail(client, 'idle', 'The connection was not used for long', CLOSE.idle);
       return;
     }

@@ -9,6 +9,7 @@ export async function serverStatus({
   context,
   queues,
   loopsAreRunning,
+  clockLead,
 }: HttpDeps): Promise<ServerStatus> {
   const hosts = await store.hosts.list();
   const upMicros = Math.round(process.uptime() * 1_000_000);
@@ -22,6 +23,7 @@ export async function serverStatus({
     queues: Object.entries(queues() ?? {}).map(([kind, depth]) => ({ kind, ...depth })),
     hosts: hosts.length,
     connected_hosts: hosts.filter(({ connected }) => connected).length,
+    clock_lead_seconds: clockLead(),
     memory_bytes: process.memoryUsage.rss(),
   };
 }

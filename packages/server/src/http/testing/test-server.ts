@@ -254,6 +254,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     connections: connectionRules(1000, () => false),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
+    clockLead: () => 0,
     queues: () => ({ run: { waiting: 2, running: 1, delayed: 0 } }),
     volumeLooks: new VolumeLooks(made.store),
     expectHosts: () => {},

@@ -1,5 +1,5 @@
 import { assets } from '../../assets.ts';
-import { systemNow } from '../../clock.ts';
+import { systemNow } from '../../clock/system-clock.ts';
 import { isLocalHost } from '../../hosts/local-agent.ts';
 import { callerAddress } from '../../http/caller-address.ts';
 import { Intake } from '../../http/intake/intake.ts';
@@ -55,7 +55,7 @@ export class ProxyWorker {
       ownTokens: new OwnTokens({
         isToken: (text) => link.request('isToken', { text }),
         settings: config.ownTokens,
-        now: Date.now,
+        now: () => performance.now(),
         log: this.log,
       }),
       trust: trustIn(config.trustedProxies),

@@ -1,5 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { FoundService, RequestCount, Services, ServiceView } from '@dstack/store';
+import { systemNow } from '../../clock/system-clock.ts';
 import { RateBuckets } from '../../proxy/rate-buckets.ts';
 import type { TakeRate } from '../../proxy/rate-limits.ts';
 import type { CountedRequests, PushedRoute } from '../protocol.ts';
@@ -127,7 +128,7 @@ export class PushedServices
   }
 
   async #sendOnce(): Promise<void> {
-    const oldest = Date.now() / 1000 - COUNTED_SECONDS;
+    const oldest = systemNow() / 1_000_000 - COUNTED_SECONDS;
     for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
     const counts = [...this.#counts.values()];
     const wakes = [...this.#wakes];

@@ -11,7 +11,7 @@ export function serverAway(): ProxyRefusal {
 /** The connection of the server to this worker; a new server replaces it. */
 export class ServerLink {
   #channel: LineChannel | null = null;
-  #awaySince: number | null = Date.now();
+  #awaySince: number | null = performance.now();
   readonly #onPresent = new Set<() => void>();
 
   get isPresent(): boolean {
@@ -34,7 +34,7 @@ export class ServerLink {
     void channel.closed.then(() => {
       if (this.#channel !== channel) return;
       this.#channel = null;
-      this.#awaySince = Date.now();
+      this.#awaySince = performance.now();
     });
     for (const notify of this.#onPresent) notify();
   }

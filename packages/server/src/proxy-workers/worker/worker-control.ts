@@ -126,7 +126,7 @@ export class WorkerControl {
   /** Accepts no new connections; those that are open are served to their end. */
   async #drain(): Promise<void> {
     if (this.#drainingSince !== null) return;
-    this.#drainingSince = Date.now();
+    this.#drainingSince = performance.now();
     await this.#use(({ http }) => stopListening(http.server));
   }
 
@@ -149,7 +149,7 @@ export class WorkerControl {
 
   async #tick(): Promise<void> {
     const { awaySince } = this.#link;
-    const away = awaySince === null ? 0 : Date.now() - awaySince;
+    const away = awaySince === null ? 0 : performance.now() - awaySince;
     if (this.#running === null) {
       if (away > UNUSED_MS) this.#exit();
       return;
@@ -162,7 +162,7 @@ export class WorkerControl {
     // No server comes back: only the streams that are open are still served.
     if (away > lingerMs) await this.#drain();
     if (this.#drainingSince === null) return;
-    const draining = Date.now() - this.#drainingSince;
+    const draining = performance.now() - this.#drainingSince;
     // Each answer closes its connection by now, so the others have been idle for as long.
     if (draining > IDLE_MS) this.#closeIdle(http.server);
     const connections = await connectionsOf(http.server);

@@ -87,7 +87,7 @@ export class SimServer {
       signals: store.logs.signals,
     });
     this.#health = new HealthIntake({
-      ...{ store, log, now, wallClock: now, newId: () => random.uuid(), intervalSeconds: 0 },
+      ...{ store, log, now, newId: () => random.uuid(), intervalSeconds: 0 },
       client: (hostId) => this.#hosts.client(hostId),
     });
     this.#hosts = new Hosts({

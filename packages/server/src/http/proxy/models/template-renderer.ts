@@ -122,12 +122,12 @@ export class TemplateRenderer {
 
   #checkRefused(template: string): void {
     const until = this.#refused.get(template) ?? 0;
-    if (Date.now() < until) throw new TemplateError(EXHAUSTED);
+    if (performance.now() < until) throw new TemplateError(EXHAUSTED);
   }
 
   #refuse(template: string): void {
     this.#refused.delete(template);
-    this.#refused.set(template, Date.now() + REFUSED_MS);
+    this.#refused.set(template, performance.now() + REFUSED_MS);
     const [oldest] = this.#refused.keys();
     if (this.#refused.size > MAX_REFUSED && oldest !== undefined) this.#refused.delete(oldest);
   }

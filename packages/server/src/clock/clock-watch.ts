@@ -1,0 +1,87 @@
+import { SECOND } from '@dstack/core';
+import type { Logger } from '../logging.ts';
+import type { ClockSample, ServerClock } from './server-clock.ts';
+
+export interface ClockWatchOptions {
+  readonly clock: ServerClock;
+  /** Monotonic milliseconds, the clock of `ClockSample`. */
+  readonly monotonic: () => number;
+  /** The time of the shared database in µs; null without one. */
+  readonly database: (() => Promise<number>) | null;
+  readonly log: Logger;
+}
+
+/** As often as leases are renewed. */
+const PERIOD_MS = 3000;
+
+/** The clock of a host that is further from the database's is reported (µs). */
+export const REPORTED_LEAD = 5 * SECOND;
+
+/** Notices jumps of the time while nothing else asks for it, and follows the database's clock. */
+export class ClockWatch {
+  readonly #options: ClockWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isOff = false;
+  #isClosed = false;
+
+  constructor(options: ClockWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Resolves when the database's clock has been read once. Throws its error. */
+  async start(): Promise<void> {
+    await this.#look();
+    this.#later();
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    this.#options.clock.unfollow();
+  }
+
+  #later(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(async () => {
+      await this.#look().catch((error) => {
+        this.#options.log.warn({ err: error }, "the database's clock was not read");
+      });
+      this.#later();
+    }, PERIOD_MS).unref();
+  }
+
+  async #look(): Promise<void> {
+    const { clock, database } = this.#options;
+    clock.now();
+    if (database === null) return;
+    clock.follow(await this.#sample(database));
+    this.#report();
+  }
+
+  async #sample(database: () => Promise<number>): Promise<ClockSample> {
+    const { monotonic } = this.#options;
+    const askedAt = monotonic();
+    const time = await database();
+    return { time, askedAt, answeredAt: monotonic() };
+  }
+
+  #report(): void {
+    const { clock, log } = this.#options;
+    const seconds = leadSeconds(clock);
+    if ((seconds !== 0) === this.#isOff) return;
+    this.#isOff = seconds !== 0;
+    if (this.#isOff) log.warn({ seconds }, leadText(seconds));
+    else log.info('the clock of this host agrees with the database again');
+  }
+}
+
+/** Whole seconds by which the host's clock certainly differs too much from the database's; 0: it does not. */
+export function leadSeconds({ lead }: Pick<ServerClock, 'lead'>): number {
+  if (lead === null || Math.abs(lead.ahead) - lead.error <= REPORTED_LEAD) return 0;
+  return Math.round(lead.ahead / SECOND);
+}
+
+export function leadText(seconds: number): string {
+  const side = seconds > 0 ? 'ahead of' : 'behind';
+  return `the clock of this server's host is ${Math.abs(seconds)} s ${side} the database's, whose time is used; set the host's time automatically (NTP)`;
+}

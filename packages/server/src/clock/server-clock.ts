@@ -1,0 +1,142 @@
+import { SECOND, type Timestamp } from '@dstack/core';
+
+/** The clocks of this process. */
+export interface LocalClocks {
+  /** Milliseconds since the epoch: follows steps of the host's time and continues over a suspend. */
+  readonly wall: () => number;
+  /** Milliseconds since any instant: no step moves it, and it stands still while the host is suspended. */
+  readonly monotonic: () => number;
+}
+
+/** The database's clock as it was read once. */
+export interface ClockSample {
+  /** Microseconds since the epoch. */
+  readonly time: Timestamp;
+  /** Monotonic milliseconds of this process before and after the question. */
+  readonly askedAt: number;
+  readonly answeredAt: number;
+}
+
+/** How far the clock of this host is ahead of the database's (negative: behind), in µs. */
+export interface ClockLead {
+  readonly ahead: number;
+  /** Half of the round trip that measured it. */
+  readonly error: number;
+}
+
+/** A lease of another server has certainly expired after this time (µs). */
+export const LEASE = 9 * SECOND;
+
+/** Steps of the wall clock below this are rounding (ms). */
+const ROUNDING_MS = 2;
+
+interface Reading {
+  readonly wall: number;
+  readonly monotonic: number;
+}
+
+/**
+ * The server's one notion of now, in microseconds since the epoch.
+ *
+ * Without a shared database it is the host's wall clock. With one, it is the database's clock: the time
+ * of the last sample plus what the monotonic clock has counted since, so that a step of this host's
+ * clock moves nothing and a suspend is corrected by the next sample.
+ *
+ * A jump is a moment at which more than a lease passed without this process having had the chance to
+ * work (a suspend, a step of the clock, a stopped process). What others had to do by a deadline may
+ * have been impossible, or may just not have been noticed.
+ */
+export class ServerClock {
+  readonly #local: LocalClocks;
+  #startedAt: Timestamp;
+  readonly #listeners = new Set<() => void>();
+  #last: Reading;
+  /** The time at a reading of the monotonic clock: of the wall clock, or of the database. */
+  #anchor: { readonly time: Timestamp; readonly monotonic: number };
+  #lead: ClockLead | null = null;
+  #jumpedAt: Timestamp | null = null;
+
+  constructor(local: LocalClocks) {
+    this.#local = local;
+    this.#last = this.#read();
+    this.#anchor = { time: this.#last.wall * 1000, monotonic: this.#last.monotonic };
+    this.#startedAt = Math.round(this.#anchor.time);
+  }
+
+  now(): Timestamp {
+    const before = this.#last;
+    const reading = this.#read();
+    this.#last = reading;
+    const passed = reading.monotonic - before.monotonic;
+    if (this.#lead === null) this.#followWall(reading);
+    const time = this.#at(reading.monotonic);
+    const step = this.#lead === null ? reading.wall - before.wall - passed : 0;
+    if (passed * 1000 > LEASE || Math.abs(step) * 1000 > LEASE) this.#jumped(time);
+    return time;
+  }
+
+  /** When the time last jumped; null = never since the start. */
+  get jumpedAt(): Timestamp | null {
+    return this.#jumpedAt;
+  }
+
+  /** Since when the time has passed evenly: the last jump, or the start. */
+  get steadySince(): Timestamp {
+    return this.#jumpedAt ?? this.#startedAt;
+  }
+
+  /** Null without a shared database. */
+  get lead(): ClockLead | null {
+    return this.#lead;
+  }
+
+  /** Called after a jump; returns the function that ends it. */
+  onJump(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Takes over the database's time. Within the uncertainty of a sample nothing changes, so that slow
+   * answers do not move the time back and forth.
+   */
+  follow({ time, askedAt, answeredAt }: ClockSample): void {
+    const isFirst = this.#lead === null;
+    this.now();
+    const middle = (askedAt + answeredAt) / 2;
+    const error = ((answeredAt - askedAt) / 2) * 1000;
+    const { wall, monotonic } = this.#last;
+    this.#lead = { ahead: Math.round(wall * 1000 - (time + (monotonic - middle) * 1000)), error };
+    const off = time - this.#at(middle);
+    const correction = Math.sign(off) * Math.max(0, Math.abs(off) - (isFirst ? 0 : error));
+    if (correction === 0) return;
+    this.#anchor = { time: this.#anchor.time + correction, monotonic: this.#anchor.monotonic };
+    if (isFirst) this.#startedAt += Math.round(correction);
+    else if (Math.abs(correction) > LEASE) this.#jumped(this.#at(monotonic));
+  }
+
+  /** Back to the clock of this host. */
+  unfollow(): void {
+    this.#lead = null;
+  }
+
+  #at(monotonic: number): Timestamp {
+    return Math.round(this.#anchor.time + (monotonic - this.#anchor.monotonic) * 1000);
+  }
+
+  /** The monotonic clock has finer steps than the wall clock, which decides. */
+  #followWall({ wall, monotonic }: Reading): void {
+    if (Math.abs(this.#at(monotonic) / 1000 - wall) < ROUNDING_MS) return;
+    this.#anchor = { time: wall * 1000, monotonic };
+  }
+
+  #read(): Reading {
+    return { wall: this.#local.wall(), monotonic: this.#local.monotonic() };
+  }
+
+  /** Listeners are called later: a question for the time is not interrupted by them. */
+  #jumped(at: Timestamp): void {
+    this.#jumpedAt = at;
+    for (const listener of this.#listeners) queueMicrotask(listener);
+  }
+}
