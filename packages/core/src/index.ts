@@ -46,4 +46,5 @@ export * from './run-spec/index.ts';
 export * from './schedule/index.ts';
 export * from './status/own.ts';
 export * from './sweep/index.ts';
+export * from './time/index.ts';
 export * from './volume-spec/index.ts';

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { ClusterInfo, HostGpu, JobSpecForAgent, JobState } from '@dstack/contract/agent';
 import type { Executor } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
+import type { BootMoment } from './duration-limit.ts';
 import { isLive } from './job-phase.ts';
 import type { StopRequest } from './stop-plan.ts';
 
@@ -22,6 +23,8 @@ export interface AgentJobRecord {
    * limit.
    */
   readonly deadline: number | null;
+  /** The same by the host's monotonic clock, which counts; absent if an older agent wrote the record. */
+  readonly endsAt?: BootMoment | null;
   readonly account: JobAccount | null;
   /** Milliseconds since the epoch when the command was started. */
   readonly runningAt: number | null;

@@ -21,6 +21,8 @@ import { bootId } from '../host/process-identity.ts';
 import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { AgentError } from './agent-error.ts';
+import { bootClock, durationLeft } from './duration-limit.ts';
+import { DurationTimer } from './duration-timer.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
@@ -28,7 +30,6 @@ import { isLive, mayPhaseFollow } from './job-phase.ts';
 import { type JobPortConnection, JobPorts } from './job-ports.ts';
 import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
-import { LongTimer } from './long-timer.ts';
 import { RecordedState } from './recorded-state.ts';
 import type { StopRequest } from './stop-plan.ts';
 import { StopStages } from './stop-stages.ts';
@@ -64,7 +65,7 @@ export class AgentJob {
   readonly #services: JobServices;
   readonly #log: EventLogger;
   readonly #abort = new AbortController();
-  readonly #deadlineTimer = new LongTimer();
+  readonly #deadlineTimer = new DurationTimer();
   readonly #ports = new JobPorts();
   readonly #state: RecordedState;
   readonly #stages: StopStages;
@@ -284,7 +285,8 @@ export class AgentJob {
 
   #becomeRunning(execution: Execution): void {
     const { spec, deadline } = this.record;
-    const limit = spec.max_duration === null ? null : Date.now() + spec.max_duration * 1000;
+    const limit = spec.max_duration === null ? null : spec.max_duration * 1000;
+    const { bootId: boot, ms } = bootClock();
     this.#state.advance(
       'running',
       {
@@ -294,7 +296,8 @@ export class AgentJob {
       },
       {
         account: execution.account,
-        deadline: deadline ?? limit,
+        deadline: deadline ?? (limit === null ? null : Date.now() + limit),
+        endsAt: this.record.endsAt ?? (limit === null ? null : { bootId: boot, ms: ms + limit }),
         runningAt: Date.now(),
         spec: withoutSecrets(spec, this.#services.executor.kind === 'docker'),
       },
@@ -310,9 +313,11 @@ export class AgentJob {
   }
 
   #armDeadline(): void {
-    const { deadline } = this.record;
-    if (deadline === null) return;
-    this.#deadlineTimer.set(deadline, () =>
+    const { spec, deadline, endsAt = null } = this.record;
+    const limit = { seconds: spec.max_duration, deadline, endsAt };
+    const left = durationLeft(limit, bootClock(), Date.now());
+    if (left === null) return;
+    this.#deadlineTimer.set(left, () =>
       this.stop({ grace: true, reason: 'max_duration_exceeded', message: 'Max duration exceeded' }),
     );
   }

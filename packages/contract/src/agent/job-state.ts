@@ -1,3 +1,4 @@
+import * as z from 'zod/mini';
 import { MAX_PORT } from '../grammar/ports.ts';
 import {
   flag,
@@ -78,6 +79,8 @@ export const JobState = object({
   working_dir: nullable(line()),
   username: nullable(line(256)),
   stop_stage: nullable(StopStage),
+  /** Why the agent ends the job; missing from older agents. */
+  stop_reason: z.nullish(line(100)),
   exit: nullable(JobExit),
   /** Bytes of output in the spool. Final once `phase` is `exited`. */
   log_end: whole(),

@@ -56,7 +56,7 @@ export function assessInstance(input: ExplainedInstance, ctx: ExplainContext): A
   if (isInstanceTerminated(status) || instance.deleted) return ended(input);
   if (isInstanceTerminating(status)) return terminating(input, ctx);
   if (isInstancePending(status)) return planned(input);
-  if (isInstanceProvisioning(status)) return provisioning(input);
+  if (isInstanceProvisioning(status)) return provisioning(input, ctx);
   if (instance.unreachable) return unreachable(input, ctx);
   return inService(input, ctx);
 }
@@ -144,10 +144,10 @@ function planned(input: ExplainedInstance): Assessment {
   return { state: 'creating', waits: true, summary: text, reasons };
 }
 
-function provisioning({ instance: snapshot }: ExplainedInstance): Assessment {
+function provisioning({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): Assessment {
   const { instance } = snapshot;
   const since = instance.startedAt ?? instance.statusChangedAt;
-  const until = provisioningDeadline(snapshot);
+  const until = provisioningDeadline(snapshot, ctx);
   const stage = stageOf(snapshot);
   const why = stage ? ` (${stage})` : '';
   const text = `is starting up: its agent has not connected yet${why}`;

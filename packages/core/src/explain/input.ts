@@ -44,7 +44,7 @@ export interface Viewer {
   readonly projects: ReadonlySet<Id> | null;
 }
 
-export interface ExplainContext extends Pick<DecisionContext, 'now' | 'settings'> {
+export interface ExplainContext extends Pick<DecisionContext, 'now' | 'jumpedAt' | 'settings'> {
   readonly viewer: Viewer;
 }
 

@@ -24,7 +24,7 @@ export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
 function untakenReason(pass: RunPass, job: JobRecord): Reason {
   const instance = pass.instanceOf(job);
   const host = pass.hostOf(job);
-  const until = instance && startDeadline(job, instance);
+  const until = instance && startDeadline(job, instance, pass.ctx.jumpedAt ?? 0);
   const name = instance?.name ?? 'its instance';
   if (instance && !isInstanceAvailable(instance.status)) {
     // Until it is in service, the message of an instance is the stage of its creation.

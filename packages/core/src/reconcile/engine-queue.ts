@@ -3,10 +3,11 @@
  * the run retries to get capacity; the time to start counts from the end of that.
  */
 import { formatDuration } from '@dstack/contract';
-import type { InstanceSnapshot, JobRecord, Timestamp } from '../model/index.ts';
+import type { DecisionContext, InstanceSnapshot, JobRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { provisioningTimeoutSeconds } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 
 type Starting = Pick<InstanceSnapshot, 'instance' | 'jobs' | 'observation'>;
 
@@ -16,12 +17,15 @@ export function capacityWait({ spec: { retry } }: Pick<JobRecord, 'spec'>): numb
 }
 
 /** When an instance in `provisioning` is given up. */
-export function provisioningDeadline(snapshot: Starting): Timestamp {
+export function provisioningDeadline(
+  snapshot: Starting,
+  ctx: Pick<DecisionContext, 'jumpedAt'>,
+): Timestamp {
   const { instance, observation } = snapshot;
   const begun = instance.startedAt ?? instance.statusChangedAt;
-  if (isQueued(snapshot)) return begun + queueSeconds(snapshot) * SECOND;
+  if (isQueued(snapshot)) return countedFrom(ctx, begun) + queueSeconds(snapshot) * SECOND;
   const hasLeft = capabilitiesOf(instance.backend).ownQueue ? (observation?.since ?? begun) : begun;
-  return Math.max(begun, hasLeft) + limitOf(snapshot) * SECOND;
+  return countedFrom(ctx, Math.max(begun, hasLeft)) + limitOf(snapshot) * SECOND;
 }
 
 /** Why it is given up, for people. */

@@ -11,6 +11,7 @@ import {
   isSshHost,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
 
@@ -43,8 +44,9 @@ function trackReachability(pass: InstancePass): void {
     pass.set({ terminationMessage: host?.error ?? null });
     return;
   }
-  if (pass.now < since + DISCONNECT_GRACE) {
-    pass.draft.dueAt(since + DISCONNECT_GRACE);
+  const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
+  if (pass.now < until) {
+    pass.draft.dueAt(until);
     return;
   }
   // Users need the cause to repair the host.
@@ -59,7 +61,7 @@ function trackReachability(pass: InstancePass): void {
 function isUnreachableTooLong(pass: InstancePass): boolean {
   const { unreachableSince, backend } = pass.instance;
   if (unreachableSince === null || isPatientBackend(backend)) return false;
-  const until = unreachableSince + UNREACHABLE_LIMIT;
+  const until = countedFrom(pass.ctx, unreachableSince) + UNREACHABLE_LIMIT;
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;

@@ -14,6 +14,7 @@ import type { HostRecord, IntentRecord, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import { provisioningDeadline, provisioningFailure } from './engine-queue.ts';
 import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
@@ -109,7 +110,7 @@ function advanceUndescribed(pass: InstancePass): void {
   if (observation?.observation.state === 'ready' && observation.observation.machine) {
     describeInstance(pass.draft, pass.instance, observation.observation.machine);
   }
-  const until = pass.instance.createdAt + HOST_ADD_LIMIT;
+  const until = countedFrom(pass.ctx, pass.instance.createdAt) + HOST_ADD_LIMIT;
   if (host?.connected && pass.instance.provisioningData !== null) {
     arrive(pass, host);
   } else if (pass.now >= until) {
@@ -138,7 +139,7 @@ export function advanceProvisioning(pass: InstancePass): void {
     return;
   }
   const about = { ...pass.snapshot, instance };
-  const until = provisioningDeadline(about);
+  const until = provisioningDeadline(about, pass.ctx);
   if (pass.now < until) {
     reportStage(pass);
     pass.draft.dueAt(until);

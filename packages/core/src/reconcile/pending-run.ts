@@ -22,9 +22,10 @@ export function cronOf(run: RunRecord): readonly string[] | null {
 
 function advanceSchedule(pass: RunPass): void {
   const at = pass.run.nextTriggeredAt;
-  if (at === null) {
-    const nextTriggeredAt = pass.ctx.nextFire(cronOf(pass.run) ?? [], pass.now);
-    if (nextTriggeredAt !== null) pass.setRun({ nextTriggeredAt });
+  const next = pass.ctx.nextFire(cronOf(pass.run) ?? [], pass.now);
+  // A later one than the next was stored by a server whose clock was ahead.
+  if (at === null || (next !== null && at > next)) {
+    if (next !== null) pass.setRun({ nextTriggeredAt: next });
     return;
   }
   // If the server was down at scheduled times, the run starts once now.

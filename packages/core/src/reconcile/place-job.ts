@@ -1,4 +1,5 @@
 /** A submitted job: it waits for a place, or for its machine to be created. */
+
 import { instanceProvisionedEvent } from '../events/events.ts';
 import {
   adoptInstance,
@@ -8,6 +9,7 @@ import {
 } from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import { endJob } from './end-job.ts';
 import type { RunPass } from './run-pass.ts';
 import { volumesOfJob } from './run-volumes.ts';
@@ -42,10 +44,10 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
     endJob(pass, job, reason, { message: create.result.message });
   } else if (create?.state === 'failed') {
     endJob(pass, job, NO_CAPACITY, { message: create.error });
-  } else if (pass.now >= instance.createdAt + CREATE_LIMIT) {
-    endJob(pass, job, NO_CAPACITY, { message: 'No instance was created within an hour' });
   } else {
-    pass.draft.dueAt(instance.createdAt + CREATE_LIMIT);
+    const until = countedFrom(pass.ctx, instance.createdAt) + CREATE_LIMIT;
+    if (pass.now < until) pass.draft.dueAt(until);
+    else endJob(pass, job, NO_CAPACITY, { message: 'No instance was created within an hour' });
   }
 }
 

@@ -4,6 +4,7 @@ import { jobTarget, newEvent } from '../events/events.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { DISCONNECT_GRACE, isPatientBackend } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import type { RunPass } from './run-pass.ts';
 
 const CLOUD_TOLERANCE = 120 * SECOND;
@@ -26,8 +27,9 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
     return true;
   }
   if (job.disconnectedAt !== null) return false;
-  if (pass.now < since + DISCONNECT_GRACE) {
-    pass.draft.dueAt(since + DISCONNECT_GRACE);
+  const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
+  if (pass.now < until) {
+    pass.draft.dueAt(until);
     return false;
   }
   pass.draft.jobs.set(job, { disconnectedAt: since });
@@ -50,7 +52,7 @@ export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
  */
 export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
   const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
-  return since === null ? null : since + tolerance(pass, job);
+  return since === null ? null : countedFrom(pass.ctx, since) + tolerance(pass, job);
 }
 
 function tolerance(pass: RunPass, job: JobRecord): number {

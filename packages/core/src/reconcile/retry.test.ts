@@ -275,6 +275,18 @@ describe('a host that cannot be reached', () => {
     expect(world.job('job-1').status).toBe('failed');
   });
 
+  test('a jump of the time lets the deadline begin again', () => {
+    const world = running({});
+    world.disconnect().later(5).pass();
+    world.later(3600);
+    world.jumpedAt = world.now;
+    world.pass();
+    world.later(119).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1').terminationReason).toBe('instance_unreachable');
+  });
+
   test('is tolerated as long as the setting allows', () => {
     const world = running({});
     world.settings = { ...world.settings, unreachableTolerance: 600 };
@@ -296,21 +308,42 @@ describe('a host that cannot be reached', () => {
 });
 
 describe('rules that end a running job', () => {
-  test('max_duration is enforced by the server two minutes late', () => {
+  test('no clock of the server ends a job at its max_duration', () => {
     const world = running({ max_duration: 60 });
-    expect(world.run.nextPassAt).toBe(world.now + 180_000_000);
-    world.later(180).pass();
-    expect(world.job('job-1')).toMatchObject({
-      terminationReason: 'max_duration_exceeded',
-      terminationMessage:
-        'The job exceeded the max_duration of 60 seconds and did not stop on its own',
-    });
-    expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
-    world.exit('job-1', 137);
-    world.pass();
-    expect(world.job('job-1').status).toBe('terminated');
-    expect(world.run.status).toBe('failed');
+    expect(world.run.nextPassAt).toBeNull();
+    world.later(7200).pass();
+    expect(world.job('job-1').status).toBe('running');
   });
+
+  test('a job whose agent ends it for another reason is not ended for its max_duration', () => {
+    const world = running({ max_duration: 60, stop_duration: 300 });
+    world.report('job-1', { stop_stage: 'interrupt', stop_reason: 'terminated_by_server' });
+    world.pass();
+    world.later(7200).pass();
+    expect(world.job('job-1').status).toBe('running');
+  });
+
+  test.each(['max_duration_exceeded', undefined])(
+    'the server ends a job at its max_duration if the agent could not (%s)',
+    (stop_reason) => {
+      const world = running({ max_duration: 60, stop_duration: 300 });
+      world
+        .report('job-1', { stop_stage: 'interrupt', ...(stop_reason && { stop_reason }) })
+        .pass();
+      expect(world.run.nextPassAt).toBe(world.now + 420_000_000);
+      world.later(420).pass();
+      expect(world.job('job-1')).toMatchObject({
+        terminationReason: 'max_duration_exceeded',
+        terminationMessage:
+          'The job exceeded the max_duration of 60 seconds and did not stop on its own',
+      });
+      expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
+      world.exit('job-1', 137);
+      world.pass();
+      expect(world.job('job-1').status).toBe('terminated');
+      expect(world.run.status).toBe('failed');
+    },
+  );
 
   test('inactivity ends a dev environment, by the limit of the present spec', () => {
     const world = running({});

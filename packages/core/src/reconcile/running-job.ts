@@ -1,5 +1,5 @@
 /** A running process: its end, and the rules that end it. */
-import type { GpuSample, JobRecord } from '../model/index.ts';
+import type { GpuSample, JobRecord, JobReport } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { MAX_DURATION_MARGIN } from '../status/index.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
@@ -22,10 +22,10 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     const request = `${liveness.method.toUpperCase()} ${liveness.url}`;
     const message = `${request} failed ${failures} times in a row`;
     endJob(pass, current, 'liveness_probe_failed', { message });
-  } else if (isOverTime(pass, current)) {
+  } else if (isOverTime(pass, current, report)) {
     const seconds = current.spec.max_duration;
     const message = `The job exceeded the max_duration of ${seconds} seconds and did not stop on its own`;
-    endJob(pass, current, 'max_duration_exceeded', { message });
+    endJob(pass, current, OVER_TIME, { message });
   } else if (pass.snapshot.overQuota[current.id] !== undefined) {
     const message = pass.snapshot.overQuota[current.id];
     endJob(pass, current, 'log_quota_exceeded', { message, graceful: true });
@@ -38,11 +38,18 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
   }
 }
 
-/** Agents enforce `max_duration`; this rule is for an agent that cannot. */
-function isOverTime(pass: RunPass, job: JobRecord): boolean {
-  const seconds = job.spec.max_duration ?? null;
-  if (seconds === null || job.runningAt === null) return false;
-  const until = job.runningAt + seconds * SECOND + MAX_DURATION_MARGIN;
+const OVER_TIME = 'max_duration_exceeded';
+
+/**
+ * The agent measures `max_duration` on its host and ends the process itself, since no clock of a server
+ * measures how long a process has run. This rule is for a process that the agent cannot end.
+ */
+function isOverTime(pass: RunPass, job: JobRecord, report: JobReport | null): boolean {
+  const { max_duration, stop_duration } = job.spec;
+  if (!max_duration || !report?.state.stop_stage || stop_duration === null) return false;
+  // Older agents do not report the reason.
+  if ((report.state.stop_reason ?? OVER_TIME) !== OVER_TIME) return false;
+  const until = report.receivedAt + (stop_duration ?? 0) * SECOND + MAX_DURATION_MARGIN;
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;

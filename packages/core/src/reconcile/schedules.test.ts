@@ -36,6 +36,15 @@ describe('a run with a schedule', () => {
     expect(world.latest().submissionNum).toBe(1);
   });
 
+  test('a firing that a server with a wrong clock stored too far ahead is computed anew', () => {
+    const world = scheduled();
+    const first = world.run.nextTriggeredAt;
+    world.run = { ...world.run, nextTriggeredAt: world.now + 120 * MINUTE };
+    world.pass();
+    expect(world.run.nextTriggeredAt).toBe(first);
+    expect(world.run.nextPassAt).toBe(first);
+  });
+
   test('skips firings while it runs', () => {
     const world = scheduled();
     world.now = world.run.nextPassAt ?? 0;

@@ -20,6 +20,7 @@ import {
   PULLING_LIMIT,
   provisioningTimeoutSeconds,
 } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { capacityWait } from './engine-queue.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
@@ -51,7 +52,7 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
     return;
   }
   const mayStartAt = router.kind === 'known' ? router.since : 0;
-  const until = startDeadline(job, instance, mayStartAt);
+  const until = startDeadline(job, instance, countedFrom(pass.ctx, mayStartAt));
   if (pass.now >= until) {
     const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });

@@ -71,6 +71,7 @@ export class World extends WorldRows {
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
+  jumpedAt: number | null = null;
   #ids = 0;
 
   constructor(start: Start = {}) {
@@ -99,6 +100,7 @@ export class World extends WorldRows {
   get ctx(): RunContext {
     return {
       now: this.now,
+      jumpedAt: this.jumpedAt,
       newId: () => `new-${++this.#ids}`,
       settings: this.settings,
       buildJobs: this.buildJobs,

@@ -19,7 +19,7 @@ export const CREATE_LIMIT = 3600 * SECOND;
  */
 export const PULLING_LIMIT = 2 * 3600 * SECOND;
 
-/** The server enforces `max_duration` this long after the agent should have. */
+/** The server ends a job at its `max_duration` this long after its agent should have killed it. */
 export const MAX_DURATION_MARGIN = 120 * SECOND;
 
 /** A log that cannot be stored delays a job's end by no more than this; it is stored later. */

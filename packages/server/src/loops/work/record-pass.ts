@@ -1,4 +1,4 @@
-import type { Decision, RunContext, Timestamp } from '@dstack/core';
+import { type Decision, type RunContext, type Timestamp, withPastTimes } from '@dstack/core';
 import type { ScheduledKind } from '@dstack/store';
 import { applyDecision } from '../apply-decision.ts';
 import type { KeyWork } from '../work-queue.ts';
@@ -28,7 +28,9 @@ export interface RecordPass<K extends ScheduledKind, S> {
  * A pass: read one moment, decide, write guarded. Nothing outside the database happens in it, so
  * two servers that decide at the same time do no harm: one of them is refused.
  */
-export function recordPass<K extends ScheduledKind, S>(pass: RecordPass<K, S>): WorkDescriptor<K> {
+export function recordPass<K extends ScheduledKind, S extends object>(
+  pass: RecordPass<K, S>,
+): WorkDescriptor<K> {
   return {
     kind: pass.kind,
     queues: { [pass.kind]: pass.concurrency },
@@ -38,10 +40,14 @@ export function recordPass<K extends ScheduledKind, S>(pass: RecordPass<K, S>): 
   };
 }
 
-function workOf<K extends ScheduledKind, S>(pass: RecordPass<K, S>, deps: WorkDeps): KeyWork {
+function workOf<K extends ScheduledKind, S extends object>(
+  pass: RecordPass<K, S>,
+  deps: WorkDeps,
+): KeyWork {
   return async (id) => {
-    const snapshot = await pass.load(deps, id);
-    if (!snapshot) return { ending: 'done' };
+    const loaded = await pass.load(deps, id);
+    if (!loaded) return { ending: 'done' };
+    const snapshot = withPastTimes(loaded, deps.context());
     const { name, nextPassAt } = pass.record(snapshot);
     const context = deps.context();
     // An overdue record needs no alarm: this pass is for it.

@@ -1,0 +1,1 @@
+export { withPastTimes } from './past-times.ts';
