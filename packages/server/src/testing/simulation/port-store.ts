@@ -39,6 +39,8 @@ export interface PortParts {
   readonly clock: SimClock;
   readonly random: Random;
   readonly faults: DatabaseFaults;
+  /** The other servers; default: none. */
+  readonly peers?: Store['peers'];
 }
 
 /**
@@ -51,7 +53,7 @@ export class PortStore {
   #isCut = false;
   #calls = 0;
 
-  constructor(inner: Store, { clock, random, faults }: PortParts) {
+  constructor(inner: Store, { clock, random, faults, peers = inner.peers }: PortParts) {
     const never = new Promise<never>(() => {});
     const wait = async () => {
       if (random.chance(0.5)) await clock.delay(random.whole(1, LONGEST));
@@ -101,7 +103,7 @@ export class PortStore {
       }),
     ) as unknown as Store;
     // Several servers share it, whatever the database: leases decide who works.
-    this.store = { ...wrapped, shared: true };
+    this.store = { ...wrapped, peers, shared: true };
   }
 
   /** How many calls have not been answered yet. */

@@ -307,6 +307,7 @@ export class SimHost {
     };
     this.#set(job, { phase: 'running', ...at });
     this.#print(job);
+    this.#limit(job);
     const { seconds, exitStatus } = job.script;
     const crashes = this.#random.chance(this.#faults.crash);
     if (seconds === null && !crashes) return;
@@ -314,6 +315,20 @@ export class SimHost {
     this.#later(job, lasts, () =>
       this.#exit(job, { status: crashes ? 137 : exitStatus, reason: null, message: null }),
     );
+  }
+
+  /** `max_duration`, by the clock of the host. */
+  #limit(job: SimJob): void {
+    const { max_duration, stop_duration } = job.spec;
+    if (max_duration === null) return;
+    const reason = 'max_duration_exceeded';
+    this.#clock.after(max_duration * SECOND, () => {
+      if (job.state.phase !== 'running') return;
+      this.#set(job, { stop_stage: 'interrupt', stop_reason: reason });
+      if (job.script.stubborn && stop_duration === null) return;
+      const lasts = job.script.stubborn ? (stop_duration ?? 0) : this.#random.next() * 3;
+      this.#later(job, lasts, () => this.#exit(job, { status: 130, reason, message: null }));
+    });
   }
 
   #exit(job: SimJob, exit: JobExit): void {

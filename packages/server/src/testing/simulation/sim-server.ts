@@ -12,6 +12,7 @@ import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
+import { ClockWatch } from '../../clock/clock-watch.ts';
 import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
@@ -31,10 +32,13 @@ import { RunChanges } from '../../loops/run-changes.ts';
 import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
+import { LeaseWatch, type LeaseWatchParts } from './lease-watch.ts';
 import { PortStore } from './port-store.ts';
 import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
+import { SimHostClock } from './sim-host-clock.ts';
 import { SimLink } from './sim-link.ts';
+import type { SimPeers } from './sim-peers.ts';
 
 export const ENGINE_SETTINGS: EngineSettings = {
   unreachableTolerance: null,
@@ -46,6 +50,9 @@ export const ENGINE_SETTINGS: EngineSettings = {
 
 export interface SimServerParts {
   readonly name: string;
+  readonly peers: SimPeers;
+  /** A lease is free, and this server does not take it. */
+  readonly onBreach: LeaseWatchParts['onBreach'];
   /** The one database of all servers. */
   readonly store: Store;
   readonly world: SimWorld;
@@ -62,6 +69,9 @@ const log = pino({ level: process.env.SIM_LOG ?? 'silent' });
 export class SimServer {
   readonly name: string;
   readonly #parts: SimServerParts;
+  readonly #hostClock: SimHostClock;
+  readonly #time: ClockWatch;
+  readonly #leases: LeaseWatch;
   readonly #ports: PortStore;
   readonly #engine: Engine;
   readonly #hosts: Hosts;
@@ -75,9 +85,14 @@ export class SimServer {
     this.#parts = parts;
     const { clock, random } = parts;
     const faults = parts.world.parts.databaseFaults;
-    this.#ports = new PortStore(parts.store, { clock, random, faults });
-    const store = this.#ports.store;
-    const now = () => clock.now;
+    this.#hostClock = new SimHostClock(clock, random);
+    this.#ports = new PortStore(parts.store, { clock, random, faults, peers: parts.peers.join() });
+    this.#leases = new LeaseWatch({ clock, store: parts.store, onBreach: parts.onBreach });
+    const store = this.#leases.watched(this.#ports.store);
+    const { clock: serverClock, monotonic } = this.#hostClock;
+    const now = () => serverClock.now();
+    const database = () => store.engine.time();
+    this.#time = new ClockWatch({ clock: serverClock, monotonic, database, log });
     this.#logs = new TableLogStore({
       now,
       quotaPerHour: 0,
@@ -134,6 +149,8 @@ export class SimServer {
   }
 
   async start(): Promise<void> {
+    await this.#time.start();
+    this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
     await this.#links.start();
     const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
@@ -146,10 +163,17 @@ export class SimServer {
   /** Like kill -9: work under way writes nothing and has no further effect. */
   crash(): void {
     this.#ports.cut();
+    this.#leases.close();
+    this.#time.close();
     this.#links.close();
     void this.#engine.close();
     this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
+  }
+
+  /** The clock of its host is set. */
+  stepClock(): void {
+    this.#hostClock.step();
   }
 
   get logs(): LogStore {
@@ -166,9 +190,12 @@ export class SimServer {
   }
 
   context(): RunContext {
-    const { clock, random } = this.#parts;
+    const { random } = this.#parts;
+    const { clock } = this.#hostClock;
     return {
-      now: clock.now,
+      now: clock.now(),
+      steadySince: clock.steadySince,
+      jumpedAt: clock.jumpedAt,
       newId: () => random.uuid(),
       settings: ENGINE_SETTINGS,
       nextFire,

@@ -20,9 +20,11 @@ import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import type { Scene } from './scene.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
+import { SimPeers } from './sim-peers.ts';
 import { makeProjects } from './sim-projects.ts';
 import { SimServer } from './sim-server.ts';
 import { SimUsers } from './sim-users.ts';
+import { StampWatch } from './stamp-watch.ts';
 import {
   checkNoVolumesLeft,
   checkVolumes,
@@ -78,6 +80,8 @@ class Simulation {
   readonly #clock = new SimClock();
   readonly #random: Random;
   readonly #watch = new Watch();
+  readonly #stamps = new StampWatch(this.#clock);
+  readonly #peers: SimPeers;
   readonly #volumes = new VolumeWatch({
     job: (id) => this.#watch.job(id),
     hosts: () => this.#world.hosts.values(),
@@ -99,6 +103,7 @@ class Simulation {
   constructor(options: SimulationOptions) {
     this.#options = options;
     this.#random = new Random(options.seed);
+    this.#peers = new SimPeers(this.#clock, this.#random);
     this.#world = new SimWorld({
       clock: this.#clock,
       random: this.#random,
@@ -165,6 +170,7 @@ class Simulation {
     const fault = this.#random.weighted(FAULTS);
     if (fault === 'crash') await this.#crashServer();
     else await doFault(fault, this.#world, this.#random);
+    if (this.#random.chance(0.05)) this.#random.pick(this.#servers)?.stepClock();
     const done = await this.#finished(request);
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
@@ -305,6 +311,8 @@ class Simulation {
     const store = this.#store;
     if (!store) return;
     const server = new SimServer({
+      peers: this.#peers,
+      onBreach: this.#onFailure,
       name: `server-${++this.#names}`,
       ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
       backends: this.#backends,
@@ -402,6 +410,7 @@ class Simulation {
     try {
       this.#watch.applied(changes);
       this.#volumes.applied(changes);
+      this.#stamps.applied(changes);
       for (const change of changes) {
         if (change.type === 'instance.update') await checkBlocks(store, change);
       }
