@@ -12,6 +12,7 @@ want sshd openssh-server
 want ssh openssh-client
 want git git
 want nsenter util-linux
+want faketime faketime
 want rsync rsync
 want zsh zsh
 want fish fish

@@ -1,0 +1,139 @@
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import {
+  applyFleet,
+  configuration,
+  isFinished,
+  isRunning,
+  newInstallation,
+  newServerBeside,
+  showRun,
+  submit,
+  untilRun,
+} from './installation.ts';
+import { waitFor } from './until.ts';
+
+/** Interposes the calls for the wall clock; the monotonic clock stays. */
+const library = ['x86_64', 'aarch64']
+  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
+  .find((path) => existsSync(path));
+const binaries = postgresBinaries();
+if (!library) console.warn('Wrong clocks are NOT tested: faketime is not installed');
+
+const HOUR_MS = 3_600_000;
+/** What a busy computer may need for a step of a test. */
+const SLACK_MS = 120_000;
+
+/** A clock that is set by writing `+2h` or `-1h` to a file. */
+function wrongClock(offset: string) {
+  const dir = mkdtempSync(join(tmpdir(), 'dstack-clock-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  const file = join(dir, 'offset');
+  const set = (to: string) => writeFileSync(file, `${to}\n`);
+  set(offset);
+  const env = {
+    LD_PRELOAD: library,
+    FAKETIME_TIMESTAMP_FILE: file,
+    FAKETIME_DONT_FAKE_MONOTONIC: '1',
+    FAKETIME_NO_CACHE: '1',
+  };
+  return { env, set };
+}
+
+interface Times {
+  readonly submitted_at: string;
+  readonly next_triggered_at: string | null;
+}
+
+const timesOf = (home: Installation, name: string) =>
+  home.api<Times>('/api/project/main/runs/get', { run_name: name });
+
+const msFrom = (time: string | null, ms: number) => Math.abs(Date.parse(time ?? '') - ms);
+
+async function submitHourly(home: Installation, name: string): Promise<void> {
+  const yaml = `type: task\nname: ${name}\ncommands: [echo fired]\nschedule: {cron: "0 * * * *"}\nresources: {gpu: 0}\n`;
+  const file = configuration(home, `${name}.dstack.yml`, yaml);
+  await home.ok('apply', '-f', file, '-y', '-d');
+}
+
+let homes: Installation[] = [];
+afterEach(async () => {
+  for (const home of homes) await home.dispose();
+  homes = [];
+});
+
+async function start(env: NodeJS.ProcessEnv): Promise<Installation> {
+  const home = newInstallation(env);
+  homes.push(home);
+  await home.startServer();
+  return home;
+}
+
+describe.skipIf(!library || binaries === null)('servers on PostgreSQL with wrong clocks', () => {
+  it.each(['+1h', '-1h'])('share the time of the database (%s)', async (offset) => {
+    const cluster = await startPostgres(binaries ?? '');
+    onTestFinished(() => cluster.stop());
+    const { url } = await cluster.createDatabase();
+    const one = await start({ DSTACK_DATABASE_URL: url });
+    const { env } = wrongClock(offset);
+    const two = await newServerBeside(one, { DSTACK_DATABASE_URL: url, ...env });
+    homes.push(two);
+    await applyFleet(one, '0..8');
+    const names = Array.from({ length: 8 }, (_, n) => `run-${n}`);
+    for (const [n, name] of names.entries()) {
+      const home = n % 2 === 0 ? one : two;
+      await submit(home, name, ['sleep 3'], 'max_duration: 600\n');
+    }
+    for (const name of names) {
+      const run = await untilRun(one, name, isFinished);
+      expect(run).toMatchObject({ status: 'done' });
+      expect(msFrom((await timesOf(two, name)).submitted_at, Date.now())).toBeLessThan(SLACK_MS);
+    }
+    const { clock_lead_seconds: lead } = await two.api<{ clock_lead_seconds: number }>(
+      '/api/server/status',
+    );
+    expect(Math.abs(lead - (offset === '+1h' ? 3600 : -3600))).toBeLessThan(5);
+  });
+});
+
+describe.skipIf(!library)('a server on SQLite', () => {
+  it('follows a step of its clock: a schedule fires, and no run ends by it', async () => {
+    const { env, set } = wrongClock('+0');
+    const home = await start(env);
+    await applyFleet(home, '0..2');
+    await submit(home, 'endless', ['while :; do sleep 0.1; done'], 'max_duration: 600\n');
+    await untilRun(home, 'endless', isRunning);
+    await submitHourly(home, 'hourly');
+    expect((await showRun(home, 'hourly')).status).toBe('pending');
+    set('+2h');
+    await waitFor(
+      () => showRun(home, 'hourly'),
+      (run) => (run.jobs[0]?.job_submissions.length ?? 0) > 0,
+      () => home.ok('explain', 'hourly', '-v'),
+    );
+    await submit(home, 'later', ['true']);
+    expect(await untilRun(home, 'later', isFinished)).toMatchObject({ status: 'done' });
+    const { submitted_at } = await timesOf(home, 'later');
+    expect(msFrom(submitted_at, Date.now() + 2 * HOUR_MS)).toBeLessThan(SLACK_MS);
+    expect((await showRun(home, 'endless')).status).toBe('running');
+  });
+
+  it('started again with the right time computes its schedules anew', async () => {
+    const { env, set } = wrongClock('+5h');
+    const home = await start(env);
+    await submitHourly(home, 'hourly');
+    const { next_triggered_at: wrong } = await timesOf(home, 'hourly');
+    expect(msFrom(wrong, Date.now() + 5.5 * HOUR_MS)).toBeLessThan(HOUR_MS);
+    await home.stopServer();
+    set('+0');
+    await home.startServer();
+    await waitFor(
+      () => timesOf(home, 'hourly'),
+      ({ next_triggered_at: next }) => Date.parse(next ?? '') <= Date.now() + HOUR_MS,
+      () => home.ok('explain', 'hourly', '-v'),
+    );
+  });
+});
