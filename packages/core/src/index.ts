@@ -17,6 +17,7 @@ export {
   isNews,
   isWorthStoring,
   LOCAL_CAPACITY,
+  LONGEST_OBSERVATION_DELAY,
   MISSING_TOLERANCE,
   matchesFleet,
   nodesOf,

@@ -41,6 +41,7 @@ export {
   expectedObservation,
   isNews,
   isWorthStoring,
+  LONGEST_OBSERVATION_DELAY,
   MISSING_TOLERANCE,
   notAskedYet,
   notObserved,

@@ -28,6 +28,9 @@ const DELAYS = {
 /** Delay after a question that was not answered, doubled each time. */
 const ERROR_DELAYS = [SECOND, 60 * SECOND] as const;
 
+/** No question waits for longer than this. */
+export const LONGEST_OBSERVATION_DELAY = DELAYS.ready[1];
+
 type AnyObservation = { readonly state: string; readonly queued?: true };
 
 /** The record of an instance before the first question. */

@@ -249,6 +249,20 @@ describe('a host whose executor check fails', () => {
     });
   });
 
+  it('ends a cool-down that a server with a wrong clock stored too far ahead', () => {
+    const world = placed();
+    failStart(world);
+    const instance = world.instance();
+    const { hostTrouble } = instance;
+    const coolsUntil = world.now + 7200_000_000;
+    world.instances.set(instance.id, {
+      ...instance,
+      hostTrouble: hostTrouble && { ...hostTrouble, coolsUntil },
+    });
+    world.instancePass();
+    expect(world.instance().hostTrouble?.coolsUntil).toBeNull();
+  });
+
   it('keeps the cool-down of starts that failed while the check passed', () => {
     const world = placed();
     report(world, check('healthy'));

@@ -47,7 +47,10 @@ function presentTrouble(pass: InstancePass, reported: readonly HostCheck[]): Hos
     ({ name, status }) => name === EXECUTOR_CHECK && isFailing(status),
   );
   const isRepaired = before.executorFails && !executorFails;
-  const isOver = before.coolsUntil !== null && pass.now >= before.coolsUntil;
+  const { coolsUntil: end } = before;
+  // One further ahead than its rule allows was stored by a server whose clock was ahead.
+  const isOver =
+    end !== null && (pass.now >= end || end > pass.now + coolDown(before.failedStarts));
   const coolsUntil = isRepaired || isOver ? null : before.coolsUntil;
   if (coolsUntil !== null) pass.draft.dueAt(coolsUntil);
   return settledTrouble({ ...before, executorFails, coolsUntil });

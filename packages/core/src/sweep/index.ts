@@ -23,4 +23,4 @@ export {
   type SweepDecision,
   type SweepInput,
 } from './orphans.ts';
-export { nextSweep, sweepRetry } from './schedule.ts';
+export { isSweepDue, nextSweep, sweepRetry } from './schedule.ts';

@@ -27,6 +27,11 @@ export function nextSweep(
   return now + Math.min(jittered(HOUR, seed), ...delays);
 }
 
+/** Whether it is time; a later one than any rule sets was stored by a server whose clock was ahead. */
+export function isSweepDue(nextAt: Timestamp, now: Timestamp): boolean {
+  return nextAt <= now || nextAt > now + HOUR * (1 + JITTER);
+}
+
 /** After `failures` failures in a row; the delay doubles up to an hour. */
 export function sweepRetry(failures: number, seed: string, now: Timestamp): Timestamp {
   return now + jittered(Math.min(FIRST_RETRY * 2 ** (failures - 1), HOUR), seed);

@@ -1,4 +1,9 @@
-import type { RunContext, Signal, WorkKind } from '@dstack/core';
+import {
+  LONGEST_OBSERVATION_DELAY,
+  type RunContext,
+  type Signal,
+  type WorkKind,
+} from '@dstack/core';
 import type { LeasedKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
@@ -167,10 +172,14 @@ export class Engine {
 
   async #takeUp(): Promise<WorkEnding> {
     const { engine } = this.#options.store;
+    const { now } = this.#options.context();
     for (const { kind, id, at } of await engine.alarms()) {
       const key = `${kind}:${id}`;
       const isKept = WORK[kind].isTimedInMemory && this.#timers.has(key);
       if (!isKept) this.#timers.set(key, at);
+      // Stored by a server whose clock was ahead; all other kinds are unfinished work below.
+      const isQuestion = kind === 'observation' || kind === 'volume-observation';
+      if (isQuestion && at > now + LONGEST_OBSERVATION_DELAY) this.#add({ kind, id });
     }
     for (const signal of await engine.unfinished()) this.#add(signal);
     return { ending: 'done' };

@@ -1,4 +1,4 @@
-import type { SweepRecord, Timestamp } from '@dstack/core';
+import { isSweepDue, type SweepRecord, type Timestamp } from '@dstack/core';
 import { leased } from '../loops/leased.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import { ClaimKeeper } from './claim-keeper.ts';
@@ -73,7 +73,7 @@ export class Sweeper {
     const records = await Promise.all(
       swept.map(async (one) => {
         const record = sweeps.find((sweep) => isOf(sweep, one)) ?? firstSweep(one, now());
-        const isDue = isFirst || record.nextAt <= now();
+        const isDue = isFirst || isSweepDue(record.nextAt, now());
         return isDue ? await sweepBackend(this.#deps, one, record) : record;
       }),
     );

@@ -38,7 +38,8 @@ export class LeaseWatch {
       const name = `${kind} ${id}`;
       this.#waiting.delete(name);
       const isTaken = await store.engine.claim(kind, id, owner, ttl);
-      if (!isTaken) {
+      // An effect may belong to the other server by now.
+      if (!isTaken && kind !== 'intent') {
         const question = {};
         this.#waiting.set(name, question);
         this.#checkLater({ kind, id, question }, ttl);
