@@ -5,6 +5,9 @@ import { queryOptions } from '@tanstack/react-query';
 /** Offers of a plan that are shown. */
 const OFFERS = 50;
 
+/** Between two questions for the plan of a run for which there is no place now. */
+const FULL_MS = 5000;
+
 /** The JSON schema of configurations, which changes only with the server's version. */
 export function configurationSchemaQuery(client: Client) {
   return queryOptions<unknown>({
@@ -33,6 +36,9 @@ export function planQuery(client: Client, project: string, spec: RunSpec) {
     queryKey: ['launch', 'plan', project, spec],
     queryFn: () => client.project(project).runs.getPlan({ run_spec: spec, max_offers: OFFERS }),
     staleTime: 10_000,
+    // No change of a record reports that something which matches has become free.
+    refetchInterval: ({ state }) =>
+      state.data?.outlook === 'ends' || state.data?.outlook === 'waits' ? FULL_MS : false,
     retry: false,
   });
 }

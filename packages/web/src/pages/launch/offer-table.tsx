@@ -58,7 +58,8 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   {
     id: 'place',
     header: 'Backend',
-    width: 104,
+    width: 96,
+    yields: 1,
     card: 'detail',
     cell: ({ offer }) => placeText(offer),
   },
@@ -73,14 +74,14 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   {
     id: 'availability',
     header: 'State',
-    width: 124,
+    width: 122,
     card: 'status',
     cell: ({ offer }) => <StatusBadge look={availabilityLook(offer.availability)} />,
   },
   {
     id: 'price',
     header: '$/h',
-    width: 92,
+    width: 84,
     align: 'end',
     card: 'detail',
     cell: ({ offer }) => money(offer.price),
