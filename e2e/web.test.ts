@@ -253,7 +253,8 @@ describe('the launch page', () => {
     // Enter after a key without a value begins a line that is a part of it.
     await keyboard.type('resources:\ncpu: 1..');
     await editor.getByText(/^ {2}cpu: 1/).waitFor();
-    for (const _ of 'resources:\n  cpu: 1..') await keyboard.press('Backspace');
+    // One press removes an indentation.
+    for (const _ of 'resources:\n cpu: 1..') await keyboard.press('Backspace');
     await keyboard.type('max_duration: 1000000000x');
     await page
       .getByText(/^max_duration: /)
@@ -288,6 +289,13 @@ describe('a terminal', () => {
     await v.page.getByText('Connected').waitFor();
     await keyboard.type('X=$((40+2)); echo kept-$X; stty size\n');
     await screen.getByText('kept-42').waitFor();
+    // A colour that a program has chosen for dark screens is drawn, and can be read on light ones.
+    await keyboard.type("printf '\\033[38;2;250;250;200mpale\\033[0m\\n'\n");
+    const pale = screen.getByText('pale', { exact: true });
+    await pale.waitFor();
+    const color = await pale.evaluate((it) => getComputedStyle(it).color);
+    expect(color).not.toBe(await screen.evaluate((it) => getComputedStyle(it).color));
+    expect(color).not.toBe('rgb(250, 250, 200)');
     const [, rows = '', cols = ''] =
       /(\d+) (\d+)/.exec((await screen.getByText(/^\d+ \d+$/).textContent()) ?? '') ?? [];
     expect([Number(rows) > 20, Number(cols) > 100]).toEqual([true, true]);

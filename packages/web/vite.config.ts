@@ -25,6 +25,25 @@ const layerOrder: Plugin = {
   },
 };
 
+/**
+ * The terminal writes colours that programs choose into the attribute `style`, which the content security
+ * policy refuses. The same text is allowed as a property. A version that writes it otherwise fails the build.
+ */
+const terminalStyles: Plugin = {
+  name: 'terminal-styles',
+  apply: 'build',
+  transform: {
+    filter: { id: /@xterm\/xterm\/lib\/xterm\.mjs$/ },
+    handler: (code) => {
+      const attribute = /\.setAttribute\("style",(`\$\{[^`]{1,80}\};`)\)/g;
+      const changed = code.replaceAll(attribute, '.style.cssText=$1');
+      if (changed === code)
+        throw new Error('xterm no longer writes `style` as this plugin expects');
+      return { code: changed, map: null };
+    },
+  },
+};
+
 /** Fonts are requested together with the scripts, so that the first text has them. */
 const preloadFonts: Plugin = {
   name: 'preload-fonts',
@@ -52,7 +71,7 @@ export default defineConfig(({ command }) => {
   if (command === 'build') process.env.NODE_ENV = 'production';
   return {
     root: import.meta.dirname,
-    plugins: [layerOrder, preloadFonts, firstFrame, react()],
+    plugins: [layerOrder, terminalStyles, preloadFonts, firstFrame, react()],
     server: { proxy },
     preview: { proxy },
     build: {
