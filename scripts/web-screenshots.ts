@@ -67,7 +67,7 @@ const MORE_STATES: readonly State[] = [
   { name: 'scheduled', path: run('nightly'), text: 'nightly' },
   { name: 'terminal', path: run(TRAIN, '/terminal'), text: 'Connected' },
   { name: 'configuration', path: run(TRAIN, '/configuration'), text: 'as it runs' },
-  { name: 'run-events', path: run(TRAIN, '/events'), text: 'Run status changed' },
+  { name: 'run-events', path: run(TRAIN, '/events'), text: 'Run status: ' },
   { name: 'compare', path: `/compare?runs=main/${TRAIN},main/evaluate`, text: 'Figures' },
   { name: 'all-metrics', path: run('chat', '/metrics?job=all'), text: 'CPU' },
   { name: 'inspect', path: run(TRAIN, '/inspect'), text: 'run_spec' },
@@ -75,9 +75,21 @@ const MORE_STATES: readonly State[] = [
   { name: 'fleets', path: '/fleets', text: 'default' },
   { name: 'add-fleet', path: '/projects/main/fleets/add', text: 'Login user' },
   { name: 'instances', path: '/instances', text: 'default-0' },
-  { name: 'events', path: '/events', text: 'Run status changed' },
+  { name: 'events', path: '/events', text: 'Run status: ' },
   { name: 'services', path: '/services', text: 'parrot' },
-  { name: 'playground', path: '/projects/main/models/chat', text: 'chat' },
+  {
+    name: 'playground',
+    path: '/projects/main/models/chat',
+    text: 'chat',
+    // The model returns it in capitals, without spaces.
+    act: async ({ page }) => {
+      const text =
+        '**bold**,`code`\n\n```py\nx=1\n```\n\n|a|b|\n|-|-|\n|1|2|\n\nhttps://example.com';
+      await page.getByRole('textbox', { name: 'Message' }).fill(text);
+      await page.keyboard.press('Enter');
+      await page.getByText('BOLD', { exact: true }).waitFor();
+    },
+  },
   { name: 'volumes', path: '/volumes', text: 'datasets' },
   { name: 'gateways', path: '/gateways', text: 'No gateways yet' },
   { name: 'projects', path: '/projects', text: 'main' },
