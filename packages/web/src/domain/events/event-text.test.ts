@@ -11,7 +11,7 @@ it.each([
     'Instance health changed HEALTHY -> FAILURE (XID 79)',
     'Instance health: healthy → failure (XID 79)',
   ],
-  ['Run submitted. Status: SUBMITTED', 'Run submitted. Status: SUBMITTED'],
+  ['Run submitted. Status: SUBMITTED', 'Run submitted. Status: submitted'],
   ['User ADA changed HOME -> WORK', 'User ADA changed HOME -> WORK'],
 ])('%s is shown in the words of the UI', (message, text) => {
   expect(eventText(message)).toBe(text);

@@ -9,6 +9,7 @@ export function eventText(message: string): string {
       (_all, what: string, property: string, from: string, to: string) =>
         `${what} ${property}: ${words(from)} → ${words(to)}`,
     )
+    .replace(/\. Status: ([A-Z_]{2,40})$/, (_all, status: string) => `. Status: ${words(status)}`)
     .replace(
       /Termination reason: ([A-Z_]{2,60})/,
       (_all, reason: string) => `Reason: ${words(reason)}`,
