@@ -5,7 +5,7 @@ import {
   ServerError,
 } from '@dstack/client';
 import { expect, it } from 'vitest';
-import { errorText } from './error-text.ts';
+import { errorText, withFullStop } from './error-text.ts';
 
 const answer = {
   request: 'POST /api/x',
@@ -29,4 +29,10 @@ it.each([
 it('keeps the code and the request id for reports', () => {
   const text = errorText(new ResourceNotExistsError('Run not found', answer));
   expect(text).toMatchObject({ code: 'resource_not_exists', requestId: 'req-1' });
+});
+
+it('ends a message before what follows it', () => {
+  expect(withFullStop('Run not found')).toBe('Run not found.');
+  expect(withFullStop('Is it there?')).toBe('Is it there?');
+  expect(withFullStop('')).toBe('');
 });
