@@ -1,4 +1,4 @@
-import type { Run } from '@dstack/contract/wire';
+import type { Job, Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
 import { ALL_JOBS } from '../../domain/runs/chosen-jobs.ts';
 import type { ChosenSubmission } from '../../domain/runs/submissions.ts';
@@ -24,7 +24,7 @@ export function SubmissionPicker({ run, chosen, merged, latestOnly }: Submission
       search: (before) => ({ ...before, job, attempt }),
       replace: true,
     });
-  const attempts = chosen.job.job_submissions;
+  const attempts = listedAttempts(chosen);
   return (
     <>
       {run.jobs.length > 1 ? (
@@ -62,4 +62,13 @@ export function SubmissionPicker({ run, chosen, merged, latestOnly }: Submission
       ) : null}
     </>
   );
+}
+
+/** Newest attempts that are listed: a schedule may have started thousands of times. */
+const MOST_ATTEMPTS = 200;
+
+/** In their order, with the chosen one wherever it is. */
+function listedAttempts({ job, submission }: ChosenSubmission): Job['job_submissions'] {
+  const newest = job.job_submissions.slice(-MOST_ATTEMPTS);
+  return newest.includes(submission) ? newest : [submission, ...newest];
 }
