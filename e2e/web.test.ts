@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import type { Installation } from '@dstack/testkit';
-import type { Browser } from 'playwright-core';
+import type { Browser, Locator } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { isFinished, isRunning, newInstallation, submit, untilRun } from './installation.ts';
 import { launchTestBrowser, Visitor } from './web/browser.ts';
@@ -293,8 +293,10 @@ describe('a terminal', () => {
     await keyboard.type("printf '\\033[38;2;250;250;200mpale\\033[0m\\n'\n");
     const pale = screen.getByText('pale', { exact: true });
     await pale.waitFor();
-    const color = await pale.evaluate((it) => getComputedStyle(it).color);
-    expect(color).not.toBe(await screen.evaluate((it) => getComputedStyle(it).color));
+    const colorOf = (part: Locator) =>
+      part.evaluate<string, unknown>('(it) => getComputedStyle(it).color');
+    const color = await colorOf(pale);
+    expect(color).not.toBe(await colorOf(screen));
     expect(color).not.toBe('rgb(250, 250, 200)');
     const [, rows = '', cols = ''] =
       /(\d+) (\d+)/.exec((await screen.getByText(/^\d+ \d+$/).textContent()) ?? '') ?? [];
