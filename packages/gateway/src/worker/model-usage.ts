@@ -35,7 +35,7 @@ const DAY_MS = 86_400_000;
 
 export function useOf(
   of: Pick<GatewayModelUse, 'project' | 'user' | 'model'>,
-  { tokens }: UsageMeter,
+  { tokens }: Pick<UsageMeter, 'tokens'>,
   { isAborted, now }: { readonly isAborted: boolean; readonly now: number },
 ): GatewayModelUse {
   return {

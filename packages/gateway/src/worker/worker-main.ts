@@ -6,6 +6,7 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
+import type { GatewayModelUse } from '@dstack/contract/agent';
 import {
   OwnTokens,
   ProxyRefusal,
@@ -20,7 +21,7 @@ import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
 import { ModelHost } from './model-host.ts';
-import { storeUse } from './model-usage.ts';
+import { storeUse, useOf } from './model-usage.ts';
 import { Questions } from './questions.ts';
 import { ReplicaPorts } from './replica-ports.ts';
 import { HostedServices } from './services.ts';
@@ -103,6 +104,10 @@ const proxy = new ServiceProxy({
     now: Date.now,
     log,
   }),
+  onModelUse: async ({ projectName: project, userName: user, model, tokens, isAborted }) => {
+    const of = { project, user, model };
+    await store(useOf(of, { tokens }, { isAborted, now: Date.now() }));
+  },
   trust: () => false,
   timeoutMs,
   maxBody: 0,
@@ -111,6 +116,15 @@ const proxy = new ServiceProxy({
   now: () => Date.now() * 1000,
   log,
 });
+
+/** Resolves once the use is on the disk. */
+async function store(use: GatewayModelUse): Promise<void> {
+  try {
+    await storeUse(usageDir, use);
+  } catch (error) {
+    log.warn({ err: error, model: use.model }, 'the usage of a model was not stored');
+  }
+}
 
 async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
   const service = services.ofName(project, run);
@@ -130,13 +144,7 @@ async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
 
 const models = new ModelHost({
   ...{ services, proxy, admit: admission.admit },
-  onUsed: async (use) => {
-    try {
-      await storeUse(usageDir, use);
-    } catch (error) {
-      log.warn({ err: error, model: use.model }, 'the usage of a model was not stored');
-    }
-  },
+  onUsed: store,
 });
 const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
 

@@ -16,6 +16,7 @@ import { agentConnectors } from '../hosts/supervisor/connectors.ts';
 import { dialByBackend } from '../hosts/supervisor/dial-by-backend.ts';
 import { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { admission } from '../http/proxy/admission.ts';
+import { serviceUsage } from '../http/proxy/models/service-usage.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { JobTunnels } from '../job-tunnels/job-tunnels.ts';
 import type { LogStore } from '../logs/log-store.ts';
@@ -181,6 +182,7 @@ export function makeServiceProxy(
     maxHeld: settings.serviceMaxHeld,
     figuresElsewhere,
     onEnded: accessLog(settings.accessLogPart, log),
+    onModelUse: serviceUsage({ modelUsage: store.modelUsage, now: systemNow, log }),
     shared: store.shared,
     now: systemNow,
     log,

@@ -1,14 +1,23 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Id } from '@dstack/core';
 import type { ServiceSessionProof } from '@dstack/store';
 
 /** Where the response goes; closed once the client has disconnected. */
 export type ClientConnection = ServerResponse | Duplex;
 
+/** The user and the project of a caller. */
+export interface CallerAccount {
+  readonly userId: Id;
+  readonly projectId: Id;
+}
+
 /** A user who was admitted to a service with `auth: true`. */
 export interface ServiceCaller {
   /** Name of the user, also if a program acts on their behalf. */
   readonly name: string;
+  /** Null: only the name is known. */
+  readonly account?: CallerAccount | null;
   /** Not by the header `Authorization`, which may belong to the app. */
   readonly isSession?: boolean;
   /** Names of the runs that a program's token is limited to; null = all of the project. */

@@ -4,6 +4,7 @@ import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
 import { type ResponseContext, responseHeaders } from './headers.ts';
 import type { RequestCopy } from './mirror.ts';
+import type { AnswerTap } from './model-use.ts';
 import { bodyTooLarge } from './refusal.ts';
 
 export interface ProxyExchange {
@@ -19,6 +20,8 @@ export interface ProxyExchange {
   readonly maxBody: number;
   /** Gets the body as well; null = it is not copied. */
   readonly copy: RequestCopy | null;
+  /** Reads the answer too; null = nothing does. */
+  readonly tap: AnswerTap | null;
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
@@ -98,6 +101,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   /** The beginning of the body, until it is known whether it is all of it. */
   #first: Buffer | null = null;
   #wrote = false;
+  /** The last part of an answer that is read too: it is sent once what it has used is durable. */
+  #last: Buffer | null = null;
+  #reporting: Promise<void> | null = null;
   #isDisconnected = false;
 
   constructor(order: ProxyExchange, resolve: (sent: Sent<ExchangeOutcome>) => void) {
@@ -119,9 +125,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   ): void {
     // Informational answers (100, 103) are for the next hop only.
     if (status < 200) return;
-    const { response, answer, id } = this.#order;
+    const { response, answer, id, tap } = this.#order;
     const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
     const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+    tap?.begin(status, contentTypeOf(text));
     const headers = responseHeaders(text, answer);
     headers.push('X-Request-Id', id);
     try {
@@ -137,8 +144,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   readonly #flush = (): void => {
-    const { response } = this.#order;
-    if (this.#wrote || response.destroyed) return;
+    const { response, tap } = this.#order;
+    if (this.#wrote || response.destroyed || tap?.isWhole) return;
     if (this.#first !== null) this.#write(this.#controller, this.#first);
     else response.flushHeaders();
     // What comes later is sent as it comes: it may be an event after which nothing follows.
@@ -146,6 +153,24 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   };
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    const { tap } = this.#order;
+    tap?.push(chunk);
+    if (tap?.isWhole) {
+      const before = this.#last;
+      this.#last = chunk;
+      if (before !== null) this.#write(controller, before);
+    } else if (tap?.isEnding) {
+      controller.pause();
+      this.#reporting = tap.report(false).then(() => {
+        controller.resume();
+        this.#pass(controller, chunk);
+      });
+    } else {
+      this.#pass(controller, chunk);
+    }
+  }
+
+  #pass(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (!this.#wrote && this.#first === null && chunk.length <= MAX_FIRST) {
       this.#first = chunk;
       return;
@@ -163,6 +188,26 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseEnd(): void {
+    const { tap } = this.#order;
+    if (tap === null) this.#end();
+    else void this.#endReported(tap);
+  }
+
+  async #endReported(tap: AnswerTap): Promise<void> {
+    await this.#reporting;
+    await tap.report(false);
+    if (this.#isDisconnected) {
+      this.#finish({ kind: 'done', value: 'client-disconnected' });
+      return;
+    }
+    if (this.#last !== null) {
+      if (this.#wrote) this.#order.response.write(this.#last);
+      else this.#first = this.#last;
+    }
+    this.#end();
+  }
+
+  #end(): void {
     const { request, response } = this.#order;
     // Node sends head and body as one string with a single call, which is cheaper than two buffers.
     if (this.#wrote || this.#first === null) response.end();
@@ -174,7 +219,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: unknown, error: Error): void {
-    const { response } = this.#order;
+    const { response, tap } = this.#order;
+    void tap?.report(true);
     if (this.#isDisconnected) this.#finish({ kind: 'done', value: 'client-disconnected' });
     else if (this.#answering) {
       // The client must see that something is missing.
@@ -200,4 +246,10 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#order.response.off('close', this.#onClose);
     this.#resolve(sent);
   }
+}
+
+/** `text`: names and values in turn. */
+function contentTypeOf(text: readonly string[]): string {
+  const at = text.findIndex((name, n) => n % 2 === 0 && name.toLowerCase() === 'content-type');
+  return at < 0 ? '' : (text[at + 1] ?? '');
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../logging.ts';
 import type { OnEnded } from './access-log.ts';
 import type { Admit } from './callers.ts';
 import type { Trust } from './forwarded.ts';
+import type { OnModelUse } from './model-use.ts';
 import type { ReadServiceState } from './outages.ts';
 import type { OwnTokens } from './own-tokens.ts';
 import type { CountedService } from './proxy-figures.ts';
@@ -24,6 +25,8 @@ export interface ServiceProxyOptions {
   readonly timeoutMs: number;
   /** Called when a request to a service has ended. */
   readonly onEnded?: OnEnded;
+  /** Called for requests to models that were sent to the addresses of their services. */
+  readonly onModelUse?: OnModelUse;
   /** Bytes of a request's body; 0 = no limit. */
   readonly maxBody: number;
   /** How many requests may wait for the first replica of one service. */

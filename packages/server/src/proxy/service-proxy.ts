@@ -16,6 +16,7 @@ import { CallBody } from './grpc/call-body.ts';
 import { requestHeaders } from './headers.ts';
 import { LoadMeter } from './load-meter.ts';
 import { copyBody, RequestMirror } from './mirror.ts';
+import { modelTap } from './model-use.ts';
 import { Outages } from './outages.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from './proxy-figures.ts';
 import { RateBuckets } from './rate-buckets.ts';
@@ -256,7 +257,9 @@ export class ServiceProxy {
     const headers = this.#headers(admitted, request, id);
     const answer = answerOf(admitted, request);
     const copy = this.#mirror.copyOf(route, { request, path, headers });
-    const order = { request, response, id, path, headers, maxBody, copy, answer };
+    const { onModelUse } = this.#options;
+    const tap = onModelUse === undefined ? null : modelTap(admitted, request, onModelUse);
+    const order = { request, response, id, path, headers, maxBody, copy, answer, tap };
     if (!hasBody(request)) copy?.send();
     try {
       const { replica } = await this.#deliver(

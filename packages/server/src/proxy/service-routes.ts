@@ -1,4 +1,5 @@
 import type { HeldRequests } from '@dstack/contract';
+import type { ServiceConfiguration } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { autoscalingRules, scalesByDemand } from '@dstack/core';
 import type { ServiceReplica, Services, ServiceView } from '@dstack/store';
@@ -39,6 +40,8 @@ export interface ServiceRoute {
   readonly mirror: Mirroring | null;
   /** Browsers of every origin may send requests, without credentials. */
   readonly isOpenToOrigins: boolean;
+  /** With OpenAI's API, below this prefix of its paths; null = it has none. */
+  readonly model: { readonly name: string; readonly prefix: string } | null;
   readonly replicas: readonly ServiceReplica[];
 }
 
@@ -173,8 +176,15 @@ export function routeOf({ run, projectName, replicas }: ServiceView): ServiceRou
     held: heldLimits(configuration.held_requests),
     mirror: configuration.mirror ?? null,
     isOpenToOrigins: configuration.model?.format === 'openai',
+    model: openAiModel(configuration.model),
     replicas,
   };
+}
+
+function openAiModel(model: ServiceConfiguration['model']): ServiceRoute['model'] {
+  if (model?.format !== 'openai') return null;
+  // The configuration that a gateway has stored may lack the prefix.
+  return { name: model.name, prefix: model.prefix ?? '/v1' };
 }
 
 function heldLimits(held: HeldRequests | null | undefined): HeldLimits {

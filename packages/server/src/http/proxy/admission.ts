@@ -3,7 +3,7 @@ import { hash } from 'node:crypto';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
 import type { ServiceSessionProof } from '@dstack/store';
 import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
-import type { Admit } from '../../proxy/callers.ts';
+import type { Admit, ServiceCaller } from '../../proxy/callers.ts';
 import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
 import { type IdentityDeps, identifyCaller } from '../identity.ts';
 import { tokenOnly } from '../sessions/credentials.ts';
@@ -107,12 +107,14 @@ export async function serviceUser(
   return { userId, name, services, projectId: found.project.id, expiresAt: found.expiresAt };
 }
 
+type GrantedUser = Pick<ServiceCaller, 'name' | 'services' | 'account'>;
+
 /** The admission of one member for some seconds, with the requests that it admitted. */
 class Grant {
   /** Milliseconds. */
   readonly until: number;
   readonly #open = new Set<() => void>();
-  #user: Pick<ServiceUser, 'name' | 'services'> = { name: '', services: [] };
+  #user: GrantedUser = { name: '', services: [], account: null };
   #release: () => void = () => {};
   #isForgotten = false;
 
@@ -124,12 +126,13 @@ class Grant {
     return this.#isForgotten;
   }
 
-  given({ name, services }: ServiceUser, release: () => void): void {
-    this.#user = { name, services };
+  given({ name, services, userId, projectId }: ServiceUser, release: () => void): void {
+    const account = projectId === null ? null : { userId, projectId };
+    this.#user = { name, services, account };
     this.#release = release;
   }
 
-  get user(): Pick<ServiceUser, 'name' | 'services'> {
+  get user(): GrantedUser {
     return this.#user;
   }
 

@@ -35,6 +35,7 @@ import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
+import { serviceUsage } from '../proxy/models/service-usage.ts';
 import { TemplateRenderer } from '../proxy/models/template-renderer.ts';
 import { Shutdown } from '../shutdown.ts';
 import { SignInGuard } from '../sign-in-guard.ts';
@@ -129,6 +130,7 @@ export async function startTestServer(
     readState: serviceStateReader(store),
     open,
     admit: admission({ store, now, sshProxyToken: null, access, signIns }),
+    onModelUse: serviceUsage({ modelUsage: store.modelUsage, now, log }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
       settings: [],

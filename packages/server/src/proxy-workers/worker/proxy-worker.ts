@@ -4,6 +4,7 @@ import { isLocalHost } from '../../hosts/local-agent.ts';
 import { callerAddress } from '../../http/caller-address.ts';
 import { Intake } from '../../http/intake/intake.ts';
 import { connectionRules } from '../../http/intake/open-connections.ts';
+import { serviceUsage } from '../../http/proxy/models/service-usage.ts';
 import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import type { Logger } from '../../logging.ts';
@@ -64,6 +65,7 @@ export class ProxyWorker {
       maxHeld: config.maxHeld,
       processes: config.processes,
       onEnded: accessLog(config.accessLogPart, this.log),
+      onModelUse: serviceUsage({ modelUsage: this.#usage, now: systemNow, log: this.log }),
       ...(config.countsRatesInServer && { takeRate: this.#services.takeSharedRate }),
       shared: false,
       now: systemNow,

@@ -49,8 +49,8 @@ export class WorkerAdmission {
     const method = request.method ?? 'GET';
     const ask = this.#askOf('service', project, { method, request, session });
     const grant = this.#fresh(ask) ?? (await this.#asked(ask));
-    const { name, services } = grant.caller;
-    return { name, services, release: grant.hold(onRevoked) };
+    const { name, services, userId, projectId } = grant.caller;
+    return { name, services, account: { userId, projectId }, release: grant.hold(onRevoked) };
   };
 
   readonly admitModelUser: AdmitModelUser = async (call, onRevoked) => {
