@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
@@ -134,6 +137,49 @@ describe('signing in through a provider', () => {
     });
     await begin(v);
     await v.page.getByText(/The user 'gone' \(bob@example.org\) is deactivated/).waitFor();
+  });
+
+  it('asks before a program without a challenge gets the code, and hands over nothing if it is refused', async () => {
+    const program = createServer();
+    const arrived: URL[] = [];
+    program.on('request', (request, response) => {
+      const url = new URL(String(request.url), 'http://localhost');
+      if (url.pathname === '/auth/callback') arrived.push(url);
+      response.end('<!doctype html><title>program</title><p>Arrived</p>');
+    });
+    program.listen(0, '127.0.0.1');
+    await once(program, 'listening');
+    const { port } = program.address() as AddressInfo;
+    const call = async <T>(path: string, body: object): Promise<T> => {
+      const headers = { 'content-type': 'application/json' };
+      const url = `${installation.url}/api/auth/sso/${path}`;
+      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
+      return (await answer.json()) as T;
+    };
+    const begun = async () =>
+      (await call<{ authorization_url: string }>('authorize', { local_port: port, base_url: null }))
+        .authorization_url;
+    const v = await stranger('/');
+    await v.page.goto(await begun());
+    await signInAtProvider(v.page, 'dora');
+    const question = v.page.getByText(
+      `A program on port ${port} of this computer wants to sign in`,
+    );
+    await question.waitFor();
+    expect(await v.violations()).toEqual([]);
+    await v.page.getByRole('button', { name: 'Refuse' }).click();
+    await v.page.getByText('Nothing was handed over').waitFor();
+    expect(arrived).toEqual([]);
+
+    await v.page.goto(await begun());
+    await question.waitFor();
+    await v.page.getByRole('button', { name: 'Continue' }).click();
+    await v.page.getByText('Arrived').waitFor();
+    const [code, state] = ['code', 'state'].map((name) => arrived[0]?.searchParams.get(name));
+    const body = { code, state, base_url: null };
+    expect(await call<object>('callback', body)).toMatchObject({ username: 'dora' });
+    program.closeAllConnections();
+    program.close();
   });
 
   it('configures the command line', async () => {

@@ -36,6 +36,13 @@ export const ACCEPTED_NAMES: Exceptions = {
   },
   'packages/server/src/http/sign-in/sign-in-state.ts': {
     'SignInStart.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
+    'SignInEnd.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/server/src/http/sign-in/account.ts': {
+    'AccountRules.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
+  },
+  'packages/web/src/pages/sign-in/consent-page.tsx': {
+    'ConsentPageProps.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
   },
   'packages/server/src/oidc/oidc-provider.ts': {
     OidcProviderOptions: 'a provider of sign-ins (OpenID Connect), not of machines',

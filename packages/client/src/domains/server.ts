@@ -120,19 +120,36 @@ export function authOf(transport: Transport) {
     listProviders: (): Promise<OAuthProviderInfo[]> => transport.read('/api/auth/list_providers'),
     /**
      * The URL for the user's browser; the provider redirects to `localPort` with a code, or, if it is null,
-     * to a page of the server.
+     * to a page of the server. `challenge`: SHA-256 of a verifier for the callback, in base64url.
      */
     authorize: (
       provider: string,
       localPort: number | null,
+      challenge: string | null = null,
     ): Promise<{ authorization_url: string }> =>
-      transport.write(path(provider, 'authorize'), { local_port: localPort, base_url: null }),
-    /** Where a page must redirect, because a client on the user's computer has begun; null: nowhere. */
-    nextRedirect: (code: string, state: string): Promise<{ redirect_url: string | null }> =>
+      transport.write(path(provider, 'authorize'), {
+        ...{ local_port: localPort, base_url: null },
+        ...(challenge !== null && { challenge }),
+      }),
+    /**
+     * Where a page must redirect, because a client on the user's computer has begun; null: nowhere. `needs_consent`: only
+     * if the user agrees.
+     */
+    nextRedirect: (
+      code: string,
+      state: string,
+    ): Promise<{ redirect_url: string | null; needs_consent?: boolean }> =>
       transport.write('/api/auth/get_next_redirect', { code, state }),
     /** Exchanges the parameters of the provider's redirect for the user and a token. */
-    callback: (provider: string, code: string, state: string): Promise<UserWithCreds> =>
-      transport.write(path(provider, 'callback'), { code, state, base_url: null }),
+    callback: (
+      provider: string,
+      redirected: { readonly code: string; readonly state: string },
+      verifier: string | null = null,
+    ): Promise<UserWithCreds> =>
+      transport.write(path(provider, 'callback'), {
+        ...{ ...redirected, base_url: null },
+        ...(verifier !== null && { verifier }),
+      }),
   };
 }
 

@@ -26,19 +26,24 @@ export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
  */
 export const ServiceSignInRequest = model({ host: Text, state: Text, path: Text.default('/') });
 export type ServiceSignInRequest = z.infer<typeof ServiceSignInRequest>;
-/** `local_port`: where a client waits for the provider's redirect; null: a page of the server does. */
+/**
+ * `local_port`: where a client waits for the provider's redirect; null: a page of the server does. `challenge` is ours: the
+ * SHA-256 of a verifier in base64url, which the client proves in the callback.
+ */
 export const OAuthAuthorizeRequest = model({
   local_port: nullable(integer({ ge: 1, le: 65535 })),
   base_url: nullable(Text),
+  challenge: nullable(Text),
 });
 export type OAuthAuthorizeRequest = z.infer<typeof OAuthAuthorizeRequest>;
 
-/** The parameters of the provider's redirect. `iss` is ours: other clients do not pass it on. */
+/** The parameters of the provider's redirect. `iss` and `verifier` are ours: other clients do not send them. */
 export const OAuthCallbackRequest = model({
   code: Text,
   state: Text,
   iss: nullable(Text),
   base_url: nullable(Text),
+  verifier: nullable(Text),
 });
 export type OAuthCallbackRequest = z.infer<typeof OAuthCallbackRequest>;
 

@@ -12,7 +12,11 @@ export type OAuthProviderInfo = z.infer<typeof OAuthProviderInfo>;
 export const OAuthAuthorizeResponse = model({ authorization_url: Text });
 export type OAuthAuthorizeResponse = z.infer<typeof OAuthAuthorizeResponse>;
 
-export const OAuthGetNextRedirectResponse = model({ redirect_url: nullable(Text) });
+/** `needs_consent` is ours: the page asks the user before it hands the code to the program that has begun. */
+export const OAuthGetNextRedirectResponse = model({
+  redirect_url: nullable(Text),
+  needs_consent: Flag.default(false),
+});
 export type OAuthGetNextRedirectResponse = z.infer<typeof OAuthGetNextRedirectResponse>;
 
 export const UpstreamHost = model({ host: Text, port: Integer, user: Text, private_key: Text });

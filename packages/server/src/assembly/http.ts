@@ -255,14 +255,16 @@ function makeOutgoing({ settings, closing }: Parts, hubUrl: string): Outgoing {
 /** Users cannot have these hosts connected to, unlike those of other settings. */
 function makeProviders({ settings, closing }: Parts): SignInProviders {
   const { oidc, url, outgoingAllow } = settings;
-  if (url === null || oidc.providers.length === 0) return { all: [], domains: [] };
+  if (url === null || oidc.providers.length === 0) {
+    return { all: [], domains: [], requiresChallenge: false };
+  }
   const hosts = hostsOfSettings(...oidc.providers.map(({ issuer }) => issuer));
   const outgoing = new Outgoing(new OutgoingRules([...outgoingAllow, ...hosts]));
   const clockSkew = () => Math.round((systemMillis() - Date.now()) / 1000);
   closing.add(() => outgoing.close());
   const shared = { url, outgoing, now: () => performance.now(), clockSkew };
   const all = oidc.providers.map((provider) => new OidcProvider({ ...provider, ...shared }));
-  return { all, domains: oidc.domains };
+  return { all, domains: oidc.domains, requiresChallenge: oidc.requiresChallenge };
 }
 
 /** Loaded only if it is enabled. */

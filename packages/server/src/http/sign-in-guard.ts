@@ -52,6 +52,11 @@ export class SignInGuard {
     this.#options = options;
   }
 
+  /** Of the caller. */
+  addressOf(request: IncomingMessage): string {
+    return this.#options.addressOf(request);
+  }
+
   from(request: IncomingMessage): TokenLookUp {
     return this.fromAddress(this.#options.addressOf(request));
   }

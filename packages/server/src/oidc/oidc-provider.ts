@@ -1,5 +1,5 @@
 import { errorMessage } from '@dstack/contract/error-message';
-import type { ClientAuth, Configuration, CustomFetch } from 'openid-client';
+import type { ClientAuth, Configuration, CustomFetch, IDToken } from 'openid-client';
 import type { Outgoing } from '../outgoing/outgoing.ts';
 import { OutgoingFailed, OutgoingRefused } from '../outgoing/outgoing-error.ts';
 import type { OidcProviderSettings } from './oidc-settings.ts';
@@ -81,9 +81,10 @@ export class OidcProvider implements SignInProvider {
       const claims = tokens.claims();
       if (claims === undefined) throw new ProviderError('refused', 'it sent no ID token');
       if (claims.email !== undefined || config.serverMetadata().userinfo_endpoint === undefined) {
-        return claimsOf(claims);
+        return claimsOf(claims, claims);
       }
-      return claimsOf(await library.fetchUserInfo(config, tokens.access_token, claims.sub));
+      const info = await library.fetchUserInfo(config, tokens.access_token, claims.sub);
+      return claimsOf(claims, info);
     } catch (error) {
       throw asProviderError(error);
     }
@@ -152,9 +153,13 @@ function authentication(library: Library, secret: string | null): ClientAuth {
   };
 }
 
-function claimsOf(claims: Readonly<Record<string, unknown>>): SignInClaims {
-  const { email, email_verified: verified } = claims;
+/** `info` has the address: the ID token, or what the provider answers about the person. */
+function claimsOf(token: IDToken, info: Readonly<Record<string, unknown>>): SignInClaims {
+  const { email, email_verified: verified } = info;
   return {
+    issuer: token.iss,
+    subject: token.sub,
+    hostedDomain: typeof token.hd === 'string' ? token.hd : null,
     email: typeof email === 'string' ? email : null,
     // Some providers send it as text.
     isEmailVerified: verified === true || verified === 'true',

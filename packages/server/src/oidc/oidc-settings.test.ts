@@ -4,7 +4,9 @@ import { oidcSettings } from './oidc-settings.ts';
 const URL = 'https://dstack.example.org';
 
 it('has no providers unless one is configured', () => {
-  expect(oidcSettings({}, null)).toEqual({ providers: [], domains: [] });
+  expect(oidcSettings({}, null)).toEqual({
+    ...{ providers: [], domains: [], requiresChallenge: false },
+  });
 });
 
 it('reads providers and domains', () => {
@@ -14,9 +16,11 @@ it('reads providers and domains', () => {
     DSTACK_OIDC_ENTRA_ISSUER: 'https://login.microsoftonline.com/t/v2.0',
     DSTACK_OIDC_ENTRA_CLIENT_ID: 'e',
     DSTACK_OIDC_ENTRA_TRUST_EMAIL: '1',
+    DSTACK_OIDC_REQUIRE_CHALLENGE: '1',
     DSTACK_OIDC_DOMAINS: 'Example.org, example.com,',
   };
   expect(oidcSettings(env, URL)).toEqual({
+    requiresChallenge: true,
     providers: [
       {
         ...{ name: 'entra', issuer: 'https://login.microsoftonline.com/t/v2.0', clientId: 'e' },

@@ -18,6 +18,8 @@ export interface OidcSettings {
   readonly providers: readonly OidcProviderSettings[];
   /** People with addresses in these domains, in lower case, become users at their first sign-in. */
   readonly domains: readonly string[];
+  /** Clients that cannot prove that they have begun a sign-in are refused. */
+  readonly requiresChallenge: boolean;
 }
 
 interface Names {
@@ -69,7 +71,8 @@ export function oidcSettings(env: ProcessEnv, url: string | null): OidcSettings 
       `${clientId} is set without DSTACK_SERVER_URL; set it to the public URL of this server (https://…): providers redirect browsers there`,
     );
   }
-  return { providers, domains: domains(env) };
+  const requiresChallenge = isSet(env, 'DSTACK_OIDC_REQUIRE_CHALLENGE');
+  return { providers, domains: domains(env), requiresChallenge };
 }
 
 function providerOf(env: ProcessEnv, name: OidcName, names: Names): OidcProviderSettings | null {

@@ -16,6 +16,11 @@ export interface SignInAnswer {
 
 /** What the provider states about a person. */
 export interface SignInClaims {
+  readonly issuer: string;
+  /** Of the account: it stays when the address changes. */
+  readonly subject: string;
+  /** The domain of the organisation that the account belongs to (`hd` of Google); null: none is stated. */
+  readonly hostedDomain: string | null;
   readonly email: string | null;
   readonly isEmailVerified: boolean;
 }
@@ -31,6 +36,8 @@ export interface SignInProvider {
 
 export interface SignInProviders {
   readonly all: readonly SignInProvider[];
+  /** Clients must prove that they have begun a sign-in. */
+  readonly requiresChallenge: boolean;
   readonly domains: readonly string[];
 }
 

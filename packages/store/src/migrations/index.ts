@@ -33,6 +33,7 @@ import { gatewayAccounts } from './0032-gateway-accounts.ts';
 import { hostFaults } from './0033-host-faults.ts';
 import { waitingRuns } from './0034-waiting-runs.ts';
 import { unprovenDomains } from './0035-unproven-domains.ts';
+import { userIdentities } from './0036-user-identities.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -75,4 +76,5 @@ export const MIGRATIONS: readonly Migration[] = [
   hostFaults,
   waitingRuns,
   unprovenDomains,
+  userIdentities,
 ];

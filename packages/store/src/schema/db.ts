@@ -56,6 +56,8 @@ export interface DB {
     created_at: number;
     expires_at: number;
   };
+  /** Accounts at providers, by which users sign in. */
+  user_identities: { issuer: string; subject: string; user_id: string; created_at: number };
   retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };
 

@@ -2,6 +2,7 @@ import type { GlobalRole } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 import type { Created, WriteExtras } from '../writes.ts';
+import type { UserIdentities } from './identities.ts';
 
 export interface UserRecord {
   readonly id: Id;
@@ -45,7 +46,7 @@ export interface UserFilter {
   readonly page?: Page;
 }
 
-export interface Users {
+export interface Users extends UserIdentities {
   insert(user: NewUser, extras?: WriteExtras): Promise<Created>;
   /** Also deleted ones. */
   byId(id: Id): Promise<UserRecord | null>;
@@ -59,6 +60,7 @@ export interface Users {
   credentials(id: Id): Promise<UserCredentials | null>;
   list(filter: UserFilter): Promise<UserRecord[]>;
   count(filter: Omit<UserFilter, 'page'>): Promise<number>;
+  /** A user who is deactivated loses the accounts at providers. */
   update(
     id: Id,
     set: Partial<Pick<UserRecord, 'globalRole' | 'email' | 'active'>>,

@@ -9,6 +9,7 @@ import { forIds, lower, notDeleted } from '../query.ts';
 import { userTable } from '../schema/account-tables.ts';
 import { sameToken, tokenHash } from '../token-hash.ts';
 import type { WriteExtras } from '../writes.ts';
+import { createIdentities, releaseIdentities } from './identities.ts';
 import { countUsers, selectUsers } from './list-users.ts';
 import type { NewUser, UserCredentials, UserRecord, Users } from './types.ts';
 import { createUserKeys } from './user-keys.ts';
@@ -79,6 +80,7 @@ export function createUsers(context: StoreContext): Users {
         write.add(extras);
         write.accessChanged([{ kind: 'user', id }]);
         write.changed(userChange(id, 'settings'));
+        if (set.active === false) await releaseIdentities(write.tx, id);
         await write.tx
           .updateTable('users')
           .set(userTable.update(set))
@@ -111,6 +113,7 @@ export function createUsers(context: StoreContext): Users {
         for (const id of ids) await deleteUser(context, write, id);
       }),
     ...createUserKeys(context),
+    ...createIdentities(context),
   };
 }
 
@@ -171,5 +174,6 @@ async function deleteUser(context: StoreContext, write: Write, id: Id): Promise<
     .where('id', '=', id)
     .where(notDeleted('deleted'))
     .execute();
+  await releaseIdentities(tx, id);
   await tx.deleteFrom('members').where('user_id', '=', id).execute();
 }

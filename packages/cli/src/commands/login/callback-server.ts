@@ -12,17 +12,27 @@ export interface Callback {
 /** A server on loopback that waits for the provider to redirect the browser back. */
 export class CallbackServer {
   readonly #server: Server;
-  readonly #arrival: Promise<Callback>;
-
-  private constructor(server: Server, arrival: Promise<Callback>) {
+  private constructor(server: Server) {
     this.#server = server;
-    this.#arrival = arrival;
   }
 
   static async start(): Promise<CallbackServer> {
     const server = createServer();
-    const arrival = new Promise<Callback>((resolve) => {
-      server.on('request', (request, response) => {
+    await new Promise<void>((resolve, reject) => {
+      server.once('error', reject);
+      server.listen(0, '127.0.0.1', resolve);
+    });
+    return new CallbackServer(server);
+  }
+
+  get port(): number {
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  /** The first redirect with this state (null: with any). Another page of this computer cannot end the wait with a sign-in of its own. */
+  arrival(expected: string | null): Promise<Callback> {
+    return new Promise<Callback>((resolve) => {
+      this.#server.on('request', (request, response) => {
         const url = new URL(request.url ?? '/', 'http://localhost');
         const code = url.searchParams.get('code');
         const state = url.searchParams.get('state');
@@ -32,6 +42,8 @@ export class CallbackServer {
           response.writeHead(404).end();
         } else if (code === null || state === null) {
           response.writeHead(400).end(page('The log-in did not work', describe(url)));
+        } else if (expected !== null && state !== expected) {
+          response.writeHead(400).end(page('The log-in did not work', OTHER));
         } else {
           const finish = (ok: boolean): void => {
             response.writeHead(ok ? 200 : 400);
@@ -43,19 +55,6 @@ export class CallbackServer {
         }
       });
     });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen(0, '127.0.0.1', resolve);
-    });
-    return new CallbackServer(server, arrival);
-  }
-
-  get port(): number {
-    return (this.#server.address() as AddressInfo).port;
-  }
-
-  arrival(): Promise<Callback> {
-    return this.#arrival;
   }
 
   close(): void {
@@ -65,6 +64,7 @@ export class CallbackServer {
 }
 
 const CLOSE = 'You can close this page and continue in the terminal.';
+const OTHER = 'It was not begun by the command that waits here. Begin again in the terminal.';
 const RETRY = 'The terminal shows the reason.';
 
 function describe(url: URL): string {

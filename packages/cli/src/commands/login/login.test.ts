@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -12,6 +13,7 @@ function provider(answer: Route): Record<string, Route> {
     'POST /api/auth/list_providers': { json: [{ name: 'github', enabled: true }] },
     'POST /api/auth/github/authorize': ({ body }) => {
       const { local_port: port } = body as { local_port: number };
+      // As with true providers, the page of the log-in has the state that the redirect will have.
       const back = `http://127.0.0.1:${port}/auth/callback?code=c1&state=s1`;
       return { json: { authorization_url: back } };
     },
@@ -40,11 +42,13 @@ test('a log-in by browser configures all projects of the user', () =>
     expect(result).toMatchObject({ code: 0, out: '' });
     expect(result.err).toContain('configured projects: main, ml (default: main)');
     expect(await (await page()).text()).toContain('You are logged in');
-    expect(server.bodyOf('/api/auth/github/callback')).toEqual({
-      code: 'c1',
-      state: 's1',
-      base_url: null,
-    });
+    const { verifier, ...rest } = server.bodyOf('/api/auth/github/callback') as Record<
+      string,
+      string
+    >;
+    expect(rest).toEqual({ code: 'c1', state: 's1', base_url: null });
+    const { challenge } = server.bodyOf('/api/auth/github/authorize') as Record<string, string>;
+    expect(createHash('sha256').update(String(verifier)).digest('base64url')).toBe(challenge);
     const config = await readFile(join(home, '.dstack', 'config.yml'), 'utf8');
     expect(config).toMatch(/default: true\s+name: main\s+token: tok[\s\S]+name: ml/);
   }));
@@ -59,6 +63,44 @@ test('a refused log-in is reported in the terminal and in the browser, and chang
     expect(result.err).toContain('Invalid code');
     expect((await page()).status).toBe(400);
     await expect(readFile(join(home, '.dstack', 'config.yml'))).rejects.toThrow();
+  }));
+
+test('a redirect with another state does not end the log-in', () =>
+  withDirectory(async (home) => {
+    const server = await startFakeServer(provider({ json: { creds: { token: 'tok' } } }));
+    const statuses: number[] = [];
+    let opened: Promise<void> | null = null;
+    const onOutput = (text: string): void => {
+      const link = /http:\S+callback\S+/.exec(text)?.[0];
+      if (!link) return;
+      opened ??= (async () => {
+        for (const page of [link.replace('state=s1', 'state=s2').replace('c1', 'evil'), link]) {
+          statuses.push((await fetch(page)).status);
+        }
+      })();
+    };
+    expect((await runCommand(['login', '--url', server.url], { home, onOutput })).code).toBe(0);
+    await opened;
+    expect(statuses).toEqual([400, 200]);
+    expect(server.bodyOf('/api/auth/github/callback')).toMatchObject({ code: 'c1', state: 's1' });
+  }));
+
+test('a server that refuses the challenge is asked without it', () =>
+  withDirectory(async (home) => {
+    const routes = provider({ json: { creds: { token: 'tok' } } });
+    const authorize = routes['POST /api/auth/github/authorize'] as (request: {
+      body: unknown;
+    }) => Route;
+    const server = await startFakeServer({
+      ...routes,
+      'POST /api/auth/github/authorize': (request) =>
+        'challenge' in (request.body as object)
+          ? { status: 422, json: { detail: [{ msg: 'extra fields not permitted' }] } }
+          : (authorize(request) as never),
+    });
+    const { onOutput } = browser();
+    expect((await runCommand(['login', '--url', server.url], { home, onOutput })).code).toBe(0);
+    expect(server.bodyOf('/api/auth/github/callback')).not.toHaveProperty('verifier');
   }));
 
 test('a token is read from the input', () =>

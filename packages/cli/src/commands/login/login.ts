@@ -1,4 +1,5 @@
-import type { Client } from '@dstack/client';
+import { createHash, randomBytes } from 'node:crypto';
+import { type Client, ValidationError } from '@dstack/client';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Command } from 'commander';
 import { ConfigFile } from '../../config/config-file.ts';
@@ -106,12 +107,17 @@ async function tokenFromProvider(client: Client, options: LoginOptions, cli: Cli
   const provider = await chooseProvider(client, options.provider, cli);
   const server = await CallbackServer.start();
   try {
-    const page = webPage((await client.auth.authorize(provider, server.port)).authorization_url);
+    const { address, verifier } = await beginLogin(client, provider, server.port);
+    const page = webPage(address);
+    const expected = new URL(page).searchParams.get('state');
     cli.io.info(`Log in with your browser; if it does not open by itself, go to:\n  ${page}`);
     openBrowser(page, cli);
-    const { code, state, finish } = await Promise.race([server.arrival(), interrupted(cli.signal)]);
+    const { code, state, finish } = await Promise.race([
+      server.arrival(expected),
+      interrupted(cli.signal),
+    ]);
     try {
-      const user = await client.auth.callback(provider, code, state);
+      const user = await client.auth.callback(provider, { code, state }, verifier);
       if (!user.creds?.token) throw new CliError('The server returned no token');
       finish(true);
       return user.creds.token;
@@ -121,6 +127,25 @@ async function tokenFromProvider(client: Client, options: LoginOptions, cli: Cli
     }
   } finally {
     server.close();
+  }
+}
+
+/** The verifier proves that this command has begun: another program that reads the code cannot use it. */
+async function beginLogin(
+  client: Client,
+  provider: string,
+  port: number,
+): Promise<{ readonly address: string; readonly verifier: string | null }> {
+  const verifier = randomBytes(32).toString('base64url');
+  const challenge = createHash('sha256').update(verifier).digest('base64url');
+  try {
+    const { authorization_url: address } = await client.auth.authorize(provider, port, challenge);
+    return { address, verifier };
+  } catch (error) {
+    // Official servers may refuse keys that are not theirs.
+    if (!(error instanceof ValidationError)) throw error;
+    const { authorization_url: address } = await client.auth.authorize(provider, port);
+    return { address, verifier: null };
   }
 }
 

@@ -15,7 +15,14 @@ import type { HttpDeps } from '../ports.ts';
 import { signInCookie, signInSecrets } from '../sessions/cookie.ts';
 import { openSessionWith } from '../sessions/service.ts';
 import { accountOf } from './account.ts';
-import { checkedState, localPortOf, newState, type StateFault } from './sign-in-state.ts';
+import {
+  checkedState,
+  localPortOf,
+  newState,
+  type SignInStarter,
+  type StateFault,
+  waitingClient,
+} from './sign-in-state.ts';
 
 /** How long the cookie of a sign-in lasts, in seconds. */
 const COOKIE_SECONDS = 600;
@@ -26,7 +33,18 @@ export interface Redirected {
   readonly code: string;
   readonly state: string;
   readonly iss?: string | null;
+  /** Of a client that has sent a challenge. */
+  readonly verifier?: string | null;
 }
+
+/** How a client or a page begins. `local_port`: of a client that waits for the answer; null: a page does. */
+export interface Beginning {
+  readonly local_port: number | null;
+  readonly challenge: string | null;
+}
+
+/** SHA-256 in base64url. */
+const CHALLENGE = /^[\w-]{43}$/;
 
 const TITLES: Readonly<Record<string, string>> = {
   entra: 'Microsoft Entra ID',
@@ -45,25 +63,57 @@ export class SignIns {
     this.#deps = deps;
   }
 
-  /** Where the browser goes. `localPort`: of a client that waits for the answer; null: a page does. */
-  async begin(
-    providerName: string,
-    localPort: number | null,
-    { request, setHeader }: HttpExchange,
-  ): Promise<string> {
+  /** Where the browser goes. */
+  async begin(providerName: string, beginning: Beginning, exchange: HttpExchange): Promise<string> {
     const provider = this.#provider(providerName);
-    const { credentials, store, context } = this.#deps;
-    let browser: string | null = null;
-    if (localPort === null) {
-      // Sign-ins in several tabs share the cookie.
-      browser = this.#secrets(request)[0] ?? randomBytes(32).toString('base64url');
-      const isEncrypted = credentials.isEncrypted(request);
-      const options = { isEncrypted, maxAge: COOKIE_SECONDS };
-      setHeader('set-cookie', signInCookie(credentials.serverId, browser, options));
-    }
-    const start = { provider: provider.name, localPort, browser, now: context().now };
+    const { store, context } = this.#deps;
+    const starter =
+      beginning.local_port === null
+        ? this.#browserStarter(exchange)
+        : this.#clientStarter({ ...beginning, local_port: beginning.local_port }, exchange);
+    const start = { provider: provider.name, starter, now: context().now };
     const proof = newState(await store.meta.signInKey(), start);
     return await attempt(provider, () => provider.authorizationUrl(proof));
+  }
+
+  #browserStarter({ request, setHeader }: HttpExchange): SignInStarter {
+    const { credentials } = this.#deps;
+    // Sign-ins in several tabs share the cookie.
+    const secret = this.#secrets(request)[0] ?? randomBytes(32).toString('base64url');
+    const isEncrypted = credentials.isEncrypted(request);
+    const options = { isEncrypted, maxAge: COOKIE_SECONDS };
+    setHeader('set-cookie', signInCookie(credentials.serverId, secret, options));
+    return { kind: 'browser', secret };
+  }
+
+  #clientStarter(
+    { local_port: port, challenge }: Beginning & { readonly local_port: number },
+    { request }: HttpExchange,
+  ): SignInStarter {
+    if (challenge !== null && !CHALLENGE.test(challenge)) {
+      throw ruleError('challenge: it must be a SHA-256 in base64url, 43 characters');
+    }
+    if (challenge === null && this.#deps.providers.requiresChallenge) throw unprovenClient();
+    return { kind: 'client', port, challenge, address: this.#deps.signIns.addressOf(request) };
+  }
+
+  /** Where the page must send the browser with the code, because a client on the computer has begun. */
+  async nextRedirect(
+    { code, state }: Redirected,
+    { request }: HttpExchange,
+  ): Promise<{ readonly redirect_url: string | null; readonly needs_consent: boolean }> {
+    const { providers, signIns, store, context } = this.#deps;
+    const client = waitingClient(await store.meta.signInKey(), state, {
+      providers: providers.all.map(({ name }) => name),
+      address: signIns.addressOf(request),
+      now: context().now,
+    });
+    if (client === null) return { redirect_url: null, needs_consent: false };
+    const query = new URLSearchParams({ code, state });
+    return {
+      redirect_url: `http://localhost:${client.port}/auth/callback?${query}`,
+      needs_consent: !client.isSure,
+    };
   }
 
   /** For clients, which then read the user's token. */
@@ -73,9 +123,12 @@ export class SignIns {
     { request }: HttpExchange,
   ): Promise<UserRecord> {
     const provider = this.#provider(providerName);
-    const proof = await this.#proof(provider, redirected.state, request);
+    const proof = await this.#proof(provider, redirected, request);
     const claims = await this.#claims(provider, redirected, proof, request);
-    const rules = { trustsEmail: provider.trustsEmail, domains: this.#deps.providers.domains };
+    const rules = {
+      ...{ provider: provider.name, title: titleOf(provider) },
+      ...{ trustsEmail: provider.trustsEmail, domains: this.#deps.providers.domains },
+    };
     return await this.#accounts.run(() => accountOf(this.#deps, claims, rules));
   }
 
@@ -107,19 +160,18 @@ export class SignIns {
 
   async #proof(
     provider: SignInProvider,
-    state: string,
+    { state, verifier = null }: Redirected,
     request: HttpExchange['request'],
   ): Promise<SignInProof> {
-    const key = await this.#deps.store.meta.signInKey();
-    const { now } = this.#deps.context();
-    const browsers = this.#secrets(request);
-    let fault: StateFault = 'invalid';
-    for (const browser of browsers.length === 0 ? [null] : browsers) {
-      const checked = checkedState(key, state, { provider: provider.name, browser, now });
-      if (typeof checked !== 'string') return this.#unused(checked);
-      fault = checked;
-    }
-    throw stateError(fault);
+    const checked = checkedState(await this.#deps.store.meta.signInKey(), state, {
+      provider: provider.name,
+      browsers: this.#secrets(request),
+      verifier,
+      address: this.#deps.signIns.addressOf(request),
+      now: this.#deps.context().now,
+    });
+    if (typeof checked === 'string') throw stateError(checked);
+    return this.#unused(checked);
   }
 
   /** The provider accepts a code once. This also holds for states, within one server. */
@@ -159,12 +211,26 @@ export class SignIns {
 function stateError(fault: StateFault | 'used') {
   const texts = {
     invalid: 'This sign-in was not begun at this server. Begin again',
-    expired: 'This sign-in took more than 10 minutes. Begin again',
+    expired:
+      'This sign-in took more than 10 minutes, or 5 with a client that sends no challenge. Begin again',
     used: 'This sign-in has been used before. Begin again',
     other_browser:
       'This sign-in was begun in another browser, or at another address of this server. Begin again in this browser',
+    other_program: 'Another program has begun this sign-in. Begin again',
+    other_address:
+      'This sign-in was begun at another address of the network. Begin again, or update the command line, which then proves by a challenge that it has begun',
   };
   return ruleError(texts[fault]);
+}
+
+function unprovenClient() {
+  return accessDenied(
+    'This server accepts only clients that prove that they have begun a sign-in (DSTACK_OIDC_REQUIRE_CHALLENGE). Update the command line, or log in with a token: dstack login --with-token',
+  );
+}
+
+function titleOf({ name }: SignInProvider): string {
+  return TITLES[name] ?? name;
 }
 
 /** Reports what a provider did not do. */
@@ -173,7 +239,7 @@ async function attempt<T>(provider: SignInProvider, run: () => Promise<T>): Prom
     return await run();
   } catch (error) {
     if (!(error instanceof ProviderError)) throw error;
-    const title = TITLES[provider.name] ?? provider.name;
+    const title = titleOf(provider);
     if (error.kind === 'unreachable') {
       throw ruleError(
         `${title} does not answer this server: ${error.message}. Try again in a moment, or sign in with a token`,

@@ -1,17 +1,43 @@
 /** The parameter `state` of signing in through a provider: signed, so that strangers cost no memory. */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ruleError } from '@dstack/contract/api';
+import { networkOf } from '../../client-network.ts';
 import type { SignInProof } from '../../oidc/sign-in-providers.ts';
 
 /** How long a person has to sign in at the provider, in µs. */
 const LASTS = 10 * 60 * 1_000_000;
+/** The same where nothing but the address ties the end to the client that began. */
+const LASTS_UNPROVEN = 5 * 60 * 1_000_000;
+
+/**
+ * Who begins, and must end:
+ * - `browser`: by the secret in its cookie.
+ * - `client`: a program at `port` of the user's computer. With a `challenge` it proves itself by the verifier, without
+ *   one by its address alone.
+ */
+export type SignInStarter =
+  | { readonly kind: 'browser'; readonly secret: string }
+  | {
+      readonly kind: 'client';
+      readonly port: number;
+      readonly challenge: string | null;
+      readonly address: string;
+    };
 
 export interface SignInStart {
   readonly provider: string;
-  /** Where a client on the user's computer waits; null: a page of this server does. */
-  readonly localPort: number | null;
-  /** The secret in the cookie of the browser that begins; null: a client begins, which has no cookie. */
-  readonly browser: string | null;
+  readonly starter: SignInStarter;
+  /** Microseconds. */
+  readonly now: number;
+}
+
+/** What the one who ends can prove. */
+export interface SignInEnd {
+  readonly provider: string;
+  /** Secrets of the browser's cookies. */
+  readonly browsers: readonly string[];
+  readonly verifier: string | null;
+  readonly address: string;
   /** Microseconds. */
   readonly now: number;
 }
@@ -23,34 +49,99 @@ interface State {
 }
 
 /** The state for a redirect to the provider. */
-export function newState(key: Buffer, start: SignInStart): SignInProof {
-  const { provider, localPort, browser, now } = start;
+export function newState(key: Buffer, { provider, starter, now }: SignInStart): SignInProof {
+  const port = starter.kind === 'client' ? starter.port : null;
   const issued = Math.floor(now / 1_000_000).toString(36);
-  const head = [issued, randomBytes(16).toString('base64url'), bindingOf(browser)].join('.');
-  const value = `${head}.${signature(key, head, provider, localPort)}`;
-  return proofOf(key, { value, local_port: localPort });
+  const random = randomBytes(16).toString('base64url');
+  const head = [issued, random, bindingOf(key, starter)].join('.');
+  const value = `${head}.${signature(key, head, provider, port)}`;
+  return proofOf(key, { value, local_port: port });
 }
 
-export type StateFault = 'invalid' | 'expired' | 'other_browser';
+export type StateFault =
+  | 'invalid'
+  | 'expired'
+  | 'other_browser'
+  | 'other_program'
+  | 'other_address';
 
 /** The proof that belongs to a state of this server, or why it is none. */
 export function checkedState(
   key: Buffer,
   text: string,
-  { provider, browser, now }: Omit<SignInStart, 'localPort'>,
+  { provider, browsers, verifier, address, now }: SignInEnd,
 ): SignInProof | StateFault {
-  const state = parsedState(text);
-  const [issued = '', random = '', binding = '', signed = ''] = state?.value.split('.') ?? [];
-  if (state === null) return 'invalid';
-  const head = [issued, random, binding].join('.');
-  if (!isSame(signed, signature(key, head, provider, state.local_port))) return 'invalid';
-  if (now - Number.parseInt(issued, 36) * 1_000_000 > LASTS) return 'expired';
-  // What a client has begun is not bound to a browser, and gives no browser a session.
-  if (binding !== '' && !isSame(binding, bindingOf(browser))) return 'other_browser';
+  const read = readState(key, text, provider);
+  if (read === null) return 'invalid';
+  const { state, issued, binding } = read;
+  if (now - issued > (binding.kind === 'address' ? LASTS_UNPROVEN : LASTS)) return 'expired';
+  switch (binding.kind) {
+    case 'browser':
+      if (!browsers.some((secret) => isSame(binding.digest, digestOf(secret)))) {
+        return 'other_browser';
+      }
+      break;
+    case 'challenge':
+      if (verifier === null || !isSame(binding.challenge, digestOf(verifier))) {
+        return 'other_program';
+      }
+      break;
+    case 'address':
+      if (!isSame(binding.address, addressDigest(key, address))) return 'other_address';
+  }
   return proofOf(key, state);
 }
 
-/** Whether a browser has begun; otherwise the client at this port waits. */
+/** The client that waits, if one has begun; null: a page of this server. Throws `ApiError`. */
+export function waitingClient(
+  key: Buffer,
+  text: string,
+  { providers, address, now }: { providers: readonly string[]; address: string; now: number },
+): { readonly port: number; readonly isSure: boolean } | null {
+  const port = localPortOf(text);
+  if (port === null) return null;
+  const reads = providers.map((provider) => readState(key, text, provider));
+  const read = reads.find((one) => one !== null);
+  // A state of another signature would skip the question, and the code would still be valid with the true one.
+  if (!read || read.binding.kind === 'browser') throw ruleError('Invalid state token');
+  if (now - read.issued > LASTS) throw ruleError('This sign-in has expired. Begin again');
+  const { binding } = read;
+  const isNear = isSame(binding.address, addressDigest(key, address));
+  return { port, isSure: binding.kind === 'challenge' && isNear };
+}
+
+type Binding =
+  | { readonly kind: 'browser'; readonly digest: string }
+  | { readonly kind: 'challenge'; readonly challenge: string; readonly address: string }
+  | { readonly kind: 'address'; readonly address: string };
+
+/** Null: no state of this server for the provider. */
+function readState(
+  key: Buffer,
+  text: string,
+  provider: string,
+): { readonly state: State; readonly issued: number; readonly binding: Binding } | null {
+  const state = parsedState(text);
+  if (state === null) return null;
+  const [issued = '', random = '', bound = '', signed = ''] = state.value.split('.');
+  const head = [issued, random, bound].join('.');
+  if (!isSame(signed, signature(key, head, provider, state.local_port))) return null;
+  return { state, issued: Number.parseInt(issued, 36) * 1_000_000, binding: bindingIn(bound) };
+}
+
+function bindingIn(bound: string): Binding {
+  const [kind = '', first = '', address = ''] = bound.split('~');
+  if (kind === 'c') return { kind: 'challenge', challenge: first, address };
+  return kind === 'a' ? { kind: 'address', address: first } : { kind: 'browser', digest: bound };
+}
+
+function bindingOf(key: Buffer, starter: SignInStarter): string {
+  if (starter.kind === 'browser') return digestOf(starter.secret);
+  const address = addressDigest(key, starter.address);
+  return starter.challenge === null ? `a~${address}` : `c~${starter.challenge}~${address}`;
+}
+
+/** Whether a browser has begun; otherwise the client at this port waits. Nothing is checked. */
 export function localPortOf(text: string): number | null {
   const state = parsedState(text);
   if (state === null) throw ruleError('Invalid state token');
@@ -70,8 +161,13 @@ function signature(key: Buffer, head: string, provider: string, port: number | n
   return mac(key, `state ${provider} ${port} ${head}`);
 }
 
-function bindingOf(browser: string | null): string {
-  return browser === null ? '' : createHash('sha256').update(browser).digest('base64url');
+function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url');
+}
+
+/** Of the network: a computer changes its address within a network of IPv6. */
+function addressDigest(key: Buffer, address: string): string {
+  return mac(key, `address ${networkOf(address)}`);
 }
 
 function mac(key: Buffer, text: string): string {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   ProviderError,
@@ -10,14 +11,19 @@ import { userNameFor } from './account.ts';
 
 const ORIGIN = 'http://localhost';
 
+/** What the tests state; the account follows from the address unless they name one. */
+type Stated = Pick<SignInClaims, 'email' | 'isEmailVerified'> & Partial<SignInClaims>;
+
 /** What the provider states next, or the error of the exchange. */
-let claims: SignInClaims | ProviderError;
+let claims: Stated | ProviderError;
 /** The provider answers after this. */
 let held: Promise<void> | null;
 let exchanged: (SignInAnswer & SignInProof)[];
 let server: TestServer;
 
-beforeEach(async () => {
+beforeEach(() => start());
+
+async function start(requiresChallenge = false) {
   claims = { email: 'ann.lee@example.org', isEmailVerified: true };
   exchanged = [];
   held = null;
@@ -30,15 +36,21 @@ beforeEach(async () => {
       exchanged.push({ ...answer, ...proof });
       await held;
       if (claims instanceof ProviderError) throw claims;
-      return claims;
+      const { email } = claims;
+      return {
+        ...{ issuer: 'https://okta.example', subject: `sub-of-${email?.toLowerCase()}` },
+        ...{ hostedDomain: null, ...claims },
+      };
     },
   };
   const other = { ...okta, name: 'sso', trustsEmail: true };
+  const google = { ...okta, name: 'google' };
+  const all = [okta, other, google];
   server = await startTestServer(
-    { failedLoginsPerMinute: 3 },
-    { providers: { all: [okta, other], domains: ['example.org'] } },
+    { failedLoginsPerMinute: 3, trustedProxies: ['loopback'] },
+    { providers: { all, domains: ['example.org'], requiresChallenge } },
   );
-});
+}
 afterEach(() => server.close());
 
 type Headers = Record<string, string>;
@@ -69,11 +81,12 @@ describe('providers', () => {
     expect(body).toEqual([
       { name: 'okta', enabled: true },
       { name: 'sso', enabled: true },
+      { name: 'google', enabled: true },
     ]);
   });
 
   it('that are not configured are not found', async () => {
-    expect((await post('google/authorize', {})).status).toBe(404);
+    expect((await post('entra/authorize', {})).status).toBe(404);
   });
 });
 
@@ -138,7 +151,7 @@ describe('a page that signs in', () => {
 });
 
 describe('a person is refused', () => {
-  const nobody: [string, SignInClaims, string][] = [
+  const nobody: [string, Stated, string][] = [
     ['of another domain', { email: 'eve@evil.example', isEmailVerified: true }, 'dstack user add'],
     ['of a domain below', { email: 'eve@sub.example.org', isEmailVerified: true }, 'no user with'],
     [
@@ -250,35 +263,177 @@ describe('a provider', () => {
   });
 });
 
+const VERIFIER = 'v'.repeat(43);
+const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
+
+/** The state of a sign-in that a client at port 4321 has begun. */
+async function clientState(more: object = {}): Promise<string> {
+  const begun = await post('okta/authorize', { local_port: 4321, base_url: null, ...more });
+  expect(begun.headers['set-cookie']).toBeUndefined();
+  return new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
+}
+
+const nextRedirect = (state: string, headers: Headers = {}) =>
+  post('get_next_redirect', { code: 'c', state }, headers);
+
+/** Behind a proxy that the server trusts. */
+const at = (address: string) => ({ 'x-forwarded-for': address });
+
 describe('a client on the computer of the user', () => {
-  it('gets the redirect and then the token of the user', async () => {
-    const begun = await post('okta/authorize', { local_port: 4321, base_url: null });
-    expect(begun.headers['set-cookie']).toBeUndefined();
-    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
-    const next = await post('get_next_redirect', { code: 'c', state });
-    expect(next.body.redirect_url).toBe(
-      `http://localhost:4321/auth/callback?${new URLSearchParams({ code: 'c', state })}`,
-    );
+  it('gets the redirect, after a question, and then the token of the user', async () => {
+    const state = await clientState();
+    const next = await nextRedirect(state);
+    expect(next.body).toEqual({
+      redirect_url: `http://localhost:4321/auth/callback?${new URLSearchParams({ code: 'c', state })}`,
+      needs_consent: true,
+    });
     const { body } = await post('okta/callback', { code: 'c', state, base_url: null });
     expect(body.username).toBe('ann-lee');
     const me = await server.call('/api/users/get_my_user', undefined, { token: body.creds.token });
     expect(me.body.username).toBe('ann-lee');
   });
 
+  it('that proves by a verifier that it has begun is not asked for', async () => {
+    const state = await clientState({ challenge: CHALLENGE });
+    expect((await nextRedirect(state)).body).toMatchObject({ needs_consent: false });
+    for (const verifier of [null, undefined, '', CHALLENGE, 'w'.repeat(43)]) {
+      const answer = await post('okta/callback', { code: 'c', state, verifier });
+      expect(refusal(answer)).toContain('Another program has begun this sign-in');
+    }
+    expect(exchanged).toEqual([]);
+    const { body } = await post('okta/callback', { code: 'c', state, verifier: VERIFIER });
+    expect(body.username).toBe('ann-lee');
+  });
+
+  it('must send a challenge that is one', async () => {
+    for (const challenge of ['', 'short', `${CHALLENGE}~`]) {
+      const answer = await post('okta/authorize', { local_port: 4321, challenge });
+      expect(refusal(answer)).toContain('SHA-256 in base64url');
+    }
+  });
+
+  it('without a challenge ends at the address that began, within five minutes', async () => {
+    const state = await clientState();
+    const elsewhere = await post('okta/callback', { code: 'c', state }, at('203.0.113.9'));
+    expect(refusal(elsewhere)).toContain('begun at another address');
+    server.advance(301);
+    expect(refusal(await post('okta/callback', { code: 'c', state }))).toContain('5 with a client');
+    const proven = await clientState({ challenge: CHALLENGE });
+    server.advance(301);
+    const answer = await post('okta/callback', { code: 'c', state: proven, verifier: VERIFIER });
+    expect(answer.status).toBe(200);
+  });
+
+  it('of another computer is asked for, with a challenge too: its owner may have sent the link', async () => {
+    const state = await clientState({ challenge: CHALLENGE });
+    const next = await nextRedirect(state, at('203.0.113.9'));
+    expect(next.body).toMatchObject({ needs_consent: true });
+  });
+
+  it('cannot avoid the question by a state of its own', async () => {
+    const { value } = JSON.parse(Buffer.from(await clientState(), 'base64url').toString());
+    const [issued, random, , signed] = value.split('.');
+    const other = JSON.parse(
+      Buffer.from(await clientState({ challenge: CHALLENGE }), 'base64url').toString(),
+    );
+    const bound = other.value.split('.')[2];
+    const forged = { value: [issued, random, bound, signed].join('.'), local_port: 4321 };
+    for (const state of [forged, { value: 'x', local_port: 4321 }, { ...other, local_port: 80 }]) {
+      const text = Buffer.from(JSON.stringify(state)).toString('base64url');
+      expect(refusal(await nextRedirect(text))).toContain('Invalid state token');
+    }
+  });
+
+  it('without a challenge is refused by servers that require one', async () => {
+    await server.close();
+    await start(true);
+    const answer = await post('okta/authorize', { local_port: 4321 });
+    expect(answer.status).toBe(403);
+    expect(refusal(answer)).toContain('DSTACK_OIDC_REQUIRE_CHALLENGE');
+    expect((await post('okta/authorize', { local_port: 1, challenge: CHALLENGE })).status).toBe(
+      200,
+    );
+    expect((await signIn()).status).toBe(200);
+  });
+
   it('gives no browser a session', async () => {
-    const begun = await post('okta/authorize', { local_port: 4321 });
-    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
+    const state = await clientState();
     const { headers } = await browser();
     const answer = await post('okta/session', { code: 'c', state }, headers);
     expect(refusal(answer)).toContain('another browser');
   });
 
   it('cannot change the port of a state', async () => {
-    const begun = await post('okta/authorize', { local_port: 4321 });
-    const state = new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
-    const parsed = JSON.parse(Buffer.from(state, 'base64url').toString());
+    const parsed = JSON.parse(Buffer.from(await clientState(), 'base64url').toString());
     const changed = Buffer.from(JSON.stringify({ ...parsed, local_port: 1 })).toString('base64');
     expect((await post('okta/callback', { code: 'c', state: changed })).status).toBe(400);
+  });
+});
+
+describe('an account at a provider', () => {
+  const ann = { email: 'ann@example.org', isEmailVerified: true, subject: 's1' };
+  const nameAfter = async (stated: Stated, provider = 'okta') => {
+    claims = stated;
+    const { state, headers } = await browser(provider);
+    return await post(`${provider}/session`, { code: 'c', state }, headers);
+  };
+
+  it('keeps its user when its address changes', async () => {
+    expect((await nameAfter(ann)).body.user.username).toBe('ann');
+    const later = await nameAfter({
+      ...ann,
+      email: 'ann.new@elsewhere.test',
+      isEmailVerified: false,
+    });
+    expect(later.body.user.username).toBe('ann');
+  });
+
+  it('is bound to a user who was there before, at the next sign-in', async () => {
+    const user = { username: 'prepared', global_role: 'user', email: 'Ann@example.org' };
+    await server.call('/api/users/create', user);
+    expect((await nameAfter(ann)).body.user.username).toBe('prepared');
+    const later = await nameAfter({ ...ann, email: 'other@example.org' });
+    expect(later.body.user.username).toBe('prepared');
+  });
+
+  it('that has got the address of another one does not get its user, until an admin lets it', async () => {
+    await nameAfter(ann);
+    const other = { ...ann, subject: 's2' };
+    const refused = await nameAfter(other);
+    expect(refused.status).toBe(403);
+    expect(refusal(refused)).toMatch(
+      /The user 'ann' \(ann@example.org\) signs in with another account at Okta.* deactivates the user and activates it again/,
+    );
+    const user = { username: 'ann', global_role: 'user', email: 'ann@example.org' };
+    for (const active of [false, true]) {
+      await server.call('/api/users/update', { ...user, active });
+    }
+    expect((await nameAfter(other)).body.user.username).toBe('ann');
+    expect((await nameAfter(ann)).status).toBe(403);
+  });
+
+  it('of another issuer with the same address is bound to the same user', async () => {
+    await nameAfter(ann);
+    const there = { ...ann, issuer: 'https://other.example', subject: 's7' };
+    expect((await nameAfter(there, 'sso')).body.user.username).toBe('ann');
+  });
+
+  it('of Google must belong to the organisation of the address', async () => {
+    for (const hostedDomain of [null, 'evil.test', 'sub.example.org']) {
+      const refused = await nameAfter({ ...ann, hostedDomain }, 'google');
+      expect(refusal(refused)).toContain(
+        'does not state that your account ann@example.org belongs',
+      );
+    }
+    const hosted = { ...ann, hostedDomain: 'Example.org' };
+    expect((await nameAfter(hosted, 'google')).body.user.username).toBe('ann');
+  });
+
+  it("of Google with Google's own address needs no organisation", async () => {
+    const user = { username: 'bob', global_role: 'user', email: 'bob@gmail.com' };
+    await server.call('/api/users/create', user);
+    const stated = { email: 'bob@gmail.com', isEmailVerified: true };
+    expect((await nameAfter(stated, 'google')).body.user.username).toBe('bob');
   });
 });
 

@@ -245,7 +245,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
       pace: { graceMs: 30_000, bytesPerSecond: 8192 },
     }),
     keys: keyMaker(),
-    providers: { all: [], domains: [] },
+    providers: { all: [], domains: [], requiresChallenge: false },
     templates: gitTemplates({ rules: new OutgoingRules([]), own: null, protocols: 'file' }),
     hub: () => Promise.reject(new Error('there is no hub')),
     readTxt: async () => [],

@@ -8,6 +8,7 @@ import { providerFaultText, SignInError } from '../../data/session/session.ts';
 import { useSession } from '../../data/session/session-context.tsx';
 import { providerTitle } from '../../domain/users/sign-in-providers.ts';
 import { Banner } from '../../ui/feedback/banner.tsx';
+import { ConsentPage } from './consent-page.tsx';
 import { SignInFrame } from './sign-in-frame.tsx';
 import { SignInWays } from './sign-in-page.tsx';
 
@@ -19,6 +20,8 @@ export function CallbackPage() {
   const session = useSession();
   const [error, setError] = useState<string | null>(null);
   const [isHandedOver, setHandedOver] = useState(false);
+  /** Where a program of this computer waits, of which the person has to know. */
+  const [asked, setAsked] = useState<string | null>(null);
   const begun = useRef(false);
   // The parameters are valid once, and this asks the server.
   useEffect(() => {
@@ -26,13 +29,14 @@ export function CallbackPage() {
     begun.current = true;
     const finish = async () => {
       const redirected = providerRedirect(provider);
-      const { redirect_url: next } = await session.client.auth.nextRedirect(
-        redirected.code,
-        redirected.state,
-      );
+      const { redirect_url: next, needs_consent: needsConsent } =
+        await session.client.auth.nextRedirect(redirected.code, redirected.state);
       if (next !== null) {
-        setHandedOver(true);
-        window.location.replace(next);
+        if (needsConsent) setAsked(next);
+        else {
+          setHandedOver(true);
+          window.location.replace(next);
+        }
         return;
       }
       const { path, persistent } = takePendingSignIn(() => window.sessionStorage);
@@ -42,6 +46,23 @@ export function CallbackPage() {
     };
     finish().catch((failure: unknown) => setError(providerFaultText(failure)));
   }, [session, provider]);
+  if (asked !== null) {
+    return (
+      <ConsentPage
+        provider={provider}
+        port={new URL(asked).port || '80'}
+        onAgree={() => {
+          setAsked(null);
+          setHandedOver(true);
+          window.location.replace(asked);
+        }}
+        onRefuse={() => {
+          setAsked(null);
+          setError('Nothing was handed over. You can close this page.');
+        }}
+      />
+    );
+  }
   if (error === null) {
     return (
       <SignInFrame title="Signing in">

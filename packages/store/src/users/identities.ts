@@ -1,0 +1,67 @@
+import type { Id, Timestamp } from '@dstack/core';
+import type { StoreContext, Tx } from '../context.ts';
+import { notDeleted } from '../query.ts';
+import { userTable } from '../schema/account-tables.ts';
+import type { UserRecord } from './types.ts';
+
+/** An account at a provider of OpenID Connect. `subject` never changes and is never given to another account. */
+export interface UserIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+export interface UserIdentities {
+  /** The user who signs in with the account, deactivated ones too; not deleted. */
+  byIdentity(identity: UserIdentity): Promise<UserRecord | null>;
+  /**
+   * Binds the account to the user. `other-account`: the user already signs in with another account of the issuer, or the
+   * account belongs to another user.
+   */
+  bindIdentity(id: Id, identity: UserIdentity, now: Timestamp): Promise<'bound' | 'other-account'>;
+}
+
+export function createIdentities(context: StoreContext): UserIdentities {
+  return {
+    async byIdentity({ issuer, subject }) {
+      const row = await context.db
+        .selectFrom('user_identities as i')
+        .innerJoin('users as u', 'u.id', 'i.user_id')
+        .where('i.issuer', '=', issuer)
+        .where('i.subject', '=', subject)
+        .where(notDeleted('u.deleted'))
+        .selectAll('u')
+        .executeTakeFirst();
+      return row ? userTable.decode(row) : null;
+    },
+    bindIdentity: (id, { issuer, subject }, now) =>
+      context.write(async ({ tx }) => {
+        // An older server on the database deletes users without their identities.
+        await tx
+          .deleteFrom('user_identities')
+          .where('issuer', '=', issuer)
+          .where('subject', '=', subject)
+          .where('user_id', 'in', (eb) =>
+            eb.selectFrom('users').select('id').where('deleted', '=', true),
+          )
+          .execute();
+        // Both keys decide: two servers may bind at once.
+        await tx
+          .insertInto('user_identities')
+          .values({ issuer, subject, user_id: id, created_at: now })
+          .onConflict((conflict) => conflict.doNothing())
+          .execute();
+        const bound = await tx
+          .selectFrom('user_identities')
+          .select('user_id')
+          .where('issuer', '=', issuer)
+          .where('subject', '=', subject)
+          .executeTakeFirst();
+        return bound?.user_id === id ? 'bound' : 'other-account';
+      }),
+  };
+}
+
+/** The next account that states the address of the user may sign in. */
+export async function releaseIdentities(tx: Tx, id: Id): Promise<void> {
+  await tx.deleteFrom('user_identities').where('user_id', '=', id).execute();
+}
