@@ -24,6 +24,7 @@ import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { accessLog } from '../proxy/access-log.ts';
 import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
@@ -141,8 +142,10 @@ export function makeSupervisor(
 ): Supervision {
   const cacheDir = join(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
+  const rules = new OutgoingRules(settings.outgoingAllow);
   const connectors = agentConnectors({
     ...{ serverId, programs, hostAccess: store.hostAccess },
+    mayDial: (host, address) => rules.allowsHost(host, address),
     dial: dialByBackend(store, find),
   });
   const supervisor = new LinkSupervisor({ store, hosts, connectors, log });

@@ -1,5 +1,6 @@
 import { type BlockList, isIP } from 'node:net';
 import { SettingsError } from '../environment.ts';
+import { isOwnAddress } from './own-address.ts';
 import { embeddedAddress, isPublicAddress, networks } from './public-address.ts';
 
 /** Names of networks in `DSTACK_SERVER_OUTGOING_ALLOW`. */
@@ -32,6 +33,14 @@ export class OutgoingRules {
   /** Whether a connection to this address is allowed, if it is for `host`. */
   allows(host: string, address: string): boolean {
     return isPublicAddress(address) || this.#allowsHost(hostOf(host)) || this.#holds(address);
+  }
+
+  /**
+   * The same for a host of an SSH fleet, which may be in a private network, but not on the server's own computer (see
+   * `isOwnAddress`).
+   */
+  allowsHost(host: string, address: string): boolean {
+    return !isOwnAddress(address) || this.#allowsHost(hostOf(host)) || this.#holds(address);
   }
 
   #allowsHost(host: string): boolean {

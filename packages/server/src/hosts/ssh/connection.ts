@@ -1,4 +1,5 @@
-import { connect, type Socket } from 'node:net';
+import { lookup } from 'node:dns';
+import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
 import type { Duplex, Readable } from 'node:stream';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { SshLogin } from '@dstack/store';
@@ -10,8 +11,13 @@ import { loginError } from './login-error.ts';
 import { readablePrivateKey } from './private-key.ts';
 import { refuseTinyPackets } from './tiny-packets.ts';
 
+/** Whether the server may connect to an address for a host; `host`: as it was given. */
+export type MayDial = (host: string, address: string) => boolean;
+
 /** The stored identity of a host. */
 export interface HostKeys {
+  /** Checked for the address that is connected to; omitted: every address is allowed. */
+  readonly mayDial?: MayDial;
   /** Pinned host keys (base64) by `addressOf(login)`. */
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
@@ -68,7 +74,7 @@ export class SshConnection {
   static async open(target: SshTarget): Promise<SshConnection> {
     const { login, tunnel } = target;
     const release = tunnel?.release ?? (() => {});
-    const transport = tunnel?.stream ?? dial(login);
+    const transport = tunnel?.stream ?? dial(login, target.mayDial ?? (() => true));
     try {
       const loggedIn = await logIn(target, transport);
       await checkHostKey(login, target, loggedIn.hostKey);
@@ -242,11 +248,31 @@ function untilThen({ stdout, stderr }: Output): string {
   return last ? `; its last line until then: ${last}` : '; it printed nothing until then';
 }
 
-/** Sends small packets at once: otherwise each round trip waits 40 ms for the previous one. */
-function dial({ hostname, port }: SshLogin): Socket {
-  const socket = connect({ host: hostname, port });
+/**
+ * Sends small packets at once: otherwise each round trip waits 40 ms for the previous one. Only addresses that were checked
+ * are connected to, whatever a name resolves to later.
+ */
+function dial({ hostname, port }: SshLogin, mayDial: MayDial): Socket {
+  // An address is not looked up.
+  if (isIP(hostname) !== 0 && !mayDial(hostname, hostname)) throw notAllowed(hostname);
+  const checked: LookupFunction = (host, options, done) =>
+    lookup(host, { ...options, all: true }, (error, found) => {
+      if (error) return done(error, '');
+      const allowed = found.filter(({ address }) => mayDial(hostname, address));
+      const [first] = allowed;
+      if (first === undefined) return done(notAllowed(hostname), '');
+      if (options.all) done(null, allowed);
+      else done(null, first.address, first.family);
+    });
+  const socket = connect({ host: hostname, port, lookup: checked });
   socket.setNoDelay(true);
   return socket;
+}
+
+function notAllowed(hostname: string): HostError {
+  return permanent(
+    `${hostname} is a loopback, link-local or multicast address, or a name of one: the server does not connect to itself for users. Give the address of the host in its network, or have the operator of the server allow this one (DSTACK_SERVER_OUTGOING_ALLOW)`,
+  );
 }
 
 interface LoggedIn {

@@ -1,7 +1,8 @@
-import { type HostError, permanent, temporary } from '../host-error.ts';
+import { HostError, permanent, temporary } from '../host-error.ts';
 
 /** Why the login at `where` failed. */
 export function loginError(where: string, user: string, error: unknown): HostError {
+  if (error instanceof HostError) return error;
   const { level, message } = error as { level?: string; message: string };
   if (level === 'client-authentication') {
     return permanent(

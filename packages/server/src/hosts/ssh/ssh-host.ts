@@ -6,7 +6,7 @@ import { AgentClient, AgentUnreachable } from '../agent-client.ts';
 import { asHostError, type HostError, permanent, temporary } from '../host-error.ts';
 import type { HostConnection } from '../supervisor/connector.ts';
 import type { ChannelSocket } from './channel-socket.ts';
-import { addressOf } from './connection.ts';
+import { addressOf, type MayDial } from './connection.ts';
 import { HostShell } from './host-shell.ts';
 import { agentListens, lastLogLines, removeAgent, startHostAgent } from './install.ts';
 import type { JumpHosts } from './jump-hosts.ts';
@@ -25,6 +25,8 @@ export interface SshHostOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly programs: Programs;
   readonly jumps: JumpHosts;
+  /** Guards the host, or the jump host before it. */
+  readonly mayDial: MayDial;
   readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
 }
 
@@ -46,9 +48,9 @@ export class SshHost implements HostConnection {
 
   constructor(options: SshHostOptions) {
     this.#options = options;
-    const { record, jumps, hostAccess } = options;
+    const { record, jumps, hostAccess, mayDial } = options;
     this.#reach = new SshReach({
-      ...{ access: record.access, hostKeys: record.hostKeys, jumps },
+      ...{ access: record.access, hostKeys: record.hostKeys, jumps, mayDial },
       pin: (address, hostKey) => hostAccess.pin(record.instanceId, address, hostKey),
     });
     this.client = new AgentClient({ dial: this.dial, token: this.token, timeoutMs: 10_000 });

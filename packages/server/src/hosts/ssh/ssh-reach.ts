@@ -1,7 +1,7 @@
 import type { HostAccess } from '@dstack/store';
 import { temporary } from '../host-error.ts';
 import { ChannelSocket } from './channel-socket.ts';
-import { type HostKeys, SshConnection } from './connection.ts';
+import { type HostKeys, type MayDial, SshConnection } from './connection.ts';
 import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 
@@ -11,6 +11,7 @@ export interface SshReachOptions {
   /** A host key seen for the first time. */
   readonly pin: HostKeys['pin'];
   readonly jumps: JumpHosts;
+  readonly mayDial?: MayDial;
 }
 
 /** One SSH connection to a host, opened when it is needed, and again after it broke. */
@@ -47,8 +48,9 @@ export class SshReach {
   }
 
   async #open(): Promise<SshConnection> {
-    const { access, jumps, pin } = this.#options;
+    const { access, jumps, pin, mayDial } = this.#options;
     const keys = {
+      ...(mayDial && { mayDial }),
       hostKeys: this.#hostKeys,
       pin: async (address: string, hostKey: string) => {
         this.#hostKeys[address] = hostKey;

@@ -3,6 +3,7 @@ import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { AgentClient } from '../agent-client.ts';
 import { type Channel, ChannelSocket } from '../ssh/channel-socket.ts';
+import type { MayDial } from '../ssh/connection.ts';
 import { JumpHosts } from '../ssh/jump-hosts.ts';
 import type { Programs } from '../ssh/programs.ts';
 import { SshHost } from '../ssh/ssh-host.ts';
@@ -12,6 +13,8 @@ export interface ConnectorsOptions {
   readonly serverId: string;
   readonly programs: Programs;
   readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
+  /** Guards connections to hosts that users have named. */
+  readonly mayDial: MayDial;
   /** Opens a connection to the agent of an instance by the API of its backend. */
   readonly dial: (instanceId: Id, token: string) => Promise<Channel>;
 }
@@ -20,6 +23,7 @@ export function agentConnectors({
   serverId,
   programs,
   hostAccess,
+  mayDial,
   dial,
 }: ConnectorsOptions): Connectors {
   const jumps = new JumpHosts();
@@ -33,6 +37,7 @@ export function agentConnectors({
         programs,
         jumps,
         hostAccess,
+        mayDial,
       });
     },
     backend: ({ instanceId, agentToken }) =>
