@@ -1,24 +1,8 @@
-import type { Id, Timestamp } from '@dstack/core';
+import type { Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { userTable } from '../schema/account-tables.ts';
-import type { UserRecord } from './types.ts';
-
-/** An account at a provider of OpenID Connect. `subject` never changes and is never given to another account. */
-export interface UserIdentity {
-  readonly issuer: string;
-  readonly subject: string;
-}
-
-export interface UserIdentities {
-  /** The user who signs in with the account, deactivated ones too; not deleted. */
-  byIdentity(identity: UserIdentity): Promise<UserRecord | null>;
-  /**
-   * Binds the account to the user. `other-account`: the user already signs in with another account of the issuer, or the
-   * account belongs to another user.
-   */
-  bindIdentity(id: Id, identity: UserIdentity, now: Timestamp): Promise<'bound' | 'other-account'>;
-}
+import type { UserIdentities } from './types.ts';
 
 export function createIdentities(context: StoreContext): UserIdentities {
   return {

@@ -2,7 +2,6 @@ import type { GlobalRole } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Page } from '../page.ts';
 import type { Created, WriteExtras } from '../writes.ts';
-import type { UserIdentities } from './identities.ts';
 
 export interface UserRecord {
   readonly id: Id;
@@ -44,6 +43,22 @@ export interface UserFilter {
   /** Only this user: a user who is not an admin sees only themselves. */
   readonly onlyId?: Id | null;
   readonly page?: Page;
+}
+
+/** An account at a provider of OpenID Connect. `subject` never changes and is never given to another account. */
+export interface UserIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
+export interface UserIdentities {
+  /** The user who signs in with the account, deactivated ones too; not deleted. */
+  byIdentity(identity: UserIdentity): Promise<UserRecord | null>;
+  /**
+   * Binds the account to the user. `other-account`: the user already signs in with another account of the issuer, or the
+   * account belongs to another user.
+   */
+  bindIdentity(id: Id, identity: UserIdentity, now: Timestamp): Promise<'bound' | 'other-account'>;
 }
 
 export interface Users extends UserIdentities {
