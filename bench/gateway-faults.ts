@@ -8,6 +8,7 @@ import { request } from 'node:https';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { startAuthority } from '../e2e/certificate-authority.ts';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
@@ -167,7 +168,7 @@ function ask({ home, port, ca }: Gateway, run: string): Promise<number> {
 }
 
 function service(replicas: number) {
-  const commands = [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`];
+  const commands = [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`];
   return { type: 'service', port: 8000, https: 'auto', retry: true, replicas, commands };
 }
 

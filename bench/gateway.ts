@@ -7,6 +7,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print } from './measure.ts';
@@ -28,7 +29,7 @@ export async function gateway(): Promise<void> {
     await home.ok('apply', '-f', 'edge.yml', '-y');
     await submit(home, 'app', {
       ...{ type: 'service', port: 8000, https: false },
-      commands: [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`],
+      commands: [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`],
     });
     const headers = { host: 'app.apps.test', authorization: `Bearer ${home.token()}` };
     const through: Target = { url: new URL(`http://127.0.0.1:${port}/`), headers };

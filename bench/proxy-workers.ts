@@ -8,6 +8,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print, summary } from './measure.ts';
@@ -28,7 +29,7 @@ export async function proxyWorkers(): Promise<void> {
       await applyFleet(home, '0..2');
       await submit(home, 'app', {
         ...{ type: 'service', port: 8000 },
-        commands: [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`],
+        commands: [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`],
       });
       const through: Target = {
         url: new URL('/proxy/services/main/app/', home.url),

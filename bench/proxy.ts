@@ -7,6 +7,7 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { installation, root } from './installation.ts';
 import { percentile, print } from './measure.ts';
 import { applyFleet, submit } from './runs.ts';
@@ -29,7 +30,7 @@ export async function proxy(): Promise<void> {
     await submit(home, 'app', {
       type: 'service',
       port: 8000,
-      commands: [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`],
+      commands: [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`],
     });
     const through: Target = {
       url: new URL('/proxy/services/main/app/', home.url),

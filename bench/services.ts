@@ -12,6 +12,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print, summary } from './measure.ts';
@@ -148,7 +149,7 @@ async function scaleApp(home: Installation, replicas: number, isGateway: boolean
     ...{ type: 'service', name: 'app', port: 8000, replicas, fleets: ['here'] },
     ...{ resources: { gpu: 0 }, gateway: isGateway, ...(isGateway && { https: false }) },
     probes: [{ type: 'http', url: '/', interval: '1s' }],
-    commands: [`exec ${process.execPath} ${join(root, 'e2e', 'service-app.ts')}`],
+    commands: [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`],
   };
   const run = await home.api<{ id: string }>('/api/project/main/runs/apply', {
     plan: { run_spec: { run_name: 'app', configuration }, current_resource: null },

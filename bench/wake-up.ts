@@ -7,13 +7,14 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { WebSocket } from 'ws';
 import { installation, root } from './installation.ts';
 import { print, summary } from './measure.ts';
 import { applyFleet } from './runs.ts';
 
 const ROUNDS = 10;
-const APP = join(root, 'e2e', 'service-app.ts');
+const APP = jobProgram(join(root, 'e2e', 'service-app.ts'));
 /** On which no job listens. */
 const ADDRESS = '127.0.0.99';
 
@@ -65,7 +66,7 @@ async function timed(act: () => Promise<void>): Promise<number> {
 /** The app without anything around it, until its first answer. */
 async function bareStart(): Promise<void> {
   const env = { ...process.env, DSTACK_LISTEN_ADDRESS: ADDRESS };
-  const app = spawn('sh', ['-c', `exec ${process.execPath} ${APP}`], { env, stdio: 'ignore' });
+  const app = spawn('sh', ['-c', `exec ${APP}`], { env, stdio: 'ignore' });
   for (;;) {
     const answer = await fetch(`http://${ADDRESS}:8000/`).catch(() => null);
     await answer?.arrayBuffer();
@@ -79,7 +80,7 @@ async function bareStart(): Promise<void> {
 /** A service without a replica that has run before. */
 async function asleep(home: Installation, more: object): Promise<void> {
   const service = {
-    ...{ type: 'service', port: 8000, commands: [`exec ${process.execPath} ${APP}`], ...more },
+    ...{ type: 'service', port: 8000, commands: [`exec ${APP}`], ...more },
   };
   await apply(home, { ...service, replicas: 0 });
   for (;;) {

@@ -6,6 +6,7 @@ import type { IncomingMessage } from 'node:http';
 import { Agent, request } from 'node:https';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import {
   type Client,
   credentials,
@@ -23,8 +24,8 @@ import { serviceFigures } from './service-figures.ts';
 import { freePort } from './serving.ts';
 import { until, waitFor } from './until.ts';
 
-const app = join(import.meta.dirname, 'call-app.ts');
-const otherApp = join(import.meta.dirname, 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'call-app.ts'));
+const otherApp = jobProgram(join(import.meta.dirname, 'service-app.ts'));
 
 const MIB = 1024 * 1024;
 
@@ -66,7 +67,7 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
   async function applyService(version: string): Promise<void> {
     const yaml = [
       ...['type: service', 'name: calls', 'port: 8000', 'protocol: grpc', 'replicas: 2'],
-      ...[`commands: ['exec ${process.execPath} ${app}']`, `env: [VERSION=${version}]`],
+      ...[`commands: ['exec ${app}']`, `env: [VERSION=${version}]`],
       'resources: {gpu: 0}',
     ].join('\n');
     await home.ok('apply', '-f', configuration(home, 'calls.yml', yaml), '-y', '-d');
@@ -177,7 +178,7 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
   it('are no obstacle to streams and WebSockets of others, which end with the access of their caller', async () => {
     const yaml = [
       ...['type: service', 'name: web', 'port: 8000', 'resources: {gpu: 0}'],
-      `commands: ['exec ${process.execPath} ${otherApp}']`,
+      `commands: ['exec ${otherApp}']`,
     ].join('\n');
     await home.ok('apply', '-f', configuration(home, 'web.yml', yaml), '-y', '-d');
     await waitFor(

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { hasPebble, startAuthority } from './certificate-authority.ts';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
@@ -15,7 +16,7 @@ import { requestLoad } from './request-load.ts';
 import { serviceFigures } from './service-figures.ts';
 import { freePort } from './serving.ts';
 
-const app = join(import.meta.dirname, 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
 const hasNginx = existsSync('/usr/sbin/nginx');
 
 interface Shown {
@@ -84,7 +85,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
   }
 
   function serviceYaml(name: string, more: string): string {
-    const command = `exec ${process.execPath} ${app}`;
+    const command = `exec ${app}`;
     return `type: service\nname: ${name}\nport: 8000\nhttps: auto\ncommands: ['${command}']\nresources: {gpu: 0}\n${more}`;
   }
 

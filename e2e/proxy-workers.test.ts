@@ -5,19 +5,20 @@ import { connect } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { until } from './until.ts';
 
-const app = join(import.meta.dirname, 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
 
 let home: Installation;
 beforeAll(async () => {
   home = newInstallation({ DSTACK_SERVER_PROXY_WORKERS: '2' });
   await home.startServer();
   await applyFleet(home, '0..2');
-  const yaml = `type: service\nname: web\nport: 8000\nmodel: parrot\nreplicas: 2\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+  const yaml = `type: service\nname: web\nport: 8000\nmodel: parrot\nreplicas: 2\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
   await home.ok('apply', '-f', configuration(home, 'web.dstack.yml', yaml), '-y', '-d');
   const status = async () => {
     const answer = await get('/kilobyte');

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 
-const app = join(import.meta.dirname, 'router-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'router-app.ts'));
 
 let home: Installation;
 beforeAll(async () => {
@@ -24,11 +25,11 @@ async function apply(workers: number): Promise<void> {
     '    replicas: 1',
     '    router: {type: smg}',
     '    resources: {gpu: 0}',
-    `    commands: ['exec ${process.execPath} ${app}']`,
+    `    commands: ['exec ${app}']`,
     '  - name: workers',
     `    replicas: ${workers}`,
     '    resources: {gpu: 0}',
-    `    commands: ['exec ${process.execPath} ${app} worker']`,
+    `    commands: ['exec ${app} worker']`,
   ].join('\n');
   await home.ok('apply', '-f', configuration(home, 'routed.yml', yaml), '-y', '-d');
 }

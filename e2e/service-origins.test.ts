@@ -1,6 +1,7 @@
 /** Services with host names of their own, as a person with a browser uses them, behind workers of the proxy. */
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
@@ -8,7 +9,7 @@ import { freePort } from './serving.ts';
 import { launchTestBrowser } from './web/browser.ts';
 import { visitorsOf } from './web/visitors.ts';
 
-const app = join(import.meta.dirname, 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
 
 let home: Installation;
 let browser: Browser;
@@ -30,7 +31,7 @@ beforeAll(async () => {
   delete home.env.DSTACK_SERVER_URL;
   await applyFleet(home, '0..2');
   for (const name of ['one', 'two']) {
-    const yaml = `type: service\nname: ${name}\nport: 8000\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+    const yaml = `type: service\nname: ${name}\nport: 8000\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
     await home.ok('apply', '-f', configuration(home, `${name}.dstack.yml`, yaml), '-y', '-d');
     const headers = { authorization: `Bearer ${home.token()}` };
     const url = `${home.url}/proxy/services/main/${name}/kilobyte`;

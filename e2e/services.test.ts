@@ -3,12 +3,13 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobNode, jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation, type ShownRun } from './installation.ts';
 import { until, waitFor } from './until.ts';
 
-const app = join(import.meta.dirname, 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
 
 let home: Installation;
 beforeAll(async () => {
@@ -36,7 +37,7 @@ interface ServiceRun extends ShownRun {
 async function apply(
   name: string,
   more: string,
-  command = `exec ${process.execPath} ${app}`,
+  command = `exec ${app}`,
   resources = '{gpu: 0}',
 ): Promise<void> {
   const yaml = [
@@ -96,7 +97,7 @@ async function untilReady(name: string, replicas: number): Promise<Map<string, S
 
 describe('a service', () => {
   it('prints its address and its model when it is applied', async () => {
-    const yaml = `type: service\nname: parrots\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${process.execPath} ${app}']\n`;
+    const yaml = `type: service\nname: parrots\nport: 8000\nmodel: parrot\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
     const file = configuration(home, 'parrots.dstack.yml', yaml);
     const applying = home.spawn(['apply', '-f', file, '-y']);
     let printed = '';
@@ -325,7 +326,7 @@ describe('replicas', () => {
     // A version that never gets ready, and one that has no place anywhere.
     const failing = 'probes: [{type: http, url: /nosuch, interval: 1s, method: delete}]\n';
     for (const [more, command, resources] of [
-      [failing, `exec ${process.execPath} -e "setInterval(() => 0, 1e9)"`, '{gpu: 0}'],
+      [failing, `exec ${jobNode()} -e "setInterval(() => 0, 1e9)"`, '{gpu: 0}'],
       ['', 'true', '{gpu: 8}'],
     ] as const) {
       const rollout = 'replicas: 1\nrollout: {deadline: 1s}\n';

@@ -1,6 +1,7 @@
 /** The web UI when something happens in mid-view, and with content that is made to harm. */
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { copyRuns, openTestStore } from '@dstack/testkit/many-runs';
 import type { Browser, Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -257,7 +258,7 @@ describe('a job that prints a thousand lines a second', () => {
   it('is followed, holds the line that is read, and is complete at its end', async () => {
     const program =
       'let i = 0; const t = setInterval(() => { for (let k = 0; k < 50; k++) console.log("noise " + ++i); if (i >= 12000) clearInterval(t); }, 50);';
-    await submit(installation, 'noisy', [`${process.execPath} -e '${program}'`]);
+    await submit(installation, 'noisy', [`${jobNode()} -e '${program}'`]);
     await untilRun(installation, 'noisy', isRunning);
     const v = await signedIn('/projects/main/runs/noisy/logs');
     const log = v.page.getByRole('region', { name: 'Output of noisy-0-0' });

@@ -1,5 +1,6 @@
 /** A tab that follows a job which prints without end. */
 import type { Installation } from '@dstack/testkit';
+import { jobNode } from '@dstack/testkit/job-programs';
 import type { Browser } from 'playwright-core';
 import { print } from '../measure.ts';
 import { submit } from '../runs.ts';
@@ -11,7 +12,7 @@ const STEADY_SECONDS = 20;
 
 /** Lines of 80 characters; `pause`: ms between two hundreds. */
 const printer = (lines: number, pause: number) =>
-  `${process.execPath} -e 'let i = 0; const next = () => { let text = ""; for (let k = 0; k < 100; k++) text += "line " + String(++i).padStart(8) + " ".padEnd(65, "noise ") + "\\n"; process.stdout.write(text, () => { if (i < ${lines}) setTimeout(next, ${pause}); }); }; next();'`;
+  `${jobNode()} -e 'let i = 0; const next = () => { let text = ""; for (let k = 0; k < 100; k++) text += "line " + String(++i).padStart(8) + " ".padEnd(65, "noise ") + "\\n"; process.stdout.write(text, () => { if (i < ${lines}) setTimeout(next, ${pause}); }); }; next();'`;
 
 export async function noisyLog(
   browser: Browser,

@@ -1,6 +1,7 @@
 /** Kinds of runs that are exposed to kills, each with a check of its result. */
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import type { Random } from '@dstack/testkit/random';
 import { countedTo, counting, linesIn } from '../counting.ts';
 import { isFinished, type ShownRun } from '../installation.ts';
@@ -12,7 +13,7 @@ export type Judge = () => Promise<readonly string[]>;
 /** Submits a run and waits for its end. */
 export type Kind = (world: World, name: string, random: Random) => Promise<Judge>;
 
-const app = join(import.meta.dirname, '..', 'service-app.ts');
+const app = jobProgram(join(import.meta.dirname, '..', 'service-app.ts'));
 const retry = { on_events: ['no-capacity'], duration: '1h' };
 const onHosts = { image: IMAGE, fleets: [HOSTS] };
 const onLocal = { fleets: [LOCAL] };
@@ -128,7 +129,7 @@ const served: Kind = async (world, name, random) => {
     port: 8000,
     auth: false,
     replicas: 1,
-    commands: [`exec ${process.execPath} ${app}`],
+    commands: [`exec ${app}`],
     env: { VERSION },
     ...onLocal,
     retry,

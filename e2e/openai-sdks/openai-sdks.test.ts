@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from '../installation.ts';
 import { pythonEnvironment } from '../python-environment.ts';
@@ -29,7 +30,7 @@ beforeAll(async () => {
 afterAll(() => home?.dispose());
 
 async function serve(name: string, replicas: string): Promise<void> {
-  const command = `exec ${process.execPath} ${engine}`;
+  const command = `exec ${jobProgram(engine)}`;
   const yaml = `type: service\nname: ${name}\nmodel: ${name}\nport: 8000\ncommands: ['${command}']\n`;
   const more = `resources: {gpu: 0}\n${replicas}\n`;
   await home.ok('apply', '-f', configuration(home, `${name}.yml`, yaml + more), '-y', '-d');

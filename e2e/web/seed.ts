@@ -1,4 +1,6 @@
+import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
 import {
   applyFleet,
   configuration,
@@ -77,7 +79,7 @@ const MEMBERS = [
   ['chen', 'user'],
 ] as const;
 
-const APP = `exec ${process.execPath} ${new URL('../service-app.ts', import.meta.url).pathname}`;
+const APP = `exec ${jobProgram(join(import.meta.dirname, '..', 'service-app.ts'))}`;
 const CHAT = `type: service
 name: chat
 port: 8000

@@ -4,6 +4,7 @@ import { createServer, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { AgentHarness, jobSpec, jobUser } from './testing/agent-harness.ts';
 import { TestStream } from './testing/test-stream.ts';
@@ -163,7 +164,7 @@ if (process.getuid?.() === 0) {
       chmodSync(agent.dir, 0o755);
       const program = `require('net').connect(process.argv[1]).on('connect', () => console.log('in'))
         .on('error', (error) => console.log(error.code)).setTimeout(50, () => process.exit())`;
-      const look = `${process.execPath} -e "${program.replaceAll('\n', ' ')}"`;
+      const look = `${jobNode()} -e "${program.replaceAll('\n', ' ')}"`;
       const url =
         '"$(printf %b "$(echo "$DSTACK_SERVER_URL" | sed s,http+unix://,, | sed s/%/\\\\\\\\x/g)")"';
       const lines = [

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { lastPart } from './bounds.ts';
 import { docsInFolder } from './doc-pages.ts';
@@ -217,7 +218,7 @@ it('an unknown node is refused with the names of the jobs', async () => {
 });
 
 it('schemas and pages are resources, and no name leads out of the documentation', async () => {
-  const docs = docsInFolder(new URL('../../../docs', import.meta.url).pathname);
+  const docs = docsInFolder(join(import.meta.dirname, '../../../docs'));
   const { client } = await connected(project().connection, docs);
   const uris = (await client.listResources()).resources.map(({ uri }) => uri);
   expect(uris).toContain('dstack://schemas/configuration');

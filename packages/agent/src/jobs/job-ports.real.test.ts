@@ -3,6 +3,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { createServer } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec } from '../testing/agent-harness.ts';
 import type { TestStream } from '../testing/test-stream.ts';
@@ -39,7 +40,7 @@ function open(id: string, port: number | string, token = agent.token): Promise<D
 
 /** Echoes what it receives in capitals, and then closes. */
 const shouting = (where: string) =>
-  `exec ${process.execPath} -e 'require("net").createServer({allowHalfOpen:true},(s)=>{let t="";s.on("data",(d)=>t+=d);s.on("end",()=>s.end(t.toUpperCase()))}).listen(+process.env.P,${where},()=>console.log("listens"))'`;
+  `exec ${jobNode()} -e 'require("net").createServer({allowHalfOpen:true},(s)=>{let t="";s.on("data",(d)=>t+=d);s.on("end",()=>s.end(t.toUpperCase()))}).listen(+process.env.P,${where},()=>console.log("listens"))'`;
 
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');

@@ -4,6 +4,7 @@ import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { processesByUser } from '../host/process-users.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
@@ -163,7 +164,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
     const program =
       "require('net').connect(decodeURIComponent(process.argv[1].slice(12)))" +
       ".on('connect', () => process.exit()).on('error', ({ code }) => console.log(code))";
-    const dial = (url: string) => `${process.execPath} -e "${program}" "${url}"`;
+    const dial = (url: string) => `${jobNode()} -e "${program}" "${url}"`;
     const spec = await jobs.begin(
       [
         'echo "url=$DSTACK_SERVER_URL="; echo ready',
@@ -183,7 +184,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
 
   it('gets what is meant for its port, and no other job that has taken it', async () => {
     const port = 20_000 + (jobs.first % 10_000);
-    const listen = `exec ${process.execPath} -e 'require("net").createServer((s)=>s.end("taken")).listen(${port},"0.0.0.0",()=>console.log("ready"))'`;
+    const listen = `exec ${jobNode()} -e 'require("net").createServer((s)=>s.end("taken")).listen(${port},"0.0.0.0",()=>console.log("ready"))'`;
     const taker = await jobs.begin([listen]);
     const waits = await jobs.begin();
     expect(await connectTo(jobs, taker.id, port)).toBe('taken');

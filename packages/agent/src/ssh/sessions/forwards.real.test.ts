@@ -5,6 +5,7 @@ import { connect, createServer, type Server } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { dockerMissing } from '@dstack/testkit/docker';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Screen, type SshClient } from '../../testing/ssh-client.ts';
 import { JOB_KINDS, SshJobs } from '../../testing/ssh-jobs.ts';
@@ -43,7 +44,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
     const talk = (to: number) =>
       kind !== 'process'
         ? `${kind === 'docker' ? '' : 'busybox '}nc 127.0.0.1 ${to}`
-        : `${process.execPath} -e "const s=require('net').connect(${to},'127.0.0.1');process.stdin.pipe(s);s.pipe(process.stdout)"`;
+        : `${jobNode()} -e "const s=require('net').connect(${to},'127.0.0.1');process.stdin.pipe(s);s.pipe(process.stdout)"`;
 
     beforeAll(async () => {
       jobs = await SshJobs.start({ kind });
@@ -119,7 +120,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         expect(stdout).toBe('socket 600\n');
         await forwarding(['-L', `${local}:${socket}`], async () => {
           while (!existsSync(local)) await delay(20);
-          const { stdout: got } = await client.run(process.execPath, ['-e', TALK, local], 'hi');
+          const { stdout: got } = await client.run(jobNode(), ['-e', TALK, local], 'hi');
           expect(got).toBe('client reads: hi');
         });
       });
@@ -137,7 +138,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         const local = join(client.dir, 'trap.sock');
         await forwarding(['-L', `${local}:${outside}`], async () => {
           while (!existsSync(local)) await delay(20);
-          const { stdout } = await client.run(process.execPath, ['-e', TALK, local], '');
+          const { stdout } = await client.run(jobNode(), ['-e', TALK, local], '');
           expect(stdout).toBe('');
         });
         secret.close();
@@ -158,7 +159,7 @@ describe.each(JOB_KINDS)('forwards that begin in a %s job', (kind) => {
         const local = join(client.dir, 'trap.sock');
         await forwarding(['-L', `${local}:/tmp/link.sock`], async () => {
           while (!existsSync(local)) await delay(20);
-          const { stdout } = await client.run(process.execPath, ['-e', TALK, local], '');
+          const { stdout } = await client.run(jobNode(), ['-e', TALK, local], '');
           expect(stdout).toBe('');
         });
         secret.close();

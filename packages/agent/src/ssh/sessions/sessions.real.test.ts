@@ -6,6 +6,7 @@ import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JobSpecForAgent } from '@dstack/contract/agent';
 import { dockerMissing, type TestDocker } from '@dstack/testkit/docker';
+import { jobNode } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { jobUser } from '../../testing/agent-harness.ts';
 import { Screen, type SshClient } from '../../testing/ssh-client.ts';
@@ -184,7 +185,7 @@ describe.each(JOB_KINDS)('a session in a %s job', (kind) => {
         'echo "from the daemon" > index.html',
         kind !== 'process'
           ? `setsid ${BUSYBOX[kind]}httpd -f -p 127.0.0.1:45671 -h "$HOME" > daemon.log 2>&1 < /dev/null &`
-          : `setsid ${process.execPath} -e "require('net').createServer(s=>s.end('from the daemon')).listen(45671,'127.0.0.1')" > daemon.log 2>&1 < /dev/null &`,
+          : `setsid ${jobNode()} -e "require('net').createServer(s=>s.end('from the daemon')).listen(45671,'127.0.0.1')" > daemon.log 2>&1 < /dev/null &`,
         'echo "pid $!"',
       ].join('\n');
       const started = await client.ssh(['sh'], script);
