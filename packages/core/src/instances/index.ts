@@ -50,7 +50,7 @@ export {
 } from './observation.ts';
 export { reportPreparation } from './preparation.ts';
 export { releaseInstance, settleFree } from './release.ts';
-export { occupyReserved, reserveInstance } from './reserve.ts';
+export { correctReservation, occupyReserved, reserveInstance } from './reserve.ts';
 export { runtimeDataFor } from './runtime-data.ts';
 export { occupyInstance, startInstance } from './start.ts';
 export {

@@ -16,6 +16,19 @@ export function reserveInstance(
   return counted;
 }
 
+/**
+ * Changes the blocks that a job holds of an instance whose machine is not known yet, or of one that is
+ * repaired: the status stays.
+ */
+export function correctReservation(
+  draft: Draft,
+  instance: InstanceRecord,
+  { from, to }: { readonly from: number; readonly to: number },
+): InstanceRecord {
+  const busyBlocks = Math.max(0, instance.busyBlocks - from + to);
+  return draft.instances.set(instance, { busyBlocks });
+}
+
 /** Makes an idle instance busy. Call after `reserveInstance` and the job's own events. */
 export function occupyReserved(draft: Draft, instance: InstanceRecord): void {
   const counted = draft.instances.get(instance.id) ?? instance;

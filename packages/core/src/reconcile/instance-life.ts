@@ -1,6 +1,12 @@
 /** An instance in service: reachability, claims and idle timeout. */
 import { instanceTarget, newEvent } from '../events/events.ts';
-import { nodesOf, releaseInstance, settleFree, signalCapacity } from '../instances/index.ts';
+import {
+  correctReservation,
+  nodesOf,
+  releaseInstance,
+  settleFree,
+  signalCapacity,
+} from '../instances/index.ts';
 import { SECOND } from '../model/values.ts';
 import {
   DISCONNECT_GRACE,
@@ -69,8 +75,9 @@ function isUnreachableTooLong(pass: InstancePass): boolean {
 
 /** Repairs the busy blocks: they are exactly what unfinished jobs claim. */
 function settleClaims(pass: InstancePass): void {
-  const busyBlocks = pass.snapshot.jobs.reduce((sum, job) => sum + job.claimedBlocks, 0);
-  pass.set({ busyBlocks });
+  const claimed = pass.snapshot.jobs.reduce((sum, job) => sum + job.claimedBlocks, 0);
+  const { draft, instance } = pass;
+  correctReservation(draft, instance, { from: instance.busyBlocks, to: claimed });
   if (!isInstanceBusy(pass.instance.status) || pass.hasJobs) return;
   releaseInstance(pass.draft, pass.instance, 0);
 }

@@ -3,6 +3,7 @@
 import { instanceProvisionedEvent } from '../events/events.ts';
 import {
   adoptInstance,
+  correctReservation,
   isOffered,
   type OfferedInstance,
   runtimeDataFor,
@@ -71,9 +72,8 @@ function provisionJob(
   // The offers may be divided into different numbers of blocks.
   const total = instance.totalBlocks ?? 1;
   const claimedBlocks = Math.min(created.offer.blocks ?? job.claimedBlocks, total);
-  const busyBlocks = instance.busyBlocks - job.claimedBlocks + claimedBlocks;
   const claimed = pass.draft.jobs.set(job, { claimedBlocks });
-  pass.draft.instances.set(instance, { busyBlocks });
+  correctReservation(pass.draft, instance, { from: job.claimedBlocks, to: claimedBlocks });
   const bound = pass.moveJob(claimed, 'provisioning', {
     provisioningData: instance.provisioningData,
     provisionedAt: pass.now,

@@ -1,6 +1,11 @@
 /** Releases the instance of a job and removes the job from its host. */
 import { jobUnassignedEvent } from '../events/events.ts';
-import { discardPlaceholder, projectCapacity, releaseInstance } from '../instances/index.ts';
+import {
+  correctReservation,
+  discardPlaceholder,
+  projectCapacity,
+  releaseInstance,
+} from '../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../model/index.ts';
 import { isInstanceActive, isPlaceholder } from '../status/index.ts';
 import type { RunPass } from './run-pass.ts';
@@ -21,8 +26,8 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   }
   if (instance === null) return free;
   if (isPlaceholder(instance)) {
-    const busyBlocks = Math.max(0, instance.busyBlocks - job.claimedBlocks);
-    releasePlaceholder(pass, job, draft.instances.set(instance, { busyBlocks }));
+    const blocks = { from: job.claimedBlocks, to: 0 };
+    releasePlaceholder(pass, job, correctReservation(draft, instance, blocks));
     return free;
   }
   releaseInstance(draft, instance, job.claimedBlocks, (released) =>
