@@ -23,7 +23,7 @@ const embedding = networks(['::ffff:0:0/96', '64:ff9b::/96']);
 
 /** Whether an address is loopback, link-local, unspecified, multicast or a metadata service; private networks are not. */
 export function isOwnAddress(address: string): boolean {
-  const bare = address.replace(/%.*$/, '');
+  const [bare = ''] = address.split('%');
   switch (isIP(bare)) {
     case 4:
       return own.check(bare, 'ipv4');
