@@ -6,6 +6,7 @@ import { type ResponseContext, responseHeaders } from './headers.ts';
 import type { RequestCopy } from './mirror.ts';
 import type { AnswerTap } from './model-use.ts';
 import { bodyTooLarge } from './refusal.ts';
+import { discardRest, RequestBody } from './request-body.ts';
 
 export interface ProxyExchange {
   readonly request: IncomingMessage;
@@ -33,15 +34,16 @@ export function exchange(
   order: ProxyExchange,
 ): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {
-    const handler = new ExchangeHandler(order, resolve);
     const { request, path, headers, maxBody, copy } = order;
+    const body = hasBody(request) ? new RequestBody(request) : null;
+    const handler = new ExchangeHandler(order, body, resolve);
     try {
       dispatcher.dispatch(
         {
           path,
           method: request.method as Dispatcher.HttpMethod,
           headers,
-          body: hasBody(request) ? (bodyOf(request, maxBody, copy) as never) : null,
+          body: body && (bodyOf(body, maxBody, copy) as never),
         },
         handler,
       );
@@ -51,16 +53,8 @@ export function exchange(
   });
 }
 
-/**
- * Not the request itself: it would be destroyed with the client's connection when an app answers before
- * it has read everything.
- */
-function bodyOf(
-  request: IncomingMessage,
-  limit: number,
-  copy: RequestCopy | null,
-): AsyncIterable<Buffer> {
-  const parts = request.iterator({ destroyOnReturn: false });
+function bodyOf(body: RequestBody, limit: number, copy: RequestCopy | null): AsyncIterable<Buffer> {
+  const parts = body.parts();
   const allowed = Number.isFinite(limit) ? limited(parts, limit) : parts;
   return copy === null ? allowed : copied(allowed, copy);
 }
@@ -95,6 +89,7 @@ class ClientDisconnected extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #order: ProxyExchange;
+  readonly #body: RequestBody | null;
   readonly #resolve: (sent: Sent<ExchangeOutcome>) => void;
   #controller: Dispatcher.DispatchController | null = null;
   #answering = false;
@@ -106,8 +101,13 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   #reporting: Promise<void> | null = null;
   #isDisconnected = false;
 
-  constructor(order: ProxyExchange, resolve: (sent: Sent<ExchangeOutcome>) => void) {
+  constructor(
+    order: ProxyExchange,
+    body: RequestBody | null,
+    resolve: (sent: Sent<ExchangeOutcome>) => void,
+  ) {
     this.#order = order;
+    this.#body = body;
     this.#resolve = resolve;
     order.response.on('close', this.#onClose);
   }
@@ -208,13 +208,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   }
 
   #end(): void {
-    const { request, response } = this.#order;
+    const { response } = this.#order;
     // Node sends head and body as one string with a single call, which is cheaper than two buffers.
     if (this.#wrote || this.#first === null) response.end();
     else response.end(this.#first.toString('latin1'), 'latin1');
     this.#wrote = true;
-    // The part that the app did not read must not precede the client's next request.
-    request.resume();
+    this.#leaveBody();
     this.#finish({ kind: 'done', value: 'answered' });
   }
 
@@ -228,10 +227,17 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
       this.#finish({ kind: 'done', value: 'cut-off' });
     } else {
       const unsent = this.#controller === null;
-      // The unread rest of a body must not precede the client's next request.
-      if (!unsent) this.#order.request.resume();
+      if (!unsent) this.#leaveBody();
       this.#finish({ kind: 'failed', error, unsent });
     }
+  }
+
+  /** The part that the app did not read must not precede the client's next request. */
+  #leaveBody(): void {
+    if (this.#body === null) return;
+    const { request, response } = this.#order;
+    this.#body.leave();
+    discardRest(request, response);
   }
 
   readonly #onClose = (): void => {

@@ -6,6 +6,7 @@ import { isDialIn } from '../../dial-ins/dial-in-url.ts';
 import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../proxy/headers.ts';
 import { isOwnPath, ORIGIN_PREFIX } from '../../proxy/origins/service-origins.ts';
 import { hostNotFound, ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
+import { discardRest } from '../../proxy/request-body.ts';
 import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
 import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
@@ -153,8 +154,8 @@ async function forwardTo(
     await services.forward(admitted, { request: raw, response: reply.raw, id });
   } catch (error) {
     if (isOpenToOrigins) reply.headers(OPEN_TO_ORIGINS);
-    // The rest of a body that is too large is not read.
-    if (error instanceof ProxyRefusal && error.status === 413) reply.header('connection', 'close');
+    // Those that were tried before they came here do it already.
+    if (direct.failure(raw) === null) discardRest(raw, reply.raw);
     throw error;
   }
   return reply.hijack();
