@@ -35,6 +35,8 @@ export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
     keys: {
       ...{ id: 'id', message: 'text', recorded_at: 'time', actor_user_id: 'id, or null' },
       ...{ actor_user: 'name, or null', is_actor_user_deleted: 'flag', targets: 'list' },
+      ...{ action: 'what happened', data: 'by action', outcome: '`done` or `refused`' },
+      ...{ actor_token: 'name, or null', actor_address: 'address, or null' },
     },
   },
   metrics: {

@@ -8,6 +8,7 @@ import { parseDatabaseUrl } from './connection/url.ts';
 import { ADVISORY_LOCK } from './migrations/migrate.ts';
 import { openStore } from './open-store.ts';
 import { rawSql } from './testing/raw-sql.ts';
+import { newEvent } from './testing/records.ts';
 import { storeOptions } from './testing/store-options.ts';
 import { forEachStore, openWorld } from './testing/stores.ts';
 
@@ -72,7 +73,7 @@ forEachStore((tests) => {
 
   it('does not store events when they are switched off', async () => {
     const store = await tests.open({ storeEvents: false });
-    await store.events.write([{ message: 'unseen', actorUserId: null, targets: [] }]);
+    await store.events.write([newEvent('unseen')]);
     expect(await store.events.list({ visibleTo: null })).toEqual([]);
   });
 

@@ -37,14 +37,15 @@ function uncut(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, uncut(item)]));
 }
 
-/**
- * `notes` of run plans and of stored secrets, and `outlook` of run plans, are our addition; the reference
- * does not have them.
- */
+/** Additions to run plans and stored secrets, which the reference does not have. */
+const OURS = ['notes', 'outlook'];
+const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
+
 function withoutOurs(value: unknown): unknown {
-  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
-  const { notes: _notes, outlook: _outlook, ...rest } = value as Record<string, unknown>;
-  return rest;
+  if (Array.isArray(value)) return value.map(withoutOurs);
+  if (value === null || typeof value !== 'object') return value;
+  const ours = 'recorded_at' in value ? OURS_OF_EVENTS : OURS;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => !ours.includes(key)));
 }
 
 describe.each(readdirSync(new URL('recordings/', folder)))('recorded traffic %s', (file) => {

@@ -1,6 +1,6 @@
 /** Events: the audit log. */
 import * as z from 'zod';
-import { choiceOf, DateTime, Flag, model, nullable, Text, Uuid } from './scalars.ts';
+import { choiceOf, DateTime, Flag, JsonObject, model, nullable, Text, Uuid } from './scalars.ts';
 
 /** `preset` occurs only in the vendor's hosted edition. */
 export const EVENT_TARGET_TYPES = [
@@ -30,7 +30,10 @@ export const EventTarget = model({
 });
 export type EventTarget = z.infer<typeof EventTarget>;
 
-/** Actor null = the system. */
+/**
+ * Actor null = the server. From `action` on, keys are our additions: null from another server.
+ * `action` is one of `EVENT_ACTIONS` or unknown, and shapes `data` (`EventData`).
+ */
 export const Event = model({
   id: Uuid,
   message: Text,
@@ -39,5 +42,13 @@ export const Event = model({
   actor_user: nullable(Text),
   is_actor_user_deleted: nullable(Flag),
   targets: z.array(EventTarget),
+  action: nullable(Text),
+  data: nullable(JsonObject),
+  /** One of `EVENT_OUTCOMES`, or unknown. */
+  outcome: nullable(Text),
+  /** The token of a program that acted for the user; null also for viewers who may not see it. */
+  actor_token: nullable(Text),
+  /** IP address of the request; null also for viewers who may not see it. */
+  actor_address: nullable(Text),
 });
 export type Event = z.infer<typeof Event>;

@@ -20,6 +20,8 @@ export * from './backend-config-platforms.ts';
 export * from './change.ts';
 export * from './cost.ts';
 export * from './event.ts';
+export * from './event-actions.ts';
+export type * from './event-data.ts';
 export * from './explain.ts';
 export * from './export.ts';
 export * from './file.ts';

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import type { GatewayCertificateState, GatewayReport } from '../model/index.ts';
 import { certificateEvents } from './certificate-events.ts';
+import { eventMessage } from './event-message.ts';
 
 const gateway = { id: 'g', name: 'edge', projectId: 'p' };
 const END = 1_790_000_000_000_000;
@@ -24,7 +25,7 @@ const textsOf = (before: readonly State[], next: State) =>
     gateway,
     before.map((state) => report(certificate(state))),
     report(certificate(next)),
-  ).map(({ message }) => message);
+  ).map(eventMessage);
 
 const ENDS = [
   'The certificate for web.test ends at 2026-09-21 14:13:20 UTC, and has not been renewed: no zone',
@@ -57,7 +58,7 @@ it('one certificate for many names has one event', () => {
   const names = Array.from({ length: 500 }, (_, n) => `run-${n}.test`);
   const reports = report(...names.map((name) => certificate('ending', name)));
   const events = certificateEvents(gateway, [], reports);
-  expect(events.map(({ message }) => message)).toEqual([
+  expect(events.map(eventMessage)).toEqual([
     expect.stringContaining('for run-0.test, run-1.test, run-2.test and 497 more ends'),
   ]);
   expect(events[0]?.targets).toMatchObject([{ type: 'gateway', name: 'edge' }]);

@@ -1,12 +1,12 @@
 /** Events about certificates of gateways that end. */
-import { instantText, listText } from '../explain/texts.ts';
 import type {
   GatewayCertificateState,
   GatewayRecord,
   GatewayReport,
   NewEvent,
 } from '../model/index.ts';
-import { gatewayTarget, newEvent } from './events.ts';
+import { gatewayTarget } from './events.ts';
+import { recordEvent } from './record-event.ts';
 
 type Certificate = GatewayCertificateState;
 
@@ -42,17 +42,28 @@ export function certificateEvents(
     if (same) same.domains.push(one.domain);
     else found.set(key, { domains: [one.domain], one });
   }
-  return [...found.values()].map(({ domains, one }) =>
-    newEvent(eventText(listText(domains), one), [gatewayTarget(gateway)]),
-  );
+  return [...found.values()].map(({ domains, one }) => certificateEvent(gateway, domains, one));
 }
 
-function eventText(names: string, { state, endsSoon, expiresAt, message }: Certificate): string {
-  const at = expiresAt === null ? '' : ` ${instantText(expiresAt)}`;
-  const why = message === null ? '' : `: ${message}`;
-  if (state === 'expired')
-    return `The certificate for ${names} has expired${at && ` at${at}`}${why}`;
-  if (endsSoon !== true)
-    return `The certificate for ${names} has been renewed, and is valid until${at}`;
-  return `The certificate for ${names} ends at${at}, and has not been renewed${why}`;
+const NAMED = 3;
+
+function certificateEvent(
+  gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>,
+  names: readonly string[],
+  { state, endsSoon, expiresAt, message }: Certificate,
+): NewEvent {
+  const known = {
+    domains: names.slice(0, NAMED),
+    omitted: Math.max(0, names.length - NAMED),
+    expires_at: expiresAt === null ? null : new Date(expiresAt / 1000).toISOString(),
+  };
+  const targets = [gatewayTarget(gateway)];
+  const data = { ...known, message };
+  if (state === 'expired') {
+    return recordEvent({ action: 'gateway.certificate_expired', data, targets });
+  }
+  if (endsSoon === true) {
+    return recordEvent({ action: 'gateway.certificate_ending', data, targets });
+  }
+  return recordEvent({ action: 'gateway.certificate_renewed', data: known, targets });
 }

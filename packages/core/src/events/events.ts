@@ -1,5 +1,6 @@
-/** Texts and targets of events. The wording is the audit format of dstack 0.22.5: keep it. */
+/** Targets of events, and the events that several places record. Texts are in `event-message.ts`. */
 import type {
+  EventActor,
   EventTargetRecord,
   FleetRecord,
   FleetStatus,
@@ -23,6 +24,7 @@ import {
   isRunTerminating,
   terminationText,
 } from '../status/index.ts';
+import { recordEvent } from './record-event.ts';
 
 export const runTarget = (run: RunRecord): EventTargetRecord => ({
   type: 'run',
@@ -96,112 +98,123 @@ export const projectTarget = (project: {
   parentId: null,
 });
 
-/** Event texts contain no line breaks and do not end with a dot. */
-export function newEvent(
-  message: string,
-  targets: readonly EventTargetRecord[],
-  actorUserId: Id | null = null,
-): NewEvent {
-  const lines = message.split('\n').map((line) => line.trim());
-  const text = lines.filter((line) => line !== '').join(' ');
-  return { message: text.replace(/\.$/, ''), actorUserId, targets };
-}
+export const userTarget = (user: {
+  readonly id: Id;
+  readonly name: string;
+}): EventTargetRecord => ({
+  type: 'user',
+  id: user.id,
+  name: user.name,
+  projectId: null,
+  parentId: null,
+});
 
-type AnyStatus = RunStatus | JobStatus | InstanceStatus | FleetStatus;
-
-function statusChange(
-  what: 'Run' | 'Job' | 'Instance' | 'Fleet',
-  from: AnyStatus,
-  to: AnyStatus,
-  reason: string | null,
-  message: string | null,
-): string {
-  const change = `${what} status changed ${from.toUpperCase()} -> ${to.toUpperCase()}`;
-  if (reason === null) return change;
-  const why = message === null || message === '' ? '' : ` (${message})`;
-  return `${change}. Termination reason: ${reason.toUpperCase()}${why}`;
-}
+export const secretTarget = (secret: {
+  readonly id: Id;
+  readonly name: string;
+  readonly projectId: Id;
+}): EventTargetRecord => ({
+  type: 'secret',
+  id: secret.id,
+  name: secret.name,
+  projectId: secret.projectId,
+  parentId: null,
+});
 
 /**
- * `actorUserId`: who requested the stop; null = the system. `run` is the record after the change.
+ * `actor`: who requested the stop; null = the server. `run` is the record after the change.
  * The event contains the reason only if the new status is an ending one.
  */
 export function runStatusEvent(
   from: RunStatus,
   run: RunRecord,
-  actorUserId: Id | null = null,
+  actor: EventActor | null = null,
 ): NewEvent {
   const reason = isRunTerminating(run.status) ? run.terminationReason : null;
-  const text = statusChange('Run', from, run.status, reason, null);
-  return newEvent(text, [runTarget(run)], actorUserId);
+  return recordEvent({
+    action: 'run.status_changed',
+    data: { from, to: run.status, reason, message: null },
+    ...{ targets: [runTarget(run)], actor },
+  });
 }
 
 export function jobStatusEvent(from: JobStatus, job: JobRecord): NewEvent {
   const ends = isJobTerminating(job.status);
-  const text = statusChange(
-    'Job',
-    from,
-    job.status,
-    ends ? job.terminationReason : null,
-    ends ? terminationText(job) : null,
-  );
-  return newEvent(text, [jobTarget(job)]);
+  const reason = ends ? job.terminationReason : null;
+  const message = reason === null ? null : terminationText(job);
+  return recordEvent({
+    action: 'job.status_changed',
+    data: { from, to: job.status, reason, message },
+    targets: [jobTarget(job)],
+  });
 }
 
 export function instanceStatusEvent(
   from: InstanceStatus,
   instance: InstanceRecord,
-  actorUserId: Id | null = null,
+  actor: EventActor | null = null,
 ): NewEvent {
   const ends =
     isInstanceTerminating(instance.status) ||
     (isInstanceTerminated(instance.status) && !isInstanceTerminating(from));
-  const text = statusChange(
-    'Instance',
-    from,
-    instance.status,
-    ends ? instance.terminationReason : null,
-    ends ? instance.terminationMessage : null,
-  );
-  return newEvent(text, [instanceTarget(instance)], actorUserId);
+  const reason = ends ? instance.terminationReason : null;
+  const message = reason === null ? null : instance.terminationMessage;
+  return recordEvent({
+    action: 'instance.status_changed',
+    data: { from, to: instance.status, reason, message },
+    ...{ targets: [instanceTarget(instance)], actor },
+  });
 }
 
 /** The instance as it is after the change. */
 export function instanceHealthEvent(from: HealthStatus, instance: InstanceRecord): NewEvent {
-  const { health, healthMessage } = instance;
-  const why = healthMessage === null ? '' : ` (${healthMessage})`;
-  const text = `Instance health changed ${from.toUpperCase()} -> ${health.toUpperCase()}${why}`;
-  return newEvent(text, [instanceTarget(instance)]);
+  const { health: to, healthMessage: message } = instance;
+  return recordEvent({
+    action: 'instance.health_changed',
+    data: { from, to, message },
+    targets: [instanceTarget(instance)],
+  });
 }
 
-export function fleetStatusEvent(from: FleetStatus, fleet: FleetRecord): NewEvent {
-  const why = fleet.statusMessage === null ? '' : ` (${fleet.statusMessage})`;
-  return newEvent(`${statusChange('Fleet', from, fleet.status, null, null)}${why}`, [
-    fleetTarget(fleet),
-  ]);
+export function fleetStatusEvent(
+  from: FleetStatus,
+  fleet: FleetRecord,
+  actor: EventActor | null = null,
+): NewEvent {
+  return recordEvent({
+    action: 'fleet.status_changed',
+    data: { from, to: fleet.status, message: fleet.statusMessage },
+    ...{ targets: [fleetTarget(fleet)], actor },
+  });
 }
 
 export function jobCreatedEvent(
   job: JobRecord,
-  when: 'run submission' | 'new submission' | 'retry',
+  on: 'run submission' | 'new submission' | 'retry',
 ): NewEvent {
-  return newEvent(`Job created on ${when}. Status: ${job.status.toUpperCase()}`, [jobTarget(job)]);
+  const data = { on, status: job.status };
+  return recordEvent({ action: 'job.created', data, targets: [jobTarget(job)] });
 }
 
-const blocks = (instance: InstanceRecord): string =>
-  `Instance blocks: ${instance.busyBlocks}/${instance.totalBlocks ?? 1} busy`;
+const blocks = (instance: InstanceRecord) => ({
+  busy_blocks: instance.busyBlocks,
+  total_blocks: instance.totalBlocks ?? 1,
+});
 
 export function jobAssignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {
   const targets = [jobTarget(job), instanceTarget(instance)];
-  return newEvent(`Job assigned to instance. ${blocks(instance)}`, targets);
+  return recordEvent({ action: 'job.assigned', data: blocks(instance), targets });
 }
 
 export function jobUnassignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {
   const targets = [jobTarget(job), instanceTarget(instance)];
-  return newEvent(`Job unassigned from instance. ${blocks(instance)}`, targets);
+  return recordEvent({ action: 'job.unassigned', data: blocks(instance), targets });
 }
 
 export function instanceProvisionedEvent(instance: InstanceRecord, job: JobRecord): NewEvent {
-  const text = `Instance provisioned for job. Instance status: ${instance.status.toUpperCase()}`;
-  return newEvent(text, [instanceTarget(instance), jobTarget(job)]);
+  return recordEvent({
+    action: 'instance.provisioned',
+    data: { status: instance.status },
+    targets: [instanceTarget(instance), jobTarget(job)],
+  });
 }

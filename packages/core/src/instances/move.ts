@@ -1,7 +1,7 @@
 /** The only place where an instance changes its status. Used only within this folder. */
 import type { Draft } from '../draft/draft.ts';
 import { instanceStatusEvent } from '../events/events.ts';
-import type { Id, InstanceRecord, InstanceStatus } from '../model/index.ts';
+import type { EventActor, InstanceRecord, InstanceStatus } from '../model/index.ts';
 import { assertTransition, INSTANCE_TRANSITIONS, isInstanceTerminated } from '../status/index.ts';
 
 export function moveInstance(
@@ -9,7 +9,7 @@ export function moveInstance(
   instance: InstanceRecord,
   status: InstanceStatus,
   patch: Partial<InstanceRecord> = {},
-  actorUserId: Id | null = null,
+  actor: EventActor | null = null,
 ): InstanceRecord {
   assertTransition('instance', INSTANCE_TRANSITIONS, instance.status, status);
   const finishedAt = isInstanceTerminated(status) ? draft.now : instance.finishedAt;
@@ -19,6 +19,6 @@ export function moveInstance(
     status,
     statusChangedAt: draft.now,
   });
-  draft.event(instanceStatusEvent(instance.status, moved, actorUserId));
+  draft.event(instanceStatusEvent(instance.status, moved, actor));
   return moved;
 }

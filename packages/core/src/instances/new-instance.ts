@@ -1,7 +1,8 @@
 /** Records of new instances: number, name and specification. */
 
 import type { Draft } from '../draft/draft.ts';
-import { instanceTarget, newEvent } from '../events/events.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { FleetHost } from '../fleet-spec/prepare.ts';
 import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
@@ -45,18 +46,19 @@ export function sshHostInstance(
   };
 }
 
-/** Plans one more instance for the fleet itself; `why` becomes part of the event's text. */
+/** Plans one more instance for the fleet itself. */
 export function planInstance(
   draft: Draft,
   fleet: FleetRecord,
   num: number,
-  why: 'on fleet submission' | 'to meet target fleet node count',
+  why: 'fleet submission' | 'target fleet node count',
 ): void {
   const instance = draft.instances.insert(
     newInstance(fleet, { id: draft.newId(), num, now: draft.now }),
   );
-  const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
-  draft.event(newEvent(text, [instanceTarget(instance)]));
+  const data = { why, status: instance.status };
+  const targets = [instanceTarget(instance)];
+  draft.event(recordEvent({ action: 'instance.created', data, targets }));
   draft.signal('instance', instance.id);
 }
 

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventMessage } from '../events/event-message.ts';
 import type { InstanceRecord } from '../model/index.ts';
 import { instanceRecord } from '../testing/records.ts';
 import { reportPreparation } from './preparation.ts';
@@ -9,7 +10,7 @@ const about = (patch: Partial<InstanceRecord>) => ({
 
 const eventsOf = (patch: Partial<InstanceRecord>, text: string) =>
   (reportPreparation(about(patch), text)?.changes ?? []).flatMap((change) =>
-    change.type === 'event' ? [change.event.message] : [],
+    change.type === 'event' ? [eventMessage(change.event)] : [],
   );
 
 describe('what a backend does before it creates an instance', () => {

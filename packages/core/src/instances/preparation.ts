@@ -1,5 +1,6 @@
 /** What a backend does before it can create its first instance, as it is shown with the instance. */
-import { instanceTarget, newEvent } from '../events/events.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { Change, InstanceSnapshot } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
 
@@ -14,8 +15,12 @@ export function reportPreparation(
     { type: 'instance.update', id, version, set: { terminationMessage: text } },
   ];
   if (shown === null || withoutAmount(shown) !== withoutAmount(text)) {
-    const message = `Instance is being provisioned: ${withoutAmount(text)}`;
-    changes.push({ type: 'event', event: newEvent(message, [instanceTarget(instance)]) });
+    const event = recordEvent({
+      action: 'instance.provisioning',
+      data: { stage: withoutAmount(text) },
+      targets: [instanceTarget(instance)],
+    });
+    changes.push({ type: 'event', event });
   }
   return { changes };
 }

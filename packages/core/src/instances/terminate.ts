@@ -2,7 +2,7 @@
 import { Draft } from '../draft/draft.ts';
 import type {
   Decision,
-  Id,
+  EventActor,
   InstanceRecord,
   InstanceTerminationReason,
   Timestamp,
@@ -16,10 +16,10 @@ export function terminateInstance(
   instance: InstanceRecord,
   terminationReason: InstanceTerminationReason | null,
   terminationMessage: string | null = null,
-  actorUserId: Id | null = null,
+  actor: EventActor | null = null,
 ): InstanceRecord {
   const end = { terminationReason, terminationMessage, nextPassAt: null };
-  const ended = moveInstance(draft, instance, 'terminating', end, actorUserId);
+  const ended = moveInstance(draft, instance, 'terminating', end, actor);
   draft.leaveFleet(instance.fleetId);
   draft.signal('instance', instance.id);
   draft.signal('fleet', instance.fleetId);
@@ -30,11 +30,11 @@ export function terminateInstance(
 /** The changes by which the API terminates instances of a fleet for a user. */
 export function terminateByUser(
   instances: readonly InstanceRecord[],
-  by: { readonly actorUserId: Id; readonly now: Timestamp },
+  by: { readonly actor: EventActor; readonly now: Timestamp },
 ): Pick<Decision, 'changes' | 'signals'> {
   const draft = new Draft({ instances }, by);
   for (const instance of instances) {
-    terminateInstance(draft, instance, 'terminated_by_user', null, by.actorUserId);
+    terminateInstance(draft, instance, 'terminated_by_user', null, by.actor);
   }
   return { changes: draft.changes(), signals: draft.signals() };
 }

@@ -3,6 +3,7 @@
  * each update names the version that it is based on, and one stale version refuses all of them (the
  * pass then runs again on the present state). Events are written in the given order.
  */
+import type { EventAction, EventData, EventOutcome } from '@dstack/contract/wire';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
@@ -130,10 +131,28 @@ export interface EventTargetRecord {
   readonly parentId: Id | null;
 }
 
-/** The store sets the id and `recorded_at`, which rises strictly. Actor null = the system. */
-export interface NewEvent {
-  readonly message: string;
-  readonly actorUserId: Id | null;
+/** Who requested a change: a user, by a token of a program or not. */
+export interface EventActor {
+  readonly userId: Id;
+  /** The token of a program or a job that acts for the user; null = the user's own credentials. */
+  readonly token: { readonly id: Id; readonly name: string } | null;
+  /** IP address of the request; null = it is not known. */
+  readonly address: string | null;
+}
+
+/**
+ * Made by `recordEvent`. The store sets the id and `recorded_at`, which rises strictly, and renders the
+ * text. Actor null = the server.
+ */
+export type NewEvent = {
+  readonly [A in EventAction]: EventOf<A>;
+}[EventAction];
+
+interface EventOf<A extends EventAction> {
+  readonly action: A;
+  readonly data: EventData[A];
+  readonly outcome: EventOutcome;
+  readonly actor: EventActor | null;
   readonly targets: readonly EventTargetRecord[];
 }
 

@@ -2,7 +2,8 @@
 
 import { sameJson } from '../compare/same.ts';
 import type { Draft } from '../draft/draft.ts';
-import { instanceTarget, jobAssignedEvent, jobTarget, newEvent } from '../events/events.ts';
+import { instanceTarget, jobAssignedEvent, jobTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import {
   newInstance,
   occupyReserved,
@@ -104,10 +105,11 @@ export function assignNew(
     ...PLACED,
   });
   draft.event(
-    newEvent(`Instance created for job. Instance status: ${instance.status.toUpperCase()}`, [
-      instanceTarget(instance),
-      jobTarget(assigned),
-    ]),
+    recordEvent({
+      action: 'instance.created',
+      data: { why: 'job', status: instance.status },
+      targets: [instanceTarget(instance), jobTarget(assigned)],
+    }),
   );
   draft.event(jobAssignedEvent(assigned, instance));
   draft.useVolumes(job.id, slot.volumes);

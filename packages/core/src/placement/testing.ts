@@ -1,5 +1,6 @@
 /** Builders for the tests of placement and plans: real specs, short ids. */
 import { FleetSpec, RunSpec, refusalText } from '@dstack/contract/wire';
+import { eventMessage } from '../events/event-message.ts';
 import { buildJobSpecs } from '../job-spec/build.ts';
 import type {
   Change,
@@ -185,7 +186,7 @@ export function changesOf<T extends Change['type']>(decision: Decision, type: T)
 }
 
 export function eventsOf(decision: Decision): string[] {
-  return changesOf(decision, 'event').map((change) => change.event.message);
+  return changesOf(decision, 'event').map((change) => eventMessage(change.event));
 }
 
 /** Why a job found no place in this decision, as text; null if nothing was written about that. */

@@ -11,7 +11,8 @@ import { type GroupSize, requiredReplicas } from '../autoscaling/recommendation.
 import { delayText, figureText } from '../autoscaling/scaling-text.ts';
 import { type Stabilised, stabilise } from '../autoscaling/stabilise.ts';
 import { sameJson } from '../compare/same.ts';
-import { newEvent, runTarget } from '../events/events.ts';
+import { runTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { GroupScaling } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { isReplicaAlive, replicasOf, takesRequests } from './replicas.ts';
@@ -124,7 +125,6 @@ function announce(
 ): void {
   const group = pass.run.spec.configuration;
   const hasGroups = group.type === 'service' && group.groups !== null;
-  const what = hasGroups ? `Group ${name}` : 'Service';
-  const text = `${what} scaled from ${from} to ${to} replicas: ${why}`;
-  pass.draft.event(newEvent(text, [runTarget(pass.run)]));
+  const data = { group: hasGroups ? name : null, from, to, why };
+  pass.draft.event(recordEvent({ action: 'run.scaled', data, targets: [runTarget(pass.run)] }));
 }

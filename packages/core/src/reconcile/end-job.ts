@@ -1,6 +1,7 @@
 /** From the decision that a job ends to its final status. */
 
-import { jobTarget, newEvent } from '../events/events.ts';
+import { jobTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { JobRecord, JobTerminationReason } from '../model/index.ts';
 import {
   isInstanceActive,
@@ -143,7 +144,11 @@ function orderStop(pass: RunPass, job: JobRecord): void {
   if (ordered === null) {
     for (const start of draft.intents('job.start', job.id)) draft.cancel(start);
     for (const release of draft.intents('job.release', job.id)) draft.cancel(release);
-    if (job.stopGraceful) draft.event(newEvent('Graceful job stop requested', [jobTarget(job)]));
+    if (job.stopGraceful) {
+      draft.event(
+        recordEvent({ action: 'job.graceful_stop_requested', targets: [jobTarget(job)] }),
+      );
+    }
   }
   draft.announce(job.id, {
     kind: 'job.stop',

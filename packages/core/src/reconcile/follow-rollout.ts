@@ -1,7 +1,8 @@
 /** The limits of a rollout in progress, and its end: done, held, or rolled back by its deadline. */
 import { formatDuration } from '@dstack/contract';
 import type { ServiceConfiguration } from '@dstack/contract/wire';
-import { newEvent, runTarget } from '../events/events.ts';
+import { runTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { JobRecord, RolloutRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import {
@@ -93,14 +94,13 @@ export function followRollout(pass: RunPass, isProven: (replica: Replica) => boo
   if (areCanariesReady && canariesOf(pass, 1) !== null) {
     const { hold = false } = settingsOf(pass);
     save(pass, hold ? { ...next, status: 'holding' } : { ...next, promoted: true });
-    if (hold) pass.draft.event(newEvent(HELD, [runTarget(pass.run)]));
+    if (hold)
+      pass.draft.event(recordEvent({ action: 'run.rollout_held', targets: [runTarget(pass.run)] }));
     return;
   }
   save(pass, next);
   observeDeadline(pass, next, proven);
 }
-
-const HELD = 'Rollout holds: its canaries are ready';
 
 function save(pass: RunPass, rollout: RolloutRecord): void {
   if (JSON.stringify(rollout) !== JSON.stringify(pass.run.rollout)) pass.setRun({ rollout });

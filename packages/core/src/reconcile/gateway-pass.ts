@@ -1,6 +1,7 @@
 /** One pass over a gateway and its replicas. */
 import { Draft } from '../draft/draft.ts';
-import { gatewayReplicaTarget, gatewayTarget, newEvent } from '../events/events.ts';
+import { gatewayReplicaTarget, gatewayTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type {
   DecisionContext,
   EngineSettings,
@@ -62,15 +63,17 @@ export class GatewayPass {
     this.draft.gatewayReplicas.set(replica, patch);
   }
 
-  event(text: string): void {
-    this.draft.event(newEvent(text, [gatewayTarget(this.gateway)]));
-  }
-
   move(status: GatewayStatus, statusMessage: string | null = null): void {
     const from = this.gateway.status;
     assertTransition('gateway', GATEWAY_TRANSITIONS, from, status);
     this.set({ status, statusMessage });
-    this.event(`Gateway status changed ${changeText(from, status, statusMessage)}`);
+    this.draft.event(
+      recordEvent({
+        action: 'gateway.status_changed',
+        data: { from, to: status, message: statusMessage },
+        targets: [gatewayTarget(this.gateway)],
+      }),
+    );
   }
 
   moveReplica(
@@ -85,12 +88,12 @@ export class GatewayPass {
       ...{ ...patch, status, statusMessage, lastProcessedAt: this.now },
       ...{ deleted: isReplicaTerminated(status) },
     });
-    const text = `Gateway replica status changed ${changeText(from, status, statusMessage)}`;
-    this.draft.event(newEvent(text, [gatewayReplicaTarget(this.gateway, replica)]));
+    this.draft.event(
+      recordEvent({
+        action: 'gateway.replica_status_changed',
+        data: { from, to: status, message: statusMessage },
+        targets: [gatewayReplicaTarget(this.gateway, replica)],
+      }),
+    );
   }
-}
-
-function changeText(from: string, to: string, message: string | null): string {
-  const why = message === null ? '' : ` (${message})`;
-  return `${from.toUpperCase()} -> ${to.toUpperCase()}${why}`;
 }

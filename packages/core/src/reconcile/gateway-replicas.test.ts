@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { eventMessage } from '../events/event-message.ts';
 import type {
   Change,
   GatewayRecord,
@@ -88,7 +89,7 @@ class World {
       );
     }
     if (change.type === 'intent.insert') this.intents.push(change.intent);
-    if (change.type === 'event') this.events.push(change.event.message);
+    if (change.type === 'event') this.events.push(eventMessage(change.event));
   }
 }
 

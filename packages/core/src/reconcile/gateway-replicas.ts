@@ -1,5 +1,7 @@
 /** The next step of each replica of a gateway, and how many there should be. */
-import { gatewayReplicaTarget, newEvent } from '../events/events.ts';
+import { eventMessage } from '../events/event-message.ts';
+import { gatewayReplicaTarget, gatewayTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { BACKEND_MISSING, type GatewayReplicaRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import {
@@ -124,9 +126,13 @@ function followEnd(pass: GatewayPass, replica: GatewayReplicaRecord): void {
   } else if (last.state === 'failed') {
     const isMissing = last.result?.kind === 'refused' && last.result.reason === BACKEND_MISSING;
     if (isMissing && pass.now >= last.createdAt + BACKEND_MISSING_LIMIT) {
-      const text = `The machine ${replica.instanceId} of gateway ${pass.gateway.name} may still exist: backend ${replica.backend} was removed`;
-      draft.alarm(text);
-      pass.event(text);
+      const event = recordEvent({
+        action: 'gateway.machine_abandoned',
+        data: { gateway: pass.gateway.name, id: replica.instanceId, backend: replica.backend },
+        targets: [gatewayTarget(pass.gateway)],
+      });
+      draft.alarm(eventMessage(event));
+      draft.event(event);
       ended(pass, replica);
       return;
     }
@@ -210,8 +216,13 @@ function insertReplica(pass: GatewayPass): void {
     nextPassAt: null,
     version: 0,
   });
-  const text = 'Gateway replica created. Status: SUBMITTED';
-  draft.event(newEvent(text, [gatewayReplicaTarget(gateway, replica)]));
+  draft.event(
+    recordEvent({
+      action: 'gateway.replica_created',
+      data: { status: replica.status },
+      targets: [gatewayReplicaTarget(gateway, replica)],
+    }),
+  );
 }
 
 /** Those that do not run yet first, then the oldest: an update of the configuration replaces them. */

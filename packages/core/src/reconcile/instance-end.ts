@@ -1,5 +1,7 @@
 /** An instance in `terminating`: the order to the backend is repeated until it succeeds. */
-import { instanceTarget, newEvent } from '../events/events.ts';
+import { eventMessage } from '../events/event-message.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { finishInstance, recordInstance } from '../instances/index.ts';
 import { BACKEND_MISSING, type GroupRecord, type IntentRecord } from '../model/index.ts';
 import {
@@ -71,11 +73,14 @@ function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
 /** Ends the row with an alarm that names the machine, which a person has to terminate by hand. */
 function giveUpMachine(pass: InstancePass): void {
   const { backend, region, provisioningData: data, name, handle } = pass.instance;
-  const machine = [handle?.id, data?.hostname].filter(Boolean).join(', ') || 'unknown id';
-  const text =
-    `Machine of instance ${name} (${machine}) in ${backend}/${region} may still run and cost money: ` +
-    `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`;
-  pass.draft.event(newEvent(text, [instanceTarget(pass.instance)]));
+  const ids = [handle?.id, data?.hostname].flatMap((known) => known || []);
+  const event = recordEvent({
+    action: 'instance.machine_abandoned',
+    data: { instance: name, ids, backend, region },
+    targets: [instanceTarget(pass.instance)],
+  });
+  const text = eventMessage(event);
+  pass.draft.event(event);
   pass.draft.alarm(text);
   finishInstance(pass.draft, pass.instance, { terminationMessage: text });
   pass.signalRuns();

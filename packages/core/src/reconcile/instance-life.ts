@@ -1,5 +1,6 @@
 /** An instance in service: reachability, claims and idle timeout. */
-import { instanceTarget, newEvent } from '../events/events.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import {
   correctReservation,
   nodesOf,
@@ -42,7 +43,9 @@ function trackReachability(pass: InstancePass): void {
     pass.set({ unreachable: false, unreachableSince: null, hostFacts: facts });
     if (!instance.unreachable) return;
     pass.set({ terminationMessage: null });
-    pass.draft.event(newEvent('Instance became reachable', [instanceTarget(instance)]));
+    pass.draft.event(
+      recordEvent({ action: 'instance.reachable', targets: [instanceTarget(instance)] }),
+    );
     signalCapacity(pass.draft, instance);
     return;
   }
@@ -58,7 +61,9 @@ function trackReachability(pass: InstancePass): void {
   // Users need the cause to repair the host.
   const terminationMessage = host?.error ?? null;
   pass.set({ unreachable: true, unreachableSince: since, terminationMessage });
-  pass.draft.event(newEvent('Instance became unreachable', [instanceTarget(instance)]));
+  pass.draft.event(
+    recordEvent({ action: 'instance.unreachable', targets: [instanceTarget(instance)] }),
+  );
   // Capacity held for a gang that needed this instance may now be useful for others.
   signalCapacity(pass.draft, instance);
 }

@@ -1,6 +1,7 @@
 /** A planned instance until its agent connects. */
 
-import { instanceTarget, newEvent } from '../events/events.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import {
   adoptHandle,
   adoptInstance,
@@ -165,7 +166,11 @@ function reportStage(pass: InstancePass): void {
   const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
   if (stage !== null && isOfBackend) {
     pass.draft.event(
-      newEvent(`Instance is being provisioned: ${stage}`, [instanceTarget(instance)]),
+      recordEvent({
+        action: 'instance.provisioning',
+        data: { stage },
+        targets: [instanceTarget(instance)],
+      }),
     );
   }
   pass.set({ terminationMessage: stage });

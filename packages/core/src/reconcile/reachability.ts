@@ -1,6 +1,7 @@
 /** A job whose host is unreachable continues; after a deadline it ends. */
 
-import { jobTarget, newEvent } from '../events/events.ts';
+import { jobTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { DISCONNECT_GRACE, isPatientBackend } from '../status/index.ts';
@@ -23,7 +24,7 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
   if (since === null) {
     if (job.disconnectedAt === null) return false;
     pass.draft.jobs.set(job, { disconnectedAt: null });
-    pass.draft.event(newEvent('Job became reachable', [jobTarget(job)]));
+    pass.draft.event(recordEvent({ action: 'job.reachable', targets: [jobTarget(job)] }));
     return true;
   }
   if (job.disconnectedAt !== null) return false;
@@ -33,7 +34,7 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
     return false;
   }
   pass.draft.jobs.set(job, { disconnectedAt: since });
-  pass.draft.event(newEvent('Job became unreachable', [jobTarget(job)]));
+  pass.draft.event(recordEvent({ action: 'job.unreachable', targets: [jobTarget(job)] }));
   return true;
 }
 

@@ -1,6 +1,7 @@
 /** From a running replica of a service to one that receives requests. */
 
-import { jobTarget, newEvent } from '../events/events.ts';
+import { jobTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { JobRecord } from '../model/index.ts';
 import { routerGroup } from '../run-spec/router-group.ts';
 import type { RunPass } from './run-pass.ts';
@@ -22,8 +23,7 @@ export function becomeReady(pass: RunPass, job: JobRecord): JobRecord {
 export function registerReady(pass: RunPass, job: JobRecord): void {
   if (job.registered || !job.ready || job.jobNum !== 0 || isBehindRouter(pass, job)) return;
   const registered = pass.draft.jobs.set(job, { registered: true });
-  const message = 'Service replica ready to receive requests';
-  pass.draft.event(newEvent(message, [jobTarget(registered)]));
+  pass.draft.event(recordEvent({ action: 'job.replica_ready', targets: [jobTarget(registered)] }));
 }
 
 function isBehindRouter({ run }: RunPass, job: JobRecord): boolean {

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { eventMessage } from '../events/event-message.ts';
 import type { FleetRecord, GroupRecord, InstanceRecord, IntentRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { groupRecord } from '../testing/records.ts';
@@ -37,7 +38,9 @@ function pass(fleet: FleetRecord, instances: InstanceRecord[], options: Options 
   );
   const updated = decision.changes.flatMap((c) => (c.type === 'instance.update' ? [c] : []));
   const fleetSet = decision.changes.flatMap((c) => (c.type === 'fleet.update' ? [c.set] : []))[0];
-  const events = decision.changes.flatMap((c) => (c.type === 'event' ? [c.event.message] : []));
+  const events = decision.changes.flatMap((c) =>
+    c.type === 'event' ? [eventMessage(c.event)] : [],
+  );
   return { decision, inserted, updated, fleet: { ...fleet, ...fleetSet }, events };
 }
 

@@ -1,6 +1,7 @@
 /** The next step of a fleet: its number of instances, its master, its end. */
 import { Draft } from '../draft/draft.ts';
-import { fleetTarget, newEvent } from '../events/events.ts';
+import { fleetTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { isGroupWanted } from '../groups/index.ts';
 import {
   fleetMatcher,
@@ -91,7 +92,7 @@ function keepFleet(draft: Draft, fleet: FleetRecord): void {
   if (nodes === null) return;
   endUnwanted(draft, fleet, nodes.max);
   if (fleet.lastConsolidatedAt === null) {
-    plan(draft, fleet, nodes.target - active(draft).length, 'on fleet submission');
+    plan(draft, fleet, nodes.target - active(draft).length, 'fleet submission');
     draft.fleets.set(fleet, { lastConsolidatedAt: draft.now });
   } else {
     consolidate(draft, fleet, nodes.min);
@@ -147,11 +148,16 @@ function consolidate(draft: Draft, fleet: FleetRecord, min: number): void {
     return;
   }
   removeTerminated(draft);
-  plan(draft, fleet, min - active(draft).length, 'to meet target fleet node count');
+  plan(draft, fleet, min - active(draft).length, 'target fleet node count');
   draft.fleets.set(fleet, { consolidationAttempt: attempt + 1, lastConsolidatedAt: draft.now });
   if (attempt + 1 < MAX_CONSOLIDATION_ATTEMPTS) return;
-  const text = `Fleet consolidation stopped after ${MAX_CONSOLIDATION_ATTEMPTS} attempts`;
-  draft.event(newEvent(text, [fleetTarget(fleet)]));
+  draft.event(
+    recordEvent({
+      action: 'fleet.consolidation_stopped',
+      data: { attempts: MAX_CONSOLIDATION_ATTEMPTS },
+      targets: [fleetTarget(fleet)],
+    }),
+  );
 }
 
 function needsWork(draft: Draft, min: number): boolean {

@@ -1,10 +1,12 @@
 /** The next step of a gateway: its replicas, its status, and whether it may be a default. */
 
-import { gatewayTarget, newEvent, projectTarget } from '../events/events.ts';
+import { gatewayTarget, projectTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type {
   Change,
   Decision,
   DecisionContext,
+  EventActor,
   GatewayRecord,
   GatewaySnapshot,
   NewEvent,
@@ -93,9 +95,10 @@ function decide(pass: GatewayPass): Decision {
       ? []
       : withoutDefault(snapshot);
   if (draft.changes().length > 0 || defaults.length > 0) pass.set({ lastProcessedAt: pass.now });
+  const targets = [gatewayTarget(gateway)];
   const deleted: Change[] =
     gateway.deleted && !before.deleted
-      ? [{ type: 'event', event: newEvent('Gateway deleted', [gatewayTarget(gateway)]) }]
+      ? [{ type: 'event', event: recordEvent({ action: 'gateway.deleted', targets }) }]
       : [];
   return {
     changes: [...draft.changes(), ...defaults, ...deleted],
@@ -127,14 +130,14 @@ export function defaultOnRunning(snapshot: GatewaySnapshot): Change[] {
   const wanted = gateway.configuration.default ?? projectDefaultId === null;
   if (!wanted || projectDefaultId === gateway.id) return [];
   const project = { id: gateway.projectId, name: projectName };
-  const change = { from: projectDefaultId, to: gateway.id, actorUserId: null };
+  const change = { from: projectDefaultId, to: gateway.id, actor: null };
   return defaultGatewayChanges(gateway, project, change);
 }
 
 /** Removes a failed or deleted gateway as the default of projects. */
 function withoutDefault({ gateway, defaultOf }: GatewaySnapshot): Change[] {
   return defaultOf.flatMap((project) =>
-    defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actorUserId: null }),
+    defaultGatewayChanges(gateway, project, { from: gateway.id, to: null, actor: null }),
   );
 }
 
@@ -145,7 +148,7 @@ export function defaultGatewayChanges(
   change: {
     readonly from: string | null;
     readonly to: string | null;
-    readonly actorUserId: string | null;
+    readonly actor: EventActor | null;
   },
 ): Change[] {
   return [
@@ -157,8 +160,8 @@ export function defaultGatewayChanges(
 export function defaultGatewayEvent(
   gateway: GatewayRecord,
   project: { readonly id: string; readonly name: string },
-  { to, actorUserId }: { readonly to: string | null; readonly actorUserId: string | null },
+  { to, actor }: { readonly to: string | null; readonly actor: EventActor | null },
 ): NewEvent {
-  const text = `Gateway ${to === null ? 'unset' : 'set'} as project default`;
-  return newEvent(text, [gatewayTarget(gateway), projectTarget(project)], actorUserId);
+  const action = to === null ? 'gateway.default_unset' : 'gateway.default_set';
+  return recordEvent({ action, targets: [gatewayTarget(gateway), projectTarget(project)], actor });
 }

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { eventMessage } from '../events/event-message.ts';
 import type {
   GroupRecord,
   InstanceRecord,
@@ -46,7 +47,7 @@ function pass(group: GroupRecord, { intents = [], instances = [], at = 0 }: Worl
   const announced = changes.flatMap((one) => (one.type === 'intent.insert' ? [one.intent] : []));
   const repeated = { group: after, fleet, instances, intents: [...intents, ...announced] };
   expect(reconcileGroup(repeated, ctx).changes).toEqual([]);
-  const events = changes.flatMap((one) => (one.type === 'event' ? [one.event.message] : []));
+  const events = changes.flatMap((one) => (one.type === 'event' ? [eventMessage(one.event)] : []));
   return { after, events, announced, signals: decision.signals, alarms: decision.alarms ?? [] };
 }
 

@@ -3,16 +3,20 @@
  * instance.
  */
 import { Draft } from '../draft/draft.ts';
-import { fleetTarget, newEvent } from '../events/events.ts';
+import { eventMessage } from '../events/event-message.ts';
+import { fleetTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { isGroupWanted } from '../groups/index.ts';
 import {
   BACKEND_MISSING,
   type Decision,
   type DecisionContext,
+  type EventTargetRecord,
   type GroupRecord,
   type GroupSnapshot,
   type GroupStatus,
   type IntentRecord,
+  type NewEvent,
 } from '../model/index.ts';
 import {
   assertTransition,
@@ -60,16 +64,22 @@ class GroupPass {
     return isGroupWanted(this.group, this.snapshot.instances);
   }
 
-  /** `text` becomes an event of the fleet, after the group's name. */
-  move(status: GroupStatus, patch: Partial<GroupRecord>, text: string | null): void {
+  get targets(): readonly EventTargetRecord[] {
+    return [fleetTarget(this.snapshot.fleet)];
+  }
+
+  /** Names the group in events of its fleet. */
+  get named(): Pick<GroupRecord, 'kind' | 'name'> {
+    const { kind, name } = this.group;
+    return { kind, name };
+  }
+
+  move(status: GroupStatus, patch: Partial<GroupRecord>, event: NewEvent | null): void {
     assertTransition('group', GROUP_TRANSITIONS, this.group.status, status);
-    const moved = this.draft.groups.set(this.group, {
+    this.draft.groups.set(this.group, {
       ...{ ...patch, status, statusChangedAt: this.draft.now },
     });
-    if (text === null) return;
-    const kind = moved.kind === 'placement' ? 'Placement group' : 'Compute group';
-    const event = `${kind} ${moved.name} ${text}`;
-    this.draft.event(newEvent(event, [fleetTarget(this.snapshot.fleet)]));
+    if (event !== null) this.draft.event(event);
   }
 
   /** Releases the orders of instances that wait for the group. */
@@ -98,13 +108,19 @@ function followCreation(pass: GroupPass): void {
   if (result?.kind === 'group.created') {
     const { handle, offer } = result;
     const { backend, region } = offer ?? pass.group;
-    pass.move('ready', { handle, offer, backend, region }, `created in ${backend}/${region}`);
+    const data = { ...pass.named, backend, region };
+    const { targets } = pass;
+    const event = recordEvent({ action: 'fleet.group_created', data, targets });
+    pass.move('ready', { handle, offer, backend, region }, event);
     pass.wakeOrders();
   } else if (create === null || create.state === 'failed') {
     const message =
       result?.kind === 'no-capacity' || result?.kind === 'refused' ? result.message : null;
     const statusMessage = message ?? create?.error ?? 'its order is missing';
-    pass.move('failed', { statusMessage }, `could not be created: ${statusMessage}`);
+    const data = { ...pass.named, message: statusMessage };
+    const { targets } = pass;
+    const event = recordEvent({ action: 'fleet.group_failed', data, targets });
+    pass.move('failed', { statusMessage }, event);
     pass.wakeOrders();
   } else {
     nudge(pass, create);
@@ -124,11 +140,17 @@ function followDeletion(pass: GroupPass): void {
   if (last === null) {
     draft.announce(group.id, { kind: 'group.delete' });
   } else if (last.state === 'done') {
-    end(pass, 'deleted');
+    const { named: data, targets } = pass;
+    end(pass, recordEvent({ action: 'fleet.group_deleted', data, targets }));
   } else if (last.state === 'failed' && isGivenUp(pass, last)) {
-    const text = `may still exist in ${group.backend}/${group.region} (${group.handle?.id}): the backend was removed. Delete it at the provider`;
-    end(pass, text);
-    draft.alarm(`Group ${group.name} ${text}`);
+    const { backend, region, handle } = group;
+    const event = recordEvent({
+      action: 'fleet.group_abandoned',
+      data: { ...pass.named, backend, region, id: handle?.id ?? null },
+      targets: pass.targets,
+    });
+    end(pass, event);
+    draft.alarm(eventMessage(event));
   } else if (last.state === 'failed') {
     const again = last.updatedAt + terminateDelay(last.attempt);
     if (draft.now >= again) draft.announce(group.id, { kind: 'group.delete' });
@@ -148,7 +170,7 @@ function isGivenUp({ draft, group }: GroupPass, { result }: IntentRecord): boole
 }
 
 /** The machines of a compute group have ended with it. */
-function end(pass: GroupPass, text: string): void {
-  pass.move('deleted', { deleted: true }, text);
+function end(pass: GroupPass, event: NewEvent): void {
+  pass.move('deleted', { deleted: true }, event);
   for (const id of pass.group.memberIds) pass.draft.signal('instance', id);
 }

@@ -1,9 +1,10 @@
 /** Beginning and end of rollouts. */
 import type { RunSpec } from '@dstack/contract/wire';
-import { newEvent, runTarget } from '../events/events.ts';
+import { runTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type {
   DeployedVersion,
-  Id,
+  EventActor,
   NewEvent,
   RolloutRecord,
   RunRecord,
@@ -39,14 +40,19 @@ export interface Rollback {
 }
 
 /** A new deployment with the spec of the previous version; null if there is none. */
-export function rollback(run: RunRecord, message: string, actorUserId: Id | null): Rollback | null {
+export function rollback(
+  run: RunRecord,
+  message: string,
+  actor: EventActor | null,
+): Rollback | null {
   const previous = run.rollout?.previous ?? null;
   if (previous === null) return null;
   const { spec, serviceSpec } = previous;
   const deploymentNum = run.deploymentNum + 1;
-  const text =
-    `Deployment ${run.deploymentNum} rolled back: ${message}. ` +
-    `Deployment ${deploymentNum} has the configuration of ${previous.deploymentNum}`;
+  const data = {
+    ...{ failed: run.deploymentNum, deployment: deploymentNum },
+    ...{ restored: previous.deploymentNum, message },
+  };
   return {
     set: {
       ...{ spec, serviceSpec, deploymentNum },
@@ -57,28 +63,28 @@ export function rollback(run: RunRecord, message: string, actorUserId: Id | null
         ...{ status: 'rolled_back', previous: versionOf(run), promoted: true, message },
       },
     },
-    event: newEvent(text, [runTarget(run)], actorUserId),
+    event: recordEvent({ action: 'run.rolled_back', data, targets: [runTarget(run)], actor }),
   };
 }
 
 /** Null: the rollout is over, or is paused already. */
-export function pauseRollout(run: RunRecord, actorUserId: Id): Rollback | null {
+export function pauseRollout(run: RunRecord, actor: EventActor): Rollback | null {
   const { rollout } = run;
   if (rollout === null || isRolloutOver(rollout.status) || rollout.status === 'paused') return null;
   return {
     set: { rollout: { ...rollout, status: 'paused' } },
-    event: newEvent('Rollout paused', [runTarget(run)], actorUserId),
+    event: recordEvent({ action: 'run.rollout_paused', targets: [runTarget(run)], actor }),
   };
 }
 
 /** Continues a paused rollout, or accepts its canaries. Null: it waits for no user. */
-export function resumeRollout(run: RunRecord, actorUserId: Id, now: Timestamp): Rollback | null {
+export function resumeRollout(run: RunRecord, actor: EventActor, now: Timestamp): Rollback | null {
   const { rollout } = run;
   if (rollout === null || !isRolloutWaiting(rollout.status)) return null;
   const promoted = rollout.promoted || rollout.status === 'holding';
   return {
     set: { rollout: { ...rollout, status: 'progressing', promoted, progressAt: now } },
-    event: newEvent('Rollout resumed', [runTarget(run)], actorUserId),
+    event: recordEvent({ action: 'run.rollout_resumed', targets: [runTarget(run)], actor }),
   };
 }
 

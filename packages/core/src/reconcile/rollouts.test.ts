@@ -5,6 +5,8 @@ import { aHost, aJobSpec, anInstance, placedJob } from './testing.ts';
 import { alive, obey, placeAll, RETRY, service, want } from './testing-services.ts';
 import { World } from './testing-world.ts';
 
+const USER_1 = { userId: 'user-1', token: null, address: null };
+
 describe('a rollout', () => {
   /** An update of a service, as the API writes it. */
   function update(world: World, rollout: object = {}, env = 'new') {
@@ -194,7 +196,7 @@ describe('a rollout', () => {
     expect(deployments(world)).toEqual([...Array<number>(old).fill(0), 1]);
     wait(world, 5000);
     expect(world.run.rollout?.status).toBe('holding');
-    const resumed = resumeRollout(world.run, 'user-1', world.now);
+    const resumed = resumeRollout(world.run, USER_1, world.now);
     world.run = { ...world.run, ...resumed?.set };
     world.pass();
     for (let i = 0; i < 6; i++) {
@@ -220,19 +222,19 @@ describe('a rollout', () => {
   test('that is paused replaces nothing', () => {
     const world = service();
     update(world);
-    world.run = { ...world.run, ...pauseRollout(world.run, 'user-1')?.set };
+    world.run = { ...world.run, ...pauseRollout(world.run, USER_1)?.set };
     placeAll(world);
     wait(world, 5000);
     expect(deployments(world)).toEqual([0, 0, 1]);
     expect(world.run.rollout?.status).toBe('paused');
-    expect(pauseRollout(world.run, 'user-1')).toBeNull();
+    expect(pauseRollout(world.run, USER_1)).toBeNull();
   });
 
   test('can be undone, and undone again', () => {
     const world = service();
     update(world);
     for (const number of [2, 3]) {
-      const undone = rollback(world.run, 'requested by ann', 'user-1');
+      const undone = rollback(world.run, 'requested by ann', USER_1);
       world.run = { ...world.run, ...undone?.set };
       world.pass();
       for (let i = 0; i < 4; i++) {

@@ -1,5 +1,6 @@
 /** Volumes in memory: decisions are applied as the store would apply them. */
 
+import { eventMessage } from '../events/event-message.ts';
 import { notAskedYet, observed } from '../instances/index.ts';
 import type {
   AttachmentRecord,
@@ -117,7 +118,7 @@ export class VolumeWorld {
         this.#cancel(change.key);
         break;
       case 'event':
-        this.events.push(change.event.message);
+        this.events.push(eventMessage(change.event));
         break;
       case 'fleet.check':
       case 'instance.check':

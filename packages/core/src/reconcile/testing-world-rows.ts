@@ -2,6 +2,8 @@
  * The rows of a run, its instances and its groups in memory. Decisions are applied as the store would
  * apply them: versions and uniqueness are checked.
  */
+
+import { eventMessage } from '../events/event-message.ts';
 import type {
   Change,
   Decision,
@@ -107,7 +109,7 @@ export class WorldRows {
         break;
       case 'event':
         this.rawEvents.push(change.event);
-        this.events.push(change.event.message);
+        this.events.push(eventMessage(change.event));
         break;
     }
   }

@@ -282,7 +282,7 @@ export class World extends WorldRows {
 
   /** The changes that the API writes for `runs/stop`. */
   stop(abort = false): this {
-    const decision = stopRun(this.run, { abort, actorUserId: null, now: this.now });
+    const decision = stopRun(this.run, { abort, actor: null, now: this.now });
     for (const change of decision?.changes ?? []) {
       if (change.type === 'run.update') this.run = raised(this.run, change);
     }

@@ -4,7 +4,8 @@ import { aFleet, aRun, T0 } from './testing.ts';
 import { stopRun, terminateFleet } from './user-requests.ts';
 
 const NOW = T0 + 5;
-const STOP = { abort: false, actorUserId: 'user-1', now: NOW };
+const ACTOR = { userId: 'user-1', token: null, address: '192.0.2.1' };
+const STOP = { abort: false, actor: ACTOR, now: NOW };
 const ABORT = { ...STOP, abort: true };
 
 describe('a stop by a user', () => {
@@ -12,7 +13,6 @@ describe('a stop by a user', () => {
     const unfinished = RUN_STATUSES.filter((status) => !isRunFinished(status));
     for (const status of unfinished.filter((one) => one !== 'terminating')) {
       const decision = stopRun(aRun({ status, version: 3 }), STOP);
-      const from = status.toUpperCase();
       expect(decision).toEqual({
         changes: [
           {
@@ -24,8 +24,10 @@ describe('a stop by a user', () => {
           {
             type: 'event',
             event: {
-              message: `Run status changed ${from} -> TERMINATING. Termination reason: STOPPED_BY_USER`,
-              actorUserId: 'user-1',
+              action: 'run.status_changed',
+              data: { from: status, to: 'terminating', reason: 'stopped_by_user', message: null },
+              outcome: 'done',
+              actor: ACTOR,
               targets: [
                 {
                   type: 'run',
@@ -79,8 +81,9 @@ describe('the deletion of a fleet by a user', () => {
         {
           type: 'event',
           event: expect.objectContaining({
-            message: 'Fleet status changed ACTIVE -> TERMINATING',
-            actorUserId: 'user-1',
+            action: 'fleet.status_changed',
+            data: { from: 'active', to: 'terminating', message: null },
+            actor: ACTOR,
           }),
         },
       ],

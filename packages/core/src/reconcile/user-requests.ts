@@ -6,8 +6,8 @@ import { Draft } from '../draft/draft.ts';
 import { fleetStatusEvent, runStatusEvent } from '../events/events.ts';
 import type {
   Decision,
+  EventActor,
   FleetRecord,
-  Id,
   RunRecord,
   RunTerminationReason,
   Timestamp,
@@ -27,7 +27,7 @@ export type RequestedChanges = Pick<Decision, 'changes' | 'signals'>;
 
 export interface UserRequest {
   /** Null = the system. */
-  readonly actorUserId: Id | null;
+  readonly actor: EventActor | null;
   readonly now: Timestamp;
 }
 
@@ -40,7 +40,7 @@ export interface RunStop extends UserRequest {
  * every reason, a stop every reason but an abort.
  */
 export function stopRun(run: RunRecord, request: RunStop): RequestedChanges | null {
-  const { abort, actorUserId, now } = request;
+  const { abort, actor, now } = request;
   const reason: RunTerminationReason = abort ? 'aborted_by_user' : 'stopped_by_user';
   if (isRunFinished(run.status)) return null;
   const isEnding = isRunTerminating(run.status);
@@ -50,7 +50,7 @@ export function stopRun(run: RunRecord, request: RunStop): RequestedChanges | nu
   if (!isEnding) assertTransition('run', RUN_TRANSITIONS, run.status, 'terminating');
   const set = { status: 'terminating', terminationReason: reason, nextPassAt: now } as const;
   const moved = draft.runs.set(run, set);
-  if (!isEnding) draft.event(runStatusEvent(run.status, moved, actorUserId));
+  if (!isEnding) draft.event(runStatusEvent(run.status, moved, actor));
   draft.signal('run', run.id);
   return { changes: draft.changes(), signals: draft.signals() };
 }
@@ -62,7 +62,7 @@ export function terminateFleet(fleet: FleetRecord, request: UserRequest): Reques
   assertTransition('fleet', FLEET_TRANSITIONS, fleet.status, 'terminating');
   const draft = new Draft({ fleet }, request);
   const moved = draft.fleets.set(fleet, { status: 'terminating' });
-  draft.event({ ...fleetStatusEvent(fleet.status, moved), actorUserId: request.actorUserId });
+  draft.event(fleetStatusEvent(fleet.status, moved, request.actor));
   draft.signal('fleet', fleet.id);
   return { changes: draft.changes(), signals: draft.signals() };
 }

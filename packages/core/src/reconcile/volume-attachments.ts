@@ -2,7 +2,8 @@
  * Attaches a volume to the instances whose jobs mount it, and detaches it from those whose jobs
  * have released it. Only this pass writes attachments; the passes of runs wait for them.
  */
-import { instanceTarget, newEvent, volumeTarget } from '../events/events.ts';
+import { instanceTarget, volumeTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { projectCapacity } from '../instances/index.ts';
 import type { AttachmentRecord, AttachmentStatus, Id, InstanceRecord } from '../model/index.ts';
 import {
@@ -76,7 +77,7 @@ function settleAttaching(pass: VolumePass, attachment: AttachmentRecord): void {
   const until = attachment.statusChangedAt + ATTACH_LIMIT;
   if (order?.result?.kind === 'volume.attached') {
     const attachmentData = { device_name: order.result.device };
-    report(pass, move(pass, attachment, 'attached', { attachmentData }), 'attached to instance');
+    report(pass, move(pass, attachment, 'attached', { attachmentData }), 'volume.attached');
   } else if (order?.result?.kind === 'refused') {
     move(pass, attachment, 'failed', { error: order.result.message });
   } else if (order === null || order.state === 'failed') {
@@ -132,7 +133,7 @@ function jobsThatLeft({ snapshot }: VolumePass, { instanceId }: AttachmentRecord
 
 function remove(pass: VolumePass, attachment: AttachmentRecord): void {
   const { draft, volume } = pass;
-  if (attachment.attachmentData !== null) report(pass, attachment, 'detached from instance');
+  if (attachment.attachmentData !== null) report(pass, attachment, 'volume.detached');
   draft.attachments.delete(attachment);
   pass.set({ lastJobProcessedAt: pass.now });
   signalRuns(pass, attachment);
@@ -158,9 +159,13 @@ function signalRuns({ draft, snapshot }: VolumePass, { instanceId }: AttachmentR
   }
 }
 
-function report(pass: VolumePass, { instanceId }: AttachmentRecord, what: string): void {
+function report(
+  pass: VolumePass,
+  { instanceId }: AttachmentRecord,
+  action: 'volume.attached' | 'volume.detached',
+): void {
   const instance = pass.instance(instanceId);
   if (instance === null) return;
   const targets = [volumeTarget(pass.volume), instanceTarget(instance)];
-  pass.draft.event(newEvent(`Volume ${what}`, targets));
+  pass.draft.event(recordEvent({ action, targets }));
 }

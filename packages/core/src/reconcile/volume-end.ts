@@ -1,4 +1,6 @@
 /** A volume that is marked for deletion: the order to the backend is repeated until it succeeds. */
+import { eventMessage } from '../events/event-message.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { projectCapacity } from '../instances/index.ts';
 import { BACKEND_MISSING, type IntentRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
@@ -65,7 +67,7 @@ export function noteLateVolume(pass: VolumePass): void {
 
 function finish(pass: VolumePass): void {
   pass.set({ deleted: true, deletedAt: pass.now });
-  pass.event('Volume deleted');
+  pass.draft.event(recordEvent({ action: 'volume.deleted', targets: pass.targets }));
   // Runs that wait for a place with it will find none.
   const { kind, id } = projectCapacity(pass.volume.projectId);
   pass.draft.signal(kind, id);
@@ -74,8 +76,12 @@ function finish(pass: VolumePass): void {
 /** Ends the row with an alarm that names the volume that a person has to delete by hand. */
 function giveUp(pass: VolumePass, why: string): void {
   const { id, name, handle, backend } = pass.volume;
-  const text = `The data of volume ${name} (${handle?.id ?? id} in ${backend}) may still exist: ${why} before they were deleted`;
-  pass.event(text);
-  pass.draft.alarm(text);
+  const event = recordEvent({
+    action: 'volume.data_abandoned',
+    data: { volume: name, id: handle?.id ?? id, backend, why },
+    targets: pass.targets,
+  });
+  pass.draft.event(event);
+  pass.draft.alarm(eventMessage(event));
   finish(pass);
 }

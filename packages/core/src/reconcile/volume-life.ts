@@ -1,5 +1,6 @@
 /** An active volume: the reports of its backend, and its end when it is unused. */
 
+import { recordEvent } from '../events/record-event.ts';
 import { projectCapacity, volumeTolerance } from '../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
@@ -37,9 +38,15 @@ function report(pass: VolumePass, problem: string | null): void {
   }
   // The figure of a reported problem changes without an event.
   if (problem !== null && (before === null || (before === MISSING) !== (problem === MISSING))) {
-    pass.event(`Volume has a problem: ${problem}`);
+    pass.draft.event(
+      recordEvent({
+        action: 'volume.problem_reported',
+        data: { problem },
+        targets: pass.targets,
+      }),
+    );
   } else if (problem === null) {
-    pass.event('Volume has no problem any more');
+    pass.draft.event(recordEvent({ action: 'volume.problem_resolved', targets: pass.targets }));
   }
 }
 
@@ -64,7 +71,13 @@ export function cleanUp(pass: VolumePass): void {
     return;
   }
   pass.set({ toBeDeleted: true });
-  pass.event('Volume marked for deletion due to auto-cleanup');
+  pass.draft.event(
+    recordEvent({
+      action: 'volume.deletion_requested',
+      data: { by: 'auto-cleanup' },
+      targets: pass.targets,
+    }),
+  );
 }
 
 function isUsed({ snapshot, draft }: VolumePass): boolean {

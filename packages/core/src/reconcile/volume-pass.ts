@@ -1,8 +1,10 @@
 /** One pass over a volume. */
 import { Draft } from '../draft/draft.ts';
-import { newEvent, volumeTarget } from '../events/events.ts';
+import { volumeTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type {
   DecisionContext,
+  EventTargetRecord,
   InstanceRecord,
   IntentRecord,
   Timestamp,
@@ -60,16 +62,17 @@ export class VolumePass {
     return this.draft.volumes.set(this.volume, patch);
   }
 
-  event(text: string): void {
-    this.draft.event(newEvent(text, [volumeTarget(this.volume)]));
+  get targets(): readonly EventTargetRecord[] {
+    return [volumeTarget(this.volume)];
   }
 
   move(status: VolumeStatus, statusMessage: string | null = null): void {
     const from = this.volume.status;
     assertTransition('volume', VOLUME_TRANSITIONS, from, status);
     this.set({ status, statusMessage, statusChangedAt: this.now });
-    const why = statusMessage === null ? '' : ` (${statusMessage})`;
-    this.event(`Volume status changed ${from.toUpperCase()} -> ${status.toUpperCase()}${why}`);
+    const data = { from, to: status, message: statusMessage };
+    const { targets } = this;
+    this.draft.event(recordEvent({ action: 'volume.status_changed', data, targets }));
   }
 
   fail(message: string): void {

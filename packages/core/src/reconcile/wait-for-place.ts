@@ -3,7 +3,8 @@
  * becomes free. If it may not wait, it ends.
  */
 import { refusalText } from '@dstack/contract/wire';
-import { jobTarget, newEvent } from '../events/events.ts';
+import { jobTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { JobRecord, Timestamp } from '../model/index.ts';
 import { demandOf } from '../placement/gang-request.ts';
 import { undecidedUntil } from '../placement/refusals.ts';
@@ -32,8 +33,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
   if (queued.waitingSince !== null) return;
   pass.draft.jobs.set(queued, { waitingSince: pass.now });
   if (job.jobNum !== 0) return;
-  const message = `Job waits for capacity: ${refusalText(queued.refusal)}`;
-  pass.draft.event(newEvent(message, [jobTarget(queued)]));
+  const data = { why: refusalText(queued.refusal) };
+  pass.draft.event(recordEvent({ action: 'job.waiting', data, targets: [jobTarget(queued)] }));
 }
 
 /**

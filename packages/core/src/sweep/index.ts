@@ -17,9 +17,9 @@ export type {
 export {
   CONFIRM_AFTER,
   decideSweep,
-  foundText,
   isEndable,
   isReportedElsewhere,
+  orphanFoundEvent,
   type SweepDecision,
   type SweepInput,
 } from './orphans.ts';

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { eventMessage } from '../events/event-message.ts';
 import { SECOND } from '../model/values.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
 import { CONFIRM_AFTER, decideSweep, type SweepDecision, type SweepInput } from './orphans.ts';
@@ -43,7 +44,7 @@ describe('a resource without a record', () => {
 
   it('is reported by a second sweep some minutes later, once', () => {
     const second = looks([T0, T0 + CONFIRM_AFTER]);
-    expect(second.events.map(({ message }) => message)).toEqual([
+    expect(second.events.map(eventMessage)).toEqual([
       "Orphaned instance m-1 in aws found: it carries this server's tag (created for project main, fleet pool, instance pool-0), but the server has no record of it",
     ]);
     expect(second.events[0]?.targets).toMatchObject([{ type: 'project', name: 'main' }]);
@@ -78,7 +79,7 @@ describe('a resource without a record', () => {
 describe('an orphan', () => {
   const { orphans } = looks([T0, T0 + CONFIRM_AFTER], { mayEnd: false });
   const now = T0 + 2 * CONFIRM_AFTER;
-  const textsOf = ({ events }: SweepDecision) => events.map(({ message }) => message);
+  const textsOf = ({ events }: SweepDecision) => events.map(eventMessage);
 
   it('that is not listed any more no longer exists', () => {
     const after = look({ orphans, listed: [], now });

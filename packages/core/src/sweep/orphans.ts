@@ -1,5 +1,6 @@
 /** Which resources of an account are orphans, and what is done with them. */
-import { newEvent, projectTarget } from '../events/events.ts';
+import { projectTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import type { BackendName, Id, NewEvent, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
@@ -45,10 +46,10 @@ export function decideSweep(input: SweepInput): SweepDecision {
     reported,
     toEnd: orphans.filter(({ endRequestedAt }) => input.mayEnd && endRequestedAt !== null),
     events: [
-      ...reported.map((orphan) => eventOf(input, foundText(orphan))),
+      ...reported.map((orphan) => orphanFoundEvent(input.project, orphan)),
       ...settled
         .filter(({ reportedAt }) => reportedAt !== null)
-        .map((orphan) => eventOf(input, settledText(input, orphan))),
+        .map((orphan) => settledEvent(input, orphan)),
     ],
   };
 }
@@ -103,26 +104,32 @@ function isSame(orphan: OrphanRecord, { kind, handle }: ListedThing): boolean {
   return orphan.kind === kind && orphan.handle.id === handle.id;
 }
 
-function eventOf({ project }: SweepInput, text: string): NewEvent {
-  return newEvent(text, [projectTarget(project)]);
+const dataOf = ({ kind, handle, backend }: OrphanRecord) => ({ kind, id: handle.id, backend });
+
+export function orphanFoundEvent(project: SweepInput['project'], orphan: OrphanRecord): NewEvent {
+  const { owner } = orphan;
+  const names = {
+    project: owner.project || null,
+    fleet: owner.fleet || null,
+    instance: owner.instance || null,
+  };
+  return recordEvent({
+    action: 'project.orphan_found',
+    data: { ...dataOf(orphan), ...names },
+    targets: [projectTarget(project)],
+  });
 }
 
-const nameOf = ({ kind, handle, backend }: OrphanRecord): string =>
-  `Orphaned ${kind} ${handle.id} in ${backend}`;
-
-export function foundText(orphan: OrphanRecord): string {
-  const { project, fleet, instance } = orphan.owner;
-  const parts = { project, fleet, instance };
-  const made = Object.entries(parts).filter(([, name]) => name !== '');
-  const whose = made.map(([what, name]) => `${what} ${name}`).join(', ');
-  const maker = whose === '' ? '' : ` (created for ${whose})`;
-  return `${nameOf(orphan)} found: it carries this server's tag${maker}, but the server has no record of it`;
-}
-
-function settledText({ listed }: SweepInput, orphan: OrphanRecord): string {
-  if (listed.some(({ thing }) => isSame(orphan, thing))) {
-    return `${nameOf(orphan)} is accounted for again`;
-  }
-  if (orphan.endRequestedAt !== null) return `${nameOf(orphan)} terminated by the server`;
-  return `${nameOf(orphan)} no longer exists`;
+function settledEvent({ listed, project }: SweepInput, orphan: OrphanRecord): NewEvent {
+  const isListed = listed.some(({ thing }) => isSame(orphan, thing));
+  const how = isListed
+    ? 'accounted_for'
+    : orphan.endRequestedAt === null
+      ? 'disappeared'
+      : 'terminated';
+  return recordEvent({
+    action: 'project.orphan_settled',
+    data: { ...dataOf(orphan), how },
+    targets: [projectTarget(project)],
+  });
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { ChangeMessage } from '@dstack/contract/wire';
+import { recordEvent } from '@dstack/core';
 import { runRecord } from '@dstack/core/testing';
 import { openStore, type Store } from '@dstack/store';
 import { forEachDatabase } from '@dstack/testkit';
@@ -69,7 +70,7 @@ async function world(store: Store) {
     const run = runRecord({ id: randomUUID(), projectId, userId, name });
     await store.engine.submitRun({
       ...{ projectId, name: { exact: name }, build: () => ({ run, jobs: [] }) },
-      superseded: () => ({ message: 'Run deleted', actorUserId: null, targets: [] }),
+      superseded: () => recordEvent({ action: 'run.deleted', targets: [] }),
     });
     return run;
   };

@@ -4,6 +4,7 @@ import type { GatewayCommand, GatewayFrame, GatewayPem } from '@dstack/contract/
 import { errorMessage } from '@dstack/contract/error-message';
 import {
   certificateEvents,
+  eventMessage,
   type GatewayRecord,
   type GatewayReplicaRecord,
   type GatewayReport,
@@ -272,8 +273,9 @@ export class GatewayLinks {
   #cutOff({ gateway, link }: Linked, type: FrameType | 'unknown'): void {
     const { log, store } = this.#options;
     const event = gatewayCutOffEvent(gateway, link.replica);
-    link.cutOff(event.message);
-    log.error({ gateway: gateway.name, message: type }, event.message);
+    const text = eventMessage(event);
+    link.cutOff(text);
+    log.error({ gateway: gateway.name, message: type }, text);
     store.events.write([event]).catch((error) => {
       log.warn({ err: error }, 'an event of a gateway was not stored');
     });

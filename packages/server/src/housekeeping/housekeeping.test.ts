@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SECOND } from '@dstack/core';
+import { recordEvent, SECOND, userTarget } from '@dstack/core';
 import { openStore } from '@dstack/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
@@ -33,8 +33,7 @@ it('housekeeping deletes only events past their retention time', async () => {
   });
   const insert = async (name: string) => {
     const made = user(name);
-    const target = { type: 'user', id: made.id, name, projectId: null, parentId: null } as const;
-    const event = { message: `User ${name} created`, actorUserId: null, targets: [target] };
+    const event = recordEvent({ action: 'user.token_refreshed', targets: [userTarget(made)] });
     await store.users.insert(made, { events: [event] });
   };
   const housekeeping = new Housekeeping({

@@ -64,12 +64,16 @@ describe('calls of the wire contract', () => {
   });
 });
 
+/** Additions to run plans and stored secrets. */
+const OURS = ['notes', 'outlook'];
+const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
+
 /** Of the answer, or of the first element of a list; an empty list has none. */
 function keysOf(body: unknown): string[] {
   const shown = Array.isArray(body) ? body[0] : body;
   if (typeof shown !== 'object' || shown === null) return [];
-  // `notes` of run plans and of stored secrets, and `outlook` of run plans, are our additions.
+  const ours = 'recorded_at' in shown ? OURS_OF_EVENTS : OURS;
   return Object.keys(shown)
-    .filter((key) => key !== 'notes' && key !== 'outlook')
+    .filter((key) => !ours.includes(key))
     .sort();
 }

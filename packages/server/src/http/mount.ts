@@ -13,6 +13,7 @@ import {
 } from '@dstack/contract/api';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
+import { callingUser } from './event-actor.ts';
 import { type CallerIdentity, identifyCaller } from './identity.ts';
 import type { BodyMemory } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
@@ -71,11 +72,14 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     params.project_name,
   );
   const caller = callerOf(endpoint, identity);
+  const { user, token } = identity;
+  const address = deps.signIns.addressOf(request.raw);
   if (caller !== null) welcome(request.raw);
   const lease = intake.budget.open(caller);
   try {
     const call = {
       ...identity,
+      user: user === null ? null : callingUser(user, token, address),
       body: await bodyOf(exchange, identity, client, lease),
       query: validQuery(endpoint, request.query),
       params,

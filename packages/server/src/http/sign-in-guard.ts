@@ -52,13 +52,13 @@ export class SignInGuard {
     this.#options = options;
   }
 
-  /** Of the caller. */
+  /** IP address of the caller. */
   addressOf(request: IncomingMessage): string {
     return this.#options.addressOf(request);
   }
 
   from(request: IncomingMessage): TokenLookUp {
-    return this.fromAddress(this.#options.addressOf(request));
+    return this.fromAddress(this.addressOf(request));
   }
 
   fromAddress(address: string): TokenLookUp {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { NewEvent, QueryAnswer, ServiceLoad } from '@dstack/core';
+import { eventMessage, type QueryAnswer, type ServiceLoad } from '@dstack/core';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Outgoing } from '../outgoing/outgoing.ts';
@@ -55,7 +55,7 @@ async function ask(
       const asking = new PrometheusQueries({
         services: {
           setQueryAnswer: async (_run, _key, answer, extras) => {
-            const events = (extras?.events ?? []).map(({ message }: NewEvent) => message);
+            const events = (extras?.events ?? []).map(eventMessage);
             resolve({ answer, events });
           },
         },

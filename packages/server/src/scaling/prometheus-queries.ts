@@ -4,12 +4,12 @@ import { isRunFinished, isRunTerminating } from '@dstack/contract/status';
 import type { PrometheusRule } from '@dstack/contract/wire';
 import {
   autoscalingRules,
-  newEvent,
   QUERY_INTERVAL,
   type QueryAnswer,
   queryKey,
   type RunRecord,
   type RunSnapshot,
+  recordEvent,
   runTarget,
   type Timestamp,
 } from '@dstack/core';
@@ -106,9 +106,9 @@ function changedEvents(
 ) {
   const before = last?.error ?? null;
   if ((before === null) === (error === null)) return [];
-  const text =
-    error === null
-      ? `Query of autoscaling has an answer again: ${query}`
-      : `Query of autoscaling fails, and the number of replicas stays: ${query}: ${error}`;
-  return [newEvent(text, [runTarget(run)])];
+  const targets = [runTarget(run)];
+  if (error === null) {
+    return [recordEvent({ action: 'run.query_recovered', data: { query }, targets })];
+  }
+  return [recordEvent({ action: 'run.query_failed', data: { query, error }, targets })];
 }

@@ -3,9 +3,10 @@ import type { Backend } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import {
   decideSweep,
-  foundText,
+  eventMessage,
   nextSweep,
   type OrphanRecord,
+  orphanFoundEvent,
   type SweepRecord,
   sweepRetry,
   type Timestamp,
@@ -78,7 +79,8 @@ async function sweep(
     { sweep: after, orphans: decision.orphans, settled },
     { events: decision.events },
   );
-  for (const orphan of decision.reported) log.warn(fieldsOf(orphan), foundText(orphan));
+  for (const orphan of decision.reported)
+    log.warn(fieldsOf(orphan), eventMessage(orphanFoundEvent(project, orphan)));
   for (const orphan of decision.toEnd) await end(deps, backend, orphan, after);
   return after;
 }

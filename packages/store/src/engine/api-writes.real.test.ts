@@ -1,6 +1,7 @@
 import { type RunRecord, stopRun } from '@dstack/core';
 import { expect, it } from 'vitest';
 import {
+  actor,
   fleetRecord,
   instanceRecord,
   jobRecord,
@@ -38,7 +39,7 @@ async function submittedRun(world: World, name: NameChoice, part = {}): Promise<
 /** As the API stops runs. */
 function stop(world: World, names: readonly string[], abort = false) {
   return world.store.engine.updateUnfinishedRuns(world.projectId, names, ({ run }) =>
-    stopRun(run, { abort, actorUserId: world.userId, now: 7 }),
+    stopRun(run, { abort, actor: actor(world.userId), now: 7 }),
   );
 }
 
@@ -187,7 +188,7 @@ forEachStore((tests) => {
     expect(event?.message).toBe(
       'Run status changed RUNNING -> TERMINATING. Termination reason: STOPPED_BY_USER',
     );
-    expect(event?.actor).toEqual({ id: world.userId, name: 'alice', deleted: false });
+    expect(event?.actor).toMatchObject({ id: world.userId, name: 'alice', deleted: false });
   });
 
   it('lets an abort overtake a stop, and no stop an abort', async () => {

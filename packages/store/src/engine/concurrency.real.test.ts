@@ -249,7 +249,7 @@ function betweenServers(tests: StoreTests): void {
 
   it('notifies the other server of events and of their runs', async () => {
     const { world, b } = await two();
-    const { store, projectId, userId } = world;
+    const { store, projectId } = world;
     const changed = { a: [] as string[], b: [] as string[] };
     let written = 0;
     store.runs.onChangedElsewhere((runId) => changed.a.push(runId));
@@ -259,10 +259,7 @@ function betweenServers(tests: StoreTests): void {
     });
     const target = { type: 'run', id: 'run-1', name: 'train', projectId, parentId: null } as const;
     const project = { ...target, type: 'project', id: projectId } as const;
-    await store.events.write([
-      { message: 'about a run', actorUserId: userId, targets: [target] },
-      { message: 'about no run', actorUserId: userId, targets: [project] },
-    ]);
+    await store.events.write([newEvent('about a run', target), newEvent('about no run', project)]);
     await vi.waitFor(() => expect([changed.b, written]).toEqual([['run-1'], 2]));
     expect(changed.a).toEqual([]);
   });

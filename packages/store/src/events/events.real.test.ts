@@ -1,6 +1,6 @@
 import type { EventTargetRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
-import { newEvent, projectRecord, userRecord } from '../testing/records.ts';
+import { actor, newEvent, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 import type { EventFilter } from './types.ts';
 
@@ -26,9 +26,9 @@ async function story(world: World) {
   const fleet = target('fleet', 'f1', other.id);
   const instance = target('instance', 'i1', other.id, 'f1');
   await store.events.write([
-    { ...newEvent('run', run), actorUserId: userId },
+    { ...newEvent('run', run), actor: actor(userId) },
     newEvent('job on instance', job, instance),
-    { ...newEvent('fleet', fleet), actorUserId: bob.id },
+    { ...newEvent('fleet', fleet), actor: actor(bob.id) },
     newEvent('about bob', target('user', bob.id, null)),
   ]);
   return { bob, other };
@@ -47,7 +47,9 @@ forEachStore((tests) => {
     expect(listed.map((event) => event.message)).toEqual([
       ...['about bob', 'fleet', 'job on instance', 'run'],
     ]);
-    expect(listed[3]?.actor).toEqual({ id: world.userId, name: 'alice', deleted: false });
+    expect(listed[3]?.actor).toEqual({
+      ...{ id: world.userId, name: 'alice', deleted: false, token: null, address: null },
+    });
     expect(listed[2]?.actor).toBeNull();
     expect(listed[2]?.targets).toEqual([
       {
@@ -121,7 +123,7 @@ forEachStore((tests) => {
     await world.store.users.delete([bob.id]);
     await world.store.projects.delete([other.id]);
     const [event] = await world.store.events.list({ ...ALL, actors: [bob.id] });
-    expect(event?.actor).toEqual({ id: bob.id, name: 'bob', deleted: true });
+    expect(event?.actor).toMatchObject({ id: bob.id, name: 'bob', deleted: true });
     expect(event?.targets[0]).toMatchObject({ projectName: 'other', projectDeleted: true });
   });
 

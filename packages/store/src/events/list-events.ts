@@ -3,7 +3,7 @@ import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
 import type { Db } from '../context.ts';
 import { forIds, groupBy, keyset } from '../query.ts';
 import type { DB } from '../schema/db.ts';
-import type { EventFilter, EventView, EventViewTarget } from './types.ts';
+import type { EventActorView, EventFilter, EventView, EventViewTarget } from './types.ts';
 
 interface EventKey {
   readonly id: string;
@@ -136,7 +136,7 @@ export async function loadEvents(db: Db, ids: readonly Id[]): Promise<EventView[
     db
       .selectFrom('events as e')
       .leftJoin('users as u', 'u.id', 'e.actor_user_id')
-      .select(['e.id', 'e.message', 'e.actor_user_id', 'e.recorded_at'])
+      .selectAll('e')
       .select(['u.name as actor_name', 'u.original_name as actor_original_name'])
       .select('u.deleted as actor_deleted')
       .where('e.id', 'in', slice)
@@ -148,21 +148,45 @@ export async function loadEvents(db: Db, ids: readonly Id[]): Promise<EventView[
       row.id,
       {
         id: row.id,
+        ...toStory(row),
         message: row.message,
         recordedAt: row.recorded_at,
-        actor:
-          row.actor_user_id === null
-            ? null
-            : {
-                id: row.actor_user_id,
-                name: row.actor_original_name ?? row.actor_name ?? '',
-                deleted: truthy(row.actor_deleted),
-              },
+        actor: toActor(row),
         targets: (targets.get(row.id) ?? []).map(({ target }) => target),
       },
     ]),
   );
   return ids.flatMap((id) => events.get(id) ?? []);
+}
+
+type EventRow = Selectable<DB['events']>;
+
+function toStory({
+  action,
+  data,
+  outcome,
+  message,
+}: EventRow): Pick<EventView, 'action' | 'data' | 'outcome'> {
+  if (action === null) return { action: 'legacy', data: { text: message }, outcome: 'done' };
+  return { action, data: data === null ? {} : JSON.parse(data), outcome: outcome ?? 'done' };
+}
+
+function toActor(
+  row: EventRow & {
+    actor_name: string | null;
+    actor_original_name: string | null;
+    actor_deleted: boolean | null;
+  },
+): EventActorView | null {
+  const { actor_user_id: id, actor_token_id: tokenId } = row;
+  if (id === null) return null;
+  return {
+    id,
+    name: row.actor_original_name ?? row.actor_name ?? '',
+    deleted: truthy(row.actor_deleted),
+    token: tokenId === null ? null : { id: tokenId, name: row.actor_token_name ?? '' },
+    address: row.actor_address,
+  };
 }
 
 async function loadTargets(

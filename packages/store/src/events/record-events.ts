@@ -1,4 +1,4 @@
-import type { Id, NewEvent, Timestamp } from '@dstack/core';
+import { eventMessage, type Id, type NewEvent, type Timestamp } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { insertInSlices } from '../query.ts';
 
@@ -28,9 +28,16 @@ export function createEventRecorder(options: {
       });
       const stories = rows.map(({ id, recordedAt, event }) => ({
         id,
-        message: cleanMessage(event.message),
-        actor_user_id: event.actorUserId,
+        // Stored too, because servers of an older version read only the text.
+        message: eventMessage(event),
+        actor_user_id: event.actor?.userId ?? null,
         recorded_at: recordedAt,
+        action: event.action,
+        data: JSON.stringify(event.data),
+        outcome: event.outcome,
+        actor_token_id: event.actor?.token?.id ?? null,
+        actor_token_name: event.actor?.token?.name ?? null,
+        actor_address: event.actor?.address ?? null,
       }));
       await insertInSlices(stories, (slice) => tx.insertInto('events').values(slice).execute());
       const targets = rows.flatMap(({ id, recordedAt, event }) =>
@@ -51,9 +58,4 @@ export function createEventRecorder(options: {
       return rows.map(({ id }) => id);
     },
   };
-}
-
-/** One line without a dot at the end: the audit format of the wire. */
-function cleanMessage(message: string): string {
-  return message.trim().replace(/\.$/, '').replace(/\n/g, ' ');
 }

@@ -3,18 +3,27 @@ import type { Page } from '../page.ts';
 
 export interface EventView {
   readonly id: Id;
+  /** One of `EVENT_ACTIONS`, or of a newer server on the same database. */
+  readonly action: string;
+  /** Shaped by the action. */
+  readonly data: Readonly<Record<string, unknown>>;
+  readonly outcome: string;
   readonly message: string;
   /** Strictly rising per server. */
   readonly recordedAt: Timestamp;
-  readonly actor: EventActor | null;
+  readonly actor: EventActorView | null;
   readonly targets: readonly EventViewTarget[];
 }
 
 /** `name` is the original one, also after a deletion. */
-export interface EventActor {
+export interface EventActorView {
   readonly id: Id;
   readonly name: string;
   readonly deleted: boolean;
+  /** The token of a program that acted for the user; null = the user's own credentials. */
+  readonly token: { readonly id: Id; readonly name: string } | null;
+  /** Null: not known. */
+  readonly address: string | null;
 }
 
 export interface EventViewTarget extends EventTargetRecord {

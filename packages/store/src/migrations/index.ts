@@ -34,6 +34,7 @@ import { hostFaults } from './0033-host-faults.ts';
 import { waitingRuns } from './0034-waiting-runs.ts';
 import { unprovenDomains } from './0035-unproven-domains.ts';
 import { userIdentities } from './0036-user-identities.ts';
+import { typedEvents } from './0037-typed-events.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -77,4 +78,5 @@ export const MIGRATIONS: readonly Migration[] = [
   waitingRuns,
   unprovenDomains,
   userIdentities,
+  typedEvents,
 ];

@@ -112,7 +112,20 @@ export interface DB {
   job_metrics_points: RowOf<typeof work.pointTable>;
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 
-  events: { id: string; message: string; actor_user_id: string | null; recorded_at: number };
+  events: {
+    id: string;
+    message: string;
+    actor_user_id: string | null;
+    recorded_at: number;
+    /** Null: the row has only its text. */
+    action: string | null;
+    /** JSON. */
+    data: string | null;
+    outcome: string | null;
+    actor_token_id: string | null;
+    actor_token_name: string | null;
+    actor_address: string | null;
+  };
   /** `recorded_at` is the event's: pages of filtered lists are read from this table alone. */
   event_targets: {
     event_id: string;

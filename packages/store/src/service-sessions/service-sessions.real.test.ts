@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import { runRecord } from '../testing/records.ts';
+import { newEvent, runRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
 
 const MINUTE = 60_000_000;
@@ -16,7 +16,7 @@ async function insertRun({ store, projectId, userId }: World, name: string): Pro
     projectId,
     name: { exact: run.name },
     build: () => ({ run, jobs: [] }),
-    superseded: () => ({ message: '', actorUserId: null, targets: [] }),
+    superseded: () => newEvent(''),
   });
   return run.id;
 }

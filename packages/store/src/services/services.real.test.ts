@@ -5,6 +5,7 @@ import {
   instanceRecord,
   jobRecord,
   NO_MEMORY,
+  newEvent,
   runRecord,
 } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
@@ -41,7 +42,7 @@ async function insertService({ store, projectId, userId }: World, part: Part = {
         return { ...plain, ...place, spec, ...job };
       }),
     }),
-    superseded: () => ({ message: '', actorUserId: null, targets: [] }),
+    superseded: () => newEvent(''),
   });
   return run;
 }

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type {
   CapacityHints,
+  EventActor,
   EventTargetRecord,
   FleetRecord,
   InstanceRecord,
@@ -111,8 +112,13 @@ export function intentRecord(subjectId: string, part: Partial<IntentRecord> = {}
   };
 }
 
-export function newEvent(message: string, ...targets: EventTargetRecord[]): NewEvent {
-  return { message, actorUserId: null, targets };
+/** With any text. */
+export function newEvent(text: string, ...targets: EventTargetRecord[]): NewEvent {
+  return { action: 'legacy', data: { text }, outcome: 'done', actor: null, targets };
+}
+
+export function actor(userId: string): EventActor {
+  return { userId, token: null, address: null };
 }
 
 export function runTarget(run: RunRecord): EventTargetRecord {

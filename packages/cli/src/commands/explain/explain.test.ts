@@ -55,6 +55,7 @@ const WAITING: Explanation = {
   events: ['2026-11-24T12:00:00Z', '2026-11-24T12:00:02.500Z'].map((recorded_at, n) => ({
     ...{ id: `a0000000-0000-4000-8000-00000000000${n}`, recorded_at, message: `event ${n}` },
     ...{ actor_user_id: null, actor_user: null, is_actor_user_deleted: null, targets: [] },
+    ...{ action: 'legacy', data: null, outcome: 'done', actor_token: null, actor_address: null },
   })),
 };
 

@@ -37,7 +37,7 @@ export async function deleteImport(
   if (found.source.export.isGlobal) {
     throw ruleError(`Import '${full}' is of a global export, which every project has`);
   }
-  const events = [exportEvent(`Import '${full}' deleted`, project, actor)];
+  const events = [exportEvent('import.deleted', full, project, actor)];
   const signals = sharingSignals(found.source.fleets.map(({ id }) => id));
   await deps.store.exports.deleteImport(found.id, { events, signals });
 }

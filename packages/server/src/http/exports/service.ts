@@ -9,12 +9,19 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Export, ListExportsResponse } from '@dstack/contract/wire';
-import { fleetCapacity, type Id, type NewEvent, type Signal } from '@dstack/core';
+import {
+  fleetCapacity,
+  type Id,
+  type NewEvent,
+  projectTarget,
+  recordEvent,
+  type Signal,
+} from '@dstack/core';
 import type { ExportView, ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { wireExport } from '../mapping/export.ts';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
-import { projectEvent } from '../projects/service.ts';
 import { exportableFleets, exportableGateways, importersToAdd } from './named-things.ts';
 
 export async function listExports(
@@ -45,7 +52,7 @@ export async function createExport(
   };
   const { now, newId } = deps.context();
   const record = { id: newId(), projectId: project.id, name, isGlobal, createdAt: now };
-  const events = [exportEvent(`Export '${name}' created`, project, actor)];
+  const events = [exportEvent('export.created', name, project, actor)];
   const signals = sharingSignals(content.fleets);
   const outcome = await deps.store.exports.insert(record, content, { events, signals });
   if (outcome === 'name-taken') throw alreadyExists(`Export '${name}' exists`);
@@ -64,7 +71,7 @@ export async function deleteExport(
   actor: UserRecord,
 ): Promise<void> {
   const view = await knownExport(deps, project, name);
-  const events = [exportEvent(`Export '${name}' deleted`, project, actor)];
+  const events = [exportEvent('export.deleted', name, project, actor)];
   const signals = sharingSignals(view.fleets.map(({ id }) => id));
   await deps.store.exports.delete(view.export.id, { events, signals });
 }
@@ -93,6 +100,12 @@ export function sharingSignals(fleetIds: readonly Id[]): Signal[] {
 }
 
 /** The API has no target type for exports: the target of such an event is the project. */
-export function exportEvent(message: string, project: ProjectRecord, actor: UserRecord): NewEvent {
-  return projectEvent(message, project, actor.id);
+export function exportEvent(
+  action: 'export.created' | 'export.updated' | 'export.deleted' | 'import.deleted',
+  name: string,
+  project: ProjectRecord,
+  actor: UserRecord,
+): NewEvent {
+  const targets = [projectTarget(project)];
+  return recordEvent({ action, data: { name }, targets, actor: actorOf(actor) });
 }

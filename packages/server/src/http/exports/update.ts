@@ -29,7 +29,7 @@ export async function updateExport(
     ...(await additions(deps, project, request, actor)),
     ...removals(view, request),
   };
-  const events = [exportEvent(`Export '${request.name}' updated`, project, actor)];
+  const events = [exportEvent('export.updated', request.name, project, actor)];
   const fleets = [...view.fleets.map(({ id }) => id), ...(change.addFleets ?? [])];
   const signals = sharingSignals(fleets);
   await deps.store.exports.update(view.export.id, change, { events, signals });

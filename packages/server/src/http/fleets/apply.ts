@@ -13,13 +13,15 @@ import {
   diffFleetSpecs,
   type FleetRecord,
   type FleetSnapshot,
+  fieldChanges,
   fleetCapacity,
   fleetTarget,
-  newEvent,
   reconcileFleet,
+  recordEvent,
   sameFleetSpec,
 } from '@dstack/core';
 import type { NewFleet, ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { wireFleet } from '../mapping/fleet.ts';
 import { memberPermissions } from '../mapping/project.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -123,8 +125,12 @@ function newFleet(
     context,
   );
   const set = changes.flatMap((change) => (change.type === 'fleet.update' ? [change.set] : []));
-  const created = newEvent('Fleet created. Status: ACTIVE', [fleetTarget(fleet)], user.id);
-  const added = hostChanges(fleet, [], hosts, context.now, 'on fleet submission');
+  const created = recordEvent({
+    action: 'fleet.created',
+    data: { status: fleet.status },
+    ...{ targets: [fleetTarget(fleet)], actor: actorOf(user) },
+  });
+  const added = hostChanges(fleet, [], hosts, context.now, 'fleet submission');
   const all = [...changes, ...added];
   return {
     fleet: { ...fleet, ...set[0] },
@@ -153,13 +159,13 @@ async function updateFleet(
     await deps.store.engine.updateFleet(id, (snapshot) => {
       const { now } = deps.context();
       const { fleet } = snapshot;
-      const left = departures(snapshot, spec, present, { actorUserId: user.id, now });
+      const left = departures(snapshot, spec, present, { actor: actorOf(user), now });
       return {
         changes: [
           ...updateChanges(snapshot, spec, request, user),
           ...left.changes,
           ...newPrices(snapshot.instances, spec, present),
-          ...hostChanges(fleet, snapshot.instances, hosts, now, 'on fleet update'),
+          ...hostChanges(fleet, snapshot.instances, hosts, now, 'fleet update'),
         ],
         signals: [
           ...left.signals,
@@ -200,7 +206,12 @@ function updateChanges(
     );
   }
   if (diff.changed.length === 0) return [];
-  const text = `Fleet updated. Changed fields: ${diff.changed.join(', ')}`;
+  const changes = fieldChanges(diff.changed, fleet.spec, spec);
+  const event = recordEvent({
+    action: 'fleet.updated',
+    data: { fields: diff.changed, changes },
+    ...{ targets: [fleetTarget(fleet)], actor: actorOf(user) },
+  });
   return [
     {
       type: 'fleet.update',
@@ -209,6 +220,6 @@ function updateChanges(
       // 0: consolidation is due at once.
       set: { spec, consolidationAttempt: 0, lastConsolidatedAt: 0 },
     },
-    { type: 'event', event: newEvent(text, [fleetTarget(fleet)], user.id) },
+    { type: 'event', event },
   ];
 }

@@ -4,6 +4,7 @@ import { ruleError } from '@dstack/contract/api';
 import { isInstanceActive } from '@dstack/contract/status';
 import { type InstanceRecord, isPlaceholder, terminateByUser, terminateFleet } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkEnding, checkLeaving } from './held-volumes.ts';
 
@@ -26,7 +27,7 @@ export async function deleteFleets(
         throw inUse(fleet.name, users);
       }
       checkEnding(snapshot);
-      return terminateFleet(snapshot.fleet, { actorUserId: actor.id, now: deps.context().now });
+      return terminateFleet(snapshot.fleet, { actor: actorOf(actor), now: deps.context().now });
     });
   }
 }
@@ -50,7 +51,7 @@ export async function deleteInstances(
     if (chosen.some(hasWork)) throw inUse(view.fleet.name, users);
     checkLeaving(snapshot, chosen);
     if (chosen.length === 0) return null;
-    return terminateByUser(chosen, { actorUserId: actor.id, now: deps.context().now });
+    return terminateByUser(chosen, { actor: actorOf(actor), now: deps.context().now });
   });
 }
 

@@ -6,6 +6,7 @@ import type { FleetSpec } from '@dstack/contract/wire';
 import {
   type Change,
   type Decision,
+  type EventActor,
   type FleetHost,
   type FleetRecord,
   type FleetSnapshot,
@@ -15,7 +16,7 @@ import {
   type Id,
   type InstanceRecord,
   instanceTarget,
-  newEvent,
+  recordEvent,
   repriced,
   sshHostInstance,
   type Timestamp,
@@ -109,7 +110,7 @@ export function hostChanges(
   instances: readonly InstanceRecord[],
   added: readonly AddedHost[],
   now: Timestamp,
-  why: string,
+  why: 'fleet submission' | 'fleet update',
 ): Change[] {
   if (added.length === 0) return [];
   const dead = instances.filter((one) => isInstanceTerminated(one.status) && !one.deleted);
@@ -125,10 +126,14 @@ export function hostChanges(
     ),
     ...added.flatMap(({ id, host }, index): Change[] => {
       const instance = sshHostInstance(fleet, host, { id, num: numbers[index] ?? index, now });
-      const text = `Instance created ${why}. Status: ${instance.status.toUpperCase()}`;
+      const event = recordEvent({
+        action: 'instance.created',
+        data: { why, status: instance.status },
+        targets: [instanceTarget(instance)],
+      });
       return [
         { type: 'instance.insert', instance },
-        { type: 'event', event: newEvent(text, [instanceTarget(instance)]) },
+        { type: 'event', event },
       ];
     }),
   ];
@@ -155,7 +160,7 @@ export function departures(
   snapshot: FleetSnapshot,
   spec: FleetSpec,
   present: ReadonlyMap<string, Id>,
-  by: { readonly actorUserId: Id; readonly now: Timestamp },
+  by: { readonly actor: EventActor; readonly now: Timestamp },
 ): Pick<Decision, 'changes' | 'signals'> {
   const { fleet, instances } = snapshot;
   const ssh = spec.configuration.ssh_config;

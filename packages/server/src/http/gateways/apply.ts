@@ -6,12 +6,14 @@ import {
   canBeDefault,
   defaultGatewayChanges,
   diffGatewayConfigurations,
+  fieldChanges,
   type GatewayRecord,
   type GatewaySnapshot,
   gatewayTarget,
-  newEvent,
+  recordEvent,
 } from '@dstack/core';
 import type { NewGateway, ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import {
@@ -102,7 +104,11 @@ function newGateway(
     nextPassAt: now,
     version: 0,
   };
-  const created = newEvent('Gateway created. Status: SUBMITTED', [gatewayTarget(gateway)], user.id);
+  const created = recordEvent({
+    action: 'gateway.created',
+    data: { status: gateway.status },
+    ...{ targets: [gatewayTarget(gateway)], actor: actorOf(user) },
+  });
   return {
     gateway,
     events: [created],
@@ -132,7 +138,11 @@ function updateChanges(
     );
   }
   if (changed.length === 0) return [];
-  const text = `Gateway updated. Changed fields: ${changed.join(', ')}`;
+  const event = recordEvent({
+    action: 'gateway.updated',
+    data: { fields: changed, changes: fieldChanges(changed, stored, wanted) },
+    ...{ targets: [gatewayTarget(gateway)], actor: actorOf(user) },
+  });
   const kept = { ...wanted, default: wanted.default ?? gateway.configuration.default };
   return [
     {
@@ -146,7 +156,7 @@ function updateChanges(
         region: wanted.region,
       },
     },
-    { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], user.id) },
+    { type: 'event', event },
     ...(changed.includes('default') ? defaultChanges(snapshot, wanted.default, user) : []),
   ];
 }
@@ -163,7 +173,7 @@ function defaultChanges(
   return defaultGatewayChanges(gateway, project, {
     from: projectDefaultId,
     to,
-    actorUserId: user.id,
+    actor: actorOf(user),
   });
 }
 

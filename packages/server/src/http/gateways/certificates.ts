@@ -6,9 +6,10 @@ import {
   type SetGatewayCertificateRequest,
 } from '@dstack/contract/api';
 import type { Gateway } from '@dstack/contract/wire';
-import { gatewayTarget, newEvent } from '@dstack/core';
+import { gatewayTarget, recordEvent } from '@dstack/core';
 import type { GatewayView, ProjectRecord, UserRecord } from '@dstack/store';
 import { customNamesOf } from '../../gateways/custom-hosts.ts';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkPem } from './pem.ts';
 import { checkNotLeaving } from './plan.ts';
@@ -45,8 +46,11 @@ export async function setCertificate(
   }
   const until = expiresAt.toISOString().slice(0, 10);
   for (const one of used) {
-    const text = `Gateway certificate set for ${one}, valid until ${until}`;
-    const event = newEvent(text, [gatewayTarget(gateway)], actor.id);
+    const event = recordEvent({
+      action: 'gateway.certificate_set',
+      data: { domain: one, until },
+      ...{ targets: [gatewayTarget(gateway)], actor: actorOf(actor) },
+    });
     await deps.store.gateways.setCertificate(
       gateway.id,
       one,
@@ -78,8 +82,11 @@ export async function deleteCertificate(
     );
   }
   for (const one of leaving) {
-    const text = `Gateway certificate deleted for ${one.domain}`;
-    const event = newEvent(text, [gatewayTarget(gateway)], actor.id);
+    const event = recordEvent({
+      action: 'gateway.certificate_deleted',
+      data: { domain: one.domain },
+      ...{ targets: [gatewayTarget(gateway)], actor: actorOf(actor) },
+    });
     await deps.store.gateways.setCertificate(gateway.id, one.domain, null, { events: [event] });
   }
   return await shownGateway(deps, project, gateway.id);

@@ -1,5 +1,5 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
-import { type Change, defaultOnRunning, newEvent } from '@dstack/core';
+import { type Change, defaultOnRunning, recordEvent } from '@dstack/core';
 import { runRecord } from '@dstack/core/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { gateway } from '../../loops/work/gateway.ts';
@@ -218,7 +218,7 @@ describe('gateways', () => {
     });
     await server.store.engine.submitRun({
       ...{ projectId: service.projectId, name: { exact: 'web' } },
-      superseded: () => newEvent('', []),
+      superseded: () => recordEvent({ action: 'run.deleted', targets: [] }),
       build: () => ({ run: service, jobs: [] }),
     });
     const remove = (more: object = {}) => server.call(path('delete'), { names: ['busy'], ...more });

@@ -12,9 +12,10 @@ import {
   defaultGatewayEvent,
   gatewayTarget,
   gatewayUseText,
-  newEvent,
+  recordEvent,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { explainContext } from '../explain/service.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkNotLeaving } from './plan.ts';
@@ -41,7 +42,10 @@ export async function deleteGateways(
       const isProtected = !force && !isGatewayFailed(gateway.status);
       const use = !isProtected ? null : gatewayUseText(gateway, services, { projectNames, viewer });
       if (use !== null) throw ruleError(use);
-      const event = newEvent('Gateway marked for deletion', [gatewayTarget(gateway)], actor.id);
+      const event = recordEvent({
+        action: 'gateway.deletion_requested',
+        ...{ targets: [gatewayTarget(gateway)], actor: actorOf(actor) },
+      });
       const set = { toBeDeleted: true, nextPassAt: deps.context().now };
       return {
         changes: [
@@ -71,7 +75,7 @@ export async function setDefaultGateway(
   }
   const { id } = gateway;
   if (project.defaultGatewayId === id) return;
-  const event = defaultGatewayEvent(gateway, project, { to: id, actorUserId: actor.id });
+  const event = defaultGatewayEvent(gateway, project, { to: id, actor: actorOf(actor) });
   await deps.store.projects.update(project.id, { defaultGatewayId: id }, { events: [event] });
 }
 
@@ -88,7 +92,11 @@ export async function setWildcardDomain(
   await deps.store.engine.updateGateway(id, ({ gateway }) => {
     checkNotLeaving(gateway);
     if (gateway.wildcardDomain === domain) return null;
-    const text = `Gateway wildcard domain changed ${gateway.wildcardDomain ?? '-'} -> ${domain}`;
+    const event = recordEvent({
+      action: 'gateway.domain_changed',
+      data: { from: gateway.wildcardDomain, to: domain },
+      ...{ targets: [gatewayTarget(gateway)], actor: actorOf(actor) },
+    });
     const configuration = { ...gateway.configuration, domain };
     return {
       changes: [
@@ -98,7 +106,7 @@ export async function setWildcardDomain(
           version: gateway.version,
           set: { wildcardDomain: domain, configuration },
         },
-        { type: 'event', event: newEvent(text, [gatewayTarget(gateway)], actor.id) },
+        { type: 'event', event },
       ],
     };
   });

@@ -17,5 +17,10 @@ export function wireEvent(event: EventView): Event {
       id: target.id,
       name: target.name,
     })),
+    action: event.action,
+    data: { ...event.data },
+    outcome: event.outcome,
+    actor_token: null,
+    actor_address: null,
   };
 }

@@ -1,9 +1,10 @@
 /** Members of a project and the permissions to change them. */
 import { accessDenied, type MemberSetting, ruleError } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
+import { type NewEvent, projectTarget, recordEvent } from '@dstack/core';
 import type { ProjectMember, ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
-import { projectEvent } from './service.ts';
 
 /** The caller and their role in the project; global admins count as project admins. */
 export interface Requester {
@@ -33,7 +34,7 @@ export async function setMembers(
       throw accessDenied('Access denied: managers may not change who is a project admin');
     }
   }
-  const events = [projectEvent('Project members updated', project, requester.user.id)];
+  const events = [membersEvent('project.members_set', project, requester, wanted)];
   await deps.store.projects.setMembers(project.id, members(wanted), { events });
 }
 
@@ -53,7 +54,7 @@ export async function addMembers(
   const [missing] = unknown;
   if (missing !== undefined) throw ruleError(`User not found: ${missing}`);
   checkDistinct(wanted);
-  const events = [projectEvent('Project members added', project, requester.user.id)];
+  const events = [membersEvent('project.members_added', project, requester, wanted)];
   await deps.store.projects.addMembers(project.id, members(wanted), { events });
 }
 
@@ -79,8 +80,26 @@ export async function removeMembers(
   });
   checkAdminsStay(current, leaving, requester);
   const ids = leaving.map((member) => member.user.id);
-  const events = [projectEvent('Project members removed', project, requester.user.id)];
+  const events = [membersEvent('project.members_removed', project, requester, leaving)];
   await deps.store.projects.removeMembers(project.id, ids, { events });
+}
+
+/** Members whom one event names. */
+const MEMBERS_NAMED = 50;
+
+function membersEvent(
+  action: 'project.members_set' | 'project.members_added' | 'project.members_removed',
+  project: ProjectRecord,
+  { user: requester }: Requester,
+  about: readonly Wanted[],
+): NewEvent {
+  const named = about.slice(0, MEMBERS_NAMED);
+  const members = named.map(({ user, role }) => ({ username: user.name, role }));
+  return recordEvent({
+    action,
+    data: { members, omitted: about.length - named.length },
+    ...{ targets: [projectTarget(project)], actor: actorOf(requester) },
+  });
 }
 
 async function resolve(

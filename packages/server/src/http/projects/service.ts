@@ -9,7 +9,7 @@ import {
   type UpdateProjectRequest,
 } from '@dstack/contract/api';
 import type { Project, ProjectsInfoList } from '@dstack/contract/wire';
-import type { NewEvent } from '@dstack/core';
+import { fieldChanges, projectTarget, recordEvent } from '@dstack/core';
 import type {
   MemberRecord,
   ProjectFilter,
@@ -18,20 +18,11 @@ import type {
   UserRecord,
 } from '@dstack/store';
 import { OutgoingRefused } from '../../outgoing/outgoing-error.ts';
+import { actorOf } from '../event-actor.ts';
 import { wireProject } from '../mapping/project.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-
-export function projectEvent(
-  message: string,
-  project: Pick<ProjectRecord, 'id' | 'name'>,
-  actorUserId: string | null,
-): NewEvent {
-  const { id, name } = project;
-  const target = { type: 'project' as const, id, name, projectId: id, parentId: null };
-  return { message, actorUserId, targets: [target] };
-}
 
 /** The full card: members and backends included. */
 export async function projectCard(deps: HttpDeps, project: ProjectRecord): Promise<Project> {
@@ -125,7 +116,8 @@ export async function createProject(
     sshPublicKey: pair.publicKey,
     createdAt: now,
   };
-  const events = [projectEvent('Project created', project, owner.id)];
+  const targets = [projectTarget(project)];
+  const events = [recordEvent({ action: 'project.created', targets, actor: actorOf(owner) })];
   const record = { ...project, sshPrivateKey: pair.privateKey };
   const created = await deps.store.projects.insert(record, { events });
   if (created === 'name-taken') throw alreadyExists(`Project '${project.name}' exists`);
@@ -172,11 +164,13 @@ export async function updateProject(
   if (changed.includes('templates_repo') && set.templatesRepo !== null) {
     await checkReadable(deps, set.templatesRepo);
   }
-  const event = projectEvent(
-    `Project updated. Changed fields: ${changed.join(', ')}`,
-    project,
-    actor.id,
-  );
+  const before = { is_public: project.isPublic, templates_repo: project.templatesRepo };
+  const after = { is_public: set.isPublic, templates_repo: set.templatesRepo };
+  const event = recordEvent({
+    action: 'project.updated',
+    data: { fields: changed, changes: fieldChanges(changed, before, after) },
+    ...{ targets: [projectTarget(project)], actor: actorOf(actor) },
+  });
   await deps.store.projects.update(project.id, set, { events: [event] });
   return { ...project, ...set };
 }
@@ -203,7 +197,11 @@ export async function deleteProjects(
     throw ruleError(`Failed to delete non-existent projects: ${unknown.join(', ')}`);
   }
   const events = new Map(
-    projects.map((project) => [project.id, projectEvent('Project deleted', project, actor.id)]),
+    projects.map((project) => {
+      const targets = [projectTarget(project)];
+      const deleted = recordEvent({ action: 'project.deleted', targets, actor: actorOf(actor) });
+      return [project.id, deleted];
+    }),
   );
   const outcome = await deps.store.projects.delete([...events.keys()], (id) => events.get(id));
   if (outcome.type === 'in-use') throw inUse(outcome.uses);

@@ -8,10 +8,11 @@ import {
   type Change,
   desiredAfterUpdate,
   diffRunSpecs,
-  newEvent,
+  fieldChanges,
   type RunRecord,
   type RunSnapshot,
   type RunSpecDiff,
+  recordEvent,
   runTarget,
   sameRunSpec,
   startedRollout,
@@ -19,6 +20,7 @@ import {
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { newNodeKey } from '../../node-key.ts';
+import { actorOf } from '../event-actor.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
@@ -140,11 +142,15 @@ function updateChanges(
     desiredReplicas: desiredAfterUpdate(run, spec),
     rollout: startedRollout(run, deploymentNum),
   };
-  const fields = diff.changed.length > 0 ? diff.changed.join(', ') : 'none';
-  const text = `Run updated. Deployment: ${deploymentNum}. Changed fields: ${fields}`;
+  const changes = fieldChanges(diff.changed, run.spec, spec);
+  const event = recordEvent({
+    action: 'run.updated',
+    data: { deployment: deploymentNum, fields: diff.changed, changes },
+    ...{ targets: [runTarget(run)], actor: actorOf(user) },
+  });
   return [
     { type: 'run.update', id: run.id, version: run.version, set },
-    { type: 'event', event: newEvent(text, [runTarget(run)], user.id) },
+    { type: 'event', event },
   ];
 }
 
@@ -170,7 +176,7 @@ async function submit(
     build: (name) =>
       newRun(name, {
         projectId: project.id,
-        userId: user.id,
+        actor: actorOf(user),
         spec,
         now,
         newId,
@@ -180,7 +186,8 @@ async function submit(
         serviceSpec: place?.specOf ?? null,
         gatewayId: place?.gatewayId ?? null,
       }),
-    superseded: (run) => newEvent('Run deleted', [runTarget(run)], user.id),
+    superseded: (run) =>
+      recordEvent({ action: 'run.deleted', targets: [runTarget(run)], actor: actorOf(user) }),
   });
   switch (outcome.type) {
     case 'submitted':

@@ -3,15 +3,16 @@ import { ruleError } from '@dstack/contract/api';
 import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
 import {
   buildJobSpecs,
+  type EventActor,
   initialReplicas,
   type JobRecord,
   type JobSpecSettings,
   jobCreatedEvent,
   mergedProfile,
-  newEvent,
   newSubmissions,
   nextFire,
   type RunRecord,
+  recordEvent,
   runTarget,
   type Timestamp,
 } from '@dstack/core';
@@ -20,7 +21,7 @@ import type { KnownImages } from './known-images.ts';
 
 export interface NewRunParts {
   readonly projectId: string;
-  readonly userId: string;
+  readonly actor: EventActor;
   /** Effective, without its final name. */
   readonly spec: RunSpec;
   readonly now: Timestamp;
@@ -46,7 +47,7 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
   const run: RunRecord = {
     id: newId(),
     projectId,
-    userId: parts.userId,
+    userId: parts.actor.userId,
     name,
     spec,
     status: isWaiting ? 'pending' : 'submitted',
@@ -68,11 +69,11 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
     version: 0,
   };
   const jobs = isWaiting ? [] : firstJobs(run, parts);
-  const submitted = newEvent(
-    `Run submitted. Status: ${run.status.toUpperCase()}`,
-    [runTarget(run)],
-    parts.userId,
-  );
+  const submitted = recordEvent({
+    action: 'run.submitted',
+    data: { status: run.status },
+    ...{ targets: [runTarget(run)], actor: parts.actor },
+  });
   return {
     run,
     jobs,

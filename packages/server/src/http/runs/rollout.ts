@@ -3,6 +3,7 @@ import { notExists, type RolloutRequest, ruleError } from '@dstack/contract/api'
 import { isRunAlive } from '@dstack/contract/status';
 import { pauseRollout, type Rollback, type RunRecord, resumeRollout, rollback } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** Throws `ApiError` if there is no such run, or nothing to do. */
@@ -31,12 +32,13 @@ export async function changeRollout(
 function decide(
   run: RunRecord,
   action: RolloutRequest['action'],
-  { id, name }: UserRecord,
+  user: UserRecord,
   now: number,
 ): Rollback | null {
   if (!isRunAlive(run.status)) return null;
-  if (action === 'undo') return rollback(run, `requested by ${name}`, id);
-  return action === 'pause' ? pauseRollout(run, id) : resumeRollout(run, id, now);
+  const actor = actorOf(user);
+  if (action === 'undo') return rollback(run, `requested by ${user.name}`, actor);
+  return action === 'pause' ? pauseRollout(run, actor) : resumeRollout(run, actor, now);
 }
 
 function refusal({ name, status, rollout }: RunRecord, action: RolloutRequest['action']): string {

@@ -6,8 +6,9 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Run } from '@dstack/contract/wire';
-import { newEvent, runTarget, stopRun } from '@dstack/core';
+import { recordEvent, runTarget, stopRun } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { mapInTurns } from '../in-turns.ts';
 import { wireRun } from '../mapping/run.ts';
 import { pageOf } from '../paging.ts';
@@ -100,7 +101,7 @@ export async function stopRuns(
   actor: UserRecord,
 ): Promise<void> {
   const { abort, names } = stop;
-  const request = { abort, actorUserId: actor.id };
+  const request = { abort, actor: actorOf(actor) };
   await deps.store.engine.updateUnfinishedRuns(project.id, names, ({ run }) =>
     stopRun(run, { ...request, now: deps.context().now }),
   );
@@ -114,7 +115,7 @@ export async function deleteRuns(
   actor: UserRecord,
 ): Promise<void> {
   const outcome = await deps.store.runs.delete(project.id, names, (run) =>
-    newEvent('Run deleted', [runTarget(run)], actor.id),
+    recordEvent({ action: 'run.deleted', targets: [runTarget(run)], actor: actorOf(actor) }),
   );
   if (outcome.type === 'deleted') return;
   const active = outcome.names.map((name) => `'${name}'`).join(', ');

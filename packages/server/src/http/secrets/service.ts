@@ -7,8 +7,9 @@ import {
   type SetSecret,
   SHORTEST_MASKED,
 } from '@dstack/contract/wire';
-import type { NewEvent } from '@dstack/core';
+import { type NewEvent, recordEvent, secretTarget } from '@dstack/core';
 import type { ProjectRecord, SecretRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
 
@@ -54,7 +55,7 @@ export async function putSecret(
   }
   const { secret } = await deps.store.secrets.put(
     { id: deps.context().newId(), projectId: project.id, ...wanted },
-    (outcome, secret) => ({ events: [secretEvent(`Secret ${outcome}`, secret, actor)] }),
+    (outcome, secret) => ({ events: [secretEvent(outcome, secret, actor)] }),
   );
   const { id, name } = secret;
   return { id, name, value: wanted.value, notes: notesOn(name, wanted.value) };
@@ -76,13 +77,16 @@ export async function deleteSecrets(
   actor: UserRecord,
 ): Promise<void> {
   const outcome = await deps.store.secrets.delete(project.id, names, (deleted) => ({
-    events: deleted.map((secret) => secretEvent('Secret deleted', secret, actor)),
+    events: deleted.map((secret) => secretEvent('deleted', secret, actor)),
   }));
   if (outcome.type === 'unknown') throw notExists(`Secrets not found: ${outcome.names.join(', ')}`);
 }
 
-function secretEvent(message: string, secret: SecretRecord, actor: UserRecord): NewEvent {
-  const { id, name, projectId } = secret;
-  const target = { type: 'secret' as const, id, name, projectId, parentId: null };
-  return { message, actorUserId: actor.id, targets: [target] };
+function secretEvent(
+  outcome: 'created' | 'updated' | 'deleted',
+  secret: SecretRecord,
+  actor: UserRecord,
+): NewEvent {
+  const targets = [secretTarget(secret)];
+  return recordEvent({ action: `secret.${outcome}`, targets, actor: actorOf(actor) });
 }

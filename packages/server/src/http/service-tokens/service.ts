@@ -14,11 +14,11 @@ import {
   type ServiceToken,
   type TokenLimits,
 } from '@dstack/contract/wire';
-import { SECOND } from '@dstack/core';
+import { projectTarget, recordEvent, SECOND } from '@dstack/core';
 import type { ProjectRecord, ServiceTokenRecord, UsedTokens, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { checkName } from '../names.ts';
 import type { HttpDeps } from '../ports.ts';
-import { projectEvent } from '../projects/service.ts';
 import { budgetPeriods } from './budget.ts';
 
 export async function listServiceTokens(
@@ -58,8 +58,14 @@ export async function createServiceToken(
     limits: limitsOf(request),
   };
   const token = SERVICE_TOKEN_PREFIX + randomBytes(32).toString('base64url');
-  const events = [projectEvent(`Service token '${record.name}' created`, project, actor.id)];
-  const outcome = await deps.store.meta.serviceTokens.insert(record, token, { events });
+  const event = recordEvent({
+    action: 'service_token.created',
+    data: { name: record.name, scope: record.scope },
+    ...{ targets: [projectTarget(project)], actor: actorOf(actor) },
+  });
+  const outcome = await deps.store.meta.serviceTokens.insert(record, token, {
+    events: [event],
+  });
   if (outcome === 'name-taken') throw alreadyExists(`Service token '${record.name}' exists`);
   return { ...wireToken(record, actor.name), token };
 }
@@ -96,7 +102,11 @@ export async function deleteServiceTokens(
   if (unknown.length > 0) throw notExists(`Service tokens not found: ${unknown.join(', ')}`);
   const chosen = tokens.filter((token) => names.includes(token.name));
   const events = chosen.map(({ name }) =>
-    projectEvent(`Service token '${name}' deleted`, project, actor.id),
+    recordEvent({
+      action: 'service_token.deleted',
+      data: { name },
+      ...{ targets: [projectTarget(project)], actor: actorOf(actor) },
+    }),
   );
   await deps.store.meta.serviceTokens.delete(
     chosen.map(({ id }) => id),

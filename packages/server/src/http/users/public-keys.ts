@@ -1,10 +1,11 @@
 /** Public keys that users register in addition to the pair from the server. */
 import { type AddPublicKeyRequest, alreadyExists, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type PublicKeyInfo } from '@dstack/contract/wire';
+import { recordEvent, userTarget } from '@dstack/core';
 import type { PublicKeyRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { parseKeyLine } from '../public-key.ts';
-import { userEvent } from './events.ts';
 
 /** All of them go to every job of the user. */
 const MOST_KEYS = 100;
@@ -39,8 +40,12 @@ export async function addPublicKey(
     key: request.key.trim(),
     addedAt: now,
   };
-  const events = [userEvent(`Public key ${key.fingerprint} added`, user, user.id)];
-  const created = await deps.store.users.addPublicKey(key, { events });
+  const event = recordEvent({
+    action: 'user.public_key_added',
+    data: { fingerprint: key.fingerprint },
+    ...{ targets: [userTarget(user)], actor: actorOf(user) },
+  });
+  const created = await deps.store.users.addPublicKey(key, { events: [event] });
   if (created === 'name-taken') throw alreadyExists('Public key exists');
   return wirePublicKey(key);
 }
@@ -52,7 +57,13 @@ export async function deletePublicKeys(
   ids: readonly string[],
 ): Promise<void> {
   await deps.store.users.deletePublicKeys(user.id, ids, (deleted) => ({
-    events: deleted.map((key) => userEvent(`Public key ${key.fingerprint} deleted`, user, user.id)),
+    events: deleted.map(({ fingerprint }) =>
+      recordEvent({
+        action: 'user.public_key_deleted',
+        data: { fingerprint },
+        ...{ targets: [userTarget(user)], actor: actorOf(user) },
+      }),
+    ),
   }));
 }
 

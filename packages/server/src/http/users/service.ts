@@ -9,13 +9,14 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { User, UsersInfoList, UserWithCreds } from '@dstack/contract/wire';
+import { fieldChanges, recordEvent, userTarget } from '@dstack/core';
 import type { SessionRecord, UserFilter, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { wireUser, wireUserWithCreds } from '../mapping/user.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
 import { isConfined } from '../service-tokens/scope.ts';
-import { userEvent } from './events.ts';
 
 /** The user of every installation. */
 const FIRST_ADMIN = 'admin';
@@ -117,9 +118,15 @@ export async function createUser(
     sshPublicKey: pair.publicKey,
     createdAt: now,
   };
+  const self = { userId: user.id, token: null, address: null };
+  const event = recordEvent({
+    action: 'user.created',
+    data: { global_role: user.globalRole },
+    ...{ targets: [userTarget(user)], actor: actor === null ? self : actorOf(actor) },
+  });
   const created = await deps.store.users.insert(
     { ...user, token, sshPrivateKey: pair.privateKey },
-    { events: [userEvent('User created', user, actor?.id ?? user.id)] },
+    { events: [event] },
   );
   if (created === 'name-taken') throw alreadyExists(`User '${request.username}' exists`);
   return { ...user, deleted: false, originalName: null };
@@ -137,7 +144,11 @@ export async function updateUser(
   if (user.id === actor.id && (set.globalRole !== 'admin' || !set.active)) throw lockOut(user);
   const keys = Object.keys(set) as (keyof typeof set)[];
   const changed = keys.filter((key) => set[key] !== user[key]);
-  const event = userEvent(`User updated. Changed fields: ${changed.join(', ')}`, user, actor.id);
+  const event = recordEvent({
+    action: 'user.updated',
+    data: { fields: changed, changes: fieldChanges(changed, user, set) },
+    ...{ targets: [userTarget(user)], actor: actorOf(actor) },
+  });
   await deps.store.users.update(user.id, set, { events: changed.length > 0 ? [event] : [] });
   return { ...user, ...set };
 }
@@ -155,7 +166,8 @@ export async function refreshToken(
   name: string,
 ): Promise<UserWithCreds> {
   const user = await managedUser(deps, caller, name);
-  const events = [userEvent('User token refreshed', user, caller.id)];
+  const targets = [userTarget(user)];
+  const events = [recordEvent({ action: 'user.token_refreshed', targets, actor: actorOf(caller) })];
   const token = randomUUID();
   await deps.store.users.setToken(user.id, token, { events }, session?.id);
   if (session === null) return await userWithCreds(deps, user);
@@ -168,7 +180,9 @@ export async function refreshSshKey(
   name: string,
 ): Promise<UserRecord> {
   const user = await managedUser(deps, caller, name);
-  const events = [userEvent('User SSH key refreshed', user, caller.id)];
+  const targets = [userTarget(user)];
+  const actor = actorOf(caller);
+  const events = [recordEvent({ action: 'user.ssh_key_refreshed', targets, actor })];
   const keys = await deps.keys.user(user.name);
   await deps.store.users.setSshKeys(user.id, keys, { events });
   return { ...user, sshPublicKey: keys.publicKey };
@@ -191,7 +205,10 @@ export async function deleteUsers(
   if (unknown.length > 0) {
     throw ruleError(`Failed to delete non-existent users: ${unknown.join(', ')}`);
   }
-  const events = users.map((user) => userEvent('User deleted', user, actor.id));
+  const events = users.map((user) => {
+    const targets = [userTarget(user)];
+    return recordEvent({ action: 'user.deleted', targets, actor: actorOf(actor) });
+  });
   await deps.store.users.delete(
     users.map((user) => user.id),
     { events },

@@ -3,14 +3,15 @@ import { hostVolumePlace, SERVER_HOST_PLACE } from '@dstack/contract';
 import { alreadyExists, notExists, ruleError } from '@dstack/contract/api';
 import type { Volume, VolumeConfiguration } from '@dstack/contract/wire';
 import {
-  newEvent,
   type PreparedVolume,
   prepareVolume,
+  recordEvent,
   type VolumeRecord,
   type VolumeSnapshot,
   volumeTarget,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
 import { wireVolume } from '../mapping/volume.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
@@ -55,7 +56,11 @@ export async function createVolume(
         nextPassAt: now,
         version: 0,
       };
-      const event = newEvent('Volume created. Status: SUBMITTED', [volumeTarget(volume)], user.id);
+      const event = recordEvent({
+        action: 'volume.created',
+        data: { status: volume.status },
+        ...{ targets: [volumeTarget(volume)], actor: actorOf(user) },
+      });
       return { volume, events: [event], signals: [{ kind: 'volume', id: volume.id }] };
     },
   );
@@ -102,7 +107,11 @@ async function markForDeletion(deps: HttpDeps, id: string, actor: UserRecord): P
     checkUnused(snapshot);
     if (volume.toBeDeleted || volume.deleted) return null;
     const { version } = volume;
-    const event = newEvent('Volume marked for deletion', [volumeTarget(volume)], actor.id);
+    const event = recordEvent({
+      action: 'volume.deletion_requested',
+      data: { by: 'user' },
+      ...{ targets: [volumeTarget(volume)], actor: actorOf(actor) },
+    });
     const set = { toBeDeleted: true, nextPassAt: deps.context().now };
     return {
       changes: [

@@ -28,6 +28,7 @@ const event = (id: string, second: number, change: string): Event => ({
   actor_user: null,
   actor_user_id: null,
   is_actor_user_deleted: null,
+  ...{ action: 'legacy', data: null, outcome: 'done', actor_token: null, actor_address: null },
   targets: [{ type: 'job', id, name: 'train-0-0', project_id: null, project_name: null } as never],
 });
 const shape = (jobs: Job[], events: Event[]) =>

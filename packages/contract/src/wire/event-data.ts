@@ -1,0 +1,229 @@
+/**
+ * The data of an event, by its action. An existing shape only gains optional keys: rows of earlier versions
+ * are read with the present types.
+ */
+import type {
+  FleetStatus,
+  GatewayReplicaStatus,
+  GatewayStatus,
+  HealthStatus,
+  InstanceStatus,
+  JobStatus,
+  RunStatus,
+  VolumeStatus,
+} from '../status/index.ts';
+import type { EventAction } from './event-actions.ts';
+
+/** Nothing but the targets is needed. */
+export type NoData = Readonly<Record<string, never>>;
+
+/** A field of a configuration that was changed, by its path. */
+export interface FieldChange {
+  readonly field: string;
+  /** JSON; null = not set. Absent if `hidden` is set. */
+  readonly before?: unknown;
+  readonly after?: unknown;
+  /** `secret`: may contain credentials. `size`: too long for an event. */
+  readonly hidden?: 'secret' | 'size';
+}
+
+/** `fields` are their names, in the order of the text. */
+interface ConfigurationChange {
+  readonly fields: readonly string[];
+  readonly changes?: readonly FieldChange[];
+}
+
+interface StatusChange<Status> {
+  readonly from: Status;
+  readonly to: Status;
+  readonly message: string | null;
+}
+
+interface StatusChangeWithReason<Status> extends StatusChange<Status> {
+  /** Why it ends; null unless `to` is an ending status. */
+  readonly reason: string | null;
+}
+
+interface Blocks {
+  readonly busy_blocks: number;
+  readonly total_blocks: number;
+}
+
+/** `kind`: of placement (close together) or of machines ordered together. */
+interface GroupData {
+  readonly kind: 'placement' | 'compute';
+  readonly name: string;
+}
+
+interface Place {
+  readonly backend: string | null;
+  readonly region: string | null;
+}
+
+interface Certificates {
+  /** The first ones. */
+  readonly domains: readonly string[];
+  /** How many more. */
+  readonly omitted: number;
+  /** ISO 8601; null = unknown. */
+  readonly expires_at: string | null;
+}
+
+interface MemberChanges {
+  /** The first ones, with the role after the change. */
+  readonly members: readonly { readonly username: string; readonly role: string }[];
+  /** How many more. */
+  readonly omitted: number;
+}
+
+interface OrphanData {
+  readonly kind: string;
+  /** The backend's id of the resource. */
+  readonly id: string;
+  readonly backend: string;
+}
+
+/** The shape of `data` by `action`. */
+export interface EventData {
+  legacy: { readonly text: string };
+
+  'run.submitted': { readonly status: RunStatus };
+  'run.updated': ConfigurationChange & { readonly deployment: number };
+  'run.status_changed': StatusChangeWithReason<RunStatus>;
+  'run.deleted': NoData;
+  /** `group` null: the service has no groups. */
+  'run.scaled': {
+    readonly group: string | null;
+    readonly from: number;
+    readonly to: number;
+    readonly why: string;
+  };
+  'run.rollout_held': NoData;
+  'run.rollout_paused': NoData;
+  'run.rollout_resumed': NoData;
+  /** `deployment` has the configuration of `restored` again. */
+  'run.rolled_back': {
+    readonly failed: number;
+    readonly deployment: number;
+    readonly restored: number;
+    readonly message: string;
+  };
+  'run.query_failed': { readonly query: string; readonly error: string };
+  'run.query_recovered': { readonly query: string };
+
+  'job.created': {
+    readonly on: 'run submission' | 'new submission' | 'retry';
+    readonly status: JobStatus;
+  };
+  'job.status_changed': StatusChangeWithReason<JobStatus>;
+  'job.waiting': { readonly why: string };
+  'job.assigned': Blocks;
+  'job.unassigned': Blocks;
+  'job.reachable': NoData;
+  'job.unreachable': NoData;
+  'job.replica_ready': NoData;
+  'job.graceful_stop_requested': NoData;
+
+  'instance.created': {
+    readonly why: 'job' | 'fleet submission' | 'fleet update' | 'target fleet node count';
+    readonly status: InstanceStatus;
+  };
+  'instance.provisioning': { readonly stage: string };
+  'instance.provisioned': { readonly status: InstanceStatus };
+  'instance.status_changed': StatusChangeWithReason<InstanceStatus>;
+  'instance.health_changed': StatusChange<HealthStatus>;
+  'instance.reachable': NoData;
+  'instance.unreachable': NoData;
+  'instance.machine_abandoned': {
+    readonly instance: string;
+    /** Id and address, as far as they are known. */
+    readonly ids: readonly string[];
+  } & Place;
+
+  'fleet.created': { readonly status: FleetStatus };
+  'fleet.updated': ConfigurationChange;
+  'fleet.status_changed': StatusChange<FleetStatus>;
+  'fleet.consolidation_stopped': { readonly attempts: number };
+  'fleet.group_created': GroupData & Place;
+  'fleet.group_failed': GroupData & { readonly message: string };
+  'fleet.group_deleted': GroupData;
+  /** `id`: the backend's. */
+  'fleet.group_abandoned': GroupData & Place & { readonly id: string | null };
+
+  'volume.created': { readonly status: VolumeStatus };
+  'volume.status_changed': StatusChange<VolumeStatus>;
+  'volume.problem_reported': { readonly problem: string };
+  'volume.problem_resolved': NoData;
+  'volume.attached': NoData;
+  'volume.detached': NoData;
+  'volume.deletion_requested': { readonly by: 'user' | 'auto-cleanup' };
+  'volume.deleted': NoData;
+  'volume.data_abandoned': {
+    readonly volume: string;
+    /** The backend's id, or the volume's own. */
+    readonly id: string;
+    readonly backend: string;
+    readonly why: string;
+  };
+
+  'gateway.created': { readonly status: GatewayStatus };
+  'gateway.updated': ConfigurationChange;
+  'gateway.status_changed': StatusChange<GatewayStatus>;
+  'gateway.domain_changed': { readonly from: string | null; readonly to: string };
+  'gateway.domain_unproven': { readonly domain: string; readonly why: string };
+  /** `until` is a date. */
+  'gateway.certificate_set': { readonly domain: string; readonly until: string };
+  'gateway.certificate_deleted': { readonly domain: string };
+  'gateway.certificate_renewed': Certificates;
+  'gateway.certificate_ending': Certificates & { readonly message: string | null };
+  'gateway.certificate_expired': Certificates & { readonly message: string | null };
+  'gateway.default_set': NoData;
+  'gateway.default_unset': NoData;
+  'gateway.deletion_requested': NoData;
+  'gateway.deleted': NoData;
+  'gateway.machine_abandoned': {
+    readonly gateway: string;
+    readonly id: string;
+    readonly backend: string | null;
+  };
+  'gateway.replica_created': { readonly status: GatewayReplicaStatus };
+  /** `replica`: its number. */
+  'gateway.replica_cut_off': { readonly gateway: string; readonly replica: number };
+  'gateway.replica_status_changed': StatusChange<GatewayReplicaStatus>;
+
+  'project.created': NoData;
+  'project.updated': ConfigurationChange;
+  'project.deleted': NoData;
+  'project.members_set': MemberChanges;
+  'project.members_added': MemberChanges;
+  'project.members_removed': MemberChanges;
+  /** The owner's names are those of the provider's tags; null = not known. */
+  'project.orphan_found': OrphanData & {
+    readonly project: string | null;
+    readonly fleet: string | null;
+    readonly instance: string | null;
+  };
+  'project.orphan_settled': OrphanData & {
+    readonly how: 'accounted_for' | 'terminated' | 'disappeared';
+  };
+
+  'service_token.created': { readonly name: string; readonly scope: string };
+  'service_token.deleted': { readonly name: string };
+  'export.created': { readonly name: string };
+  'export.updated': { readonly name: string };
+  'export.deleted': { readonly name: string };
+  'import.deleted': { readonly name: string };
+  'secret.created': NoData;
+  'secret.updated': NoData;
+  'secret.deleted': NoData;
+
+  'user.created': { readonly global_role: string };
+  'user.updated': ConfigurationChange;
+  'user.deleted': NoData;
+  'user.token_refreshed': NoData;
+  'user.ssh_key_refreshed': NoData;
+  'user.public_key_added': { readonly fingerprint: string };
+  'user.public_key_deleted': { readonly fingerprint: string };
+}
+
+export type EventDataOf<A extends EventAction> = EventData[A];

@@ -1,0 +1,201 @@
+/** The texts of events. The wording is the audit format of dstack 0.22.5: keep it. */
+import type { EventAction, EventData } from '@dstack/contract/wire';
+import { listText } from '../explain/texts.ts';
+import type { NewEvent } from '../model/index.ts';
+
+/** A pure function of action and data. No line breaks, and no dot at the end. */
+export function eventMessage({ action, data }: Pick<NewEvent, 'action' | 'data'>): string {
+  // Each member of the union pairs an action with its own data.
+  const render = TEXTS[action] as (data: EventData[EventAction]) => string;
+  return oneLine(render(data));
+}
+
+function oneLine(text: string): string {
+  const lines = text.split('\n').map((line) => line.trim());
+  // Messages of backends end with a dot of their own.
+  return lines
+    .filter((line) => line !== '')
+    .join(' ')
+    .replace(/\.{1,2}$/, '');
+}
+
+const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
+  legacy: ({ text }) => text,
+
+  'run.submitted': ({ status }) => `Run submitted. Status: ${upper(status)}`,
+  'run.updated': ({ deployment, fields }) =>
+    `Run updated. Deployment: ${deployment}. Changed fields: ${fields.join(', ') || 'none'}`,
+  'run.status_changed': (data) => `Run status changed ${moveWithReason(data)}`,
+  'run.deleted': () => 'Run deleted',
+  'run.scaled': ({ group, from, to, why }) =>
+    `${group === null ? 'Service' : `Group ${group}`} scaled from ${from} to ${to} replicas: ${why}`,
+  'run.rollout_held': () => 'Rollout holds: its canaries are ready',
+  'run.rollout_paused': () => 'Rollout paused',
+  'run.rollout_resumed': () => 'Rollout resumed',
+  'run.rolled_back': ({ failed, deployment, restored, message }) =>
+    `Deployment ${failed} rolled back: ${message}. ` +
+    `Deployment ${deployment} has the configuration of ${restored}`,
+  'run.query_failed': ({ query, error }) =>
+    `Query of autoscaling fails, and the number of replicas stays: ${query}: ${error}`,
+  'run.query_recovered': ({ query }) => `Query of autoscaling has an answer again: ${query}`,
+
+  'job.created': ({ on, status }) => `Job created on ${on}. Status: ${upper(status)}`,
+  'job.status_changed': (data) => `Job status changed ${moveWithReason(data)}`,
+  'job.waiting': ({ why }) => `Job waits for capacity: ${why}`,
+  'job.assigned': (data) => `Job assigned to instance. ${blocks(data)}`,
+  'job.unassigned': (data) => `Job unassigned from instance. ${blocks(data)}`,
+  'job.reachable': () => 'Job became reachable',
+  'job.unreachable': () => 'Job became unreachable',
+  'job.replica_ready': () => 'Service replica ready to receive requests',
+  'job.graceful_stop_requested': () => 'Graceful job stop requested',
+
+  'instance.created': ({ why, status }) => {
+    if (why === 'job') return `Instance created for job. Instance status: ${upper(status)}`;
+    const cause = why === 'target fleet node count' ? `to meet ${why}` : `on ${why}`;
+    return `Instance created ${cause}. Status: ${upper(status)}`;
+  },
+  'instance.provisioning': ({ stage }) => `Instance is being provisioned: ${stage}`,
+  'instance.provisioned': ({ status }) =>
+    `Instance provisioned for job. Instance status: ${upper(status)}`,
+  'instance.status_changed': (data) => `Instance status changed ${moveWithReason(data)}`,
+  'instance.health_changed': (data) => `Instance health changed ${move(data)}`,
+  'instance.reachable': () => 'Instance became reachable',
+  'instance.unreachable': () => 'Instance became unreachable',
+  'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
+    `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
+    `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`,
+
+  'fleet.created': ({ status }) => `Fleet created. Status: ${upper(status)}`,
+  'fleet.updated': ({ fields }) => `Fleet updated. Changed fields: ${fields.join(', ')}`,
+  'fleet.status_changed': (data) => `Fleet status changed ${move(data)}`,
+  'fleet.consolidation_stopped': ({ attempts }) =>
+    `Fleet consolidation stopped after ${attempts} attempts`,
+  'fleet.group_created': (data) => `${group(data)} created in ${data.backend}/${data.region}`,
+  'fleet.group_failed': (data) => `${group(data)} could not be created: ${data.message}`,
+  'fleet.group_deleted': (data) => `${group(data)} deleted`,
+  'fleet.group_abandoned': (data) =>
+    `${group(data)} may still exist in ${data.backend}/${data.region} (${data.id}): the backend was removed. Delete it at the provider`,
+
+  'volume.created': ({ status }) => `Volume created. Status: ${upper(status)}`,
+  'volume.status_changed': (data) => `Volume status changed ${move(data)}`,
+  'volume.problem_reported': ({ problem }) => `Volume has a problem: ${problem}`,
+  'volume.problem_resolved': () => 'Volume has no problem any more',
+  'volume.attached': () => 'Volume attached to instance',
+  'volume.detached': () => 'Volume detached from instance',
+  'volume.deletion_requested': ({ by }) =>
+    `Volume marked for deletion${by === 'auto-cleanup' ? ' due to auto-cleanup' : ''}`,
+  'volume.deleted': () => 'Volume deleted',
+  'volume.data_abandoned': ({ volume, id, backend, why }) =>
+    `The data of volume ${volume} (${id} in ${backend}) may still exist: ${why} before they were deleted`,
+
+  'gateway.created': ({ status }) => `Gateway created. Status: ${upper(status)}`,
+  'gateway.updated': ({ fields }) => `Gateway updated. Changed fields: ${fields.join(', ')}`,
+  'gateway.status_changed': (data) => `Gateway status changed ${move(data)}`,
+  'gateway.domain_changed': ({ from, to }) =>
+    `Gateway wildcard domain changed ${from ?? '-'} -> ${to}`,
+  'gateway.domain_unproven': ({ domain, why }) =>
+    `The certificate for ${domain} is being renewed, but the next version of the server refuses it. ${why}`,
+  'gateway.certificate_set': ({ domain, until }) =>
+    `Gateway certificate set for ${domain}, valid until ${until}`,
+  'gateway.certificate_deleted': ({ domain }) => `Gateway certificate deleted for ${domain}`,
+  'gateway.certificate_renewed': (data) =>
+    `The certificate for ${domains(data)} has been renewed, and is valid until${at(data)}`,
+  'gateway.certificate_ending': (data) =>
+    `The certificate for ${domains(data)} ends at${at(data)}, and has not been renewed${because(data)}`,
+  'gateway.certificate_expired': (data) =>
+    `The certificate for ${domains(data)} has expired${at(data) && ` at${at(data)}`}${because(data)}`,
+  'gateway.default_set': () => 'Gateway set as project default',
+  'gateway.default_unset': () => 'Gateway unset as project default',
+  'gateway.deletion_requested': () => 'Gateway marked for deletion',
+  'gateway.deleted': () => 'Gateway deleted',
+  'gateway.machine_abandoned': ({ gateway, id, backend }) =>
+    `The machine ${id} of gateway ${gateway} may still exist: backend ${backend} was removed`,
+  'gateway.replica_created': ({ status }) => `Gateway replica created. Status: ${upper(status)}`,
+  'gateway.replica_cut_off': ({ gateway, replica }) =>
+    `Replica ${replica} of gateway ${gateway} has sent too many messages about runs, projects and users that are not behind it. ` +
+    'Its link to the server is closed for a minute. If its host is not yours, delete the gateway; if it is, upgrade the server, which replaces the program of the gateway',
+  'gateway.replica_status_changed': (data) => `Gateway replica status changed ${move(data)}`,
+
+  'project.created': () => 'Project created',
+  'project.updated': ({ fields }) => `Project updated. Changed fields: ${fields.join(', ')}`,
+  'project.deleted': () => 'Project deleted',
+  'project.members_set': () => 'Project members updated',
+  'project.members_added': () => 'Project members added',
+  'project.members_removed': () => 'Project members removed',
+  'project.orphan_found': (data) =>
+    `${orphan(data)} found: it carries this server's tag${orphanOwner(data)}, but the server has no record of it`,
+  'project.orphan_settled': (data) => `${orphan(data)} ${SETTLED[data.how]}`,
+
+  'service_token.created': ({ name }) => `Service token '${name}' created`,
+  'service_token.deleted': ({ name }) => `Service token '${name}' deleted`,
+  'export.created': ({ name }) => `Export '${name}' created`,
+  'export.updated': ({ name }) => `Export '${name}' updated`,
+  'export.deleted': ({ name }) => `Export '${name}' deleted`,
+  'import.deleted': ({ name }) => `Import '${name}' deleted`,
+  'secret.created': () => 'Secret created',
+  'secret.updated': () => 'Secret updated',
+  'secret.deleted': () => 'Secret deleted',
+
+  'user.created': () => 'User created',
+  'user.updated': ({ fields }) => `User updated. Changed fields: ${fields.join(', ')}`,
+  'user.deleted': () => 'User deleted',
+  'user.token_refreshed': () => 'User token refreshed',
+  'user.ssh_key_refreshed': () => 'User SSH key refreshed',
+  'user.public_key_added': ({ fingerprint }) => `Public key ${fingerprint} added`,
+  'user.public_key_deleted': ({ fingerprint }) => `Public key ${fingerprint} deleted`,
+};
+
+const upper = (word: string): string => word.toUpperCase();
+
+interface Move {
+  readonly from: string;
+  readonly to: string;
+  readonly message: string | null;
+}
+
+const arrow = ({ from, to }: Move): string => `${upper(from)} -> ${upper(to)}`;
+
+const inBrackets = (text: string | null): string => (text === null ? '' : ` (${text})`);
+
+const move = (data: Move): string => `${arrow(data)}${inBrackets(data.message)}`;
+
+function moveWithReason(data: Move & { readonly reason: string | null }): string {
+  if (data.reason === null) return arrow(data);
+  return `${arrow(data)}. Termination reason: ${upper(data.reason)}${inBrackets(data.message || null)}`;
+}
+
+const blocks = (data: EventData['job.assigned']): string =>
+  `Instance blocks: ${data.busy_blocks}/${data.total_blocks} busy`;
+
+const group = ({ kind, name }: EventData['fleet.group_deleted']): string =>
+  `${kind === 'placement' ? 'Placement' : 'Compute'} group ${name}`;
+
+type Certificates = EventData['gateway.certificate_renewed'];
+
+function domains({ domains: names, omitted }: Certificates): string {
+  return omitted > 0 ? `${names.join(', ')} and ${omitted} more` : listText(names);
+}
+
+/** With a blank before it; empty if it is not known. */
+function at({ expires_at: instant }: Certificates): string {
+  return instant === null ? '' : ` ${instant.slice(0, 19).replace('T', ' ')} UTC`;
+}
+
+type Orphan = Pick<EventData['project.orphan_found'], 'kind' | 'id' | 'backend'>;
+
+const because = ({ message }: { readonly message: string | null }): string =>
+  message === null ? '' : `: ${message}`;
+
+const orphan = ({ kind, id, backend }: Orphan): string => `Orphaned ${kind} ${id} in ${backend}`;
+
+function orphanOwner({ project, fleet, instance }: EventData['project.orphan_found']): string {
+  const known = Object.entries({ project, fleet, instance }).filter(([, name]) => name !== null);
+  const names = known.map(([what, name]) => `${what} ${name}`).join(', ');
+  return names === '' ? '' : ` (created for ${names})`;
+}
+
+const SETTLED: Readonly<Record<EventData['project.orphan_settled']['how'], string>> = {
+  accounted_for: 'is accounted for again',
+  terminated: 'terminated by the server',
+  disappeared: 'no longer exists',
+};
