@@ -50,7 +50,8 @@ function trackReachability(pass: InstancePass): void {
     return;
   }
   if (instance.unreachable) {
-    pass.set({ terminationMessage: host?.error ?? null });
+    const unreachableSince = Math.max(since, instance.unreachableSince ?? 0);
+    pass.set({ terminationMessage: host?.error ?? null, unreachableSince });
     return;
   }
   const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;

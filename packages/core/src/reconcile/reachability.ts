@@ -27,7 +27,12 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
     pass.draft.event(recordEvent({ action: 'job.reachable', targets: [jobTarget(job)] }));
     return true;
   }
-  if (job.disconnectedAt !== null) return false;
+  if (job.disconnectedAt !== null) {
+    // A server that could not reach any host began to count again.
+    if (since <= job.disconnectedAt) return false;
+    pass.draft.jobs.set(job, { disconnectedAt: since });
+    return true;
+  }
   const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
   if (pass.now < until) {
     pass.draft.dueAt(until);

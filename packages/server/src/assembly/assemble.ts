@@ -14,6 +14,7 @@ import { kubernetesKind } from '../kubernetes/kubernetes-kind.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
+import { OpenFiles } from '../open-files.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
 import { slurmKind } from '../slurm/slurm-kind.ts';
@@ -45,7 +46,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await applyServerConfig(start, main.admin, config);
 
   const serverId = await store.meta.serverId();
-  const links = makeLinks(parts, serverId, (...of) => backends.find(...of));
+  const files = new OpenFiles({ log });
+  closing.add(() => files.close());
+  const links = makeLinks(parts, serverId, files, (...of) => backends.find(...of));
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId, (...of) => backends.find(...of));
   const { supervisor, programs } = supervision;
@@ -75,6 +78,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const made = {
     serverId,
     links,
+    files,
     ...supervision,
     dialIns,
     backends,

@@ -39,6 +39,7 @@ import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics, ServerMetricsOptions } from '../metrics/server-metrics.ts';
 import { OidcProvider } from '../oidc/oidc-provider.ts';
 import type { SignInProviders } from '../oidc/sign-in-providers.ts';
+import type { OpenFiles } from '../open-files.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { trustIn } from '../proxy/forwarded.ts';
@@ -55,6 +56,7 @@ import type { EngineParts } from './work.ts';
 export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Supervision {
   readonly links: Links;
   readonly serverId: string;
+  readonly files: OpenFiles;
   /** Null: agents open no connections. */
   readonly dialIns: DialIns | null;
   readonly blobs: DraftedBlobs;
@@ -115,6 +117,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     logs: links.logs,
   });
   if (entry) metrics?.showSshEntry(entry);
+  metrics?.showOpenFiles(made.files);
   limitJobRequests(http, links.tunnels, () => performance.now());
   closing.add(() => http.close());
   // Before HTTP: connections that have become WebSockets would keep it open.
@@ -223,6 +226,7 @@ async function httpDeps(
       askReplica,
       access,
       shutdown: new Shutdown(),
+      files: made.files,
       connections: connectionRules(settings.limits.connections, trustIn(settings.trustedProxies)),
       log,
       settings: made.settings,

@@ -24,6 +24,7 @@ import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import type { OpenFiles } from '../open-files.ts';
 import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { accessLog } from '../proxy/access-log.ts';
 import { trustIn } from '../proxy/forwarded.ts';
@@ -52,6 +53,7 @@ export interface Links {
 export function makeLinks(
   parts: Parts,
   serverId: string,
+  files: Pick<OpenFiles, 'isShort'>,
   backend: AgentLeasesOptions['backend'],
 ): Links {
   const { settings, store, log, closing } = parts;
@@ -82,6 +84,7 @@ export function makeLinks(
     owner: randomUUID(),
     log,
     now: systemNow,
+    isShort: () => files.isShort,
     onState: (hostId, state) => {
       for (const notify of reported) notify(hostId, state);
     },

@@ -15,7 +15,7 @@ function rowsOf(...known: readonly HostRecord[]) {
   const stored = new Map(known.map((row) => [row.id, row]));
   const saved: HostRecord[] = [];
   const signals: string[] = [];
-  const database = { failures: 0 };
+  const database = { failures: 0, isShort: false };
   const rows = new HostRows({
     store: {
       hosts: {
@@ -36,6 +36,7 @@ function rowsOf(...known: readonly HostRecord[]) {
       },
     } as never,
     now: () => 9,
+    isShort: () => database.isShort,
     log: pino({ level: 'silent' }),
   });
   return { rows, saved, signals, database };
@@ -104,4 +105,24 @@ it('a host whose loss was stored and could not be signalled is signalled at the 
   await attempt();
   expect(signals).toEqual(['h']);
   expect(saved).toHaveLength(1);
+});
+
+describe('a server that can open no connection', () => {
+  it('declares no host unreachable until it can', async () => {
+    const { rows, saved, signals, database } = rowsOf(ROW);
+    database.isShort = true;
+    await rows.disconnected('h', { error: 'connect EMFILE' });
+    expect([saved, signals]).toEqual([[], []]);
+    database.isShort = false;
+    await rows.disconnected('h', { error: 'connection refused' });
+    expect(saved).toMatchObject([{ connected: false, since: 9, error: 'connection refused' }]);
+  });
+
+  it('counts the time since when a host is unreachable anew with each attempt', async () => {
+    const { rows, saved, signals, database } = rowsOf({ ...ROW, connected: false, error: 'old' });
+    database.isShort = true;
+    await rows.disconnected('h', { error: 'connect EMFILE', failed: true });
+    expect(saved).toMatchObject([{ connected: false, since: 9, failed: false }]);
+    expect(signals).toEqual(['h']);
+  });
 });

@@ -7,6 +7,8 @@ import { Serial } from '../logs/serial.ts';
 export interface HostRowsOptions {
   readonly store: Pick<Store, 'hosts' | 'instances' | 'engine'>;
   readonly now: () => Timestamp;
+  /** Whether this server lacks what it needs to reach any host. */
+  readonly isShort?: () => boolean;
   readonly log: Logger;
 }
 
@@ -61,10 +63,20 @@ export class HostRows {
     this.#options.log.info({ host: hostId, executor: info.executor }, 'agent connected');
   }
 
+  /**
+   * A server that can open no connection learns nothing about a host: it declares none unreachable, and
+   * the time since when a host is unreachable begins again with each attempt.
+   */
   async disconnected(hostId: string, { error, failed = false }: Disconnection): Promise<void> {
     this.#logReason(hostId, error);
     await this.#inOrder(hostId, async () => {
       const before = await this.#options.store.hosts.byId(hostId);
+      if (this.#options.isShort?.()) {
+        if (before?.connected === false) {
+          await this.#write(hostId, before, { connected: false, error, failed: before.failed });
+        }
+        return;
+      }
       const isKnown = before?.connected === false;
       if (isKnown) await this.#writeReason(before, error, failed);
       else await this.#write(hostId, before, { connected: false, error, failed });

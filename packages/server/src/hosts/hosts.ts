@@ -35,6 +35,8 @@ export interface HostsOptions {
   readonly onHealth?: (hostId: string, report: HostHealth) => void;
   /** Receives states of jobs, all of them again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
+  /** Whether this server can open no connection, so that it judges no host. */
+  readonly isShort?: () => boolean;
   /** Makes the link to an agent; omitted: a WebSocket over the connection that `dial` opens. */
   readonly link?: (options: HostLinkOptions) => Link;
 }

@@ -3,6 +3,7 @@ import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../disk-trouble.ts';
+import { OutOfFiles } from '../open-files.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
 import { RefusedBody } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';
@@ -26,6 +27,10 @@ export function answerError(
   if (error instanceof TooManySignIns) {
     reply.header('retry-after', error.retryAfterSeconds);
     return sendJson(reply, 429, { detail: error.message });
+  }
+  if (error instanceof OutOfFiles) {
+    reply.header('retry-after', error.retryAfterSeconds);
+    return sendJson(reply, 503, { detail: error.message });
   }
   if (error instanceof UnprocessableError) return sendJson(reply, 422, { detail: error.detail });
   // The project existed when the request was authorised.

@@ -30,6 +30,7 @@ import type { LogStreamRef } from '../logs/log-store.ts';
 import type { QueueDepth } from '../loops/work-queue.ts';
 import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { SignInProviders } from '../oidc/sign-in-providers.ts';
+import type { OpenFiles } from '../open-files.ts';
 import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
 import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
@@ -100,6 +101,7 @@ export interface HttpDeps {
   /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
+  readonly files: Pick<OpenFiles, 'admitWork'>;
   readonly connections: ConnectionRules;
   readonly loopsAreRunning: () => boolean;
   /** Seconds by which the clock of the server's host is too far ahead of the database's; 0: it is not. */

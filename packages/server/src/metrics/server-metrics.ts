@@ -122,6 +122,26 @@ export class ServerMetrics implements LoopObserver {
     this.#refused.inc({ dstack_project_name: project, dstack_gateway_name: name, type });
   }
 
+  /** Adds the open files of the server. */
+  showOpenFiles(files: { readonly open: number; readonly limit: number }): void {
+    new Gauge({
+      name: 'dstack_server_open_files',
+      help: 'Open files and connections of the server process',
+      registers: [this.#registry],
+      collect() {
+        this.set(files.open);
+      },
+    });
+    new Gauge({
+      name: 'dstack_server_open_files_limit',
+      help: 'The most files that the server process may have open',
+      registers: [this.#registry],
+      collect() {
+        this.set(files.limit);
+      },
+    });
+  }
+
   passEnded(kind: WorkKind, ending: WorkEnding['ending'], seconds: number): void {
     this.#passes.observe({ kind, ending }, seconds);
   }

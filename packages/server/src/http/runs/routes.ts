@@ -12,7 +12,10 @@ export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.get_plan', (call) =>
     getRunPlan(deps, call.project, call.user, call.body, isOurClient(call)),
   );
-  on('runs.apply', (call) => applyRun(deps, call.project, call.user, call.body, isOurClient(call)));
+  on('runs.apply', async (call) => {
+    deps.files.admitWork();
+    return applyRun(deps, call.project, call.user, call.body, isOurClient(call));
+  });
   on('runs.stop', async ({ project, user, body }) => {
     await stopRuns(deps, project, { names: body.runs_names, abort: body.abort }, user);
     return null;

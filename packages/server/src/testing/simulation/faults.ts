@@ -1,14 +1,21 @@
 import type { Random } from '@dstack/testkit/random';
 import type { SimWorld } from './sim-backends.ts';
 
-/** Faults outside of the servers. The caller makes servers crash (`crash`). */
-export type Fault = 'crash' | WorldFault;
+/**
+ * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
+ * (`exhaust`) and recover from that (`refill`).
+ */
+export type Fault = 'crash' | 'exhaust' | 'refill' | WorldFault;
 
 type WorldFault =
   | 'breakLink'
   | 'restoreHost'
   | 'failHost'
   | 'repairHost'
+  | 'hangDaemon'
+  | 'reviveDaemon'
+  | 'restartDaemon'
+  | 'removeContainer'
   | 'quota'
   | 'interrupt'
   | 'vanish'
@@ -23,6 +30,12 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   restoreHost: 2,
   failHost: 0.5,
   repairHost: 1,
+  hangDaemon: 0.5,
+  reviveDaemon: 0.7,
+  restartDaemon: 0.2,
+  removeContainer: 0.2,
+  exhaust: 0.25,
+  refill: 0.5,
   crash: 0.4,
   quota: 0.5,
   interrupt: 0.3,
@@ -49,6 +62,20 @@ export async function doFault(fault: WorldFault, world: SimWorld, random: Random
       return;
     case 'repairHost':
       random.pick(hosts)?.setFailing(false);
+      return;
+    case 'hangDaemon':
+      random.pick(hosts)?.setHung(true);
+      return;
+    case 'reviveDaemon':
+      random.pick(hosts.filter((host) => host.isHung))?.setHung(false);
+      return;
+    case 'restartDaemon':
+      random.pick(hosts)?.endContainers('daemon_stopped');
+      return;
+    case 'removeContainer':
+      random
+        .pick(hosts.filter((host) => host.running.length > 0))
+        ?.endContainers('container_removed');
       return;
     case 'quota':
       world.parts.cloudFaults.quota = random.whole(1, 8);

@@ -6,6 +6,7 @@ import {
   type AgentInfo,
   acceptedJob,
   type HostFacts,
+  type HostFault,
   type HostHealth,
   type JobExit,
   type JobMount,
@@ -66,6 +67,9 @@ export interface HostWatch {
   onVolumeDeleted(host: SimHost, directory: VolumeDirectory): void;
 }
 
+/** The message of a start on an engine that hangs. */
+export const HUNG = 'the container engine does not answer';
+
 const EXITED: readonly JobPhase[] = ['exited'];
 const isLive = (phase: JobPhase): boolean => !EXITED.includes(phase);
 
@@ -84,6 +88,10 @@ export class SimHost {
   readonly #listeners = new Set<HostListener>();
   #reachable = false;
   #failing = false;
+  /** Whether its container engine answers nothing. */
+  #hung = false;
+  /** Since when it can be reached. */
+  #reachableSince = 0;
   #ended = false;
 
   constructor(
@@ -134,7 +142,35 @@ export class SimHost {
   setReachable(reachable: boolean): void {
     if (this.#ended || this.#reachable === reachable) return;
     this.#reachable = reachable;
+    this.#reachableSince = this.#clock.now;
     for (const one of this.#listeners) reachable ? one.onReachable() : one.onUnreachable();
+  }
+
+  /** For how long it could have been reached without a break, in µs; 0 = it cannot. */
+  get reachableFor(): number {
+    return this.isReachable ? this.#clock.now - this.#reachableSince : 0;
+  }
+
+  get isHung(): boolean {
+    return this.#hung;
+  }
+
+  /** Its container engine hangs, or answers again. The agent's check reports that some time later. */
+  setHung(hung: boolean): void {
+    if (this.#hung === hung || this.executor !== 'docker') return;
+    this.#hung = hung;
+    this.#clock.after(this.#random.whole(0, 60) * SECOND, () => {
+      for (const one of this.#listeners) one.onHealth();
+    });
+  }
+
+  /** The engine is restarted, or another program removes a container. */
+  endContainers(fault: HostFault & ('daemon_stopped' | 'container_removed')): void {
+    if (this.executor !== 'docker') return;
+    const running = this.running.filter(({ state }) => state.phase === 'running');
+    const ended = fault === 'daemon_stopped' ? running : running.slice(0, 1);
+    const exit = { status: 137, reason: 'interrupted_by_no_capacity', message: fault };
+    for (const job of ended) this.#exit(job, { ...exit, host_fault: fault });
   }
 
   /** Its health checks fail, or pass again. */
@@ -148,7 +184,9 @@ export class SimHost {
   get health(): HostHealth {
     const disk = { name: 'disk', status: 'healthy', message: null } as const;
     const gpu = { name: 'gpu', status: 'failure', message: 'GPU 0 is lost' } as const;
-    return { time: this.#clock.now, checks: this.#failing ? [disk, gpu] : [disk] };
+    const status = this.#hung ? 'failure' : 'healthy';
+    const executor = { name: 'executor', status, message: this.#hung ? HUNG : null } as const;
+    return { time: this.#clock.now, checks: [disk, executor, ...(this.#failing ? [gpu] : [])] };
   }
 
   /** Power off for good, with everything on it. */
@@ -285,6 +323,11 @@ export class SimHost {
   #pull(job: SimJob): void {
     this.#set(job, { phase: 'pulling' });
     this.#later(job, this.#random.next() * 5, () => {
+      if (this.#hung) {
+        const exit = { status: null, reason: 'creating_container_error', message: HUNG };
+        this.#exit(job, { ...exit, host_fault: 'daemon_hung' });
+        return;
+      }
       if (job.spec.hold) this.#set(job, { phase: 'held' });
       else this.#run(job);
     });

@@ -15,6 +15,7 @@ const RECONNECT_MAX = 30_000_000;
 export class SimLink implements Link {
   readonly client: ScriptedClient;
   readonly #host: SimHost;
+  readonly #isShort: () => boolean;
   readonly #sink: HostLinkOptions['sink'];
   readonly #prepare: HostLinkOptions['prepare'];
   readonly #clock: SimClock;
@@ -30,10 +31,17 @@ export class SimLink implements Link {
 
   constructor(
     { sink, prepare }: HostLinkOptions,
-    parts: { readonly host: SimHost; readonly clock: SimClock; readonly random: Random },
+    parts: {
+      readonly host: SimHost;
+      readonly clock: SimClock;
+      readonly random: Random;
+      /** Whether the server can open no connection. */
+      readonly isShort: () => boolean;
+    },
   ) {
     this.client = new ScriptedClient(parts.host);
     this.#host = parts.host;
+    this.#isShort = parts.isShort;
     this.#sink = sink;
     this.#prepare = prepare;
     this.#clock = parts.clock;
@@ -48,6 +56,11 @@ export class SimLink implements Link {
 
   // Scripted backends report nothing about the way to their agents.
   retryNow(): void {}
+
+  /** The connection is lost although the host is well. */
+  cut(): void {
+    this.#break(this.#connection);
+  }
 
   async close(): Promise<void> {
     this.#closed = true;
@@ -65,6 +78,10 @@ export class SimLink implements Link {
       return;
     }
     if (this.#closed) return;
+    if (this.#isShort()) {
+      await this.#lost('connect EMFILE');
+      return;
+    }
     if (!this.#host.isReachable) {
       await this.#lost('the host does not answer');
       return;

@@ -78,6 +78,8 @@ export class SimServer {
   readonly #health: HealthIntake;
   readonly #logs: TableLogStore;
   readonly #links: LinkSupervisor;
+  readonly #simLinks: SimLink[] = [];
+  #isShort = false;
   readonly offers: ReturnType<typeof offerSource>;
 
   constructor(parts: SimServerParts) {
@@ -110,8 +112,13 @@ export class SimServer {
       onHealth: (hostId, report) => this.#health.take(hostId, report),
       serverId: 'simulation',
       owner: random.uuid(),
-      link: (options) =>
-        new SimLink(options, { host: this.#hostOf(options.hostId), clock, random }),
+      isShort: () => this.#isShort,
+      link: (options) => {
+        const host = this.#hostOf(options.hostId);
+        const link = new SimLink(options, { host, clock, random, isShort: () => this.#isShort });
+        this.#simLinks.push(link);
+        return link;
+      },
     });
     const socket = () => this.#agent(async () => {});
     const ssh = (record: HostAccessRecord) => this.#sshHost(record);
@@ -174,6 +181,12 @@ export class SimServer {
   /** The clock of its host is set. */
   stepClock(): void {
     this.#hostClock.step();
+  }
+
+  /** It is out of descriptors: its links break, and it opens no other ones until it recovers. */
+  setShort(isShort: boolean): void {
+    this.#isShort = isShort;
+    if (isShort) for (const link of this.#simLinks) link.cut();
   }
 
   get logs(): LogStore {

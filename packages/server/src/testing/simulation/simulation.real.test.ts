@@ -1,6 +1,6 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import { expect, it } from 'vitest';
-import { simulate } from './simulation.ts';
+import { type SimulationOptions, simulate } from './simulation.ts';
 
 /** Real time for stories; `SIM_SECONDS` and `SIM_SEED` (replays one story) change it. */
 const SECONDS = Number(process.env.SIM_SECONDS ?? 60);
@@ -11,9 +11,9 @@ const SEED = process.env.SIM_SEED;
 const PATIENCE_MS = 600_000;
 
 /** The first line of a failure names the story: the last lines of a log show little more. */
-async function tell(seed: number): Promise<void> {
+async function tell(seed: number, faults: SimulationOptions['faults'] = {}): Promise<void> {
   try {
-    const { submissions, checks } = await simulate({ seed, steps: STEPS });
+    const { submissions, checks } = await simulate({ seed, steps: STEPS, faults });
     expect(submissions).toBeGreaterThan(0);
     expect(checks).toBeGreaterThan(0);
   } catch (error) {
@@ -39,6 +39,17 @@ it(
     console.log(`${stories} stories`);
   },
   SECONDS * 1000 + PATIENCE_MS,
+);
+
+it(
+  'no run fails for a container engine that hangs, or for a server that can open no connection',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    const often = { hangDaemon: 4, reviveDaemon: 2, removeContainer: 1, restartDaemon: 1 };
+    await tell(seed, { ...often, exhaust: 3, refill: 1, crash: 0, nothing: 4 });
+  },
+  PATIENCE_MS,
 );
 
 it(

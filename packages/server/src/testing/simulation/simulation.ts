@@ -13,8 +13,9 @@ import { pino } from 'pino';
 import { capacityHints } from '../../offers/capacity-hints.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
 import { Breach } from './breach.ts';
-import { doFault, FAULTS } from './faults.ts';
+import { doFault, FAULTS, type Fault } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
+import { HostFaultWatch } from './host-fault-watch.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
 import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import type { Scene } from './scene.ts';
@@ -43,6 +44,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Events from outside: actions of users and faults. */
   readonly steps: number;
+  /** How often faults happen, where it differs from `FAULTS`. */
+  readonly faults?: Partial<Record<Fault, number>>;
   /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
   /** Receives the database in the state that a fault has left. */
@@ -82,6 +85,11 @@ class Simulation {
   readonly #watch = new Watch();
   readonly #stamps = new StampWatch(this.#clock);
   readonly #peers: SimPeers;
+  readonly #hostFaults = new HostFaultWatch({
+    job: (id) => this.#watch.job(id),
+    host: (id) => this.#world.hosts.get(id) ?? null,
+    onBreach: (breach) => this.#onFailure(breach),
+  });
   readonly #volumes = new VolumeWatch({
     job: (id) => this.#watch.job(id),
     hosts: () => this.#world.hosts.values(),
@@ -167,8 +175,9 @@ class Simulation {
     const request = this.users.act();
     const isDoneBefore = this.#random.chance(0.5);
     if (isDoneBefore) await this.#finished(request);
-    const fault = this.#random.weighted(FAULTS);
+    const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
     if (fault === 'crash') await this.#crashServer();
+    else if (fault === 'exhaust' || fault === 'refill') this.#setShort(fault === 'exhaust');
     else await doFault(fault, this.#world, this.#random);
     if (this.#random.chance(0.05)) this.#random.pick(this.#servers)?.stepClock();
     const done = await this.#finished(request);
@@ -200,9 +209,11 @@ class Simulation {
     Object.assign(databaseFaults, NO_DATABASE_FAULTS);
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
+    for (const server of this.#servers) server.setShort(false);
     for (const host of this.#world.hosts.values()) {
       host.setReachable(true);
       host.setFailing(false);
+      host.setHung(false);
       host.volumes.setSharesMounted(true);
     }
     if (this.#servers.length === 0) await this.#startServer();
@@ -278,6 +289,10 @@ class Simulation {
         throw new Breach(5, `${run.name} wants ${wanted} replicas and has ${states}`);
       }
     }
+  }
+
+  #setShort(isShort: boolean): void {
+    this.#random.pick(this.#servers)?.setShort(isShort);
   }
 
   async #crashServer(): Promise<void> {
@@ -399,7 +414,10 @@ class Simulation {
   /** Every write of the engine is checked, in the order of the commits. */
   #storeWatch(store: Store): StoreWatch {
     return {
-      applying: (changes) => this.#watch.applying(changes),
+      applying: (changes) => {
+        this.#watch.applying(changes);
+        this.#hostFaults.applying(changes);
+      },
       submitted: (jobs) => this.#watch.inserted(jobs),
       created: (volume) => this.#volumes.created(volume),
       applied: (changes) => this.#onCommitted(store, changes),

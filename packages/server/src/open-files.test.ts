@@ -1,0 +1,50 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { OpenFiles, OutOfFiles } from './open-files.ts';
+
+let open: number | null;
+let now: number;
+let lines: string[];
+let files: OpenFiles;
+beforeEach(() => {
+  [open, now, lines] = [10, 0, []];
+  const log = pino({ level: 'info' }, { write: (line) => void lines.push(JSON.parse(line).msg) });
+  files = new OpenFiles({ log, limit: 100, count: () => open, now: () => now });
+});
+afterEach(() => files.close());
+
+const count = (next: number | null) => {
+  open = next;
+  now += 1000;
+  return files.isShort;
+};
+
+it('warns once at 80 % of the limit, names the setting, and reports the recovery', () => {
+  for (const next of [79, 80, 85, 79]) count(next);
+  expect(lines).toEqual([
+    expect.stringMatching(/few open files left.*LimitNOFILE.*ulimit -n/),
+    'the server has enough open files again',
+  ]);
+});
+
+it('refuses new work before hosts are no longer judged', () => {
+  expect(count(89)).toBe(false);
+  files.admitWork();
+  expect(count(90)).toBe(false);
+  expect(() => files.admitWork()).toThrow(OutOfFiles);
+  expect(() => files.admitWork()).toThrow(/90 of at most 100 files open.*LimitNOFILE/);
+  expect(count(95)).toBe(true);
+});
+
+it('has none left if not even the count succeeds', () => {
+  expect(count(null)).toBe(true);
+  expect(files.open).toBe(100);
+});
+
+it('counts again only after a moment, however often it is asked', () => {
+  expect(count(10)).toBe(false);
+  open = 100;
+  expect(files.isShort).toBe(false);
+  now += 250;
+  expect(files.isShort).toBe(true);
+});

@@ -1,0 +1,110 @@
+/** The open files of this process, of which each connection is one, and their limit. */
+import { readdirSync, readFileSync } from 'node:fs';
+import type { Logger } from './logging.ts';
+
+/** Errors of a process that can open nothing more. */
+const SHORTAGES = new Set(['EMFILE', 'ENFILE', 'ENOMEM']);
+
+/** From these shares of the limit on it warns, refuses new work, and judges no host. */
+const WARN = 0.8;
+const REFUSE = 0.9;
+const SHORT = 0.95;
+
+const EVERY_MS = 5000;
+/** A count is used for this long: many hosts may be lost at once, and each asks for it. */
+const FRESH_MS = 250;
+
+const ADVICE =
+  'raise the limit of open files of the server (`LimitNOFILE` of its systemd unit, or `ulimit -n` before it starts)';
+
+/** Null: this process can open nothing, not even what the count needs. */
+export type CountOpenFiles = () => number | null;
+
+export interface OpenFilesOptions {
+  readonly log: Logger;
+  readonly limit?: number;
+  readonly count?: CountOpenFiles;
+  /** Monotonic, in milliseconds. */
+  readonly now?: () => number;
+}
+
+/** Work that is refused because the server has too few open files left. Answered with 503. */
+export class OutOfFiles extends Error {
+  readonly retryAfterSeconds = 30;
+}
+
+export class OpenFiles {
+  readonly limit: number;
+  readonly #log: Logger;
+  readonly #countNow: CountOpenFiles;
+  readonly #now: () => number;
+  readonly #timer: NodeJS.Timeout;
+  #open = 0;
+  #countedAt = Number.NEGATIVE_INFINITY;
+  #hasWarned = false;
+
+  constructor({ log, limit, count, now }: OpenFilesOptions) {
+    this.limit = limit ?? limitOfProcess();
+    this.#log = log;
+    this.#countNow = count ?? countOfProcess;
+    this.#now = now ?? (() => performance.now());
+    this.#timer = setInterval(() => this.#look(), EVERY_MS).unref();
+  }
+
+  /** The number of open files; the limit if even counting them failed. */
+  get open(): number {
+    if (this.#now() >= this.#countedAt + FRESH_MS) this.#look();
+    return this.#open;
+  }
+
+  /** Whether so few are left that a failed connection is no sign of a fault on the other side. */
+  get isShort(): boolean {
+    return this.open >= this.limit * SHORT;
+  }
+
+  /** Throws `OutOfFiles` while new work would harm what runs. */
+  admitWork(): void {
+    if (this.open < this.limit * REFUSE) return;
+    const text = `The server has ${this.open} of at most ${this.limit} files open and takes no new work`;
+    throw new OutOfFiles(`${text}: try again later. The operator can ${ADVICE}.`);
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    this.#open = this.#countNow() ?? this.limit;
+    this.#countedAt = this.#now();
+    const isHigh = this.#open >= this.limit * WARN;
+    if (isHigh === this.#hasWarned) return;
+    this.#hasWarned = isHigh;
+    const figures = { open: this.#open, limit: this.limit };
+    if (isHigh) this.#log.warn(figures, `the server has few open files left: ${ADVICE}`);
+    else this.#log.info(figures, 'the server has enough open files again');
+  }
+}
+
+function countOfProcess(): number | null {
+  try {
+    // The list contains the descriptor by which it is read.
+    return readdirSync('/proc/self/fd').length - 1;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    // Without /proc nothing is known, and nothing is refused.
+    return code !== undefined && SHORTAGES.has(code) ? null : 0;
+  }
+}
+
+function limitOfProcess(): number {
+  try {
+    const line = readFileSync('/proc/self/limits', 'utf8')
+      .split('\n')
+      .find((one) => one.startsWith('Max open files'));
+    const soft = Number(line?.slice('Max open files'.length).trim().split(' ')[0]);
+    return Number.isInteger(soft) && soft > 0 ? soft : Infinity;
+  } catch {
+    // Another system than Linux: there is no limit to compare with.
+    return Infinity;
+  }
+}
