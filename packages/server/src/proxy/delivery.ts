@@ -109,12 +109,12 @@ export class Delivery {
       }
       const sent = await send(replica);
       if (sent.kind === 'done') {
-        replicas.accepted(replica);
         return { value: sent.value, replica };
       }
       last = sent;
-      replicas.release(replica);
       if (sent.error instanceof ConnectFailure) replicas.refused(replica);
+      else if (!sent.unsent && !isUnwanted()) replicas.failed(replica);
+      replicas.release(replica);
       onFailure(at, replica, sent.error);
       tried ??= new Set();
       tried.add(replica.target.jobId);

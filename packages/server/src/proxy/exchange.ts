@@ -23,6 +23,8 @@ export interface ProxyExchange {
   readonly copy: RequestCopy | null;
   /** Reads the answer too; null = nothing does. */
   readonly tap: AnswerTap | null;
+  /** The app begins to answer. */
+  readonly onAnswer: (status: number) => void;
 }
 
 /** How an exchange ended in which the app answered or the client disconnected. */
@@ -125,7 +127,8 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   ): void {
     // Informational answers (100, 103) are for the next hop only.
     if (status < 200) return;
-    const { response, answer, id, tap } = this.#order;
+    const { response, answer, id, tap, onAnswer } = this.#order;
+    onAnswer(status);
     const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
     const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
     tap?.begin(status, contentTypeOf(text));

@@ -36,7 +36,7 @@ function mirror() {
     },
     replicas: {
       acquire: () => replica as never,
-      ...{ accepted: () => {}, refused: () => {}, release: () => {} },
+      ...{ answered: () => {}, refused: () => {}, release: () => {} },
     },
     ...{ stats, now: () => now },
     onDemand: () => {

@@ -10,7 +10,7 @@ import { ConnectFailure } from './upstream-failure.ts';
 
 export interface MirrorOptions {
   readonly routes: Pick<ServiceRoutes, 'find'>;
-  readonly replicas: Pick<ReplicaConnections, 'acquire' | 'accepted' | 'refused' | 'release'>;
+  readonly replicas: Pick<ReplicaConnections, 'acquire' | 'answered' | 'refused' | 'release'>;
   /** Of copies, by the service whose requests are copied. */
   readonly stats: RequestStats;
   /** A copy is demand of the service that gets it. The result is called when the copy has ended. */
@@ -165,7 +165,7 @@ export class RequestMirror {
         headers: [...copy.headers, MIRROR_HEADER, source.runName],
         body: copy.body,
       });
-      replicas.accepted(replica);
+      replicas.answered(replica, status);
       stats.add(source, status, now() - begun);
     } catch (error) {
       if (replica !== null && error instanceof ConnectFailure) replicas.refused(replica);

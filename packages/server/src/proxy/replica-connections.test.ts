@@ -102,7 +102,7 @@ describe('a replica that refuses connections', () => {
     refuse('a');
     clock.now += 1000;
     const replica = refuse('a');
-    replicas.accepted(replica);
+    replicas.answered(replica, 200);
     expect(replicas.isEjected(target('a'))).toBe(false);
     refuse('a');
     clock.now += 1000;
@@ -161,4 +161,106 @@ describe('among healthy replicas', () => {
       }),
     );
   });
+});
+
+/** Sends requests one after another; `broken` answers them by 500, at once. Returns who got them. */
+function serve(
+  { replicas, clock }: ReturnType<typeof connections>,
+  targets: ReturnType<typeof target>[],
+  { count, broken }: { readonly count: number; readonly broken: string },
+): Record<string, number> {
+  const got: Record<string, number> = {};
+  for (let n = 0; n < count; n++) {
+    const replica = replicas.acquire('run', targets);
+    if (!replica) throw new Error('no replica');
+    const { jobId } = replica.target;
+    got[jobId] = (got[jobId] ?? 0) + 1;
+    clock.now += jobId === broken ? 0 : 10;
+    replicas.answered(replica, jobId === broken ? 500 : 200);
+    replicas.release(replica);
+  }
+  return got;
+}
+
+describe('a replica that answers everything with errors', () => {
+  it('gets a few of the requests only, and fewer the longer it does', () => {
+    const of = connections();
+    const targets = ['a', 'b', 'c'].map((jobId) => target(jobId));
+    const { a = 0, b = 0, c = 0 } = serve(of, targets, { count: 3000, broken: 'a' });
+    expect(a).toBeLessThan(30);
+    expect(Math.abs(b - c)).toBeLessThan(300);
+    expect(of.replicas.isEjected(target('a'))).toBe(true);
+  });
+
+  it('attracts no requests by its speed while others are busy', () => {
+    const { replicas, clock } = connections();
+    const targets = [target('a'), target('b')];
+    const got = { a: 0, b: 0 };
+    const pending: NonNullable<ReturnType<typeof replicas.acquire>>[] = [];
+    for (let n = 0; n < 100; n++) {
+      clock.now += 1;
+      const replica = replicas.acquire('run', targets);
+      if (!replica) throw new Error('no replica');
+      got[replica.target.jobId as 'a' | 'b'] += 1;
+      if (replica.target.jobId === 'a') {
+        replicas.answered(replica, 503);
+        replicas.release(replica);
+      } else pending.push(replica);
+      if (pending.length < 10) continue;
+      const oldest = pending.shift();
+      if (oldest) replicas.answered(oldest, 200);
+      if (oldest) replicas.release(oldest);
+    }
+    expect(got.a).toBeLessThan(15);
+  });
+
+  it('gets requests again after its time, and stays when it answers', () => {
+    const of = connections();
+    const targets = [target('a'), target('b')];
+    serve(of, targets, { count: 100, broken: 'a' });
+    expect(of.replicas.isEjected(target('a'))).toBe(true);
+    of.clock.now += 300_000;
+    const { a = 0, b = 0 } = serve(of, targets, { count: 100, broken: '' });
+    expect(Math.abs(a - b)).toBeLessThan(30);
+  });
+
+  it('is used if it is the only one', () => {
+    const of = connections();
+    expect(serve(of, [target('a')], { count: 50, broken: 'a' })).toEqual({ a: 50 });
+    expect(of.replicas.isEjected(target('a'))).toBe(false);
+  });
+
+  it('is named with the cause and the time when it is ejected', () => {
+    const ejected: unknown[] = [];
+    const open = () => Promise.reject(new Error('unused'));
+    const replicas = new ReplicaConnections({
+      ...{ open, timeoutMs: 1000, now: () => START, random: () => 0 },
+      onEjected: (one) => ejected.push(one),
+    });
+    const of = { ...connections(), replicas };
+    serve(of, [target('a'), target('b')], { count: 30, broken: 'a' });
+    expect(ejected).toEqual([
+      { runId: 'run', jobId: 'a', why: { cause: 'errors_in_row', errors: 5 }, ms: 5000 },
+    ]);
+  });
+});
+
+it('a new replica gets its share of the requests, not all, while others send long streams', () => {
+  const { replicas, clock } = connections();
+  for (let n = 0; n < 20; n++) {
+    const stream = replicas.acquire('run', [target('old')]);
+    if (stream) replicas.answered(stream, 200);
+  }
+  clock.now += 60_000;
+  const got: Record<string, number> = { old: 0, canary: 0 };
+  for (let n = 0; n < 30; n++) {
+    const replica = replicas.acquire('run', [target('old'), target('canary')]);
+    if (!replica) throw new Error('no replica');
+    const { jobId } = replica.target;
+    got[jobId] = (got[jobId] ?? 0) + 1;
+    replicas.answered(replica, 200);
+    replicas.release(replica);
+  }
+  expect(got.old).toBeGreaterThanOrEqual(8);
+  expect(got.canary).toBeGreaterThanOrEqual(got.old ?? 0);
 });

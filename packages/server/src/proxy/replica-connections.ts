@@ -4,6 +4,23 @@ import type { Id } from '@dstack/core';
 import type { ServiceReplica } from '@dstack/store';
 import { Pool } from 'undici';
 import { ReplicaSessions } from './grpc/replica-sessions.ts';
+import { isBetter } from './policy/choice.ts';
+import {
+  afterEjection,
+  type EjectionCause,
+  type Ejections,
+  ejectedAgain,
+  ejectionOf,
+  NO_EJECTIONS,
+} from './policy/outliers.ts';
+import { avoidedMs } from './policy/refusals.ts';
+import {
+  afterAnswer,
+  afterStart,
+  isServerError,
+  NEW_RECORD,
+  type ReplicaRecord,
+} from './policy/replica-record.ts';
 import { MAX_HEADERS } from './raw-headers.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 
@@ -18,23 +35,45 @@ export interface ReplicaConnectionsOptions {
   readonly now: () => number;
   /** From 0 (inclusive) to 1. */
   readonly random?: () => number;
+  readonly onEjected?: (ejected: EjectedReplica) => void;
 }
 
-/** One replica: its kept-alive connections, and the number of its pending requests. */
+/** A replica that answers with errors gets no requests for a while. */
+export interface EjectedReplica {
+  readonly runId: Id;
+  readonly jobId: Id;
+  readonly why: EjectionCause;
+  readonly ms: number;
+}
+
+/** A replica that one request was given to, and its kept-alive connections. */
 export interface ConnectedReplica {
   readonly target: ServiceReplica;
   readonly pool: Pool;
   /** For gRPC. */
   readonly sessions: ReplicaSessions;
-  inFlight: number;
+}
+
+/** One request. */
+interface Lease extends ConnectedReplica {
+  readonly known: Known;
+  /** All replicas of the service at its beginning. */
+  readonly targets: readonly ServiceReplica[];
+  readonly startedAt: number;
+  hasAnswer: boolean;
 }
 
 interface Known extends ConnectedReplica {
   readonly runId: Id;
-  /** Refused connections since the last answer, of which each ejection counts one. */
+  /** Requests without an answer, and those whose answers have begun. */
+  waiting: number;
+  streaming: number;
+  record: ReplicaRecord;
+  ejections: Ejections;
+  /** Refused connections since the last answer, of which each time that it is avoided counts one. */
   refusals: number;
-  /** Milliseconds; 0 = not ejected. */
-  ejectedUntil: number;
+  /** Milliseconds; 0 = it is not avoided for refused connections. */
+  avoidedUntil: number;
   /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
 }
@@ -54,10 +93,11 @@ export class ReplicaConnections {
   }
 
   /**
-   * Of two replicas, one in turn and one at random, the one with fewer pending requests; null if all
-   * are `tried` or leaving. Replicas with a failing probe are used if there is no other, ejected ones
-   * if there is nothing else. Call `release` with it when the request has ended. Requests of the same
-   * `affinity` receive the same replica, in every process, as long as it is one of those.
+   * Of two replicas, one in turn and one at random, the better one (see `policy/`); null if all are `tried` or
+   * leaving. Replicas with a failing probe are used if there is no other, ejected ones and those that refuse
+   * connections if there is nothing else. Call `answered` or `failed` with the result, and `release` when the
+   * request has ended. Requests of the same `affinity` receive the same replica, in every process, as long as it
+   * is one of those.
    */
   acquire(
     runId: Id,
@@ -68,46 +108,80 @@ export class ReplicaConnections {
     const candidates = this.#candidates(targets, tried);
     const count = candidates.length;
     if (count === 0) return null;
-    if (affinity !== null) return this.#taken(this.#known(runId, chosen(candidates, affinity)));
+    if (affinity !== null) {
+      return this.#taken(this.#known(runId, chosen(candidates, affinity)), targets);
+    }
     this.#turn += 1;
-    const { random = Math.random } = this.#options;
+    const { random = Math.random, now } = this.#options;
     let best = this.#known(runId, candidates[this.#turn % count] as ServiceReplica);
     if (count > 1) {
       const step = 1 + Math.floor(random() * (count - 1));
       const other = candidates[(this.#turn + step) % count] as ServiceReplica;
       const second = this.#known(runId, other);
-      if (second.inFlight < best.inFlight) best = second;
+      if (isBetter(second, best, now())) best = second;
     }
-    return this.#taken(best);
+    return this.#taken(best, targets);
   }
 
-  #taken(replica: Known): Known {
-    replica.inFlight += 1;
-    return replica;
+  #taken(known: Known, targets: readonly ServiceReplica[]): Lease {
+    const { target, pool, sessions } = known;
+    const startedAt = this.#options.now();
+    known.waiting += 1;
+    known.record = afterStart(known.record, startedAt);
+    return { target, pool, sessions, known, targets, startedAt, hasAnswer: false };
   }
 
   /** The replica has refused a connection: others are preferred for a while, longer each time. */
   refused(replica: ConnectedReplica): void {
-    const known = replica as Known;
+    const { known } = replica as Lease;
     const now = this.#options.now();
-    // Requests that were sent before the ejection are refused as well.
-    if (now < known.ejectedUntil) return;
+    // Requests that were sent before are refused as well.
+    if (now < known.avoidedUntil) return;
     known.refusals += 1;
-    const isStarting = now - known.target.runningAt / 1000 < STARTING_MS;
-    const exponent = isStarting ? 0 : known.refusals - 1;
-    known.ejectedUntil = now + Math.min(EJECTED_MS * 2 ** exponent, MAX_EJECTED_MS);
+    known.avoidedUntil = now + avoidedMs(known.refusals, now - known.target.runningAt / 1000);
   }
 
-  /** The replica has accepted a request. */
-  accepted(replica: ConnectedReplica): void {
-    const known = replica as Known;
+  /** The replica has begun to answer. Only the first call for a request counts. */
+  answered(replica: ConnectedReplica, status: number): void {
+    const lease = replica as Lease;
+    if (lease.hasAnswer) return;
+    lease.hasAnswer = true;
+    const { known } = lease;
+    known.waiting -= 1;
+    known.streaming += 1;
     known.refusals = 0;
-    known.ejectedUntil = 0;
+    known.avoidedUntil = 0;
+    this.#record(lease, isServerError(status));
+  }
+
+  /** The replica has taken the request, and has not answered it. */
+  failed(replica: ConnectedReplica): void {
+    const lease = replica as Lease;
+    if (!lease.hasAnswer) this.#record(lease, true);
+  }
+
+  #record({ known, targets, startedAt }: Lease, isError: boolean): void {
+    const now = this.#options.now();
+    known.record = afterAnswer(known.record, { isError, ms: now - startedAt }, now);
+    // Answers to requests from before the ejection.
+    if (!isError || now < known.ejections.until) return;
+    const others = targets.filter(({ jobId }) => jobId !== known.target.jobId);
+    const peers = others.map((target) => ({
+      record: this.#replicas.get(target.jobId)?.record ?? NEW_RECORD,
+      isEjected: this.#isOutlier(target.jobId),
+      isUsable: this.#isHealthy(target) && !this.#leaving.has(target.jobId),
+    }));
+    const why = ejectionOf(known.record, peers, now);
+    if (why === null) return;
+    known.ejections = ejectedAgain(known.ejections, now);
+    known.record = afterEjection(known.record);
+    const ejected = { runId: known.runId, jobId: known.target.jobId, why };
+    this.#options.onEjected?.({ ...ejected, ms: known.ejections.until - now });
   }
 
   /** Whether other replicas are preferred. */
   isEjected({ jobId, isFailing }: ServiceReplica): boolean {
-    return isFailing || this.#refuses(jobId);
+    return isFailing || this.#isAvoided(jobId);
   }
 
   /** Replicas of a run that other replicas are preferred to. */
@@ -125,21 +199,26 @@ export class ReplicaConnections {
   pending(runId: Id): number {
     let count = 0;
     for (const replica of this.#replicas.values()) {
-      if (replica.runId === runId) count += replica.inFlight;
+      if (replica.runId === runId) count += inFlight(replica);
     }
     return count;
   }
 
   /** Pending requests per replica. */
   load(targets: readonly ServiceReplica[]): number {
-    const pending = targets.map(({ jobId }) => this.#replicas.get(jobId)?.inFlight ?? 0);
+    const pending = targets.map(({ jobId }) => {
+      const known = this.#replicas.get(jobId);
+      return known === undefined ? 0 : inFlight(known);
+    });
     return pending.reduce((sum, count) => sum + count, 0) / Math.max(1, targets.length);
   }
 
   release(replica: ConnectedReplica): void {
-    replica.inFlight -= 1;
-    if (replica.inFlight > 0) return;
-    for (const notify of (replica as Known).idle) notify();
+    const { known, hasAnswer } = replica as Lease;
+    if (hasAnswer) known.streaming -= 1;
+    else known.waiting -= 1;
+    if (inFlight(known) > 0) return;
+    for (const notify of known.idle) notify();
   }
 
   /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */
@@ -161,7 +240,7 @@ export class ReplicaConnections {
     const present = new Set(targets.map((target) => target.jobId));
     for (const [jobId, replica] of this.#replicas) {
       if (replica.runId !== runId || present.has(jobId)) continue;
-      if (replica.inFlight > 0) replica.idle.add(() => this.#drop(jobId));
+      if (inFlight(replica) > 0) replica.idle.add(() => this.#drop(jobId));
       else this.#drop(jobId);
     }
   }
@@ -176,7 +255,7 @@ export class ReplicaConnections {
       setTimeout(() => this.#leaving.delete(jobId), ROUTES_FOLLOW_MS).unref();
     }
     const replica = this.#replicas.get(jobId);
-    if (replica === undefined || replica.inFlight === 0) return true;
+    if (replica === undefined || inFlight(replica) === 0) return true;
     replica.idle.add(whenIdle);
     return false;
   }
@@ -203,7 +282,7 @@ export class ReplicaConnections {
     for (const target of targets) {
       if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
       usable.push(target);
-      if (this.#refuses(target.jobId)) continue;
+      if (this.#isAvoided(target.jobId)) continue;
       open.push(target);
       if (!target.isFailing) healthy.push(target);
     }
@@ -212,10 +291,16 @@ export class ReplicaConnections {
   }
 
   readonly #isHealthy = ({ jobId, isFailing }: ServiceReplica): boolean =>
-    !isFailing && !this.#refuses(jobId);
+    !isFailing && !this.#isAvoided(jobId);
 
-  #refuses(jobId: Id): boolean {
-    const until = this.#replicas.get(jobId)?.ejectedUntil ?? 0;
+  #isAvoided(jobId: Id): boolean {
+    const known = this.#replicas.get(jobId);
+    const until = known === undefined ? 0 : Math.max(known.avoidedUntil, known.ejections.until);
+    return until > 0 && this.#options.now() < until;
+  }
+
+  #isOutlier(jobId: Id): boolean {
+    const until = this.#replicas.get(jobId)?.ejections.until ?? 0;
     return until > 0 && this.#options.now() < until;
   }
 
@@ -244,8 +329,8 @@ export class ReplicaConnections {
     });
     const sessions = new ReplicaSessions({ open: () => open(target), port: target.port });
     const known: Known = {
-      ...{ runId, target, pool, sessions, inFlight: 0, idle: new Set<() => void>() },
-      ...{ refusals: 0, ejectedUntil: 0 },
+      ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
+      ...{ ejections: NO_EJECTIONS, refusals: 0, avoidedUntil: 0, idle: new Set<() => void>() },
     };
     this.#replicas.set(target.jobId, known);
     return known;
@@ -253,12 +338,14 @@ export class ReplicaConnections {
 
   #drop(jobId: Id): void {
     const replica = this.#replicas.get(jobId);
-    if (replica === undefined || replica.inFlight > 0) return;
+    if (replica === undefined || inFlight(replica) > 0) return;
     this.#replicas.delete(jobId);
     void replica.pool.close();
     replica.sessions.close();
   }
 }
+
+const inFlight = ({ waiting, streaming }: Known): number => waiting + streaming;
 
 /**
  * The candidate with the highest hash: when one is added or removed, only requests to that one move. There
@@ -283,13 +370,6 @@ export const IDLE_MS = 4000;
 
 /** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
 export const MAX_IDLE_MS = 60_000;
-
-/** How long a replica that refuses connections is avoided: doubled from one refusal to the next. */
-const EJECTED_MS = 1000;
-const MAX_EJECTED_MS = 30_000;
-
-/** An app that has just started may not listen yet; its time does not grow. */
-const STARTING_MS = 10_000;
 
 /** By then no route contains a job that was about to be stopped. */
 const ROUTES_FOLLOW_MS = 60_000;

@@ -69,7 +69,14 @@ export class ServiceProxy {
   constructor(options: ServiceProxyOptions) {
     const { services, readState, open, timeoutMs, shared, now, log } = options;
     this.#options = options;
-    const replicas = new ReplicaConnections({ open, timeoutMs, now: () => now() / 1000 });
+    const replicas = new ReplicaConnections({
+      ...{ open, timeoutMs, now: () => now() / 1000 },
+      onEjected: ({ runId, jobId, why, ms }) =>
+        log.warn(
+          { run: runId, job: jobId, ...why, ms },
+          'a replica answers with errors: it is avoided',
+        ),
+    });
     const routes = new ServiceRoutes({
       services,
       ttlMs: shared ? TTL_SHARED : TTL,
@@ -268,7 +275,10 @@ export class ServiceProxy {
         {
           isRepeatable: REPEATABLE.has(request.method ?? '') && !hasBody(request),
           isUnwanted: () => response.destroyed,
-          send: ({ pool }) => exchange(pool, order),
+          send: (one) => {
+            const onAnswer = (status: number) => this.#replicas.answered(one, status);
+            return exchange(one.pool, { ...order, onAnswer });
+          },
         },
       );
       this.#replicas.release(replica);
@@ -292,7 +302,11 @@ export class ServiceProxy {
         {
           isRepeatable: false,
           isUnwanted: () => stream.destroyed,
-          send: (one) => sendCall(one, call),
+          send: async (one) => {
+            const sent = await sendCall(one, call);
+            if (sent.kind === 'done') this.#replicas.answered(one, sent.value);
+            return sent;
+          },
         },
       );
       this.#replicas.release(replica);
@@ -323,7 +337,11 @@ export class ServiceProxy {
       {
         isRepeatable: true,
         isUnwanted: () => socket.destroyed,
-        send: (one) => askUpgrade(() => this.#replicas.open(one), order),
+        send: async (one) => {
+          const sent = await askUpgrade(() => this.#replicas.open(one), order);
+          if (sent.kind === 'done') this.#replicas.answered(one, sent.value.status);
+          return sent;
+        },
       },
     );
     const { joined, status } = value;
@@ -362,9 +380,11 @@ export class ServiceProxy {
           isRepeatable: false,
           isPatient: question.isPatient ?? true,
           isUnwanted: () => client.destroyed,
-          send: async ({ pool }) => {
+          send: async (one) => {
             try {
-              return { kind: 'done', value: await pool.request({ ...options, body: body() }) };
+              const value = await one.pool.request({ ...options, body: body() });
+              this.#replicas.answered(one, value.statusCode);
+              return { kind: 'done', value };
             } catch (error) {
               const unsent = error instanceof ConnectFailure;
               return { kind: 'failed', error: error as Error, unsent };
