@@ -34,7 +34,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'rollout', summary: 'Show, pause, resume or undo the update of a service' },
   { name: 'run', summary: 'Show a run' },
   { name: 'secret', summary: 'Manage secrets' },
-  { name: 'server', summary: 'Start a server, back it up, or list what it has lost at providers' },
+  { name: 'server', summary: 'Start a server, back it up, or show what it stores' },
   { name: 'skill', summary: 'Install skill files for AI agents' },
   { name: 'ssh', summary: 'Run a command or a shell in a run' },
   { name: 'stop', summary: 'Stop runs' },

@@ -14,6 +14,7 @@ import {
   gatewaysOf,
   importsOf,
   instancesOf,
+  retentionOf,
   secretCalls,
   serviceTokensOf,
   templatesOf,
@@ -99,6 +100,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     volumes: volumesOf(transport, base),
     gateways: gatewaysOf(transport, base),
     secrets: secretCalls(transport, base),
+    retention: retentionOf(transport, base),
     serviceTokens: serviceTokensOf(transport, base),
     exports: exportsOf(transport, base),
     templates: templatesOf(transport, base),
@@ -141,6 +143,7 @@ export interface ProjectClient {
   readonly volumes: ReturnType<typeof volumesOf>;
   readonly gateways: ReturnType<typeof gatewaysOf>;
   readonly secrets: ReturnType<typeof secretCalls>;
+  readonly retention: ReturnType<typeof retentionOf>;
   readonly serviceTokens: ReturnType<typeof serviceTokensOf>;
   readonly exports: ReturnType<typeof exportsOf>;
   readonly templates: ReturnType<typeof templatesOf>;

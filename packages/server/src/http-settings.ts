@@ -45,6 +45,7 @@ const BACKEND_TYPES = [
 export function httpSettings(settings: ServerSettings, config: ServerConfig): HttpSettings {
   return {
     codeUploadLimit: settings.limits.codeUpload,
+    retention: settings.retention,
     projectsPerUser: settings.limits.projectsPerUser,
     permissions: config.default_permissions ?? DEFAULT_PERMISSIONS,
     localProjects: localProjects(settings),
@@ -98,12 +99,12 @@ export function signInGuard(settings: HttpSettings, now: () => number): SignInGu
   });
 }
 
-function runSpecSettings({ limits }: ServerSettings): RunSpecSettings {
+function runSpecSettings({ limits, retention }: ServerSettings): RunSpecSettings {
   return {
     maxJobs: limits.maxJobsPerRun,
     maxProbes: limits.maxProbes,
     maxProbeTimeout: limits.maxProbeTimeout,
-    metricsTtl: limits.metricsRunningTtlSeconds,
+    metricsTtl: retention.metrics.running,
     forbidDstackInRuns: limits.forbidDstackInRuns,
     forbidServicesWithoutGateway: limits.forbidServicesWithoutGateway,
   };

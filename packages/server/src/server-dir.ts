@@ -1,7 +1,8 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
 import { serverConfigPath } from './config/config-file.ts';
+import { serverFolder } from './server-folders.ts';
 import { StartError } from './start-error.ts';
 
 /** Creates the server's folder with its parents if it is missing. Throws `StartError`. */
@@ -27,7 +28,7 @@ export async function closeSecrets(
   dir: string,
 ): Promise<{ readonly path: string; readonly failed: string | null }[]> {
   const opened: { path: string; failed: string | null }[] = [];
-  for (const path of [serverConfigPath(dir), join(dir, 'data')]) {
+  for (const path of [serverConfigPath(dir), serverFolder(dir, 'data')]) {
     const mode = (await stat(path).catch(() => null))?.mode ?? 0;
     if ((mode & OTHERS) === 0) continue;
     const failed = await chmod(path, mode & 0o7777 & ~OTHERS).then(

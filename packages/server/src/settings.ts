@@ -23,6 +23,9 @@ import { type OidcSettings, oidcSettings } from './oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from './outgoing/outgoing-rules.ts';
 import type { OriginPattern } from './proxy/origins/origin-pattern.ts';
 import { serverHostSize, workersFor } from './proxy-workers/worker-count.ts';
+import type { RetentionPolicy } from './retention/policy.ts';
+import { retentionSettings } from './retention/retention-settings.ts';
+import { serverFolder } from './server-folders.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
 import { type SlurmServerSettings, slurmSettings } from './slurm/slurm-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from './ssh-entry/entry-settings.ts';
@@ -81,7 +84,7 @@ export interface ServerSettings {
   readonly agentLeaseSeconds: number | null;
   /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
   readonly sweep: SweepPolicy;
-  readonly eventsTtlSeconds: number;
+  readonly retention: RetentionPolicy;
   /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
   /** Which part (0 to 1) of the requests to services is written to the log. */
@@ -125,9 +128,6 @@ export interface Limits {
   readonly waitingRunsPerUser: number;
   readonly maxProbes: number;
   readonly maxProbeTimeout: number;
-  readonly metricsRunningTtlSeconds: number;
-  readonly metricsFinishedTtlSeconds: number;
-  readonly healthTtlSeconds: number;
   /** Seconds between two changes of the health of a host that are stored. */
   readonly healthIntervalSeconds: number;
   readonly projectsPerUser: number;
@@ -182,7 +182,8 @@ export function compileSettings(
     serviceOrigins: serviceOriginSettings(env, url),
     trustedProxies: trustedProxies(env),
     dir,
-    databaseUrl: env.DSTACK_DATABASE_URL || `sqlite:///${join(dir, 'data', 'dstack.db')}`,
+    databaseUrl:
+      env.DSTACK_DATABASE_URL || `sqlite:///${join(serverFolder(dir, 'data'), 'dstack.db')}`,
     database: database(env),
     sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
     sshEntry: sshEntrySettings(env, { host, port, url }),
@@ -218,7 +219,7 @@ export function compileSettings(
     hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
     agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
     sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
-    eventsTtlSeconds: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 2_592_000),
+    retention: retentionSettings(env),
     serviceTimeoutSeconds,
     gateways: gatewayDefaults(env, { timeoutSeconds: serviceTimeoutSeconds }),
     accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
@@ -348,17 +349,6 @@ function limits(env: ProcessEnv): Limits {
     ),
     maxProbes: integerVariable(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
     maxProbeTimeout: integerVariable(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
-    metricsRunningTtlSeconds: integerVariable(
-      env,
-      'DSTACK_SERVER_METRICS_RUNNING_TTL_SECONDS',
-      3600,
-    ),
-    metricsFinishedTtlSeconds: integerVariable(
-      env,
-      'DSTACK_SERVER_METRICS_FINISHED_TTL_SECONDS',
-      604_800,
-    ),
-    healthTtlSeconds: integerVariable(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 604_800),
     healthIntervalSeconds: integerVariable(
       env,
       'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',

@@ -30,6 +30,12 @@ export { openMemoryStore, openStore } from './open-store.ts';
 export type { Page } from './page.ts';
 export type * from './projects/types.ts';
 export type * from './repos/types.ts';
+export {
+  RETENTION_RULES,
+  type RetentionPeriod,
+  type RetentionRule,
+} from './retention/rules.ts';
+export * from './retention/types.ts';
 export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
 export type * from './service-sessions/types.ts';

@@ -38,6 +38,7 @@ import { createModelUsage } from './model-usage/model-usage.ts';
 import { createProjects } from './projects/projects.ts';
 import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
+import { createRetention } from './retention/retention.ts';
 import { createRuns } from './runs/runs.ts';
 import { createSecrets } from './secrets/secrets.ts';
 import { createServiceSessions } from './service-sessions/service-sessions.ts';
@@ -254,6 +255,7 @@ function createStore(
     gateways: createGateways(context),
     groups: createGroups(context),
     sweeps: createSweeps(context),
+    retention: createRetention(context),
     exports: createExports(context),
     meta: createMeta(context),
     sessions: createSessions(context),

@@ -21,6 +21,7 @@ import type { Meta } from './meta/types.ts';
 import type { ModelUsage } from './model-usage/types.ts';
 import type { Projects } from './projects/types.ts';
 import type { ProjectRepos } from './repos/types.ts';
+import type { Retention } from './retention/types.ts';
 import type { Runs } from './runs/types.ts';
 import type { Secrets } from './secrets/types.ts';
 import type { ServiceSessions } from './service-sessions/types.ts';
@@ -83,6 +84,7 @@ export interface Store {
   readonly gateways: Gateways;
   readonly groups: Groups;
   readonly sweeps: Sweeps;
+  readonly retention: Retention;
   readonly exports: Exports;
   readonly meta: Meta;
   readonly sessions: Sessions;

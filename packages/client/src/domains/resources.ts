@@ -10,6 +10,7 @@ import type {
   HealthCheck,
   Import,
   Instance,
+  ProjectRetention,
   RenewedCertificates,
   Secret,
   ServiceToken,
@@ -43,6 +44,18 @@ export function instancesOf(transport: Transport, base: string) {
 export function templatesOf(transport: Transport, base: string) {
   return {
     list: (): Promise<UITemplate[]> => transport.read(`${base}/templates/list`),
+  };
+}
+
+/** How long one project keeps ended runs and their output. Older servers answer as for an unknown path. */
+export function retentionOf(transport: Transport, base: string) {
+  return {
+    get: (): Promise<ProjectRetention> => transport.get(`${base}/retention`, {}),
+    /** Seconds; null = as the server's setting. */
+    set: (wanted: {
+      readonly runs_seconds: number | null;
+      readonly logs_seconds: number | null;
+    }): Promise<ProjectRetention> => transport.write(`${base}/retention/set`, wanted),
   };
 }
 

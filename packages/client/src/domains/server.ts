@@ -14,6 +14,7 @@ import type {
   PublicKeyInfo,
   ServerInfo,
   ServerStatus,
+  ServerUsage,
   User,
   UserWithCreds,
   Volume,
@@ -85,6 +86,7 @@ export function serverCalls(transport: Transport) {
     cost: (query: CostFilter): Promise<CostReport> => transport.get('/api/cost', { ...query }),
     /** For admins of the server. Older servers answer as for an unknown path. */
     status: (): Promise<ServerStatus> => transport.get('/api/server/status', {}),
+    usage: (): Promise<ServerUsage> => transport.get('/api/server/usage', {}),
     listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
     /** Of one project, or of all of the caller. Older servers answer as for an unknown path. */
     overview: (projectName?: string): Promise<Overview> =>

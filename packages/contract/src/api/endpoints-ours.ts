@@ -13,6 +13,7 @@ import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
 import { OAuthAuthorizeResponse } from '../wire/server.ts';
 import { ServerStatus } from '../wire/server-status.ts';
+import { ProjectRetention, ServerUsage } from '../wire/server-usage.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, ServiceSignIn, Session } from '../wire/session.ts';
@@ -215,6 +216,27 @@ export const ourEndpoints = {
     null,
     ServerStatus,
     'Version, database, queues of work and memory of the server that answers',
+  ),
+  'server.usage': get(
+    '/api/server/usage',
+    'global_admin',
+    null,
+    ServerUsage,
+    'What takes how much in the database and beside it, and what will be deleted; measured at most once in five minutes',
+  ),
+  'projects.get_retention': get(
+    '/api/project/{project_name}/retention',
+    'project_member',
+    null,
+    ProjectRetention,
+    'How long the project keeps ended runs and their output',
+  ),
+  'projects.set_retention': call(
+    '/api/project/{project_name}/retention/set',
+    'project_admin',
+    req.SetRetentionRequest,
+    ProjectRetention,
+    'Sets how long the project keeps ended runs and their output; for longer than the server only by its admins',
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

@@ -120,6 +120,13 @@ export const RolloutRequest = model({
 });
 export type RolloutRequest = z.infer<typeof RolloutRequest>;
 
+/** Seconds, an hour to a hundred years; null = as the server's setting. */
+export const SetRetentionRequest = model({
+  runs_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
+  logs_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
+});
+export type SetRetentionRequest = z.infer<typeof SetRetentionRequest>;
+
 /** `since`: null = the last 30 days. */
 export const ModelUsageQuery = z.object({ since: nullable(Instant) });
 export type ModelUsageQuery = z.infer<typeof ModelUsageQuery>;

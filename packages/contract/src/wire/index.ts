@@ -49,6 +49,7 @@ export type { JsonObject } from './scalars.ts';
 export * from './secret.ts';
 export * from './server.ts';
 export * from './server-status.ts';
+export * from './server-usage.ts';
 export * from './service-figures.ts';
 export * from './service-token.ts';
 export * from './session.ts';

@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { ClusterBackends } from '../capacity/cluster-backends.ts';
@@ -15,6 +14,7 @@ import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { OpenFiles } from '../open-files.ts';
+import { serverFolder } from '../server-folders.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
 import { slurmKind } from '../slurm/slurm-kind.ts';
@@ -25,7 +25,7 @@ import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeWorkerRemoval, startRouterSync } from './routers.ts';
 import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
-import { makeEngine, startHousekeeping, startSweeper } from './work.ts';
+import { makeEngine, startRetention, startSweeper } from './work.ts';
 
 /** The facts about a started server. */
 export interface Assembled {
@@ -71,7 +71,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
-    : fileBlobs(join(settings.dir, 'blobs'));
+    : fileBlobs(serverFolder(settings.dir, 'blobs'));
   const changes = new RunChanges();
   closing.add(store.runs.onChangedElsewhere((runId) => changes.emit(runId)));
   startRouterSync(parts, links, supervision, changes);
@@ -121,7 +121,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await clusters.start();
   await supervisor.start();
   await gateways.start();
-  startHousekeeping(parts);
+  startRetention(parts, { links, blobs });
   startSweeper(parts, { backends, serverId });
   if (host) await supervisor.keep(host.access);
   // The first step of closing: requests under way still need all other parts.

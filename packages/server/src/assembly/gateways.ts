@@ -1,5 +1,5 @@
 /** The links to gateways. */
-import { join } from 'node:path';
+
 import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
@@ -22,6 +22,7 @@ import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { openReplica } from '../proxy/open-replica.ts';
 import { Outages } from '../proxy/outages.ts';
 import { OwnTokens } from '../proxy/own-tokens.ts';
+import { serverFolder } from '../server-folders.ts';
 import { hostPlaces } from './gateway-places.ts';
 import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -77,7 +78,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     },
     agentOn: async (hostId) => {
       if (serverHost && hostId === serverHost.access.hostId) {
-        const socket = socketPath(join(settings.dir, 'agent'));
+        const socket = socketPath(serverFolder(settings.dir, 'agent'));
         return { socket, token: serverHost.access.token };
       }
       const record = await store.hostAccess.byId(hostId);

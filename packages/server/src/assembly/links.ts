@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
 import type { JobState } from '@dstack/contract/agent';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
@@ -34,6 +33,7 @@ import { Prober } from '../proxy/probes/prober.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
 import { serviceStateReader } from '../proxy/service-state-reader.ts';
+import { serverFolder } from '../server-folders.ts';
 import type { Parts } from './parts.ts';
 
 /** The hosts, and everything that uses the links to their agents. */
@@ -143,7 +143,7 @@ export function makeSupervisor(
   serverId: string,
   find: ProjectBackends['find'],
 ): Supervision {
-  const cacheDir = join(settings.dir, 'cache');
+  const cacheDir = serverFolder(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
   const rules = new OutgoingRules(settings.outgoingAllow);
   const connectors = agentConnectors({

@@ -17,7 +17,7 @@ export async function openDatabase(
   log: Logger,
 ): Promise<Store> {
   const cipher = createCipher(keys);
-  const { databaseUrl: url, eventsTtlSeconds } = settings;
+  const { databaseUrl: url, retention } = settings;
   const store = await openStore({
     url,
     cipher,
@@ -27,7 +27,7 @@ export async function openDatabase(
     poolSize: settings.database.poolSize,
     maxOverflow: settings.database.maxOverflow,
     commandTimeoutMs: settings.database.commandTimeoutSeconds * 1000,
-    storeEvents: eventsTtlSeconds > 0,
+    storeEvents: retention.events > 0,
     onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
   }).catch((error: unknown) => {
     if (error instanceof StoreError) {

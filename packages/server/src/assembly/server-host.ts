@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Backend,
@@ -28,6 +27,7 @@ import { type ProjectBackends, projectBackends } from '../offers/project-backend
 import { reportedServerHost } from '../offers/server-host-facts.ts';
 import { whileHealthy } from '../offers/while-healthy.ts';
 import { closeSecrets } from '../server-dir.ts';
+import { serverFolder } from '../server-folders.ts';
 import type { ServerSettings } from '../settings.ts';
 import type { SimBackends } from '../sim/sim-backends.ts';
 import { hostGatewayPort } from './gateway-places.ts';
@@ -72,7 +72,7 @@ export interface LocalCapacity {
 export async function openServerHost(parts: Parts, serverId: string): Promise<LocalCapacity> {
   const { settings, store, env } = parts;
   const rule = localRule(settings);
-  const stateDir = join(settings.dir, 'agent');
+  const stateDir = serverFolder(settings.dir, 'agent');
   if (rule.kind === 'off' && !existsSync(stateDir)) return { host: null, use: rule };
   const place = { stateDir, shared: store.shared };
   const configured = await localExecutor(settings.local.executor, env.DOCKER_HOST);

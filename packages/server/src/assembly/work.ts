@@ -8,7 +8,7 @@ import { effectIsOurs } from '../effects/effect-owner.ts';
 import { JobStarter } from '../effects/start-job.ts';
 import type { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import { Housekeeping } from '../housekeeping/housekeeping.ts';
+import { placeOfLogs } from '../logs/open-logs.ts';
 import { Engine } from '../loops/engine.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
@@ -18,7 +18,11 @@ import type { ProjectBackends } from '../offers/project-backends.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import { RetentionRounds } from '../retention/rounds.ts';
+import { retentionSteps } from '../retention/steps.ts';
+import { StrayLogs } from '../retention/stray-logs.ts';
 import { PrometheusQueries } from '../scaling/prometheus-queries.ts';
+import { serverFolder } from '../server-folders.ts';
 import { Sweeper } from '../sweep/sweeper.ts';
 import type { Links } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -104,18 +108,22 @@ function drained(services: Pick<ServiceProxy, 'leave'>, gateways: GatewayLinks) 
   };
 }
 
-export function startHousekeeping({ settings, store, log, closing }: Parts): void {
-  const { limits } = settings;
-  const housekeeping = new Housekeeping({
+export function startRetention(
+  { settings, store, log, closing }: Parts,
+  { links: { logs }, blobs }: Pick<EngineParts, 'links' | 'blobs'>,
+): void {
+  const { retention: policy } = settings;
+  const root = placeOfLogs(store) === 'files' ? serverFolder(settings.dir, 'logs') : null;
+  const strays = new StrayLogs({ retention: store.retention, logs, root, now: systemNow });
+  const rounds = new RetentionRounds({
     store,
     log,
+    steps: retentionSteps({ store, logs, blobs, strays, policy, now: systemNow }),
+    events: policy.events,
+    owner: randomUUID(),
     now: systemNow,
-    events: settings.eventsTtlSeconds,
-    metricsOfRunningJobs: limits.metricsRunningTtlSeconds,
-    metricsOfFinishedJobs: limits.metricsFinishedTtlSeconds,
-    healthChecks: limits.healthTtlSeconds,
   });
-  closing.add(() => housekeeping.close());
+  closing.add(() => rounds.close());
 }
 
 export function startSweeper(

@@ -22,6 +22,7 @@ export function draftedInMemory(blobs: Blobs): DraftedBlobs {
     has: (sha256) => blobs.has(sha256),
     get: (sha256) => blobs.get(sha256),
     put: (sha256, bytes) => blobs.put(sha256, bytes),
+    delete: (sha256, storedBefore) => blobs.delete(sha256, storedBefore),
     draft: async (reserve) => {
       const gathered = new Gathered(reserve);
       return {

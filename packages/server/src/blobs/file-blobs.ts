@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { access, mkdir, open, readFile, rename, rm } from 'node:fs/promises';
+import { access, mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { Serial } from '../logs/serial.ts';
 import type { BlobDraft, DraftedBlobs } from './drafts.ts';
 
 /**
@@ -10,6 +11,8 @@ import type { BlobDraft, DraftedBlobs } from './drafts.ts';
 export function fileBlobs(dir: string): DraftedBlobs {
   const pathOf = (sha256: string) => join(dir, sha256.slice(0, 2), sha256);
   const drafts = join(dir, 'drafts');
+  // A blob is not deleted between the check of its age and a rename that makes it young again.
+  const serial = new Serial();
   let prepared: Promise<void> | null = null;
   const draft = async () => {
     // A folder that could not be prepared, for example on a full disk, is prepared again next time.
@@ -18,7 +21,7 @@ export function fileBlobs(dir: string): DraftedBlobs {
       throw error;
     });
     await prepared;
-    return await fileDraft(join(drafts, randomUUID()), pathOf);
+    return await fileDraft(join(drafts, randomUUID()), pathOf, serial);
   };
   return {
     async has(sha256) {
@@ -47,6 +50,18 @@ export function fileBlobs(dir: string): DraftedBlobs {
         throw error;
       }
     },
+    delete: (sha256, storedBefore) =>
+      serial.run(async () => {
+        const path = pathOf(sha256);
+        const found = await stat(path).catch((error: NodeJS.ErrnoException) => {
+          if (error.code === 'ENOENT') return null;
+          throw error;
+        });
+        if (found === null) return true;
+        if (found.mtimeMs * 1000 >= storedBefore) return false;
+        await rm(path, { force: true });
+        return true;
+      }),
     draft,
   };
 }
@@ -57,7 +72,7 @@ async function emptyFolder(dir: string): Promise<void> {
   await mkdir(dir, { recursive: true, mode: 0o700 });
 }
 
-async function fileDraft(path: string, pathOf: (sha256: string) => string) {
+async function fileDraft(path: string, pathOf: (sha256: string) => string, serial: Serial) {
   const file = await open(path, 'wx', 0o600);
   let isOpen = true;
   const close = async () => {
@@ -74,7 +89,7 @@ async function fileDraft(path: string, pathOf: (sha256: string) => string) {
       await close();
       const target = pathOf(sha256);
       await mkdir(dirname(target), { recursive: true, mode: 0o700 });
-      await rename(path, target);
+      await serial.run(() => rename(path, target));
     },
     discard: async () => {
       await close();

@@ -31,6 +31,7 @@ import { modelAdmission } from './proxy/models/model-admission.ts';
 import { modelChatRoute } from './proxy/models/routes.ts';
 import { type OwnPaths, proxyRoutes } from './proxy/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
+import { retentionRoutes } from './retention/routes.ts';
 import { runRoutes } from './runs/routes.ts';
 import { secretRoutes } from './secrets/routes.ts';
 import { healthRoutes } from './server-info/health.ts';
@@ -73,6 +74,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serviceOriginRoutes,
   explainRoutes,
   orphanRoutes,
+  retentionRoutes,
   costRoutes,
   overviewRoutes,
 ];

@@ -34,6 +34,7 @@ import type { OpenFiles } from '../open-files.ts';
 import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
 import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
+import type { RetentionPolicy } from '../retention/policy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { Intake } from './intake/intake.ts';
 import type { ConnectionRules } from './intake/open-connections.ts';
@@ -122,6 +123,8 @@ export interface HttpSettings {
    */
   readonly codeUploadLimit: number;
   readonly projectsPerUser: number;
+  /** How long the server keeps things after their end. */
+  readonly retention: RetentionPolicy;
   readonly permissions: PermissionDefaults;
   /** Names of projects, in lower case, that may run jobs on the server's machine. */
   readonly localProjects: ReadonlySet<string>;

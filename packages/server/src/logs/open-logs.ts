@@ -1,7 +1,7 @@
-import { join } from 'node:path';
 import type { Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../logging.ts';
+import { serverFolder } from '../server-folders.ts';
 import { FileLogStore } from './file/file-log-store.ts';
 import type { LogStore, LogStreamRef, QuotaListener } from './log-store.ts';
 import { TableLogStore } from './tables/table-log-store.ts';
@@ -30,7 +30,7 @@ export function openLogs({ dir, store, log, ...options }: OpenLogsOptions): LogS
       log.warn({ job: ref.jobId, err: error }, 'log not durable yet'),
   };
   if (placeOfLogs(store) === 'files') {
-    return new FileLogStore({ ...common, root: join(dir, 'logs') });
+    return new FileLogStore({ ...common, root: serverFolder(dir, 'logs') });
   }
   return new TableLogStore({ ...common, tables: store.logs.tables, signals: store.logs.signals });
 }

@@ -165,7 +165,7 @@ export class Engine {
 
   /** The work of a kind is leased under its own name. */
   #hasten(kind: LeasedKind, id: string): void {
-    if (kind === 'sweep') return;
+    if (kind === 'sweep' || kind === 'retention') return;
     const name = WORK[kind]?.queueOf?.(id) ?? kind;
     this.#queues.get(kind)?.get(name)?.hasten(id);
   }

@@ -1,4 +1,5 @@
 /** The files by which a server finds the workers that an earlier one has started. */
+
 import {
   mkdirSync,
   readdirSync,
@@ -11,6 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { socketPath } from '../hosts/socket-folder.ts';
+import { serverFolder } from '../server-folders.ts';
 import type { Address } from './protocol.ts';
 
 export interface WorkerRecord {
@@ -40,7 +42,7 @@ export interface WorkerPaths {
 }
 
 export function workerPaths(serverDir: string): WorkerPaths {
-  const dir = join(serverDir, 'proxy');
+  const dir = serverFolder(serverDir, 'proxy');
   const sockets = dirname(socketPath(dir));
   return { dir, sockets, serverSocket: join(sockets, 'server.sock') };
 }

@@ -6,6 +6,7 @@ import { requirementsMatch } from '@dstack/core';
 import type { BackendRecord } from '@dstack/store';
 import { assets } from '../assets.ts';
 import { makeSocketFolder, socketPath } from '../hosts/socket-folder.ts';
+import { serverFolder } from '../server-folders.ts';
 import type { ServerSettings } from '../settings.ts';
 import { simConfigOf } from './sim-rows.ts';
 
@@ -32,7 +33,7 @@ export async function simBackends(
     const made = openSim({
       config,
       serverId,
-      dir: config.dir ?? join(dir, 'sim', `${projectId}-${config.as}`),
+      dir: config.dir ?? join(serverFolder(dir, 'sim'), `${projectId}-${config.as}`),
       node: process.execPath,
       program: assets.agentProgram,
       socketFolder,

@@ -36,8 +36,10 @@ export function openSqlite(
   prepareFile(path);
   const lock = lockDatabase(path, now);
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
-  // FULL: a commit is on the disk when it returns, also with WAL.
+  // FULL: a commit is on the disk when it returns, also with WAL. Incremental vacuum comes first: it
+  // can only be chosen for a file without tables, and changes nothing in others.
   database.exec(`
+    pragma auto_vacuum = incremental;
     pragma journal_mode = wal;
     pragma synchronous = full;
     pragma cache_size = -16384;

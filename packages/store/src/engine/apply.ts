@@ -6,6 +6,7 @@ import type { RecordChange } from '../changes/types.ts';
 import type { Tx, Write } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
+import { requestLogDeletion } from '../retention/log-places.ts';
 import {
   attachmentTable,
   gatewayTable,
@@ -40,7 +41,7 @@ export async function applyChanges(
 ): Promise<boolean> {
   if (!(await checksHold(tx, changes, postgres))) return false;
   for (const removal of rowDeletes(changes)) {
-    if (!(await remove({ tx, changed }, removal))) return false;
+    if (!(await remove({ tx, changed }, removal, now))) return false;
   }
   for (const update of mergeUpdates(changes)) {
     if (!(await updateRow({ tx, changed }, update))) return false;
@@ -62,14 +63,29 @@ function only<T extends Change['type']>(changes: readonly Change[], type: T): Of
 
 type Changing = Pick<Write, 'tx' | 'changed'>;
 
-async function remove({ tx, changed }: Changing, removal: RowDelete): Promise<boolean> {
+async function remove(
+  { tx, changed }: Changing,
+  removal: RowDelete,
+  now: number,
+): Promise<boolean> {
   changed(...changeOfDelete(removal), ...(await changedOwner(tx, removal)));
+  if (removal.table === 'jobs') await requestLogDeletion(tx, 'id', [removal.id], now);
+  await deleteSettledIntents(tx, removal.id);
   const result = await tx
     .deleteFrom(removal.table)
     .where('id', '=', removal.id)
     .where('version', '=', removal.version)
     .executeTakeFirst();
   return result.numDeletedRows === 1n;
+}
+
+/** No pass reads them any more. One that is announced is still carried out. */
+async function deleteSettledIntents(tx: Tx, subjectId: Id): Promise<void> {
+  await tx
+    .deleteFrom('intents')
+    .where('subject_id', '=', subjectId)
+    .where('state', '!=', 'announced')
+    .execute();
 }
 
 /** Clients that watch a record that is deleted see it in its owner. */

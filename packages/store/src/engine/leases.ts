@@ -30,6 +30,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
   group: { table: 'provider_groups', key: 'id' },
   intent: { table: 'intents', key: 'key' },
   sweep: { table: 'leases', key: 'name' },
+  retention: { table: 'leases', key: 'name' },
 };
 
 /**
@@ -37,7 +38,7 @@ const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: 
  * while a lease is held.
  */
 const isWithoutRow = (kind: LeasedKind): boolean =>
-  kind === 'observation' || kind === 'volume-observation';
+  kind === 'observation' || kind === 'volume-observation' || kind === 'retention';
 
 const leaseKey = (kind: LeasedKind, id: string): string =>
   isWithoutRow(kind) ? `${kind}:${id}` : id;

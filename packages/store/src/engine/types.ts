@@ -251,7 +251,7 @@ export interface Alarm {
 }
 
 /** Kinds of work that one server at a time does on a key. */
-export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep';
+export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep' | 'retention';
 
 /** Kinds whose rows have a `nextPassAt`. */
 export type ScheduledKind =

@@ -4,9 +4,6 @@ import type { ChangeNotifier } from './change-notifier.ts';
 import { loadEvents, selectEvents } from './list-events.ts';
 import type { Events } from './types.ts';
 
-/** Deleted per transaction, so that none holds the writer for long. */
-const DELETE_BATCH = 2_000;
-
 export function createEvents(context: StoreContext, written: ChangeNotifier): Events {
   const { db } = context;
   return {
@@ -14,15 +11,11 @@ export function createEvents(context: StoreContext, written: ChangeNotifier): Ev
     byIds: (ids) => loadEvents(db, ids),
     onWritten: (listener) => written.onChange(listener),
     write: (events) => context.write(async ({ add }) => add({ events })),
-    async deleteBefore(time) {
-      for (let total = 0; ; ) {
-        const result = await sql`delete from events where id in (
-          select id from events where recorded_at < ${time} order by recorded_at limit ${sql.lit(DELETE_BATCH)}
-        )`.execute(db);
-        const deleted = Number(result.numAffectedRows ?? 0);
-        total += deleted;
-        if (deleted < DELETE_BATCH) return total;
-      }
+    async deleteBefore(time, limit) {
+      const result = await sql`delete from events where id in (
+        select id from events where recorded_at < ${time}
+        order by recorded_at limit ${sql.lit(limit)})`.execute(db);
+      return Number(result.numAffectedRows ?? 0);
     },
   };
 }

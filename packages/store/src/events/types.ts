@@ -61,5 +61,5 @@ export interface Events {
   /** Writes an event without a change of a record. */
   write(events: readonly NewEvent[]): Promise<void>;
   /** Returns how many were deleted. */
-  deleteBefore(time: Timestamp): Promise<number>;
+  deleteBefore(time: Timestamp, limit: number): Promise<number>;
 }

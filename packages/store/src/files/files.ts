@@ -1,5 +1,6 @@
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
+import { noteUse } from '../retention/note-use.ts';
 import { archiveTable } from '../schema/account-tables.ts';
 import type { Blobs, Files } from './types.ts';
 
@@ -13,6 +14,7 @@ export function createFiles(context: StoreContext): Files {
         .where('user_id', '=', userId)
         .where('hash', '=', hash)
         .executeTakeFirst();
+      if (row) await noteUse(context, 'file_archives', row);
       return row ? archiveTable.decode(row) : null;
     },
     async archivesByIds(ids) {
@@ -34,13 +36,14 @@ export function createFiles(context: StoreContext): Files {
           .where('user_id', '=', archive.userId)
           .where('hash', '=', archive.hash)
           .executeTakeFirstOrThrow();
+        await noteUse({ db: tx, now: context.now }, 'file_archives', row);
         return archiveTable.decode(row);
       }),
     blobs: createBlobs(context),
   };
 }
 
-function createBlobs({ db }: StoreContext): Blobs {
+function createBlobs({ db, now }: StoreContext): Blobs {
   return {
     async has(sha256) {
       const row = await db
@@ -53,8 +56,8 @@ function createBlobs({ db }: StoreContext): Blobs {
     async put(sha256, bytes) {
       await db
         .insertInto('blobs')
-        .values({ sha256, bytes })
-        .onConflict((conflict) => conflict.column('sha256').doNothing())
+        .values({ sha256, bytes, stored_at: now() })
+        .onConflict((conflict) => conflict.column('sha256').doUpdateSet({ stored_at: now() }))
         .execute();
     },
     async get(sha256) {
@@ -64,6 +67,16 @@ function createBlobs({ db }: StoreContext): Blobs {
         .where('sha256', '=', sha256)
         .executeTakeFirst();
       return row?.bytes ?? null;
+    },
+    async delete(sha256, storedBefore) {
+      // One statement: PostgreSQL repeats the condition if the blob is stored again meanwhile.
+      const result = await db
+        .deleteFrom('blobs')
+        .where('sha256', '=', sha256)
+        .where((eb) => eb.or([eb('stored_at', 'is', null), eb('stored_at', '<', storedBefore)]))
+        .executeTakeFirst();
+      if (result.numDeletedRows > 0n) return true;
+      return !(await this.has(sha256));
     },
   };
 }

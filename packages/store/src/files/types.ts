@@ -17,6 +17,8 @@ export interface Blobs {
   /** The same bytes twice are stored once. */
   put(sha256: string, bytes: Uint8Array): Promise<void>;
   get(sha256: string): Promise<Uint8Array | null>;
+  /** False: it stays, because it was stored at or after `storedBefore`. */
+  delete(sha256: string, storedBefore: Timestamp): Promise<boolean>;
 }
 
 export interface Files {

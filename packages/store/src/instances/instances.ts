@@ -74,12 +74,11 @@ export function createInstances(context: StoreContext): Instances {
       if (typeof range.limit === 'number') query = query.limit(range.limit);
       return (await query.execute()).map(healthCheckTable.decode);
     },
-    async deleteHealthChecksBefore(time) {
-      const result = await db
-        .deleteFrom('instance_health_checks')
-        .where('collected_at', '<', time)
-        .executeTakeFirst();
-      return Number(result.numDeletedRows);
+    async deleteHealthChecksBefore(time, limit) {
+      const result = await sql`delete from instance_health_checks where id in (
+        select id from instance_health_checks where collected_at < ${time}
+        order by collected_at limit ${sql.lit(limit)})`.execute(db);
+      return Number(result.numAffectedRows ?? 0);
     },
   };
 }

@@ -56,5 +56,5 @@ export interface Instances {
     },
   ): Promise<HealthCheckRecord[]>;
   /** Returns how many were deleted. */
-  deleteHealthChecksBefore(time: Timestamp): Promise<number>;
+  deleteHealthChecksBefore(time: Timestamp, limit: number): Promise<number>;
 }

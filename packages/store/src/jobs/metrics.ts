@@ -1,12 +1,20 @@
 import type { JobMetrics } from '@dstack/contract/agent';
-import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
-import { sql } from 'kysely';
+import { type RawBuilder, sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
 import type { Metrics } from './types.ts';
+
+const POINT_COLUMNS = [
+  'job_id',
+  'timestamp_micro',
+  'cpu_usage_micro',
+  'memory_usage_bytes',
+  'memory_working_set_bytes',
+  'gpus',
+] as const;
 
 export function createMetrics({ db, bus }: StoreContext): Metrics {
   async function insert(points: readonly MetricsPointRow[]): Promise<void> {
@@ -40,36 +48,53 @@ export function createMetrics({ db, bus }: StoreContext): Metrics {
       bus.announceProgress(changes);
     },
     async jobPoints(jobId, range) {
-      let query = db
-        .selectFrom('job_metrics_points')
-        .selectAll()
-        .where('job_id', '=', jobId)
-        .orderBy('timestamp_micro', 'desc');
-      if (typeof range.after === 'number')
-        query = query.where('timestamp_micro', '>=', range.after);
-      if (typeof range.before === 'number') {
-        query = query.where('timestamp_micro', '<', range.before);
-      }
-      if (typeof range.limit === 'number') query = query.limit(range.limit);
-      return (await query.execute()).map((row) => toMetrics(pointTable.decode(row)));
+      const of = async (
+        table: 'job_metrics_points' | 'job_metrics_means',
+        limit: number | null,
+      ) => {
+        let query = db
+          .selectFrom(table)
+          .select(POINT_COLUMNS)
+          .where('job_id', '=', jobId)
+          .orderBy('timestamp_micro', 'desc');
+        if (typeof range.after === 'number')
+          query = query.where('timestamp_micro', '>=', range.after);
+        if (typeof range.before === 'number') {
+          query = query.where('timestamp_micro', '<', range.before);
+        }
+        if (limit !== null) query = query.limit(limit);
+        return (await query.execute()).map((row) => toMetrics(pointTable.decode(row)));
+      };
+      const limit = typeof range.limit === 'number' ? range.limit : null;
+      const points = await of('job_metrics_points', limit);
+      if (points.length === limit) return points;
+      const means = await of('job_metrics_means', limit === null ? null : limit - points.length);
+      // Measurements of a host that was unreachable may come when later ones have been condensed.
+      return [...points, ...means].sort((a, b) => b.timestamp_micro - a.timestamp_micro);
     },
     async spreadJobPoints(jobId, { after, most }) {
-      const ofJob = sql`from job_metrics_points where job_id = ${jobId}`;
+      const columns = sql.join(POINT_COLUMNS.map((column) => sql.ref(column)));
+      const ofJob = (table: string) => sql`from ${sql.table(table)} where job_id = ${jobId}`;
+      const [points, means] = [ofJob('job_metrics_points'), ofJob('job_metrics_means')];
+      const first = (from: RawBuilder<unknown>) => sql`(select min(at) from (
+        select min(timestamp_micro) as at ${points} and timestamp_micro >= ${from}
+        union all select min(timestamp_micro) ${means} and timestamp_micro >= ${from}) firsts)`;
+      const last = sql`(select max(at) from (select max(timestamp_micro) as at ${points}
+        union all select max(timestamp_micro) ${means}) lasts)`;
       const gaps = sql.lit(Math.max(1, most - 1));
       // Each step goes from a point to the next one that is far enough away by the index, so that the points
       // between them cost nothing.
       const { rows } = await sql<object>`
         with recursive ends(low, high) as (
-          select
-            (select min(timestamp_micro) ${ofJob} and timestamp_micro >= ${after ?? 0}),
-            (select max(timestamp_micro) ${ofJob})
+          select ${first(sql`${after ?? 0}`)}, ${last}
         ), chosen(at, gap, high) as (
           select low, case when high - low > ${gaps} then (high - low) / ${gaps} else 1 end, high from ends
           union all
-          select (select min(timestamp_micro) ${ofJob} and timestamp_micro >= chosen.at + gap), gap, high
+          select ${first(sql`chosen.at + gap`)}, gap, high
           from chosen where chosen.at < high
         )
-        select * ${ofJob} and timestamp_micro in (select at from chosen)
+        select ${columns} ${points} and timestamp_micro in (select at from chosen)
+        union all select ${columns} ${means} and timestamp_micro in (select at from chosen)
         order by timestamp_micro desc`.execute(db);
       return rows.map((row) => toMetrics(pointTable.decode(row)));
     },
@@ -93,16 +118,6 @@ export function createMetrics({ db, bus }: StoreContext): Metrics {
           return [point.jobId, toMetrics(point)];
         }),
       );
-    },
-    async deletePoints(before) {
-      const older = Math.max(before.unfinished, before.finished);
-      const unfinished = sql.join([...UNFINISHED_JOB_STATUSES]);
-      const result = await sql`delete from job_metrics_points
-        where timestamp_micro < ${older}
-          and timestamp_micro < (select case when j.status in (${unfinished})
-            then ${sql.lit(before.unfinished)} else ${sql.lit(before.finished)} end
-            from jobs j where j.id = job_metrics_points.job_id)`.execute(db);
-      return Number(result.numAffectedRows ?? 0);
     },
   };
 }

@@ -104,7 +104,7 @@ export interface Metrics {
   addJobPoints(
     points: readonly { readonly jobId: Id; readonly metrics: JobMetrics }[],
   ): Promise<void>;
-  /** Newest first; `after` inclusive, `before` exclusive. */
+  /** Also means of old ones. Newest first; `after` inclusive, `before` exclusive. */
   jobPoints(
     jobId: Id,
     range: {
@@ -120,12 +120,4 @@ export interface Metrics {
   ): Promise<JobMetrics[]>;
   /** The newest point of each of these jobs. */
   lastJobPoints(jobIds: readonly Id[]): Promise<ReadonlyMap<Id, JobMetrics>>;
-  /**
-   * Points older than these instants, by whether their job is finished. Returns how many were
-   * deleted.
-   */
-  deletePoints(before: {
-    readonly unfinished: Timestamp;
-    readonly finished: Timestamp;
-  }): Promise<number>;
 }

@@ -35,6 +35,7 @@ import { waitingRuns } from './0034-waiting-runs.ts';
 import { unprovenDomains } from './0035-unproven-domains.ts';
 import { userIdentities } from './0036-user-identities.ts';
 import { typedEvents } from './0037-typed-events.ts';
+import { retention } from './0038-retention.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -79,4 +80,5 @@ export const MIGRATIONS: readonly Migration[] = [
   unprovenDomains,
   userIdentities,
   typedEvents,
+  retention,
 ];

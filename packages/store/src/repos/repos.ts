@@ -1,5 +1,6 @@
 import type { RemoteRepoCreds } from '@dstack/contract/wire';
 import type { StoreContext } from '../context.ts';
+import { noteUse } from '../retention/note-use.ts';
 import { codeTable, repoTable } from '../schema/account-tables.ts';
 import type { ProjectRepos } from './types.ts';
 
@@ -99,6 +100,7 @@ export function createRepos(context: StoreContext): ProjectRepos {
           .where('repo_id', '=', code.repoId)
           .where('hash', '=', code.hash)
           .executeTakeFirstOrThrow();
+        await noteUse({ db: tx, now: context.now }, 'codes', row);
         return codeTable.decode(row);
       }),
   };

@@ -8,6 +8,7 @@ import { sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
+import { requestLogDeletion } from '../retention/log-places.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { paidJobs } from './costs.ts';
 import { inProjects, listRuns } from './list-runs.ts';
@@ -138,6 +139,8 @@ function deleteRuns(
     const runs = rows.map(runTable.decode);
     const active = runs.filter((run) => !isRunFinished(run.status));
     if (active.length > 0) abort({ type: 'active', names: active.map((run) => run.name) });
+    const ids = runs.map((run) => run.id);
+    await requestLogDeletion(tx, 'run_id', ids, context.now());
     changed(...runs.map((run) => recordChange('run', run.id, run.version)));
     add({ events: runs.map(event) });
     return { type: 'deleted', runs };

@@ -1,3 +1,4 @@
+import type { Generated } from 'kysely';
 import type { logPieceTable } from '../logs/log-piece-table.ts';
 import type * as account from './account-tables.ts';
 import type * as resource from './resource-tables.ts';
@@ -36,10 +37,30 @@ export interface DB {
   repos: RowOf<typeof account.repoTable>;
   /** `user_key`: the user's id, or '' for credentials of the whole project. */
   repo_creds: { repo_id: string; user_key: string; creds: Sealed };
-  codes: RowOf<typeof account.codeTable>;
-  file_archives: RowOf<typeof account.archiveTable>;
+  /** `used_at`: when it was last uploaded again or asked for, or a run that named it was deleted. */
+  codes: RowOf<typeof account.codeTable> & { used_at: number | null };
+  file_archives: RowOf<typeof account.archiveTable> & { used_at: number | null };
   log_pieces: RowOf<typeof logPieceTable>;
-  blobs: { sha256: string; bytes: Uint8Array };
+  /** `stored_at`: of the last upload. */
+  blobs: { sha256: string; bytes: Uint8Array; stored_at: number | null };
+  /** Null = the server's setting. All logs of jobs that ended up to the last two columns are deleted. */
+  project_retention: {
+    project_id: string;
+    runs_seconds: number | null;
+    logs_seconds: number | null;
+    logs_finished_at: number;
+    logs_job_id: string;
+  };
+  /** `key`: the id of a job (`log`), or a SHA-256 (`blob`). */
+  pending_deletions: {
+    kind: string;
+    key: string;
+    project: string;
+    run: string;
+    due_at: number;
+  };
+  /** `upload`: the id of a row of `codes` or `file_archives`. */
+  upload_uses: { run_id: string; upload: string };
   service_tokens: RowOf<typeof account.serviceTokenTable> & { token_hash: string };
   /** Hashes of the two parts of the proof, and of the token with which it was opened. */
   sessions: RowOf<typeof account.sessionTable> & {
@@ -61,10 +82,12 @@ export interface DB {
   retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };
 
-  runs: RowOf<typeof work.runTable> & Lease;
+  /** `noted_deployment`: the last one whose uploads are in `upload_uses`. */
+  runs: RowOf<typeof work.runTable> & Lease & { noted_deployment: Generated<number> };
   jobs: RowOf<typeof work.jobTable>;
   instances: RowOf<typeof work.instanceTable> & Lease;
-  fleets: RowOf<typeof work.fleetTable> & Lease;
+  /** `deletion_seen_at`: when retention first found it deleted. */
+  fleets: RowOf<typeof work.fleetTable> & Lease & { deletion_seen_at: number | null };
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
   host_health: RowOf<typeof work.hostHealthTable>;
@@ -110,6 +133,8 @@ export interface DB {
   /** `day`: days since the epoch; `tokens`: of prompts and answers. */
   service_token_usage: { token_id: string; day: number; requests: number; tokens: number };
   job_metrics_points: RowOf<typeof work.pointTable>;
+  /** Means of `points` measurements within so many `seconds`; the time and CPU use are of the last. */
+  job_metrics_means: RowOf<typeof work.pointTable> & { seconds: number; points: number };
   instance_health_checks: RowOf<typeof work.healthCheckTable>;
 
   events: {

@@ -3,6 +3,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { relativeTime } from '../../format/time.ts';
 import { describeFailure } from '../../report.ts';
 import { orForbidden } from '../../resource-error.ts';
+import { deletionText } from '../server/usage.ts';
 import type { DoctorCheck } from './doctor-check.ts';
 
 /** Clocks that differ more make tokens and times of logs confusing. */
@@ -56,6 +57,7 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
   if (isAdmin) {
     yield* serverClockCheck(connection);
     yield* sweepCheck(connection, cli);
+    yield* retentionCheck(connection, cli);
   }
 }
 
@@ -169,6 +171,25 @@ async function* sweepCheck({ client }: Connection, cli: Cli): AsyncGenerator<Doc
   } catch (error) {
     const { isUnsupported } = await import('@dstack/client');
     if (!isUnsupported(error)) yield await failure('database', error);
+  }
+}
+
+/** What the server will delete; nothing is printed if nothing is due. */
+async function* retentionCheck(
+  { client }: Connection,
+  cli: Cli,
+): AsyncGenerator<DoctorCheck, void> {
+  const name = 'retention';
+  try {
+    const usage = await client.server.usage();
+    const text = deletionText(usage, cli.now());
+    if (text === null) return;
+    const isComing = usage.deletes_from !== null && usage.due_runs > 0;
+    const fix = isComing ? 'to keep them: DSTACK_SERVER_RUNS_TTL_SECONDS of the server' : null;
+    yield { name, state: isComing ? 'warning' : 'ok', text, fix };
+  } catch (error) {
+    const { isUnsupported } = await import('@dstack/client');
+    if (!isUnsupported(error)) yield await failure(name, error);
   }
 }
 

@@ -8,6 +8,7 @@ import { integerOption } from '../../options.ts';
 import { productVersion } from '../../version.ts';
 import { runServerBackup, runServerRestore, type ServerBackups } from './backup.ts';
 import { runServerOrphans } from './orphans.ts';
+import { runServerUsage } from './usage.ts';
 
 export interface ServerOptions {
   readonly host: string;
@@ -98,6 +99,11 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
     .description("List what carries the server's tag at a provider and is in none of its records")
     .option('--json', 'print JSON: the answer of the server')
     .action((options) => runServerOrphans({ json: options.json ?? false }, cli));
+  server
+    .command('usage')
+    .description('Show what takes how much on the server, and what it will delete')
+    .option('--json', 'print JSON: the answer of the server')
+    .action((options) => runServerUsage({ json: options.json ?? false }, cli));
 }
 
 function updateDefault(words: readonly string[], yes: boolean, env: Cli['env']): boolean | null {

@@ -60,7 +60,6 @@ export async function uploadCode(
   const repo = await deps.store.repos.byRepoId(project.id, repoId);
   if (repo === null) throw repoDoesNotExist(repoId);
   const file = await read();
-  if ((await deps.store.repos.code(repo.id, file.hash)) !== null) return;
   const { now, newId } = deps.context();
   await deps.store.repos.insertCode({
     id: newId(),

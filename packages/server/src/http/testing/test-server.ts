@@ -27,6 +27,7 @@ import { OwnTokens } from '../../proxy/own-tokens.ts';
 import type { OpenPort } from '../../proxy/replica-connections.ts';
 import { ServiceProxy } from '../../proxy/service-proxy.ts';
 import { serviceStateReader } from '../../proxy/service-state-reader.ts';
+import { retentionSettings } from '../../retention/retention-settings.ts';
 import { buildHttp } from '../app.ts';
 import { callerAddress } from '../caller-address.ts';
 import { Intake } from '../intake/intake.ts';
@@ -275,6 +276,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     }),
     settings: {
       codeUploadLimit: 2_097_152,
+      retention: retentionSettings({}),
       projectsPerUser: 10,
       localProjects: new Set(['main', 'trusted']),
       permissions: {

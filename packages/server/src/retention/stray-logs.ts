@@ -1,0 +1,95 @@
+import { readdir, rmdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SECOND, type Timestamp } from '@dstack/core';
+import type { Retention } from '@dstack/store';
+import type { LogStore } from '../logs/log-store.ts';
+
+export interface StrayLogsOptions {
+  readonly retention: Pick<Retention, 'unknownJobs' | 'strayLogs'>;
+  readonly logs: Pick<LogStore, 'delete'>;
+  /** Folder of the logs; null = they are in the database. */
+  readonly root: string | null;
+  readonly now: () => Timestamp;
+}
+
+/** Between two passes over all logs (µs). */
+const REST = 86_400 * SECOND;
+
+/**
+ * A log that was written to within this time (µs) may belong to a job that a restored database does not
+ * know: people may still want to read it.
+ */
+const YOUNG = 30 * 86_400 * SECOND;
+
+/** Deletes logs whose jobs have no row: what earlier versions have left behind. */
+export class StrayLogs {
+  readonly #options: StrayLogsOptions;
+  #folders: AsyncGenerator<readonly [string, string], void> | null = null;
+  #position = '';
+  #restsUntil = 0;
+
+  constructor(options: StrayLogsOptions) {
+    this.#options = options;
+  }
+
+  /** Looks at about `limit` logs. Returns 0 when all have been looked at lately. */
+  async deleteNext(limit: number): Promise<number> {
+    const { root, now } = this.#options;
+    if (now() < this.#restsUntil) return 0;
+    const isLast =
+      root === null ? await this.#nextRows(limit) : await this.#nextFolders(root, limit);
+    if (!isLast) return limit;
+    this.#restsUntil = now() + REST;
+    return 0;
+  }
+
+  async #nextRows(limit: number): Promise<boolean> {
+    const { retention, logs } = this.#options;
+    const { jobIds, next } = await retention.strayLogs(this.#position, limit);
+    // The table is read by the job's id alone.
+    for (const jobId of jobIds) await logs.delete({ project: 'none', run: 'none', jobId });
+    this.#position = next ?? '';
+    return next === null;
+  }
+
+  async #nextFolders(root: string, limit: number): Promise<boolean> {
+    this.#folders ??= runFolders(root);
+    for (let seen = 0; seen < limit; ) {
+      const { value, done } = await this.#folders.next();
+      if (done || value === undefined) {
+        this.#folders = null;
+        return true;
+      }
+      seen += await this.#lookInto(root, ...value);
+    }
+    return false;
+  }
+
+  async #lookInto(root: string, project: string, run: string): Promise<number> {
+    const { retention, logs, now } = this.#options;
+    const jobIds = await namesIn(join(root, project, run));
+    for (const jobId of await retention.unknownJobs(jobIds)) {
+      const found = await stat(join(root, project, run, jobId)).catch(() => null);
+      if (found === null || found.mtimeMs * 1000 > now() - YOUNG) continue;
+      await logs.delete({ project, run, jobId });
+    }
+    // Left behind by a server that was killed after it had deleted the last log in it.
+    if (jobIds.length === 0) await rmdir(join(root, project, run)).catch(() => {});
+    return 1 + jobIds.length;
+  }
+}
+
+async function* runFolders(root: string): AsyncGenerator<readonly [string, string], void> {
+  for (const project of await namesIn(root)) {
+    for (const run of await namesIn(join(root, project))) yield [project, run];
+  }
+}
+
+async function namesIn(folder: string): Promise<string[]> {
+  try {
+    return await readdir(folder);
+  } catch {
+    // A folder that is not there any more, or a file.
+    return [];
+  }
+}

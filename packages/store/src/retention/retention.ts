@@ -1,0 +1,21 @@
+import type { StoreContext } from '../context.ts';
+import { createDatabaseUse } from './database-use.ts';
+import { createEndedResources } from './ended-resources.ts';
+import { createEndedRuns } from './ended-runs.ts';
+import { createLogDeletions } from './log-deletions.ts';
+import { createMetricMeans } from './metric-means.ts';
+import { createProjectRetention } from './project-retention.ts';
+import type { Retention } from './types.ts';
+import { createUploadRetention } from './uploads.ts';
+
+export function createRetention(context: StoreContext): Retention {
+  return {
+    ...createProjectRetention(context),
+    ...createLogDeletions(context),
+    ...createEndedRuns(context),
+    ...createUploadRetention(context),
+    ...createMetricMeans(context),
+    ...createEndedResources(context),
+    ...createDatabaseUse(context),
+  };
+}
