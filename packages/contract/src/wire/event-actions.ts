@@ -94,6 +94,9 @@ export const EVENT_ACTIONS = [
   'secret.updated',
   'secret.deleted',
 
+  /** A change that its caller may not make. */
+  'request.refused',
+
   'user.created',
   'user.updated',
   'user.deleted',

@@ -217,6 +217,9 @@ export interface EventData {
   'secret.updated': NoData;
   'secret.deleted': NoData;
 
+  /** `endpoint`: its name in the endpoint table. */
+  'request.refused': { readonly endpoint: string; readonly reason: string };
+
   'user.created': { readonly global_role: string };
   'user.updated': ConfigurationChange;
   'user.deleted': NoData;

@@ -337,6 +337,13 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   'secret.updated': [[none, 'Secret updated']],
   'secret.deleted': [[none, 'Secret deleted']],
 
+  'request.refused': [
+    [
+      { endpoint: 'secrets.delete', reason: 'this needs the role manager' },
+      'Request secrets.delete refused: this needs the role manager',
+    ],
+  ],
+
   'user.created': [[{ global_role: 'user' }, 'User created']],
   'user.updated': [
     [{ fields: ['globalRole', 'active'] }, 'User updated. Changed fields: globalRole, active'],

@@ -136,6 +136,8 @@ const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
   'secret.updated': () => 'Secret updated',
   'secret.deleted': () => 'Secret deleted',
 
+  'request.refused': ({ endpoint, reason }) => `Request ${endpoint} refused: ${reason}`,
+
   'user.created': () => 'User created',
   'user.updated': ({ fields }) => `User updated. Changed fields: ${fields.join(', ')}`,
   'user.deleted': () => 'User deleted',

@@ -61,6 +61,14 @@ export interface IdentityDeps {
   readonly lookUp: TokenLookUp;
   /** Static token for endpoints with `service_token`; null = they refuse every caller. */
   readonly sshProxyToken: string | null;
+  /** Called before a known caller is refused for a missing right. */
+  readonly onRefused?: (caller: RefusedCaller, error: unknown) => void;
+}
+
+export interface RefusedCaller {
+  readonly user: UserRecord;
+  readonly project: ProjectRecord | null;
+  readonly token: ServiceTokenRecord | null;
 }
 
 /**
@@ -82,7 +90,13 @@ export async function identifyCaller(
     return programIdentity(deps, endpoint, bearerToken(authorization) ?? '', projectName);
   }
   const { user, session, expiresAt } = await signedInUser(deps, credentials);
-  if (permission === 'global_admin' && user.globalRole !== 'admin') throw missingGlobalRole(user);
+  const refuse = (error: unknown, project: ProjectRecord | null): never => {
+    deps.onRefused?.({ user, project, token: null }, error);
+    throw error;
+  };
+  if (permission === 'global_admin' && user.globalRole !== 'admin') {
+    refuse(missingGlobalRole(user), null);
+  }
   if (permission === 'auth' || permission === 'global_admin') {
     return { user, project: null, role: null, expiresAt, session, token: null };
   }
@@ -90,7 +104,7 @@ export async function identifyCaller(
   if (access === null) throw notFound();
   const role = user.globalRole === 'admin' ? 'admin' : access.role;
   if (!passes(permission, role, access.project)) {
-    throw await missingRole(deps.store, permission, access.project, role);
+    refuse(await missingRole(deps.store, permission, access.project, role), access.project);
   }
   return { user, project: access.project, role, expiresAt, session, token: null };
 }
@@ -120,7 +134,12 @@ async function programIdentity(
   if (caller === null) throw invalidToken();
   if ('end' in caller) throw endedToken(caller.token, caller.end);
   const { user, token, makerIsGlobalAdmin } = caller;
-  checkCall(endpoint, caller);
+  try {
+    checkCall(endpoint, caller);
+  } catch (error) {
+    deps.onRefused?.({ user, project: null, token }, error);
+    throw error;
+  }
   const project = await deps.store.projects.byId(token.projectId);
   if (project === null || project.deleted) throw invalidToken();
   const membership = await deps.store.projects.role(project.id, token.createdBy);
@@ -132,7 +151,11 @@ async function programIdentity(
   if (projectName === undefined) return { ...known, project: null, role: null };
   if (projectName.toLowerCase() !== project.name.toLowerCase()) throw foreignToken(token, project);
   const { permission } = endpoint;
-  if (!passes(permission, role, project)) throw missingScope(permission, project, token, role);
+  if (!passes(permission, role, project)) {
+    const error = missingScope(permission, project, token, role);
+    deps.onRefused?.({ user, project, token }, error);
+    throw error;
+  }
   return { ...known, project, role };
 }
 

@@ -14,7 +14,7 @@ import {
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
 import { callingUser } from './event-actor.ts';
-import { type CallerIdentity, identifyCaller } from './identity.ts';
+import { type CallerIdentity, identifyCaller, type RefusedCaller } from './identity.ts';
 import type { BodyMemory } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
 import { welcome } from './intake/connections.ts';
@@ -22,19 +22,28 @@ import { wireJsonPieces } from './json.ts';
 import { sendJsonPieces } from './json-answer.ts';
 import { isLarge, pacer } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
+import { RefusalEvents } from './refusal-events.ts';
 import { validBody, validQuery } from './request-body.ts';
 import { readUpload } from './uploads.ts';
 
 /** Registers handlers of endpoints of the table on the application. */
 export function mounter(app: FastifyInstance, deps: HttpDeps): On {
   const paced = pacer();
+  const refusals = new RefusalEvents({
+    write: (events) => deps.store.events.write(events),
+    onError: (error) => deps.log.warn({ err: error }, 'the event of a refusal was not stored'),
+    now: () => deps.context().now,
+  });
   return (name, handler) => {
     const endpoint: Endpoint = endpoints[name];
     app.route({
       method: endpoint.method === 'ALL' ? ['GET', 'POST'] : endpoint.method,
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
-        serve({ deps, name, endpoint, request, reply, paced }, handler as unknown as AnyHandler),
+        serve(
+          { deps, name, endpoint, request, reply, paced, refusals },
+          handler as unknown as AnyHandler,
+        ),
     });
   };
 }
@@ -49,6 +58,7 @@ interface Exchange {
   readonly reply: FastifyReply;
   /** Waits for the turn of a large response. */
   readonly paced: () => Promise<void>;
+  readonly refusals: RefusalEvents;
 }
 
 /**
@@ -60,12 +70,16 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   const { intake } = deps;
   const client = clientVersion(request);
   const params = request.params as Record<string, string>;
+  const address = deps.signIns.addressOf(request.raw);
+  const onRefused = (caller: RefusedCaller, error: unknown) =>
+    exchange.refusals.record({ name, endpoint, caller, address, error });
   const identity = await identifyCaller(
     {
       store: deps.store,
       now: () => deps.context().now,
       lookUp: deps.signIns.from(request.raw),
       sshProxyToken: deps.settings.sshProxyToken,
+      onRefused,
     },
     endpoint,
     deps.credentials.of(request.raw),
@@ -73,7 +87,6 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
   );
   const caller = callerOf(endpoint, identity);
   const { user, token } = identity;
-  const address = deps.signIns.addressOf(request.raw);
   if (caller !== null) welcome(request.raw);
   const lease = intake.budget.open(caller);
   try {
@@ -101,6 +114,9 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     const answer = await handler(call);
     const pieces = await wireJsonPieces(adaptResponse(name, answer, client));
     return await sendJsonPieces(reply, pieces, header(request, 'accept-encoding'));
+  } catch (error) {
+    if (user !== null) onRefused({ ...identity, user }, error);
+    throw error;
   } finally {
     lease.release();
   }

@@ -1,5 +1,6 @@
-import type { EventTargetRecord } from '@dstack/core';
+import { type EventTargetRecord, recordEvent } from '@dstack/core';
 import { expect, it } from 'vitest';
+import { rawSql } from '../testing/raw-sql.ts';
 import { actor, newEvent, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 import type { EventFilter } from './types.ts';
@@ -58,6 +59,49 @@ forEachStore((tests) => {
       },
       expect.objectContaining({ id: 'i1', projectName: 'other' }),
     ]);
+  });
+
+  it('stores action, data, outcome, token and address, and the text beside them', async () => {
+    const world = await openWorld(tests);
+    const token = { id: 't1', name: 'ci' };
+    await world.store.events.write([
+      recordEvent({
+        action: 'run.submitted',
+        data: { status: 'submitted' },
+        outcome: 'refused',
+        targets: [target('run', 'r1', world.projectId)],
+        actor: { userId: world.userId, token, address: '192.0.2.1' },
+      }),
+    ]);
+    const [event] = await world.store.events.list(ALL);
+    expect(event).toMatchObject({
+      ...{ action: 'run.submitted', data: { status: 'submitted' }, outcome: 'refused' },
+      message: 'Run submitted. Status: SUBMITTED',
+      actor: { name: 'alice', token, address: '192.0.2.1' },
+    });
+  });
+
+  it('reads rows that have only a text, of earlier versions and of older servers', async () => {
+    const world = await openWorld(tests);
+    await story(world);
+    await rawSql(
+      world.url,
+      'update events set action = null, data = null, outcome = null, actor_address = null',
+    );
+    const listed = await world.store.events.list(ALL);
+    expect(listed.map(({ action, data, message }) => ({ action, data, message }))).toContainEqual({
+      ...{ action: 'legacy', data: { text: 'fleet' }, message: 'fleet' },
+    });
+    expect(listed.map(({ outcome }) => outcome)).toEqual(['done', 'done', 'done', 'done']);
+  });
+
+  it('shows events of actions that only a newer server has, with its text and data', async () => {
+    const world = await openWorld(tests);
+    await story(world);
+    await rawSql(world.url, `update events set action = 'run.teleported', data = '{"to": 3}'`);
+    const [event] = await world.store.events.list(ALL);
+    expect(event).toMatchObject({ action: 'run.teleported', data: { to: 3 } });
+    expect(event?.message).toBe('about bob');
   });
 
   it('pages in both directions', async () => {

@@ -87,7 +87,41 @@ test('--watch prints each event once until Ctrl-C', async () => {
   ).toEqual(['e1', 'e2']);
 });
 
+test('export prints every event as JSON, oldest first, page after page', async () => {
+  const all = Array.from({ length: 230 }, (_, i) => event(i));
+  const fake = await serving(({ body }) => {
+    const { prev_id: id } = body as { prev_id: string | null };
+    const from = id === null ? 0 : Number(id.slice(1)) + 1;
+    return all.slice(from, from + 100);
+  });
+  const argv = ['event', 'export', '--within-run', 'a', '--include-target-type', 'job'];
+  const { out, code } = await runCommand(argv, { env: serverEnv(fake.url) });
+  expect(code).toBe(0);
+  const lines = out.trimEnd().split('\n');
+  expect(lines.map((line) => (JSON.parse(line) as { id: string }).id)).toEqual(
+    all.map((_, n) => `e${n}`),
+  );
+  const filters = { within_runs: ['id-of-a'], include_target_types: ['job'] };
+  expect(queries(fake)).toEqual(
+    [null, 'e99', 'e199'].map((id) => ({
+      ...{ ...filters, limit: 100, ascending: true, prev_id: id },
+      prev_recorded_at: id === null ? null : expect.any(String),
+    })),
+  );
+});
+
+test('export keeps within --since and --until', async () => {
+  const all = Array.from({ length: 20 }, (_, i) => event(i));
+  const fake = await serving(() => all);
+  const bounds = ['--since', '2026-11-24T11:00:00Z', '--until', '2026-11-24T12:00:05Z'];
+  const { out } = await runCommand(['event', 'export', ...bounds], { env: serverEnv(fake.url) });
+  expect(out.trimEnd().split('\n')).toHaveLength(6);
+  expect(queries(fake)).toMatchObject([{ prev_recorded_at: '2026-11-24T11:00:00.000Z' }]);
+});
+
 test.each([
+  [['event', 'export', '--until', 'tomorrow']],
+  [['event', 'export', '--include-target-type', 'nonsense']],
   [['event', '--target-run', 'a', '--target-fleet', 'f']],
   [['event', '--include-target-type', 'nonsense']],
   [['event', '--since', 'yesterday']],

@@ -13,6 +13,8 @@ import { type EventFilters, resolveFilters } from './filters.ts';
 export interface EventListOptions extends EventFilters {
   readonly watch: boolean;
   readonly since: string | null;
+  /** Only of exports. */
+  readonly until: string | null;
   readonly json: boolean;
 }
 
@@ -47,9 +49,26 @@ export function declareEvent(
   withOptions(event.command('list').description('List events')).action((_o, command: Command) =>
     act(command.optsWithGlobals()),
   );
+  declareExport(event, cli);
+}
+
+function declareExport(event: Command, cli: Cli): void {
+  const command = event
+    .command('export')
+    .description('Print all events as JSON, one document a line, oldest first')
+    .option('--until <when>', 'only events until then, in the forms of --since');
+  withFilters(command).action((_o, self: Command) =>
+    runEventExport(eventOptions(self.optsWithGlobals()), cli),
+  );
 }
 
 function withOptions(command: Command): Command {
+  return withFilters(command)
+    .option('-w, --watch', 'continue with new events')
+    .option('--json', 'print one JSON document a line');
+}
+
+function withFilters(command: Command): Command {
   const target = (kind: string): Option =>
     new Option(`--target-${kind} <name>`, `events of this ${kind} (repeatable)`).argParser(collect);
   const within = (kind: string): Option =>
@@ -57,20 +76,19 @@ function withOptions(command: Command): Command {
       `--within-${kind} <name>`,
       `events of this ${kind} and its parts (repeatable)`,
     ).argParser(collect);
-  command
-    .option('-w, --watch', 'continue with new events')
-    .option('--since <when>', 'only events since then: 90, 15m, 2h, 1d, or a time with offset');
+  command.option(
+    '--since <when>',
+    'only events since then: 90, 15m, 2h, 1d, or a time with offset',
+  );
   for (const kind of ['fleet', 'run', 'volume', 'gateway', 'secret'])
     command.addOption(target(kind));
   for (const kind of ['fleet', 'run', 'gateway']) command.addOption(within(kind));
-  return command
-    .addOption(
-      new Option(
-        '--include-target-type <type>',
-        `only these kinds: ${TARGET_TYPES.join(', ')}`,
-      ).argParser(collect),
-    )
-    .option('--json', 'print one JSON document a line');
+  return command.addOption(
+    new Option(
+      '--include-target-type <type>',
+      `only these kinds: ${TARGET_TYPES.join(', ')}`,
+    ).argParser(collect),
+  );
 }
 
 function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
@@ -78,6 +96,7 @@ function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
   return {
     watch: o.watch === true,
     since: typeof o.since === 'string' ? o.since : null,
+    until: typeof o.until === 'string' ? o.until : null,
     json: o.json === true,
     targets: {
       fleet: list('targetFleet'),
@@ -95,13 +114,32 @@ function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
   };
 }
 
-export async function runEventList(options: EventListOptions, cli: Cli): Promise<void> {
-  const unknown = options.types.find((type) => !TARGET_TYPES.includes(type));
-  if (unknown !== undefined) {
-    throw new UsageError(`Unknown target type "${unknown}"`, {
-      why: `known: ${TARGET_TYPES.join(', ')}`,
-    });
+/** All matching events, oldest first, one JSON document a line. */
+export async function runEventExport(options: EventListOptions, cli: Cli): Promise<void> {
+  checkTypes(options);
+  const bound = (value: string | null) => (value === null ? null : parseSince(value, cli.now()));
+  const [since, until] = [bound(options.since), bound(options.until)];
+  const connection = await cli.connect();
+  const filters = await resolveFilters(options, connection);
+  const list = (query: ListEventsQuery): Promise<Event[]> =>
+    connection.client.server.listEvents({ ...filters, limit: PAGE, ...query });
+  const last = until === null ? Number.POSITIVE_INFINITY : Date.parse(until);
+  for await (const event of eventsSince(list, since)) {
+    if (Date.parse(event.recorded_at) > last) return;
+    cli.io.json(event);
   }
+}
+
+function checkTypes({ types }: EventListOptions): void {
+  const unknown = types.find((type) => !TARGET_TYPES.includes(type));
+  if (unknown === undefined) return;
+  throw new UsageError(`Unknown target type "${unknown}"`, {
+    why: `known: ${TARGET_TYPES.join(', ')}`,
+  });
+}
+
+export async function runEventList(options: EventListOptions, cli: Cli): Promise<void> {
+  checkTypes(options);
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
   const filters = await resolveFilters(options, connection);
@@ -125,7 +163,8 @@ export async function runEventList(options: EventListOptions, cli: Cli): Promise
 
 type List = (query: ListEventsQuery) => Promise<Event[]>;
 
-async function* eventsSince(list: List, since: string): AsyncGenerator<Event, void> {
+/** `since` null: from the first one that is kept. */
+async function* eventsSince(list: List, since: string | null): AsyncGenerator<Event, void> {
   let at = since;
   let id: string | null = null;
   for (;;) {

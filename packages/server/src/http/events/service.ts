@@ -7,6 +7,7 @@ import { wireEvent } from '../mapping/event.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
 import { confinement } from '../service-tokens/scope.ts';
+import { originViewer } from './origin.ts';
 
 export async function listEvents(
   deps: HttpDeps,
@@ -20,7 +21,8 @@ export async function listEvents(
     visibleTo: await visibility(deps, caller),
     page: pageOf(request.prev_recorded_at, request.prev_id, request),
   });
-  return events.map(wireEvent);
+  const showsOrigin = await originViewer(deps, caller, events);
+  return events.map((event) => wireEvent(event, showsOrigin(event)));
 }
 
 /** The requested events, for any caller; null: nothing can match. */

@@ -1,7 +1,9 @@
 import { type Event, formatTimestamp } from '@dstack/contract/wire';
 import type { EventView } from '@dstack/store';
 
-export function wireEvent(event: EventView): Event {
+/** `showsOrigin`: the viewer may see token and address (`events/origin.ts`). */
+export function wireEvent(event: EventView, showsOrigin = false): Event {
+  const origin = showsOrigin ? event.actor : null;
   return {
     id: event.id,
     message: event.message,
@@ -20,7 +22,7 @@ export function wireEvent(event: EventView): Event {
     action: event.action,
     data: { ...event.data },
     outcome: event.outcome,
-    actor_token: null,
-    actor_address: null,
+    actor_token: origin?.token?.name ?? null,
+    actor_address: origin?.address ?? null,
   };
 }

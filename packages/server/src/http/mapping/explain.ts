@@ -24,7 +24,7 @@ export function wireExplanation(
     parts: diagnosis.parts.map((one) => ({ ...one, ...times(one) })),
     considered: diagnosis.considered.map(wireConsidered),
     fixes: [...diagnosis.fixes],
-    events: events.map(wireEvent),
+    events: events.map((event) => wireEvent(event)),
   };
 }
 

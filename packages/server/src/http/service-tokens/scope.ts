@@ -108,11 +108,15 @@ const BARRED = /\/service_tokens\/|_members$|\/repos\/get$|\/config_info$|\/get_
 const READING =
   /\/(list|get|get_plan|explain\/plan|poll|get_instance_health_checks|get_archive_by_hash)$/;
 
+export function isReading({ method, path }: Pick<Endpoint, 'method' | 'path'>): boolean {
+  return method === 'GET' || READING.test(path);
+}
+
 export function checkCall(
   endpoint: Pick<Endpoint, 'method' | 'path'>,
   { token, user }: Pick<ServiceCaller, 'token' | 'user'>,
 ): void {
-  const { method, path } = endpoint;
+  const { path } = endpoint;
   if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;
   if (token.scope === 'models' && !path.startsWith('/proxy/models/')) throw modelsOnlyToken(token);
   // Which services it may use is checked by the proxy.
@@ -121,7 +125,7 @@ export function checkCall(
   if (BARRED.test(path) || (!isInProject && !OUTSIDE.has(path))) {
     throw onlyOwnTokens();
   }
-  if (token.scope === 'read' && method !== 'GET' && !READING.test(path)) {
+  if (token.scope === 'read' && !isReading(endpoint)) {
     throw readOnlyToken(token);
   }
 }
