@@ -43,4 +43,5 @@ export {
   type HttpResponse,
 } from './exchange.ts';
 export { nodeExchange } from './node-exchange.ts';
+export { uploadSize } from './transport.ts';
 export type { OpenWebSocket, SocketFailure, WebSocketLike } from './web-socket.ts';

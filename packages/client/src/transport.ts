@@ -307,13 +307,24 @@ function json(body: unknown): Body {
   return { type: 'application/json', bytes: new TextEncoder().encode(JSON.stringify(body)) };
 }
 
-function multipart(hash: string, content: Uint8Array): Body {
-  const boundary = `dstack-${hash.slice(0, 32)}-${content.byteLength}`;
+/** Bytes of the request that uploads `length` bytes, for comparison with the limit of a server. */
+export function uploadSize(hash: string, length: number): number {
+  const { head, tail } = multipartFrame(hash, length);
+  return head.byteLength + length + tail.byteLength;
+}
+
+function multipartFrame(hash: string, length: number) {
+  const boundary = `dstack-${hash.slice(0, 32)}-${length}`;
   const head = new TextEncoder().encode(
     `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="${hash}"\r\n` +
       'content-type: application/octet-stream\r\n\r\n',
   );
   const tail = new TextEncoder().encode(`\r\n--${boundary}--\r\n`);
+  return { boundary, head, tail };
+}
+
+function multipart(hash: string, content: Uint8Array): Body {
+  const { boundary, head, tail } = multipartFrame(hash, content.byteLength);
   const bytes = new Uint8Array(head.byteLength + content.byteLength + tail.byteLength);
   bytes.set(head, 0);
   bytes.set(content, head.byteLength);

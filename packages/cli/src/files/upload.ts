@@ -6,6 +6,7 @@ import type { Cli, Connection } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { withSpinner } from '../terminal/live.ts';
 import type { Archive } from './archive.ts';
+import { type Upload, withoutAdvice } from './upload-limit.ts';
 
 /** One entry of `files` in a configuration. */
 export interface FileMapping {
@@ -18,19 +19,18 @@ export interface PackedFiles {
   readonly known: readonly FileArchiveMapping[];
   /** The entries with absolute local paths, as sent to the server. */
   readonly mappings: FileMapping[];
+  /** The others, which `upload` sends. */
+  readonly missing: readonly Upload[];
   /** Uploads the others; returns all, in the order of the entries. Called once the user has agreed. */
   readonly upload: () => Promise<readonly FileArchiveMapping[]>;
 }
-
-/** The server's default limit for one upload. Above it, a hint lists the largest files. */
-const LARGE_BYTES = 2 * 1024 * 1024;
 
 /** Packs every entry of `files` and looks for archives that the server has already. */
 export async function packFiles(
   files: readonly FileMapping[] | null | undefined,
   directory: string,
-  connection: Connection,
-  cli: Cli,
+  connection: Pick<Connection, 'client'>,
+  cli: Pick<Cli, 'home' | 'io'>,
 ): Promise<PackedFiles> {
   const mappings = (files ?? []).map((file) => ({
     local_path: absolutePath(file.local_path, directory, cli.home),
@@ -38,7 +38,7 @@ export async function packFiles(
   }));
   // All entries are checked before the first byte is sent.
   for (const { local_path } of mappings) await requirePath(local_path);
-  if (mappings.length === 0) return { known: [], mappings, upload: async () => [] };
+  if (mappings.length === 0) return { known: [], mappings, missing: [], upload: async () => [] };
   const { packPath } = await import('./archive.ts');
   const packed = await withSpinner(cli.io, 'Packing files...', async () => {
     const entries: PackedEntry[] = [];
@@ -52,6 +52,7 @@ export async function packFiles(
   return {
     known: packed.flatMap(({ id, path }) => (id === null ? [] : [{ id, path }])),
     mappings,
+    missing: packed.flatMap((entry) => (entry.id === null ? [uploadOf(entry)] : [])),
     upload: () =>
       withSpinner(cli.io, 'Uploading files...', () => uploadMissing(packed, connection)),
   };
@@ -65,36 +66,27 @@ interface PackedEntry {
   readonly id: string | null;
 }
 
-async function uploadMissing(
-  packed: readonly PackedEntry[],
-  connection: Connection,
-): Promise<FileArchiveMapping[]> {
-  const archives: FileArchiveMapping[] = [];
-  for (const { id, path, archive, localPath } of packed) {
-    archives.push({ id: id ?? (await upload(archive, localPath, connection)).id, path });
-  }
-  return archives;
+function uploadOf({ archive, localPath }: Pick<PackedEntry, 'archive' | 'localPath'>): Upload {
+  const { hash, bytes, files } = archive;
+  return { what: localPath, hash, length: bytes.byteLength, files };
 }
 
-async function upload(
-  archive: Archive,
-  path: string,
-  connection: Connection,
-): Promise<{ id: string }> {
-  try {
-    return await connection.client.files.upload(archive.hash, archive.bytes);
-  } catch (error) {
-    const { BadRequestError } = await import('@dstack/client');
-    if (!(error instanceof BadRequestError) || archive.bytes.byteLength < LARGE_BYTES) throw error;
-    const largest = archive.files
-      .slice(0, 3)
-      .map((f) => `${f.path} (${(f.size / 1024 / 1024).toFixed(1)} MB)`);
-    throw new CliError(error.message, {
-      why: `largest files in ${path}: ${largest.join(', ')}`,
-      next: 'leave files out with a .dstackignore file, or raise DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server',
-      cause: error,
-    });
+async function uploadMissing(
+  packed: readonly PackedEntry[],
+  connection: Pick<Connection, 'client'>,
+): Promise<FileArchiveMapping[]> {
+  const archives: FileArchiveMapping[] = [];
+  for (const entry of packed) {
+    const { id, path, archive } = entry;
+    const known =
+      id === null
+        ? await withoutAdvice(uploadOf(entry), () =>
+            connection.client.files.upload(archive.hash, archive.bytes),
+          )
+        : { id };
+    archives.push({ id: known.id, path });
   }
+  return archives;
 }
 
 /** `~` is the home directory; other paths are relative to the configuration's directory. */

@@ -6,6 +6,7 @@ import type { ApplicableRun } from '../configuration/types.ts';
 import type { Cli, Connection } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { absolutePath } from '../files/upload.ts';
+import { type Upload, withoutAdvice } from '../files/upload-limit.ts';
 import { orNull } from '../resource-error.ts';
 import { lookUpHost } from '../ssh/user-config.ts';
 import { withSpinner } from '../terminal/live.ts';
@@ -22,6 +23,8 @@ export interface PreparedRepo {
   readonly directory: string | null;
   /** Registers it on the server; called once the user has agreed, before `uploadDiff`. */
   readonly register: () => Promise<void>;
+  /** The local changes, which `uploadDiff` sends. */
+  readonly missing: readonly Upload[];
   /** Uploads the local changes. */
   readonly uploadDiff: () => Promise<void>;
 }
@@ -59,6 +62,7 @@ function noRepo(connection: Connection): PreparedRepo {
     codeHash: null,
     directory: null,
     register: () => connection.project.repos.init('none', { repo_type: 'virtual' }, null),
+    missing: [],
     uploadDiff: async () => {},
   };
 }
@@ -113,6 +117,9 @@ export async function checkedRepo(
   const id = repoId(url, url.protocol === 'ssh' ? (host?.hostName ?? url.host) : url.host);
   const creds = await newCredentials(id, url, flags, connection, cli);
   const diff = local?.diff ?? null;
+  const upload = diff && {
+    ...{ what: selection.local ?? '', hash: diff.hash, length: diff.bytes.byteLength, files: [] },
+  };
   return {
     id,
     data: {
@@ -130,8 +137,12 @@ export async function checkedRepo(
       const info = { repo_type: 'remote', repo_name: repoName(url) } as const;
       await connection.project.repos.init(id, info, creds);
     },
+    missing: upload === null ? [] : [upload],
     uploadDiff: async () => {
-      if (diff !== null) await connection.project.repos.uploadCode(id, diff.hash, diff.bytes);
+      if (diff === null || upload === null) return;
+      await withoutAdvice(upload, () =>
+        connection.project.repos.uploadCode(id, diff.hash, diff.bytes),
+      );
     },
   };
 }

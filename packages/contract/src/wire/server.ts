@@ -3,7 +3,11 @@ import * as z from 'zod';
 import { tagged } from '../configuration/schema-kit.ts';
 import { Flag, Integer, JsonObject, listOf, literal, model, nullable, Text } from './scalars.ts';
 
-export const ServerInfo = model({ server_version: nullable(Text) });
+export const ServerInfo = model({
+  server_version: nullable(Text),
+  /** Bytes of one upload with its multipart frame; 0 = no limit. Older servers do not report it. */
+  upload_limit: nullable(Integer),
+});
 export type ServerInfo = z.infer<typeof ServerInfo>;
 
 export const OAuthProviderInfo = model({ name: Text, enabled: Flag });

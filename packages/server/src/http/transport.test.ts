@@ -12,7 +12,7 @@ describe('transport', () => {
   it('answers JSON without a charset, compact, and null for an empty result', async () => {
     const info = await server.call('/api/server/get_info');
     expect(info.headers['content-type']).toBe('application/json');
-    expect(info.text).toBe('{"server_version":"0.22.5"}');
+    expect(info.text).toBe('{"server_version":"0.22.5","upload_limit":600}');
     const stop = await server.call('/api/project/main/runs/stop', { runs_names: [], abort: false });
     expect(stop.text).toBe('null');
   });

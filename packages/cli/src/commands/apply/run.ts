@@ -7,6 +7,7 @@ import { requireSecrets } from '../../configuration/secrets.ts';
 import type { ApplicableRun } from '../../configuration/types.ts';
 import type { Cli, Connection } from '../../context.ts';
 import { type PackedFiles, packFiles } from '../../files/upload.ts';
+import { requireAccepted } from '../../files/upload-limit.ts';
 import type { PreparedRepo } from '../../repos/prepare.ts';
 import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { scheduledStart } from '../../runs/run-status.ts';
@@ -42,6 +43,7 @@ export async function runApplyRun(loaded: Loaded, options: ApplyOptions, cli: Cl
   const { prepareRepo } = await import('../../repos/prepare.ts');
   const repo = await prepareRepo(configuration, flags.repo, loaded.directory, connection, cli);
   const files = await packFiles(configuration.files, loaded.directory, connection, cli);
+  await requireAccepted([...repo.missing, ...files.missing], connection);
   const spec = {
     run_name: configuration.name ?? null,
     repo_id: repo.id,

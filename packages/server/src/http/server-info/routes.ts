@@ -4,6 +4,9 @@ import type { HttpDeps } from '../ports.ts';
 import { serverStatus } from './status.ts';
 
 export function serverInfoRoutes(on: On, deps: HttpDeps): void {
-  on('server.get_info', async () => ({ server_version: WIRE_VERSION }));
+  on('server.get_info', async () => ({
+    server_version: WIRE_VERSION,
+    upload_limit: deps.settings.codeUploadLimit,
+  }));
   on('server.status', () => serverStatus(deps));
 }
