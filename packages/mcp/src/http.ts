@@ -1,7 +1,7 @@
 import { createMcpHandler } from '@modelcontextprotocol/server';
 import { createMcpServer, type McpServerOptions } from './mcp-server.ts';
 
-export interface HttpOptions extends Omit<McpServerOptions, 'connect'> {
+export interface HttpOptions extends Omit<McpServerOptions, 'packFiles'> {
   /** A request whose caller has been identified. */
   readonly request: {
     readonly url: string;
@@ -11,7 +11,6 @@ export interface HttpOptions extends Omit<McpServerOptions, 'connect'> {
     readonly body: unknown;
     readonly signal: AbortSignal;
   };
-  readonly connect: McpServerOptions['connect'];
   readonly onError: (error: Error) => void;
 }
 
@@ -21,7 +20,7 @@ export interface HttpOptions extends Omit<McpServerOptions, 'connect'> {
  */
 export function mcpOverHttp({ request, onError, ...options }: HttpOptions): Promise<Response> {
   const { url, method, headers, body, signal } = request;
-  const handler = createMcpHandler(() => createMcpServer(options), {
+  const handler = createMcpHandler(() => createMcpServer({ ...options, packFiles: null }), {
     maxSubscriptions: 0,
     onerror: onError,
   });

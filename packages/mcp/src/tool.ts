@@ -10,6 +10,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
 import type * as z from 'zod';
 import { firstPart } from './bounds.ts';
+import type { PackFiles } from './local-files.ts';
 
 /** A project on a server, in the caller's name. */
 export interface ProjectConnection {
@@ -20,6 +21,8 @@ export interface ProjectConnection {
 export interface ToolContext extends ProjectConnection {
   /** Aborted if the client cancels the call. */
   readonly signal: AbortSignal;
+  /** Null over HTTP: the program does not run on the user's computer. */
+  readonly packFiles: PackFiles | null;
 }
 
 /** `read`: changes nothing; `act`: starts, changes or ends something, after a confirmation. */
@@ -51,10 +54,17 @@ export class ToolRefusal extends Error {
   override readonly name = 'ToolRefusal';
 }
 
+export interface ToolSources {
+  /** Called at each call of a tool, never before. */
+  readonly connect: () => Promise<ProjectConnection>;
+  /** Null over HTTP. */
+  readonly packFiles: PackFiles | null;
+}
+
 export function registerTool(
   server: McpServer,
   { name, title, description, kind, input, output, run }: Tool,
-  connect: () => Promise<ProjectConnection>,
+  { connect, packFiles }: ToolSources,
 ): void {
   const annotations = {
     title,
@@ -69,7 +79,8 @@ export function registerTool(
     async (given, extra): Promise<CallToolResult> => {
       try {
         const connection = await connect();
-        const { text, data } = await run(given, { ...connection, signal: extra.mcpReq.signal });
+        const context = { ...connection, packFiles, signal: extra.mcpReq.signal };
+        const { text, data } = await run(given, context);
         return {
           content: [{ type: 'text', text: text ?? JSON.stringify(data, null, 1) }],
           structuredContent: data,

@@ -96,7 +96,13 @@ describe('tools that act', () => {
     const { client } = await connected(project().connection);
     const { tools } = await client.listTools();
     const acting = tools.filter((tool) => tool.annotations?.destructiveHint);
-    expect(acting.map(({ name }) => name)).toEqual(['apply_configuration', 'stop_run', 'exec']);
+    expect(acting.map(({ name }) => name)).toEqual([
+      'apply_configuration',
+      'stop_run',
+      'exec',
+      'set_secret',
+      'delete',
+    ]);
     expect(tools.every((tool) => tool.description && tool.outputSchema)).toBe(true);
   });
 });
@@ -104,7 +110,10 @@ describe('tools that act', () => {
 describe('configurations', () => {
   it.each([
     ['type: task\ncommnds: [x]\n', "did you mean 'commands'?"],
-    ['type: task\ncommands: [x]\nfiles: [data]\n', '`files` cannot be uploaded from here'],
+    [
+      'type: task\ncommands: [x]\nfiles: [data]\n',
+      'this server cannot read them. Use `dstack mcp` there',
+    ],
     ['type: task\ncommands: [x]\nenv: [HF_TOKEN]\n', 'HF_TOKEN=${{ secrets.NAME }}'],
     ['type: volume\nname: v\nbackend: aws\nregion: eu\nsize: 1GB\n', 'dstack apply -f FILE'],
   ])('%j is refused with the way out', async (configuration, expected) => {

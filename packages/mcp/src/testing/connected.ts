@@ -3,6 +3,7 @@ import { Client } from '@modelcontextprotocol/client';
 import { InMemoryTransport } from '@modelcontextprotocol/server';
 import { onTestFinished } from 'vitest';
 import type { DocPages } from '../doc-pages.ts';
+import type { PackFiles } from '../local-files.ts';
 import { createMcpServer } from '../mcp-server.ts';
 import type { ProjectConnection } from '../tool.ts';
 
@@ -14,9 +15,13 @@ export interface ToolResult {
 
 const NO_DOCS: DocPages = { list: async () => [], read: async () => null };
 
-export async function connected(connection: unknown, docs = NO_DOCS) {
+export async function connected(
+  connection: unknown,
+  docs = NO_DOCS,
+  packFiles: PackFiles | null = null,
+) {
   const connect = async () => connection as ProjectConnection;
-  const server = createMcpServer({ version: 'test', connect, docs });
+  const server = createMcpServer({ version: 'test', connect, docs, packFiles });
   const client = new Client({ name: 'test', version: '1' });
   const [one, other] = InMemoryTransport.createLinkedPair();
   await Promise.all([server.connect(one), client.connect(other as never)]);

@@ -19,7 +19,7 @@ export const applyTool = tool({
     plan: PlanSummary,
   }),
   run: async (input, context) => {
-    const plan = await planned(specOf(input.configuration), context);
+    const plan = await planned(await specOf(input.configuration, context), context);
     const { summary } = plan;
     if (!input.confirm) {
       const next = 'Nothing was started. After the user has agreed, call again with confirm: true.';
@@ -38,11 +38,11 @@ export const applyTool = tool({
 });
 
 async function applied(
-  { kind, plan }: Planned,
+  planned: Planned,
   { project }: ToolContext,
 ): Promise<{ readonly name: string; readonly status: string }> {
-  const current_resource = plan.current_resource ?? null;
-  if (kind === 'fleet') {
+  if (planned.kind === 'fleet') {
+    const { plan } = planned;
     const { name, status } = await project.fleets.apply({
       spec: plan.spec,
       current_resource: plan.current_resource ?? null,
@@ -51,9 +51,11 @@ async function applied(
   }
   // Every run belongs to a repo; one without code belongs to the repo `none`.
   await project.repos.init('none', { repo_type: 'virtual' }, null);
+  const { plan, files } = planned;
+  const archives = await files.upload();
   const run = await project.runs.apply({
-    run_spec: plan.run_spec,
-    current_resource: current_resource as typeof plan.current_resource,
+    run_spec: { ...plan.run_spec, file_archives: [...archives] },
+    current_resource: plan.current_resource ?? null,
   });
   return { name: run.run_spec.run_name ?? '', status: run.status };
 }

@@ -1,5 +1,7 @@
 import type { Tool } from '../tool.ts';
 import { applyTool } from './apply.ts';
+import { costTool } from './cost.ts';
+import { deleteTool } from './delete.ts';
 import { eventsTool } from './events.ts';
 import { execTool } from './exec.ts';
 import { explainTool } from './explain.ts';
@@ -9,20 +11,29 @@ import { metricsTool } from './metrics.ts';
 import { offersTool } from './offers.ts';
 import { planTool } from './plan.ts';
 import { getRunTool, listRunsTool } from './runs.ts';
+import { listSecretsTool, setSecretTool } from './secrets.ts';
 import { stopTool } from './stop.ts';
+import { volumesTool } from './volumes.ts';
+import { waitTool } from './wait.ts';
 
 /** Every tool, in the order in which clients list them. */
 export const TOOLS: readonly Tool[] = [
   listRunsTool,
   getRunTool,
+  waitTool,
   explainTool,
   logsTool,
   eventsTool,
   metricsTool,
   fleetsTool,
+  volumesTool,
+  listSecretsTool,
+  costTool,
   offersTool,
   planTool,
   applyTool,
   stopTool,
   execTool,
+  setSecretTool,
+  deleteTool,
 ];

@@ -24,7 +24,8 @@ export const offersTool = tool({
     total_offers: z.number(),
     notes: z.array(z.string()),
   }),
-  run: async ({ cpu, memory, gpu, max_price, spot, limit }, { project }) => {
+  run: async ({ cpu, memory, gpu, max_price, spot, limit }, context) => {
+    const { project } = context;
     const document = JSON.stringify({
       ...{ type: 'task', image: 'scratch', commands: [':'], user: 'root' },
       resources: { cpu, memory, gpu, disk: null },
@@ -35,7 +36,7 @@ export const offersTool = tool({
     if (!parsed.ok) {
       throw new ToolRefusal(formatConfigurationErrors(parsed.errors, 'request', document));
     }
-    const { spec } = specOf(document);
+    const { spec } = await specOf(document, context);
     const plan = await project.runs.getPlan({
       run_spec: { ...(spec as RunSpec), repo_id: null, repo_data: null },
       max_offers: limit,

@@ -13,7 +13,7 @@ export const planTool = tool({
   input: z.object({ configuration }),
   output: PlanSummary,
   run: async (input, context) => {
-    const { summary } = await planned(specOf(input.configuration), context);
+    const { summary } = await planned(await specOf(input.configuration, context), context);
     return { data: { ...summary } };
   },
 });

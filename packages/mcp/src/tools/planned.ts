@@ -2,6 +2,7 @@
 import { isRunFinished } from '@dstack/contract/status';
 import type { FleetPlan, RunPlan } from '@dstack/contract/wire';
 import * as z from 'zod';
+import type { PackedUserFiles } from '../local-files.ts';
 import type { ToolContext } from '../tool.ts';
 import { OfferSummary, offerSummary } from './run-summary.ts';
 import type { Specified } from './spec.ts';
@@ -16,13 +17,19 @@ export const PlanSummary = z.object({
   offers: z.array(OfferSummary),
   total_offers: z.number(),
   cheapest_usd_per_hour: z.number().nullable(),
+  files: z.array(z.string()).describe('Paths of the user that would be uploaded'),
   notes: z.array(z.string()),
   warnings: z.array(z.string()),
 });
 export type PlanSummary = z.infer<typeof PlanSummary>;
 
 export type Planned =
-  | { readonly kind: 'run'; readonly plan: RunPlan; readonly summary: PlanSummary }
+  | {
+      readonly kind: 'run';
+      readonly plan: RunPlan;
+      readonly files: PackedUserFiles;
+      readonly summary: PlanSummary;
+    }
   | { readonly kind: 'fleet'; readonly plan: FleetPlan; readonly summary: PlanSummary };
 
 export async function planned(specified: Specified, { project }: ToolContext): Promise<Planned> {
@@ -42,6 +49,7 @@ export async function planned(specified: Specified, { project }: ToolContext): P
         action,
         jobs: 0,
         ...offers,
+        files: [],
         notes: [],
         warnings: [...warnings],
       },
@@ -52,12 +60,14 @@ export async function planned(specified: Specified, { project }: ToolContext): P
   return {
     kind: 'run',
     plan,
+    files: specified.files,
     summary: {
       kind: plan.run_spec.configuration.type,
       name: plan.run_spec.run_name ?? null,
       action: runAction(plan),
       jobs: plan.job_plans.length,
       ...offersOf(first?.offers ?? [], first?.total_offers ?? 0),
+      files: specified.files.mappings.map(({ local_path: path }) => path),
       notes: [...plan.notes],
       warnings: [...warnings],
     },

@@ -1,12 +1,18 @@
 /** From the text of a configuration to what the API takes. */
 import { formatConfigurationErrors, parseConfiguration } from '@dstack/contract';
 import type { FleetConfiguration, FleetSpec, Profile, RunSpec } from '@dstack/contract/wire';
-import { ToolRefusal } from '../tool.ts';
+import type { PackedUserFiles, UserFile } from '../local-files.ts';
+import { type ToolContext, ToolRefusal } from '../tool.ts';
 
 type RunConfiguration = RunSpec['configuration'];
 
 export type Specified =
-  | { readonly kind: 'run'; readonly spec: RunSpec; readonly warnings: readonly string[] }
+  | {
+      readonly kind: 'run';
+      readonly spec: RunSpec;
+      readonly files: PackedUserFiles;
+      readonly warnings: readonly string[];
+    }
   | { readonly kind: 'fleet'; readonly spec: FleetSpec; readonly warnings: readonly string[] };
 
 /**
@@ -15,8 +21,10 @@ export type Specified =
  */
 const MOST_TOKENS = 4000;
 
+const NO_FILES: PackedUserFiles = { mappings: [], known: [], upload: async () => [] };
+
 /** Throws a refusal with the place of each error in the text. */
-export function specOf(text: string): Specified {
+export async function specOf(text: string, context: ToolContext): Promise<Specified> {
   const parsed = parseConfiguration(text, 'configuration', { maxTokens: MOST_TOKENS });
   if (!parsed.ok) {
     throw new ToolRefusal(formatConfigurationErrors(parsed.errors, 'configuration', text));
@@ -37,37 +45,49 @@ export function specOf(text: string): Specified {
       `A ${value.type} is created on the command line: dstack apply -f FILE. This tool applies tasks, services, dev environments and fleets.`,
     );
   }
-  return { kind: 'run', spec: runSpec(value as RunConfiguration), warnings };
+  const configuration = value as RunConfiguration;
+  refuseLocalParts(configuration);
+  const files = await filesOf(configuration, context);
+  return { kind: 'run', spec: runSpec(configuration, files), files, warnings };
 }
 
-function runSpec(configuration: RunConfiguration): RunSpec {
-  refuseLocalParts(configuration);
+/** Packed, but not uploaded yet. */
+async function filesOf(
+  configuration: RunConfiguration,
+  { client, packFiles }: ToolContext,
+): Promise<PackedUserFiles> {
+  const { files } = configuration as { readonly files?: readonly UserFile[] | null };
+  if ((files ?? []).length === 0) return NO_FILES;
+  if (packFiles !== null) return await packFiles(files ?? [], client);
+  throw new ToolRefusal(
+    `\`files\` are on the user's computer, and this server cannot read them. Use \`dstack mcp\` there (stdio), which uploads them, or download them in \`commands\`.`,
+  );
+}
+
+function runSpec(configuration: RunConfiguration, files: PackedUserFiles): RunSpec {
   return {
     run_name: configuration.name ?? null,
     repo_id: 'none',
     repo_data: { repo_type: 'virtual' },
     repo_code_hash: null,
     repo_dir: null,
-    file_archives: [],
+    file_archives: files.known,
     working_dir: null,
     configuration_path: null,
-    configuration,
+    configuration:
+      files.mappings.length === 0 ? configuration : { ...configuration, files: files.mappings },
     profile: emptyProfile(),
     ssh_key_pub: null,
   } as unknown as RunSpec;
 }
 
-/** What only a program on the user's computer has: files, a repository with its changes, variables. */
+/** Refuses a repository with the user's changes, and variables of the user's shell. */
 function refuseLocalParts(configuration: RunConfiguration): void {
-  const { files, repos, env } = configuration as {
-    readonly files?: readonly unknown[] | null;
+  const { repos, env } = configuration as {
     readonly repos?: readonly unknown[] | null;
     readonly env?: Readonly<Record<string, unknown>> | null;
   };
   const instead = 'Clone or download it in `commands`, or use `dstack apply` on the command line.';
-  if ((files ?? []).length > 0) {
-    throw new ToolRefusal(`\`files\` cannot be uploaded from here. ${instead}`);
-  }
   if ((repos ?? []).length > 0) {
     throw new ToolRefusal(`\`repos\` cannot be uploaded from here. ${instead}`);
   }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { withJobSockets } from '../../job-access/job-sockets.ts';
 import { productVersion } from '../../version.ts';
+import { localFiles } from './local-files.ts';
 
 const HELP = `
 The agent's program starts this command itself and speaks MCP with it over stdin and stdout, for example:
@@ -32,10 +33,11 @@ export async function runMcp(cli: Cli): Promise<void> {
       'Serving MCP on stdin and stdout: an AI agent starts this command (dstack mcp --help).',
     );
   }
-  const { docsInFolder, serveOverStdio } = await import('@dstack/mcp');
+  const { docsInFolder, serveOverStdio, ToolRefusal } = await import('@dstack/mcp');
   await serveOverStdio({
     version: await productVersion(),
     connect: async () => withJobSockets(await cli.connect(), cli),
+    packFiles: localFiles(cli, ToolRefusal),
     docs: docsInFolder(docsFolder()),
     signal: cli.signal,
     onError: (error) => cli.io.warn(`mcp: ${error.message}`),

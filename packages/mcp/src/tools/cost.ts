@@ -1,0 +1,41 @@
+import * as z from 'zod';
+import { firstOf } from '../bounds.ts';
+import { tool } from '../tool.ts';
+
+const MOST_ROWS = 50;
+
+const instant = z.iso.datetime({ offset: true }).optional();
+
+export const costTool = tool({
+  name: 'get_cost',
+  title: 'Show costs',
+  description: 'Sums what the runs of the project have cost in US dollars, by run, user or day.',
+  kind: 'read',
+  input: z.object({
+    by: z.enum(['run', 'user', 'day']).default('run'),
+    since: instant.describe('ISO 8601; default: 30 days before until'),
+    until: instant.describe('ISO 8601; default: now'),
+  }),
+  output: z.object({
+    since: z.string(),
+    until: z.string(),
+    total_usd: z.number(),
+    rows: z.array(z.object({ name: z.string(), hours: z.number(), cost_usd: z.number() })),
+    rows_left_out: z.number(),
+  }),
+  run: async ({ by, since = null, until = null }, { client, project }) => {
+    const report = await client.server.cost({ project_name: project.name, since, until, by });
+    const { shown, left_out } = firstOf(report.rows, MOST_ROWS);
+    const rows = shown.map(({ run_name: run, username: user, day, hours, cost }) => ({
+      name: { run, user, day }[by] ?? '',
+      ...{ hours, cost_usd: cost },
+    }));
+    const { total: total_usd } = report;
+    return {
+      data: {
+        ...{ since: report.since, until: report.until, total_usd, rows },
+        rows_left_out: left_out,
+      },
+    };
+  },
+});
