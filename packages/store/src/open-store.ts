@@ -149,10 +149,11 @@ async function migrateOrClose(
 ): Promise<void> {
   const postgres = url.dialect === 'postgres';
   try {
-    const { applied, newer } = await migrate({
+    const { applied, created, newer } = await migrate({
       ...{ db, postgres, now: options.now, label: url.label },
     });
-    if (applied.length > 0) {
+    if (created) options.logger.info({ database: url.label }, 'the database was created');
+    else if (applied.length > 0) {
       options.logger.info({ database: url.label, applied }, 'the database schema is up to date');
     }
     if (newer.length > 0) {

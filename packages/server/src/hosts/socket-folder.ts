@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, lstatSync, mkdirSync } from 'node:fs';
+import { chmodSync, lstatSync, mkdirSync, rmdirSync } from 'node:fs';
 import { connect, Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -22,6 +22,15 @@ export function makeSocketFolder(socket: string): void {
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   refuseForeign(dir);
   chmodSync(dir, 0o700);
+}
+
+/** Removes the folder of the socket unless it has another one. */
+export function removeEmptySocketFolder(socket: string): void {
+  try {
+    rmdirSync(dirname(socket));
+  } catch {
+    // Workers that continue have their sockets there, or it was removed already: nothing depends on it.
+  }
 }
 
 /**

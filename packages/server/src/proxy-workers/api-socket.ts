@@ -4,7 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import { makeSocketFolder } from '../hosts/socket-folder.ts';
+import { makeSocketFolder, removeEmptySocketFolder } from '../hosts/socket-folder.ts';
 import { readLine } from './read-line.ts';
 
 export interface ApiSocketOptions {
@@ -51,7 +51,9 @@ export class ApiSocket {
   }
 
   close(): void {
+    // Removes the socket at once, and waits for its connections.
     this.#server.close();
+    removeEmptySocketFolder(this.#options.path);
   }
 
   async #take(socket: Socket): Promise<void> {

@@ -33,6 +33,8 @@ export interface MigrateOptions {
 export interface Migrated {
   /** Names of the migrations that were applied now. */
   readonly applied: readonly string[];
+  /** Whether the database was empty. */
+  readonly created: boolean;
   /** Names of migrations of a newer version, which this one can work with. */
   readonly newer: readonly string[];
 }
@@ -52,7 +54,11 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
     }
     const version = await currentVersion(context, options.label);
     if (version > migrations.length) {
-      return { applied: [], newer: await newerMigrations(tx, options.label, migrations.length) };
+      return {
+        applied: [],
+        created: false,
+        newer: await newerMigrations(tx, options.label, migrations.length),
+      };
     }
     const missing = migrations.slice(version);
     if (options.postgres && missing.some((migration) => !migration.isAdditive)) {
@@ -65,7 +71,7 @@ export async function migrate(options: MigrateOptions): Promise<Migrated> {
         values (${version + index + 1}, ${migration.name}, ${options.now()},
           ${migration.isAdditive ? 1 : 0})`.execute(tx);
     }
-    return { applied: missing.map(({ name }) => name), newer: [] };
+    return { applied: missing.map(({ name }) => name), created: version === 0, newer: [] };
   });
 }
 

@@ -46,7 +46,7 @@ afterAll(async () => {
   front.close();
   api.close();
   await server.close();
-  rmSync(folder, { recursive: true });
+  rmSync(folder, { recursive: true, force: true });
 });
 
 async function open(): Promise<RawConnection> {

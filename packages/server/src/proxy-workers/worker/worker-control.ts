@@ -1,6 +1,7 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
 import { createServer, Server as NetServer, type Socket } from 'node:net';
+import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
 import { LineChannel } from '../line-channel.ts';
 import type { Granted, Hello, PushedRoute, Spawn, Sync } from '../protocol.ts';
@@ -191,6 +192,9 @@ export class WorkerControl {
 
   #exit(): void {
     deleteRecord(this.#options.dir, this.#record);
+    rmSync(this.#options.socket, { force: true });
+    // A server that runs has its own socket there.
+    removeEmptySocketFolder(this.#options.socket);
     process.exit(0);
   }
 }
