@@ -11,6 +11,13 @@ import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
 
+const SET_HELP = `
+The history of your shell and the list of processes show values on the command line. Better:
+
+  dstack secret set hf_token < file
+  pass show hf_token | dstack secret set hf_token
+  dstack secret set hf_token                        # type the value, then Ctrl-D`;
+
 export function declareSecret(
   program: Command,
   cli: Cli,
@@ -28,9 +35,10 @@ export function declareSecret(
     );
   secret
     .command('set')
-    .description('Create or update a secret')
+    .description('Create or update a secret; without a value, it is read from the input')
     .argument('<name>')
-    .argument('[value]', 'the value; if omitted, it is read from the input')
+    .argument('[value]', 'the value; stays in the history of the shell, unlike input')
+    .addHelpText('after', SET_HELP)
     .action((name, value) => run.set({ name, value: value ?? null }, cli));
   secret
     .command('delete')
@@ -87,7 +95,7 @@ export async function runSecretSet(
   const text = value ?? (await cli.prompt.readAll()).replace(/\r?\n$/, '');
   if (text === '') {
     throw new UsageError('The value is empty', {
-      next: `dstack secret set ${name} VALUE, or: dstack secret set ${name} < file`,
+      next: `dstack secret set ${name} < file`,
     });
   }
   const { project } = await cli.connect();

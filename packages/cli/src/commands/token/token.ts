@@ -2,13 +2,14 @@ import { Problem, parseDuration } from '@dstack/contract';
 import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
-import { UsageError } from '../../errors.ts';
+import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
   type OutputOptions,
   outputOptions,
 } from '../../output/output-options.ts';
+import { describeFailure } from '../../report.ts';
 import { orNotFound } from '../../resource-error.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { renderTable } from '../../terminal/table.ts';
@@ -36,7 +37,7 @@ export function declareToken(
   ).action((_o, self: Command) => run.list(outputOptions(self.optsWithGlobals()), cli));
   token
     .command('create')
-    .description('Create a token and print it once')
+    .description('Create a token and print it once; only admins of the project may')
     .argument('<name>')
     .addOption(
       new Option(
@@ -104,10 +105,14 @@ function table(tokens: readonly ServiceToken[], cli: Cli): string {
     { header: 'LAST USED', optional: 1 },
   ];
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return renderTable(columns, tokens.map(row), layout);
+  return renderTable(
+    columns,
+    tokens.map((token) => row(token, cli)),
+    layout,
+  );
 }
 
-function row(token: ServiceToken): string[] {
+function row(token: ServiceToken, cli: Cli): string[] {
   const { name, scope, created_by, expires_at, last_used_at, models, services, limits, used } =
     token;
   return [
@@ -115,7 +120,7 @@ function row(token: ServiceToken): string[] {
     services?.join(', ') ?? '-',
     usedText(used?.day ?? 0, limits?.tokens_per_day ?? null),
     usedText(used?.month ?? 0, limits?.tokens_per_month ?? null),
-    ...[created_by, day(expires_at) ?? 'never', day(last_used_at) ?? '-'],
+    ...[created_by, expiry(expires_at, cli), day(last_used_at) ?? '-'],
   ];
 }
 
@@ -123,6 +128,13 @@ function row(token: ServiceToken): string[] {
 function usedText(used: number, budget: number | null): string {
   if (budget !== null) return `${used} of ${budget}`;
   return used === 0 ? '-' : String(used);
+}
+
+/** An expired token stays in the list until it is deleted. */
+function expiry(expiresAt: string | null, cli: Cli): string {
+  const text = day(expiresAt);
+  if (expiresAt === null || text === null) return 'never';
+  return Date.parse(expiresAt) > cli.now() ? text : cli.io.paint('error', `expired ${text}`);
 }
 
 /** To the minute, in UTC. */
@@ -156,19 +168,33 @@ export async function runTokenCreate(options: TokenCreateOptions, cli: Cli): Pro
   const scope = scopeOf(options.scope, services !== null, limits);
   const expires_in = expires === null ? null : secondsOf(expires);
   const { project } = await cli.connect();
-  const created = await project.serviceTokens.create({
-    name,
-    scope,
-    expires_in,
-    services,
-    ...limits,
-  });
+  const created = await project.serviceTokens
+    .create({ name, scope, expires_in, services, ...limits })
+    .catch((error) => onlyAdmins(error, project.name, name));
   if (json) {
     cli.io.json(created, 2);
     return;
   }
   cli.io.info(`Token ${name} of project ${project.name}. It will not be shown again:`);
   cli.io.print(`${created.token}\n`);
+}
+
+/** Members read who can create a token for them, and what they can use without one. */
+async function onlyAdmins(error: unknown, project: string, name: string): Promise<never> {
+  const { ForbiddenError } = await import('@dstack/client');
+  if (!(error instanceof ForbiddenError)) throw error;
+  const denied = await describeFailure(error);
+  if (denied.exitCode !== EXIT.notAllowed || !/this needs the role/.test(denied.why ?? '')) {
+    throw error;
+  }
+  // The server lists the admins at the end of its advice.
+  const [, admins] = /: ([^:]+)$/.exec(denied.next ?? '') ?? [];
+  throw new CliError(`Only admins of project ${project} may create tokens`, {
+    exitCode: EXIT.notAllowed,
+    why: denied.why ?? undefined,
+    next: `ask an admin${admins ? ` (${admins})` : ''} to run \`dstack token create ${name}\` for you; programs on your own computer can use your own token`,
+    cause: error,
+  });
 }
 
 /** Throws `UsageError` if the options contradict each other. */
