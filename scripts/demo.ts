@@ -14,13 +14,19 @@ const installation = new Installation({
   dstack,
   // The default image is gigabytes from a registry; plain processes need nothing.
   env: { DSTACK_LOCAL_EXECUTOR: 'process' },
-  onServerLine: (line) => console.log(line),
+  onServerLine: (line) => (isBusy ? held.push(line) : console.log(line)),
 });
+/** A command draws its progress in place, which a line of the server would break. */
+let isBusy = false;
+const held: string[] = [];
 
 const phases: [name: string, seconds: number][] = [];
 let exitCode = 1;
 try {
-  console.log('$ dstack server');
+  console.log(
+    'Jobs of this demo are plain processes, also where Docker answers: it pulls no image.\n',
+  );
+  console.log('$ DSTACK_LOCAL_EXECUTOR=process dstack server');
   await timed('server ready', () => installation.startServer());
   await timed('fleet applied', () => run('apply', '-f', 'examples/hello/fleet.dstack.yml', '-y'));
   await timed('task, plan to end', () => run('apply', '-f', 'examples/hello/.dstack.yml', '-y'));
@@ -47,8 +53,11 @@ async function timed(name: string, work: () => Promise<void>): Promise<void> {
 /** On this terminal, as a user sees it. */
 async function run(...args: string[]): Promise<void> {
   console.log(`\n$ dstack ${args.join(' ')}`);
+  isBusy = true;
   const child = spawn(dstack, args, { env: installation.env, cwd: root, stdio: 'inherit' });
   const [code] = await once(child, 'exit');
+  isBusy = false;
+  for (const line of held.splice(0)) console.log(line);
   if (code !== 0) throw new Error(`dstack ${args[0]} ended with code ${code}`);
 }
 

@@ -1,4 +1,4 @@
-import { isRunDone, isRunFailed } from '@dstack/contract/status';
+import { isRunDone, isRunFailed, isServerHostOnWire } from '@dstack/contract/status';
 import type { JobSubmission, Run } from '@dstack/contract/wire';
 import type { Paint } from '../terminal/style.ts';
 import { decisiveJob } from './run-outcome.ts';
@@ -28,7 +28,22 @@ function nextStep(run: Run, submission: JobSubmission | undefined): string | nul
   if (submission?.termination_reason === 'failed_to_start_due_to_no_capacity') {
     return `Check dstack explain ${name} for why.`;
   }
+  if (lacksDefaultImage(run, submission)) {
+    return 'The default image could not be pulled. Without a registry, start the server with DSTACK_LOCAL_EXECUTOR=process (jobs are plain processes), or set an `image` that Docker has there.';
+  }
   return `Check dstack logs -d ${name} for more details.`;
+}
+
+/** On the server's machine, which can run jobs without images. */
+function lacksDefaultImage(run: Run, submission: JobSubmission | undefined): boolean {
+  const { configuration } = run.run_spec;
+  const instance = submission?.job_provisioning_data;
+  return (
+    (submission?.termination_reason_message ?? '').startsWith('pullImage error') &&
+    !configuration.image &&
+    instance != null &&
+    isServerHostOnWire(instance)
+  );
 }
 
 function capitalised(text: string): string {

@@ -325,6 +325,22 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'failed on the server host without the default image',
+    {
+      ...failed({
+        terminationReason: 'creating_container_error',
+        terminationMessage: 'pullImage error: dstackai/base: no route to host',
+        provisioningData: { backend: 'local' } as never,
+      }),
+      configuration: { image: null },
+    },
+    {
+      ...{ state: 'ended', rules: ['ended'] },
+      ...{ fixes: ['dstack logs -d train', 'DSTACK_LOCAL_EXECUTOR=process'] },
+      summary: 'pullImage error',
+    },
+  ],
+  [
     'was tried for as long as retry allows',
     failed(crashed(9), { terminationReason: 'retry_limit_exceeded' }),
     {

@@ -1,5 +1,7 @@
 /** Fixes that do not concern capacity. */
 import type { ExplainRule, Fix } from '@dstack/contract/wire';
+import type { JobRecord } from '../model/index.ts';
+import { isServerHost } from '../offers/capabilities.ts';
 import type { RunPass } from '../reconcile/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
@@ -56,11 +58,8 @@ function liveFixes(
   return fixes;
 }
 
-function endedFixes(
-  { run }: RunPass,
-  jobs: readonly JobDiagnosis[],
-  waiting: Waiting | null,
-): Fix[] {
+function endedFixes(pass: RunPass, jobs: readonly JobDiagnosis[], waiting: Waiting | null): Fix[] {
+  const { run } = pass;
   const reasons = new Set(jobs.map(({ job }) => job.terminationReason));
   const fixes: Fix[] = [];
   if (waiting?.look.option) {
@@ -77,6 +76,13 @@ function endedFixes(
       fix('See what server and agent did for it', { command: `dstack logs -d ${run.name}` }),
     );
   }
+  if (jobs.some(({ job }) => lacksDefaultImage(pass, job))) {
+    fixes.push(
+      fix('Without a registry, start the server so that jobs are plain processes', {
+        value: 'DSTACK_LOCAL_EXECUTOR=process',
+      }),
+    );
+  }
   if (reasons.has('volume_error'))
     fixes.push(fix('See the volumes', { command: 'dstack volume -v' }));
   if (reasons.has('max_duration_exceeded')) {
@@ -89,4 +95,12 @@ function endedFixes(
     fixes.push(fix('Let such a run start again by itself', { command, value }));
   }
   return fixes;
+}
+
+/** On the server's machine, which can run jobs without images. */
+function lacksDefaultImage(pass: RunPass, job: JobRecord): boolean {
+  const { configuration } = pass.run.spec;
+  const backend = pass.instanceOf(job)?.backend ?? job.provisioningData?.backend ?? null;
+  const isPull = job.terminationMessage?.startsWith('pullImage error') ?? false;
+  return isPull && !configuration.image && isServerHost(backend);
 }
