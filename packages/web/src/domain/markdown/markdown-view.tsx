@@ -1,9 +1,8 @@
 import { type ReactNode, useMemo } from 'react';
 import { CodeBlock } from '../../ui/code/code-block.tsx';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
-import type { Inline } from './inline.ts';
 import styles from './markdown.module.css';
-import { type Block, type MarkdownRow, parseMarkdown } from './markdown.ts';
+import { type Block, type Inline, type MarkdownRow, parseMarkdown } from './markdown.ts';
 
 /** Markdown as elements. All of it is text that is not trusted: no HTML of it is read, no address loaded. */
 export function MarkdownView({ text }: { readonly text: string }) {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { type Inline, inlinesOf } from './inline.ts';
-import { type Block, parseMarkdown } from './markdown.ts';
+import { type Block, type Inline, parseMarkdown } from './markdown.ts';
+
+function inlinesOf(text: string): readonly Inline[] {
+  const [block] = parseMarkdown(text);
+  return block?.kind === 'paragraph' ? block.inlines : [];
+}
 
 /** Short notation: `**` strong, `*` emphasis, `~` deleted, `code()`, `link()`. */
 function shown(inlines: readonly Inline[]): string {
@@ -45,7 +49,7 @@ describe('marks within a line', () => {
   it.each([
     ['a **b** c', 'a strong(b) c'],
     ['__b__ and *i* and _i_', 'strong(b) and emphasis(i) and emphasis(i)'],
-    ['***both***', 'strong(emphasis(both))'],
+    ['***both***', 'emphasis(strong(both))'],
     ['**a *b* c**', 'strong(a emphasis(b) c)'],
     ['~~old~~', 'deleted(old)'],
     ['`a ** b` **c**', 'code(a ** b) strong(c)'],
@@ -64,8 +68,8 @@ describe('marks within a line', () => {
   });
 
   it('of a long text without ends are read quickly', () => {
-    for (const part of ['**a', '[a](', '`', '_a ', '<', '![', 'http://', '~~']) {
-      expect(inlinesOf(part.repeat(20_000)).length).toBeGreaterThan(0);
+    for (const part of ['**a', 'a_', '[a](', '`', '_a ', '<', '![', 'http://', '~~']) {
+      expect(parseMarkdown(part.repeat(20_000)).length).toBeGreaterThan(0);
     }
   });
 });

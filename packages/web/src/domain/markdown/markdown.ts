@@ -1,5 +1,14 @@
-/** The part of Markdown that models answer with, as a tree. Nothing of it is ever read as HTML. */
-import { type Inline, inlinesOf } from './inline.ts';
+/** Markdown as a tree of the parts that are drawn. Nothing of it is ever read as HTML. */
+import { Lexer, type MarkedToken, type Token } from 'marked';
+
+export type Inline =
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'code'; readonly text: string }
+  | { readonly kind: 'link'; readonly href: string; readonly inlines: readonly Inline[] }
+  | {
+      readonly kind: 'strong' | 'emphasis' | 'deleted';
+      readonly inlines: readonly Inline[];
+    };
 
 export type Block =
   | { readonly kind: 'paragraph'; readonly inlines: readonly Inline[] }
@@ -17,192 +26,86 @@ export type Item = readonly Block[];
 export type MarkdownCell = readonly Inline[];
 export type MarkdownRow = readonly MarkdownCell[];
 
-/** Quotes and lists inside of each other; deeper ones are text. */
-const MOST_DEPTH = 8;
+/** Characters. A longer answer is text: it is read again with each piece that arrives. */
+const LONGEST = 100_000;
+/** Marks at the beginning of one line. The library calls itself for each. */
+const TOO_DEEP = /^(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)])){50}/m;
+
+/** Of emphasis, in one paragraph: the library looks for the end of each in all that follows. */
+const MOST_MARKS = 1000;
 
 /** Also of an answer that is not complete: what is open goes to its end. */
-export function parseMarkdown(text: string, depth = 0): readonly Block[] {
-  const lines = text.replaceAll('\r\n', '\n').split('\n');
-  const blocks: Block[] = [];
-  let paragraph: string[] = [];
-  const endParagraph = () => {
-    if (paragraph.length > 0) {
-      blocks.push({ kind: 'paragraph', inlines: inlinesOf(paragraph.join('\n')) });
+export function parseMarkdown(text: string): readonly Block[] {
+  const isCostly = text.length > LONGEST || TOO_DEEP.test(text) || hasManyMarks(text);
+  if (isCostly) return [paragraph([textOf(text)])];
+  return new Lexer({ gfm: true }).lex(text).flatMap(blockOf);
+}
+
+function hasManyMarks(text: string): boolean {
+  return text.split(/\n[ \t]*\n/).some((part) => (part.match(/[*_~]/g)?.length ?? 0) > MOST_MARKS);
+}
+
+function blockOf(token: Token): readonly Block[] {
+  const known = token as MarkedToken;
+  switch (known.type) {
+    case 'space':
+    case 'def':
+      return [];
+    case 'heading':
+      return [{ kind: 'heading', level: known.depth, inlines: known.tokens.flatMap(inlineOf) }];
+    case 'code':
+      return [{ kind: 'code', language: known.lang ?? '', text: known.text }];
+    case 'blockquote':
+      return [{ kind: 'quote', blocks: known.tokens.flatMap(blockOf) }];
+    case 'list': {
+      const start = known.ordered ? Number(known.start) : null;
+      return [
+        { kind: 'list', start, items: known.items.map(({ tokens }) => tokens.flatMap(blockOf)) },
+      ];
     }
-    paragraph = [];
-  };
-  for (let at = 0; at < lines.length; ) {
-    const found = blockAt(lines, at, depth, paragraph.length > 0);
-    if (found === null) {
-      const line = lines[at] ?? '';
-      if (line.trim() === '') endParagraph();
-      else paragraph.push(line.trimStart());
-      at += 1;
-      continue;
+    case 'table': {
+      const row = (cells: typeof known.header): MarkdownRow =>
+        cells.map(({ tokens }) => tokens.flatMap(inlineOf));
+      return [{ kind: 'table', head: row(known.header), rows: known.rows.map(row) }];
     }
-    endParagraph();
-    blocks.push(found.block);
-    at = Math.max(found.next, at + 1);
+    case 'hr':
+      return [{ kind: 'rule' }];
+    default:
+      return [paragraph(inlineOf(token))];
   }
-  endParagraph();
-  return blocks;
 }
 
-interface Found {
-  readonly block: Block;
-  /** The line after it. */
-  readonly next: number;
-}
-
-/** The block that begins at a line; null: it is text of a paragraph. */
-function blockAt(
-  lines: readonly string[],
-  at: number,
-  depth: number,
-  isInParagraph: boolean,
-): Found | null {
-  const line = lines[at] ?? '';
-  const trimmed = line.trim();
-  if (trimmed === '') return null;
-  if (trimmed.startsWith('```') || trimmed.startsWith('~~~')) return codeAt(lines, at);
-  const level = headingLevel(trimmed);
-  if (level > 0) {
-    const inlines = inlinesOf(trimmed.slice(level).trim());
-    return { block: { kind: 'heading', level, inlines }, next: at + 1 };
+function inlineOf(token: Token): readonly Inline[] {
+  const known = token as MarkedToken;
+  switch (known.type) {
+    case 'strong':
+      return [{ kind: 'strong', inlines: known.tokens.flatMap(inlineOf) }];
+    case 'em':
+      return [{ kind: 'emphasis', inlines: known.tokens.flatMap(inlineOf) }];
+    case 'del':
+      return [{ kind: 'deleted', inlines: known.tokens.flatMap(inlineOf) }];
+    case 'codespan':
+      return [{ kind: 'code', text: known.text }];
+    case 'br':
+      return [textOf('\n')];
+    case 'link':
+      return [{ kind: 'link', href: known.href, inlines: known.tokens.flatMap(inlineOf) }];
+    case 'image':
+      return [{ kind: 'link', href: known.href, inlines: [textOf(known.text)] }];
+    case 'escape':
+      return [textOf(known.text)];
+    case 'paragraph':
+    case 'text':
+      return known.tokens?.flatMap(inlineOf) ?? [textOf(known.text)];
+    default:
+      return [textOf(token.raw)];
   }
-  if (isRule(trimmed)) return { block: { kind: 'rule' }, next: at + 1 };
-  const table = tableAt(lines, at);
-  if (table !== null) return table;
-  if (depth >= MOST_DEPTH) return null;
-  if (trimmed.startsWith('>')) return quoteAt(lines, at, depth);
-  const marker = markerOf(line);
-  // A number at the beginning of a line of text is seldom a list.
-  if (marker === null || (isInParagraph && marker.start !== null && marker.start !== 1))
-    return null;
-  return listAt(lines, at, marker, depth);
 }
 
-function codeAt(lines: readonly string[], at: number): Found {
-  const open = lines[at] ?? '';
-  const indentation = indentationOf(open);
-  const fence = open.trim();
-  const sign = fence.charAt(0);
-  let length = 0;
-  while (fence.charAt(length) === sign) length += 1;
-  const isEnd = (line: string) =>
-    line.startsWith(sign.repeat(length)) && line.replaceAll(sign, '').trim() === '';
-  const content: string[] = [];
-  let next = at + 1;
-  for (; next < lines.length; next += 1) {
-    const line = lines[next] ?? '';
-    if (isEnd(line.trim())) break;
-    content.push(line.slice(Math.min(indentation, indentationOf(line))));
-  }
-  const language = fence.slice(length).trim();
-  return { block: { kind: 'code', language, text: content.join('\n') }, next: next + 1 };
+function paragraph(inlines: readonly Inline[]): Block {
+  return { kind: 'paragraph', inlines };
 }
 
-function quoteAt(lines: readonly string[], at: number, depth: number): Found {
-  const content: string[] = [];
-  let next = at;
-  for (; next < lines.length; next += 1) {
-    const line = (lines[next] ?? '').trimStart();
-    if (!line.startsWith('>')) break;
-    content.push(line.slice(line.startsWith('> ') ? 2 : 1));
-  }
-  return { block: { kind: 'quote', blocks: parseMarkdown(content.join('\n'), depth + 1) }, next };
+function textOf(text: string): Inline {
+  return { kind: 'text', text };
 }
-
-interface Marker {
-  readonly indentation: number;
-  /** Columns up to the content. */
-  readonly width: number;
-  /** Null: the list has no numbers. */
-  readonly start: number | null;
-}
-
-function markerOf(line: string): Marker | null {
-  const found = /^( {0,40})([-*+]|\d{1,9}[.)])( {1,4})(?=\S)/.exec(line);
-  if (found === null) return null;
-  const [all, before = '', sign = ''] = found;
-  const number = Number.parseInt(sign, 10);
-  return {
-    indentation: before.length,
-    width: all.length,
-    start: Number.isNaN(number) ? null : number,
-  };
-}
-
-function listAt(lines: readonly string[], at: number, first: Marker, depth: number): Found {
-  const items: string[][] = [];
-  let width = first.width;
-  let next = at;
-  for (; next < lines.length; next += 1) {
-    const line = lines[next] ?? '';
-    const marker = markerOf(line);
-    const isItem =
-      marker !== null &&
-      marker.indentation < width &&
-      marker.indentation >= first.indentation - 1 &&
-      (marker.start === null) === (first.start === null);
-    if (isItem) {
-      width = marker.width;
-      items.push([line.slice(marker.width)]);
-      continue;
-    }
-    const isBlank = line.trim() === '';
-    const belongs = indentationOf(line) > first.indentation;
-    if (isBlank ? !continues(lines, next, first) : !belongs) break;
-    items.at(-1)?.push(isBlank ? '' : line.slice(Math.min(width, indentationOf(line))));
-  }
-  const block: Block = {
-    kind: 'list',
-    start: first.start,
-    items: items.map((item) => parseMarkdown(item.join('\n'), depth + 1)),
-  };
-  return { block, next };
-}
-
-/** Whether the list goes on after an empty line. */
-function continues(lines: readonly string[], blank: number, first: Marker): boolean {
-  const line = lines[blank + 1] ?? '';
-  const marker = markerOf(line);
-  if (marker !== null && marker.indentation === first.indentation) {
-    return (marker.start === null) === (first.start === null);
-  }
-  return line.trim() !== '' && indentationOf(line) > first.indentation;
-}
-
-function tableAt(lines: readonly string[], at: number): Found | null {
-  const head = lines[at] ?? '';
-  const delimiter = lines[at + 1]?.trim() ?? '';
-  if (!head.includes('|') || !delimiter.includes('-') || !delimiter.includes('|')) return null;
-  if (delimiter.replaceAll(/[-:| ]/g, '') !== '') return null;
-  const rows: MarkdownRow[] = [];
-  let next = at + 2;
-  for (; next < lines.length && (lines[next] ?? '').includes('|'); next += 1) {
-    rows.push(cellsOf(lines[next] ?? ''));
-  }
-  return { block: { kind: 'table', head: cellsOf(head), rows }, next };
-}
-
-function cellsOf(line: string): MarkdownRow {
-  const inner = line.trim().replace(/^\|/, '').replace(/\|$/, '');
-  return inner.split('|').map((cell) => inlinesOf(cell.trim()));
-}
-
-/** 0: it is none. */
-function headingLevel(line: string): number {
-  let level = 0;
-  while (line.charAt(level) === '#') level += 1;
-  return level <= 6 && line.charAt(level) === ' ' ? level : 0;
-}
-
-function isRule(line: string): boolean {
-  const sign = line.charAt(0);
-  if (sign !== '-' && sign !== '*' && sign !== '_') return false;
-  const signs = line.replaceAll(' ', '');
-  return signs.length >= 3 && signs === sign.repeat(signs.length);
-}
-
-const indentationOf = (line: string): number => line.length - line.trimStart().length;
