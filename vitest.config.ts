@@ -35,6 +35,7 @@ export default defineConfig({
           retry,
           // For hangs only: nothing here waits, but the machine may be busy.
           testTimeout: 20_000,
+          hookTimeout: 60_000,
         },
       },
       {
