@@ -337,6 +337,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const { state, text } = await stream.whole(ends.id);
     expect(text).toBe('before\r\nafter\r\n');
     expect(state.exit).toMatchObject({ status: 9 });
-    expect((await stream.whole(lost.id)).state.exit).toMatchObject({ reason: 'executor_error' });
+    const removed = { reason: 'interrupted_by_no_capacity', host_fault: 'container_removed' };
+    expect((await stream.whole(lost.id)).state.exit).toMatchObject(removed);
   });
 });
