@@ -90,8 +90,9 @@ const added = (counts: Counts, { raw, rawMirrored = NOTHING }: CountedService): 
   mirrored: sumOfStats(counts.mirrored, rawMirrored),
 });
 
-const inWireForm = ({ answered, slices }: RawStats): GatewayCounts['requests'] => ({
+const inWireForm = ({ answered, latencies, slices }: RawStats): GatewayCounts['requests'] => ({
   answered,
+  ...(latencies && { latencies: { seconds: latencies.seconds, counts: [...latencies.counts] } }),
   slices: slices.map(({ number, count, buckets }) => ({
     ...{ number, count, buckets: buckets.map((pair) => [...pair]) },
   })),

@@ -22,6 +22,7 @@ import {
   nullable,
   object,
   oneOf,
+  optional,
   text,
   textLike,
   uuid,
@@ -278,6 +279,8 @@ const CountedRequests = object({
     count,
     20,
   ),
+  /** Of all of them; see `LatencyTotals` of the proxy. Earlier programs send none. */
+  latencies: optional(object({ seconds: amount, counts: list(count, 50) })),
   /** Pairs of a bucket and its count. */
   slices: list(object({ number: whole(), count, buckets: list(list(count, 2), 100) }), 20),
 });

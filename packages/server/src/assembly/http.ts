@@ -44,9 +44,8 @@ import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { trustIn } from '../proxy/forwarded.ts';
 import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
-import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ServiceProxy } from '../proxy/service-proxy.ts';
-import { type Links, makeServiceProxy, type Supervision } from './links.ts';
+import { type FiguresElsewhere, type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeProxyFront } from './proxy-front.ts';
 import type { ServerHost } from './server-host.ts';
@@ -91,7 +90,10 @@ export interface StartedHttp {
 export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedHttp> {
   const { settings, log, closing } = parts;
   const { links, changes } = made;
-  const deps = await httpDeps(parts, made, () => front.figures);
+  const deps = await httpDeps(parts, made, {
+    all: () => front.figures,
+    forget: (runId) => front.forget(runId),
+  });
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
   const accessElsewhere: ReadAccess = async (...asked) => {
@@ -164,11 +166,7 @@ function changeHub({ store, log, settings }: Parts): ChangeHub {
 /** Bytes of a request to a model, if there is no other limit for requests to services. */
 const MAX_MODEL_BODY = 1024 * 1024 * 1024;
 
-async function httpDeps(
-  parts: Parts,
-  made: HttpParts,
-  figuresElsewhere: () => readonly CountedService[],
-) {
+async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhere) {
   const { settings, store, log, env, closing } = parts;
   const {
     links,
@@ -192,7 +190,7 @@ async function httpDeps(
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
     parts,
-    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns, figuresElsewhere },
+    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns, elsewhere },
     changes,
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';

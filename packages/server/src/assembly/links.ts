@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobState } from '@dstack/contract/agent';
+import type { Id } from '@dstack/core';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock/system-clock.ts';
@@ -155,19 +156,25 @@ export function makeSupervisor(
   return { supervisor, programs, expectHosts: () => programs.warm() };
 }
 
+/** Figures of other processes of this server. */
+export interface FiguresElsewhere {
+  readonly all: () => readonly CountedService[];
+  readonly forget: (runId: Id) => void;
+}
+
 export interface ProxyParts {
   readonly hosts: Hosts;
   readonly prober: Prober;
   readonly supervisor: LinkSupervisor;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
-  readonly figuresElsewhere: () => readonly CountedService[];
+  readonly elsewhere: FiguresElsewhere;
 }
 
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log, closing }: Parts,
-  { hosts, prober, supervisor, access, signIns, figuresElsewhere }: ProxyParts,
+  { hosts, prober, supervisor, access, signIns, elsewhere }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
@@ -186,7 +193,8 @@ export function makeServiceProxy(
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
     maxHeld: settings.serviceMaxHeld,
-    figuresElsewhere,
+    figuresElsewhere: elsewhere.all,
+    onForgotten: elsewhere.forget,
     onEnded: accessLog(settings.accessLogPart, log),
     onModelUse: serviceUsage({ modelUsage: store.modelUsage, now: systemNow, log }),
     shared: store.shared,

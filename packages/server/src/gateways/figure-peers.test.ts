@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import { FigurePeers } from './figure-peers.ts';
 
-const stats = { rps: 1.5, p50: 2, p95: 3, p99: null, answered: { '2xx': 4 } };
+const stats = { rps: 1.5, p50: 2, p95: 3, p99: null, answered: { '2xx': 4 }, latencies: null };
 const state: ProxiedService = {
   ...{ projectName: 'main', runName: 'web', ...stats },
   ...{ inFlight: 1, held: 0, replicas: 2, ejected: 0, mirrored: { ...stats, answered: {} } },

@@ -13,6 +13,10 @@ const Stats = z.object({
   p95: z.number().nullable(),
   p99: z.number().nullable(),
   answered: z.record(z.string(), z.number()),
+  latencies: z
+    .object({ seconds: z.number(), counts: z.array(z.number()) })
+    .nullable()
+    .default(null),
 });
 
 const Question = z.object({ type: z.literal('figures'), reader: z.string(), run: z.string() });

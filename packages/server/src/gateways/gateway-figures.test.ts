@@ -47,6 +47,27 @@ it('the replicas of a gateway are added up', async () => {
   expect(text).toMatch(/mirrored_requests_total\{.*status="dropped"\} 2/);
 });
 
+it('the totals never become smaller while a replica is away or its program starts again', async () => {
+  const all = figures([view('web')]);
+  const total = async () => (await all.of('web'))?.answered['2xx'];
+  let isOpen = true;
+  all.opened('r0', 'edge', () => isOpen);
+  all.opened('r1', 'edge', () => true);
+  all.put('r0', [counted('web', { '2xx': 5 })]);
+  all.put('r1', [counted('web', { '2xx': 7 })]);
+  isOpen = false;
+  expect(await total()).toBe(12);
+  all.opened('r0', 'edge', () => true);
+  expect(await total()).toBe(12);
+  // The same program has counted more.
+  all.put('r0', [counted('web', { '2xx': 6 })]);
+  expect(await total()).toBe(13);
+  all.opened('r0', 'edge', () => true);
+  // Another program begins anew.
+  all.put('r0', [counted('web', { '2xx': 1 })]);
+  expect(await total()).toBe(14);
+});
+
 it('a gateway counts only for its own services, and only while its program is connected', async () => {
   const other = { ...view('other'), run: { ...view('other').run, gatewayId: 'elsewhere' } };
   const all = figures([view('web'), other]);

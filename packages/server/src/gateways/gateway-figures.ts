@@ -3,7 +3,7 @@ import type { GatewayCounts as Counted } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { Services, ServiceView } from '@dstack/store';
 import type { ProxiedService } from '../proxy/proxy-figures.ts';
-import { type RawStats, RequestStats } from '../proxy/service-stats.ts';
+import { type RawStats, RequestStats, sumOfStats } from '../proxy/service-stats.ts';
 
 export interface GatewayFiguresOptions {
   readonly services: Pick<Services, 'onGateway' | 'behindGateway'>;
@@ -15,7 +15,18 @@ interface Source {
   readonly gatewayId: Id;
   readonly isOpen: () => boolean;
   readonly services: Map<Id, Counted>;
+  /** What it had reported before this connection, until it reports the same service again. */
+  readonly before: Map<Id, Counted>;
+  /** Of earlier programs of the replica: totals never become smaller. */
+  readonly ended: Map<Id, Totals>;
 }
+
+interface Totals {
+  readonly requests: RawStats;
+  readonly mirrored: RawStats;
+}
+
+const NOTHING: RawStats = { answered: {}, slices: [] };
 
 /** Of one gateway replica. */
 const MAX_SERVICES = 10_000;
@@ -33,7 +44,10 @@ export class GatewayFigures {
 
   /** The program of a replica is connected, and will report everything. */
   opened(replicaId: Id, gatewayId: Id, isOpen: () => boolean): void {
-    this.#sources.set(replicaId, { gatewayId, isOpen, services: new Map() });
+    const known = this.#sources.get(replicaId);
+    const before = new Map([...(known?.before ?? []), ...(known?.services ?? [])]);
+    const ended = known?.ended ?? new Map<Id, Totals>();
+    this.#sources.set(replicaId, { gatewayId, isOpen, services: new Map(), before, ended });
   }
 
   forget(replicaId: Id): void {
@@ -41,15 +55,23 @@ export class GatewayFigures {
   }
 
   put(replicaId: Id, services: readonly Counted[]): void {
-    const known = this.#sources.get(replicaId)?.services;
-    if (known === undefined) return;
+    const source = this.#sources.get(replicaId);
+    if (source === undefined) return;
     for (const one of services) {
-      known.delete(one.run_id);
-      known.set(one.run_id, one);
+      const before = source.before.get(one.run_id);
+      // A program that has counted less is another one.
+      if (before !== undefined && countOf(one) < countOf(before)) {
+        source.ended.set(one.run_id, added(source.ended.get(one.run_id), before));
+      }
+      source.before.delete(one.run_id);
+      source.services.delete(one.run_id);
+      source.services.set(one.run_id, one);
     }
-    for (const oldest of known.keys()) {
-      if (known.size <= MAX_SERVICES) break;
-      known.delete(oldest);
+    for (const known of [source.services, source.before, source.ended]) {
+      for (const oldest of known.keys()) {
+        if (known.size <= MAX_SERVICES) break;
+        known.delete(oldest);
+      }
     }
   }
 
@@ -74,30 +96,50 @@ export class GatewayFigures {
   }
 
   #open(wanted: Id | null): Source[] {
-    return [...this.#sources.values()].filter(
-      ({ gatewayId, isOpen }) => gatewayId === wanted && isOpen(),
-    );
+    return this.#of(wanted).filter(({ isOpen }) => isOpen());
+  }
+
+  #of(wanted: Id | null): Source[] {
+    return [...this.#sources.values()].filter(({ gatewayId }) => gatewayId === wanted);
   }
 
   #state({ run, projectName, replicas }: ServiceView): ProxiedService {
     const parts = this.#open(run.gatewayId).flatMap(({ services }) => services.get(run.id) ?? []);
     const sum = (of: (one: Counted) => number) => parts.reduce((all, one) => all + of(one), 0);
-    const total = (counts: readonly Counted['requests'][]) =>
-      this.#stats.of(run.id, counts.map(rawOf));
+    const totals = this.#of(run.gatewayId).flatMap((source) => totalsOf(source, run.id));
+    const total = (counts: readonly RawStats[]) => this.#stats.of(run.id, counts);
     const failing = replicas.filter(({ isFailing }) => isFailing).length;
     return {
-      ...{ projectName, runName: run.name, ...total(parts.map(({ requests }) => requests)) },
+      ...{ projectName, runName: run.name, ...total(totals.map(({ requests }) => requests)) },
       inFlight: sum((one) => one.in_flight),
       held: sum((one) => one.held),
       replicas: replicas.length,
       ejected: Math.min(replicas.length, Math.max(failing, ...parts.map((one) => one.ejected))),
-      mirrored: total(parts.map(({ mirrored }) => mirrored)),
+      mirrored: total(totals.map(({ mirrored }) => mirrored)),
     };
   }
 }
 
-const rawOf = ({ answered, slices }: Counted['requests']): RawStats => ({
+/** Also of a replica whose program is not connected now. */
+function totalsOf({ services, before, ended }: Source, runId: Id): Totals[] {
+  const latest = services.get(runId) ?? before.get(runId);
+  return [ended.get(runId) ?? [], latest ? added(undefined, latest) : []].flat();
+}
+
+function added(totals: Totals | undefined, { requests, mirrored }: Counted): Totals {
+  return {
+    requests: sumOfStats(totals?.requests ?? NOTHING, rawOf(requests)),
+    mirrored: sumOfStats(totals?.mirrored ?? NOTHING, rawOf(mirrored)),
+  };
+}
+
+function countOf({ requests }: Counted): number {
+  return Object.values(requests.answered).reduce((sum, count) => sum + count, 0);
+}
+
+const rawOf = ({ answered, latencies, slices }: Counted['requests']): RawStats => ({
   answered,
+  ...(latencies && { latencies }),
   slices: slices.map(({ number, count, buckets }) => ({
     ...{ number, count },
     buckets: buckets.map(([bucket = 0, many = 0]) => [bucket, many] as const),

@@ -1,5 +1,6 @@
 /** Metrics of services without a gateway, as this server sees them. */
 import { Counter, Gauge, Registry } from 'prom-client';
+import { histogramLines } from '../proxy/policy/latency-totals.ts';
 import type { ProxiedService } from '../proxy/proxy-figures.ts';
 
 const LABELS = ['dstack_project_name', 'dstack_run_name'] as const;
@@ -61,5 +62,19 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
       copies.inc({ ...labels, status }, count);
     }
   }
-  return (await registers[0]?.metrics()) ?? '';
+  const others = (await registers[0]?.metrics()) ?? '';
+  return [others.trimEnd(), ...durations(services), ''].join('\n');
 }
+
+/** A histogram that is counted elsewhere, which the registry cannot hold. */
+function durations(services: readonly ProxiedService[]): string[] {
+  const lines = services.flatMap(({ projectName, runName, latencies }) => {
+    const labels = { dstack_project_name: projectName, dstack_run_name: runName };
+    return latencies === null ? [] : histogramLines(DURATION, labels, latencies);
+  });
+  if (lines.length === 0) return [];
+  const help = 'Seconds until the end of the answer, of all ended requests';
+  return [`# HELP ${DURATION} ${help}`, `# TYPE ${DURATION} histogram`, ...lines];
+}
+
+const DURATION = 'dstack_service_request_duration_seconds';

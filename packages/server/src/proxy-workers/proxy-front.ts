@@ -135,6 +135,11 @@ export class ProxyFront {
     return this.#options.workers.figures;
   }
 
+  /** See `ProxyWorkers.forget`. */
+  forget(runId: Id): void {
+    this.#options.workers.forget(runId);
+  }
+
   /** Workers continue without this server. */
   detach(): void {
     this.#close();

@@ -8,6 +8,7 @@ import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../logging.ts';
 import type { AccessPage } from '../proxy/access-records.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
+import { EndedFigures } from './ended-figures.ts';
 import { keptUses } from './kept-uses.ts';
 import type { Handlers } from './line-channel.ts';
 import type { Address, Granted, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
@@ -77,6 +78,7 @@ const HEALTHY_MS = 60_000;
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #links = new Map<string, WorkerLink>();
+  readonly #lost = new EndedFigures();
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
@@ -109,7 +111,13 @@ export class ProxyWorkers {
   }
 
   get figures(): CountedService[] {
-    return [...this.#links.values()].flatMap(({ figures }) => figures);
+    const present = [...this.#links.values()].flatMap(({ figures }) => figures);
+    return [...this.#lost.all, ...present];
+  }
+
+  /** The service has ended. */
+  forget(runId: Id): void {
+    this.#lost.forget(runId);
   }
 
   notify(type: string, data: unknown): void {
@@ -292,6 +300,7 @@ export class ProxyWorkers {
 
   #closed(link: WorkerLink): void {
     this.#links.delete(link.id);
+    this.#lost.add(link.figures);
     this.#options.onClosed(link.id);
     if (this.#isClosed) return;
     void this.#collectUsage();

@@ -39,6 +39,7 @@ export interface ProxyFiguresOptions {
   readonly find: (name: ServiceName) => Promise<ServiceRoute | null>;
   /** Figures of the other processes. */
   readonly others: () => readonly CountedService[];
+  readonly onForgotten: (runId: Id) => void;
 }
 
 /** The figures of services, added up over the processes that serve them. */
@@ -70,7 +71,7 @@ export class ProxyFigures {
   }
 
   async states(): Promise<ProxiedService[]> {
-    const { stats, mirrored, find, others } = this.#options;
+    const { stats, mirrored, find, others, onForgotten } = this.#options;
     const known = new Map([...stats.services, ...others()].map((one) => [one.runId, one]));
     const states = [...known.values()].map(async ({ runId, projectName, runName }) => {
       const route = await find({ projectName, runName });
@@ -78,6 +79,7 @@ export class ProxyFigures {
       if (route?.runId === runId) return [this.state(route)];
       stats.forget(runId);
       mirrored.forget(runId);
+      onForgotten(runId);
       return [];
     });
     return (await Promise.all(states)).flat();

@@ -1,3 +1,4 @@
+import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
 import type { Logger } from '../logging.ts';
 import type { OnEnded } from './access-log.ts';
@@ -37,6 +38,8 @@ export interface ServiceProxyOptions {
   readonly takeRate?: TakeRate;
   /** Figures of requests that other processes of this server have counted. */
   readonly figuresElsewhere?: () => readonly CountedService[];
+  /** A service has ended: its figures are not needed any more. */
+  readonly onForgotten?: (runId: Id) => void;
   /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */

@@ -114,6 +114,7 @@ export class ServiceProxy {
       ...{ stats, mirrored, replicas, waiting: this.#waiting },
       find: (name) => this.find(name),
       others: options.figuresElsewhere ?? (() => []),
+      onForgotten: options.onForgotten ?? (() => {}),
     });
     this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
     this.#load = new LoadMeter({ services, owner: randomUUID(), now, log });

@@ -32,9 +32,11 @@ describe('the requests of a service', () => {
     const { clock, subject } = stats();
     subject.add(service('run'), 200, 0);
     clock.now += 61_000;
-    expect(subject.of('run')).toEqual({
+    expect(subject.of('run')).toMatchObject({
       ...{ rps: 0, p50: null, p95: null, p99: null, answered: { '2xx': 1 } },
     });
+    expect(subject.of('run').latencies?.counts[0]).toBe(1);
+    expect(subject.of('other').latencies).toBeNull();
     expect(subject.of('other').rps).toBe(0);
   });
 

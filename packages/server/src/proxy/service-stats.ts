@@ -1,4 +1,10 @@
 import type { Id } from '@dstack/core';
+import {
+  durationBucket,
+  type LatencyTotals,
+  NO_LATENCIES,
+  sumOfLatencies,
+} from './policy/latency-totals.ts';
 import type { ServiceName } from './refusal.ts';
 
 /** Requests of one service at this server. Times in milliseconds. */
@@ -11,11 +17,15 @@ export interface ServiceStats {
   readonly p99: number | null;
   /** Ended requests since the server started, by the hundreds of their status. */
   readonly answered: Readonly<Record<string, number>>;
+  /** Of the same requests; null = the process that has counted them does not report it. */
+  readonly latencies: LatencyTotals | null;
 }
 
 /** Counts of another process, to be added. `buckets`: numbers and counts of those that are not empty. */
 export interface RawStats {
   readonly answered: Readonly<Record<string, number>>;
+  /** Programs of an earlier version have none. */
+  readonly latencies?: LatencyTotals | undefined;
   readonly slices: readonly {
     readonly number: number;
     readonly count: number;
@@ -35,7 +45,14 @@ export function sumOfStats(one: RawStats, other: RawStats): RawStats {
     slices.set(slice.number, before ? sumOfSlices(before, slice) : slice);
   }
   const latest = [...slices.values()].sort((a, b) => b.number - a.number).slice(0, SLICES);
-  return { answered, slices: latest };
+  const latencies = latenciesOf([one, other]);
+  return { answered, slices: latest, ...(latencies && { latencies }) };
+}
+
+/** Null: none of them reports it. */
+function latenciesOf(raws: readonly RawStats[]): LatencyTotals | null {
+  const known = raws.flatMap(({ latencies }) => latencies ?? []);
+  return known.length === 0 ? null : known.reduce(sumOfLatencies);
 }
 
 type RawSlice = RawStats['slices'][number];
@@ -75,6 +92,7 @@ interface Known {
   readonly name: ServiceName;
   readonly slices: Slice[];
   readonly answered: Record<string, number>;
+  readonly latencies: { seconds: number; readonly counts: number[] };
 }
 
 /** Counts and durations of requests, in constant memory and time per request. */
@@ -111,6 +129,10 @@ export class RequestStats {
     slice.count += 1;
     const bucket = bucketOf(ms);
     slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
+    const all = known.latencies;
+    all.seconds += ms / 1000;
+    const within = durationBucket(ms / 1000);
+    all.counts[within] = (all.counts[within] ?? 0) + 1;
   }
 
   /** A request has ended without an answer. `outcome` is counted beside the hundreds of statuses. */
@@ -140,7 +162,9 @@ export class RequestStats {
         answered[status] = (answered[status] ?? 0) + more;
       }
     }
-    return { rps: count / seconds, p50, p95, p99, answered };
+    const own = this.#services.get(runId);
+    const latencies = latenciesOf(own === undefined ? others : [rawOfKnown(own, []), ...others]);
+    return { rps: count / seconds, p50, p95, p99, answered, latencies };
   }
 
   /** The counts of a service for another process. */
@@ -149,7 +173,7 @@ export class RequestStats {
     if (known === undefined) return { answered: {}, slices: [] };
     const oldest = Math.floor(this.#now() / SLICE_MS) - SLICES;
     const slices = known.slices.filter(({ number }) => number > oldest);
-    return { answered: { ...known.answered }, slices: slices.map(rawOf) };
+    return rawOfKnown(known, slices.map(rawOf));
   }
 
   /** Services with requests since the server started. */
@@ -177,7 +201,13 @@ function newService(name: ServiceName): Known {
   const slices = Array.from({ length: SLICES }, () => ({
     ...{ number: -1, count: 0, buckets: new Uint32Array(BUCKETS) },
   }));
-  return { name, slices, answered: {} };
+  const latencies = { seconds: 0, counts: [...NO_LATENCIES.counts] };
+  return { name, slices, answered: {}, latencies };
+}
+
+function rawOfKnown({ answered, latencies }: Known, slices: readonly RawSlice[]): RawStats {
+  const { seconds, counts } = latencies;
+  return { answered: { ...answered }, latencies: { seconds, counts: [...counts] }, slices };
 }
 
 function rawOf({ number, count, buckets }: Slice): RawSlice {

@@ -118,6 +118,10 @@ describe('a replica whose probe fails', () => {
     const labels = 'dstack_project_name="main",dstack_run_name="probed"';
     expect(series).toContain(`dstack_service_requests_total{${labels},status="2xx"} 16`);
     expect(series).toContain(`dstack_service_replicas_ejected{${labels}} 1`);
+    const duration = 'dstack_service_request_duration_seconds';
+    expect(series).toContain(`# TYPE ${duration} histogram`);
+    expect(series).toContain(`${duration}_bucket{${labels},le="+Inf"} 16`);
+    expect(series).toContain(`${duration}_count{${labels}} 16`);
   });
 });
 

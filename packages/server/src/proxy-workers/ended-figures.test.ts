@@ -1,0 +1,32 @@
+import fc from 'fast-check';
+import { expect, it } from 'vitest';
+import type { CountedService } from '../proxy/proxy-figures.ts';
+import { EndedFigures } from './ended-figures.ts';
+
+const counted = (runId: string, count: number): CountedService => ({
+  ...{ runId, projectName: 'main', runName: runId, inFlight: 3, held: 2, ejected: 1 },
+  raw: { answered: { '2xx': count }, slices: [], latencies: { seconds: count, counts: [count] } },
+});
+
+it('the totals of workers that have ended are added up, without what was under way', () => {
+  fc.assert(
+    fc.property(fc.array(fc.nat(1000), { minLength: 1, maxLength: 20 }), (counts) => {
+      const ended = new EndedFigures();
+      for (const count of counts) ended.add([counted('web', count), counted('other', 1)]);
+      const total = counts.reduce((sum, count) => sum + count, 0);
+      const [, other] = ended.all;
+      expect(ended.all.find(({ runId }) => runId === 'web')).toMatchObject({
+        ...{ inFlight: 0, held: 0, ejected: 0 },
+        raw: { answered: { '2xx': total }, latencies: { seconds: total } },
+      });
+      expect(other?.raw.answered).toEqual({ '2xx': counts.length });
+    }),
+  );
+});
+
+it('a service that has ended is forgotten', () => {
+  const ended = new EndedFigures();
+  ended.add([counted('web', 1)]);
+  ended.forget('web');
+  expect(ended.all).toEqual([]);
+});
