@@ -128,11 +128,11 @@ function resourceChange(
       return resource(rule, formatRange(count), { cpu });
     }
     case 'memory': {
-      const memory = widened(asked.memory, machine.memory_mib / MIB_PER_GB);
+      const memory = widenedToGb(asked.memory, machine.memory_mib);
       return resource(rule, formatMemoryRange(memory), { memory });
     }
     case 'disk': {
-      const size = widened(asked.disk?.size ?? OPEN, (machine.disk?.size_mib ?? 0) / MIB_PER_GB);
+      const size = widenedToGb(asked.disk?.size ?? OPEN, machine.disk?.size_mib ?? 0);
       return resource(rule, formatMemoryRange(size), { disk: { size } });
     }
     case 'gpu':
@@ -148,6 +148,18 @@ function widened({ min, max }: Range, value: number): Range {
   return {
     min: min === null ? null : Math.min(min, value),
     max: max === null ? null : Math.max(max, value),
+  };
+}
+
+/** In whole gigabytes, as a person would write it, as long as the machine has at least one. */
+function widenedToGb({ min, max }: Range, mib: number): Range {
+  const value = mib / MIB_PER_GB;
+  const { min: low } = widened({ min, max: null }, value < 1 ? value : Math.floor(value));
+  const { max: high } = widened({ min: null, max }, Math.ceil(value));
+  // A bound that the machine meets stays as it is.
+  return {
+    min: min !== null && min <= value ? min : low,
+    max: max !== null && max >= value ? max : high,
   };
 }
 

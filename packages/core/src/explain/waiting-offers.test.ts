@@ -43,6 +43,15 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'memory that no machine has, of which the advice is in whole gigabytes',
+    {
+      configuration: { resources: { memory: '128GB..' } },
+      fleets: [CLOUD],
+      offers: [anOffer({ memoryGb: 62.830_078 })],
+    },
+    { rules: ['memory'], summary: 'cannot be placed', fixes: ['memory: 62GB..'] },
+  ],
+  [
     'a price over the limit',
     {
       configuration: { max_price: 1, resources: { gpu: '1..' } },
