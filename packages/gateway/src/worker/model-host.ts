@@ -66,6 +66,14 @@ export class ModelHost {
       response.end(JSON.stringify({ object: 'list', data }));
       return;
     }
+    const named = /^\/(?:v1\/)?models\/(.+)$/.exec(path)?.[1];
+    if (request.method === 'GET' && named !== undefined) {
+      const id = decoded(named);
+      if (!models.has(id)) throw modelNotFound(id, project);
+      response.writeHead(200, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ object: 'model', id, created: 0, owned_by: project }));
+      return;
+    }
     if (request.method !== 'POST' || own === '') {
       throw new ProxyRefusal(404, `There is nothing at ${path}; try /v1/chat/completions`);
     }
@@ -148,6 +156,14 @@ export class ModelHost {
       models.set(one.model.name, [one, ...(models.get(one.model.name) ?? [])]);
     }
     return models;
+  }
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
   }
 }
 

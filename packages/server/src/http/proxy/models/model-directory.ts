@@ -48,9 +48,7 @@ export class ModelDirectory {
     if (first !== undefined) return [first, ...rest.filter((one) => isAlike(one, first))];
     const [last] = serving(name, await services.withModels(project.id, 'finished'));
     if (last !== undefined) return [finished(last)];
-    throw new ProxyRefusal(404, `Model ${name} not found in project ${project.name}`, {
-      code: 'model_not_found',
-    });
+    throw modelNotFound(name, project.name);
   }
 
   async #unfinished(
@@ -99,3 +97,8 @@ function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
     return route && model && model.name === name ? [{ route, model }] : [];
   });
 }
+
+export const modelNotFound = (name: string, project: string) =>
+  new ProxyRefusal(404, `Model ${name} not found in project ${project}`, {
+    code: 'model_not_found',
+  });

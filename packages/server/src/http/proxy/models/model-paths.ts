@@ -7,6 +7,21 @@ const PATHS: ReadonlySet<string> = new Set([
   ...['rerank', 'score', 'pooling', 'classify'],
 ]);
 
+/** Of Anthropic's API, which no model is asked by. */
+export function isMessagesPath(rest: string): boolean {
+  return /^(v1\/)?messages(\/|$)/.test(rest);
+}
+
+/** The refusal in the form that clients of Anthropic's API read. */
+export const NO_MESSAGES = {
+  type: 'error',
+  error: {
+    type: 'not_found_error',
+    message:
+      "Models are served by OpenAI's API here, not by Anthropic's: use /v1/chat/completions, or the address of the service itself if its app has /v1/messages",
+  },
+};
+
 /** Clients with a base URL that ends in `/v1` find the same paths. */
 export function modelPath(rest: string): string | null {
   const path = rest.startsWith('v1/') ? rest.slice(3) : rest;

@@ -151,6 +151,12 @@ describe('the endpoint of models', () => {
 
   it('refuses other paths, and answers browsers of other origins', async () => {
     expect((await send('files', { model: 'parrot' })).status).toBe(405);
+    const messages = await send('v1/messages', { model: 'parrot' });
+    expect(messages.status).toBe(404);
+    expect(await messages.json()).toMatchObject({
+      type: 'error',
+      error: { type: 'not_found_error', message: expect.stringContaining('/v1/chat/completions') },
+    });
     expect((await send('chat/completions/x', { model: 'parrot' })).status).toBe(405);
     const asked = await send('chat/completions', null as never, { method: 'OPTIONS', body: null });
     expect([asked.status, asked.headers.get('access-control-allow-origin')]).toEqual([204, '*']);

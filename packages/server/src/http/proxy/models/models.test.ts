@@ -70,6 +70,19 @@ describe('models of a project', () => {
     });
   });
 
+  it('are found by their names, in the form of the list', async () => {
+    const get = (path: string) =>
+      server.call(`/proxy/models/main/${path}`, undefined, { method: 'GET' });
+    const { data } = (await get('models')).body;
+    expect((await get('v1/models/tgi')).body).toEqual(data[0]);
+    expect((await get('models/tgi')).body).toEqual(data[0]);
+    const missing = await get('v1/models/org/none');
+    expect(missing).toMatchObject({
+      status: 404,
+      body: { error: { code: 'model_not_found', message: expect.stringContaining('org/none') } },
+    });
+  });
+
   it('receive all fields of the request, and their answers are unchanged', async () => {
     answer = [200, '{"choices":', '[{"message":{"tool_calls":[]}}]}'];
     const more = { tools: [{ type: 'function' }], unknown: { a: 1 } };

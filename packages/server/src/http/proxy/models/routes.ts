@@ -11,9 +11,10 @@ import type { HttpDeps } from '../../ports.ts';
 import { type Credentials, tokenOnly } from '../../sessions/credentials.ts';
 import { NO_SNIFF } from './chunk-stream.ts';
 import type { AdmitModelUser } from './model-admission.ts';
+import { modelNotFound } from './model-directory.ts';
 import { ModelEndpoint, type ModelEndpointDeps, type ModelUser } from './model-endpoint.ts';
 import { answerModelError } from './model-errors.ts';
-import { modelPath } from './model-paths.ts';
+import { isMessagesPath, modelPath, NO_MESSAGES } from './model-paths.ts';
 
 interface ProjectRoute {
   readonly Params: { readonly project_name: string; readonly '*': string };
@@ -86,12 +87,27 @@ function routes(app: FastifyInstance, deps: ModelRouteDeps, endpoint: ModelEndpo
     const views = await deps.store.services.withModels(project.id, 'unfinished');
     return sendJson(reply, 200, { object: 'list', data: views.filter(isOffered).map(listed) });
   };
+  const retrieve = async (request: FastifyRequest<ProjectRoute>, reply: FastifyReply) => {
+    const { project } = await admitCaller(deps.admitModelUser, LIST, request, reply);
+    const name = request.params['*'];
+    const views = await deps.store.services.withModels(project.id, 'unfinished');
+    const found = views
+      .filter(isOffered)
+      .map(listed)
+      .find(({ id }) => id === name);
+    if (found === undefined) throw modelNotFound(name, project.name);
+    return sendJson(reply, 200, found);
+  };
   app.route<ProjectRoute>({ method: LIST.method, url: listPath, handler: list });
   app.route<ProjectRoute>({
     method: LIST.method,
     url: listPath.replace(/models$/, 'v1/models'),
     handler: list,
   });
+  // Names of models may contain slashes.
+  for (const path of [listPath, listPath.replace(/models$/, 'v1/models')]) {
+    app.route<ProjectRoute>({ method: LIST.method, url: `${path}/*`, handler: retrieve });
+  }
   app.route<ProjectRoute>({
     method: 'OPTIONS',
     url: anyPath,
@@ -102,6 +118,9 @@ function routes(app: FastifyInstance, deps: ModelRouteDeps, endpoint: ModelEndpo
     url: anyPath,
     handler: async (request, reply) => {
       const path = modelPath(request.params['*']);
+      if (path === null && isMessagesPath(request.params['*'])) {
+        return sendJson(reply, 404, NO_MESSAGES);
+      }
       if (path === null) return answerUnknown(request, reply);
       const caller = await admitCaller(deps.admitModelUser, REQUEST, request, reply);
       welcome(request.raw);
