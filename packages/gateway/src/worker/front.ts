@@ -108,7 +108,9 @@ export class Front {
     if (service.https && !origin.isSecure) {
       const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
       const location = `https://${origin.host}${port}${request.url ?? '/'}`;
-      response.writeHead(301, { location }).end();
+      // Clients would repeat another method as GET, without its body.
+      const isRead = request.method === 'GET' || request.method === 'HEAD';
+      response.writeHead(isRead ? 301 : 308, { location }).end();
       return;
     }
     const isOpen = service.model !== null && request.headers.origin !== undefined;

@@ -1,7 +1,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { ServiceCaller } from './callers.ts';
 import type { ResponseContext } from './headers.ts';
-import { pathNotAllowed, upgradeNotSupported } from './refusal.ts';
+import { valuesOf } from './raw-headers.ts';
+import { pathNotAllowed, severalHosts, upgradeNotSupported } from './refusal.ts';
 import type { BegunRequest } from './request-log.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import type { ServiceTarget } from './service-target.ts';
@@ -28,6 +29,7 @@ export function checkRequest(
   target: ServiceTarget,
   request: IncomingMessage,
 ): void {
+  if (valuesOf(request.rawHeaders, 'host').length > 1) throw severalHosts();
   const path = pathOf({ route, target });
   if (route.behindRouter && (!ROUTER_PATHS.test(path) || DOTS.test(path))) throw pathNotAllowed();
   const protocol = request.headers.upgrade?.toLowerCase() ?? null;

@@ -69,6 +69,9 @@ export const otherService = ({ runName }: ServiceName, allowed: readonly string[
 
 export const pathNotAllowed = () => new ProxyRefusal(403, 'Path is not allowed for this service');
 
+export const severalHosts = () =>
+  new ProxyRefusal(400, 'The request has more than one `Host` header', { code: 'invalid_request' });
+
 export const upgradeNotSupported = () =>
   new ProxyRefusal(400, 'Upgrading connections is not supported');
 

@@ -11,9 +11,16 @@ export interface DirectRequestsDeps extends Pick<HttpDeps, 'shutdown' | 'origins
   readonly services: Pick<ServiceProxy, 'admit' | 'forward'>;
 }
 
+/** Of WebDAV and its extensions, which apps may have; the API has none of them. */
+export const WEBDAV: readonly string[] = [
+  ...['PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK'],
+  ...['REPORT', 'SEARCH', 'ACL', 'MKCALENDAR', 'BIND', 'UNBIND', 'REBIND'],
+];
+
 /** Other methods are refused, by the routes. */
 const METHODS: ReadonlySet<string | undefined> = new Set([
   ...['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', 'OPTIONS'],
+  ...WEBDAV,
 ]);
 
 /** The routes refuse longer names. */

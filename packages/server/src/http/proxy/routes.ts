@@ -15,12 +15,12 @@ import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 import { askToSignIn } from '../service-origins/sign-in.ts';
 import { shuttingDown } from '../shutdown.ts';
-import { DirectRequests } from './direct-requests.ts';
+import { DirectRequests, WEBDAV } from './direct-requests.ts';
 import type { ModelEndpoint } from './models/model-endpoint.ts';
 import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
 
 const PATH = '/proxy/services/:project_name/:run_name';
-const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD'];
+const METHODS = ['GET', 'POST', 'PUT', 'DELETE', 'PATCH', 'HEAD', ...WEBDAV];
 
 /** Replaces the rest of a path, which belongs to the service and may be malformed here. */
 const REST = '-';
@@ -58,6 +58,7 @@ interface RouteDeps extends ProxyRouteDeps {
 }
 
 export function proxyRoutes(app: FastifyInstance, given: ProxyRouteDeps): ModelEndpoint {
+  for (const method of WEBDAV) app.addHttpMethod(method, { hasBody: true });
   const direct = new DirectRequests(given);
   direct.precede(app.server);
   const deps: RouteDeps = { ...given, direct };

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { connect } from 'node:net';
 import { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { json, ProxiedServices } from '../testing/proxied-services.ts';
 import { pieces } from '../testing/replica-app.ts';
@@ -11,15 +13,34 @@ beforeAll(async () => {
 afterAll(() => proxy.close());
 
 describe('a service without a gateway', () => {
-  it.each(['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])('accepts %s', async (method) => {
-    const body = ['GET', 'DELETE', 'OPTIONS'].includes(method) ? undefined : '{"a": 1';
-    const init = { method, ...(body && { body, headers: { 'content-type': 'application/x' } }) };
-    const seen = await json(await proxy.get('web/echo?x=1&y=%2F', init));
-    expect(seen).toMatchObject({ method, url: '/echo?x=1&y=%2F', body: body ?? '' });
-    const headers = seen.headers.map((part: string) => part.toLowerCase());
-    expect(headers).not.toContain(`bearer ${proxy.server.token}`);
-    expect(headers).toContain('x-forwarded-prefix');
-    if (body) expect(headers).toContain('application/x');
+  it.each([...['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND', 'MKCOL', 'LOCK']])(
+    'accepts %s',
+    async (method) => {
+      const body = ['GET', 'DELETE', 'OPTIONS', 'MKCOL'].includes(method) ? undefined : '{"a": 1';
+      const init = { method, ...(body && { body, headers: { 'content-type': 'application/x' } }) };
+      const seen = await json(await proxy.get('web/echo?x=1&y=%2F', init));
+      expect(seen).toMatchObject({ method, url: '/echo?x=1&y=%2F', body: body ?? '' });
+      const headers = seen.headers.map((part: string) => part.toLowerCase());
+      expect(headers).not.toContain(`bearer ${proxy.server.token}`);
+      expect(headers).toContain('x-forwarded-prefix');
+      if (body) expect(headers).toContain('application/x');
+    },
+  );
+
+  it('is not asked by a stranger, whatever the method', async () => {
+    const headers = { authorization: 'Bearer wrong' };
+    expect((await proxy.get('web/echo', { method: 'PROPFIND', headers })).status).toBe(403);
+  });
+
+  it('gets no request with two host names', async () => {
+    const { port } = new URL(proxy.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `GET /proxy/services/main/web/x HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\nAuthorization: Bearer ${proxy.server.token}\r\n\r\n`,
+    );
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 400 /);
+    expect(answer).toContain('more than one `Host` header');
   });
 
   it('answers HEAD without a body', async () => {
