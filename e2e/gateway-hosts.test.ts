@@ -7,9 +7,9 @@ import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import { isDeepStrictEqual } from 'node:util';
 import { Installation } from '@dstack/testkit';
+import { type Authority, hasPebble, startAuthority } from '@dstack/testkit/certificate-authority';
 import { startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { type Authority, hasPebble, startAuthority } from './certificate-authority.ts';
 import {
   afterFailure,
   allIdle,

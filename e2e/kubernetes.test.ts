@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
+import { type Authority, hasPebble, startAuthority } from '@dstack/testkit/certificate-authority';
 import {
   kubernetesMissing,
   startKubernetes,
@@ -11,7 +12,6 @@ import {
 } from '@dstack/testkit/kubernetes';
 import { type ApiProxy, startApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Authority, hasPebble, startAuthority } from './certificate-authority.ts';
 import { configuration, isFinished, newInstallation, untilRun } from './installation.ts';
 import { acceleratorCases } from './kubernetes/accelerators.ts';
 import { claimCases } from './kubernetes/claims.ts';

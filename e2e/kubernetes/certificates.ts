@@ -1,6 +1,7 @@
 /** A gateway of one pod in the cluster, with a certificate that it requests itself. */
+
+import type { Authority } from '@dstack/testkit/certificate-authority';
 import { expect, vi } from 'vitest';
-import type { Authority } from '../certificate-authority.ts';
 import { configuration, isRunning, untilRun } from '../installation.ts';
 import {
   type Answer,

@@ -1,8 +1,8 @@
 /** What the cases of the suite have in common: a cluster, a server outside of it, runs in its pods. */
 import type { Installation } from '@dstack/testkit';
+import type { Authority } from '@dstack/testkit/certificate-authority';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
 import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
-import type { Authority } from '../certificate-authority.ts';
 import { configuration, isFinished, isRunning, type ShownRun, untilRun } from '../installation.ts';
 import { waitFor } from '../until.ts';
 

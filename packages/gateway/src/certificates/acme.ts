@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import type { AcmeSettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { crypto as acmeCrypto, axios, Client } from 'acme-client';
+import { gatewayVersion } from '../version.ts';
 import { explainAcmeError } from './acme-advice.ts';
 import type { Challenges, Proof } from './challenges.ts';
 
@@ -24,6 +25,8 @@ export interface IssuedCertificate {
 /** A nonce that the authority refuses is not the end of a request, nor is an account that it knows. */
 const TRIES = 3;
 const PROBE_MS = 10_000;
+/** Every request must have one (RFC 8555 §6.1); strict authorities refuse others. */
+const USER_AGENT = { 'User-Agent': `dstack-gateway/${gatewayVersion()}` };
 
 /** Requests a certificate for one name, or `*.` and a name. Throws with the cause for people. */
 export async function requestCertificate(
@@ -33,6 +36,7 @@ export async function requestCertificate(
   // The library hides why a directory cannot be reached behind minutes of repetitions.
   await probe(name, settings);
   const ca = settings.ca ?? undefined;
+  Object.assign(axios.defaults.headers.common, USER_AGENT);
   axios.defaults.httpsAgent = new Agent({ ...(ca !== undefined && { ca }) });
   const account = await accountOf(stateDir, settings);
   const client = new Client({
@@ -143,7 +147,7 @@ function probe(name: string, { directory, ca }: AcmeSettings): Promise<void> {
       );
     const request = get(
       directory,
-      { ...(ca !== null && { ca }), timeout: PROBE_MS, agent: false },
+      { ...(ca !== null && { ca }), timeout: PROBE_MS, agent: false, headers: USER_AGENT },
       (response) => {
         response.resume();
         if (response.statusCode === 200) resolve();

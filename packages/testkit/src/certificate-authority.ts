@@ -1,20 +1,41 @@
-import { execFileSync, spawn } from 'node:child_process';
+/** Pebble, an authority of certificates for tests: Debian's, and the current one from its Go module. */
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { request as secureRequest } from 'node:https';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import { freePort } from './serving.ts';
+import { promisify } from 'node:util';
+import { freePort } from './free-port.ts';
+
+const run = promisify(execFile);
+const BUILDER = resolve(import.meta.dirname, '..', 'pebble', 'build-pebble.sh');
+const BUILD_MS = 10 * 60_000;
 
 const MAC_KEY = Buffer.from('a key of 32 bytes for the tests!').toString('base64url');
 /** Certificates are renewed after about 28 seconds. */
 const VALID_SECONDS = 45;
 
-/** Debian's packages `pebble` and `pebble-challtestsrv` are installed. */
-export const hasPebble =
-  existsSync('/usr/bin/pebble') && existsSync('/usr/bin/pebble-challtestsrv');
+export type PebbleKind = 'current' | "Debian's";
+
+const hasDebians = existsSync('/usr/bin/pebble') && existsSync('/usr/bin/pebble-challtestsrv');
+const hasGo = spawnSync('go', ['version']).status === 0;
+
+/** Those that this computer has or can build, the current one first. */
+export const pebbleKinds: readonly PebbleKind[] = [
+  ...(hasGo ? (['current'] as const) : []),
+  ...(hasDebians ? (["Debian's"] as const) : []),
+];
+export const hasPebble = pebbleKinds.length > 0;
+
+/** The folder of the programs; the current ones are built first if they were not built before. */
+async function programsOf(kind: PebbleKind): Promise<string> {
+  if (kind === "Debian's") return '/usr/bin';
+  return (await run(BUILDER, [], { timeout: BUILD_MS })).stdout.trim();
+}
 
 export type Authority = Awaited<ReturnType<typeof startAuthority>>;
 
@@ -22,13 +43,20 @@ interface Reached {
   /** Where gateways reach it. */
   readonly host: string;
   readonly validSeconds: number;
+  /** Without it: the first of `pebbleKinds`. */
+  readonly kind?: PebbleKind;
 }
 
 /** Pebble, an authority for tests, which looks names up at a DNS server of its own. */
 export async function startAuthority(
   ports: { http: number; https: number; acme: number; dns: number },
-  { host, validSeconds }: Reached = { host: '127.0.0.1', validSeconds: VALID_SECONDS },
+  { host, validSeconds, kind = pebbleKinds[0] }: Reached = {
+    host: '127.0.0.1',
+    validSeconds: VALID_SECONDS,
+  },
 ) {
+  if (kind === undefined) throw new Error('neither the go command nor pebble is installed');
+  const programs = await programsOf(kind);
   const dir = mkdtempSync(join(tmpdir(), 'dstack-authority-'));
   const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: dir, stdio: 'pipe' });
   const ca = ['-subj', '/CN=tests', '-addext', 'basicConstraints=critical,CA:TRUE'];
@@ -50,16 +78,34 @@ export async function startAuthority(
   writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
   const dns = `${host}:${ports.dns}`;
   const off = ['-http01', '', '-https01', '', '-tlsalpn01', '', '-defaultIPv6', ''];
-  const own = ['-dns01', dns, '-management', `127.0.0.1:${control}`, '-defaultIPv4', '127.0.0.1'];
+  const names = kind === 'current' ? ['-doh', '', '-dnsserver', dns] : ['-dns01', dns];
+  const own = [...names, '-management', `127.0.0.1:${control}`, '-defaultIPv4', '127.0.0.1'];
   const children = [
-    spawn('pebble-challtestsrv', [...own, ...off], { stdio: 'ignore' }),
-    spawn('pebble', ['-strict', '-config', join(dir, 'pebble.json'), '-dnsserver', dns], {
-      ...{ stdio: 'ignore', env: { ...process.env, PEBBLE_VA_NOSLEEP: '1' } },
-    }),
+    spawn(join(programs, 'pebble-challtestsrv'), [...own, ...off], { stdio: 'ignore' }),
+    spawn(
+      join(programs, 'pebble'),
+      ['-strict', '-config', join(dir, 'pebble.json'), '-dnsserver', dns],
+      {
+        ...{ stdio: 'ignore', env: { ...process.env, PEBBLE_VA_NOSLEEP: '1' } },
+      },
+    ),
   ];
   const post = (path: string, body: object) =>
     fetch(`http://127.0.0.1:${control}/${path}`, { method: 'POST', body: JSON.stringify(body) });
-  while (!(await post('set-default-ipv4', { ip: '127.0.0.1' }).catch(() => null))?.ok) {
+  const stop = async () => {
+    for (const child of children) {
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+    }
+    rmSync(dir, { recursive: true });
+  };
+  const isReady = async () =>
+    (await post('set-default-ipv4', { ip: '127.0.0.1' })).ok && (await accepts(host, ports.acme));
+  while (!(await isReady().catch(() => false))) {
+    if (children.some(({ exitCode }) => exitCode !== null)) {
+      await stop();
+      throw new Error(`${kind} Pebble has ended right after its start`);
+    }
     await delay(50);
   }
   const sign = (name: string) => {
@@ -114,12 +160,16 @@ export async function startAuthority(
           .on('error', reject)
           .end();
       }),
-    stop: async () => {
-      for (const child of children) {
-        child.kill('SIGKILL');
-        if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-      }
-      rmSync(dir, { recursive: true });
-    },
+    stop,
   };
+}
+
+async function accepts(host: string, port: number): Promise<boolean> {
+  const socket = connect(port, host);
+  try {
+    await once(socket, 'connect');
+    return true;
+  } finally {
+    socket.destroy();
+  }
 }
