@@ -1,3 +1,4 @@
+import { monotonicMs } from '../host/clock.ts';
 import { bootId } from '../host/process-identity.ts';
 
 /** A moment of the monotonic clock, which is the same for all processes of one boot. */
@@ -11,7 +12,7 @@ export type BootClock = () => BootMoment;
 /** No step of the wall clock moves it, and it stands still while the host is suspended. */
 export const bootClock: BootClock = () => ({
   bootId: bootId(),
-  ms: Number(process.hrtime.bigint() / 1_000_000n),
+  ms: monotonicMs(),
 });
 
 /** What a record holds about the end of `max_duration`. */

@@ -16,6 +16,7 @@ import type { JobAccount } from '../executor/job-account.ts';
 import { INTERRUPTED, JobFailure, systemFault } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import type { SessionHost } from '../executor/session-host.ts';
+import { monotonicMs } from '../host/clock.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
 import { dialTcp } from '../network/dial.ts';
@@ -74,6 +75,7 @@ export class AgentJob {
   readonly #held = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<void>();
   #going = false;
+  #observedSince = monotonicMs();
 
   constructor(record: AgentJobRecord, folder: JobFolder, services: JobServices) {
     this.id = record.spec.id;
@@ -169,7 +171,15 @@ export class AgentJob {
     this.#access?.authorizeUsers(user);
   }
 
-  /** Milliseconds since the epoch when a user was last connected; null = never. */
+  /**
+   * Since when a connection of a user would have been noticed, by `monotonicMs`: the start of the process, or
+   * of this agent.
+   */
+  get observedSince(): number {
+    return this.#observedSince;
+  }
+
+  /** When a user was last connected, by `monotonicMs`; null = never. */
   lastActivity(): number | null {
     const times = [this.#access?.lastActivity() ?? null, this.sessions.lastActivity()];
     const known = times.filter((time) => time !== null);
@@ -287,6 +297,7 @@ export class AgentJob {
     const { spec, deadline } = this.record;
     const limit = spec.max_duration === null ? null : spec.max_duration * 1000;
     const { bootId: boot, ms } = bootClock();
+    this.#observedSince = ms;
     this.#state.advance(
       'running',
       {

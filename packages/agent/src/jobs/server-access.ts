@@ -113,7 +113,7 @@ export class ServerAccess {
 
   /** Announces it at once, or later if there were many. */
   #announce(id: string): void {
-    const now = Date.now();
+    const now = performance.now();
     const step = 1000 / PER_SECOND;
     this.#fullAt = Math.max(this.#fullAt, now) + step;
     const early = this.#fullAt - now - BURST * step;

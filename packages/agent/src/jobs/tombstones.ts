@@ -1,21 +1,23 @@
 import { appendFileSync, existsSync, readFileSync } from 'node:fs';
 import { writeWhole } from '../host/durable-file.ts';
 
-/** How long the id of a deleted job is kept: far longer than any order about it can be delayed. */
-export const TOMBSTONE_MS = 24 * 3600_000;
-/** The most ids; the oldest are dropped first. About 6 MB on disk. */
+/**
+ * The most ids; the oldest are dropped first. About 6 MB on disk. A host that ends a job every second has
+ * them for a day: far longer than any order about one of them can be delayed.
+ */
 const MOST = 100_000;
 /** The file is written anew when it has this many lines more than twice the ids that are kept. */
 const SLACK_LINES = 1000;
 
 /**
  * The ids of deleted jobs, so that a late order does not start one of them again. Only the id and the
- * time of its deletion are kept, in memory and in one file with a line for each.
+ * time of its deletion are kept, in memory and in one file with a line for each. They are bounded by
+ * their number alone: by the wall clock, a step forward would drop all of them at once.
  */
 export class Tombstones {
   readonly #path: string;
   readonly #limit: number;
-  /** Milliseconds since the epoch of the deletion, the oldest first. */
+  /** Milliseconds since the epoch of the deletion, which only earlier agents read; the oldest first. */
   readonly #deletedAt = new Map<string, number>();
   #lines = 0;
 
@@ -37,8 +39,7 @@ export class Tombstones {
   }
 
   has(id: string): boolean {
-    const at = this.#deletedAt.get(id);
-    return at !== undefined && Date.now() < at + TOMBSTONE_MS;
+    return this.#deletedAt.has(id);
   }
 
   /** Throws if the disk takes nothing; the id is not kept then. */
@@ -53,9 +54,8 @@ export class Tombstones {
   }
 
   #expire(): void {
-    const now = Date.now();
-    for (const [id, at] of this.#deletedAt) {
-      if (now < at + TOMBSTONE_MS && this.#deletedAt.size <= this.#limit) return;
+    for (const id of this.#deletedAt.keys()) {
+      if (this.#deletedAt.size <= this.#limit) return;
       this.#deletedAt.delete(id);
     }
   }

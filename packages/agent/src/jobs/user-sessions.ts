@@ -1,3 +1,5 @@
+import { monotonicMs } from '../host/clock.ts';
+
 /** Records when users had commands in the job that the server has started for them. */
 export class UserSessions {
   #open = 0;
@@ -15,12 +17,12 @@ export class UserSessions {
       if (!isOpen) return;
       isOpen = false;
       this.#open -= 1;
-      this.#last = Date.now();
+      this.#last = monotonicMs();
     };
   }
 
-  /** Milliseconds since the epoch; now while one is open; null = there was none. */
+  /** Milliseconds by `monotonicMs`; now while one is open; null = there was none. */
   lastActivity(): number | null {
-    return this.#open > 0 ? Date.now() : this.#last;
+    return this.#open > 0 ? monotonicMs() : this.#last;
   }
 }

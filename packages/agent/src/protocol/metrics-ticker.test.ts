@@ -76,6 +76,17 @@ it('counts the seconds without a user from the start of a job if no user was con
   expect(last?.type === 'activity' && last.no_connections_secs).toBeGreaterThanOrEqual(5);
 });
 
+it.each([3, -3])('counts them by no clock that is set (by %i hours)', async (hours) => {
+  await running();
+  await vi.advanceTimersByTimeAsync(5000);
+  vi.setSystemTime(Date.now() + hours * 3_600_000);
+  await ticker.tick();
+  const last = frames.at(-1);
+  const seconds = last?.type === 'activity' ? last.no_connections_secs : Number.NaN;
+  expect(seconds).toBeGreaterThanOrEqual(5);
+  expect(seconds).toBeLessThan(60);
+});
+
 it('reports nothing of jobs that have ended, and nothing while no server is connected', async () => {
   isConnected = false;
   const id = await running();

@@ -1,3 +1,4 @@
+import { monotonicMs } from '../host/clock.ts';
 import { gpuUsage } from '../host/gpu-usage.ts';
 import type { EventLogger } from '../host/log.ts';
 import type { AgentJob } from '../jobs/job.ts';
@@ -83,9 +84,9 @@ export class MetricsTicker {
 
   async #report(job: AgentJob, session: StreamSession): Promise<void> {
     await this.#sendUsage(job, session);
-    const since = job.lastActivity() ?? job.record.runningAt;
-    if (!job.access || since === null) return;
-    const seconds = Math.max(0, Math.floor((Date.now() - since) / 1000));
+    if (!job.access) return;
+    const since = job.lastActivity() ?? job.observedSince;
+    const seconds = Math.max(0, Math.floor((monotonicMs() - since) / 1000));
     session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
   }
 

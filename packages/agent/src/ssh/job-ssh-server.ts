@@ -10,6 +10,7 @@ import {
 } from '@dstack/ssh';
 import type { Connection } from 'ssh2';
 import type { SessionHost } from '../executor/session-host.ts';
+import { monotonicMs } from '../host/clock.ts';
 import {
   type AuthorizedKeyLines,
   AuthorizedKeys,
@@ -45,7 +46,7 @@ export interface JobSshOptions {
 
 export interface JobSsh {
   readonly port: number;
-  /** Milliseconds since the epoch when a user was last connected (now, if one is); null = never. */
+  /** When a user was last connected, by `monotonicMs` (now, if one is); null = never. */
   lastActivity(): number | null;
   /** Replaces the users' keys. Connections of keys that are no longer listed end. */
   authorizeUsers(keys: readonly string[]): void;
@@ -185,6 +186,6 @@ class JobSshServer implements JobSsh {
   }
 
   #now(): number {
-    return (this.#options.now ?? Date.now)();
+    return (this.#options.now ?? monotonicMs)();
   }
 }
