@@ -25,7 +25,8 @@ export function agentReport(cluster: Cluster, pod: string): () => Promise<boolea
     // The API refuses the log until the status of the pod includes the start.
     if (known === null || !isStarted(known)) return false;
     // After a restart of the server, the logs of all pods would show nothing new.
-    if (Date.now() - (startOf(known) ?? Date.now()) > LIMIT_MS) return true;
+    const now = cluster.client.clock.now();
+    if (now - (startOf(known) ?? now) > LIMIT_MS) return true;
     try {
       return await reports(cluster, pod);
     } catch (error) {

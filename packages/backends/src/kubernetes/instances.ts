@@ -252,7 +252,14 @@ async function observePod(
   const pod = await cluster.pod(handle.id);
   if (pod === null) return { state: 'missing' };
   const events = isStarted(pod) ? [] : await cluster.eventsOf(pod);
-  const state = podState({ pod, events, now: Date.now(), scheduleMs, scaleUpMs, configMs: 0 });
+  const state = podState({
+    pod,
+    events,
+    now: cluster.client.clock.now(),
+    scheduleMs,
+    scaleUpMs,
+    configMs: 0,
+  });
   if (state.state !== 'started') return state;
   const delivery =
     deliveries?.progress(cluster, handle.id, state.node, () => onChange(handle.id)) ?? 'done';

@@ -14,6 +14,7 @@ export type PodState =
 export interface StateOptions {
   readonly pod: Pod;
   readonly events: readonly KubeEvent[];
+  /** Milliseconds since the epoch by the clock of the cluster, which has set the times of its objects. */
   readonly now: number;
   /** How long a pod may wait for a node, in milliseconds, and with an autoscaler at work. */
   readonly scheduleMs: number;

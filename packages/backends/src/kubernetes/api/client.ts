@@ -12,6 +12,7 @@ import {
   NoAnswerError,
   NoCapacityError,
 } from '../../base/errors.ts';
+import { ClusterClock } from './cluster-clock.ts';
 import type { ClusterAccess } from './kubeconfig.ts';
 
 /** The cluster refused a request. */
@@ -68,6 +69,7 @@ interface KnownContext {
 
 export class KubeClient {
   readonly access: ClusterAccess;
+  readonly clock = new ClusterClock();
   readonly #agent: Agent;
   #context: KnownContext | null = null;
 
@@ -174,7 +176,10 @@ export class KubeClient {
       },
     };
     return await new Promise((resolve, reject) => {
-      const sent = (isPlain ? httpRequest : httpsRequest)(url, options, resolve);
+      const sent = (isPlain ? httpRequest : httpsRequest)(url, options, (response) => {
+        this.clock.read(response.headers.date);
+        resolve(response);
+      });
       sent.on('error', (error) => reject(this.#noAnswer(call, error)));
       sent.end(text ?? undefined);
     });

@@ -189,7 +189,7 @@ async function stateOf(cluster: Cluster, pod: Pod) {
   const most = Number.POSITIVE_INFINITY;
   const forever = { scheduleMs: most, scaleUpMs: most, configMs: most };
   const state = podState({
-    ...{ pod, now: Date.now(), ...forever },
+    ...{ pod, now: cluster.client.clock.now(), ...forever },
     events: await cluster.eventsOf(pod),
   });
   if (state.state !== 'interrupted') return state;
