@@ -29,6 +29,7 @@ import {
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
+import { countedFrom } from '../time/restart.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
 import { Names } from './names.ts';
@@ -55,7 +56,7 @@ export function assessInstance(input: ExplainedInstance, ctx: ExplainContext): A
   const { status } = instance;
   if (isInstanceTerminated(status) || instance.deleted) return ended(input);
   if (isInstanceTerminating(status)) return terminating(input, ctx);
-  if (isInstancePending(status)) return planned(input);
+  if (isInstancePending(status)) return planned(input, ctx);
   if (isInstanceProvisioning(status)) return provisioning(input, ctx);
   if (instance.unreachable) return unreachable(input, ctx);
   return inService(input, ctx);
@@ -124,11 +125,11 @@ function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainCont
   return { state: 'stopping', waits: true, summary: text, reasons };
 }
 
-function planned(input: ExplainedInstance): Assessment {
+function planned(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   const { instance } = input.instance;
   const { createdAt: since } = instance;
   if (isSshHost(instance.backend)) {
-    const until = since + HOST_ADD_LIMIT;
+    const until = countedFrom(ctx, since) + HOST_ADD_LIMIT;
     const error = input.instance.host?.error ?? instance.terminationMessage;
     const why = error ? `: ${error}` : '';
     const text = `is being added: the agent is being installed on its host${why}`;
@@ -139,7 +140,8 @@ function planned(input: ExplainedInstance): Assessment {
   const of = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
   const from = of > 0 ? ` (from ${of === 1 ? '1 offer' : `${of} offers`})` : '';
   const text = `waits for its machine, which is being created${from}`;
-  const until = instance.provisioningJobId === null ? null : since + CREATE_LIMIT;
+  const isForJob = instance.provisioningJobId !== null;
+  const until = isForJob ? countedFrom(ctx, since) + CREATE_LIMIT : null;
   const reasons = [reason('creating', text, { since, until })];
   return { state: 'creating', waits: true, summary: text, reasons };
 }
@@ -161,7 +163,9 @@ function unreachable(input: ExplainedInstance, ctx: ExplainContext): Assessment 
   const has = host?.error ?? instance.terminationMessage;
   const why = has ? `: ${has}` : '';
   const until =
-    since === null || isPatientBackend(instance.backend) ? null : since + UNREACHABLE_LIMIT;
+    since === null || isPatientBackend(instance.backend)
+      ? null
+      : countedFrom(ctx, since) + UNREACHABLE_LIMIT;
   const next =
     until === null
       ? 'it gets no jobs until it is back'

@@ -4,6 +4,7 @@ import { SECOND } from '../model/values.ts';
 /** Instants of something that has happened, in all kinds of records. */
 const PAST = [
   'appUpdatedAt',
+  'at',
   'checkedAt',
   'createdAt',
   'disconnectedAt',
@@ -29,6 +30,29 @@ const PAST = [
   'waitingSince',
 ] as const;
 
+/** Fields of records with records below them that have such instants. */
+const PARTS = [
+  'attachment',
+  'attachments',
+  'autoscaling',
+  'fleet',
+  'gang',
+  'instance',
+  'job',
+  'jobs',
+  'last',
+  'queries',
+  'rollout',
+  'run',
+  'tracks',
+  'users',
+  'uses',
+  'volume',
+] as const;
+
+/** Those of them, and of snapshots, whose keys are not names of fields. */
+const MAPS: ReadonlySet<string> = new Set(['autoscaling', 'gpuSamples', 'queries']);
+
 /** Several servers on one database differ by less. */
 const TOLERANCE = 5 * SECOND;
 
@@ -39,33 +63,52 @@ type Fields = Readonly<Record<string, unknown>>;
  * It becomes the moment since which this server's time passes evenly, so that deadlines that depend on
  * it are kept instead of standing still. Returns the snapshot itself if no time is wrong.
  */
-export function withPastTimes<S extends object>(snapshot: S, ctx: DecisionContext): S {
-  const latest = ctx.now + TOLERANCE;
-  const since = ctx.steadySince ?? ctx.now;
-  const changed: Record<string, unknown> = {};
-  for (const [name, part] of Object.entries(snapshot)) {
-    const mended = Array.isArray(part)
-      ? listOf(part, latest, since)
-      : recordOf(part, latest, since);
-    if (mended !== part) changed[name] = mended;
-  }
-  return Object.keys(changed).length === 0 ? snapshot : { ...snapshot, ...changed };
+export function withPastTimes<S extends object>(
+  snapshot: S,
+  { now, steadySince }: Pick<DecisionContext, 'now' | 'steadySince'>,
+): S {
+  const wrong = { latest: now + TOLERANCE, since: steadySince ?? now };
+  return record(snapshot as Fields, Object.keys(snapshot), wrong) as S;
 }
 
-function listOf(list: readonly unknown[], latest: Timestamp, since: Timestamp): readonly unknown[] {
-  const mended = list.map((one) => recordOf(one, latest, since));
-  return mended.some((one, i) => one !== list[i]) ? mended : list;
+/** Times after `latest` become `since`. */
+interface Correction {
+  readonly latest: Timestamp;
+  readonly since: Timestamp;
 }
 
-function recordOf(record: unknown, latest: Timestamp, since: Timestamp): unknown {
-  if (typeof record !== 'object' || record === null) return record;
-  const fields = record as Fields;
+function record(fields: Fields, parts: readonly string[], correction: Correction): Fields {
   let mended: Record<string, unknown> | null = null;
   for (const name of PAST) {
     const value = fields[name];
-    if (typeof value !== 'number' || value <= latest) continue;
+    if (typeof value !== 'number' || value <= correction.latest) continue;
     mended ??= { ...fields };
-    mended[name] = since;
+    mended[name] = correction.since;
   }
-  return mended ?? record;
+  for (const name of parts) {
+    const value = fields[name];
+    const part = partOf(value, MAPS.has(name), correction);
+    if (part === value) continue;
+    mended ??= { ...fields };
+    mended[name] = part;
+  }
+  return mended ?? fields;
+}
+
+function partOf(value: unknown, isMap: boolean, correction: Correction): unknown {
+  if (typeof value !== 'object' || value === null) return value;
+  if (Array.isArray(value)) return listOf(value, correction);
+  const fields = value as Fields;
+  return isMap ? mapOf(fields, correction) : record(fields, PARTS, correction);
+}
+
+function listOf(list: readonly unknown[], correction: Correction): readonly unknown[] {
+  const mended = list.map((one) => partOf(one, false, correction));
+  return mended.some((one, i) => one !== list[i]) ? mended : list;
+}
+
+function mapOf(map: Fields, correction: Correction): Fields {
+  const entries = Object.entries(map);
+  const mended = entries.map(([key, one]) => [key, partOf(one, false, correction)] as const);
+  return mended.some(([, one], i) => one !== entries[i]?.[1]) ? Object.fromEntries(mended) : map;
 }

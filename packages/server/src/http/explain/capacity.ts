@@ -7,6 +7,7 @@ import {
   explainVolume,
   type Id,
   type NamedRun,
+  withPastTimes,
 } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 import { type Asker, explainContext, explanation, onTarget, subjectOf } from './service.ts';
@@ -23,8 +24,9 @@ export async function explainInstanceNamed(
   const [, fleetName = '', num = ''] = INSTANCE_NAME.exec(name) ?? [];
   const fleet = await store.fleets.byName(asker.project.id, fleetName);
   const found = fleet && (await store.instances.byNum(fleet.fleet.id, Number(num)));
-  const snapshot = found ? await store.engine.loadInstance(found.id) : null;
-  if (snapshot === null) throw notExists(`Instance ${name} not found`);
+  const loaded = found ? await store.engine.loadInstance(found.id) : null;
+  if (loaded === null) throw notExists(`Instance ${name} not found`);
+  const snapshot = withPastTimes(loaded, deps.context());
   const { instance } = snapshot;
   const holders = await store.engine.blockHolders([instance.id]);
   const projectNames = await namesOf(deps, runsOf(holders));
@@ -46,8 +48,9 @@ export async function explainFleetNamed(
 ): Promise<Explanation> {
   const { store } = deps;
   const found = await store.fleets.byName(asker.project.id, name);
-  const snapshot = found ? await store.engine.loadFleet(found.fleet.id) : null;
-  if (snapshot === null) throw notExists(`Fleet ${name} not found`);
+  const loaded = found ? await store.engine.loadFleet(found.fleet.id) : null;
+  if (loaded === null) throw notExists(`Fleet ${name} not found`);
+  const snapshot = withPastTimes(loaded, deps.context());
   const { fleet, instances } = snapshot;
   const shown = instances.slice(0, SHOWN);
   const holders = await store.engine.blockHolders(shown.map((one) => one.id));
@@ -56,7 +59,12 @@ export async function explainFleetNamed(
   );
   const projectNames = await namesOf(deps, runsOf(holders));
   const known = hosts.filter((host) => host !== null);
-  const input = { fleet: snapshot, holders, projectNames, hosts: known };
+  const input = {
+    fleet: snapshot,
+    holders,
+    projectNames,
+    ...withPastTimes({ hosts: known }, deps.context()),
+  };
   const diagnosis = explainFleet(input, await explainContext(deps, asker));
   const within = { within: { kind: 'fleet', ids: [fleet.id] } } as const;
   return await explanation(deps, asker, subjectOf('fleet', fleet), diagnosis, within);
@@ -83,8 +91,9 @@ export async function explainVolumeNamed(
   name: string,
 ): Promise<Explanation> {
   const view = await deps.store.volumes.byName(asker.project.id, name);
-  const snapshot = view ? await deps.store.engine.loadVolume(view.volume.id) : null;
-  if (snapshot === null) throw notExists(`Volume ${name} not found`);
+  const loaded = view ? await deps.store.engine.loadVolume(view.volume.id) : null;
+  if (loaded === null) throw notExists(`Volume ${name} not found`);
+  const snapshot = withPastTimes(loaded, deps.context());
   const { volume } = snapshot;
   const diagnosis = explainVolume(snapshot, await explainContext(deps, asker));
   return await explanation(
@@ -103,8 +112,9 @@ export async function explainGatewayNamed(
 ): Promise<Explanation> {
   const { store } = deps;
   const view = await store.gateways.byName(asker.project.id, name);
-  const snapshot = view ? await store.engine.loadGateway(view.gateway.id) : null;
-  if (snapshot === null) throw notExists(`Gateway ${name} not found`);
+  const loaded = view ? await store.engine.loadGateway(view.gateway.id) : null;
+  if (loaded === null) throw notExists(`Gateway ${name} not found`);
+  const snapshot = withPastTimes(loaded, deps.context());
   const { gateway } = snapshot;
   const runs = await store.runs.onGateway(gateway.id);
   const ctx = await explainContext(deps, asker);

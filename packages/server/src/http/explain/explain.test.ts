@@ -18,6 +18,8 @@ beforeEach(async () => {
 });
 afterEach(() => server.close());
 
+const HOUR = 3600_000_000;
+
 const KINDS = ['runs', 'jobs', 'instances', 'fleets', 'services', 'volumes', 'gateways'] as const;
 
 async function explain(
@@ -135,6 +137,36 @@ describe('an explanation', () => {
     expect(instance.body.summary).toContain('is busy with train');
     const fleet = await explain('fleets', view?.fleetName ?? '');
     expect(fleet.body.parts[0].text).toBe('is busy with train');
+  });
+
+  it('of what a server with a wrong clock stored shows no time that is still to come', async () => {
+    const [id = ''] = await insertInstances(server, 1);
+    const run = await submit('train');
+    const [job] = await server.store.jobs.ofRun(run.id);
+    const view = await server.store.instances.byId(id);
+    const now = Date.now() * 1000;
+    const ahead = now + 3 * HOUR;
+    const lost = { unreachable: true, unreachableSince: ahead };
+    const waits = { waitingSince: ahead, submittedAt: ahead, statusChangedAt: ahead };
+    const changes: Change[] = [
+      { type: 'instance.update', id, version: view?.instance.version ?? 0, set: lost },
+      { type: 'job.update', id: job?.id ?? '', version: job?.version ?? 0, set: waits },
+    ];
+    expect(await server.store.engine.apply(changes)).toBe('applied');
+    const answers = [
+      await explain('instances', view?.instance.name ?? ''),
+      await explain('fleets', view?.fleetName ?? ''),
+      await explain('runs', 'train'),
+      await explain('jobs', 'train-0-0'),
+    ];
+    for (const { body } of answers) {
+      const shown = [...JSON.stringify(body).matchAll(/"since":"([^"]+)"/g)];
+      for (const [, since = ''] of shown)
+        expect(Date.parse(since)).toBeLessThan((now + HOUR) / 1000);
+    }
+    const [instance] = answers;
+    expect(instance?.body).toMatchObject({ state: 'unreachable' });
+    expect(JSON.stringify(answers[2]?.body)).toContain('"since":"');
   });
 
   it('of volumes and gateways has the reason of their failure', async () => {

@@ -9,6 +9,7 @@ import {
   explainRun,
   type RunRecord,
   withHostNames,
+  withPastTimes,
 } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
 import { hostNameProblems } from './host-names.ts';
@@ -109,7 +110,7 @@ interface FoundRun {
 const MEMORY = { overQuota: new Map<string, string>() };
 
 async function runNamed(
-  { store, backends: states }: HttpDeps,
+  { store, backends: states, context }: HttpDeps,
   { project }: Asker,
   runName: string,
   what: string,
@@ -117,7 +118,9 @@ async function runNamed(
 ): Promise<FoundRun> {
   const [run] = await store.runs.byNames(project.id, [runName]);
   const backends = await states.state(project.id);
-  const input = run ? await store.engine.loadExplainedRun(run.id, backends.hints, MEMORY) : null;
-  if (input === null) throw notExists(`${what} ${name} not found`);
-  return { input, backends };
+  const loaded = run ? await store.engine.loadExplainedRun(run.id, backends.hints, MEMORY) : null;
+  if (loaded === null) throw notExists(`${what} ${name} not found`);
+  const ctx = context();
+  const times = { run: withPastTimes(loaded.run, ctx), queue: withPastTimes(loaded.queue, ctx) };
+  return { input: { ...loaded, ...times }, backends };
 }

@@ -1,4 +1,4 @@
-import { place, wantsBackendOffers } from '@dstack/core';
+import { place, wantsBackendOffers, withPastTimes } from '@dstack/core';
 import { applyDecision } from '../apply-decision.ts';
 import type { WorkDescriptor } from './descriptor.ts';
 
@@ -14,11 +14,12 @@ export const placement: WorkDescriptor<'placement'> = {
   work: (deps) => async (projectId) => {
     const { store, offers: source } = deps;
     const hints = await source.hints(projectId);
-    const snapshot = await store.engine.loadPlacement(projectId, hints);
-    if (!snapshot) {
+    const loaded = await store.engine.loadPlacement(projectId, hints);
+    if (!loaded) {
       deps.arm('placement', projectId, null);
       return { ending: 'done' };
     }
+    const snapshot = withPastTimes(loaded, deps.context());
     const answers = await source.answer(projectId, wantsBackendOffers(snapshot));
     const decision = place(
       { ...snapshot, unreachable: answers.notes },
