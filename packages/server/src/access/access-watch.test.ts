@@ -138,6 +138,20 @@ describe('an admitted caller', () => {
     }
   });
 
+  it('ends soon after the time has stepped over the expiry of the token', async () => {
+    vi.useFakeTimers();
+    try {
+      look = async () => ({ ...alice, expiresAt: (Date.now() + 3_600_000) * 1000 });
+      await admit();
+      look = () => Promise.reject(denied());
+      vi.setSystemTime(Date.now() + 7_200_000);
+      await vi.advanceTimersByTimeAsync(60_000);
+      expect(ended).toEqual(['stream']);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it('is informed at once when access may have changed', async () => {
     const received: string[] = [];
     const onChange = () => received.push('changed');

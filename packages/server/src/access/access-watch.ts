@@ -56,8 +56,8 @@ const TRY_AGAIN_MS = 1000;
 /** Catches revocations whose notification was lost. */
 const SWEEP_MS = 60_000;
 
-/** The longest delay that Node's timers accept, in milliseconds. */
-const LONGEST_TIMER = 2 ** 31 - 1;
+/** The time may step over the expiry (ms): timers do not follow it. */
+const LONGEST_TIMER = 30_000;
 
 /**
  * Ends streams, tunnels and requests when the access of the user who opened them is revoked. It checks
@@ -173,7 +173,7 @@ export class AccessWatch {
     if (expiresAt === null || !this.#watched.has(watched)) return;
     const left = Math.ceil((expiresAt - this.#options.now()) / 1000);
     const onTime = () => {
-      // A timer fires early if its delay was limited to the longest one, or by rounding.
+      // A timer fires early if its delay was limited, or by rounding.
       if (this.#options.now() < expiresAt) this.#awaitExpiry(watched);
       else this.#onChange(watched);
     };

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
 import type { Blobs } from '@dstack/store';
-import { systemNow } from '../clock/system-clock.ts';
+import { systemClock, systemNow } from '../clock/system-clock.ts';
 import { effects } from '../effects/carry-out.ts';
 import { Drain, type DrainOptions } from '../effects/drain.ts';
 import { effectIsOurs } from '../effects/effect-owner.ts';
@@ -73,7 +73,10 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     defaultRegistry: settings.images.defaultRegistry,
     backends,
     starter,
-    drain: new Drain({ store, services: drained(services, gateways), workers, now: systemNow }),
+    drain: new Drain({
+      ...{ store, services: drained(services, gateways), workers, now: systemNow },
+      steadySince: () => systemClock.steadySince,
+    }),
     now: systemNow,
     newId: randomUUID,
     log,

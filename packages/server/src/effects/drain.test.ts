@@ -5,7 +5,7 @@ import { Drain } from './drain.ts';
 
 const SECOND = 1_000_000;
 
-function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
+function drained({ shared = false, stopDuration = 300 as number | null, requestedAt = 0 } = {}) {
   let now = 0;
   let inFlight = 1;
   let isAtRouter = false;
@@ -31,8 +31,9 @@ function drained({ shared = false, stopDuration = 300 as number | null } = {}) {
       },
     },
     now: () => now,
+    steadySince: () => 0,
   });
-  const job = { id: 'job-1', stopRequestedAt: 0, spec: { stop_duration: stopDuration } };
+  const job = { id: 'job-1', stopRequestedAt: requestedAt, spec: { stop_duration: stopDuration } };
   return {
     signals,
     limits,
@@ -69,6 +70,13 @@ describe('the stop of a replica that is scaled down', () => {
     at(limit - 1);
     expect(isDone()).toBe(false);
     at(limit);
+    expect(isDone()).toBe(true);
+  });
+
+  it('waits no longer if a server with a wrong clock requested it', () => {
+    const { isDone, at } = drained({ requestedAt: 3600 * SECOND });
+    expect(isDone()).toBe(false);
+    at(150);
     expect(isDone()).toBe(true);
   });
 

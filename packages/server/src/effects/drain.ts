@@ -7,6 +7,8 @@ export interface DrainOptions {
   /** Workers that get their requests from a router; see `WorkerRemoval.leave`. */
   readonly workers: { leave(view: JobView, limitMs: number, whenDone: () => void): boolean };
   readonly now: () => Timestamp;
+  /** Since when `now` has passed evenly. */
+  readonly steadySince?: () => Timestamp;
 }
 
 /** The share of `stop_duration` for answering requests; the process has the rest. */
@@ -34,7 +36,7 @@ export class Drain {
   isDone(view: JobView, key: string): boolean {
     const { store, services, workers, now } = this.#options;
     const { job } = view;
-    const since = job.stopRequestedAt ?? now();
+    const since = this.#since(job);
     const left = since + limit(job) - now();
     if (left <= 0) return true;
     // If the database does not answer, all unfinished work is started again once it does.
@@ -45,6 +47,13 @@ export class Drain {
     if (now() >= known) return true;
     setTimeout(wake, (known - now()) / 1000).unref();
     return false;
+  }
+
+  /** A time that is still to come was stored by a server with a wrong clock. */
+  #since({ stopRequestedAt }: JobRecord): Timestamp {
+    const { now, steadySince = now } = this.#options;
+    if (stopRequestedAt === null) return now();
+    return stopRequestedAt <= now() ? stopRequestedAt : steadySince();
   }
 }
 

@@ -19,6 +19,8 @@ export async function serviceLoad(tx: Tx, runId: Id, now: Timestamp): Promise<Se
     .select(['slot', 'busy_ms', 'latencies'])
     .where('run_id', '=', runId)
     .where('slot', '>', current - LONGEST)
+    // A later one is of a clock that was wrong.
+    .where('slot', '<=', current + 1)
     .execute();
   const busySeconds: Record<number, number> = {};
   const latencies: Record<number, LatencyCounts> = {};
@@ -75,7 +77,9 @@ export function createLoad(context: StoreContext): Pick<Services, 'setLoad' | 's
         await tx
           .deleteFrom('service_load')
           .where('run_id', 'in', [...new Set(slots.map(({ runId }) => runId))])
-          .where('slot', '<=', newest - LONGEST)
+          .where((eb) =>
+            eb.or([eb('slot', '<=', newest - LONGEST), eb('slot', '>', newest + LONGEST)]),
+          )
           .execute();
       }),
     setQueryAnswer: (runId, key, { value, error, at }, extras) =>

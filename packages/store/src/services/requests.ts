@@ -7,6 +7,9 @@ import type { Services } from './types.ts';
 /** The longest window, in seconds. */
 const LONGEST = 300;
 
+/** Seconds of servers that share a time differ by less; a later one is of a clock that was wrong. */
+const TOLERANCE = 5;
+
 /** Requests that all servers together have received. */
 export async function requestCounts(tx: Tx, runId: Id, now: Timestamp): Promise<RequestCounts> {
   const second = Math.floor(now / 1_000_000);
@@ -15,6 +18,7 @@ export async function requestCounts(tx: Tx, runId: Id, now: Timestamp): Promise<
     .select(['second', (eb) => eb.fn.sum<number>('requests').as('requests')])
     .where('run_id', '=', runId)
     .where('second', '>', second - LONGEST)
+    .where('second', '<=', second + TOLERANCE)
     .groupBy('second')
     .execute();
   const within = (seconds: number) =>
@@ -48,7 +52,9 @@ export function createRequests(context: StoreContext): Pick<Services, 'addReques
         await tx
           .deleteFrom('service_requests')
           .where('run_id', 'in', runIds)
-          .where('second', '<=', newest - LONGEST)
+          .where((eb) =>
+            eb.or([eb('second', '<=', newest - LONGEST), eb('second', '>', newest + LONGEST)]),
+          )
           .execute();
       }),
   };

@@ -10,6 +10,11 @@ import {
 } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
+const SCALED = {
+  replicas: { min: 0, max: 3 },
+  scaling: { metric: 'rps', target: 1, scale_up_delay: 0, scale_down_delay: 0 },
+};
+
 const SECOND = 1_000_000;
 
 interface Part {
@@ -132,8 +137,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests, { now: () => now });
     const configuration = {
       type: 'service',
-      replicas: { min: 0, max: 3 },
-      scaling: { metric: 'rps', target: 1, scale_up_delay: 0, scale_down_delay: 0 },
+      ...SCALED,
     };
     const scaled = { configuration } as never;
     const run = await insertService(world, { run: { name: 'scaled', spec: scaled } });
@@ -161,6 +165,26 @@ forEachStore((tests) => {
     expect(after?.requests).toEqual({ 30: 5, 60: 25, 300: 125 });
     const plain = await insertService(world, { run: { name: 'plain' } });
     expect((await engine.loadRun(plain.id, NO_MEMORY))?.requests).toBeNull();
+  });
+
+  it('counts no requests of a time that is still to come, and deletes them', async () => {
+    const now = 1_000_000 * SECOND;
+    const world = await openWorld(tests, { now: () => now });
+    const configuration = { type: 'service', ...SCALED };
+    const run = await insertService(world, {
+      run: { name: 'ahead', spec: { configuration } as never },
+    });
+    const { services, engine } = world.store;
+    const ahead = { runId: run.id, second: 1_000_000 + 3600, requests: 9 };
+    const slot = { runId: run.id, slot: (1_000_000 + 3600) / 5, busyMs: 60_000, latencies: {} };
+    await services.addRequests('a', [ahead]);
+    await services.setLoad('a', [slot]);
+    const before = await engine.loadRun(run.id, NO_MEMORY);
+    expect(before?.requests).toEqual({ 30: 0, 60: 0, 300: 0 });
+    expect(before?.load?.busySeconds ?? { 30: 0 }).toMatchObject({ 30: 0 });
+    await services.addRequests('a', [{ ...ahead, second: 1_000_000 }]);
+    const after = await engine.loadRun(run.id, NO_MEMORY);
+    expect(after?.requests).toEqual({ 30: 9, 60: 9, 300: 9 });
   });
 
   it('adds up the load that all servers have measured, and has the last answers of queries', async () => {

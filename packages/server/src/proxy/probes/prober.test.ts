@@ -102,6 +102,15 @@ describe('a probe', () => {
     });
   });
 
+  it('is sent in time if a server with a wrong clock stored when it is due', async () => {
+    const id = await probed('ahead', { url: '/' });
+    const due = performance.now() * 1000 + 3_600_000_000;
+    const ahead = { id: crypto.randomUUID(), jobId: id, probeNum: 0, successStreak: 0, due };
+    await server.store.jobs.insertProbes([ahead]);
+    reports(id, 'running');
+    await untilAsked(1);
+  });
+
   it('restarts the count after any answer but 2xx, and signals the run until it is ready', async () => {
     const id = await probed('failing', { ready_after: 3 });
     const wakes: string[] = [];

@@ -137,7 +137,9 @@ export class Prober {
   #schedule(probed: Probed, one: Probe): void {
     const { due } = one.record;
     if (due === null || this.#jobs.get(one.record.jobId) !== probed) return;
-    const delay = Math.max(0, due - this.#options.now()) / 1000;
+    // A time that a server with a wrong clock stored may lie further ahead than any of ours.
+    const left = Math.min(due - this.#options.now(), one.spec.interval * SECOND);
+    const delay = Math.max(0, left) / 1000;
     const timer = setTimeout(() => {
       probed.timers.delete(timer);
       void this.#execute(probed, one).then((next) => this.#schedule(probed, next));
