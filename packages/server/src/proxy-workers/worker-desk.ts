@@ -42,6 +42,7 @@ export class WorkerDesk {
   handlers(link: () => WorkerLink): Handlers {
     const { store, routes, grants, workers, now } = this.#options;
     return {
+      time: now,
       admit: (ask: AdmissionAsk) => grants.admit(ask, workers()),
       release: ({ key }) => grants.release(key, link().id),
       route: (name) => routes.byName(name),

@@ -1,6 +1,7 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
 import { createServer, Server as NetServer, type Socket } from 'node:net';
+import { systemClock } from '../../clock/system-clock.ts';
 import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
 import { LineChannel } from '../line-channel.ts';
@@ -16,6 +17,7 @@ import {
 } from '../worker-records.ts';
 import { ProxyWorker } from './proxy-worker.ts';
 import { ServerLink } from './server-link.ts';
+import { followServer } from './server-time.ts';
 import type { WorkerHttp } from './worker-http.ts';
 
 export interface WorkerOptions extends Omit<WorkerRecord, 'pid' | 'startTime'> {
@@ -31,6 +33,9 @@ interface Running {
 
 /** How often it is checked whether the worker is still needed, and figures are sent. */
 const TICK_MS = 1000;
+
+/** As often as the server reads the time of its database. */
+const TIME_MS = 3000;
 
 /** A worker whose server has ended before it was ready. */
 const UNUSED_MS = 10_000;
@@ -67,6 +72,7 @@ export class WorkerControl {
     const control = createServer((connection) => this.#attach(connection));
     control.listen(socket, () => writeRecord(dir, this.#record));
     setInterval(() => void this.#tick(), TICK_MS);
+    setInterval(() => void followServer(systemClock, this.#link), TIME_MS);
     process.on('SIGTERM', () => void this.#end(TERMINATE_MS));
     // A terminal that closes does not end services.
     process.on('SIGHUP', () => {});
@@ -96,6 +102,8 @@ export class WorkerControl {
   }
 
   async #sync(sync: Sync, channel: LineChannel): Promise<void> {
+    // Before the first request: it is counted in a second of the server.
+    await followServer(systemClock, channel);
     const before = this.#running;
     this.#running ??= this.#run(sync);
     const { worker } = await this.#running;
