@@ -20,6 +20,7 @@ export type SendCounts = (frame: {
   readonly batch: string;
   readonly counts: readonly ServiceCount[];
   readonly waiting: readonly string[];
+  readonly sent_at: number;
 }) => boolean;
 
 /** Counted requests, until the server has stored them. */
@@ -108,7 +109,8 @@ export class CountSpool {
     this.#last += 1;
     const n = this.#last;
     const { batch: id, counts, waiting } = batch;
-    const isSent = this.#send({ type: 'counts', n, batch: id, counts, waiting });
+    const sent_at = this.#now();
+    const isSent = this.#send({ type: 'counts', n, batch: id, counts, waiting, sent_at });
     if (isSent) {
       this.#sent = { batch: id, counts, waiting, n, at: this.#now() };
       this.#later();

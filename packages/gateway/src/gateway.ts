@@ -368,7 +368,7 @@ export class GatewayProgram {
         }
         return;
       case 'load':
-        this.#link.send(message);
+        this.#link.send({ ...message, sent_at: Date.now() });
         return;
       case 'figures':
         this.#figures.put(worker, message.services);

@@ -353,6 +353,8 @@ export const GatewayFrame = byType(
     batch: Batch,
     counts: list(object({ run_id: uuid, second: whole(), requests: momentary })),
     waiting: list(uuid),
+    /** Milliseconds since the epoch by the clock of the gateway, which `second` is of. */
+    sent_at: optional(whole()),
   }),
   /** Until `used` names the number. */
   frame('usage', { n: whole(), batch: Batch, uses: list(GatewayModelUse, 1000) }),
@@ -367,6 +369,8 @@ export const GatewayFrame = byType(
         latencies: mapOf(LatencyBucket, momentary, 72),
       }),
     ),
+    /** As in `counts`, of `slot`. */
+    sent_at: optional(whole()),
   }),
   /** Replaces what was reported of these services; the counts of all others have not changed. */
   frame('figures', { services: list(GatewayCounts, FIGURES) }),

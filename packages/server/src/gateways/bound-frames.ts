@@ -75,7 +75,9 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     const { isForeign, own } = ofServices(reach, frame.counts);
     const waiting = frame.waiting.filter((runId) => reach.has(runId));
     const strange = frame.waiting.some((runId) => reach.standing(runId) === 'foreign');
-    const counts = recentCounts(own, Math.floor(now / 1000));
+    const behind = Math.round(msBehind(frame, now) / 1000);
+    const inOurTime = own.map((one) => ({ ...one, second: one.second + behind }));
+    const counts = recentCounts(inOurTime, Math.floor(now / 1000));
     const bound = { ...frame, counts, waiting: [...new Set(waiting)] };
     return { frame: bound, isForeign: isForeign || strange };
   },
@@ -101,9 +103,10 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
   load(frame, { reach, now }) {
     const { isForeign, own } = ofServices(reach, frame.slots);
     const current = Math.floor(now / 1000 / LOAD_SLOT);
+    const behind = Math.round(msBehind(frame, now) / 1000 / LOAD_SLOT);
     const slots = new Map<string, (typeof own)[number]>();
     for (const one of own) {
-      const slot = Math.min(one.slot, current);
+      const slot = Math.min(one.slot + behind, current);
       if (slot >= current - OLDEST_COUNTS / LOAD_SLOT) {
         slots.set(`${one.run_id} ${slot}`, { ...one, slot });
       }
@@ -153,6 +156,18 @@ function ofServices<T extends { readonly run_id: Id }>(reach: GatewayReach, all:
   const own = all.filter(({ run_id }) => reach.has(run_id));
   const isForeign = all.some(({ run_id }) => reach.standing(run_id) === 'foreign');
   return { own, isForeign };
+}
+
+/** Clocks that differ by less (ms) count as equal. */
+const EQUAL_MS = 5000;
+
+/** How far the clock of the gateway is behind ours, in milliseconds. An earlier version does not send its time. */
+function msBehind(
+  { sent_at }: { readonly sent_at?: number | null | undefined },
+  now: number,
+): number {
+  const behind = now - (sent_at ?? now);
+  return Math.abs(behind) <= EQUAL_MS ? 0 : behind;
 }
 
 /** `now`: seconds. A gateway whose clock is ahead has counted its requests now; each second has one row. */

@@ -1,0 +1,31 @@
+import { expect, it } from 'vitest';
+import { boundFrame } from './bound-frames.ts';
+
+const NOW = 1_800_000_000_000;
+const binding = { reach: { has: () => true, standing: () => 'own' }, now: NOW } as never;
+
+const bound = (frame: object): Record<string, unknown> => {
+  const { frame: own } = boundFrame(frame as never, binding);
+  return { ...own };
+};
+
+it.each([-7200, -20, 0, 3, 7200])(
+  'requests of a gateway whose clock is %i s ahead are of our time',
+  (ahead) => {
+    const second = NOW / 1000 + ahead;
+    const sent_at = NOW + ahead * 1000;
+    const counts = [{ run_id: 'r', second: second - 40, requests: 3 }];
+    const counted = bound({ type: 'counts', n: 1, batch: null, counts, waiting: [], sent_at });
+    const offBy = Math.abs(ahead) <= 5 ? ahead : 0;
+    expect(counted.counts).toEqual([{ run_id: 'r', second: NOW / 1000 - 40 + offBy, requests: 3 }]);
+    const slots = [{ run_id: 'r', slot: second / 5 - 8, busy_ms: 9, latencies: {} }];
+    const load = bound({ type: 'load', worker: 'w', slots, sent_at });
+    expect(load.slots).toMatchObject([{ slot: NOW / 5000 - 8 + offBy / 5, busy_ms: 9 }]);
+  },
+);
+
+it('of an earlier gateway, which does not send its time, those ahead have been made now', () => {
+  const counts = [{ run_id: 'r', second: NOW / 1000 + 50, requests: 3 }];
+  const counted = bound({ type: 'counts', n: 1, batch: null, counts, waiting: [] });
+  expect(counted.counts).toEqual([{ run_id: 'r', second: NOW / 1000, requests: 3 }]);
+});
