@@ -49,6 +49,14 @@ it('the hindrance is named, and ends hours after the last rival was seen', () =>
   expect(soleSince(T0, { rivals: [claim('other', 'theirs')] }, T0 + HOUR)).toBeNull();
 });
 
+it('the watch for rivals begins again when the time has stepped', () => {
+  const alone = { rivals: [] };
+  const later = T0 + CLAIM_WATCH;
+  expect(soleSince(T0, alone, later, later - SECOND)).toBe(later - SECOND);
+  expect(soleSince(later, alone, T0, T0 - SECOND)).toBe(T0 - SECOND);
+  expect(soleSince(T0, alone, later, T0 - HOUR)).toBe(T0);
+});
+
 /** One installation: the content of its database, and the memory of its process. */
 class Installation {
   claimant: string;

@@ -58,13 +58,19 @@ export function withNonce(nonces: readonly string[], nonce: string): string[] {
   return [nonce, ...nonces].slice(0, KEPT_NONCES);
 }
 
-/** Since when this process sees no rival; null = it sees one. */
+/**
+ * Since when this process sees no rival; null = it sees one. Only time that has passed evenly counts: after a
+ * step of the clock, no installation has renewed its claim in the time that is missing.
+ */
 export function soleSince(
   before: Timestamp | null,
   { rivals }: Pick<ClaimVerdict, 'rivals'>,
   now: Timestamp,
+  steadySince: Timestamp | null = null,
 ): Timestamp | null {
-  return rivals.length > 0 ? null : (before ?? now);
+  if (rivals.length > 0) return null;
+  const since = before ?? now;
+  return steadySince !== null && (since < steadySince || since > now) ? steadySince : since;
 }
 
 /** Why orphans are not ended, for people; null = they may be ended. */

@@ -135,6 +135,9 @@ export function startSweeper(
 ): void {
   const owner = randomUUID();
   const { sweep: policy } = settings;
-  const sweeper = new Sweeper({ store, backends, serverId, policy, owner, now: systemNow, log });
+  const sweeper = new Sweeper({
+    ...{ store, backends, serverId, policy, owner, now: systemNow, log },
+    steadySince: () => systemClock.steadySince,
+  });
   closing.add(() => sweeper.close());
 }

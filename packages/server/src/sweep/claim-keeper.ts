@@ -17,6 +17,8 @@ export interface ClaimKeeperOptions {
   readonly store: Pick<Store, 'meta' | 'sweeps'>;
   readonly serverId: string;
   readonly now: () => Timestamp;
+  /** Since when `now` has passed evenly; omitted: always. */
+  readonly steadySince?: () => Timestamp;
 }
 
 /** Renews this installation's claims. Only the server that sweeps calls it. */
@@ -46,7 +48,8 @@ export class ClaimKeeper {
     // Written first: a nonce that only the account had would look like another installation's.
     await store.sweeps.save({ sweep: renewed });
     await claims.renew(owner, { claimant: verdict.claimant, nonce });
-    const since = soleSince(this.#sole.get(keyOf(sweep)) ?? null, verdict, now());
+    const before = this.#sole.get(keyOf(sweep)) ?? null;
+    const since = soleSince(before, verdict, now(), this.#options.steadySince?.() ?? null);
     if (since === null) this.#sole.delete(keyOf(sweep));
     else this.#sole.set(keyOf(sweep), since);
     return { ...renewed, hindrance: hindranceOf(verdict, since, now()) };

@@ -1,11 +1,13 @@
 import { isSweepDue, type SweepRecord, type Timestamp } from '@dstack/core';
 import { leased } from '../loops/leased.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
-import { ClaimKeeper } from './claim-keeper.ts';
+import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
 import { type SweepDeps, sweepBackend } from './sweep-backend.ts';
 import { type SweptBackend, sweptBackends } from './swept-backends.ts';
 
-export interface SweeperOptions extends Omit<SweepDeps, 'claims'> {
+export interface SweeperOptions
+  extends Omit<SweepDeps, 'claims'>,
+    Pick<ClaimKeeperOptions, 'steadySince'> {
   readonly backends: Pick<ProjectBackends, 'of'>;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
