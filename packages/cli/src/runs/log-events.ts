@@ -1,5 +1,6 @@
 import type { Job, JobSubmission } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
+import { outlast } from '../outlast.ts';
 import { submissionEnded } from './job-output.ts';
 import { currentSubmission } from './run-status.ts';
 
@@ -45,7 +46,7 @@ export async function* mergedEvents(
 
 const POLL_MS = 1000;
 
-/** Reports lines of a job as they appear, until it has ended. */
+/** Reports lines of a job as they appear, until it has ended, also while the server is restarted. */
 export async function followEvents(
   connection: Connection,
   job: Job,
@@ -58,15 +59,21 @@ export async function followEvents(
   const { replica_num: replica, job_num: number } = job.job_spec;
   const ref = { runName: filter.runName, submissionId: submission.id, replica, job: number };
   let wanted = filter;
-  for (;;) {
+  const readNew = async (): Promise<boolean> => {
     const isOver = await submissionEnded(connection, ref);
     for await (const event of eventsSoFar(connection, job, wanted)) {
       report(event);
       wanted = { ...wanted, since: event.timestamp };
     }
-    if (isOver) return;
+    return isOver;
+  };
+  const onAway = (): void => cli.io.info('The server does not answer: trying again');
+  // A server that does not answer at first may have another address.
+  let isOver: boolean | null = await readNew();
+  while (isOver === false) {
     wanted = { ...wanted, lines: null };
     await cli.wait(POLL_MS, cli.signal);
+    isOver = await outlast(cli, readNew, cli.signal, onAway);
   }
 }
 

@@ -242,6 +242,7 @@ test('a run that waits for its schedule is not followed: its next start is print
   const { code, err } = await apply(TASK, ['-y'], fake);
   expect(code).toBe(0);
   expect(err).toMatch(/Next run: 2031-03-0\d \d\d:\d6\n.*dstack attach cdd080/);
+  expect(err).not.toContain('dstack logs');
   expect(fake.calls).not.toContain(`GET ${BASE}/runs/watch`);
 });
 

@@ -196,12 +196,13 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
       current_resource: plan.current_resource ?? null,
     });
   });
-  if (options.detach || scheduledStart(run) !== null) {
+  const isScheduled = scheduledStart(run) !== null;
+  if (options.detach || isScheduled) {
     if (options.json) cli.io.json(run);
     const runName = run.run_spec.run_name ?? '';
-    cli.io.info(
-      `Run ${cli.io.paintErr('code', runName)} submitted, detaching... (dstack logs -f ${runName})`,
-    );
+    // Until its first start, a run with a schedule has no output.
+    const hint = isScheduled ? '' : ` (dstack logs -f ${runName})`;
+    cli.io.info(`Run ${cli.io.paintErr('code', runName)} submitted, detaching...${hint}`);
     for (const line of scheduleLines(run, cli.io.paintErr)) cli.io.info(line);
     for (const line of serviceLines(run, connection)) cli.io.info(line);
     return;

@@ -1,7 +1,9 @@
 import type { Run } from '@dstack/contract/wire';
 import { expect, test } from 'vitest';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
+import { withStatus } from '../../testing/apply-run.ts';
 import {
+  type Answer,
   type FakeServer,
   LOG_END,
   logEvent,
@@ -139,6 +141,36 @@ test('an error about an unknown job lists the jobs that exist', async () => {
   const { code, err } = await runCommand(['logs', 'x', '--job', '7'], { env: serverEnv(fake.url) });
   expect(code).toBe(3);
   expect(err).toContain('it has: --replica 0 --job 0');
+});
+
+test('a run that has not started by its schedule yet names its next start', async () => {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const scheduled = { status: 'pending', next_triggered_at: '2031-03-04T05:06:00Z', jobs: [] };
+  const fake = await serving({ [`POST ${BASE}/runs/get`]: { json: { ...run, ...scheduled } } });
+  for (const argv of [[], ['-f'], ['--attempt', '1']]) {
+    const { code, err } = await runCommand(['logs', 'x', ...argv], { env: serverEnv(fake.url) });
+    expect(code).toBe(3);
+    expect(err).toMatch(/Run x has not started yet, .*\n.*next run: 2031-03-0[345] /);
+    expect(err).toContain('next: dstack attach x');
+  }
+});
+
+test('lines are followed while the server is restarted, each one once', async () => {
+  const run = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const running = withStatus(run, 'running', 'running', 'running');
+  const states: Route[] = [running, running, running].map((json) => ({ json }));
+  states.splice(2, 0, { status: 500, json: { detail: 'the database is away' } });
+  const pages = [['a\n'], ['b\n'], []].map((texts) => page(texts));
+  const next = (routes: Route[], last: Route): Answer => (routes.shift() ?? last) as Answer;
+  const fake = await serving({
+    [`POST ${BASE}/runs/get`]: () => next(states, { json: run }),
+    [`POST ${BASE}/logs/poll`]: () => next(pages, page([])),
+  });
+  const { out, err, code } = await runCommand(['logs', 'x', '-f', '--grep', ''], {
+    env: serverEnv(fake.url),
+  });
+  expect([out, code]).toEqual(['a\nb\n', 3]);
+  expect(err).toContain('The server does not answer: trying again');
 });
 
 test('an unknown run is an error with the next command', async () => {

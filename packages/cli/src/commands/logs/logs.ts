@@ -8,7 +8,12 @@ import { integerOption } from '../../options.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
-import { currentSubmission, findJob, jobStatusText } from '../../runs/run-status.ts';
+import {
+  currentSubmission,
+  findJob,
+  jobStatusText,
+  scheduledStart,
+} from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import { type AttemptChoice, inAttempt } from './attempts.ts';
@@ -215,6 +220,14 @@ function shownText({ io }: Cli, write: (bytes: Uint8Array) => void): (bytes: Uin
 function requireJob(run: Run, options: LogsOptions): Job {
   const job = findJob(run, options.replica, options.job);
   if (job !== undefined) return job;
+  const next = scheduledStart(run);
+  if (run.jobs.length === 0 && next !== null) {
+    throw new CliError(`Run ${options.run} has not started yet, so it has no output`, {
+      exitCode: EXIT.notFound,
+      why: `it waits for its schedule; next run: ${next}`,
+      next: `dstack attach ${options.run}`,
+    });
+  }
   const known = run.jobs.map(
     (j) => `--replica ${j.job_spec.replica_num ?? 0} --job ${j.job_spec.job_num}`,
   );
