@@ -72,7 +72,7 @@ function placeOf(text: string, name: string, value: string): CredentialPlace[] {
     for (const form of value.match(FORMS) ?? []) candidates.add(form.toLowerCase());
   }
   if (isForCredentials && value.length <= LONGEST) {
-    for (const form of bareForms(value)) candidates.add(form);
+    for (const form of [...bareForms(value), ...basicParts(value)]) candidates.add(form);
   }
   return candidates.size === 0 ? [] : [{ text, candidates: [...candidates], isForCredentials }];
 }
@@ -114,6 +114,17 @@ export function bareForms(value: string): string[] {
     text = bare.trim();
   }
   return forms;
+}
+
+/** User and password of a value with the scheme `Basic`. */
+export function basicParts(value: string): string[] {
+  if (!/^\s*basic\s/i.test(value)) return [];
+  return bareForms(value)
+    .slice(1, 3)
+    .flatMap((text) => {
+      const [name = '', ...password] = Buffer.from(text, 'base64').toString().split(':');
+      return [name, password.join(':')].filter((part) => part !== '');
+    });
 }
 
 /** Schemes that may precede tokens of this server. */

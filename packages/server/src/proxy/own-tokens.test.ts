@@ -119,6 +119,7 @@ describe('tokens outside of Authorization', () => {
     ['X-Api-Key', OWN],
     ['x-api-key', 'alices token'],
     ['X-Auth-Token', 'Bearer "alices token"'],
+    ['X-Original-Authorization', `Basic ${Buffer.from(`ann:${OWN}`).toString('base64')}`],
     ['X-Anything', OWN.toUpperCase()],
     ['X-Anything', `x ${OWN}; y`],
     ['X-Anything', 'dstack_st_whatever'],

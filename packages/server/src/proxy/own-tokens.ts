@@ -1,6 +1,6 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import type { Logger } from '../logging.ts';
-import { bareForms, type CredentialPlace } from './credential-places.ts';
+import { bareForms, basicParts, type CredentialPlace } from './credential-places.ts';
 
 export interface OwnTokensOptions {
   /** See `Access.isToken` of the store. */
@@ -151,12 +151,7 @@ function credentialsIn(value: string): string[] {
   const forms = bareForms(value);
   // The scheme is no credential.
   const texts = forms.length > 1 ? forms.slice(1) : [withoutScheme(value.trim())];
-  if (/^\s*basic\s/i.test(value)) {
-    for (const text of texts.slice(0, 2)) {
-      const [name = '', ...password] = Buffer.from(text, 'base64').toString().split(':');
-      texts.push(name, password.join(':'));
-    }
-  }
+  texts.push(...basicParts(value));
   const [, user = ''] = /\busername\*?\s*=\s*"?([^",]*)/i.exec(value) ?? [];
   return [...texts, user].filter((text) => text !== '');
 }
