@@ -1,6 +1,7 @@
 import type { GatewayConfiguration } from '@dstack/contract/wire';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
+import { fixedDomain } from './domain.ts';
 
 export type PreparedGateway = { readonly ok: true } | SpecError;
 
@@ -26,6 +27,12 @@ export function prepareGateway(
   }
   if (domain?.replaceAll(PROJECT_NAME, '').includes('${{')) {
     return specError('`domain` may refer to `${{ run.project_name }}` only');
+  }
+  // Whose domain it is, is decided by what it ends in for all projects.
+  if (domain?.endsWith('.') || (domain && fixedDomain(domain) === '')) {
+    return specError(
+      '`domain` must end in a domain without variables and without a dot at its end, such as *.${{ run.project_name }}.apps.example.com',
+    );
   }
   const replicas = configuration.replicas ?? 1;
   if (replicas > limits.maxReplicas) {

@@ -40,12 +40,36 @@ describe('a domain that covers a name of the server', () => {
     },
   );
 
+  it('is refused where older clients set the domain separately', async () => {
+    await start({ url: 'https://dstack.example.test' });
+    await create('*.apps.test', { certificate: null });
+    const set = (wildcard_domain: string) =>
+      server.call('/api/project/main/gateways/set_wildcard_domain', {
+        ...{ name: 'edge', wildcard_domain },
+      });
+    expect((await set('*.example.test')).text).toContain('covers dstack.example.test');
+    expect((await set('*.other.test')).status).toBe(200);
+  });
+
   it('is not one below or beside it', async () => {
     await start({ url: 'https://dstack.example.test' });
     for (const [n, domain] of ['*.apps.dstack.example.test', '*.apps.test'].entries()) {
       expect(await refusal(domain, { name: `g${n}`, certificate: null })).toBeUndefined();
     }
   });
+
+  it.each(['*.example.${{ run.project_name }}', 'example.test.', '*.x.example.test.'])(
+    'is not hidden by a variable or a dot at its end: %s',
+    async (domain) => {
+      await start({ url: 'https://dstack.example.test' });
+      expect(await refusal(domain, { certificate: null })).toMatch(
+        /`domain` must end in a domain without variables/,
+      );
+      expect((await plan(domain)).status).toBe(400);
+      const within = '*.${{ run.project_name }}.apps.test';
+      expect(await refusal(within, { certificate: null })).toBeUndefined();
+    },
+  );
 
   it('includes the names of services without a gateway', async () => {
     const serviceOrigins = { scheme: 'https', domain: 'svc.example.test', port: '' } as const;
@@ -99,6 +123,16 @@ describe('with a DNS hook, the domain of a gateway', () => {
     await server.close();
     await start({ acmeChallenge: 'http-01' });
     expect(await refusal('*.apps.test')).toBeUndefined();
+  });
+
+  it('must be proven where older clients set it separately', async () => {
+    await start();
+    await create('*.apps.test');
+    Object.assign(server.deps.settings, hook);
+    const answer = await server.call('/api/project/main/gateways/set_wildcard_domain', {
+      ...{ name: 'edge', wildcard_domain: '*.bank.test' },
+    });
+    expect(answer.text).toContain('_dstack.bank.test TXT');
   });
 
   it('must be proven when it is changed, not when something else is', async () => {

@@ -18,7 +18,7 @@ import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import { explainContext } from '../explain/service.ts';
 import type { HttpDeps } from '../ports.ts';
-import { checkNotLeaving } from './plan.ts';
+import { checkGateway, checkNotLeaving } from './plan.ts';
 import { shownGateway } from './service.ts';
 import { usableGateway } from './usable-gateway.ts';
 
@@ -89,6 +89,8 @@ export async function setWildcardDomain(
   if (view === null) throw notExists(`Gateway '${request.name}' does not exist`);
   const { id } = view.gateway;
   const domain = request.wildcard_domain;
+  const changed = { ...view.gateway.configuration, domain };
+  await checkGateway(deps, { project, user: actor, current: view }, changed);
   await deps.store.engine.updateGateway(id, ({ gateway }) => {
     checkNotLeaving(gateway);
     if (gateway.wildcardDomain === domain) return null;

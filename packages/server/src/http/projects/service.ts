@@ -130,13 +130,18 @@ async function checkMayCreate(
   name: string,
 ): Promise<void> {
   if (owner.globalRole === 'admin') return;
-  const { permissions, projectsPerUser, localProjects } = deps.settings;
+  const { permissions, projectsPerUser, localProjects, gatewayDomains } = deps.settings;
   if (!permissions.allow_non_admins_create_projects) {
     throw accessDenied('Access denied: only global admins may create projects on this server');
   }
   if (localProjects.has(name.toLowerCase())) {
     throw accessDenied(
       `Access denied: jobs of a project with the name ${name} may run on the server's machine, so only global admins may create it; choose another name`,
+    );
+  }
+  if (gatewayDomains.has(name.toLowerCase())) {
+    throw accessDenied(
+      `Access denied: the operator of the server has given domains to the project with the name ${name}, so only global admins may create it; choose another name`,
     );
   }
   if ((await deps.store.projects.ownedCount(owner.id)) >= projectsPerUser) {
