@@ -116,7 +116,8 @@ module.exports = {
           '^packages/contract/src/terminal/terminal-text\\.ts$',
           '^packages/contract/src/errors/error-message\\.ts$',
           '^packages/contract/src/with-timeout\\.ts$',
-          '^packages/contract/src/yaml/load\\.ts$',
+          '^packages/contract/src/yaml/(load|misread-times)\\.ts$',
+          '^packages/contract/src/configuration/joined-commands\\.ts$',
           // For programs on Node only: browsers have no such sockets.
           '^packages/client/src/node-web-socket\\.ts$',
           // The library of which the gateway is made.

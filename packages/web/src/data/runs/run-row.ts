@@ -1,4 +1,4 @@
-import { isJobRunning } from '@dstack/contract/status';
+import { isJobRunning, isRunFinished } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import { type ReplicaCounts, replicaCounts } from './replica-counts.ts';
 import { type PlacedResources, runPlacement } from './run-placement.ts';
@@ -68,7 +68,7 @@ export function runRow(run: Run): RunRow {
     terminationReason: run.termination_reason,
     submittedAt: run.submitted_at,
     finishedAt: isOver(run.status) ? (latest?.finished_at ?? null) : null,
-    nextStartAt: run.next_triggered_at,
+    nextStartAt: isRunFinished(run.status) ? null : run.next_triggered_at,
     error: run.error ?? latest?.error ?? null,
     price: placed?.price ?? null,
     cost: run.cost,

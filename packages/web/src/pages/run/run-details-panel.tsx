@@ -53,7 +53,7 @@ export function RunDetailsPanel({ run }: { readonly run: Run }) {
           { label: 'Submitted', value: <RelativeTime at={run.submitted_at} /> },
           {
             label: 'Next start',
-            value: run.next_triggered_at ? <RelativeTime at={run.next_triggered_at} /> : null,
+            value: row.nextStartAt === null ? null : <RelativeTime at={row.nextStartAt} />,
           },
           { label: 'Configuration', value: run.run_spec.configuration_path ?? null, wide: true },
           { label: 'Id', value: <code>{run.id}</code>, wide: true },

@@ -209,6 +209,16 @@ it('of a schedule that has not started shows when it starts, instead of an empty
   expect(timeline.textContent).toContain('It has not started yet. It starts in');
 });
 
+it('of a schedule that was stopped names no next start', async () => {
+  const ended = { status: 'terminated' as const, status_message: 'stopped', jobs: [] };
+  const next_triggered_at = new Date(Date.now() - 420_000).toISOString();
+  const run = aRun('nightly', { ...ended, latest_job_submission: null, next_triggered_at });
+  await world('/projects/main/runs/nightly', () => run);
+  await screen.findByRole('region', { name: 'Details' });
+  expect(screen.queryByText('Next start')).toBeNull();
+  expect(screen.queryByText(/It starts/)).toBeNull();
+});
+
 it('announces a change of the status', async () => {
   let run = aRun('train');
   const { live } = await world('/projects/main/runs/train', () => run);
