@@ -9,7 +9,7 @@ import { ProfilesConfig } from './profile.ts';
 import { isMap } from './schema-kit.ts';
 import { type ServerConfig, serverConfigWithFiles } from './server-config.ts';
 import { type ConfigurationNote, configurationWarnings } from './warnings.ts';
-import { misreadTimes, yamlWarnings } from './yaml-warnings.ts';
+import { timeErrors, yamlWarnings } from './yaml-warnings.ts';
 
 /** Kinds of documents. `configuration` = anything that can be applied. */
 export interface Documents {
@@ -57,7 +57,7 @@ export function parseConfiguration<Kind extends DocumentKind>(
     const found = describeIssues(result.error, empty);
     return { ok: false, errors: toErrors(found, { ...loaded, value: empty }, kind) };
   }
-  const misread = misreadTimes(loaded);
+  const misread = timeErrors(loaded);
   if (misread.length > 0) return { ok: false, errors: misread };
   const value = result.data as Documents[Kind];
   const warnings = [

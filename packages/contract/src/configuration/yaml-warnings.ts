@@ -1,19 +1,14 @@
 import type { LoadedYaml } from '../yaml/load.ts';
+import { misreadTimes } from '../yaml/misread-times.ts';
 import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
 import type { ConfigurationError, ConfigurationWarning } from './finding.ts';
 import { valueAt } from './issue.ts';
 
-/**
- * Times of Slurm that YAML reads as seconds: Slurm would take them for minutes, so that `12:00:00` means
- * a month.
- */
-export function misreadTimes(loaded: LoadedYaml): ConfigurationError[] {
-  return loaded.numbers.flatMap(({ path, source }) => {
-    if (path.slice(-2).join('.') !== 'slurm.time_limit' || !isSexagesimal(source)) return [];
-    const read = String(valueAt(loaded.value, path));
-    const message = `is read by YAML as the number ${read} (base 60): put it in quotes ('${source}'), or write a duration like '12h'`;
-    return [{ path: path.join('.'), ...loaded.locate(path), message, type: 'yaml' }];
-  });
+/** Times of Slurm that YAML reads as seconds. */
+export function timeErrors(loaded: LoadedYaml): ConfigurationError[] {
+  return misreadTimes(loaded).map(({ path, message }) => ({
+    ...{ path: path.join('.'), ...loaded.locate(path), message, type: 'yaml' },
+  }));
 }
 
 /** Values of a valid document that YAML reads differently from how they look. */

@@ -1,3 +1,4 @@
+import { misreadTimes } from '@dstack/contract/misread-times';
 import { loadYaml, type Position } from '@dstack/contract/yaml';
 
 /** Something wrong with a configuration, at a line from 1. */
@@ -26,6 +27,12 @@ export function readSource(text: string): ConfigurationSource {
   const loaded = loadYaml(text, { maxTokens: MOST_TOKENS });
   if ('message' in loaded) {
     return { kind: 'invalid', problem: { line: loaded.line, message: loaded.message } };
+  }
+  const [misread] = misreadTimes(loaded);
+  if (misread !== undefined) {
+    const { path } = misread;
+    const message = `${path.join('.')}: ${misread.message}`;
+    return { kind: 'invalid', problem: { line: loaded.locate(path).line, message, path } };
   }
   const value = jsonForm(loaded.value);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,6 +1,7 @@
 import { ValidationError } from '@dstack/client';
 import { configurationJsonSchema } from '@dstack/contract';
 import { describe, expect, it } from 'vitest';
+import { commandNotes } from './command-notes.ts';
 import { completionsAt } from './completion.ts';
 import { readSource } from './configuration-source.ts';
 import { cursorPlace } from './cursor-path.ts';
@@ -76,8 +77,23 @@ describe('problems of a text', () => {
     expect(problems('type: fleet\n')[0]).toMatchObject({ line: 1 });
     expect(problems('name: x\n')[0]?.message).toMatch(/type: is missing/);
     expect(problems('type: task\ncommands: [\n')[0]?.line).toBeGreaterThan(1);
+    const time = 'type: task\nbackend_settings:\n  slurm:\n    time_limit: ';
+    expect(problems(`${time}12:00:00\n`)).toMatchObject([
+      { line: 4, message: expect.stringMatching(/^backend_settings.slurm.time_limit: .*'12h'$/) },
+    ]);
+    expect(problems(`${time}"12:00:00"\n`)).toEqual([]);
     expect(problems('- a\n')[0]?.message).toMatch(/map of keys/);
     expect(problems('type: task\npython: 3.12\nenv:\n  - A=1\ncommands:\n  - true\n')).toEqual([]);
+  });
+
+  it('do not include commands that swallow the next one, which are noted', () => {
+    const heredoc = 'cat > x <<EOF\nhi\nEOF\n';
+    const notes = (more: object) => commandNotes({ type: 'task', ...more });
+    expect(notes({ commands: [heredoc, 'echo after'] })).toEqual([
+      expect.stringMatching(/^commands\.0 ends with 'EOF' of a heredoc/),
+    ]);
+    expect(notes({ commands: ['echo before', heredoc] })).toEqual([]);
+    expect(notes({ commands: [heredoc, 'x'], entrypoint: 'sh' })).toEqual([]);
   });
 
   it('of the server are put at the lines of their keys', () => {

@@ -2,6 +2,7 @@ import type { RunPlan } from '@dstack/contract/wire';
 import { Info, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { money, plural } from '../../domain/format/quantities.ts';
+import { commandNotes } from '../../domain/launch/command-notes.ts';
 import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
@@ -38,7 +39,7 @@ export function PlanPanel({ launch, error, conflict }: PlanPanelProps) {
       ) : (
         <div className={styles.planBody}>
           <Effect plan={plan} isCurrent={isCurrent} />
-          <Notes notes={plan.notes} />
+          <Notes notes={[...plan.notes, ...commandNotes(plan.run_spec.configuration)]} />
           {launch.spec === null ? null : (
             <FleetsPanel project={plan.project_name} spec={launch.spec} />
           )}
