@@ -19,6 +19,7 @@ import { proxy } from './proxy.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
+import { retention } from './retention.ts';
 import { serverStart } from './server-start.ts';
 import { services } from './services.ts';
 import { sim } from './sim.ts';
@@ -34,6 +35,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'command-line': commandLine,
   'server-start': serverStart,
   latency,
+  retention,
   ssh,
   fleet,
   'ssh-fleet': sshFleet,

@@ -120,6 +120,7 @@ function adapt(database: DatabaseSync): SqliteDatabase {
     prepare(sql) {
       const known = statements.get(sql);
       if (known) return known;
+      if (sql.startsWith('pragma incremental_vacuum')) return whole(database, sql);
       const statement = forTransactions(database, sql, adaptStatement(database.prepare(sql)));
       if (statements.size >= MAX_STATEMENTS) {
         const [oldest] = statements.keys();
@@ -129,6 +130,18 @@ function adapt(database: DatabaseSync): SqliteDatabase {
       return statement;
     },
   };
+}
+
+/**
+ * A statement without columns that returns a row for each page it frees: `run` would end after the
+ * first.
+ */
+function whole(database: DatabaseSync, sql: string): SqliteStatement {
+  const run = () => {
+    database.exec(sql);
+    return { changes: 0, lastInsertRowid: 0 };
+  };
+  return { reader: false, run, all: () => [], iterate: () => [][Symbol.iterator]() };
 }
 
 /**

@@ -18,7 +18,6 @@ export function createDatabaseUse(context: StoreContext): Pick<Retention, 'use' 
       const free = await pragma(db, 'freelist_count');
       // The pages that stay are used again by the next writes.
       if (!(await shrinks(db)) || free <= KEPT_PAGES) return 0;
-      // Each row that the statement returns stands for a page: all of them must be read.
       await sql.raw(`pragma incremental_vacuum(${Math.min(limit, free - KEPT_PAGES)})`).execute(db);
       return free - (await pragma(db, 'freelist_count'));
     },
@@ -99,19 +98,23 @@ async function estimate(db: Db, name: string, of?: RawBuilder<unknown>): Promise
     const { n, bytes } = counted.rows[0] ?? { n: 0, bytes: 0 };
     return { table: name, rows: n, bytes: bytes ?? 0, isExact: true };
   }
-  let [found, covered, bytes] = [0, 0, 0];
+  const width = span / PLACES;
+  let [count, found, bytes] = [0, 0, 0];
   for (let place = 0; place < PLACES; place++) {
-    const from = low + Math.floor((span * place) / PLACES);
+    const from = low + Math.floor(width * place);
+    const end = low + Math.floor(width * (place + 1));
     const sample = await sql<{ id: number; bytes: number }>`select rowid as id, ${size} as bytes
-      from ${table} where rowid >= ${from} order by rowid limit ${sql.lit(ROWS_PER_PLACE)}`.execute(
-      db,
-    );
+      from ${table} where rowid >= ${from} and rowid < ${end}
+      order by rowid limit ${sql.lit(ROWS_PER_PLACE)}`.execute(db);
+    const last = sample.rows.at(-1)?.id ?? from;
+    // A short list has every row of its place; a full one has those up to its last.
+    const isWhole = sample.rows.length < ROWS_PER_PLACE;
+    count += isWhole ? sample.rows.length : (sample.rows.length * (end - from)) / (last - from + 1);
     found += sample.rows.length;
-    covered += (sample.rows.at(-1)?.id ?? from) - from + 1;
     for (const row of sample.rows) bytes += row.bytes;
   }
-  const count = Math.round(Math.min(1, found / covered) * span);
-  return { table: name, rows: count, bytes: (bytes / found) * count, isExact: false };
+  const rowBytes = found === 0 ? 0 : bytes / found;
+  return { table: name, rows: Math.round(count), bytes: rowBytes * count, isExact: false };
 }
 
 /** Bytes of a row's values; indexes and the frame of rows are in the scale. */

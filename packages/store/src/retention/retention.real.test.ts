@@ -413,6 +413,20 @@ forEachStore((tests) => {
     }
   });
 
+  it('gives unused space back in pieces, as many pages as it is asked for', async () => {
+    if (tests.dialect !== 'sqlite') return;
+    const world = await open();
+    const { files, retention } = world.store;
+    await files.blobs.put('large', Buffer.alloc(16 * 1024 * 1024, 1));
+    await files.blobs.delete('large', NOW + 1);
+    const before = await retention.use();
+    expect(before).toMatchObject({ shrinks: true });
+    expect(await retention.releasePages(500)).toBe(500);
+    while ((await retention.releasePages(500)) > 0);
+    const after = await retention.use();
+    expect(before.bytes - after.bytes).toBeGreaterThan(10_000_000);
+  });
+
   it('whatever has happened, only what is due is deleted, and nothing dangles', async () => {
     const world = await open();
     const { store, projectId } = world;

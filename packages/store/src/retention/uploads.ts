@@ -2,7 +2,7 @@ import type { RunSpec } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds, groupBy } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 import type { Retention } from './types.ts';
 
@@ -32,12 +32,20 @@ export function createUploadRetention(context: StoreContext): Uploads {
               .onConflict((conflict) => conflict.columns(['run_id', 'upload']).doNothing())
               .execute();
           }
-          // A deployment that came meanwhile is noted next.
-          await tx
-            .updateTable('runs')
-            .set({ noted_deployment: row.deployment_num })
-            .where('id', '=', row.id)
-            .execute();
+        }
+        // A deployment that came after the row was read is noted next.
+        for (const [deployment, noted] of groupBy(rows, (row) => row.deployment_num)) {
+          await forIds(
+            noted.map(({ id }) => id),
+            async (slice) => {
+              await tx
+                .updateTable('runs')
+                .set({ noted_deployment: deployment })
+                .where('id', 'in', slice)
+                .execute();
+              return [];
+            },
+          );
         }
         return rows.length;
       }),

@@ -1,5 +1,5 @@
 import type { Client } from '@dstack/client';
-import type { OrphanReport, ServerStatus } from '@dstack/contract/wire';
+import type { OrphanReport, ServerStatus, ServerUsage } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
 /** For global admins. */
@@ -7,6 +7,14 @@ export function serverStatusQuery(client: Client) {
   return queryOptions<ServerStatus>({
     queryKey: ['server', 'status'],
     queryFn: () => client.server.status(),
+  });
+}
+
+/** What takes how much; the server measures it at most once in five minutes. */
+export function serverUsageQuery(client: Client) {
+  return queryOptions<ServerUsage>({
+    queryKey: ['server', 'usage'],
+    queryFn: () => client.server.usage(),
   });
 }
 

@@ -1,4 +1,4 @@
-import type { OrphanReport, ServerStatus } from '@dstack/contract/wire';
+import type { OrphanReport, ServerStatus, ServerUsage } from '@dstack/contract/wire';
 import { screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
@@ -19,6 +19,32 @@ const REPORT: OrphanReport = {
     },
   ],
 };
+
+const USAGE: ServerUsage = {
+  ...{ measured_at: '2026-01-01T00:00:00Z', database_bytes: 3_000_000, free_bytes: 0 },
+  ...{ shrinks: true, disk_free_bytes: null, log_bytes: 5_000_000, upload_bytes: null },
+  kinds: [
+    { kind: 'runs', rows: 365_000, bytes: 2_000_000, is_exact: false, kept_seconds: 31_536_000 },
+    { kind: 'leases', rows: 0, bytes: 0, is_exact: true, kept_seconds: null },
+  ],
+  ...{ deletes_from: '2026-01-08T00:00:00Z', due_runs: 12 },
+};
+
+it('shows what takes how much, and what will be deleted', async () => {
+  await renderApp('/server', {
+    server: {
+      status: async () => STATUS,
+      listOrphans: async () => REPORT,
+      usage: async () => USAGE,
+    },
+  });
+  const table = await screen.findByRole('table', { name: 'Stored data' });
+  within(table).getByText('365,000');
+  within(table).getByText('365 days');
+  within(table).getByText('output of jobs');
+  expect(within(table).queryByText('leases')).toBeNull();
+  screen.getByText(/12 runs are past their time/);
+});
 
 it('shows the state of the server, its work, and what is wrong with backends', async () => {
   await renderApp('/server', {

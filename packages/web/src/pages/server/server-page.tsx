@@ -1,6 +1,10 @@
 import { useQuery } from '@tanstack/react-query';
 import { Lock, RefreshCw } from 'lucide-react';
-import { orphansQuery, serverStatusQuery } from '../../data/server/server-queries.ts';
+import {
+  orphansQuery,
+  serverStatusQuery,
+  serverUsageQuery,
+} from '../../data/server/server-queries.ts';
 import { useClient, useUser } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -11,6 +15,7 @@ import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { QueuesPanel } from './queues-panel.tsx';
 import { ServerPanel } from './server-panel.tsx';
 import { OrphansPanel, SweepsPanel } from './sweeps-panels.tsx';
+import { UsagePanel } from './usage-panel.tsx';
 
 /** The state of the server, for global admins. */
 export function ServerPage() {
@@ -29,7 +34,8 @@ function ServerState() {
   const client = useClient();
   const status = useQuery(serverStatusQuery(client));
   const orphans = useQuery(orphansQuery(client));
-  const refresh = () => void Promise.all([status.refetch(), orphans.refetch()]);
+  const usage = useQuery(serverUsageQuery(client));
+  const refresh = () => void Promise.all([status.refetch(), orphans.refetch(), usage.refetch()]);
   if (status.data === undefined && status.error !== null) {
     return (
       <ErrorPanel
@@ -57,6 +63,7 @@ function ServerState() {
         main={
           <>
             <QueuesPanel queues={status.data?.queues} />
+            <UsagePanel usage={usage.data} />
             <SweepsPanel sweeps={orphans.data?.sweeps} />
             <OrphansPanel orphans={orphans.data?.orphans} />
           </>
