@@ -4,7 +4,6 @@
  */
 export const accepted: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   'packages/cli/src/commands/login/login.ts': { '\\/+$': 'a URL typed by the user' },
-  'packages/cli/src/commands/project/add.ts': { '\\/+$': 'a URL typed by the user' },
   'packages/cli/src/format/values.ts': { '\\.?0+$': 'digits of a number, a dozen at most' },
   'packages/cli/src/repos/credentials.ts': {
     "^(fatal|error|remote): |unable to access '.*?': ": 'what the user’s own git prints',

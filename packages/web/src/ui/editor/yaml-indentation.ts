@@ -5,7 +5,7 @@ export function indentationAfter(line: string): number {
   const indentation = line.length - line.trimStart().length;
   const content = line
     .slice(indentation)
-    .replace(/(?:^|\s)#.*$/, '')
+    .replace(/(?:^|\s)#.*/, '')
     .trimEnd();
   // The keys of an item stand below its first one.
   const marker = /^(?:-\s+)+/.exec(content)?.[0].length ?? 0;
