@@ -51,7 +51,9 @@ export class Front {
         await this.#forward(found, origin, request, response);
       }
     } catch (error) {
-      this.#refuse(error, found?.service ?? null, request, response);
+      // The address of models has OpenAI's API alone.
+      const path = found === null ? '/v1/' : found.rest;
+      this.#refuse(error, { service: found?.service ?? null, path }, request, response);
     }
   }
 
@@ -130,7 +132,7 @@ export class Front {
 
   #refuse(
     error: unknown,
-    service: HostedService | null,
+    { service, path }: { readonly service: HostedService | null; readonly path: string },
     request: IncomingMessage,
     response: ServerResponse,
   ): void {
@@ -140,7 +142,7 @@ export class Front {
       return;
     }
     const refusal = error instanceof ProxyRefusal ? error : failed();
-    const body = JSON.stringify(refusalBody(refusal));
+    const body = JSON.stringify(refusalBody(refusal, path));
     const isOpen = service?.model != null && request.headers.origin !== undefined;
     // The rest of a body that is not read must not be taken for another request.
     const hasBody = request.headers['content-length'] ?? request.headers['transfer-encoding'];

@@ -21,7 +21,7 @@ export function answerError(
   }
   if (error instanceof ProxyRefusal) {
     if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
-    return sendJson(reply, error.status, refusalBody(error));
+    return sendJson(reply, error.status, refusalBody(error, request.originalUrl));
   }
   if (error instanceof RefusedBody) return refuseBody(error, reply);
   if (error instanceof TooManySignIns) {

@@ -2,7 +2,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { Sent } from './delivery.ts';
-import { type ResponseContext, responseHeaders } from './headers.ts';
+import { type ResponseContext, responseHeaders, trailersOf } from './headers.ts';
 import type { RequestCopy } from './mirror.ts';
 import type { AnswerTap } from './model-use.ts';
 import { bodyTooLarge } from './refusal.ts';
@@ -98,6 +98,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
   /** The beginning of the body, until it is known whether it is all of it. */
   #first: Buffer | null = null;
   #wrote = false;
+  #trailers: readonly [string, string][] = [];
   /** The last part of an answer that is read too: it is sent once what it has used is durable. */
   #last: Buffer | null = null;
   #reporting: Promise<void> | null = null;
@@ -129,8 +130,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     const { response, answer, id, tap, onAnswer } = this.#order;
     onAnswer(status);
-    const raw = (controller.rawHeaders ?? []) as readonly (Buffer | string)[];
-    const text = raw.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
+    const text = textsOf(controller.rawHeaders);
     tap?.begin(status, contentTypeOf(text));
     const headers = responseHeaders(text, answer);
     headers.push('X-Request-Id', id);
@@ -190,8 +190,9 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     response.once('drain', () => controller?.resume());
   }
 
-  onResponseEnd(): void {
+  onResponseEnd(controller: Dispatcher.DispatchController): void {
     const { tap } = this.#order;
+    this.#trailers = trailersOf(textsOf(controller.rawTrailers));
     if (tap === null) this.#end();
     else void this.#endReported(tap);
   }
@@ -212,6 +213,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
 
   #end(): void {
     const { response } = this.#order;
+    if (this.#trailers.length > 0) response.addTrailers(this.#trailers);
     // Node sends head and body as one string with a single call, which is cheaper than two buffers.
     if (this.#wrote || this.#first === null) response.end();
     else response.end(this.#first.toString('latin1'), 'latin1');
@@ -255,6 +257,12 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     this.#order.response.off('close', this.#onClose);
     this.#resolve(sent);
   }
+}
+
+/** Names and values in turn, as undici has read them. */
+function textsOf(raw: unknown): string[] {
+  const parts = (raw ?? []) as readonly (Buffer | string)[];
+  return parts.map((part) => (typeof part === 'string' ? part : part.toString('latin1')));
 }
 
 /** `text`: names and values in turn. */

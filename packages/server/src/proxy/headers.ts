@@ -122,6 +122,26 @@ export function responseHeaders(raw: RawHeaders, context: ResponseContext): stri
   return headers;
 }
 
+/** Fields that have no effect, or a wrong one, after the body (RFC 9110 §6.5.1). */
+const NOT_IN_TRAILERS: ReadonlySet<string> = new Set([
+  ...['host', 'age', 'cache-control', 'expires', 'date', 'location', 'retry-after', 'vary'],
+  ...['set-cookie', 'authorization', 'www-authenticate', 'x-request-id'],
+]);
+
+const mayTrail = (name: string) =>
+  !NOT_IN_TRAILERS.has(name) &&
+  !FOR_WHOLE_ORIGIN.has(name) &&
+  !isOurs(name) &&
+  !name.startsWith('content-') &&
+  !name.startsWith('access-control-');
+
+/** What passes of the fields after the body of an answer. */
+export function trailersOf(raw: RawHeaders): [string, string][] {
+  if (raw.length === 0) return [];
+  const passed = passedOn(raw, (name, value) => (mayTrail(name) ? value : null));
+  return passed.flatMap((name, n) => (n % 2 === 0 ? [[name, passed[n + 1] ?? '']] : []));
+}
+
 /**
  * A redirect within the service keeps its target under the prefix; one that has the prefix already,
  * or leads elsewhere, is unchanged.

@@ -1,4 +1,5 @@
 import type { Timestamp } from '@dstack/core';
+import { isOpenAiPath, openAiErrorType } from './openai-error.ts';
 import type { Unavailability } from './unavailability.ts';
 import { failureText, retryAfter, unavailabilityText } from './unavailability-text.ts';
 import type { UpstreamFailure } from './upstream-failure.ts';
@@ -33,9 +34,14 @@ export class ProxyRefusal extends Error {
   }
 }
 
-/** `detail` as in dstack 0.22.5, and `code`. */
-export function refusalBody({ message, code }: ProxyRefusal) {
-  return { detail: message, ...(code !== null && { code }) };
+/** `detail` as in dstack 0.22.5, and `code`. `path`: of the request; below `/v1` with OpenAI's `error` too. */
+export function refusalBody({ status, message, code }: ProxyRefusal, path = '') {
+  const error = { message, type: openAiErrorType(status), param: null, code };
+  return {
+    detail: message,
+    ...(code !== null && { code }),
+    ...(isOpenAiPath(path) && { error }),
+  };
 }
 
 export interface ServiceName {

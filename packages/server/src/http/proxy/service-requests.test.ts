@@ -106,6 +106,20 @@ describe('a service without a gateway', () => {
     expect((await proxy.get('web/x')).status).toBe(200);
   });
 
+  it('sends fields after the body, but none of those of this server', async () => {
+    const { response, body } = await proxy.raw('/proxy/services/main/web/trailers');
+    expect([body, response.trailers]).toEqual(['part', { 'x-sum': '4' }]);
+  });
+
+  it('is refused in the form of OpenAI below /v1', async () => {
+    const headers = { authorization: 'Bearer wrong' };
+    const refused = await json(await proxy.get('web/v1/chat/completions', { headers }));
+    expect(refused.error).toEqual({
+      ...{ message: refused.detail, type: 'permission_error', param: null, code: null },
+    });
+    expect(await json(await proxy.get('web/x', { headers }))).toEqual({ detail: refused.detail });
+  });
+
   it('sends events as they happen', async () => {
     proxy.signals.next = Promise.withResolvers();
     const reader = (await proxy.get('web/events')).body

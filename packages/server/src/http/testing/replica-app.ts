@@ -92,6 +92,10 @@ export class ReplicaApp {
         return void response.on('close', () => this.#signals.unanswered.left.resolve());
       case '/refuses':
         return void response.writeHead(413).end('too much');
+      case '/trailers':
+        response.writeHead(200, { trailer: 'X-Sum' }).write('part');
+        response.addTrailers({ 'X-Sum': '4', 'X-Dstack-User': 'root', 'Set-Cookie': 'a=1' });
+        return void response.end();
       case '/dies':
         response.writeHead(200, { 'content-length': '100' });
         return void response.write('half', () => response.destroy());

@@ -2,6 +2,7 @@
 import { ApiError } from '@dstack/contract/api';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { openAiErrorType } from '../../../proxy/openai-error.ts';
 import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
 import { RefusedBody } from '../../intake/body-refusal.ts';
@@ -116,11 +117,5 @@ function statusOf(error: Error): number {
 }
 
 function completed(status: number, error: Partial<ModelError>): Partial<ModelError> {
-  return { type: typeOf(status), param: null, code: null, ...error };
-}
-
-function typeOf(status: number): string {
-  if (status === 403) return 'permission_error';
-  if (status === 429) return 'rate_limit_error';
-  return status < 500 ? 'invalid_request_error' : 'server_error';
+  return { type: openAiErrorType(status), param: null, code: null, ...error };
 }
