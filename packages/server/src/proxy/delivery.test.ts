@@ -1,8 +1,10 @@
 import type { ServiceReplica } from '@dstack/store';
 import { expect, it } from 'vitest';
 import { Delivery, Undelivered } from './delivery.ts';
+import { bodyTooLarge } from './refusal.ts';
 import { RepeatBudget } from './repeat-budget.ts';
 import { ReplicaConnections } from './replica-connections.ts';
+import { ClientDisconnected } from './request-body.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 
@@ -74,4 +76,29 @@ it('repeats requests that were sent and not answered as long as the budget allow
   const order = { route, affinity: null, isRepeatable: true, isUnwanted: () => false, send: fail };
   for (let n = 0; n < 3; n++) await expect(delivery.deliver(order)).rejects.toThrow(Undelivered);
   expect(sent).toBe(5);
+});
+
+it.each([
+  ['is too large', bodyTooLarge(1), false],
+  ['has no end', new ClientDisconnected(), false],
+  ['is complete', new Error('closed'), true],
+])('a replica is judged by requests whose body %s', async (_what, error, isJudged) => {
+  const now = () => 1_000_000;
+  const connections = new ReplicaConnections({ open: () => Promise.reject(), timeoutMs: 1, now });
+  const delivery = new Delivery({
+    ...{ replicas: connections, current: async () => route, now, onFailure: () => {} },
+  });
+  const send = async ({ target }: { readonly target: ServiceReplica }) =>
+    target.jobId === 'one'
+      ? ({ kind: 'failed', error, unsent: false } as const)
+      : ({ kind: 'done', value: 'yes' } as const);
+  const order = { route, affinity: null, isRepeatable: false, isUnwanted: () => false, send };
+  for (let n = 0; n < 40; n++) {
+    const delivered = await delivery.deliver(order).catch(() => null);
+    if (delivered === null) continue;
+    connections.answered(delivered.replica, 200);
+    connections.release(delivered.replica);
+  }
+  const [one] = replicas;
+  expect(one && connections.isEjected(one)).toBe(isJudged);
 });

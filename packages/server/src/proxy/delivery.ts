@@ -1,7 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
+import { ProxyRefusal } from './refusal.ts';
 import { RepeatBudget } from './repeat-budget.ts';
 import type { ConnectedReplica, ReplicaConnections } from './replica-connections.ts';
+import { ClientDisconnected } from './request-body.ts';
 import type { ServiceRoute } from './service-routes.ts';
 import { ConnectFailure, isTimeout } from './upstream-failure.ts';
 
@@ -69,6 +71,10 @@ const LAST_WAIT_MS = 100;
 
 const NONE: ReadonlySet<Id> = new Set();
 
+/** The replica has no part in it: the body is refused, or has no end. */
+const isOfClient = (error: Error) =>
+  error instanceof ProxyRefusal || error instanceof ClientDisconnected;
+
 /** Sends requests to replicas, and tries another replica when one fails. */
 export class Delivery {
   readonly #options: DeliveryOptions;
@@ -113,7 +119,7 @@ export class Delivery {
       }
       last = sent;
       if (sent.error instanceof ConnectFailure) replicas.refused(replica);
-      else if (!sent.unsent && !isUnwanted()) replicas.failed(replica);
+      else if (!sent.unsent && !isUnwanted() && !isOfClient(sent.error)) replicas.failed(replica);
       replicas.release(replica);
       onFailure(at, replica, sent.error);
       tried ??= new Set();

@@ -6,7 +6,7 @@ import { type ResponseContext, responseHeaders, trailersOf } from './headers.ts'
 import type { RequestCopy } from './mirror.ts';
 import type { AnswerTap } from './model-use.ts';
 import { bodyTooLarge } from './refusal.ts';
-import { discardRest, RequestBody } from './request-body.ts';
+import { ClientDisconnected, discardRest, RequestBody } from './request-body.ts';
 
 export interface ProxyExchange {
   readonly request: IncomingMessage;
@@ -86,8 +86,6 @@ export function hasBody({ headers }: IncomingMessage): boolean {
 
 /** Bytes of a body that is sent together with its head. */
 const MAX_FIRST = 16 * 1024;
-
-class ClientDisconnected extends Error {}
 
 class ExchangeHandler implements Dispatcher.DispatchHandler {
   readonly #order: ProxyExchange;

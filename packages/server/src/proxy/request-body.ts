@@ -1,6 +1,8 @@
 /** The body of a client's request on its way to an app, which may answer before it has read all of it. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
+export class ClientDisconnected extends Error {}
+
 /** The app has answered: the rest of the body is not for it. */
 class LeftBody extends Error {}
 
@@ -29,8 +31,7 @@ export class RequestBody {
         const part = request.read() as Buffer | null;
         if (part !== null) yield part;
         else if (request.readableEnded) return;
-        else if (request.destroyed)
-          throw request.errored ?? new Error('the client has disconnected');
+        else if (request.destroyed) throw new ClientDisconnected();
         else await new Promise<void>((resolve) => (this.#wake = resolve));
       }
     } finally {
