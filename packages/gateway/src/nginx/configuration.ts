@@ -26,6 +26,11 @@ export interface NginxOptions {
   readonly hasIpv6: boolean;
 }
 
+/** More than a head that workers pass on (`MAX_HEADERS`), and what is added to it. */
+const HEAD = '96k';
+/** Connections that wait until they are accepted; above it, the kernel makes clients wait for seconds. */
+const BACKLOG = 'backlog=4096';
+
 export function nginxConfiguration(options: NginxOptions): string {
   const { runtime, user, maxBody, workers } = options;
   return `# Written by dstack; changes are overwritten.
@@ -46,7 +51,8 @@ http {
   fastcgi_temp_path ${runtime}/tmp/fastcgi;
   uwsgi_temp_path ${runtime}/tmp/uwsgi;
   scgi_temp_path ${runtime}/tmp/scgi;
-  large_client_header_buffers 4 64k;
+  # Workers know the limit of all headers together, and refuse more.
+  large_client_header_buffers 4 ${HEAD};
   keepalive_requests 1000000;
   # Only names of hosts reach the path of a file.
   map $ssl_server_name $dstack_certificate {
@@ -61,7 +67,8 @@ http {
     least_conn;
     zone dstack 256k;
 ${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
-    keepalive 256;
+    # For each process of nginx. Above it every request opens a connection, and waits in the queue of a worker.
+    keepalive 4096;
     keepalive_timeout 10s;
     keepalive_requests 1000000;
   }
@@ -77,10 +84,11 @@ ${workers.map((path) => `    server unix:${callsSocket(path)} max_fails=0;`).joi
   }
   server {
     # Shared ports: a new master process starts beside the workers of one that was killed.
-    listen ${options.httpPort} default_server reuseport;${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport;` : ''}
+    listen ${options.httpPort} default_server reuseport ${BACKLOG};${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport ${BACKLOG};` : ''}
     server_name _;
 ${challenges(options)}
 ${forwarding('http')}
+${REFUSALS}
   }
 ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
 ${options.httpsPort === null ? '' : acmeStream(options, options.httpsPort)}`;
@@ -121,8 +129,8 @@ function acmeStream({ runtime, acmeSocket, hasIpv6 }: NginxOptions, port: number
     "~(^|,)acme-tls/1(,|$)" unix:${acmeSocket};
   }
   server {
-    listen ${port} reuseport;
-${hasIpv6 ? `    listen [::]:${port} reuseport;\n` : ''}    ssl_preread on;
+    listen ${port} reuseport ${BACKLOG};
+${hasIpv6 ? `    listen [::]:${port} reuseport ${BACKLOG};\n` : ''}    ssl_preread on;
     proxy_pass $dstack_tls;
     proxy_protocol on;
     proxy_timeout 1h;
@@ -142,6 +150,7 @@ ${tlsListeners(options, port)}${hasHttp2Directive ? '    http2 on;\n' : ''}    s
     ssl_session_timeout 1h;
 ${forwarding('https')}
 ${CALLS}
+${REFUSALS}
   }
 `;
 }
@@ -150,13 +159,13 @@ function tlsListeners(options: NginxOptions, port: number): string {
   const { runtime, hasHttp2Directive, hasIpv6, acmeSocket } = options;
   const how = `ssl${hasHttp2Directive ? '' : ' http2'} default_server`;
   // Always: after a change of the challenge, workers from before it still lead connections here.
-  const led = `    listen unix:${clientSocket(runtime)} ${how} proxy_protocol;
+  const led = `    listen unix:${clientSocket(runtime)} ${how} proxy_protocol ${BACKLOG};
     set_real_ip_from unix:;
     real_ip_header proxy_protocol;
 `;
   if (acmeSocket !== null) return led;
-  const second = hasIpv6 ? `    listen [::]:${port} ${how} reuseport;\n` : '';
-  return `${led}    listen ${port} ${how} reuseport;\n${second}`;
+  const second = hasIpv6 ? `    listen [::]:${port} ${how} reuseport ${BACKLOG};\n` : '';
+  return `${led}    listen ${port} ${how} reuseport ${BACKLOG};\n${second}`;
 }
 
 /** Where a worker with this socket takes calls of gRPC. */
@@ -164,6 +173,8 @@ export const callsSocket = (socket: string): string => socket.replace(/\.sock$/,
 
 /** The status is an inner one, which only leads to the location. */
 const TO_CALLS = `      error_page 418 = @calls;
+      # Not taken over from the server where a location has one of its own.
+      error_page 413 @large_body;
       if ($dstack_is_call) {
         return 418;
       }
@@ -179,7 +190,7 @@ const CALLS = `    location @calls {
       grpc_set_header X-Dstack-Gateway-Address $remote_addr;
       grpc_set_header X-Dstack-Gateway-Scheme https;
       grpc_set_header X-Dstack-Gateway-Sni $ssl_server_name;
-      grpc_buffer_size 16k;
+      grpc_buffer_size ${HEAD};
       grpc_connect_timeout 5s;
       grpc_read_timeout 1h;
       grpc_send_timeout 1h;
@@ -188,6 +199,27 @@ const CALLS = `    location @calls {
       client_body_timeout 1h;
       client_max_body_size 0;
     }`;
+
+/** What nginx refuses itself, in the form of other refusals. 494 is its own number for too many headers. */
+const REFUSALS = `    error_page 494 =431 @large_head;
+    location @large_head {
+      default_type application/json;
+      return 431 '{"detail":"The headers of the request are larger than 64 KiB"}';
+    }
+    error_page 413 @large_body;
+    location @large_body {
+      default_type application/json;
+      return 413 '{"detail":"The body of the request is larger than this gateway accepts"}';
+    }`;
+
+/** An app commands by these headers the nginx that its client uses, and never this one. */
+const ACCEL = [
+  'X-Accel-Redirect',
+  'X-Accel-Expires',
+  'X-Accel-Limit-Rate',
+  'X-Accel-Buffering',
+  'X-Accel-Charset',
+];
 
 /** A client's own headers of these names are replaced. */
 function forwarding(scheme: 'http' | 'https'): string {
@@ -200,7 +232,12 @@ ${scheme === 'https' ? TO_CALLS : ''}      proxy_pass http://dstack;
       proxy_set_header X-Dstack-Gateway-Address $remote_addr;
       proxy_set_header X-Dstack-Gateway-Scheme ${scheme};
       proxy_set_header X-Dstack-Gateway-Sni $ssl_server_name;
+      proxy_buffer_size ${HEAD};
+      # Not used without buffering, but nginx refuses smaller ones beside the size above.
+      proxy_buffers 4 ${HEAD};
       proxy_buffering off;
+${ACCEL.map((name) => `      proxy_pass_header ${name};`).join('\n')}
+      proxy_ignore_headers ${ACCEL.join(' ')};
       proxy_request_buffering off;
       proxy_connect_timeout 5s;
       proxy_read_timeout 1h;

@@ -8,6 +8,7 @@ import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { GatewayModelUse } from '@dstack/contract/agent';
 import {
+  MAX_HEADERS,
   OwnTokens,
   ProxyRefusal,
   RateBuckets,
@@ -23,6 +24,7 @@ import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
 import { ModelHost } from './model-host.ts';
 import { storeUse, useOf } from './model-usage.ts';
 import { Questions } from './questions.ts';
+import { refuseHead } from './refuse-head.ts';
 import { ReplicaPorts } from './replica-ports.ts';
 import { HostedServices } from './services.ts';
 
@@ -36,6 +38,10 @@ const LONGEST_IDLE_MS = 60_000;
 const LONGEST_MS = 600_000;
 const LOOK_MS = 200;
 const FIGURES_MS = 1000;
+/** Connections of nginx that wait until they are accepted; it refuses the requests of more. */
+const BACKLOG = 4096;
+/** What nginx adds to the headers of a request. */
+const HEADERS_OF_NGINX = 2048;
 /** Requests that wait for the first replica of one service. */
 const MAX_HELD = 1000;
 
@@ -163,7 +169,11 @@ let busy = 0;
 /** Of nginx; it may send a request over each. */
 let connections = 0;
 const server = createServer(
-  { keepAliveTimeout: KEEP_ALIVE_MS, requestTimeout: 0, maxHeaderSize: 128 * 1024 },
+  {
+    keepAliveTimeout: KEEP_ALIVE_MS,
+    requestTimeout: 0,
+    maxHeaderSize: MAX_HEADERS + HEADERS_OF_NGINX,
+  },
   (request, response) => {
     busy += 1;
     response.once('close', () => {
@@ -179,6 +189,8 @@ server.on('upgrade', (request, socket, head) => {
   });
   void front.upgrade(request, socket, head);
 });
+
+server.on('clientError', refuseHead);
 
 server.on('connection', (socket) => {
   connections += 1;
@@ -214,7 +226,7 @@ async function listen(path: string, group: number | null): Promise<void> {
 async function listenAt(on: Server, path: string, group: number | null): Promise<number> {
   const temporary = `${path}.${process.pid}`;
   rmSync(temporary, { force: true });
-  on.listen(temporary);
+  on.listen({ path: temporary, backlog: BACKLOG });
   await once(on, 'listening');
   if (group !== null) chownSync(temporary, 0, group);
   chmodSync(temporary, 0o660);

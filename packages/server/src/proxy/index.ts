@@ -17,6 +17,7 @@ export { openReplica } from './open-replica.ts';
 export { OwnTokens } from './own-tokens.ts';
 export type { CountedService } from './proxy-figures.ts';
 export { RateBuckets } from './rate-buckets.ts';
+export { MAX_HEADERS } from './raw-headers.ts';
 export { ProxyRefusal, refusalBody } from './refusal.ts';
 export type { OpenPort } from './replica-connections.ts';
 export { ReplicaTunnels, type TunnelRoute } from './replica-tunnels.ts';

@@ -1,0 +1,161 @@
+/** The nginx of a gateway before a worker that is a plain server, without an agent and services. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import {
+  chmodSync,
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+} from 'node:fs';
+import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
+import { request as secureRequest } from 'node:https';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { MAX_HEADERS } from '@dstack/server/proxy';
+import { freePort } from '@dstack/testkit';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { webUser } from '../web-user.ts';
+import { refuseHead } from '../worker/refuse-head.ts';
+import { Nginx } from './nginx.ts';
+
+const hasNginx = existsSync('/usr/sbin/nginx');
+if (process.env.CI && !hasNginx) throw new Error('gateways cannot be tested: nginx is missing');
+
+const NAME = 'chat.apps.test';
+const LARGE = 64 * 1024;
+const log = { debug() {}, info() {}, warn() {}, error: console.error } as never;
+
+describe.skipIf(!hasNginx)('nginx of a gateway', () => {
+  let runtime: string;
+  let worker: Server;
+  let nginx: Nginx;
+  let ports: { readonly http: number; readonly https: number };
+  let ca: Buffer;
+
+  beforeAll(async () => {
+    const user = webUser();
+    runtime = mkdtempSync(join(tmpdir(), 'dstack-nginx-'));
+    chmodSync(runtime, 0o711);
+    ca = certificate(join(runtime, 'certificates'), user?.group ?? null);
+    worker = await startWorker(join(runtime, 'worker.sock'));
+    ports = { http: await freePort(), https: await freePort() };
+    nginx = new Nginx({
+      ...{ runtime, user: user?.name ?? null, group: user?.group ?? null, log },
+    });
+    await nginx.ensure(
+      {
+        ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000 },
+        ...{ workers: [join(runtime, 'worker.sock')], acmeProof: null, acmeSocket: null },
+      },
+      { install: false },
+    );
+  });
+  afterAll(async () => {
+    await nginx?.stop();
+    worker?.closeAllConnections();
+    worker?.close();
+    rmSync(runtime, { recursive: true, force: true });
+  });
+
+  interface Answer {
+    readonly status: number | undefined;
+    readonly headers: IncomingHttpHeaders;
+    readonly body: string;
+  }
+
+  async function ask(
+    protocol: 'http' | 'https',
+    headers: Record<string, string | string[]>,
+    body = '',
+  ): Promise<Answer> {
+    const options = {
+      ...{ host: '127.0.0.1', agent: false, maxHeaderSize: 2 * MAX_HEADERS },
+      ...{ method: body === '' ? 'GET' : 'POST', headers: { host: NAME, ...headers } },
+    };
+    const sent =
+      protocol === 'http'
+        ? request({ ...options, port: ports.http })
+        : secureRequest({ ...options, port: ports.https, servername: NAME, ca });
+    sent.end(body);
+    const [answer] = await once(sent, 'response');
+    return { status: answer.statusCode, headers: answer.headers, body: await text(answer) };
+  }
+
+  it.each(['http', 'https'] as const)(
+    'passes on headers of an answer as large as the server does, by %s',
+    async (protocol) => {
+      for (const size of [10, 4096, 40 * 1024, LARGE]) {
+        const { status, headers } = await ask(protocol, { 'x-wanted': String(size) });
+        expect([status, headers['x-large']?.length]).toEqual([200, size]);
+      }
+    },
+  );
+
+  it('passes on headers of a request as large as the server does, and refuses more by 431', async () => {
+    const seen = await ask('https', { 'x-large': 'x'.repeat(LARGE) });
+    expect([seen.status, JSON.parse(seen.body)['x-large'].length]).toEqual([200, LARGE]);
+    const detail = 'The headers of the request are larger than 64 KiB';
+    for (const large of ['x'.repeat(2 * LARGE), Array(3).fill('x'.repeat(LARGE / 2))]) {
+      const { status, headers, body } = await ask('https', { 'x-large': large });
+      expect([status, headers['content-type']]).toEqual([431, 'application/json']);
+      expect(JSON.parse(body)).toEqual({ detail });
+    }
+  });
+
+  it.each(['http', 'https'] as const)(
+    'refuses by %s a body that is too large, in JSON',
+    async (protocol) => {
+      const { status, body } = await ask(protocol, {}, 'x'.repeat(1001));
+      expect([status, JSON.parse(body)]).toEqual([
+        413,
+        { detail: 'The body of the request is larger than this gateway accepts' },
+      ]);
+    },
+  );
+
+  it('does not obey an app that commands the nginx of its client', async () => {
+    const { headers, body } = await ask('http', { 'x-redirect': '/.well-known/acme-challenge/x' });
+    expect(headers['x-accel-redirect']).toBe('/.well-known/acme-challenge/x');
+    expect(JSON.parse(body)['x-redirect']).toBe('/.well-known/acme-challenge/x');
+  });
+
+  it('answers 1000 clients that connect at the same moment', async () => {
+    const answers = await Promise.all(Array.from({ length: 1000 }, () => ask('http', {})));
+    expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  });
+});
+
+/** Answers with the headers of the request, and with a large header of the wanted size. */
+async function startWorker(path: string): Promise<Server> {
+  const server = createServer({ maxHeaderSize: MAX_HEADERS + 2048 }, ({ headers }, response) => {
+    const size = Number(headers['x-wanted'] ?? 1);
+    const redirect = headers['x-redirect'];
+    response.setHeader('x-large', 'x'.repeat(size));
+    if (redirect !== undefined) response.setHeader('x-accel-redirect', redirect);
+    response.end(JSON.stringify(headers));
+  });
+  server.on('clientError', refuseHead);
+  server.listen({ path, backlog: 4096 });
+  await once(server, 'listening');
+  chmodSync(path, 0o666);
+  return server;
+}
+
+/** Returns the certificate, which is its own authority. */
+function certificate(dir: string, group: number | null): Buffer {
+  mkdirSync(dir, { mode: 0o755 });
+  const path = join(dir, `${NAME}.pem`);
+  const kind = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2'];
+  const names = ['-subj', `/CN=${NAME}`, '-addext', `subjectAltName=DNS:${NAME}`];
+  // Both in one file, as gateways keep them.
+  const files = ['-keyout', path, '-out', `${path}.crt`];
+  execFileSync('openssl', ['req', '-x509', ...kind, ...names, ...files], { stdio: 'pipe' });
+  execFileSync('sh', ['-c', `cat '${path}.crt' >> '${path}'`]);
+  if (group !== null) chownSync(path, 0, group);
+  chmodSync(path, 0o640);
+  return readFileSync(`${path}.crt`);
+}
