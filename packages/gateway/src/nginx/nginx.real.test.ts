@@ -15,6 +15,7 @@ import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { connect } from 'node:tls';
 import { MAX_HEADERS } from '@dstack/server/proxy';
 import { freePort } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -126,6 +127,24 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
   it('answers 1000 clients that connect at the same moment', async () => {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => ask('http', {})));
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
+  });
+
+  it('accepts modern suites of TLS only', async () => {
+    const opened = async (ciphers: string) => {
+      const options = { port: ports.https, servername: NAME, ca, ciphers };
+      const socket = connect({ ...options, maxVersion: 'TLSv1.2', host: '127.0.0.1' });
+      try {
+        await once(socket, 'secureConnect');
+        return socket.getCipher().name;
+      } catch {
+        return null;
+      } finally {
+        socket.destroy();
+      }
+    };
+    expect(await opened('ECDHE-ECDSA-AES128-GCM-SHA256')).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
+    expect(await opened('ECDHE-ECDSA-AES128-SHA256')).toBeNull();
+    expect(await opened('ECDHE-ECDSA-AES256-SHA')).toBeNull();
   });
 });
 

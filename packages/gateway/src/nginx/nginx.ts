@@ -74,7 +74,8 @@ export class Nginx {
       ...wanted,
       streamModule: wanted.acmeSocket === null ? null : await this.#streamModule(program, install),
       ...{ runtime: this.#setup.runtime, user: this.#setup.user },
-      hasHttp2Directive: hasHttp2Directive(program),
+      hasHttp2Directive: isFrom(program, [1, 25, 1]),
+      hasCertificateCache: isFrom(program, [1, 27, 4]),
       hasIpv6: existsSync('/proc/net/if_inet6'),
     });
     const isRunning = this.isRunning();
@@ -240,12 +241,12 @@ function end(pid: number, signal: NodeJS.Signals): void {
   }
 }
 
-function hasHttp2Directive(program: string): boolean {
+/** Whether its version is this one or a later one. */
+function isFrom(program: string, wanted: readonly number[]): boolean {
   const { stderr } = spawnSync(program, ['-v'], { encoding: 'utf8' });
-  const [, major = 0, minor = 0, patch = 0] = (/nginx\/(\d+)\.(\d+)\.(\d+)/.exec(stderr) ?? []).map(
-    Number,
-  );
-  return major > 1 || (major === 1 && (minor > 25 || (minor === 25 && patch >= 1)));
+  const found = (/nginx\/(\d+)\.(\d+)\.(\d+)/.exec(stderr) ?? []).slice(1).map(Number);
+  const at = wanted.findIndex((part, n) => found[n] !== part);
+  return at === -1 || (found[at] ?? 0) > (wanted[at] ?? 0);
 }
 
 /** The error of nginx itself; a summary follows it. */

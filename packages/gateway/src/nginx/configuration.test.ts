@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { nginxConfiguration } from './configuration.ts';
+
+const OPTIONS = {
+  ...{ runtime: '/run/edge', httpPort: 80, httpsPort: 443, maxBody: 0, workers: ['/run/a.sock'] },
+  ...{ acmeProof: null, acmeSocket: null, streamModule: null, user: null, hasIpv6: false },
+  hasHttp2Directive: true,
+};
+
+it('keeps certificates in memory where nginx can', () => {
+  const cache = /^ {4}ssl_certificate_cache max=\d+ inactive=\d+h valid=\d+s;$/m;
+  expect(nginxConfiguration({ ...OPTIONS, hasCertificateCache: true })).toMatch(cache);
+  expect(nginxConfiguration({ ...OPTIONS, hasCertificateCache: false })).not.toMatch(cache);
+});
