@@ -1,5 +1,6 @@
 import type { RunRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
+import { ServerClock } from './clock/server-clock.ts';
 import { decisionContext } from './decision-context.ts';
 import { compileSettings } from './settings.ts';
 
@@ -39,4 +40,31 @@ it('gives all nodes of a resubmitted replica one new key', () => {
 
 it('gives no key to a single job', () => {
   expect(keysOf(aRun({ nodes: 1 }))).toEqual([null]);
+});
+
+it('starts the deadlines of hosts anew while the server is out of files, until it has recovered', () => {
+  let millis = 1_000_000;
+  const clock = new ServerClock({ wall: () => millis, monotonic: () => millis });
+  const files: { msSinceShort: number | null } = { msSinceShort: null };
+  const context = decisionContext(settings, cipher, { clock, files });
+  const { now: start, steadySince } = context();
+  expect(context().jumpedAt).toBeNull();
+  files.msSinceShort = 0;
+  millis += 5000;
+  expect(context().jumpedAt).toBe(start + 5_000_000);
+  millis += 5000;
+  expect(context()).toMatchObject({ jumpedAt: start + 10_000_000, steadySince });
+  files.msSinceShort = 3000;
+  millis += 3000;
+  expect(context().jumpedAt).toBe(start + 10_000_000);
+});
+
+it('counts from a jump of the time that came after a shortage of files', () => {
+  let millis = 1_000_000;
+  const clock = new ServerClock({ wall: () => millis, monotonic: () => millis });
+  const context = decisionContext(settings, cipher, { clock, files: { msSinceShort: 30_000 } });
+  context();
+  millis += 20_000;
+  const { now, jumpedAt } = context();
+  expect(jumpedAt).toBe(now);
 });

@@ -5,12 +5,20 @@ import {
   nextFire,
   type RunContext,
   type RunRecord,
+  type Timestamp,
 } from '@dstack/core';
 import type { Cipher } from '@dstack/store';
 import type { ServerClock } from './clock/server-clock.ts';
 import { systemClock } from './clock/system-clock.ts';
 import { newNodeKey } from './node-key.ts';
+import type { OpenFiles } from './open-files.ts';
 import type { ServerSettings } from './settings.ts';
+
+export interface ContextSources {
+  readonly clock?: ServerClock;
+  /** Omitted: there are always enough. */
+  readonly files?: Pick<OpenFiles, 'msSinceShort'>;
+}
 
 /**
  * Inputs that decisions must not create themselves: the time, ids, settings, and job specs by these
@@ -19,7 +27,7 @@ import type { ServerSettings } from './settings.ts';
 export function decisionContext(
   settings: ServerSettings,
   cipher: Cipher,
-  clock: ServerClock = systemClock,
+  { clock = systemClock, files }: ContextSources = {},
 ): () => RunContext {
   const jobSettings = jobSpecSettings(settings);
   const buildJobs = (run: RunRecord, replicaNum: number, replicaGroup: string) => {
@@ -35,14 +43,29 @@ export function decisionContext(
     return built.jobSpecs;
   };
   return () => ({
-    now: clock.now(),
-    steadySince: clock.steadySince,
-    jumpedAt: clock.jumpedAt,
+    ...timesOf(clock, files),
     newId: randomUUID,
     settings: settings.engine,
     buildJobs,
     nextFire,
   });
+}
+
+/**
+ * The times of a decision. A server that could open no connection asked nobody, as after a jump: all
+ * deadlines by which a host or a provider has to answer start anew until it has recovered.
+ */
+export function timesOf(
+  clock: ServerClock,
+  files: ContextSources['files'],
+): Pick<RunContext, 'now' | 'steadySince' | 'jumpedAt'> {
+  // The first question of the time notices a jump.
+  const now: Timestamp = clock.now();
+  const { steadySince, jumpedAt } = clock;
+  const msSinceShort = files?.msSinceShort ?? null;
+  if (msSinceShort === null) return { now, steadySince, jumpedAt };
+  const recoveredAt = now - Math.round(msSinceShort * 1000);
+  return { now, steadySince, jumpedAt: Math.max(recoveredAt, jumpedAt ?? 0) };
 }
 
 export function jobSpecSettings({ images }: ServerSettings): JobSpecSettings {

@@ -48,3 +48,14 @@ it('counts again only after a moment, however often it is asked', () => {
   now += 250;
   expect(files.isShort).toBe(true);
 });
+
+it('knows since when it is no longer short, also when nobody asked meanwhile', () => {
+  expect(files.msSinceShort).toBeNull();
+  count(95);
+  expect(files.msSinceShort).toBe(0);
+  count(10);
+  now += 4000;
+  expect(files.msSinceShort).toBe(4000);
+  count(99);
+  expect(files.msSinceShort).toBe(0);
+});

@@ -42,6 +42,9 @@ export class OpenFiles {
   #open = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
   #hasWarned = false;
+  /** The last look that found too few, or the one that found enough again. */
+  #shortAt: number | null = null;
+  #wasShort = false;
 
   constructor({ log, limit, count, now }: OpenFilesOptions) {
     this.limit = limit ?? limitOfProcess();
@@ -62,6 +65,12 @@ export class OpenFiles {
     return this.open >= this.limit * SHORT;
   }
 
+  /** Milliseconds since it was last found short, 0 while it is; null: it never was. */
+  get msSinceShort(): number | null {
+    if (this.isShort) return 0;
+    return this.#shortAt === null ? null : this.#now() - this.#shortAt;
+  }
+
   /** Throws `OutOfFiles` while new work would harm what runs. */
   admitWork(): void {
     if (this.open < this.limit * REFUSE) return;
@@ -76,6 +85,10 @@ export class OpenFiles {
   #look(): void {
     this.#open = this.#countNow() ?? this.limit;
     this.#countedAt = this.#now();
+    const isShort = this.#open >= this.limit * SHORT;
+    // Until the first look that finds enough, no connection may have been possible.
+    if (isShort || this.#wasShort) this.#shortAt = this.#countedAt;
+    this.#wasShort = isShort;
     const isHigh = this.#open >= this.limit * WARN;
     if (isHigh === this.#hasWarned) return;
     this.#hasWarned = isHigh;

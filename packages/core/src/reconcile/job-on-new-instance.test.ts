@@ -83,6 +83,22 @@ describe('a job that needs a new machine', () => {
     });
   });
 
+  test('does not fail while the server can reach no agent, nor before the limit has passed after that', () => {
+    const world = onNewInstance();
+    world.created('inst-1');
+    world.pass();
+    world.later(900);
+    world.jumpedAt = world.now;
+    world.pass();
+    world.instancePass();
+    world.later(599).pass();
+    world.instancePass();
+    expect(world.job('job-1').status).toBe('provisioning');
+    expect(world.instance().status).toBe('provisioning');
+    world.later(1).pass();
+    expect(world.job('job-1').terminationReason).toBe('waiting_runner_limit_exceeded');
+  });
+
   test('fails the same way when the instance noticed first', () => {
     const world = onNewInstance();
     world.created('inst-1');

@@ -39,15 +39,15 @@ export interface Assembled {
 export async function assemble(parts: Parts): Promise<Assembled> {
   const { settings, log, config, store, closing } = parts;
   const keys = keyMaker();
-  const context = decisionContext(settings, store.cipher);
+  const files = new OpenFiles({ log });
+  closing.add(() => files.close());
+  const context = decisionContext(settings, store.cipher, { files });
   const forHttp = httpSettings(settings, config);
   const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
   const main = await bootstrap(start);
   await applyServerConfig(start, main.admin, config);
 
   const serverId = await store.meta.serverId();
-  const files = new OpenFiles({ log });
-  closing.add(() => files.close());
   const links = makeLinks(parts, serverId, files, (...of) => backends.find(...of));
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId, (...of) => backends.find(...of));

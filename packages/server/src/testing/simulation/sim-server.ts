@@ -13,6 +13,7 @@ import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
 import { ClockWatch } from '../../clock/clock-watch.ts';
+import { timesOf } from '../../decision-context.ts';
 import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
@@ -80,6 +81,8 @@ export class SimServer {
   readonly #links: LinkSupervisor;
   readonly #simLinks: SimLink[] = [];
   #isShort = false;
+  /** By the monotonic clock of its host, in milliseconds. */
+  #recoveredAt: number | null = null;
   readonly offers: ReturnType<typeof offerSource>;
 
   constructor(parts: SimServerParts) {
@@ -185,6 +188,7 @@ export class SimServer {
 
   /** It is out of descriptors: its links break, and it opens no other ones until it recovers. */
   setShort(isShort: boolean): void {
+    if (this.#isShort && !isShort) this.#recoveredAt = this.#hostClock.monotonic();
     this.#isShort = isShort;
     if (isShort) for (const link of this.#simLinks) link.cut();
   }
@@ -204,11 +208,8 @@ export class SimServer {
 
   context(): RunContext {
     const { random } = this.#parts;
-    const { clock } = this.#hostClock;
     return {
-      now: clock.now(),
-      steadySince: clock.steadySince,
-      jumpedAt: clock.jumpedAt,
+      ...timesOf(this.#hostClock.clock, { msSinceShort: this.#msSinceShort }),
       newId: () => random.uuid(),
       settings: ENGINE_SETTINGS,
       nextFire,
@@ -218,6 +219,11 @@ export class SimServer {
         return built.jobSpecs;
       },
     };
+  }
+
+  get #msSinceShort(): number | null {
+    if (this.#isShort) return 0;
+    return this.#recoveredAt && this.#hostClock.monotonic() - this.#recoveredAt;
   }
 
   #hostOf(hostId: string) {

@@ -82,7 +82,7 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #clock = new SimClock();
   readonly #random: Random;
-  readonly #watch = new Watch();
+  readonly #watch = new Watch((breach) => this.#onFailure(breach));
   readonly #stamps = new StampWatch(this.#clock);
   readonly #peers: SimPeers;
   readonly #hostFaults = new HostFaultWatch({

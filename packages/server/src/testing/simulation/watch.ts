@@ -6,10 +6,16 @@ const SECOND = 1_000_000;
 
 /** Follows every write of a job, in the order of the commits. */
 export class Watch {
+  readonly #onBreach: (breach: Breach) => void;
   readonly #jobs = new Map<Id, JobRecord>();
   /** Instances that fail their health checks. */
   readonly #failing = new Set<Id>();
   #submissions = 0;
+
+  /** `onBreach`: an error thrown before a write would only fail the pass, which is repeated. */
+  constructor(onBreach: (breach: Breach) => void) {
+    this.#onBreach = onBreach;
+  }
 
   get submissions(): number {
     return this.#submissions;
@@ -101,7 +107,7 @@ export class Watch {
     for (const job of serving) {
       const end = after.get(job.id)?.terminationReason ?? null;
       if (end === null || end === 'terminated_by_server') {
-        throw new Breach(4, `run ${id} ended as ${reason} while ${job.name} served`);
+        this.#onBreach(new Breach(4, `run ${id} ended as ${reason} while ${job.name} served`));
       }
     }
   }
