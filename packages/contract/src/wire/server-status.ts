@@ -32,6 +32,12 @@ export const ServerStatus = model({
    * 0 or missing: the difference is too small to matter.
    */
   clock_lead_seconds: z.optional(Integer),
+  /**
+   * Files that the server's process has open (each connection is one), and how many it may have at most;
+   * both are missing if the system does not report them.
+   */
+  open_files: z.optional(Integer),
+  open_files_limit: z.optional(Integer),
   /** Resident memory of the process, in bytes. */
   memory_bytes: Integer,
 });

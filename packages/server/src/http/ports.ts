@@ -102,7 +102,7 @@ export interface HttpDeps {
   /** Ends streams and requests of callers whose access is revoked. */
   readonly access: AccessWatch;
   readonly shutdown: Shutdown;
-  readonly files: Pick<OpenFiles, 'admitWork'>;
+  readonly files: Pick<OpenFiles, 'admitWork' | 'open' | 'limit'>;
   readonly connections: ConnectionRules;
   readonly loopsAreRunning: () => boolean;
   /** Seconds by which the clock of the server's host is too far ahead of the database's; 0: it is not. */

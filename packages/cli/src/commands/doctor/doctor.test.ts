@@ -48,6 +48,20 @@ test('admins see that the host of the server has another time than its database'
   expect(out).toContain("the clock of the server's host is 3600 s behind its database");
 });
 
+test('admins see how many files the server has open, and are warned before it runs out', async () => {
+  const openFiles = async (open_files: number) => {
+    const { out } = await doctor({
+      'POST /api/users/get_my_user': { json: { ...USER, global_role: 'admin' } },
+      'GET /api/server/status': { json: { open_files, open_files_limit: 1024 } },
+    });
+    return out;
+  };
+  expect(await openFiles(819)).toMatch(/✓ files +the server has 819 of at most 1024 files open/);
+  const high = await openFiles(820);
+  expect(high).toMatch(/! files +the server has 820 of at most 1024 files open/);
+  expect(high).toContain('LimitNOFILE');
+});
+
 test('a refused token is a failure with its remedy, and nothing secret is printed', async () => {
   const detail = [{ msg: 'Invalid token', code: 'error' }];
   const { code, out } = await doctor({

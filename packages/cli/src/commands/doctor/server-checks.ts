@@ -1,4 +1,4 @@
-import type { BackendCheckStatus } from '@dstack/contract/wire';
+import type { BackendCheckStatus, ServerStatus } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { relativeTime } from '../../format/time.ts';
 import { describeFailure } from '../../report.ts';
@@ -8,6 +8,9 @@ import type { DoctorCheck } from './doctor-check.ts';
 
 /** Clocks that differ more make tokens and times of logs confusing. */
 const MOST_SKEW_MS = 30_000;
+
+/** Of the limit of open files; from here on the server warns too. */
+const MANY_FILES = 0.8;
 
 /** Ends after the first check that makes the following ones meaningless. */
 export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void> {
@@ -55,7 +58,7 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
   yield* fleetCheck(connection);
   yield* backendChecks(connection);
   if (isAdmin) {
-    yield* serverClockCheck(connection);
+    yield* statusChecks(connection);
     yield* sweepCheck(connection, cli);
     yield* retentionCheck(connection, cli);
   }
@@ -90,16 +93,35 @@ export function clockSkew(
   return Math.max(0, sentAt - (date + 1000), date - receivedAt);
 }
 
+/** Servers of other versions may report nothing. */
+async function* statusChecks({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
+  const status = await client.server.status().catch(() => null);
+  if (status === null) return;
+  yield* serverClockCheck(status);
+  yield* openFilesCheck(status);
+}
+
 /** Servers on PostgreSQL use its time; this one's host may have another. */
-async function* serverClockCheck({ client }: Connection): AsyncGenerator<DoctorCheck, void> {
-  const lead = await client.server
-    .status()
-    .then(({ clock_lead_seconds }) => clock_lead_seconds ?? 0)
-    .catch(() => 0);
+function* serverClockCheck({ clock_lead_seconds: lead = 0 }: ServerStatus): Generator<DoctorCheck> {
   if (lead === 0) return;
   const side = lead > 0 ? 'ahead of' : 'behind';
   const text = `the clock of the server's host is ${Math.abs(lead)} s ${side} its database, whose time is used`;
   yield { name: 'clock', state: 'warning', text, fix: 'set the time of both automatically (NTP)' };
+}
+
+/** Each connection of the server is an open file. */
+function* openFilesCheck(status: ServerStatus): Generator<DoctorCheck> {
+  const { open_files: open, open_files_limit: limit } = status;
+  if (open === undefined || limit === undefined) return;
+  const isHigh = open >= limit * MANY_FILES;
+  const fix =
+    'raise LimitNOFILE of its systemd unit, or `ulimit -n` before it starts; near the limit it takes no new work';
+  yield {
+    name: 'files',
+    state: isHigh ? 'warning' : 'ok',
+    text: `the server has ${open} of at most ${limit} files open`,
+    fix: isHigh ? fix : null,
+  };
 }
 
 async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck, void> {

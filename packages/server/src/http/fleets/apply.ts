@@ -53,6 +53,7 @@ export async function applyFleet(
   const { spec: wanted } = request.plan;
   if (wanted.configuration.ssh_config !== null) checkMayManageHosts(deps, caller);
   const current = await currentFleet(deps, project, wanted);
+  if (firstNodes(wanted) > (current ? firstNodes(current.fleet.spec) : 0)) deps.files.admitWork();
   const isOurs = caller.isOurs ?? true;
   const spec = await effectiveFleetSpec(deps, project, wanted, { current, isOurs });
   const id =
@@ -62,6 +63,11 @@ export async function applyFleet(
   const view = await deps.store.fleets.byId(id);
   if (view === null) throw notExists('Fleet not found');
   return wireFleet(view);
+}
+
+/** The instances that a fleet creates without a run that needs them. */
+function firstNodes({ configuration: { nodes } }: FleetSpec): number {
+  return nodes?.target ?? nodes?.min ?? 0;
 }
 
 function checkMayManageHosts(deps: HttpDeps, { user, role }: Caller): void {

@@ -1,5 +1,6 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { OutOfFiles } from '../../open-files.ts';
 import { LOCAL_OFFER } from '../testing/offers.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 
@@ -140,6 +141,34 @@ describe('fleets', () => {
     expectWire('fleets.get_plan', planned.body);
     expect(planned.body.spec.configuration.ssh_config.ssh_key).toEqual(KEY);
     expect(planned.body.effective_spec.configuration.ssh_config.ssh_key).toBeNull();
+  });
+
+  it('get no further host while the server is almost out of open files, and may still shrink', async () => {
+    let isFull = false;
+    const admitWork = () => {
+      if (isFull) throw new OutOfFiles('The server has 90 of at most 100 files open');
+    };
+    const other = await startTestServer({}, { files: { admitWork, open: 90, limit: 100 } });
+    const applied = (spec: object) =>
+      other.call(path('apply'), { plan: { spec, current_resource: null }, force: true });
+    const ssh = (...hosts: readonly string[]) =>
+      fleet('lab', { nodes: null, ssh_config: { user: 'root', ssh_key: KEY, hosts } });
+    await applied(fleet('pool', { nodes: 2 }));
+    await applied(ssh('10.0.0.1', '10.0.0.2'));
+    isFull = true;
+    for (const spec of [
+      fleet('more', { nodes: 1 }),
+      fleet('pool', { nodes: 3 }),
+      fleet('pool', { nodes: { min: 0, target: 3, max: 4 } }),
+      ssh('10.0.0.1', '10.0.0.3'),
+    ]) {
+      const { status, body } = await applied(spec);
+      expect([status, body.detail]).toEqual([503, expect.stringContaining('90 of at most 100')]);
+    }
+    for (const spec of [fleet('empty'), fleet('pool', { nodes: '1..4' }), ssh('10.0.0.1')]) {
+      expect((await applied(spec)).status).toBe(200);
+    }
+    await other.close();
   });
 
   it("of SSH hosts have the agent's files prepared while the user reads the plan", async () => {

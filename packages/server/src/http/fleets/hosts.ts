@@ -59,7 +59,10 @@ function jump<J extends { ssh_key?: { public: string } | null | undefined } | nu
   return proxy ? withoutPrivateKey(proxy) : proxy;
 }
 
-/** Stores the logins of the requested hosts, by the ids of their future instances. */
+/**
+ * Stores the logins of the requested hosts, by the ids of their future instances. Throws `OutOfFiles` if
+ * the server cannot connect to more hosts.
+ */
 export async function addHosts(
   deps: HttpDeps,
   spec: FleetSpec,
@@ -71,6 +74,7 @@ export async function addHosts(
   const added = fleetHosts(ssh)
     .filter((host) => wanted(hostAddress(host)))
     .map((host) => ({ id: newId(), host }));
+  if (added.length > 0) deps.files.admitWork();
   await deps.store.hostAccess.add(
     added.map(({ id, host }) => ({
       instanceId: id,

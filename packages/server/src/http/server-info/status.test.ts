@@ -31,6 +31,15 @@ it('reports the state of the server to its admins', async () => {
     queues: [{ kind: 'run', waiting: 2, running: 1, delayed: 0 }],
   });
   expect(body.memory_bytes).toBeGreaterThan(1_000_000);
+  expect(body).toMatchObject({ open_files: 10, open_files_limit: 100 });
+});
+
+it('reports no open files where their number or limit is unknown', async () => {
+  const files = { admitWork: () => {}, open: 0, limit: Infinity };
+  const other = await startTestServer({}, { files });
+  const { status, body } = await other.call('/api/server/status', undefined, { method: 'GET' });
+  await other.close();
+  expect([status, body.open_files, body.open_files_limit]).toEqual([200, undefined, undefined]);
 });
 
 it('reports nothing to other users', async () => {

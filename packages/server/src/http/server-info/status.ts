@@ -10,8 +10,10 @@ export async function serverStatus({
   queues,
   loopsAreRunning,
   clockLead,
+  files,
 }: HttpDeps): Promise<ServerStatus> {
   const hosts = await store.hosts.list();
+  const { open, limit } = files;
   const upMicros = Math.round(process.uptime() * 1_000_000);
   return {
     server_version: WIRE_VERSION,
@@ -24,6 +26,7 @@ export async function serverStatus({
     hosts: hosts.length,
     connected_hosts: hosts.filter(({ connected }) => connected).length,
     clock_lead_seconds: clockLead(),
+    ...(open > 0 && Number.isFinite(limit) ? { open_files: open, open_files_limit: limit } : {}),
     memory_bytes: process.memoryUsage.rss(),
   };
 }

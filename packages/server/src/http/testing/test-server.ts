@@ -254,7 +254,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     gatewayFigures: { of: async () => null },
     askReplica: async () => null,
     shutdown: new Shutdown(),
-    files: { admitWork: () => {} },
+    files: { admitWork: () => {}, open: 10, limit: 100 },
     connections: connectionRules(1000, () => false),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,

@@ -37,6 +37,7 @@ export async function makeProjects({
     images: { find: async () => null },
     offers: { answer: async () => new Map() },
     expectHosts: () => {},
+    files: { admitWork: () => {} },
     context: () => ({ now: now(), newId, settings: ENGINE_SETTINGS }),
     settings: {
       permissions: { allow_non_admins_manage_ssh_fleets: true },
