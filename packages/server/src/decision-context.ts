@@ -52,7 +52,7 @@ export function decisionContext(
 }
 
 /**
- * The times of a decision. A server that could open no connection asked nobody, as after a jump: all
+ * The times of a decision. A server that could open no connection received no answer, as after a jump: all
  * deadlines by which a host or a provider has to answer start anew until it has recovered.
  */
 export function timesOf(

@@ -49,7 +49,7 @@ it('counts again only after a moment, however often it is asked', () => {
   expect(files.isShort).toBe(true);
 });
 
-it('knows since when it is no longer short, also when nobody asked meanwhile', () => {
+it('knows since when it is no longer short', () => {
   expect(files.msSinceShort).toBeNull();
   count(95);
   expect(files.msSinceShort).toBe(0);

@@ -9,7 +9,7 @@ import type { DoctorCheck } from './doctor-check.ts';
 /** Clocks that differ more make tokens and times of logs confusing. */
 const MOST_SKEW_MS = 30_000;
 
-/** Of the limit of open files; from here on the server warns too. */
+/** The share of the limit of open files at which the server warns too. */
 const MANY_FILES = 0.8;
 
 /** Ends after the first check that makes the following ones meaningless. */
