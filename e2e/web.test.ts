@@ -294,7 +294,10 @@ describe('a terminal', () => {
     const pale = screen.getByText('pale', { exact: true });
     await pale.waitFor();
     const colorOf = (part: Locator) =>
-      part.evaluate<string, unknown>('(it) => getComputedStyle(it).color');
+      part.evaluate((it) => {
+        const page = globalThis as unknown as { getComputedStyle(of: unknown): { color: string } };
+        return page.getComputedStyle(it).color;
+      });
     const color = await colorOf(pale);
     expect(color).not.toBe(await colorOf(screen));
     expect(color).not.toBe('rgb(250, 250, 200)');
