@@ -64,6 +64,8 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   top: ['top'],
   doctor: ['doctor'],
   'server orphans': ['server', 'orphans'],
+  'server usage': ['server', 'usage'],
+  'project retention': ['project', 'retention'],
   logs: ['logs', 'rr', '--replica', '1', '--job', '1'],
   'gateway logs': ['gateway', 'logs', 'rr'],
 };

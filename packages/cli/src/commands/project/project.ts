@@ -11,6 +11,7 @@ import {
 import { renderTable } from '../../terminal/table.ts';
 import { runProjectAdd } from './add.ts';
 import { declareMember } from './member.ts';
+import { declareRetention } from './retention.ts';
 
 export function declareProject(
   program: Command,
@@ -69,6 +70,7 @@ export function declareProject(
     .argument('[name]', 'name of the project; without it a menu is shown')
     .action((name) => run.setDefault({ name: name ?? null }, cli));
   declareMember(project, cli);
+  declareRetention(project, cli);
 }
 
 /** Commander reads `--no` as a negation, so the argument itself is searched for. */
