@@ -64,8 +64,8 @@ describe('calls of the wire contract', () => {
   });
 });
 
-/** Additions to run plans and stored secrets. */
-const OURS = ['notes', 'outlook'];
+/** Additions to run plans, stored secrets and what the server reports of itself. */
+const OURS = ['notes', 'outlook', 'upload_limit'];
 const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
 
 /** Of the answer, or of the first element of a list; an empty list has none. */
