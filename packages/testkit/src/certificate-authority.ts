@@ -73,7 +73,9 @@ export async function startAuthority(
     ...{ certificate: join(dir, 'own.pem'), privateKey: join(dir, 'own.key') },
     ...{ httpPort: ports.http, tlsPort: ports.https, externalAccountBindingRequired: true },
     externalAccountMACKeys: { tests: MAC_KEY },
+    // The first is Debian's key, the second that of current versions.
     certificateValidityPeriod: validSeconds,
+    profiles: { default: { description: 'short', validityPeriod: validSeconds } },
   };
   writeFileSync(join(dir, 'pebble.json'), JSON.stringify({ pebble }));
   const dns = `${host}:${ports.dns}`;
