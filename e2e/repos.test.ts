@@ -1,4 +1,5 @@
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { networkInterfaces } from 'node:os';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
@@ -207,7 +208,7 @@ describe.skipIf(noDocker)('code from a Git repository in a container without git
   beforeAll(async () => {
     engine = await startDocker();
     await engine.busybox(IMAGE);
-    host = await startHttpsGit(TOKEN);
+    host = await startHttpsGit(TOKEN, outerAddress());
     newRepo(host.root, 'acme', { 'a.txt': 'one\n' });
     home = dockerInstallation(engine, { GIT_SSL_CAINFO: host.authority });
     await home.startServer();
@@ -236,8 +237,21 @@ describe.skipIf(noDocker)('code from a Git repository in a container without git
       'image: busybox:test\nrepos: [{local_path: copy, path: /code}]\nfiles: ["extra:~/extra"]\n';
     const yaml = `type: task\nname: boxed\ncommands: ${JSON.stringify(commands)}\nworking_dir: /made/here\nresources: {gpu: 0}\n${more}`;
     const file = configuration(home, 'boxed.dstack.yml', yaml);
-    const { code, stdout } = await home.dstack(['apply', '-f', file, '-y', '--token', TOKEN]);
-    expect(stdout).toMatch(/one\s+not pushed\s+from files\s+\/made\/here/);
+    const { code, stdout, stderr } = await home.dstack([
+      'apply',
+      '-f',
+      file,
+      '-y',
+      '--token',
+      TOKEN,
+    ]);
+    expect(stdout, stderr).toMatch(/one\s+not pushed\s+from files\s+\/made\/here/);
     expect(code).toBe(0);
   });
 });
+
+/** An address at which other computers reach this one. */
+function outerAddress(): string | undefined {
+  const all = Object.values(networkInterfaces()).flat();
+  return all.find((one) => one?.family === 'IPv4' && !one.internal)?.address;
+}

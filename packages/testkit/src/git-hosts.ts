@@ -73,12 +73,16 @@ async function listening(
   return { url: `${scheme}://${host}:${port}`, close };
 }
 
-/** Git's own HTTP server behind TLS; the token is the password. */
-export async function startHttpsGit(token: string): Promise<GitHost> {
+/**
+ * Git's own HTTP server behind TLS; the token is the password. `address`: without it on loopback, which
+ * clones for containers do not reach.
+ */
+export async function startHttpsGit(token: string, address?: string): Promise<GitHost> {
   const root = mkdtempSync(join(tmpdir(), 'git-host-'));
   const authority = join(root, 'cert.pem');
   const key = join(root, 'key.pem');
-  const subject = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+  const names = `subjectAltName=DNS:localhost${address ? `,IP:${address}` : ''}`;
+  const subject = ['-subj', '/CN=localhost', '-addext', names];
   const kind = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
   const out = ['-keyout', key, '-out', authority, '-days', '2'];
   execFileSync('openssl', ['req', ...kind, ...out, ...subject], { stdio: 'pipe' });
@@ -93,7 +97,7 @@ export async function startHttpsGit(token: string): Promise<GitHost> {
       }
     },
   );
-  return { root, authority, ...(await listening(server, 'https', 'localhost', root)) };
+  return { root, authority, ...(await listening(server, 'https', address ?? 'localhost', root)) };
 }
 
 /** One request by CGI: variables in, headers and body out. */

@@ -6,6 +6,7 @@ import { appendFileSync, chmodSync, mkdirSync, readFileSync, writeFileSync } fro
 import { join } from 'node:path';
 import { CloneProxy } from '../network/clone-proxy.ts';
 import { allowedAddress, HostAddressRefused } from '../network/guarded-dial.ts';
+import { withReadableFiles } from './readable-certificates.ts';
 
 /** The hosts of submodules become known one after the other. */
 const MOST_HOSTS = 50;
@@ -54,7 +55,7 @@ export class CloneGuard {
   /** Variables of git for the network. `ssh`: the command of OpenSSH, by the rules of the shell. */
   environment(network: NodeJS.ProcessEnv, ssh: string): NodeJS.ProcessEnv {
     return {
-      ...this.#proxies(network),
+      ...this.#proxies(withReadableFiles(network, this.#dir)),
       DSTACK_GUARD: this.#dir,
       DSTACK_SSH: ssh,
       // By the shell, since the directory may lie on a file system without programs.

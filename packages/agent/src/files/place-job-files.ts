@@ -1,6 +1,5 @@
-import { chmodSync, copyFileSync, existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import type { ExecutorJob } from '../executor/executor.ts';
 import { mpiHostfile } from '../executor/job-environment.ts';
 import { JobFailure } from '../executor/job-failure.ts';
@@ -11,6 +10,7 @@ import { enterNamespaces } from '../process/run-as.ts';
 import { networkEnvironment } from './git-clone.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeAs } from './place-as.ts';
+import { withReadableFiles } from './readable-certificates.ts';
 
 /** Places the repo and the files of a process job. Throws `JobFailure`. */
 export async function placeJobFiles(
@@ -33,22 +33,6 @@ export async function placeJobFiles(
   } finally {
     await (namespace as JobNamespace | null)?.close();
   }
-}
-
-/**
- * The job's user may not be able to read the agent's files with certificate authorities. They are not
- * secret, so the job gets copies.
- */
-function withReadableFiles(env: NodeJS.ProcessEnv, dir: string): NodeJS.ProcessEnv {
-  const files = ['GIT_SSL_CAINFO', 'SSL_CERT_FILE'].flatMap((name) => {
-    const path = env[name];
-    if (!path || !existsSync(path)) return [];
-    const copy = join(dir, `${name.toLowerCase()}.pem`);
-    copyFileSync(path, copy);
-    chmodSync(copy, 0o644);
-    return [[name, copy]];
-  });
-  return { ...env, ...Object.fromEntries(files) };
 }
 
 /** A mount that is made later would hide files below it. */

@@ -67,7 +67,7 @@ function tooLarge({ what, files }: Upload, message: string, cause?: unknown): Cl
       : `the local changes of ${what} are sent with the run`,
     next: isArchive
       ? 'leave files out with a .dstackignore file, or raise DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server'
-      : 'commit and push large files, or raise DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server',
+      : 'commit and push large files, list them in .gitignore, or raise DSTACK_SERVER_CODE_UPLOAD_LIMIT on the server',
     cause,
   });
 }
