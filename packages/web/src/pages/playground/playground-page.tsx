@@ -6,7 +6,6 @@ import { useEffect, useRef, useState } from 'react';
 import { runQuery } from '../../data/runs/run-queries.ts';
 import { runRow } from '../../data/runs/run-row.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { MarkdownView } from '../../domain/markdown/markdown-view.tsx';
 import { type Chat, useChat } from '../../domain/models/use-chat.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { Button, buttonClass } from '../../ui/button/button.tsx';
@@ -16,6 +15,7 @@ import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import { InlineError } from '../../ui/feedback/inline-error.tsx';
 import { Field, TextArea, TextField } from '../../ui/field/field.tsx';
 import { FormRow } from '../../ui/form/form.tsx';
+import { lazyPart } from '../../ui/lazy/lazy-part.ts';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -75,6 +75,12 @@ export function PlaygroundPage() {
   );
 }
 
+/** Answers are plain text until it is loaded. */
+const markdown = lazyPart(async () => {
+  const { MarkdownView } = await import('../../domain/markdown/markdown-view.tsx');
+  return MarkdownView;
+});
+
 interface PlaygroundProps {
   readonly project: string;
   readonly model: string;
@@ -90,6 +96,7 @@ function Playground({ project, model, run }: PlaygroundProps) {
   const [maxTokens, setMaxTokens] = useState('');
   useAnswerAnnouncement(chat);
   const following = useFollowingEnd(chat.messages);
+  const Markdown = markdown.usePart(chat.messages.length > 0);
   const faults = {
     temperature: temperatureFault(temperature),
     maxTokens: maxTokensFault(maxTokens),
@@ -125,8 +132,8 @@ function Playground({ project, model, run }: PlaygroundProps) {
                   // biome-ignore lint/suspicious/noArrayIndexKey: messages are only appended
                   <li key={index} className={styles.message} data-role={message.role}>
                     <span className={styles.role}>{message.role === 'user' ? 'You' : 'Model'}</span>
-                    {message.role === 'assistant' ? (
-                      <MarkdownView text={message.content} />
+                    {message.role === 'assistant' && Markdown !== null ? (
+                      <Markdown text={message.content} />
                     ) : (
                       <div className={styles.text}>{message.content}</div>
                     )}
