@@ -337,7 +337,7 @@ describe.skipIf(missing !== null)('the Docker executor', () => {
     const { state, text } = await stream.whole(ends.id);
     expect(text).toBe('before\r\nafter\r\n');
     expect(state.exit).toMatchObject({ status: 9 });
-    const removed = { reason: 'interrupted_by_no_capacity', host_fault: 'container_removed' };
+    const removed = { reason: 'interrupted_by_no_capacity', host_fault: 'job_lost' };
     expect((await stream.whole(lost.id)).state.exit).toMatchObject(removed);
   });
 });
