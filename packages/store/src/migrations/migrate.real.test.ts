@@ -66,7 +66,7 @@ forEachStore((tests) => {
     const { store, url, userId } = await openWorld(tests);
     await store.close();
     expect((await start(url, [...MIGRATIONS, colors])).applied).toEqual(['colors']);
-    expect(await start(url, MIGRATIONS)).toEqual({ applied: [], newer: ['colors'] });
+    expect(await start(url, MIGRATIONS)).toEqual({ applied: [], created: false, newer: ['colors'] });
     const older = await tests.open({ url });
     expect((await older.users.byId(userId))?.name).toBe('alice');
     await older.close();
