@@ -66,11 +66,19 @@ forEachStore((tests) => {
     const { store, url, userId } = await openWorld(tests);
     await store.close();
     expect((await start(url, [...MIGRATIONS, colors])).applied).toEqual(['colors']);
-    expect(await start(url, MIGRATIONS)).toEqual({ applied: [], created: false, newer: ['colors'] });
+    expect(await start(url, MIGRATIONS)).toEqual({
+      applied: [],
+      created: false,
+      newer: ['colors'],
+    });
     const older = await tests.open({ url });
     expect((await older.users.byId(userId))?.name).toBe('alice');
     await older.close();
-    expect(await start(url, [...MIGRATIONS, colors])).toEqual({ applied: [], newer: [] });
+    expect(await start(url, [...MIGRATIONS, colors])).toEqual({
+      applied: [],
+      created: false,
+      newer: [],
+    });
   });
 
   it('refuses a database that a newer version has changed besides', async () => {
