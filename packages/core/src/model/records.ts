@@ -80,7 +80,7 @@ export interface JobRecord {
   readonly terminationReason: JobTerminationReason | null;
   readonly terminationMessage: string | null;
   readonly exitStatus: number | null;
-  /** A word of `HOST_FAULTS` (or of a newer agent) if its host, not the job, has failed. */
+  /** One of `HOST_FAULTS`, or one that a newer agent reports, if the host failed and not the job. */
   readonly hostFault: string | null;
   /** Why placement found no place; set while the job waits, and kept if it ends for that reason. */
   readonly refusal: Refusal | null;

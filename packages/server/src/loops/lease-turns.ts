@@ -35,7 +35,7 @@ export class LeaseTurns {
 
   constructor(options: LeaseTurnsOptions) {
     this.#options = options;
-    this.#unsubscribe = options.peers.subscribe((text) => this.#hear(text));
+    this.#unsubscribe = options.peers.subscribe((text) => this.#onMessage(text));
   }
 
   close(): void {
@@ -67,7 +67,7 @@ export class LeaseTurns {
     this.#options.peers.send([JSON.stringify({ type, kind, key })]);
   }
 
-  #hear(text: string): void {
+  #onMessage(text: string): void {
     if (!text.startsWith(PREFIX)) return;
     const { type, kind, key } = JSON.parse(text) as Message;
     const name = nameOf(kind, key);
