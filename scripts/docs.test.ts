@@ -207,7 +207,7 @@ it('troubleshooting has every error code and every reason of an end', () => {
 });
 
 it('every variable that the server reads is described', () => {
-  const source = read('packages/server/src/variable-warnings.ts');
+  const source = read('packages/server/src/settings/variable-warnings.ts');
   const [, known = ''] = /const KNOWN = names\(`([\s\S]*?)`\)/.exec(source) ?? [];
   const text = guides.map(read).join('\n');
   const internal = ['DSTACK_AGENT_NODE', 'DSTACK_SIM'];

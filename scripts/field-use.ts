@@ -279,7 +279,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   Rollout: {
     surge: used(RECONCILE),
     max_unavailable: used(RECONCILE),
-    deadline: used('core/src/reconcile/follow-rollout.ts'),
+    deadline: used('core/src/reconcile/service/follow-rollout.ts'),
     canary: used(RECONCILE),
     hold: used(RECONCILE),
   },
@@ -468,7 +468,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
     placement: used(FLEET_SPEC),
     blocks: used('core/src/plan', 'configuration.blocks'),
     nodes: used('core/src/instances'),
-    shared_volumes_path: used('core/src/reconcile/volume-start.ts'),
+    shared_volumes_path: used('core/src/reconcile/volume/volume-start.ts'),
     reservation: used(FLEET_SPEC),
     resources: used(FLEET_SPEC),
     backends: used(OFFERS),
@@ -487,7 +487,7 @@ export const FIELD_USE: Readonly<Record<string, ModelUse>> = {
   ServerConfig: {
     projects: used('server/src/config/bootstrap.ts'),
     encryption: used('server/src/config/config-file.ts'),
-    default_permissions: used('server/src/http-settings.ts'),
+    default_permissions: used('server/src/settings/http-settings.ts'),
     plugins: refused('server/src/config/config-file.ts', 'are not supported'),
   },
   ProjectConfig: {

@@ -3,8 +3,8 @@
  * messages for the terminal, and errors that the user can resolve are `StartError`s.
  */
 export { backUp, openRestore } from './backup/backup.ts';
-export { SettingsError } from './environment.ts';
 export { writeAgentImage } from './kubernetes/write-agent-image.ts';
+export { StartError } from './process/start-error.ts';
 export { type RunningServer, startServer } from './server.ts';
-export type { CommandLineSettings as ServerOptions } from './settings.ts';
-export { StartError } from './start-error.ts';
+export { SettingsError } from './settings/environment.ts';
+export type { CommandLineSettings as ServerOptions } from './settings/settings.ts';

@@ -11,14 +11,18 @@ import { systemClock } from './clock/system-clock.ts';
 import { checkAdminToken } from './config/admin-token.ts';
 import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
-import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
-import { createLogger, type Logger } from './logging.ts';
+import { forbiddenPath, isDiskFull } from './process/disk-trouble.ts';
+import { createLogger, type Logger } from './process/logging.ts';
+import { makeServerDir } from './process/server-dir.ts';
+import { StartError } from './process/start-error.ts';
 import { checkServerAddress } from './proxy-workers/held-address.ts';
 import { canOutliveServer, thisProcess } from './proxy-workers/outlives-server.ts';
-import { makeServerDir } from './server-dir.ts';
-import { type CommandLineSettings, compileSettings, type ServerSettings } from './settings.ts';
-import { StartError } from './start-error.ts';
-import { variableWarnings } from './variable-warnings.ts';
+import {
+  type CommandLineSettings,
+  compileSettings,
+  type ServerSettings,
+} from './settings/settings.ts';
+import { variableWarnings } from './settings/variable-warnings.ts';
 
 export interface RunningServer {
   /** URL for clients, `http://127.0.0.1:3000`. */

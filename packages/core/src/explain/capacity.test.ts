@@ -8,7 +8,7 @@ import type {
   IntentRecord,
 } from '../model/index.ts';
 import { aFleet, anInstance, anOffer, CLOUD } from '../placement/testing.ts';
-import { aHost } from '../reconcile/testing.ts';
+import { aHost } from '../reconcile/testing/records.ts';
 import type { Diagnosis } from './diagnosis.ts';
 import { explainFleet } from './explain-fleet.ts';
 import { explainInstance } from './explain-instance.ts';

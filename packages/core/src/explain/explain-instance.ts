@@ -9,8 +9,8 @@ import {
   type IntentRecord,
 } from '../model/index.ts';
 import { SECOND, type Timestamp } from '../model/values.ts';
-import { provisioningDeadline } from '../reconcile/engine-queue.ts';
-import { stageOf } from '../reconcile/instance-start.ts';
+import { provisioningDeadline } from '../reconcile/instance/engine-queue.ts';
+import { stageOf } from '../reconcile/instance/instance-start.ts';
 import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,

@@ -1,8 +1,12 @@
 /** Explains volumes and gateways. */
 import type { GatewaySnapshot, Id, Timestamp, VolumeSnapshot } from '../model/index.ts';
 import { configuredBackendName } from '../offers/capabilities.ts';
-import { activeReplicas, lastFailure, nextAttemptAt } from '../reconcile/replica-attempts.ts';
-import { volumeCleanupAt } from '../reconcile/volume-life.ts';
+import {
+  activeReplicas,
+  lastFailure,
+  nextAttemptAt,
+} from '../reconcile/gateway/replica-attempts.ts';
+import { volumeCleanupAt } from '../reconcile/volume/volume-life.ts';
 import {
   GATEWAY_PROVISION_LIMIT,
   isGatewayFailed,

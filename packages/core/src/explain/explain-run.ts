@@ -2,7 +2,7 @@
 import type { ExplainState, Fix } from '@dstack/contract/wire';
 import type { JobRecord, RunRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
-import { cronOf } from '../reconcile/pending-run.ts';
+import { cronOf } from '../reconcile/run/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';

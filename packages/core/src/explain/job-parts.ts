@@ -1,9 +1,9 @@
 /** Diagnoses one job of a run. */
 import type { JobRecord, Timestamp } from '../model/index.ts';
-import type { Replica } from '../reconcile/replicas.ts';
-import { nextAttempt, retryTime } from '../reconcile/retry.ts';
-import type { RunPass } from '../reconcile/run-pass.ts';
-import { waitLimit } from '../reconcile/wait-for-place.ts';
+import { waitLimit } from '../reconcile/job/wait-for-place.ts';
+import { nextAttempt, retryTime } from '../reconcile/run/retry.ts';
+import type { RunPass } from '../reconcile/run/run-pass.ts';
+import type { Replica } from '../reconcile/service/replicas.ts';
 import {
   CREATE_LIMIT,
   isCapacityReason,

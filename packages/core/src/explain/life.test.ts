@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { AttachmentRecord, JobRecord, JobVolume } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
-import { aHost, aJobSpec, aReport } from '../reconcile/testing.ts';
+import { aHost, aJobSpec, aReport } from '../reconcile/testing/records.ts';
 import { diagnose, NOW } from './testing.ts';
 import {
   crashed,

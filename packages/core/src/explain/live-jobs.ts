@@ -1,12 +1,12 @@
 /** Diagnoses jobs that have an instance and are starting or running. */
 import type { JobRecord } from '../model/index.ts';
-import { isGang, isPulled, startupOrder } from '../reconcile/gang.ts';
-import { nodeAddress } from '../reconcile/node-address.ts';
-import { unreachableUntil } from '../reconcile/reachability.ts';
-import { routerAddressFor } from '../reconcile/router.ts';
-import type { RunPass } from '../reconcile/run-pass.ts';
-import { mountState } from '../reconcile/run-volumes.ts';
-import { startDeadline } from '../reconcile/start-job.ts';
+import { isGang, isPulled, startupOrder } from '../reconcile/job/gang.ts';
+import { nodeAddress } from '../reconcile/job/node-address.ts';
+import { unreachableUntil } from '../reconcile/job/reachability.ts';
+import { mountState } from '../reconcile/job/run-volumes.ts';
+import { startDeadline } from '../reconcile/job/start-job.ts';
+import type { RunPass } from '../reconcile/run/run-pass.ts';
+import { routerAddressFor } from '../reconcile/service/router.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';

@@ -6,7 +6,7 @@ import type {
   GatewayReport,
   VolumeRecord,
 } from '../model/index.ts';
-import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing-volumes.ts';
+import { aHostVolume, aVolumeHost, VolumeWorld } from '../reconcile/testing/volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { explainGateway, explainVolume } from './explain-resources.ts';
 import { gatewayUseText } from './gateway-use.ts';

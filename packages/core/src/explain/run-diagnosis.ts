@@ -3,8 +3,8 @@ import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { lookAtGang } from '../placement/look-ahead.ts';
 import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
-import { type Replica, replicasOf, wantedFailures } from '../reconcile/replicas.ts';
-import { RunPass } from '../reconcile/run-pass.ts';
+import { RunPass } from '../reconcile/run/run-pass.ts';
+import { type Replica, replicasOf, wantedFailures } from '../reconcile/service/replicas.ts';
 import {
   isCapacityReason,
   isJobSubmitted,

@@ -2,7 +2,7 @@
 import type { ExplainRule, Fix } from '@dstack/contract/wire';
 import type { JobRecord } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
-import type { RunPass } from '../reconcile/run-pass.ts';
+import type { RunPass } from '../reconcile/run/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';

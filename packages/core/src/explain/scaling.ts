@@ -1,8 +1,8 @@
 /** Why a service with `autoscaling` has the number of replicas that it has. */
 import { figureText, unknownText } from '../autoscaling/scaling-text.ts';
-import { type RuleView, ruleViews } from '../reconcile/autoscale.ts';
-import type { RunPass } from '../reconcile/run-pass.ts';
-import { type ScaledGroup, scaledGroups } from '../reconcile/scaled-groups.ts';
+import type { RunPass } from '../reconcile/run/run-pass.ts';
+import { type RuleView, ruleViews } from '../reconcile/service/autoscale.ts';
+import { type ScaledGroup, scaledGroups } from '../reconcile/service/scaled-groups.ts';
 import { type Reason, reason } from './diagnosis.ts';
 
 /** One for each rule, and the last change of each group. */

@@ -1,6 +1,6 @@
 /** Explanations of services and their replicas. */
 import { describe, it } from 'vitest';
-import { aReport } from '../reconcile/testing.ts';
+import { aReport } from '../reconcile/testing/records.ts';
 import {
   crashed,
   expectLife,

@@ -1,8 +1,8 @@
 /** Diagnoses jobs that are being stopped: the current stage and the next one. */
 import type { JobRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import type { RunPass } from '../reconcile/run-pass.ts';
-import { heldVolumes } from '../reconcile/run-volumes.ts';
+import { heldVolumes } from '../reconcile/job/run-volumes.ts';
+import type { RunPass } from '../reconcile/run/run-pass.ts';
 import { DETACH_WAIT, forceDelay, KILL_LIMIT, killDeadline } from '../status/index.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { endText } from './endings.ts';

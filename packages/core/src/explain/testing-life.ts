@@ -3,7 +3,7 @@ import { expect } from 'vitest';
 import type { IntentRecord, JobRecord } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
-import { aHost } from '../reconcile/testing.ts';
+import { aHost } from '../reconcile/testing/records.ts';
 import { diagnose, NOW, type Situation } from './testing.ts';
 
 export const LAB = aFleet('lab', { ssh_config: { user: 'u', hosts: ['a', 'b'] } });

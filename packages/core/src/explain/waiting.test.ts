@@ -2,7 +2,7 @@
 import { describe, it } from 'vitest';
 import type { MountableVolume } from '../model/index.ts';
 import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
-import { aHostVolume } from '../reconcile/testing-volumes.ts';
+import { aHostVolume } from '../reconcile/testing/volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { aNamedRun, held, NOW } from './testing.ts';
 import {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { aFleet, anInstance } from '../reconcile/testing.ts';
+import { aFleet, anInstance } from '../reconcile/testing/records.ts';
 import { fleetMatcher, matchesFleet } from './fleet-match.ts';
 
 const inZone = (zone: string | null) => {

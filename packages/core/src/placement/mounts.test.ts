@@ -7,7 +7,7 @@ import type {
   VolumeRecord,
 } from '../model/index.ts';
 import { LOCAL_HOST, LOCAL_MOUNTS } from '../offers/local-limits.ts';
-import { aHostVolume } from '../reconcile/testing-volumes.ts';
+import { aHostVolume } from '../reconcile/testing/volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import {
   aFleet,

@@ -15,7 +15,7 @@ import type {
   RunRecord,
 } from '../model/index.ts';
 import { requirementsMatch } from '../offers/match.ts';
-import { newSubmissions } from '../reconcile/new-submission.ts';
+import { newSubmissions } from '../reconcile/run/new-submission.ts';
 import { prepareRunSpec } from '../run-spec/prepare.ts';
 import {
   anOffer,

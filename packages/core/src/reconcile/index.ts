@@ -1,18 +1,21 @@
-export { isGang } from './gang.ts';
-export { type NewSubmissions, newSubmissions } from './new-submission.ts';
-export { groupMemberJob, nodeAddress } from './node-address.ts';
-export { reconcileFleet } from './reconcile-fleet.ts';
+export { reconcileFleet } from './fleet/reconcile-fleet.ts';
 export {
   canBeDefault,
   defaultGatewayChanges,
   defaultGatewayEvent,
   defaultOnRunning,
   reconcileGateway,
-} from './reconcile-gateway.ts';
-export { reconcileGroup } from './reconcile-group.ts';
-export { reconcileInstance } from './reconcile-instance.ts';
-export { reconcileRun } from './reconcile-run.ts';
-export { reconcileVolume } from './reconcile-volume.ts';
+} from './gateway/reconcile-gateway.ts';
+export { reconcileGroup } from './instance/reconcile-group.ts';
+export { reconcileInstance } from './instance/reconcile-instance.ts';
+export { healthMessage } from './instance/track-health.ts';
+export { isGang } from './job/gang.ts';
+export { groupMemberJob, nodeAddress } from './job/node-address.ts';
+export { type NewSubmissions, newSubmissions } from './run/new-submission.ts';
+export { reconcileRun } from './run/reconcile-run.ts';
+export type { RunContext } from './run/run-pass.ts';
+export { KEPT_SUBMISSIONS } from './run/submit-jobs.ts';
+export { type RunStop, stopRun, terminateFleet, type UserRequest } from './run/user-requests.ts';
 export {
   desiredAfterUpdate,
   pauseRollout,
@@ -20,10 +23,7 @@ export {
   resumeRollout,
   rollback,
   startedRollout,
-} from './rollout-state.ts';
-export { type RouterAddress, routerAddressFor } from './router.ts';
-export type { RunContext } from './run-pass.ts';
-export { autoscalingRules, scalesByDemand } from './scaled-groups.ts';
-export { KEPT_SUBMISSIONS } from './submit-jobs.ts';
-export { healthMessage } from './track-health.ts';
-export { type RunStop, stopRun, terminateFleet, type UserRequest } from './user-requests.ts';
+} from './service/rollout-state.ts';
+export { type RouterAddress, routerAddressFor } from './service/router.ts';
+export { autoscalingRules, scalesByDemand } from './service/scaled-groups.ts';
+export { reconcileVolume } from './volume/reconcile-volume.ts';

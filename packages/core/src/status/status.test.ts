@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
-import { aJob, aJobSpec, T0 } from '../reconcile/testing.ts';
+import { aJob, aJobSpec, T0 } from '../reconcile/testing/records.ts';
 import {
   consolidationDelay,
   isSshHost,

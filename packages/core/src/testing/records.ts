@@ -16,7 +16,7 @@ import type {
   VolumeRecord,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { newSubmissions } from '../reconcile/new-submission.ts';
+import { newSubmissions } from '../reconcile/run/new-submission.ts';
 
 /** 2026-01-01T00:00:00Z, µs. */
 export const T0: Timestamp = 1_767_225_600 * SECOND;

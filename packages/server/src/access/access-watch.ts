@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { ApiError } from '@dstack/contract/api';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Access, AccessSubject } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** An admitted user, and the project that they were admitted to. */
 export interface AdmittedCaller {

@@ -24,8 +24,9 @@ import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
-import type { OpenFiles } from '../open-files.ts';
 import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
+import type { OpenFiles } from '../process/open-files.ts';
+import { serverFolder } from '../process/server-folders.ts';
 import { accessLog } from '../proxy/access-log.ts';
 import { trustIn } from '../proxy/forwarded.ts';
 import { openReplica } from '../proxy/open-replica.ts';
@@ -34,7 +35,6 @@ import { Prober } from '../proxy/probes/prober.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { ServiceProxy } from '../proxy/service-proxy.ts';
 import { serviceStateReader } from '../proxy/service-state-reader.ts';
-import { serverFolder } from '../server-folders.ts';
 import type { Parts } from './parts.ts';
 
 /** The hosts, and everything that uses the links to their agents. */

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { compileSettings } from '../settings.ts';
+import { compileSettings } from '../settings/settings.ts';
 import { localRule } from './local-rule.ts';
 
 const rule = (env: Record<string, string>) => localRule(compileSettings(env));

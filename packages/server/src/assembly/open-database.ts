@@ -3,9 +3,9 @@ import { openStore, type Store, StoreError } from '@dstack/store';
 import { systemNow } from '../clock/system-clock.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
 import { serverConfigPath } from '../config/config-file.ts';
-import type { Logger } from '../logging.ts';
-import type { ServerSettings } from '../settings.ts';
-import { StartError } from '../start-error.ts';
+import type { Logger } from '../process/logging.ts';
+import { StartError } from '../process/start-error.ts';
+import type { ServerSettings } from '../settings/settings.ts';
 
 /**
  * Throws `StartError` for a database of another program or version, or if the encryption key is

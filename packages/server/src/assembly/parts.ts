@@ -1,7 +1,7 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
-import type { ServerSettings } from '../settings.ts';
+import type { Logger } from '../process/logging.ts';
+import type { ServerSettings } from '../settings/settings.ts';
 
 /** The basis of all other parts. */
 export interface Parts {

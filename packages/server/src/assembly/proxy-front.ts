@@ -8,8 +8,8 @@ import { assets } from '../assets.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
-import { intakeSettings } from '../http-settings.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { PRODUCT_VERSION } from '../process/version.ts';
 import { serviceStateReader } from '../proxy/service-state-reader.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
 import { Grants } from '../proxy-workers/grants.ts';
@@ -19,7 +19,7 @@ import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
-import { PRODUCT_VERSION } from '../version.ts';
+import { intakeSettings } from '../settings/http-settings.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
 

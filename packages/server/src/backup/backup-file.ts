@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { pipeline } from 'node:stream/promises';
 import { errorMessage } from '@dstack/contract/error-message';
 import { extract, pack } from 'tar-stream';
-import { StartError } from '../start-error.ts';
+import { StartError } from '../process/start-error.ts';
 
 export interface BackupManifest {
   /** Of this file; another number is refused. */

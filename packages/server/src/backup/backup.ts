@@ -4,9 +4,9 @@ import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { checkSqlite, copySqlite, holdSqlite, StoreError, sqlitePath } from '@dstack/store';
 import { serverConfigPath } from '../config/config-file.ts';
-import { compileSettings } from '../settings.ts';
-import { StartError } from '../start-error.ts';
-import { PRODUCT_VERSION } from '../version.ts';
+import { StartError } from '../process/start-error.ts';
+import { PRODUCT_VERSION } from '../process/version.ts';
+import { compileSettings } from '../settings/settings.ts';
 import { type BackupManifest, readBackup, writeBackup } from './backup-file.ts';
 
 export interface BackupPlace {

@@ -1,6 +1,6 @@
 /** Blobs that arrive in pieces and whose hash is known only at the end. */
 import type { Blobs } from '@dstack/store';
-import { Gathered } from '../gathered.ts';
+import { Gathered } from '../peers/gathered.ts';
 
 /** Ends with `keep` or `discard`. */
 export interface BlobDraft {

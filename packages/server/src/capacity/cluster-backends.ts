@@ -3,7 +3,7 @@ import type { Id } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
 
 export interface OpenedCluster {

@@ -16,9 +16,9 @@ import {
 } from '@dstack/core';
 import type { NewHostAccess, Store } from '@dstack/store';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import type { Logger } from '../logging.ts';
 import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface ObservationDeps {
   readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'projects'>;

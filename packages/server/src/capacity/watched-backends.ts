@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Backend } from '@dstack/backends';
 import type { Id, Signal } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface WatchedBackendsOptions {
   readonly store: Pick<Store, 'instances' | 'engine'>;

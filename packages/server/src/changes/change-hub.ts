@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RecordChange, Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { type Message, MessageRing } from './message-ring.ts';
 
 export interface ChangeHubOptions {

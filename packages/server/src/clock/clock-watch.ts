@@ -1,5 +1,5 @@
 import { SECOND } from '@dstack/core';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { ClockSample, ServerClock } from './server-clock.ts';
 
 export interface ClockWatchOptions {

@@ -1,7 +1,7 @@
 import type { Store } from '@dstack/store';
-import { whyOpen } from '../reach.ts';
-import type { ServerSettings } from '../settings.ts';
-import { StartError } from '../start-error.ts';
+import { StartError } from '../process/start-error.ts';
+import { whyOpen } from '../settings/reach.ts';
+import type { ServerSettings } from '../settings/settings.ts';
 
 /** Shorter tokens can be guessed. */
 const LEAST = 16;

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { parseConfiguration, type ServerConfig } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { parseDocument } from 'yaml';
-import { StartError } from '../start-error.ts';
+import { StartError } from '../process/start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
 
 export function serverConfigPath(dir: string): string {

@@ -7,9 +7,9 @@ import type { Duplex } from 'node:stream';
 import { secured } from '@dstack/backends/slurm';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import { networkOf } from '../client-network.ts';
 import type { CallerAddress } from '../http/caller-address.ts';
-import { StrangerLimit, type StrangerLimits } from '../stranger-limit.ts';
+import { networkOf } from '../peers/client-network.ts';
+import { StrangerLimit, type StrangerLimits } from '../peers/stranger-limit.ts';
 import { dialledInstance, isDialIn } from './dial-in-url.ts';
 
 export interface DialInsOptions {

@@ -15,8 +15,8 @@ import {
 import type { InstanceView, Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import type { Logger } from '../logging.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import type { Logger } from '../process/logging.ts';
 import { isNeedless, offersOfOrder, siteOfOrder } from './cluster-order.ts';
 import { placeInGroup } from './compute-group.ts';
 import { containerOrder } from './container-order.ts';

@@ -3,7 +3,7 @@ import type { OnPreparing } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { type Id, reportPreparation } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** One write at a time: of texts that come meanwhile, only the last one is written. */
 export function onPreparing(

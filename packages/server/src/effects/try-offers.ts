@@ -1,7 +1,7 @@
 import { NoAnswerError, PreparingError, RefusedOrderError, SkipOfferError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { NotNow } from './not-now.ts';
 import { errorInDoubt } from './order-record.ts';
 

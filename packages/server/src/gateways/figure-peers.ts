@@ -3,7 +3,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
-import { peerMessage } from '../peer-message.ts';
+import { peerMessage } from '../peers/peer-message.ts';
 import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import type { GatewayFigures } from './gateway-figures.ts';
 

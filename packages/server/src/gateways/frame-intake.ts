@@ -1,5 +1,5 @@
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { boundFrame, type FrameBinding, type FrameType } from './bound-frames.ts';
 import { FrameMeter } from './frame-meter.ts';
 

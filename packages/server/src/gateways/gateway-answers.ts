@@ -4,7 +4,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { type GatewayRecord, unprovenDomainEvent } from '@dstack/core';
 import { joinConnections } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { Admit } from '../proxy/callers.ts';
 import type { Outages } from '../proxy/outages.ts';
 import type { OwnTokens } from '../proxy/own-tokens.ts';

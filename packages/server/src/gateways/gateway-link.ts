@@ -8,8 +8,8 @@ import {
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport } from '@dstack/core';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import { LineStream } from '../line-stream.ts';
-import type { Logger } from '../logging.ts';
+import { LineStream } from '../peers/line-stream.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** What its program or its machine reports of a replica. */
 export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt' | 'outdated'>;

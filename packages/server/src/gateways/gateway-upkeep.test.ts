@@ -1,6 +1,6 @@
 import type { GatewayCondition } from '@dstack/backends';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { GatewayUpkeep } from './gateway-upkeep.ts';
 
 beforeEach(() => void vi.useFakeTimers());

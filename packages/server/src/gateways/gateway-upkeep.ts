@@ -1,6 +1,6 @@
 import type { GatewayCondition } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface GatewayUpkeepOptions {
   /** Null: there is nothing to look after. */

@@ -5,7 +5,7 @@ import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
-import { peerMessage } from '../peer-message.ts';
+import { peerMessage } from '../peers/peer-message.ts';
 
 type Without<T> = T extends { readonly n: number } ? Omit<T, 'n'> : never;
 export type ReplicaQuestion = Without<

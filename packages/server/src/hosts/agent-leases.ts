@@ -1,7 +1,7 @@
 import type { Backend } from '@dstack/backends';
 import { type BackendName, capabilitiesOf, type Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
 

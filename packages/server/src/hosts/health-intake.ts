@@ -10,7 +10,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { clockCheck, readingOfReport, readingOfRoundTrip } from './clock-check.ts';
 import { isLocalHost } from './local-agent.ts';

@@ -1,5 +1,5 @@
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface HostLeasesOptions {
   readonly store: { readonly shared: boolean; readonly engine: LeaseStore };

@@ -13,7 +13,7 @@ import {
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { WebSocket } from 'ws';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostError } from './host-error.ts';
 

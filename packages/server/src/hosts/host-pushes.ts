@@ -1,4 +1,4 @@
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { AgentRefusal } from './agent-client.ts';
 
 export interface HostPushesOptions {

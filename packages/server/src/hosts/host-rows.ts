@@ -1,8 +1,8 @@
 import type { AgentInfo } from '@dstack/contract/agent';
 import type { HostRecord, Signal, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import { Serial } from '../logs/serial.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface HostRowsOptions {
   readonly store: Pick<Store, 'hosts' | 'instances' | 'engine'>;

@@ -2,7 +2,7 @@ import type { HostShellKeys } from '@dstack/contract/agent';
 import { isSshHost } from '@dstack/contract/status';
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
 import { isLocalHost } from './local-agent.ts';

@@ -7,8 +7,8 @@ import type {
 } from '@dstack/contract/agent';
 import type { Id, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import type { LogStore } from '../logs/log-store.ts';
+import type { Logger } from '../process/logging.ts';
 import { AgentClient, type Dial } from './agent-client.ts';
 import { HostLeases } from './host-leases.ts';
 import { HostLink, type HostLinkOptions, type HostSink } from './host-link.ts';

@@ -3,7 +3,7 @@ import { isServerHost, type JobRecord, SECOND, type Timestamp } from '@dstack/co
 import type { Store } from '@dstack/store';
 import { imageName, registryAuth } from '../effects/agent-job-spec.ts';
 import { JobSpecError } from '../effects/named-secrets.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { type AgentClient, AgentRefusal } from './agent-client.ts';
 
 export interface ImagePlanSettings {

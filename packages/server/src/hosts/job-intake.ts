@@ -1,8 +1,8 @@
 import type { JobState } from '@dstack/contract/agent';
 import type { Id, Signal, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import type { LogStore } from '../logs/log-store.ts';
+import type { Logger } from '../process/logging.ts';
 import { type AgentClient, AgentRefusal } from './agent-client.ts';
 import type { JobStream, JobStreams } from './job-streams.ts';
 import type { LogIntake } from './log-intake.ts';

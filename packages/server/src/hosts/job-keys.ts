@@ -1,6 +1,6 @@
 import type { JobKeys } from '@dstack/contract/agent';
 import type { AccessSubject, Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
 import { HostPushes } from './host-pushes.ts';
 import { keysForAgent } from './run-keys.ts';

@@ -1,8 +1,8 @@
 import type { LogFrame, ServerFrame } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import type { LogStore, LogStreamRef } from '../logs/log-store.ts';
+import type { Logger } from '../process/logging.ts';
 import type { JobStream } from './job-streams.ts';
 
 export interface LogIntakeOptions {

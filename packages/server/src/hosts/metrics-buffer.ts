@@ -1,7 +1,7 @@
 import type { JobMetrics } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** Points that wait for the next write: ten for each job of a large server. */
 const MAX_POINTS = 100_000;

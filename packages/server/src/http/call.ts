@@ -10,7 +10,7 @@ import type {
 } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { ProjectRecord, SessionRecord, UserRecord } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { UploadedFile } from './uploads.ts';
 
 type PermissionOf<N extends EndpointName> = (typeof endpoints)[N]['permission'];

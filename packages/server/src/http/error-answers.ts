@@ -2,8 +2,8 @@
 import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { isDiskFull } from '../disk-trouble.ts';
-import { OutOfFiles } from '../open-files.ts';
+import { isDiskFull } from '../process/disk-trouble.ts';
+import { OutOfFiles } from '../process/open-files.ts';
 import { ProxyRefusal, refusalBody } from '../proxy/refusal.ts';
 import { RefusedBody } from './intake/body-refusal.ts';
 import { UnprocessableError } from './intake/parse-json.ts';

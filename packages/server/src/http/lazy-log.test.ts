@@ -1,6 +1,6 @@
 import Fastify, { LogController } from 'fastify';
 import { expect, it } from 'vitest';
-import { createLogger } from '../logging.ts';
+import { createLogger } from '../process/logging.ts';
 import { lazyLog } from './lazy-log.ts';
 
 it('names the request in what it logs, and costs nothing if it logs nothing', async () => {

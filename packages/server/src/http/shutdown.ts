@@ -4,7 +4,7 @@ import { type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { ProxyRefusal } from '../proxy/refusal.ts';
 
 /** A response that is not complete, or the socket of a WebSocket. */

@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { RegistryAuth } from '@dstack/contract';
 import type { ImageConfig } from '@dstack/core';
-import type { Logger } from '../logging.ts';
 import type { Outgoing } from '../outgoing/outgoing.ts';
 import { OutgoingFailed } from '../outgoing/outgoing-error.ts';
+import type { Logger } from '../process/logging.ts';
 import { parseImageReference } from './image-reference.ts';
 import { readImageConfig } from './registry-client.ts';
 

@@ -3,7 +3,7 @@ import { isJobFinished } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { Pace } from './pace.ts';
 
 export interface JobTunnelsOptions {

@@ -1,4 +1,9 @@
-import { choiceVariable, integerVariable, type ProcessEnv, SettingsError } from '../environment.ts';
+import {
+  choiceVariable,
+  integerVariable,
+  type ProcessEnv,
+  SettingsError,
+} from '../settings/environment.ts';
 
 export interface KubernetesServerSettings {
   /** The image that brings the agent into pods (`DSTACK_KUBERNETES_AGENT_IMAGE`); null = none. */

@@ -5,7 +5,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { assets } from '../assets.ts';
 import type { Arch } from '../hosts/ssh/libraries.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
-import { StartError } from '../start-error.ts';
+import { StartError } from '../process/start-error.ts';
 import { agentImage } from './agent-image.ts';
 
 export interface WriteAgentImage {

@@ -1,7 +1,7 @@
 import type { Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
-import { serverFolder } from '../server-folders.ts';
+import type { Logger } from '../process/logging.ts';
+import { serverFolder } from '../process/server-folders.ts';
 import { FileLogStore } from './file/file-log-store.ts';
 import type { LogStore, LogStreamRef, QuotaListener } from './log-store.ts';
 import { TableLogStore } from './tables/table-log-store.ts';

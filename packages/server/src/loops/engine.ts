@@ -7,8 +7,8 @@ import {
 import type { LeasedKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
-import type { Logger } from '../logging.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
+import type { Logger } from '../process/logging.ts';
 import { LeaseTurns, type LeaseTurnsOptions } from './lease-turns.ts';
 import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';

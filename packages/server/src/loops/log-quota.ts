@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** A run that could not be signalled is tried again this often. */
 const RETRY_MS = 1000;

@@ -1,4 +1,4 @@
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /**
  * How the work on a key ended. The key is enough to find the work again; nothing else is stored.

@@ -8,7 +8,7 @@ import type {
   Offer,
   OffersWanted,
 } from '@dstack/core';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { BackendTimeoutError } from './bounded-backend.ts';
 import { capacityHints } from './capacity-hints.ts';
 import type { ProjectBackends } from './project-backends.ts';

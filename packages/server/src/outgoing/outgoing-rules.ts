@@ -1,5 +1,5 @@
 import { type BlockList, isIP } from 'node:net';
-import { SettingsError } from '../environment.ts';
+import { SettingsError } from '../settings/environment.ts';
 import { isOwnAddress } from './own-address.ts';
 import { embeddedAddress, isPublicAddress, networks } from './public-address.ts';
 

@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import type { ApiSocket } from './api-socket.ts';
 import type { Address } from './protocol.ts';

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { ModelUse } from '@dstack/store';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { AccessPage } from '../proxy/access-records.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { EndedFigures } from './ended-figures.ts';

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { Id } from '@dstack/core';
 import type { ServiceView, Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { ServiceName } from '../proxy/refusal.ts';
 import type { PushedHost, PushedRoute } from './protocol.ts';
 

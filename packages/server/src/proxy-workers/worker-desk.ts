@@ -1,5 +1,5 @@
 import type { ModelUse, Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { ReadServiceState } from '../proxy/outages.ts';
 import type { CountedService } from '../proxy/proxy-figures.ts';
 import { RateBuckets } from '../proxy/rate-buckets.ts';

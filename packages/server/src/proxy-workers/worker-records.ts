@@ -12,7 +12,7 @@ import {
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { socketPath } from '../hosts/socket-folder.ts';
-import { serverFolder } from '../server-folders.ts';
+import { serverFolder } from '../process/server-folders.ts';
 import type { Address } from './protocol.ts';
 
 export interface WorkerRecord {

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { AccessRecord } from '@dstack/contract/wire';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { ServiceRoute } from './service-routes.ts';
 
 export interface EndedRequest {

@@ -1,13 +1,13 @@
 /** The proxy as a library: the program of gateways serves services with the same code. */
 
 export { joinConnections } from '@dstack/ssh';
-export { newEd25519Pair } from '../ed25519-pair.ts';
 export { dnsProblem } from '../gateways/dns-check.ts';
 export { AgentClient, AgentUnreachable } from '../hosts/agent-client.ts';
 export { TopLevelScan } from '../http/proxy/models/top-level-scan.ts';
 export { answerMeter, streamMeter, type UsageMeter } from '../http/proxy/models/usage-meter.ts';
-export { LineStream } from '../line-stream.ts';
-export type { Logger } from '../logging.ts';
+export { newEd25519Pair } from '../keys/ed25519-pair.ts';
+export { LineStream } from '../peers/line-stream.ts';
+export type { Logger } from '../process/logging.ts';
 export { askAny, inOrderOfTrial } from './ask-any.ts';
 export type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
 export { rawOf } from './grpc/call-headers.ts';

@@ -1,6 +1,6 @@
 import { type Id, latencyBucket } from '@dstack/core';
 import { LOAD_SLOT, type LoadSlot, type Services } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface LoadMeterOptions {
   readonly services: Pick<Services, 'setLoad'>;

@@ -1,5 +1,5 @@
 import { hash, timingSafeEqual } from 'node:crypto';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { bareForms, basicParts, type CredentialPlace } from './credential-places.ts';
 
 export interface OwnTokensOptions {

@@ -3,8 +3,8 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import ssh2 from 'ssh2';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { newEd25519Pair } from '../ed25519-pair.ts';
-import type { Logger } from '../logging.ts';
+import { newEd25519Pair } from '../keys/ed25519-pair.ts';
+import type { Logger } from '../process/logging.ts';
 import { ReplicaTunnels, type TunnelRoute } from './replica-tunnels.ts';
 
 const blobOf = (publicKey: string) => publicKey.split(' ')[1] ?? '';

@@ -5,7 +5,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { SshConnection } from '../hosts/ssh/connection.ts';
 import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
 import { SshReach } from '../hosts/ssh/ssh-reach.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 /** The way of a user to a job: through the host's sshd to the SSH server of the job. */
 export interface TunnelRoute {

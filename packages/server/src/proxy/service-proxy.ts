@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Id } from '@dstack/core';
 import type { Dispatcher } from 'undici';
-import { networkOf } from '../client-network.ts';
+import { networkOf } from '../peers/client-network.ts';
 import type { AccessPage } from './access-records.ts';
 import { type AdmittedRequest, answerOf, begun, checkRequest, pathOf } from './admitted-request.ts';
 import { CallerAdmission } from './caller-admission.ts';

@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Services } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 
 export interface TrafficOptions {
   readonly services: Pick<Services, 'addRequests'>;

@@ -1,8 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import { leased } from '../loops/leased.ts';
+import type { Logger } from '../process/logging.ts';
 import { nextState, parseState, type RetentionState } from './pause.ts';
 import type { RetentionStep } from './steps.ts';
 

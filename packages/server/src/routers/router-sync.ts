@@ -4,7 +4,7 @@ import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import { type Id, type JobRecord, latestSubmissions, nodeAddress, routerGroup } from '@dstack/core';
 import type { RunView, Store } from '@dstack/store';
 import type { PortConnection } from '../hosts/agent-client.ts';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { type RegisteredWorker, RouterApi } from './router-api.ts';
 
 export interface RouterSyncOptions {

@@ -3,7 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { isJobRunning } from '@dstack/contract/status';
 import { type Id, type JobRecord, latestSubmissions, routerGroup } from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import { RouterApi } from './router-api.ts';
 
 export interface WorkerRemovalOptions {

@@ -14,8 +14,8 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { Services } from '@dstack/store';
-import type { Logger } from '../logging.ts';
 import type { Outgoing } from '../outgoing/outgoing.ts';
+import type { Logger } from '../process/logging.ts';
 import { prometheusValue } from './prometheus-answer.ts';
 
 export interface PrometheusQueriesOptions {

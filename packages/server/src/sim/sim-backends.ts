@@ -6,8 +6,8 @@ import { requirementsMatch } from '@dstack/core';
 import type { BackendRecord } from '@dstack/store';
 import { assets } from '../assets.ts';
 import { makeSocketFolder, socketPath } from '../hosts/socket-folder.ts';
-import { serverFolder } from '../server-folders.ts';
-import type { ServerSettings } from '../settings.ts';
+import { serverFolder } from '../process/server-folders.ts';
+import type { ServerSettings } from '../settings/settings.ts';
 import { simConfigOf } from './sim-rows.ts';
 
 /** The simulated backends of a server. */

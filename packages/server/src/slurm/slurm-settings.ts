@@ -1,5 +1,5 @@
 import { withoutTrailingSlashes } from '@dstack/contract';
-import { isSet, type ProcessEnv, SettingsError } from '../environment.ts';
+import { isSet, type ProcessEnv, SettingsError } from '../settings/environment.ts';
 
 export interface SlurmServerSettings {
   /** Whether runs may do without a container (`DSTACK_SLURM_HOST_JOBS`). */

@@ -1,5 +1,10 @@
 import { isSshHostName } from '@dstack/contract/ssh';
-import { choiceVariable, integerVariable, type ProcessEnv, SettingsError } from '../environment.ts';
+import {
+  choiceVariable,
+  integerVariable,
+  type ProcessEnv,
+  SettingsError,
+} from '../settings/environment.ts';
 import type { EntryRoute } from './entry-route.ts';
 
 /** The SSH entry of this server. */

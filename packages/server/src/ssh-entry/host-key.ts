@@ -1,5 +1,5 @@
 import type { Store } from '@dstack/store';
-import { newEd25519Pair } from '../ed25519-pair.ts';
+import { newEd25519Pair } from '../keys/ed25519-pair.ts';
 
 const KEY = 'ssh_entry_host_key';
 

@@ -6,13 +6,13 @@ import { authenticate, joinChannel, type Login, refuseChannel, SshListener } fro
 import type { Store } from '@dstack/store';
 import type { Connection } from 'ssh2';
 import type { AccessWatch, Admission } from '../access/access-watch.ts';
-import { networkOf } from '../client-network.ts';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
 import { OpenCalls } from '../http/open-calls.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { Pace } from '../job-tunnels/pace.ts';
-import type { Logger } from '../logging.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { networkOf } from '../peers/client-network.ts';
+import type { Logger } from '../process/logging.ts';
 import { EndedJobServer, type EndedJobServerOptions } from './ended-job-server.ts';
 import { isJobTarget } from './entry-route.ts';
 import { type EntryUser, JobLogins } from './job-logins.ts';

@@ -12,7 +12,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { Logger } from '../logging.ts';
+import type { Logger } from '../process/logging.ts';
 import type { ClaimKeeper } from './claim-keeper.ts';
 import { accountFor, listThings } from './listed-things.ts';
 import type { SweptBackend } from './swept-backends.ts';

@@ -1,7 +1,7 @@
 import { isInstanceActive } from '@dstack/contract/status';
 import { fleetEnv, type Id, type InstanceRecord } from '@dstack/core';
 import type { HostAccessRecord, Store } from '@dstack/store';
-import type { Logger } from '../../logging.ts';
+import type { Logger } from '../../process/logging.ts';
 import type { AgentClient } from '../agent-client.ts';
 import { asHostError } from '../host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts.ts';

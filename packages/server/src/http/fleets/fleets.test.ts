@@ -1,6 +1,6 @@
 import { type EndpointName, endpoints } from '@dstack/contract/api';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { OutOfFiles } from '../../open-files.ts';
+import { OutOfFiles } from '../../process/open-files.ts';
 import { LOCAL_OFFER } from '../testing/offers.ts';
 import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
 

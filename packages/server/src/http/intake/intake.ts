@@ -1,6 +1,6 @@
 /** Receives and parses the bodies of requests. */
 import type { IncomingMessage } from 'node:http';
-import { Gathered } from '../../gathered.ts';
+import { Gathered } from '../../peers/gathered.ts';
 import { pacer } from '../pacing.ts';
 import { BodyBudget, type BodyMemory } from './body-budget.ts';
 import type { BodyLimits } from './body-limits.ts';

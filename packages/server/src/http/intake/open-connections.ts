@@ -2,8 +2,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance } from 'fastify';
-import { networkOf } from '../../client-network.ts';
-import { StrangerLimit, type StrangerLimits } from '../../stranger-limit.ts';
+import { networkOf } from '../../peers/client-network.ts';
+import { StrangerLimit, type StrangerLimits } from '../../peers/stranger-limit.ts';
 
 export interface ConnectionRules {
   /** Connections whose first request has not arrived completely. */

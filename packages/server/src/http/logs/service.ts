@@ -2,10 +2,10 @@
 import { type PollLogsRequest, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type JobSubmissionLogs } from '@dstack/contract/wire';
 import type { ProjectRecord } from '@dstack/store';
-import type { Logger } from '../../logging.ts';
 import type { LogPage, PageEvent } from '../../logs/log-page.ts';
 import { LogStoreError } from '../../logs/log-store.ts';
 import { pageOfLines } from '../../logs/page-of-lines.ts';
+import type { Logger } from '../../process/logging.ts';
 import type { HttpDeps } from '../ports.ts';
 import { diagnosis } from './diagnosis.ts';
 

@@ -19,7 +19,7 @@ import {
   withStoredKeys,
 } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
-import { newNodeKey } from '../../node-key.ts';
+import { newNodeKey } from '../../keys/node-key.ts';
 import { actorOf } from '../event-actor.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { PRODUCT_VERSION } from '../../version.ts';
+import { PRODUCT_VERSION } from '../../process/version.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;

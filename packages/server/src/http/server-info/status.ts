@@ -1,6 +1,6 @@
 import { formatTimestamp, type ServerStatus, WIRE_VERSION } from '@dstack/contract/wire';
 import { placeOfLogs } from '../../logs/open-logs.ts';
-import { PRODUCT_VERSION } from '../../version.ts';
+import { PRODUCT_VERSION } from '../../process/version.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** For admins of the server. */

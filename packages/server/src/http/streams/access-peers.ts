@@ -4,7 +4,7 @@ import { AccessRecord } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
-import { peerMessage } from '../../peer-message.ts';
+import { peerMessage } from '../../peers/peer-message.ts';
 import type { AccessPage } from '../../proxy/access-records.ts';
 import type { AccessCursors, ReadAccess } from './stream-access.ts';
 

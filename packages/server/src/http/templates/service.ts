@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { readForeignYaml } from '@dstack/contract';
 import { UITemplate } from '@dstack/contract/wire';
-import type { Logger } from '../../logging.ts';
+import type { Logger } from '../../process/logging.ts';
 import type { TemplateSource } from './git-templates.ts';
 
 /** How long a repository's answer is cached, in µs (dstack 0.22.5). */

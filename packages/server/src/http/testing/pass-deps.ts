@@ -1,8 +1,8 @@
-import { decisionContext } from '../../decision-context.ts';
+import { decisionContext } from '../../loops/decision-context.ts';
 import { LogQuota } from '../../loops/log-quota.ts';
 import { RunChanges } from '../../loops/run-changes.ts';
 import type { WorkDeps } from '../../loops/work/descriptor.ts';
-import { compileSettings } from '../../settings.ts';
+import { compileSettings } from '../../settings/settings.ts';
 import { NO_HINTS } from './offers.ts';
 import type { TestServer } from './test-server.ts';
 

@@ -7,7 +7,7 @@ import { connectionRules } from '../../http/intake/open-connections.ts';
 import { serviceUsage } from '../../http/proxy/models/service-usage.ts';
 import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
 import { Shutdown } from '../../http/shutdown.ts';
-import type { Logger } from '../../logging.ts';
+import type { Logger } from '../../process/logging.ts';
 import { accessLog } from '../../proxy/access-log.ts';
 import { trustIn } from '../../proxy/forwarded.ts';
 import { openReplica } from '../../proxy/open-replica.ts';

@@ -1,4 +1,4 @@
-import { createLogger, type Logger } from '../../logging.ts';
+import { createLogger, type Logger } from '../../process/logging.ts';
 import type { ServerLink } from './server-link.ts';
 
 /**

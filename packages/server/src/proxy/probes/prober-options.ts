@@ -1,7 +1,7 @@
 import type { Id, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../../hosts/agent-client.ts';
-import type { Logger } from '../../logging.ts';
+import type { Logger } from '../../process/logging.ts';
 
 export interface ProberOptions {
   readonly store: Pick<Store, 'jobs' | 'secrets'>;

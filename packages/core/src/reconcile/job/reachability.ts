@@ -1,0 +1,76 @@
+/** A job whose host is unreachable continues; after a deadline it ends. */
+
+import { jobTarget } from '../../events/events.ts';
+import { recordEvent } from '../../events/record-event.ts';
+import type { JobRecord, JobTerminationReason, Timestamp } from '../../model/index.ts';
+import { SECOND } from '../../model/values.ts';
+import { DISCONNECT_GRACE, isPatientBackend } from '../../status/index.ts';
+import { countedFrom } from '../../time/restart.ts';
+import type { RunPass } from '../run/run-pass.ts';
+
+const CLOUD_TOLERANCE = 120 * SECOND;
+const PATIENT_TOLERANCE = 3600 * SECOND;
+
+/** Since when the job's host cannot be reached; null = it is connected. */
+function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
+  const host = pass.hostOf(job);
+  if (host === null) return job.statusChangedAt;
+  return host.connected ? null : host.since;
+}
+
+/** Records when the host becomes unreachable or reachable. Returns whether something changed. */
+export function trackReachability(pass: RunPass, job: JobRecord): boolean {
+  const since = disconnectedSince(pass, job);
+  if (since === null) {
+    if (job.disconnectedAt === null) return false;
+    pass.draft.jobs.set(job, { disconnectedAt: null });
+    pass.draft.event(recordEvent({ action: 'job.reachable', targets: [jobTarget(job)] }));
+    return true;
+  }
+  if (job.disconnectedAt !== null) {
+    // A server that could not reach any host began to count again.
+    if (since <= job.disconnectedAt) return false;
+    pass.draft.jobs.set(job, { disconnectedAt: since });
+    return true;
+  }
+  const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
+  if (pass.now < until) {
+    pass.draft.dueAt(until);
+    return false;
+  }
+  pass.draft.jobs.set(job, { disconnectedAt: since });
+  pass.draft.event(recordEvent({ action: 'job.unreachable', targets: [jobTarget(job)] }));
+  return true;
+}
+
+/** Whether the host has been unreachable beyond the deadline. Schedules a pass at the deadline. */
+export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
+  const until = unreachableUntil(pass, job);
+  if (until === null) return false;
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
+}
+
+/**
+ * When a job on an unreachable host is given up; null = reachable, or disconnected only for
+ * moments.
+ */
+export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
+  const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
+  return since === null ? null : countedFrom(pass.ctx, since) + tolerance(pass, job);
+}
+
+function tolerance(pass: RunPass, job: JobRecord): number {
+  const configured = pass.ctx.settings.unreachableTolerance;
+  if (configured !== null) return configured * SECOND;
+  const backend = pass.instanceOf(job)?.backend ?? null;
+  return isPatientBackend(backend) ? PATIENT_TOLERANCE : CLOUD_TOLERANCE;
+}
+
+/** An unreachable spot machine counts as reclaimed; `retry` treats that as an interruption. */
+export function lostReason(job: JobRecord): JobTerminationReason {
+  return job.provisioningData?.instance_type.resources.spot
+    ? 'interrupted_by_no_capacity'
+    : 'instance_unreachable';
+}

@@ -1,0 +1,381 @@
+import { describe, expect, test } from 'vitest';
+import type { JobRecord, JobTerminationReason } from '../../model/index.ts';
+import { jobStatusMessage, runStatusMessage } from '../../status/index.ts';
+import { aHost, aJob, aJobSpec, anInstance, placedJob } from '../testing/records.ts';
+import { running } from '../testing/runs.ts';
+import { World } from '../testing/world.ts';
+import { nextResumeCount, retryDelay } from './retry.ts';
+
+type Event = 'no-capacity' | 'interruption' | 'error';
+const retry = (duration: number, ...on_events: Event[]) => ({
+  on_events:
+    on_events.length > 0 ? on_events : (['no-capacity', 'interruption', 'error'] as Event[]),
+  duration,
+});
+
+/** Placement finds no room for the newest submission. */
+function noCapacity(world: World, refusal: JobRecord['refusal'] = { kind: 'no-fleets' }) {
+  const job = world.latest();
+  world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
+  world.pass();
+}
+
+describe('retry of a single job', () => {
+  test('a failure goes back to pending, then to a new submission of the same run', () => {
+    const world = running({ retry: retry(3600) });
+    world.later(60).exit('job-1', 1);
+    world.pass();
+    expect(world.run).toMatchObject({ status: 'pending', resubmissionAttempt: 1, fleetId: null });
+    const wait = (world.run.nextPassAt ?? 0) - world.now;
+    expect(wait).toBeGreaterThanOrEqual(800_000);
+    expect(wait).toBeLessThanOrEqual(1_200_000);
+    world.later(0.7).pass();
+    expect(world.jobs.size).toBe(1);
+    world.later(0.6).pass();
+    expect(world.run.status).toBe('submitted');
+    expect(world.latest()).toMatchObject({ submissionNum: 1, status: 'submitted' });
+    expect(world.events.slice(-2)).toEqual([
+      'Job created on retry. Status: SUBMITTED',
+      'Run status changed PENDING -> SUBMITTED',
+    ]);
+    expect(world.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+  });
+
+  test('an event that retry does not name ends the run at once', () => {
+    const world = running({ retry: retry(3600, 'interruption') });
+    world.exit('job-1', 1);
+    world.pass();
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  test('retry does not cover time limits', () => {
+    const world = running({ retry: retry(3600) });
+    world.exit('job-1', null, 'max_duration_exceeded');
+    world.pass();
+    expect(world.job('job-1').status).toBe('terminated');
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+  });
+
+  describe('without `retry`, with a host whose connection was just lost', () => {
+    const refused = (verdict: 'full' | 'never') => {
+      const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
+      const lost = {
+        rule: 'reconnecting',
+        asked: null,
+        has: null,
+        count: 1,
+        property: null,
+      } as const;
+      const fleet = { ...{ fleet: 'a', verdict, growth: null }, pool: [lost] };
+      noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
+      return world;
+    };
+
+    test('waits for it for a minute', () => {
+      const world = refused('full');
+      expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
+      expect(world.run.nextPassAt).toBe(world.now + 60_000_001);
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
+
+    test('does not wait if it would not fit', () => {
+      const { terminationReason } = refused('never').latest();
+      expect(terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
+  });
+
+  test('without `retry` waits for the first instance of a cluster, and for nothing else', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
+    const growth = { rule: 'cluster_starting', asked: null, has: null } as const;
+    const fleet = {
+      ...{ fleet: 'c', verdict: 'full' as const, pool: [] },
+      growth: { ...growth, count: null, property: null },
+    };
+    noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
+    expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
+    noCapacity(world);
+    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+  });
+
+  test('waits for capacity without a timer of its own, until the budget is spent', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(60) }) })] });
+    noCapacity(world);
+    expect(world.run.status).toBe('submitted');
+    expect(runStatusMessage(world.run, [...world.jobs.values()])).toBe('retrying');
+    expect(world.latest()).toMatchObject({ submissionNum: 0, waitingSince: world.now });
+    expect(world.events).toEqual([
+      "Job waits for capacity: No matching fleet found: the project has none. Create one with 'dstack apply'",
+    ]);
+    expect(world.run.nextPassAt).toBe(world.run.submittedAt + 60_000_001);
+    world.later(30).pass();
+    expect(world.events).toHaveLength(1);
+    world.now = world.run.nextPassAt ?? 0;
+    world.pass();
+    expect(world.run).toMatchObject({
+      status: 'failed',
+      terminationReason: 'retry_limit_exceeded',
+    });
+    expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+  });
+
+  test('lack of capacity ends a run without retry, with the reason', () => {
+    const world = new World({ jobs: [aJob()] });
+    noCapacity(world);
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'job_failed' });
+    expect(world.events[1]).toContain(
+      'FAILED_TO_START_DUE_TO_NO_CAPACITY (No matching fleet found: the project has none',
+    );
+  });
+
+  test('a failed creation of a machine is retried after a growing delay', () => {
+    const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: retry(3600) }) })] });
+    const waits: number[] = [];
+    for (let i = 0; i < 4; i++) {
+      const job = world.latest();
+      const ended = { status: 'terminating', terminationMessage: 'All offers failed' } as const;
+      const terminationReason: JobTerminationReason = 'failed_to_start_due_to_no_capacity';
+      world.jobs.set(job.id, { ...job, ...ended, terminationReason, version: job.version + 1 });
+      world.pass();
+      waits.push(Math.round(((world.run.nextPassAt ?? 0) - world.now) / 1_000_000));
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+    }
+    expect(waits).toEqual([1, 2, 4, 8].map((n) => expect.closeTo(n, -0.8)));
+    expect(world.jobs.size).toBe(2);
+  });
+
+  test('delays of replicas that failed together are spread', () => {
+    const delays = Array.from({ length: 100 }, (_, i) => retryDelay(5, `job ${i}`) / 1_000_000);
+    expect(Math.min(...delays)).toBeGreaterThanOrEqual(12.8);
+    expect(Math.max(...delays)).toBeLessThanOrEqual(19.2);
+    expect(new Set(delays).size).toBe(100);
+  });
+
+  test('interruption-only retry does not cover the lack of capacity that follows', () => {
+    const world = running({ retry: retry(3600, 'interruption') });
+    const job = world.job('job-1');
+    world.jobs.set(job.id, { ...job, provisioningData: spot(job.provisioningData) });
+    world.disconnect().later(5).pass();
+    world.later(120).pass();
+    expect(world.job('job-1').terminationReason).toBe('interrupted_by_no_capacity');
+    expect(jobStatusMessage(world.job('job-1'))).toBe('interrupted');
+    world.later(2).pass();
+    expect(world.run.status).toBe('submitted');
+    noCapacity(world);
+    expect(world.run.status).toBe('failed');
+  });
+
+  test('a job whose machine ended as it was out of memory has failed by itself', () => {
+    const world = running();
+    const ending = { status: 'terminating', terminationReason: 'out_of_memory' } as const;
+    const instance = { ...world.instance(), ...ending, terminationMessage: 'OOMKilled' };
+    world.instances.set(instance.id, instance);
+    world.disconnect().pass();
+    expect(world.job('job-1')).toMatchObject({
+      ...{ terminationReason: 'container_exited_with_error', exitStatus: 137 },
+      terminationMessage: 'OOMKilled',
+    });
+    world.later(2).pass();
+    expect(jobStatusMessage(world.job('job-1'))).toBe('exited (137)');
+  });
+
+  test('a job counts how often it was interrupted, and no other failures', () => {
+    const world = running({ retry: retry(3600) });
+    const job = world.job('job-1');
+    world.jobs.set(job.id, {
+      ...job,
+      resumeCount: 1,
+      provisioningData: spot(job.provisioningData),
+    });
+    world.disconnect().later(5).pass();
+    world.later(120).pass();
+    world.later(2).pass();
+    const resumed = [...world.jobs.values()].at(-1) ?? job;
+    expect(resumed).toMatchObject({ submissionNum: 1, resumeCount: 2 });
+    const failed = { status: 'failed', finishedAt: world.now } as const;
+    const terminationReason = 'container_exited_with_error' as const;
+    world.jobs.set(resumed.id, { ...resumed, ...failed, terminationReason, exitStatus: 1 });
+    expect(nextResumeCount([world.job(resumed.id)])).toBe(2);
+  });
+
+  test('a provisioned machine restarts the count of attempts', () => {
+    const world = new World({
+      run: { resubmissionAttempt: 3 },
+      jobs: [placedJob(anInstance({ busyBlocks: 1 }))],
+      instances: [anInstance({ busyBlocks: 1 })],
+      hosts: [aHost()],
+    });
+    world.pass();
+    expect(world.run.resubmissionAttempt).toBe(0);
+  });
+
+  test('a stop while it waits ends the run without a new submission', () => {
+    const world = running({ retry: retry(3600) });
+    world.exit('job-1', 1);
+    world.pass();
+    world.stop();
+    world.pass();
+    world.later(100).pass();
+    expect(world.run.status).toBe('terminated');
+    expect(world.jobs.size).toBe(1);
+  });
+});
+
+function spot(data: ReturnType<World['job']>['provisioningData']) {
+  if (data === null) return null;
+  const type = data.instance_type;
+  return { ...data, instance_type: { ...type, resources: { ...type.resources, spot: true } } };
+}
+
+describe('a host that cannot be reached', () => {
+  test('changes nothing for a while and is recorded twice', () => {
+    const world = running({});
+    world.events.length = 0;
+    world.disconnect().later(4).pass();
+    expect(world.events).toEqual([]);
+    world.later(1).pass();
+    expect(world.events).toEqual(['Job became unreachable']);
+    expect(world.run.nextPassAt).toBe(world.job('job-1').disconnectedAt! + 120_000_000);
+    world.later(85).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.connect();
+    world.pass();
+    expect(world.events).toEqual(['Job became unreachable', 'Job became reachable']);
+    expect(world.job('job-1').disconnectedAt).toBeNull();
+  });
+
+  test('ends the job after two minutes on a cloud machine', () => {
+    const world = running({});
+    world.disconnect().later(5).pass();
+    world.later(114).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1')).toMatchObject({
+      status: 'failed',
+      terminationReason: 'instance_unreachable',
+    });
+    expect(world.announced('job.stop')).toEqual([]);
+    expect(world.announced('job.remove')).toHaveLength(1);
+  });
+
+  test.each(['remote', 'local', 'slurm'] as const)('ends it after an hour on %s', (backend) => {
+    const instance = anInstance({ busyBlocks: 1, backend });
+    const world = new World({
+      jobs: [placedJob(instance)],
+      instances: [instance],
+      hosts: [aHost()],
+    });
+    world.running('job-1').pass();
+    world.disconnect().later(5).pass();
+    world.later(3594).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1').status).toBe('failed');
+  });
+
+  test('a jump of the time lets the deadline begin again', () => {
+    const world = running({});
+    world.disconnect().later(5).pass();
+    world.later(3600);
+    world.jumpedAt = world.now;
+    world.pass();
+    world.later(119).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(1).pass();
+    expect(world.job('job-1').terminationReason).toBe('instance_unreachable');
+  });
+
+  test('is tolerated as long as the setting allows', () => {
+    const world = running({});
+    world.settings = { ...world.settings, unreachableTolerance: 600 };
+    world.disconnect().later(5).pass();
+    world.later(500).pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(95).pass();
+    expect(world.job('job-1').status).toBe('failed');
+  });
+
+  test('an instance that is terminated takes its job with it', () => {
+    const world = running({});
+    const instance = world.instance();
+    world.instances.set(instance.id, { ...instance, status: 'terminating' });
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('instance_unreachable');
+    expect(world.instance().busyBlocks).toBe(0);
+  });
+});
+
+describe('rules that end a running job', () => {
+  test('no clock of the server ends a job at its max_duration', () => {
+    const world = running({ max_duration: 60 });
+    expect(world.run.nextPassAt).toBeNull();
+    world.later(7200).pass();
+    expect(world.job('job-1').status).toBe('running');
+  });
+
+  test('a job whose agent ends it for another reason is not ended for its max_duration', () => {
+    const world = running({ max_duration: 60, stop_duration: 300 });
+    world.report('job-1', { stop_stage: 'interrupt', stop_reason: 'terminated_by_server' });
+    world.pass();
+    world.later(7200).pass();
+    expect(world.job('job-1').status).toBe('running');
+  });
+
+  test.each(['max_duration_exceeded', undefined])(
+    'the server ends a job at its max_duration if the agent could not (%s)',
+    (stop_reason) => {
+      const world = running({ max_duration: 60, stop_duration: 300 });
+      world
+        .report('job-1', { stop_stage: 'interrupt', ...(stop_reason && { stop_reason }) })
+        .pass();
+      expect(world.run.nextPassAt).toBe(world.now + 420_000_000);
+      world.later(420).pass();
+      expect(world.job('job-1')).toMatchObject({
+        terminationReason: 'max_duration_exceeded',
+        terminationMessage:
+          'The job exceeded the max_duration of 60 seconds and did not stop on its own',
+      });
+      expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false });
+      world.exit('job-1', 137);
+      world.pass();
+      expect(world.job('job-1').status).toBe('terminated');
+      expect(world.run.status).toBe('failed');
+    },
+  );
+
+  test('inactivity ends a dev environment, by the limit of the present spec', () => {
+    const world = running({});
+    const configuration = { type: 'dev-environment', inactivity_duration: 60 };
+    const spec = { ...world.run.spec, configuration } as unknown as typeof world.run.spec;
+    world.run = { ...world.run, spec };
+    const job = world.job('job-1');
+    world.pass();
+    expect(world.run.nextPassAt).toBe(world.now + 60_000_000);
+    world.jobs.set(job.id, { ...job, inactivitySecs: 59 });
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    expect(world.run.nextPassAt).toBe(world.now + 1_000_000);
+    world.jobs.set(job.id, { ...world.job('job-1'), inactivitySecs: 60 });
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('inactivity_duration_exceeded');
+  });
+
+  test('a GPU that was idle for the whole window ends the job; three minutes of samples do not', () => {
+    const policy = { min_gpu_utilization: 10, time_window: 300 };
+    const world = running({ utilization_policy: policy });
+    const from = world.now;
+    const samples = (minutes: number) =>
+      Array.from({ length: minutes * 6 + 1 }, (_, i) => ({
+        at: from + i * 10_000_000,
+        utilization: [90, 0],
+      }));
+    world.later(180).gpuSamples = { 'job-1': samples(3) };
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(120).gpuSamples = { 'job-1': samples(5) };
+    world.pass();
+    expect(world.job('job-1').terminationReason).toBe('terminated_due_to_utilization_policy');
+  });
+});

@@ -1,0 +1,401 @@
+import { isIP } from 'node:net';
+import { availableParallelism, homedir } from 'node:os';
+import { join, resolve } from 'node:path';
+import type { EngineSettings } from '@dstack/core';
+import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
+import type { HostShellSetting } from '../hosts/host-shells.ts';
+import type { ImagePlanSettings } from '../hosts/image-plans.ts';
+import {
+  type KubernetesServerSettings,
+  kubernetesSettings,
+} from '../kubernetes/kubernetes-settings.ts';
+import { type OidcSettings, oidcSettings } from '../oidc/oidc-settings.ts';
+import { parseOutgoingAllow } from '../outgoing/outgoing-rules.ts';
+import { serverFolder } from '../process/server-folders.ts';
+import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
+import { serverHostSize, workersFor } from '../proxy-workers/worker-count.ts';
+import type { RetentionPolicy } from '../retention/policy.ts';
+import { retentionSettings } from '../retention/retention-settings.ts';
+import { type SlurmServerSettings, slurmSettings } from '../slurm/slurm-settings.ts';
+import { type SshEntrySettings, sshEntrySettings } from '../ssh-entry/entry-settings.ts';
+import type { SweepPolicy } from '../sweep/sweep-backend.ts';
+import {
+  choiceVariable,
+  durationOrOff,
+  integerVariable,
+  isSet,
+  type ProcessEnv,
+  SettingsError,
+} from './environment.ts';
+import { gatewayDefaults } from './gateway-settings.ts';
+import { type LocalSettings, localSettings } from './local-settings.ts';
+import { serviceOriginSettings } from './service-origin-settings.ts';
+
+/** All of the server's settings, compiled once at start from environment and options. */
+export interface ServerSettings {
+  readonly host: string;
+  readonly port: number;
+  /** Where clients reach this server; null = the address it listens on. */
+  readonly url: string | null;
+  /** Host names of services (`DSTACK_SERVER_SERVICES_URL`); null = they have none. */
+  readonly serviceOrigins: OriginPattern | null;
+  /** Addresses whose `X-Forwarded-*` headers are trusted (`DSTACK_SERVER_TRUSTED_PROXIES`). */
+  readonly trustedProxies: readonly string[];
+  readonly dir: string;
+  readonly databaseUrl: string;
+  readonly database: DatabaseSettings;
+  readonly adminToken: string | null;
+  /** Static token of the SSH proxy (`DSTACK_SSHPROXY_API_TOKEN`); null = there is none. */
+  readonly sshProxyToken: string | null;
+  /** SSH entry of this server to jobs (`DSTACK_SERVER_SSH_PORT`); null = there is none. */
+  readonly sshEntry: SshEntrySettings | null;
+  /**
+   * Prometheus: whether `/metrics` exists, and the bearer token that it requires (null = public).
+   */
+  readonly metrics: { readonly enabled: boolean; readonly token: string | null };
+  readonly oidc: OidcSettings;
+  /** Addresses that the server may connect to on behalf of users, beside the public Internet. */
+  readonly outgoingAllow: readonly string[];
+  /** Git repository of templates for projects without one. */
+  readonly templatesRepo: string | null;
+  /** Backends may use the credentials of the server's environment. */
+  readonly defaultCredentials: boolean;
+  readonly logLevel: string;
+  readonly logFormat: 'json' | 'pretty';
+  readonly configDisabled: boolean;
+  /** Every statement goes to the log (`DSTACK_SQL_ECHO_ENABLED`), without its values. */
+  readonly sqlEcho: boolean;
+  /** Whether to make `main` the default project of the command line: yes, no, or only if there is none. */
+  readonly updateDefaultProject: boolean | null;
+  readonly local: LocalSettings;
+  /** Whether projects may have simulated backends: for tests and benchmarks. */
+  readonly sim: boolean;
+  readonly kubernetes: KubernetesServerSettings;
+  readonly slurm: SlurmServerSettings;
+  readonly engine: EngineSettings;
+  readonly limits: Limits;
+  readonly images: ImageSettings;
+  /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
+  readonly hostShell: HostShellSetting;
+  /**
+   * Seconds that machines created by providers live without this server (`DSTACK_AGENT_LEASE`); null =
+   * until it ends them.
+   */
+  readonly agentLeaseSeconds: number | null;
+  /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
+  readonly sweep: SweepPolicy;
+  readonly retention: RetentionPolicy;
+  /** Seconds without a byte after which a request to a service fails. */
+  readonly serviceTimeoutSeconds: number;
+  /** Which part (0 to 1) of the requests to services is written to the log. */
+  readonly accessLogPart: number;
+  /** Bytes of a request to a service; 0 = no limit. */
+  readonly serviceMaxBody: number;
+  /** How many requests may wait for the first replica of one service. */
+  readonly serviceMaxHeld: number;
+  /** Processes that serve services; 0 = the server itself does. */
+  readonly proxyWorkers: number;
+  readonly gateways: GatewayDefaults;
+  readonly shutdown: ShutdownSettings;
+}
+
+/** Graceful shutdown. */
+export interface ShutdownSettings {
+  /** How long health checks fail before new requests are refused. */
+  readonly delaySeconds: number;
+  /** Time limit of pending requests. */
+  readonly limitSeconds: number;
+}
+
+/** Of PostgreSQL; SQLite has one connection and does not wait. */
+export interface DatabaseSettings {
+  /** Connections that stay open after they were needed. */
+  readonly poolSize: number;
+  /** Connections above these while they are needed. */
+  readonly maxOverflow: number;
+  /** Time limit of a statement; 0 = none. */
+  readonly commandTimeoutSeconds: number;
+}
+
+export interface Limits {
+  /** Bytes of one uploaded archive or diff; 0 = no limit. */
+  readonly codeUpload: number;
+  /** Bytes of output per job and hour; 0 = no limit. */
+  readonly logQuotaPerHour: number;
+  /** Maximum number of simultaneous jobs of a run: nodes, or replicas. */
+  readonly maxJobsPerRun: number;
+  /** Runs of one user without a running job, in all projects; 0 = no limit. */
+  readonly waitingRunsPerUser: number;
+  readonly maxProbes: number;
+  readonly maxProbeTimeout: number;
+  /** Seconds between two changes of the health of a host that are stored. */
+  readonly healthIntervalSeconds: number;
+  readonly projectsPerUser: number;
+  /** Wrong tokens per minute that one address may send; 0 = no limit. */
+  readonly failedLoginsPerMinute: number;
+  /** Connections of strangers that wait for a request (`DSTACK_SERVER_MAX_IDLE_CONNECTIONS`). */
+  readonly connections: number;
+  /** Memory for the bodies of all requests together, in bytes. */
+  readonly requestMemory: number;
+  /**
+   * Time limit of a request's body in seconds; a large one may take longer while it keeps arriving.
+   */
+  readonly bodyTimeoutSeconds: number;
+  readonly gatewayReplicas: number;
+  readonly forbidDstackInRuns: boolean;
+  readonly forbidServicesWithoutGateway: boolean;
+}
+
+export interface ImageSettings {
+  readonly base: string;
+  readonly baseVersion: string;
+  readonly ubuntuVersion: string;
+  readonly dind: string;
+  /** Python of the default image if a configuration sets none. */
+  readonly python: string;
+  readonly defaultRegistry: string | null;
+  readonly onHosts: ImagePlanSettings;
+}
+
+/** Options of the command line; each takes precedence over its variable. */
+export interface CommandLineSettings {
+  readonly host?: string;
+  readonly port?: number;
+  readonly logLevel?: string;
+  readonly token?: string;
+  readonly updateDefaultProject?: boolean;
+}
+
+export function compileSettings(
+  env: ProcessEnv,
+  options: CommandLineSettings = {},
+): ServerSettings {
+  const dir = resolve(env.DSTACK_SERVER_DIR || join(env.HOME || homedir(), '.dstack', 'server'));
+  const host = options.host ?? env.DSTACK_SERVER_HOST ?? '127.0.0.1';
+  const port = options.port ?? integerVariable(env, 'DSTACK_SERVER_PORT', 3000);
+  const url = env.DSTACK_SERVER_URL || null;
+  const serviceTimeoutSeconds = integerVariable(env, 'DSTACK_SERVICE_CLIENT_TIMEOUT', 300);
+  return {
+    host,
+    port,
+    url,
+    serviceOrigins: serviceOriginSettings(env, url),
+    trustedProxies: trustedProxies(env),
+    dir,
+    databaseUrl:
+      env.DSTACK_DATABASE_URL || `sqlite:///${join(serverFolder(dir, 'data'), 'dstack.db')}`,
+    database: database(env),
+    sshProxyToken: env.DSTACK_SSHPROXY_API_TOKEN || null,
+    sshEntry: sshEntrySettings(env, { host, port, url }),
+    metrics: {
+      enabled: isSet(env, 'DSTACK_ENABLE_PROMETHEUS_METRICS'),
+      token: env.DSTACK_PROMETHEUS_AUTH_TOKEN || null,
+    },
+    oidc: oidcSettings(env, url),
+    outgoingAllow: parseOutgoingAllow(env.DSTACK_SERVER_OUTGOING_ALLOW ?? ''),
+    templatesRepo: env.DSTACK_SERVER_TEMPLATES_REPO || null,
+    defaultCredentials: !isSet(env, 'DSTACK_DEFAULT_CREDS_DISABLED'),
+    adminToken: options.token || env.DSTACK_SERVER_ADMIN_TOKEN || null,
+    logLevel: logLevel(options.logLevel ?? env.DSTACK_SERVER_LOG_LEVEL ?? 'info'),
+    logFormat: logFormat(env),
+    sqlEcho: isSet(env, 'DSTACK_SQL_ECHO_ENABLED'),
+    configDisabled: isSet(env, 'DSTACK_SERVER_CONFIG_DISABLED'),
+    updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
+    local: localSettings(env),
+    sim: env.DSTACK_SIM === '1',
+    kubernetes: kubernetesSettings(env),
+    slurm: slurmSettings(env, url),
+    engine: engineSettings(env),
+    limits: limits(env),
+    images: {
+      base: env.DSTACK_DOCKER_BASE_IMAGE || 'dstackai/base',
+      baseVersion: env.DSTACK_DOCKER_BASE_IMAGE_VERSION || '0.16',
+      ubuntuVersion: env.DSTACK_DOCKER_BASE_IMAGE_UBUNTU_VERSION || '24.04',
+      dind: env.DSTACK_DIND_IMAGE || 'dstackai/dind',
+      python: env.DSTACK_DEFAULT_PYTHON || '3.12',
+      defaultRegistry: env.DSTACK_SERVER_DEFAULT_DOCKER_REGISTRY || null,
+      onHosts: imagesOnHosts(env),
+    },
+    hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
+    agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
+    sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
+    retention: retentionSettings(env),
+    serviceTimeoutSeconds,
+    gateways: gatewayDefaults(env, { timeoutSeconds: serviceTimeoutSeconds }),
+    accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
+    serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
+    serviceMaxHeld: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_HELD', 500),
+    proxyWorkers: proxyWorkers(env),
+    shutdown: {
+      delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
+      limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
+    },
+  };
+}
+
+/**
+ * Names of networks that are allowed beside addresses and `address/bits` in the list of proxies.
+ */
+const NETWORKS = ['loopback', 'linklocal', 'uniquelocal'];
+
+function trustedProxies(env: ProcessEnv): readonly string[] {
+  const text = env.DSTACK_SERVER_TRUSTED_PROXIES ?? '';
+  const proxies = text.split(',').map((part) => part.trim());
+  return proxies.filter((part) => {
+    if (part === '') return false;
+    if (NETWORKS.includes(part) || isNetwork(part)) return true;
+    const allowed = `addresses, networks such as 10.0.0.0/8, ${NETWORKS.join(', ')}`;
+    throw new SettingsError(
+      `DSTACK_SERVER_TRUSTED_PROXIES names ${JSON.stringify(part)}; it may name ${allowed}`,
+    );
+  });
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}
+
+function percentage(env: ProcessEnv, name: string): number {
+  const value = integerVariable(env, name, 0);
+  if (value <= 100) return value;
+  throw new SettingsError(`${name} is ${value}; it is a percentage, so it may be at most 100`);
+}
+
+const MOST_WORKERS = 64;
+
+function proxyWorkers(env: ProcessEnv): number {
+  const usual = workersFor(serverHostSize());
+  const count = integerVariable(env, 'DSTACK_SERVER_PROXY_WORKERS', usual);
+  if (count <= MOST_WORKERS) return count;
+  throw new SettingsError(
+    `DSTACK_SERVER_PROXY_WORKERS is ${count}; it may be at most ${MOST_WORKERS}`,
+  );
+}
+
+const DAY_SECONDS = 86_400;
+
+/** Accepts at most a day. */
+function seconds(env: ProcessEnv, name: string, fallback: number): number {
+  const value = integerVariable(env, name, fallback);
+  if (value <= DAY_SECONDS) return value;
+  throw new SettingsError(`${name} is ${value}; it may be at most ${DAY_SECONDS} seconds`);
+}
+
+function database(env: ProcessEnv): DatabaseSettings {
+  const poolSize = integerVariable(env, 'DSTACK_DB_POOL_SIZE', 10);
+  if (poolSize < 1) {
+    throw new SettingsError(`DSTACK_DB_POOL_SIZE is ${poolSize}; it may be at least 1`);
+  }
+  const commandTimeoutSeconds = integerVariable(env, 'DSTACK_DB_COMMAND_TIMEOUT', 60);
+  if (commandTimeoutSeconds > DAY_SECONDS) {
+    throw new SettingsError(
+      `DSTACK_DB_COMMAND_TIMEOUT is ${commandTimeoutSeconds}; it may be at most ${DAY_SECONDS} seconds, or 0 for no limit`,
+    );
+  }
+  const maxOverflow = integerVariable(env, 'DSTACK_DB_MAX_OVERFLOW', 10);
+  return { poolSize, maxOverflow, commandTimeoutSeconds };
+}
+
+function engineSettings(env: ProcessEnv): EngineSettings {
+  const tolerance = env.DSTACK_SERVER_UNREACHABLE_TOLERANCE;
+  const mode = integerVariable(env, 'DSTACK_SERVER_JOB_NETWORK_MODE', 1);
+  if (mode !== 1 && mode !== 2 && mode !== 3) {
+    throw new SettingsError(`DSTACK_SERVER_JOB_NETWORK_MODE is ${mode}; it may be 1, 2 or 3`);
+  }
+  const slots = Math.max(4, availableParallelism());
+  return {
+    unreachableTolerance: tolerance
+      ? integerVariable(env, 'DSTACK_SERVER_UNREACHABLE_TOLERANCE', 0)
+      : null,
+    maxOffersTried: integerVariable(env, 'DSTACK_SERVER_MAX_OFFERS_TRIED', 25),
+    jobNetworkMode: mode,
+    localMaxInstances: integerVariable(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
+    gatewayMoveSeconds: integerVariable(env, 'DSTACK_GATEWAY_MOVE_SECONDS', 1800),
+  };
+}
+
+/** 0 means never. */
+function imagesOnHosts(env: ProcessEnv): ImagePlanSettings {
+  const percent = integerVariable(env, 'DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT', 90);
+  if (percent > 100) {
+    throw new SettingsError(`DSTACK_SERVER_IMAGES_DISK_HIGH_PERCENT is ${percent}, over 100`);
+  }
+  return {
+    fetchedAhead: integerVariable(env, 'DSTACK_SERVER_IMAGES_FETCHED_AHEAD', 3),
+    policy: {
+      disk_high_percent: percent || null,
+      unused_for: integerVariable(env, 'DSTACK_SERVER_IMAGES_UNUSED_SECONDS', 0) || null,
+    },
+  };
+}
+
+/** Of one user. Placement takes longer with each that differs from the others. */
+const DEFAULT_WAITING_RUNS = 2000;
+
+function limits(env: ProcessEnv): Limits {
+  return {
+    codeUpload: integerVariable(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
+    logQuotaPerHour: integerVariable(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
+    maxJobsPerRun: integerVariable(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
+    waitingRunsPerUser: integerVariable(
+      env,
+      'DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER',
+      DEFAULT_WAITING_RUNS,
+    ),
+    maxProbes: integerVariable(env, 'DSTACK_SERVER_MAX_PROBES_PER_JOB', 10),
+    maxProbeTimeout: integerVariable(env, 'DSTACK_SERVER_MAX_PROBE_TIMEOUT', 300),
+    healthIntervalSeconds: integerVariable(
+      env,
+      'DSTACK_SERVER_INSTANCE_HEALTH_MIN_COLLECT_INTERVAL_SECONDS',
+      10,
+    ),
+    forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
+    forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
+    gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
+    failedLoginsPerMinute: integerVariable(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
+    connections: integerVariable(env, 'DSTACK_SERVER_MAX_IDLE_CONNECTIONS', 20_000),
+    requestMemory: requestMemory(env),
+    bodyTimeoutSeconds: integerVariable(env, 'DSTACK_SERVER_BODY_TIMEOUT', 30),
+    projectsPerUser: integerVariable(env, 'DSTACK_USER_PROJECT_DEFAULT_QUOTA', 10),
+  };
+}
+
+/** With less, a large image in a chat would exceed every caller's share. */
+const LEAST_REQUEST_MEMORY = 48 * 1024 * 1024;
+
+function requestMemory(env: ProcessEnv): number {
+  const bytes = integerVariable(env, 'DSTACK_SERVER_REQUEST_MEMORY', 134_217_728);
+  if (bytes >= LEAST_REQUEST_MEMORY) return bytes;
+  throw new SettingsError(
+    `DSTACK_SERVER_REQUEST_MEMORY is ${bytes}; it may be at least ${LEAST_REQUEST_MEMORY} bytes (48 MiB)`,
+  );
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'];
+
+/** Names of the logger itself, which are accepted too. */
+const LOGGER_LEVELS = ['trace', 'warn', 'fatal'];
+
+function logLevel(text: string): string {
+  const level = text.toLowerCase();
+  if ([...LOG_LEVELS, ...LOGGER_LEVELS].includes(level)) return level;
+  throw new SettingsError(
+    `the log level is ${JSON.stringify(text)}; it may be ${LOG_LEVELS.join(', ')}`,
+  );
+}
+
+function logFormat(env: ProcessEnv): 'json' | 'pretty' {
+  const format = env.DSTACK_SERVER_LOG_FORMAT;
+  if (!format) return process.stdout.isTTY ? 'pretty' : 'json';
+  return format === 'json' ? 'json' : 'pretty';
+}
+
+function updateDefaultProject(env: ProcessEnv): boolean | null {
+  if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
+  return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
+}
