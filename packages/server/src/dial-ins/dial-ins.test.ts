@@ -112,6 +112,9 @@ it('limits connections of a network that prove nothing', async () => {
 });
 
 it('lets an agent of another network in at once beside 1 000 hostile connections', async () => {
+  dialIns.close();
+  http.close();
+  await start({ strangers: { perNetwork: 100, total: 1000, graceMs: LONG_MS } });
   const hostile = Array.from({ length: 1000 }, () => dial(`/api/agents/dial/${JOB}.0`));
   const answers = await Promise.all(
     hostile.map((one) => Promise.race([once(one, 'open').then(() => 'open'), closed(one)])),
