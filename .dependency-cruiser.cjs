@@ -100,6 +100,23 @@ module.exports = {
       to: { path: ['^packages/testkit/', TESTING] },
     },
     {
+      name: 'simulated-clouds-and-adapters-are-strangers',
+      comment:
+        'both are written from the documents of the provider, so that a shared mistake shows',
+      severity: 'error',
+      from: { path: '^packages/testkit/src/cloud/', pathNot: '\\.test\\.ts$' },
+      to: { path: '^packages/(backends|server)/' },
+    },
+    {
+      name: 'a-personality-imports-no-other',
+      severity: 'error',
+      from: { path: '^packages/testkit/src/cloud/personalities/([^/]+)/' },
+      to: {
+        path: '^packages/testkit/src/cloud/personalities/',
+        pathNot: '^packages/testkit/src/cloud/personalities/$1/',
+      },
+    },
+    {
       name: 'no-imports-from-inside-another-package',
       severity: 'error',
       from: { path: '^packages/([^/]+)/' },

@@ -1,5 +1,5 @@
+import type { SimFaults } from '@dstack/contract';
 import { BusyError, NoAnswerError } from '../base/errors.ts';
-import type { SimFaults } from './faults.ts';
 
 /** Times in µs. */
 export interface SimClock {

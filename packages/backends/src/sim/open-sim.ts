@@ -1,12 +1,11 @@
 import { join } from 'node:path';
-import type { SimBackendConfig } from '@dstack/contract';
+import { type SimBackendConfig, type SimFaults, simFaultsOf } from '@dstack/contract';
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
 import { NAMED_DISKS, type SimDisks } from './disks.ts';
-import type { SimFaults } from './faults.ts';
 import { fileTables } from './file-tables.ts';
-import { controlledFaults, faultsOf } from './knobs.ts';
+import { controlledFaults } from './knobs.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { type SimAgents, SimProvider } from './provider.ts';
 import { hasLoopDisks, loopDisks } from './real/loop-disks.ts';
@@ -48,7 +47,7 @@ export function openSim(options: OpenSimOptions): OpenedSim {
   const scripted = isReal ? null : new ScriptedAgents(options.socketFolder(dir));
   const agents: SimAgents = scripted ?? realAgents({ ...options, executor: config.executor });
   const tables = fileTables(dir);
-  const faults = controlledFaults(dir, faultsOf(config));
+  const faults = controlledFaults(dir, simFaultsOf(config));
   const provider = new SimProvider({
     clock: realClock,
     random: realRandom,

@@ -1,3 +1,4 @@
+import type { SimFaults } from '@dstack/contract';
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { NoCapacityError } from '../base/errors.ts';
 import type {
@@ -10,7 +11,6 @@ import type {
 import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
 import { NAMED_DISKS, type SimDisks } from './disks.ts';
-import type { SimFaults } from './faults.ts';
 import { machinesOf, SimGroups } from './groups.ts';
 import { simId } from './sim-id.ts';
 import type { SimMachine, SimPurpose, SimTables } from './tables.ts';

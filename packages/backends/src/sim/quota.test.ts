@@ -1,7 +1,7 @@
+import { NO_FAULTS } from '@dstack/contract';
 import { requirementsMatch } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
-import { NO_FAULTS } from './faults.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { SimProvider } from './provider.ts';
 import { simBackend } from './sim.ts';

@@ -1,11 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { NO_FAULTS, type SimFaults } from '@dstack/contract';
 import { requirementsMatch } from '@dstack/core';
 import type { BackendWorld } from '../base/testing/backend-world.ts';
 import { describeBackend } from '../base/testing/contract.suite.ts';
 import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
-import { NO_FAULTS, type SimFaults } from './faults.ts';
 import { fileTables } from './file-tables.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { SimProvider } from './provider.ts';

@@ -1,8 +1,8 @@
+import { NO_FAULTS, type SimFaults } from '@dstack/contract';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { newOrder } from '../base/testing/orders.ts';
 import { SimCalls } from './calls.ts';
 import { NAMED_DISKS } from './disks.ts';
-import { NO_FAULTS, type SimFaults } from './faults.ts';
 import { SIM_OFFERS } from './offers.ts';
 import { memoryTables, type SimTables } from './tables.ts';
 import { SimVolumes } from './volumes.ts';

@@ -1,9 +1,9 @@
+import type { SimFaults } from '@dstack/contract';
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { AttachmentObservation, ListedVolume, VolumeOrder, VolumePort } from '../base/port.ts';
 import type { SimCalls, SimClock, SimRandom } from './calls.ts';
 import type { SimDisks } from './disks.ts';
-import type { SimFaults } from './faults.ts';
 import { simId } from './sim-id.ts';
 import type { SimAttachment, SimTables, SimVolume } from './tables.ts';
 

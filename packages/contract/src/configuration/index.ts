@@ -26,6 +26,7 @@ export * from './server-config.ts';
 export * from './service.ts';
 export * from './service-parts.ts';
 export * from './sim-backend.ts';
+export * from './sim-faults.ts';
 export * from './task.ts';
 export * from './template.ts';
 export * from './volume.ts';

@@ -1,3 +1,5 @@
+import type { SimKnobs } from './sim-backend.ts';
+
 /** Probabilities between 0 and 1, and times in seconds. All of them may change while it runs. */
 export interface SimFaults {
   /** No machine of the offer is left; `quota` is the number of machines that may exist. */
@@ -45,3 +47,23 @@ export const NO_FAULTS: SimFaults = {
   stuckDetach: 0,
   hold: null,
 };
+
+/** `base`, overridden by the values of `knobs`. */
+export function simFaultsOf(knobs: SimKnobs, base: SimFaults = NO_FAULTS): SimFaults {
+  return {
+    bootSeconds: knobs.boot_seconds ?? base.bootSeconds,
+    neverReady: knobs.never_ready ?? base.neverReady,
+    failsToBoot: knobs.fails_to_boot ?? base.failsToBoot,
+    noCapacity: knobs.no_capacity ?? base.noCapacity,
+    quota: knobs.quota ?? base.quota,
+    error: knobs.error ?? base.error,
+    rateLimit: knobs.rate_limit ?? base.rateLimit,
+    lostResponse: knobs.lost_response ?? base.lostResponse,
+    slowSeconds: knobs.slow_seconds ?? base.slowSeconds,
+    eventualSeconds: knobs.eventual_seconds ?? base.eventualSeconds,
+    slowRelease: knobs.slow_release ?? base.slowRelease,
+    attachSeconds: knobs.attach_seconds ?? base.attachSeconds,
+    stuckDetach: knobs.stuck_detach ?? base.stuckDetach,
+    hold: knobs.hold ?? base.hold,
+  };
+}

@@ -1,0 +1,153 @@
+/** The HTTP server in front of an account: faults, authentication, limits, then the personality. */
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { text } from 'node:stream/consumers';
+import type { CloudAccount } from './account.ts';
+import { CallLimits } from './call-limits.ts';
+import type { CloudCalls } from './calls.ts';
+import type { CloudRoute, Personality } from './personality.ts';
+import { Refusal } from './refusal.ts';
+import type { CloudAnswer, CloudRequest } from './request.ts';
+
+/** A request as it arrived, and how it was answered. */
+export interface CloudLogEntry {
+  readonly method: string;
+  /** With its query. */
+  readonly path: string;
+  readonly body: unknown;
+  /** Null: the client got no answer. */
+  readonly status: number | null;
+  /** In µs of the account's clock. */
+  readonly at: number;
+}
+
+export interface FrontOptions {
+  readonly personality: Personality;
+  readonly account: CloudAccount;
+  readonly calls: CloudCalls;
+  readonly apiKey: string;
+  /** Whether the provider's limits on calls hold. */
+  readonly hasLimits: boolean;
+  readonly host: string;
+}
+
+export interface CloudFront {
+  readonly url: string;
+  readonly log: readonly CloudLogEntry[];
+  close(): Promise<void>;
+}
+
+export async function startFront(options: FrontOptions): Promise<CloudFront> {
+  const { account, personality } = options;
+  const log: CloudLogEntry[] = [];
+  const limits = new CallLimits(account.clock, options.hasLimits ? personality.limits : []);
+  const server = createServer((incoming, response) => {
+    void serve(incoming, response).catch(() => response.destroy());
+  });
+  server.listen(0, options.host);
+  await once(server, 'listening');
+  const url = `http://${options.host}:${(server.address() as AddressInfo).port}`;
+
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const request = await requestOf(incoming);
+    const answer = await answerTo(request);
+    const path = request.query.size > 0 ? `${request.path}?${request.query}` : request.path;
+    const { method, body } = request;
+    log.push({ method, path, body, status: answer?.status ?? null, at: account.clock.now });
+    if (answer === null) {
+      response.destroy();
+      return;
+    }
+    const all = { ...personality.headers?.(limits.allowance), ...answer.headers };
+    if (answer.body === null) {
+      response.writeHead(answer.status, all).end();
+      return;
+    }
+    const type = { 'content-type': 'application/json; charset=utf-8' };
+    response.writeHead(answer.status, { ...type, ...all }).end(JSON.stringify(answer.body));
+  }
+
+  /** Null: the connection ends without an answer. */
+  async function answerTo(request: CloudRequest): Promise<CloudAnswer | null> {
+    try {
+      if (!personality.authenticates(request, options.apiKey)) {
+        throw new Refusal('credentials', 'the key is not that of the account');
+      }
+      const isBare = account.faults().bareRateLimit;
+      const refused = limits.admit(request);
+      if (refused !== null) {
+        const retryAfterSeconds = isBare ? null : refused.waitSeconds;
+        throw new Refusal('too_many_calls', 'too many calls', { retryAfterSeconds });
+      }
+      return await options.calls.carryOut(() => routed(request));
+    } catch (error) {
+      return refusedBy(error, request);
+    }
+  }
+
+  async function routed(request: CloudRequest): Promise<CloudAnswer> {
+    try {
+      const { route, params } = routeOf(personality.routes, request);
+      return await route.answer({ ...request, params, account, url });
+    } catch (error) {
+      return refusedBy(error, request);
+    }
+  }
+
+  function refusedBy(error: unknown, request: CloudRequest): CloudAnswer {
+    if (error instanceof Refusal) return personality.refuse(error, request);
+    // A fault of the simulator itself: tests must see where.
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { status: 599, body: { simulator: message } };
+  }
+
+  return {
+    url,
+    log,
+    close: async () => {
+      server.close();
+      server.closeAllConnections();
+      if (server.listening) await once(server, 'close');
+    },
+  };
+}
+
+async function requestOf(incoming: IncomingMessage): Promise<CloudRequest> {
+  const { pathname: path, searchParams: query } = new URL(incoming.url ?? '', 'http://front');
+  const { method = 'GET', headers } = incoming;
+  const sent = await text(incoming);
+  return { method, path, query, headers, body: sent === '' ? null : parsed(sent) };
+}
+
+/** Undefined: it is not JSON, which no personality accepts. */
+function parsed(sent: string): unknown {
+  try {
+    return JSON.parse(sent);
+  } catch {
+    return undefined;
+  }
+}
+
+function routeOf(routes: readonly CloudRoute[], { method, path }: CloudRequest) {
+  const parts = path.split('/');
+  for (const route of routes) {
+    const params = route.method === method ? paramsOf(route.path.split('/'), parts) : null;
+    if (params) return { route, params };
+  }
+  throw new Refusal('not_found', `no such path: ${method} ${path}`, { what: path });
+}
+
+function paramsOf(
+  wanted: readonly string[],
+  parts: readonly string[],
+): Record<string, string> | null {
+  if (wanted.length !== parts.length) return null;
+  const params: Record<string, string> = {};
+  for (const [index, name] of wanted.entries()) {
+    const part = parts[index] ?? '';
+    if (name.startsWith('{')) params[name.slice(1, -1)] = decodeURIComponent(part);
+    else if (name !== part) return null;
+  }
+  return params;
+}

@@ -1,0 +1,21 @@
+/** What an account needs to give its machines real hosts. The yard implements it. */
+
+export interface VmHostOrder {
+  readonly id: string;
+  readonly name: string;
+  readonly loginUser: string;
+  /** Public keys, one line each. */
+  readonly authorizedKeys: readonly string[];
+  readonly userData: string | null;
+  /** Without: it boots, and its sshd never answers. */
+  readonly hasSshd: boolean;
+}
+
+export interface VmHosts {
+  /** Resolves with the address when the host has booted; rejects if it cannot. */
+  boot(order: VmHostOrder): Promise<string>;
+  /** Also of a host that still boots. An unknown one has ended. */
+  end(id: string): Promise<void>;
+  /** Kills all its processes and boots it anew, with the same disk and address. */
+  reboot(id: string): Promise<void>;
+}

@@ -1,0 +1,15 @@
+export interface CloudRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  /** Parsed JSON; null if there is none. */
+  readonly body: unknown;
+}
+
+export interface CloudAnswer {
+  readonly status: number;
+  /** Sent as JSON; null = no body. */
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
