@@ -7,7 +7,7 @@ const e2e = (name: string) => suite('e2e', `e2e/${name}.test.ts`);
 it('the official client is spread, and what needs Kubernetes is the end of the e2e suites', () => {
   const others = Array.from({ length: 9 }, (_, i) => e2e(`other-${i}`));
   const clients = ['v0.21.5', 'over-ssh.v0.22.5'].map((name) => e2e(`official-client/${name}`));
-  const contract = suite('real', 'packages/server/src/kubernetes/kubernetes-contract.real.test.ts');
+  const contract = suite('real', 'packages/server/src/capacity/kubernetes-contract.real.test.ts');
   const cluster = ['kubernetes', 'kubernetes-server'].map(e2e);
   const rest = [
     suite('real', 'packages/store/src/runs.real.test.ts'),

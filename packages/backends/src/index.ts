@@ -8,8 +8,20 @@ export {
   RefusedOrderError,
   SkipOfferError,
 } from './base/errors.ts';
+export type {
+  AgentDialIns,
+  BackendHost,
+  BackendKind,
+  BackendOpener,
+  ConfiguredKind,
+  DialInAgents,
+  OpenedBackend,
+} from './base/kind.ts';
 export * from './base/port.ts';
+export type { AgentPrograms } from './base/programs.ts';
 export { orderedProvisioningData } from './base/provisioning-data.ts';
+export { secured } from './base/secured.ts';
+export type { SshOpener } from './base/ssh.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {
@@ -19,6 +31,7 @@ export {
   directoryVolumes,
 } from './directories/directory-volumes.ts';
 export { type GatewayHosts, hostGateways } from './host-gateways/host-gateways.ts';
+export { BACKEND_KINDS, backendKind } from './kinds.ts';
 export {
   freedomData,
   LOCAL_REGION,

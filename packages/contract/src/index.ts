@@ -25,4 +25,5 @@ export { type CronSchedule, nextCronTime, parseCron } from './grammar/cron.ts';
 export * from './grammar/index.ts';
 export { Problem } from './grammar/problem.ts';
 export * from './json-schema/index.ts';
+export * from './settings-variables.ts';
 export { type ForeignYaml, readForeignYaml } from './yaml/foreign.ts';

@@ -4,9 +4,10 @@ import { text } from 'node:stream/consumers';
 import { Requirements } from '@dstack/contract/wire';
 import { requirementsMatch } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { OpenedBackend } from '../base/kind.ts';
 import type { ContainerOrder } from '../base/port.ts';
 import { newOrder } from '../base/testing/orders.ts';
-import { type OpenedKubernetes, openKubernetes } from './kubernetes.ts';
+import { openKubernetes } from './kubernetes.ts';
 
 const REQUIRED = Requirements.parse({
   resources: { cpu: '1..', memory: '0.1GB..', disk: null, gpu: null },
@@ -19,7 +20,7 @@ const CONTAINER: ContainerOrder = {
 
 /** One API server for two clusters, whose paths begin with `/a` and `/b`; `b` may be broken. */
 let server: Server;
-let opened: OpenedKubernetes;
+let opened: OpenedBackend;
 let created: string[];
 let isBroken: boolean;
 

@@ -1,28 +1,10 @@
 /** Copies the agent into the started container of a job, for servers without an image of the agent. */
-import type { Readable } from 'node:stream';
+import type { AgentPrograms } from '../base/programs.ts';
 import { execWithInput } from './api/exec.ts';
 import type { KubeNode } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import { DELIVERY } from './pod-agent.ts';
 import { JOB_CONTAINER } from './pod-spec.ts';
-
-/** One gzip file. */
-export interface AgentProgram {
-  /** Changes with its content. */
-  readonly name: string;
-  /** Compressed bytes. */
-  readonly size: number;
-  open(): Readable;
-}
-
-/** The programs of the agent, for each architecture. */
-export interface AgentPrograms {
-  node(arch: 'x64' | 'arm64'): Promise<AgentProgram>;
-  /** A tar of the loader and the libraries of Node. */
-  libraries(arch: 'x64' | 'arm64'): Promise<AgentProgram>;
-  /** A tar of the agent's bundle. */
-  agent(): Promise<AgentProgram>;
-}
 
 type Progress = 'copying' | 'done' | { readonly failed: Error };
 

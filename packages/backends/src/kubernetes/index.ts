@@ -1,2 +1,1 @@
-export type { AgentProgram, AgentPrograms } from './delivery.ts';
-export { type KubernetesOptions, type OpenedKubernetes, openKubernetes } from './kubernetes.ts';
+export { type KubernetesOptions, openKubernetes } from './kubernetes.ts';

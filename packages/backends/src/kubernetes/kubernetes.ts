@@ -4,13 +4,15 @@ import type { KubernetesBackendConfigWithCreds, Requirements } from '@dstack/con
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { AgentTunnels } from '../base/agent-tunnels.ts';
 import { CredentialsError, NoAnswerError } from '../base/errors.ts';
+import type { OpenedBackend } from '../base/kind.ts';
 import type { Backend, CheckResult } from '../base/port.ts';
+import type { AgentPrograms } from '../base/programs.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
 import { checkCluster } from './check.ts';
 import { checkImageVolumes } from './check-image-volumes.ts';
 import { configMapClaims } from './claims.ts';
 import { Cluster } from './cluster.ts';
-import { type AgentPrograms, Deliveries } from './delivery.ts';
+import { Deliveries } from './delivery.ts';
 import { clusterGateways } from './gateways/gateways.ts';
 import { podInstances } from './instances.ts';
 import type { AgentSource } from './pod-agent.ts';
@@ -34,18 +36,12 @@ export interface KubernetesOptions {
   readonly scaleUpSeconds: number;
 }
 
-export interface OpenedKubernetes {
-  readonly backend: Backend;
-  /** Ends watches and connections; pods continue. */
-  close(): void;
-}
-
 const MS = 1000;
 /** A cluster that does not answer must not delay the offers of the others. */
 const OFFERS_MS = 5000;
 
 /** Throws `CredentialsError` for a kubeconfig that cannot be used. */
-export function openKubernetes(options: KubernetesOptions): OpenedKubernetes {
+export function openKubernetes(options: KubernetesOptions): OpenedBackend {
   const { secret, programs, scheduleSeconds, scaleUpSeconds } = options;
   const agent = sourceOf(options);
   const copies = agent.kind === 'copy';

@@ -9,6 +9,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import type { PartitionQos } from '@dstack/core';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import type { OnPreparing } from '../base/port.ts';
+import { secured } from '../base/secured.ts';
 import { agentInstance } from './agent-instance.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
 import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
@@ -35,7 +36,6 @@ import { type PartitionMap, partitionMap, type SlurmClusterConfig } from './part
 import { IN_CONTAINER, ON_HOST } from './places.ts';
 import { QueueWatch } from './queue-watch.ts';
 import { refusedSetting } from './refusals.ts';
-import { secured } from './tunnels.ts';
 
 export interface ClusterDeps {
   readonly serverId: string;

@@ -1,8 +1,7 @@
-export { agentInstance, jobOfInstance } from './agent-instance.ts';
-export type { ClusterPrograms } from './agent-program.ts';
-export { agentToken, type DialOut } from './cluster.ts';
-export { LOGIN_SHELL, type LoginConnection } from './login.ts';
-export { LoginShells, type RemoteShell } from './login-shells.ts';
+export { agentToken } from './cluster.ts';
+export type { LoginConnection } from './login.ts';
+export { ClusterLogins } from './logins.ts';
 export type { SlurmClusterConfig } from './partitions.ts';
-export { type OpenedSlurm, openSlurm, type SlurmOptions } from './slurm.ts';
-export { secured } from './tunnels.ts';
+export { ClusterProgramCopies } from './program-copies.ts';
+export { openSlurm, type SlurmOptions } from './slurm.ts';
+export { slurmAgents } from './slurm-agents.ts';

@@ -3,6 +3,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { AgentTunnels } from '../base/agent-tunnels.ts';
 import { BackendError, NoAnswerError } from '../base/errors.ts';
+import type { OpenedBackend } from '../base/kind.ts';
 import type { Backend, CheckResult, OfferAnswer } from '../base/port.ts';
 import { fileClaims } from './claims.ts';
 import { type ClusterDeps, SlurmCluster } from './cluster.ts';
@@ -18,13 +19,7 @@ export interface SlurmOptions extends ClusterDeps {
   readonly matches: Matches;
 }
 
-export interface OpenedSlurm {
-  readonly backend: Backend;
-  /** Ends the connections to agents; jobs continue. */
-  close(): void;
-}
-
-export function openSlurm(options: SlurmOptions): OpenedSlurm {
+export function openSlurm(options: SlurmOptions): OpenedBackend {
   const tunnels = new AgentTunnels();
   const clusters = new Map(
     options.clusters.map((config) => [config.name, new SlurmCluster(config, options)]),

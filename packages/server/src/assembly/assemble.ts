@@ -1,13 +1,13 @@
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
-import { ClusterBackends } from '../capacity/cluster-backends.ts';
+import { backendHost } from '../capacity/backend-host.ts';
+import { OpenedBackends } from '../capacity/opened-backends.ts';
 import { systemClock, systemMillis } from '../clock/system-clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { GatewayAccess } from '../gateways/gateway-access.ts';
 import { GatewayFigures } from '../gateways/gateway-figures.ts';
 import { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import { keyMaker } from '../http/keys.ts';
-import { kubernetesKind } from '../kubernetes/kubernetes-kind.ts';
 import { decisionContext } from '../loops/decision-context.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
@@ -17,7 +17,6 @@ import { serverFolder } from '../process/server-folders.ts';
 import { httpSettings } from '../settings/http-settings.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
-import { slurmKind } from '../slurm/slurm-kind.ts';
 import { openDialIns } from './dial-ins.ts';
 import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
@@ -56,18 +55,14 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { host, use } = local;
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
-  const shared = { store, serverId, programs, log };
   const dialIns = await openDialIns(parts);
-  const clusters = new ClusterBackends({
-    ...shared,
+  const opened = new OpenedBackends({
+    ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
-    kinds: [
-      kubernetesKind({ ...shared, settings: settings.kubernetes }),
-      slurmKind({ ...shared, settings: settings.slurm, dialIns }),
-    ],
+    host: backendHost({ serverId, programs, dialIns, facts: store.meta }),
   });
-  closing.add(() => clusters.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, { sims, clusters });
+  closing.add(() => opened.close());
+  const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)
@@ -118,7 +113,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   closing.add(() => supervisor.close());
   await engine.start();
   if (sims) await startSims(parts, sims);
-  await clusters.start();
+  await opened.start();
   await supervisor.start();
   await gateways.start();
   startRetention(parts, { links, blobs });

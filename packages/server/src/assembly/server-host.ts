@@ -14,8 +14,8 @@ import {
 import { requirementsMatch } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
-import type { ClusterBackends } from '../capacity/cluster-backends.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
+import type { OpenedBackends } from '../capacity/opened-backends.ts';
 import { directoryAgents } from '../hosts/directory-agents.ts';
 import { HostError } from '../hosts/host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
@@ -149,9 +149,9 @@ function freedomsOf(
 const CONNECT_LIMIT_MS = 10_000;
 
 /** Backends that stay open from their first use on. */
-export interface OpenedBackends {
+export interface LastingBackends {
   readonly sims: SimBackends | null;
-  readonly clusters: ClusterBackends;
+  readonly opened: OpenedBackends;
 }
 
 /** The projects' backends, including the server's machine. */
@@ -160,14 +160,14 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  { sims, clusters }: OpenedBackends,
+  { sims, opened }: LastingBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   const gateways = hostGatewayPort(store, hosts, host);
   return projectBackends({
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
-    opened: (row) => clusters.of(row),
+    opened: (row) => opened.of(row),
     remote: remoteBackend({
       volumes,
       gateways,

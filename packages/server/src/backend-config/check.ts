@@ -7,7 +7,8 @@
  * - files and programs of the server's machine only for those who own it
  * - `creds.type: default` only if the server may use the credentials of its own environment
  */
-import { backendProblems, readForeignYaml } from '@dstack/contract';
+import { backendKind } from '@dstack/backends';
+import { backendProblems } from '@dstack/contract';
 import { ApiError, ruleError } from '@dstack/contract/api';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { credentialStrings } from './secrets.ts';
@@ -40,9 +41,9 @@ export function checkBackendConfig(config: BackendConfigWithCreds, options: Chec
     .map(({ path }) => path);
   if (empty.length > 0) throw invalid(empty, `${names(empty)} must not be empty`);
   checkContents(config);
-  if (config.type === 'kubernetes' && !options.serverFiles) {
-    refuseServerFiles(config.kubeconfig.data);
-  }
+  // A broken rule, as in dstack 0.22.5: the credentials were not tried.
+  const problem = backendKind(config.type)?.problem?.(config, options) ?? null;
+  if (problem !== null) throw ruleError(problem);
 }
 
 type CheckContent = (text: string, path: Path) => void;
@@ -52,7 +53,6 @@ const CONTENTS: Readonly<Record<string, CheckContent>> = {
   'creds.data': checkServiceAccount,
   'creds.key_content': checkKey,
   'creds.private_key_content': checkKey,
-  'kubeconfig.data': checkKubeconfig,
   'private_key.content': checkKey,
 };
 
@@ -80,51 +80,6 @@ function parsedJson(text: string): Readonly<Record<string, unknown>> | null {
     // The caller reports the expected form.
     return null;
   }
-}
-
-/** A broken rule, as in dstack 0.22.5: the credentials were not tried. */
-function checkKubeconfig(text: string): void {
-  const document = readForeignYaml(text);
-  const file = (document.ok && typeof document.value === 'object' ? document.value : null) as {
-    readonly clusters?: unknown;
-    readonly contexts?: unknown;
-  } | null;
-  if (hasEntries(file?.clusters) && hasEntries(file?.contexts)) return;
-  throw ruleError('kubeconfig.data must be a kubeconfig file with clusters and contexts');
-}
-
-/** The keys of a kubeconfig with a path or a program, by the lists of the file. */
-const OF_SERVER = {
-  clusters: ['cluster', ['certificate-authority']],
-  users: ['user', ['tokenFile', 'client-certificate', 'client-key', 'exec']],
-} as const;
-
-/**
- * The server would send the contents of such a file to the cluster, or run the program: members of a
- * project could read its files and take its own account in a cluster.
- */
-function refuseServerFiles(text: string): void {
-  const document = readForeignYaml(text);
-  const file = (document.ok ? document.value : null) as Readonly<Record<string, unknown>> | null;
-  for (const [list, [part, keys]] of Object.entries(OF_SERVER)) {
-    const entries = file?.[list];
-    for (const entry of Array.isArray(entries) ? entries : []) {
-      const fields = (entry as Readonly<Record<string, unknown>> | null)?.[part];
-      if (typeof fields !== 'object' || fields === null) continue;
-      const key = keys.find((name) => name in fields);
-      if (key === undefined) continue;
-      const what = key === 'exec' ? 'runs a program' : 'reads a file';
-      throw ruleError(
-        `kubeconfig.data: ${list} have ${part}.${key}, which ${what} on the machine of the server: use a token or ${INLINE}, or let a global admin add the backend`,
-      );
-    }
-  }
-}
-
-const INLINE = 'the keys that end in -data (`kubectl config view --raw --flatten`)';
-
-function hasEntries(list: unknown): boolean {
-  return Array.isArray(list) && list.length > 0;
 }
 
 function checkKey(text: string, path: Path): void {

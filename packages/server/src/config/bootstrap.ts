@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { backendKind } from '@dstack/backends';
 import type { BackendFileConfig, ConfiguredBackend, ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
@@ -6,7 +7,6 @@ import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
 import { createUser } from '../http/users/service.ts';
-import { OPENED_TYPES } from '../offers/opened-types.ts';
 import { isSimEntry, simRow } from '../sim/sim-rows.ts';
 
 export interface BootstrapOptions
@@ -92,7 +92,7 @@ async function applyBackends(
   const present = await store.backends.listWithCredentials(project.id);
   for (const entry of wanted) {
     const type = typeOf(entry);
-    if (!isSimEntry(entry) && !OPENED_TYPES.has(type)) {
+    if (!isSimEntry(entry) && backendKind(type) === null) {
       log.warn(
         { project: project.name, backend: type },
         'this server shows offers of the backend, but cannot make machines there yet',

@@ -1,5 +1,5 @@
 import type { ServerConfig } from '@dstack/contract';
-import { type ProcessEnv, SettingsError } from '../settings/environment.ts';
+import { type ProcessEnv, SettingsError } from '@dstack/contract';
 import type { EncryptionKey } from './cipher.ts';
 
 const KEY_BYTES = 32;

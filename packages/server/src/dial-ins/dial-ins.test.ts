@@ -3,11 +3,10 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
-import { agentToken } from '@dstack/backends/slurm';
+import { agentToken, slurmAgents } from '@dstack/backends/slurm';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createWebSocketStream, WebSocket } from 'ws';
-import { slurmAgents } from '../slurm/slurm-agents.ts';
 import { type DialInLimits, DialIns } from './dial-ins.ts';
 
 const JOB = 'dstack-main-train-0-0123456789ab';

@@ -4,7 +4,7 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { secured } from '@dstack/backends/slurm';
+import { type DialInAgents, secured } from '@dstack/backends';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { CallerAddress } from '../http/caller-address.ts';
@@ -14,18 +14,9 @@ import { dialledInstance, isDialIn } from './dial-in-url.ts';
 
 export interface DialInsOptions {
   /** Of backends whose agents connect to the server. */
-  readonly kinds: readonly DialInKind[];
+  readonly kinds: readonly DialInAgents[];
   readonly addressOf: CallerAddress;
   readonly limits?: Partial<DialInLimits>;
-}
-
-/** The agents of the instances of a backend. */
-export interface DialInKind {
-  /**
-   * The token that the agent of an instance has, a proof for this instance alone; null if this is no
-   * name of an instance of this kind. Its connection is used only while the instance exists.
-   */
-  tokenOf(instance: string): (() => Promise<string>) | null;
 }
 
 export interface DialInLimits {

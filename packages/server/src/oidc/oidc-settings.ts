@@ -1,4 +1,4 @@
-import { isSet, type ProcessEnv, SettingsError } from '../settings/environment.ts';
+import { isSet, type ProcessEnv, SettingsError } from '@dstack/contract';
 
 /** `sso`: any other provider of OpenID Connect. Official clients have a button for the first three. */
 export type OidcName = 'entra' | 'google' | 'okta' | 'sso';

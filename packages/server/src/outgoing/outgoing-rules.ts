@@ -1,5 +1,5 @@
 import { type BlockList, isIP } from 'node:net';
-import { SettingsError } from '../settings/environment.ts';
+import { SettingsError } from '@dstack/contract';
 import { isOwnAddress } from './own-address.ts';
 import { embeddedAddress, isPublicAddress, networks } from './public-address.ts';
 

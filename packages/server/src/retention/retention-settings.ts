@@ -1,4 +1,4 @@
-import { integerVariable, type ProcessEnv } from '../settings/environment.ts';
+import { integerVariable, type ProcessEnv } from '@dstack/contract';
 import type { RetentionPolicy } from './policy.ts';
 
 const DAY = 86_400;

@@ -1,4 +1,4 @@
-import { choiceVariable, type ProcessEnv, SettingsError } from './environment.ts';
+import { choiceVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
 
 /** User ids, both ends included. */
 export interface LocalUids {

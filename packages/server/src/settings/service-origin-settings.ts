@@ -3,7 +3,7 @@ import {
   type OriginPattern,
   parseOriginPattern,
 } from '../proxy/origins/origin-pattern.ts';
-import { type ProcessEnv, SettingsError } from './environment.ts';
+import { type ProcessEnv, SettingsError } from '@dstack/contract';
 
 const NAME = 'DSTACK_SERVER_SERVICES_URL';
 

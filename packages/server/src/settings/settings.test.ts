@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { SettingsError } from '@dstack/contract';
 import { describe, expect, it } from 'vitest';
-import { SettingsError } from './environment.ts';
 import { compileSettings } from './settings.ts';
 
 describe('settings', () => {
@@ -115,16 +115,6 @@ describe('settings', () => {
       .join();
     const names = new Set(code.match(/DSTACK_[A-Z_]+/g));
     expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
-  });
-
-  it('mount the image of the agent only if there is one', () => {
-    const kubernetes = (image?: string) =>
-      compileSettings({
-        DSTACK_KUBERNETES_AGENT_VOLUME: '1',
-        DSTACK_KUBERNETES_AGENT_IMAGE: image,
-      }).kubernetes;
-    expect(kubernetes('agent:1')).toMatchObject({ agentImage: 'agent:1', mountsAgentImage: true });
-    expect(() => kubernetes()).toThrow('DSTACK_KUBERNETES_AGENT_IMAGE must name the image');
   });
 
   it('read an empty flag as set', () => {

@@ -1,24 +1,7 @@
 import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import type { EngineSettings } from '@dstack/core';
-import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
-import type { HostShellSetting } from '../hosts/host-shells.ts';
-import type { ImagePlanSettings } from '../hosts/image-plans.ts';
-import {
-  type KubernetesServerSettings,
-  kubernetesSettings,
-} from '../kubernetes/kubernetes-settings.ts';
-import { type OidcSettings, oidcSettings } from '../oidc/oidc-settings.ts';
-import { parseOutgoingAllow } from '../outgoing/outgoing-rules.ts';
-import { serverFolder } from '../process/server-folders.ts';
-import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
-import { serverHostSize, workersFor } from '../proxy-workers/worker-count.ts';
-import type { RetentionPolicy } from '../retention/policy.ts';
-import { retentionSettings } from '../retention/retention-settings.ts';
-import { type SlurmServerSettings, slurmSettings } from '../slurm/slurm-settings.ts';
-import { type SshEntrySettings, sshEntrySettings } from '../ssh-entry/entry-settings.ts';
-import type { SweepPolicy } from '../sweep/sweep-backend.ts';
+import { BACKEND_KINDS, type ConfiguredKind } from '@dstack/backends';
 import {
   choiceVariable,
   durationOrOff,
@@ -26,7 +9,20 @@ import {
   isSet,
   type ProcessEnv,
   SettingsError,
-} from './environment.ts';
+} from '@dstack/contract';
+import type { EngineSettings } from '@dstack/core';
+import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
+import type { HostShellSetting } from '../hosts/host-shells.ts';
+import type { ImagePlanSettings } from '../hosts/image-plans.ts';
+import { type OidcSettings, oidcSettings } from '../oidc/oidc-settings.ts';
+import { parseOutgoingAllow } from '../outgoing/outgoing-rules.ts';
+import { serverFolder } from '../process/server-folders.ts';
+import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
+import { serverHostSize, workersFor } from '../proxy-workers/worker-count.ts';
+import type { RetentionPolicy } from '../retention/policy.ts';
+import { retentionSettings } from '../retention/retention-settings.ts';
+import { type SshEntrySettings, sshEntrySettings } from '../ssh-entry/entry-settings.ts';
+import type { SweepPolicy } from '../sweep/sweep-backend.ts';
 import { gatewayDefaults } from './gateway-settings.ts';
 import { type LocalSettings, localSettings } from './local-settings.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
@@ -70,8 +66,8 @@ export interface ServerSettings {
   readonly local: LocalSettings;
   /** Whether projects may have simulated backends: for tests and benchmarks. */
   readonly sim: boolean;
-  readonly kubernetes: KubernetesServerSettings;
-  readonly slurm: SlurmServerSettings;
+  /** Backends that create machines, each with its own settings. */
+  readonly backendKinds: readonly ConfiguredKind[];
   readonly engine: EngineSettings;
   readonly limits: Limits;
   readonly images: ImageSettings;
@@ -203,8 +199,7 @@ export function compileSettings(
     updateDefaultProject: options.updateDefaultProject ?? updateDefaultProject(env),
     local: localSettings(env),
     sim: env.DSTACK_SIM === '1',
-    kubernetes: kubernetesSettings(env),
-    slurm: slurmSettings(env, url),
+    backendKinds: BACKEND_KINDS.map((kind) => kind.configure(env, { url })),
     engine: engineSettings(env),
     limits: limits(env),
     images: {

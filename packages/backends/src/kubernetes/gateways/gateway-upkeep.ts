@@ -2,9 +2,9 @@
 import { createHash } from 'node:crypto';
 import type { InstanceHandle } from '@dstack/core';
 import type { GatewayCondition, GatewayOrder } from '../../base/port.ts';
+import type { AgentPrograms } from '../../base/programs.ts';
 import type { KubeObject, Pod } from '../api/objects.ts';
 import type { Cluster } from '../cluster.ts';
-import type { AgentPrograms } from '../delivery.ts';
 import { tokenOf } from '../instances.ts';
 import { keyOf } from '../labels.ts';
 import type { AgentSource } from '../pod-agent.ts';

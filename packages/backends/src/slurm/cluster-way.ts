@@ -1,13 +1,13 @@
 /** How the server logs in to a cluster. */
-import type { SlurmClusterConfig } from '@dstack/backends/slurm';
-import type { SshLogin } from '@dstack/store';
+import type { RemoteLogin } from '../base/ssh.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
 
 const SSH_PORT = 22;
 
 export interface ClusterWay {
-  readonly login: SshLogin;
+  readonly login: RemoteLogin;
   /** Null: it is reached directly. */
-  readonly jump: SshLogin | null;
+  readonly jump: RemoteLogin | null;
 }
 
 export function wayTo({
@@ -34,4 +34,4 @@ export function nameOfWay({ login, jump }: ClusterWay): string {
   return [login, ...(jump ? [jump] : [])].map(nameOf).join(' by ');
 }
 
-const nameOf = ({ user, hostname, port }: SshLogin): string => `${user}@${hostname}:${port}`;
+const nameOf = ({ user, hostname, port }: RemoteLogin): string => `${user}@${hostname}:${port}`;

@@ -1,4 +1,11 @@
-import { type Backend, BackendError } from '@dstack/backends';
+import {
+  type Backend,
+  BackendError,
+  type BackendHost,
+  type BackendOpener,
+  type ConfiguredKind,
+  type OpenedBackend,
+} from '@dstack/backends';
 import type { Id } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
@@ -6,64 +13,48 @@ import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Logger } from '../process/logging.ts';
 import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
 
-export interface OpenedCluster {
-  readonly backend: Backend;
-  /** Ends connections; jobs continue. */
-  close(): void;
-}
-
-/** How backends of one type are opened. */
-export interface ClusterKind {
-  readonly type: BackendRecord['type'];
-  /**
-   * `config`: of the row, with its credentials. `secret`: the agents' tokens are derived from it.
-   * Rejects for a configuration that cannot be used.
-   */
-  readonly open: (config: unknown, secret: string) => Promise<OpenedCluster>;
-  /** Ends what the backends of this type share. */
-  readonly close?: () => void;
-}
-
-export interface ClusterBackendsOptions extends Pick<WatchedBackendsOptions, 'onReport'> {
+export interface OpenedBackendsOptions extends Pick<WatchedBackendsOptions, 'onReport'> {
   readonly store: Pick<Store, 'backends' | 'instances' | 'engine' | 'projects' | 'meta' | 'cipher'>;
   readonly log: Logger;
-  readonly kinds: readonly ClusterKind[];
+  readonly kinds: readonly ConfiguredKind[];
+  readonly host: BackendHost;
 }
 
 interface Opened {
   readonly updatedAt: number;
-  readonly cluster: Promise<OpenedCluster>;
+  readonly opened: Promise<OpenedBackend>;
 }
 
 /**
- * The backends of all projects that are clusters of the users. Each is opened when it is used first, so
- * that a server without one loads no code for them, and again when its configuration changes.
+ * The backends of all projects that create machines. Each is opened when it is used first, so that a
+ * server loads no code for kinds that no project has, and again when its configuration changes.
  */
-export class ClusterBackends {
-  readonly #options: ClusterBackendsOptions;
-  readonly #kinds: ReadonlyMap<string, ClusterKind>;
+export class OpenedBackends {
+  readonly #options: OpenedBackendsOptions;
+  readonly #kinds: ReadonlyMap<string, ConfiguredKind>;
+  readonly #openers = new Map<string, Promise<BackendOpener>>();
   readonly #opened = new Map<Id, Opened>();
   readonly #watched: WatchedBackends;
   #closed = false;
 
-  constructor(options: ClusterBackendsOptions) {
+  constructor(options: OpenedBackendsOptions) {
     this.#options = options;
     this.#kinds = new Map(options.kinds.map((kind) => [kind.type, kind]));
     this.#watched = new WatchedBackends(options);
   }
 
-  /** Null: the row is of another type. Rejects if its configuration cannot be used. */
+  /** Null: no backend of this type creates machines. Rejects if its configuration cannot be used. */
   async of(row: BackendRecord): Promise<Backend | null> {
     const kind = this.#kinds.get(row.type);
     if (!kind) return null;
     if (this.#closed) throw new BackendError('the server is ending');
     const known = this.#opened.get(row.id);
-    if (known?.updatedAt === row.updatedAt) return (await known.cluster).backend;
+    if (known?.updatedAt === row.updatedAt) return (await known.opened).backend;
     if (known) end(known);
-    const opened = { updatedAt: row.updatedAt, cluster: this.#open(kind, row) };
+    const opened = { updatedAt: row.updatedAt, opened: this.#open(kind, row) };
     this.#opened.set(row.id, opened);
     try {
-      return (await opened.cluster).backend;
+      return (await opened.opened).backend;
     } catch (error) {
       if (this.#opened.get(row.id) === opened) this.#opened.delete(row.id);
       throw error;
@@ -85,17 +76,20 @@ export class ClusterBackends {
     this.#closed = true;
     for (const opened of this.#opened.values()) end(opened);
     this.#opened.clear();
-    for (const kind of this.#kinds.values()) kind.close?.();
+    for (const opener of this.#openers.values()) {
+      opener.then((shared) => shared.close?.()).catch(() => {});
+    }
   }
 
-  async #open(kind: ClusterKind, row: BackendRecord): Promise<OpenedCluster> {
+  async #open(kind: ConfiguredKind, row: BackendRecord): Promise<OpenedBackend> {
     const { store } = this.#options;
-    const [full, secret] = await Promise.all([
+    const [full, secret, opener] = await Promise.all([
       store.backends.byType(row.projectId, row.type),
       agentSecret(store),
+      this.#openerOf(kind),
     ]);
     const config = joinSecrets({ config: row.config, auth: full?.auth ?? {} });
-    const { backend, close } = await kind.open(config, secret);
+    const { backend, close } = await opener.open(config, secret);
     try {
       const unwatch = await this.#watched.watch(row.projectId, backend);
       const closeAll = () => {
@@ -108,8 +102,17 @@ export class ClusterBackends {
       throw error;
     }
   }
+
+  #openerOf(kind: ConfiguredKind): Promise<BackendOpener> {
+    const known = this.#openers.get(kind.type);
+    if (known) return known;
+    const loading = kind.load(this.#options.host);
+    loading.catch(() => this.#openers.delete(kind.type));
+    this.#openers.set(kind.type, loading);
+    return loading;
+  }
 }
 
-function end({ cluster }: Opened): void {
-  cluster.then(({ close }) => close()).catch(() => {});
+function end({ opened }: Opened): void {
+  opened.then(({ close }) => close()).catch(() => {});
 }

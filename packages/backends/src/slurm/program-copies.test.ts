@@ -1,15 +1,22 @@
-import { spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, utimesSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import type { SlurmClusterConfig } from '@dstack/backends/slurm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { SshConnection } from '../hosts/ssh/connection.ts';
-import type { Program } from '../hosts/ssh/program.ts';
-import { tarOf } from '../hosts/ssh/tar.ts';
+import type { AgentProgram } from '../base/programs.ts';
+import type { RemoteConnection } from '../base/ssh.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
 import { ClusterProgramCopies } from './program-copies.ts';
 
 const CLUSTER = {
@@ -54,18 +61,25 @@ function logins() {
       const code = await new Promise<number | null>((resolve) => child.on('close', resolve));
       return { code, stdout, stderr };
     };
-    return { exec, close: () => {} } as unknown as SshConnection;
+    return { exec, close: () => {} } as unknown as RemoteConnection;
   };
   return { opened, separate };
 }
 
-const tarred = async (name: string, file: string): Promise<Program> => {
-  const tar = await tarOf([{ name: file, bytes: Buffer.from(`${file} of ${name}`) }]);
+const tarred = async (name: string, file: string): Promise<AgentProgram> => {
+  const folder = mkdtempSync(join(tmpdir(), 'program-'));
+  writeFileSync(join(folder, file), `${file} of ${name}`);
+  const tar = execFileSync('tar', ['-c', '-C', folder, file]);
+  rmSync(folder, { recursive: true });
   return program(name, gzipSync(tar));
 };
 
-function program(name: string, content: Buffer, open = () => Readable.from([content])): Program {
-  return { name, size: content.length, unpacked: content.length, open };
+function program(
+  name: string,
+  content: Buffer,
+  open = () => Readable.from([content]),
+): AgentProgram {
+  return { name, size: content.length, open };
 }
 
 async function programs(node = program('node-1', gzipSync('node'))) {

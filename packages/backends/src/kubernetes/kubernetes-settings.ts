@@ -3,7 +3,7 @@ import {
   integerVariable,
   type ProcessEnv,
   SettingsError,
-} from '../settings/environment.ts';
+} from '@dstack/contract';
 
 export interface KubernetesServerSettings {
   /** The image that brings the agent into pods (`DSTACK_KUBERNETES_AGENT_IMAGE`); null = none. */
@@ -17,6 +17,14 @@ export interface KubernetesServerSettings {
   /** The same while an autoscaler adds one (`DSTACK_KUBERNETES_SCALE_UP_SECONDS`). */
   readonly scaleUpSeconds: number;
 }
+
+export const KUBERNETES_VARIABLES = [
+  'DSTACK_KUBERNETES_AGENT_CLAIM',
+  'DSTACK_KUBERNETES_AGENT_IMAGE',
+  'DSTACK_KUBERNETES_AGENT_VOLUME',
+  'DSTACK_KUBERNETES_SCALE_UP_SECONDS',
+  'DSTACK_KUBERNETES_SCHEDULE_SECONDS',
+] as const;
 
 const SCHEDULE_SECONDS = 10;
 const SCALE_UP_SECONDS = 900;

@@ -1,8 +1,9 @@
-import { agentToken, jobOfInstance } from '@dstack/backends/slurm';
-import type { DialInKind } from '../dial-ins/dial-ins.ts';
+import type { DialInAgents } from '../base/kind.ts';
+import { jobOfInstance } from './agent-instance.ts';
+import { agentToken } from './cluster.ts';
 
 /** The agents of Slurm jobs: those of the nodes of one job share a token. */
-export function slurmAgents(secret: () => Promise<string>): DialInKind {
+export function slurmAgents(secret: () => Promise<string>): DialInAgents {
   return {
     tokenOf: (instance) => {
       const job = jobOfInstance(instance);

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import { connect } from 'node:tls';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
-import { NoAnswerError } from '../base/errors.ts';
+import { NoAnswerError } from './errors.ts';
 
 const HANDSHAKE_MS = 10_000;
 

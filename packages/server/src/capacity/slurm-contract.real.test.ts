@@ -3,7 +3,13 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BackendError, NoAnswerError } from '@dstack/backends';
-import { type LoginConnection, openSlurm, type SlurmClusterConfig } from '@dstack/backends/slurm';
+import {
+  ClusterLogins,
+  ClusterProgramCopies,
+  type LoginConnection,
+  openSlurm,
+  type SlurmClusterConfig,
+} from '@dstack/backends/slurm';
 import {
   type BackendWorld,
   describeBackend,
@@ -21,8 +27,7 @@ import { assets } from '../assets.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { startTestServer } from '../http/testing/test-server.ts';
 import { orphanSweeper } from '../sweep/testing/orphan-sweeper.ts';
-import { ClusterLogins } from './logins.ts';
-import { ClusterProgramCopies } from './program-copies.ts';
+import { sshOpener } from './backend-host.ts';
 
 const missing = slurmMissing();
 if (missing && process.env.CI) throw new Error(`Slurm cannot be tested: ${missing} is missing`);
@@ -165,7 +170,7 @@ class Calls {
 }
 
 async function world(cluster: TestCluster, cacheDir: string): Promise<BackendWorld> {
-  const logins = new ClusterLogins(memoryMeta());
+  const logins = new ClusterLogins({ facts: memoryMeta(), ssh: sshOpener() });
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
   const copies = new ClusterProgramCopies(logins, programs);
   const calls = new Calls();

@@ -1,5 +1,4 @@
-import { withoutTrailingSlashes } from '@dstack/contract';
-import { isSet, type ProcessEnv, SettingsError } from '../settings/environment.ts';
+import { isSet, type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/contract';
 
 export interface SlurmServerSettings {
   /** Whether runs may do without a container (`DSTACK_SLURM_HOST_JOBS`). */
@@ -12,10 +11,13 @@ export interface SlurmServerSettings {
 }
 
 const DIAL_OUT = 'DSTACK_SLURM_DIAL_OUT';
+const HOST_JOBS = 'DSTACK_SLURM_HOST_JOBS';
+
+export const SLURM_VARIABLES = [DIAL_OUT, HOST_JOBS] as const;
 
 /** `url`: of the server, as others reach it. */
 export function slurmSettings(env: ProcessEnv, url: string | null): SlurmServerSettings {
-  const hostJobs = isSet(env, 'DSTACK_SLURM_HOST_JOBS');
+  const hostJobs = isSet(env, HOST_JOBS);
   if (!isSet(env, DIAL_OUT)) return { hostJobs, dialOutUrl: null };
   const { protocol, host, pathname } = URL.parse(url ?? '') ?? {};
   if (protocol !== 'http:' && protocol !== 'https:') {

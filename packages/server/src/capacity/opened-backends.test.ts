@@ -3,7 +3,7 @@ import type { Backend } from '@dstack/backends';
 import type { BackendRecord } from '@dstack/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
-import { ClusterBackends, type ClusterBackendsOptions } from './cluster-backends.ts';
+import { OpenedBackends, type OpenedBackendsOptions } from './opened-backends.ts';
 
 const ROW = { id: 'b', projectId: 'p', type: 'slurm', config: { user: 'ada' }, updatedAt: 1 };
 const row = (change: object = {}) => ({ ...ROW, ...change }) as unknown as BackendRecord;
@@ -12,31 +12,37 @@ const row = (change: object = {}) => ({ ...ROW, ...change }) as unknown as Backe
 function world() {
   const happened: string[] = [];
   let isBroken = false;
-  const backends = new ClusterBackends({
+  const backends = new OpenedBackends({
     store: {
       instances: { madeBy: async () => [] },
       projects: { list: async () => [{ id: 'p' }] },
       backends: { list: async () => [row()], byType: async () => ({ auth: { key: 'secret' } }) },
       meta: { get: async () => 'stored' },
       cipher: { decrypt: (text: string) => text },
-    } as unknown as ClusterBackendsOptions['store'],
+    } as unknown as OpenedBackendsOptions['store'],
     log: pino({ level: 'silent' }),
     kinds: [
       {
         type: 'slurm',
-        open: async (config, secret) => {
-          happened.push(`open ${JSON.stringify(config)} ${secret}`);
-          if (isBroken) throw new Error('broken');
-          const watch = () => {
-            happened.push('watch');
-            return () => void happened.push('unwatch');
+        load: async () => {
+          happened.push('load');
+          return {
+            open: async (config, secret) => {
+              happened.push(`open ${JSON.stringify(config)} ${secret}`);
+              if (isBroken) throw new Error('broken');
+              const watch = () => {
+                happened.push('watch');
+                return () => void happened.push('unwatch');
+              };
+              const backend = { name: 'slurm', instances: { watch } } as unknown as Backend;
+              return { backend, close: () => void happened.push('close') };
+            },
+            close: () => void happened.push('close shared'),
           };
-          const backend = { name: 'slurm', instances: { watch } } as unknown as Backend;
-          return { backend, close: () => void happened.push('close') };
         },
-        close: () => void happened.push('close shared'),
       },
     ],
+    host: {} as OpenedBackendsOptions['host'],
   });
   const breaks = (value: boolean) => {
     isBroken = value;
@@ -48,14 +54,15 @@ const OPENED = 'open {"user":"ada","key":"secret"} stored';
 
 it('opens a backend once with its credentials, watches it, and ends both', async () => {
   const { backends, happened } = world();
+  expect(happened).toEqual([]);
   await backends.start();
   const [first, second] = await Promise.all([backends.of(row()), backends.of(row())]);
   expect(first).toBe(second);
   expect(await backends.of(row({ type: 'aws' }))).toBeNull();
-  expect(happened).toEqual([OPENED, 'watch']);
+  expect(happened).toEqual(['load', OPENED, 'watch']);
   backends.close();
   await setImmediate();
-  expect(happened.slice(2).sort()).toEqual(['close', 'close shared', 'unwatch']);
+  expect(happened.slice(3).sort()).toEqual(['close', 'close shared', 'unwatch']);
 });
 
 it('ends a backend whose configuration has changed, and opens it again', async () => {
@@ -81,6 +88,6 @@ it('ends what it opened for a server that was closed meanwhile', async () => {
   backends.close();
   await opening;
   await setImmediate();
-  expect(happened).toEqual(['close shared', OPENED, 'watch', 'unwatch', 'close']);
+  expect(happened).toEqual(['load', 'close shared', OPENED, 'watch', 'unwatch', 'close']);
   await expect(backends.of(row())).rejects.toThrow('the server is ending');
 });

@@ -5,8 +5,8 @@ import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gzipSync } from 'node:zlib';
-import type { GatewayOrder } from '@dstack/backends';
-import { type AgentPrograms, openKubernetes } from '@dstack/backends/kubernetes';
+import type { AgentPrograms, GatewayOrder } from '@dstack/backends';
+import { openKubernetes } from '@dstack/backends/kubernetes';
 import {
   type BackendWorld,
   describeBackend,

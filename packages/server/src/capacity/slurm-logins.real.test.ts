@@ -1,8 +1,8 @@
-import type { SlurmClusterConfig } from '@dstack/backends/slurm';
+import { ClusterLogins, type SlurmClusterConfig } from '@dstack/backends/slurm';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
-import { ClusterLogins } from './logins.ts';
+import { sshOpener } from './backend-host.ts';
 
 const missing = hostsMissing();
 if (missing && process.env.CI)
@@ -37,7 +37,8 @@ describe.skipIf(missing !== null)('the login to a cluster behind a jump host', (
   });
   afterEach(() => logins.close());
 
-  const newLogins = () => new ClusterLogins(meta, { jumps: new JumpHosts({ answerMs: 2000 }) });
+  const newLogins = () =>
+    new ClusterLogins({ facts: meta, ssh: sshOpener(new JumpHosts({ answerMs: 2000 })) });
 
   const cluster = (more: object = {}): SlurmClusterConfig => ({
     ...{ name: 'hpc', hostname: login.address, port: null, user: 'root' },

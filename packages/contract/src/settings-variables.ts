@@ -1,4 +1,6 @@
-import { Problem, parseDuration } from '@dstack/contract';
+/** Settings that programs read from environment variables. */
+import { parseDuration } from './grammar/index.ts';
+import { Problem } from './grammar/problem.ts';
 
 export type ProcessEnv = Readonly<Record<string, string | undefined>>;
 

@@ -1,20 +1,22 @@
 /** The agent on a cluster: in the home directory of the login user, which all nodes share. */
-import { type OnPreparing, PreparingError } from '@dstack/backends';
-import type { ClusterPrograms, SlurmClusterConfig } from '@dstack/backends/slurm';
-import { permanent } from '../hosts/host-error.ts';
-import { HostShell, pairs } from '../hosts/ssh/host-shell.ts';
-import { type Arch, loaderName } from '../hosts/ssh/libraries.ts';
-import type { Program } from '../hosts/ssh/program.ts';
-import type { Programs } from '../hosts/ssh/programs.ts';
+import { PreparingError } from '../base/errors.ts';
+import type { OnPreparing } from '../base/port.ts';
+import { type AgentProgram, type AgentPrograms, LOADERS } from '../base/programs.ts';
+import type { ClusterPrograms } from './agent-program.ts';
 import { nameOfWay, wayTo } from './cluster-way.ts';
 import { CopyProgress } from './copy-progress.ts';
+import { HomeShell } from './home-shell.ts';
 import type { ClusterLogins } from './logins.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
 
 /** Time for 50 MB over a slow line. */
 const UPLOAD_MS = 15 * 60_000;
 /** A call of a backend has a limit; an order comes again, and the copy goes on meanwhile. */
 const PATIENCE_MS = 30_000;
-const MACHINES: Readonly<Record<string, Arch>> = { x86_64: 'x64', aarch64: 'arm64' };
+const MACHINES: Readonly<Record<string, keyof typeof LOADERS>> = {
+  x86_64: 'x64',
+  aarch64: 'arm64',
+};
 
 /** The copies of a server that was cut off are removed by its shell there, or else an hour later. */
 const ABOUT = `
@@ -39,13 +41,13 @@ export interface DeliverOptions {
 
 export class ClusterProgramCopies {
   readonly #logins: Pick<ClusterLogins, 'separate'>;
-  readonly #programs: Pick<Programs, 'node' | 'libraries' | 'agent'>;
+  readonly #programs: AgentPrograms;
   readonly #deliveries = new Map<string, Delivery>();
   readonly #patienceMs: number;
 
   constructor(
     logins: Pick<ClusterLogins, 'separate'>,
-    programs: Pick<Programs, 'node' | 'libraries' | 'agent'>,
+    programs: AgentPrograms,
     { patienceMs = PATIENCE_MS } = {},
   ) {
     this.#logins = logins;
@@ -108,18 +110,18 @@ export class ClusterProgramCopies {
   async #deliver(cluster: SlurmClusterConfig, progress: CopyProgress): Promise<ClusterPrograms> {
     const connection = await this.#logins.separate(cluster);
     try {
-      return await this.#copy(new HostShell(connection, false), progress);
+      return await this.#copy(new HomeShell(connection), progress);
     } finally {
       connection.close();
     }
   }
 
-  async #copy(shell: HostShell, progress: CopyProgress): Promise<ClusterPrograms> {
-    const about = pairs(await shell.run('Preparing the home directory', ABOUT));
+  async #copy(shell: HomeShell, progress: CopyProgress): Promise<ClusterPrograms> {
+    const about = await shell.pairs('Preparing the home directory', ABOUT);
     const arch = MACHINES[about.get('machine') ?? ''];
     const dir = about.get('dir') ?? '';
     if (arch === undefined || !/^\/[\w./@+-]+$/.test(dir)) {
-      throw permanent(
+      throw new Error(
         arch === undefined
           ? `Nodes of the architecture ${about.get('machine')} are not supported`
           : `The path of the home directory has characters that Slurm cannot mount: ${dir}`,
@@ -142,7 +144,7 @@ export class ClusterProgramCopies {
     for (const { program, unpack } of missing) await put(shell, dir, { program, unpack, progress });
     return {
       dir,
-      loader: `${libraries.name}/${loaderName(arch)}`,
+      loader: `${libraries.name}/${LOADERS[arch]}`,
       libraries: libraries.name,
       node: `${node.name}/node`,
       main: `${agent.name}/main.js`,
@@ -153,12 +155,12 @@ export class ClusterProgramCopies {
 const keyOf = (cluster: SlurmClusterConfig): string => nameOfWay(wayTo(cluster));
 
 interface Put {
-  readonly program: Program;
+  readonly program: AgentProgram;
   readonly unpack: string;
   readonly progress: CopyProgress;
 }
 
-async function put(shell: HostShell, dir: string, { program, unpack, progress }: Put) {
+async function put(shell: HomeShell, dir: string, { program, unpack, progress }: Put) {
   // Two servers may copy the same program at the same time, through two login nodes with one home. The input
   // also ends where the server is killed, and what has come until then is removed.
   const script = [

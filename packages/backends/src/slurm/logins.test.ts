@@ -1,7 +1,6 @@
-import type { SlurmClusterConfig } from '@dstack/backends/slurm';
 import { beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { loginError } from '../hosts/ssh/login-error.ts';
 import { ClusterLogins } from './logins.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
 
 const CLUSTER: SlurmClusterConfig = {
   ...{ name: 'hpc', hostname: 'login.hpc', port: null, user: 'dev' },
@@ -26,8 +25,8 @@ describe('the login of a cluster that fails', () => {
       if (failure) throw failure;
       return { isOpen: true, close: () => {} } as never;
     };
-    const meta = { get: async () => null, setOnce: async (_: string, value: string) => value };
-    logins = new ClusterLogins(meta, { open, now: () => now });
+    const facts = { get: async () => null, setOnce: async (_: string, value: string) => value };
+    logins = new ClusterLogins({ facts, ssh: { open } }, () => now);
   });
   const outcome = () =>
     logins.connect(CLUSTER).then(
@@ -36,7 +35,7 @@ describe('the login of a cluster that fails', () => {
     );
 
   it('is tried once a second, for all who need it, and works as soon as it can', async () => {
-    failure = loginError('login.hpc:22', 'dev', { code: 'ECONNREFUSED', message: 'refused' });
+    failure = new Error('login.hpc:22 cannot be reached');
     for (now = 0; now < 10_000; now += 100) {
       const all = await Promise.all([outcome(), outcome(), outcome()]);
       expect(all).toEqual(Array(3).fill(expect.stringMatching(/cannot be reached/)));
@@ -49,7 +48,7 @@ describe('the login of a cluster that fails', () => {
   it('is waited for no longer than two seconds once one has failed, and used when it is open', async () => {
     vi.useFakeTimers();
     onTestFinished(() => void vi.useRealTimers());
-    failure = loginError('login.hpc:22', 'dev', { code: 'ETIMEDOUT', message: 'late' });
+    failure = new Error('login.hpc:22 cannot be reached');
     expect(await outcome()).toMatch(/cannot be reached/);
     now += 5000;
     const answers: (() => void)[] = [];
@@ -65,7 +64,9 @@ describe('the login of a cluster that fails', () => {
   });
 
   it('is tried rarely after the login node has refused the user', async () => {
-    failure = loginError('login.hpc:22', 'dev', { level: 'client-authentication', message: 'no' });
+    failure = new Error('login.hpc refused the login', {
+      cause: { level: 'client-authentication' },
+    });
     for (now = 0; now < 60_000; now += 500) expect(await outcome()).toMatch(/refused the login/);
     expect(attempts).toBe(3);
   });

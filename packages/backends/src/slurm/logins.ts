@@ -1,15 +1,11 @@
 import { createHash } from 'node:crypto';
-import {
-  LOGIN_SHELL,
-  type LoginConnection,
-  LoginShells,
-  type SlurmClusterConfig,
-} from '@dstack/backends/slurm';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { SshLogin, Store } from '@dstack/store';
-import { type HostKeys, SshConnection, type SshTarget } from '../hosts/ssh/connection.ts';
-import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
+import type { BackendHost } from '../base/kind.ts';
+import type { RemoteConnection, RemoteKeys, RemoteLogin, RemotePlace } from '../base/ssh.ts';
 import { type ClusterWay, nameOfWay, wayTo } from './cluster-way.ts';
+import { LOGIN_SHELL, type LoginConnection } from './login.ts';
+import { LoginShells } from './login-shells.ts';
+import type { SlurmClusterConfig } from './partitions.ts';
 
 /** After a failure: the connections to all jobs of a cluster are tried again, each by itself. */
 const PAUSE_MS = 1000;
@@ -21,10 +17,10 @@ const REFUSED_PAUSE_MS = 20_000;
 interface Open {
   /** Of the login, so that a changed one is not used any more. */
   readonly fingerprint: string;
-  readonly connection: Promise<SshConnection>;
+  readonly connection: Promise<RemoteConnection>;
   readonly shells: LoginShells;
   /** Null until it is open. */
-  opened: SshConnection | null;
+  opened: RemoteConnection | null;
   /** Null unless it has failed. */
   error: unknown;
   /** Set when it has failed: until then nothing is tried again, in milliseconds since the epoch. */
@@ -33,31 +29,20 @@ interface Open {
   readonly lastError: unknown;
 }
 
-interface LoginsOptions {
-  readonly open: (target: SshTarget) => Promise<SshConnection>;
-  readonly jumps: Pick<JumpHosts, 'openTunnel'>;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
-}
-
 /** One SSH connection to the login node of each cluster, opened when it is used. */
 export class ClusterLogins {
-  readonly #meta: Pick<Store['meta'], 'get' | 'setOnce'>;
+  readonly #host: Pick<BackendHost, 'facts' | 'ssh'>;
+  readonly #now: () => number;
   readonly #open = new Map<string, Open>();
-  readonly #options: LoginsOptions;
   #closed = false;
 
-  constructor(meta: Pick<Store['meta'], 'get' | 'setOnce'>, options: Partial<LoginsOptions> = {}) {
-    this.#meta = meta;
-    const defaults = {
-      open: SshConnection.open,
-      jumps: new JumpHosts(),
-      now: () => performance.now(),
-    };
-    this.#options = { ...defaults, ...options };
+  /** `now`: milliseconds that no step of the clock moves. */
+  constructor(host: Pick<BackendHost, 'facts' | 'ssh'>, now = () => performance.now()) {
+    this.#host = host;
+    this.#now = now;
   }
 
-  /** Rejects with a `HostError`. */
+  /** Rejects with a text for people. */
   async connect(cluster: SlurmClusterConfig): Promise<LoginConnection> {
     const { connection, shells, lastError } = this.#opened(wayTo(cluster));
     const open = await (lastError === null ? connection : soon(connection, lastError));
@@ -68,7 +53,7 @@ export class ClusterLogins {
   }
 
   /** A connection of its own, for copies: they may take so long that it is closed. */
-  async separate(cluster: SlurmClusterConfig): Promise<SshConnection> {
+  async separate(cluster: SlurmClusterConfig): Promise<RemoteConnection> {
     return await this.#connect(wayTo(cluster));
   }
 
@@ -87,7 +72,7 @@ export class ClusterLogins {
       },
       (error: unknown) => {
         opening.error = error;
-        opening.pausedUntil = this.#options.now() + pauseAfter(error);
+        opening.pausedUntil = this.#now() + pauseAfter(error);
       },
     );
     this.#open.set(fingerprint, opening);
@@ -95,7 +80,7 @@ export class ClusterLogins {
   }
 
   #isUsable({ opened, error, pausedUntil }: Open): boolean {
-    if (error !== null) return this.#options.now() < pausedUntil;
+    if (error !== null) return this.#now() < pausedUntil;
     return opened === null || opened.isOpen;
   }
 
@@ -107,33 +92,32 @@ export class ClusterLogins {
     this.#open.clear();
   }
 
-  async #connect({ login, jump }: ClusterWay): Promise<SshConnection> {
-    const { open, jumps } = this.#options;
-    const keys = await this.#keysOf(login, { jump, setting: 'hostname' });
-    const tunnel =
-      jump &&
-      (await jumps.openTunnel(
-        jump,
-        await this.#keysOf(jump, { jump: null, setting: 'proxy_jump.hostname' }),
-        login,
-      ));
-    const connection = await open({ login, tunnel, ...keys });
+  async #connect({ login, jump }: ClusterWay): Promise<RemoteConnection> {
+    const place = async (of: RemoteLogin, behind: RemoteLogin | null, setting: string) => ({
+      login: of,
+      keys: await this.#keysOf(of, { jump: behind, setting }),
+    });
+    const way: RemotePlace & { readonly jump: RemotePlace | null } = {
+      ...(await place(login, jump, 'hostname')),
+      jump: jump && (await place(jump, null, 'proxy_jump.hostname')),
+    };
+    const connection = await this.#host.ssh.open(way);
     if (this.#closed) connection.close();
     return connection;
   }
 
   /** The first key of a host is stored. Two networks may have hosts of one address behind their jump hosts. */
   async #keysOf(
-    { hostname, port }: SshLogin,
-    { jump, setting }: { readonly jump: SshLogin | null; readonly setting: string },
-  ): Promise<HostKeys> {
+    { hostname, port }: RemoteLogin,
+    { jump, setting }: { readonly jump: RemoteLogin | null; readonly setting: string },
+  ): Promise<RemoteKeys> {
     const behind = jump === null ? '' : ` behind ${jump.hostname}:${jump.port}`;
     const key = `slurm-host-key:${hostname}:${port}${behind}`;
-    const pinned = await this.#meta.get(key);
+    const pinned = await this.#host.facts.get(key);
     return {
       hostKeys: pinned === null ? {} : { [`${hostname}:${port}`]: pinned },
       pin: async (_address, hostKey) => {
-        await this.#meta.setOnce(key, hostKey);
+        await this.#host.facts.setOnce(key, hostKey);
       },
       ifChanged: `write another name or address of it as \`${setting}\` of the cluster in the configuration of the server`,
     };
@@ -141,7 +125,7 @@ export class ClusterLogins {
 }
 
 /** An attempt continues when its callers have the error of the one before it. */
-async function soon(connection: Promise<SshConnection>, lastError: unknown) {
+async function soon(connection: Promise<RemoteConnection>, lastError: unknown) {
   const onTimeout = () => {
     throw lastError;
   };
@@ -153,7 +137,7 @@ function pauseAfter(error: unknown): number {
   return level === 'client-authentication' ? REFUSED_PAUSE_MS : PAUSE_MS;
 }
 
-function shellsOf(connection: Promise<SshConnection>): LoginShells {
+function shellsOf(connection: Promise<RemoteConnection>): LoginShells {
   return new LoginShells(async () => {
     const channel = await (await connection).start(LOGIN_SHELL);
     const close = () => channel.close();

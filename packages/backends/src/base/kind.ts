@@ -1,0 +1,90 @@
+/**
+ * A kind of backend that projects configure. The server reads only its descriptor, which is beside the
+ * adapter and has a line in `kinds.ts`; the code of the adapter is loaded when it is used first.
+ */
+import type { Duplex } from 'node:stream';
+import type { ProcessEnv } from '@dstack/contract';
+import type { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
+import type { Backend } from './port.ts';
+import type { AgentPrograms } from './programs.ts';
+import type { SshOpener } from './ssh.ts';
+
+export interface BackendKind {
+  readonly type: BackendType;
+  /** Names of the server's own settings for it. */
+  readonly variables: readonly string[];
+  /**
+   * What is wrong with the form of a configuration, for people; null = nothing. The provider is not
+   * asked.
+   */
+  readonly problem?: (config: BackendConfigWithCreds, allowed: AllowedConfig) => string | null;
+  /** Reads the settings. Throws `SettingsError`. */
+  readonly configure: (env: ProcessEnv, server: ServerReach) => ConfiguredKind;
+}
+
+export interface AllowedConfig {
+  /** Whether the configuration may name files and programs of the server's machine. */
+  readonly serverFiles: boolean;
+}
+
+export interface ServerReach {
+  /** Where others reach the server; null = it is not known. */
+  readonly url: string | null;
+}
+
+export interface ConfiguredKind {
+  readonly type: BackendType;
+  /** The agents of its instances that connect to the server; omitted = none does. */
+  readonly dialIn?: (secret: () => Promise<string>) => Promise<DialInAgents>;
+  /** Called once, at the first use. */
+  readonly load: (host: BackendHost) => Promise<BackendOpener>;
+}
+
+/** What all backends of one kind share. */
+export interface BackendOpener {
+  /**
+   * `config`: with its credentials. `secret`: the agents' tokens are derived from it. Rejects for a
+   * configuration that cannot be used.
+   */
+  open(config: unknown, secret: string): Promise<OpenedBackend>;
+  /** Ends what they share. */
+  close?(): void;
+}
+
+export interface OpenedBackend {
+  readonly backend: Backend;
+  /** Ends connections; jobs continue. */
+  close(): void;
+}
+
+/** The agents of the instances of a kind. */
+export interface DialInAgents {
+  /**
+   * The token that the agent of an instance has, a proof for this instance alone; null if this is no
+   * name of an instance of this kind. Its connection is used only while the instance exists.
+   */
+  tokenOf(instance: string): (() => Promise<string>) | null;
+}
+
+/** What the server does for adapters. */
+export interface BackendHost {
+  /** Id of the installation: servers that share a database have the same. */
+  readonly serverId: string;
+  readonly programs: AgentPrograms;
+  readonly ssh: SshOpener;
+  /** Small facts that outlive the server, by key. */
+  readonly facts: KeptFacts;
+  /** Null: agents open no connections to the server. */
+  readonly dialIns: AgentDialIns | null;
+}
+
+export interface KeptFacts {
+  get(key: string): Promise<string | null>;
+  /** Returns the stored value, which is an earlier one if there is one. */
+  setOnce(key: string, value: string): Promise<string>;
+}
+
+export interface AgentDialIns {
+  /** The connection of an agent, secured; null = none within the time. */
+  take(instance: string, limitMs: number): Promise<Duplex | null>;
+}
