@@ -55,12 +55,17 @@ export interface OfferAnswer {
   readonly notes: readonly string[];
 }
 
-/** The owner of a resource at a provider: four tags on everything that costs money. */
+/**
+ * The owner of a resource at a provider: four tags on everything that costs money, on machines, volumes,
+ * groups, gateways, and the disks and addresses that are created for them.
+ */
 export interface OwnerTags {
   /** Id of the installation: servers that share a database are one owner. */
   readonly server: string;
   readonly project: string;
+  /** Empty for volumes and gateways, which belong to no fleet. */
   readonly fleet: string;
+  /** Of a volume or of the replica of a gateway its own name; empty for groups. */
   readonly instance: string;
 }
 
@@ -228,7 +233,7 @@ export interface VolumeOrder {
   readonly key: string;
   readonly volumeId: Id;
   readonly name: string;
-  readonly owner: Pick<OwnerTags, 'server' | 'project'>;
+  readonly owner: OwnerTags;
   readonly region: string;
   readonly availabilityZone: string | null;
   readonly sizeGib: number | null;
@@ -283,7 +288,7 @@ export interface VolumePort {
 export interface ListedVolume {
   readonly handle: VolumeHandle;
   /** As far as the provider's tags contain it. */
-  readonly owner: Pick<OwnerTags, 'server' | 'project'>;
+  readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;
 }
@@ -302,7 +307,7 @@ export interface GroupOrder {
   /** The number of machines of a compute group, and their offer; null for a placement group. */
   readonly size: number | null;
   readonly offer: Offer | null;
-  readonly owner: Omit<OwnerTags, 'instance'>;
+  readonly owner: OwnerTags;
   /** As in `InstanceOrder`, of the first of its jobs. */
   readonly container?: ContainerOrder | null;
   readonly onPreparing?: OnPreparing;
@@ -311,7 +316,7 @@ export interface GroupOrder {
 export interface ListedGroup {
   readonly handle: GroupHandle;
   /** As far as the provider's tags contain it. */
-  readonly owner: Omit<OwnerTags, 'instance'>;
+  readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;
 }
@@ -322,7 +327,7 @@ export interface GatewayOrder {
   readonly key: string;
   readonly replicaId: Id;
   /** `instance`: the name of the gateway, with the number of the replica. */
-  readonly owner: Omit<OwnerTags, 'fleet'>;
+  readonly owner: OwnerTags;
   /** Its other replicas have the same. */
   readonly gateway: { readonly id: Id; readonly name: string };
   /** Of the services; null = it has none. */
@@ -342,7 +347,7 @@ export interface GatewayOrder {
 
 export interface ListedGateway {
   readonly handle: InstanceHandle;
-  readonly owner: Omit<OwnerTags, 'fleet'>;
+  readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;
 }

@@ -46,7 +46,12 @@ const volumes = directoryVolumes(agents);
 
 const order = (directory: DirectoryPlace): VolumeOrder => ({
   ...{ key: 'volume.create:v:0', volumeId: 'v', name: 'data', region: 'ssh:gpus', sizeGib: 10 },
-  ...{ owner: { server: 's', project: 'main' }, availabilityZone: null, tags: {}, directory },
+  ...{
+    owner: { server: 's', project: 'main', fleet: '', instance: 'data' },
+    availabilityZone: null,
+    tags: {},
+    directory,
+  },
 });
 const onHost = order({ hostId: 'a', fleetId: 'f', path: null });
 const shared = order({ hostId: null, fleetId: 'f', path: '/mnt/nfs' });

@@ -47,7 +47,7 @@ export interface Described {
   readonly name: string;
   readonly component: 'job' | 'volume' | 'gateway';
   readonly key: string;
-  readonly owner: Partial<OwnerTags> & Pick<OwnerTags, 'server' | 'project'>;
+  readonly owner: OwnerTags;
   /** Of the run or volume. */
   readonly title: string;
   readonly user: string | null;

@@ -1,12 +1,6 @@
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
-import type {
-  GatewayOrder,
-  GatewayPort,
-  InstanceOrder,
-  ListedGateway,
-  Observation,
-} from '../base/port.ts';
+import type { GatewayOrder, GatewayPort, InstanceOrder, Observation } from '../base/port.ts';
 import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
 
@@ -34,20 +28,14 @@ export function simGateways({ provider, offers, observe }: SimGatewaysOptions): 
     },
     observe: async (handle) => await observe(await provider.describe(handle)),
     release: (handle: InstanceHandle) => provider.release(handle),
-    list: async (owner) =>
-      (await provider.list(owner, 'gateway')).map(
-        ({ owner: { fleet: _, ...tags }, ...listed }): ListedGateway => ({
-          ...listed,
-          owner: tags,
-        }),
-      ),
+    list: (owner) => provider.list(owner, 'gateway'),
   };
 }
 
 function instanceOrder(order: GatewayOrder, offer: Offer): InstanceOrder {
   const { key, replicaId, owner, authorizedKeys, tags } = order;
   return {
-    ...{ key, instanceId: replicaId, owner: { ...owner, fleet: '' }, offer, authorizedKeys, tags },
+    ...{ key, instanceId: replicaId, owner, offer, authorizedKeys, tags },
     ...{ reservation: null, placementGroup: null, volumes: [], group: null },
   };
 }

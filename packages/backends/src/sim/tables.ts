@@ -54,7 +54,7 @@ export interface SimVolume extends SimRecord {
   /** Of its order. */
   readonly key: string | null;
   /** Null: the user created it. */
-  readonly owner: Pick<OwnerTags, 'server' | 'project'> | null;
+  readonly owner: OwnerTags | null;
   readonly region: string;
   readonly availabilityZone: string | null;
   readonly sizeGib: number;
@@ -82,7 +82,7 @@ export interface SimGroup extends SimRecord {
   readonly key: string;
   readonly name: string;
   readonly kind: 'placement' | 'compute';
-  readonly owner: Omit<OwnerTags, 'instance'>;
+  readonly owner: OwnerTags;
   /** Machines of a compute group. */
   readonly size: number;
 }

@@ -10,7 +10,11 @@ import { SimVolumes } from './volumes.ts';
 const SECOND = 1_000_000;
 const ORDER = {
   ...{ key: 'volume.create:v:0', volumeId: 'v', name: 'data', region: 'us-east-1', tags: {} },
-  ...{ owner: { server: 's', project: 'main' }, availabilityZone: null, sizeGib: 10 },
+  ...{
+    owner: { server: 's', project: 'main', fleet: '', instance: 'data' },
+    availabilityZone: null,
+    sizeGib: 10,
+  },
   directory: null,
 };
 const [OFFER] = SIM_OFFERS.filter(({ region }) => region === 'us-east-1');

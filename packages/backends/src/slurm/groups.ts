@@ -14,7 +14,7 @@ export function slurmGroups(clusters: Clusters): GroupPort {
       }
       const order = {
         key,
-        owner: { ...owner, instance: '' },
+        owner,
         container,
         nodes: size ?? 1,
         onPreparing,
@@ -28,12 +28,7 @@ export function slurmGroups(clusters: Clusters): GroupPort {
     },
     list: async ({ server }) => {
       const found = await jobsOf(clusters.values(), server);
-      return found
-        .filter(({ owner }) => owner.instance === '')
-        .map(({ handle, owner, key }) => {
-          const { instance: _, ...group } = owner;
-          return { handle, owner: group, key };
-        });
+      return found.filter(({ owner }) => owner.instance === '');
     },
   };
 }

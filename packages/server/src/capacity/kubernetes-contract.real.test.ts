@@ -210,7 +210,7 @@ async function untilLost(check: ReturnType<typeof open>['backend']['check']): Pr
 function gatewayOrder(settings: object): GatewayOrder {
   return {
     ...{ key: 'gateway.create:r:0', replicaId: 'r', region: '' },
-    owner: { server: OUR_SERVER, project: 'main', instance: 'edge-0' },
+    owner: { server: OUR_SERVER, project: 'main', fleet: '', instance: 'edge-0' },
     gateway: { id: 'a0', name: 'edge' },
     ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
     ...{ authorizedKeys: [], tags: {} },

@@ -3,11 +3,12 @@ import {
   BackendError,
   NoAnswerError,
   NoCapacityError,
+  orderedProvisioningData,
   PreparingError,
   RefusedOrderError,
   SkipOfferError,
 } from '@dstack/backends';
-import { capabilitiesOf, type Offer } from '@dstack/core';
+import { capabilitiesOf, type Offer, type ProvisioningData } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { BackendTimeoutError } from '../offers/bounded-backend.ts';
@@ -30,7 +31,7 @@ const order = {
 
 /** A backend that answers each offer with the outcome of that name. */
 function attempt(
-  outcomes: Readonly<Record<string, Error | 'made'>>,
+  outcomes: Readonly<Record<string, Error | 'made' | ProvisioningData>>,
   { maxTries = 25, inDoubt = null }: { maxTries?: number; inDoubt?: number | null } = {},
 ) {
   const tried: string[] = [];
@@ -45,8 +46,9 @@ function attempt(
         const name = offer?.instance.name ?? '';
         tried.push(name);
         const outcome = outcomes[name];
-        if (outcome !== 'made') throw outcome;
-        return { hostId: 'h', handle: { id: 'm-1', data: null }, provisioningData: null };
+        if (outcome instanceof Error) throw outcome;
+        const provisioningData = outcome === 'made' || !outcome ? null : outcome;
+        return { hostId: 'h', handle: { id: 'm-1', data: null }, provisioningData };
       },
       observe: async () => ({ state: 'missing' }),
       release: async () => 'released',
@@ -86,6 +88,14 @@ describe('creating an instance', () => {
       provisioningData: { instance_id: 'm-1', hostname: null },
     });
     expect(tried).toEqual(['a', 'b']);
+  });
+
+  it('reports the price and type of the machine that there is, of whichever offer it is', async () => {
+    const earlier = orderedProvisioningData({ ...offer('a'), price: 0.75 }, 'm-1');
+    expect(await attempt({ b: earlier }).result).toMatchObject({
+      offer: { backend: 'aws', instance: { name: 'a' }, price: 0.75 },
+      provisioningData: { price: 0.75 },
+    });
   });
 
   it('names how many offers were tried and at most three different errors', async () => {

@@ -4,7 +4,7 @@ import {
   orderedProvisioningData,
   SkipOfferError,
 } from '@dstack/backends';
-import type { IntentResult, Offer } from '@dstack/core';
+import type { IntentResult, Offer, ProvisioningData } from '@dstack/core';
 import { type OffersToTry, tryOffers } from './try-offers.ts';
 
 export interface CreateInstanceInput extends OffersToTry {
@@ -26,6 +26,18 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
     const created = await backend.instances.create({ ...input.order, placementGroup, offer });
     const provisioningData =
       created.provisioningData ?? orderedProvisioningData(offer, created.handle.id);
-    return { kind: 'instance.created', offer, ...created, provisioningData };
+    return {
+      ...{ kind: 'instance.created', ...created, provisioningData },
+      offer: takenOffer(offer, provisioningData),
+    };
   });
+}
+
+/**
+ * An earlier order with the same key may have made a machine of another offer, or at another price: what
+ * is charged is what run and instance report.
+ */
+function takenOffer(offer: Offer, machine: ProvisioningData): Offer {
+  const { instance_type: instance, region, price } = machine;
+  return { ...offer, instance, region, price };
 }

@@ -70,7 +70,7 @@ async function orderFor(
   const { name, kind, region, memberIds } = group;
   const [first] = kind === 'compute' ? await store.instances.byIds(memberIds.slice(0, 1)) : [];
   const container = first ? await containerOrder(store, first, defaultRegistry ?? null) : null;
-  const owner = { server: serverId, project: projectName, fleet: fleetName };
+  const owner = { server: serverId, project: projectName, fleet: fleetName, instance: '' };
   const size = kind === 'compute' ? memberIds.length : null;
   const preparing = onPreparing({ store, log }, memberIds);
   return { key, name, kind, region, size, owner, container, onPreparing: preparing };

@@ -11,7 +11,10 @@ export function gatewayOrder(
   const { configuration } = gateway;
   return {
     replicaId: replica.id,
-    owner: { server, project: projectName, instance: `${gateway.name}-${replica.replicaNum}` },
+    owner: {
+      ...{ server, project: projectName, fleet: '' },
+      instance: `${gateway.name}-${replica.replicaNum}`,
+    },
     gateway: { id: gateway.id, name: gateway.name },
     domain: gateway.wildcardDomain,
     settings: configuration.backend_settings ?? null,

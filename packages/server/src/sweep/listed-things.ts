@@ -1,5 +1,5 @@
 /** The resources with this server's tag in an account, and which of them have a record. */
-import type { Backend } from '@dstack/backends';
+import type { Backend, ListedInstance } from '@dstack/backends';
 import {
   isReportedElsewhere,
   type ListedThing,
@@ -8,29 +8,24 @@ import {
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
-const NOBODY = { project: '', fleet: '', instance: '' } as const;
-
 export async function listThings(backend: Backend, server: string): Promise<ListedThing[]> {
-  const owner = { server };
-  const instances = (await backend.instances?.list(owner)) ?? [];
-  const volumes = (await backend.volumes?.list(owner)) ?? [];
-  const groups = (await backend.groups?.list(owner)) ?? [];
-  const gateways = (await backend.gateways?.list(owner)) ?? [];
+  const [of, owner] = [backend, { server }];
+  const instances = (await of.instances?.list(owner)) ?? [];
+  const volumes = (await of.volumes?.list(owner)) ?? [];
+  const groups = (await of.groups?.list(owner)) ?? [];
+  const gateways = (await of.gateways?.list(owner)) ?? [];
   return [
-    ...instances.map(({ handle, owner: { project, fleet, instance }, key }): ListedThing => {
-      return { kind: 'instance', handle, region: null, owner: { project, fleet, instance }, key };
-    }),
-    ...volumes.map(({ handle: { id, region, data }, owner: { project }, key }): ListedThing => {
-      return { kind: 'volume', handle: { id, data }, region, owner: { ...NOBODY, project }, key };
-    }),
-    ...groups.map(({ handle, owner: { project, fleet }, key }): ListedThing => {
-      return { kind: 'group', handle, region: null, owner: { project, fleet, instance: '' }, key };
-    }),
-    ...gateways.map(({ handle, owner: { project, instance }, key }): ListedThing => {
-      const names = { project, fleet: '', instance };
-      return { kind: 'gateway', handle, region: null, owner: names, key };
-    }),
+    ...instances.map((one) => thing('instance', one)),
+    ...volumes.map((one) => ({ ...thing('volume', one), region: one.handle.region })),
+    ...groups.map((one) => thing('group', one)),
+    ...gateways.map((one) => thing('gateway', one)),
   ];
+}
+
+function thing(kind: ListedThing['kind'], { handle, owner, key }: ListedInstance): ListedThing {
+  const { id, data } = handle;
+  const { project, fleet, instance } = owner;
+  return { kind, handle: { id, data }, region: null, owner: { project, fleet, instance }, key };
 }
 
 /**

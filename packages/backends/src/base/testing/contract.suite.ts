@@ -77,7 +77,7 @@ export function describeBackend(
     });
 
     it('reports an instance as ready with a way to its agent, and as pending until then', async () => {
-      const { handle } = await created();
+      const { handle, order } = await created();
       const before = await observe(handle);
       expect(['pending', 'ready']).toContain(before.state);
       if (before.state === 'pending') expect(before.text).not.toBe('');
@@ -87,7 +87,10 @@ export function describeBackend(
       if (ready.state !== 'ready' || world.backend.capabilities.owner !== 'provider') return;
       // For other instances the server has the access already.
       expect(ready.access).not.toBeNull();
-      expect(ready.machine?.provisioningData.hostname).toEqual(expect.any(String));
+      expect(ready.machine?.provisioningData).toMatchObject({
+        hostname: expect.any(String),
+        price: order.offer?.price,
+      });
     });
 
     it('creates one machine for one key, however often it is ordered', async () => {

@@ -20,7 +20,7 @@ export function describeGateways(world: () => BackendWorld): void {
       return {
         ...{ key: `gateway.create:${replicaId}:0`, replicaId, instanceType: null, isPublic: true },
         region: (await world().order()).offer?.region ?? '',
-        owner: { server, project: 'main', instance: `edge-${replicaId}` },
+        owner: { server, project: 'main', fleet: '', instance: `edge-${replicaId}` },
         gateway: { id: replicaId, name: 'edge' },
         ...{ authorizedKeys: [], tags: {}, domain: null, settings: null },
       };

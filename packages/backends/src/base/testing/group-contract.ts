@@ -18,7 +18,7 @@ export function describeGroups(world: () => BackendWorld): void {
       ...{ key: `group.create:${randomUUID()}:0`, name: `fleet-${randomUUID()}` },
       ...{ kind: 'placement', size: null, offer: null },
       region: (await world().order()).offer?.region ?? '',
-      owner: { server, project: 'main', fleet: 'cluster' },
+      owner: { server, project: 'main', fleet: 'cluster', instance: '' },
     });
 
     whereThereAreAny('are created once for one key, and listed as ours', async (groups) => {

@@ -23,7 +23,8 @@ export function describeVolumes(world: () => BackendWorld): void {
 
     const order = (region: string, server = OUR_SERVER): VolumeOrder => ({
       ...{ key: `volume.create:${randomUUID()}:0`, volumeId: randomUUID(), name: 'data', region },
-      ...{ owner: { server, project: 'main' }, availabilityZone: null, sizeGib: GIB, tags: {} },
+      ...{ availabilityZone: null, sizeGib: GIB, tags: {} },
+      owner: { server, project: 'main', fleet: '', instance: 'data' },
       directory: null,
     });
     const ids = async (volumes: VolumePort, server = OUR_SERVER) =>
@@ -47,7 +48,7 @@ export function describeVolumes(world: () => BackendWorld): void {
         await world().settle();
         expect(await volumes.observe(handle)).toMatchObject({ state: 'ready', sizeGib: GIB });
         expect(await volumes.list({ server: OUR_SERVER })).toMatchObject([
-          { handle, key: wanted.key, owner: { project: 'main' } },
+          { handle, key: wanted.key, owner: wanted.owner },
         ]);
       },
     );

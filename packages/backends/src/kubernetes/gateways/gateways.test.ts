@@ -93,7 +93,7 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
 function order(replica: number, settings: object = {}): GatewayOrder {
   return {
     ...{ key: `gateway.create:${replica}:0`, replicaId: String(replica), region: 'east' },
-    owner: { server: 'server', project: 'main', instance: `edge-${replica}` },
+    owner: { server: 'server', project: 'main', fleet: '', instance: `edge-${replica}` },
     gateway: { id: 'a0', name: 'edge' },
     ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
     ...{ authorizedKeys: [], tags: {} },

@@ -231,7 +231,7 @@ async function listGateways(cluster: Cluster, server: string): Promise<ListedGat
   return items
     .filter(({ metadata }) => metadata.deletionTimestamp === undefined)
     .map((set) => {
-      const { fleet: _, ...owner } = ownerOf(set);
+      const owner = ownerOf(set);
       const { name, annotations } = set.metadata;
       return { handle: { id: name, data: annotations?.[PLACE] ?? null }, owner, key: keyOf(set) };
     });

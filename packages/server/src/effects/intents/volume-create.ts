@@ -83,7 +83,7 @@ function orderOf(
   const isOnHosts = capabilitiesOf(volume.backend).owner !== 'provider';
   return {
     ...{ key, volumeId: volume.id, name: volume.name },
-    owner: { server: serverId, project: projectName },
+    owner: { server: serverId, project: projectName, fleet: '', instance: volume.name },
     region: ('region' in configuration && configuration.region) || '',
     availabilityZone:
       ('availability_zone' in configuration && configuration.availability_zone) || null,
