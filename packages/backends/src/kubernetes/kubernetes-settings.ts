@@ -1,9 +1,4 @@
-import {
-  choiceVariable,
-  integerVariable,
-  type ProcessEnv,
-  SettingsError,
-} from '@dstack/contract';
+import { choiceVariable, integerVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
 
 export interface KubernetesServerSettings {
   /** The image that brings the agent into pods (`DSTACK_KUBERNETES_AGENT_IMAGE`); null = none. */

@@ -58,7 +58,7 @@ describe('a placement group', () => {
     const { create, listed } = scene();
     const made = await create();
     expect(await create([], 0)).toEqual(made);
-    const owner = { server: 'server', project: 'main', fleet: 'cluster' };
+    const owner = { server: 'server', project: 'main', fleet: 'cluster', instance: '' };
     const handle = 'handle' in made ? made.handle : null;
     expect(await listed()).toEqual([{ handle, owner, key: 'group.create:group-1:0' }]);
   });

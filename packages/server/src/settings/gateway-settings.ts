@@ -6,7 +6,6 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { DnsHook } from '../gateways/dns-hook.ts';
 import type { GatewayDomains } from '../gateways/domain-proof.ts';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
-import { integerVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 

@@ -1,9 +1,9 @@
+import { type ProcessEnv, SettingsError } from '@dstack/contract';
 import {
   labelOf,
   type OriginPattern,
   parseOriginPattern,
 } from '../proxy/origins/origin-pattern.ts';
-import { type ProcessEnv, SettingsError } from '@dstack/contract';
 
 const NAME = 'DSTACK_SERVER_SERVICES_URL';
 

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { BACKEND_KINDS } from '@dstack/backends';
 import { SettingsError } from '@dstack/contract';
 import { describe, expect, it } from 'vitest';
 import { compileSettings } from './settings.ts';
@@ -113,7 +114,8 @@ describe('settings', () => {
     ]
       .map(read)
       .join();
-    const names = new Set(code.match(/DSTACK_[A-Z_]+/g));
+    const ofKinds = BACKEND_KINDS.flatMap(({ variables }) => variables);
+    const names = new Set([...(code.match(/DSTACK_[A-Z_]+/g) ?? []), ...ofKinds]);
     expect([...names].filter((name) => !docs.includes(`\`${name}\``))).toEqual([]);
   });
 

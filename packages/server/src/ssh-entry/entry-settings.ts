@@ -1,11 +1,5 @@
 import { choiceVariable, integerVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
 import { isSshHostName } from '@dstack/contract/ssh';
-import {
-  choiceVariable,
-  integerVariable,
-  type ProcessEnv,
-  SettingsError,
-} from '@dstack/contract';
 import type { EntryRoute } from './entry-route.ts';
 
 /** The SSH entry of this server. */

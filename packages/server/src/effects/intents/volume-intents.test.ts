@@ -131,7 +131,7 @@ describe('the creation of a volume', () => {
     answers.create = () => Promise.reject(new BackendError('500 Internal Server Error'));
     const begun = { ...CREATE, begun: true };
     await expect(carryOut(begun)).rejects.toThrow(BackendError);
-    const owner = { server: 's', project: 'main' };
+    const owner = { server: 's', project: 'main', fleet: '', instance: 'data' };
     answers.list = async () => [{ handle: HANDLE, owner, key: 'volume.create:v:0' }];
     expect(await carryOut(begun)).toEqual({ kind: 'volume.created', handle: HANDLE });
     answers.list = () => Promise.reject(new BackendError('429 Too Many Requests'));
