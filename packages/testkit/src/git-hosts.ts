@@ -147,22 +147,24 @@ export interface SshGit {
 }
 
 /** OpenSSH's server with repositories of the current user. */
-export async function startSshGit(): Promise<SshGit> {
+export async function startSshGit(address = '127.0.0.1'): Promise<SshGit> {
   const root = mkdtempSync(join(tmpdir(), 'git-ssh-'));
   const key = join(root, 'client');
   for (const name of ['host', 'client']) {
     const args = ['-q', '-t', 'ed25519', '-N', '', '-f', join(root, name)];
     execFileSync('ssh-keygen', args);
   }
-  const port = await freePort();
+  const port = await freePort(address);
   const config = [
-    `ListenAddress 127.0.0.1:${port}`,
+    `ListenAddress ${address}:${port}`,
     `HostKey ${join(root, 'host')}`,
     `AuthorizedKeysFile ${key}.pub`,
     `PidFile ${join(root, 'pid')}`,
     'StrictModes no',
     'UsePAM no',
     'PermitRootLogin yes',
+    // Programs of the other side can be put here.
+    `SetEnv PATH=${root}/bin:/usr/local/bin:/usr/bin:/bin`,
   ];
   writeFileSync(join(root, 'sshd_config'), `${config.join('\n')}\n`);
   mkdirSync('/run/sshd', { recursive: true });
@@ -183,11 +185,11 @@ export async function startSshGit(): Promise<SshGit> {
     rmSync(root, { recursive: true });
   };
   const user = process.env.USER || 'root';
-  return { root, url: `ssh://${user}@127.0.0.1:${port}${root}`, key, close };
+  return { root, url: `ssh://${user}@${address}:${port}${root}`, key, close };
 }
 
-async function freePort(): Promise<number> {
-  const server = createTcpServer().listen(0, '127.0.0.1');
+async function freePort(address: string): Promise<number> {
+  const server = createTcpServer().listen(0, address);
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   server.close();

@@ -14,10 +14,16 @@ import type { AddressInfo } from 'node:net';
 import { networkInterfaces, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { RepoForAgent } from '@dstack/contract/agent';
-import { type HttpGit, newRepo, runGit, startHttpGit } from '@dstack/testkit/git-hosts';
+import {
+  type HttpGit,
+  newRepo,
+  runGit,
+  startHttpGit,
+  startSshGit,
+} from '@dstack/testkit/git-hosts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CloneGuard } from './clone-guard.ts';
-import { type ClonePlace, clonesOf, makeClonePlace, removeClones } from './clone-place.ts';
+import { type ClonePlace, clonesOf, makeClonePlace, removeClones, usesSsh } from './clone-place.ts';
 import { cloneRepo } from './git-clone.ts';
 
 /** An address of this computer that other computers reach, as that of a git host. */
@@ -50,11 +56,11 @@ async function clone<T>(more: Partial<RepoForAgent>, look: (place: ClonePlace) =
   const repo: RepoForAgent = {
     ...{ type: 'remote', dir: '.', exists_action: null, clone_url: `${host.url}/plain.git` },
     ...{ branch: null, hash: null, single_branch: true, config_name: null, config_email: null },
-    ...{ private_key: null, oauth_token: null, code_sha256: null },
+    ...{ private_key: null, oauth_token: null, code_sha256: null, limits: null, skip_lfs: null },
     ...more,
   };
   const scratch = join(stateDir, 'jobs', JOB, 'scratch');
-  const needsName = repo.private_key !== null;
+  const needsName = usesSsh(repo);
   const place = await makeClonePlace({ jobId: JOB, scratch, stateDir, needsName });
   const guard = await CloneGuard.open(place.guard);
   try {
@@ -149,6 +155,24 @@ describe.skipIf(!outer)('a guarded clone', () => {
       readFileSync(join(dir, 'm', 'a.txt')),
     );
     expect(String(text)).toBe('A\n');
+  });
+
+  it('is made by an SSH key, and by no other key of the host', async () => {
+    const ssh = await startSshGit(outer);
+    try {
+      newRepo(ssh.root, 'private', { 'b.txt': 'B\n' });
+      const key = { private_key: readFileSync(ssh.key, 'utf8') };
+      const url = `${ssh.url}/private.git`;
+      const text = await clone({ clone_url: url, ...key }, ({ dir }) =>
+        readFileSync(join(dir, 'b.txt'), 'utf8'),
+      );
+      expect(text).toBe('B\n');
+      const user = ssh.url.replace(/^ssh:..([^@]+)@.*/, '$1');
+      const outsider = clone({ clone_url: url }, () => {});
+      await expect(outsider).rejects.toThrow(`${user}@${outer}: Permission denied (publickey`);
+    } finally {
+      await ssh.close();
+    }
   });
 
   it('tries OpenSSH at the checked address of a host', async () => {

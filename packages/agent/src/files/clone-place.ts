@@ -12,6 +12,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
+import type { RepoForAgent } from '@dstack/contract/agent';
 
 const run = promisify(execFile);
 
@@ -50,6 +51,10 @@ export interface CloneOrder {
   /** OpenSSH refuses to run as a user without a name. */
   readonly needsName: boolean;
 }
+
+/** Whether git will start OpenSSH. */
+export const usesSsh = (repo: Pick<RepoForAgent, 'clone_url' | 'private_key'>): boolean =>
+  repo.private_key !== null || !/^https?:/.test(repo.clone_url ?? 'https:');
 
 export async function makeClonePlace(order: CloneOrder): Promise<ClonePlace> {
   const { jobId, scratch, stateDir, needsName } = order;

@@ -61,6 +61,8 @@ function remote(more: Partial<RepoForAgent> = {}): RepoForAgent {
     private_key: null,
     oauth_token: null,
     code_sha256: null,
+    limits: null,
+    skip_lfs: null,
     ...more,
   };
 }

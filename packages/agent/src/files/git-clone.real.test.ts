@@ -1,9 +1,12 @@
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { RepoForAgent } from '@dstack/contract/agent';
 import { type HttpGit, newRepo, runGit, startHttpGit } from '@dstack/testkit/git-hosts';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { cloneRepo } from './git-clone.ts';
 
 let host: HttpGit;
@@ -27,7 +30,7 @@ async function clone(more: Partial<RepoForAgent>): Promise<string> {
   const repo: RepoForAgent = {
     ...{ type: 'remote', dir: '.', exists_action: null, clone_url: `${host.url}/plain.git` },
     ...{ branch: null, hash: null, single_branch: true, config_name: null, config_email: null },
-    ...{ private_key: null, oauth_token: null, code_sha256: null },
+    ...{ private_key: null, oauth_token: null, code_sha256: null, limits: null, skip_lfs: null },
     ...more,
   };
   const { signal } = new AbortController();
@@ -99,4 +102,29 @@ it('treats a name that looks like an option as a name, and leaves nothing but th
   expect(runGit(dir, 'config', '--local', 'user.email')).toBe('--file=/etc/passwd');
   expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe('A\n');
   expect(existsSync(join(root, 'home'))).toBe(false);
+});
+
+describe('the limits of the server', () => {
+  it('end a clone that takes too much of the disk, and name the setting', async () => {
+    newRepo(host.root, 'large', { 'x.bin': randomBytes(3_000_000).toString('latin1') });
+    const limits = { bytes: 2 ** 20, seconds: null };
+    await expect(clone({ clone_url: `${host.url}/large.git`, limits })).rejects.toThrow(
+      'Failed to set up the repo (the clone takes more than 1MB of disk, the limit DSTACK_SERVER_CLONE_MAX_SIZE of the server: clone less of it, or let an administrator',
+    );
+    const dir = await clone({ limits: { bytes: 2 ** 20, seconds: 600 } });
+    expect(readFileSync(join(dir, 'a.txt'), 'utf8')).toBe('A\n');
+  });
+
+  it('end a clone that takes too long, with every program of it', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const closed = once(silent, 'connection').then(([socket]) => once(socket.resume(), 'close'));
+    const { port } = silent.address() as AddressInfo;
+    const limits = { bytes: null, seconds: 1 };
+    await expect(clone({ clone_url: `http://127.0.0.1:${port}/x.git`, limits })).rejects.toThrow(
+      'the clone took longer than 1 seconds, the limit DSTACK_SERVER_CLONE_TIMEOUT of the server',
+    );
+    await closed;
+    silent.close();
+  });
 });

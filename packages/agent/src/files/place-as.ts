@@ -5,7 +5,7 @@ import type { JobAccount } from '../executor/job-account.ts';
 import { JobFailure } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import { nodeCommand, programEntry } from '../host/program-entry.ts';
-import { networkEnvironment } from './git-clone.ts';
+import { networkEnvironment } from './git-runner.ts';
 import { type HostPlacement, placementItems, type Uploads } from './host-placement.ts';
 import type { PlaceRequest, PlaceResult } from './place-main.ts';
 import { placeOnHost } from './place-on-host.ts';

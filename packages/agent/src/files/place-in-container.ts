@@ -15,7 +15,7 @@ import { JobFailure } from '../executor/job-failure.ts';
 import { placeIn } from '../executor/place-in.ts';
 import { UnsafeArchive } from './archive-names.ts';
 import { CloneGuard } from './clone-guard.ts';
-import { type ClonePlace, makeClonePlace } from './clone-place.ts';
+import { type ClonePlace, makeClonePlace, usesSsh } from './clone-place.ts';
 import { archiveEntries, cloneEntries, type Entry } from './entries.ts';
 import { cloneRepo, repoNotEmpty } from './git-clone.ts';
 import { homeFiles, profileText } from './small-files.ts';
@@ -108,7 +108,7 @@ async function clone({ spec, folder }: ExecutorJob, signal: AbortSignal): Promis
   if (!repo) throw new Error('no repo to clone');
   const place = await makeClonePlace({
     ...{ jobId: id, scratch: folder.scratch, stateDir: dirname(dirname(folder.path)) },
-    needsName: repo.private_key !== null,
+    needsName: usesSsh(repo),
   });
   const isGuarded = network !== 'host' && access?.repos !== true;
   const code = existsSync(folder.code) ? openSync(folder.code, 'r') : null;

@@ -7,7 +7,7 @@ import { placeIn } from '../executor/place-in.ts';
 import { type JobNamespace, openNamespace } from '../process/isolation/namespace.ts';
 import type { JobPlacesOnHost } from '../process/job-places.ts';
 import { enterNamespaces } from '../process/run-as.ts';
-import { networkEnvironment } from './git-clone.ts';
+import { networkEnvironment } from './git-runner.ts';
 import type { HostPlacement } from './host-placement.ts';
 import { placeAs } from './place-as.ts';
 import { withReadableFiles } from './readable-certificates.ts';

@@ -16,6 +16,8 @@ const REPO: RepoForAgent = {
   ...{ branch: 'main', hash: 'abc1234', single_branch: true, config_name: 'Ann' },
   ...{ config_email: null, private_key: 'a\nb\n', oauth_token: null },
   code_sha256: 'a'.repeat(64),
+  limits: { bytes: 10 * 2 ** 30, seconds: 1800 },
+  skip_lfs: false,
 };
 const ARCHIVE = { id: 'a1', sha256: 'b'.repeat(64), path: '~/x' };
 const CLUSTER = {

@@ -51,6 +51,7 @@ export {
   socketUrl,
 } from './host.ts';
 export {
+  CloneLimits,
   ClusterInfo,
   FileArchive,
   JobMount,

@@ -63,6 +63,14 @@ export const FileArchive = object({
 });
 export type FileArchive = Infer<typeof FileArchive>;
 
+/** What the clone of a repo may take; null = no limit. */
+export const CloneLimits = object({
+  /** Of the disk, together with the files of Git LFS. */
+  bytes: nullable(whole()),
+  seconds: nullable(amount),
+});
+export type CloneLimits = Infer<typeof CloneLimits>;
+
 export const RepoForAgent = object({
   type: oneOf('remote', 'local', 'virtual'),
   dir: line(MAX_PATH),
@@ -76,6 +84,10 @@ export const RepoForAgent = object({
   private_key: nullable(text()),
   oauth_token: nullable(text()),
   code_sha256: nullable(Sha256),
+  /** Null from older servers. */
+  limits: nullable(CloneLimits),
+  /** Whether pointers of Git LFS stay as they are; null from older servers, as false. */
+  skip_lfs: nullable(flag),
 });
 export type RepoForAgent = Infer<typeof RepoForAgent>;
 

@@ -60,6 +60,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     defaultRegistry: settings.images.defaultRegistry,
     pushKeys: (hostId) => jobKeys.push(hostId),
     loopback: settings.outgoingAllow.includes('loopback'),
+    cloneLimits: settings.limits.clone,
     local: {
       projects: serverHost?.projects ?? new Set(),
       ...(serverHost?.freedoms ?? NO_FREEDOMS),

@@ -37,7 +37,7 @@ function specOf({
     ...{ run, job, instance: instanceRecord({ offer: anOffer({ name: offerName }) }) },
     ...{ projectName: 'main', projectPublicKey: 'project key', userKeys: [], nodeKey: null },
     ...{ secrets: {}, repoCreds: null, archiveHashes: {}, fleetEnv: {}, shellCommands: null },
-    ...{ routerAddress: null, loopback: false },
+    ...{ routerAddress: null, loopback: false, cloneLimits: { bytes: null, seconds: null } },
     ...{ volumes: [], defaultRegistry: null, token: null, hold: false, cluster: null, ...input },
   });
 }
@@ -153,4 +153,22 @@ it('the time that a stop may take is sent, and whether the user has set it', () 
   expect(byDefault).toMatchObject({ stop_duration: 300, stop_duration_set: false });
   const set = specOf({ configuration: { stop_duration: 60 }, spec: { stop_duration: 60 } });
   expect(set).toMatchObject({ stop_duration: 60, stop_duration_set: true });
+});
+
+describe('the clone of a repo', () => {
+  const cloneLimits = { bytes: 2 ** 30, seconds: 60 };
+  const repoOf = (env: Record<string, string>) =>
+    specOf({
+      spec: { env, repo_data: { repo_type: 'virtual' }, repo_dir: '.' } as never,
+      input: { cloneLimits },
+    }).repo;
+
+  it('has the limits of the server', () => {
+    expect(repoOf({})).toMatchObject({ limits: cloneLimits, skip_lfs: false });
+  });
+
+  it('keeps the pointers of Git LFS if the run sets the variable of git-lfs for it', () => {
+    expect(repoOf({ GIT_LFS_SKIP_SMUDGE: '1' })).toMatchObject({ skip_lfs: true });
+    expect(repoOf({ GIT_LFS_SKIP_SMUDGE: '0' })).toMatchObject({ skip_lfs: false });
+  });
 });

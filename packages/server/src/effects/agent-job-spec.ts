@@ -1,5 +1,6 @@
 import type { RegistryAuth } from '@dstack/contract';
 import {
+  type CloneLimits,
   type ClusterInfo,
   type JobMount,
   type JobSpecForAgent,
@@ -54,6 +55,8 @@ export interface AgentJobInput {
   readonly hold: boolean;
   /** Whether git of a job in a container may connect to the loopback of its host. */
   readonly loopback: boolean;
+  /** Of the clone of the job's repo. */
+  readonly cloneLimits: CloneLimits;
   readonly cluster: ClusterInfo | null;
   /** One for each mount of a named volume, in their order. */
   readonly volumes: readonly MountedVolume[];
@@ -206,7 +209,7 @@ function mounts(spec: JobSpec, volumes: readonly MountedVolume[]): JobMount[] {
   });
 }
 
-function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
+function repo({ run, job, repoCreds, cloneLimits }: AgentJobInput): RepoForAgent | null {
   const data = job.spec.repo_data;
   if (!data) return null;
   const remote = data.repo_type === 'remote' ? data : null;
@@ -225,6 +228,8 @@ function repo({ run, job, repoCreds }: AgentJobInput): RepoForAgent | null {
     private_key: repoCreds?.private_key ?? null,
     oauth_token: repoCreds?.oauth_token ?? null,
     code_sha256: job.spec.repo_code_hash ?? null,
+    limits: cloneLimits,
+    skip_lfs: /^(1|t|true|y|yes|on)$/i.test(job.spec.env.GIT_LFS_SKIP_SMUDGE ?? ''),
   };
 }
 

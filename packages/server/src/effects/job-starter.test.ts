@@ -94,6 +94,7 @@ function setup({ jobs = [aNode(0), aNode(1)], blobs = {}, ...of }: Setup = {}) {
     defaultRegistry: null,
     pushKeys: (hostId) => calls.push(['push keys', hostId]),
     loopback: false,
+    cloneLimits: { bytes: null, seconds: null },
     local: { projects: new Set(), trusted: false, mounts: false, users: false, loopback: false },
   });
   const [job] = jobs;

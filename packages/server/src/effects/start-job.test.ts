@@ -81,6 +81,7 @@ async function startedSpec(
     defaultRegistry: null,
     pushKeys: () => {},
     loopback: false,
+    cloneLimits: { bytes: null, seconds: null },
     local: {
       projects: new Set(['main']),
       trusted: true,

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { directoryOf } from '@dstack/backends';
-import type { ClusterInfo, StartJob } from '@dstack/contract/agent';
+import type { CloneLimits, ClusterInfo, StartJob } from '@dstack/contract/agent';
 import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack/core';
 import {
   capabilitiesOf,
@@ -33,6 +33,7 @@ export interface JobStarterOptions {
   readonly local: LocalJobRules;
   /** Whether `DSTACK_SERVER_OUTGOING_ALLOW` allows loopback. */
   readonly loopback: boolean;
+  readonly cloneLimits: CloneLimits;
 }
 
 /**
@@ -67,6 +68,7 @@ export class JobStarter {
       defaultRegistry,
       hold,
       loopback: this.#options.loopback,
+      cloneLimits: this.#options.cloneLimits,
       projectName: project.name,
       projectPublicKey: project.sshPublicKey,
       userKeys,

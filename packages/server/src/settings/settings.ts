@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BACKEND_KINDS, type ConfiguredKind } from '@dstack/backends';
+import type { CloneLimits } from '@dstack/contract/agent';
 import {
   choiceVariable,
   durationOrOff,
@@ -116,6 +117,8 @@ export interface DatabaseSettings {
 export interface Limits {
   /** Bytes of one uploaded archive or diff; 0 = no limit. */
   readonly codeUpload: number;
+  /** What the clone of a job's repo may take on its host. */
+  readonly clone: CloneLimits;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
   /** Maximum number of simultaneous jobs of a run: nodes, or replicas. */
@@ -335,6 +338,10 @@ const DEFAULT_WAITING_RUNS = 2000;
 function limits(env: ProcessEnv): Limits {
   return {
     codeUpload: integerVariable(env, 'DSTACK_SERVER_CODE_UPLOAD_LIMIT', 2_097_152),
+    clone: {
+      bytes: integerVariable(env, 'DSTACK_SERVER_CLONE_MAX_SIZE', 10_737_418_240) || null,
+      seconds: seconds(env, 'DSTACK_SERVER_CLONE_TIMEOUT', 1800) || null,
+    },
     logQuotaPerHour: integerVariable(env, 'DSTACK_SERVER_LOG_QUOTA_PER_JOB_HOUR', 52_428_800),
     maxJobsPerRun: integerVariable(env, 'DSTACK_SERVER_MAX_JOBS_PER_RUN', 500),
     waitingRunsPerUser: integerVariable(

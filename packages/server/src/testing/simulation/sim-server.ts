@@ -136,6 +136,7 @@ export class SimServer {
       serverId: 'simulation',
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {}, loopback: false },
+        cloneLimits: { bytes: null, seconds: null },
         blobs: { get: async () => null },
         local: { projects: new Set(['first', 'second']), ...LOCAL_FREEDOMS },
       }),
