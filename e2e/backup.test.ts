@@ -63,6 +63,7 @@ it('running jobs of the server go on after a restore, and stop at once', {
     ),
   });
   await home.startServer();
+  expect(await home.ok('event')).toMatch(/Database restored at \S+ from the backup of \S+/);
   expect((await home.dstack(['logs', 'newer'])).code).not.toBe(0);
   await until(async () => supervisorsOf(newer) === 0);
   await untilMoreThan('counter', before + 40);

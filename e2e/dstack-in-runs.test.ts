@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
+import { shellQuote } from '@dstack/contract/shell';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { startHosts, type TestHosts } from '@dstack/testkit/hosts';
@@ -26,6 +27,9 @@ import {
   untilRun,
 } from './installation.ts';
 import { officialClient } from './official-client/official-client.ts';
+
+/** The product may lie in a folder whose name has spaces. */
+const program = shellQuote(dstack);
 
 const logsOf = async (home: Installation, name: string) =>
   (await home.ok('logs', name)).replaceAll('\r', '');
@@ -81,9 +85,9 @@ describe('a process with `dstack: true`', () => {
       'outer',
       [
         'echo "project=$DSTACK_PROJECT token=$DSTACK_TOKEN"',
-        `${dstack} ps`,
-        `printf '${yaml}' > made.dstack.yml && ${dstack} apply -f made.dstack.yml -y -d`,
-        `${dstack} secret list || echo "no secrets: $?"`,
+        `${program} ps`,
+        `printf '${yaml}' > made.dstack.yml && ${program} apply -f made.dstack.yml -y -d`,
+        `${program} secret list || echo "no secrets: $?"`,
       ],
       more,
     );
@@ -160,13 +164,13 @@ describe('a process with `dstack: true`', () => {
     const { path, missing } = officialClient(version);
     if (missing) console.warn(`dstack ${version} in runs is NOT tested: ${missing}`);
     it.skipIf(path === null)(`reaches it by the official client ${version}`, async () => {
-      const client = join(path ?? '', 'bin', 'dstack');
+      const client = shellQuote(join(path ?? '', 'bin', 'dstack'));
       const output = await outputOf(
         home,
         `official-${version.replaceAll('.', '-')}`,
         [
           `${client} ps -a`,
-          `${join(path ?? '', 'bin', 'python')} -c "${[
+          `${shellQuote(join(path ?? '', 'bin', 'python'))} -c "${[
             'from dstack.api import Client',
             'import os',
             "url, token = os.environ['DSTACK_SERVER_URL'], os.environ['DSTACK_TOKEN']",

@@ -8,6 +8,7 @@ export {
   copySqlite,
   holdSqlite,
   type StoppedSqlite,
+  setMetaOfCopy,
   sqlitePath,
 } from './connection/sqlite-copy.ts';
 export type * from './engine/types.ts';

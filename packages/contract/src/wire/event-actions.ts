@@ -83,6 +83,8 @@ export const EVENT_ACTIONS = [
   'project.members_removed',
   'project.orphan_found',
   'project.orphan_settled',
+  /** The database was replaced by a backup of an earlier time. */
+  'project.restored',
 
   'service_token.created',
   'service_token.deleted',

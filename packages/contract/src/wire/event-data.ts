@@ -76,6 +76,15 @@ interface MemberChanges {
   readonly omitted: number;
 }
 
+/** Times in ISO 8601. */
+export interface DatabaseRestored {
+  /** When the backup was made: changes since then are lost. */
+  readonly backup_created_at: string;
+  readonly restored_at: string;
+  /** Of the server that made the backup. */
+  readonly backup_version: string;
+}
+
 interface OrphanData {
   readonly kind: string;
   /** The backend's id of the resource. */
@@ -206,6 +215,7 @@ export interface EventData {
   'project.orphan_settled': OrphanData & {
     readonly how: 'accounted_for' | 'terminated' | 'disappeared';
   };
+  'project.restored': DatabaseRestored;
 
   'service_token.created': { readonly name: string; readonly scope: string };
   'service_token.deleted': { readonly name: string };

@@ -297,6 +297,16 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   ],
 
   'project.created': [[none, 'Project created']],
+  'project.restored': [
+    [
+      {
+        backup_created_at: '2036-01-01T00:00:00.000Z',
+        restored_at: '2036-01-02T00:00:00.000Z',
+        backup_version: '0.1.0',
+      },
+      'Database restored at 2036-01-02T00:00:00.000Z from the backup of 2036-01-01T00:00:00.000Z. Changes in between are lost',
+    ],
+  ],
   'project.updated': [
     [
       { fields: ['is_public', 'templates_repo'] },

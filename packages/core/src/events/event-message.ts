@@ -125,6 +125,8 @@ const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
   'project.orphan_found': (data) =>
     `${orphan(data)} found: it carries this server's tag${orphanOwner(data)}, but the server has no record of it`,
   'project.orphan_settled': (data) => `${orphan(data)} ${SETTLED[data.how]}`,
+  'project.restored': ({ backup_created_at: since, restored_at: at }) =>
+    `Database restored at ${at} from the backup of ${since}. Changes in between are lost`,
 
   'service_token.created': ({ name }) => `Service token '${name}' created`,
   'service_token.deleted': ({ name }) => `Service token '${name}' deleted`,

@@ -1,3 +1,4 @@
+import { recordRestore } from '../backup/restored.ts';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { backendHost } from '../capacity/backend-host.ts';
@@ -45,6 +46,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
   const main = await bootstrap(start);
   await applyServerConfig(start, main.admin, config);
+  const restored = await recordRestore(store);
+  if (restored) log.warn(restored, 'the database was restored from a backup');
 
   const serverId = await store.meta.serverId();
   const links = makeLinks(parts, serverId, files, (...of) => backends.find(...of));

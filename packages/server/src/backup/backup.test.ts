@@ -14,6 +14,7 @@ import { openStore, type Store } from '@dstack/store';
 import pino from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { backUp, openRestore } from './backup.ts';
+import { recordRestore } from './restored.ts';
 
 let dir: string;
 let file: string;
@@ -81,11 +82,18 @@ describe('a backup', () => {
     expect(restore.lostRuns).toEqual([]);
     const kept = await restore.carryOut();
     await restore.close();
-    expect(await noteOf(await start())).toBe('before');
+    const restored = await start();
+    expect(await noteOf(restored)).toBe('before');
     expect(readFileSync(config, 'utf8')).toBe('of the backup\n');
     const before = '.before-restore-1970-01-01T00-00-01.000Z';
     expect(kept).toEqual(expect.arrayContaining([`${database()}${before}`, `${config}${before}`]));
     expect(readFileSync(`${config}${before}`, 'utf8')).toBe('later\n');
+    expect(await recordRestore(restored)).toEqual({
+      backup_created_at: '1970-01-01T00:00:01.000Z',
+      restored_at: '1970-01-01T00:00:01.000Z',
+      backup_version: expect.any(String),
+    });
+    expect(await recordRestore(restored)).toBeNull();
   });
 
   it('that is damaged or something else changes nothing', async () => {

@@ -2,12 +2,21 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { checkSqlite, copySqlite, holdSqlite, StoreError, sqlitePath } from '@dstack/store';
+import type { DatabaseRestored } from '@dstack/contract/wire';
+import {
+  checkSqlite,
+  copySqlite,
+  holdSqlite,
+  StoreError,
+  setMetaOfCopy,
+  sqlitePath,
+} from '@dstack/store';
 import { serverConfigPath } from '../config/config-file.ts';
 import { StartError } from '../process/start-error.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
 import { compileSettings } from '../settings/settings.ts';
 import { type BackupManifest, readBackup, writeBackup } from './backup-file.ts';
+import { RESTORED } from './restored.ts';
 
 export interface BackupPlace {
   readonly file: string;
@@ -73,6 +82,12 @@ export async function openRestore({ file, env, now }: BackupPlace): Promise<Rest
       manifest,
       lostRuns: held.runsMissingIn(copy),
       carryOut: async () => {
+        const restored: DatabaseRestored = {
+          backup_created_at: manifest.created_at,
+          restored_at: new Date(now() / 1000).toISOString(),
+          backup_version: manifest.version,
+        };
+        setMetaOfCopy(copy, RESTORED, JSON.stringify(restored));
         await removeBeside(copy);
         return [...held.replace(copy, ending), ...replaceConfig(config, text, ending)];
       },

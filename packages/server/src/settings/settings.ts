@@ -2,7 +2,6 @@ import { isIP } from 'node:net';
 import { availableParallelism, homedir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { BACKEND_KINDS, type ConfiguredKind } from '@dstack/backends';
-import type { CloneLimits } from '@dstack/contract/agent';
 import {
   choiceVariable,
   durationOrOff,
@@ -11,6 +10,7 @@ import {
   type ProcessEnv,
   SettingsError,
 } from '@dstack/contract';
+import type { CloneLimits } from '@dstack/contract/agent';
 import type { EngineSettings } from '@dstack/core';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
 import type { HostShellSetting } from '../hosts/host-shells.ts';

@@ -61,6 +61,19 @@ export function holdSqlite(path: string, now: () => number): StoppedSqlite {
   };
 }
 
+/** Sets a fact of `Meta` in a copy that no server uses. */
+export function setMetaOfCopy(path: string, key: string, value: string): void {
+  const database = new DatabaseSync(path);
+  try {
+    const insert = 'insert into server_meta (key, value) values (?, ?)';
+    database
+      .prepare(`${insert} on conflict (key) do update set value = excluded.value`)
+      .run(key, value);
+  } finally {
+    database.close();
+  }
+}
+
 /** Throws `StoreError` `store_unreachable` for a damaged file, and for one of another program. */
 export function checkSqlite(path: string): void {
   let found: unknown;

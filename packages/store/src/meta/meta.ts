@@ -44,6 +44,16 @@ export function createMeta(context: StoreContext): Meta {
         .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
         .execute();
     },
+    take: (key, extras) =>
+      context.write(async ({ tx, add }) => {
+        const { numDeletedRows } = await tx
+          .deleteFrom('server_meta')
+          .where('key', '=', key)
+          .executeTakeFirst();
+        if (numDeletedRows === 0n) return false;
+        add(extras);
+        return true;
+      }),
     async encryptedSample() {
       const row = await db
         .selectFrom('users')

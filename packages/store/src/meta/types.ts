@@ -10,6 +10,8 @@ export interface Meta {
   set(key: string, value: string): Promise<void>;
   /** Sets it only if it is missing; returns the stored value. */
   setOnce(key: string, value: string): Promise<string>;
+  /** Removes it together with the additions. False: it was missing, and nothing is written. */
+  take(key: string, extras: WriteExtras): Promise<boolean>;
   /**
    * Any encrypted value (a user's token), to find out at start-up whether its key is configured.
    */

@@ -7,6 +7,7 @@ const STATUS: ServerStatus = {
   ...{ version: '0.3.1', server_version: '0.22.5', started_at: '2026-01-01T00:00:00Z' },
   ...{ database: 'sqlite', log_store: 'files', loops_are_running: true },
   ...{ hosts: 3, connected_hosts: 2, memory_bytes: 150_000_000 },
+  ...{ open_files: 120, open_files_limit: 65_536 },
   queues: [{ kind: 'volume-observation', waiting: 1200, running: 2, delayed: 1 }],
 };
 
@@ -66,4 +67,18 @@ it('is for global admins', async () => {
   };
   await renderApp('/server', {}, { kind: 'signed-in', user });
   await screen.findByText('This page is for global admins');
+});
+
+it.each([
+  [799, false],
+  [800, true],
+])('shows %i of 1,000 open files, with the setting when few are left', async (open, isHigh) => {
+  await renderApp('/server', {
+    server: {
+      status: async () => ({ ...STATUS, open_files: open, open_files_limit: 1000 }),
+      listOrphans: async () => REPORT,
+    },
+  });
+  await screen.findByText(new RegExp(`${open} of at most 1,000`));
+  expect(screen.queryByText(/Raise LimitNOFILE/) !== null).toBe(isHigh);
 });
