@@ -1,4 +1,5 @@
 import { defineConfig } from 'vitest/config';
+import { linkPackages } from './scripts/link-packages.ts';
 import { SuiteOrder } from './scripts/suite-order.ts';
 
 /**
@@ -13,6 +14,8 @@ const PATIENCE = { testTimeout: 180_000, hookTimeout: 180_000, retry };
 for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX']) {
   delete process.env[name];
 }
+
+linkPackages(import.meta.dirname);
 
 /**
  * Four kinds of suites. `unit`: no processes, no global state, one shared worker. `web`: components of the

@@ -11,8 +11,10 @@ import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { terminalAddOns } from './add-ons.ts';
 import { buildDocs } from './build-docs.ts';
 import { buildWeb, webConfig } from './build-web.ts';
+import { linkPackages } from './link-packages.ts';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
+linkPackages(root);
 const { version } = JSON.parse(await readFile(join(root, 'package.json'), 'utf8')) as {
   version: string;
 };

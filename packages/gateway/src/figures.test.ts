@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { type GatewayFrame, parseGatewayFrame } from '@dstack/contract/agent';
-import type { CountedService } from '@dstack/server/proxy';
+import type { CountedService } from '@dstack/proxy';
 import { expect, it } from 'vitest';
 import { Figures } from './figures.ts';
 

@@ -1,6 +1,6 @@
 /** The requests of services, added up over the workers, for the server. */
 import { FIGURES, type GatewayCounts, type GatewayFrame } from '@dstack/contract/agent';
-import { type CountedService, type RawStats, sumOfStats } from '@dstack/server/proxy';
+import { type CountedService, type RawStats, sumOfStats } from '@dstack/proxy';
 
 type Frame = Extract<GatewayFrame, { type: 'figures' }>;
 

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { RateBuckets } from '@dstack/server/proxy';
+import { RateBuckets } from '@dstack/proxy';
 import { AccessQuestions } from './access-questions.ts';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';

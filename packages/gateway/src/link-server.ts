@@ -6,7 +6,8 @@ import {
   parseGatewayCommand,
   parseGatewayOpening,
 } from '@dstack/contract/agent';
-import { LineStream, type Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
+import { LineStream } from '@dstack/proxy';
 import { type FirstLine, readFirstLine, skipLine } from './first-line.ts';
 
 /** A connection to a replica, of which this process reads nothing more. */
@@ -30,7 +31,7 @@ export interface LinkServerOptions {
   readonly onClose: () => void;
   readonly onTunnel: (id: string, end: TunnelEnd) => void;
   readonly onRelay: (wanted: WantedTunnel, end: TunnelEnd) => void;
-  readonly log: Logger;
+  readonly log: ProxyLog;
 }
 
 const MAX_OPENING = 1024;

@@ -1,7 +1,7 @@
-import type { Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
 
 /** One JSON object per line on the standard error output, which the agent writes to a file. */
-export function createLog(part: string): Logger {
+export function createLog(part: string): ProxyLog {
   const write =
     (level: string) =>
     (...args: readonly unknown[]) => {
@@ -21,5 +21,5 @@ export function createLog(part: string): Logger {
   return {
     ...{ info: write('info'), warn: write('warn'), error: write('error') },
     ...{ debug: silent, trace: silent, fatal: write('fatal') },
-  } as unknown as Logger;
+  } as unknown as ProxyLog;
 }

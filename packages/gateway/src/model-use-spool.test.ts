@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
-import { answerMeter } from '@dstack/server/proxy';
+import { answerMeter } from '@dstack/proxy';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ModelUseSpool } from './model-use-spool.ts';
 import { storeUse, useOf, withUsage } from './worker/model-usage.ts';

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
 import type { TunnelEnd } from './link-server.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './worker/messages.ts';
 
@@ -15,7 +15,7 @@ export interface WorkersOptions {
   readonly initial: () => readonly ToWorker[];
   readonly onMessage: (from: Worker, message: FromWorker) => void;
   readonly onExit: (worker: Worker) => void;
-  readonly log: Logger;
+  readonly log: ProxyLog;
 }
 
 export interface Worker {

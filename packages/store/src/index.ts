@@ -40,7 +40,6 @@ export * from './retention/types.ts';
 export type * from './runs/types.ts';
 export type * from './secrets/types.ts';
 export type * from './service-sessions/types.ts';
-export { LOAD_SLOT } from './services/load-slot.ts';
 export type * from './services/types.ts';
 export type * from './sessions/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';

@@ -1,9 +1,10 @@
+import { latencyBucket } from '@dstack/contract/load';
 import type { AutoscalingRule } from '@dstack/contract/wire';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ScalingTrack } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { latencyBucket, latencyPercentile } from './latency-buckets.ts';
+import { latencyPercentile } from './latency-buckets.ts';
 import { requiredReplicas } from './recommendation.ts';
 import { stabilise } from './stabilise.ts';
 

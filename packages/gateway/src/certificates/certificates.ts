@@ -2,7 +2,8 @@ import { createHash, X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
 import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { dnsProblem, type Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
+import { dnsProblem } from '@dstack/proxy';
 import { type IssuedCertificate, requestCertificate } from './acme.ts';
 import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts';
 import {
@@ -20,7 +21,7 @@ export interface CertificatesOptions extends CertificateFilesOptions {
   readonly onChange: () => void;
   /** Another certificate was issued. */
   readonly onIssued: () => void;
-  readonly log: Logger;
+  readonly log: ProxyLog;
 }
 
 /** After this part of its life a certificate is renewed. */

@@ -1,7 +1,7 @@
 import { chmodSync, chownSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
-import type { Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
 import { crypto as acmeCrypto } from 'acme-client';
 import { readFirstLine, skipLine } from '../first-line.ts';
 
@@ -18,13 +18,13 @@ export class TlsChallenges {
   readonly #contexts = new Map<string, SecureContext>();
   readonly #path: string;
   readonly #group: number | null;
-  readonly #log: Logger;
+  readonly #log: ProxyLog;
   #isListening = false;
 
   constructor(options: {
     readonly path: string;
     readonly group: number | null;
-    readonly log: Logger;
+    readonly log: ProxyLog;
   }) {
     this.#path = options.path;
     this.#group = options.group;

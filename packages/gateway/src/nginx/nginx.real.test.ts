@@ -16,7 +16,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { connect } from 'node:tls';
-import { MAX_HEADERS } from '@dstack/server/proxy';
+import { MAX_HEADERS } from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { webUser } from '../web-user.ts';

@@ -13,7 +13,7 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { Logger } from '@dstack/server/proxy';
+import type { ProxyLog } from '@dstack/proxy';
 import { clientSocket, type NginxOptions, nginxConfiguration } from './configuration.ts';
 import { portHolder, processesWith } from './port-holders.ts';
 
@@ -45,7 +45,7 @@ export interface NginxSetup {
   readonly user: string | null;
   /** Of nginx's workers; null as `user`. */
   readonly group: number | null;
-  readonly log: Logger;
+  readonly log: ProxyLog;
 }
 
 /** Our own nginx, beside one that the host may have. It outlives this process. */

@@ -1,7 +1,7 @@
 /** Who may use services: as the server answers, and from memory while it does not answer. */
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { type Admit, ProxyRefusal } from '@dstack/server/proxy';
+import { type Admit, ProxyRefusal } from '@dstack/proxy';
 import type { CachedCaller } from './messages.ts';
 import { type Questions, Unanswered } from './questions.ts';
 

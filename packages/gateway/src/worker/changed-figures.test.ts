@@ -1,4 +1,4 @@
-import type { CountedService } from '@dstack/server/proxy';
+import type { CountedService } from '@dstack/proxy';
 import { expect, it } from 'vitest';
 import { ChangedFigures } from './changed-figures.ts';
 

@@ -1,4 +1,4 @@
-import type { CountedService } from '@dstack/server/proxy';
+import type { CountedService } from '@dstack/proxy';
 
 /** What was sent last of the figures of each service, of which there may be thousands. */
 export class ChangedFigures {

@@ -3,8 +3,8 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
+import type { HostMatch, ProxyLog } from '@dstack/proxy';
 import {
-  type Logger,
   OPEN_TO_ORIGINS,
   PREFLIGHT_ANSWER,
   ProxyRefusal,
@@ -14,8 +14,7 @@ import {
   refuseUpgrade,
   type ServiceProxy,
   type ServiceTarget,
-} from '@dstack/server/proxy';
-import type { HostMatch } from './host-routes.ts';
+} from '@dstack/proxy';
 import type { ModelHost } from './model-host.ts';
 import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
@@ -25,7 +24,7 @@ export interface FrontOptions {
   readonly proxy: ServiceProxy;
   readonly models: ModelHost;
   readonly httpsPort: () => number;
-  readonly log: Logger;
+  readonly log: ProxyLog;
 }
 
 export class Front {

@@ -1,6 +1,6 @@
 /** Messages between the main process of a gateway and its workers, which carry the requests. */
 import type { AccessPages, GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
-import type { CountedService } from '@dstack/server/proxy';
+import type { CountedService } from '@dstack/proxy';
 
 /** Main -> worker: orders of the server as they are, and these. */
 export type ToWorker =

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import { type AddressInfo, connect } from 'node:net';
 import { json } from 'node:stream/consumers';
 import type { GatewayService } from '@dstack/contract/agent';
-import { ProxyRefusal, ServiceProxy } from '@dstack/server/proxy';
+import { ProxyRefusal, ServiceProxy } from '@dstack/proxy';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
 import { ModelHost } from './model-host.ts';
@@ -63,12 +63,12 @@ async function gateway(all: readonly GatewayService[]): Promise<string> {
   const caller = { name: 'ann', services: null, release: () => {} };
   const proxy = new ServiceProxy({
     services: {
-      byName: async (project, run) => services.ofName(project, run)?.view ?? null,
+      byName: async (project, run) => services.ofName(project, run)?.route ?? null,
       addRequests: async () => {},
       setLoad: async () => {},
       takeRate: async () => 0,
     },
-    readState: async (_project, run) => {
+    readOutage: async (_project, run) => {
       throw new ProxyRefusal(503, `${run} has no ready replica`, { retryAfter: 5 });
     },
     open: async ({ port }) => {

@@ -3,13 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import {
-  type Admit,
-  askAny,
-  inOrderOfTrial,
-  ProxyRefusal,
-  type ServiceProxy,
-} from '@dstack/server/proxy';
+import { type Admit, askAny, inOrderOfTrial, ProxyRefusal, type ServiceProxy } from '@dstack/proxy';
 import { meterOf, useOf, withUsage } from './model-usage.ts';
 import { unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';

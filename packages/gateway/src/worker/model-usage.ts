@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import { answerMeter, streamMeter, TopLevelScan, type UsageMeter } from '@dstack/server/proxy';
+import { answerMeter, streamMeter, TopLevelScan, type UsageMeter } from '@dstack/proxy';
 
 /** Paths whose streams report their usage only on request. */
 const WITH_STREAM_OPTIONS = ['chat/completions', 'completions'];

@@ -1,6 +1,6 @@
 /** What nginx reports about a request. Only nginx can reach the socket, so its headers are true. */
 import type { IncomingMessage } from 'node:http';
-import { ProxyRefusal } from '@dstack/server/proxy';
+import { ProxyRefusal } from '@dstack/proxy';
 
 export function unknownHost(host: string): ProxyRefusal {
   return new ProxyRefusal(404, `No service has the host name ${host}`);

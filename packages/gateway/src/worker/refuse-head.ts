@@ -1,6 +1,6 @@
 /** Requests that Node cannot read: nginx has checked their form, but not the sum of their headers. */
 import type { Duplex } from 'node:stream';
-import { ProxyRefusal, refuseUpgrade } from '@dstack/server/proxy';
+import { ProxyRefusal, refuseUpgrade } from '@dstack/proxy';
 
 export function refuseHead({ code }: NodeJS.ErrnoException, socket: Duplex): void {
   if (!socket.writable || code === 'ECONNRESET') {

@@ -2,12 +2,12 @@ import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
 import {
-  AgentClient,
+  AgentStreams,
   AgentUnreachable,
   type OpenPort,
   openReplica,
   type ReplicaTunnels,
-} from '@dstack/server/proxy';
+} from '@dstack/proxy';
 import { askRelay } from '../tunnel-relay.ts';
 import type { FromWorker } from './messages.ts';
 
@@ -37,7 +37,7 @@ export class ReplicaPorts {
   readonly #send: (message: FromWorker) => void;
   readonly #tunnels: Pick<ReplicaTunnels, 'open' | 'isOpen'>;
   readonly #now: () => number;
-  readonly #agents = new Map<string, AgentClient>();
+  readonly #agents = new Map<string, AgentStreams>();
   readonly #waiting = new Map<string, Waiting>();
   readonly #direct: OpenPort;
 
@@ -61,10 +61,9 @@ export class ReplicaPorts {
   }
 
   setHosts(hosts: Readonly<Record<string, GatewayHost>>): void {
-    for (const client of this.#agents.values()) client.close();
     this.#agents.clear();
     for (const [hostId, { socket, token }] of Object.entries(hosts)) {
-      this.#agents.set(hostId, new AgentClient({ dial: () => connect(socket), token }));
+      this.#agents.set(hostId, new AgentStreams({ dial: () => connect(socket), token }));
     }
   }
 

@@ -1,10 +1,16 @@
 /** The services that the server has sent, by host name. */
 import type { GatewayReplicaRoute, GatewayService } from '@dstack/contract/agent';
-import { ProxyRefusal, type ServiceProxyOptions, type TunnelRoute } from '@dstack/server/proxy';
-import { type HostMatch, HostRoutes } from './host-routes.ts';
+import type { ServiceConfiguration } from '@dstack/contract/wire';
+import {
+  type HostMatch,
+  HostRoutes,
+  ProxyRefusal,
+  routeOf,
+  type ServiceRoute,
+  type TunnelRoute,
+} from '@dstack/proxy';
 
 type HostPath = NonNullable<GatewayService['custom_paths']>[number];
-type ServiceView = NonNullable<Awaited<ReturnType<ServiceProxyOptions['services']['byName']>>>;
 
 export interface HostedService {
   readonly runId: string;
@@ -20,7 +26,7 @@ export interface HostedService {
   readonly isGrpc: boolean;
   /** The model that it serves with OpenAI's API; null = none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
-  readonly view: ServiceView;
+  readonly route: ServiceRoute;
   /** By the ids of jobs. */
   readonly tunnels: ReadonlyMap<string, TunnelRoute>;
 }
@@ -86,27 +92,17 @@ const nameKey = (project: string, run: string) => `${project.toLowerCase()}/${ru
 
 function hosted(service: GatewayService): HostedService {
   const { run_id: id, project, run, host, https, replicas } = service;
-  const configuration = JSON.parse(service.configuration) as {
-    readonly strip_prefix?: boolean;
-    readonly model: {
-      readonly format: string;
-      readonly name: string;
-      readonly prefix?: string;
-    } | null;
-    readonly protocol?: string | null;
-  };
+  const configuration = JSON.parse(service.configuration) as ServiceConfiguration;
   const { model } = configuration;
-  // The proxy reads nothing else of a run.
-  const view = {
-    run: { id, name: run, projectId: project, spec: { configuration } },
-    projectName: project,
+  const route = routeOf({
+    ...{ runId: id, projectName: project, runName: run, configuration },
     replicas: replicas.map(({ job_id, host_id, port, running_at, failing }) => ({
       ...{ jobId: job_id, hostId: host_id, port, runningAt: running_at, isFailing: failing },
     })),
-  } as unknown as ServiceView;
+  });
   const isOpenAi = model?.format === 'openai';
   return {
-    ...{ runId: id, project, run, host, https, view },
+    ...{ runId: id, project, run, host, https, route },
     stripPrefix: configuration.strip_prefix ?? true,
     customHosts: [
       ...(service.custom_hosts ?? []).map((name) => ({ host: name, path: '' })),

@@ -14,7 +14,7 @@ import {
   RateBuckets,
   ReplicaTunnels,
   ServiceProxy,
-} from '@dstack/server/proxy';
+} from '@dstack/proxy';
 import { createLog } from '../log.ts';
 import { callsSocket } from '../nginx/configuration.ts';
 import { CallerCache } from './caller-cache.ts';
@@ -73,7 +73,7 @@ const ownBuckets = new RateBuckets(Date.now);
 
 const proxy = new ServiceProxy({
   services: {
-    byName: async (project, run) => services.ofName(project, run)?.view ?? null,
+    byName: async (project, run) => services.ofName(project, run)?.route ?? null,
     addRequests: async (_owner, counts, extras) => {
       const waiting = extras?.signals?.map(({ id }) => id) ?? [];
       const sent = counts.map(({ runId, second, requests }) => ({
@@ -98,7 +98,7 @@ const proxy = new ServiceProxy({
       return ownBuckets.take(key, rate, service);
     }
   },
-  readState: async (project, run) => {
+  readOutage: async (project, run) => {
     throw await whyNot(project, run);
   },
   open: (replica) => ports.open(replica),

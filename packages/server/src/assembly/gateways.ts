@@ -1,5 +1,6 @@
 /** The links to gateways. */
 
+import { Outages, OwnTokens, openReplica } from '@dstack/proxy';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
@@ -17,12 +18,10 @@ import { admission } from '../http/proxy/admission.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { outageReader } from '../outages/outage-reader.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
-import { openReplica } from '../proxy/open-replica.ts';
-import { Outages } from '../proxy/outages.ts';
-import { OwnTokens } from '../proxy/own-tokens.ts';
 import { hostPlaces } from './gateway-places.ts';
 import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -100,16 +99,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
       now: () => performance.now(),
       log,
     }),
-    outages: new Outages({
-      now: systemNow,
-      readState: async (projectName, runName) => {
-        const project = await store.projects.byName(projectName);
-        const view = project && (await store.runs.byName(project.id, runName));
-        if (!project || !view?.run.serviceSpec) return null;
-        const { run, jobs } = view;
-        return { run, jobs, projectName: project.name, runName: run.name };
-      },
-    }),
+    outages: new Outages(outageReader({ store, isOfGateways: true, now: systemNow })),
     open: openReplica({ client: anyClient, isHere: isLocalHost }),
     pushKeys: (hostId) => links.jobKeys.push(hostId),
     setRecord: dnsRecords(parts),

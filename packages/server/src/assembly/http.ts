@@ -1,6 +1,8 @@
 /** Makes the HTTP application, with the parts that only its handlers use, and starts it. */
 
 import { type DecisionContext, SECOND } from '@dstack/core';
+import type { ServiceProxy } from '@dstack/proxy';
+import { dnsProblem, ServiceOrigins, trustIn } from '@dstack/proxy';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
@@ -10,7 +12,6 @@ import { leadSeconds } from '../clock/clock-watch.ts';
 import { systemClock, systemMillis, systemNow } from '../clock/system-clock.ts';
 import { refuseDialIns } from '../dial-ins/dial-in-url.ts';
 import type { DialIns } from '../dial-ins/dial-ins.ts';
-import { dnsProblem } from '../gateways/dns-check.ts';
 import { FigurePeers } from '../gateways/figure-peers.ts';
 import type { GatewayAccess } from '../gateways/gateway-access.ts';
 import type { GatewayFigures } from '../gateways/gateway-figures.ts';
@@ -41,9 +42,6 @@ import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { OpenFiles } from '../process/open-files.ts';
-import { trustIn } from '../proxy/forwarded.ts';
-import { ServiceOrigins } from '../proxy/origins/service-origins.ts';
-import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../settings/http-settings.ts';
 import { type FiguresElsewhere, type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';

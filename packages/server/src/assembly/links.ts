@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { JobState } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
+import type { CountedService } from '@dstack/proxy';
+import { accessLog, OwnTokens, openReplica, ServiceProxy, trustIn } from '@dstack/proxy';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock/system-clock.ts';
@@ -24,17 +26,12 @@ import { openLogs } from '../logs/open-logs.ts';
 import { LogQuota } from '../loops/log-quota.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { outageReader } from '../outages/outage-reader.ts';
 import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
+import { Prober } from '../probes/prober.ts';
 import type { OpenFiles } from '../process/open-files.ts';
 import { serverFolder } from '../process/server-folders.ts';
-import { accessLog } from '../proxy/access-log.ts';
-import { trustIn } from '../proxy/forwarded.ts';
-import { openReplica } from '../proxy/open-replica.ts';
-import { OwnTokens } from '../proxy/own-tokens.ts';
-import { Prober } from '../proxy/probes/prober.ts';
-import type { CountedService } from '../proxy/proxy-figures.ts';
-import { ServiceProxy } from '../proxy/service-proxy.ts';
-import { serviceStateReader } from '../proxy/service-state-reader.ts';
+import { serviceTable } from '../service-table/service-table.ts';
 import type { Parts } from './parts.ts';
 
 /** The hosts, and everything that uses the links to their agents. */
@@ -179,8 +176,8 @@ export function makeServiceProxy(
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const proxy = new ServiceProxy({
-    services: store.services,
-    readState: serviceStateReader(store),
+    services: serviceTable(store.services),
+    readOutage: outageReader({ store, now: systemNow }),
     open: openReplica({ client, isHere: isLocalHost }),
     admit: admission({ store, now: systemNow, sshProxyToken: null, access, signIns }),
     ownTokens: new OwnTokens({

@@ -9,8 +9,8 @@ import { systemNow } from '../clock/system-clock.ts';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { outageReader } from '../outages/outage-reader.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
-import { serviceStateReader } from '../proxy/service-state-reader.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
 import { Grants } from '../proxy-workers/grants.ts';
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
@@ -58,7 +58,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
   closing.add(() => routes.close());
   const desk = new WorkerDesk({
     ...{ store, routes, grants, now: systemNow, log },
-    readState: serviceStateReader(store),
+    readOutage: outageReader({ store, now: systemNow }),
     workers: () => workers.ids,
   });
   const config = workerConfig(parts, paths, made.modelBodies);

@@ -12,12 +12,12 @@ import {
   type VolumePort,
 } from '@dstack/backends';
 import { requirementsMatch } from '@dstack/core';
+import { HostError } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import { assets } from '../assets.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
 import type { OpenedBackends } from '../capacity/opened-backends.ts';
 import { directoryAgents } from '../hosts/directory-agents.ts';
-import { HostError } from '../hosts/host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts/hosts.ts';
 import { localAgent, localHostId } from '../hosts/local-agent.ts';
 import { localExecutor } from '../hosts/local-executor.ts';

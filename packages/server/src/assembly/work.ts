@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { RunContext } from '@dstack/core';
+import type { ServiceProxy } from '@dstack/proxy';
 import type { Blobs } from '@dstack/store';
 import { systemClock, systemNow } from '../clock/system-clock.ts';
 import { effects } from '../effects/carry-out.ts';
@@ -18,7 +19,6 @@ import type { ProjectBackends } from '../offers/project-backends.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
-import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import { RetentionRounds } from '../retention/rounds.ts';
 import { retentionSteps } from '../retention/steps.ts';
 import { StrayLogs } from '../retention/stray-logs.ts';

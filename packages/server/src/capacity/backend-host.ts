@@ -1,6 +1,5 @@
 import type { BackendHost, SshOpener } from '@dstack/backends';
-import { SshConnection } from '../hosts/ssh/connection.ts';
-import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
+import { JumpHosts, SshConnection } from '@dstack/ssh';
 
 /** SSH connections for adapters, with the connections to jump hosts shared. */
 export function sshOpener(jumps: Pick<JumpHosts, 'openTunnel'> = new JumpHosts()): SshOpener {

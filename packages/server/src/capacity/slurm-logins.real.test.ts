@@ -1,7 +1,7 @@
 import { ClusterLogins, type SlurmClusterConfig } from '@dstack/backends/slurm';
+import { JumpHosts } from '@dstack/ssh';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { JumpHosts } from '../hosts/ssh/jump-hosts.ts';
 import { sshOpener } from './backend-host.ts';
 
 const missing = hostsMissing();

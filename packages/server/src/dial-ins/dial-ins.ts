@@ -5,10 +5,10 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { type DialInAgents, secured } from '@dstack/backends';
+import { networkOf } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { CallerAddress } from '../http/caller-address.ts';
-import { networkOf } from '../peers/client-network.ts';
 import { StrangerLimit, type StrangerLimits } from '../peers/stranger-limit.ts';
 import { dialledInstance, isDialIn } from './dial-in-url.ts';
 

@@ -1,7 +1,7 @@
 /** What a gateway may say: every message is bound to what this gateway was sent, here and nowhere else. */
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import { LOAD_SLOT } from '@dstack/contract/load';
 import type { Id } from '@dstack/core';
-import { LOAD_SLOT } from '@dstack/store';
 import type { GatewayReach } from './gateway-reach.ts';
 
 export type FrameType = GatewayFrame['type'];

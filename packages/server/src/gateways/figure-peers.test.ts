@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
+import type { ProxiedService } from '@dstack/proxy';
 import type { Peers } from '@dstack/store';
 import { expect, it } from 'vitest';
-import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import { FigurePeers } from './figure-peers.ts';
 
 const stats = { rps: 1.5, p50: 2, p95: 3, p99: null, answered: { '2xx': 4 }, latencies: null };

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
+import type { ProxiedService } from '@dstack/proxy';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
 import { peerMessage } from '../peers/peer-message.ts';
-import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import type { GatewayFigures } from './gateway-figures.ts';
 
 const Stats = z.object({

@@ -2,8 +2,8 @@
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
+import type { AccessPage } from '@dstack/proxy';
 import type { Services } from '@dstack/store';
-import type { AccessPage } from '../proxy/access-records.ts';
 
 export interface AccessSource {
   readonly gatewayId: Id;

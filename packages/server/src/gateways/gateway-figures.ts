@@ -1,9 +1,9 @@
 /** The requests of services behind gateways, as their programs report them. */
 import type { GatewayCounts as Counted } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
+import type { ProxiedService } from '@dstack/proxy';
+import { type RawStats, RequestStats, sumOfStats } from '@dstack/proxy';
 import type { Services, ServiceView } from '@dstack/store';
-import type { ProxiedService } from '../proxy/proxy-figures.ts';
-import { type RawStats, RequestStats, sumOfStats } from '../proxy/service-stats.ts';
 
 export interface GatewayFiguresOptions {
   readonly services: Pick<Services, 'onGateway' | 'behindGateway'>;

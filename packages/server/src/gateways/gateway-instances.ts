@@ -7,9 +7,9 @@ import {
 } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { capabilitiesOf, type GatewayReplicaRecord, gatewayBackend, type Id } from '@dstack/core';
+import { type Channel, ChannelSocket } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import type { Hosts } from '../hosts/hosts.ts';
-import { type Channel, ChannelSocket } from '../hosts/ssh/channel-socket.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { GatewayHostState } from './gateway-link.ts';
 import { gatewayOrder } from './gateway-order.ts';

@@ -7,8 +7,8 @@ import {
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { GatewayReplicaRecord, GatewayReport } from '@dstack/core';
+import { LineStream } from '@dstack/proxy';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import { LineStream } from '../peers/line-stream.ts';
 import type { Logger } from '../process/logging.ts';
 
 /** What its program or its machine reports of a replica. */

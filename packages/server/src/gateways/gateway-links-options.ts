@@ -1,9 +1,9 @@
 import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayReplicaRecord, Timestamp } from '@dstack/core';
+import type { Admit } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../process/logging.ts';
-import type { Admit } from '../proxy/callers.ts';
 import type { FrameType } from './bound-frames.ts';
 import type { GatewayAccess } from './gateway-access.ts';
 import type { GatewayAnswersOptions } from './gateway-answers.ts';

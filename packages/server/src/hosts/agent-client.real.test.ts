@@ -5,9 +5,9 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
+import { ChannelSocket } from '@dstack/ssh';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { AgentClient, AgentRefusal, AgentUnreachable } from './agent-client.ts';
-import { ChannelSocket } from './ssh/channel-socket.ts';
 import { AGENT_INFO } from './testing/agent-info.ts';
 
 let dir: string;

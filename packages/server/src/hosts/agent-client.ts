@@ -1,13 +1,6 @@
-import {
-  Agent as HttpAgent,
-  request as httpRequest,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-} from 'node:http';
-import { isIPv4 } from 'node:net';
+import { Agent as HttpAgent, request as httpRequest } from 'node:http';
 import type { Duplex, Readable } from 'node:stream';
 import {
-  AgentErrorBody,
   AgentInfo,
   type AgentLease,
   type HostShellKeys,
@@ -28,37 +21,18 @@ import {
   VolumeRemoval,
   VolumeState,
 } from '@dstack/contract/agent';
+import {
+  AgentRefusal,
+  AgentStreams,
+  AgentUnreachable,
+  agentAnswer,
+  agentRefusal,
+  type Dial,
+  type PortConnection,
+} from '@dstack/proxy';
 import { WebSocket } from 'ws';
 
-/** How to reach an agent's socket: directly, or through a channel of an SSH connection. */
-export type Dial = () => Duplex;
-
-/** The agent refused a command. `code` is for programs, the message for people. */
-export class AgentRefusal extends Error {
-  override name = 'AgentRefusal';
-  readonly status: number;
-  readonly code: string;
-
-  constructor(status: number, code: string, message: string) {
-    super(message);
-    this.status = status;
-    this.code = code;
-  }
-}
-
-/**
- * No answer: the connection failed, broke, or took too long. Whether the command was carried out is
- * unknown.
- */
-export class AgentUnreachable extends Error {
-  override name = 'AgentUnreachable';
-}
-
-export interface PortConnection {
-  readonly stream: Duplex;
-  /** The loopback address on the agent's host that only this job uses; null = it has none. */
-  readonly ownAddress: string | null;
-}
+export { AgentRefusal, AgentUnreachable, type Dial, type PortConnection };
 
 export interface AgentClientOptions {
   readonly dial: Dial;
@@ -70,8 +44,7 @@ export interface AgentClientOptions {
 /** The limit for opening a connection to a job's port, in milliseconds. */
 const PORT_MS = 10_000;
 
-/** Bytes of an answer, and of one frame of the stream; the frame with all jobs is the largest. */
-const MAX_ANSWER = 1024 * 1024;
+/** Bytes of one frame of the stream; the one with all jobs is the largest. */
 const MAX_FRAME = 64 * 1024 * 1024;
 
 /** Idle connections that are kept for the next command. */
@@ -83,10 +56,12 @@ const SPARE_CONNECTIONS = 4;
  */
 export class AgentClient {
   readonly #options: AgentClientOptions;
+  readonly #streams: AgentStreams;
   readonly #connections = new HttpAgent({ keepAlive: true, maxFreeSockets: SPARE_CONNECTIONS });
 
   constructor(options: AgentClientOptions) {
     this.#options = options;
+    this.#streams = new AgentStreams(options);
     this.#connections.createConnection = () => options.dial();
   }
 
@@ -165,7 +140,7 @@ export class AgentClient {
 
   /** A connection to the program of a gateway. Rejects like `openSsh`. */
   async openGateway(id: string): Promise<Duplex> {
-    return (await this.#upgrade(`/v1/gateways/${id}/link`)).stream;
+    return await this.#streams.open(`/v1/gateways/${id}/link`);
   }
 
   uploadArchive(id: string, archiveId: string, content: Readable): Promise<void> {
@@ -201,8 +176,8 @@ export class AgentClient {
         reject(new AgentUnreachable(`${path}: ${error.message}`, { cause: error }));
       webSocket.on('error', unreachable);
       webSocket.once('unexpected-response', (_, response) => {
-        void readAnswer(response)
-          .then((body) => reject(refusal(response.statusCode ?? 0, body)), unreachable)
+        void agentAnswer(response)
+          .then((body) => reject(agentRefusal(response.statusCode ?? 0, body)), unreachable)
           .finally(() => webSocket.terminate());
       });
       webSocket.once('open', () => resolve(webSocket));
@@ -214,10 +189,7 @@ export class AgentClient {
    * listens there; `not_running`, `unknown_job`) or `AgentUnreachable`.
    */
   async openPort(id: string, port: number): Promise<PortConnection> {
-    const { stream, headers } = await this.#upgrade(`/v1/jobs/${id}/ports/${port}`);
-    const own = headers['dstack-address'];
-    const isLoopback = typeof own === 'string' && isIPv4(own) && own.startsWith('127.');
-    return { stream, ownAddress: isLoopback ? own : null };
+    return await this.#streams.openPort(id, port);
   }
 
   /**
@@ -225,7 +197,7 @@ export class AgentClient {
    * not started; `unknown_job`; `not_found`: an older agent) or `AgentUnreachable`.
    */
   async openSsh(id: string): Promise<Duplex> {
-    return (await this.#upgrade(`/v1/jobs/${id}/ssh`)).stream;
+    return await this.#streams.open(`/v1/jobs/${id}/ssh`);
   }
 
   /**
@@ -234,36 +206,7 @@ export class AgentClient {
    * `AgentUnreachable`.
    */
   async openTunnel(id: string, tunnel: string): Promise<Duplex> {
-    return (await this.#upgrade(`/v1/jobs/${id}/tunnels/${tunnel}`)).stream;
-  }
-
-  /** A connection that begins with the bytes after the answer. */
-  #upgrade(path: string): Promise<{ stream: Duplex; headers: IncomingHttpHeaders }> {
-    return new Promise((resolve, reject) => {
-      const request = httpRequest({
-        path,
-        createConnection: () => this.#options.dial() as never,
-        headers: { ...this.#headers(), connection: 'Upgrade', upgrade: 'tcp' },
-      });
-      // Node ignores the option `timeout` for connections that it did not open itself.
-      const limit = setTimeout(() => request.destroy(new Error('no answer in time')), PORT_MS);
-      request.on('close', () => clearTimeout(limit));
-      request.on('error', (error) =>
-        reject(new AgentUnreachable(`${path}: ${error.message}`, { cause: error })),
-      );
-      request.on('response', (response) => {
-        void readAnswer(response).then(
-          (body) => reject(refusal(response.statusCode ?? 0, body)),
-          (error) => reject(new AgentUnreachable(String(error), { cause: error })),
-        );
-      });
-      request.on('upgrade', ({ headers }, stream, head) => {
-        clearTimeout(limit);
-        if (head.length > 0) stream.unshift(head);
-        resolve({ stream, headers });
-      });
-      request.end();
-    });
+    return await this.#streams.open(`/v1/jobs/${id}/tunnels/${tunnel}`);
   }
 
   #headers(): Record<string, string> {
@@ -299,10 +242,10 @@ export class AgentClient {
       request.on('timeout', () => request.destroy(new Error('no answer in time')));
       request.on('error', unreachable);
       request.on('response', (response) => {
-        void readAnswer(response)
+        void agentAnswer(response)
           .then((answer) => {
             const status = response.statusCode ?? 0;
-            if (status >= 400) throw refusal(status, answer);
+            if (status >= 400) throw agentRefusal(status, answer);
             resolve(parse(answer === '' ? undefined : JSON.parse(answer)));
           })
           .catch((error) => (error instanceof AgentRefusal ? reject(error) : unreachable(error)));
@@ -321,29 +264,3 @@ const parserOf =
     parseMessage(schema, value);
 
 function nothing(): void {}
-
-async function readAnswer(response: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = [];
-  let size = 0;
-  for await (const chunk of response as AsyncIterable<Buffer>) {
-    size += chunk.length;
-    if (size > MAX_ANSWER) throw new Error(`the answer is over ${MAX_ANSWER} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
-}
-
-function refusal(status: number, body: string): AgentRefusal {
-  try {
-    const { code, message } = parseMessage(AgentErrorBody, JSON.parse(body));
-    return new AgentRefusal(status, shown(code), shown(message));
-  } catch {
-    // The answer does not come from the agent.
-    return new AgentRefusal(status, 'error', shown(body) || `HTTP status ${status}`);
-  }
-}
-
-/** The error text of a host, cleaned for logs and terminals. */
-function shown(text: string): string {
-  return text.slice(0, 2000).replaceAll(/\p{Cc}+/gu, ' ');
-}

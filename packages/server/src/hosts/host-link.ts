@@ -12,10 +12,10 @@ import {
   type ServerFrame,
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
+import { HostError } from '@dstack/ssh';
 import type { WebSocket } from 'ws';
 import type { Logger } from '../process/logging.ts';
 import type { AgentClient } from './agent-client.ts';
-import { HostError } from './host-error.ts';
 
 /**
  * The receiver of a link's frames. The agent gets its acknowledgement once the promise resolves.

@@ -1,13 +1,12 @@
 /** Transport rules that hold for every path, in the API and in the workers of the proxy. */
 import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http';
+import { MAX_HEADERS, SANDBOX } from '@dstack/proxy';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
   type FastifyRequest,
   LogController,
 } from 'fastify';
-import { SANDBOX } from '../proxy/headers.ts';
-import { MAX_HEADERS } from '../proxy/raw-headers.ts';
 import { answerError, answerUnknown } from './error-answers.ts';
 import { boundConnections } from './intake/connections.ts';
 import { OpenConnections } from './intake/open-connections.ts';

@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { newEd25519Pair } from '../keys/ed25519-pair.ts';
+import { newEd25519Pair } from '@dstack/ssh';
 import type { KeyMaker, KeyPair } from './ports.ts';
 
 const generate = promisify(generateKeyPair);

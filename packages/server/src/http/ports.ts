@@ -16,6 +16,7 @@ import type {
   RunSpecSettings,
   Timestamp,
 } from '@dstack/core';
+import type { OriginPattern, ServiceOrigins, ServiceProxy } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
@@ -31,9 +32,6 @@ import type { ProjectBackendsState } from '../offers/project-backends.ts';
 import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import type { Logger } from '../process/logging.ts';
 import type { OpenFiles } from '../process/open-files.ts';
-import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
-import type { ServiceOrigins } from '../proxy/origins/service-origins.ts';
-import type { ServiceProxy } from '../proxy/service-proxy.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { Intake } from './intake/intake.ts';

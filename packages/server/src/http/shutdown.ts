@@ -4,8 +4,8 @@ import { type Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { withTimeout } from '@dstack/contract/with-timeout';
+import { ProxyRefusal } from '@dstack/proxy';
 import type { Logger } from '../process/logging.ts';
-import { ProxyRefusal } from '../proxy/refusal.ts';
 
 /** A response that is not complete, or the socket of a WebSocket. */
 type UnderWay = ServerResponse | Duplex;

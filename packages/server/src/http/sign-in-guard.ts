@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { networkOf } from '../peers/client-network.ts';
+import { networkOf } from '@dstack/proxy';
 import type { CallerAddress } from './caller-address.ts';
 
 const WINDOW_MS = 60_000;

@@ -1,6 +1,6 @@
 import type { JobSSHKey } from '@dstack/contract/wire';
+import { newEd25519Pair } from '@dstack/ssh';
 import type { Cipher } from '@dstack/store';
-import { newEd25519Pair } from './ed25519-pair.ts';
 
 /**
  * The key pair with which the nodes of one submission log in to each other, as stored in a job's

@@ -2,11 +2,11 @@
 
 import { isRunPending } from '@dstack/contract/status';
 import { type Change, type Id, SECOND, type WorkKind } from '@dstack/core';
+import type { ProxiedService } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
 import type { QueueDepth, WorkEnding } from '../loops/work-queue.ts';
-import type { ProxiedService } from '../proxy/proxy-figures.ts';
 import { productSeries } from './product-series.ts';
 import { serviceSeries } from './service-series.ts';
 

@@ -1,7 +1,8 @@
 /** Metrics of services without a gateway, as this server sees them. */
+
+import type { ProxiedService } from '@dstack/proxy';
+import { histogramLines } from '@dstack/proxy';
 import { Counter, Gauge, Registry } from 'prom-client';
-import { histogramLines } from '../proxy/policy/latency-totals.ts';
-import type { ProxiedService } from '../proxy/proxy-figures.ts';
 
 const LABELS = ['dstack_project_name', 'dstack_run_name'] as const;
 

@@ -1,6 +1,6 @@
+import type { CountedService } from '@dstack/proxy';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import type { CountedService } from '../proxy/proxy-figures.ts';
 import { EndedFigures } from './ended-figures.ts';
 
 const counted = (runId: string, count: number): CountedService => ({

@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
-import type { CountedService } from '../proxy/proxy-figures.ts';
-import { type RawStats, sumOfStats } from '../proxy/service-stats.ts';
+import type { CountedService } from '@dstack/proxy';
+import { type RawStats, sumOfStats } from '@dstack/proxy';
 
 /** Services that are remembered; those that were added first are dropped. */
 const MAX_SERVICES = 5000;

@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream';
+import { ProxyRefusal } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { ProxyRefusal } from '../proxy/refusal.ts';
 import { ChannelClosed, type Handlers, LineChannel } from './line-channel.ts';
 
 function pair(handlers: Handlers) {

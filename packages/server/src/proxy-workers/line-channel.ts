@@ -1,8 +1,7 @@
 /** Messages between the server and a worker: one JSON object a line, over a unix socket. */
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
-import { LineStream } from '../peers/line-stream.ts';
-import { ProxyRefusal } from '../proxy/refusal.ts';
+import { LineStream, ProxyRefusal } from '@dstack/proxy';
 
 /** Handles one kind of message; the result of a request is its answer. */
 // biome-ignore lint/suspicious/noExplicitAny: each handler states the type of its own message

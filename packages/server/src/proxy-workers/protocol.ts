@@ -1,16 +1,14 @@
 /** What the server and its proxy workers send each other. */
 import type { Id, Timestamp } from '@dstack/core';
+import type { OriginPattern } from '@dstack/proxy';
 import type { HostAccess, RequestCount, ServiceSessionProof, ServiceView } from '@dstack/store';
 import type { ModelToken } from '../http/service-tokens/budget.ts';
-import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
-import type { ServiceName } from '../proxy/refusal.ts';
-import type { ServiceState } from '../proxy/unavailability.ts';
 
 /**
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 3;
+export const WORKER_PROTOCOL = 4;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
@@ -126,5 +124,3 @@ export interface CountedRequests {
   readonly counts: readonly RequestCount[];
   readonly wakes: readonly Id[];
 }
-
-export type ReadState = (ServiceState & ServiceName) | null;

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Id } from '@dstack/core';
+import type { ServiceName } from '@dstack/proxy';
 import type { ServiceView, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
-import type { ServiceName } from '../proxy/refusal.ts';
 import type { PushedHost, PushedRoute } from './protocol.ts';
 
 export interface PushedRoutesOptions {

@@ -1,11 +1,10 @@
+import type { CountedService, ReadOutage } from '@dstack/proxy';
+import { RateBuckets } from '@dstack/proxy';
 import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
-import type { ReadServiceState } from '../proxy/outages.ts';
-import type { CountedService } from '../proxy/proxy-figures.ts';
-import { RateBuckets } from '../proxy/rate-buckets.ts';
 import type { Grants } from './grants.ts';
 import type { Handlers } from './line-channel.ts';
-import type { AdmissionAsk, CountedRequests, ReadState } from './protocol.ts';
+import type { AdmissionAsk, CountedRequests } from './protocol.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
 
@@ -19,7 +18,7 @@ export interface WorkerDeskOptions {
     readonly modelUsage: Pick<Store['modelUsage'], 'add'>;
     readonly access: Pick<Store['access'], 'isToken'>;
   };
-  readonly readState: ReadServiceState;
+  readonly readOutage: ReadOutage;
   readonly routes: Pick<PushedRoutes, 'byName'>;
   readonly grants: Grants;
   /** Ids of the connected workers. */
@@ -40,7 +39,7 @@ export class WorkerDesk {
   }
 
   handlers(link: () => WorkerLink): Handlers {
-    const { store, routes, grants, workers, now } = this.#options;
+    const { store, routes, readOutage, grants, workers, now } = this.#options;
     return {
       time: now,
       admit: (ask: AdmissionAsk) => grants.admit(ask, workers()),
@@ -48,7 +47,7 @@ export class WorkerDesk {
       route: (name) => routes.byName(name),
       finishedModels: ({ projectId }) => store.services.withModels(projectId, 'finished'),
       byIdPrefix: ({ prefix }) => store.services.byIdPrefix(prefix),
-      readState: ({ project, run }) => this.#readState(project, run),
+      outage: ({ project, run }) => readOutage(project, run),
       isToken: ({ text }) => store.access.isToken(text),
       takeRate: ({ key, rate, service }) =>
         store.shared
@@ -72,32 +71,6 @@ export class WorkerDesk {
   async #used(uses: readonly ModelUse[]): Promise<void> {
     await this.#options.store.modelUsage.add(uses);
     this.#options.grants.used(new Set(uses.flatMap(({ tokenId }) => tokenId ?? [])));
-  }
-
-  /** Only what the causes are derived from. */
-  async #readState(project: string, runName: string): Promise<ReadState> {
-    const state = await this.#options.readState(project, runName);
-    if (state === null) return null;
-    const { run, jobs, ...name } = state;
-    const { spec, status, terminationReason, desiredReplicas, nextTriggeredAt } = run;
-    const { configuration } = spec;
-    if (configuration.type !== 'service') return null;
-    const { type, auth, replicas, scaling } = configuration;
-    const groups = configuration.groups?.map(({ name, replicas, scaling, router }) => ({
-      ...{ name, replicas, scaling, router },
-    }));
-    const kept = { configuration: { type, auth, replicas, scaling, groups: groups ?? null } };
-    return {
-      ...name,
-      run: {
-        ...{ status, terminationReason, desiredReplicas, nextTriggeredAt },
-        spec: kept as unknown as typeof spec,
-      },
-      jobs: jobs.map((job) => {
-        const { replica_group, probes } = job.spec;
-        return { ...job, spec: { replica_group, probes } as unknown as typeof job.spec };
-      }),
-    };
   }
 
   #log(worker: string, line: string): void {

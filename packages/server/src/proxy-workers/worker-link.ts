@@ -1,6 +1,6 @@
 import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { CountedService } from '../proxy/proxy-figures.ts';
+import type { CountedService } from '@dstack/proxy';
 import { type Handlers, LineChannel } from './line-channel.ts';
 import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
 

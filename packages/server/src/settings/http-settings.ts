@@ -1,5 +1,6 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
+import { trustIn } from '@dstack/proxy';
 import { localRule } from '../assembly/local-rule.ts';
 import { callerAddress } from '../http/caller-address.ts';
 import type { IntakeSettings } from '../http/intake/intake.ts';
@@ -7,7 +8,6 @@ import type { HttpSettings } from '../http/ports.ts';
 import { CredentialReader } from '../http/sessions/credentials.ts';
 import { SignInGuard } from '../http/sign-in-guard.ts';
 import { jobSpecSettings } from '../loops/decision-context.ts';
-import { trustIn } from '../proxy/forwarded.ts';
 import type { ServerSettings } from './settings.ts';
 
 const DEFAULT_PERMISSIONS = {

@@ -1,5 +1,5 @@
+import { labelOf, originUrl, parseOriginPattern } from '@dstack/proxy';
 import { describe, expect, it } from 'vitest';
-import { labelOf, originUrl, parseOriginPattern } from '../proxy/origins/origin-pattern.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
 
 const SERVER = 'https://dstack.example.com';

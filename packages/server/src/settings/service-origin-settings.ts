@@ -1,9 +1,5 @@
 import { type ProcessEnv, SettingsError } from '@dstack/contract';
-import {
-  labelOf,
-  type OriginPattern,
-  parseOriginPattern,
-} from '../proxy/origins/origin-pattern.ts';
+import { labelOf, type OriginPattern, parseOriginPattern } from '@dstack/proxy';
 
 const NAME = 'DSTACK_SERVER_SERVICES_URL';
 

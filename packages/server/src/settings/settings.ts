@@ -12,13 +12,13 @@ import {
 } from '@dstack/contract';
 import type { CloneLimits } from '@dstack/contract/agent';
 import type { EngineSettings } from '@dstack/core';
+import type { OriginPattern } from '@dstack/proxy';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
 import type { HostShellSetting } from '../hosts/host-shells.ts';
 import type { ImagePlanSettings } from '../hosts/image-plans.ts';
 import { type OidcSettings, oidcSettings } from '../oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
-import type { OriginPattern } from '../proxy/origins/origin-pattern.ts';
 import { serverHostSize, workersFor } from '../proxy-workers/worker-count.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
 import { retentionSettings } from '../retention/retention-settings.ts';

@@ -1,5 +1,5 @@
+import { newEd25519Pair } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
-import { newEd25519Pair } from '../keys/ed25519-pair.ts';
 
 const KEY = 'ssh_entry_host_key';
 

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { duplexPair } from 'node:stream';
+import type { OpenPort } from '@dstack/proxy';
+import { OwnTokens } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import { pino } from 'pino';
 import { runningGateway } from '../../http/gateways/testing/running-gateway.ts';
 import { admission } from '../../http/proxy/admission.ts';
 import { insertInstances, serveAt, submitService } from '../../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../../http/testing/test-server.ts';
-import { OwnTokens } from '../../proxy/own-tokens.ts';
-import type { OpenPort } from '../../proxy/replica-connections.ts';
 import type { DnsChange } from '../dns-hook.ts';
 import { domainProof } from '../domain-proof.ts';
 import { GatewayAccess } from '../gateway-access.ts';

@@ -1,12 +1,10 @@
 import { execFileSync } from 'node:child_process';
 import { createPrivateKey } from 'node:crypto';
+import type { HostError } from '@dstack/ssh';
+import { addressOf, ChannelSocket, JumpHosts, SshConnection, type SshTarget } from '@dstack/ssh';
 import type { SshLogin } from '@dstack/store';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { HostError } from '../host-error.ts';
-import { ChannelSocket } from './channel-socket.ts';
-import { addressOf, SshConnection, type SshTarget } from './connection.ts';
-import { JumpHosts } from './jump-hosts.ts';
 import { preflight } from './preflight.ts';
 
 const missing = hostsMissing();

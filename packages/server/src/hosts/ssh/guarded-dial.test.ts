@@ -1,11 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
+import { HostError, JumpHosts, SshConnection } from '@dstack/ssh';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { isOwnAddress } from '../../outgoing/own-address.ts';
-import { HostError } from '../host-error.ts';
-import { SshConnection } from './connection.ts';
-import { JumpHosts } from './jump-hosts.ts';
 
 let service: Server;
 let visits: number;

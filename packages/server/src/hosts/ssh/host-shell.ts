@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream';
 import { shellQuote } from '@dstack/contract/shell';
-import { temporary } from '../host-error.ts';
-import type { Executed, SshConnection } from './connection.ts';
+import type { Executed, SshConnection } from '@dstack/ssh';
+import { temporary } from '@dstack/ssh';
 
 /**
  * Runs scripts on a host as root. They are the input of `sh`, so that the login shell of the user,

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { permanent } from '../host-error.ts';
+import { permanent } from '@dstack/ssh';
 import type { TarFile } from './tar.ts';
 
 export type Arch = 'x64' | 'arm64';

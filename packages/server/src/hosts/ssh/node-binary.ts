@@ -5,7 +5,7 @@ import { chmod, mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { promisify } from 'node:util';
-import { permanent, temporary } from '../host-error.ts';
+import { permanent, temporary } from '@dstack/ssh';
 import type { Arch } from './libraries.ts';
 import type { NodePackage } from './node-package.ts';
 

@@ -1,6 +1,6 @@
-import { permanent, temporary } from '../host-error.ts';
+import type { SshConnection } from '@dstack/ssh';
+import { permanent, temporary } from '@dstack/ssh';
 import { libraryProblem } from './c-library.ts';
-import type { SshConnection } from './connection.ts';
 import { HostShell, pairs } from './host-shell.ts';
 import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
 import { type Arch, LOADER_PATHS } from './libraries.ts';

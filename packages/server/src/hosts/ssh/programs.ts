@@ -4,7 +4,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gzipSync } from 'node:zlib';
-import { permanent } from '../host-error.ts';
+import { permanent } from '@dstack/ssh';
 import { compressedNode } from './compressed-node.ts';
 import { type Arch, nodeLibraries } from './libraries.ts';
 import { nodeBinary } from './node-binary.ts';

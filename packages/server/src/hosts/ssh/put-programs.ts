@@ -1,4 +1,4 @@
-import { HostError, permanent } from '../host-error.ts';
+import { HostError, permanent } from '@dstack/ssh';
 import { loaderName } from './libraries.ts';
 import type { Preflight, ProgramDir } from './preflight.ts';
 import type { Program } from './program.ts';

@@ -1,20 +1,25 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentInfo } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
+import type { ChannelSocket, JumpHosts } from '@dstack/ssh';
+import {
+  addressOf,
+  asHostError,
+  type HostError,
+  type MayDial,
+  permanent,
+  SshReach,
+  temporary,
+} from '@dstack/ssh';
 import type { HostAccess, HostAccessRecord, Store } from '@dstack/store';
 import { AgentClient, AgentUnreachable } from '../agent-client.ts';
-import { asHostError, type HostError, permanent, temporary } from '../host-error.ts';
 import type { HostConnection } from '../supervisor/connector.ts';
-import type { ChannelSocket } from './channel-socket.ts';
-import { addressOf, type MayDial } from './connection.ts';
 import { HostShell } from './host-shell.ts';
 import { agentListens, lastLogLines, removeAgent, startHostAgent } from './install.ts';
-import type { JumpHosts } from './jump-hosts.ts';
 import { AGENT_SOCKET } from './layout.ts';
 import { checkForwarding, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
 import { putPrograms } from './put-programs.ts';
-import { SshReach } from './ssh-reach.ts';
 import { howToAllow } from './sshd-settings.ts';
 
 export interface SshHostOptions {
@@ -60,7 +65,7 @@ export class SshHost implements HostConnection {
     return this.#options.record.agentToken;
   }
 
-  readonly dial = (): ChannelSocket => this.#reach.dial();
+  readonly dial = (): ChannelSocket => this.#reach.dial(AGENT_SOCKET);
 
   /** Makes the agent answer: connects, and installs or starts it if it does not. */
   readonly prepare = async (report: (stage: string) => void): Promise<void> => {

@@ -1,10 +1,9 @@
 import { connect } from 'node:net';
 import type { Id } from '@dstack/core';
+import type { MayDial } from '@dstack/ssh';
+import { type Channel, ChannelSocket, JumpHosts } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import { AgentClient } from '../agent-client.ts';
-import { type Channel, ChannelSocket } from '../ssh/channel-socket.ts';
-import type { MayDial } from '../ssh/connection.ts';
-import { JumpHosts } from '../ssh/jump-hosts.ts';
 import type { Programs } from '../ssh/programs.ts';
 import { SshHost } from '../ssh/ssh-host.ts';
 import type { Connectors, HostConnection } from './connector.ts';

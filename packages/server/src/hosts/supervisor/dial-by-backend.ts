@@ -1,8 +1,8 @@
 import { BackendError } from '@dstack/backends';
 import type { Id } from '@dstack/core';
+import type { Channel } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
-import type { Channel } from '../ssh/channel-socket.ts';
 
 /** Connections to agents that only the API of their backend reaches. */
 export function dialByBackend(

@@ -1,7 +1,7 @@
+import { permanent, temporary } from '@dstack/ssh';
 import type { HostAccessRecord } from '@dstack/store';
 import { pino } from 'pino';
 import { afterEach, expect, it, vi } from 'vitest';
-import { permanent, temporary } from '../host-error.ts';
 import type { AgentAccess } from '../hosts.ts';
 import type { HostConnection } from './connector.ts';
 import { LinkSupervisor, type SupervisorOptions } from './supervisor.ts';

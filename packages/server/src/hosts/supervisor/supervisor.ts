@@ -1,9 +1,9 @@
 import { isInstanceActive } from '@dstack/contract/status';
 import { fleetEnv, type Id, type InstanceRecord } from '@dstack/core';
+import { asHostError } from '@dstack/ssh';
 import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Logger } from '../../process/logging.ts';
 import type { AgentClient } from '../agent-client.ts';
-import { asHostError } from '../host-error.ts';
 import type { AgentAccess, Hosts } from '../hosts.ts';
 import type { Connectors, HostConnection } from './connector.ts';
 import { Turns } from './turns.ts';

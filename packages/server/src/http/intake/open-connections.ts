@@ -1,8 +1,8 @@
 /** Bounds the connections that strangers keep open without a request under way. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { networkOf } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
-import { networkOf } from '../../peers/client-network.ts';
 import { StrangerLimit, type StrangerLimits } from '../../peers/stranger-limit.ts';
 
 export interface ConnectionRules {

@@ -1,5 +1,5 @@
 import type { Timestamp } from '@dstack/core';
-import type { OriginPattern } from '../../proxy/origins/origin-pattern.ts';
+import type { OriginPattern } from '@dstack/proxy';
 import type { EntryRoute } from '../../ssh-entry/entry-route.ts';
 
 /** How a run is shown. */

@@ -13,8 +13,8 @@ import {
   runStatusMessage,
   type Timestamp,
 } from '@dstack/core';
+import { originUrl } from '@dstack/proxy';
 import type { RunView } from '@dstack/store';
-import { originUrl } from '../../proxy/origins/origin-pattern.ts';
 import { perRecord } from '../kept-parts.ts';
 import { wireJob } from './job.ts';
 import type { RunShape } from './run-shape.ts';

@@ -4,11 +4,11 @@
  */
 import type { AddressInfo } from 'node:net';
 import { ruleError } from '@dstack/contract/api';
+import { ProxyRefusal } from '@dstack/proxy';
 import type { UserRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { assets } from '../../assets.ts';
 import { PRODUCT_VERSION } from '../../process/version.ts';
-import { ProxyRefusal } from '../../proxy/refusal.ts';
 import { bearerToken, identifyCaller } from '../identity.ts';
 import { bodyLimits } from '../intake/body-limits.ts';
 import { welcome } from '../intake/connections.ts';

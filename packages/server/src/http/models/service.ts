@@ -1,8 +1,7 @@
 import { type ModelUsageQuery, notExists } from '@dstack/contract/api';
 import type { ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
+import type { ProxiedService, ServiceStats } from '@dstack/proxy';
 import type { ProjectRecord } from '@dstack/store';
-import type { ProxiedService } from '../../proxy/proxy-figures.ts';
-import type { ServiceStats } from '../../proxy/service-stats.ts';
 import { serviceBehindGateway } from '../gateways/served-run.ts';
 import type { HttpDeps } from '../ports.ts';
 

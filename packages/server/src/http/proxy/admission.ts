@@ -1,10 +1,10 @@
 /** Who may use the services of a project: its members, and global admins. */
 import { hash } from 'node:crypto';
 import { ApiError, accessDenied, type Endpoint, endpoints } from '@dstack/contract/api';
+import type { Admit, ServiceCaller } from '@dstack/proxy';
+import { notAdmitted, tooManySignIns } from '@dstack/proxy';
 import type { ServiceSessionProof } from '@dstack/store';
 import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
-import type { Admit, ServiceCaller } from '../../proxy/callers.ts';
-import { notAdmitted, tooManySignIns } from '../../proxy/refusal.ts';
 import { type IdentityDeps, identifyCaller } from '../identity.ts';
 import { tokenOnly } from '../sessions/credentials.ts';
 import { type SignInGuard, TooManySignIns } from '../sign-in-guard.ts';

@@ -1,9 +1,7 @@
 /** Requests to services, answered without the framework. */
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
-import { isOwnPath } from '../../proxy/origins/service-origins.ts';
-import { discardRest } from '../../proxy/request-body.ts';
-import type { ServiceProxy } from '../../proxy/service-proxy.ts';
-import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
+import type { ServiceProxy } from '@dstack/proxy';
+import { dropRest, isOwnPath, type ServiceTarget, serviceTarget } from '@dstack/proxy';
 import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 
@@ -79,7 +77,7 @@ export class DirectRequests {
       await services.forward(admitted, { request, response, id });
     } catch (error) {
       if (response.headersSent) throw error;
-      discardRest(request, response);
+      dropRest(request, response);
       // The answer names the same request as the log does.
       request.headers['x-request-id'] = id;
       this.#failures.set(request, { error });

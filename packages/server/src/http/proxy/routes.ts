@@ -1,14 +1,21 @@
 /** Services without a gateway: everything under `/proxy/services` goes to their replicas. */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
+import {
+  dropRest,
+  hostNotFound,
+  isOwnPath,
+  OPEN_TO_ORIGINS,
+  ORIGIN_PREFIX,
+  PREFLIGHT_ANSWER,
+  ProxyRefusal,
+  refuseUpgrade,
+  type ServiceTarget,
+  serviceNotFound,
+  serviceTarget,
+} from '@dstack/proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isDialIn } from '../../dial-ins/dial-in-url.ts';
-import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../proxy/headers.ts';
-import { isOwnPath, ORIGIN_PREFIX } from '../../proxy/origins/service-origins.ts';
-import { hostNotFound, ProxyRefusal, serviceNotFound } from '../../proxy/refusal.ts';
-import { discardRest } from '../../proxy/request-body.ts';
-import { type ServiceTarget, serviceTarget } from '../../proxy/service-target.ts';
-import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { answerUnknown } from '../error-answers.ts';
 import { isJobSocket } from '../exec/job-socket-url.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -156,7 +163,7 @@ async function forwardTo(
   } catch (error) {
     if (isOpenToOrigins) reply.headers(OPEN_TO_ORIGINS);
     // Those that were tried before they came here do it already.
-    if (direct.failure(raw) === null) discardRest(raw, reply.raw);
+    if (direct.failure(raw) === null) dropRest(raw, reply.raw);
     throw error;
   }
   return reply.hijack();

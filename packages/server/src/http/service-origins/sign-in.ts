@@ -3,17 +3,17 @@ import { randomBytes } from 'node:crypto';
 import type { ServiceSignInRequest } from '@dstack/contract/api';
 import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
 import { SECOND } from '@dstack/core';
-import type { SessionRecord, UserRecord } from '@dstack/store';
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { OriginService, ServiceOrigins } from '@dstack/proxy';
 import {
+  isNavigation,
+  labelOf,
   SECRET,
   sessionCookies,
   signInStates,
   stateCookie,
-} from '../../proxy/origins/origin-cookies.ts';
-import { labelOf } from '../../proxy/origins/origin-pattern.ts';
-import { isNavigation } from '../../proxy/origins/same-origin.ts';
-import type { OriginService, ServiceOrigins } from '../../proxy/origins/service-origins.ts';
+} from '@dstack/proxy';
+import type { SessionRecord, UserRecord } from '@dstack/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { HttpDeps } from '../ports.ts';
 
 /** The page of the web UI that exchanges its session for a code. */

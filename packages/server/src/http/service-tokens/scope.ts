@@ -19,7 +19,7 @@ export interface ConfinedUser extends UserRecord {
   readonly token: string;
 }
 
-export interface ServiceCaller {
+export interface TokenCaller {
   readonly user: ConfinedUser;
   readonly makerIsGlobalAdmin: boolean;
   readonly token: ServiceTokenRecord;
@@ -39,7 +39,7 @@ export async function serviceCaller(
   store: Pick<Store, 'meta' | 'users' | 'jobs'>,
   text: string,
   now: number,
-): Promise<ServiceCaller | EndedToken | null> {
+): Promise<TokenCaller | EndedToken | null> {
   const { serviceTokens, jobTokens } = store.meta;
   const jobId = await jobTokens.jobOf(text);
   const found = jobId ? await tokenOfJob(store, jobId, now) : null;
@@ -114,7 +114,7 @@ export function isReading({ method, path }: Pick<Endpoint, 'method' | 'path'>): 
 
 export function checkCall(
   endpoint: Pick<Endpoint, 'method' | 'path'>,
-  { token, user }: Pick<ServiceCaller, 'token' | 'user'>,
+  { token, user }: Pick<TokenCaller, 'token' | 'user'>,
 ): void {
   const { path } = endpoint;
   if (path === OF_JOBS && user.token.startsWith(JOB_TOKEN_PREFIX)) return;

@@ -1,8 +1,8 @@
 /** The credentials of a request: a token, or the session of a browser. */
 import type { IncomingMessage } from 'node:http';
 import { SESSION_KEY_HEADER } from '@dstack/contract/session-key';
+import { publicAddress, type Trust } from '@dstack/proxy';
 import type { ServiceSessionProof, SessionProof } from '@dstack/store';
-import { publicAddress, type Trust } from '../../proxy/forwarded.ts';
 import { cookieValues } from './cookie.ts';
 
 export interface Credentials {

@@ -1,8 +1,8 @@
 /** The parameter `state` of signing in through a provider: signed, so that strangers cost no memory. */
 import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import { ruleError } from '@dstack/contract/api';
+import { networkOf } from '@dstack/proxy';
 import type { SignInProof } from '../../oidc/sign-in-providers.ts';
-import { networkOf } from '../../peers/client-network.ts';
 
 /** How long a person has to sign in at the provider, in µs. */
 const LASTS = 10 * 60 * 1_000_000;

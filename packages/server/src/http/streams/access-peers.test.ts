@@ -1,6 +1,6 @@
+import { type AccessPage, AccessRecords } from '@dstack/proxy';
 import type { Peers } from '@dstack/store';
 import { expect, it } from 'vitest';
-import { type AccessPage, AccessRecords } from '../../proxy/access-records.ts';
 import { AccessPeers } from './access-peers.ts';
 
 const RUN = 'run';

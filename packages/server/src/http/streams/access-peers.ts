@@ -2,10 +2,10 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AccessRecord } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
+import type { AccessPage } from '@dstack/proxy';
 import type { Peers } from '@dstack/store';
 import * as z from 'zod';
 import { peerMessage } from '../../peers/peer-message.ts';
-import type { AccessPage } from '../../proxy/access-records.ts';
 import type { AccessCursors, ReadAccess } from './stream-access.ts';
 
 /** Reads what other servers have answered, for one client. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
+import type { AccessPage } from '@dstack/proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RunChanges } from '../../loops/run-changes.ts';
-import type { AccessPage } from '../../proxy/access-records.ts';
 import { ProxiedServices } from '../testing/proxied-services.ts';
 import { streamRoutes } from './routes.ts';
 

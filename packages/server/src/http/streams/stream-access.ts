@@ -3,7 +3,7 @@ import type { Writable } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessRecord } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
-import type { AccessPage } from '../../proxy/access-records.ts';
+import type { AccessPage } from '@dstack/proxy';
 
 /** The numbers that were read last, by process. */
 export type AccessCursors = ReadonlyMap<string, number>;

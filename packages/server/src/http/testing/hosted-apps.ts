@@ -2,8 +2,8 @@
 import { once } from 'node:events';
 import { type IncomingMessage, request } from 'node:http';
 import { text } from 'node:stream/consumers';
+import { hostLabel, parseOriginPattern } from '@dstack/proxy';
 import { WebSocket } from 'ws';
-import { hostLabel, parseOriginPattern } from '../../proxy/origins/origin-pattern.ts';
 import { ProxiedServices } from './proxied-services.ts';
 
 export const URL_OF_SERVER = 'http://dstack.test';

@@ -10,6 +10,8 @@ import {
   type Offer,
   requirementsMatch,
 } from '@dstack/core';
+import type { OpenPort } from '@dstack/proxy';
+import { OwnTokens, ServiceOrigins, ServiceProxy, trustIn } from '@dstack/proxy';
 import { openStore, type Store } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -19,14 +21,10 @@ import { fileBlobs } from '../../blobs/file-blobs.ts';
 import { FileLogStore } from '../../logs/file/file-log-store.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { ServerMetrics } from '../../metrics/server-metrics.ts';
+import { outageReader } from '../../outages/outage-reader.ts';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
-import { trustIn } from '../../proxy/forwarded.ts';
-import { ServiceOrigins } from '../../proxy/origins/service-origins.ts';
-import { OwnTokens } from '../../proxy/own-tokens.ts';
-import type { OpenPort } from '../../proxy/replica-connections.ts';
-import { ServiceProxy } from '../../proxy/service-proxy.ts';
-import { serviceStateReader } from '../../proxy/service-state-reader.ts';
 import { retentionSettings } from '../../retention/retention-settings.ts';
+import { serviceTable } from '../../service-table/service-table.ts';
 import { credentialReader } from '../../settings/http-settings.ts';
 import { buildHttp } from '../app.ts';
 import { callerAddress } from '../caller-address.ts';
@@ -127,8 +125,8 @@ export async function startTestServer(
     now: () => now() / 1000,
   });
   const services = new ServiceProxy({
-    services: store.services,
-    readState: serviceStateReader(store),
+    services: serviceTable(store.services),
+    readOutage: outageReader({ store, now: now }),
     open,
     admit: admission({ store, now, sshProxyToken: null, access, signIns }),
     onModelUse: serviceUsage({ modelUsage: store.modelUsage, now, log }),

@@ -2,13 +2,13 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AgentClient, AgentRefusal, type PortConnection } from '../../hosts/agent-client.ts';
-import { JumpHosts } from '../../hosts/ssh/jump-hosts.ts';
-import { SshReach } from '../../hosts/ssh/ssh-reach.ts';
+import { AgentRefusal, AgentStreams, type PortConnection } from '@dstack/proxy';
+import { JumpHosts, SshReach } from '@dstack/ssh';
+import { AGENT_SOCKET } from '../../hosts/ssh/layout.ts';
 import type { PushedHost } from '../protocol.ts';
 import { readLine } from '../read-line.ts';
 
-type Ports = Pick<AgentClient, 'openPort'>;
+type Ports = Pick<AgentStreams, 'openPort'>;
 
 interface Known {
   readonly text: string;
@@ -63,18 +63,14 @@ export class DataHosts {
       return { ports: { openPort }, close: () => {} };
     }
     if (host.kind === 'socket') {
-      const client = new AgentClient({ dial: () => connect(host.path), token: host.token });
-      return { ports: client, close: () => client.close() };
+      const client = new AgentStreams({ dial: () => connect(host.path), token: host.token });
+      return { ports: client, close: () => {} };
     }
     const { access, hostKeys, token } = host;
     // The server has stored the key: it has installed the agent.
     const reach = new SshReach({ access, hostKeys, jumps: this.#jumps, pin: async () => {} });
-    const client = new AgentClient({ dial: reach.dial, token });
-    const close = () => {
-      client.close();
-      reach.close();
-    };
-    return { ports: client, close };
+    const client = new AgentStreams({ dial: () => reach.dial(AGENT_SOCKET), token });
+    return { ports: client, close: () => reach.close() };
   }
 
   /** Ends with the server, as only it can reach the host. */

@@ -7,11 +7,9 @@ import {
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { MAX_HEADERS, type RawHeaders, refusalBody, refuseUpgrade } from '@dstack/proxy';
 import { closeSoftly, discardRest } from '../../http/intake/connections.ts';
 import type { Shutdown } from '../../http/shutdown.ts';
-import { MAX_HEADERS, type RawHeaders } from '../../proxy/raw-headers.ts';
-import { refusalBody } from '../../proxy/refusal.ts';
-import { refuseUpgrade } from '../../proxy/upgrade.ts';
 import { serverAway } from './server-link.ts';
 
 /** The server itself decides whether the connection to the client stays open. */

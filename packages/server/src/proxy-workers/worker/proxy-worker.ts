@@ -1,3 +1,11 @@
+import {
+  accessLog,
+  OwnTokens,
+  openReplica,
+  ServiceOrigins,
+  ServiceProxy,
+  trustIn,
+} from '@dstack/proxy';
 import { assets } from '../../assets.ts';
 import { systemNow } from '../../clock/system-clock.ts';
 import { isLocalHost } from '../../hosts/local-agent.ts';
@@ -8,13 +16,7 @@ import { serviceUsage } from '../../http/proxy/models/service-usage.ts';
 import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import type { Logger } from '../../process/logging.ts';
-import { accessLog } from '../../proxy/access-log.ts';
-import { trustIn } from '../../proxy/forwarded.ts';
-import { openReplica } from '../../proxy/open-replica.ts';
-import { ServiceOrigins } from '../../proxy/origins/service-origins.ts';
-import { OwnTokens } from '../../proxy/own-tokens.ts';
-import { ServiceProxy } from '../../proxy/service-proxy.ts';
-import type { Granted, PushedRoute, ReadState, Sync, WorkerConfig } from '../protocol.ts';
+import type { Granted, PushedRoute, Sync, WorkerConfig } from '../protocol.ts';
 import { DataHosts } from './data-hosts.ts';
 import { PassToServer } from './pass-to-server.ts';
 import { PushedServices } from './pushed-services.ts';
@@ -50,7 +52,7 @@ export class ProxyWorker {
     this.#templates = new TemplateRenderer({ program: assets.templateProgram });
     this.proxy = new ServiceProxy({
       services: this.#services,
-      readState: (project, run) => link.request<ReadState>('readState', { project, run }),
+      readOutage: (project, run) => link.request('outage', { project, run }),
       open: openReplica({ client: (hostId) => this.#hosts.client(hostId), isHere: isLocalHost }),
       admit: this.#admission.admit,
       ownTokens: new OwnTokens({

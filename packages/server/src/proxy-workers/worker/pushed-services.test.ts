@@ -2,9 +2,11 @@ import { expect, it } from 'vitest';
 import { away, linked } from '../testing/linked.ts';
 import { PushedServices } from './pushed-services.ts';
 
+const configuration = { type: 'service', replicas: { min: 1, max: 1 } };
+
 const view = (name: string) =>
   ({
-    run: { id: name, name, projectId: 'p', submittedAt: 1 },
+    run: { id: name, name, projectId: 'p', submittedAt: 1, spec: { configuration } },
     projectName: 'Main',
     replicas: [],
   }) as never;
@@ -22,10 +24,11 @@ it('finds services as they were pushed, and asks the server only for others', as
   const services = new PushedServices(link, (more) => found.push(more));
   const server = connect();
   services.put({ runId: 'web', view: view('web'), hosts: {} });
-  expect(await services.byName('MAIN', 'web')).toEqual(view('web'));
+  expect(await services.byName('MAIN', 'web')).toMatchObject({ runId: 'web' });
   expect(await services.byName('main', 'other')).toBeNull();
   expect(asked).toEqual([{ projectName: 'main', runName: 'other' }]);
-  expect([await services.byName('main', 'new'), found]).toEqual([view('new'), [hosts]]);
+  expect(await services.byName('main', 'new')).toMatchObject({ runId: 'new' });
+  expect(found).toEqual([hosts]);
   await away(link, server);
   expect(await services.byName('main', 'other')).toBeNull();
   services.put({ runId: 'web', view: null, hosts: {} });

@@ -1,8 +1,9 @@
 import type { Id } from '@dstack/core';
+import type { TakeRate } from '@dstack/proxy';
+import { type HostedRuns, RateBuckets, type ServiceRoute, type ServiceTable } from '@dstack/proxy';
 import type { FoundService, RequestCount, Services, ServiceView } from '@dstack/store';
 import { systemNow } from '../../clock/system-clock.ts';
-import { RateBuckets } from '../../proxy/rate-buckets.ts';
-import type { TakeRate } from '../../proxy/rate-limits.ts';
+import { viewRoute } from '../../service-table/view-route.ts';
 import type { CountedRequests, PushedRoute } from '../protocol.ts';
 import { isServerAway, type ServerLink } from './server-link.ts';
 
@@ -10,10 +11,7 @@ import { isServerAway, type ServerLink } from './server-link.ts';
 const COUNTED_SECONDS = 600;
 
 /** The services of the server, as it has pushed them: no request waits for the database. */
-export class PushedServices
-  implements
-    Pick<Services, 'byName' | 'byIdPrefix' | 'withModels' | 'addRequests' | 'setLoad' | 'takeRate'>
-{
+export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 'withModels'> {
   readonly #link: ServerLink;
   readonly #onHosts: (hosts: PushedRoute['hosts']) => void;
   readonly #byRun = new Map<Id, ServiceView>();
@@ -52,7 +50,12 @@ export class PushedServices
     return new Set(views.flatMap(({ replicas }) => replicas.map(({ hostId }) => hostId)));
   }
 
-  async byName(projectName: string, runName: string): Promise<ServiceView | null> {
+  async byName(projectName: string, runName: string): Promise<ServiceRoute | null> {
+    const view = await this.#viewByName(projectName, runName);
+    return view && viewRoute(view);
+  }
+
+  async #viewByName(projectName: string, runName: string): Promise<ServiceView | null> {
     const runId = this.#byName.get(nameKey(projectName, runName));
     const view = runId === undefined ? undefined : this.#byRun.get(runId);
     if (view || !this.#link.isPresent) return view ?? null;

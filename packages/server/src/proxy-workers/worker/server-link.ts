@@ -1,4 +1,4 @@
-import { ProxyRefusal } from '../../proxy/refusal.ts';
+import { ProxyRefusal } from '@dstack/proxy';
 import { ChannelClosed, type LineChannel } from '../line-channel.ts';
 
 /** The server is being restarted, or has ended. */

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
+import { ProxyRefusal } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { ProxyRefusal } from '../../proxy/refusal.ts';
 import { away, linked } from '../testing/linked.ts';
 import { MAX_AGE_MS, WorkerAdmission } from './worker-admission.ts';
 

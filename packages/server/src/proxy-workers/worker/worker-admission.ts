@@ -1,11 +1,11 @@
 /** Admits callers by what the server has granted; only unknown callers wait for the server. */
 import { hash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
+import type { Admit } from '@dstack/proxy';
 import type { ServiceSessionProof } from '@dstack/store';
 import type { CallerAddress } from '../../http/caller-address.ts';
 import { proofText } from '../../http/proxy/admission.ts';
 import type { AdmitModelUser } from '../../http/proxy/models/model-admission.ts';
-import type { Admit } from '../../proxy/callers.ts';
 import type { AdmissionAsk, Granted, GrantedCaller } from '../protocol.ts';
 import { isServerAway, type ServerLink } from './server-link.ts';
 

@@ -1,11 +1,11 @@
 /** What a worker listens with: services and models are answered here, everything else by the server. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
+import { isOwnPath, type ServiceOrigins } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { baseHttp } from '../../http/base-http.ts';
 import { answerUnknown } from '../../http/error-answers.ts';
 import { type ProxyRouteDeps, proxyRoutes } from '../../http/proxy/routes.ts';
-import { isOwnPath, type ServiceOrigins } from '../../proxy/origins/service-origins.ts';
 import type { PassToServer } from './pass-to-server.ts';
 
 const isProxied = ({ url }: IncomingMessage) => url?.startsWith('/proxy/') === true;

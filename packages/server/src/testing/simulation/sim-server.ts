@@ -8,6 +8,7 @@ import {
   nextFire,
   type RunContext,
 } from '@dstack/core';
+import { temporary } from '@dstack/ssh';
 import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
@@ -19,7 +20,6 @@ import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { JobStarter } from '../../effects/start-job.ts';
 import { directoryAgents } from '../../hosts/directory-agents.ts';
 import { HealthIntake } from '../../hosts/health-intake.ts';
-import { temporary } from '../../hosts/host-error.ts';
 import { Hosts } from '../../hosts/hosts.ts';
 import type { HostConnection } from '../../hosts/supervisor/connector.ts';
 import { LinkSupervisor } from '../../hosts/supervisor/supervisor.ts';

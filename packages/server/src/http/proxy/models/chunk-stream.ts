@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { SANDBOX } from '../../../proxy/headers.ts';
+import { SANDBOX } from '@dstack/proxy';
 import { drained } from './drained.ts';
 import { brokenStream } from './model-errors.ts';
 

@@ -1,8 +1,7 @@
+import type { ServiceProxy, ServiceRoute } from '@dstack/proxy';
+import { inOrderOfTrial, ProxyRefusal } from '@dstack/proxy';
 import type { ProjectRecord, ServiceView, Store } from '@dstack/store';
-import { inOrderOfTrial } from '../../../proxy/ask-any.ts';
-import { ProxyRefusal } from '../../../proxy/refusal.ts';
-import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
-import { routeOf, type ServiceRoute } from '../../../proxy/service-routes.ts';
+import { viewRoute } from '../../../service-table/view-route.ts';
 import type { Model } from './model-client.ts';
 
 export interface ServedModel {
@@ -93,7 +92,7 @@ function serving(name: string, views: readonly ServiceView[]): ServedModel[] {
     // In the form in which it was completed when the service was submitted.
     const completed = view.run.serviceSpec?.options.openai as { model?: Model } | undefined;
     const model = completed?.model ?? (configuration.type === 'service' && configuration.model);
-    const route = routeOf(view);
+    const route = viewRoute(view);
     return route && model && model.name === name ? [{ route, model }] : [];
   });
 }

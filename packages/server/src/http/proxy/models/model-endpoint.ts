@@ -1,11 +1,9 @@
 import type { Timestamp } from '@dstack/core';
+import type { Question, TakeRate } from '@dstack/proxy';
+import { askAny, ProxyRefusal, type Tokens, tokensIn } from '@dstack/proxy';
 import type { ProjectRecord, Store } from '@dstack/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { AdmittedCaller } from '../../../access/access-watch.ts';
-import { askAny } from '../../../proxy/ask-any.ts';
-import type { TakeRate } from '../../../proxy/rate-limits.ts';
-import { ProxyRefusal } from '../../../proxy/refusal.ts';
-import type { Question } from '../../../proxy/requests.ts';
 import { sendJson } from '../../error-answers.ts';
 import { bodyLimits } from '../../intake/body-limits.ts';
 import { JsonScan } from '../../intake/json-scan.ts';
@@ -24,7 +22,6 @@ import { SpoolSpace } from './spool-space.ts';
 import { tgiModel } from './tgi-model.ts';
 import { checkTokenLimits } from './token-limits.ts';
 import { UsageLog } from './usage-log.ts';
-import { type Tokens, tokensIn } from './usage-meter.ts';
 
 export interface ModelUser extends AdmittedCaller {
   readonly name: string;

@@ -1,9 +1,8 @@
 /** Errors of model endpoints in the form of OpenAI's API, with the `detail` of dstack 0.22.5 beside it. */
 import { ApiError } from '@dstack/contract/api';
 import { errorMessage } from '@dstack/contract/error-message';
+import { openAiErrorType, ProxyRefusal } from '@dstack/proxy';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { openAiErrorType } from '../../../proxy/openai-error.ts';
-import { ProxyRefusal } from '../../../proxy/refusal.ts';
 import { sendJson } from '../../error-answers.ts';
 import { RefusedBody } from '../../intake/body-refusal.ts';
 import { UnprocessableError } from '../../intake/parse-json.ts';

@@ -1,16 +1,21 @@
 /** Sends a request to a model with OpenAI's API, and its answer back, both unchanged. */
 import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
+import type { ServiceProxy } from '@dstack/proxy';
+import {
+  answerMeter,
+  askAny,
+  SANDBOX,
+  streamMeter,
+  type Tokens,
+  type UsageMeter,
+} from '@dstack/proxy';
 import type { Dispatcher } from 'undici';
-import { askAny } from '../../../proxy/ask-any.ts';
-import { SANDBOX } from '../../../proxy/headers.ts';
-import type { ServiceProxy } from '../../../proxy/service-proxy.ts';
 import { drained } from './drained.ts';
 import type { ServedModel } from './model-directory.ts';
 import { brokenStream, modelRefusal } from './model-errors.ts';
 import type { ModelRequest } from './model-request.ts';
 import { connectionBroken, modelErrorText } from './read-answer.ts';
-import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
 
 export interface PassThrough {
   readonly services: Pick<ServiceProxy, 'ask'>;

@@ -1,10 +1,16 @@
 /** Models of a project under one address, with OpenAI's API. */
 import { type Endpoint, endpoints } from '@dstack/contract/api';
 import { isRunRunning } from '@dstack/contract/status';
+import {
+  isMessagesPath,
+  modelPath,
+  NO_MESSAGES,
+  OPEN_TO_ORIGINS,
+  PREFLIGHT_ANSWER,
+} from '@dstack/proxy';
 import type { ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER } from '../../../proxy/headers.ts';
-import { routeOf } from '../../../proxy/service-routes.ts';
+import { viewRoute } from '../../../service-table/view-route.ts';
 import { answerUnknown, sendJson } from '../../error-answers.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
@@ -14,7 +20,6 @@ import type { AdmitModelUser } from './model-admission.ts';
 import { modelNotFound } from './model-directory.ts';
 import { ModelEndpoint, type ModelEndpointDeps, type ModelUser } from './model-endpoint.ts';
 import { answerModelError } from './model-errors.ts';
-import { isMessagesPath, modelPath, NO_MESSAGES } from './model-paths.ts';
 
 interface ProjectRoute {
   readonly Params: { readonly project_name: string; readonly '*': string };
@@ -147,7 +152,7 @@ async function admitCaller(
 
 /** Whether the model runs, or starts on request. */
 function isOffered(view: ServiceView): boolean {
-  return isRunRunning(view.run.status) || routeOf(view)?.mayBeEmpty === true;
+  return isRunRunning(view.run.status) || viewRoute(view)?.mayBeEmpty === true;
 }
 
 function listed({ run, projectName }: ServiceView) {

@@ -1,8 +1,8 @@
 /** Stores what requests to models have used that were sent to the addresses of their services. */
 import type { Timestamp } from '@dstack/core';
+import type { OnModelUse } from '@dstack/proxy';
 import type { ModelUsage } from '@dstack/store';
 import type { Logger } from '../../../process/logging.ts';
-import type { OnModelUse } from '../../../proxy/model-use.ts';
 import { UsageLog } from './usage-log.ts';
 
 export interface ServiceUsageOptions {

@@ -1,7 +1,7 @@
 /** The limits of the service token of a request to a model. */
 
-import type { TakeRate } from '../../../proxy/rate-limits.ts';
-import { ProxyRefusal } from '../../../proxy/refusal.ts';
+import type { TakeRate } from '@dstack/proxy';
+import { ProxyRefusal } from '@dstack/proxy';
 import type { ModelToken } from '../../service-tokens/budget.ts';
 
 const MINUTE = 60;

@@ -1,0 +1,117 @@
+import type { IncomingMessage } from 'node:http';
+import { type CredentialPlace, credentialPlaces } from '../head/credential-places.ts';
+import { valuesOf } from '../head/raw-headers.ts';
+import {
+  otherService,
+  ProxyRefusal,
+  type ServiceName,
+  serviceNotFound,
+} from '../refusals/refusal.ts';
+import type { OriginSession } from '../values.ts';
+import type { Admit, ClientConnection, ServiceCaller } from './callers.ts';
+import type { OwnTokens } from './own-tokens.ts';
+
+export interface CallerAdmissionOptions {
+  readonly admit: Admit;
+  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces'>;
+  /** Called for a client whose access was revoked. */
+  readonly cutOff: (client: ClientConnection) => void;
+}
+
+const NONE: ReadonlySet<string> = new Set();
+
+/** By what a caller may be admitted. */
+interface CallerProof {
+  readonly request: IncomingMessage;
+  readonly session: OriginSession | null;
+}
+
+export interface Arrival {
+  readonly service: ServiceName;
+  /** The service has a replica, or starts one. */
+  readonly mayAnswer: boolean;
+  readonly proof: CallerProof;
+  readonly client: ClientConnection;
+}
+
+/** Who may send requests to a service, and which credentials its app must not receive. */
+export class CallerAdmission {
+  readonly #options: CallerAdmissionOptions;
+
+  constructor(options: CallerAdmissionOptions) {
+    this.#options = options;
+  }
+
+  /** Throws `ProxyRefusal`. */
+  async admit({ service, mayAnswer, proof, client }: Arrival): Promise<ServiceCaller> {
+    try {
+      const caller = await this.#admitted(service, proof, () => this.#options.cutOff(client));
+      if (caller.services?.includes(service.runName) === false) {
+        caller.release();
+        throw otherService(service, caller.services);
+      }
+      if (client.destroyed) caller.release();
+      else client.on('close', () => caller.release());
+      return caller;
+    } catch (error) {
+      // Only members may learn that an unavailable service exists.
+      if (mayAnswer || !(error instanceof ProxyRefusal)) throw error;
+      throw serviceNotFound(service, error.cause ?? error);
+    }
+  }
+
+  /** A session that has ended does not hide a valid token. */
+  #admitted(
+    { projectName }: ServiceName,
+    { request, session }: CallerProof,
+    onRevoked: () => void,
+  ): Promise<ServiceCaller> {
+    if (session === null) return this.#options.admit(projectName, request, onRevoked);
+    return this.#admittedBySession(projectName, { request, session }, onRevoked);
+  }
+
+  async #admittedBySession(
+    projectName: string,
+    { request, session }: CallerProof,
+    onRevoked: () => void,
+  ): Promise<ServiceCaller> {
+    const { admit } = this.#options;
+    try {
+      const caller = await admit(projectName, request, onRevoked, session);
+      return { ...caller, isSession: true };
+    } catch (error) {
+      const hasToken = request.headers.authorization !== undefined;
+      if (!hasToken || !(error instanceof ProxyRefusal) || !error.needsSignIn) throw error;
+      return await admit(projectName, request, onRevoked);
+    }
+  }
+
+  /**
+   * Values of headers, cookies and parameters that contain a token of this server. `rest`: the path with its query.
+   */
+  ownValues(
+    { headers, rawHeaders }: IncomingMessage,
+    rest: string,
+    caller: ServiceCaller | null,
+  ): ReadonlySet<string> | Promise<ReadonlySet<string>> {
+    // The first value has admitted the caller, so it needs no look-up.
+    const isByHeader = caller !== null && caller.isSession !== true;
+    const admitted = (isByHeader && headers.authorization) || null;
+    const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
+    const places = credentialPlaces(rawHeaders, rest);
+    if (others.length + places.length === 0) return admitted === null ? NONE : new Set([admitted]);
+    return this.#withOwn({ others, places }, admitted);
+  }
+
+  async #withOwn(
+    {
+      others,
+      places,
+    }: { readonly others: readonly string[]; readonly places: readonly CredentialPlace[] },
+    admitted: string | null,
+  ): Promise<ReadonlySet<string>> {
+    const { ownTokens } = this.#options;
+    const [own, placed] = await Promise.all([ownTokens.among(others), ownTokens.inPlaces(places)]);
+    return new Set([...own, ...placed, ...(admitted === null ? [] : [admitted])]);
+  }
+}

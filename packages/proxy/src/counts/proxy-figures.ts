@@ -1,0 +1,99 @@
+import type { RawStats, RequestStats, ServiceStats } from '../policy/service-stats.ts';
+import type { ServiceName } from '../refusals/refusal.ts';
+import type { ReplicaConnections } from '../replicas/replica-connections.ts';
+import type { WaitingRequests } from '../requests/waiting-requests.ts';
+import type { ServiceRoute } from '../routes/service-route.ts';
+
+/** At this server. */
+export interface ProxiedService extends ServiceName, ServiceStats {
+  /** Requests that a replica is answering. */
+  readonly inFlight: number;
+  /** Requests that wait for the first replica. */
+  readonly held: number;
+  readonly replicas: number;
+  /** Replicas that fail a probe or refuse connections. */
+  readonly ejected: number;
+  /** Copies of its requests, which another service got; also those that were `dropped` or `failed`. */
+  readonly mirrored: ServiceStats;
+}
+
+/** Of one process. */
+export interface CountedService extends ServiceName {
+  readonly runId: string;
+  readonly inFlight: number;
+  readonly held: number;
+  readonly ejected: number;
+  readonly raw: RawStats;
+  /** Of copies of its requests; workers of an earlier version have none. */
+  readonly rawMirrored?: RawStats;
+}
+
+export interface ProxyFiguresOptions {
+  readonly stats: RequestStats;
+  /** Of copies of requests. */
+  readonly mirrored: RequestStats;
+  readonly replicas: ReplicaConnections;
+  readonly waiting: WaitingRequests;
+  /** The present route of a service. */
+  readonly find: (name: ServiceName) => Promise<ServiceRoute | null>;
+  /** Figures of the other processes. */
+  readonly others: () => readonly CountedService[];
+  readonly onForgotten: (runId: string) => void;
+}
+
+/** The figures of services, added up over the processes that serve them. */
+export class ProxyFigures {
+  readonly #options: ProxyFiguresOptions;
+
+  constructor(options: ProxyFiguresOptions) {
+    this.#options = options;
+  }
+
+  state(route: ServiceRoute): ProxiedService {
+    const { stats, mirrored, replicas: connections, waiting, others } = this.#options;
+    const { projectName, runName, runId, replicas } = route;
+    const elsewhere = others().filter((one) => one.runId === runId);
+    const raws = elsewhere.map(({ raw }) => raw);
+    const ejected = replicas.filter((replica) => connections.isEjected(replica)).length;
+    return {
+      ...{ projectName, runName, ...stats.of(runId, raws) },
+      inFlight: connections.pending(runId) + sum(elsewhere.map((one) => one.inFlight)),
+      held: waiting.count(runId) + sum(elsewhere.map((one) => one.held)),
+      replicas: replicas.length,
+      mirrored: mirrored.of(
+        runId,
+        elsewhere.flatMap(({ rawMirrored }) => rawMirrored ?? []),
+      ),
+      // Each process ejects by the connections that it has tried.
+      ejected: Math.max(ejected, ...elsewhere.map((one) => one.ejected)),
+    };
+  }
+
+  async states(): Promise<ProxiedService[]> {
+    const { stats, mirrored, find, others, onForgotten } = this.#options;
+    const known = new Map([...stats.services, ...others()].map((one) => [one.runId, one]));
+    const states = [...known.values()].map(async ({ runId, projectName, runName }) => {
+      const route = await find({ projectName, runName });
+      // A later run may have its name: one service must not appear twice.
+      if (route?.runId === runId) return [this.state(route)];
+      stats.forget(runId);
+      mirrored.forget(runId);
+      onForgotten(runId);
+      return [];
+    });
+    return (await Promise.all(states)).flat();
+  }
+
+  /** Of this process alone. */
+  get own(): CountedService[] {
+    const { stats, mirrored, replicas, waiting } = this.#options;
+    return stats.services.map(({ runId, projectName, runName }) => ({
+      ...{ runId, projectName, runName, raw: stats.raw(runId) },
+      ...{ inFlight: replicas.pending(runId), held: waiting.count(runId) },
+      ejected: replicas.ejectedOf(runId),
+      rawMirrored: mirrored.raw(runId),
+    }));
+  }
+}
+
+const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

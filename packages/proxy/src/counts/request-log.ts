@@ -1,0 +1,65 @@
+import type { RequestStats } from '../policy/service-stats.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import type { ServiceRoute } from '../routes/service-route.ts';
+import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
+import { type AccessPage, AccessRecords } from './access-records.ts';
+
+export interface RequestLogOptions {
+  readonly stats: RequestStats;
+  /** Of the client. */
+  readonly addressOf: (request: EndedRequest['request']) => string;
+  readonly onEnded: OnEnded;
+}
+
+export interface BegunRequest extends Omit<EndedRequest, 'status' | 'ms'> {
+  readonly route: ServiceRoute;
+}
+
+/** Counts and records requests to services when they have ended. */
+export class RequestLog {
+  readonly #options: RequestLogOptions;
+  readonly #access = new AccessRecords();
+
+  constructor(options: RequestLogOptions) {
+    this.#options = options;
+  }
+
+  /** See `AccessRecords.since`. */
+  since(runId: string, after: number | null): AccessPage {
+    return this.#access.since(runId, after);
+  }
+
+  /** The returned function is called once, with the status of the answer. */
+  begin(begun: BegunRequest): (status: number) => void {
+    const { stats, addressOf, onEnded } = this.#options;
+    const { route, request } = begun;
+    const at = performance.now();
+    return (status) => {
+      const { path, user, id } = begun;
+      const ended = { route, request, path, user, id, status, ms: performance.now() - at };
+      // The duration of a WebSocket is no latency of the app.
+      if (!isWebSocket(request)) stats.add(route, status, ended.ms);
+      this.#access.add(route.runId, accessRecord(ended, addressOf(request)));
+      onEnded(ended);
+    };
+  }
+
+  /** `answer` returns the status. */
+  async record(begun: BegunRequest, answer: () => Promise<number>): Promise<void> {
+    const ended = this.begin(begun);
+    try {
+      ended(await answer());
+    } catch (error) {
+      ended(failureStatus(error));
+      throw error;
+    }
+  }
+}
+
+/** The status of an answer in place of the service's. */
+export function failureStatus(error: unknown): number {
+  return error instanceof ProxyRefusal ? error.status : 500;
+}
+
+const isWebSocket = ({ headers }: EndedRequest['request']) =>
+  headers.upgrade?.toLowerCase() === 'websocket';

@@ -1,0 +1,87 @@
+/** The proxy of services: the policy, and the engine on Node around it. */
+
+export type { Admit, ClientConnection, ServiceCaller } from './callers/callers.ts';
+export { OwnTokens } from './callers/own-tokens.ts';
+export { accessLog } from './counts/access-log.ts';
+export { type AccessPage, AccessRecords } from './counts/access-records.ts';
+export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
+export { networkOf } from './head/client-network.ts';
+export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
+export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
+export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
+export { LineStream } from './link/line-stream.ts';
+export type { ProxyLog } from './log.ts';
+export { isMessagesPath, modelPath, NO_MESSAGES } from './models/model-paths.ts';
+export type { OnModelUse } from './models/model-use.ts';
+export { TopLevelScan } from './models/top-level-scan.ts';
+export {
+  answerMeter,
+  streamMeter,
+  type Tokens,
+  tokensIn,
+  type UsageMeter,
+} from './models/usage-meter.ts';
+export { SECRET, sessionCookies, signInStates, stateCookie } from './origins/origin-cookies.ts';
+export {
+  hostLabel,
+  labelOf,
+  type OriginPattern,
+  originUrl,
+  parseOriginPattern,
+} from './origins/origin-pattern.ts';
+export { isNavigation } from './origins/same-origin.ts';
+export {
+  type HostedRuns,
+  isOwnPath,
+  ORIGIN_PREFIX,
+  type OriginService,
+  ServiceOrigins,
+} from './origins/service-origins.ts';
+export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
+export { histogramLines } from './policy/latency-totals.ts';
+export { RateBuckets } from './policy/rate-buckets.ts';
+export type { TakeRate } from './policy/rate-limits.ts';
+export {
+  type RawStats,
+  RequestStats,
+  type ServiceStats,
+  sumOfStats,
+} from './policy/service-stats.ts';
+export { openAiErrorType } from './refusals/openai-error.ts';
+export { Outages, type ReadOutage, type ServiceOutage } from './refusals/outages.ts';
+export {
+  hostNotFound,
+  notAdmitted,
+  ProxyRefusal,
+  refusalBody,
+  type ServiceName,
+  serviceNotFound,
+  tooManySignIns,
+  type Unavailable,
+  unavailable,
+} from './refusals/refusal.ts';
+export {
+  AgentRefusal,
+  AgentStreams,
+  AgentUnreachable,
+  agentAnswer,
+  agentRefusal,
+  type Dial,
+  type PortConnection,
+} from './replicas/agent-streams.ts';
+export { openReplica } from './replicas/open-replica.ts';
+export type { OpenPort } from './replicas/replica-connections.ts';
+export { ReplicaTunnels, type TunnelRoute } from './replicas/replica-tunnels.ts';
+export type { UpstreamFailure } from './replicas/upstream-failure.ts';
+export { askAny, inOrderOfTrial } from './requests/ask-any.ts';
+export { rawOf } from './requests/grpc/call-headers.ts';
+export { refuseCall } from './requests/grpc/grpc-status.ts';
+export { dropRest } from './requests/request-body.ts';
+export type { Question } from './requests/requests.ts';
+export { ServiceProxy } from './requests/service-proxy.ts';
+export type { ServiceProxyOptions } from './requests/service-proxy-options.ts';
+export { refuseUpgrade } from './requests/upgrade.ts';
+export { dnsProblem } from './routes/dns-check.ts';
+export { routeOf, type ServiceRoute } from './routes/service-route.ts';
+export type { ServiceTable } from './routes/service-table.ts';
+export { type ServiceTarget, serviceTarget } from './routes/service-target.ts';

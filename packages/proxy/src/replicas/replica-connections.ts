@@ -1,0 +1,376 @@
+import { hash } from 'node:crypto';
+import type { Duplex } from 'node:stream';
+import { Pool } from 'undici';
+import { MAX_HEADERS } from '../head/raw-headers.ts';
+import { isBetter } from '../policy/choice.ts';
+import {
+  afterEjection,
+  type EjectionCause,
+  type Ejections,
+  ejectedAgain,
+  ejectionOf,
+  NO_EJECTIONS,
+} from '../policy/outliers.ts';
+import { avoidedMs } from '../policy/refusals.ts';
+import {
+  afterAnswer,
+  afterStart,
+  isServerError,
+  NEW_RECORD,
+  type ReplicaRecord,
+} from '../policy/replica-record.ts';
+import type { ReplicaTarget } from '../values.ts';
+import { ReplicaSessions } from './replica-sessions.ts';
+import { ConnectFailure } from './upstream-failure.ts';
+
+/** Opens a connection to the app of a replica. */
+export type OpenPort = (replica: ReplicaTarget) => Promise<Duplex>;
+
+export interface ReplicaConnectionsOptions {
+  readonly open: OpenPort;
+  /** Milliseconds without a byte after which a request fails. */
+  readonly timeoutMs: number;
+  /** Milliseconds. */
+  readonly now: () => number;
+  /** From 0 (inclusive) to 1. */
+  readonly random?: () => number;
+  readonly onEjected?: (ejected: EjectedReplica) => void;
+}
+
+/** A replica that answers with errors gets no requests for a while. */
+export interface EjectedReplica {
+  readonly runId: string;
+  readonly jobId: string;
+  readonly why: EjectionCause;
+  readonly ms: number;
+}
+
+/** A replica that one request was given to, and its kept-alive connections. */
+export interface ConnectedReplica {
+  readonly target: ReplicaTarget;
+  readonly pool: Pool;
+  /** For gRPC. */
+  readonly sessions: ReplicaSessions;
+}
+
+/** One request. */
+interface Lease extends ConnectedReplica {
+  readonly known: Known;
+  /** All replicas of the service at its beginning. */
+  readonly targets: readonly ReplicaTarget[];
+  readonly startedAt: number;
+  hasAnswer: boolean;
+}
+
+interface Known extends ConnectedReplica {
+  readonly runId: string;
+  /** Requests without an answer, and those whose answers have begun. */
+  waiting: number;
+  streaming: number;
+  record: ReplicaRecord;
+  ejections: Ejections;
+  /** Refused connections since the last answer, of which each time that it is avoided counts one. */
+  refusals: number;
+  /** Milliseconds; 0 = it is not avoided for refused connections. */
+  avoidedUntil: number;
+  /** Called each time its last request has ended. */
+  readonly idle: Set<() => void>;
+}
+
+/**
+ * Connections to replicas, opened with the first request and closed when the replica is removed.
+ */
+export class ReplicaConnections {
+  readonly #options: ReplicaConnectionsOptions;
+  readonly #replicas = new Map<string, Known>();
+  /** Jobs that are being stopped: no new requests are sent to them. */
+  readonly #leaving = new Set<string>();
+  #turn = 0;
+
+  constructor(options: ReplicaConnectionsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Of two replicas, one in turn and one at random, the better one (see `policy/`); null if all are `tried` or
+   * leaving. Replicas with a failing probe are used if there is no other, ejected ones and those that refuse
+   * connections if there is nothing else. Call `answered` or `failed` with the result, and `release` when the
+   * request has ended. Requests of the same `affinity` receive the same replica, in every process, as long as it
+   * is one of those.
+   */
+  acquire(
+    runId: string,
+    targets: readonly ReplicaTarget[],
+    tried: ReadonlySet<string> = NONE,
+    affinity: string | null = null,
+  ): ConnectedReplica | null {
+    const candidates = this.#candidates(targets, tried);
+    const count = candidates.length;
+    if (count === 0) return null;
+    if (affinity !== null) {
+      return this.#taken(this.#known(runId, chosen(candidates, affinity)), targets);
+    }
+    this.#turn += 1;
+    const { random = Math.random, now } = this.#options;
+    let best = this.#known(runId, candidates[this.#turn % count] as ReplicaTarget);
+    if (count > 1) {
+      const step = 1 + Math.floor(random() * (count - 1));
+      const other = candidates[(this.#turn + step) % count] as ReplicaTarget;
+      const second = this.#known(runId, other);
+      if (isBetter(second, best, now())) best = second;
+    }
+    return this.#taken(best, targets);
+  }
+
+  #taken(known: Known, targets: readonly ReplicaTarget[]): Lease {
+    const { target, pool, sessions } = known;
+    const startedAt = this.#options.now();
+    known.waiting += 1;
+    known.record = afterStart(known.record, startedAt);
+    return { target, pool, sessions, known, targets, startedAt, hasAnswer: false };
+  }
+
+  /** The replica has refused a connection: others are preferred for a while, longer each time. */
+  refused(replica: ConnectedReplica): void {
+    const { known } = replica as Lease;
+    const now = this.#options.now();
+    // Requests that were sent before are refused as well.
+    if (now < known.avoidedUntil) return;
+    known.refusals += 1;
+    known.avoidedUntil = now + avoidedMs(known.refusals, now - known.target.runningAt / 1000);
+  }
+
+  /** The replica has begun to answer. Only the first call for a request counts. */
+  answered(replica: ConnectedReplica, status: number): void {
+    const lease = replica as Lease;
+    if (lease.hasAnswer) return;
+    lease.hasAnswer = true;
+    const { known } = lease;
+    known.waiting -= 1;
+    known.streaming += 1;
+    known.refusals = 0;
+    known.avoidedUntil = 0;
+    this.#record(lease, isServerError(status));
+  }
+
+  /** The replica has taken the request, and has not answered it. */
+  failed(replica: ConnectedReplica): void {
+    const lease = replica as Lease;
+    if (!lease.hasAnswer) this.#record(lease, true);
+  }
+
+  #record({ known, targets, startedAt }: Lease, isError: boolean): void {
+    const now = this.#options.now();
+    known.record = afterAnswer(known.record, { isError, ms: now - startedAt }, now);
+    // Answers to requests from before the ejection.
+    if (!isError || now < known.ejections.until) return;
+    const others = targets.filter(({ jobId }) => jobId !== known.target.jobId);
+    const peers = others.map((target) => ({
+      record: this.#replicas.get(target.jobId)?.record ?? NEW_RECORD,
+      isEjected: this.#isOutlier(target.jobId),
+      isUsable: this.#isHealthy(target) && !this.#leaving.has(target.jobId),
+    }));
+    const why = ejectionOf(known.record, peers, now);
+    if (why === null) return;
+    known.ejections = ejectedAgain(known.ejections, now);
+    known.record = afterEjection(known.record);
+    const ejected = { runId: known.runId, jobId: known.target.jobId, why };
+    this.#options.onEjected?.({ ...ejected, ms: known.ejections.until - now });
+  }
+
+  /** Whether other replicas are preferred. */
+  isEjected({ jobId, isFailing }: ReplicaTarget): boolean {
+    return isFailing || this.#isAvoided(jobId);
+  }
+
+  /** Replicas of a run that other replicas are preferred to. */
+  ejectedOf(runId: string): number {
+    const own = [...this.#replicas.values()].filter((replica) => replica.runId === runId);
+    return own.filter(({ target }) => this.isEjected(target)).length;
+  }
+
+  /** Whether any of these may receive a request. */
+  some(targets: readonly ReplicaTarget[]): boolean {
+    return targets.some((target) => !this.#leaving.has(target.jobId));
+  }
+
+  /** Pending requests of a run. */
+  pending(runId: string): number {
+    let count = 0;
+    for (const replica of this.#replicas.values()) {
+      if (replica.runId === runId) count += inFlight(replica);
+    }
+    return count;
+  }
+
+  /** Pending requests per replica. */
+  load(targets: readonly ReplicaTarget[]): number {
+    const pending = targets.map(({ jobId }) => {
+      const known = this.#replicas.get(jobId);
+      return known === undefined ? 0 : inFlight(known);
+    });
+    return pending.reduce((sum, count) => sum + count, 0) / Math.max(1, targets.length);
+  }
+
+  release(replica: ConnectedReplica): void {
+    const { known, hasAnswer } = replica as Lease;
+    if (hasAnswer) known.streaming -= 1;
+    else known.waiting -= 1;
+    if (inFlight(known) > 0) return;
+    for (const notify of known.idle) notify();
+  }
+
+  /** Opens a connection outside of the pool, for a WebSocket. Rejects with `ConnectFailure`. */
+  async open({ target }: ConnectedReplica): Promise<Duplex> {
+    try {
+      return await this.#options.open(target);
+    } catch (error) {
+      throw new ConnectFailure(target.port, error);
+    }
+  }
+
+  /** Whether there are connections to replicas of this run. */
+  holds(runId: string): boolean {
+    return [...this.#replicas.values()].some((replica) => replica.runId === runId);
+  }
+
+  /** Drops the run's replicas that are not among these; pending requests are completed. */
+  keepOnly(runId: string, targets: readonly ReplicaTarget[]): void {
+    const present = new Set(targets.map((target) => target.jobId));
+    for (const [jobId, replica] of this.#replicas) {
+      if (replica.runId !== runId || present.has(jobId)) continue;
+      if (inFlight(replica) > 0) replica.idle.add(() => this.#drop(jobId));
+      else this.#drop(jobId);
+    }
+  }
+
+  /**
+   * Sends no more requests to a job that is about to be stopped. Returns true if it has no pending
+   * requests; otherwise calls `whenIdle` once that may be so.
+   */
+  leave(jobId: string, whenIdle: () => void): boolean {
+    if (!this.#leaving.has(jobId)) {
+      this.#leaving.add(jobId);
+      setTimeout(() => this.#leaving.delete(jobId), ROUTES_FOLLOW_MS).unref();
+    }
+    const replica = this.#replicas.get(jobId);
+    if (replica === undefined || inFlight(replica) === 0) return true;
+    replica.idle.add(whenIdle);
+    return false;
+  }
+
+  close(): void {
+    for (const jobId of [...this.#replicas.keys()]) {
+      const replica = this.#replicas.get(jobId);
+      this.#replicas.delete(jobId);
+      void replica?.pool.destroy();
+      replica?.sessions.destroy();
+    }
+  }
+
+  #candidates(
+    targets: readonly ReplicaTarget[],
+    tried: ReadonlySet<string>,
+  ): readonly ReplicaTarget[] {
+    if (tried.size === 0 && this.#leaving.size === 0 && targets.every(this.#isHealthy)) {
+      return targets;
+    }
+    const usable: ReplicaTarget[] = [];
+    const open: ReplicaTarget[] = [];
+    const healthy: ReplicaTarget[] = [];
+    for (const target of targets) {
+      if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
+      usable.push(target);
+      if (this.#isAvoided(target.jobId)) continue;
+      open.push(target);
+      if (!target.isFailing) healthy.push(target);
+    }
+    if (healthy.length > 0) return healthy;
+    return open.length > 0 ? open : usable;
+  }
+
+  readonly #isHealthy = ({ jobId, isFailing }: ReplicaTarget): boolean =>
+    !isFailing && !this.#isAvoided(jobId);
+
+  #isAvoided(jobId: string): boolean {
+    const known = this.#replicas.get(jobId);
+    const until = known === undefined ? 0 : Math.max(known.avoidedUntil, known.ejections.until);
+    return until > 0 && this.#options.now() < until;
+  }
+
+  #isOutlier(jobId: string): boolean {
+    const until = this.#replicas.get(jobId)?.ejections.until ?? 0;
+    return until > 0 && this.#options.now() < until;
+  }
+
+  #known(runId: string, target: ReplicaTarget): Known {
+    return this.#replicas.get(target.jobId) ?? this.#make(runId, target);
+  }
+
+  #make(runId: string, target: ReplicaTarget): Known {
+    const { open, timeoutMs } = this.#options;
+    const pool = new Pool('http://replica', {
+      // One connection per request: long streams must not delay other requests.
+      connections: null,
+      pipelining: 1,
+      allowH2: false,
+      maxHeaderSize: MAX_HEADERS,
+      headersTimeout: timeoutMs,
+      bodyTimeout: timeoutMs,
+      keepAliveTimeout: IDLE_MS,
+      keepAliveMaxTimeout: MAX_IDLE_MS,
+      connect: (_options, callback) => {
+        open(target).then(
+          (socket) => callback(null, socket as never),
+          (error) => callback(new ConnectFailure(target.port, error), null),
+        );
+      },
+    });
+    const sessions = new ReplicaSessions({ open: () => open(target), port: target.port });
+    const known: Known = {
+      ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
+      ...{ ejections: NO_EJECTIONS, refusals: 0, avoidedUntil: 0, idle: new Set<() => void>() },
+    };
+    this.#replicas.set(target.jobId, known);
+    return known;
+  }
+
+  #drop(jobId: string): void {
+    const replica = this.#replicas.get(jobId);
+    if (replica === undefined || inFlight(replica) > 0) return;
+    this.#replicas.delete(jobId);
+    void replica.pool.close();
+    replica.sessions.close();
+  }
+}
+
+const inFlight = ({ waiting, streaming }: Known): number => waiting + streaming;
+
+/**
+ * The candidate with the highest hash: when one is added or removed, only requests to that one move. There
+ * is at least one.
+ */
+function chosen(candidates: readonly ReplicaTarget[], affinity: string): ReplicaTarget {
+  // The value of a header may be long.
+  const key = hash('sha1', affinity);
+  const ranked = candidates.map((target) => ({
+    target,
+    rank: hash('sha1', `${target.jobId}\n${key}`),
+  }));
+  return ranked.reduce((best, one) => (one.rank > best.rank ? one : best)).target;
+}
+
+/**
+ * A connection without a request is closed after this long, so that of a burst none remain. The number of
+ * connections needs no limit besides: there is one for each request in flight, and requests that had to
+ * wait for another one, perhaps a stream of an hour, would look like an app that hangs.
+ */
+export const IDLE_MS = 4000;
+
+/** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
+export const MAX_IDLE_MS = 60_000;
+
+/** By then no route contains a job that was about to be stopped. */
+const ROUTES_FOLLOW_MS = 60_000;
+
+const NONE: ReadonlySet<string> = new Set();
