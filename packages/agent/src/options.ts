@@ -50,7 +50,7 @@ export const USAGE = `usage: main.js --state DIR --socket PATH [options]
   --job-uids FIRST-LAST     user ids for process jobs, one each; needs root and --job-homes
   --job-homes DIR           where the files of these users lie; the folder around it is shared by
                             all agents of the machine
-  --token-file PATH         file with the token, if it is not in the state directory
+  --token-file PATH         file with the token, if it is not in the state directory; %NAME% as below
   --tunnel-port PORT        also serve the API on this port, as HTTP/2 tunnels; 0: any free port
   --tunnel-address IP       where to listen (default: 127.0.0.1; elsewhere with TLS, the token as key)
   --tunnel-file PATH        where to write host and port; %NAME% in it stands for a variable
@@ -101,7 +101,7 @@ export function parseOptions(argv: readonly string[]): AgentOptions {
     authorizedKeys: values['authorized-keys'] ?? null,
     environment: values.environment ?? null,
     jobUsers: jobUsers(values['job-uids'], values['job-homes']),
-    tokenFile: values['token-file'] ?? null,
+    tokenFile: withVariables(values['token-file']) ?? null,
     tunnel: tunnel(values),
     jobContainer: values['job-container'],
   };

@@ -1,3 +1,4 @@
+export { agentToken } from './base/agent-token.ts';
 export {
   BackendError,
   BusyError,
@@ -14,7 +15,7 @@ export type {
   BackendKind,
   BackendOpener,
   ConfiguredKind,
-  DialInAgents,
+  DialInNames,
   OpenedBackend,
 } from './base/kind.ts';
 export * from './base/port.ts';

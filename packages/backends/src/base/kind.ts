@@ -34,8 +34,8 @@ export interface ServerReach {
 
 export interface ConfiguredKind {
   readonly type: BackendType;
-  /** The agents of its instances that connect to the server; omitted = none does. */
-  readonly dialIn?: (secret: () => Promise<string>) => Promise<DialInAgents>;
+  /** Names of its instances whose agents connect to the server; omitted = none does. */
+  readonly dialIn?: () => Promise<DialInNames>;
   /** Called once, at the first use. */
   readonly load: (host: BackendHost) => Promise<BackendOpener>;
 }
@@ -57,14 +57,11 @@ export interface OpenedBackend {
   close(): void;
 }
 
-/** The agents of the instances of a kind. */
-export interface DialInAgents {
-  /**
-   * The token that the agent of an instance has, a proof for this instance alone; null if this is no
-   * name of an instance of this kind. Its connection is used only while the instance exists.
-   */
-  tokenOf(instance: string): (() => Promise<string>) | null;
-}
+/**
+ * Whether an instance of a kind can have this name. A connection is used only while the instance exists. Names of
+ * different kinds differ, as the name alone decides about the token (`agentToken`).
+ */
+export type DialInNames = (instance: string) => boolean;
 
 /** What the server does for adapters. */
 export interface BackendHost {

@@ -36,7 +36,7 @@ export function agentProgram(
       ...[...node, '--max-old-space-size=256', inside(programs.main)],
       ...['--state', `${places.run}/state`, '--socket', `${places.run}/agent.sock`],
       ...['--executor', 'process', '--job-container', '--server-id', serverId],
-      ...['--token-file', `${places.job}/${TOKEN_FILE}`],
+      ...['--token-file', `${places.job}/${TOKEN_FILE}.%SLURM_PROCID%`],
       ...['--tunnel-port', '0', '--tunnel-address', '0.0.0.0'],
       ...['--tunnel-file', `${places.job}/${TUNNEL_FILE}.%SLURM_PROCID%`],
       ...(dialOut === null ? [] : ['--dial-out', dialOut]),

@@ -31,7 +31,10 @@ describe('the batch job of an instance', () => {
     const owner = { server: 's', project: 'main', fleet: 'f', instance: 'i' };
     const comment = commentOf({ key: 'k', owner, resources: RESOURCES });
     expect(comment).toMatch(/^dstack:[\w-]+$/);
-    expect(commentFrom(comment)).toEqual({ key: 'k', owner, resources: RESOURCES });
+    const found = { key: 'k', owner, resources: RESOURCES };
+    expect(commentFrom(comment)).toEqual({ ...found, hasNodeTokens: true });
+    const former = Buffer.from(JSON.stringify(found)).toString('base64url');
+    expect(commentFrom(`dstack:${former}`)).toEqual({ ...found, hasNodeTokens: false });
     for (const text of ['', '(null)', 'dstack:', 'dstack:not-json', 'dstack:bnVsbA']) {
       expect(commentFrom(text)?.owner.server || null).toBeNull();
     }

@@ -20,11 +20,14 @@ export interface Comment {
 
 /** Only characters that no table or file of Slurm changes. */
 export function commentOf(comment: Comment): string {
-  return `dstack:${Buffer.from(JSON.stringify(comment)).toString('base64url')}`;
+  const text = JSON.stringify({ ...comment, tokens: 'node' });
+  return `dstack:${Buffer.from(text).toString('base64url')}`;
 }
 
 export interface CommentFound extends Pick<ListedInstance, 'key' | 'owner'> {
   readonly resources: Resources | null;
+  /** The agent of each node has a token of its own; the previous version gave one to the whole job. */
+  readonly hasNodeTokens: boolean;
 }
 
 /** Null: it is not one of ours, or a person has changed it. */
@@ -32,7 +35,8 @@ export function commentFrom(text: string): CommentFound | null {
   if (!text.startsWith('dstack:')) return null;
   try {
     const value = JSON.parse(Buffer.from(text.slice('dstack:'.length), 'base64url').toString());
-    const { key, owner, resources } = value as Partial<Record<keyof Comment, unknown>>;
+    type Found = Partial<Record<keyof Comment | 'tokens', unknown>>;
+    const { key, owner, resources, tokens } = value as Found;
     const tags = (typeof owner === 'object' ? owner : null) as Record<string, unknown> | null;
     const tag = (name: string) => (typeof tags?.[name] === 'string' ? tags[name] : '');
     return {
@@ -42,6 +46,7 @@ export function commentFrom(text: string): CommentFound | null {
         ...{ fleet: tag('fleet'), instance: tag('instance') },
       },
       resources: Resources.safeParse(resources).data ?? null,
+      hasNodeTokens: tokens === 'node',
     };
   } catch {
     // A person's own text that only begins like ours.

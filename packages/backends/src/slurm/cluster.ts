@@ -1,5 +1,4 @@
 /** One cluster of a Slurm backend. */
-import { createHmac } from 'node:crypto';
 import { isIP } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { RegistryAuth } from '@dstack/contract';
@@ -7,12 +6,13 @@ import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import type { PartitionQos } from '@dstack/core';
+import { agentToken } from '../base/agent-token.ts';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import type { OnPreparing } from '../base/port.ts';
 import { secured } from '../base/secured.ts';
 import { agentInstance } from './agent-instance.ts';
 import { agentProgram, type ClusterPrograms } from './agent-program.ts';
-import { batchArguments, batchScript, type ContainerTool } from './batch.ts';
+import { batchArguments, batchScript, type CommentFound, type ContainerTool } from './batch.ts';
 import { cancelScript, LEFT, removed } from './cancel.ts';
 import { enrootCredentials } from './credentials.ts';
 import {
@@ -63,10 +63,6 @@ export interface DialOut {
   /** The connection of an agent, secured; null = none within the time. */
   readonly take: (name: string, rank: number, limitMs: number) => Promise<Duplex | null>;
 }
-
-/** The token of the agents of a job: the same for every server of the installation. */
-export const agentToken = (secret: string, jobName: string): string =>
-  createHmac('sha256', secret).update(jobName).digest('hex');
 
 /** Nodes change by the second, and a plan asks for them several times. */
 const NODES_MS = 2000;
@@ -211,7 +207,7 @@ export class SlurmCluster {
         'if command -v flock >/dev/null 2>&1; then exec 9>"$folder/lock"; flock -w 10 9 || true; fi',
         `if [ -n "$(squeue -h -t all -u "$(id -un)" -n ${shellQuote(name)} -o %i)" ]; then exit 0; fi`,
         `agent=$folder/${AGENT_FOLDER}; rm -rf "$agent" "$folder/${ENDED_FILE}"; mkdir "$agent"`,
-        `printf '%s' ${this.token(name)} > "$agent/${TOKEN_FILE}"`,
+        ...this.#tokenFiles(name, order.nodes),
         ...(registryAuth && image ? storedCredentials(name, image, registryAuth) : []),
         `printf '%s' ${shellQuote(script)} | ${shellJoin(argv)}`,
       ].join('\n'),
@@ -230,19 +226,26 @@ export class SlurmCluster {
     }
   }
 
-  /** Of the agents of a job. */
-  token(name: string): string {
-    return agentToken(this.#deps.secret, name);
+  /** Of the agent of a node. Those of jobs that the previous version has submitted share one. */
+  token({ name, rank }: NodePlace, { hasNodeTokens }: Pick<CommentFound, 'hasNodeTokens'>): string {
+    return agentToken(this.#deps.secret, hasNodeTokens ? agentInstance(name, rank) : name);
+  }
+
+  #tokenFiles(name: string, nodes: number): string[] {
+    return Array.from({ length: nodes }, (_, rank) => {
+      const token = agentToken(this.#deps.secret, agentInstance(name, rank));
+      return `printf '%s' ${token} > "$agent/${TOKEN_FILE}.${rank}"`;
+    });
   }
 
   /** A secured connection to an agent: its own, or else one through the login node. */
-  async connect({ name, rank }: NodePlace): Promise<Duplex> {
+  async connect({ name, rank }: NodePlace, token: string): Promise<Duplex> {
     const dialled = await this.#deps.dialOut?.take(name, rank, DIALLED_MS);
     if (dialled) return dialled;
     const { tunnels } = await this.jobs.viewOf(name);
     const address = tunnels.get(name)?.get(rank);
     if (!address) throw new BackendError(`the agent of job ${name} does not listen`);
-    return await secured(await this.login.forward(address), this.token(name));
+    return await secured(await this.login.forward(address), token);
   }
 
   /** The end of what the batch job printed; empty if there is none. */

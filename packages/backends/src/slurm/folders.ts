@@ -32,9 +32,8 @@ export const ENDED_FILE = 'ended';
  * so programs outside read only what `find` reports as a file, and write nothing.
  */
 export const AGENT_FOLDER = 'agent';
-/** Files in that one. */
+/** Files in that one, with `.N` appended: the number of the node within the job. */
 export const TOKEN_FILE = 'token';
-/** `.N` is appended: the number of the node within the job. */
 export const TUNNEL_FILE = 'tunnel';
 
 /** In a script: patterns of the tunnel files of a job. A job may create any number of others. */

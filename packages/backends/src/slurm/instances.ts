@@ -1,4 +1,5 @@
 /** Instances of Slurm: each is a node of a batch job, in which the agent runs in the job's container. */
+import type { Resources } from '@dstack/contract/wire';
 import type { InstanceHandle, Offer, ProvisioningData } from '@dstack/core';
 import type { AgentTunnels, TunnelTarget } from '../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../base/errors.ts';
@@ -35,8 +36,8 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
     },
     observe: async (handle) => {
       const place = nodePlaceOf(handle);
-      return await observed(clusterOf(clusters, place), place, () => {
-        if (submittedHere.delete(handle.id)) tunnels.prepare(tunnelTo(clusters, handle));
+      return await observed(clusterOf(clusters, place), place, (token) => {
+        if (submittedHere.delete(handle.id)) tunnels.prepare(tunnelTo(clusters, handle, token));
       });
     },
     watch: (onChange) => {
@@ -55,16 +56,16 @@ export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): Insta
     list: async ({ server }) =>
       (await jobsOf(clusters.values(), server)).filter(({ owner }) => owner.instance !== ''),
     leaseEnding: 'exit',
-    dial: (handle, token) => tunnels.dial(tunnelTo(clusters, handle), token),
+    dial: (handle, token) => tunnels.dial(tunnelTo(clusters, handle, token), token),
   };
 }
 
-function tunnelTo(clusters: Clusters, handle: InstanceHandle): TunnelTarget {
+function tunnelTo(clusters: Clusters, handle: InstanceHandle, token: string): TunnelTarget {
   const place = nodePlaceOf(handle);
   const cluster = clusterOf(clusters, place);
   const open = async () => {
     try {
-      const stream = await cluster.connect(place);
+      const stream = await cluster.connect(place, token);
       return stream.once('close', () => cluster.queue.onDoubt());
     } catch (error) {
       // Slurm may have ended the job.
@@ -89,28 +90,32 @@ async function placed(clusters: Clusters, order: InstanceOrder, offer: Offer): P
 const DIRECT: Partial<ProvisioningData> = { dockerized: false, entry_only: true };
 
 /** Slurm may have placed the job on another node than the offered one. */
-async function provisioned(cluster: SlurmCluster, place: NodePlace, { job, host }: OnNode) {
-  const resources = commentFrom(job.comment)?.resources;
-  if (!resources) throw new BackendError(`the comment of Slurm job ${job.id} was changed`);
+async function provisioned(
+  cluster: SlurmCluster,
+  place: NodePlace,
+  { host, partition, resources }: OnNode,
+) {
   const { id } = handleOf(place);
   const instance = { name: host, resources };
   const offer = { backend: 'slurm', region: place.cluster, price: 0, instance } as const;
   return orderedProvisioningData({ ...offer, instance_runtime: 'runner' }, id, {
     ...DIRECT,
-    ...{ hostname: host, availability_zone: job.partition },
+    ...{ hostname: host, availability_zone: partition },
     internal_ip: await cluster.addressOf(host),
   });
 }
 
 interface OnNode {
-  readonly job: SlurmJob;
   readonly host: string;
+  readonly partition: string;
+  /** Of the ordered offer. */
+  readonly resources: Resources;
 }
 
 async function observed(
   cluster: SlurmCluster,
   place: NodePlace,
-  onListening: () => void,
+  onListening: (token: string) => void,
 ): Promise<Observation> {
   const { name, rank } = place;
   const { jobs, tunnels, folders } = await cluster.jobs.viewOf(name);
@@ -124,12 +129,17 @@ async function observed(
   }
   const address = tunnels.get(name)?.get(rank);
   if (!address) return { state: 'pending', text: await startingText(cluster, job) };
-  onListening();
-  const provisioningData = await provisioned(cluster, place, { job, host: address.host });
+  const comment = commentFrom(job.comment);
+  if (!comment?.resources) throw new BackendError(`the comment of Slurm job ${job.id} was changed`);
+  const token = cluster.token(place, comment);
+  onListening(token);
+  const { resources } = comment;
+  const on = { host: address.host, partition: job.partition, resources };
+  const provisioningData = await provisioned(cluster, place, on);
   return {
     state: 'ready',
     machine: { offer: null, provisioningData, totalBlocks: 1 },
-    access: { kind: 'backend', token: cluster.token(name) },
+    access: { kind: 'backend', token },
   };
 }
 

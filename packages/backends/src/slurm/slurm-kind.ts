@@ -14,8 +14,7 @@ export const slurmKind: BackendKind = {
     return {
       type: 'slurm',
       ...(settings.dialOutUrl !== null && {
-        dialIn: async (secret: () => Promise<string>) =>
-          (await import('./slurm-agents.ts')).slurmAgents(secret),
+        dialIn: async () => (await import('./agent-instance.ts')).isAgentInstance,
       }),
       load: (host) => openerOf(host, settings),
     };

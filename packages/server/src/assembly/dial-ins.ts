@@ -9,7 +9,8 @@ export async function openDialIns({ settings, store, closing }: Parts): Promise<
   if (dialling.length === 0) return null;
   const { DialIns } = await import('../dial-ins/dial-ins.ts');
   const dialIns = new DialIns({
-    kinds: await Promise.all(dialling.map((agentsOf) => agentsOf(() => agentSecret(store)))),
+    kinds: await Promise.all(dialling.map((namesOf) => namesOf())),
+    secret: () => agentSecret(store),
     addressOf: callerAddress(settings.trustedProxies),
   });
   closing.add(() => dialIns.close());

@@ -13,15 +13,21 @@ const INSTANCE = /^[a-z0-9][a-z0-9.-]{0,127}$/;
 /** Behind the former path: the name of the Slurm job, and the number of the node in it. */
 const FORMER = /^(dstack-[a-z0-9-]{1,57})\/(\d{1,5})$/;
 
-/** The instance whose agent connects; null if the URL names none. */
-export function dialledInstance(url = ''): string | null {
+/** An agent that connects. */
+export interface DialledAgent {
+  readonly instance: string;
+  /** What its token is derived from: its instance, or the Slurm job that the previous version has submitted. */
+  readonly tokenOf: string;
+}
+
+/** Null if the URL names no instance. */
+export function dialledAgent(url = ''): DialledAgent | null {
   if (url.startsWith(DIAL_OUT_PATH)) {
     const instance = url.slice(DIAL_OUT_PATH.length);
-    return INSTANCE.test(instance) ? instance : null;
+    return INSTANCE.test(instance) ? { instance, tokenOf: instance } : null;
   }
-  // Jobs that the previous version of the server has submitted.
   const [, job, rank] = FORMER.exec(url.slice(FORMER_DIAL_OUT_PATH.length)) ?? [];
-  return job === undefined ? null : `${job}.${Number(rank)}`;
+  return job === undefined ? null : { instance: `${job}.${Number(rank)}`, tokenOf: job };
 }
 
 /** For servers to which agents do not connect: no other listener answers these requests. */

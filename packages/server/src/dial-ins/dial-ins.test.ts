@@ -3,7 +3,8 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { createServer as createTlsServer } from 'node:tls';
-import { agentToken, slurmAgents } from '@dstack/backends/slurm';
+import { agentToken } from '@dstack/backends';
+import { isAgentInstance } from '@dstack/backends/slurm';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createWebSocketStream, WebSocket } from 'ws';
@@ -20,7 +21,8 @@ let dialIns: DialIns;
 async function start(limits: Partial<DialInLimits> = {}): Promise<void> {
   http = createServer();
   dialIns = new DialIns({
-    kinds: [slurmAgents(async () => 'secret')],
+    kinds: [isAgentInstance],
+    secret: async () => 'secret',
     addressOf: ({ socket }) => socket.remoteAddress ?? '',
     limits,
   });
@@ -44,7 +46,7 @@ function dial(path: string, from = '127.0.0.1'): WebSocket {
 /** An agent that greets on each secured connection. */
 function agent(
   path = `/api/agents/dial/${JOB}.0`,
-  token = agentToken('secret', JOB),
+  token = agentToken('secret', path.slice('/api/agents/dial/'.length)),
   from = '127.0.0.1',
 ): WebSocket {
   const tls = createTlsServer(
@@ -85,8 +87,13 @@ it('gives the connection of an agent to who waits for it, or asks later', async 
   expect(await textOf(0, 1)).toBeNull();
 });
 
-it('is closed to programs without the token of the job, and to other names', async () => {
-  await closed(agent(undefined, agentToken('secret', 'dstack-main-other-0-0123456789ab')));
+it('is closed to the token of another instance, of another node of the job, and of the job', async () => {
+  const others = ['dstack-main-other-0-0123456789ab.0', `${JOB}.1`, JOB];
+  for (const other of others) await closed(agent(undefined, agentToken('secret', other)));
+  expect(await textOf(0, 1)).toBeNull();
+});
+
+it('is closed to other names', async () => {
   for (const name of ['root.0', `${JOB}`, `${JOB}.00`, `${JOB}.0/x`, `${JOB}/0`, '%2e.0', '']) {
     await closed(agent(`/api/agents/dial/${name}`));
   }
@@ -96,7 +103,7 @@ it('is closed to programs without the token of the job, and to other names', asy
 });
 
 it('takes agents of jobs that the previous version has submitted', async () => {
-  await once(agent(`/api/agents/slurm/${JOB}/1`), 'open');
+  await once(agent(`/api/agents/slurm/${JOB}/1`, agentToken('secret', JOB)), 'open');
   expect(await textOf(1)).toBe('agent at 1');
 });
 

@@ -4,17 +4,19 @@
  */
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type DialInAgents, secured } from '@dstack/backends';
+import { agentToken, type DialInNames, secured } from '@dstack/backends';
 import { networkOf } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
 import type { CallerAddress } from '../http/caller-address.ts';
 import { StrangerLimit, type StrangerLimits } from '../peers/stranger-limit.ts';
-import { dialledInstance, isDialIn } from './dial-in-url.ts';
+import { type DialledAgent, dialledAgent, isDialIn } from './dial-in-url.ts';
 
 export interface DialInsOptions {
-  /** Of backends whose agents connect to the server. */
-  readonly kinds: readonly DialInAgents[];
+  /** For names of instances of each backend whose agents connect to the server. */
+  readonly kinds: readonly DialInNames[];
+  /** The secret of the installation, from which `agentToken` derives the token of each instance. */
+  readonly secret: () => Promise<string>;
   readonly addressOf: CallerAddress;
   readonly limits?: Partial<DialInLimits>;
 }
@@ -64,9 +66,10 @@ export class DialIns {
     app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       if (!isDialIn(request.url)) return;
       socket.on('error', () => socket.destroy());
-      const instance = dialledInstance(request.url);
-      const token = instance && this.#tokenOf(instance);
-      if (instance === null || !token) return socket.destroy();
+      const agent = dialledAgent(request.url);
+      if (agent === null || !this.#options.kinds.some((isOurs) => isOurs(agent.instance))) {
+        return socket.destroy();
+      }
       const network = networkOf(this.#options.addressOf(request));
       const leave = this.#strangers.enter(network, () => socket.destroy());
       if (leave === null) return socket.destroy();
@@ -74,7 +77,7 @@ export class DialIns {
       server.handleUpgrade(request, socket, head, (client) => {
         client.on('error', () => client.terminate());
         // The failed one is closed.
-        this.#accept(instance, token, createWebSocketStream(client), leave).catch(() => {});
+        this.#accept(agent, createWebSocketStream(client), leave).catch(() => {});
       });
     });
   }
@@ -106,21 +109,13 @@ export class DialIns {
     this.#waiting.clear();
   }
 
-  #tokenOf(instance: string): (() => Promise<string>) | null {
-    for (const kind of this.#options.kinds) {
-      const token = kind.tokenOf(instance);
-      if (token) return token;
-    }
-    return null;
-  }
-
   async #accept(
-    instance: string,
-    token: () => Promise<string>,
+    { instance, tokenOf }: DialledAgent,
     connection: Duplex,
     proved: () => void,
   ): Promise<void> {
-    const stream = await secured(connection, await token());
+    const token = agentToken(await this.#options.secret(), tokenOf);
+    const stream = await secured(connection, token);
     proved();
     const wanted = this.#wanted.get(instance);
     if (wanted) return wanted(stream);
