@@ -1,12 +1,14 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { mkdirSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { newInstallation } from './installation.ts';
+import { OfficialClient, officialClient } from './official-client/official-client.ts';
 import { freePort } from './serving.ts';
 import { until } from './until.ts';
 import { launchTestBrowser, NARROW, type Visitor } from './web/browser.ts';
@@ -31,6 +33,7 @@ beforeAll(async () => {
     DSTACK_OIDC_SSO_CLIENT_ID: CLIENT.id,
     DSTACK_OIDC_SSO_CLIENT_SECRET: CLIENT.secret,
     DSTACK_OIDC_DOMAINS: 'example.org',
+    DSTACK_SERVER_TRUSTED_PROXIES: 'loopback',
   });
   await installation.startServer('--port', String(port));
   await installation.api('/api/users/create', {
@@ -58,6 +61,70 @@ async function stranger(path: string, options: object = {}): Promise<Visitor> {
     route.fulfill({ contentType: 'text/css', body: '' }),
   );
   return v;
+}
+
+type Headers = Record<string, string>;
+
+async function call<T>(path: string, body: object, headers: Headers = {}): Promise<T> {
+  const answer = await fetch(`${installation.url}/api/auth/sso/${path}`, {
+    ...{ method: 'POST', body: JSON.stringify(body) },
+    headers: { 'content-type': 'application/json', ...headers },
+  });
+  return (await answer.json()) as T;
+}
+
+/** Where a program sends the browser that begins. */
+async function authorizationUrl(port: number, more = {}, headers: Headers = {}): Promise<string> {
+  const body = { local_port: port, base_url: null, ...more };
+  return (await call<{ authorization_url: string }>('authorize', body, headers)).authorization_url;
+}
+
+/** A program that waits for the browser, as command lines do. */
+async function listeningProgram() {
+  const program = createServer();
+  const arrived: URL[] = [];
+  program.on('request', (request, response) => {
+    const url = new URL(String(request.url), 'http://localhost');
+    if (url.pathname === '/auth/callback') arrived.push(url);
+    response.end('<!doctype html><title>program</title><p>Arrived</p>');
+  });
+  program.listen(0, '127.0.0.1');
+  await once(program, 'listening');
+  const close = () => {
+    program.closeAllConnections();
+  };
+  onTestFinished(close);
+  return { port: (program.address() as AddressInfo).port, arrived };
+}
+
+/** The answer to what a program has received. */
+async function redeemed(arrived: readonly URL[], more: object = {}): Promise<object> {
+  const [code, state] = ['code', 'state'].map((name) => arrived[0]?.searchParams.get(name));
+  return await call<object>('callback', { code, state, base_url: null, ...more });
+}
+
+/** Logs in on the command line, as a person at the provider. */
+async function loggedIn(home: string, login = 'dora', status = 200) {
+  const v = await stranger('/');
+  // The command ends before the browser asks it for an icon.
+  v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_SOCKS|400/);
+  const opened = Promise.withResolvers<string>();
+  const command = installation.spawn(['login', '--url', installation.url, '-y'], {
+    env: { HOME: home, PATH: '/usr/bin:/bin' },
+  });
+  let stderr = '';
+  command.stderr?.on('data', (text) => {
+    stderr += text;
+    const link = /http:\S+\/auth\?\S+(?=\s)/.exec(stderr)?.[0];
+    if (link) opened.resolve(link);
+  });
+  const ended = once(command, 'exit');
+  await v.page.goto(await opened.promise);
+  await signInAtProvider(v.page, login);
+  const text = status === 200 ? 'You are logged in' : 'CLI authentication failed';
+  await v.page.getByText(text).waitFor();
+  const [code] = await ended;
+  return { code, stderr };
 }
 
 describe('signing in through a provider', () => {
@@ -139,72 +206,119 @@ describe('signing in through a provider', () => {
     await v.page.getByText(/The user 'gone' \(bob@example.org\) is deactivated/).waitFor();
   });
 
-  it('asks before a program without a challenge gets the code, and hands over nothing if it is refused', async () => {
-    const program = createServer();
-    const arrived: URL[] = [];
-    program.on('request', (request, response) => {
-      const url = new URL(String(request.url), 'http://localhost');
-      if (url.pathname === '/auth/callback') arrived.push(url);
-      response.end('<!doctype html><title>program</title><p>Arrived</p>');
-    });
-    program.listen(0, '127.0.0.1');
-    await once(program, 'listening');
-    const { port } = program.address() as AddressInfo;
-    const call = async <T>(path: string, body: object): Promise<T> => {
-      const headers = { 'content-type': 'application/json' };
-      const url = `${installation.url}/api/auth/sso/${path}`;
-      const answer = await fetch(url, { method: 'POST', headers, body: JSON.stringify(body) });
-      return (await answer.json()) as T;
-    };
-    const begun = async () =>
-      (await call<{ authorization_url: string }>('authorize', { local_port: port, base_url: null }))
-        .authorization_url;
+  it('asks before a program without a challenge becomes the user, and hands over nothing if it is refused', async () => {
+    const program = await listeningProgram();
     const v = await stranger('/');
-    await v.page.goto(await begun());
+    await v.page.goto(await authorizationUrl(program.port));
     await signInAtProvider(v.page, 'dora');
     const question = v.page.getByText(
-      `A program on port ${port} of this computer wants to sign in`,
+      `A program on port ${program.port} of this computer wants to sign in as dora`,
     );
     await question.waitFor();
     expect(await v.violations()).toEqual([]);
     await v.page.getByRole('button', { name: 'Refuse' }).click();
     await v.page.getByText('Nothing was handed over').waitFor();
-    expect(arrived).toEqual([]);
+    expect(program.arrived).toEqual([]);
 
-    await v.page.goto(await begun());
+    await v.page.goto(await authorizationUrl(program.port));
     await question.waitFor();
     await v.page.getByRole('button', { name: 'Continue' }).click();
     await v.page.getByText('Arrived').waitFor();
-    const [code, state] = ['code', 'state'].map((name) => arrived[0]?.searchParams.get(name));
-    const body = { code, state, base_url: null };
-    expect(await call<object>('callback', body)).toMatchObject({ username: 'dora' });
-    program.closeAllConnections();
-    program.close();
+    expect(await redeemed(program.arrived)).toMatchObject({ username: 'dora' });
+  });
+
+  it('asks for a program with a challenge that has begun at another address', async () => {
+    const program = await listeningProgram();
+    const verifier = 'v'.repeat(43);
+    const challenge = createHash('sha256').update(verifier).digest('base64url');
+    const elsewhere = { 'x-forwarded-for': '203.0.113.9' };
+    const v = await stranger('/');
+    await v.page.goto(await authorizationUrl(program.port, { challenge }, elsewhere));
+    await signInAtProvider(v.page, 'dora');
+    await v.page.getByText('wants to sign in as dora').waitFor();
+    expect(program.arrived).toEqual([]);
+    await v.page.getByRole('button', { name: 'Continue' }).click();
+    await v.page.getByText('Arrived').waitFor();
+    expect(await redeemed(program.arrived, { verifier: 'w'.repeat(43) })).toMatchObject({
+      detail: [{ msg: expect.stringContaining('Another program has begun') }],
+    });
+    expect(await redeemed(program.arrived, { verifier })).toMatchObject({ username: 'dora' });
   });
 
   it('configures the command line', async () => {
-    const v = await stranger('/');
-    // The command ends before the browser asks it for an icon.
-    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_SOCKS/);
-    const opened = Promise.withResolvers<string>();
     const home = join(installation.home, 'dora');
-    const login = installation.spawn(['login', '--url', installation.url, '-y'], {
-      env: { HOME: home, PATH: '/usr/bin:/bin' },
-    });
-    let printed = '';
-    login.stderr?.on('data', (text) => {
-      printed += text;
-      const link = /http:\S+\/auth\?\S+(?=\s)/.exec(printed)?.[0];
-      if (link) opened.resolve(link);
-    });
-    const ended = new Promise((resolve) => login.on('exit', resolve));
-    await v.page.goto(await opened.promise);
-    await signInAtProvider(v.page, 'dora');
-    await v.page.getByText('You are logged in').waitFor();
-    expect(await ended).toBe(0);
+    expect(await loggedIn(home)).toMatchObject({ code: 0 });
     const config = readFileSync(join(home, '.dstack', 'config.yml'), 'utf8');
     const token = String(/token: (\S+)/.exec(config)?.[1]);
     const me = await installation.api<{ username: string }>('/api/users/get_my_user', null, token);
     expect(me.username).toBe('dora');
+  });
+
+  it('refuses a program without a challenge if the server requires one; our command line sends one', async () => {
+    const { env } = installation;
+    await installation.stopServer();
+    env.DSTACK_OIDC_REQUIRE_CHALLENGE = '1';
+    await installation.startServer();
+    onTestFinished(async () => {
+      delete env.DSTACK_OIDC_REQUIRE_CHALLENGE;
+      await installation.stopServer();
+      await installation.startServer();
+    });
+    const refused = await call<object>('authorize', { local_port: 4321, base_url: null });
+    expect(JSON.stringify(refused)).toContain('DSTACK_OIDC_REQUIRE_CHALLENGE');
+    const home = join(installation.home, 'proven');
+    const login = await loggedIn(home);
+    expect(login).toMatchObject({ code: 0 });
+  });
+
+  it('ends the command line with the reason for which a person is refused', async () => {
+    const login = await loggedIn(join(installation.home, 'refused'), 'bob', 400);
+    expect(login.code).not.toBe(0);
+    expect(login.stderr).toContain('(bob@example.org) is deactivated');
+  });
+});
+
+const OFFICIAL = officialClient('0.22.5');
+if (OFFICIAL.path === null) console.warn(`SKIPPED: no official client.\n${OFFICIAL.missing}`);
+
+describe.skipIf(OFFICIAL.path === null)('the official command line', () => {
+  const begin = async (name: string) => {
+    const home = join(installation.home, name);
+    mkdirSync(home, { recursive: true });
+    const client = new OfficialClient(OFFICIAL.path ?? '', home);
+    const session = client.start(['login', '--url', installation.url], {
+      env: { BROWSER: '/bin/true' },
+    });
+    await session.until('/auth?');
+    const link = () => /http:\S+\/auth\?\S+(?=\s)/.exec(session.stdout)?.[0];
+    await until(async () => link() !== undefined);
+    return { session, link: String(link()), home };
+  };
+
+  it('logs in after the question, with the code that the page hands over', async () => {
+    const { session, link, home } = await begin('official');
+    const v = await stranger('/');
+    v.expectProblem(/ERR_CONNECTION_REFUSED|ERR_SOCKS|404/);
+    await v.page.goto(link);
+    await signInAtProvider(v.page, 'dora');
+    await v.page.getByText('wants to sign in as dora').waitFor();
+    await v.page.getByRole('button', { name: 'Continue' }).click();
+    await v.page.getByText('dstack CLI authenticated').waitFor();
+    expect(await session.ended).toMatchObject({
+      ...{ code: 0, stdout: expect.stringContaining('Logged in as dora') },
+    });
+    expect(readFileSync(join(home, '.dstack', 'config.yml'), 'utf8')).toContain('name: main');
+  });
+
+  it('ends if the person has no user', async () => {
+    const { session, link } = await begin('official-refused');
+    const v = await stranger('/');
+    v.expectProblem(/400|404|ERR_CONNECTION_REFUSED|ERR_SOCKS/);
+    await v.page.goto(link);
+    await signInAtProvider(v.page, 'bob');
+    await v.page.getByText('Authentication failed').first().waitFor();
+    const { code, stdout, stderr } = await session.ended;
+    expect(code).not.toBe(0);
+    expect(stdout + stderr).toContain('CLI authentication failed');
   });
 });

@@ -37,6 +37,7 @@ export const ACCEPTED_NAMES: Exceptions = {
   'packages/server/src/http/sign-in/sign-in-state.ts': {
     'SignInStart.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
     'SignInEnd.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
+    'WaitingClient.provider': 'a provider of sign-ins (OpenID Connect), not of machines',
   },
   'packages/server/src/http/sign-in/account.ts': {
     'AccountRules.provider': 'a provider of sign-ins (OpenID Connect), not of machines',

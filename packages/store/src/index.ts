@@ -42,6 +42,7 @@ export type * from './secrets/types.ts';
 export type * from './service-sessions/types.ts';
 export type * from './services/types.ts';
 export type * from './sessions/types.ts';
+export type * from './sign-in-codes/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
 export type * from './sweeps/types.ts';
 export type * from './users/types.ts';

@@ -44,6 +44,7 @@ import { createSecrets } from './secrets/secrets.ts';
 import { createServiceSessions } from './service-sessions/service-sessions.ts';
 import { createServices } from './services/services.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { createSignInCodes } from './sign-in-codes/sign-in-codes.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createSweeps } from './sweeps/sweeps.ts';
 import { createUsers } from './users/users.ts';
@@ -261,6 +262,7 @@ function createStore(
     meta: createMeta(context),
     sessions: createSessions(context),
     serviceSessions: createServiceSessions(context),
+    signInCodes: createSignInCodes(context),
     access: createAccess(context),
     peers: bus.peers,
     changes: {

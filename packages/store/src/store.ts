@@ -27,6 +27,7 @@ import type { Secrets } from './secrets/types.ts';
 import type { ServiceSessions } from './service-sessions/types.ts';
 import type { Services } from './services/types.ts';
 import type { Sessions } from './sessions/types.ts';
+import type { SignInCodes } from './sign-in-codes/types.ts';
 import type { Sweeps } from './sweeps/types.ts';
 import type { Users } from './users/types.ts';
 import type { VolumeObservations } from './volumes/observations.ts';
@@ -89,6 +90,7 @@ export interface Store {
   readonly meta: Meta;
   readonly sessions: Sessions;
   readonly serviceSessions: ServiceSessions;
+  readonly signInCodes: SignInCodes;
   readonly access: Access;
   readonly changes: Changes;
   readonly peers: Peers;

@@ -135,13 +135,17 @@ export function authOf(transport: Transport) {
       }),
     /**
      * Where a page must redirect, because a client on the user's computer has begun; null: nowhere. `needs_consent`: only
-     * if the user agrees.
+     * if the person agrees that the client acts as the user `username`.
      */
-    nextRedirect: (
-      code: string,
-      state: string,
-    ): Promise<{ redirect_url: string | null; needs_consent?: boolean }> =>
-      transport.write('/api/auth/get_next_redirect', { code, state }),
+    nextRedirect: (redirected: {
+      readonly code: string;
+      readonly state: string;
+      readonly iss: string | null;
+    }): Promise<{
+      redirect_url: string | null;
+      needs_consent?: boolean;
+      username?: string | null;
+    }> => transport.write('/api/auth/get_next_redirect', redirected),
     /** Exchanges the parameters of the provider's redirect for the user and a token. */
     callback: (
       provider: string,

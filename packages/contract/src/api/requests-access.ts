@@ -58,7 +58,8 @@ export type AddPublicKeyRequest = z.infer<typeof AddPublicKeyRequest>;
 export const DeletePublicKeysRequest = model({ ids: z.array(Uuid) });
 export type DeletePublicKeysRequest = z.infer<typeof DeletePublicKeysRequest>;
 
-export const OAuthGetNextRedirectRequest = model({ code: Text, state: Text });
+/** `iss` is ours: the parameter of the provider's redirect. */
+export const OAuthGetNextRedirectRequest = model({ code: Text, state: Text, iss: nullable(Text) });
 export type OAuthGetNextRedirectRequest = z.infer<typeof OAuthGetNextRedirectRequest>;
 
 export const ListProjectsRequest = model({

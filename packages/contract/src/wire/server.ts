@@ -16,10 +16,14 @@ export type OAuthProviderInfo = z.infer<typeof OAuthProviderInfo>;
 export const OAuthAuthorizeResponse = model({ authorization_url: Text });
 export type OAuthAuthorizeResponse = z.infer<typeof OAuthAuthorizeResponse>;
 
-/** `needs_consent` is ours: the page asks the user before it hands the code to the program that has begun. */
+/**
+ * `needs_consent` and `username` are ours: the page asks before it hands the code to the program that has begun, and names
+ * the user whom the program would get.
+ */
 export const OAuthGetNextRedirectResponse = model({
   redirect_url: nullable(Text),
   needs_consent: Flag.default(false),
+  username: nullable(Text),
 });
 export type OAuthGetNextRedirectResponse = z.infer<typeof OAuthGetNextRedirectResponse>;
 

@@ -8,7 +8,7 @@ import type { RetentionStep } from './steps.ts';
 
 export interface RetentionRoundsOptions {
   readonly store: Pick<Store, 'shared' | 'engine' | 'meta' | 'runs' | 'sessions' | 'services'> &
-    Pick<Store, 'serviceSessions' | 'gateways'>;
+    Pick<Store, 'serviceSessions' | 'signInCodes' | 'gateways'>;
   readonly steps: readonly RetentionStep[];
   /** Ended replicas of gateways are kept as long as events, in seconds. */
   readonly events: number;
@@ -133,6 +133,7 @@ export class RetentionRounds {
       rateBuckets: await store.services.deleteDrainedRateBuckets(now()),
       sessions: await store.sessions.deleteInvalid(now()),
       serviceSessions: await store.serviceSessions.deleteExpired(now()),
+      signInCodes: await store.signInCodes.deleteExpired(now()),
     };
   }
 

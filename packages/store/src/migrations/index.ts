@@ -36,6 +36,7 @@ import { unprovenDomains } from './0035-unproven-domains.ts';
 import { userIdentities } from './0036-user-identities.ts';
 import { typedEvents } from './0037-typed-events.ts';
 import { retention } from './0038-retention.ts';
+import { signInCodes } from './0039-sign-in-codes.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -81,4 +82,5 @@ export const MIGRATIONS: readonly Migration[] = [
   userIdentities,
   typedEvents,
   retention,
+  signInCodes,
 ];

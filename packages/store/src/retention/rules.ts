@@ -80,6 +80,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   service_rate_buckets: period('own', 'the moment at which the bucket is empty'),
   sessions: period('own', 'the end of its validity'),
   service_sessions: period('own', 'the end of its validity'),
+  sign_in_codes: period('own', 'the end of its validity'),
   retired_tokens: period('records', 'the end of its validity'),
 
   users: present('people; a deleted one is named by events, runs and costs'),

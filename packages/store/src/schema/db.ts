@@ -78,6 +78,15 @@ export interface DB {
     expires_at: number;
   };
   /** Accounts at providers, by which users sign in. */
+  /** One of `user_id` and `refusal` is set. */
+  sign_in_codes: {
+    hash: string;
+    state_hash: string;
+    user_id: string | null;
+    refusal: string | null;
+    created_at: number;
+    expires_at: number;
+  };
   user_identities: { issuer: string; subject: string; user_id: string; created_at: number };
   retired_tokens: { token_hash: string; retired_at: number };
   server_meta: { key: string; value: string };

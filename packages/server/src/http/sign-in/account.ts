@@ -36,7 +36,8 @@ export async function accountOf(
   );
 }
 
-function activeUser(user: UserRecord, email: string | null): UserRecord {
+/** Throws `ApiError` if the user is deactivated. */
+export function activeUser(user: UserRecord, email: string | null): UserRecord {
   if (user.active) return user;
   throw accessDenied(
     `The user '${user.name}' (${email ?? user.email}) is deactivated. An admin of the server can activate it`,

@@ -1,8 +1,8 @@
 /** Signing in through providers of OpenID Connect. */
 import { randomBytes } from 'node:crypto';
-import { accessDenied, notFound, ruleError } from '@dstack/contract/api';
-import type { OpenedSession } from '@dstack/contract/wire';
-import type { UserRecord } from '@dstack/store';
+import { ApiError, accessDenied, notFound, ruleError } from '@dstack/contract/api';
+import type { OAuthGetNextRedirectResponse, OpenedSession } from '@dstack/contract/wire';
+import type { SignInResult, UserRecord } from '@dstack/store';
 import { Serial } from '../../logs/serial.ts';
 import {
   ProviderError,
@@ -14,18 +14,20 @@ import type { HttpExchange } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
 import { signInCookie, signInSecrets } from '../sessions/cookie.ts';
 import { openSessionWith } from '../sessions/service.ts';
-import { accountOf } from './account.ts';
+import { accountOf, activeUser } from './account.ts';
+import { attempt, stateError, titleOf, unprovenClient } from './sign-in-faults.ts';
 import {
   checkedState,
   localPortOf,
   newState,
   type SignInStarter,
-  type StateFault,
   waitingClient,
 } from './sign-in-state.ts';
 
 /** How long the cookie of a sign-in lasts, in seconds. */
 const COOKIE_SECONDS = 600;
+/** How long a client has to redeem its code, in µs. */
+const CODE_LASTS = 5 * 60 * 1_000_000;
 /** States that were used, until they expire; the oldest are forgotten first. */
 const MOST_USED = 10_000;
 
@@ -45,13 +47,6 @@ export interface Beginning {
 
 /** SHA-256 in base64url. */
 const CHALLENGE = /^[\w-]{43}$/;
-
-const TITLES: Readonly<Record<string, string>> = {
-  entra: 'Microsoft Entra ID',
-  google: 'Google',
-  okta: 'Okta',
-  sso: 'The provider',
-};
 
 export class SignIns {
   readonly #deps: HttpDeps;
@@ -97,26 +92,44 @@ export class SignIns {
     return { kind: 'client', port, challenge, address: this.#deps.signIns.addressOf(request) };
   }
 
-  /** Where the page must send the browser with the code, because a client on the computer has begun. */
+  /**
+   * Where the page must send the browser, because a client on the computer has begun. The provider's code is exchanged here,
+   * so that the page can name the user whom the client would get; the client gets a code of the server's own.
+   */
   async nextRedirect(
-    { code, state }: Redirected,
+    redirected: Redirected,
     { request }: HttpExchange,
-  ): Promise<{ readonly redirect_url: string | null; readonly needs_consent: boolean }> {
+  ): Promise<OAuthGetNextRedirectResponse> {
     const { providers, signIns, store, context } = this.#deps;
+    const { state } = redirected;
     const client = waitingClient(await store.meta.signInKey(), state, {
       providers: providers.all.map(({ name }) => name),
       address: signIns.addressOf(request),
       now: context().now,
     });
-    if (client === null) return { redirect_url: null, needs_consent: false };
-    const query = new URLSearchParams({ code, state });
+    if (client === null) return { redirect_url: null, needs_consent: false, username: null };
+    if (!client.isProven && providers.requiresChallenge) throw unprovenClient();
+    const provider = this.#provider(client.provider);
+    const claims = await this.#claims(provider, redirected, this.#unused(client.proof), request);
+    const { result, username } = await this.#resultOf(provider, claims);
+    const query = new URLSearchParams({ code: await this.#handedCode(state, result), state });
     return {
       redirect_url: `http://localhost:${client.port}/auth/callback?${query}`,
-      needs_consent: !client.isSure,
+      // The code of a person without a user only buys the reason, which the client shows.
+      needs_consent: username !== null && !client.isSure,
+      username,
     };
   }
 
-  /** For clients, which then read the user's token. */
+  async #handedCode(state: string, result: SignInResult): Promise<string> {
+    const code = randomBytes(32).toString('base64url');
+    const createdAt = this.#deps.context().now;
+    const expiresAt = createdAt + CODE_LASTS;
+    await this.#deps.store.signInCodes.issue({ code, state, result, createdAt, expiresAt });
+    return code;
+  }
+
+  /** For clients, which then read the user's token, and for pages that keep one. */
   async finish(
     providerName: string,
     redirected: Redirected,
@@ -124,12 +137,48 @@ export class SignIns {
   ): Promise<UserRecord> {
     const provider = this.#provider(providerName);
     const proof = await this.#proof(provider, redirected, request);
-    const claims = await this.#claims(provider, redirected, proof, request);
+    if (localPortOf(redirected.state) !== null) return await this.#redeemed(redirected, request);
+    return await this.#userOf(
+      provider,
+      await this.#claims(provider, redirected, this.#unused(proof), request),
+    );
+  }
+
+  /** Invented codes count as wrong tokens of the address. */
+  async #redeemed(
+    { code, state }: Redirected,
+    request: HttpExchange['request'],
+  ): Promise<UserRecord> {
+    const { signIns, store, context } = this.#deps;
+    const { now } = context();
+    const look = () => store.signInCodes.redeem({ code, state, now });
+    const result = await signIns.from(request)(`code ${code}`, look);
+    if (result === null) throw stateError('code');
+    if (result.kind === 'refused') throw accessDenied(result.reason);
+    const user = await store.users.byId(result.userId);
+    if (user === null) throw accessDenied('The user was deleted');
+    return activeUser(user, null);
+  }
+
+  #userOf(provider: SignInProvider, claims: SignInClaims): Promise<UserRecord> {
     const rules = {
       ...{ provider: provider.name, title: titleOf(provider) },
       ...{ trustsEmail: provider.trustsEmail, domains: this.#deps.providers.domains },
     };
-    return await this.#accounts.run(() => accountOf(this.#deps, claims, rules));
+    return this.#accounts.run(() => accountOf(this.#deps, claims, rules));
+  }
+
+  async #resultOf(
+    provider: SignInProvider,
+    claims: SignInClaims,
+  ): Promise<{ readonly result: SignInResult; readonly username: string | null }> {
+    try {
+      const user = await this.#userOf(provider, claims);
+      return { result: { kind: 'user', userId: user.id }, username: user.name };
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.status !== 403) throw error;
+      return { result: { kind: 'refused', reason: error.message }, username: null };
+    }
   }
 
   /** For the pages of this server, in the browser that has begun. */
@@ -171,7 +220,7 @@ export class SignIns {
       now: this.#deps.context().now,
     });
     if (typeof checked === 'string') throw stateError(checked);
-    return this.#unused(checked);
+    return checked;
   }
 
   /** The provider accepts a code once. This also holds for states, within one server. */
@@ -205,46 +254,5 @@ export class SignIns {
       if (claims === null) throw refusal;
       return claims;
     });
-  }
-}
-
-function stateError(fault: StateFault | 'used') {
-  const texts = {
-    invalid: 'This sign-in was not begun at this server. Begin again',
-    expired:
-      'This sign-in took more than 10 minutes, or 5 with a client that sends no challenge. Begin again',
-    used: 'This sign-in has been used before. Begin again',
-    other_browser:
-      'This sign-in was begun in another browser, or at another address of this server. Begin again in this browser',
-    other_program: 'Another program has begun this sign-in. Begin again',
-    other_address:
-      'This sign-in was begun at another address of the network. Begin again, or update the command line, which then proves by a challenge that it has begun',
-  };
-  return ruleError(texts[fault]);
-}
-
-function unprovenClient() {
-  return accessDenied(
-    'This server accepts only clients that prove that they have begun a sign-in (DSTACK_OIDC_REQUIRE_CHALLENGE). Update the command line, or log in with a token: dstack login --with-token',
-  );
-}
-
-function titleOf({ name }: SignInProvider): string {
-  return TITLES[name] ?? name;
-}
-
-/** Reports what a provider did not do. */
-async function attempt<T>(provider: SignInProvider, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run();
-  } catch (error) {
-    if (!(error instanceof ProviderError)) throw error;
-    const title = titleOf(provider);
-    if (error.kind === 'unreachable') {
-      throw ruleError(
-        `${title} does not answer this server: ${error.message}. Try again in a moment, or sign in with a token`,
-      );
-    }
-    throw ruleError(`${title} did not confirm the sign-in: ${error.message}. Begin again`);
   }
 }

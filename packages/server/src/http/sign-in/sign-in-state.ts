@@ -3,6 +3,7 @@ import { createHash, createHmac, randomBytes, timingSafeEqual } from 'node:crypt
 import { ruleError } from '@dstack/contract/api';
 import { networkOf } from '@dstack/proxy';
 import type { SignInProof } from '../../oidc/sign-in-providers.ts';
+import { type StateFault, stateError } from './sign-in-faults.ts';
 
 /** How long a person has to sign in at the provider, in µs. */
 const LASTS = 10 * 60 * 1_000_000;
@@ -58,13 +59,6 @@ export function newState(key: Buffer, { provider, starter, now }: SignInStart): 
   return proofOf(key, { value, local_port: port });
 }
 
-export type StateFault =
-  | 'invalid'
-  | 'expired'
-  | 'other_browser'
-  | 'other_program'
-  | 'other_address';
-
 /** The proof that belongs to a state of this server, or why it is none. */
 export function checkedState(
   key: Buffer,
@@ -74,7 +68,7 @@ export function checkedState(
   const read = readState(key, text, provider);
   if (read === null) return 'invalid';
   const { state, issued, binding } = read;
-  if (now - issued > (binding.kind === 'address' ? LASTS_UNPROVEN : LASTS)) return 'expired';
+  if (isExpired(issued, binding, now)) return 'expired';
   switch (binding.kind) {
     case 'browser':
       if (!browsers.some((secret) => isSame(binding.digest, digestOf(secret)))) {
@@ -92,28 +86,46 @@ export function checkedState(
   return proofOf(key, state);
 }
 
+/** A client that waits for the end of its sign-in. */
+export interface WaitingClient {
+  readonly provider: string;
+  readonly port: number;
+  readonly proof: SignInProof;
+  /** It has sent a challenge. */
+  readonly isProven: boolean;
+  /** It has, and began at the address of the browser. */
+  readonly isSure: boolean;
+}
+
 /** The client that waits, if one has begun; null: a page of this server. Throws `ApiError`. */
 export function waitingClient(
   key: Buffer,
   text: string,
   { providers, address, now }: { providers: readonly string[]; address: string; now: number },
-): { readonly port: number; readonly isSure: boolean } | null {
+): WaitingClient | null {
   const port = localPortOf(text);
   if (port === null) return null;
-  const reads = providers.map((provider) => readState(key, text, provider));
-  const read = reads.find((one) => one !== null);
-  // A state of another signature would skip the question, and the code would still be valid with the true one.
-  if (!read || read.binding.kind === 'browser') throw ruleError('Invalid state token');
-  if (now - read.issued > LASTS) throw ruleError('This sign-in has expired. Begin again');
-  const { binding } = read;
-  const isNear = isSame(binding.address, addressDigest(key, address));
-  return { port, isSure: binding.kind === 'challenge' && isNear };
+  for (const provider of providers) {
+    const read = readState(key, text, provider);
+    // A state of another signature would skip the question, and the code would still be valid with the true one.
+    if (read === null || read.binding.kind === 'browser') continue;
+    const { binding, state, issued } = read;
+    if (isExpired(issued, binding, now)) throw stateError('expired');
+    const isProven = binding.kind === 'challenge';
+    const isNear = isSame(binding.address, addressDigest(key, address));
+    return { provider, port, proof: proofOf(key, state), isProven, isSure: isProven && isNear };
+  }
+  throw ruleError('Invalid state token');
 }
 
 type Binding =
   | { readonly kind: 'browser'; readonly digest: string }
   | { readonly kind: 'challenge'; readonly challenge: string; readonly address: string }
   | { readonly kind: 'address'; readonly address: string };
+
+function isExpired(issued: number, binding: Binding, now: number): boolean {
+  return now - issued > (binding.kind === 'address' ? LASTS_UNPROVEN : LASTS);
+}
 
 /** Null: no state of this server for the provider. */
 function readState(

@@ -273,35 +273,117 @@ async function clientState(more: object = {}): Promise<string> {
   return new URL(begun.body.authorization_url).searchParams.get('state') ?? '';
 }
 
-const nextRedirect = (state: string, headers: Headers = {}) =>
-  post('get_next_redirect', { code: 'c', state }, headers);
+const nextRedirect = (state: string, headers: Headers = {}, code = 'c') =>
+  post('get_next_redirect', { code, state }, headers);
+
+/** The code of the server's own with which the page sends the browser to the client. */
+async function handedCode(state: string, headers: Headers = {}): Promise<string> {
+  const { body } = await nextRedirect(state, headers);
+  return new URL(body.redirect_url).searchParams.get('code') ?? '';
+}
 
 /** Behind a proxy that the server trusts. */
 const at = (address: string) => ({ 'x-forwarded-for': address });
 
 describe('a client on the computer of the user', () => {
-  it('gets the redirect, after a question, and then the token of the user', async () => {
+  it('gets a code of the server after a question that names the user, and then the token', async () => {
     const state = await clientState();
-    const next = await nextRedirect(state);
-    expect(next.body).toEqual({
-      redirect_url: `http://localhost:4321/auth/callback?${new URLSearchParams({ code: 'c', state })}`,
-      needs_consent: true,
-    });
-    const { body } = await post('okta/callback', { code: 'c', state, base_url: null });
+    const next = await post('get_next_redirect', { code: 'c', state, iss: 'i' });
+    const { redirect_url: url, ...rest } = next.body;
+    expect(rest).toEqual({ needs_consent: true, username: 'ann-lee' });
+    const { origin, pathname, searchParams: given } = new URL(url);
+    expect(origin + pathname).toBe('http://localhost:4321/auth/callback');
+    expect(given.get('state')).toBe(state);
+    expect(exchanged).toMatchObject([{ code: 'c', issuer: 'i', state }]);
+    const code = given.get('code') ?? '';
+    expect(code).toMatch(/^[\w-]{43}$/);
+    const { body } = await post('okta/callback', { code, state, base_url: null });
     expect(body.username).toBe('ann-lee');
     const me = await server.call('/api/users/get_my_user', undefined, { token: body.creds.token });
     expect(me.body.username).toBe('ann-lee');
+    expect(exchanged).toHaveLength(1);
+  });
+
+  it("buys nothing with the provider's code, and its own one works once", async () => {
+    const state = await clientState();
+    const code = await handedCode(state);
+    expect(refusal(await post('okta/callback', { code: 'c', state }))).toContain('was used before');
+    expect((await post('okta/callback', { code, state })).status).toBe(200);
+    expect(refusal(await post('okta/callback', { code, state }))).toContain('was used before');
+    expect(refusal(await nextRedirect(state))).toContain('used before');
+    expect(exchanged).toHaveLength(1);
+  });
+
+  it('cannot use the code of another sign-in', async () => {
+    const [state, other] = [await clientState(), await clientState()];
+    const code = await handedCode(state);
+    const answer = await post('okta/callback', { code, state: other });
+    expect(refusal(answer)).toContain('belongs to another sign-in');
+  });
+
+  it('must redeem its code within five minutes', async () => {
+    const state = await clientState({ challenge: CHALLENGE });
+    const code = await handedCode(state);
+    server.advance(301);
+    const answer = await post('okta/callback', { code, state, verifier: VERIFIER });
+    expect(refusal(answer)).toContain('older than 5 minutes');
+  });
+
+  it('that invents codes is slowed down as with tokens', async () => {
+    const state = await clientState();
+    const invented = (code: string) => post('okta/callback', { code, state });
+    for (const code of ['a', 'b', 'c']) expect((await invented(code)).status).toBe(400);
+    const { promise, resolve } = Promise.withResolvers<void>();
+    held = promise;
+    const [one, two] = [await clientState(), await clientState()];
+    const answers = [nextRedirect(one, {}, 'd'), nextRedirect(two, {}, 'e')];
+    expect((await Promise.race(answers)).status).toBe(429);
+    resolve();
+    await Promise.all(answers);
+  });
+
+  it('gets the reason why a person is refused, without a question', async () => {
+    claims = { email: 'eve@evil.example', isEmailVerified: true };
+    const state = await clientState();
+    const next = await nextRedirect(state);
+    expect(next.body).toMatchObject({ needs_consent: false, username: null });
+    const code = new URL(next.body.redirect_url).searchParams.get('code');
+    const answer = await post('okta/callback', { code, state });
+    expect(answer.status).toBe(403);
+    expect(refusal(answer)).toContain('dstack user add NAME --email eve@evil.example');
+  });
+
+  it('gets nothing for a user who is deactivated or deleted meanwhile', async () => {
+    for (const end of ['update', 'delete']) {
+      const state = await clientState();
+      const code = await handedCode(state);
+      const user = { username: 'ann-lee', global_role: 'user', email: 'ann.lee@example.org' };
+      await server.call(
+        `/api/users/${end}`,
+        end === 'update' ? { ...user, active: false } : { users: ['ann-lee'] },
+      );
+      const answer = await post('okta/callback', { code, state });
+      expect(answer.status).toBe(403);
+      await server.call('/api/users/update', { ...user, active: true });
+    }
+  });
+
+  it('waits for a person whose provider does not confirm the sign-in, which the page reports', async () => {
+    claims = new ProviderError('refused', 'invalid_grant');
+    const answer = await nextRedirect(await clientState());
+    expect(refusal(answer)).toContain('Okta did not confirm the sign-in: invalid_grant');
   });
 
   it('that proves by a verifier that it has begun is not asked for', async () => {
     const state = await clientState({ challenge: CHALLENGE });
-    expect((await nextRedirect(state)).body).toMatchObject({ needs_consent: false });
+    const next = await nextRedirect(state);
+    expect(next.body).toMatchObject({ needs_consent: false, username: 'ann-lee' });
+    const code = new URL(next.body.redirect_url).searchParams.get('code');
     for (const verifier of [null, undefined, '', CHALLENGE, 'w'.repeat(43)]) {
-      const answer = await post('okta/callback', { code: 'c', state, verifier });
+      const answer = await post('okta/callback', { code, state, verifier });
       expect(refusal(answer)).toContain('Another program has begun this sign-in');
     }
-    expect(exchanged).toEqual([]);
-    const { body } = await post('okta/callback', { code: 'c', state, verifier: VERIFIER });
+    const { body } = await post('okta/callback', { code, state, verifier: VERIFIER });
     expect(body.username).toBe('ann-lee');
   });
 
@@ -314,20 +396,24 @@ describe('a client on the computer of the user', () => {
 
   it('without a challenge ends at the address that began, within five minutes', async () => {
     const state = await clientState();
-    const elsewhere = await post('okta/callback', { code: 'c', state }, at('203.0.113.9'));
+    const code = await handedCode(state, at('203.0.113.9'));
+    const elsewhere = await post('okta/callback', { code, state }, at('203.0.113.9'));
     expect(refusal(elsewhere)).toContain('begun at another address');
+    expect((await post('okta/callback', { code, state })).status).toBe(200);
+    const late = await clientState();
     server.advance(301);
-    expect(refusal(await post('okta/callback', { code: 'c', state }))).toContain('5 with a client');
+    expect(refusal(await nextRedirect(late))).toContain('5 with a client');
+    expect(refusal(await post('okta/callback', { code: 'c', state: late }))).toContain('5 with a');
     const proven = await clientState({ challenge: CHALLENGE });
     server.advance(301);
-    const answer = await post('okta/callback', { code: 'c', state: proven, verifier: VERIFIER });
-    expect(answer.status).toBe(200);
+    const answer = { code: await handedCode(proven), state: proven, verifier: VERIFIER };
+    expect((await post('okta/callback', answer)).status).toBe(200);
   });
 
   it('of another computer is asked for, with a challenge too: its owner may have sent the link', async () => {
     const state = await clientState({ challenge: CHALLENGE });
     const next = await nextRedirect(state, at('203.0.113.9'));
-    expect(next.body).toMatchObject({ needs_consent: true });
+    expect(next.body).toMatchObject({ needs_consent: true, username: 'ann-lee' });
   });
 
   it('cannot avoid the question by a state of its own', async () => {
@@ -342,6 +428,7 @@ describe('a client on the computer of the user', () => {
       const text = Buffer.from(JSON.stringify(state)).toString('base64url');
       expect(refusal(await nextRedirect(text))).toContain('Invalid state token');
     }
+    expect(exchanged).toEqual([]);
   });
 
   it('without a challenge is refused by servers that require one', async () => {
@@ -359,14 +446,16 @@ describe('a client on the computer of the user', () => {
   it('gives no browser a session', async () => {
     const state = await clientState();
     const { headers } = await browser();
-    const answer = await post('okta/session', { code: 'c', state }, headers);
+    const answer = await post('okta/session', { code: await handedCode(state), state }, headers);
     expect(refusal(answer)).toContain('another browser');
   });
 
   it('cannot change the port of a state', async () => {
-    const parsed = JSON.parse(Buffer.from(await clientState(), 'base64url').toString());
+    const state = await clientState();
+    const code = await handedCode(state);
+    const parsed = JSON.parse(Buffer.from(state, 'base64url').toString());
     const changed = Buffer.from(JSON.stringify({ ...parsed, local_port: 1 })).toString('base64');
-    expect((await post('okta/callback', { code: 'c', state: changed })).status).toBe(400);
+    expect((await post('okta/callback', { code, state: changed })).status).toBe(400);
   });
 });
 

@@ -21,7 +21,7 @@ export function CallbackPage() {
   const [error, setError] = useState<string | null>(null);
   const [isHandedOver, setHandedOver] = useState(false);
   /** Where a program of this computer waits, of which the person has to know. */
-  const [asked, setAsked] = useState<string | null>(null);
+  const [asked, setAsked] = useState<{ readonly next: string; readonly user: string } | null>(null);
   const begun = useRef(false);
   // The parameters are valid once, and this asks the server.
   useEffect(() => {
@@ -29,10 +29,10 @@ export function CallbackPage() {
     begun.current = true;
     const finish = async () => {
       const redirected = providerRedirect(provider);
-      const { redirect_url: next, needs_consent: needsConsent } =
-        await session.client.auth.nextRedirect(redirected.code, redirected.state);
+      const answer = await session.client.auth.nextRedirect(redirected);
+      const { redirect_url: next, needs_consent: needsConsent, username: user } = answer;
       if (next !== null) {
-        if (needsConsent) setAsked(next);
+        if (needsConsent) setAsked({ next, user: user ?? 'you' });
         else {
           setHandedOver(true);
           window.location.replace(next);
@@ -50,11 +50,12 @@ export function CallbackPage() {
     return (
       <ConsentPage
         provider={provider}
-        port={new URL(asked).port || '80'}
+        user={asked.user}
+        port={new URL(asked.next).port || '80'}
         onAgree={() => {
           setAsked(null);
           setHandedOver(true);
-          window.location.replace(asked);
+          window.location.replace(asked.next);
         }}
         onRefuse={() => {
           setAsked(null);
