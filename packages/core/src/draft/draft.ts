@@ -44,6 +44,7 @@ interface Loaded {
 
 export class Draft {
   readonly now: Timestamp;
+  readonly jumpedAt: Timestamp | null;
   readonly newId: () => Id;
   readonly runs: DraftTable<RunRecord>;
   readonly fleets: DraftTable<FleetRecord>;
@@ -73,6 +74,7 @@ export class Draft {
       this.#touched = true;
     };
     this.now = ctx.now;
+    this.jumpedAt = ctx.jumpedAt ?? null;
     this.newId = ctx.newId ?? noIds;
     this.runs = new DraftTable(loaded.run ? [loaded.run] : [], touched);
     const uses = loaded.fleetUses ?? [];

@@ -29,7 +29,7 @@ import {
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
-import { countedFrom } from '../time/restart.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
 import { Names } from './names.ts';
@@ -107,7 +107,7 @@ function terminating({ instance: snapshot }: ExplainedInstance, ctx: ExplainCont
   const why = endReason(instance);
   const failed = last?.state === 'failed' ? last : null;
   if (failed?.result?.kind === 'refused' && failed.result.reason === BACKEND_MISSING) {
-    const until = since + BACKEND_MISSING_LIMIT;
+    const until = silenceDeadline(ctx, since, BACKEND_MISSING_LIMIT);
     const text =
       `is to be terminated (${why}), but backend ${instance.backend} is no longer configured, so ` +
       `its machine cannot be terminated; the server gives it up ${atText(until, ctx.now)}`;
@@ -129,7 +129,7 @@ function planned(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   const { instance } = input.instance;
   const { createdAt: since } = instance;
   if (isSshHost(instance.backend)) {
-    const until = countedFrom(ctx, since) + HOST_ADD_LIMIT;
+    const until = silenceDeadline(ctx, since, HOST_ADD_LIMIT);
     const error = input.instance.host?.error ?? instance.terminationMessage;
     const why = error ? `: ${error}` : '';
     const text = `is being added: the agent is being installed on its host${why}`;
@@ -141,7 +141,7 @@ function planned(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   const from = of > 0 ? ` (from ${of === 1 ? '1 offer' : `${of} offers`})` : '';
   const text = `waits for its machine, which is being created${from}`;
   const isForJob = instance.provisioningJobId !== null;
-  const until = isForJob ? countedFrom(ctx, since) + CREATE_LIMIT : null;
+  const until = isForJob ? silenceDeadline(ctx, since, CREATE_LIMIT) : null;
   const reasons = [reason('creating', text, { since, until })];
   return { state: 'creating', waits: true, summary: text, reasons };
 }
@@ -165,7 +165,7 @@ function unreachable(input: ExplainedInstance, ctx: ExplainContext): Assessment 
   const until =
     since === null || isPatientBackend(instance.backend)
       ? null
-      : countedFrom(ctx, since) + UNREACHABLE_LIMIT;
+      : silenceDeadline(ctx, since, UNREACHABLE_LIMIT);
   const next =
     until === null
       ? 'it gets no jobs until it is back'

@@ -17,6 +17,7 @@ import {
   VOLUME_CREATE_LIMIT,
   VOLUME_PROVISION_LIMIT,
 } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import { atText } from './explain-instance.ts';
 import type { ExplainContext, NamedRun } from './input.ts';
@@ -40,10 +41,12 @@ export function explainVolume(snapshot: VolumeSnapshot, ctx: ExplainContext): Di
   return usableVolume(about, snapshot, used, removed, ctx);
 }
 
-function creationReason({ volume, hosts, observation }: VolumeSnapshot, { now }: ExplainContext) {
+function creationReason({ volume, hosts, observation }: VolumeSnapshot, ctx: ExplainContext) {
+  const { now } = ctx;
   const isOrdered = isVolumeProvisioning(volume.status);
   const since = isOrdered ? volume.statusChangedAt : volume.createdAt;
-  const until = since + (isOrdered ? VOLUME_PROVISION_LIMIT : VOLUME_CREATE_LIMIT);
+  const limit = isOrdered ? VOLUME_PROVISION_LIMIT : VOLUME_CREATE_LIMIT;
+  const until = silenceDeadline(ctx, since, limit);
   const stage = observation?.observation.state === 'pending' ? observation.observation.text : '';
   const why = observation?.error ?? stage;
   const isHomeless = !isOrdered && hosts.length > 0 && !hosts.some((host) => host.connected);
@@ -125,8 +128,9 @@ export interface ExplainedGateway {
 
 export function explainGateway(
   { gateway: snapshot, services, projectNames }: ExplainedGateway,
-  { now, viewer }: ExplainContext,
+  ctx: ExplainContext,
 ): Diagnosis {
+  const { now, viewer } = ctx;
   const { gateway, backendConfigured } = snapshot;
   const about = `Gateway ${gateway.name}`;
   const removed = removedBackend(gateway.backend, backendConfigured);
@@ -137,7 +141,7 @@ export function explainGateway(
     return waits('stopping', about, reason('terminating', 'is being deleted'), removed);
   }
   if (isGatewayPassing(gateway.status)) {
-    const until = gateway.createdAt + GATEWAY_PROVISION_LIMIT;
+    const until = silenceDeadline(ctx, gateway.createdAt, GATEWAY_PROVISION_LIMIT);
     const text = `is being created, and has to be up ${atText(until, now)}`;
     const found = reason('creating', text, { since: gateway.createdAt, until });
     return waits('creating', about, found, removed);

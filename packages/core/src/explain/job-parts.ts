@@ -12,6 +12,7 @@ import {
   isJobSubmitted,
   isJobTerminating,
 } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { type Part, reason } from './diagnosis.ts';
 import { endText, ranText } from './endings.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
@@ -82,7 +83,7 @@ function creatingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   const of = offers > 0 ? ` (from ${offers === 1 ? '1 offer' : `${offers} offers`})` : '';
   const stage = instance?.terminationMessage ? `: ${instance.terminationMessage}` : '';
   const text = `waits for its machine ${instance?.name ?? ''}, which is being created${of}${stage}`;
-  const until = since + CREATE_LIMIT;
+  const until = silenceDeadline(pass.ctx, since, CREATE_LIMIT);
   return { job, state: 'creating', text, reasons: [reason('creating', text, { since, until })] };
 }
 

@@ -6,8 +6,9 @@ import { unreachableUntil } from '../reconcile/job/reachability.ts';
 import { mountState } from '../reconcile/job/run-volumes.ts';
 import { startDeadline } from '../reconcile/job/start-job.ts';
 import type { RunPass } from '../reconcile/run/run-pass.ts';
-import { routerAddressFor } from '../reconcile/service/router.ts';
+import { ROUTER_LIMIT, routerAddressFor } from '../reconcile/service/router.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
 import { durationText, instantText, listText } from './texts.ts';
@@ -24,7 +25,7 @@ export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
 function untakenReason(pass: RunPass, job: JobRecord): Reason {
   const instance = pass.instanceOf(job);
   const host = pass.hostOf(job);
-  const until = instance && startDeadline(job, instance, pass.ctx.jumpedAt ?? 0);
+  const until = instance && startDeadline(pass.ctx, { job, instance, from: 0 });
   const name = instance?.name ?? 'its instance';
   if (instance && !isInstanceAvailable(instance.status)) {
     // Until it is in service, the message of an instance is the stage of its creation.
@@ -48,8 +49,8 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
   const router = routerAddressFor(pass.run, job, pass.latest);
   if (router.kind === 'waiting') {
     const text = 'waits until its router has a machine, whose address it needs';
-    const since = job.statusChangedAt;
-    return reason('other_nodes', text, { since, until: router.until });
+    const until = silenceDeadline(pass.ctx, router.since, ROUTER_LIMIT);
+    return reason('other_nodes', text, { since: job.statusChangedAt, until });
   }
   const mounts = mountState(pass, job);
   if (mounts.kind === 'waiting') {
@@ -65,7 +66,7 @@ function untakenReason(pass: RunPass, job: JobRecord): Reason {
 /** The agent has accepted the job. */
 function takenReason(pass: RunPass, job: JobRecord): Reason {
   const report = pass.reportOf(job);
-  const detail = { since: job.statusChangedAt, until: job.statusChangedAt + PULLING_LIMIT };
+  const detail = pullingTimes(pass, job);
   switch (report?.state.phase) {
     case 'accepted':
       return reason('starting', 'waits until its code and files are uploaded to its host', detail);
@@ -78,6 +79,10 @@ function takenReason(pass: RunPass, job: JobRecord): Reason {
     default:
       return reason('starting', 'is being started', detail);
   }
+}
+
+function pullingTimes({ ctx }: RunPass, { statusChangedAt: since }: JobRecord) {
+  return { since, until: silenceDeadline(ctx, since, PULLING_LIMIT) };
 }
 
 function pullText(pass: RunPass, job: JobRecord): string {
@@ -94,7 +99,7 @@ const gigabytes = (bytes: number): string => `${(bytes / 2 ** 30).toFixed(2)} GB
 function heldReason(pass: RunPass, job: JobRecord): Reason {
   const nodes = pass.latest.filter((one) => one.replicaNum === job.replicaNum);
   const missing = nodes.filter((one) => nodeAddress(one) === null || !isPulled(pass, one));
-  const detail = { since: job.statusChangedAt, until: job.statusChangedAt + PULLING_LIMIT };
+  const detail = pullingTimes(pass, job);
   if (isGang(job) && missing.length > 0) {
     const names = listText(missing.map((one) => `${one.name} (${one.status})`));
     return reason('other_nodes', `is ready, and waits for ${names}`, {
@@ -148,7 +153,7 @@ export function logReason(pass: RunPass, job: JobRecord): Reason | null {
   if (report?.state.phase !== 'exited') return null;
   const missing = report.state.log_end - pass.storedLog(job);
   if (missing <= 0) return null;
-  const until = report.receivedAt + LOG_WAIT;
+  const until = silenceDeadline(pass.ctx, report.receivedAt, LOG_WAIT);
   const text = `has ended; ${missing} bytes of its output are still to be stored`;
   return reason('log_wait', text, { since: report.receivedAt, until, count: missing });
 }

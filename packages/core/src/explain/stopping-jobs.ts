@@ -1,9 +1,9 @@
 /** Diagnoses jobs that are being stopped: the current stage and the next one. */
 import type { JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/values.ts';
-import { heldVolumes } from '../reconcile/job/run-volumes.ts';
+import { detachDeadline, heldVolumes } from '../reconcile/job/run-volumes.ts';
 import type { RunPass } from '../reconcile/run/run-pass.ts';
-import { DETACH_WAIT, forceDelay, KILL_LIMIT, killDeadline } from '../status/index.ts';
+import { KILL_LIMIT, killDeadline } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { endText } from './endings.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
@@ -28,7 +28,7 @@ function detachingReason(pass: RunPass, job: JobRecord): Reason | null {
   const error = held.attachment?.error;
   const why = error ? ` (${error})` : '';
   const text = `has ended, and waits until volume ${held.name} is detached${why}`;
-  const until = held.releasedAt + forceDelay(job) * SECOND + DETACH_WAIT;
+  const until = detachDeadline(pass, job, held.releasedAt);
   return reason('detaching', text, { since: held.releasedAt, until, has: held.name });
 }
 
@@ -70,7 +70,8 @@ function nextText(job: JobRecord, left: string | null): string {
 
 function stopTimes(pass: RunPass, job: JobRecord) {
   const since = job.stopRequestedAt ?? job.statusChangedAt;
-  const killAt = killDeadline(job);
+  const killAt = killDeadline(pass.ctx, job);
   if (killAt === null) return { since, until: null };
-  return { since, until: job.stopGraceful ? killAt : Math.max(killAt + KILL_LIMIT, pass.now) };
+  if (job.stopGraceful) return { since, until: killAt };
+  return { since, until: Math.max(silenceDeadline(pass.ctx, killAt, KILL_LIMIT), pass.now) };
 }

@@ -19,10 +19,10 @@ import {
 
 const VOLUME: MountableVolume = {
   volume: aHostVolume({ status: 'active', fleetId: LAB.id, hostId: 'lab-1', shared: true }),
-  ...{ attachments: [], users: [], isLost: false },
+  ...{ attachments: [], users: [], missing: null },
 };
 const ATTACHED_TO_CLOUD_0: MountableVolume = {
-  ...{ volume: volumeRecord(), attachments: [], isLost: false },
+  ...{ volume: volumeRecord(), attachments: [], missing: null },
   users: [{ instanceId: 'cloud-0', run: aNamedRun('eval') }],
 };
 

@@ -9,13 +9,14 @@ import type {
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
+import { type SilenceLimit, silence } from '../time/silence.ts';
 
 /** An API may omit an instance right after its creation, or for a moment between two answers. */
-export const MISSING_TOLERANCE = 60 * SECOND;
+export const MISSING_TOLERANCE = silence(60);
 
 /** How long an active volume may be missing before it counts as lost. */
-export function volumeTolerance({ backend }: Pick<VolumeRecord, 'backend'>): Timestamp {
-  return capabilitiesOf(backend).currentVolumes ? 0 : MISSING_TOLERANCE;
+export function volumeTolerance({ backend }: Pick<VolumeRecord, 'backend'>): SilenceLimit {
+  return capabilitiesOf(backend).currentVolumes ? silence(0) : MISSING_TOLERANCE;
 }
 
 /** Bounds of the delay between two questions; within them, it is a tenth of the state's age. */

@@ -141,13 +141,18 @@ export interface FleetVolume {
   readonly isReachable: boolean;
 }
 
+export interface MissingVolume {
+  readonly since: Timestamp;
+  readonly checkedAt: Timestamp;
+}
+
 /** A volume as placement sees it. */
 export interface MountableVolume {
   readonly volume: VolumeRecord;
   readonly attachments: readonly AttachmentRecord[];
   readonly users: readonly VolumeUser[];
-  /** Its backend has reported for `volumeTolerance` that it does not have it. */
-  readonly isLost: boolean;
+  /** Since when its backend reports that it does not have it; null: it has it. */
+  readonly missing: MissingVolume | null;
 }
 
 /** The part of a run that holds a volume on an instance. */

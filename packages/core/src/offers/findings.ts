@@ -7,7 +7,7 @@ import {
   formatRange,
 } from '@dstack/contract';
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
-import type { InstanceRecord, Offer, Timestamp } from '../model/index.ts';
+import type { DecisionContext, InstanceRecord, Offer } from '../model/index.ts';
 import {
   hasHostFault,
   isFailing,
@@ -15,6 +15,7 @@ import {
   isInstanceAvailable,
   RECONNECT_LIMIT,
 } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import { configuredBackendName } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
@@ -75,24 +76,28 @@ function needFinding(unmet: NeedName, needs: JobNeeds, offer: Offer): Finding {
   return finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] });
 }
 
+/** Of a decision. */
+export type DecisionMoment = Pick<DecisionContext, 'now' | 'jumpedAt'>;
+
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
-export function stateFinding(instance: InstanceRecord, now: Timestamp): Finding | null {
-  const rule = stateRule(instance, now);
+export function stateFinding(instance: InstanceRecord, ctx: DecisionMoment): Finding | null {
+  const rule = stateRule(instance, ctx);
   const isIll = rule === 'unhealthy' || rule === 'host_fault';
   return rule && finding(rule, { has: isIll ? instance.healthMessage : null });
 }
 
-function stateRule(instance: InstanceRecord, now: Timestamp): Rule | null {
+function stateRule(instance: InstanceRecord, ctx: DecisionMoment): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
-  if (instance.unreachable) return isReconnecting(instance, now) ? 'reconnecting' : 'unreachable';
+  if (instance.unreachable) return isReconnecting(instance, ctx) ? 'reconnecting' : 'unreachable';
   if (hasHostFault(instance)) return 'host_fault';
   if (isFailing(instance.health)) return 'unhealthy';
   return isInstanceAvailable(instance.status) ? null : 'not_ready';
 }
 
-function isReconnecting({ unreachableSince }: InstanceRecord, now: Timestamp): boolean {
-  return unreachableSince !== null && now - unreachableSince < RECONNECT_LIMIT;
+function isReconnecting({ unreachableSince }: InstanceRecord, ctx: DecisionMoment): boolean {
+  if (unreachableSince === null) return false;
+  return ctx.now < silenceDeadline(ctx, unreachableSince, RECONNECT_LIMIT);
 }
 
 function requirementFinding(

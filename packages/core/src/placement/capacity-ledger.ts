@@ -7,9 +7,9 @@ import type {
   InstanceRecord,
   Offer,
   RunRecord,
-  Timestamp,
 } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
+import type { DecisionMoment } from '../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../offers/local-gpus.ts';
 import { isUsable } from '../offers/pool.ts';
 import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
@@ -17,6 +17,9 @@ import { VolumeLedger } from './volume-ledger.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
+
+/** In a plan, an instance whose connection was lost moments ago counts as lost. */
+const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY, jumpedAt: null };
 
 /**
  * The capacity that a pass can still assign: the snapshot less the pass's own *claims* (given to a
@@ -27,8 +30,7 @@ export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
   readonly localMaxInstances: number;
-  /** Infinity: in a plan, an instance whose connection was lost moments ago counts as lost. */
-  readonly now: Timestamp;
+  readonly moment: DecisionMoment;
   readonly volumes: VolumeLedger;
   readonly #instances = new Map<Id, InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
@@ -50,10 +52,10 @@ export class CapacityLedger {
   constructor(
     snapshot: CapacitySnapshot,
     settings: Pick<EngineSettings, 'localMaxInstances'>,
-    now: Timestamp = Infinity,
+    moment: DecisionMoment = PLANNED,
   ) {
     this.snapshot = snapshot;
-    this.now = now;
+    this.moment = moment;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
     this.volumes = new VolumeLedger(snapshot.volumes);

@@ -29,7 +29,7 @@ const host = (num: number, patch: Partial<InstanceRecord> = {}) =>
   anInstance(LAB, num, anOffer(REMOTE), patch);
 
 function mountable(volume: VolumeRecord, more: Partial<MountableVolume> = {}): MountableVolume {
-  return { volume, attachments: [], users: [], isLost: false, ...more };
+  return { volume, attachments: [], users: [], missing: null, ...more };
 }
 
 const ON_LAB_1 = mountable(
@@ -199,7 +199,7 @@ describe('a volume that cannot be mounted anywhere', () => {
     ['missing', []],
     ['deleting', [mountable({ ...ON_LAB_1.volume, toBeDeleted: true })]],
     ['not_active', [mountable({ ...ON_LAB_1.volume, status: 'failed' })]],
-    ['lost', [mountable(ON_LAB_1.volume, { isLost: true })]],
+    ['lost', [mountable(ON_LAB_1.volume, { missing: { since: 0, checkedAt: 60_000_000 } })]],
   ] as const)('is the reason: %s', (problem, volumes) => {
     expect(problemOf(volumes)).toEqual({ kind: 'volume', name: 'data', problem });
   });

@@ -1,5 +1,6 @@
 /** Which volumes a job would mount on a machine, or why it cannot. */
 import type { Finding, Refusal, Verdict, VolumeProblem } from '@dstack/contract/wire';
+import { volumeTolerance } from '../instances/index.ts';
 import type {
   BackendName,
   FleetRecord,
@@ -15,6 +16,7 @@ import { LOCAL_HOST } from '../offers/local-limits.ts';
 import { equalsIgnoringCase } from '../offers/match.ts';
 import { includesIgnoringCase } from '../offers/needs.ts';
 import { isVolumeActive } from '../status/index.ts';
+import { silenceDeadline } from '../time/silence.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { GangRequest, NodeRequest } from './gang-request.ts';
 
@@ -126,14 +128,20 @@ function usable(
 ): MountableVolume[] {
   return names
     .map((name) => ledger.volumes.named(run.projectId, name))
-    .filter((found): found is MountableVolume => problemOf(found) === null);
+    .filter((found): found is MountableVolume => problemOf(ledger, found) === null);
 }
 
-function problemOf(found: MountableVolume | null): VolumeProblem | null {
+function problemOf(ledger: CapacityLedger, found: MountableVolume | null): VolumeProblem | null {
   if (found === null || found.volume.deleted) return 'missing';
   if (found.volume.toBeDeleted) return 'deleting';
   if (!isVolumeActive(found.volume.status)) return 'not_active';
-  return found.isLost ? 'lost' : null;
+  return isLost(ledger, found) ? 'lost' : null;
+}
+
+/** A volume may be missing for a moment. */
+function isLost({ moment }: CapacityLedger, { volume, missing }: MountableVolume): boolean {
+  if (missing === null) return false;
+  return missing.checkedAt >= silenceDeadline(moment, missing.since, volumeTolerance(volume));
 }
 
 /** The first volume that the gang can mount nowhere, whatever the machine; null if there is none. */
@@ -145,7 +153,8 @@ export function unusableVolume(ledger: CapacityLedger, request: GangRequest): Re
       const [first] = usable(ledger, names, request);
       const name = names[0] ?? '';
       if (!first) {
-        const problem = problemOf(ledger.volumes.named(request.run.projectId, name)) ?? 'missing';
+        const found = ledger.volumes.named(request.run.projectId, name);
+        const problem = problemOf(ledger, found) ?? 'missing';
         return { kind: 'volume', name, problem };
       }
       const { id, shared } = first.volume;

@@ -62,7 +62,7 @@ export class PlacementPass {
   constructor(snapshot: PlacementSnapshot, ask: Ask, ctx: DecisionContext) {
     this.#snapshot = snapshot;
     this.#ctx = ctx;
-    this.#ledger = new CapacityLedger(snapshot, ctx.settings, ctx.now);
+    this.#ledger = new CapacityLedger(snapshot, ctx.settings, ctx);
     this.#ask = ask;
     this.#holds = new Holds(this.#ledger, this.#ask);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);

@@ -153,7 +153,7 @@ export function lookAt(
   const noMounts = 'finding' in mounts ? mounts : null;
   if (noMounts?.verdict === 'never') return never([...unfit, noMounts.finding]);
   if (unfit.length > 0) return never(unfit);
-  const state = stateFinding(instance, ledger.now);
+  const state = stateFinding(instance, ledger.moment);
   if (state?.rule === 'ending') return never([state]);
   if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);

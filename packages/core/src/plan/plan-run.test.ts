@@ -273,14 +273,14 @@ describe('notes of a plan', () => {
       configuration: { ...volumeRecord().configuration, region: 'eu' },
     };
     const volumes = [
-      { volume: elsewhere as VolumeRecord, attachments: [], users: [], isLost: false },
+      { volume: elsewhere as VolumeRecord, attachments: [], users: [], missing: null },
     ];
     const configuration = { volumes: ['data:/data'] };
     const { notes, jobPlans } = plan(configuration, { offers: [anOffer()], volumes });
     expect(jobPlans[0]?.total_offers).toBe(0);
     expect(notes.join()).toContain('volume data cannot be mounted since it is on aws/eu');
     expect(plan(configuration, { offers: [anOffer()] }).notes).toEqual(['Volume data not found']);
-    const here = [{ volume: volumeRecord(), attachments: [], users: [], isLost: false }];
+    const here = [{ volume: volumeRecord(), attachments: [], users: [], missing: null }];
     const possible = plan(configuration, { offers: [anOffer()], volumes: here });
     expect(possible.jobPlans[0]?.total_offers).toBe(1);
   });

@@ -1,56 +1,61 @@
 /**
- * Deadlines of the passing statuses, and delays between attempts; in µs unless stated otherwise.
+ * Deadlines of the passing statuses, and delays between attempts; in µs unless stated otherwise. What ends for want of an answer
+ * has a `SilenceLimit`.
  */
 
+import type { DecisionContext } from '../model/index.ts';
 import type { JobRecord } from '../model/records.ts';
 import { type BackendName, SECOND, type Timestamp } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
+import { silence, silenceDeadline } from '../time/silence.ts';
 
 // Jobs. `provisioning` has the deadline of its machine.
 
 /**
  * For the creation of a machine over all offers. A machine that appears later belongs to its fleet.
  */
-export const CREATE_LIMIT = 3600 * SECOND;
+export const CREATE_LIMIT = silence(3600);
 
 /**
  * From the agent's first report to the running process. Agents give up a pull much earlier by
  * themselves; this limit is for an agent that stops reporting although its host is connected.
  */
-export const PULLING_LIMIT = 2 * 3600 * SECOND;
+export const PULLING_LIMIT = silence(2 * 3600);
 
-/** The server ends a job at its `max_duration` this long after its agent should have killed it. */
-export const MAX_DURATION_MARGIN = 120 * SECOND;
+/** Seconds: the server ends a job at its `max_duration` this long after its agent should have killed it. */
+export const MAX_DURATION_MARGIN = 120;
 
 /** A log that cannot be stored delays a job's end by no more than this; it is stored later. */
-export const LOG_WAIT = 300 * SECOND;
+export const LOG_WAIT = silence(300);
 
-/** Between the end of `stop_duration`, when the agent kills, and the server's own kill. */
-export const STOP_MARGIN = 10 * SECOND;
+/** Seconds between the end of `stop_duration`, when the agent kills, and the server's own kill. */
+export const STOP_MARGIN = 10;
 
 /**
  * A job ends this long after its kill was ordered, even without an answer; its removal stays
  * ordered.
  */
-export const KILL_LIMIT = 30 * SECOND;
+export const KILL_LIMIT = silence(30);
 
 /** A host counts as disconnected only after this: short breaks of a link are not reported. */
-export const DISCONNECT_GRACE = 5 * SECOND;
+export const DISCONNECT_GRACE = silence(5);
 
 /** How long a run waits for a host whose connection was lost moments ago, even without `retry`. */
-export const RECONNECT_LIMIT = 60 * SECOND;
+export const RECONNECT_LIMIT = silence(60);
 
 /**
  * When a job that was asked to end is killed. Null = never: the user has set `stop_duration: off`,
  * so only the process itself, an abort or the loss of its host ends it.
  */
 export function killDeadline(
+  ctx: Pick<DecisionContext, 'jumpedAt'>,
   job: Pick<JobRecord, 'stopRequestedAt' | 'stopGraceful' | 'spec'>,
 ): Timestamp | null {
   if (job.stopRequestedAt === null) return null;
   if (!job.stopGraceful) return job.stopRequestedAt;
   const seconds = job.spec.stop_duration ?? null;
-  return seconds === null ? null : job.stopRequestedAt + seconds * SECOND + STOP_MARGIN;
+  if (seconds === null) return null;
+  return silenceDeadline(ctx, job.stopRequestedAt, silence(seconds + STOP_MARGIN));
 }
 
 // Instances.
@@ -68,16 +73,16 @@ export function provisioningTimeoutSeconds(
 }
 
 /** An SSH host is given up if its agent was not installed this long after it was added. */
-export const HOST_ADD_LIMIT = 600 * SECOND;
+export const HOST_ADD_LIMIT = silence(600);
 
 /** The server waits no longer than this for the removal of the agent from an SSH host. */
-export const HOST_REMOVE_LIMIT = 120 * SECOND;
+export const HOST_REMOVE_LIMIT = silence(120);
 
 /** How long after the removal of its backend the termination of a machine is retried. */
-export const BACKEND_MISSING_LIMIT = 900 * SECOND;
+export const BACKEND_MISSING_LIMIT = silence(900);
 
 /** A cloud machine that has been unreachable for this long is terminated. */
-export const UNREACHABLE_LIMIT = 1200 * SECOND;
+export const UNREACHABLE_LIMIT = silence(1200);
 
 /** A planned machine without any answer is examined again after this. */
 export const CREATE_NUDGE = 600 * SECOND;
@@ -116,14 +121,11 @@ export function consolidationDelay(attempt: number): number {
 
 // Volumes and gateways.
 
-/** A volume fails if its backend has not accepted its order by then, µs. */
-export const VOLUME_CREATE_LIMIT = 600 * SECOND;
+/** A volume fails if its backend has not accepted its order by then. */
+export const VOLUME_CREATE_LIMIT = silence(600);
 
-/** A volume fails if its backend has not created it by then, µs. */
-export const VOLUME_PROVISION_LIMIT = 1200 * SECOND;
+/** A volume fails if its backend has not created it by then. */
+export const VOLUME_PROVISION_LIMIT = silence(1200);
 
-/** 30 attempts of 10 s to reach a new machine, then 50 of 3 s to configure it, µs. */
-export const GATEWAY_CONNECT_LIMIT = 300 * SECOND;
-export const GATEWAY_CONFIGURE_LIMIT = 150 * SECOND;
-/** The creation of the replicas' machines, and all of the above. */
-export const GATEWAY_PROVISION_LIMIT = 1800 * SECOND;
+/** From the order of a replica's machine until it serves. */
+export const GATEWAY_PROVISION_LIMIT = silence(1800);

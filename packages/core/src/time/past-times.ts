@@ -41,6 +41,7 @@ const PARTS = [
   'job',
   'jobs',
   'last',
+  'missing',
   'queries',
   'rollout',
   'run',

@@ -1,17 +1,14 @@
 /** The jobs that mount volumes. */
 
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
-import {
-  type Change,
-  type Id,
-  type JobVolume,
-  type MountableVolume,
-  type RunRecord,
-  type VolumeObservationRecord,
-  type VolumeRecord,
-  type VolumeUse,
-  type VolumeUser,
-  volumeTolerance,
+import type {
+  Change,
+  Id,
+  JobVolume,
+  MountableVolume,
+  RunRecord,
+  VolumeUse,
+  VolumeUser,
 } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
 import { forIds, groupBy, insertInSlices, notDeleted } from '../query.ts';
@@ -138,23 +135,17 @@ export async function mountableVolumes(
   const ids = [...byId.keys()];
   const attachments = groupBy(await attachmentsOf(tx, ids), (one) => one.volumeId);
   const uses = groupBy(await usesOf(tx, ids), (one) => one.volumeId);
-  const lost = new Set(
-    (await volumeObservationsOf(tx, ids)).flatMap((one) => {
-      const volume = byId.get(one.volumeId);
-      return volume && isLoss(volume, one) ? [volume.id] : [];
-    }),
+  const missing = new Map(
+    (await volumeObservationsOf(tx, ids)).flatMap(({ volumeId, observation, since, checkedAt }) =>
+      observation.state === 'missing' ? [[volumeId, { since, checkedAt }] as const] : [],
+    ),
   );
   return volumes.map((volume) => ({
     volume,
     attachments: attachments.get(volume.id) ?? [],
     users: (uses.get(volume.id) ?? []).map(userOf),
-    isLost: lost.has(volume.id),
+    missing: missing.get(volume.id) ?? null,
   }));
-}
-
-/** A volume may be missing for a moment. */
-function isLoss(volume: VolumeRecord, { observation, since, checkedAt }: VolumeObservationRecord) {
-  return observation.state === 'missing' && checkedAt - since >= volumeTolerance(volume);
 }
 
 function userOf({ job, runName }: VolumeUse): VolumeUser {

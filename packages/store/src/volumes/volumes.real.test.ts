@@ -158,19 +158,19 @@ forEachStore((tests) => {
     expect((await engine.loadCapacity(world.projectId, NO_HINTS)).volumes).toHaveLength(1);
   });
 
-  it('gives placement the volumes that their backends have not had for a minute', async () => {
+  it('gives placement the time since when the backend of a volume does not have it', async () => {
     const world = await openWorld(tests);
     const { engine, volumeObservations } = world.store;
     await insertVolume(world);
     await insertRun(world, { spec: MOUNTS }, [{}]);
-    const report = async (checkedAt: number) => {
-      const record = { volumeId: 'v1', since: 1, error: null, nextPassAt: 3 };
-      const observation = { state: 'missing' } as const;
-      await volumeObservations.save({ ...record, checkedAt, observation });
-      return (await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes[0]?.isLost;
+    const report = async (state: 'missing' | 'pending') => {
+      const record = { volumeId: 'v1', since: 1, error: null, nextPassAt: 3, checkedAt: 2 };
+      const observation = state === 'missing' ? { state } : { state, text: '' };
+      await volumeObservations.save({ ...record, observation });
+      return (await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes[0]?.missing;
     };
-    expect(await report(60_000_000)).toBe(false);
-    expect(await report(60_000_001)).toBe(true);
+    expect(await report('missing')).toEqual({ since: 1, checkedAt: 2 });
+    expect(await report('pending')).toBeNull();
   });
 
   it('finds the volumes that hosts of a fleet hold, and whether one can be reached', async () => {

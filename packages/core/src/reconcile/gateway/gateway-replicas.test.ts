@@ -16,6 +16,7 @@ import { reconcileGateway } from './reconcile-gateway.ts';
 /** A gateway in a database of its own, whose backend and hosts the test plays. */
 class World {
   now = T0;
+  jumpedAt: number | null = null;
   gateway: GatewayRecord;
   replicas: GatewayReplicaRecord[] = [];
   intents: IntentRecord[] = [];
@@ -43,7 +44,7 @@ class World {
       ...{ roomSince: this.roomSince, waitingGatewayIds: ['other'] },
     };
     const newId = () => `replica-${this.#ids++}`;
-    const context = { now: this.now, newId, settings: SETTINGS };
+    const context = { now: this.now, jumpedAt: this.jumpedAt, newId, settings: SETTINGS };
     const { changes, signals } = reconcileGateway(snapshot, context);
     for (const change of changes) this.#apply(change);
     this.signalled.push(...signals.map(({ kind, id }) => `${kind} ${id}`));
@@ -160,6 +161,22 @@ test('a replica that is never ready fails at its deadline', () => {
   world.now = T0 + 1800 * SECOND;
   world.pass();
   expect(world.gateway.statusMessage).toMatch(/not ready within 30 minutes \(Its host is not/);
+});
+
+test('a replica that starts has its whole time anew after a jump of the time', () => {
+  const world = new World();
+  world.pass();
+  world.work();
+  world.report(0, 'waiting', 'Its host is not connected');
+  world.now = T0 + 86_400 * SECOND;
+  world.jumpedAt = world.now;
+  world.pass();
+  expect(world.gateway).toMatchObject({
+    ...{ status: 'provisioning', nextPassAt: world.now + 1800 * SECOND },
+  });
+  world.now += 1800 * SECOND;
+  world.pass();
+  expect(world.gateway.statusMessage).toMatch(/not ready within 30 minutes/);
 });
 
 test('a running gateway replaces a replica whose host has left, and waits longer each time', () => {

@@ -14,6 +14,7 @@ import {
   isReplicaTerminating,
   terminateDelay,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import {
   areReplaced,
   byAge,
@@ -96,7 +97,7 @@ function followStart(pass: GatewayPass, replica: GatewayReplicaRecord): void {
 }
 
 function withinLimit(pass: GatewayPass, replica: GatewayReplicaRecord, text: string): void {
-  const until = replica.createdAt + GATEWAY_PROVISION_LIMIT;
+  const until = silenceDeadline(pass.draft, replica.createdAt, GATEWAY_PROVISION_LIMIT);
   if (pass.now >= until) end(pass, replica, `It was not ready within 30 minutes (${text})`);
   else pass.draft.dueAt(until);
 }
@@ -131,7 +132,7 @@ function followEnd(pass: GatewayPass, replica: GatewayReplicaRecord): void {
     ended(pass, replica);
   } else if (last.state === 'failed') {
     const isMissing = last.result?.kind === 'refused' && last.result.reason === BACKEND_MISSING;
-    if (isMissing && pass.now >= last.createdAt + BACKEND_MISSING_LIMIT) {
+    if (isMissing && pass.now >= silenceDeadline(draft, last.createdAt, BACKEND_MISSING_LIMIT)) {
       const event = recordEvent({
         action: 'gateway.machine_abandoned',
         data: { gateway: pass.gateway.name, id: replica.instanceId, backend: replica.backend },

@@ -4,10 +4,9 @@
  */
 import { formatDuration } from '@dstack/contract';
 import type { DecisionContext, InstanceSnapshot, JobRecord, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { capabilitiesOf } from '../../offers/capabilities.ts';
 import { provisioningTimeoutSeconds } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 
 type Starting = Pick<InstanceSnapshot, 'instance' | 'jobs' | 'observation'>;
 
@@ -23,9 +22,9 @@ export function provisioningDeadline(
 ): Timestamp {
   const { instance, observation } = snapshot;
   const begun = instance.startedAt ?? instance.statusChangedAt;
-  if (isQueued(snapshot)) return countedFrom(ctx, begun) + queueSeconds(snapshot) * SECOND;
+  if (isQueued(snapshot)) return silenceDeadline(ctx, begun, silence(queueSeconds(snapshot)));
   const hasLeft = capabilitiesOf(instance.backend).ownQueue ? (observation?.since ?? begun) : begun;
-  return countedFrom(ctx, Math.max(begun, hasLeft)) + limitOf(snapshot) * SECOND;
+  return silenceDeadline(ctx, Math.max(begun, hasLeft), silence(limitOf(snapshot)));
 }
 
 /** Why it is given up, for people. */

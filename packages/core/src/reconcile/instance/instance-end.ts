@@ -12,6 +12,7 @@ import {
   isSshHost,
   terminateDelay,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { InstancePass } from './instance-pass.ts';
 import { nudgeCreation, withdrawUntried } from './instance-start.ts';
 
@@ -52,7 +53,7 @@ function isGivenUpHost(pass: InstancePass, last: IntentRecord): boolean {
 /** Returns whether the time for removing an agent is over, and schedules a pass for that moment. */
 function dueToGiveUp(pass: InstancePass): boolean {
   if (!isSshHost(pass.instance.backend)) return false;
-  const until = pass.instance.statusChangedAt + HOST_REMOVE_LIMIT;
+  const until = silenceDeadline(pass.ctx, pass.instance.statusChangedAt, HOST_REMOVE_LIMIT);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;
@@ -64,7 +65,7 @@ function dueToGiveUp(pass: InstancePass): boolean {
  */
 function isGivenUp(pass: InstancePass, last: IntentRecord): boolean {
   if (last.result?.kind !== 'refused' || last.result.reason !== BACKEND_MISSING) return false;
-  const until = pass.instance.statusChangedAt + BACKEND_MISSING_LIMIT;
+  const until = silenceDeadline(pass.ctx, pass.instance.statusChangedAt, BACKEND_MISSING_LIMIT);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;

@@ -18,7 +18,7 @@ import {
   isSshHost,
   UNREACHABLE_LIMIT,
 } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
 
@@ -54,7 +54,7 @@ function trackReachability(pass: InstancePass): void {
     pass.set({ terminationMessage: host?.error ?? null, unreachableSince });
     return;
   }
-  const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
+  const until = silenceDeadline(pass.ctx, since, DISCONNECT_GRACE);
   if (pass.now < until) {
     pass.draft.dueAt(until);
     return;
@@ -73,7 +73,7 @@ function trackReachability(pass: InstancePass): void {
 function isUnreachableTooLong(pass: InstancePass): boolean {
   const { unreachableSince, backend } = pass.instance;
   if (unreachableSince === null || isPatientBackend(backend)) return false;
-  const until = countedFrom(pass.ctx, unreachableSince) + UNREACHABLE_LIMIT;
+  const until = silenceDeadline(pass.ctx, unreachableSince, UNREACHABLE_LIMIT);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;

@@ -1,7 +1,7 @@
 /** Instances that end without an order: interrupted by their provider, failed, or missing. */
 import { MISSING_TOLERANCE } from '../../instances/index.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { InstancePass } from './instance-pass.ts';
 
 const ENDINGS = {
@@ -27,7 +27,7 @@ export function followLoss(pass: InstancePass): boolean {
     return true;
   }
   if (observation.state !== 'missing') return false;
-  const until = countedFrom(pass.ctx, since) + MISSING_TOLERANCE;
+  const until = silenceDeadline(pass.ctx, since, MISSING_TOLERANCE);
   if (pass.now < until) {
     pass.draft.dueAt(until);
     return false;

@@ -15,7 +15,7 @@ import type { HostRecord, IntentRecord, Offer } from '../../model/index.ts';
 import { totalBlocksOf } from '../../offers/blocks.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import { provisioningDeadline, provisioningFailure } from './engine-queue.ts';
 import { followLoss } from './instance-loss.ts';
 import type { InstancePass } from './instance-pass.ts';
@@ -111,7 +111,7 @@ function advanceUndescribed(pass: InstancePass): void {
   if (observation?.observation.state === 'ready' && observation.observation.machine) {
     describeInstance(pass.draft, pass.instance, observation.observation.machine);
   }
-  const until = countedFrom(pass.ctx, pass.instance.createdAt) + HOST_ADD_LIMIT;
+  const until = silenceDeadline(pass.ctx, pass.instance.createdAt, HOST_ADD_LIMIT);
   if (host?.connected && pass.instance.provisioningData !== null) {
     arrive(pass, host);
   } else if (pass.now >= until) {

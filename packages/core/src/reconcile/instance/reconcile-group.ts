@@ -29,6 +29,7 @@ import {
   isGroupReady,
   terminateDelay,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 
 export function reconcileGroup(snapshot: GroupSnapshot, ctx: DecisionContext): Decision {
   const pass = new GroupPass(snapshot, ctx);
@@ -163,7 +164,7 @@ function followDeletion(pass: GroupPass): void {
 /** The backend is no longer configured; the removal may be corrected within a grace period. */
 function isGivenUp({ draft, group }: GroupPass, { result }: IntentRecord): boolean {
   if (result?.kind !== 'refused' || result.reason !== BACKEND_MISSING) return false;
-  const until = group.statusChangedAt + BACKEND_MISSING_LIMIT;
+  const until = silenceDeadline(draft, group.statusChangedAt, BACKEND_MISSING_LIMIT);
   if (draft.now >= until) return true;
   draft.dueAt(until);
   return false;

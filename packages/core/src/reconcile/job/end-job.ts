@@ -11,6 +11,7 @@ import {
   killDeadline,
   LOG_WAIT,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { isTooLongUnreachable } from './reachability.ts';
 import { releaseJob } from './release-job.ts';
@@ -110,7 +111,7 @@ export function exitIsSettled(pass: RunPass, job: JobRecord): boolean {
   const report = pass.reportOf(job);
   if (report?.state.phase !== 'exited') return false;
   if (pass.storedLog(job) >= report.state.log_end) return true;
-  const until = report.receivedAt + LOG_WAIT;
+  const until = silenceDeadline(pass.ctx, report.receivedAt, LOG_WAIT);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;
@@ -125,11 +126,12 @@ function driveStop(pass: RunPass, job: JobRecord): void {
   }
   orderStop(pass, job);
   if (!job.stopGraceful) {
-    if (pass.now >= askedAt + KILL_LIMIT) finishJob(pass, job);
-    else draft.dueAt(askedAt + KILL_LIMIT);
+    const until = silenceDeadline(pass.ctx, askedAt, KILL_LIMIT);
+    if (pass.now >= until) finishJob(pass, job);
+    else draft.dueAt(until);
     return;
   }
-  const killAt = killDeadline(job);
+  const killAt = killDeadline(pass.ctx, job);
   if (killAt === null) return;
   if (pass.now >= killAt) draft.jobs.set(job, { stopGraceful: false, stopRequestedAt: pass.now });
   else draft.dueAt(killAt);

@@ -10,7 +10,7 @@ import {
 } from '../../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../../model/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { endJob } from './end-job.ts';
 import { volumesOfJob } from './run-volumes.ts';
@@ -46,7 +46,7 @@ export function advanceSubmitted(pass: RunPass, job: JobRecord): void {
   } else if (create?.state === 'failed') {
     endJob(pass, job, NO_CAPACITY, { message: create.error });
   } else {
-    const until = countedFrom(pass.ctx, instance.createdAt) + CREATE_LIMIT;
+    const until = silenceDeadline(pass.ctx, instance.createdAt, CREATE_LIMIT);
     if (pass.now < until) pass.draft.dueAt(until);
     else endJob(pass, job, NO_CAPACITY, { message: 'No instance was created within an hour' });
   }

@@ -3,13 +3,12 @@
 import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, JobTerminationReason, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { DISCONNECT_GRACE, isPatientBackend } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { type SilenceLimit, silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
-const CLOUD_TOLERANCE = 120 * SECOND;
-const PATIENT_TOLERANCE = 3600 * SECOND;
+const CLOUD_TOLERANCE = silence(120);
+const PATIENT_TOLERANCE = silence(3600);
 
 /** Since when the job's host cannot be reached; null = it is connected. */
 function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
@@ -33,7 +32,7 @@ export function trackReachability(pass: RunPass, job: JobRecord): boolean {
     pass.draft.jobs.set(job, { disconnectedAt: since });
     return true;
   }
-  const until = countedFrom(pass.ctx, since) + DISCONNECT_GRACE;
+  const until = silenceDeadline(pass.ctx, since, DISCONNECT_GRACE);
   if (pass.now < until) {
     pass.draft.dueAt(until);
     return false;
@@ -58,12 +57,12 @@ export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
  */
 export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
   const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
-  return since === null ? null : countedFrom(pass.ctx, since) + tolerance(pass, job);
+  return since === null ? null : silenceDeadline(pass.ctx, since, tolerance(pass, job));
 }
 
-function tolerance(pass: RunPass, job: JobRecord): number {
+function tolerance(pass: RunPass, job: JobRecord): SilenceLimit {
   const configured = pass.ctx.settings.unreachableTolerance;
-  if (configured !== null) return configured * SECOND;
+  if (configured !== null) return silence(configured);
   const backend = pass.instanceOf(job)?.backend ?? null;
   return isPatientBackend(backend) ? PATIENT_TOLERANCE : CLOUD_TOLERANCE;
 }

@@ -1,7 +1,6 @@
 /** The volumes of a job: attached before it starts, released when its process has ended. */
 import { projectCapacity } from '../../instances/index.ts';
 import type { JobRecord, JobVolume, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { volumeNamesOf } from '../../placement/gang-request.ts';
 import {
   ATTACH_LIMIT,
@@ -11,6 +10,7 @@ import {
   isAttachFailed,
   isInstanceActive,
 } from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
 /** What the job mounts, in the order of its mounts. */
@@ -26,7 +26,7 @@ export type MountState =
   | { readonly kind: 'failed'; readonly message: string };
 
 /** Whether the job may start: it never starts without one of its volumes. */
-export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): MountState {
+export function mountState(pass: Pick<RunPass, 'snapshot' | 'ctx'>, job: JobRecord): MountState {
   const volumes = volumesOfJob(pass, job);
   if (volumes.length < volumeNamesOf(job.spec).length) {
     return { kind: 'failed', message: 'Its volumes were given away' };
@@ -39,7 +39,11 @@ export function mountState(pass: Pick<RunPass, 'snapshot'>, job: JobRecord): Mou
   const missing = volumes.find(({ attachment }) => !attachment || !isAttached(attachment.status));
   if (!missing) return { kind: 'ready' };
   const since = missing.attachment?.statusChangedAt ?? job.provisionedAt ?? job.statusChangedAt;
-  return { kind: 'waiting', volume: missing, until: since + ATTACH_LIMIT };
+  return {
+    kind: 'waiting',
+    volume: missing,
+    until: silenceDeadline(pass.ctx, since, ATTACH_LIMIT),
+  };
 }
 
 /**
@@ -58,7 +62,7 @@ export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
     pass.draft.releaseVolumes(job.id, ids);
     return false;
   }
-  const until = (releasedAt ?? pass.now) + forceDelay(job) * SECOND + DETACH_WAIT;
+  const until = detachDeadline(pass, job, releasedAt ?? pass.now);
   if (held.length > 0 && pass.now < until) {
     pass.draft.dueAt(until);
     return false;
@@ -73,6 +77,15 @@ export function leaveVolumes(pass: RunPass, job: JobRecord): boolean {
   const { kind, id } = projectCapacity(job.projectId);
   pass.draft.signal(kind, id);
   return true;
+}
+
+/** Until when a job waits for its volumes, which it released then. */
+export function detachDeadline(
+  { ctx }: Pick<RunPass, 'ctx'>,
+  job: JobRecord,
+  releasedAt: Timestamp,
+): Timestamp {
+  return silenceDeadline(ctx, releasedAt, silence(forceDelay(job) + DETACH_WAIT));
 }
 
 /** Volumes that have to be detached before the job's instance may be given to other jobs. */

@@ -2,6 +2,7 @@
 import type { GpuSample, JobRecord, JobReport } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { MAX_DURATION_MARGIN } from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { becomeReady, registerReady } from '../service/readiness.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
@@ -49,7 +50,8 @@ function isOverTime(pass: RunPass, job: JobRecord, report: JobReport | null): bo
   if (!max_duration || !report?.state.stop_stage || stop_duration === null) return false;
   // Older agents do not report the reason.
   if ((report.state.stop_reason ?? OVER_TIME) !== OVER_TIME) return false;
-  const until = report.receivedAt + (stop_duration ?? 0) * SECOND + MAX_DURATION_MARGIN;
+  const limit = silence((stop_duration ?? 0) + MAX_DURATION_MARGIN);
+  const until = silenceDeadline(pass.ctx, report.receivedAt, limit);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;

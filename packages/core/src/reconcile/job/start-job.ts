@@ -10,7 +10,6 @@ import type {
   JobReport,
   Timestamp,
 } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { capabilitiesOf, isServerHost } from '../../offers/capabilities.ts';
 import {
   asJobReason,
@@ -20,10 +19,10 @@ import {
   PULLING_LIMIT,
   provisioningTimeoutSeconds,
 } from '../../status/index.ts';
-import { countedFrom } from '../../time/restart.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import { capacityWait } from '../instance/engine-queue.ts';
-import type { RunPass } from '../run/run-pass.ts';
-import { routerAddressFor } from '../service/router.ts';
+import type { RunContext, RunPass } from '../run/run-pass.ts';
+import { ROUTER_LIMIT, routerAddressFor } from '../service/router.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import { putBack, startSucceeded } from './host-faults.ts';
@@ -42,17 +41,19 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
     return;
   }
   const router = routerAddressFor(pass.run, job, pass.latest);
-  if (router.kind === 'ended' || (router.kind === 'waiting' && pass.now >= router.until)) {
+  const routerUntil =
+    router.kind === 'waiting' ? silenceDeadline(pass.ctx, router.since, ROUTER_LIMIT) : null;
+  if (router.kind === 'ended' || (routerUntil !== null && pass.now >= routerUntil)) {
     const message = 'The router that the worker belongs to has no address';
     endJob(pass, job, 'terminated_by_server', { message });
     return;
   }
-  if (router.kind === 'waiting') {
-    pass.draft.dueAt(router.until);
+  if (routerUntil !== null) {
+    pass.draft.dueAt(routerUntil);
     return;
   }
   const mayStartAt = router.kind === 'known' ? router.since : 0;
-  const until = startDeadline(job, instance, countedFrom(pass.ctx, mayStartAt));
+  const until = startDeadline(pass.ctx, { job, instance, from: mayStartAt });
   if (pass.now >= until) {
     const message = 'The agent of the instance did not accept the job in time';
     endJob(pass, job, 'waiting_runner_limit_exceeded', { message });
@@ -90,24 +91,32 @@ function endIfRefused(pass: RunPass, job: JobRecord, order: IntentRecord | null)
   return true;
 }
 
-/** The pass of an instance in a queue reports why it is given up, so that of its job waits for it. */
-const INSTANCE_MARGIN = 60 * SECOND;
+/** Seconds: the pass of an instance in a queue reports why it is given up, so that of its job waits for it. */
+const INSTANCE_MARGIN = 60;
 
-/** When a job that its agent has not accepted is given up. `from`: it may not start earlier. */
+export interface StartingJob {
+  readonly job: JobRecord;
+  readonly instance: InstanceRecord;
+  /** It may not start earlier. */
+  readonly from: Timestamp;
+}
+
+/** When a job that its agent has not accepted is given up. */
 export function startDeadline(
-  job: JobRecord,
-  instance: InstanceRecord,
-  from: Timestamp = 0,
+  ctx: Pick<RunContext, 'jumpedAt'>,
+  { job, instance, from }: StartingJob,
 ): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';
-  const limit = provisioningTimeoutSeconds(instance.backend, type) * SECOND;
+  const limit = provisioningTimeoutSeconds(instance.backend, type);
   const since = Math.max(job.provisionedAt ?? job.statusChangedAt, from);
-  if (!capabilitiesOf(instance.backend).ownQueue) return since + limit;
+  if (!capabilitiesOf(instance.backend).ownQueue) {
+    return silenceDeadline(ctx, since, silence(limit));
+  }
   // The pass of the instance ends one that has left the queue, or has waited for too long, earlier.
   if (isInstanceProvisioning(instance.status)) {
-    return since + limit + capacityWait(job) * SECOND + INSTANCE_MARGIN;
+    return silenceDeadline(ctx, since, silence(limit + capacityWait(job) + INSTANCE_MARGIN));
   }
-  return Math.max(since, instance.statusChangedAt) + limit;
+  return silenceDeadline(ctx, Math.max(since, instance.statusChangedAt), silence(limit));
 }
 
 function followReport(
@@ -134,7 +143,7 @@ function followReport(
     if (endIfRefused(pass, known, pass.draft.lastIntent('job.release', known.id))) return;
     releaseFromHold(pass, known);
   }
-  const until = known.statusChangedAt + PULLING_LIMIT;
+  const until = silenceDeadline(pass.ctx, known.statusChangedAt, PULLING_LIMIT);
   if (pass.now < until) pass.draft.dueAt(until);
   else {
     const message = 'The job was not started within two hours of its deployment';

@@ -9,6 +9,7 @@ import type { JobRecord, Timestamp } from '../../model/index.ts';
 import { demandOf } from '../../placement/gang-request.ts';
 import { undecidedUntil } from '../../placement/refusals.ts';
 import { RECONNECT_LIMIT } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import { verdictOn } from '../run/retry.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { isServing } from '../service/replicas.ts';
@@ -53,7 +54,7 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   const undecided = job.refusal && undecidedUntil(job.refusal);
   if (verdict.kind !== 'never' || undecided === null) return null;
   if (undecided === 'cluster_starting' || undecided === 'host_fault') return Infinity;
-  const until = (job.waitingSince ?? pass.now) + RECONNECT_LIMIT;
+  const until = silenceDeadline(pass.ctx, job.waitingSince ?? pass.now, RECONNECT_LIMIT);
   return pass.now <= until ? until : null;
 }
 

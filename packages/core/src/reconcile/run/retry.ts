@@ -4,6 +4,7 @@ import { stableFraction } from '../../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { jobEnd, jobOutcome, latestSubmissions, wasPutBack } from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import { isUpToDate, type Replica } from '../service/replicas.ts';
 import { sleepsWithoutDemand } from '../service/scaled-groups.ts';
 import type { RunPass } from './run-pass.ts';
@@ -79,7 +80,7 @@ export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | nul
   if (provisioned === null && event !== 'no-capacity') return { kind: 'never' };
   const from =
     provisioned === null ? executionStart(pass.run) : (provisioned.finishedAt ?? pass.now);
-  const until = from + retry.duration * SECOND;
+  const until = silenceDeadline(pass.ctx, from, silence(retry.duration));
   return pass.now > until ? { kind: 'spent' } : { kind: 'retry', until };
 }
 

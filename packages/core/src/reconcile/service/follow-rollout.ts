@@ -4,7 +4,6 @@ import type { ServiceConfiguration } from '@dstack/contract/wire';
 import { runTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, RolloutRecord, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import {
   isJobFinished,
   isJobSubmitted,
@@ -12,6 +11,7 @@ import {
   isRolloutWaiting,
   jobOutcome,
 } from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { isReplicaAlive, isUpToDate, type Replica, replicasOf } from './replicas.ts';
 import { rollback } from './rollout-state.ts';
@@ -112,7 +112,7 @@ function observeDeadline(pass: RunPass, rollout: RolloutRecord, proven: readonly
   const since = stalledSince(pass, rollout, proven);
   if (since === null) return;
   const seconds = deadline ?? DEFAULT_DEADLINE;
-  const until = since + seconds * SECOND;
+  const until = silenceDeadline(pass.ctx, since, silence(seconds));
   if (pass.now < until) {
     pass.draft.dueAt(until);
     return;

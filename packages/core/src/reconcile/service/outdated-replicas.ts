@@ -2,8 +2,8 @@
 
 import { instantText } from '../../explain/texts.ts';
 import type { GatewayReplicaRecord, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { isReplicaRunning } from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { GatewayPass } from '../gateway/gateway-pass.ts';
 
 /** Null: it stays. */
@@ -25,7 +25,7 @@ export function leavesAt(pass: GatewayPass, replica: GatewayReplicaRecord): Time
   if (isKept || replica.hostname === null) return null;
   // When the last of them began to serve requests.
   const since = Math.max(...[...current, replica].map(({ lastProcessedAt }) => lastProcessedAt));
-  return since + pass.settings.gatewayMoveSeconds * SECOND;
+  return silenceDeadline(pass.draft, since, silence(pass.settings.gatewayMoveSeconds));
 }
 
 export function leavingText(pass: GatewayPass, replica: GatewayReplicaRecord): string | null {

@@ -1,19 +1,19 @@
 /** When the workers of a service with a router may start. */
 import type { JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
-import { SECOND } from '../../model/values.ts';
 import { routerGroup } from '../../run-spec/router-group.ts';
 import { isJobAlive } from '../../status/index.ts';
+import { silence } from '../../time/silence.ts';
 import { nodeAddress } from '../job/node-address.ts';
 
-/** How long after its submission a worker waits for the address of its router (µs). */
-const ROUTER_LIMIT = 1800 * SECOND;
+/** How long after its submission a worker waits for the address of its router. */
+export const ROUTER_LIMIT = silence(1800);
 
 export type RouterAddress =
   /** The job needs none. */
   | { readonly kind: 'none' }
   /** `since`: when the router got its machine. */
   | { readonly kind: 'known'; readonly address: string; readonly since: Timestamp }
-  | { readonly kind: 'waiting'; readonly until: Timestamp }
+  | { readonly kind: 'waiting'; readonly since: Timestamp }
   /** The router has ended, so that its address will never be known. */
   | { readonly kind: 'ended' };
 
@@ -35,5 +35,5 @@ export function routerAddressFor(
   const address = alive && nodeAddress(alive);
   if (address) return { kind: 'known', address, since: alive.provisionedAt ?? 0 };
   if (alive === undefined && routers.length > 0) return { kind: 'ended' };
-  return { kind: 'waiting', until: job.submittedAt + ROUTER_LIMIT };
+  return { kind: 'waiting', since: job.submittedAt };
 }

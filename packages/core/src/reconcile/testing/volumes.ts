@@ -46,6 +46,7 @@ interface Start {
 
 export class VolumeWorld {
   now: Timestamp = T0;
+  jumpedAt: Timestamp | null = null;
   volume: VolumeRecord;
   fleet: FleetRecord | null;
   hosts: readonly VolumeHost[];
@@ -84,7 +85,8 @@ export class VolumeWorld {
 
   /** One pass; a second one changes nothing. */
   pass(): Decision {
-    const ctx = { now: this.now, settings: SETTINGS, newId: () => `attachment-${++this.#ids}` };
+    const newId = () => `attachment-${++this.#ids}`;
+    const ctx = { now: this.now, jumpedAt: this.jumpedAt, settings: SETTINGS, newId };
     const decision = reconcileVolume(this.snapshot(), ctx);
     for (const change of decision.changes) this.#write(change);
     this.signals = [...decision.signals];

@@ -19,6 +19,7 @@ import {
   isVolumeActive,
   terminateDelay,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { VolumePass } from './volume-pass.ts';
 
 export function settleAttachments(pass: VolumePass): void {
@@ -58,7 +59,7 @@ function attach(pass: VolumePass, instanceId: Id): void {
     version: 0,
   });
   draft.announce(attachment.id, { kind: 'volume.attach', volumeId: volume.id, instanceId });
-  draft.dueAt(now + ATTACH_LIMIT);
+  draft.dueAt(silenceDeadline(draft, now, ATTACH_LIMIT));
 }
 
 function settle(pass: VolumePass, attachment: AttachmentRecord, wanted: ReadonlySet<Id>): void {
@@ -74,7 +75,7 @@ function settle(pass: VolumePass, attachment: AttachmentRecord, wanted: Readonly
 
 function settleAttaching(pass: VolumePass, attachment: AttachmentRecord): void {
   const order = pass.draft.lastIntent('volume.attach', attachment.id);
-  const until = attachment.statusChangedAt + ATTACH_LIMIT;
+  const until = silenceDeadline(pass.draft, attachment.statusChangedAt, ATTACH_LIMIT);
   if (order?.result?.kind === 'volume.attached') {
     const attachmentData = { device_name: order.result.device };
     report(pass, move(pass, attachment, 'attached', { attachmentData }), 'volume.attached');
@@ -97,7 +98,7 @@ function settleDetaching(pass: VolumePass, attachment: AttachmentRecord): void {
     remove(pass, attachment);
     return;
   }
-  const forceAt = forceDetachAt(attachment, jobsThatLeft(pass, attachment));
+  const forceAt = forceDetachAt(draft, attachment, jobsThatLeft(pass, attachment));
   const isLate = now >= forceAt;
   if (!isLate) draft.dueAt(forceAt);
   // A running worker would attach it again; its next attempt finds that it is no longer wanted.

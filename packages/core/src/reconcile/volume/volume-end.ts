@@ -5,6 +5,7 @@ import { projectCapacity } from '../../instances/index.ts';
 import { BACKEND_MISSING, type IntentRecord } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { BACKEND_MISSING_LIMIT, terminateDelay } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { VolumePass } from './volume-pass.ts';
 
 /** After this, a worker that is creating the volume is requested to stop again. */
@@ -47,7 +48,7 @@ function retry(pass: VolumePass, last: IntentRecord): void {
   const { draft, volume } = pass;
   const refused = last.result?.kind === 'refused' ? last.result : null;
   if (refused?.reason === BACKEND_MISSING) {
-    const until = last.createdAt + BACKEND_MISSING_LIMIT;
+    const until = silenceDeadline(draft, last.createdAt, BACKEND_MISSING_LIMIT);
     if (pass.now >= until) giveUp(pass, `backend ${volume.backend} was removed`);
     else draft.dueAt(until);
     return;

@@ -5,6 +5,7 @@ import { projectCapacity, volumeTolerance } from '../../instances/index.ts';
 import type { Timestamp, VolumeObservation, VolumeRecord } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { isVolumeActive } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import type { VolumePass } from './volume-pass.ts';
 
 /** Reports problems of the volume in events and in the status message. It deletes nothing. */
@@ -19,7 +20,7 @@ export function followVolume(pass: VolumePass): void {
       report(pass, excessText(pass.volume, observation));
     }
   } else if (observation.state === 'missing') {
-    const until = since + volumeTolerance(pass.volume);
+    const until = silenceDeadline(pass.draft, since, volumeTolerance(pass.volume));
     if (pass.now < until) pass.draft.dueAt(until);
     else report(pass, MISSING);
   }

@@ -10,6 +10,7 @@ import {
   VOLUME_CREATE_LIMIT,
   VOLUME_PROVISION_LIMIT,
 } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
 import { externalIdOf } from '../../volume-spec/prepare.ts';
 import type { VolumePass } from './volume-pass.ts';
 
@@ -44,7 +45,7 @@ function missingBackend({ snapshot, volume, isOnHosts }: VolumePass): string {
 }
 
 function waitUntilCreated(pass: VolumePass, message: string, again?: number): void {
-  const until = pass.volume.createdAt + VOLUME_CREATE_LIMIT;
+  const until = silenceDeadline(pass.draft, pass.volume.createdAt, VOLUME_CREATE_LIMIT);
   if (pass.now >= until) pass.fail(message);
   else pass.draft.dueAt(Math.min(until, again ?? until));
 }
@@ -117,7 +118,8 @@ function zoneOf({ volume: { configuration } }: VolumePass): string | null {
 /** `provisioning`: the backend is creating it. */
 export function advanceProvisioning(pass: VolumePass): void {
   const { observation: record } = pass.snapshot;
-  const until = pass.volume.statusChangedAt + VOLUME_PROVISION_LIMIT;
+  const { statusChangedAt } = pass.volume;
+  const until = silenceDeadline(pass.draft, statusChangedAt, VOLUME_PROVISION_LIMIT);
   const observation = record?.observation;
   if (observation?.state === 'ready') {
     becomeActive(pass, observation);
@@ -137,7 +139,7 @@ export function advanceProvisioning(pass: VolumePass): void {
 
 /** A new volume may be missing for a moment. */
 function isMissing(pass: VolumePass, since: number): boolean {
-  const until = since + MISSING_TOLERANCE;
+  const until = silenceDeadline(pass.draft, since, MISSING_TOLERANCE);
   if (pass.now >= until) return true;
   pass.draft.dueAt(until);
   return false;
