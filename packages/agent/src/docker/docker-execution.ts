@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JobMetrics } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
+import { pack } from 'tar-stream';
 import type { Execution, ExecutionExit } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
 import { INTERRUPTED } from '../executor/job-failure.ts';
@@ -15,11 +16,13 @@ import { cgroupUsage } from '../host/usage.ts';
 import type { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { containerCgroup } from './container-cgroup.ts';
 import { JobDialer } from './container-dialer.ts';
+import { readContainerFile } from './container-files.ts';
 import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon, FIRST_OF_SIGNALS } from './daemon-watch.ts';
 import { DockerSessionHost } from './docker-session-host.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
+import { NOTICE_FILE, NOTICE_MODE } from './notice-file.ts';
 
 const RETRY_MS = 500;
 /** How often a container that was killed is inspected again: the engine removes one in moments. */
@@ -120,6 +123,20 @@ export class DockerExecution implements Execution {
     this.#stopped = true;
     this.#killed = true;
     await this.#signal('SIGKILL');
+  }
+
+  /** Into the container, which resolves links of the job within itself. */
+  async writeNotice(text: string): Promise<void> {
+    const archive = pack();
+    archive.entry({ name: NOTICE_FILE.slice(1), mode: NOTICE_MODE }, text);
+    archive.finalize();
+    await this.#setup.container.putArchive(archive as unknown as NodeJS.ReadableStream, {
+      path: '/',
+    });
+  }
+
+  async readNotice(): Promise<string> {
+    return (await readContainerFile(this.#setup.container, NOTICE_FILE)) ?? '';
   }
 
   dial(host: string, port: number): Promise<Duplex> {

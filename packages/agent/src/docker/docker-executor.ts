@@ -44,6 +44,7 @@ import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
 import { inTime } from './in-time.ts';
+import { NOTICE_FILE } from './notice-file.ts';
 
 export interface DockerExecutorOptions {
   readonly docker: Docker;
@@ -170,7 +171,10 @@ export class DockerExecutor implements Executor {
     const user = resolveUser(spec.user ?? parseUser(image.user), image.passwd, image.group);
     const workingDir = placeIn(spec.working_dir ?? image.workingDir, user.home, '/');
     const repoDir = spec.repo ? placeIn(spec.repo.dir, user.home, workingDir) : null;
-    const places = { workingDir, repoDir, mpiHostfile: MPI_HOSTFILE, home: user.home };
+    const places = {
+      ...{ workingDir, repoDir, home: user.home },
+      ...{ mpiHostfile: MPI_HOSTFILE, noticeFile: NOTICE_FILE },
+    };
     const env = {
       ...proxyEnvironment(process.env),
       // Process jobs have this variable too, with an address of their own.

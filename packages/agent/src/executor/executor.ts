@@ -48,6 +48,12 @@ export interface Execution {
   terminate(): Promise<void>;
   /** SIGKILL to all of the job. */
   kill(): Promise<void>;
+  /**
+   * Replaces the text of the file that `DSTACK_PREEMPTION_FILE` names; empty = there is no notice.
+   */
+  writeNotice(text: string): Promise<void>;
+  /** That text, which the job may have changed; also after the job has ended. */
+  readNotice(): Promise<string>;
   /** Connects to a port as a process of the job would. */
   dial(host: string, port: number): Promise<Duplex>;
   /**

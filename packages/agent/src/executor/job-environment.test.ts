@@ -3,7 +3,7 @@ import { jobCommand, wrapCommand } from '../process/job-command.ts';
 import { jobSpec } from '../testing/agent-harness.ts';
 import { isExportedFunction, jobEnvironment, mpiHostfile } from './job-environment.ts';
 
-const places = { workingDir: '/w', repoDir: '/r', mpiHostfile: '/m', home: '/h' };
+const places = { workingDir: '/w', repoDir: '/r', mpiHostfile: '/m', noticeFile: '/n', home: '/h' };
 
 describe('environment', () => {
   it('lets the run override ours, but not HOME', () => {

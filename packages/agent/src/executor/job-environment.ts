@@ -5,6 +5,7 @@ export interface JobPlaces {
   readonly workingDir: string;
   readonly repoDir: string | null;
   readonly mpiHostfile: string;
+  readonly noticeFile: string;
   readonly home: string;
 }
 
@@ -43,6 +44,7 @@ export function jobEnvironment(
     DSTACK_GPUS_PER_NODE: String(perNode),
     DSTACK_GPUS_NUM: String(total),
     DSTACK_MPI_HOSTFILE: places.mpiHostfile,
+    DSTACK_PREEMPTION_FILE: places.noticeFile,
     ...spec.env,
     HOME: places.home,
   };

@@ -17,6 +17,11 @@ export function serverSocketOf(area: string): string {
   return `${area}.sock`;
 }
 
+/** The file with the notice for the job with this area. */
+export function noticeFileOf(area: string): string {
+  return `${area}.notice`;
+}
+
 /**
  * The files of one job: `<state directory>/jobs/<id>`. Only the agent's user may enter, so the
  * files of a job with its own user lie in an area elsewhere.
@@ -106,6 +111,14 @@ export class JobFolder {
     return Buffer.byteLength(path) <= LONGEST_SOCKET ? path : this.socket('a');
   }
 
+  /**
+   * The file with the notice of a process job: where the job's own user may write it, but not replace
+   * it by a link.
+   */
+  get noticeFile(): string {
+    return this.area === null ? join(this.path, 'notice') : noticeFileOf(this.area);
+  }
+
   get #shortId(): string {
     return this.#id.replaceAll('-', '').slice(0, 16);
   }
@@ -129,11 +142,11 @@ export class JobFolder {
   async removeContents(): Promise<void> {
     const inside = ['home', 'work', 'stage', 'bin'].map((name) => join(this.path, name));
     const folders = [...inside, this.uploads, this.scratch, this.spool, this.serverFolder];
-    const sockets = [this.socket('s'), this.socket('r'), this.serverSocket];
+    const files = [this.socket('s'), this.socket('r'), this.serverSocket, this.noticeFile];
     const mounted = mountPoints();
     const mountIn = (path: string) => mountWithin(real(path), mounted);
     await removeTrees(folders.filter((path) => mountIn(path) === undefined));
-    for (const path of sockets) rmSync(path, { force: true });
+    for (const path of files) rmSync(path, { force: true });
     // A mount shows files that do not belong to the job: another machine's, or all of this host's.
     const mount = folders.map(mountIn).find((point) => point !== undefined);
     if (mount !== undefined) throw new Error(`something is still mounted at ${mount}`);

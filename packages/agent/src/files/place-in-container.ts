@@ -9,6 +9,7 @@ import { existsInContainer, readContainerFile } from '../docker/container-files.
 import type { ContainerJob } from '../docker/container-job.ts';
 import { creationFailure } from '../docker/creation-failure.ts';
 import { statusOf } from '../docker/engine-error.ts';
+import { NOTICE_FILE, NOTICE_MODE } from '../docker/notice-file.ts';
 import type { ExecutorJob } from '../executor/executor.ts';
 import { mpiHostfile } from '../executor/job-environment.ts';
 import { JobFailure } from '../executor/job-failure.ts';
@@ -189,6 +190,7 @@ class TreePacker {
     await this.#add({ type: 'directory', path: '/dstack', mode: 0o755 }, ROOT);
     await this.#add({ type: 'directory', path: '/dstack/mpi', mode: 0o755 }, ROOT);
     await this.#text('/dstack/mpi/hostfile', mpiHostfile(job.cluster), 0o644, ROOT);
+    await this.#text(NOTICE_FILE, '', NOTICE_MODE, ROOT);
     await this.#text(PROFILE, profileText(env), 0o640, { uid: 0, gid: user.gid });
     const before = image.profile ?? '';
     const gap = before === '' || before.endsWith('\n') ? '' : '\n';

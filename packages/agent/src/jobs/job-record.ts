@@ -4,6 +4,7 @@ import type { ClusterInfo, HostGpu, JobSpecForAgent, JobState } from '@dstack/co
 import type { Executor } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
 import type { BootMoment } from './duration-limit.ts';
+import type { JobNotice } from './job-notice.ts';
 import { isLive } from './job-phase.ts';
 import type { StopRequest } from './stop-plan.ts';
 
@@ -18,6 +19,8 @@ export interface AgentJobRecord {
   readonly cluster: ClusterInfo | null;
   readonly gpus: readonly HostGpu[];
   readonly stop: StopRequest | null;
+  /** Why the job has to leave the host, and when; absent = it may stay. */
+  readonly notice?: JobNotice | null;
   /**
    * Milliseconds since the epoch when `max_duration` ends; null before the start or without a
    * limit.

@@ -5,13 +5,14 @@ import type {
   JobExit,
   JobPhase,
   JobState,
+  NoticeJob,
   PullProgress,
   PutJobAnswer,
   StartJob,
   StopJob,
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { Execution, ExecutionExit, Executor, ExecutorJob } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
 import { INTERRUPTED, JobFailure, systemFault } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
@@ -27,6 +28,7 @@ import { DurationTimer } from './duration-timer.ts';
 import { endByRestart } from './host-restart.ts';
 import type { JobAccess, OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
+import { isReportedDone, NoticeTimers, noticeOf } from './job-notice.ts';
 import { isLive, mayPhaseFollow } from './job-phase.ts';
 import { type JobPortConnection, JobPorts } from './job-ports.ts';
 import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
@@ -70,6 +72,7 @@ export class AgentJob {
   readonly #ports = new JobPorts();
   readonly #state: RecordedState;
   readonly #stages: StopStages;
+  readonly #notice: NoticeTimers;
   #execution: Execution | null = null;
   #access: JobAccess | null = null;
   readonly #held = Promise.withResolvers<void>();
@@ -90,6 +93,14 @@ export class AgentJob {
       onState: (number, state) => services.onState(number, state),
     });
     this.#stages = new StopStages(this.#state, this.#log);
+    this.#notice = new NoticeTimers(
+      {
+        interrupt: ({ reason, message }, limit) =>
+          this.#stop({ grace: true, reason, message, limit }),
+        kill: ({ reason, message }) => this.#stop({ grace: false, reason, message }),
+      },
+      this.#log,
+    );
   }
 
   get record(): AgentJobRecord {
@@ -146,11 +157,40 @@ export class AgentJob {
 
   /** A stop without grace replaces one with grace; otherwise the first one counts. */
   stop(order: StopJob): void {
+    this.#stop(order);
+  }
+
+  /** The job has to leave the host; see `NoticeJob`. A stop that was requested before goes on. */
+  notice(order: NoticeJob): void {
+    const { stop, notice } = this.record;
+    if (!isLive(this.phase) || stop !== null || notice?.id === order.id) return;
+    this.#state.save({ notice: noticeOf(order) });
+    this.#log.info('notice', { interrupt_in: order.interrupt_in, ends_in: order.ends_in });
+    this.#followNotice();
+  }
+
+  /** The job may stay; too late after Ctrl-C, which `stop_stage` then shows. */
+  withdrawNotice(): void {
+    if (!isLive(this.phase) || this.record.stop !== null || !this.record.notice) return;
+    this.#state.save({ notice: null });
+    this.#log.info('notice withdrawn');
+    this.#followNotice();
+  }
+
+  #followNotice(): void {
+    if (this.#execution === null || this.phase !== 'running') return;
+    this.#notice.follow(this.record.notice ?? null, this.#execution);
+  }
+
+  #stop(order: StopJob & Pick<StopRequest, 'limit'>): void {
     if (!isLive(this.phase)) return;
     const earlier = this.record.stop;
     if (earlier && (!earlier.grace || order.grace)) return;
-    const { grace, reason, message } = order;
-    const asked = { requestedAt: Date.now(), grace, reason, message };
+    const { grace, reason, message, limit } = order;
+    const asked = {
+      ...{ requestedAt: Date.now(), grace, reason, message },
+      ...(limit === undefined ? {} : { limit }),
+    };
     // The first reason stays the job's reason.
     const stop = earlier ? { ...asked, reason: earlier.reason, message: earlier.message } : asked;
     this.#state.save({ stop });
@@ -221,6 +261,7 @@ export class AgentJob {
   /** Releases the job without ending it. */
   async close(): Promise<void> {
     this.#stages.clear();
+    this.#notice.clear();
     this.#deadlineTimer.clear();
     this.#execution?.release();
     await this.#access?.close();
@@ -319,8 +360,16 @@ export class AgentJob {
 
   async #followToEnd(execution: Execution): Promise<void> {
     if (this.record.stop) this.#stages.pursue(this.#execution);
+    if (this.record.notice) this.#followNotice();
     const exit = await execution.exited;
-    this.#exit(exit);
+    this.#exit(exit, await this.#isDone(execution, exit));
+  }
+
+  /** The process has ended after Ctrl-C of a notice, and has written that nothing is left to do. */
+  async #isDone(execution: Execution, exit: ExecutionExit): Promise<boolean> {
+    const { stop, notice } = this.record;
+    if (!notice || stop?.limit === undefined || exit.status !== 0) return false;
+    return await isReportedDone(execution, this.#log);
   }
 
   #armDeadline(): void {
@@ -333,16 +382,18 @@ export class AgentJob {
     );
   }
 
-  #exit(exit: JobExit): void {
+  /** `isOwn`: whatever stopped it, the job is done. */
+  #exit(exit: JobExit, isOwn = false): void {
     if (this.phase === 'exited') return;
     this.#stages.clear();
+    this.#notice.clear();
     this.#deadlineTimer.clear();
     this.#started.resolve();
     void this.#access?.ended();
     this.log.finish(new FileSpoolReader(this.folder.spool));
     const { stop } = this.record;
     const own = stop ? exit : endByRestart(exit, this.record.bootId ?? null, bootId());
-    const final = stop && exit.reason === null ? { ...exit, ...reasonOf(stop) } : own;
+    const final = stop && !isOwn && exit.reason === null ? { ...exit, ...reasonOf(stop) } : own;
     this.#log.info('exited', { ...final });
     const spec = withoutSecrets(this.record.spec, false);
     this.#state.advance('exited', { exit: final, log_end: this.log.end }, { spec });

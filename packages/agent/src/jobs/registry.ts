@@ -7,6 +7,7 @@ import {
   type JobKeys,
   type JobSpecForAgent,
   type JobState,
+  type NoticeJob,
   type PullProgress,
   type PutJobAnswer,
   type StartJob,
@@ -183,6 +184,20 @@ export class JobRegistry {
     if (this.#tombstones.has(id)) return deletedJob(id);
     const job = this.#get(id);
     job.stop(order);
+    return job.state;
+  }
+
+  notice(id: string, order: NoticeJob): JobState {
+    if (this.#tombstones.has(id)) return deletedJob(id);
+    const job = this.#get(id);
+    job.notice(order);
+    return job.state;
+  }
+
+  withdrawNotice(id: string): JobState {
+    if (this.#tombstones.has(id)) return deletedJob(id);
+    const job = this.#get(id);
+    job.withdrawNotice();
     return job.state;
   }
 

@@ -24,6 +24,17 @@ it.each([
   expect(stopStage(request, rules, after(seconds))).toEqual({ stage, nextAt });
 });
 
+it.each([
+  ['interrupts', 0, 'interrupt', after(10)],
+  ['terminates after 10 s', 10, 'terminate', after(30)],
+  ['kills at the end', 30, 'kill', after(40)],
+] as const)('a notice %s, whatever `stop_duration` is', (_, seconds, stage, nextAt) => {
+  for (const rules of [own(5), own(600), { stop_duration: null, stop_duration_set: true }]) {
+    const now = after(seconds);
+    expect(stopStage({ ...request, limit: 30 }, rules, now)).toEqual({ stage, nextAt });
+  }
+});
+
 it('never kills by time without a limit', () => {
   const rules = { stop_duration: null, stop_duration_set: true };
   expect(stopStage(request, rules, after(1e6))).toEqual({ stage: 'terminate', nextAt: null });

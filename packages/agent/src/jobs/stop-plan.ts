@@ -1,4 +1,4 @@
-import type { StopStage } from '@dstack/contract/agent';
+import { type StopStage, TERMINATE_AFTER } from '@dstack/contract/agent';
 
 /** A requested stop. Times are milliseconds since the epoch, durations seconds. */
 export interface StopRequest {
@@ -6,6 +6,8 @@ export interface StopRequest {
   readonly grace: boolean;
   readonly reason: string;
   readonly message: string | null;
+  /** Of a notice: seconds from Ctrl-C to SIGKILL, in place of `stop_duration`. */
+  readonly limit?: number;
 }
 
 export interface StopRules {
@@ -13,7 +15,6 @@ export interface StopRules {
   readonly stop_duration_set: boolean;
 }
 
-const TERMINATE_AFTER = 10;
 /** A kill may have failed because the Docker daemon was down, or come before the command. */
 const KILL_AGAIN_AFTER_MS = 10_000;
 
@@ -31,8 +32,9 @@ export function stopStage(
 ): { readonly stage: StopStage; readonly nextAt: number | null } {
   const kill = { stage: 'kill', nextAt: now + KILL_AGAIN_AFTER_MS } as const;
   if (!request.grace) return kill;
-  const limit = rules.stop_duration;
-  const terminateAfter = rules.stop_duration_set && limit !== null ? limit / 2 : TERMINATE_AFTER;
+  const limit = request.limit ?? rules.stop_duration;
+  const isUsers = request.limit === undefined && rules.stop_duration_set;
+  const terminateAfter = isUsers && limit !== null ? limit / 2 : TERMINATE_AFTER;
   const killAt = limit === null ? null : request.requestedAt + limit * 1000;
   const terminateAt = request.requestedAt + terminateAfter * 1000;
   if (killAt !== null && now >= killAt) return kill;

@@ -26,6 +26,7 @@ import { namespaceSteps } from './isolation/namespace-steps.ts';
 import { jobCommand, wrapCommand } from './job-command.ts';
 import { accountInside, type JobContainer, withOwnAddress } from './job-container.ts';
 import type { PlaceJobFiles } from './job-places.ts';
+import { makeNoticeFile } from './notice-file.ts';
 import { makeSshPrograms } from './ssh-programs.ts';
 import type { Launch } from './supervisor-files.ts';
 import type { TerminalKind } from './terminal.ts';
@@ -70,6 +71,7 @@ export async function prepareLaunch(
     cpus: spec.cpu_limit,
     memoryBytes: spec.memory_limit_bytes,
   });
+  makeNoticeFile(folder.noticeFile, account);
   if (spec.server_access) await chown(folder.serverSocket, account.uid, account.gid);
   const argv = jobCommand(spec, setup.terminal !== 'pipes');
   if (argv.length === 0) throw new JobFailure('executor_error', 'The job has no command to run');
@@ -125,6 +127,7 @@ async function environment(
     workingDir: cwd,
     repoDir,
     mpiHostfile: folder.hostfile,
+    noticeFile: folder.noticeFile,
     home: account.home,
   };
   return {

@@ -15,6 +15,7 @@ import { listenAddress } from '../network/listen-address.ts';
 import { listenersAt, tcpListeners } from '../network/listeners.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
 import { jobEnviron } from './job-environ.ts';
+import { readNoticeFile, writeNoticeFile } from './notice-file.ts';
 import { ProcessSessionHost } from './process-session-host.ts';
 import type {
   ExitRecord,
@@ -32,6 +33,7 @@ export class ProcessExecution implements Execution {
   readonly exited: Promise<ExecutionExit>;
   readonly #id: string;
   readonly #files: SupervisorFiles;
+  readonly #noticeFile: string;
   readonly #exit = Promise.withResolvers<ExecutionExit>();
   #record: SupervisorRecord;
   #socket: Socket | null = null;
@@ -40,7 +42,8 @@ export class ProcessExecution implements Execution {
   #cpuSeen = 0;
   #seenEnvironment: Readonly<Record<string, string>> | null = null;
 
-  constructor(id: string, files: SupervisorFiles, record: SupervisorRecord) {
+  constructor(id: string, files: SupervisorFiles, record: SupervisorRecord, noticeFile: string) {
+    this.#noticeFile = noticeFile;
     this.#id = id;
     this.#files = files;
     this.#record = record;
@@ -72,6 +75,14 @@ export class ProcessExecution implements Execution {
 
   async kill(): Promise<void> {
     await killTree(this.#tree());
+  }
+
+  async writeNotice(text: string): Promise<void> {
+    writeNoticeFile(this.#noticeFile, text);
+  }
+
+  async readNotice(): Promise<string> {
+    return readNoticeFile(this.#noticeFile);
   }
 
   dial(host: string, port: number): Promise<Duplex> {

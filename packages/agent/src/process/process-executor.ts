@@ -86,7 +86,8 @@ export class ProcessExecutor implements Executor {
   async adopt(job: ExecutorJob): Promise<ProcessExecution | null> {
     const files = new SupervisorFiles(job.folder.path);
     const record = files.readSupervisor();
-    return record ? new ProcessExecution(job.spec.id, files, record) : null;
+    if (!record) return null;
+    return new ProcessExecution(job.spec.id, files, record, job.folder.noticeFile);
   }
 
   async remove(job: ExecutorJob): Promise<void> {

@@ -10,6 +10,7 @@ import {
   JobKeys,
   JobSpecForAgent,
   MAX_EXEC_MESSAGE,
+  NoticeJob,
   PutGateway,
   PutVolume,
   StartJob,
@@ -125,6 +126,10 @@ export class AgentServer {
         return registry.start(id, await readBody(request, StartJob));
       case 'POST v1 jobs :id stop':
         return registry.stop(id, await readBody(request, StopJob));
+      case 'PUT v1 jobs :id notice':
+        return registry.notice(id, await readBody(request, NoticeJob));
+      case 'DELETE v1 jobs :id notice':
+        return registry.withdrawNotice(id);
       case 'PUT v1 keys':
         return registry.authorize(await readBody(request, JobKeys));
       case 'PUT v1 host-shell':

@@ -59,6 +59,8 @@ export class ScriptedExecution implements Execution {
   /** The job's ends of the connections to its ports. */
   readonly dialled: Duplex[] = [];
   readonly signals: string[] = [];
+  /** The text of the file with the notice, which a test may change as a job would. */
+  noticeText = '';
 
   get exited(): Promise<ExecutionExit> {
     return this.#exit.promise;
@@ -86,6 +88,14 @@ export class ScriptedExecution implements Execution {
 
   async kill(): Promise<void> {
     this.signals.push('kill');
+  }
+
+  async writeNotice(text: string): Promise<void> {
+    this.noticeText = text;
+  }
+
+  async readNotice(): Promise<string> {
+    return this.noticeText;
   }
 
   async usage() {

@@ -80,6 +80,31 @@ export const StopJob = object({
 });
 export type StopJob = Infer<typeof StopJob>;
 
+/**
+ * The job has to leave its host, at `ends_in` seconds from now. It goes on until Ctrl-C, at `interrupt_in`;
+ * SIGTERM follows `TERMINATE_AFTER` seconds later, and SIGKILL at the end, whatever `stop_duration` is. An
+ * order with the `id` of the present notice changes nothing; one with another id replaces the notice
+ * until Ctrl-C.
+ */
+export const NoticeJob = object({
+  id: line(100),
+  /** Becomes the job's termination reason if its process ends after Ctrl-C. */
+  reason: line(100),
+  message: nullable(text()),
+  interrupt_in: amount,
+  ends_in: amount,
+});
+export type NoticeJob = Infer<typeof NoticeJob>;
+
+/** Seconds from Ctrl-C to SIGTERM. */
+export const TERMINATE_AFTER = 10;
+
+/**
+ * A job whose process exits with 0 after Ctrl-C of a notice, having written this word into the file of the
+ * notice, is done: it does not run again.
+ */
+export const DONE_WORD = 'done';
+
 /** The body of an answer other than success: `code` is for programs, `message` for people. */
 export const AgentErrorBody = object({ code: messageText(100), message: messageText() });
 export type AgentErrorBody = Infer<typeof AgentErrorBody>;

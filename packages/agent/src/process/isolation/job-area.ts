@@ -10,7 +10,7 @@ import {
   rmSync,
 } from 'node:fs';
 import { dirname, join, relative } from 'node:path';
-import { serverSocketOf } from '../../executor/job-folder.ts';
+import { noticeFileOf, serverSocketOf } from '../../executor/job-folder.ts';
 import { mountPoints, mountWithin } from '../../host/mount-points.ts';
 import { removeTrees } from '../../host/remove-trees.ts';
 
@@ -73,7 +73,7 @@ export function makeStaging(area: string): string {
 export async function removeArea(area: string, base: string): Promise<void> {
   if (existsSync(area)) checkArea(area, base);
   else if (!isArea(area, base)) return;
-  await removeTrees([area, serverSocketOf(area)]);
+  await removeTrees([area, serverSocketOf(area), noticeFileOf(area)]);
   try {
     rmdirSync(dirname(area));
   } catch {

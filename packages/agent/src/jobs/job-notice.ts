@@ -1,0 +1,97 @@
+import { DONE_WORD, type NoticeJob } from '@dstack/contract/agent';
+import type { Execution } from '../executor/executor.ts';
+import type { EventLogger } from '../host/log.ts';
+import { type BootClock, type BootMoment, bootClock } from './duration-limit.ts';
+import { DurationTimer } from './duration-timer.ts';
+
+/** A notice as the record holds it: the job has to leave the host. */
+export interface JobNotice extends Pick<NoticeJob, 'id' | 'reason' | 'message'> {
+  readonly interruptAt: BootMoment;
+  readonly endsAt: BootMoment;
+}
+
+export function noticeOf(order: NoticeJob, now: BootMoment = bootClock()): JobNotice {
+  const { id, reason, message, interrupt_in, ends_in } = order;
+  const after = (seconds: number): BootMoment => ({ ...now, ms: now.ms + seconds * 1000 });
+  return { id, reason, message, interruptAt: after(interrupt_in), endsAt: after(ends_in) };
+}
+
+/** Milliseconds; 0 after a restart of the host, which no process outlives. */
+export function leftUntil(at: BootMoment, now: BootMoment): number {
+  return at.bootId === now.bootId ? Math.max(0, at.ms - now.ms) : 0;
+}
+
+/** The text of the file that `DSTACK_PREEMPTION_FILE` names, with times of this host's clock. */
+export function noticeText(notice: JobNotice, now: BootMoment, wallMs: number): string {
+  const at = (moment: BootMoment): string =>
+    new Date(wallMs + leftUntil(moment, now)).toISOString().replace(/\.\d+Z$/, 'Z');
+  const { message, reason } = notice;
+  const text = {
+    reason: message ?? reason,
+    interrupt_at: at(notice.interruptAt),
+    ends_at: at(notice.endsAt),
+  };
+  return `${JSON.stringify(text)}\n`;
+}
+
+interface Actions {
+  /** Ctrl-C is due; `limit`: seconds from then to SIGKILL. */
+  readonly interrupt: (notice: JobNotice, limit: number) => void;
+  /** SIGKILL is due, also for a stop that began before the notice. */
+  readonly kill: (notice: JobNotice) => void;
+}
+
+/** Writes the notice of a running job, and carries it out at its times. */
+export class NoticeTimers {
+  readonly #actions: Actions;
+  readonly #log: EventLogger;
+  readonly #clock: BootClock;
+  readonly #interrupt = new DurationTimer();
+  readonly #kill = new DurationTimer();
+  #written: string | null = null;
+
+  constructor(actions: Actions, log: EventLogger, clock: BootClock = bootClock) {
+    this.#actions = actions;
+    this.#log = log;
+    this.#clock = clock;
+  }
+
+  /** Null: the notice was withdrawn. */
+  follow(notice: JobNotice | null, execution: Execution): void {
+    this.clear();
+    if (notice === null) {
+      if (this.#written !== null) this.#write(execution, '');
+      this.#written = null;
+      return;
+    }
+    const now = this.#clock();
+    if (this.#written !== notice.id) {
+      this.#written = notice.id;
+      this.#write(execution, noticeText(notice, now, Date.now()));
+    }
+    this.#interrupt.set(leftUntil(notice.interruptAt, now), () => {
+      const limit = leftUntil(notice.endsAt, this.#clock()) / 1000;
+      this.#actions.interrupt(notice, limit);
+    });
+    this.#kill.set(leftUntil(notice.endsAt, now), () => this.#actions.kill(notice));
+  }
+
+  clear(): void {
+    this.#interrupt.clear();
+    this.#kill.clear();
+  }
+
+  #write(execution: Execution, text: string): void {
+    execution.writeNotice(text).catch((error) => this.#log.error('notice not written', error));
+  }
+}
+
+/** Whether the job has written that it is done, so that its exit after Ctrl-C is its own. */
+export async function isReportedDone(execution: Execution, log: EventLogger): Promise<boolean> {
+  try {
+    return (await execution.readNotice()).trim() === DONE_WORD;
+  } catch (error) {
+    log.error('notice not read', error);
+    return false;
+  }
+}
