@@ -36,6 +36,8 @@ const LINES: readonly (readonly string[])[] = [
   ['gateway', '-v'],
   ['gateway', 'delete', 'gg'],
   ['import', 'list'],
+  ['instance', '-v'],
+  ['instance', 'cordon', 'ii'],
   ['offer'],
   ['offer', '--group-by', 'gpu,backend'],
   ['open', 'rr', '--print'],

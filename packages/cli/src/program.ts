@@ -28,6 +28,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   gateway: async () => (await import('./commands/gateway/gateway.ts')).declareGateway,
   import: async () => (await import('./commands/import/import.ts')).declareImport,
   init: async () => (await import('./commands/init/init.ts')).declareInit,
+  instance: async () => (await import('./commands/instance/instance.ts')).declareInstance,
   login: async () => (await import('./commands/login/login.ts')).declareLogin,
   logs: async () => (await import('./commands/logs/logs.ts')).declareLogs,
   mcp: async () => (await import('./commands/mcp/mcp.ts')).declareMcp,

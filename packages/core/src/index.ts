@@ -12,6 +12,7 @@ export * from './groups/index.ts';
 export {
   type ClusterSite,
   clusterSite,
+  cordonInstance,
   expectedObservation,
   fleetCapacity,
   freeNumbers,
@@ -36,6 +37,7 @@ export {
   siteText,
   sshHostInstance,
   terminateByUser,
+  uncordonInstance,
   volumeTolerance,
 } from './instances/index.ts';
 export * from './job-spec/index.ts';

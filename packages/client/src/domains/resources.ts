@@ -25,6 +25,20 @@ import type { Transport } from '../transport.ts';
 export function instancesOf(transport: Transport, base: string) {
   return {
     get: (id: string): Promise<Instance> => transport.read(`${base}/instances/get`, { id }),
+    /**
+     * Keeps new jobs off these instances until `until` (ISO 8601) or for `seconds`; both null = until they are uncordoned.
+     * Servers of dstack 0.22.5 have no such call, nor the next.
+     */
+    cordon: (
+      names: readonly string[],
+      cordon: {
+        readonly reason: string | null;
+        readonly until: string | null;
+        readonly seconds: number | null;
+      },
+    ): Promise<Instance[]> => transport.write(`${base}/instances/cordon`, { names, ...cordon }),
+    uncordon: (names: readonly string[]): Promise<Instance[]> =>
+      transport.write(`${base}/instances/uncordon`, { names }),
     /** Newest first. */
     async healthChecks(
       fleet: string,

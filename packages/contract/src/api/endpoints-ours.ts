@@ -6,6 +6,7 @@ import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.
 import { FleetJob } from '../wire/fleet-job.ts';
 import { Gateway } from '../wire/gateway.ts';
 import { GatewayLogs, RenewedCertificates } from '../wire/gateway-logs.ts';
+import { Instance } from '../wire/instance.ts';
 import { MeasuredUse } from '../wire/measured-use.ts';
 import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
@@ -114,6 +115,20 @@ export const ourEndpoints = {
     req.RecentUseRequest,
     z.array(MeasuredUse),
     'How busy these instances were in the last 15 minutes',
+  ),
+  'instances.cordon': call(
+    '/api/project/{project_name}/instances/cordon',
+    'project_manager',
+    req.CordonInstancesRequest,
+    z.array(Instance),
+    'Keep new jobs off instances; the present jobs go on',
+  ),
+  'instances.uncordon': call(
+    '/api/project/{project_name}/instances/uncordon',
+    'project_manager',
+    req.UncordonInstancesRequest,
+    z.array(Instance),
+    'Let cordoned instances get new jobs again',
   ),
   'metrics.history': call(
     '/api/project/{project_name}/metrics/history',

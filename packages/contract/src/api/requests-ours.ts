@@ -9,6 +9,7 @@ import {
   integer,
   model,
   nullable,
+  PlainText,
   Text,
   text,
   Uuid,
@@ -74,6 +75,30 @@ export const CostQuery = z.object({
   by: CostGroup.default('run'),
 });
 export type CostQuery = z.infer<typeof CostQuery>;
+
+/** Instances of one request. */
+const MAX_NAMED = 1000;
+
+/** Names as in lists: `lab-0`. */
+const InstanceNames = z.array(Text).min(1).max(MAX_NAMED);
+
+/** Ten years, in seconds. */
+const LONGEST_CORDON = 10 * 365 * 86_400;
+
+/**
+ * When the instances get jobs again by themselves: at `until`, or after `seconds` by the server's clock;
+ * both null = not before they are uncordoned.
+ */
+export const CordonInstancesRequest = model({
+  names: InstanceNames,
+  reason: nullable(PlainText),
+  until: nullable(Instant),
+  seconds: nullable(integer({ ge: 1, le: LONGEST_CORDON })),
+});
+export type CordonInstancesRequest = z.infer<typeof CordonInstancesRequest>;
+
+export const UncordonInstancesRequest = model({ names: InstanceNames });
+export type UncordonInstancesRequest = z.infer<typeof UncordonInstancesRequest>;
 
 /** Instances that the caller may not see, or that do not exist, are left out of the answer. */
 export const RecentUseRequest = model({ instance_ids: z.array(Uuid).max(100) });

@@ -35,6 +35,8 @@ export const EVENT_ACTIONS = [
   'instance.health_changed',
   'instance.reachable',
   'instance.unreachable',
+  'instance.cordoned',
+  'instance.uncordoned',
   'instance.machine_abandoned',
 
   'fleet.created',

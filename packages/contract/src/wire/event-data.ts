@@ -143,6 +143,10 @@ export interface EventData {
   'instance.health_changed': StatusChange<HealthStatus>;
   'instance.reachable': NoData;
   'instance.unreachable': NoData;
+  /** `until`: ISO 8601; null = until it is uncordoned. */
+  'instance.cordoned': { readonly until: string | null; readonly reason: string | null };
+  /** `expired`: the end of the cordon has come. */
+  'instance.uncordoned': { readonly expired: boolean };
   'instance.machine_abandoned': {
     readonly instance: string;
     /** Id and address, as far as they are known. */

@@ -25,9 +25,27 @@ export type HealthStatus = z.infer<typeof HealthStatus>;
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
+/** `quarantined`: its host fails to start jobs, and is tried again by itself. */
+export const SCHEDULING_STATES = ['cordoned', 'quarantined'] as const;
+
+/**
+ * Why an instance that is in service gets no new jobs: a person has cordoned it (`by`: the name of that
+ * user), or the server has found that it cannot start jobs. `until`: when it gets jobs again by itself,
+ * null = unknown or never.
+ */
+export const InstanceScheduling = model({
+  state: choiceOf(SCHEDULING_STATES),
+  reason: nullable(Text),
+  by: nullable(Text),
+  since: nullable(DateTime),
+  until: nullable(DateTime),
+});
+export type InstanceScheduling = z.infer<typeof InstanceScheduling>;
+
 /**
  * `job_name` is always null; `total_blocks` is null until the instance is provisioned. `health_message`:
- * the findings of the health checks, absent if it is healthy; our addition.
+ * the findings of the health checks, absent if it is healthy. `scheduling`: absent if the instance may get
+ * new jobs. Both are additions of ours.
  */
 export const Instance = model({
   id: Uuid,
@@ -44,6 +62,7 @@ export const Instance = model({
   unreachable: Flag.default(false),
   health_status: HealthStatus.default('healthy'),
   health_message: Text.optional(),
+  scheduling: InstanceScheduling.optional(),
   termination_reason: nullable(Text),
   termination_reason_message: nullable(Text),
   created: DateTime,

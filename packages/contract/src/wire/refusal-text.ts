@@ -65,6 +65,7 @@ const UNUSABLE: readonly Rule[] = [
   'reconnecting',
   'unreachable',
   'ending',
+  'cordoned',
 ];
 
 function isFull({ pool, growth }: FleetRefusal): boolean {
@@ -105,6 +106,8 @@ function poolText(finding: Finding): string {
       return `${count} unhealthy${count === 1 ? inBrackets(finding.has) : ''}`;
     case 'host_fault':
       return `${count} that cannot start jobs now${count === 1 ? inBrackets(finding.has) : ''}`;
+    case 'cordoned':
+      return `${count} cordoned${count === 1 && finding.has !== null ? ` ${finding.has}` : ''}`;
     case 'reconnecting':
       return `${count} being connected again`;
     case 'unreachable':

@@ -51,6 +51,8 @@ export const RULES = [
   'unhealthy',
   // It cannot start jobs now, and is tried again.
   'host_fault',
+  // A person keeps new jobs off it.
+  'cordoned',
   'not_ready',
   'ending',
   'fleet_spec',

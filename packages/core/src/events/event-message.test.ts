@@ -142,6 +142,17 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   ],
   'instance.reachable': [[none, 'Instance became reachable']],
   'instance.unreachable': [[none, 'Instance became unreachable']],
+  'instance.cordoned': [
+    [{ until: null, reason: null }, 'Instance cordoned'],
+    [
+      { until: '2026-12-01T10:00:00Z', reason: 'a fan is replaced' },
+      'Instance cordoned until 2026-12-01T10:00:00Z: a fan is replaced',
+    ],
+  ],
+  'instance.uncordoned': [
+    [{ expired: false }, 'Instance uncordoned'],
+    [{ expired: true }, 'Instance uncordoned: the time of its cordon is over'],
+  ],
   'instance.machine_abandoned': [
     [
       { instance: 'lab-0', ids: ['i-1', '192.0.2.1'], ...placed },

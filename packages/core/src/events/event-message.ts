@@ -61,6 +61,10 @@ const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
   'instance.health_changed': (data) => `Instance health changed ${move(data)}`,
   'instance.reachable': () => 'Instance became reachable',
   'instance.unreachable': () => 'Instance became unreachable',
+  'instance.cordoned': ({ until, reason }) =>
+    `Instance cordoned${until === null ? '' : ` until ${until}`}${reason === null ? '' : `: ${reason}`}`,
+  'instance.uncordoned': ({ expired }) =>
+    `Instance uncordoned${expired ? ': the time of its cordon is over' : ''}`,
   'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
     `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`,

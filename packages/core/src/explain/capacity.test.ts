@@ -18,6 +18,14 @@ import { CTX, type Expected, expectExplained, PROJECTS } from './testing-capacit
 const LAB = aFleet('lab', { ssh_config: { user: 'u', hosts: ['a', 'b'] } });
 const REMOTE = anOffer({ backend: 'remote', region: 'remote', price: 0 });
 
+const CORDON = {
+  state: 'cordoned',
+  reason: 'a fan is replaced',
+  by: 'ann',
+  since: 0,
+  until: NOW + 90 * 60_000_000,
+} as const;
+
 interface OneInstance {
   readonly fleet?: FleetRecord;
   readonly instance?: Partial<InstanceRecord>;
@@ -144,6 +152,23 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     {
       ...{ state: 'degraded', rules: ['unhealthy', 'idle'] },
       summary: 'fails its health checks (gpu: GPU 1 is lost), and gets no jobs; it is idle',
+    },
+  ],
+  [
+    'is cordoned',
+    { fleet: LAB, instance: { scheduling: CORDON } },
+    {
+      ...{ state: 'idle', rules: ['cordoned', 'idle'], until: 90 },
+      summary: 'UTC: a fan is replaced, and gets no new jobs; it is idle',
+      fixes: ['dstack instance uncordon'],
+    },
+  ],
+  [
+    'is cordoned and cannot be reached meanwhile',
+    { fleet: LAB, instance: { scheduling: CORDON, unreachable: true, unreachableSince: NOW } },
+    {
+      ...{ state: 'unreachable', rules: ['cordoned', 'unreachable'], until: 90 },
+      summary: 'is cordoned by ann until',
     },
   ],
   [

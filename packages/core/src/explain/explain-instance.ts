@@ -26,14 +26,16 @@ import {
   isInstanceTerminating,
   isPatientBackend,
   isSshHost,
+  schedulingDetail,
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
+import { instantText } from '../time/instant-text.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
 import { Names } from './names.ts';
-import { durationText, instantText } from './texts.ts';
+import { durationText } from './texts.ts';
 
 export interface ExplainedInstance {
   readonly instance: InstanceSnapshot;
@@ -56,10 +58,25 @@ export function assessInstance(input: ExplainedInstance, ctx: ExplainContext): A
   const { status } = instance;
   if (isInstanceTerminated(status) || instance.deleted) return ended(input);
   if (isInstanceTerminating(status)) return terminating(input, ctx);
-  if (isInstancePending(status)) return planned(input, ctx);
-  if (isInstanceProvisioning(status)) return provisioning(input, ctx);
-  if (instance.unreachable) return unreachable(input, ctx);
-  return inService(input, ctx);
+  if (isInstancePending(status)) return withCordon(instance, planned(input, ctx));
+  if (isInstanceProvisioning(status)) return withCordon(instance, provisioning(input, ctx));
+  if (instance.unreachable) return withCordon(instance, unreachable(input, ctx));
+  return withCordon(instance, inService(input, ctx));
+}
+
+/** A cordon comes first: a person has decided it, whatever else is true. */
+function withCordon(
+  { scheduling }: InstanceSnapshot['instance'],
+  assessment: Assessment,
+): Assessment {
+  if (scheduling === null) return assessment;
+  const { since, until } = scheduling;
+  const has = schedulingDetail(scheduling);
+  const cordoned = reason('cordoned', `is cordoned ${has}, and gets no new jobs`, {
+    ...{ since, until, has },
+  });
+  const summary = `${cordoned.text}; it ${assessment.summary}`;
+  return { ...assessment, summary, reasons: [cordoned, ...assessment.reasons] };
 }
 
 function ended({ instance: { instance } }: ExplainedInstance): Assessment {
@@ -271,6 +288,10 @@ export function atText(at: Timestamp, now: Timestamp): string {
 }
 
 function instanceFixes({ instance: { instance } }: ExplainedInstance): Fix[] {
+  if (isInstanceActive(instance.status) && instance.scheduling !== null) {
+    const command = `dstack instance uncordon ${instance.name}`;
+    return [fix('Let it get new jobs again', { command })];
+  }
   const isUsed = isInstanceActive(instance.status) && !isInstancePending(instance.status);
   if (isUsed && instance.unreachable) {
     const what = isSshHost(instance.backend)

@@ -4,6 +4,7 @@ import type { JobRecord, RunRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { cronOf } from '../reconcile/run/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
+import { instantText } from '../time/instant-text.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
 import { runEndText, wasRefusedByOffers } from './endings.ts';
@@ -13,7 +14,7 @@ import { diagnoseJob, partOf } from './job-parts.ts';
 import { RunDiagnosis } from './run-diagnosis.ts';
 import { runFixes } from './run-fixes.ts';
 import { scalingReasons } from './scaling.ts';
-import { durationText, instantText, listText, pluralText } from './texts.ts';
+import { durationText, listText, pluralText } from './texts.ts';
 import type { Waiting } from './waiting.ts';
 
 export function explainRun(

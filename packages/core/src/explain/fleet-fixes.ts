@@ -193,6 +193,7 @@ function lookFixes({ waiting }: Repair): Fix[] {
 /** Cloud instances start by themselves; an SSH host may need a repair. */
 function isTroubled({ rule, backend }: Row): boolean {
   if (rule === 'unreachable' || rule === 'unhealthy' || rule === 'host_fault') return true;
+  if (rule === 'cordoned') return true;
   return rule === 'not_ready' && isSshHost(backend);
 }
 

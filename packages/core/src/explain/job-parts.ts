@@ -12,13 +12,14 @@ import {
   isJobSubmitted,
   isJobTerminating,
 } from '../status/index.ts';
+import { instantText } from '../time/instant-text.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { type Part, reason } from './diagnosis.ts';
 import { endText, ranText } from './endings.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
 import { runningPart, startingPart } from './live-jobs.ts';
 import { stoppingPart } from './stopping-jobs.ts';
-import { durationText, instantText } from './texts.ts';
+import { durationText } from './texts.ts';
 import type { Waiting } from './waiting.ts';
 
 export function diagnoseJob(pass: RunPass, job: JobRecord, waiting: Waiting | null): JobDiagnosis {

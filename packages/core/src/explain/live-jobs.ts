@@ -8,10 +8,11 @@ import { startDeadline } from '../reconcile/job/start-job.ts';
 import type { RunPass } from '../reconcile/run/run-pass.ts';
 import { ROUTER_LIMIT, routerAddressFor } from '../reconcile/service/router.ts';
 import { isInstanceAvailable, LOG_WAIT, PULLING_LIMIT } from '../status/index.ts';
+import { instantText } from '../time/instant-text.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
-import { durationText, instantText, listText } from './texts.ts';
+import { durationText, listText } from './texts.ts';
 
 export function startingPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   const unreachable = unreachableReason(pass, job);

@@ -11,6 +11,7 @@ const NEAREST: readonly ExplainRule[] = [
   'local_limit',
   'nodes.max',
   'not_ready',
+  'cordoned',
   'reconnecting',
   'not_available',
   'no_quota',

@@ -1,8 +1,8 @@
 /** Why clients do not reach services at their host names on a gateway. */
 import { hostPathOf } from '@dstack/contract';
 import type { GatewayCertificateState, GatewayReport, RunRecord } from '../model/index.ts';
+import { instantText } from '../time/instant-text.ts';
 import { type Diagnosis, type Reason, reason } from './diagnosis.ts';
-import { instantText } from './texts.ts';
 
 type Certificate = GatewayCertificateState;
 

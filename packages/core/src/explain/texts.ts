@@ -1,6 +1,5 @@
 /** Texts of rules. */
 import { type ExplainRule, type Finding, growthText } from '@dstack/contract/wire';
-import type { Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { dollars } from '../offers/findings.ts';
 import type { Row } from './diagnosis.ts';
@@ -26,6 +25,8 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
       return `fails its health checks${has === null ? '' : ` (${has})`}`;
     case 'host_fault':
       return `cannot start jobs now${has === null ? '' : ` (${has})`}`;
+    case 'cordoned':
+      return `is cordoned${has === null ? '' : ` ${has}`}`;
     case 'not_ready':
       return `is not up yet${has === null ? '' : ` (${has})`}`;
     case 'ending':
@@ -157,11 +158,6 @@ const UNITS = [
   ['min', 60],
   ['s', 1],
 ] as const;
-
-/** A timestamp in UTC; clients also show it in local time. */
-export function instantText(at: Timestamp): string {
-  return `${new Date(at / 1000).toISOString().slice(0, 19).replace('T', ' ')} UTC`;
-}
 
 /** `a`, `a and b`, `a, b and 3 more`. */
 export function listText(words: readonly string[], most = 3): string {

@@ -259,6 +259,22 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'a cordoned host',
+    {
+      fleets: [LAB],
+      instances: [
+        host(0, {
+          scheduling: { state: 'cordoned', reason: null, by: 'ann', since: 0, until: null },
+        }),
+      ],
+    },
+    {
+      rules: ['cordoned'],
+      summary: 'has no place now (lab-0 is cordoned by ann)',
+      fixes: ['dstack explain instance lab-0'],
+    },
+  ],
+  [
     'a host that is on its way',
     { fleets: [LAB], instances: [host(0, { status: 'provisioning' })] },
     {

@@ -79,6 +79,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     health: 'healthy',
     healthMessage: null,
     hostTrouble: null,
+    scheduling: null,
     provisioningJobId: null,
     offer: null,
     provisioningData: null,

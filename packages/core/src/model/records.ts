@@ -133,6 +133,18 @@ export interface HostTrouble {
   readonly coolsUntil: Timestamp | null;
 }
 
+/** By request of a person, an instance gets no new jobs. */
+export interface SchedulingRecord {
+  readonly state: 'cordoned';
+  /** As that person has written it. */
+  readonly reason: string | null;
+  /** Name of that user at the time. */
+  readonly by: string;
+  readonly since: Timestamp;
+  /** When the instance gets jobs again by itself; null = not before it is uncordoned. */
+  readonly until: Timestamp | null;
+}
+
 export interface InstanceRecord {
   readonly id: Id;
   readonly projectId: Id;
@@ -151,6 +163,8 @@ export interface InstanceRecord {
   readonly healthMessage: string | null;
   /** Why its host starts no jobs, or has failed to; null = there is no sign of that. */
   readonly hostTrouble: HostTrouble | null;
+  /** Null = it gets new jobs, unless something is wrong with it. */
+  readonly scheduling: SchedulingRecord | null;
   /** The job for which this instance is created, while it is a placeholder or being provisioned. */
   readonly provisioningJobId: Id | null;
   readonly offer: Offer | null;

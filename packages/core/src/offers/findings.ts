@@ -10,10 +10,12 @@ import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
 import type { DecisionContext, InstanceRecord, Offer } from '../model/index.ts';
 import {
   hasHostFault,
+  isCordoned,
   isFailing,
   isInstanceActive,
   isInstanceAvailable,
   RECONNECT_LIMIT,
+  schedulingDetail,
 } from '../status/index.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { configuredBackendName } from './capabilities.ts';
@@ -82,12 +84,17 @@ export type DecisionMoment = Pick<DecisionContext, 'now' | 'jumpedAt'>;
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
 export function stateFinding(instance: InstanceRecord, ctx: DecisionMoment): Finding | null {
   const rule = stateRule(instance, ctx);
-  const isIll = rule === 'unhealthy' || rule === 'host_fault';
-  return rule && finding(rule, { has: isIll ? instance.healthMessage : null });
+  return rule && finding(rule, { has: stateDetail(rule, instance) });
+}
+
+function stateDetail(rule: Rule, { scheduling, healthMessage }: InstanceRecord): string | null {
+  if (rule === 'cordoned') return scheduling && schedulingDetail(scheduling);
+  return rule === 'unhealthy' || rule === 'host_fault' ? healthMessage : null;
 }
 
 function stateRule(instance: InstanceRecord, ctx: DecisionMoment): Rule | null {
   if (instance.deleted || !isInstanceActive(instance.status)) return 'ending';
+  if (isCordoned(instance)) return 'cordoned';
   if (instance.offer === null || instance.totalBlocks === null) return 'not_ready';
   if (instance.unreachable) return isReconnecting(instance, ctx) ? 'reconnecting' : 'unreachable';
   if (hasHostFault(instance)) return 'host_fault';

@@ -2,6 +2,7 @@ import type { Finding, Profile } from '@dstack/contract/wire';
 import type { FleetRecord, Id, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import {
   hasHostFault,
+  isCordoned,
   isFailing,
   isInstanceActive,
   isInstanceAvailable,
@@ -32,7 +33,7 @@ export interface PoolOffer {
 /**
  * The share of an instance that a job would get, now or once it is free; null if it can never serve
  * the job. `busyBlocks` may differ from the record's while a pass claims blocks. An instance that
- * is unreachable, unhealthy, ending or not yet known serves no job, not even on a share.
+ * is unreachable, unhealthy, cordoned, ending or not yet known serves no job, not even on a share.
  */
 export function matchInstance(
   instance: InstanceRecord,
@@ -105,7 +106,7 @@ function placeOf(
 
 export function isUsable(instance: InstanceRecord): boolean {
   if (instance.unreachable || isFailing(instance.health) || instance.deleted) return false;
-  if (hasHostFault(instance)) return false;
+  if (hasHostFault(instance) || isCordoned(instance)) return false;
   return isInstanceActive(instance.status);
 }
 

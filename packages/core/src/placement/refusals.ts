@@ -26,12 +26,14 @@ export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask
   };
 }
 
-/** Causes that end soon; only then is it known whether the gang has a place. */
+/** Causes other than a lack of capacity that keep the gang from its place, and end. */
 export type Undecided =
   /** A fleet that may take the gang creates the first instance of its cluster. */
   | 'cluster_starting'
   /** An instance that could take the gang cannot start jobs now. */
   | 'host_fault'
+  /** A person keeps new jobs off an instance that could take the gang. */
+  | 'cordoned'
   /** The connection to an instance that could take the gang was lost moments ago. */
   | 'reconnecting';
 
@@ -45,6 +47,7 @@ export function undecidedUntil(refusal: Refusal): Undecided | null {
       ({ verdict, pool }) => verdict === 'full' && pool.some(({ rule }) => rule === wanted),
     );
   if (hasInstance('host_fault')) return 'host_fault';
+  if (hasInstance('cordoned')) return 'cordoned';
   return hasInstance('reconnecting') ? 'reconnecting' : null;
 }
 

@@ -4,4 +4,5 @@ export * from './deadlines.ts';
 export * from './host-faults.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';
+export * from './scheduling.ts';
 export * from './texts.ts';

@@ -166,6 +166,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     health: 'healthy',
     healthMessage: null,
     hostTrouble: null,
+    scheduling: null,
     provisioningJobId: null,
     offer,
     provisioningData: offer && provisioningDataFor(offer),

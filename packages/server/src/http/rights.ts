@@ -46,6 +46,14 @@ export function missingGlobalRole({ globalRole }: UserRecord): ApiError {
   );
 }
 
+/** For what changes the machine that the server runs on, whichever project uses it. */
+export function onlyOnServerHost(instance: string): ApiError {
+  return denied(
+    `${instance} is on the server's machine, which global admins manage`,
+    'ask a global admin of the server',
+  );
+}
+
 /** For a token whose scope, or whose owner, does not have the permission. */
 export function missingScope(
   permission: Permission,

@@ -62,6 +62,17 @@ export function createInstances(context: StoreContext): Instances {
         .executeTakeFirst();
       return row ? instanceTable.decode(row) : null;
     },
+    async byNames(projectId, names) {
+      const keys = await forIds([...new Set(names)], (slice) =>
+        instanceKeys(db)
+          .where('i.project_id', '=', projectId)
+          .where('i.name', 'in', slice)
+          .where(notDeleted('i.deleted'))
+          .where('i.status', 'not in', ENDING_INSTANCE_STATUSES)
+          .execute(),
+      );
+      return toViews(context, keys);
+    },
     async healthChecks(instanceId, range) {
       let query = db
         .selectFrom('instance_health_checks')

@@ -46,6 +46,8 @@ export interface Instances {
   madeBy(projectId: Id, backend: BackendName): Promise<MadeInstance[]>;
   /** Not deleted. */
   byNum(fleetId: Id, instanceNum: number): Promise<InstanceRecord | null>;
+  /** Those of the project that are not ending and have one of these names, in no order. */
+  byNames(projectId: Id, names: readonly string[]): Promise<InstanceView[]>;
   /** Newest first, bounds exclusive. */
   healthChecks(
     instanceId: Id,

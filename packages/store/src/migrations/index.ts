@@ -37,6 +37,7 @@ import { userIdentities } from './0036-user-identities.ts';
 import { typedEvents } from './0037-typed-events.ts';
 import { retention } from './0038-retention.ts';
 import { signInCodes } from './0039-sign-in-codes.ts';
+import { scheduling } from './0040-scheduling.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -83,4 +84,5 @@ export const MIGRATIONS: readonly Migration[] = [
   typedEvents,
   retention,
   signInCodes,
+  scheduling,
 ];

@@ -93,6 +93,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   health: 'plain',
   healthMessage: 'plain',
   hostTrouble: 'json',
+  scheduling: 'json',
   provisioningJobId: 'plain',
   offer: 'json',
   provisioningData: 'json',

@@ -134,6 +134,9 @@ async function argumentsOf(argument: Argument, cli: Cli): Promise<Found> {
   if (command.startsWith('project member ')) return membersOf(command, name, before, cli);
   if (command === 'user role' && name === 'role') return plain(['user', 'admin']);
   if (first === 'project' && name === 'name') return plain(await configuredProjects(cli));
+  if (name === 'instance') {
+    return (await namesOf('instance', cli)).filter(({ value }) => !before.includes(value));
+  }
   if (name === 'run' || command === 'run get') return runs(command, before, cli);
   if (name === 'name' && !/ (create|add)$/.test(command)) {
     const kind = NAMED[first];

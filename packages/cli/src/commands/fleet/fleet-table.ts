@@ -25,6 +25,7 @@ import {
   type TableRow,
 } from '../../terminal/table.ts';
 import { hangingText, textWidth } from '../../terminal/text-width.ts';
+import { schedulingText } from '../instance/scheduling-text.ts';
 
 export interface FleetTableOptions {
   readonly verbose: boolean;
@@ -165,10 +166,14 @@ function backendOf(instance: Instance, verbose: boolean): string {
 
 /** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
 export function instanceMessage(instance: Instance): string {
+  if (isCordoned(instance)) return schedulingText(instance);
   const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
   const isTrouble = isHost && instance.health_status !== 'warning';
   return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';
 }
+
+const isCordoned = ({ status, scheduling }: Instance): boolean =>
+  isInstanceActive(status) && scheduling !== undefined && scheduling.state !== 'quarantined';
 
 function instanceError(instance: Instance): string {
   const working = isInstanceAvailable(instance.status);
@@ -199,12 +204,16 @@ const INSTANCE_STYLES: Readonly<Record<Instance['status'], Style>> = {
   terminated: 'secondary',
 };
 
-function instanceStatus(instance: Instance): Cell {
+export function instanceStatus(instance: Instance): Cell {
   const total = instance.total_blocks ?? 1;
   const working = isInstanceAvailable(instance.status);
   const inBlocks = total > 1 && isInstanceBusy(instance.status);
   const text = inBlocks ? `${instance.busy_blocks ?? 0}/${total} busy` : instance.status;
   if (working && instance.unreachable) return { text: `${text} (unreachable)`, style: 'error' };
+  const { scheduling } = instance;
+  if (working && scheduling && scheduling.state !== 'quarantined') {
+    return { text: `${text} (${scheduling.state})`, style: 'gold' };
+  }
   const health = instance.health_status ?? 'healthy';
   if (working && health !== 'healthy') {
     return { text: `${text} (${health})`, style: health === 'warning' ? 'gold' : 'error' };

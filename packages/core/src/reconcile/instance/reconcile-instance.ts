@@ -23,6 +23,7 @@ import { advanceTermination } from './instance-end.ts';
 import { advanceUp } from './instance-life.ts';
 import { InstancePass } from './instance-pass.ts';
 import { advancePlanned, advanceProvisioning } from './instance-start.ts';
+import { trackCordon } from './track-cordon.ts';
 import { trackHealth } from './track-health.ts';
 
 const MAX_ROUNDS = 100;
@@ -49,6 +50,7 @@ function round(pass: InstancePass): void {
     pass.end('terminated_by_user');
     return;
   }
+  trackCordon(pass);
   if (isInstancePending(status)) advancePlanned(pass);
   else if (isInstanceProvisioning(status)) provision(pass);
   else if (isInstanceAvailable(status)) {

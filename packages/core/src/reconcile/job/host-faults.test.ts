@@ -42,7 +42,7 @@ function placeAgain(world: World): void {
   world.jobs.set(id, placedJob(instance, { id, submissionNum, spec, version, ...since }));
 }
 
-const refuse = (world: World, rule: 'host_fault' | 'unhealthy' | 'busy') => {
+const refuse = (world: World, rule: 'host_fault' | 'cordoned' | 'unhealthy' | 'busy') => {
   const job = world.latest();
   const pool = [{ rule, asked: null, has: null, count: 1, property: null }];
   const fleets = [{ fleet: 'a', verdict: 'full', growth: null, pool } as const];
@@ -221,15 +221,15 @@ describe('a host whose executor check fails', () => {
     world.instancePass();
   };
 
-  it('lets a new run wait, while another bad health ends a run without `retry`', () => {
-    for (const rule of ['host_fault', 'unhealthy'] as const) {
+  it('lets a new run wait, as a cordon does, while another bad health ends a run without `retry`', () => {
+    for (const rule of ['host_fault', 'cordoned', 'unhealthy'] as const) {
       const world = placed();
       failStart(world);
       // A run of its own, which was never put back.
       world.later(2).pass();
       world.jobs.delete('job-1');
       refuse(world, rule);
-      expect(world.run.status).toBe(rule === 'host_fault' ? 'submitted' : 'failed');
+      expect(world.run.status).toBe(rule === 'unhealthy' ? 'failed' : 'submitted');
     }
   });
 

@@ -42,7 +42,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
  * limit, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service. Every job
- * waits for the first instance of a cluster and for a host that cannot start jobs now, and a moment for a host whose connection was just lost:
+ * waits for the first instance of a cluster, for a host that cannot start jobs now and for a cordoned
+ * instance, and a moment for a host whose connection was just lost:
  * otherwise a restart of the server would end runs that are submitted then.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
@@ -53,7 +54,7 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);
   if (verdict.kind !== 'never' || undecided === null) return null;
-  if (undecided === 'cluster_starting' || undecided === 'host_fault') return Infinity;
+  if (undecided !== 'reconnecting') return Infinity;
   const until = silenceDeadline(pass.ctx, job.waitingSince ?? pass.now, RECONNECT_LIMIT);
   return pass.now <= until ? until : null;
 }

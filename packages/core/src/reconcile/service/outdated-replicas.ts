@@ -1,8 +1,8 @@
 /** Replicas of a gateway that others replace, because the server or the configuration has changed. */
 
-import { instantText } from '../../explain/texts.ts';
 import type { GatewayReplicaRecord, Timestamp } from '../../model/index.ts';
 import { isReplicaRunning } from '../../status/index.ts';
+import { instantText } from '../../time/instant-text.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { GatewayPass } from '../gateway/gateway-pass.ts';
 

@@ -1,5 +1,5 @@
 import { formatOptionalTimestamp, formatTimestamp, type Instance } from '@dstack/contract/wire';
-import type { InstanceRecord } from '@dstack/core';
+import { hasHostFault, type InstanceRecord } from '@dstack/core';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend } from './backend-name.ts';
 
@@ -32,6 +32,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
     unreachable: record.unreachable,
     health_status: record.health,
     ...(record.healthMessage === null ? {} : { health_message: record.healthMessage }),
+    ...schedulingPart(record),
     termination_reason: record.terminationReason,
     termination_reason_message: record.terminationMessage,
     created: formatTimestamp(record.createdAt),
@@ -43,4 +44,18 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
     busy_blocks: record.busyBlocks,
     gpu_driver: machine?.gpu_driver ?? null,
   };
+}
+
+/** What a person has decided comes before what the server has found. */
+function schedulingPart(record: InstanceRecord): Pick<Instance, 'scheduling'> {
+  const { scheduling, hostTrouble } = record;
+  if (scheduling !== null) {
+    const { state, reason, by, since, until } = scheduling;
+    const times = { since: formatTimestamp(since), until: formatOptionalTimestamp(until) };
+    return { scheduling: { state, reason, by, ...times } };
+  }
+  if (!hasHostFault(record)) return {};
+  const until = formatOptionalTimestamp(hostTrouble?.coolsUntil ?? null);
+  const reason = record.healthMessage;
+  return { scheduling: { state: 'quarantined', reason, by: null, since: null, until } };
 }

@@ -1,0 +1,97 @@
+/** Keeps new jobs off instances and lets them get jobs again, as the API requests it. */
+import { notExists, ruleError } from '@dstack/contract/api';
+import { isInstanceActive } from '@dstack/contract/status';
+import type { Instance } from '@dstack/contract/wire';
+import {
+  cordonInstance,
+  type Decision,
+  type InstanceRecord,
+  isServerHost,
+  type Timestamp,
+  uncordonInstance,
+} from '@dstack/core';
+import type { InstanceView, ProjectRecord, UserRecord } from '@dstack/store';
+import { actorOf } from '../event-actor.ts';
+import { mapInTurns } from '../in-turns.ts';
+import { wireInstance } from '../mapping/instance.ts';
+import type { HttpDeps } from '../ports.ts';
+import { onlyOnServerHost } from '../rights.ts';
+
+interface Cordon {
+  readonly names: readonly string[];
+  readonly reason: string | null;
+  readonly until: Timestamp | null;
+  readonly seconds: number | null;
+}
+
+const SECOND = 1_000_000;
+
+export async function cordonInstances(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { names, reason, until: at, seconds }: Cordon,
+  user: UserRecord,
+): Promise<Instance[]> {
+  const { now } = deps.context();
+  if (at !== null && seconds !== null) throw ruleError('Give `until` or `seconds`, not both');
+  if (at !== null && at <= now) throw ruleError('`until` is over: give a time in the future');
+  const until = seconds === null ? at : now + seconds * SECOND;
+  const by = user.originalName ?? user.name;
+  const cordon = { by, reason: reason || null, until };
+  return await changeEach(deps, project, names, user, (instance) =>
+    cordonInstance(instance, cordon, { actor: actorOf(user), now: deps.context().now }),
+  );
+}
+
+export async function uncordonInstances(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  user: UserRecord,
+): Promise<Instance[]> {
+  return await changeEach(deps, project, names, user, (instance) =>
+    uncordonInstance(instance, { actor: actorOf(user), now: deps.context().now }),
+  );
+}
+
+/** All names and rights are checked before the first write. Returns the instances as they are then. */
+async function changeEach(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  user: UserRecord,
+  decide: (instance: InstanceRecord) => Pick<Decision, 'changes' | 'signals'> | null,
+): Promise<Instance[]> {
+  const { store } = deps;
+  const found = await managedInstances(deps, project, names, user);
+  for (const { instance } of found) {
+    await store.engine.updateInstance(instance.id, ({ instance: present }) =>
+      isInstanceActive(present.status) && !present.deleted ? decide(present) : null,
+    );
+  }
+  const changed = await store.instances.viewsByIds(found.map(({ instance }) => instance.id));
+  const byId = new Map(changed.map((view) => [view.instance.id, view]));
+  return await mapInTurns(
+    found.map((view) => byId.get(view.instance.id) ?? view),
+    (view) => wireInstance(view.instance, view),
+  );
+}
+
+/** In the order of the names. Throws where one is unknown, or the user may not decide about it. */
+async function managedInstances(
+  { store }: HttpDeps,
+  project: ProjectRecord,
+  names: readonly string[],
+  user: UserRecord,
+): Promise<InstanceView[]> {
+  const found = await store.instances.byNames(project.id, names);
+  const byName = new Map(found.map((view) => [view.instance.name, view]));
+  return [...new Set(names)].map((name) => {
+    const view = byName.get(name);
+    if (view === undefined) throw notExists(`Project ${project.name} has no instance ${name}`);
+    if (isServerHost(view.instance.backend) && user.globalRole !== 'admin') {
+      throw onlyOnServerHost(name);
+    }
+    return view;
+  });
+}
