@@ -24,6 +24,8 @@ const ROOTS = [
 const MAY_LIE_AHEAD = new Set([
   ...['nextPassAt', 'nextTriggeredAt', 'coolsUntil', 'expiresAt', 'renewsAt'],
   ...['lastProcessedAt', 'deletedAt'],
+  // A person has chosen it.
+  'until',
 ]);
 
 interface Field {

@@ -45,6 +45,7 @@ const PARTS = [
   'queries',
   'rollout',
   'run',
+  'scheduling',
   'tracks',
   'users',
   'uses',
