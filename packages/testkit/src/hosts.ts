@@ -1,14 +1,8 @@
-import { execFile, execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
 import Docker from 'dockerode';
 import { busyboxTar, importBusybox } from './docker.ts';
-
-const run = promisify(execFile);
-const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
+import { openHostScript } from './host-script.ts';
 
 /** Path of a directory that all hosts share, as if it were on a network file system. */
 export const SHARED_PATH = '/mnt/shared';
@@ -76,24 +70,14 @@ export async function startHosts({
   docker,
   systemd = [],
 }: TestHostsOptions): Promise<TestHosts> {
-  const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
-  const env = {
-    ...process.env,
-    BASE: join(dir, 'base'),
-    NET: freeNetwork(),
-    // Names of links have at most 15 characters.
-    PREFIX: `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`,
+  const script = openHostScript({
     DOCKER: docker === undefined ? 'all' : docker.join(',') || 'none',
     SYSTEMD: systemd.join(','),
-  };
-  const script = (...args: string[]) => execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
-  const act = async (...args: string[]) => void (await run(SCRIPT, args, { env }));
-  const close = () => {
-    script('down');
-    rmSync(dir, { recursive: true, force: true });
-  };
+  });
+  const { dir, base, network, close } = script;
+  const act = async (...args: string[]) => void (await script.run(args));
   try {
-    const { stdout } = await run(SCRIPT, ['up', String(count)], { env });
+    const stdout = await script.run(['up', String(count)]);
     const hosts = stdout
       .trim()
       .split('\n')
@@ -104,9 +88,9 @@ export async function startHosts({
           name,
           address,
           docker: new Docker({ socketPath }),
-          exec: async (command) => (await run(SCRIPT, ['exec', number, command], { env })).stdout,
-          cut: () => void script('cut', number),
-          restore: () => void script('restore', number),
+          exec: (command) => script.run(['exec', number, command]),
+          cut: () => script.runSync('cut', number),
+          restore: () => script.runSync('restore', number),
           crash: () => act('crash', number),
           boot: () => act('boot', number),
           stopDocker: (signal = 'TERM') => act('docker-stop', number, signal),
@@ -118,11 +102,11 @@ export async function startHosts({
       .trim()
       .split('\n')
       .map((line) => line.split(' ')[3] ?? '');
-    const keyPath = join(env.BASE, 'id');
+    const keyPath = join(base, 'id');
     return {
       hosts,
       keyPath,
-      gateway: `${env.NET}.1`,
+      gateway: `${network}.1`,
       privateKey: readFileSync(keyPath, 'utf8'),
       busyboxTar: () => busyboxTar(dir),
       async busybox(name, on = hosts) {
@@ -135,16 +119,5 @@ export async function startHosts({
   } catch (error) {
     close();
     throw error;
-  }
-}
-
-/** A /24 that no interface of this computer is in. */
-function freeNetwork(): string {
-  const taken = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => address),
-  );
-  for (let third = process.pid % 250; ; third = (third + 1) % 250) {
-    const network = `10.213.${third}`;
-    if (!taken.some((address) => address.startsWith(`${network}.`))) return network;
   }
 }

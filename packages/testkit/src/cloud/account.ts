@@ -7,7 +7,7 @@ import type { VmHosts } from './hosts.ts';
 import { SshKeys } from './keys.ts';
 import { Operations } from './operations.ts';
 import { Refusal } from './refusal.ts';
-import { type CloudRandom, Vms } from './vms.ts';
+import { type CloudRandom, type VmMetadata, Vms } from './vms.ts';
 import { CloudVolumes } from './volumes.ts';
 
 export interface CloudAccountOptions {
@@ -17,6 +17,7 @@ export interface CloudAccountOptions {
   readonly catalog: CloudCatalog;
   readonly loginUser: string;
   readonly hosts: VmHosts | null;
+  readonly metadata?: VmMetadata;
   /** Ids in the provider's form; by default 32 hexadecimal digits. */
   readonly ids?: Partial<CloudIds>;
 }
@@ -47,6 +48,7 @@ export class CloudAccount {
     this.vms = new Vms({
       ...options,
       newId: ids.vm ?? hexId,
+      metadata: options.metadata ?? null,
       onEnded: (id) => this.volumes.detachAll(id),
     });
   }

@@ -9,6 +9,25 @@ export interface VmHostOrder {
   readonly userData: string | null;
   /** Without: it boots, and its sshd never answers. */
   readonly hasSshd: boolean;
+  /** Whether it gets the address that was released last, instead of the one released first. */
+  readonly reusesAddress: boolean;
+  /** Null: its provider has none. */
+  readonly metadata: MetadataSource | null;
+}
+
+/** Answers what the machine asks at 169.254.169.254. */
+export type MetadataSource = (request: MetadataRequest) => MetadataAnswer;
+
+export interface MetadataRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+}
+
+export interface MetadataAnswer {
+  readonly status: number;
+  /** Plain text. */
+  readonly body: string;
 }
 
 export interface VmHosts {

@@ -4,6 +4,7 @@ import type { CallAllowance, CallRule } from './call-limits.ts';
 import type { CloudCatalog } from './capacity.ts';
 import type { Refusal } from './refusal.ts';
 import type { CloudAnswer, CloudRequest } from './request.ts';
+import type { VmMetadata } from './vms.ts';
 
 export interface CloudCall extends CloudRequest {
   /** Values of `{name}` in the path of the route. */
@@ -34,6 +35,8 @@ export interface Personality {
   readonly limits: readonly CallRule[];
   readonly routes: readonly CloudRoute[];
   readonly refuse: (refusal: Refusal, request: CloudRequest) => CloudAnswer;
+  /** What machines find at 169.254.169.254; omitted = nothing. */
+  readonly metadata?: VmMetadata;
   /** Headers of every answer. */
   readonly headers?: (allowance: CallAllowance | null) => Readonly<Record<string, string>>;
 }

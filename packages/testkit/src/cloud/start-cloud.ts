@@ -61,8 +61,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
   const control = controlFile(dir);
   if (options.faults) control.set(options.faults);
   const common = { clock, random: new Random(seed), faults: control.current };
-  const { catalog, loginUser, ids } = personality;
-  const account = new CloudAccount({ ...common, catalog, loginUser, hosts, ids });
+  const { catalog, loginUser, ids, metadata } = personality;
+  const account = new CloudAccount({ ...common, catalog, loginUser, hosts, ids, metadata });
   const calls = new CloudCalls(common);
   const apiKey = personality.newApiKey();
   const { host = '127.0.0.1' } = options;

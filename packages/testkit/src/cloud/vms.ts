@@ -3,7 +3,7 @@ import { AddressPool, privateAddress } from './addresses.ts';
 import { Capacity, type VmType } from './capacity.ts';
 import { type CloudClock, SECOND_US } from './clock.ts';
 import type { CloudFaults } from './faults.ts';
-import type { VmHosts } from './hosts.ts';
+import type { MetadataAnswer, MetadataRequest, VmHosts } from './hosts.ts';
 import type { SshKey } from './keys.ts';
 import { Refusal } from './refusal.ts';
 
@@ -31,6 +31,8 @@ export interface Vm extends VmOrder {
   readonly id: string;
   /** In µs. */
   readonly createdAt: number;
+  /** When it is due to be ready, or to fail; null = never. In µs. */
+  readonly readyAt: number | null;
   readonly state: VmState;
   /** Null: it has none, or none yet. */
   readonly address: string | null;
@@ -38,6 +40,8 @@ export interface Vm extends VmOrder {
   /** Why it failed, or was interrupted. */
   readonly problem: string | null;
 }
+
+export type VmMetadata = (vm: Vm, request: MetadataRequest) => MetadataAnswer;
 
 export type CloudRandom = Pick<Random, 'whole' | 'chance'>;
 
@@ -49,6 +53,8 @@ export interface VmsOptions {
   readonly loginUser: string;
   /** Null: machines are records only, and nothing answers at their addresses. */
   readonly hosts: VmHosts | null;
+  /** What a machine finds at 169.254.169.254; null = nothing. */
+  readonly metadata: VmMetadata | null;
   /** Called when a machine has ended. */
   readonly onEnded: (id: string) => void;
 }
@@ -216,13 +222,15 @@ export class Vms {
   }
 
   async #boot(entry: Entry, hosts: VmHosts): Promise<void> {
-    const { loginUser, random, faults } = this.#options;
+    const { loginUser, random, faults, metadata } = this.#options;
     const { id, order } = entry;
+    const { noSsh, reuseAddress } = faults();
     try {
       entry.address = await hosts.boot({
         ...{ id, loginUser, name: order.name, userData: order.userData },
         authorizedKeys: order.keys.map(({ publicKey }) => publicKey),
-        hasSshd: !random.chance(faults().noSsh),
+        ...{ hasSshd: !random.chance(noSsh), reusesAddress: reuseAddress },
+        metadata: metadata && ((request) => metadata(this.#view(entry), request)),
       });
       entry.isBooting = false;
     } catch (error) {
@@ -231,9 +239,9 @@ export class Vms {
   }
 
   #view(entry: Entry): Vm {
-    const { id, order, createdAt, privateAddress: internal, address } = entry;
+    const { id, order, createdAt, readyAt, privateAddress: internal, address } = entry;
     const problem = entry.interruption ?? entry.failure;
-    const known = { ...order, id, createdAt, privateAddress: internal, problem };
+    const known = { ...order, id, createdAt, readyAt, privateAddress: internal, problem };
     return { ...known, state: this.#stateOf(entry), address: order.isPublic ? address : null };
   }
 

@@ -1,0 +1,55 @@
+/** The program that makes hosts of namespaces, with a folder and a network for one set of hosts. */
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+
+const execute = promisify(execFile);
+const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
+
+export interface HostScript {
+  /** For files of the test. */
+  readonly dir: string;
+  /** Of the hosts. */
+  readonly base: string;
+  /** The first three numbers of their addresses; this computer is `.1`. */
+  readonly network: string;
+  /** Runs a command and returns its output. `env`: variables of this command only. */
+  run(args: readonly string[], env?: Readonly<Record<string, string>>): Promise<string>;
+  runSync(...args: string[]): void;
+  /** Ends all hosts and removes their files, links and addresses. */
+  close(): void;
+}
+
+/** `settings`: variables of the program. */
+export function openHostScript(settings: Readonly<Record<string, string>>): HostScript {
+  const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
+  const base = join(dir, 'base');
+  const network = freeNetwork();
+  // Names of links have at most 15 characters.
+  const prefix = `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`;
+  const env = { ...process.env, ...settings, BASE: base, NET: network, PREFIX: prefix };
+  const runSync = (...args: string[]) => void execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
+  return {
+    ...{ dir, base, network, runSync },
+    run: async (args, own = {}) =>
+      (await execute(SCRIPT, args, { env: { ...env, ...own } })).stdout,
+    close() {
+      runSync('down');
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A /24 that no interface of this computer is in. */
+function freeNetwork(): string {
+  const taken = Object.values(networkInterfaces()).flatMap((list) =>
+    (list ?? []).map(({ address }) => address),
+  );
+  for (let third = process.pid % 250; ; third = (third + 1) % 250) {
+    const network = `10.213.${third}`;
+    if (!taken.some((address) => address.startsWith(`${network}.`))) return network;
+  }
+}
