@@ -6,9 +6,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { pythonEnvironment } from '@dstack/testkit/python-environment';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { newInstallation } from './installation.ts';
-import { pythonEnvironment } from './python-environment.ts';
 
 const { path: environment, missing } = pythonEnvironment(
   'schemathesis==4.32.5',

@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { CommandOptions, FinishedCommand } from '@dstack/testkit';
-import { type PythonEnvironment, pythonEnvironment } from '../python-environment.ts';
+import { type PythonEnvironment, pythonEnvironment } from '@dstack/testkit/python-environment';
 
 /** A virtual environment with that version of the client, or the reason why there is none. */
 export function officialClient(version: string): PythonEnvironment {

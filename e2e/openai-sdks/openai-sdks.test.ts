@@ -5,9 +5,9 @@ import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { Installation } from '@dstack/testkit';
 import { jobProgram } from '@dstack/testkit/job-programs';
+import { pythonEnvironment } from '@dstack/testkit/python-environment';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { applyFleet, configuration, newInstallation } from '../installation.ts';
-import { pythonEnvironment } from '../python-environment.ts';
 import { budget, calls } from './sdk.ts';
 
 const engine = join(import.meta.dirname, 'engine.ts');

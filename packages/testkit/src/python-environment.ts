@@ -34,7 +34,7 @@ touch "$environment/complete"
  * skipped with a message on the console; on CI (`CI` is set) it fails.
  */
 export function pythonEnvironment(requirement: string, folder: string): PythonEnvironment {
-  const path = resolve(import.meta.dirname, '..', '.cache', folder);
+  const path = resolve(import.meta.dirname, '..', '..', '..', '.cache', folder);
   if (existsSync(join(path, 'complete'))) return { path, missing: null };
   mkdirSync(dirname(path), { recursive: true });
   try {

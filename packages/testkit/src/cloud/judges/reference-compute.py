@@ -1,0 +1,76 @@
+"""Makes, follows and ends one machine by the unchanged adapter of dstack 0.22.5, against a simulated API.
+
+Arguments: adapter, URL of the API, key, region, type of the machine. Prints one JSON object per step.
+"""
+
+import json
+import sys
+import time
+
+from dstack._internal.core.models.backends.base import BackendType
+from dstack._internal.core.models.instances import (
+    Disk,
+    InstanceConfiguration,
+    InstanceOffer,
+    InstanceType,
+    Resources,
+    SSHKey,
+)
+
+adapter, url, key, region, type_name = sys.argv[1:]
+
+
+def report(step, **facts):
+    print(json.dumps({"step": step, **facts}), flush=True)
+
+
+def lambda_compute():
+    from dstack._internal.core.backends.lambdalabs import api_client, compute, models
+
+    api_client.API_URL = f"{url}/api/v1"
+    # It would log in to the machine and install an agent.
+    compute._start_runner = lambda **_: None
+    creds = models.LambdaAPIKeyCreds(api_key=key)
+    made = compute.LambdaCompute(models.LambdaConfig(creds=creds, regions=None))
+    resources = Resources(cpus=30, memory_mib=204800, gpus=[], spot=False, disk=Disk(size_mib=102400))
+    instance = InstanceType(name=type_name, resources=resources)
+    offer = InstanceOffer(backend=BackendType.LAMBDA, instance=instance, region=region, price=1)
+    # The catalogue itself is on the internet; prices are not asked for here.
+    return made, made._get_offers_with_availability([offer])
+
+
+def digitalocean_compute():
+    from dstack._internal.core.backends.digitalocean.compute import DigitalOceanCompute
+    from dstack._internal.core.backends.digitalocean_base.models import (
+        BaseDigitalOceanAPIKeyCreds,
+        BaseDigitalOceanConfig,
+    )
+
+    creds = BaseDigitalOceanAPIKeyCreds(api_key=key)
+    config = BaseDigitalOceanConfig(creds=creds, type=adapter, regions=None, project_name=None)
+    made = DigitalOceanCompute(config, url, BackendType(adapter))
+    return made, made.get_all_offers_with_availability(True)
+
+
+compute, offers = lambda_compute() if adapter == "lambda" else digitalocean_compute()
+report("valid", ok=compute.api_client.validate_api_key())
+offer = next(one for one in offers if one.instance.name == type_name and one.region == region)
+report("offer", availability=offer.availability.value, gpus=len(offer.instance.resources.gpus))
+configuration = InstanceConfiguration(
+    project_name="main",
+    instance_name="pool-0",
+    user="ada",
+    ssh_keys=[SSHKey(public="ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBs= ada")],
+)
+try:
+    data = compute.create_instance(offer, configuration, None)
+except Exception as error:
+    report("refused", error=type(error).__name__, text=str(error))
+    sys.exit(0)
+report("created", id=data.instance_id)
+while data.hostname is None:
+    compute.update_provisioning_data(data, configuration.ssh_keys[0].public, "")
+    time.sleep(0.05)
+report("ready", hostname=data.hostname)
+compute.terminate_instance(data.instance_id, region, data.backend_data)
+report("ended")
