@@ -1,7 +1,11 @@
+export { motoEnvironment } from './aws/moto.ts';
+export { type Aws, startAws } from './aws/start-aws.ts';
 export type { CallOutcome } from './calls.ts';
 export { type CloudClock, type ManualClock, manualClock, runningClock } from './clock.ts';
 export type { CloudKnobs } from './faults.ts';
 export type { VmHostOrder, VmHosts } from './hosts.ts';
+export { type PrismProxy, startPrism } from './judges/prism.ts';
+export { publishedDocument, unjudged } from './judges/published-documents.ts';
 export { type Cloud, type CloudOptions, startCloud } from './start-cloud.ts';
 export type { Vm } from './vms.ts';
 export { startYard, type Yard, yardMissing } from './yard/yard.ts';

@@ -2,7 +2,7 @@
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { pythonEnvironment } from '../../python-environment.ts';
 import type { PersonalityName } from '../personalities/index.ts';
 import { type Cloud, startCloud } from '../start-cloud.ts';
@@ -15,62 +15,72 @@ const VERSION = '0.22.5';
 const python = pythonEnvironment(`dstack==${VERSION}`, join('official-client', VERSION));
 if (python.missing) console.warn(`Simulated clouds are NOT judged: ${python.missing}`);
 
-describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () => {
-  let cloud: Cloud | null = null;
-  afterEach(async () => {
-    await cloud?.close();
-    cloud = null;
-  });
+/** Cases with everything at hand, and cases in which the provider refuses. */
+const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>> = {
+  lambda: ['lambda', 'us-east-1', 'gpu_1x_a10'],
+  'lambda, sold out': ['lambda', 'us-west-1', 'gpu_1x_a10'],
+  digitalocean: ['digitalocean', 'nyc2', 's-1vcpu-1gb'],
+  'digitalocean with a GPU': ['digitalocean', 'tor1', 'gpu-h100x1-80gb'],
+  'digitalocean without capacity': ['digitalocean', 'nyc2', 's-1vcpu-1gb'],
+  amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
+};
 
-  async function steps(adapter: PersonalityName, region: string, type: string) {
-    const { url = '', apiKey = '' } = cloud ?? {};
+describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () => {
+  const clouds = new Map<string, Cloud>();
+  let steps: readonly Readonly<Record<string, unknown>>[] = [];
+  beforeAll(async () => {
+    const cases: string[] = [];
+    for (const [name, [personality, region, type_name]] of Object.entries(CASES)) {
+      // The reference keeps no limits on calls: it would be refused by Lambda's.
+      const cloud = await startCloud({ personality, limits: false });
+      cloud.faults.set({ boot_seconds: [0.3, 0.3] });
+      clouds.set(name, cloud);
+      const { url, apiKey: key } = cloud;
+      cases.push(JSON.stringify({ name, adapter: personality, url, key, region, type_name }));
+    }
+    clouds.get('lambda, sold out')?.sellOut('gpu_1x_a10', 'us-west-1');
+    clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
-    const args = [SCRIPT, adapter, url, apiKey, region, type];
-    const { stdout } = await run(program, args, { timeout: 120_000 });
-    const lines = stdout.trim().split('\n');
-    return lines.map((line) => JSON.parse(line) as Readonly<Record<string, unknown>>);
-  }
+    const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
+    steps = stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  });
+  afterAll(() => Promise.all([...clouds.values()].map((cloud) => cloud.close())));
+
+  const stepsOf = (name: string) => steps.filter((step) => step.case === name);
 
   it.each([
-    ['lambda', 'us-east-1', 'gpu_1x_a10', 0],
-    ['digitalocean', 'nyc2', 's-1vcpu-1gb', 0],
-    ['digitalocean', 'tor1', 'gpu-h100x1-80gb', 1],
-    ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud', 1],
-  ] as const)(
-    'of %s makes, follows and ends a machine in %s',
-    async (adapter, region, type, gpus) => {
-      // The reference keeps no limits on calls: it would be refused by Lambda's.
-      cloud = await startCloud({ personality: adapter, limits: false });
-      cloud.faults.set({ boot_seconds: [0.3, 0.3] });
-      const done = await steps(adapter, region, type);
-      const [id] = cloud.history().map((event) => event.slice(1));
-      expect(done).toEqual([
-        { step: 'valid', ok: true },
-        { step: 'offer', availability: 'available', gpus },
-        { step: 'created', id },
-        { step: 'ready', hostname: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/) },
-        { step: 'ended' },
-      ]);
-      expect(cloud.history()).toEqual([`+${id}`, `-${id}`]);
-      expect(cloud.account.keys.all()).toHaveLength(1);
-      expect(cloud.log.every(({ status }) => status !== null && status < 300)).toBe(true);
-    },
-  );
-
-  it('of digitalocean reports missing capacity with the text of the provider', async () => {
-    cloud = await startCloud({ personality: 'digitalocean' });
-    cloud.faults.set({ no_capacity: 1 });
-    const done = await steps('digitalocean', 'nyc2', 's-1vcpu-1gb');
-    const text = 'Size is not available in this region.';
-    expect(done.at(-1)).toEqual({ step: 'refused', error: 'NoCapacityError', text });
-    expect(cloud.vms()).toBe(0);
+    ['lambda', 0],
+    ['digitalocean', 0],
+    ['digitalocean with a GPU', 1],
+    ['amddevcloud', 1],
+  ])('makes, follows and ends a machine of %s', (name, gpus) => {
+    const { history, account, log } = clouds.get(name) as Cloud;
+    const [id] = history().map((event) => event.slice(1));
+    expect(stepsOf(name)).toMatchObject([
+      { step: 'valid', ok: true },
+      { step: 'offer', availability: 'available', gpus },
+      { step: 'created', id },
+      { step: 'ready', hostname: expect.stringMatching(/^\d+\.\d+\.\d+\.\d+$/) },
+      { step: 'ended' },
+    ]);
+    expect(history()).toEqual([`+${id}`, `-${id}`]);
+    expect(account.keys.all()).toHaveLength(1);
+    expect(log.every(({ status }) => status !== null && status < 300)).toBe(true);
   });
 
-  it('of lambda shows a sold-out region as not available', async () => {
-    cloud = await startCloud({ personality: 'lambda', limits: false });
-    cloud.sellOut('gpu_1x_a10', 'us-east-1');
-    const done = await steps('lambda', 'us-east-1', 'gpu_1x_a10');
-    expect(done[1]).toMatchObject({ availability: 'not_available' });
+  it('takes the refusal of DigitalOcean for missing capacity, with its text', () => {
+    const name = 'digitalocean without capacity';
+    const text = 'Size is not available in this region.';
+    expect(stepsOf(name).at(-1)).toMatchObject({ step: 'refused', error: 'NoCapacityError', text });
+    expect(clouds.get(name)?.history()).toEqual([]);
+  });
+
+  it('shows a sold-out region of Lambda as not available', () => {
+    const done = stepsOf('lambda, sold out');
+    expect(done[1]).toMatchObject({ step: 'offer', availability: 'not_available' });
     expect(done.at(-1)).toMatchObject({ step: 'refused', error: 'HTTPError' });
   });
 });

@@ -1,0 +1,21 @@
+import type { IncomingHttpHeaders } from 'node:http';
+
+/** Form fields of a request; `Action` names the call. */
+export type Fields = Readonly<Record<string, string>>;
+
+export function fieldsOf(body: string): Fields {
+  return Object.fromEntries(new URLSearchParams(body));
+}
+
+/** Of the signature's scope. */
+export function regionOf({ authorization = '' }: IncomingHttpHeaders): string {
+  const [, region = 'us-east-1'] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(authorization) ?? [];
+  return region;
+}
+
+/** Values of `name.1`, `name.2` and so on. */
+export function listed(fields: Fields, name: string): readonly string[] {
+  return Object.entries(fields).flatMap(([key, value]) =>
+    key.startsWith(`${name}.`) && /^\d+$/.test(key.slice(name.length + 1)) ? [value] : [],
+  );
+}
