@@ -1,3 +1,4 @@
+export { type Ec2Metadata, ec2MetadataMissing, startEc2Metadata } from './aws/ec2-metadata.ts';
 export { motoEnvironment } from './aws/moto.ts';
 export { type Aws, startAws } from './aws/start-aws.ts';
 export type { CallOutcome } from './calls.ts';

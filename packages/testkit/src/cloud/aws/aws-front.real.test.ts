@@ -92,7 +92,7 @@ describe.skipIf(python.missing !== null)('AWS by moto and its front', () => {
     );
   });
 
-  it('attaches a volume to one machine of its own zone', async () => {
+  it('attaches a volume to one machine, which is in the same zone', async () => {
     const volume = async (AvailabilityZone: string) =>
       firstText((await ec2('CreateVolume', { AvailabilityZone, Size: '1' })).body, 'volumeId') ??
       '';
