@@ -155,7 +155,7 @@ export function AddFleetPage() {
               />
             ) : null}
             {way === 'yaml' ? (
-              <Field label="Configuration">
+              <Field label="Configuration" error={planning.error}>
                 {(control) => (
                   <CodeArea
                     {...control}
@@ -166,7 +166,13 @@ export function AddFleetPage() {
                 )}
               </Field>
             ) : null}
-            {way === 'cloud' ? null : <KeyField value={key} onChange={edit(setKey)} />}
+            {way === 'cloud' ? null : (
+              <KeyField
+                value={key}
+                onChange={edit(setKey)}
+                error={planning.errorOf('ssh_key', 'private', 'identity_file')}
+              />
+            )}
           </Form>
         </Panel>
         {plan === null ? null : (
@@ -188,10 +194,15 @@ export function AddFleetPage() {
 }
 
 /** The key is sent with the plan, stored encrypted, and never returned. */
-function KeyField(props: { readonly value: string; readonly onChange: (value: string) => void }) {
+function KeyField(props: {
+  readonly value: string;
+  readonly onChange: (value: string) => void;
+  readonly error: string | null;
+}) {
   return (
     <Field
       label="Private SSH key of the login user"
+      error={props.error}
       hint="In the format of OpenSSH, without a passphrase. It is stored encrypted and never shown again."
     >
       {(control) => (

@@ -71,6 +71,7 @@ function DomainDialog(props: { readonly gateway: Gateway; readonly onClose: () =
         label="Domain"
         value={domain}
         onChange={setDomain}
+        error={submission.error}
         input={{ placeholder: '*.example.com' }}
       />
     </FormDialog>

@@ -74,7 +74,13 @@ export function CreateGatewayDialog(props: {
       <ProjectField value={project} onChange={setProject} />
       <TextField label="Name" optional {...field('name')} />
       <FormRow>
-        <SelectField label="Backend" value={backend} options={backends} onChange={setBackend} />
+        <SelectField
+          label="Backend"
+          value={backend}
+          options={backends}
+          onChange={setBackend}
+          error={submission.errorOf('backend')}
+        />
         <TextField
           label={backend === 'remote' ? 'SSH fleet, or local' : 'Region'}
           {...field('region')}

@@ -83,13 +83,18 @@ function AddBackend({ project, onClose }: BackendDialogProps) {
         }}
       />
       {asYaml ? (
-        <YamlField value={yaml || `type: ${type}\n`} onChange={setYaml} />
+        <YamlField
+          value={yaml || `type: ${type}\n`}
+          onChange={setYaml}
+          error={save.submission.error}
+        />
       ) : (
         form.fields.map((field) => {
           const value = values[field.path] ?? '';
           const onChange = (next: string) => setValues({ ...values, [field.path]: next });
           const shared = {
             label: field.label,
+            error: save.submission.errorOf(field.path.split('.').at(-1) ?? field.path),
             ...(field.optional === undefined ? {} : { optional: field.optional }),
             ...(field.hint === undefined ? {} : { hint: field.hint }),
           };
@@ -144,15 +149,20 @@ function EditBackend(props: BackendDialogProps & { readonly existing: string }) 
       {data === undefined && error === null ? (
         <Skeleton lines={5} />
       ) : (
-        <YamlField value={text} onChange={setYaml} />
+        <YamlField value={text} onChange={setYaml} error={save.submission.error} />
       )}
     </FormDialog>
   );
 }
 
-function YamlField(props: { readonly value: string; readonly onChange: (text: string) => void }) {
+/** The text is one field, so every refusal is about it. */
+function YamlField(props: {
+  readonly value: string;
+  readonly onChange: (text: string) => void;
+  readonly error: string | null;
+}) {
   return (
-    <Field label="Configuration">
+    <Field label="Configuration" error={props.error}>
       {(control) => (
         <CodeArea
           {...control}

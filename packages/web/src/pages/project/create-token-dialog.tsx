@@ -103,7 +103,13 @@ export function CreateTokenDialog(props: {
         error={submission.errorOf('name')}
         input={{ placeholder: 'ci' }}
       />
-      <SelectField label="Scope" value={scope} options={SCOPES} onChange={setScope} />
+      <SelectField
+        label="Scope"
+        value={scope}
+        options={SCOPES}
+        onChange={setScope}
+        error={submission.errorOf('scope')}
+      />
       {scope === 'models' ? (
         <>
           <TextField
@@ -138,7 +144,13 @@ export function CreateTokenDialog(props: {
           input={{ placeholder: 'names, separated by commas' }}
         />
       ) : null}
-      <SelectField label="Valid for" value={lifetime} options={LIFETIMES} onChange={setLifetime} />
+      <SelectField
+        label="Valid for"
+        value={lifetime}
+        options={LIFETIMES}
+        onChange={setLifetime}
+        error={submission.errorOf('expires_in')}
+      />
     </FormDialog>
   );
 }

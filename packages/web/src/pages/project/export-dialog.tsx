@@ -89,8 +89,23 @@ export function ExportDialog(props: {
         hint="Names, separated by commas."
         value={fleets}
         onChange={setFleets}
+        error={submission.errorOf(
+          'exported_fleets',
+          'add_exported_fleets',
+          'remove_exported_fleets',
+        )}
       />
-      <TextField label="Gateways" optional value={gateways} onChange={setGateways} />
+      <TextField
+        label="Gateways"
+        optional
+        value={gateways}
+        onChange={setGateways}
+        error={submission.errorOf(
+          'exported_gateways',
+          'add_exported_gateways',
+          'remove_exported_gateways',
+        )}
+      />
       <Checkbox checked={isGlobal} onChange={setGlobal}>
         Share with all projects of this server (global admins only)
       </Checkbox>
@@ -100,6 +115,11 @@ export function ExportDialog(props: {
           optional
           value={importers}
           onChange={setImporters}
+          error={submission.errorOf(
+            'importer_projects',
+            'add_importer_projects',
+            'remove_importer_projects',
+          )}
         />
       )}
     </FormDialog>

@@ -207,8 +207,19 @@ function AddMemberDialog(props: { readonly project: string; readonly onClose: ()
       submission={submission}
       onSubmit={() => void add()}
     >
-      <TextField label="User name or e-mail address" value={username} onChange={setUsername} />
-      <SelectField label="Role" value={role} options={ROLE_OPTIONS} onChange={setRole} />
+      <TextField
+        label="User name or e-mail address"
+        value={username}
+        onChange={setUsername}
+        error={submission.errorOf('username', 'members')}
+      />
+      <SelectField
+        label="Role"
+        value={role}
+        options={ROLE_OPTIONS}
+        onChange={setRole}
+        error={submission.errorOf('project_role')}
+      />
     </FormDialog>
   );
 }

@@ -88,6 +88,7 @@ export function AccountPanel({ user, isOwn }: { readonly user: User; readonly is
             value={role}
             options={GLOBAL_ROLE_OPTIONS}
             onChange={setRole}
+            error={submission.errorOf('global_role')}
           />
         </FormRow>
       </Form>

@@ -132,7 +132,13 @@ function AddKeyDialog({ onClose }: { readonly onClose: () => void }) {
           />
         )}
       </Field>
-      <TextField label="Name" optional value={name} onChange={setName} />
+      <TextField
+        label="Name"
+        optional
+        value={name}
+        onChange={setName}
+        error={submission.errorOf('name')}
+      />
     </FormDialog>
   );
 }

@@ -66,6 +66,7 @@ export function CreateUserDialog(props: {
         value={role}
         options={GLOBAL_ROLE_OPTIONS}
         onChange={setRole}
+        error={submission.errorOf('global_role')}
       />
     </FormDialog>
   );

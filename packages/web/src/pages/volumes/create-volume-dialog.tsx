@@ -65,7 +65,13 @@ export function CreateVolumeDialog(props: {
       <ProjectField value={project} onChange={setProject} />
       <TextField label="Name" optional {...field('name')} />
       <FormRow>
-        <SelectField label="Backend" value={backend} options={BACKENDS} onChange={setBackend} />
+        <SelectField
+          label="Backend"
+          value={backend}
+          options={BACKENDS}
+          onChange={setBackend}
+          error={submission.errorOf('backend')}
+        />
         <TextField
           label={onHosts ? 'SSH fleet, or local' : 'Region'}
           {...field('region')}

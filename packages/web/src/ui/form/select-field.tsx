@@ -17,7 +17,7 @@ export function SelectField<T extends string>(props: SelectFieldProps<T>) {
   const { label, error = null, hint, ...select } = props;
   return (
     <Field label={label} error={error} {...(hint === undefined ? {} : { hint })}>
-      {({ id }) => <Select id={id} label={label} className={styles.select} {...select} />}
+      {(control) => <Select {...control} label={label} className={styles.select} {...select} />}
     </Field>
   );
 }

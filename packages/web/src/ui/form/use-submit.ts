@@ -1,4 +1,4 @@
-import { ApiError } from '@dstack/client';
+import { ApiError, ResourceExistsError } from '@dstack/client';
 import { useState } from 'react';
 import { errorText } from '../feedback/error-text.ts';
 
@@ -6,8 +6,8 @@ export interface FormSubmission {
   readonly busy: boolean;
   /** What the server refused, as a whole. */
   readonly error: string | null;
-  /** The message about a field, by the last part of its path in the request. */
-  readonly errorOf: (field: string) => string | null;
+  /** The message about a field, by the last part of its path in the request; by any of several. */
+  readonly errorOf: (...fields: readonly string[]) => string | null;
   /** Runs the call; true if it succeeded. */
   readonly submit: (call: () => Promise<unknown>) => Promise<boolean>;
   readonly reset: () => void;
@@ -25,7 +25,8 @@ export function useSubmit(): FormSubmission {
   return {
     busy,
     error: failure?.text ?? null,
-    errorOf: (field) => (failure?.fields.includes(field) ? failure.text : null),
+    errorOf: (...fields) =>
+      failure?.fields.some((each) => fields.includes(each)) ? failure.text : null,
     async submit(call) {
       if (busy) return false;
       setBusy(true);
@@ -44,6 +45,14 @@ export function useSubmit(): FormSubmission {
   };
 }
 
+/** The names of what is created in requests that have only one. */
+const NAMES = ['name', 'project_name', 'username'];
+
 function fieldsOf(error: unknown): readonly string[] {
-  return error instanceof ApiError ? error.fields.flatMap((path) => path.at(-1) ?? []) : [];
+  if (error instanceof ResourceExistsError && error.fields.length === 0) return NAMES;
+  return error instanceof ApiError ? error.fields.flatMap(lastName) : [];
 }
+
+/** `exported_fleets` of `exported_fleets.0`. */
+const lastName = (path: readonly string[]): readonly string[] =>
+  path.filter((part) => !/^\d+$/.test(part)).slice(-1);

@@ -32,6 +32,8 @@ export function SelectPopup<T extends string>(props: SelectPopupProps<T>) {
         ref={button}
         aria-label={label}
         {...(id === undefined ? {} : { id })}
+        aria-describedby={props['aria-describedby']}
+        aria-invalid={props['aria-invalid']}
         className={selectClass(props)}
       >
         {prefix === undefined ? null : <span className={styles.prefix}>{prefix}</span>}

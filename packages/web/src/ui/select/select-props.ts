@@ -12,6 +12,8 @@ export interface SelectProps<T extends string> {
   readonly label: string;
   /** For a label elsewhere. */
   readonly id?: string;
+  readonly 'aria-describedby'?: string | undefined;
+  readonly 'aria-invalid'?: true | undefined;
   readonly value: T;
   readonly options: readonly SelectOption<T>[];
   readonly onChange: (value: T) => void;

@@ -26,6 +26,8 @@ export function Select<T extends string>(props: SelectProps<T>) {
       role="combobox"
       aria-label={label}
       id={id}
+      aria-describedby={props['aria-describedby']}
+      aria-invalid={props['aria-invalid']}
       className={selectClass(props)}
       disabled={disabled}
       {...standInProps('listbox', popup.preload, () => setAsked(true))}
