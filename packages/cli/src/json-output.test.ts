@@ -136,6 +136,9 @@ test('a plan, a detached run and a configuration fit their schemas', async () =>
   expect(problemsOf('validate', JSON.parse(validated.out))).toEqual([]);
 });
 
+/** Compared by the tests of these commands, which work on files. */
+const BACKUPS = ['server backup', 'server restore'];
+
 /** Their documents are those of another command line. */
 const SAME: Readonly<Record<string, string>> = {
   'gateway certificate delete': 'gateway get',
@@ -168,7 +171,7 @@ test('every command with --json has a schema', async () => {
 });
 
 test('every definition is compared, and refuses other documents', () => {
-  const apart = ['apply', 'apply --detach', 'apply --dry-run', 'validate', 'wait'];
+  const apart = ['apply', 'apply --detach', 'apply --dry-run', 'validate', 'wait', ...BACKUPS];
   expect(Object.keys(schema.$defs).toSorted()).toEqual(
     [...Object.keys(LINES), ...apart].toSorted(),
   );

@@ -23,10 +23,14 @@ export interface BackupPlace {
   readonly env: NodeJS.ProcessEnv;
   /** Microseconds since the epoch. */
   readonly now: () => number;
+  /** Called before each step, which may take minutes for a large database. */
+  readonly onStep?: (step: BackupStep) => void;
 }
 
+export type BackupStep = 'copy' | 'check' | 'write' | 'read';
+
 /** Also while the server runs. Throws `StartError`. */
-export async function backUp({ file, env, now }: BackupPlace): Promise<BackupManifest> {
+export async function backUp({ file, env, now, onStep }: BackupPlace): Promise<BackupManifest> {
   const { config, database } = placesOf(env);
   const target = resolve(file);
   if (existsSync(target)) throw new StartError(`${target} exists`, { next: 'name another file' });
@@ -40,8 +44,11 @@ export async function backUp({ file, env, now }: BackupPlace): Promise<BackupMan
   try {
     // Readable by this user only, like the database itself.
     writeFileSync(copy, '', { mode: 0o600, flag: 'wx' });
+    onStep?.('copy');
     await copySqlite(database, copy);
+    onStep?.('check');
     checkSqlite(copy);
+    onStep?.('write');
     await writeBackup(target, { manifest, config: text }, copy);
   } catch (error) {
     throw asStartError(error);
@@ -61,7 +68,7 @@ export interface Restore {
 }
 
 /** Reads the backup, and keeps servers from starting until `close`. Throws `StartError`. */
-export async function openRestore({ file, env, now }: BackupPlace): Promise<Restore> {
+export async function openRestore({ file, env, now, onStep }: BackupPlace): Promise<Restore> {
   const { config, database } = placesOf(env);
   const copy = `${database}.restoring`;
   if (!existsSync(dirname(database))) {
@@ -75,7 +82,9 @@ export async function openRestore({ file, env, now }: BackupPlace): Promise<Rest
     await removeDatabase(copy);
   };
   try {
+    onStep?.('read');
     const { manifest, config: text } = await readBackup(resolve(file), copy);
+    onStep?.('check');
     checkSqlite(copy);
     const ending = `.before-restore-${new Date(now() / 1000).toISOString().replaceAll(':', '-')}`;
     return {

@@ -13,6 +13,7 @@ interface BackupPlace {
   readonly env: NodeJS.ProcessEnv;
   /** Microseconds since the epoch. */
   readonly now: () => number;
+  readonly onStep: (step: 'copy' | 'check' | 'write' | 'read') => void;
 }
 
 interface BackupManifest {
@@ -32,13 +33,22 @@ const NOT_IN_BACKUP =
 /** Names that are printed. */
 const MOST_NAMES = 5;
 
+export interface BackupOptions {
+  readonly file: string;
+  readonly json: boolean;
+}
+
 export async function runServerBackup(
-  file: string,
+  { file, json }: BackupOptions,
   load: () => Promise<ServerBackups>,
   cli: Cli,
 ): Promise<void> {
   const module = await load();
-  await withCliErrors(module, () => module.backUp(placeOf(file, cli)));
+  const manifest = await withCliErrors(module, () => module.backUp(placeOf(file, cli)));
+  if (json) {
+    const { created_at, version } = manifest;
+    return cli.io.print(JSON.stringify({ file, created_at, version }, null, 2));
+  }
   cli.io.print(
     `${file} has the database and config.yml, with their keys: keep it in a safe place.`,
   );
@@ -48,10 +58,11 @@ export async function runServerBackup(
 export interface RestoreOptions {
   readonly file: string;
   readonly yes: boolean;
+  readonly json: boolean;
 }
 
 export async function runServerRestore(
-  { file, yes }: RestoreOptions,
+  { file, yes, json }: RestoreOptions,
   load: () => Promise<ServerBackups>,
   cli: Cli,
 ): Promise<void> {
@@ -64,6 +75,11 @@ export async function runServerRestore(
     for (const line of lossOf(restore.lostRuns)) io.info(line);
     if (!yes && !(await prompt.confirm('Replace the database?'))) throw new CancelledError();
     const kept = await withCliErrors(module, () => restore.carryOut());
+    if (json) {
+      const { lostRuns: lost_runs } = restore;
+      const done = { file, created_at, version, lost_runs, kept_files: kept };
+      return io.print(JSON.stringify(done, null, 2));
+    }
     io.print('The database is restored; start the server.');
     if (kept.length > 0) io.info(`The files before are kept: ${kept.join(', ')}`);
   } finally {
@@ -84,10 +100,17 @@ function lossOf(runs: readonly string[]): string[] {
   ];
 }
 
-const placeOf = (file: string, { env, now }: Cli): BackupPlace => ({
+const placeOf = (file: string, { env, now, io }: Cli): BackupPlace => ({
   ...{ file, env },
   now: () => now() * MICROS,
+  onStep: (step) => io.info(STEPS[step]),
 });
+const STEPS = {
+  copy: 'Copying the database…',
+  check: 'Checking the copy…',
+  write: 'Writing the file…',
+  read: 'Reading the file…',
+};
 const MICROS = 1000;
 
 async function withCliErrors<T>(module: ServerBackups, work: () => Promise<T>): Promise<T> {

@@ -84,15 +84,17 @@ export function declareServer(program: Command, cli: Cli, run: typeof runServer 
   server
     .command('backup <file>')
     .description('Write the database and config.yml into a file, also while the server runs')
-    .action((file) => runServerBackup(file, () => loadServer(), cli));
+    .option('--json', 'print JSON: the file, and when and by which version it was made')
+    .action((file, { json = false }) => runServerBackup({ file, json }, () => loadServer(), cli));
   server
     .command('restore <file>')
     .description('Put a backup in the place of the database and config.yml of a stopped server')
     .option('-y, --yes', 'do not ask')
+    .option('--json', 'print JSON: what the backup is, the lost runs, and the files that are kept')
     .action((file, o) => {
       // The option of `dstack server` itself takes the word from this one.
       const yes = o.yes === true || server.opts().yes === true;
-      return runServerRestore({ file, yes }, () => loadServer(), cli);
+      return runServerRestore({ file, yes, json: o.json ?? false }, () => loadServer(), cli);
     });
   server
     .command('orphans')
