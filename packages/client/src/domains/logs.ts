@@ -15,6 +15,8 @@ export interface PollLogsQuery {
   readonly diagnose?: boolean;
   /** Only lines that contain this text; servers of dstack 0.22.5 ignore it. */
   readonly grep?: string | null;
+  /** Upper and lower case are the same for `grep`. */
+  readonly ignore_case?: boolean;
 }
 
 export interface LogStreamQuery {

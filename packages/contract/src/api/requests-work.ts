@@ -88,6 +88,8 @@ export const PollLogsRequest = model({
   diagnose: Flag.default(false),
   /** Our addition: only lines that contain this text. */
   grep: nullable(Text),
+  /** Our addition: `grep` does not distinguish upper and lower case. */
+  ignore_case: Flag.default(false),
 });
 export type PollLogsRequest = z.infer<typeof PollLogsRequest>;
 

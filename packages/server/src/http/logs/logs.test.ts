@@ -71,6 +71,9 @@ describe('the diagnosis of a job', () => {
     const rest = await diagnose({ grep: 'attempt 1', next_token: page.next_token });
     expect([...lines, ...rest.lines]).toEqual(matching(all));
     expect((await diagnose({ grep: 'nothing like this' })).page).toMatchObject({ logs: [] });
+    expect((await diagnose({ grep: 'ATTEMPT 1' })).lines).toEqual([]);
+    const upper = { grep: 'ATTEMPT 1', ignore_case: true, limit: 1 };
+    expect((await diagnose(upper)).lines).toEqual(lines);
   });
 
   it('contains nothing that a terminal would interpret', async () => {

@@ -34,7 +34,8 @@ export async function pollLogs(
         ? deps.logs.poll(ref, { ...query, nextToken })
         : pageOfLines(lines, { ...query, nextToken });
     const { grep, next_token: first } = request;
-    const page = grep === null ? await read(first) : await matchingPage(grep, first, read);
+    const page =
+      grep === null ? await read(first) : await matchingPage(matcherOf(grep, request), first, read);
     return {
       logs: page.events.map(({ time, text }) => ({
         timestamp: formatTimestamp(time),
@@ -56,16 +57,24 @@ export async function pollLogs(
 /** One request reads at most this many pages; the client continues at the token. */
 const MOST_SCANNED = 50;
 
+type Matches = (line: string) => boolean;
+
+function matcherOf(text: string, { ignore_case }: Pick<PollLogsRequest, 'ignore_case'>): Matches {
+  if (!ignore_case) return (line) => line.includes(text);
+  const lower = text.toLowerCase();
+  return (line) => line.toLowerCase().includes(lower);
+}
+
 /** The first page with a match, without the lines that have none. */
 async function matchingPage(
-  text: string,
+  matches: Matches,
   first: string | null,
   read: (token: string | null) => Promise<Pick<LogPage, 'events' | 'nextToken'>>,
 ): Promise<Pick<LogPage, 'events' | 'nextToken'>> {
   let token = first;
   for (let scanned = 1; ; scanned += 1) {
     const page = await read(token);
-    const events = page.events.filter((event) => event.text.includes(text));
+    const events = page.events.filter((event) => matches(event.text));
     const isLast = page.nextToken === null || scanned === MOST_SCANNED;
     if (events.length > 0 || isLast) return { events, nextToken: page.nextToken };
     token = page.nextToken;

@@ -6,6 +6,7 @@ import { bytes, plural } from '../../domain/format/quantities.ts';
 import type { LogPlace } from '../../domain/logs/log-place.ts';
 import type { LogViewHandle } from '../../domain/logs/log-view-props.ts';
 import type { Log } from '../../domain/logs/use-log.ts';
+import { useRestSearch } from '../../domain/logs/use-rest-search.ts';
 import { jobLook } from '../../domain/runs/job-look.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
@@ -26,6 +27,7 @@ export function LogPanel({ target, address, status, picker }: LogPanelProps) {
   const view = useRef<LogViewHandle>(null);
   const { log, start, marked, linkOf, onLink, goTo, toEnd } = useLogPlace(target, address, view);
   const { lines, end } = log.snapshot;
+  const rest = useRestSearch(target);
   return (
     <LogWorkspace
       label={`Output of ${address.job}`}
@@ -54,6 +56,7 @@ export function LogPanel({ target, address, status, picker }: LogPanelProps) {
       onOlder={log.loadOlder}
       onNewer={log.loadNewer}
       onRetry={log.retry}
+      rest={rest}
     />
   );
 }

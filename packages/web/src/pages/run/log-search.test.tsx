@@ -1,5 +1,7 @@
-import { screen } from '@testing-library/react';
-import { it } from 'vitest';
+import type { PollLogsQuery } from '@dstack/client';
+import type { JobSubmissionLogs } from '@dstack/contract/wire';
+import { screen, within } from '@testing-library/react';
+import { expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { aRun } from '../../testing/runs.ts';
 
@@ -22,11 +24,14 @@ interface Asked {
   readonly offset?: number;
 }
 
-function world(readOlder: (from: number) => Uint8Array) {
+type Poll = (query: PollLogsQuery) => Promise<JobSubmissionLogs>;
+
+function world(readOlder: (from: number) => Uint8Array, poll?: Poll) {
   return renderApp('/projects/main/runs/train/logs', {
     project: () => ({
       runs: { get: async () => aRun('train', { status: 'done' }) },
       logs: {
+        ...(poll ? { poll } : {}),
         stream: async function* ({ lines, offset }: Asked) {
           const from = offset ?? startOfLast(lines ?? 0);
           yield {
@@ -57,4 +62,42 @@ it('names what it has searched when the rest cannot be loaded', async () => {
   await user.keyboard('/');
   await user.keyboard('needle');
   await screen.findByText('no hits in the last 5,000 lines');
+});
+
+it('has the server search what cannot be loaded, page by page, in either case', async () => {
+  const asked: PollLogsQuery[] = [];
+  const line = (text: string, second: number) => ({
+    timestamp: `2026-01-01T00:00:0${second}.000000Z`,
+    log_source: 'stdout' as const,
+    message: btoa(`${text}\n`),
+  });
+  const { user } = await world(
+    () => {
+      throw new Error('more than this page can hold');
+    },
+    async (query) => {
+      asked.push(query);
+      const isFirst = query.next_token == null;
+      return {
+        logs: [isFirst ? line('needle 8000', 2) : line('NEEDLE 0', 1)],
+        external_url: null,
+        next_token: isFirst ? 'more' : null,
+      };
+    },
+  );
+  await screen.findByText(/^the last 5,000 lines of/);
+  await user.keyboard('/');
+  await user.keyboard('needle');
+  await user.click(await screen.findByRole('button', { name: 'Search it on the server' }));
+  const found = await screen.findByRole('region', { name: 'Found by the server' });
+  await within(found).findByText(/^2 lines before the loaded part/);
+  expect(
+    within(found)
+      .getAllByRole('listitem')
+      .map(({ textContent }) => textContent),
+  ).toEqual([expect.stringContaining('needle 8000'), expect.stringContaining('NEEDLE 0')]);
+  expect(asked).toHaveLength(2);
+  expect(asked[0]).toMatchObject({ grep: 'needle', ignore_case: true, descending: true });
+  await user.type(screen.getByLabelText('Search the log'), 's');
+  expect(screen.queryByRole('region', { name: 'Found by the server' })).toBeNull();
 });

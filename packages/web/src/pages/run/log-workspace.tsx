@@ -7,11 +7,13 @@ import { LogView } from '../../domain/logs/log-view.tsx';
 import type { LogPosition, LogViewHandle } from '../../domain/logs/log-view-props.ts';
 import type { LogState } from '../../domain/logs/use-log.ts';
 import { NO_QUERY, useLogSearch } from '../../domain/logs/use-log-search.ts';
+import type { RestSearch } from '../../domain/logs/use-rest-search.ts';
 import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { useSavedChoice } from '../../ui/saved-choice.ts';
 import styles from './log-panel.module.css';
 import { LogToolbar } from './log-toolbar.tsx';
 import { readTimes } from './log-view-menu.tsx';
+import { RestMatches } from './rest-matches.tsx';
 import { useAnnouncedLines } from './use-announced-lines.ts';
 import { useFullScreen } from './use-full-screen.ts';
 import { useWholeLog } from './use-whole-log.ts';
@@ -42,6 +44,8 @@ export interface LogWorkspaceProps {
   readonly onRetry: () => void;
   /** Of the logs that are merged, in the order of their numbers. */
   readonly names?: readonly string[];
+  /** Searches what is not loaded; absent: nothing can. */
+  readonly rest?: RestSearch;
 }
 
 const asBoolean = (saved: unknown): boolean => saved === true;
@@ -102,6 +106,7 @@ export function LogWorkspace(props: LogWorkspaceProps) {
           onQuery: (next) => {
             setQuery(next);
             setCurrent(-1);
+            props.rest?.stop();
           },
           onMove: (step) => showHit(nextHit(search.hits.length, current, step)),
         }}
@@ -123,6 +128,14 @@ export function LogWorkspace(props: LogWorkspaceProps) {
         onLink={linkPresent}
         onFull={setFull}
       />
+      {props.part !== null && props.rest && !search.isSearching ? (
+        <RestMatches
+          query={query}
+          search={props.rest}
+          before={lines.find(({ time }) => time !== null)?.time ?? null}
+          onTime={props.onTime}
+        />
+      ) : null}
       {lines.length === 0 ? (
         state.kind === 'failed' ? (
           <ErrorPanel
