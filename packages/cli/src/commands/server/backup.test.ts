@@ -150,7 +150,7 @@ it('a restore names what is lost, and changes nothing before it is confirmed', (
     expect(runs()).toEqual([]);
   }));
 
-it('a restore refuses files that are no backups', () =>
+it('a restore refuses other files than backups', () =>
   withServer(async ({ file, run, addRun, runs }) => {
     addRun('mine');
     const missing = await run(`restore ${file} -y`);

@@ -80,7 +80,7 @@ it('the same refusal again moves the focus again', async () => {
   expect(document.activeElement).toBe(screen.getByLabelText('Name'));
 });
 
-it('an error that the form itself finds has the focus after an attempt, not while somebody types', async () => {
+it('an error that the form itself finds has the focus after an attempt, not while a user types', async () => {
   render(<Example refusals={[]} />);
   await userEvent.type(screen.getByLabelText('Local'), 'x');
   await userEvent.click(screen.getByLabelText('Name'));
