@@ -42,8 +42,8 @@ beforeEach(async () => {
     },
     onServerLine: (line) => printed.push(line),
   });
+  strangers = new Strangers(() => Number(new URL(home.url).port));
   await home.startServer();
-  strangers = new Strangers(Number(new URL(home.url).port));
 });
 afterEach(async () => {
   strangers.leave();
@@ -110,11 +110,11 @@ function agentPid(): number {
 
 /** Connections that send nothing; each that the server closes is replaced. */
 class Strangers {
-  readonly #port: number;
+  readonly #port: () => number;
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(port: number) {
+  constructor(port: () => number) {
     this.#port = port;
   }
 
@@ -130,7 +130,7 @@ class Strangers {
   }
 
   #connect(): void {
-    const socket = connect(this.#port, '127.0.0.1');
+    const socket = connect(this.#port(), '127.0.0.1');
     this.#sockets.add(socket);
     socket.on('error', () => {});
     socket.once('close', () => {

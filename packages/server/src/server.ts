@@ -11,7 +11,7 @@ import { systemClock } from './clock/system-clock.ts';
 import { checkAdminToken } from './config/admin-token.ts';
 import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
-import { forbiddenPath, isDiskFull } from './process/disk-trouble.ts';
+import { forbiddenPath, isDiskFull, isOutOfFiles } from './process/disk-trouble.ts';
 import { createLogger, type Logger } from './process/logging.ts';
 import { makeServerDir } from './process/server-dir.ts';
 import { StartError } from './process/start-error.ts';
@@ -59,11 +59,17 @@ export async function startServer(
   }
 }
 
-/** What the user can do about the disk; null for everything else. */
+/** The next step of the user where the disk or the limit of open files is the cause; null for everything else. */
 function startError(error: unknown, settings: ServerSettings): StartError | null {
   if (isDiskFull(error)) {
     return new StartError(`no space left on the disk of ${settings.dir} or of the database`, {
       next: 'make room and start again; nothing was lost',
+      cause: error,
+    });
+  }
+  if (isOutOfFiles(error)) {
+    return new StartError('the server may not open as many files as it needs to start', {
+      next: 'raise its limit: LimitNOFILE of its systemd unit, or `ulimit -n` before it starts',
       cause: error,
     });
   }

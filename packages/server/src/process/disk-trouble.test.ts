@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { forbiddenPath, isDiskFull } from './disk-trouble.ts';
+import { forbiddenPath, isDiskFull, isOutOfFiles } from './disk-trouble.ts';
 
 const coded = (more: object, cause?: unknown) => Object.assign(new Error('no', { cause }), more);
 
@@ -18,6 +18,13 @@ describe('disk errors', () => {
     for (const error of [coded({ code: 'EACCES' }), coded({ errcode: 19 }), null, 'full']) {
       expect(isDiskFull(error)).toBe(false);
     }
+  });
+
+  it('are not confused with a lack of open files, which may be a cause too', () => {
+    expect(isOutOfFiles(new Error('start', { cause: coded({ code: 'EMFILE' }) }))).toBe(true);
+    expect(isOutOfFiles(coded({ code: 'ENFILE' }))).toBe(true);
+    expect(isOutOfFiles(coded({ code: 'ENOSPC' }))).toBe(false);
+    expect(isDiskFull(coded({ code: 'EMFILE' }))).toBe(false);
   });
 
   it('name the path that may not be used', () => {

@@ -23,6 +23,14 @@ export function isDiskFull(error: unknown): boolean {
   return false;
 }
 
+/** Whether something failed because this process, or the system, has too many open files. */
+export function isOutOfFiles(error: unknown): boolean {
+  for (let each = error as Trouble | null | undefined; each; each = each.cause as Trouble) {
+    if (each.code === 'EMFILE' || each.code === 'ENFILE') return true;
+  }
+  return false;
+}
+
 /** The file or folder that this user may not use; null for all other errors. */
 export function forbiddenPath(error: unknown): string | null {
   const { code, path } = (error ?? {}) as Trouble;

@@ -57,10 +57,10 @@ export class WebFiles {
       const page = await readFile(join(dir, 'index.html'), 'utf8');
       const paths = await pathsIn(dir);
       const kept = [...paths].filter((path) => !paths.has(`${path}.gz`));
-      const bodies = await Promise.all(
-        kept.map(async (path) => [path, await readFile(join(dir, path))] as const),
-      );
-      return new WebFiles(page, new Map(bodies));
+      const bodies = new Map<string, Buffer>();
+      // One after the other: a server that may open few files starts as well.
+      for (const path of kept) bodies.set(path, await readFile(join(dir, path)));
+      return new WebFiles(page, bodies);
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code === 'ENOENT') return null;
       throw error;
