@@ -21,14 +21,24 @@ export class BusyError extends BackendError {
   override name = 'BusyError';
 }
 
-/** It prepares itself for its first instance. Nothing was created; repeat the order. */
+/** It cannot carry out the order yet, which is as it should be. Nothing was created; repeat the order. */
 export class PreparingError extends BusyError {
   override name = 'PreparingError';
+}
+
+/** The limits of the provider on calls leave no room for this one now; it was not made. */
+export class TurnError extends PreparingError {
+  override name = 'TurnError';
 }
 
 /** The provider has no machine of this offer now. The next offer may be tried. */
 export class NoCapacityError extends BackendError {
   override name = 'NoCapacityError';
+}
+
+/** The account may not have more machines of this kind. */
+export class QuotaError extends NoCapacityError {
+  override name = 'QuotaError';
 }
 
 /** This offer cannot serve this order, whatever the provider has; not counted as a try. */

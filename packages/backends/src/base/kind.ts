@@ -5,6 +5,7 @@
 import type { Duplex } from 'node:stream';
 import type { ProcessEnv } from '@dstack/contract';
 import type { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
+import type { Catalog } from '../catalog/catalog.ts';
 import type { Backend } from './port.ts';
 import type { AgentPrograms } from './programs.ts';
 import type { SshOpener } from './ssh.ts';
@@ -73,12 +74,15 @@ export interface BackendHost {
   readonly facts: KeptFacts;
   /** Null: agents open no connections to the server. */
   readonly dialIns: AgentDialIns | null;
+  /** Price lists of providers. */
+  readonly catalog: Catalog;
 }
 
 export interface KeptFacts {
   get(key: string): Promise<string | null>;
   /** Returns the stored value, which is an earlier one if there is one. */
   setOnce(key: string, value: string): Promise<string>;
+  set(key: string, value: string): Promise<void>;
 }
 
 export interface AgentDialIns {

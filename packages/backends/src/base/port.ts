@@ -98,6 +98,8 @@ export interface InstanceOrder {
   /** For backends whose machines are the containers of jobs; null or omitted = without a job. */
   readonly container?: ContainerOrder | null;
   readonly onPreparing?: OnPreparing;
+  /** An earlier attempt of this order had no answer: it may have been carried out. */
+  readonly mayExist?: boolean;
 }
 
 /** Called while a backend does something first that takes long, with a text for people. */
@@ -219,6 +221,11 @@ export type InstanceAccess =
       readonly hostname: string;
       readonly port: number;
       readonly user: string;
+      /**
+       * The host key that the machine was given, in base64: one with another key is another machine.
+       * Null: the first key that is seen is its own.
+       */
+      readonly hostKey: string | null;
     };
 
 export interface ListedInstance {
@@ -420,4 +427,6 @@ export interface CheckResult {
   readonly problem: string | null;
   /** Nothing is known to be missing: the provider did not answer. */
   readonly unanswered?: boolean;
+  /** The provider refuses the credentials. */
+  readonly refused?: boolean;
 }

@@ -101,7 +101,7 @@ function observationOf(as: BackendName, machine: RackMachine | null): Observatio
   return {
     state: 'ready',
     machine: { offer: null, provisioningData, totalBlocks: null },
-    access: { kind: 'ssh', hostname: address, port: 22, user: 'root' },
+    access: { kind: 'ssh', hostname: address, port: 22, user: 'root', hostKey: null },
   };
 }
 

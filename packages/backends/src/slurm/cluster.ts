@@ -8,6 +8,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import type { PartitionQos } from '@dstack/core';
 import { agentToken } from '../base/agent-token.ts';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
+import { KeptAnswer } from '../base/kept-answer.ts';
 import type { OnPreparing } from '../base/port.ts';
 import { secured } from '../base/secured.ts';
 import { agentInstance } from './agent-instance.ts';
@@ -27,7 +28,6 @@ import {
 } from './folders.ts';
 import type { NodePlace } from './handles.ts';
 import { JobTable } from './job-table.ts';
-import { KeptAnswer } from './kept-answer.ts';
 import { type LoginConnection, LoginNode } from './login.ts';
 import type { ScriptOutput } from './login-shells.ts';
 import { parseNodes, type SlurmNode } from './node.ts';

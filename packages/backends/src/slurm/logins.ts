@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { BackendHost } from '../base/kind.ts';
-import type { RemoteConnection, RemoteKeys, RemoteLogin, RemotePlace } from '../base/ssh.ts';
+import type { KeptFacts } from '../base/kind.ts';
+import type {
+  RemoteConnection,
+  RemoteKeys,
+  RemoteLogin,
+  RemotePlace,
+  SshOpener,
+} from '../base/ssh.ts';
 import { type ClusterWay, nameOfWay, wayTo } from './cluster-way.ts';
 import { LOGIN_SHELL, type LoginConnection } from './login.ts';
 import { LoginShells } from './login-shells.ts';
@@ -29,15 +35,21 @@ interface Open {
   readonly lastError: unknown;
 }
 
+export interface LoginHost {
+  readonly ssh: SshOpener;
+  /** Host keys are pinned there. */
+  readonly facts: Pick<KeptFacts, 'get' | 'setOnce'>;
+}
+
 /** One SSH connection to the login node of each cluster, opened when it is used. */
 export class ClusterLogins {
-  readonly #host: Pick<BackendHost, 'facts' | 'ssh'>;
+  readonly #host: LoginHost;
   readonly #now: () => number;
   readonly #open = new Map<string, Open>();
   #closed = false;
 
   /** `now`: milliseconds that no step of the clock moves. */
-  constructor(host: Pick<BackendHost, 'facts' | 'ssh'>, now = () => performance.now()) {
+  constructor(host: LoginHost, now = () => performance.now()) {
     this.#host = host;
     this.#now = now;
   }

@@ -11,6 +11,11 @@ export class KeptAnswer<T> {
     this.#ask = ask;
   }
 
+  /** What was asked for before is not used again: something has changed. */
+  drop(): void {
+    this.#kept = null;
+  }
+
   async value(): Promise<T> {
     const now = this.#now();
     if (this.#kept === null || now - this.#kept.at > this.#maxAgeMs) {

@@ -1,0 +1,211 @@
+/** Orders of machines at a provider that loses answers, lists machines late and refuses calls. */
+import type { Offer } from '@dstack/core';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  BackendError,
+  BusyError,
+  NoAnswerError,
+  NoCapacityError,
+  PreparingError,
+} from '../errors.ts';
+import type { InstanceOrder } from '../port.ts';
+import { newOrder } from '../testing/orders.ts';
+import { VmInstances } from './instances.ts';
+import type { CallPace } from './pace.ts';
+import { MissingThingError, NotNowError } from './refusals.ts';
+import type { Vm, VmCloud, VmOrder } from './vm-cloud.ts';
+
+const LATE_MS = 30_000;
+const MAX_REPEATS = 200;
+
+const CREATIONS = ['made', 'made and lost', 'lost', 'busy', 'full'] as const;
+const OTHERS = ['answered', 'answered', 'lost', 'busy'] as const;
+
+/** What happens at the provider, in the order of the calls; later calls are answered. */
+interface Script {
+  readonly creations: readonly (typeof CREATIONS)[number][];
+  readonly lists: readonly (typeof OTHERS)[number][];
+  readonly ends: readonly (typeof OTHERS | readonly ['not now'])[number][];
+  /** Milliseconds until a list contains a new machine. */
+  readonly lag: number;
+  /** Milliseconds until an ended machine is missing. */
+  readonly linger: number;
+  /** The server is killed after these attempts, so that nothing of the process is left. */
+  readonly crashes: readonly boolean[];
+}
+
+const script: fc.Arbitrary<Script> = fc.record({
+  creations: fc.array(fc.constantFrom(...CREATIONS), { maxLength: 5 }),
+  lists: fc.array(fc.constantFrom(...OTHERS), { maxLength: 12 }),
+  ends: fc.array(fc.constantFrom(...OTHERS, 'not now' as const), { maxLength: 5 }),
+  lag: fc.integer({ min: 0, max: LATE_MS - 4000 }),
+  linger: fc.integer({ min: 0, max: 60_000 }),
+  crashes: fc.array(fc.boolean(), { maxLength: 6 }),
+});
+
+interface Machine {
+  readonly vm: Vm;
+  readonly madeAt: number;
+  endsAt: number | null;
+}
+
+class ScriptedCloud implements VmCloud {
+  readonly type = 'lambda';
+  readonly title = 'Scripted';
+  readonly loginUser = 'root';
+  readonly statuses = { up: 'ready', ending: 'ending' } as const;
+  readonly lateMs = LATE_MS;
+  now = 0;
+  launches = 0;
+  readonly #script: Script;
+  #machines: Machine[] = [];
+  readonly #next = { create: 0, list: 0, end: 0 };
+
+  constructor(of: Script) {
+    this.#script = of;
+  }
+
+  get alive(): readonly Machine[] {
+    this.#machines = this.#machines.filter(({ endsAt }) => endsAt === null || endsAt > this.now);
+    return this.#machines.filter(({ endsAt }) => endsAt === null);
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    this.#disturb(this.#script.lists[this.#next.list++] ?? 'answered');
+    const { lag } = this.#script;
+    void this.alive;
+    return this.#machines
+      .filter(({ madeAt }) => madeAt + lag <= this.now)
+      .map(({ vm, endsAt }) => (endsAt === null ? vm : { ...vm, status: 'ending' }));
+  }
+
+  async create({ name, tags, offer }: VmOrder): Promise<string> {
+    const outcome = this.#script.creations[this.#next.create++] ?? 'made';
+    if (outcome === 'full') throw new NoCapacityError('none left');
+    if (outcome === 'busy') throw new BusyError('429');
+    if (outcome === 'lost') throw new NoAnswerError('cut off');
+    const id = `m${String(this.launches++)}`;
+    const { instance, region, price } = offer;
+    const address = { address: '10.0.0.1', privateAddress: null, problem: null };
+    const vm = { id, name, region, instance, price, status: 'up', tags, ...address };
+    this.#machines.push({ vm, madeAt: this.now, endsAt: null });
+    if (outcome === 'made and lost') throw new NoAnswerError('the answer was cut off');
+    return id;
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    const outcome = this.#script.ends[this.#next.end++] ?? 'answered';
+    if (outcome === 'not now') throw new NotNowError('still created');
+    if (outcome === 'busy') throw new BusyError('429');
+    const machine = this.#machines.find(({ vm }) => vm.id === id);
+    if (!machine || machine.madeAt + this.#script.lag > this.now) throw new MissingThingError(id);
+    machine.endsAt ??= this.now + this.#script.linger;
+    if (outcome === 'lost') throw new NoAnswerError('cut off');
+  }
+
+  offers = async () => [];
+  check = async () => [];
+
+  #disturb(outcome: (typeof OTHERS)[number]): void {
+    if (outcome === 'lost') throw new NoAnswerError('cut off');
+    if (outcome === 'busy') throw new BusyError('429');
+  }
+}
+
+const OFFER = {
+  ...{ backend: 'lambda', region: 'us', price: 1, instance: { name: 'small' } },
+} as unknown as Offer;
+
+function world(of: Script) {
+  const cloud = new ScriptedCloud(of);
+  const pace: CallPace = {
+    now: () => cloud.now,
+    delay: async (ms) => {
+      cloud.now += ms;
+    },
+  };
+  const offers = { priceOf: async () => 1, refused: () => {} };
+  const start = () => new VmInstances({ cloud, offers, secret: 's', pace });
+  return { cloud, start };
+}
+
+/** As effects do: the same order again, until there is an answer that ends it. */
+async function ordered(of: Script, order: InstanceOrder) {
+  const { cloud, start } = world(of);
+  let instances = start();
+  let mayExist = false;
+  for (let attempt = 0; attempt < MAX_REPEATS; attempt++) {
+    const answer = await instances
+      .create({ ...order, mayExist })
+      .catch((error: unknown) => error as Error);
+    // From the first question on, the database records that the machine may exist.
+    mayExist = true;
+    cloud.now += 1000;
+    if (of.crashes[attempt]) {
+      // The result was not stored.
+      instances = start();
+      continue;
+    }
+    if (!(answer instanceof Error)) return { cloud, instances, handle: answer.handle };
+    expect(answer).toBeInstanceOf(BackendError);
+    const isRepeated = answer instanceof NoAnswerError || answer instanceof PreparingError;
+    if (!isRepeated) return { cloud, instances, handle: null };
+  }
+  throw new Error('the order never ends');
+}
+
+describe('an order of a machine', () => {
+  it('makes one machine or none, whatever is lost, late or refused, and kill -9 in between', async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (of) => {
+        const { cloud, handle } = await ordered(of, newOrder(OFFER));
+        cloud.now += LATE_MS;
+        const alive = cloud.alive.map(({ vm }) => vm.id);
+        expect(alive).toEqual(handle === null ? [] : [handle.id]);
+        expect(cloud.launches).toBe(alive.length);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it('is ended by releases that are repeated until the provider has finished, and leaves nothing', async () => {
+    await fc.assert(
+      fc.asyncProperty(script, async (of) => {
+        const { cloud, instances, handle } = await ordered(of, newOrder(OFFER));
+        if (handle === null) return;
+        for (let attempt = 0; attempt < MAX_REPEATS; attempt++) {
+          const answer = await instances.release(handle).catch((error: unknown) => error as Error);
+          cloud.now += 1000;
+          if (answer === 'released') break;
+        }
+        expect(cloud.alive).toEqual([]);
+        cloud.now += LATE_MS;
+        expect(await instances.observe(handle).catch(() => ({ state: 'missing' }))).toEqual({
+          state: 'missing',
+        });
+      }),
+      { numRuns: 1000 },
+    );
+  });
+
+  it('has machines of the same order ended that another server has made', async () => {
+    const { cloud, start } = world({
+      ...{ creations: [], lists: [], ends: [], lag: 0, linger: 0, crashes: [] },
+    });
+    const order = newOrder(OFFER);
+    const first = await start().create(order);
+    const { vm } = cloud.alive[0] ?? {};
+    if (!vm) throw new Error('there is no machine');
+    await cloud.create({
+      ...vm,
+      offer: OFFER,
+      owner: order.owner,
+      authorizedKeys: [],
+      userData: '',
+    });
+    expect(cloud.alive).toHaveLength(2);
+    expect((await start().create(order)).handle).toEqual(first.handle);
+    expect(cloud.alive.map((one) => one.vm.id)).toEqual([first.handle.id]);
+  });
+});

@@ -1,0 +1,276 @@
+/**
+ * Machines of a provider as instances. Each order is looked for before it is made, by its name and its
+ * tags; a creation without an answer is looked for until lists must contain it.
+ */
+import type { InstanceHandle } from '@dstack/core';
+import {
+  BusyError,
+  NoAnswerError,
+  NoCapacityError,
+  PreparingError,
+  QuotaError,
+  SkipOfferError,
+} from '../errors.ts';
+import type {
+  CreatedInstance,
+  InstanceOrder,
+  InstancePort,
+  ListedInstance,
+  Observation,
+} from '../port.ts';
+import { orderedProvisioningData } from '../provisioning-data.ts';
+import { AccountVms } from './account-vms.ts';
+import { hostKeyOf } from './host-keys.ts';
+import type { LiveOffers } from './live-offers.ts';
+import { KEY_TAG, ownerIn, ownerTags, vmName } from './names.ts';
+import type { CallPace } from './pace.ts';
+import { MissingThingError, NotNowError } from './refusals.ts';
+import { userData } from './user-data.ts';
+import type { Vm, VmCloud, VmOrder, VmPhase } from './vm-cloud.ts';
+
+export interface VmInstancesOptions {
+  readonly cloud: VmCloud;
+  readonly offers: Pick<LiveOffers, 'priceOf' | 'refused'>;
+  /** Host keys are derived from it. */
+  readonly secret: string;
+  readonly pace: CallPace;
+}
+
+const SSH_PORT = 22;
+/** Between two lists in which a creation without an answer is looked for. */
+const LOOK_MS = 3000;
+/** How long a machine is remembered that no list has contained yet. */
+const REMEMBERED_MS = 600_000;
+
+interface Made {
+  readonly id: string;
+  readonly at: number;
+}
+
+export class VmInstances implements InstancePort {
+  readonly #options: VmInstancesOptions;
+  readonly #machines: AccountVms;
+  /** Creations under way, by name. */
+  readonly #creating = new Map<string, Promise<CreatedInstance>>();
+  /** What the provider has accepted, by name: lists contain it later. */
+  readonly #made = new Map<string, Made>();
+  /** Creations without an answer, by name: since when they are looked for. */
+  readonly #doubts = new Map<string, number>();
+
+  constructor(options: VmInstancesOptions) {
+    this.#options = options;
+    const { cloud, pace } = options;
+    this.#machines = new AccountVms(() => cloud.list(), pace);
+  }
+
+  async create(order: InstanceOrder): Promise<CreatedInstance> {
+    const name = vmName(order.key);
+    const known = this.#creating.get(name);
+    if (known) return await known;
+    const creating = this.#create(name, order).finally(() => this.#creating.delete(name));
+    this.#creating.set(name, creating);
+    try {
+      return await creating;
+    } catch (error) {
+      // One call too many, which is about no offer.
+      const isBusy = error instanceof BusyError && !(error instanceof PreparingError);
+      throw isBusy ? new PreparingError(error.message, { cause: error }) : error;
+    }
+  }
+
+  async #create(name: string, order: InstanceOrder): Promise<CreatedInstance> {
+    const found = await this.#search(name, order);
+    if (found) return createdOf(order, found);
+    const made = this.#made.get(name);
+    if (made) return orderedOf(order, made.id);
+    const { cloud } = this.#options;
+    const vmOrder = await this.#checked(name, order);
+    await cloud.prepare?.(vmOrder);
+    try {
+      const id = await cloud.create(vmOrder);
+      this.#remember(name, id);
+      return orderedOf(order, id);
+    } catch (error) {
+      return await this.#afterError(name, order, error);
+    } finally {
+      this.#machines.changed();
+    }
+  }
+
+  /** What an order before this one has made. Waits where it may exist without being listed yet. */
+  async #search(name: string, order: InstanceOrder): Promise<Vm | null> {
+    const { pace } = this.#options;
+    const found = await this.#find(name, order);
+    if (found || this.#made.has(name)) return found;
+    if (order.mayExist && !this.#doubts.has(name)) this.#doubts.set(name, pace.now());
+    return this.#doubts.has(name) ? await this.#awaited(name, order) : null;
+  }
+
+  /** Looks until the doubt is settled. */
+  async #awaited(name: string, order: InstanceOrder): Promise<Vm | null> {
+    const { pace, cloud } = this.#options;
+    const since = this.#doubts.get(name) ?? pace.now();
+    for (;;) {
+      const isLate = pace.now() - since >= cloud.lateMs;
+      const found = await this.#find(name, order);
+      if (found || isLate) {
+        this.#doubts.delete(name);
+        return found;
+      }
+      await pace.delay(LOOK_MS);
+    }
+  }
+
+  /** Of several machines of one order, the first; the others are ended. */
+  async #find(name: string, { key, owner }: InstanceOrder): Promise<Vm | null> {
+    const machines = await this.#machines.fresh();
+    const ours = machines.filter(
+      (vm) =>
+        vm.name === name && vm.tags[KEY_TAG] === key && ownerIn(vm.tags).server === owner.server,
+    );
+    const [first, ...others] = ours.sort((a, b) => (a.id < b.id ? -1 : 1));
+    for (const vm of others) await this.#end(vm);
+    return first ?? null;
+  }
+
+  /** Throws `SkipOfferError` for what cannot be ordered like this. */
+  async #checked(name: string, order: InstanceOrder): Promise<VmOrder> {
+    const { cloud, offers, secret } = this.#options;
+    const { offer, owner, key, authorizedKeys, volumes, reservation } = order;
+    if (offer === null) throw new SkipOfferError(`${cloud.title} creates machines from offers`);
+    if (volumes.length > 0) throw new SkipOfferError(`${cloud.title} has no volumes here`);
+    if (reservation !== null) throw new SkipOfferError(`${cloud.title} has no reservations`);
+    const price = await offers.priceOf(offer);
+    if (price !== null && price > offer.price) {
+      throw new SkipOfferError(
+        `it costs $${price}/h now, and $${offer.price}/h when it was chosen`,
+      );
+    }
+    return {
+      ...{ name, offer, owner, authorizedKeys },
+      tags: { ...order.tags, ...ownerTags(owner, key) },
+      userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
+    };
+  }
+
+  async #afterError(name: string, order: InstanceOrder, error: unknown): Promise<CreatedInstance> {
+    const { offers, pace } = this.#options;
+    if (error instanceof NoCapacityError && order.offer) {
+      offers.refused(order.offer, error instanceof QuotaError ? 'quota' : 'capacity');
+    }
+    if (!(error instanceof NoAnswerError)) throw error;
+    this.#doubts.set(name, pace.now());
+    const found = await this.#awaited(name, order);
+    if (found) return createdOf(order, found);
+    throw error;
+  }
+
+  async observe({ id }: InstanceHandle): Promise<Observation> {
+    const vm = (await this.#machines.shared()).find((one) => one.id === id);
+    return vm === undefined ? { state: 'missing' } : this.#observationOf(vm);
+  }
+
+  #observationOf(vm: Vm): Observation {
+    const { cloud, secret } = this.#options;
+    const words = [vm.status, vm.problem].filter((text) => text !== null).join(': ');
+    const phase = phaseOf(cloud, vm);
+    switch (phase) {
+      case 'waiting':
+        return { state: 'pending', text: words };
+      case 'ready':
+        break;
+      case 'reclaimed':
+        return { state: 'interrupted', reason: 'spot', text: `${cloud.title}: ${words}` };
+      case 'broken':
+      case 'ending':
+      case 'ended':
+        return { state: 'interrupted', reason: 'failed', text: `${cloud.title}: ${words}` };
+    }
+    const { address: hostname } = vm;
+    if (hostname === null) return { state: 'pending', text: `${words}, without an address yet` };
+    const key = vm.tags[KEY_TAG];
+    return {
+      state: 'ready',
+      machine: { offer: null, provisioningData: dataOf(cloud, vm), totalBlocks: null },
+      access: {
+        ...{ kind: 'ssh', hostname, port: SSH_PORT, user: cloud.loginUser },
+        hostKey: key === undefined ? null : hostKeyOf(secret, key).blob,
+      },
+    };
+  }
+
+  async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
+    const vm = (await this.#machines.shared()).find((one) => one.id === id);
+    if (vm !== undefined) return await this.#end(vm);
+    // The provider may have accepted it a moment ago, and not list it yet.
+    const isNew = [...this.#made.values()].some((made) => made.id === id && this.#isNew(made));
+    return isNew ? await this.#end({ id, region: '' }) : 'released';
+  }
+
+  async #end(vm: Vm | Pick<Vm, 'id' | 'region'>): Promise<'released' | 'releasing'> {
+    const { cloud } = this.#options;
+    const phase = 'status' in vm ? phaseOf(cloud, vm) : 'waiting';
+    if (phase === 'ended') return 'released';
+    if (phase === 'ending') return 'releasing';
+    try {
+      await cloud.end(vm);
+    } catch (error) {
+      // Listed a moment ago, or not listed yet: the next call decides.
+      if (!(error instanceof MissingThingError || error instanceof NotNowError)) throw error;
+    } finally {
+      this.#machines.changed();
+    }
+    return 'releasing';
+  }
+
+  async list({ server }: { readonly server: string }): Promise<readonly ListedInstance[]> {
+    const machines = await this.#machines.fresh();
+    return machines.flatMap((vm) => {
+      const owner = ownerIn(vm.tags);
+      const isOver = phaseOf(this.#options.cloud, vm) === 'ended';
+      if (owner.server !== server || isOver) return [];
+      return [{ handle: handleOf(vm.id), owner, key: vm.tags[KEY_TAG] ?? null }];
+    });
+  }
+
+  #remember(name: string, id: string): void {
+    const now = this.#options.pace.now();
+    this.#doubts.delete(name);
+    for (const [key, { at }] of this.#made) if (now - at > REMEMBERED_MS) this.#made.delete(key);
+    this.#made.set(name, { id, at: now });
+  }
+
+  #isNew({ at }: Made): boolean {
+    const { pace, cloud } = this.#options;
+    return pace.now() - at < cloud.lateMs;
+  }
+}
+
+const handleOf = (id: string): InstanceHandle => ({ id, data: null });
+
+function phaseOf({ statuses }: VmCloud, { status }: Vm): VmPhase {
+  return (Object.hasOwn(statuses, status) && statuses[status]) || 'waiting';
+}
+
+function orderedOf({ instanceId }: InstanceOrder, id: string): CreatedInstance {
+  return { handle: handleOf(id), hostId: instanceId, provisioningData: null };
+}
+
+/** An earlier order may have taken another offer. */
+function createdOf({ instanceId, offer }: InstanceOrder, vm: Vm): CreatedInstance {
+  const { instance, region } = vm;
+  const taken = offer && { ...offer, instance, region, price: vm.price ?? offer.price };
+  return {
+    handle: handleOf(vm.id),
+    hostId: instanceId,
+    provisioningData: taken && orderedProvisioningData(taken, vm.id),
+  };
+}
+
+function dataOf({ type, loginUser }: VmCloud, vm: Vm) {
+  const { instance, region, price, address: hostname, privateAddress } = vm;
+  const runtime = { backend: type, instance, region, instance_runtime: 'shim' } as const;
+  return orderedProvisioningData({ ...runtime, price: price ?? 0 }, vm.id, {
+    ...{ hostname, internal_ip: privateAddress, username: loginUser, ssh_port: SSH_PORT },
+  });
+}

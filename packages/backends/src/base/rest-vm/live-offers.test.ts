@@ -1,0 +1,107 @@
+import type { Offer } from '@dstack/core';
+import { beforeEach, describe, expect, it } from 'vitest';
+import { CredentialsError, NoAnswerError } from '../errors.ts';
+import { LiveOffers } from './live-offers.ts';
+
+const MINUTE_MS = 60_000;
+
+let now: number;
+let asked: number;
+let stored: Map<string, string>;
+/** What the provider answers now. */
+let answer: () => Promise<readonly Offer[]>;
+
+beforeEach(() => {
+  now = 1_700_000_000_000;
+  asked = 0;
+  stored = new Map();
+  answer = async () => [offer('small', 1)];
+});
+
+function offer(name: string, price: number): Offer {
+  const instance = { name, resources: { spot: false } };
+  return { instance, region: 'us', price, availability: 'available' } as unknown as Offer;
+}
+
+const started = () =>
+  new LiveOffers({
+    title: 'Lambda',
+    ask: () => {
+      asked += 1;
+      return answer();
+    },
+    facts: {
+      get: async (key) => stored.get(key) ?? null,
+      set: async (key, value) => void stored.set(key, value),
+    },
+    factKey: 'offers',
+    now: () => now,
+  });
+
+const prices = async (offers: LiveOffers) =>
+  (await offers.answer()).offers.map(({ price }) => price);
+const settled = () => new Promise((resolve) => setImmediate(resolve));
+
+describe('live offers', () => {
+  it('are asked for once by all who need them, and again when they are old', async () => {
+    const offers = started();
+    expect(await Promise.all([prices(offers), prices(offers)])).toEqual([[1], [1]]);
+    expect(asked).toBe(1);
+    answer = async () => [offer('small', 2)];
+    now += MINUTE_MS;
+    // The known ones are the answer, while the new ones are asked for.
+    expect(await prices(offers)).toEqual([1]);
+    await settled();
+    expect(await prices(offers)).toEqual([2]);
+    expect(asked).toBe(2);
+  });
+
+  it('are known at once after a restart, with their age if they are old', async () => {
+    await prices(started());
+    answer = () => new Promise(() => {});
+    now += 3 * MINUTE_MS;
+    const { offers, notes } = await started().answer();
+    expect(offers).toHaveLength(1);
+    expect(notes).toEqual(['prices and availability of Lambda are 3 minutes old']);
+  });
+
+  it('name the reason why they are old', async () => {
+    const offers = started();
+    await prices(offers);
+    answer = () => Promise.reject(new NoAnswerError('Lambda: no answer'));
+    now += 150 * MINUTE_MS;
+    await offers.answer();
+    await settled();
+    expect((await offers.answer()).notes).toEqual([
+      'prices and availability of Lambda are 2 hours old, because it did not answer: Lambda: no answer',
+    ]);
+  });
+
+  it('reject where nothing is known, and as soon as the credentials are refused', async () => {
+    answer = () => Promise.reject(new NoAnswerError('Lambda: no answer'));
+    await expect(started().answer()).rejects.toThrow('no answer');
+    answer = async () => [offer('small', 1)];
+    const offers = started();
+    await prices(offers);
+    answer = () => Promise.reject(new CredentialsError('Lambda: the key was deleted'));
+    now += MINUTE_MS;
+    await offers.answer().catch(() => {});
+    await settled();
+    await expect(offers.answer()).rejects.toThrow('the key was deleted');
+  });
+
+  it('show for a while what the provider has refused', async () => {
+    const offers = started();
+    await prices(offers);
+    const availability = async () => (await offers.answer()).offers[0]?.availability;
+    offers.refused(offer('small', 1), 'capacity');
+    expect(await availability()).toBe('not_available');
+    now += 2 * MINUTE_MS;
+    expect(await availability()).toBe('available');
+    offers.refused(offer('small', 1), 'quota');
+    now += 2 * MINUTE_MS;
+    expect(await availability()).toBe('no_quota');
+    now += 5 * MINUTE_MS;
+    expect(await availability()).toBe('available');
+  });
+});

@@ -1,0 +1,161 @@
+/**
+ * Live prices and availability of an account. The last known offers answer at once and are refreshed
+ * behind; they outlive the server, so that no plan waits for a cold start.
+ */
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Offer } from '@dstack/core';
+import { CredentialsError } from '../errors.ts';
+import type { KeptFacts } from '../kind.ts';
+
+export interface LiveOffersOptions {
+  /** Of the provider, for notes. */
+  readonly title: string;
+  readonly ask: () => Promise<readonly Offer[]>;
+  readonly facts: Pick<KeptFacts, 'get' | 'set'>;
+  /** Of the account and its regions. */
+  readonly factKey: string;
+  /** Milliseconds since the epoch: the age of stored offers counts across restarts. */
+  readonly now: () => number;
+}
+
+export interface KnownOffers {
+  readonly offers: readonly Offer[];
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+}
+
+/** After this age they are asked for again; until the answer comes, the known ones are given. */
+const FRESH_MS = 30_000;
+/** From this age on, the age is part of the answer. */
+const OLD_MS = 120_000;
+/** How long a refusal of the provider counts more than a list with the opposite. */
+const SOLD_OUT_MS = 60_000;
+const NO_QUOTA_MS = 300_000;
+
+interface Refused {
+  readonly availability: 'not_available' | 'no_quota';
+  readonly until: number;
+}
+
+export class LiveOffers {
+  readonly #options: LiveOffersOptions;
+  readonly #refused = new Map<string, Refused>();
+  #known: KnownOffers | null = null;
+  #asking: Promise<KnownOffers> | null = null;
+  #stored: Promise<void> | null = null;
+  /** Why the last question failed; null = it did not. */
+  #error: unknown = null;
+
+  constructor(options: LiveOffersOptions) {
+    this.#options = options;
+  }
+
+  /** Rejects only if nothing is known, or if the provider refuses the credentials. */
+  async answer(): Promise<{
+    readonly offers: readonly Offer[];
+    readonly notes: readonly string[];
+  }> {
+    const known = await this.#current();
+    if (this.#error instanceof CredentialsError) throw this.#error;
+    return {
+      offers: known.offers.map((offer) => this.#corrected(offer)),
+      notes: this.#notes(known),
+    };
+  }
+
+  /** The present price of an offer, per hour; null = it is not sold any more. */
+  async priceOf({ instance, region }: Pick<Offer, 'instance' | 'region'>): Promise<number | null> {
+    const { offers } = await this.#current();
+    const found = offers.find(
+      (offer) =>
+        offer.instance.name === instance.name &&
+        offer.region === region &&
+        offer.instance.resources.spot === instance.resources.spot,
+    );
+    return found?.price ?? null;
+  }
+
+  /** The provider has refused an order of this offer. */
+  refused({ instance, region }: Offer, why: 'capacity' | 'quota'): void {
+    const now = this.#options.now();
+    this.#refused.set(
+      keyOf(instance.name, region),
+      why === 'quota'
+        ? { availability: 'no_quota', until: now + NO_QUOTA_MS }
+        : { availability: 'not_available', until: now + SOLD_OUT_MS },
+    );
+  }
+
+  async #current(): Promise<KnownOffers> {
+    this.#stored ??= this.#load();
+    await this.#stored;
+    const known = this.#known;
+    if (known !== null && this.#options.now() - known.at <= FRESH_MS) return known;
+    const asked = this.#ask();
+    if (known === null) return await asked;
+    // The known ones are the answer; an error is part of the notes of the next one.
+    asked.catch(() => {});
+    return known;
+  }
+
+  #ask(): Promise<KnownOffers> {
+    this.#asking ??= this.#asked().finally(() => {
+      this.#asking = null;
+    });
+    return this.#asking;
+  }
+
+  async #asked(): Promise<KnownOffers> {
+    const { ask, facts, factKey, now } = this.#options;
+    try {
+      const known = { offers: await ask(), at: now() };
+      this.#known = known;
+      this.#error = null;
+      await facts.set(factKey, JSON.stringify(known)).catch(() => {});
+      return known;
+    } catch (error) {
+      this.#error = error;
+      throw error;
+    }
+  }
+
+  async #load(): Promise<void> {
+    const { facts, factKey } = this.#options;
+    const text = await facts.get(factKey).catch(() => null);
+    this.#known = text === null ? null : (JSON.parse(text) as KnownOffers);
+  }
+
+  #corrected(offer: Offer): Offer {
+    const key = keyOf(offer.instance.name, offer.region);
+    const refused = this.#refused.get(key);
+    if (refused === undefined) return offer;
+    if (refused.until > this.#options.now())
+      return { ...offer, availability: refused.availability };
+    this.#refused.delete(key);
+    return offer;
+  }
+
+  #notes({ at }: KnownOffers): readonly string[] {
+    const { title, now } = this.#options;
+    const age = now() - at;
+    if (age < OLD_MS) return [];
+    const why =
+      this.#error === null ? '' : `, because it did not answer: ${errorMessage(this.#error)}`;
+    return [`prices and availability of ${title} are ${ageText(age)} old${why}`];
+  }
+}
+
+const keyOf = (name: string, region: string): string => `${name} ${region}`;
+
+const MINUTE_MS = 60_000;
+const UNITS = [
+  { ms: 1440 * MINUTE_MS, name: 'day' },
+  { ms: 60 * MINUTE_MS, name: 'hour' },
+  { ms: MINUTE_MS, name: 'minute' },
+] as const;
+
+/** In the largest unit of which there are two. */
+function ageText(ms: number): string {
+  const unit = UNITS.find((one) => ms >= 2 * one.ms) ?? UNITS[2];
+  return `${Math.floor(ms / unit.ms)} ${unit.name}s`;
+}

@@ -1,0 +1,99 @@
+/** From what a provider answers to the errors of the port: one table for each adapter. */
+import {
+  BackendError,
+  BusyError,
+  CredentialsError,
+  NoAnswerError,
+  NoCapacityError,
+  QuotaError,
+} from '../errors.ts';
+
+/** An answer that is not what was asked for. */
+export interface CallRefusal {
+  readonly status: number;
+  /** The provider's own code; null = it has none. */
+  readonly code: string | null;
+  /** In the provider's words. */
+  readonly text: string;
+}
+
+export type Meaning =
+  /** No machine of this kind is left, and nothing was created. */
+  | 'no-capacity'
+  /** The account may not have more. */
+  | 'quota'
+  | 'credentials'
+  /** The credentials lack a right, or the account money; the text names it. */
+  | 'forbidden'
+  /** Carried out later if it is repeated, because too much was asked for. */
+  | 'busy'
+  /** There is no such thing. */
+  | 'missing'
+  /** Not possible in the present state of the thing; later it is. */
+  | 'not-now';
+
+/** Matches if all of its conditions do. */
+export interface RefusalRule {
+  readonly status?: number;
+  /** Of the provider's code, or its beginning if it ends in `*`. */
+  readonly code?: string;
+  readonly text?: RegExp;
+  readonly means: Meaning;
+}
+
+/** There is no such thing at the provider. */
+export class MissingThingError extends BackendError {
+  override name = 'MissingThingError';
+}
+
+/** Not possible in the present state of the thing. */
+export class NotNowError extends BusyError {
+  override name = 'NotNowError';
+}
+
+/** What every HTTP API means, unless the adapter's own rules say otherwise. */
+const COMMON: readonly RefusalRule[] = [
+  { status: 401, means: 'credentials' },
+  { status: 403, means: 'forbidden' },
+  { status: 404, means: 'missing' },
+  { status: 429, means: 'busy' },
+];
+
+/** The error of the port for a refusal. `provider`: its name, for the message. */
+export function portError(
+  provider: string,
+  refusal: CallRefusal,
+  rules: readonly RefusalRule[],
+): BackendError {
+  const message = `${provider}: ${refusal.text}`;
+  const rule = [...rules, ...COMMON].find((one) => fits(one, refusal));
+  switch (rule?.means) {
+    case 'no-capacity':
+      return new NoCapacityError(message);
+    case 'quota':
+      return new QuotaError(message);
+    case 'credentials':
+      return new CredentialsError(message);
+    case 'busy':
+      return new BusyError(message);
+    case 'not-now':
+      return new NotNowError(message);
+    case 'missing':
+      return new MissingThingError(message);
+    case 'forbidden':
+      return new BackendError(`${message} (the credentials do not allow it)`);
+    case undefined:
+      // Whether the provider has carried it out is unknown.
+      return refusal.status >= 500 ? new NoAnswerError(message) : new BackendError(message);
+  }
+}
+
+function fits({ status, code, text }: RefusalRule, refusal: CallRefusal): boolean {
+  if (status !== undefined && status !== refusal.status) return false;
+  if (code !== undefined && !isCode(code, refusal.code ?? '')) return false;
+  return text === undefined || text.test(refusal.text);
+}
+
+function isCode(wanted: string, code: string): boolean {
+  return wanted.endsWith('*') ? code.startsWith(wanted.slice(0, -1)) : code === wanted;
+}

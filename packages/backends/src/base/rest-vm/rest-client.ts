@@ -1,0 +1,126 @@
+/** Calls of a provider's JSON API over HTTPS. No call is ever repeated here. */
+import { plainText } from '@dstack/contract';
+import { errorMessage } from '@dstack/contract/error-message';
+import { BackendError, BusyError, NoAnswerError } from '../errors.ts';
+import type { CallKind, CallLimiter } from './call-limiter.ts';
+import { type CallRefusal, portError, type RefusalRule } from './refusals.ts';
+
+export interface RestCall {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** Below the endpoint, with its query. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** For the limits on calls. */
+  readonly kind: CallKind;
+}
+
+export interface RestClientOptions {
+  /** Its name for people. */
+  readonly title: string;
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  readonly headers: () => Readonly<Record<string, string>>;
+  readonly limiter: Pick<CallLimiter, 'turn' | 'refused' | 'answered'>;
+  readonly rules: readonly RefusalRule[];
+  /** Code and words of the provider in the body of an error; null = the body has another form. */
+  readonly refusalIn: (body: unknown) => Pick<CallRefusal, 'code' | 'text'> | null;
+  readonly fetch?: typeof fetch;
+  readonly timeoutMs?: number;
+}
+
+const TIMEOUT_MS = 25_000;
+/** Characters of a body that has another form, in the message. */
+const SHOWN_LENGTH = 200;
+const TOO_MANY = 429;
+
+export class RestClient {
+  readonly #options: RestClientOptions;
+
+  constructor(options: RestClientOptions) {
+    this.#options = options;
+  }
+
+  /** The body of the answer; null if it is empty. Throws the errors of the port. */
+  async call<T>(call: RestCall): Promise<T> {
+    const { title, limiter, rules } = this.#options;
+    await limiter.turn(call.kind);
+    const { status, retryMs, text } = await this.#fetched(call);
+    if (status === TOO_MANY) limiter.refused(retryMs);
+    else limiter.answered();
+    if (status < 300) return parsed<T>(text, title);
+    throw portError(title, this.#refusalOf(status, text), rules);
+  }
+
+  async #fetched({ method, path, body }: RestCall) {
+    const { title, endpoint, headers, fetch: send = fetch } = this.#options;
+    const { timeoutMs = TIMEOUT_MS } = this.#options;
+    try {
+      const response = await send(`${endpoint}${path}`, {
+        method,
+        headers: {
+          accept: 'application/json',
+          ...(body !== undefined && { 'content-type': 'application/json' }),
+          ...headers(),
+        },
+        ...(body !== undefined && { body: JSON.stringify(body) }),
+        // Credentials go to no other address.
+        redirect: 'error',
+        signal: AbortSignal.timeout(timeoutMs),
+      });
+      const retryMs = retryAfter(response.headers.get('retry-after'));
+      return { status: response.status, retryMs, text: await response.text() };
+    } catch (error) {
+      const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
+      throw new NoAnswerError(text, { cause: error });
+    }
+  }
+
+  #refusalOf(status: number, text: string): CallRefusal {
+    const found = this.#options.refusalIn(jsonOf(text));
+    if (found) return { status, code: found.code, text: plainText(found.text) };
+    const shown = plainText(text).trim().slice(0, SHOWN_LENGTH);
+    return { status, code: null, text: `HTTP ${status}${shown === '' ? '' : `: ${shown}`}` };
+  }
+}
+
+/** Whether a creation that ended with this error has certainly not been carried out. */
+export function createsNothing(error: unknown): boolean {
+  return error instanceof BackendError && !(error instanceof NoAnswerError);
+}
+
+/** Whether it is worth to repeat the order unchanged, because nothing is wrong with it. */
+export function isOnlyBusy(error: unknown): boolean {
+  return error instanceof BusyError;
+}
+
+function parsed<T>(text: string, title: string): T {
+  if (text.trim() === '') return null as T;
+  try {
+    return JSON.parse(text) as T;
+  } catch (error) {
+    throw new NoAnswerError(`${title}: an answer that is not JSON`, { cause: error });
+  }
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    // A page of a proxy in between.
+    return null;
+  }
+}
+
+/** In milliseconds; null = it is not a number of seconds. */
+function retryAfter(header: string | null): number | null {
+  const seconds = Number(header ?? '');
+  return header !== null && header.trim() !== '' && Number.isFinite(seconds) && seconds >= 0
+    ? seconds * 1000
+    : null;
+}
+
+/** `fetch` names the reason only in the cause. */
+function causeOf(error: unknown): string {
+  const { cause } = error as { readonly cause?: unknown };
+  return errorMessage(cause instanceof Error && cause.message !== '' ? cause : error);
+}

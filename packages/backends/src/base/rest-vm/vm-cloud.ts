@@ -1,0 +1,61 @@
+/** What an adapter of a provider with machines implements; `restVm` makes the port of it. */
+import type { BackendType } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import type { CheckResult, OwnerTags } from '../port.ts';
+
+export interface VmCloud {
+  readonly type: BackendType;
+  /** Its name for people. */
+  readonly title: string;
+  /** The user of the images that may log in. */
+  readonly loginUser: string;
+  /** What its status words mean. Other words: not ready yet. */
+  readonly statuses: Readonly<Record<string, VmPhase>>;
+  /** How long a new machine may be missing in lists, in milliseconds. */
+  readonly lateMs: number;
+  /** The machines of the account, of all owners, by one call where the provider allows it. */
+  list(): Promise<readonly Vm[]>;
+  /** Creates what a machine needs first and what costs nothing, unless it is there. */
+  prepare?(order: VmOrder): Promise<void>;
+  /** Asks once for a machine, by one call, and returns its id. Throws the errors of the port. */
+  create(order: VmOrder): Promise<string>;
+  /** Begins to end a machine. Throws `MissingThingError` or `NotNowError`. */
+  end(vm: Pick<Vm, 'id' | 'region'>): Promise<void>;
+  /** Everything that it sells now in the configured regions, available or not. */
+  offers(): Promise<readonly Offer[]>;
+  /** Without creating anything. */
+  check(): Promise<readonly CheckResult[]>;
+}
+
+/** `reclaimed`: the provider took it back. `broken`: it could not be started. */
+export type VmPhase = 'waiting' | 'ready' | 'ending' | 'ended' | 'reclaimed' | 'broken';
+
+export interface Vm {
+  readonly id: string;
+  readonly name: string;
+  readonly region: string;
+  readonly instance: Offer['instance'];
+  /** Per hour; null = the provider does not say. */
+  readonly price: number | null;
+  /** As the provider spells it. */
+  readonly status: string;
+  /** Where it is reached; null = not known yet. */
+  readonly address: string | null;
+  readonly privateAddress: string | null;
+  readonly tags: Readonly<Record<string, string>>;
+  /** Why it failed, in the provider's words; null = it does not say. */
+  readonly problem: string | null;
+}
+
+export interface VmOrder {
+  /** Deterministic. */
+  readonly name: string;
+  readonly offer: Offer;
+  readonly owner: OwnerTags;
+  /** With those of the owner, which win. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** One line each; the first is that of the project. */
+  readonly authorizedKeys: readonly string[];
+  /** For cloud-init. */
+  readonly userData: string;
+}

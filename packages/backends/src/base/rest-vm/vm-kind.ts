@@ -1,0 +1,85 @@
+/** The descriptor of a kind of backend whose provider has machines and an HTTP API. */
+import { type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/contract';
+import type { BackendType } from '@dstack/contract/wire';
+import { type CatalogItem, catalogItems } from '../../catalog/catalog.ts';
+import type { BackendHost, BackendKind, BackendOpener } from '../kind.ts';
+import { AccountLimiters, accountId } from './accounts.ts';
+import type { CallLimiter, CallRule } from './call-limiter.ts';
+import { LiveOffers } from './live-offers.ts';
+import { REAL_PACE } from './pace.ts';
+import { restVm } from './rest-vm.ts';
+import type { VmCloud } from './vm-cloud.ts';
+
+export interface VmKind<Config> {
+  readonly type: BackendType;
+  /** Its name for people. */
+  readonly title: string;
+  /** Of the API, unless the variable `DSTACK_BACKEND_<TYPE>_ENDPOINT` names another one. */
+  readonly endpoint: string;
+  /** Its limits on calls, for each account. */
+  readonly rules: readonly CallRule[];
+  /** Throws for a configuration that cannot be used. */
+  readonly parse: (config: unknown) => Config;
+  /** What identifies the account. */
+  readonly credentials: (config: Config) => readonly string[];
+  /** What the offers depend on beside the account; null = nothing. */
+  readonly regions: (config: Config) => readonly string[] | null;
+  /** Loads the adapter. */
+  readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;
+}
+
+export interface AdapterParts<Config> {
+  readonly config: Config;
+  /** Without a slash at its end. */
+  readonly endpoint: string;
+  readonly limiter: CallLimiter;
+  /** The catalogue's list, for what the API does not report. */
+  readonly listed: readonly CatalogItem[];
+}
+
+export function vmKind<Config>(kind: VmKind<Config>): BackendKind {
+  const variable = `DSTACK_BACKEND_${kind.type.toUpperCase()}_ENDPOINT`;
+  return {
+    type: kind.type,
+    variables: [variable],
+    configure: (env) => {
+      const endpoint = endpointOf(env, variable) ?? kind.endpoint;
+      return { type: kind.type, load: async (host) => openerOf(kind, endpoint, host) };
+    },
+  };
+}
+
+function openerOf<Config>(
+  kind: VmKind<Config>,
+  endpoint: string,
+  { facts, catalog }: BackendHost,
+): BackendOpener {
+  const { type, title, rules } = kind;
+  const pace = REAL_PACE;
+  const limiters = new AccountLimiters({ title, rules, pace });
+  return {
+    open: async (given, secret) => {
+      const config = kind.parse(given);
+      const account = accountId(endpoint, ...kind.credentials(config));
+      const scope = accountId(account, ...(kind.regions(config) ?? []));
+      const limiter = limiters.of(account);
+      const listed = catalogItems(catalog, type);
+      const cloud = await kind.adapter({ config, endpoint, limiter, listed });
+      const ask = () => cloud.offers();
+      const factKey = `live-offers:${type}:${scope}`;
+      const offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
+      return { backend: restVm({ cloud, offers, secret, pace }), close: () => {} };
+    },
+  };
+}
+
+/** Null: it is not set. */
+function endpointOf(env: ProcessEnv, variable: string): string | null {
+  const text = env[variable]?.trim();
+  if (!text) return null;
+  const { protocol } = URL.parse(text) ?? {};
+  if (protocol === 'https:' || protocol === 'http:') return withoutTrailingSlashes(text);
+  throw new SettingsError(
+    `${variable} is ${JSON.stringify(text)}; it must be an http or https URL`,
+  );
+}
