@@ -96,14 +96,16 @@ it('leaves an instance to the server that is linked to its host', async () => {
 });
 
 it('stores a login with the project’s key and a fresh token, and has the agent linked', async () => {
-  const access = { kind: 'ssh', hostname: '10.0.0.9', port: 22, user: 'ubuntu' } as const;
+  const login = { hostname: '10.0.0.9', port: 22, user: 'ubuntu' };
+  const access = { kind: 'ssh', ...login, hostKey: 'AAAA' } as const;
   const { run, accesses, followed, saved } = world({ answer: ready(access) });
   await run();
   expect(accesses[0]?.access).toEqual({
     kind: 'ssh',
-    login: { hostname: '10.0.0.9', port: 22, user: 'ubuntu', privateKey: 'the project’s key' },
+    login: { ...login, privateKey: 'the project’s key' },
     proxy: null,
     internalIp: null,
+    vm: { hostKey: 'AAAA' },
   });
   expect(accesses[0]?.agentToken).toMatch(/^[0-9a-f]{64}$/);
   expect(followed).toEqual(['i']);

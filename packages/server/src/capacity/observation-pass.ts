@@ -128,7 +128,10 @@ async function newAccess(
   return {
     instanceId: id,
     agentToken: randomBytes(32).toString('hex'),
-    access: { kind: 'ssh', login, proxy: null, internalIp: null },
+    access: {
+      ...{ kind: 'ssh', login, proxy: null, internalIp: null },
+      vm: { hostKey: access.hostKey },
+    },
   };
 }
 

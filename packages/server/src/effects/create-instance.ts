@@ -23,7 +23,9 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
     if (!backend?.instances) throw new SkipOfferError('this server cannot create machines there');
     const placementGroup = await input.placementGroup(offer, backend);
     await input.asking(left, backend);
-    const created = await backend.instances.create({ ...input.order, placementGroup, offer });
+    const mayExist = input.inDoubt(left);
+    const order = { ...input.order, placementGroup, offer, mayExist };
+    const created = await backend.instances.create(order);
     const provisioningData =
       created.provisioningData ?? orderedProvisioningData(offer, created.handle.id);
     return {

@@ -24,6 +24,8 @@ export interface HostKeys {
   readonly pin: (address: string, hostKey: string) => Promise<void>;
   /** What to do if a host that was set up anew has another key; omitted = as for hosts of fleets. */
   readonly ifChanged?: string;
+  /** The key was given to the machine when it was ordered, so that one with another key is another. */
+  readonly given?: boolean;
 }
 
 export interface SshTarget extends HostKeys {
@@ -327,12 +329,13 @@ export async function checkHostKey(
 
 function changedKey(
   login: HostCredentials,
-  { hostKeys, ifChanged }: HostKeys,
+  { hostKeys, ifChanged, given }: HostKeys,
   seen: string,
 ): HostError | null {
   const address = addressOf(login);
   const pinned = hostKeys[address];
   if (pinned === undefined || pinned === seen) return null;
+  if (given) return temporary(`Another machine than the ordered one answers at ${address}`);
   return permanent(
     `The host key of ${address} is not the one seen before: another computer may intercept the connection. If the host was set up anew, ${ifChanged ?? 'remove it from the fleet and add it again'}`,
   );

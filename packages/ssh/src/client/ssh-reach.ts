@@ -9,6 +9,8 @@ export interface SshReachOptions {
     readonly login: HostCredentials;
     /** The jump host, if there is one. */
     readonly proxy: HostCredentials | null;
+    /** A machine that was ordered, and the host key that it was given; omitted: an existing host. */
+    readonly vm?: { readonly hostKey: string | null };
   };
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
@@ -55,6 +57,7 @@ export class SshReach {
     const { access, jumps, pin, mayDial } = this.#options;
     const keys = {
       ...(mayDial && { mayDial }),
+      given: Boolean(access.vm?.hostKey),
       hostKeys: this.#hostKeys,
       pin: async (address: string, hostKey: string) => {
         this.#hostKeys[address] = hostKey;

@@ -24,6 +24,17 @@ forEachStore((tests) => {
     expect(await store.hostAccess.byId('i1')).toBeNull();
   });
 
+  it('keeps the key that a machine was given as that of its address', async () => {
+    const { store } = await openWorld(tests);
+    const access = { ...host.access, vm: { hostKey: 'given' } };
+    await store.hostAccess.add([{ ...host, access }]);
+    await store.hostAccess.pin('i1', '10.0.0.1:22', 'another');
+    expect(await store.hostAccess.byId('i1')).toMatchObject({
+      access,
+      hostKeys: { '10.0.0.1:22': 'given' },
+    });
+  });
+
   it('pins the first key of each address', async () => {
     const { store } = await openWorld(tests);
     await store.hostAccess.add([host]);

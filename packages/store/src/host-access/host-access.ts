@@ -72,12 +72,19 @@ export async function addHostAccess(
         slice.map((host) => ({
           instance_id: host.instanceId,
           access: cipher.encrypt(JSON.stringify(host)),
-          host_keys: '{}',
+          host_keys: JSON.stringify(givenKeys(host)),
         })),
       )
       .onConflict((conflict) => conflict.column('instance_id').doNothing())
       .execute(),
   );
+}
+
+/** By the address, as keys are pinned. */
+function givenKeys({ access }: NewHostAccess): HostAccessRecord['hostKeys'] {
+  if (access.kind !== 'ssh' || !access.vm?.hostKey) return {};
+  const { hostname, port } = access.login;
+  return { [`${hostname}:${port}`]: access.vm.hostKey };
 }
 
 /** As stored; older versions, which supported only SSH hosts, stored the login without its kind. */

@@ -9,6 +9,12 @@ export interface SshLogin {
   readonly privateKey: string;
 }
 
+/** A machine that a provider has made for the instance: it still boots when it is connected to first. */
+export interface OrderedVm {
+  /** The host key that it was given, in base64; null = the first one that is seen. */
+  readonly hostKey: string | null;
+}
+
 /** How the server reaches the agent of an instance. */
 export type HostAccess =
   | {
@@ -17,6 +23,8 @@ export type HostAccess =
       /** The jump host, if there is one. */
       readonly proxy: SshLogin | null;
       readonly internalIp: string | null;
+      /** Omitted: a host that a person has set up before. */
+      readonly vm?: OrderedVm;
     }
   /** By the API of its backend. */
   | { readonly kind: 'backend' }

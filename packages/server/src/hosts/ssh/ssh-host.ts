@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AgentInfo } from '@dstack/contract/agent';
+import { errorMessage } from '@dstack/contract/error-message';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { ChannelSocket, JumpHosts } from '@dstack/ssh';
 import {
@@ -40,6 +41,8 @@ const ANSWER_MS = 20_000;
 const ASK_AGAIN_MS = 100;
 /** Milliseconds to connect to a host that failed last, before it is removed with its agent left. */
 const BRIEFLY_MS = 3000;
+/** For this time a new machine may lack what it needs. */
+const BOOT_MS = 10 * 60_000;
 /** The interval of the checks whether the agent listens at all. */
 const LOOK_MS = 1500;
 
@@ -48,6 +51,7 @@ export class SshHost implements HostConnection {
   readonly #options: SshHostOptions;
   readonly #reach: SshReach;
   readonly client: AgentClient;
+  readonly #since = performance.now();
   /** The agent's program was found to be of this version since the server started. */
   #upToDate = false;
 
@@ -69,10 +73,20 @@ export class SshHost implements HostConnection {
 
   /** Makes the agent answer: connects, and installs or starts it if it does not. */
   readonly prepare = async (report: (stage: string) => void): Promise<void> => {
-    const connection = await this.#reach.connected();
-    if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
-    await this.#deploy(report);
+    try {
+      const connection = await this.#reach.connected();
+      if (this.#upToDate && (await connection.answers(AGENT_SOCKET))) return;
+      await this.#deploy(report);
+    } catch (error) {
+      throw this.#isBooting ? temporary(errorMessage(error), error) : error;
+    }
   };
+
+  /** A new machine gets its users, keys and Docker while it already answers. */
+  get #isBooting(): boolean {
+    const { vm } = this.#options.record.access;
+    return vm !== undefined && !this.#upToDate && performance.now() - this.#since < BOOT_MS;
+  }
 
   /** Installs the agent, or finds it there; may be repeated. Rejects with a `HostError`. */
   async #deploy(progress: (text: string) => void): Promise<void> {
