@@ -135,7 +135,7 @@ module.exports = {
           '^packages/contract/src/errors/error-message\\.ts$',
           '^packages/contract/src/(load|with-timeout)\\.ts$',
           '^packages/contract/src/yaml/(load|misread-times)\\.ts$',
-          '^packages/contract/src/configuration/joined-commands\\.ts$',
+          '^packages/contract/src/configuration/(backend-forms|joined-commands)\\.ts$',
           // For programs on Node only: browsers have no such sockets.
           '^packages/client/src/node-web-socket\\.ts$',
           // Builders of records, for tests alone.

@@ -8,6 +8,7 @@ export interface CommandSummary {
 export const COMMAND_SUMMARIES = [
   { name: 'apply', summary: 'Apply a configuration: plan, confirm, create or update' },
   { name: 'attach', summary: 'Attach to a run: forward its ports, enable ssh' },
+  { name: 'backend', summary: 'Manage the clouds and clusters of a project' },
   { name: 'completion', summary: 'Print the completion script of a shell' },
   { name: 'cost', summary: 'Show what runs have cost' },
   { name: 'cp', summary: 'Copy files between this computer and a job' },

@@ -45,6 +45,8 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'volume get': ['volume', 'get', 'rr'],
   'gateway list': ['gateway'],
   'gateway get': ['gateway', 'get', 'rr'],
+  'backend list': ['backend'],
+  'backend check': ['backend', 'check'],
   'secret list': ['secret'],
   'secret get': ['secret', 'get', 'rr'],
   'export list': ['export'],

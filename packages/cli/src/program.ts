@@ -15,6 +15,7 @@ type CommandName = (typeof COMMAND_SUMMARIES)[number]['name'];
 const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   apply: async () => (await import('./commands/apply/declare.ts')).declareApply,
   attach: async () => (await import('./commands/attach/attach.ts')).declareAttach,
+  backend: async () => (await import('./commands/backend/backend.ts')).declareBackend,
   completion: async () => (await import('./commands/completion/completion.ts')).declareCompletion,
   cost: async () => (await import('./commands/cost/cost.ts')).declareCost,
   cp: async () => (await import('./commands/cp/cp.ts')).declareCp,

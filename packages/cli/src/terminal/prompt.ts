@@ -33,6 +33,42 @@ export class Prompter {
     }
   }
 
+  /** One line. `isHidden`: it is not shown while it is typed. */
+  async ask(question: string, { isHidden }: { readonly isHidden: boolean }): Promise<string> {
+    this.#io.put(`${question}: `);
+    const { input } = this.#io;
+    const isRaw = isHidden && this.#io.interactive && input.setRawMode !== undefined;
+    if (isRaw) input.setRawMode?.(true);
+    try {
+      const line = isRaw ? await this.#readKeys(question) : await this.#readLine(question, '-f');
+      return line.replace(/\r$/, '');
+    } finally {
+      if (isRaw) input.setRawMode?.(false);
+      if (this.#io.interactive && !isRaw) this.#io.lineTyped();
+      else this.#io.endLine();
+    }
+  }
+
+  /** A line of a raw terminal, which neither shows keys nor edits the line. */
+  async #readKeys(question: string): Promise<string> {
+    let typed = '';
+    const decoder = new TextDecoder();
+    const iterator = this.#source();
+    for (;;) {
+      const { value, done } = await iterator.next();
+      if (done) throw noAnswer(question, '-f');
+      const chunk = typeof value === 'string' ? value : decoder.decode(value, { stream: true });
+      for (const [at, key] of [...chunk].entries()) {
+        if (key === '\r' || key === '\n') {
+          this.#rest = [...chunk].slice(at + 1).join('');
+          return typed;
+        }
+        if (key === '\u0003' || key === '\u0004') throw new CancelledError();
+        typed = key === '\u007f' || key === '\b' ? typed.slice(0, -1) : typed + key;
+      }
+    }
+  }
+
   /** Everything left in the input, for `-f -` and `secret set NAME < file`. */
   async readAll(): Promise<string> {
     const decoder = new TextDecoder();

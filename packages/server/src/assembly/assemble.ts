@@ -1,3 +1,5 @@
+import { loadCatalog } from '@dstack/backends';
+import { assets } from '../assets.ts';
 import { recordRestore } from '../backup/restored.ts';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
@@ -58,14 +60,15 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { host, use } = local;
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
+  const catalog = loadCatalog(assets.catalog);
   const dialIns = await openDialIns(parts);
   const opened = new OpenedBackends({
     ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
-    host: backendHost({ serverId, programs, dialIns, facts: store.meta }),
+    host: backendHost({ serverId, programs, dialIns, catalog, facts: store.meta }),
   });
   closing.add(() => opened.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened });
+  const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened, catalog });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)

@@ -3,10 +3,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import {
   type Backend,
   BackendError,
+  type Catalog,
   directoryVolumes,
   type GatewayPort,
   type LocalFreedoms,
-  loadCatalog,
   localBackend,
   remoteBackend,
   type VolumePort,
@@ -152,6 +152,8 @@ const CONNECT_LIMIT_MS = 10_000;
 export interface LastingBackends {
   readonly sims: SimBackends | null;
   readonly opened: OpenedBackends;
+  /** The price lists of all others. */
+  readonly catalog: Catalog;
 }
 
 /** The projects' backends, including the server's machine. */
@@ -160,7 +162,7 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  { sims, opened }: LastingBackends,
+  { sims, opened, catalog }: LastingBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   const gateways = hostGatewayPort(store, hosts, host);
@@ -168,6 +170,7 @@ export function makeBackends(
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     opened: (row) => opened.of(row),
+    tryOut: (config) => opened.tryOut(config),
     remote: remoteBackend({
       volumes,
       gateways,
@@ -183,7 +186,7 @@ export function makeBackends(
       },
     }),
     local: host && serverHostBackend(settings, store, hosts, { volumes, gateways }, host),
-    catalog: loadCatalog(assets.catalog),
+    catalog,
     localProjects: host?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
   });

@@ -81,5 +81,6 @@ describe('the configuration of a backend', () => {
     const config = { type: 'aws', creds: { type: 'default' } };
     expect(() => check(config, true)).not.toThrow();
     expect(() => check(config, false)).toThrow('does not allow default credentials');
+    expect(() => check(config, true, false)).toThrow('let a global admin add the backend');
   });
 });

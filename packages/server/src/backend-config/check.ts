@@ -36,6 +36,11 @@ export function checkBackendConfig(config: BackendConfigWithCreds, options: Chec
   if ('creds' in config && config.creds.type === 'default' && !options.defaultCredentials) {
     throw invalid([['creds']], 'this server does not allow default credentials: give a key');
   }
+  if ('creds' in config && config.creds.type === 'default' && !options.serverFiles) {
+    throw ruleError(
+      'creds.type: default uses the identity of the server: give a key, or let a global admin add the backend',
+    );
+  }
   const empty = credentialStrings(config)
     .filter(({ path, text }) => text.trim() === '' && !MAY_BE_EMPTY.has(path.at(-1) ?? ''))
     .map(({ path }) => path);

@@ -3,9 +3,11 @@ import {
   BackendError,
   type BackendHost,
   type BackendOpener,
+  type CheckResult,
   type ConfiguredKind,
   type OpenedBackend,
 } from '@dstack/backends';
+import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { joinSecrets } from '../backend-config/secrets.ts';
@@ -58,6 +60,22 @@ export class OpenedBackends {
     } catch (error) {
       if (this.#opened.get(row.id) === opened) this.#opened.delete(row.id);
       throw error;
+    }
+  }
+
+  /**
+   * Checks a configuration, with its credentials, that is not stored yet. Null: no backend of this type
+   * creates machines.
+   */
+  async tryOut(config: BackendConfigWithCreds): Promise<readonly CheckResult[] | null> {
+    const kind = this.#kinds.get(config.type);
+    if (!kind) return null;
+    const secret = await agentSecret(this.#options.store);
+    const { backend, close } = await (await this.#openerOf(kind)).open(config, secret);
+    try {
+      return await backend.check();
+    } finally {
+      close();
     }
   }
 

@@ -28,7 +28,7 @@ import type { ImageConfigs } from '../images/image-configs.ts';
 import type { LogPage, PollQuery } from '../logs/log-page.ts';
 import type { LogStreamRef } from '../logs/log-store.ts';
 import type { QueueDepth } from '../loops/work-queue.ts';
-import type { ProjectBackendsState } from '../offers/project-backends.ts';
+import type { ProjectBackendsState, TryOut } from '../offers/project-backends.ts';
 import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import type { Logger } from '../process/logging.ts';
 import type { OpenFiles } from '../process/open-files.ts';
@@ -194,6 +194,7 @@ export interface BackendStates {
   state(projectId: Id): Promise<ProjectBackendsState>;
   /** Null: the project has no such backend. */
   find(projectId: Id, name: BackendName): Promise<Pick<Backend, 'gateways'> | null>;
+  readonly tryOut?: TryOut;
 }
 
 /** Makes key pairs. */

@@ -1,4 +1,5 @@
-import { type Backend, type Catalog, cloudBackend } from '@dstack/backends';
+import { type Backend, type Catalog, type CheckResult, cloudBackend } from '@dstack/backends';
+import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import {
   type BackendsState,
   type CapacityHints,
@@ -20,7 +21,11 @@ export interface ProjectBackends {
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
   /** What they can do, as shown to people. */
   state(projectId: Id): Promise<ProjectBackendsState>;
+  /** Checks a configuration that is not stored; omitted, or null: there is nothing to check. */
+  readonly tryOut?: TryOut;
 }
+
+export type TryOut = (config: BackendConfigWithCreds) => Promise<readonly CheckResult[] | null>;
 
 export interface ProjectBackendsState extends BackendsState {
   readonly hints: CapacityHints;
@@ -35,6 +40,7 @@ export interface ProjectBackendsOptions {
   readonly simulated?: (row: BackendRecord) => Backend | null;
   /** The backend of a row that creates instances; null, or omitted, = it only has a price list. */
   readonly opened?: (row: BackendRecord) => Promise<Backend | null>;
+  readonly tryOut?: TryOut;
   /** SSH hosts: no project configures them. */
   readonly remote: Backend;
   /** Projects that may use it, by name in lower case. */
@@ -69,6 +75,7 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
   };
   return {
     of,
+    ...(options.tryOut && { tryOut: options.tryOut }),
     async state(projectId) {
       const configured = await of(projectId);
       const isLocal = configured.some((backend) => isServerHost(backend.name));

@@ -17,6 +17,7 @@ import {
 } from '../../backend-config/secrets.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
+import { refuseWrongCredentials } from './credentials.ts';
 
 export async function createBackend(
   deps: HttpDeps,
@@ -27,6 +28,7 @@ export async function createBackend(
   const type = availableType(deps, given);
   if ((await deps.store.backends.byType(project.id, type)) !== null) throw exists(type);
   const full = checked(deps, given, null, caller);
+  await refuseWrongCredentials(deps, full);
   const context = deps.context();
   const times = { createdAt: context.now, updatedAt: context.now };
   const outcome = await deps.store.backends.insert(
@@ -47,6 +49,7 @@ export async function updateBackend(
   const type = availableType(deps, given);
   const stored = await storedConfig(deps, project, type);
   const full = checked(deps, given, stored, caller);
+  await refuseWrongCredentials(deps, full);
   const outcome = await deps.store.backends.update(project.id, type, parts(full), {
     signals: [{ kind: 'placement', id: project.id }],
   });

@@ -1,12 +1,8 @@
+import { BACKEND_FORMS, backendConfiguration, backendLabel } from '@dstack/contract/backend-forms';
 import { useQuery, useQueryClient } from '@tanstack/react-query';
 import { useState } from 'react';
 import { projectKeys, projectPart } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import {
-  BACKEND_FORMS,
-  backendConfiguration,
-  backendLabel,
-} from '../../domain/backends/backend-forms.ts';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { errorText } from '../../ui/feedback/error-text.ts';
 import { InlineError } from '../../ui/feedback/inline-error.tsx';
@@ -82,6 +78,14 @@ function AddBackend({ project, onClose }: BackendDialogProps) {
           setWay(next);
         }}
       />
+      {asYaml || form.before === undefined ? null : (
+        <p>
+          {form.before.text}{' '}
+          <a href={form.before.url} target="_blank" rel="noreferrer">
+            {form.before.url.replace('https://', '')}
+          </a>
+        </p>
+      )}
       {asYaml ? (
         <YamlField
           value={yaml || `type: ${type}\n`}
@@ -99,7 +103,13 @@ function AddBackend({ project, onClose }: BackendDialogProps) {
             ...(field.hint === undefined ? {} : { hint: field.hint }),
           };
           return field.lines === undefined ? (
-            <TextField key={field.path} {...shared} value={value} onChange={onChange} />
+            <TextField
+              key={field.path}
+              {...shared}
+              {...(field.secret && { input: { type: 'password' } })}
+              value={value}
+              onChange={onChange}
+            />
           ) : (
             <Field key={field.path} {...shared}>
               {(control) => (

@@ -1,9 +1,9 @@
+import { backendLabel } from '@dstack/contract/backend-forms';
 import { useQueryClient } from '@tanstack/react-query';
 import { Plus } from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { projectKeys } from '../../data/projects/project-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { backendLabel } from '../../domain/backends/backend-forms.ts';
 import { adminsOnly } from '../../domain/projects/project-rights.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';

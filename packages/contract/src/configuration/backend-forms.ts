@@ -1,9 +1,14 @@
+/** Forms that ask for a backend: in the UI, and by `dstack backend add`. */
+
 /** A field of a backend's form. */
 export interface BackendField {
   /** Below `creds`, unless it begins with a dot. */
   readonly path: string;
   readonly label: string;
   readonly optional?: boolean;
+  /** Not shown while it is typed. */
+  readonly secret?: boolean;
+  /** Rows of its text; omitted = a single line. */
   readonly lines?: number;
   readonly hint?: string;
 }
@@ -13,9 +18,11 @@ export interface BackendForm {
   /** `creds.type`; null: the backend has no credentials. */
   readonly creds: string | null;
   readonly fields: readonly BackendField[];
+  /** What to create at the provider first, and its page. */
+  readonly before?: { readonly text: string; readonly url: string };
 }
 
-const API_KEY = [{ path: 'api_key', label: 'API key' }];
+const API_KEY = [{ path: 'api_key', label: 'API key', secret: true }];
 const REGIONS: BackendField = {
   path: '.regions',
   label: 'Regions',
@@ -35,7 +42,7 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
     creds: 'access_key',
     fields: [
       { path: 'access_key', label: 'Access key' },
-      { path: 'secret_key', label: 'Secret key' },
+      { path: 'secret_key', label: 'Secret key', secret: true },
       REGIONS,
     ],
   },
@@ -47,6 +54,7 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       {
         path: 'data',
         label: 'Key of the service account',
+        secret: true,
         lines: 6,
         hint: 'The contents of the JSON file.',
       },
@@ -60,7 +68,7 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       { path: '.tenant_id', label: 'Tenant id' },
       { path: '.subscription_id', label: 'Subscription id' },
       { path: 'client_id', label: 'Client id' },
-      { path: 'client_secret', label: 'Client secret' },
+      { path: 'client_secret', label: 'Client secret', secret: true },
       REGIONS,
     ],
   },
@@ -71,17 +79,27 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       {
         path: '.kubeconfig.data',
         label: 'kubeconfig',
+        secret: true,
         lines: 8,
         hint: 'The contents of the file.',
       },
     ],
   },
-  lambda: byKey('Lambda', [REGIONS]),
+  lambda: {
+    ...byKey('Lambda', [REGIONS]),
+    before: {
+      text: 'Create an API key; every key has all rights of the account.',
+      url: 'https://cloud.lambda.ai/api-keys',
+    },
+  },
   runpod: byKey('RunPod', [REGIONS]),
   vastai: byKey('Vast.ai', [REGIONS]),
   vultr: byKey('Vultr', [REGIONS]),
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
-  tensordock: byKey('TensorDock', [{ path: 'api_token', label: 'API token' }, REGIONS]),
+  tensordock: byKey('TensorDock', [
+    { path: 'api_token', label: 'API token', secret: true },
+    REGIONS,
+  ]),
   cloudrift: byKey('CloudRift', [REGIONS]),
   hotaisle: byKey('Hot Aisle', [{ path: '.team_handle', label: 'Team handle' }, REGIONS]),
   digitalocean: byKey('DigitalOcean', [REGIONS]),

@@ -1,5 +1,5 @@
-import { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
+import { BackendConfigWithCreds } from '../wire/index.ts';
 import { BACKEND_FORMS, backendConfiguration } from './backend-forms.ts';
 
 /** What a person would type. */
