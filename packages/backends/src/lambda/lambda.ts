@@ -1,0 +1,131 @@
+/** Lambda as a provider of machines. */
+
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Offer } from '@dstack/core';
+import { CredentialsError, NoAnswerError } from '../base/errors.ts';
+import type { CheckResult } from '../base/port.ts';
+import { keyName } from '../base/rest-vm/user-data.ts';
+import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
+import { type KnownRegions, lambdaInstance, lambdaOffers, priceOf } from './offers.ts';
+
+export interface LambdaOptions {
+  readonly api: LambdaApi;
+  /** Of the configuration; null = all. */
+  readonly regions: readonly string[] | null;
+  readonly known: KnownRegions;
+}
+
+const STATUSES: Readonly<Record<string, VmPhase>> = {
+  booting: 'waiting',
+  active: 'ready',
+  // The machine is there; its agent decides.
+  unhealthy: 'ready',
+  terminating: 'ending',
+  terminated: 'ended',
+  preempted: 'reclaimed',
+};
+
+export class Lambda implements VmCloud {
+  readonly type = 'lambda';
+  readonly title = 'Lambda';
+  readonly loginUser = 'ubuntu';
+  readonly statuses = STATUSES;
+  readonly lateMs = 30_000;
+  readonly #options: LambdaOptions;
+  /** Keys that the account has. */
+  readonly #keys = new Set<string>();
+
+  constructor(options: LambdaOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    return (await this.#options.api.instances()).map(vmOf);
+  }
+
+  /** Lambda requires a key of the account, although the user data has the keys. */
+  async prepare(order: VmOrder): Promise<void> {
+    const { api } = this.#options;
+    const publicKey = firstKey(order);
+    const name = keyName(publicKey);
+    if (this.#keys.has(name)) return;
+    const keys = await api.keys();
+    if (!keys.some((key) => key.name === name)) await api.addKey({ name, public_key: publicKey });
+    this.#keys.add(name);
+  }
+
+  async create(order: VmOrder): Promise<string> {
+    const { offer, name, tags, userData } = order;
+    const key = keyName(firstKey(order));
+    try {
+      return await this.#options.api.launch({
+        region_name: offer.region,
+        instance_type_name: offer.instance.name,
+        ssh_key_names: [key],
+        name,
+        tags: validTags(tags),
+        user_data: userData,
+      });
+    } catch (error) {
+      // A user may have deleted the key.
+      this.#keys.delete(key);
+      throw error;
+    }
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    await this.#options.api.terminate(id);
+  }
+
+  async offers(): Promise<readonly Offer[]> {
+    const { api, regions, known } = this.#options;
+    return lambdaOffers(await api.types(), { regions, known });
+  }
+
+  /** Every key of Lambda has all rights, so one harmless call shows whether it is accepted. */
+  async check(): Promise<readonly CheckResult[]> {
+    const name = 'lambda: the API key is accepted';
+    try {
+      await this.#options.api.types();
+      return [{ name, ok: true, problem: null }];
+    } catch (error) {
+      return [
+        {
+          ...{ name, ok: false, problem: errorMessage(error) },
+          unanswered: error instanceof NoAnswerError,
+          refused: error instanceof CredentialsError,
+        },
+      ];
+    }
+  }
+}
+
+function firstKey({ authorizedKeys }: VmOrder): string {
+  return authorizedKeys[0]?.trim() ?? '';
+}
+
+function vmOf(one: LambdaInstance): Vm {
+  const { id, name, ip, private_ip: privateIp, status, region, instance_type: type } = one;
+  return {
+    ...{ id, status, name: name ?? '', region: region.name, price: priceOf(type), problem: null },
+    instance: lambdaInstance(type) ?? unknownInstance(type.name),
+    ...{ address: ip ?? null, privateAddress: privateIp ?? null },
+    tags: Object.fromEntries((one.tags ?? []).map(({ key, value }) => [key, value])),
+  };
+}
+
+function unknownInstance(name: string): Offer['instance'] {
+  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
+  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
+}
+
+const TAG_KEY = /^[a-z][a-z0-9-:]{1,54}$/;
+const LONGEST_VALUE = 128;
+
+/** Tags that Lambda would refuse are left out, as in dstack 0.22.5. */
+function validTags(tags: Readonly<Record<string, string>>): LambdaTag[] {
+  return Object.entries(tags)
+    .filter(([key, value]) => TAG_KEY.test(key) && value.length <= LONGEST_VALUE)
+    .map(([key, value]) => ({ key, value }));
+}
