@@ -27,6 +27,8 @@ const LINES: readonly (readonly string[])[] = [
   ['cost'],
   ['cost', '--by', 'user'],
   ['event'],
+  ['backend', 'list'],
+  ['backend', 'check'],
   ['explain', 'rr'],
   ['explain', 'fleet', 'rr', '-v'],
   ['export', 'list'],
