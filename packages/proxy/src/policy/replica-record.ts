@@ -57,6 +57,21 @@ export function afterAnswer(
   };
 }
 
+/**
+ * An answer that had begun well was not completed: it counts as an error after all. `before`: errors in a row before
+ * it; without another good answer since then it is one more of them.
+ */
+export function afterBreak(record: ReplicaRecord, before: number, now: number): ReplicaRecord {
+  const reduced = reducedTo(record, now);
+  const { answers, errors, errorShare } = reduced;
+  return {
+    ...reduced,
+    errors: Math.min(errors + 1, answers),
+    errorsInRow: before + 1,
+    errorShare: errorShare + (1 - errorShare) * WEIGHT,
+  };
+}
+
 /** How much of something that was seen last at `record.at` still counts now, from 0 to 1. */
 export function remaining({ at }: ReplicaRecord, now: number): number {
   // The clock may be set back.

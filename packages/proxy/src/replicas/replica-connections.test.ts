@@ -245,6 +245,49 @@ describe('a replica that answers everything with errors', () => {
   });
 });
 
+describe('a replica whose answers break off', () => {
+  /** Requests to one of two replicas, whose answers begin well. */
+  const breaking = () => {
+    const { replicas } = connections();
+    const targets = [target('a'), target('b')];
+    const begun = () => {
+      const replica = replicas.acquire('run', targets, new Set(['b']));
+      if (!replica) throw new Error('no replica');
+      replicas.answered(replica, 200);
+      return replica;
+    };
+    const end = (replica: ReturnType<typeof begun>, isBroken: boolean) => {
+      if (isBroken) replicas.broke(replica);
+      replicas.release(replica);
+    };
+    return { begun, end, isEjected: () => replicas.isEjected(target('a')) };
+  };
+
+  it('is ejected after five of them in a row, one after another or at once', () => {
+    const { begun, end, isEjected } = breaking();
+    for (let n = 0; n < 4; n++) end(begun(), true);
+    expect(isEjected()).toBe(false);
+    end(begun(), true);
+    expect(isEjected()).toBe(true);
+    const other = breaking();
+    for (const one of Array.from({ length: 5 }, other.begun)) other.end(one, true);
+    expect(other.isEjected()).toBe(true);
+  });
+
+  it('is not ejected while it completes others in between', () => {
+    const { begun, end, isEjected } = breaking();
+    for (let n = 0; n < 12; n++) end(begun(), n % 4 === 3);
+    expect(isEjected()).toBe(false);
+  });
+
+  it('counts each answer once', () => {
+    const { begun, end, isEjected } = breaking();
+    const one = begun();
+    for (let n = 0; n < 9; n++) end(one, true);
+    expect(isEjected()).toBe(false);
+  });
+});
+
 it('a new replica gets its share of the requests, not all, while others send long streams', () => {
   const { replicas, clock } = connections();
   for (let n = 0; n < 20; n++) {

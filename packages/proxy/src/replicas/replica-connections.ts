@@ -14,6 +14,7 @@ import {
 import { avoidedMs } from '../policy/refusals.ts';
 import {
   afterAnswer,
+  afterBreak,
   afterStart,
   isServerError,
   NEW_RECORD,
@@ -60,6 +61,8 @@ interface Lease extends ConnectedReplica {
   readonly targets: readonly ReplicaTarget[];
   readonly startedAt: number;
   hasAnswer: boolean;
+  /** When its answer has begun well: errors in a row before it, and good answers up to it. */
+  good: { readonly errorsBefore: number; readonly number: number } | null;
 }
 
 interface Known extends ConnectedReplica {
@@ -68,6 +71,8 @@ interface Known extends ConnectedReplica {
   waiting: number;
   streaming: number;
   record: ReplicaRecord;
+  /** Answers without an error. */
+  goodAnswers: number;
   ejections: Ejections;
   /** Refused connections since the last answer, of which each time that it is avoided counts one. */
   refusals: number;
@@ -127,7 +132,7 @@ export class ReplicaConnections {
     const startedAt = this.#options.now();
     known.waiting += 1;
     known.record = afterStart(known.record, startedAt);
-    return { target, pool, sessions, known, targets, startedAt, hasAnswer: false };
+    return { target, pool, sessions, known, targets, startedAt, hasAnswer: false, good: null };
   }
 
   /** The replica has refused a connection: others are preferred for a while, longer each time. */
@@ -150,7 +155,24 @@ export class ReplicaConnections {
     known.streaming += 1;
     known.refusals = 0;
     known.avoidedUntil = 0;
-    this.#record(lease, isServerError(status));
+    const isError = isServerError(status);
+    if (!isError) {
+      known.goodAnswers += 1;
+      lease.good = { errorsBefore: known.record.errorsInRow, number: known.goodAnswers };
+    }
+    this.#record(lease, isError);
+  }
+
+  /** The answer has begun, and the replica has not completed it. Only the first call for a request counts. */
+  broke(replica: ConnectedReplica): void {
+    const lease = replica as Lease;
+    const { known, good } = lease;
+    if (good === null) return;
+    lease.good = null;
+    const isLatest = known.goodAnswers === good.number;
+    const before = Math.max(known.record.errorsInRow, isLatest ? good.errorsBefore : 0);
+    known.record = afterBreak(known.record, before, this.#options.now());
+    this.#judge(lease);
   }
 
   /** The replica has taken the request, and has not answered it. */
@@ -159,11 +181,18 @@ export class ReplicaConnections {
     if (!lease.hasAnswer) this.#record(lease, true);
   }
 
-  #record({ known, targets, startedAt }: Lease, isError: boolean): void {
+  #record(lease: Lease, isError: boolean): void {
+    const { known, startedAt } = lease;
     const now = this.#options.now();
     known.record = afterAnswer(known.record, { isError, ms: now - startedAt }, now);
+    if (isError) this.#judge(lease);
+  }
+
+  /** After an error. */
+  #judge({ known, targets }: Lease): void {
+    const now = this.#options.now();
     // Answers to requests from before the ejection.
-    if (!isError || now < known.ejections.until) return;
+    if (now < known.ejections.until) return;
     const others = targets.filter(({ jobId }) => jobId !== known.target.jobId);
     const peers = others.map((target) => ({
       record: this.#replicas.get(target.jobId)?.record ?? NEW_RECORD,
@@ -329,6 +358,7 @@ export class ReplicaConnections {
     const sessions = new ReplicaSessions({ open: () => open(target), port: target.port });
     const known: Known = {
       ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
+      goodAnswers: 0,
       ...{ ejections: NO_EJECTIONS, refusals: 0, avoidedUntil: 0, idle: new Set<() => void>() },
     };
     this.#replicas.set(target.jobId, known);

@@ -15,6 +15,7 @@ import { requestHeaders } from '../head/headers.ts';
 import { modelTap } from '../models/model-use.ts';
 import { RateBuckets } from '../policy/rate-buckets.ts';
 import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from '../policy/rate-limits.ts';
+import { isServerError } from '../policy/replica-record.ts';
 import { RequestStats } from '../policy/service-stats.ts';
 import { Outages } from '../refusals/outages.ts';
 import {
@@ -275,7 +276,7 @@ export class ServiceProxy {
     const order = { request, response, id, path, headers, maxBody, copy, answer, tap };
     if (!hasBody(request)) copy?.send();
     try {
-      const { replica } = await this.#deliver(
+      const { replica, value } = await this.#deliver(
         route,
         { client: response, request },
         {
@@ -287,6 +288,7 @@ export class ServiceProxy {
           },
         },
       );
+      if (value === 'cut-off') this.#replicas.broke(replica);
       this.#replicas.release(replica);
     } finally {
       copy?.abandon();
@@ -309,8 +311,10 @@ export class ServiceProxy {
           isRepeatable: false,
           isUnwanted: () => stream.destroyed,
           send: async (one) => {
-            const sent = await sendCall(one, call);
-            if (sent.kind === 'done') this.#replicas.answered(one, sent.value);
+            const onAnswer = (status: number) => this.#replicas.answered(one, status);
+            const sent = await sendCall(one, { ...call, onAnswer });
+            // What begins well may fail: the status of a stream is behind it.
+            if (sent.kind === 'done' && isServerError(sent.value)) this.#replicas.broke(one);
             return sent;
           },
         },
@@ -405,6 +409,8 @@ export class ServiceProxy {
       }
       answer.body.once('close', () => {
         client.off('close', abort);
+        const isCut = !answer.body.readableEnded && answer.body.errored !== null;
+        if (isCut && !disconnected.signal.aborted) this.#replicas.broke(replica);
         this.#replicas.release(replica);
         ended(answer.statusCode);
       });

@@ -20,6 +20,8 @@ export interface GrpcCall {
   /** Names and values in turn. */
   readonly headers: readonly string[];
   readonly id: string;
+  /** The replica begins to answer; its status, as that of HTTP, if it is known by then, else 200. */
+  readonly onAnswer: (status: number) => void;
 }
 
 const CANCELLED = 499;
@@ -80,12 +82,13 @@ class Exchange {
   }
 
   #answered(headers: IncomingHttpHeaders, flags: number): void {
-    const { client, body, id } = this.#call;
+    const { client, body, id, onAnswer } = this.#call;
     if (client.destroyed) return;
     body.forget();
     const head = { ...answeredHeaders(headers), ':status': headers[':status'], 'x-request-id': id };
     const isAll = (flags & constants.NGHTTP2_FLAG_END_STREAM) !== 0;
     this.#status = isAll ? httpStatusOf(headers['grpc-status']) : 200;
+    onAnswer(this.#status);
     client.respond(head, isAll ? { endStream: true } : { waitForTrailers: true });
     if (isAll) {
       this.#upstream.resume();

@@ -44,3 +44,21 @@ it('a replica that answers by 500 at once gets few requests while the others tak
   const route = await services.find({ projectName: 'main', runName: 'uneven' });
   expect(route && services.state(route)).toMatchObject({ ejected: 1 });
 });
+
+it('a replica that breaks off its answers gets few requests while the others complete theirs', async () => {
+  const got = { broken: 0, well: 0 };
+  const well: RequestListener = (_request, response) => {
+    got.well += 1;
+    response.end('ok');
+  };
+  const broken: RequestListener = (_request, response) => {
+    got.broken += 1;
+    response.writeHead(200, { 'content-length': 10 });
+    response.write('part', () => response.destroy());
+  };
+  await proxy.service('cut', { auth: false }, [await start(broken), await start(well)]);
+  for (let n = 0; n < 60; n++) await proxy.get('cut/x').catch(() => {});
+  expect(got.broken).toBeGreaterThan(0);
+  expect(got.broken).toBeLessThan(12);
+  expect(got.well).toBeGreaterThan(45);
+});
