@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { RateBuckets } from '@dstack/proxy';
+import { RateBuckets, UseSpool } from '@dstack/proxy';
 import { AccessQuestions } from './access-questions.ts';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
@@ -16,7 +16,6 @@ import { Figures } from './figures.ts';
 import { KnownCallers } from './known-callers.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
-import { ModelUseSpool } from './model-use-spool.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
 import { OwnLogs } from './own-logs.ts';
 import { dismiss, earlierProgram, isReplaced, recordProgram } from './program-record.ts';
@@ -28,6 +27,7 @@ import { gatewayVersion } from './version.ts';
 import { WantedTunnels } from './wanted-tunnels.ts';
 import { webUser } from './web-user.ts';
 import type { FromWorker, ToWorker } from './worker/messages.ts';
+import { GATEWAY_USES } from './worker/model-usage.ts';
 import { type Worker, Workers } from './workers.ts';
 
 export interface GatewayOptions {
@@ -61,7 +61,7 @@ export class GatewayProgram {
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
   readonly #logs: OwnLogs;
-  readonly #usage: ModelUseSpool;
+  readonly #usage: UseSpool<GatewayModelUse>;
   readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
   readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
   readonly #buckets = new RateBuckets(Date.now);
@@ -105,7 +105,10 @@ export class GatewayProgram {
       nginx: join(runtime, 'nginx-error.log'),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
-    this.#usage = new ModelUseSpool(this.#usageDir, (frame) => this.#link.send(frame));
+    this.#usage = new UseSpool({
+      ...{ dir: this.#usageDir, kind: GATEWAY_USES },
+      send: (batch) => this.#link.send({ type: 'usage', ...batch }),
+    });
     this.#link = new LinkServer({
       path: join(runtime, 'link.sock'),
       onOpen: () => this.#connected(),
@@ -310,7 +313,7 @@ export class GatewayProgram {
         this.#counts.counted(order);
         return;
       case 'used':
-        this.#usage.used(order);
+        this.#usage.used(order.n);
         return;
       case 'admitted':
       case 'token':

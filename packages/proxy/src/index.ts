@@ -5,6 +5,7 @@ export { OwnTokens } from './callers/own-tokens.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
 export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
+export { keepUse, newUseName, type UseBatch, type UseKind, UseSpool } from './counts/use-spool.ts';
 export { networkOf } from './head/client-network.ts';
 export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';

@@ -1,9 +1,13 @@
 /** What requests to models have used: read from their answers, and stored before the client has the end. */
-import { randomUUID } from 'node:crypto';
-import { open, rename } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import { answerMeter, streamMeter, TopLevelScan, type UsageMeter } from '@dstack/proxy';
+import { usageSum } from '@dstack/contract/usage';
+import {
+  answerMeter,
+  streamMeter,
+  TopLevelScan,
+  type UsageMeter,
+  type UseKind,
+} from '@dstack/proxy';
 
 /** Paths whose streams report their usage only on request. */
 const WITH_STREAM_OPTIONS = ['chat/completions', 'completions'];
@@ -49,15 +53,8 @@ export function useOf(
   };
 }
 
-/** A file for each use, which the main process delivers: nothing is lost when either is killed. */
-export async function storeUse(dir: string, use: GatewayModelUse): Promise<void> {
-  const path = join(dir, randomUUID());
-  const file = await open(`${path}.new`, 'w', 0o600);
-  try {
-    await file.writeFile(JSON.stringify(use));
-    await file.datasync();
-  } finally {
-    await file.close();
-  }
-  await rename(`${path}.new`, `${path}.json`);
-}
+/** Uses of one model on one day by one user. */
+export const GATEWAY_USES: UseKind<GatewayModelUse> = {
+  keyOf: ({ project, user, model, day }) => JSON.stringify([project, user, model, day]),
+  sum: (one, other) => usageSum(one, other),
+};

@@ -8,6 +8,7 @@ import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
 import type { GatewayModelUse } from '@dstack/contract/agent';
 import {
+  keepUse,
   MAX_HEADERS,
   OwnTokens,
   ProxyRefusal,
@@ -22,7 +23,7 @@ import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
 import { ModelHost } from './model-host.ts';
-import { storeUse, useOf } from './model-usage.ts';
+import { useOf } from './model-usage.ts';
 import { Questions } from './questions.ts';
 import { refuseHead } from './refuse-head.ts';
 import { ReplicaPorts } from './replica-ports.ts';
@@ -126,7 +127,7 @@ const proxy = new ServiceProxy({
 /** Resolves once the use is on the disk. */
 async function store(use: GatewayModelUse): Promise<void> {
   try {
-    await storeUse(usageDir, use);
+    await keepUse(usageDir, use);
   } catch (error) {
     log.warn({ err: error, model: use.model }, 'the usage of a model was not stored');
   }

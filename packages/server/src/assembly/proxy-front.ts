@@ -71,7 +71,8 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     onSynced: (id) => grants.hold(id),
     onClosed: (id) => grants.releaseAll(id),
     onAllLost: () => void front.onAllLost(),
-    storeUsage: (uses) => store.modelUsage.add(uses),
+    storeUsage: (uses, delivery) =>
+      store.modelUsage.add(uses, delivery && { ...delivery, kind: 'usage', now: systemNow() }),
   });
   const socket = new ApiSocket({ path: paths.serverSocket, http: http.server, client });
   const front = new ProxyFront({

@@ -121,6 +121,8 @@ export interface Granted {
 
 /** See `Services.addRequests`. */
 export interface CountedRequests {
+  /** The same each time that the same counts are sent. */
+  readonly batch: string;
   readonly counts: readonly RequestCount[];
   readonly wakes: readonly Id[];
 }

@@ -3,7 +3,7 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { AccessPage, CountedService } from '@dstack/proxy';
+import { type AccessPage, type CountedService, type UseBatch, UseSpool } from '@dstack/proxy';
 import type { ModelUse } from '@dstack/store';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../process/logging.ts';
@@ -12,10 +12,13 @@ import { keptUses } from './kept-uses.ts';
 import type { Handlers } from './line-channel.ts';
 import type { Address, Granted, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
 import { spawnWorker } from './spawn-worker.ts';
+import { MODEL_USES } from './use-kind.ts';
 import { WorkerLink } from './worker-link.ts';
 import {
   announceWorker,
   deleteRecord,
+  earlierSpooledIds,
+  earlierSpoolPath,
   isWorkerAlive,
   killWorker,
   logPath,
@@ -48,7 +51,11 @@ export interface ProxyWorkersOptions {
   readonly onClosed: (workerId: string) => void;
   /** No worker has the listening socket any more. */
   readonly onAllLost: () => void;
-  readonly storeUsage: (uses: readonly ModelUse[]) => Promise<void>;
+  /** `batch`: of a worker, to be added once. */
+  readonly storeUsage: (
+    uses: readonly ModelUse[],
+    delivery: { readonly workerId: string; readonly batch: string } | null,
+  ) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -355,20 +362,51 @@ export class ProxyWorkers {
     await this.#filling;
   }
 
-  /** Of workers that have ended while there was no server. */
+  /** Of workers that have ended. */
   async #collectUsage(): Promise<void> {
-    const { paths, storeUsage, log } = this.#options;
-    const alive = new Set(this.#links.keys());
-    for (const id of spooledIds(paths.dir)) {
-      if (alive.has(id)) continue;
-      const path = spoolPath(paths.dir, id);
-      try {
-        const uses = keptUses(path);
-        if (uses.length > 0) await storeUsage(uses);
-        rmSync(path, { force: true });
-      } catch (error) {
-        log.warn({ err: error, path }, 'usage of models was not stored');
+    const { dir } = this.#options.paths;
+    for (const id of spooledIds(dir)) {
+      if (!this.#links.has(id)) await this.#collect(spoolPath(dir, id), id);
+    }
+    for (const id of earlierSpooledIds(dir)) {
+      if (!this.#links.has(id)) await this.#collectEarlier(earlierSpoolPath(dir, id));
+    }
+  }
+
+  async #collect(path: string, workerId: string): Promise<void> {
+    const { storeUsage, log } = this.#options;
+    const over = Promise.withResolvers<void>();
+    const store = async ({ n, batch, uses }: UseBatch<ModelUse>) => {
+      await storeUsage(uses, { workerId, batch });
+      spool.used(n);
+      if (spool.isEmpty) over.resolve();
+    };
+    const spool = new UseSpool<ModelUse>({
+      ...{ dir: path, kind: MODEL_USES },
+      send: (batch) => {
+        store(batch).catch(over.reject);
+        return true;
+      },
+    });
+    try {
+      if (!spool.isEmpty) {
+        spool.deliver();
+        await over.promise;
       }
+      rmSync(path, { force: true, recursive: true });
+    } catch (error) {
+      log.warn({ err: error, path }, 'usage of models was not stored');
+    }
+  }
+
+  async #collectEarlier(path: string): Promise<void> {
+    const { storeUsage, log } = this.#options;
+    try {
+      const uses = keptUses(path);
+      if (uses.length > 0) await storeUsage(uses, null);
+      rmSync(path, { force: true });
+    } catch (error) {
+      log.warn({ err: error, path }, 'usage of models was not stored');
     }
   }
 }

@@ -55,7 +55,7 @@ export class WorkerDesk {
           : this.#buckets.take(key, rate, service),
       count: (counted: CountedRequests) => this.#count(link().id, counted),
       load: ({ owner, slots }) => store.services.setLoad(owner, slots),
-      usage: ({ uses }) => this.#used(uses),
+      usage: (used) => this.#used(link().id, used),
       figures: (figures: readonly CountedService[]) => {
         link().figures = figures;
       },
@@ -63,13 +63,19 @@ export class WorkerDesk {
     };
   }
 
-  async #count(owner: string, { counts, wakes }: CountedRequests): Promise<void> {
+  async #count(workerId: string, { batch, counts, wakes }: CountedRequests): Promise<void> {
+    const { store, now } = this.#options;
     const signals = wakes.map((id) => ({ kind: 'run' as const, id }));
-    await this.#options.store.services.addRequests(owner, counts, { signals });
+    const delivery = { workerId, kind: 'counts', batch, now: now() } as const;
+    await store.services.addRequests(workerId, counts, { signals }, delivery);
   }
 
-  async #used(uses: readonly ModelUse[]): Promise<void> {
-    await this.#options.store.modelUsage.add(uses);
+  async #used(
+    workerId: string,
+    { batch, uses }: { readonly batch: string; readonly uses: readonly ModelUse[] },
+  ): Promise<void> {
+    const { store, now } = this.#options;
+    await store.modelUsage.add(uses, { workerId, kind: 'usage', batch, now: now() });
     this.#options.grants.used(new Set(uses.flatMap(({ tokenId }) => tokenId ?? [])));
   }
 

@@ -122,9 +122,14 @@ function commandLine(path: string): string[] {
   }
 }
 
-/** Ids of workers with usage that no server has stored yet. */
+/** Ids of workers with a folder for what models have used. */
 export function spooledIds(dir: string): string[] {
-  return names(dir, '.usage').map((name) => name.replace(/\.usage$/, ''));
+  return names(dir, USES).map((name) => name.slice(0, -USES.length));
+}
+
+/** Ids of workers of the version before with a file for that, which only holds what no server has confirmed. */
+export function earlierSpooledIds(dir: string): string[] {
+  return names(dir, USAGE).map((name) => name.slice(0, -USAGE.length));
 }
 
 /** Workers of an earlier server listen at the address. */
@@ -152,7 +157,10 @@ const STARTING = '.starting';
 const announcementPath = (dir: string, id: string) => join(dir, `${id}${STARTING}`);
 export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
 export const logPath = (dir: string) => join(dir, 'workers.log');
-export const spoolPath = (dir: string, id: string) => join(dir, `${id}.usage`);
+const USES = '.uses';
+const USAGE = '.usage';
+export const spoolPath = (dir: string, id: string) => join(dir, `${id}${USES}`);
+export const earlierSpoolPath = (dir: string, id: string) => join(dir, `${id}${USAGE}`);
 
 /**
  * Null: there is no such process, or it has ended and its parent has not noticed. Its first thread may have

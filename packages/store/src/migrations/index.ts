@@ -38,6 +38,7 @@ import { typedEvents } from './0037-typed-events.ts';
 import { retention } from './0038-retention.ts';
 import { signInCodes } from './0039-sign-in-codes.ts';
 import { scheduling } from './0040-scheduling.ts';
+import { workerDeliveries } from './0041-worker-deliveries.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -85,4 +86,5 @@ export const MIGRATIONS: readonly Migration[] = [
   retention,
   signInCodes,
   scheduling,
+  workerDeliveries,
 ];

@@ -48,6 +48,19 @@ forEachStore((tests) => {
     ]);
   });
 
+  it('adds a delivery of a worker once, of each worker and kind', async () => {
+    const { store, projectId, userId } = await openWorld(tests);
+    const use = {
+      ...{ projectId, userId, tokenId: null, model: 'a', day: 10, requests: 1, aborted: 0 },
+      ...{ estimated: 0, promptTokens: 3, completionTokens: 2 },
+    };
+    const deliver = (workerId: string, batch: string) =>
+      store.modelUsage.add([use], { workerId, kind: 'usage', batch, now: 1 });
+    await Promise.all([deliver('one', 'first'), deliver('one', 'first'), deliver('two', 'first')]);
+    for (const batch of ['first', 'second', 'second']) await deliver('one', batch);
+    expect(await store.modelUsage.list(projectId, 10, 10)).toMatchObject([{ requests: 3 }]);
+  });
+
   it('adds up what each service token has used, while it exists', async () => {
     const { store, projectId, userId } = await openWorld(tests);
     const token: ServiceTokenRecord = {

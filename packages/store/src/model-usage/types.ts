@@ -1,5 +1,5 @@
 import type { Id } from '@dstack/core';
-import type { GatewayDelivery } from '../gateways/deliveries.ts';
+import type { StoredDelivery } from '../gateways/deliveries.ts';
 
 /** What requests to a model have used. */
 export interface UsageCounts {
@@ -28,7 +28,7 @@ export interface ModelUseView extends Omit<ModelUse, 'projectId' | 'userId' | 't
 
 export interface ModelUsage {
   /** Adds to what is stored, a `delivery` once; durable once it resolves. */
-  add(uses: readonly ModelUse[], delivery?: GatewayDelivery | null): Promise<void>;
+  add(uses: readonly ModelUse[], delivery?: StoredDelivery | null): Promise<void>;
   /** From and to these days, both included: by day, model and user. */
   list(projectId: Id, from: number, to: number): Promise<ModelUseView[]>;
 }

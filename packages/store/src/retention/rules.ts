@@ -70,6 +70,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   gateway_replicas: period('events', 'its creation, once it is terminated and has a successor'),
   gateway_reports: withOwner('gateway_replicas'),
   gateway_deliveries: withOwner('gateway_replicas'),
+  worker_deliveries: period('own', 'its last delivery, when another one is stored'),
   gateway_certificates: withOwner('gateways'),
   gateway_unproven_domains: withOwner('gateways'),
   gateway_issued_certificates: withOwner('gateways'),

@@ -183,6 +183,7 @@ export interface DB {
   gateway_acme_accounts: { gateway_id: string; directory: string; private_key: Sealed };
   gateway_unproven_domains: { gateway_id: string; domain: string };
   gateway_deliveries: { replica_id: string; kind: string; batch: string };
+  worker_deliveries: { worker_id: string; kind: string; batch: string; delivered_at: number };
   gateway_reports: RowOf<typeof resource.gatewayReportTable>;
   gateway_replicas: RowOf<typeof resource.replicaTable> & { ssh_private_key: Sealed } & Lease;
   /** `subject_id`: the job's id, or the run's for the service itself. */

@@ -1,6 +1,6 @@
 import type { Id, LatencyCounts, QueryAnswer, RunRecord, Timestamp } from '@dstack/core';
 import type { ServiceBeside } from '../engine/types.ts';
-import type { GatewayDelivery } from '../gateways/deliveries.ts';
+import type { StoredDelivery } from '../gateways/deliveries.ts';
 import type { WriteExtras } from '../writes.ts';
 
 /** A replica that can receive requests. */
@@ -79,7 +79,7 @@ export interface Services {
     owner: string,
     counts: readonly RequestCount[],
     extras?: Pick<WriteExtras, 'signals'>,
-    delivery?: GatewayDelivery | null,
+    delivery?: StoredDelivery | null,
   ): Promise<void>;
   /** Replaces what this process (`owner`) has measured in these slots, and deletes old slots. */
   setLoad(owner: string, slots: readonly LoadSlot[]): Promise<void>;

@@ -21,10 +21,10 @@ import { DataHosts } from './data-hosts.ts';
 import { PassToServer } from './pass-to-server.ts';
 import { PushedServices } from './pushed-services.ts';
 import type { ServerLink } from './server-link.ts';
-import { UsageSpool } from './usage-spool.ts';
 import { WorkerAdmission } from './worker-admission.ts';
 import { type WorkerHttp, workerHttp } from './worker-http.ts';
 import { workerLog } from './worker-log.ts';
+import { WorkerUsage } from './worker-usage.ts';
 
 /** Everything in a worker that answers requests. */
 export class ProxyWorker {
@@ -34,17 +34,17 @@ export class ProxyWorker {
   readonly #services: PushedServices;
   readonly #hosts: DataHosts;
   readonly #admission: WorkerAdmission;
-  readonly #usage: UsageSpool;
+  readonly #usage: WorkerUsage;
   readonly #config: WorkerConfig;
   readonly #templates: TemplateRenderer;
 
-  /** `spool`: the file for usage while the server is away. */
+  /** `spool`: the folder for what models have used. */
   constructor(link: ServerLink, config: WorkerConfig, spool: string) {
     this.#config = config;
     this.log = workerLog(link, config.logLevel);
     this.#hosts = new DataHosts(config.serverSocket);
     this.#services = new PushedServices(link, (hosts) => this.#hosts.put(hosts));
-    this.#usage = new UsageSpool(link, spool);
+    this.#usage = new WorkerUsage(link, spool, this.log);
     this.#admission = new WorkerAdmission({
       ...{ link, addressOf: callerAddress(config.trustedProxies) },
       now: () => systemNow() / 1000,
@@ -127,6 +127,7 @@ export class ProxyWorker {
 
   sweep(): void {
     this.#admission.sweep();
+    this.#usage.sweep();
   }
 
   /** Sends no more requests to the job; resolves when it answers none. */

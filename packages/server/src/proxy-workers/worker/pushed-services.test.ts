@@ -35,7 +35,7 @@ it('finds services as they were pushed, and asks the server only for others', as
   expect(await services.byName('main', 'web')).toBeNull();
 });
 
-it('delivers requests that were counted without a server, once', async () => {
+it('delivers requests that were counted without a server, as one batch until it is confirmed', async () => {
   const received: unknown[] = [];
   const { link, connect } = linked({ count: (counted) => void received.push(counted) });
   const services = new PushedServices(link);
@@ -47,11 +47,13 @@ it('delivers requests that were counted without a server, once', async () => {
   await away(link, connect());
   while (received.length === 0) await new Promise((resolve) => setImmediate(resolve));
   connect();
-  await services.addRequests('', []);
-  expect(received[0]).toEqual({
-    counts: [{ runId: 'web', second, requests: 5 }],
-    wakes: ['web'],
-  });
+  while (received.length === 1) await new Promise((resolve) => setImmediate(resolve));
+  const batch = expect.any(String);
+  const counts = [{ runId: 'web', second, requests: 5 }];
+  expect(received[0]).toEqual({ batch, counts, wakes: ['web'] });
+  expect(received[1]).toEqual(received[0]);
+  await services.addRequests('', [{ runId: 'web', second, requests: 1 }]);
+  expect(received[2]).not.toMatchObject({ batch: (received[0] as { batch: string }).batch });
 });
 
 it('delivers what is counted while the server still stores an earlier count', async () => {

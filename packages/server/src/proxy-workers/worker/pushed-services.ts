@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Id } from '@dstack/core';
 import type { TakeRate } from '@dstack/proxy';
 import { type HostedRuns, RateBuckets, type ServiceRoute, type ServiceTable } from '@dstack/proxy';
@@ -19,6 +20,8 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   /** Counts that the server has not received yet. */
   readonly #counts = new Map<string, RequestCount>();
   readonly #wakes = new Set<Id>();
+  /** What the server may have received, and has not confirmed. */
+  #sent: CountedRequests | null = null;
   /** For times without a server. */
   readonly #buckets = new RateBuckets(() => performance.now());
   #isSending = false;
@@ -118,10 +121,15 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
 
   /** Also sends what is counted while the server answers: a request may wait to be noticed. */
   async #send(): Promise<void> {
-    if (this.#isSending) return;
+    if (this.#isSending || !this.#link.isPresent) return;
     this.#isSending = true;
     try {
-      while (this.#counts.size > 0) await this.#sendOnce();
+      for (;;) {
+        this.#sent ??= this.#taken();
+        if (this.#sent === null) return;
+        await this.#link.request('count', this.#sent);
+        this.#sent = null;
+      }
     } catch (error) {
       // Sent again once the server is back.
       if (!isServerAway(error)) throw error;
@@ -130,27 +138,14 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
     }
   }
 
-  async #sendOnce(): Promise<void> {
+  /** Null: nothing was counted. */
+  #taken(): CountedRequests | null {
     const oldest = systemNow() / 1_000_000 - COUNTED_SECONDS;
-    for (const [key, { second }] of this.#counts) if (second < oldest) this.#counts.delete(key);
-    const counts = [...this.#counts.values()];
+    const counts = [...this.#counts.values()].filter(({ second }) => second >= oldest);
     const wakes = [...this.#wakes];
-    if (counts.length === 0) return;
+    this.#counts.clear();
     this.#wakes.clear();
-    try {
-      await this.#link.request('count', { counts, wakes } satisfies CountedRequests);
-    } catch (error) {
-      for (const id of wakes) this.#wakes.add(id);
-      throw error;
-    }
-    for (const { runId, second, requests } of counts) this.#sent(`${runId} ${second}`, requests);
-  }
-
-  #sent(key: string, requests: number): void {
-    const known = this.#counts.get(key);
-    if (!known) return;
-    if (known.requests <= requests) this.#counts.delete(key);
-    else this.#counts.set(key, { ...known, requests: known.requests - requests });
+    return counts.length === 0 ? null : { batch: randomUUID(), counts, wakes };
   }
 }
 

@@ -1,10 +1,31 @@
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
-import { usageSum } from '@dstack/contract/usage';
 
-type Sent = Extract<GatewayFrame, { type: 'usage' }>;
+/** Uses of one kind are those that can be added up. */
+export interface UseKind<Use> {
+  keyOf(use: Use): string;
+  sum(one: Use, other: Use): Use;
+}
+
+/** What is sent until it is confirmed, as the same batch. */
+export interface UseBatch<Use> {
+  /** Of this sending. */
+  readonly n: number;
+  readonly batch: string;
+  readonly uses: readonly Use[];
+}
+
+export interface UseSpoolOptions<Use> {
+  readonly dir: string;
+  readonly kind: UseKind<Use>;
+  /** Returns whether there is a server to receive it; `used` is called when it has stored it. */
+  readonly send: (batch: UseBatch<Use>) => boolean;
+  /** Milliseconds. */
+  readonly now?: () => number;
+  readonly most?: number;
+}
 
 /** Uses that are sent together. */
 interface Batch {
@@ -19,22 +40,35 @@ const SUM = 'sum-';
 /** The server may have failed to store a message, and has answered nothing. */
 const AGAIN_MS = 5000;
 
-/** Delivers what workers have stored about uses of models, until the server has confirmed it. */
-export class ModelUseSpool {
+/** Of the file of a use. */
+export const newUseName = (): string => `${randomUUID()}.json`;
+
+/** A file for each use, so that nothing is lost when a process is killed. Resolves once it is durable. */
+export async function keepUse(dir: string, use: object, name = newUseName()): Promise<void> {
+  const path = join(dir, name);
+  const file = await open(`${path}.new`, 'w', 0o600);
+  try {
+    await file.writeFile(JSON.stringify(use));
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(`${path}.new`, path);
+}
+
+/** Delivers what models have used, from a folder of kept uses, until the server has confirmed it. */
+export class UseSpool<Use extends object> {
   readonly #dir: string;
-  readonly #send: (frame: Sent) => boolean;
+  readonly #kind: UseKind<Use>;
+  readonly #send: UseSpoolOptions<Use>['send'];
   readonly #now: () => number;
   readonly #most: number;
   #sent: { readonly n: number; readonly batch: Batch; readonly at: number } | null = null;
   #last = 0;
 
-  constructor(
-    dir: string,
-    send: (frame: Sent) => boolean,
-    now: () => number = Date.now,
-    most: number = MOST,
-  ) {
+  constructor({ dir, kind, send, now = Date.now, most = MOST }: UseSpoolOptions<Use>) {
     this.#dir = dir;
+    this.#kind = kind;
     this.#most = most;
     this.#send = send;
     this.#now = now;
@@ -55,32 +89,49 @@ export class ModelUseSpool {
     if (batch === null) return;
     const { uses } = this.#sumOf(batch.files);
     this.#last += 1;
-    const frame: Sent = { type: 'usage', n: this.#last, batch: batch.id, uses };
-    if (this.#send(frame)) this.#sent = { n: this.#last, batch, at: this.#now() };
-    else this.#addUp(batch);
+    const n = this.#last;
+    // Before it is sent: the confirmation may come at once.
+    this.#sent = { n, batch, at: this.#now() };
+    if (this.#send({ n, batch: batch.id, uses })) return;
+    this.#sent = null;
+    this.#addUp(batch);
   }
 
-  used({ n }: Extract<GatewayCommand, { type: 'used' }>): void {
-    if (this.#sent?.n !== n) return;
-    for (const file of this.#sent.batch.files) rmSync(join(this.#dir, file), { force: true });
+  /** The server has stored the batch that was sent with this number. Returns the files that it was made of. */
+  used(n: number): readonly string[] {
+    if (this.#sent?.n !== n) return [];
+    const { files } = this.#sent.batch;
+    for (const file of files) rmSync(join(this.#dir, file), { force: true });
     // After its files, which would otherwise become part of another batch.
     rmSync(this.#batchPath, { force: true });
     this.#sent = null;
     this.deliver();
+    return files;
+  }
+
+  /** The server has not stored it: the next delivery sends it again, as the same batch. */
+  failed(n: number): void {
+    if (this.#sent?.n === n) this.#sent = null;
+  }
+
+  /** Nothing is left to deliver. */
+  get isEmpty(): boolean {
+    return this.#files.length === 0;
   }
 
   /** Adds up the uses in these files, as many of them as fit into one message. */
-  #sumOf(names: readonly string[]): { readonly uses: GatewayModelUse[]; readonly files: string[] } {
-    const sums = new Map<string, GatewayModelUse>();
+  #sumOf(names: readonly string[]): { readonly uses: Use[]; readonly files: string[] } {
+    const { keyOf, sum } = this.#kind;
+    const sums = new Map<string, Use>();
     const files: string[] = [];
     for (const name of names) {
-      const uses = new Map(usesIn(join(this.#dir, name)).map((use) => [keyOf(use), use]));
+      const uses = new Map(usesIn<Use>(join(this.#dir, name)).map((use) => [keyOf(use), use]));
       const added = [...uses.keys()].filter((key) => !sums.has(key)).length;
       if (files.length > 0 && sums.size + added > this.#most) break;
       files.push(name);
       for (const [key, use] of uses) {
         const before = sums.get(key);
-        sums.set(key, before ? usageSum(before, use) : use);
+        sums.set(key, before ? sum(before, use) : use);
       }
     }
     return { uses: [...sums.values()], files };
@@ -96,7 +147,9 @@ export class ModelUseSpool {
     const name = `${SUM}${randomUUID()}.json`;
     const path = join(this.#dir, name);
     try {
-      writeFileSync(`${path}.new`, JSON.stringify({ uses, of } satisfies Sum), { mode: 0o600 });
+      writeFileSync(`${path}.new`, JSON.stringify({ uses, of } satisfies Sum<Use>), {
+        mode: 0o600,
+      });
       renameSync(`${path}.new`, path);
     } catch {
       // A full disk: they stay where they are.
@@ -107,7 +160,7 @@ export class ModelUseSpool {
   }
 
   #removeSummed(sum: string): void {
-    const { of = [] } = readJson<Sum>(join(this.#dir, sum)) ?? {};
+    const { of = [] } = readJson<Sum<Use>>(join(this.#dir, sum)) ?? {};
     for (const name of of) rmSync(join(this.#dir, name), { force: true });
   }
 
@@ -143,20 +196,17 @@ export class ModelUseSpool {
   }
 }
 
-const keyOf = ({ project, user, model, day }: GatewayModelUse) =>
-  JSON.stringify([project, user, model, day]);
-
-interface Sum {
-  readonly uses: readonly GatewayModelUse[];
+interface Sum<Use> {
+  readonly uses: readonly Use[];
   /** Their files, which may still be there. */
   readonly of: readonly string[];
 }
 
 /** Empty: the file is damaged. */
-function usesIn(path: string): readonly GatewayModelUse[] {
-  const read = readJson<GatewayModelUse | Sum>(path);
+function usesIn<Use extends object>(path: string): readonly Use[] {
+  const read = readJson<Use | Sum<Use>>(path);
   if (read === null) return [];
-  return 'of' in read ? read.uses : [read];
+  return 'of' in read && 'uses' in read ? read.uses : [read as Use];
 }
 
 function readJson<T>(path: string): T | null {
