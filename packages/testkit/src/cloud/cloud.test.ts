@@ -117,6 +117,15 @@ it('faults of the control file hold from the next call on', async () => {
   expect(() => faults.set({ quota: -1 })).toThrow('quota');
 });
 
+it('a region has as many machines of a type as are left, and gets back those that end', async () => {
+  const { account } = await start();
+  account.vms.capacity.set(TYPE, REGION, 1);
+  const id = await idOf(launch());
+  expect((await launch('two')).status).toBe(400);
+  await terminate(id);
+  expect((await launch('two')).status).toBe(200);
+});
+
 it('a new machine is missing in answers for a while where they are eventually consistent', async () => {
   await start({ faults: { eventual_seconds: 5 } });
   const id = await idOf(launch());

@@ -152,6 +152,35 @@ it('volumes are attached and detached by actions, and deleted when they are free
   expect((await call('GET', '/volumes?name=data')).answer.volumes).toEqual([]);
 });
 
+it('a volume is attached in its own region only, to one droplet, and is free when that has ended', async () => {
+  const order = { name: 'data', region: 'nyc2', size_gigabytes: 10 };
+  const { id } = (await call('POST', '/volumes', order)).answer.volume;
+  const droplet = async (region: string) => (await create({ region })).answer.droplet.id;
+  const attach = (droplet_id: number) =>
+    call('POST', `/volumes/${id}/actions`, { type: 'attach', droplet_id });
+  expect((await attach(await droplet('tor1'))).status).toBe(422);
+  const near = await droplet('nyc2');
+  expect((await attach(near)).status).toBe(202);
+  const other = await droplet('nyc2');
+  expect(await refusal(attach(other))).toMatch(/^409/);
+  await call('DELETE', `/droplets/${near}`);
+  expect((await attach(other)).status).toBe(202);
+});
+
+it('a detachment that is stuck never ends', async () => {
+  cloud.faults.set({ stuck_detach: 1 });
+  const order = { name: 'data', region: 'nyc2', size_gigabytes: 10 };
+  const { id } = (await call('POST', '/volumes', order)).answer.volume;
+  const droplet_id = (await create()).answer.droplet.id;
+  const act = async (type: string) =>
+    (await call('POST', `/volumes/${id}/actions`, { type, droplet_id })).answer.action;
+  await act('attach');
+  const { id: action } = await act('detach');
+  clock.advance(10_000);
+  expect((await call('GET', `/actions/${action}`)).answer.action.status).toBe('in-progress');
+  expect((await call('GET', `/volumes/${id}`)).answer.volume.droplet_ids).toEqual([droplet_id]);
+});
+
 it('a droplet with a volume of another region is not made', async () => {
   const order = { name: 'far', region: 'tor1', size_gigabytes: 10 };
   const { id } = (await call('POST', '/volumes', order)).answer.volume;
