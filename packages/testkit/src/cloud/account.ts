@@ -7,7 +7,8 @@ import type { VmHosts } from './hosts.ts';
 import { SshKeys } from './keys.ts';
 import { Operations } from './operations.ts';
 import { Refusal } from './refusal.ts';
-import { type CloudRandom, type VmMetadata, Vms } from './vms.ts';
+import type { CloudRandom, VmMetadata } from './vm.ts';
+import { Vms } from './vms.ts';
 import { CloudVolumes } from './volumes.ts';
 
 export interface CloudAccountOptions {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudClock } from './clock.ts';
 import type { CloudFaults } from './faults.ts';
 import { Refusal } from './refusal.ts';
-import type { CloudRandom } from './vms.ts';
+import type { CloudRandom } from './vm.ts';
 
 /**
  * `refused`: not carried out, the provider answers with an error of its own. `lost`: carried out, but the

@@ -177,6 +177,18 @@ it('an interrupted machine is listed as such, and a deleted one is missing', asy
   });
 });
 
+it('a machine runs on between the notice that it is reclaimed and its end', async () => {
+  const { interrupt, account } = await start();
+  const id = await idOf(launch());
+  const over = interrupt(id, { noticeSeconds: 120 });
+  clock.advance(119);
+  expect(await list()).toMatchObject([{ status: 'active' }]);
+  expect(account.vms.get(id)?.reclaimedAt).toBe(clock.now + 1_000_000);
+  clock.advance(1);
+  await over;
+  expect(await list()).toMatchObject([{ status: 'preempted' }]);
+});
+
 it('an address can appear again at once on another machine', async () => {
   const { faults } = await start({ faults: { reuse_address: true } });
   const id = await idOf(launch());

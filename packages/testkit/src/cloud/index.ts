@@ -8,5 +8,5 @@ export type { VmHostOrder, VmHosts } from './hosts.ts';
 export { type PrismProxy, startPrism } from './judges/prism.ts';
 export { publishedDocument, unjudged } from './judges/published-documents.ts';
 export { type Cloud, type CloudOptions, startCloud } from './start-cloud.ts';
-export type { Vm } from './vms.ts';
+export type { Vm } from './vm.ts';
 export { startYard, type Yard, yardMissing } from './yard/yard.ts';

@@ -4,7 +4,7 @@ import type { CallAllowance, CallRule } from './call-limits.ts';
 import type { CloudCatalog } from './capacity.ts';
 import type { Refusal } from './refusal.ts';
 import type { CloudAnswer, CloudRequest } from './request.ts';
-import type { VmMetadata } from './vms.ts';
+import type { VmMetadata } from './vm.ts';
 
 export interface CloudCall extends CloudRequest {
   /** Values of `{name}` in the path of the route. */

@@ -46,8 +46,14 @@ export interface Cloud extends AsyncDisposable {
   vms(): number;
   /** Deletes a machine as a person would at the provider's console. */
   vanish(id: string): Promise<void>;
-  /** The provider reclaims a machine, as it does with spot instances. */
-  interrupt(id: string, text?: string): Promise<void>;
+  /**
+   * The provider reclaims a machine, as it does with spot instances, `noticeSeconds` (0) after it has announced that in
+   * the machine's metadata.
+   */
+  interrupt(
+    id: string,
+    how?: { readonly text?: string; readonly noticeSeconds?: number },
+  ): Promise<void>;
   reboot(id: string): Promise<void>;
   sellOut(type: string, region: string): void;
   /** Ends the API and all machines. */
@@ -80,7 +86,8 @@ export async function startCloud(options: CloudOptions): Promise<Cloud> {
     history: () => account.vms.history,
     vms: () => account.vms.all().length,
     vanish: (id) => account.vms.vanish(id),
-    interrupt: (id, text = 'reclaimed by the provider') => account.vms.interrupt(id, text),
+    interrupt: (id, { text = 'reclaimed by the provider', noticeSeconds = 0 } = {}) =>
+      account.vms.interrupt(id, text, noticeSeconds),
     reboot: (id) => account.vms.reboot(id),
     sellOut: (type, region) => account.sellOut(type, region),
     [Symbol.asyncDispose]: close,

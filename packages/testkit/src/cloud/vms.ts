@@ -1,49 +1,10 @@
-import type { Random } from '../random.ts';
 import { AddressPool, privateAddress } from './addresses.ts';
-import { Capacity, type VmType } from './capacity.ts';
+import { Capacity } from './capacity.ts';
 import { type CloudClock, SECOND_US } from './clock.ts';
 import type { CloudFaults } from './faults.ts';
-import type { MetadataAnswer, MetadataRequest, VmHosts } from './hosts.ts';
-import type { SshKey } from './keys.ts';
+import type { VmHosts } from './hosts.ts';
 import { Refusal } from './refusal.ts';
-
-export interface VmOrder {
-  readonly name: string;
-  readonly type: VmType;
-  readonly region: string;
-  readonly image: string;
-  readonly keys: readonly SshKey[];
-  readonly userData: string | null;
-  readonly tags: readonly CloudTag[];
-  /** Whether it gets a public address. */
-  readonly isPublic: boolean;
-}
-
-/** `value` is null with providers whose tags are flat texts. */
-export interface CloudTag {
-  readonly key: string;
-  readonly value: string | null;
-}
-
-export type VmState = 'pending' | 'running' | 'failed' | 'interrupted' | 'ending';
-
-export interface Vm extends VmOrder {
-  readonly id: string;
-  /** In µs. */
-  readonly createdAt: number;
-  /** When it is due to be ready, or to fail; null = never. In µs. */
-  readonly readyAt: number | null;
-  readonly state: VmState;
-  /** Null: it has none, or none yet. */
-  readonly address: string | null;
-  readonly privateAddress: string;
-  /** Why it failed, or was interrupted. */
-  readonly problem: string | null;
-}
-
-export type VmMetadata = (vm: Vm, request: MetadataRequest) => MetadataAnswer;
-
-export type CloudRandom = Pick<Random, 'whole' | 'chance'>;
+import type { CloudRandom, Vm, VmMetadata, VmOrder, VmState } from './vm.ts';
 
 export interface VmsOptions {
   readonly clock: CloudClock;
@@ -71,6 +32,7 @@ interface Entry {
   isBooting: boolean;
   failure: string | null;
   interruption: string | null;
+  reclaimedAt: number | null;
   /** The first request to end it had no effect. */
   wasSlow: boolean;
   endsAt: number | null;
@@ -118,7 +80,7 @@ export class Vms {
       address: order.isPublic && hosts === null ? this.#addresses.take(reuseAddress) : null,
       isBooting: hosts !== null,
       failure: random.chance(failsToBoot) ? 'the provider could not start it' : null,
-      ...{ interruption: null, wasSlow: false, endsAt: null, end: null },
+      ...{ interruption: null, reclaimedAt: null, wasSlow: false, endsAt: null, end: null },
     };
     this.#entries.set(entry.id, entry);
     this.#history.push(`+${entry.id}`);
@@ -174,12 +136,18 @@ export class Vms {
     return ending;
   }
 
-  /** The provider reclaims it: its host ends at once, its record stays until it is ended. */
-  async interrupt(id: string, text: string): Promise<void> {
+  /**
+   * The provider reclaims it after a notice, which the machine finds in its metadata: its host ends, its record
+   * stays until it is ended. Resolves when the host has ended.
+   */
+  async interrupt(id: string, text: string, noticeSeconds: number): Promise<void> {
     const entry = this.#entries.get(id);
     if (entry === undefined) return;
+    const { clock, hosts } = this.#options;
+    entry.reclaimedAt = clock.now + noticeSeconds * SECOND_US;
+    await clock.delay(noticeSeconds * SECOND_US);
     entry.interruption = text;
-    await this.#options.hosts?.end(id);
+    await hosts?.end(id);
   }
 
   /** Deletes it as a person would at the provider's console, and resolves when its host has ended. */
@@ -239,9 +207,18 @@ export class Vms {
   }
 
   #view(entry: Entry): Vm {
-    const { id, order, createdAt, readyAt, privateAddress: internal, address } = entry;
+    const { id, order, createdAt, readyAt, reclaimedAt, address } = entry;
     const problem = entry.interruption ?? entry.failure;
-    const known = { ...order, id, createdAt, readyAt, privateAddress: internal, problem };
+    const { privateAddress: internal } = entry;
+    const known = {
+      ...order,
+      id,
+      createdAt,
+      readyAt,
+      reclaimedAt,
+      privateAddress: internal,
+      problem,
+    };
     return { ...known, state: this.#stateOf(entry), address: order.isPublic ? address : null };
   }
 

@@ -1,7 +1,7 @@
 import { type CloudClock, SECOND_US } from './clock.ts';
 import type { CloudFaults } from './faults.ts';
 import { Refusal } from './refusal.ts';
-import type { CloudRandom, CloudTag } from './vms.ts';
+import type { CloudRandom, CloudTag } from './vm.ts';
 
 export interface VolumeOrder {
   readonly name: string;

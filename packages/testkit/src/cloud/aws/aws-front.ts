@@ -16,7 +16,7 @@ import type { CloudCalls } from '../calls.ts';
 import { type CloudClock, SECOND_US } from '../clock.ts';
 import type { CloudFaults } from '../faults.ts';
 import { Refusal } from '../refusal.ts';
-import type { CloudRandom } from '../vms.ts';
+import type { CloudRandom } from '../vm.ts';
 import { Ec2Attachments } from './attachments.ts';
 import { type Fields, fieldsOf, listed, regionOf } from './ec2-request.ts';
 import { allTexts, type Ec2Answer, ec2Error, firstText, keepItems } from './ec2-xml.ts';

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type Cloud, type CloudOptions, startCloud } from '../start-cloud.ts';
-import type { Vm } from '../vms.ts';
+import type { Vm } from '../vm.ts';
 import { startYard, type Yard, yardMissing } from './yard.ts';
 
 const run = promisify(execFile);

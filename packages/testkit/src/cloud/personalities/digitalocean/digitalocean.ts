@@ -11,7 +11,7 @@ import type { SshKey } from '../../keys.ts';
 import type { CloudCall, CloudRoute, Personality } from '../../personality.ts';
 import { Refusal } from '../../refusal.ts';
 import type { CloudAnswer } from '../../request.ts';
-import type { Vm, VmOrder } from '../../vms.ts';
+import type { Vm, VmOrder } from '../../vm.ts';
 import { AMDDEVCLOUD_CATALOG, DIGITALOCEAN_CATALOG } from './catalog.ts';
 import { rateLimitHeaders, refusedByDigitalOcean } from './errors.ts';
 import { dropletForm, fingerprintOf, imageForm, keyForm, regionForm, sizeForm } from './forms.ts';

@@ -4,7 +4,7 @@ import type { CloudAccount } from '../../account.ts';
 import type { CloudRegion, VmType } from '../../capacity.ts';
 import type { SshKey } from '../../keys.ts';
 import type { Operation } from '../../operations.ts';
-import type { Vm, VmState } from '../../vms.ts';
+import type { Vm, VmState } from '../../vm.ts';
 import type { CloudVolume } from '../../volumes.ts';
 
 const HOURS_PER_MONTH = 672;

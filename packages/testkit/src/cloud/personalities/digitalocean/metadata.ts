@@ -1,6 +1,6 @@
 /** What a droplet finds at 169.254.169.254, by DigitalOcean's documentation of it; a selection. */
 import type { MetadataAnswer, MetadataRequest } from '../../hosts.ts';
-import type { Vm } from '../../vms.ts';
+import type { Vm } from '../../vm.ts';
 
 export function dropletMetadata(vm: Vm, { path }: MetadataRequest): MetadataAnswer {
   const known: Readonly<Record<string, string | null>> = {

@@ -4,7 +4,7 @@ import { type Fields, fieldsOf, textField, textList, wholeField, wrong } from '.
 import type { CloudCall, CloudRoute } from '../../personality.ts';
 import { Refusal } from '../../refusal.ts';
 import type { CloudAnswer } from '../../request.ts';
-import type { CloudTag } from '../../vms.ts';
+import type { CloudTag } from '../../vm.ts';
 import { actionForm, volumeForm } from './forms.ts';
 import { paged } from './pages.ts';
 

@@ -1,7 +1,7 @@
 /** Objects of answers, with the fields of the published description. */
 import type { CloudAccount } from '../../account.ts';
 import type { CloudRegion, VmType } from '../../capacity.ts';
-import type { Vm, VmState } from '../../vms.ts';
+import type { Vm, VmState } from '../../vm.ts';
 
 const STATUS: Readonly<Record<VmState, string>> = {
   pending: 'booting',

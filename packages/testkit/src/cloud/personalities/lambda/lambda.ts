@@ -7,7 +7,7 @@ import { type Fields, fieldsOf, optionalText, textField, textList, wrong } from 
 import type { CloudCall, CloudRoute, Personality } from '../../personality.ts';
 import { Refusal } from '../../refusal.ts';
 import type { CloudAnswer, CloudRequest } from '../../request.ts';
-import type { CloudTag, Vm } from '../../vms.ts';
+import type { CloudTag, Vm } from '../../vm.ts';
 import { LAMBDA_CATALOG } from './catalog.ts';
 import { refusedByLambda } from './errors.ts';
 import { instanceForm, regionForm, typeForm } from './forms.ts';
