@@ -5,12 +5,30 @@ import type { Vm } from './vm-cloud.ts';
 
 /** Age of a list that still answers: instances are observed one by one, and calls are few. */
 const SHARED_MS = 2500;
+const REMEMBERED_MS = 3_600_000;
 
 export class AccountVms {
   readonly #shared: KeptAnswer<readonly Vm[]>;
+  /** Milliseconds of the pace, by the ids of machines. */
+  readonly #listedAt = new Map<string, number>();
 
   constructor(list: () => Promise<readonly Vm[]>, pace: Pick<CallPace, 'now'>) {
-    this.#shared = new KeptAnswer(SHARED_MS, () => pace.now(), list);
+    const now = () => pace.now();
+    this.#shared = new KeptAnswer(SHARED_MS, now, async () => {
+      const vms = await list();
+      this.#remember(vms, now());
+      return vms;
+    });
+  }
+
+  /** Whether a list has contained it since this process has asked, within an hour. */
+  hasListed(id: string): boolean {
+    return this.#listedAt.has(id);
+  }
+
+  #remember(vms: readonly Vm[], now: number): void {
+    for (const { id } of vms) this.#listedAt.set(id, now);
+    for (const [id, at] of this.#listedAt) if (now - at > REMEMBERED_MS) this.#listedAt.delete(id);
   }
 
   /** A list that was asked for a moment ago, and after the last change of ours. */

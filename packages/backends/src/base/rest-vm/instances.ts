@@ -56,6 +56,8 @@ export class VmInstances implements InstancePort {
   readonly #made = new Map<string, Made>();
   /** Creations without an answer, by name: since when they are looked for. */
   readonly #doubts = new Map<string, number>();
+  /** Machines to be ended that no list has contained, by id: since when they are looked for. */
+  readonly #unlisted = new Map<string, number>();
 
   constructor(options: VmInstancesOptions) {
     this.#options = options;
@@ -202,9 +204,15 @@ export class VmInstances implements InstancePort {
   async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
     const vm = (await this.#machines.shared()).find((one) => one.id === id);
     if (vm !== undefined) return await this.#end(vm);
-    // The provider may have accepted it a moment ago, and not list it yet.
-    const isNew = [...this.#made.values()].some((made) => made.id === id && this.#isNew(made));
-    return isNew ? await this.#end({ id, region: '' }) : 'released';
+    if (this.#machines.hasListed(id)) return 'released';
+    // This or another server may have ordered it a moment ago, and no list contains it yet.
+    const since = this.#unlisted.get(id) ?? this.#options.pace.now();
+    this.#unlisted.set(id, since);
+    if (this.#options.pace.now() - since < this.#options.cloud.lateMs) {
+      return await this.#end({ id, region: '' });
+    }
+    this.#unlisted.delete(id);
+    return 'released';
   }
 
   async #end(vm: Vm | Pick<Vm, 'id' | 'region'>): Promise<'released' | 'releasing'> {
@@ -238,11 +246,6 @@ export class VmInstances implements InstancePort {
     this.#doubts.delete(name);
     for (const [key, { at }] of this.#made) if (now - at > REMEMBERED_MS) this.#made.delete(key);
     this.#made.set(name, { id, at: now });
-  }
-
-  #isNew({ at }: Made): boolean {
-    const { pace, cloud } = this.#options;
-    return pace.now() - at < cloud.lateMs;
   }
 }
 
