@@ -1,10 +1,17 @@
 import type { BackendKind } from './base/kind.ts';
+import { amdDevCloudKind, digitalOceanKind } from './digitalocean/digitalocean-kind.ts';
 import { kubernetesKind } from './kubernetes/kubernetes-kind.ts';
 import { lambdaKind } from './lambda/lambda-kind.ts';
 import { slurmKind } from './slurm/slurm-kind.ts';
 
 /** Every kind of backend that creates machines. The other types that projects configure are price lists. */
-export const BACKEND_KINDS: readonly BackendKind[] = [kubernetesKind, slurmKind, lambdaKind];
+export const BACKEND_KINDS: readonly BackendKind[] = [
+  kubernetesKind,
+  slurmKind,
+  lambdaKind,
+  digitalOceanKind,
+  amdDevCloudKind,
+];
 
 /** Null: backends of this type only have a price list. */
 export function backendKind(type: string): BackendKind | null {

@@ -35,6 +35,17 @@ const byKey = (label: string, more: readonly BackendField[] = []): BackendForm =
   fields: [...API_KEY, ...more],
 });
 
+const droplets = (label: string, url: string): BackendForm => ({
+  ...byKey(label, [
+    { path: '.project_name', label: 'Project', optional: true, hint: 'The default one if empty.' },
+    REGIONS,
+  ]),
+  before: {
+    text: 'Create a token with rights on droplets, SSH keys, tags, sizes, images and the account.',
+    url,
+  },
+});
+
 /** The backends that a few values describe; all others, and all options, are written as YAML. */
 export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
   aws: {
@@ -102,7 +113,8 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
   ]),
   cloudrift: byKey('CloudRift', [REGIONS]),
   hotaisle: byKey('Hot Aisle', [{ path: '.team_handle', label: 'Team handle' }, REGIONS]),
-  digitalocean: byKey('DigitalOcean', [REGIONS]),
+  digitalocean: droplets('DigitalOcean', 'https://cloud.digitalocean.com/account/api/tokens'),
+  amddevcloud: droplets('AMD Developer Cloud', 'https://amd.digitalocean.com/account/api/tokens'),
   jarvislabs: byKey('JarvisLabs', [REGIONS]),
 };
 

@@ -1,0 +1,154 @@
+/** DigitalOcean, and AMD Developer Cloud, as providers of machines. */
+
+import { errorMessage } from '@dstack/contract/error-message';
+import type { BackendType } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import { BackendError, CredentialsError, NoAnswerError } from '../base/errors.ts';
+import type { CheckResult } from '../base/port.ts';
+import { keyName } from '../base/rest-vm/user-data.ts';
+import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { DigitalOceanApi, Droplet } from './api.ts';
+import { dropletInstance, dropletOffers, imageFor } from './offers.ts';
+import { flatTags, tagsFrom } from './tags.ts';
+
+export interface DigitalOceanOptions {
+  readonly type: BackendType;
+  readonly title: string;
+  readonly api: DigitalOceanApi;
+  /** Of the configuration; null = all. */
+  readonly regions: readonly string[] | null;
+  /** Null: the default project of the account. */
+  readonly projectName: string | null;
+}
+
+const STATUSES: Readonly<Record<string, VmPhase>> = {
+  new: 'waiting',
+  active: 'ready',
+  // It costs money until it is deleted.
+  off: 'broken',
+  archive: 'broken',
+};
+
+export class DigitalOcean implements VmCloud {
+  readonly type: BackendType;
+  readonly title: string;
+  readonly loginUser = 'root';
+  readonly statuses = STATUSES;
+  readonly lateMs = 30_000;
+  readonly #options: DigitalOceanOptions;
+  /** Ids of keys that the account has, by their names. */
+  readonly #keys = new Map<string, number>();
+  #projectId: string | null = null;
+
+  constructor(options: DigitalOceanOptions) {
+    this.#options = options;
+    this.type = options.type;
+    this.title = options.title;
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    return (await this.#options.api.droplets()).map(vmOf);
+  }
+
+  async prepare(order: VmOrder): Promise<void> {
+    await this.#keyOf(firstKey(order));
+    await this.#project();
+  }
+
+  async create(order: VmOrder): Promise<string> {
+    const { offer, name, tags, userData } = order;
+    const key = keyName(firstKey(order));
+    const keyId = this.#keys.get(key);
+    try {
+      const { id } = await this.#options.api.create({
+        ...{ name, region: offer.region, size: offer.instance.name },
+        image: imageFor(offer.instance),
+        ssh_keys: keyId === undefined ? [] : [keyId],
+        tags: flatTags(tags),
+        user_data: userData,
+        ...(this.#projectId !== null && { project_id: this.#projectId }),
+      });
+      return String(id);
+    } catch (error) {
+      // A user may have deleted the key or the project.
+      this.#keys.delete(key);
+      this.#projectId = null;
+      throw error;
+    }
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    await this.#options.api.delete(id);
+  }
+
+  async offers(): Promise<readonly Offer[]> {
+    const { api, regions, type } = this.#options;
+    return dropletOffers(type, await api.sizes(), regions);
+  }
+
+  /** Tokens have scopes; those for creating cannot be tried without creating something. */
+  async check(): Promise<readonly CheckResult[]> {
+    const { api, projectName } = this.#options;
+    const token = await this.#tried('account:read', () => api.account());
+    if (!token.ok) return [token];
+    return [
+      token,
+      ...(await Promise.all([
+        this.#tried('sizes:read', () => api.sizes()),
+        this.#tried('droplet:read', () => api.droplets()),
+        this.#tried('ssh_key:read', () => api.keys()),
+        ...(projectName === null ? [] : [this.#tried('project:read', () => this.#project())]),
+      ])),
+    ];
+  }
+
+  async #tried(scope: string, call: () => Promise<unknown>): Promise<CheckResult> {
+    const name = `${this.type}: ${scope}`;
+    try {
+      await call();
+      return { name, ok: true, problem: null };
+    } catch (error) {
+      const unanswered = error instanceof NoAnswerError;
+      const refused = error instanceof CredentialsError;
+      return { name, ok: false, problem: errorMessage(error), unanswered, refused };
+    }
+  }
+
+  async #keyOf(publicKey: string): Promise<void> {
+    const { api } = this.#options;
+    const name = keyName(publicKey);
+    if (this.#keys.has(name)) return;
+    const same = (await api.keys()).find((key) => keyName(key.public_key) === name);
+    const { id } = same ?? (await api.addKey(name, publicKey));
+    this.#keys.set(name, id);
+  }
+
+  async #project(): Promise<void> {
+    const { api, projectName } = this.#options;
+    if (projectName === null || this.#projectId !== null) return;
+    const found = (await api.projects()).find(({ name }) => name === projectName);
+    if (!found)
+      throw new BackendError(`${this.title} has no project ${projectName} (project_name)`);
+    this.#projectId = found.id;
+  }
+}
+
+function firstKey({ authorizedKeys }: VmOrder): string {
+  return authorizedKeys[0]?.trim() ?? '';
+}
+
+function vmOf({ id, name, status, size, region, networks, tags }: Droplet): Vm {
+  const address = (type: string) =>
+    networks.v4?.find((one) => one.type === type)?.ip_address ?? null;
+  return {
+    ...{ id: String(id), name, status, region: region.slug, price: size.price_hourly },
+    instance: dropletInstance(size) ?? unknownInstance(size.slug),
+    ...{ address: address('public'), privateAddress: address('private'), problem: null },
+    tags: tagsFrom(tags),
+  };
+}
+
+function unknownInstance(name: string): Offer['instance'] {
+  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
+  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
+}
