@@ -1,29 +1,32 @@
-import { startHosts, type TestHosts } from '@dstack/testkit/hosts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { IMAGE, missingForHosts, onFleet } from './hosts.ts';
+import {
+  type CloudAccountAtWork,
+  type CloudYard,
+  missingForClouds,
+  newCloudAccount,
+  onLaunch,
+  QUICK,
+  startCloudYard,
+} from './cloud-account.ts';
+import { onFleet } from './hosts.ts';
 import { isFinished, isRunning, submit, untilRun } from './installation.ts';
-import { hostsAsVms, type LambdaCloud, newLambdaCloud, onLaunch } from './lambda-cloud.ts';
 import { applyCloudFleet, instancesOf, leftOver } from './sim-cloud.ts';
 import { until } from './until.ts';
 
-const missing = missingForHosts();
+const missing = missingForClouds();
 
-describe.skipIf(missing !== null)('machines of Lambda', { timeout: 120_000 }, () => {
-  let machines: TestHosts;
-  let world: LambdaCloud;
+describe.skipIf(missing !== null)('machines of Lambda', { timeout: 180_000 }, () => {
+  let hosts: CloudYard;
+  let world: CloudAccountAtWork;
   beforeAll(async () => {
-    machines = await startHosts({ count: 2 });
-    await machines.busybox(IMAGE);
+    hosts = await startCloudYard();
   });
-  afterAll(() => machines?.close());
+  afterAll(async () => await hosts?.[Symbol.asyncDispose]());
   beforeEach(async () => {
-    world = await newLambdaCloud(hostsAsVms(machines.hosts));
+    world = await newCloudAccount('lambda', hosts);
     await world.home.startServer();
   });
-  afterEach(async () => {
-    await world.home.dispose();
-    await world.cloud.close();
-  });
+  afterEach(async () => await world[Symbol.asyncDispose]());
 
   const fleet = (more: readonly string[] = []) =>
     applyCloudFleet(world.home, [
@@ -33,7 +36,7 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 120_000 }, ()
       ...more,
     ]);
   const start = (name: string, commands: readonly string[]) =>
-    submit(world.home, name, commands, onFleet('pool'));
+    submit(world.home, name, commands, onFleet('pool', hosts.image));
   const allEnded = async () => {
     const { home, cloud } = world;
     await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
@@ -66,14 +69,16 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 120_000 }, ()
     await allEnded();
   });
 
-  it('of one type that is sold out give way to the next offer, and the refusal is shown', async () => {
+  it('that are sold out since they were offered give way to the next offer', async () => {
     const { home, cloud } = world;
     await fleet();
     await home.ok('offer', '--backend', 'lambda');
-    for (const { name } of cloud.account.catalog.regions) cloud.sellOut('cpu_4x_general', name);
-    await start('next', ['echo bigger']);
+    cloud.sellOut('cpu_4x_general', 'us-east-1');
+    await start('next', ['echo elsewhere']);
     expect((await untilRun(home, 'next', isFinished)).status).toBe('done');
-    expect((await instancesOf(home))[0]).toMatchObject({ price: 0.75 });
+    const launches = cloud.log.filter(({ path }) => path.endsWith('/launch'));
+    expect(launches.map(({ status }) => status)).toEqual([400, 200]);
+    expect((await instancesOf(home))[0]).toMatchObject({ region: 'us-west-1', price: 0.1 });
     await allEnded();
   });
 
@@ -83,24 +88,22 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 120_000 }, ()
       const { home, cloud } = world;
       await until(is);
       await home.stopServer('SIGKILL');
-      cloud.faults.set(HEALED);
+      cloud.faults.set(QUICK);
       await home.startServer();
     }
-    const HEALED = { boot_seconds: [1, 1], delete_seconds: 1 } as const;
-
     it.each([
       [
         'before the launch',
         () => {
           const before = world.cloud.log.length;
-          world.cloud.faults.set({ ...HEALED, hold: 'request' });
+          world.cloud.faults.set({ ...QUICK, hold: 'request' });
           return () => world.cloud.log.length >= before;
         },
       ],
       [
         'between the launch and its answer',
         () => {
-          onLaunch(world.cloud, () => world.cloud.faults.set({ ...HEALED, hold: 'answer' }));
+          onLaunch(world.cloud, () => world.cloud.faults.set({ ...QUICK, hold: 'answer' }));
           return () => world.cloud.vms() > 0;
         },
       ],
@@ -136,7 +139,7 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 120_000 }, ()
       await fleet();
       await start('short', ['true']);
       await untilRun(home, 'short', isFinished);
-      cloud.faults.set({ ...HEALED, delete_seconds: 5 });
+      cloud.faults.set({ ...QUICK, delete_seconds: 5 });
       await killedWhen(() => cloud.account.vms.all().some(({ state }) => state === 'ending'));
       await allEnded();
     });

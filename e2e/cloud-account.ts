@@ -1,0 +1,90 @@
+/** A simulated account at a provider behind its real API, with hosts of the yard as its machines. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Installation } from '@dstack/testkit';
+import {
+  type Cloud,
+  type CloudKnobs,
+  startCloud,
+  startYard,
+  type Yard,
+  yardMissing,
+} from '@dstack/testkit/cloud';
+import { busyboxTar } from '@dstack/testkit/docker';
+import { TestRegistry } from '@dstack/testkit/registry';
+import { newInstallation } from './installation.ts';
+
+/** What is missing for real machines; on CI nothing may be missing. */
+export function missingForClouds(): string | null {
+  const missing = yardMissing();
+  if (missing && process.env.CI) throw new Error(`Clouds cannot be tested: ${missing} is missing`);
+  if (missing) console.warn(`Machines of clouds are NOT tested: ${missing} is missing`);
+  return missing;
+}
+
+/** Hosts with Docker, and a registry that they reach. */
+export interface CloudYard extends AsyncDisposable {
+  readonly yard: Yard;
+  /** Of busybox, as the hosts pull it. */
+  readonly image: string;
+}
+
+export async function startCloudYard(): Promise<CloudYard> {
+  const yard = await startYard({ docker: true });
+  const registry = await TestRegistry.start();
+  const dir = mkdtempSync(join(tmpdir(), 'cloud-yard-'));
+  registry.add('busybox:1', { layers: [busyboxTar(dir)] });
+  rmSync(dir, { recursive: true });
+  return {
+    yard,
+    image: `${yard.gateway}:${registry.port}/busybox:1`,
+    [Symbol.asyncDispose]: async () => {
+      await registry.close();
+      await yard.close();
+    },
+  };
+}
+
+export interface CloudAccountAtWork extends AsyncDisposable {
+  readonly home: Installation;
+  readonly cloud: Cloud;
+}
+
+/** Machines boot in a second, and are still there for one after they were ended. */
+export const QUICK: CloudKnobs = { boot_seconds: [1, 1], delete_seconds: 1 };
+
+/** The account is in the configuration of the server; the server host is not capacity. */
+export async function newCloudAccount(
+  type: 'lambda' | 'digitalocean' | 'amddevcloud',
+  { yard }: CloudYard,
+): Promise<CloudAccountAtWork> {
+  const cloud = await startCloud({ personality: type, hosts: yard, faults: QUICK });
+  const home = newInstallation({
+    DSTACK_LOCAL_PROJECTS: 'none',
+    [`DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`]: cloud.url,
+  });
+  mkdirSync(home.serverDir, { recursive: true });
+  const backend = `{type: ${type}, creds: {type: api_key, api_key: ${cloud.apiKey}}}`;
+  const yaml = `projects:\n- name: main\n  backends:\n  - ${backend}\n`;
+  writeFileSync(join(home.serverDir, 'config.yml'), yaml, { mode: 0o600 });
+  return {
+    home,
+    cloud,
+    [Symbol.asyncDispose]: async () => {
+      await home.dispose();
+      await cloud.close();
+    },
+  };
+}
+
+/** Called with each machine as soon as the provider has made it, before its answer is sent. */
+export function onLaunch({ account }: Cloud, then: () => void): void {
+  const { vms } = account;
+  const create = vms.create.bind(vms);
+  vms.create = (order) => {
+    const vm = create(order);
+    then();
+    return vm;
+  };
+}
