@@ -22,7 +22,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'gateway', summary: 'Manage gateways' },
   { name: 'import', summary: 'Manage imports from other projects' },
   { name: 'init', summary: 'Write a first configuration, or give access to a Git repository' },
-  { name: 'instance', summary: 'List instances, and keep new jobs off them' },
+  { name: 'instance', summary: 'List instances, cordon and drain them' },
   { name: 'login', summary: 'Log in to a server' },
   { name: 'logs', summary: 'Show the output of a run' },
   { name: 'mcp', summary: 'Serve dstack to an AI agent (MCP over stdio)' },

@@ -40,6 +40,7 @@ const LINES: readonly (readonly string[])[] = [
   ['import', 'list'],
   ['instance', '-v'],
   ['instance', 'cordon', 'ii'],
+  ['instance', 'drain', 'ii'],
   ['offer'],
   ['offer', '--group-by', 'gpu,backend'],
   ['open', 'rr', '--print'],

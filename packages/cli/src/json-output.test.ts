@@ -40,6 +40,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'fleet get': ['fleet', 'get', 'rr'],
   'instance list': ['instance'],
   'instance cordon': ['instance', 'cordon', 'rr-0'],
+  'instance drain': ['instance', 'drain', 'rr-0'],
   'instance uncordon': ['instance', 'uncordon', 'rr-0'],
   'volume list': ['volume'],
   'volume get': ['volume', 'get', 'rr'],

@@ -13,6 +13,7 @@ export {
   type ClusterSite,
   clusterSite,
   cordonInstance,
+  drainInstance,
   expectedObservation,
   fleetCapacity,
   freeNumbers,

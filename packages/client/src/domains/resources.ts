@@ -37,6 +37,11 @@ export function instancesOf(transport: Transport, base: string) {
         readonly seconds: number | null;
       },
     ): Promise<Instance[]> => transport.write(`${base}/instances/cordon`, { names, ...cordon }),
+    /** Jobs have to leave the instances within `seconds`. */
+    drain: (
+      names: readonly string[],
+      drain: { readonly reason: string | null; readonly seconds: number },
+    ): Promise<Instance[]> => transport.write(`${base}/instances/drain`, { names, ...drain }),
     uncordon: (names: readonly string[]): Promise<Instance[]> =>
       transport.write(`${base}/instances/uncordon`, { names }),
     /** Newest first. */

@@ -123,6 +123,13 @@ export const ourEndpoints = {
     z.array(Instance),
     'Keep new jobs off instances; the present jobs go on',
   ),
+  'instances.drain': call(
+    '/api/project/{project_name}/instances/drain',
+    'project_manager',
+    req.DrainInstancesRequest,
+    z.array(Instance),
+    'Keep new jobs off instances, and have the present jobs leave them by a deadline',
+  ),
   'instances.uncordon': call(
     '/api/project/{project_name}/instances/uncordon',
     'project_manager',

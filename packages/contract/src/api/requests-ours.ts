@@ -97,6 +97,18 @@ export const CordonInstancesRequest = model({
 });
 export type CordonInstancesRequest = z.infer<typeof CordonInstancesRequest>;
 
+/** In seconds: an hour, and 30 days. */
+export const DEFAULT_DRAIN = 3600;
+const LONGEST_DRAIN = 30 * 86_400;
+
+/** `seconds`: until then, by the server's clock, the jobs of the instances have to have left them. */
+export const DrainInstancesRequest = model({
+  names: InstanceNames,
+  reason: nullable(PlainText),
+  seconds: integer({ ge: 1, le: LONGEST_DRAIN }).default(DEFAULT_DRAIN),
+});
+export type DrainInstancesRequest = z.infer<typeof DrainInstancesRequest>;
+
 export const UncordonInstancesRequest = model({ names: InstanceNames });
 export type UncordonInstancesRequest = z.infer<typeof UncordonInstancesRequest>;
 

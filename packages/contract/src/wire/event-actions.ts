@@ -27,6 +27,8 @@ export const EVENT_ACTIONS = [
   'job.unreachable',
   'job.replica_ready',
   'job.graceful_stop_requested',
+  'job.notice_given',
+  'job.notice_withdrawn',
 
   'instance.created',
   'instance.provisioning',
@@ -37,6 +39,8 @@ export const EVENT_ACTIONS = [
   'instance.unreachable',
   'instance.cordoned',
   'instance.uncordoned',
+  'instance.draining',
+  'instance.drained',
   'instance.machine_abandoned',
 
   'fleet.created',

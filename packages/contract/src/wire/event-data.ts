@@ -132,6 +132,13 @@ export interface EventData {
   'job.unreachable': NoData;
   'job.replica_ready': NoData;
   'job.graceful_stop_requested': NoData;
+  /** Times: ISO 8601. */
+  'job.notice_given': {
+    readonly message: string;
+    readonly interrupt_at: string;
+    readonly ends_at: string;
+  };
+  'job.notice_withdrawn': NoData;
 
   'instance.created': {
     readonly why: 'job' | 'fleet submission' | 'fleet update' | 'target fleet node count';
@@ -147,6 +154,9 @@ export interface EventData {
   'instance.cordoned': { readonly until: string | null; readonly reason: string | null };
   /** `expired`: the end of the cordon has come. */
   'instance.uncordoned': { readonly expired: boolean };
+  /** `deadline`: ISO 8601. */
+  'instance.draining': { readonly deadline: string; readonly reason: string | null };
+  'instance.drained': NoData;
   'instance.machine_abandoned': {
     readonly instance: string;
     /** Id and address, as far as they are known. */

@@ -25,13 +25,16 @@ export type HealthStatus = z.infer<typeof HealthStatus>;
 export const GpuDriverInfo = model({ vendor: nullable(AcceleratorVendor), version: Text });
 export type GpuDriverInfo = z.infer<typeof GpuDriverInfo>;
 
-/** `quarantined`: its host fails to start jobs, and is tried again by itself. */
-export const SCHEDULING_STATES = ['cordoned', 'quarantined'] as const;
+/**
+ * `draining`: its jobs leave it; `drained`: they have left. `quarantined`: its host fails to start jobs, and
+ * is tried again by itself.
+ */
+export const SCHEDULING_STATES = ['cordoned', 'draining', 'drained', 'quarantined'] as const;
 
 /**
  * Why an instance that is in service gets no new jobs: a person has cordoned it (`by`: the name of that
  * user), or the server has found that it cannot start jobs. `until`: when it gets jobs again by itself,
- * null = unknown or never.
+ * null = unknown or never. `deadline`: of a drain, when its last job has to have left.
  */
 export const InstanceScheduling = model({
   state: choiceOf(SCHEDULING_STATES),
@@ -39,6 +42,7 @@ export const InstanceScheduling = model({
   by: nullable(Text),
   since: nullable(DateTime),
   until: nullable(DateTime),
+  deadline: nullable(DateTime),
 });
 export type InstanceScheduling = z.infer<typeof InstanceScheduling>;
 

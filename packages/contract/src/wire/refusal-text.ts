@@ -107,7 +107,7 @@ function poolText(finding: Finding): string {
     case 'host_fault':
       return `${count} that cannot start jobs now${count === 1 ? inBrackets(finding.has) : ''}`;
     case 'cordoned':
-      return `${count} cordoned${count === 1 && finding.has !== null ? ` ${finding.has}` : ''}`;
+      return `${count} ${(count === 1 ? finding.has : null) ?? 'cordoned'}`;
     case 'reconnecting':
       return `${count} being connected again`;
     case 'unreachable':

@@ -100,6 +100,17 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   'job.reachable': [[none, 'Job became reachable']],
   'job.unreachable': [[none, 'Job became unreachable']],
   'job.replica_ready': [[none, 'Service replica ready to receive requests']],
+  'job.notice_given': [
+    [
+      {
+        message: 'lab-0 is drained by ann',
+        interrupt_at: '2026-12-01T10:00:30Z',
+        ends_at: '2026-12-01T10:01:00Z',
+      },
+      'Job has to leave its instance: lab-0 is drained by ann. Ctrl-C: 2026-12-01T10:00:30Z. End: 2026-12-01T10:01:00Z',
+    ],
+  ],
+  'job.notice_withdrawn': [[none, 'Job may stay on its instance']],
   'job.graceful_stop_requested': [[none, 'Graceful job stop requested']],
 
   'instance.created': [
@@ -149,6 +160,17 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
       'Instance cordoned until 2026-12-01T10:00:00Z: a fan is replaced',
     ],
   ],
+  'instance.draining': [
+    [
+      { deadline: '2026-12-01T10:00:00Z', reason: null },
+      'Instance is drained until 2026-12-01T10:00:00Z',
+    ],
+    [
+      { deadline: '2026-12-01T10:00:00Z', reason: 'a fan is replaced' },
+      'Instance is drained until 2026-12-01T10:00:00Z: a fan is replaced',
+    ],
+  ],
+  'instance.drained': [[none, 'Instance drained: it has no jobs']],
   'instance.uncordoned': [
     [{ expired: false }, 'Instance uncordoned'],
     [{ expired: true }, 'Instance uncordoned: the time of its cordon is over'],

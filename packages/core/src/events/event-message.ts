@@ -48,6 +48,9 @@ const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
   'job.unreachable': () => 'Job became unreachable',
   'job.replica_ready': () => 'Service replica ready to receive requests',
   'job.graceful_stop_requested': () => 'Graceful job stop requested',
+  'job.notice_given': ({ message, interrupt_at, ends_at }) =>
+    `Job has to leave its instance: ${message}. Ctrl-C: ${interrupt_at}. End: ${ends_at}`,
+  'job.notice_withdrawn': () => 'Job may stay on its instance',
 
   'instance.created': ({ why, status }) => {
     if (why === 'job') return `Instance created for job. Instance status: ${upper(status)}`;
@@ -65,6 +68,9 @@ const TEXTS: { readonly [A in EventAction]: (data: EventData[A]) => string } = {
     `Instance cordoned${until === null ? '' : ` until ${until}`}${reason === null ? '' : `: ${reason}`}`,
   'instance.uncordoned': ({ expired }) =>
     `Instance uncordoned${expired ? ': the time of its cordon is over' : ''}`,
+  'instance.draining': ({ deadline, reason }) =>
+    `Instance is drained until ${deadline}${reason === null ? '' : `: ${reason}`}`,
+  'instance.drained': () => 'Instance drained: it has no jobs',
   'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
     `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`,

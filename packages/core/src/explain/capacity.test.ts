@@ -159,7 +159,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     { fleet: LAB, instance: { scheduling: CORDON } },
     {
       ...{ state: 'idle', rules: ['cordoned', 'idle'], until: 90 },
-      summary: 'UTC: a fan is replaced, and gets no new jobs; it is idle',
+      summary: 'UTC: a fan is replaced; it gets no new jobs; it is idle',
       fixes: ['dstack instance uncordon'],
     },
   ],

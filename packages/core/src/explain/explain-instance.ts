@@ -14,6 +14,7 @@ import { stageOf } from '../reconcile/instance/instance-start.ts';
 import {
   BACKEND_MISSING_LIMIT,
   CREATE_LIMIT,
+  drainDeadline,
   HOST_ADD_LIMIT,
   hasHostFault,
   isFailing,
@@ -26,7 +27,7 @@ import {
   isInstanceTerminating,
   isPatientBackend,
   isSshHost,
-  schedulingDetail,
+  schedulingText,
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
@@ -71,9 +72,9 @@ function withCordon(
 ): Assessment {
   if (scheduling === null) return assessment;
   const { since, until } = scheduling;
-  const has = schedulingDetail(scheduling);
-  const cordoned = reason('cordoned', `is cordoned ${has}, and gets no new jobs`, {
-    ...{ since, until, has },
+  const has = schedulingText(scheduling);
+  const cordoned = reason('cordoned', `is ${has}; it gets no new jobs`, {
+    ...{ since, until: until ?? drainDeadline(scheduling), has },
   });
   const summary = `${cordoned.text}; it ${assessment.summary}`;
   return { ...assessment, summary, reasons: [cordoned, ...assessment.reasons] };

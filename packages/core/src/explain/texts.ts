@@ -26,7 +26,7 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
     case 'host_fault':
       return `cannot start jobs now${has === null ? '' : ` (${has})`}`;
     case 'cordoned':
-      return `is cordoned${has === null ? '' : ` ${has}`}`;
+      return `is ${has ?? 'cordoned'}`;
     case 'not_ready':
       return `is not up yet${has === null ? '' : ` (${has})`}`;
     case 'ending':

@@ -28,7 +28,7 @@ export {
   siteText,
   untriedIn,
 } from './cluster.ts';
-export { cordonInstance, endCordon, uncordonInstance } from './cordon.ts';
+export { cordonInstance, drainInstance, endCordon, uncordonInstance } from './cordon.ts';
 export { fleetMatcher, matchesFleet, nodesOf } from './fleet-match.ts';
 export {
   freeNumbers,

@@ -45,6 +45,8 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
     relyOnFleet(draft, instance);
     moveInstance(draft, instance, 'idle', { nextPassAt });
+    // It does for the end of a cordon or a drain.
+    if (instance.scheduling !== null) draft.signal('instance', instance.id);
   } else if (isInstanceProvisioning(instance.status)) {
     draft.signal('instance', instance.id);
   }

@@ -1,5 +1,6 @@
 /** Effects outside the database: their announcements and results. */
 import type { InstanceHandle, VolumeHandle } from './observations.ts';
+import type { NoticeRecord } from './records.ts';
 import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
 
 /**
@@ -43,6 +44,8 @@ export type IntentPayload =
       readonly reason: string;
       readonly message: string | null;
     }
+  /** The job has to leave its host, or, with null, may stay after all. */
+  | { readonly kind: 'job.notice'; readonly notice: NoticeRecord | null; readonly reason: string }
   | { readonly kind: 'job.remove'; readonly hostId: string }
   /**
    * Try the offers in order: at most `maxTries` attempts, skipped offers not counted. No offers =

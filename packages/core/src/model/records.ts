@@ -64,6 +64,15 @@ export interface RunRecord {
   readonly version: number;
 }
 
+/** Why a job has to leave its instance, and when. */
+export interface NoticeRecord {
+  readonly message: string;
+  readonly requestedAt: Timestamp;
+  /** Its process gets Ctrl-C; until then the notice can be withdrawn, and an exit is the job's own. */
+  readonly interruptAt: Timestamp;
+  readonly endsAt: Timestamp;
+}
+
 /** One job submission. Its id is also the agent's job id and the id of its log. */
 export interface JobRecord {
   readonly id: Id;
@@ -82,6 +91,8 @@ export interface JobRecord {
   readonly exitStatus: number | null;
   /** One of `HOST_FAULTS`, or one that a newer agent reports, if the host failed and not the job. */
   readonly hostFault: string | null;
+  /** Kept if the job ends because of it; it is then submitted again whatever the value of `retry`. */
+  readonly notice: NoticeRecord | null;
   /** Why placement found no place; set while the job waits, and kept if it ends for that reason. */
   readonly refusal: Refusal | null;
   /** Since when the job waits for capacity; null = its run has not decided that it may wait. */
@@ -133,16 +144,20 @@ export interface HostTrouble {
   readonly coolsUntil: Timestamp | null;
 }
 
-/** By request of a person, an instance gets no new jobs. */
+/** By request of a person, an instance gets no new jobs; if it is drained, its present jobs leave it. */
 export interface SchedulingRecord {
-  readonly state: 'cordoned';
+  readonly state: 'cordoned' | 'draining';
   /** As that person has written it. */
   readonly reason: string | null;
   /** Name of that user at the time. */
   readonly by: string;
   readonly since: Timestamp;
-  /** When the instance gets jobs again by itself; null = not before it is uncordoned. */
+  /** When a cordon ends by itself; null = not before the instance is uncordoned. */
   readonly until: Timestamp | null;
+  /** Of a drain: how long after `since` the last job has to have left. */
+  readonly seconds?: number;
+  /** Of a drain: since when the instance has no job. */
+  readonly drainedAt?: Timestamp;
 }
 
 export interface InstanceRecord {

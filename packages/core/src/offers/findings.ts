@@ -15,7 +15,7 @@ import {
   isInstanceActive,
   isInstanceAvailable,
   RECONNECT_LIMIT,
-  schedulingDetail,
+  schedulingText,
 } from '../status/index.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { configuredBackendName } from './capabilities.ts';
@@ -88,7 +88,7 @@ export function stateFinding(instance: InstanceRecord, ctx: DecisionMoment): Fin
 }
 
 function stateDetail(rule: Rule, { scheduling, healthMessage }: InstanceRecord): string | null {
-  if (rule === 'cordoned') return scheduling && schedulingDetail(scheduling);
+  if (rule === 'cordoned') return scheduling && schedulingText(scheduling);
   return rule === 'unhealthy' || rule === 'host_fault' ? healthMessage : null;
 }
 

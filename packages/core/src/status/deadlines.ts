@@ -49,13 +49,18 @@ export const RECONNECT_LIMIT = silence(60);
  */
 export function killDeadline(
   ctx: Pick<DecisionContext, 'jumpedAt'>,
-  job: Pick<JobRecord, 'stopRequestedAt' | 'stopGraceful' | 'spec'>,
+  job: Pick<JobRecord, 'stopRequestedAt' | 'stopGraceful' | 'spec' | 'notice'>,
 ): Timestamp | null {
   if (job.stopRequestedAt === null) return null;
   if (!job.stopGraceful) return job.stopRequestedAt;
   const seconds = job.spec.stop_duration ?? null;
-  if (seconds === null) return null;
-  return silenceDeadline(ctx, job.stopRequestedAt, silence(seconds + STOP_MARGIN));
+  const own =
+    seconds === null
+      ? null
+      : silenceDeadline(ctx, job.stopRequestedAt, silence(seconds + STOP_MARGIN));
+  if (job.notice === null) return own;
+  const end = silenceDeadline(ctx, job.notice.endsAt, silence(STOP_MARGIN));
+  return Math.min(own ?? Infinity, end);
 }
 
 // Instances.

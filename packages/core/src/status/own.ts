@@ -2,6 +2,7 @@
 export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
 export * from './host-faults.ts';
+export * from './notices.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';
 export * from './scheduling.ts';

@@ -82,7 +82,7 @@ describe('texts of a job', () => {
     ['running', null, null, null, 'running'],
   ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, kind, exitStatus, text) => {
     const refusal = kind === null ? null : { kind };
-    const ended = { terminationReason: reason, refusal, exitStatus, hostFault: null };
+    const ended = { terminationReason: reason, refusal, exitStatus, hostFault: null, notice: null };
     expect(jobStatusMessage({ status, disconnectedAt: null, ...ended })).toBe(text);
   });
 

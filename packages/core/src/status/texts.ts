@@ -7,6 +7,7 @@ import {
   isJobFinished,
   isJobProvisioning,
   isJobPulling,
+  isJobRunning,
   isJobSubmitted,
   isJobTerminated,
   isJobTerminating,
@@ -27,6 +28,9 @@ export function terminationText(
   const isUnplaced = isCapacityReason(job.terminationReason) && job.refusal !== null;
   return isUnplaced && job.refusal ? refusalText(job.refusal) : null;
 }
+
+/** A job that has to leave its instance goes on until its Ctrl-C. */
+const LEAVING = 'has to leave';
 
 const STOP_STAGES: Readonly<Record<StopStage, string>> = {
   interrupt: 'Ctrl-C',
@@ -51,12 +55,13 @@ const shortened = (text: string): string =>
  * stage of a wait.
  */
 export function jobCondition(
-  job: Pick<JobRecord, 'status' | 'disconnectedAt'>,
+  job: Pick<JobRecord, 'status' | 'disconnectedAt' | 'notice'>,
   stage: JobStage | null,
 ): string | null {
   if (isJobFinished(job.status)) return null;
   if (job.disconnectedAt !== null) return 'unreachable';
   if (stage?.kind === 'stop') return isJobTerminating(job.status) ? STOP_STAGES[stage.stage] : null;
+  if (job.notice !== null && isJobRunning(job.status)) return LEAVING;
   return stage !== null && waitsForMachine(job.status) ? shortened(stage.text) : null;
 }
 
@@ -68,7 +73,13 @@ const waitsForMachine = (status: JobStatus): boolean =>
 export function jobStatusMessage(
   job: Pick<
     JobRecord,
-    'status' | 'terminationReason' | 'refusal' | 'exitStatus' | 'hostFault' | 'disconnectedAt'
+    | 'status'
+    | 'terminationReason'
+    | 'refusal'
+    | 'exitStatus'
+    | 'hostFault'
+    | 'disconnectedAt'
+    | 'notice'
   >,
   stage: JobStage | null = null,
 ): string {

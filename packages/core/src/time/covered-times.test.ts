@@ -26,6 +26,8 @@ const MAY_LIE_AHEAD = new Set([
   ...['lastProcessedAt', 'deletedAt'],
   // A person has chosen it.
   'until',
+  // Counted from the beginning of a drain, which is corrected.
+  ...['interruptAt', 'endsAt'],
 ]);
 
 interface Field {

@@ -17,13 +17,15 @@ const InstanceSummary = z.object({
   blocks: z.string().nullable(),
   health: z.string(),
   unreachable: z.boolean(),
+  scheduling: z.string().nullable().describe('Why it gets no new jobs; null: it gets them'),
   reason: z.string().nullable(),
 });
 
 export const fleetsTool = tool({
   name: 'list_fleets',
   title: 'List fleets',
-  description: 'Lists the fleets of the project and their instances: status, type, price, health.',
+  description:
+    'Lists the fleets of the project and their instances: status, type, price, health, who keeps jobs off them.',
   kind: 'read',
   input: z.object({ name: z.string().max(200).optional().describe('Only this fleet') }),
   output: z.object({
@@ -73,6 +75,13 @@ function instanceSummary(instance: Instance): z.infer<typeof InstanceSummary> {
     blocks: total == null ? null : `${busy} of ${total} busy`,
     health: instance.health_status,
     unreachable: instance.unreachable,
+    scheduling: schedulingText(instance),
     reason: instance.termination_reason_message || instance.termination_reason || null,
   };
+}
+
+function schedulingText({ scheduling }: Instance): string | null {
+  if (!scheduling) return null;
+  const { state, by, reason } = scheduling;
+  return `${state}${by === null ? '' : ` by ${by}`}${reason === null ? '' : `: ${reason}`}`;
 }

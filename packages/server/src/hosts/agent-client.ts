@@ -10,6 +10,7 @@ import {
   JobState,
   MAX_EXEC_MESSAGE,
   type MessageSchema,
+  type NoticeJob,
   type PutGateway,
   PutJobAnswer,
   type PutVolume,
@@ -104,6 +105,16 @@ export class AgentClient {
 
   stopJob(id: string, body: StopJob): Promise<JobState> {
     return this.#call('POST', `/v1/jobs/${id}/stop`, body, parserOf(JobState));
+  }
+
+  /** `AgentRefusal` 404, and not `unknown_job`: an agent that gives no notice. */
+  noticeJob(id: string, body: NoticeJob): Promise<JobState> {
+    return this.#call('PUT', `/v1/jobs/${id}/notice`, body, parserOf(JobState));
+  }
+
+  /** As `noticeJob`. In vain if the answer has a `stop_stage`. */
+  withdrawNotice(id: string): Promise<JobState> {
+    return this.#call('DELETE', `/v1/jobs/${id}/notice`, undefined, parserOf(JobState));
   }
 
   deleteJob(id: string): Promise<void> {

@@ -39,6 +39,7 @@ import { retention } from './0038-retention.ts';
 import { signInCodes } from './0039-sign-in-codes.ts';
 import { scheduling } from './0040-scheduling.ts';
 import { workerDeliveries } from './0041-worker-deliveries.ts';
+import { notices } from './0042-notices.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -87,4 +88,5 @@ export const MIGRATIONS: readonly Migration[] = [
   signInCodes,
   scheduling,
   workerDeliveries,
+  notices,
 ];

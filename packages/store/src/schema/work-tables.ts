@@ -54,6 +54,7 @@ export const jobTable = table<JobRecord>()('jobs', {
   terminationMessage: 'plain',
   exitStatus: 'plain',
   hostFault: 'plain',
+  notice: 'json',
   refusal: 'json',
   waitingSince: 'plain',
   demand: 'plain',

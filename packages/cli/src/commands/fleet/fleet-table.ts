@@ -25,7 +25,7 @@ import {
   type TableRow,
 } from '../../terminal/table.ts';
 import { hangingText, textWidth } from '../../terminal/text-width.ts';
-import { schedulingText } from '../instance/scheduling-text.ts';
+import { careText } from '../instance/care-text.ts';
 
 export interface FleetTableOptions {
   readonly verbose: boolean;
@@ -166,7 +166,7 @@ function backendOf(instance: Instance, verbose: boolean): string {
 
 /** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
 export function instanceMessage(instance: Instance): string {
-  if (isCordoned(instance)) return schedulingText(instance);
+  if (isCordoned(instance)) return careText(instance);
   const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
   const isTrouble = isHost && instance.health_status !== 'warning';
   return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';

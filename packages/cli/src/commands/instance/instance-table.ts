@@ -5,7 +5,7 @@ import { relativeTime } from '../../format/time.ts';
 import { backendWithHost, price } from '../../format/values.ts';
 import { renderTable, type TableLayout } from '../../terminal/table.ts';
 import { instanceStatus } from '../fleet/fleet-table.ts';
-import { schedulingText } from './scheduling-text.ts';
+import { careText } from './care-text.ts';
 
 export interface InstanceTableOptions {
   readonly verbose: boolean;
@@ -45,7 +45,7 @@ export function renderInstanceTable(
       backendWithHost(instance),
       instance.price === null ? '-' : price(instance.price),
       instanceStatus(instance),
-      ...(hasScheduling ? [plainLine(schedulingText(instance))] : []),
+      ...(hasScheduling ? [plainLine(careText(instance))] : []),
       relativeTime(instance.created, now),
     ];
   });

@@ -17,7 +17,10 @@ const CORDON = {
   by: 'ann',
   since: '2026-11-24T15:00:00Z',
   until: null,
+  deadline: null,
 } as const;
+
+const DRAIN = { ...CORDON, state: 'draining', deadline: '2026-11-24T16:00:00Z' } as const;
 
 async function fleets(scheduling: Instance['scheduling'] = CORDON): Promise<Fleet[]> {
   const list = await recordedAnswer<Fleet[]>('fleet-list', `${BASE}/fleets/list`);
@@ -34,6 +37,7 @@ async function serving(routes: Readonly<Record<string, Route>> = {}): Promise<Fa
   return startFakeServer({
     [`POST ${BASE}/fleets/list`]: { json: list },
     [`POST ${BASE}/instances/cordon`]: { json: [first] },
+    [`POST ${BASE}/instances/drain`]: { json: [{ ...first, scheduling: DRAIN }] },
     [`POST ${BASE}/instances/uncordon`]: { json: [open] },
     ...routes,
   });
@@ -91,6 +95,23 @@ test.each(['yesterday', '0s', '2026-12-31T08:00', '-5'])(
     expect(err).toContain(`Cannot read --until "${until}"`);
   },
 );
+
+test('a drain sends its deadline as a duration, an hour by default', async () => {
+  const fake = await serving();
+  const { err } = await run(fake, 'instance', 'drain', 'th-0', '--deadline', '10m');
+  const body = { names: ['th-0'], reason: null, seconds: 600 };
+  expect(fake.bodyOf(`${BASE}/instances/drain`)).toEqual(body);
+  expect(err).toMatch(
+    /th-0 is being drained by ann until 2026-11-2\d \d\d:00:00: a fan is replaced/,
+  );
+  const other = await serving();
+  await run(other, 'instance', 'drain', 'th-0', '--reason', 'a fan');
+  expect(other.bodyOf(`${BASE}/instances/drain`)).toEqual({
+    ...{ ...body, reason: 'a fan', seconds: 3600 },
+  });
+  const refused = await run(fake, 'instance', 'drain', 'th-0', '--deadline', 'soon');
+  expect([refused.code, refused.err]).toEqual([2, expect.stringContaining('--deadline "soon"')]);
+});
 
 test('uncordon reports that the instance gets jobs again', async () => {
   const { err, out } = await run(await serving(), 'instance', 'uncordon', 'th-0');

@@ -5,28 +5,33 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { showList } from '../../output/listing.ts';
 import { addListOptions, type ListOptions, listOptions } from '../../output/output-options.ts';
+import { careText } from './care-text.ts';
 import { nameIn, renderInstanceTable } from './instance-table.ts';
-import { schedulingText } from './scheduling-text.ts';
 
 interface ChangeOptions {
   readonly names: readonly string[];
   readonly json: boolean;
 }
 
-export interface CordonOptions extends ChangeOptions {
+export interface CordonInstanceOptions extends ChangeOptions {
   readonly reason: string | null;
   /** One of the two, or none: until it is uncordoned. */
   readonly seconds: number | null;
   readonly until: string | null;
 }
 
+export interface DrainInstanceOptions extends ChangeOptions {
+  readonly reason: string | null;
+  readonly seconds: number;
+}
+
 export function declareInstance(
   program: Command,
   cli: Cli,
-  run = { list: runInstanceList, cordon: runCordon, uncordon: runUncordon },
+  run = { list: runInstanceList, cordon: runCordon, drain: runDrain, uncordon: runUncordon },
 ): void {
   const instance = addListOptions(
-    program.command('instance').description('List instances, and keep new jobs off them'),
+    program.command('instance').description('List instances, cordon and drain them'),
   );
   instance.action((options) => run.list(listOptions(options), cli));
   addListOptions(instance.command('list').description('List instances')).action(
@@ -49,6 +54,22 @@ export function declareInstance(
       ),
     );
   instance
+    .command('drain')
+    .description('Keep new jobs off instances, and have their jobs go on elsewhere')
+    .argument('<instance...>', 'names, as in dstack instance list')
+    .option('--reason <text>', 'why, for those whose jobs have to leave')
+    .option('--deadline <duration>', 'until when the last job has to have left', '1h')
+    .option('--json', 'print JSON')
+    .action((names, o, self: Command) =>
+      run.drain(
+        {
+          ...{ names, json: self.optsWithGlobals().json ?? false, reason: o.reason ?? null },
+          seconds: deadlineOption(o.deadline),
+        },
+        cli,
+      ),
+    );
+  instance
     .command('uncordon')
     .description('Let instances get new jobs again')
     .argument('<instance...>', 'names, as in dstack instance list')
@@ -58,10 +79,18 @@ export function declareInstance(
     );
 }
 
+function deadlineOption(value: string): number {
+  const seconds = parseDuration(value.trim());
+  if (!(seconds instanceof Problem) && seconds > 0) return seconds;
+  throw new UsageError(`Cannot read --deadline "${value}"`, {
+    why: 'expected a duration such as 10m, 1h or 2d',
+  });
+}
+
 const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i;
 
 /** A duration is sent as such: the clock of this computer may differ from the server's. */
-function untilOption(value: string): Pick<CordonOptions, 'seconds' | 'until'> {
+function untilOption(value: string): Pick<CordonInstanceOptions, 'seconds' | 'until'> {
   const text = value.trim();
   if (TIME.test(text) && !Number.isNaN(Date.parse(text.replace(' ', 'T')))) {
     return { seconds: null, until: new Date(text.replace(' ', 'T')).toISOString() };
@@ -88,11 +117,17 @@ export async function runInstanceList(options: ListOptions, cli: Cli): Promise<v
   await showList(listing, options, cli);
 }
 
-export async function runCordon(options: CordonOptions, cli: Cli): Promise<void> {
+export async function runCordon(options: CordonInstanceOptions, cli: Cli): Promise<void> {
   const { names, reason, seconds, until } = options;
   const { project } = await cli.connect();
   const changed = await project.instances.cordon(names, { reason, seconds, until });
   showChanged(changed, options, cli);
+}
+
+export async function runDrain(options: DrainInstanceOptions, cli: Cli): Promise<void> {
+  const { names, reason, seconds } = options;
+  const { project } = await cli.connect();
+  showChanged(await project.instances.drain(names, { reason, seconds }), options, cli);
 }
 
 export async function runUncordon(options: ChangeOptions, cli: Cli): Promise<void> {
@@ -106,7 +141,7 @@ function showChanged(changed: readonly Instance[], { json }: ChangeOptions, cli:
     return;
   }
   for (const instance of changed) {
-    const text = schedulingText(instance);
+    const text = careText(instance);
     cli.io.info(`${instance.name} ${text === '' ? 'gets new jobs' : `is ${text}`}`);
   }
 }

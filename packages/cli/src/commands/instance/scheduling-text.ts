@@ -2,10 +2,13 @@ import type { Instance } from '@dstack/contract/wire';
 import { localDateTime } from '../../format/time.ts';
 
 /** `cordoned by ann until 2026-12-31 08:00:00: a fan is replaced`; empty if it may get new jobs. */
-export function schedulingText({ scheduling }: Pick<Instance, 'scheduling'>): string {
+export function careText({ scheduling }: Pick<Instance, 'scheduling'>): string {
   if (!scheduling) return '';
-  const { state, by, until, reason } = scheduling;
+  const { state, by, until, deadline, reason } = scheduling;
   const who = by === null ? '' : ` by ${by}`;
-  const end = until === null ? '' : ` until ${localDateTime(until)}`;
-  return `${state}${who}${end}${reason === null ? '' : `: ${reason}`}`;
+  const isOpen = state === 'draining' && deadline !== null;
+  const at = isOpen ? deadline : until;
+  const end = at === null ? '' : ` until ${localDateTime(at)}`;
+  const word = state === 'draining' ? 'being drained' : state;
+  return `${word}${who}${end}${reason === null ? '' : `: ${reason}`}`;
 }

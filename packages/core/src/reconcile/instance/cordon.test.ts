@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { cordonInstance, uncordonInstance } from '../../instances/index.ts';
-import { aHost, anInstance } from '../testing/records.ts';
+import { aHost, anInstance, placedJob } from '../testing/records.ts';
 import { World } from '../testing/world.ts';
 
 const ANN = { userId: 'ann', token: null, address: null };
@@ -17,7 +17,7 @@ describe('a cordon', () => {
   it('is recorded with user, reason and end, and wakes what shared a hold with the instance', () => {
     const until = Date.UTC(2026, 11, 1) * 1000;
     const decision = cordonInstance(
-      anInstance(),
+      { instance: anInstance(), jobs: [] },
       { by: 'ann', reason: 'a fan', until },
       { actor: ANN, now: 7 },
     );
@@ -42,12 +42,12 @@ describe('a cordon', () => {
 
   it('is not written again while nothing of it changes', () => {
     const cordon = { by: 'bob', reason: 'a fan', until: null };
-    const instance = cordoned(null).instance();
-    expect(cordonInstance(instance, cordon, { actor: ANN, now: 9 })).toBeNull();
+    const held = { instance: cordoned(null).instance(), jobs: [] };
+    expect(cordonInstance(held, cordon, { actor: ANN, now: 9 })).toBeNull();
+    expect(cordonInstance(held, { ...cordon, until: 10 }, { actor: ANN, now: 9 })).not.toBeNull();
     expect(
-      cordonInstance(instance, { ...cordon, until: 10 }, { actor: ANN, now: 9 }),
-    ).not.toBeNull();
-    expect(uncordonInstance(anInstance(), { actor: ANN, now: 9 })).toBeNull();
+      uncordonInstance({ instance: anInstance(), jobs: [] }, { actor: ANN, now: 9 }),
+    ).toBeNull();
   });
 
   it('ends at its time, whatever the status of the instance, and wakes what waits', () => {
@@ -70,6 +70,23 @@ describe('a cordon', () => {
     const w = cordoned(start + 90 * MINUTE);
     w.instancePass();
     expect(w.instance().nextPassAt).toBe(start + 90 * MINUTE);
+  });
+
+  it('gets a pass when its last job leaves, for the end of the cordon or of a drain', () => {
+    for (const scheduling of [
+      { state: 'cordoned', reason: null, by: 'ann', since: 0, until: 9e15 },
+      { state: 'draining', reason: null, by: 'ann', since: 0, until: null, seconds: 60 },
+    ] as const) {
+      const instance = anInstance({ backend: 'remote', busyBlocks: 1, scheduling });
+      const w = new World({ instances: [instance], hosts: [aHost()], jobs: [placedJob(instance)] });
+      w.running('job-1').pass();
+      w.signals.length = 0;
+      w.exit('job-1', 0).pass();
+      expect(w.signals).toContainEqual({ kind: 'instance', id: 'inst-1' });
+      w.instancePass();
+      const drained = scheduling.state === 'draining' ? w.now : undefined;
+      expect(w.instance().scheduling?.drainedAt).toBe(drained);
+    }
   });
 
   it('without an end lasts, and does not keep a machine that costs money from ending when idle', () => {

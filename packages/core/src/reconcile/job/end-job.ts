@@ -4,6 +4,7 @@ import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, JobTerminationReason } from '../../model/index.ts';
 import {
+  hadToLeave,
   isInstanceActive,
   isJobRunning,
   jobEnd,
@@ -87,7 +88,7 @@ export function advanceEnd(pass: RunPass, job: JobRecord): void {
 function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
   const instance = pass.instanceOf(job);
   if (instance === null || !isInstanceActive(instance.status)) return false;
-  if (isLostReason(job.terminationReason)) return false;
+  if (isLost(job)) return false;
   if (pass.reportOf(job) !== null) return true;
   const starts = pass.draft.intents('job.start', job.id);
   if (starts.some((one) => one.state !== 'failed')) return true;
@@ -95,7 +96,9 @@ function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
 }
 
 /** The host itself is lost, so no agent can report the end of the process. */
-function isLostReason(reason: JobTerminationReason | null): boolean {
+function isLost(job: JobRecord): boolean {
+  const { terminationReason: reason } = job;
+  if (hadToLeave(job)) return false;
   return reason === 'instance_unreachable' || reason === 'interrupted_by_no_capacity';
 }
 

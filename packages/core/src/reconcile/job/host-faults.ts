@@ -7,6 +7,7 @@ import { capabilitiesOf } from '../../offers/capabilities.ts';
 import {
   afterFailedStart,
   isJobRunning,
+  isRequeued,
   NO_TROUBLE,
   settledTrouble,
   wasPutBack,
@@ -83,14 +84,14 @@ export function startSucceeded(pass: RunPass, job: JobRecord): void {
   pass.draft.signal('instance', instance.id);
 }
 
-/** Whether the submission before this one of the replica, of any of its nodes, was put back. */
-export function followsPutBack(pass: RunPass, job: JobRecord): boolean {
+/** Whether the submission before this one of the replica, of any of its nodes, was put back or had to leave. */
+export function followsRequeue(pass: RunPass, job: JobRecord): boolean {
   return pass.draft.jobs
     .all()
     .some(
       (one) =>
         one.replicaNum === job.replicaNum &&
         one.submissionNum === job.submissionNum - 1 &&
-        wasPutBack(one),
+        isRequeued(one),
     );
 }

@@ -1,11 +1,12 @@
 /** A running process: its end, and the rules that end it. */
 import type { GpuSample, JobRecord, JobReport } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { MAX_DURATION_MARGIN } from '../../status/index.ts';
+import { isJobTerminating, MAX_DURATION_MARGIN } from '../../status/index.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { becomeReady, registerReady } from '../service/readiness.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
+import { followNotice } from './notice.ts';
 import { endByExit, noteAddress } from './start-job.ts';
 
 export function advanceRunning(pass: RunPass, job: JobRecord): void {
@@ -15,7 +16,10 @@ export function advanceRunning(pass: RunPass, job: JobRecord): void {
     if (exitIsSettled(pass, known)) endByExit(pass, known, report);
     return;
   }
-  if (pass.run.spec.configuration.type === 'service') registerReady(pass, becomeReady(pass, known));
+  followNotice(pass, known);
+  if (isJobTerminating(pass.fresh(known).status)) return;
+  if (pass.run.spec.configuration.type === 'service')
+    registerReady(pass, becomeReady(pass, pass.fresh(known)));
   const current = pass.fresh(known);
   const { liveness } = current.spec;
   const failures = pass.snapshot.livenessFailures[current.id] ?? 0;

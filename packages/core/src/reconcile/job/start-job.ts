@@ -26,9 +26,11 @@ import { ROUTER_LIMIT, routerAddressFor } from '../service/router.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import { putBack, startSucceeded } from './host-faults.ts';
+import { leaveBeforeStart } from './notice.ts';
 import { mountState } from './run-volumes.ts';
 
 export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: InstanceRecord): void {
+  if (!hasBegun(pass.reportOf(waiting)) && leaveBeforeStart(pass, waiting)) return;
   const job = withAddressOf(pass, waiting, instance);
   const host = pass.hostOf(job);
   occupyInstance(pass.draft, instance, host);

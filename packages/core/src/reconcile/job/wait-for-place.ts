@@ -15,7 +15,7 @@ import type { RunPass } from '../run/run-pass.ts';
 import { isServing } from '../service/replicas.ts';
 import { sleepsWithoutDemand } from '../service/scaled-groups.ts';
 import { endJob } from './end-job.ts';
-import { followsPutBack } from './host-faults.ts';
+import { followsRequeue } from './host-faults.ts';
 
 export function awaitPlace(pass: RunPass, job: JobRecord): void {
   const queued = keepPlaceInQueue(pass, job);
@@ -48,8 +48,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
-  // Its host failed, not the run, which therefore waits for as long as it takes.
-  if (followsPutBack(pass, job)) return Infinity;
+  // Its host failed, or it had to leave it; the run therefore waits for as long as it takes.
+  if (followsRequeue(pass, job)) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);

@@ -36,6 +36,7 @@ export function newSubmissions(
     terminationMessage: null,
     exitStatus: null,
     hostFault: null,
+    notice: null,
     refusal: null,
     waitingSince: null,
     demand,

@@ -3,7 +3,14 @@ import type { RetryEvent } from '@dstack/contract';
 import { stableFraction } from '../../hash/stable-hash.ts';
 import type { JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { jobEnd, jobOutcome, latestSubmissions, wasPutBack } from '../../status/index.ts';
+import {
+  hadToLeave,
+  isRequeued,
+  jobEnd,
+  jobOutcome,
+  latestSubmissions,
+  wasPutBack,
+} from '../../status/index.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import { isUpToDate, type Replica } from '../service/replicas.ts';
 import { sleepsWithoutDemand } from '../service/scaled-groups.ts';
@@ -37,8 +44,9 @@ export function retryDelay(attempt: number, seed: string): number {
 
 /** Number of the next attempt after these submissions of one replica failed. */
 export function nextAttempt(jobs: readonly JobRecord[]): number {
-  if (jobs.some(wasHealthy)) return 1;
-  return Math.max(0, ...jobs.map((job) => job.attempt)) + 1;
+  const before = Math.max(0, ...jobs.map((job) => job.attempt));
+  if (hadAllToLeave(jobs)) return before;
+  return jobs.some(wasHealthy) ? 1 : before + 1;
 }
 
 /**
@@ -48,6 +56,12 @@ export function nextAttempt(jobs: readonly JobRecord[]): number {
 export function nextResumeCount(jobs: readonly JobRecord[]): number {
   const before = Math.max(0, ...jobs.map((job) => job.resumeCount));
   return jobs.some((job) => retryEvent(job) === 'interruption') ? before + 1 : before;
+}
+
+/** The replica had to leave its instances. That is not a failure of the replica. */
+function hadAllToLeave(jobs: readonly JobRecord[]): boolean {
+  const own = ownFailures(jobs);
+  return own.length > 0 && own.every(hadToLeave);
 }
 
 function wasHealthy({ runningAt, finishedAt }: JobRecord): boolean {
@@ -62,6 +76,7 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
   const ended = Math.max(0, ...replica.jobs.map((job) => job.finishedAt ?? 0));
   const [first] = replica.jobs;
   if (first === undefined || !isUpToDate(replica, deploymentNum)) return ended;
+  if (hadAllToLeave(replica.jobs)) return ended;
   return ended + retryDelay(nextAttempt(replica.jobs), first.id);
 }
 
@@ -72,7 +87,7 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
 export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | null): RetryVerdict {
   // A restart is what `liveness` asks for, whatever `retry` allows.
   if (job.terminationReason === 'liveness_probe_failed') return { kind: 'retry', until: Infinity };
-  if (wasPutBack(job)) return { kind: 'retry', until: Infinity };
+  if (isRequeued(job)) return { kind: 'retry', until: Infinity };
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);

@@ -1,6 +1,7 @@
 /** Groups the latest submissions of a run into replicas. */
 import type { JobRecord } from '../../model/index.ts';
 import { isJobAlive, isJobFinished, jobImportance, jobOutcome } from '../../status/index.ts';
+import { isLeaving } from '../job/drains.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
 export interface Replica {
@@ -45,16 +46,19 @@ export const isServing = ({ run, latest }: RunPass): boolean =>
 
 /**
  * Failed replicas that are retried under their numbers: as many as the group lacks, those of the
- * present deployment first. The other failed replicas have been replaced or are no longer desired,
+ * present deployment first; those on drained instances are being replaced. The other failed replicas have been replaced or are no longer desired,
  * and are ignored.
  */
 export function wantedFailures(pass: RunPass): Replica[] {
   const { desiredReplicas, deploymentNum } = pass.run;
   const replicas = replicasOf(pass.latest);
   const stale = (one: Replica) => (isUpToDate(one, deploymentNum) ? 0 : 1);
+  const leaves = ({ jobs }: Replica) => jobs.some((job) => isLeaving(pass, job));
   return Object.entries(desiredReplicas).flatMap(([group, desired]) => {
     const own = replicas.filter((one) => one.group === group);
-    const current = own.filter((one) => isReplicaAlive(one) && isUpToDate(one, deploymentNum));
+    const current = own.filter(
+      (one) => isReplicaAlive(one) && isUpToDate(one, deploymentNum) && !leaves(one),
+    );
     return own
       .filter((one) => hasFailed(one) && !isReplicaAlive(one))
       .sort((a, b) => stale(a) - stale(b) || a.num - b.num)

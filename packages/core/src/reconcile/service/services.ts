@@ -3,6 +3,7 @@ import type { JobSpec } from '@dstack/contract/wire';
 import { sameJson } from '../../compare/same.ts';
 import { SECOND } from '../../model/values.ts';
 import { isJobAlive, isJobFinished, jobOutcome } from '../../status/index.ts';
+import { isLeaving } from '../job/drains.ts';
 import { endJob } from '../job/end-job.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { submitReplica } from '../run/submit-jobs.ts';
@@ -97,8 +98,42 @@ function failedIn(pass: RunPass, group: string): Replica[] {
 
 function scale(pass: RunPass, group: string, own: readonly Replica[], desired: number): void {
   const alive = byImportance(own.filter(isReplicaAlive), pass.run.deploymentNum);
+  const leaving = alive.filter(({ jobs }) => jobs.some((job) => isLeaving(pass, job)));
+  if (leaving.length > 0) {
+    replaceLeaving(pass, group, { own, alive, leaving }, desired);
+    return;
+  }
   submitNew(pass, group, own, desired - alive.length - failedIn(pass, group).length);
   for (const replica of alive.slice(desired)) scaleDown(pass, replica);
+}
+
+interface Leaving {
+  readonly own: readonly Replica[];
+  readonly alive: readonly Replica[];
+  /** Those of `alive` on instances that are drained. */
+  readonly leaving: readonly Replica[];
+}
+
+/**
+ * Replicas on drained instances stay until others serve in their place; without another place they go on
+ * until their notice.
+ */
+function replaceLeaving(
+  pass: RunPass,
+  group: string,
+  { own, alive, leaving }: Leaving,
+  desired: number,
+): void {
+  const staying = alive.filter((one) => !leaving.includes(one));
+  submitNew(pass, group, own, desired - staying.length - failedIn(pass, group).length);
+  const serves = (one: Replica) => takesRequests(one) && isProven(pass, one);
+  const spare = Math.max(0, alive.filter(serves).length - desired);
+  const isIdle = (one: Replica) => !takesRequests(one);
+  const busy = leaving.filter((one) => !isIdle(one));
+  const replaced = spare > 0 ? busy.slice(-spare) : [];
+  for (const one of [...leaving.filter(isIdle), ...replaced, ...staying.slice(desired)]) {
+    scaleDown(pass, one);
+  }
 }
 
 /**

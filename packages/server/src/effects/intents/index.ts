@@ -7,6 +7,7 @@ import { groupCreate } from './group-create.ts';
 import { groupDelete } from './group-delete.ts';
 import { instanceCreate } from './instance-create.ts';
 import { instanceTerminate } from './instance-terminate.ts';
+import { jobNotice } from './job-notice.ts';
 import { jobRelease } from './job-release.ts';
 import { jobRemove } from './job-remove.ts';
 import { jobStart } from './job-start.ts';
@@ -21,6 +22,7 @@ export const INTENTS = {
   'job.start': jobStart,
   'job.release': jobRelease,
   'job.stop': jobStop,
+  'job.notice': jobNotice,
   'job.remove': jobRemove,
   'instance.create': instanceCreate,
   'instance.terminate': instanceTerminate,

@@ -1,5 +1,12 @@
 /** The common part of effects on a job that its agent carries out. */
-import type { InstanceRecord, IntentKind, IntentOf, IntentRecord, Signal } from '@dstack/core';
+import type {
+  InstanceRecord,
+  IntentKind,
+  IntentOf,
+  IntentRecord,
+  IntentResult,
+  Signal,
+} from '@dstack/core';
 import type { JobView, Store } from '@dstack/store';
 import { type AgentClient, AgentRefusal } from '../../hosts/agent-client.ts';
 import type { EffectsOptions } from '../effects.ts';
@@ -21,14 +28,23 @@ export interface JobEffect<K extends IntentKind> {
 export function byAgent<K extends IntentKind>(
   effect: (job: JobEffect<K>) => Promise<void>,
 ): EffectHandler<K> {
+  return withAgent(async (job) => {
+    await effect(job);
+    return { kind: 'ok' };
+  });
+}
+
+/** As `byAgent`, for an effect that its agent may refuse. */
+export function withAgent<K extends IntentKind>(
+  effect: (job: JobEffect<K>) => Promise<IntentResult>,
+): EffectHandler<K> {
   return async (effects, intent) => {
     const view = await effects.store.jobs.byId(intent.subjectId);
     if (!view) return { kind: 'ok' };
     const instance = await instanceOf(effects.store, view);
     if (!instance?.hostId) throw new NotNow('the job has no host yet');
     const agent = agentOf(effects, instance.hostId);
-    await effect({ effects, agent, view, instance, intent });
-    return { kind: 'ok' };
+    return await effect({ effects, agent, view, instance, intent });
   };
 }
 

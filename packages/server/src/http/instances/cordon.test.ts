@@ -40,6 +40,46 @@ async function byName(name: string) {
   return found.find(({ instance }) => instance.name === name)?.instance;
 }
 
+const drain = (body: object, user = 'ann') =>
+  server.call('/api/project/main/instances/drain', body, { token: tokens[user] });
+
+describe('drain', () => {
+  it('cordons, has a deadline, by default an hour later, and is drained once no job is left', async () => {
+    const { body, status } = await drain({ names: names.slice(0, 2), reason: 'a fan' });
+    expect(status).toBe(200);
+    expect(endpoints['instances.drain'].response.parse(body)).toEqual(body);
+    const { state, by, since, deadline, until } = body[1].scheduling;
+    expect([state, by, until]).toEqual(['draining', 'ann', null]);
+    expect(Date.parse(deadline) - Date.parse(since)).toBe(3600_000);
+    const { body: events } = await server.call('/api/events/list', {
+      target_instances: [body[1].id],
+    });
+    // All are cordoned before the first is drained.
+    expect(events.map(({ action }: { action: string }) => action).slice(0, 2)).toEqual([
+      'instance.draining',
+      'instance.cordoned',
+    ]);
+    const shorter = await drain({ names: [names[1]], seconds: 60 });
+    const moved = shorter.body[0].scheduling;
+    expect(Date.parse(moved.deadline) - Date.parse(moved.since)).toBe(60_000);
+    await uncordon({ names: names.slice(0, 2) });
+    expect((await byName(names[1] ?? ''))?.scheduling).toBeNull();
+  });
+
+  it('becomes a cordon when the instance is cordoned: jobs that can stay do', async () => {
+    await drain({ names: [names[0]] });
+    const { body } = await cordon({ names: [names[0]], reason: 'later' });
+    expect(body[0].scheduling).toMatchObject({ state: 'cordoned', deadline: null });
+    await uncordon({ names: [names[0]] });
+  });
+
+  it('takes at most 30 days, and is for managers', async () => {
+    expect((await drain({ names, seconds: 30 * 86_400 + 1 })).status).toBe(422);
+    expect((await drain({ names, seconds: 0 })).status).toBe(422);
+    expect((await drain({ names }, 'bob')).status).toBe(403);
+  });
+});
+
 describe('cordon', () => {
   it('keeps its reason, its user and its end, and answers with the instances', async () => {
     const until = '2100-01-01T00:00:00Z';
@@ -107,7 +147,7 @@ describe('cordon', () => {
     const shown = await server.call('/api/project/main/instances/get', { id });
     expect(shown.body.scheduling).toEqual({
       ...{ state: 'quarantined', reason: 'starts: x', by: null, since: null },
-      until: '2001-09-09T01:46:40Z',
+      ...{ until: '2001-09-09T01:46:40Z', deadline: null },
     });
     const { body } = await cordon({ names: [names[1]], reason: null });
     expect(body[0].scheduling.state).toBe('cordoned');

@@ -1,11 +1,12 @@
-/** Keeps new jobs off instances and lets them get jobs again, as the API requests it. */
-import { notExists, ruleError } from '@dstack/contract/api';
+/** Cordons, drains and uncordons instances, as the API requests it. */
+import { type DrainInstancesRequest, notExists, ruleError } from '@dstack/contract/api';
 import { isInstanceActive } from '@dstack/contract/status';
 import type { Instance } from '@dstack/contract/wire';
 import {
   cordonInstance,
   type Decision,
-  type InstanceRecord,
+  drainInstance,
+  type InstanceSnapshot,
   isServerHost,
   type Timestamp,
   uncordonInstance,
@@ -26,6 +27,8 @@ interface Cordon {
 
 const SECOND = 1_000_000;
 
+type Step = (snapshot: InstanceSnapshot) => Pick<Decision, 'changes' | 'signals'> | null;
+
 export async function cordonInstances(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -38,9 +41,28 @@ export async function cordonInstances(
   const until = seconds === null ? at : now + seconds * SECOND;
   const by = user.originalName ?? user.name;
   const cordon = { by, reason: reason || null, until };
-  return await changeEach(deps, project, names, user, (instance) =>
-    cordonInstance(instance, cordon, { actor: actorOf(user), now: deps.context().now }),
+  return await changeEach(deps, project, names, user, (snapshot) =>
+    cordonInstance(snapshot, cordon, { actor: actorOf(user), now: deps.context().now }),
   );
+}
+
+/** All of several are cordoned before the first is drained, or jobs would move from one to the next. */
+export async function drainInstances(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { names, reason: given, seconds }: DrainInstancesRequest,
+  user: UserRecord,
+): Promise<Instance[]> {
+  const by = user.originalName ?? user.name;
+  const reason = given || null;
+  const act = () => ({ actor: actorOf(user), now: deps.context().now });
+  const cordon: Step = (snapshot) =>
+    snapshot.instance.scheduling === null
+      ? cordonInstance(snapshot, { by, reason, until: null }, act())
+      : null;
+  const drain: Step = (snapshot) => drainInstance(snapshot, { by, reason, seconds }, act());
+  const steps = names.length > 1 ? [cordon, drain] : [drain];
+  return await changeEach(deps, project, names, user, ...steps);
 }
 
 export async function uncordonInstances(
@@ -49,25 +71,28 @@ export async function uncordonInstances(
   names: readonly string[],
   user: UserRecord,
 ): Promise<Instance[]> {
-  return await changeEach(deps, project, names, user, (instance) =>
-    uncordonInstance(instance, { actor: actorOf(user), now: deps.context().now }),
+  return await changeEach(deps, project, names, user, (snapshot) =>
+    uncordonInstance(snapshot, { actor: actorOf(user), now: deps.context().now }),
   );
 }
 
-/** All names and rights are checked before the first write. Returns the instances as they are then. */
+/** All names and rights are checked before the first write; each step is carried out on all instances before the next. Returns the instances as they are then. */
 async function changeEach(
   deps: HttpDeps,
   project: ProjectRecord,
   names: readonly string[],
   user: UserRecord,
-  decide: (instance: InstanceRecord) => Pick<Decision, 'changes' | 'signals'> | null,
+  ...steps: readonly Step[]
 ): Promise<Instance[]> {
   const { store } = deps;
   const found = await managedInstances(deps, project, names, user);
-  for (const { instance } of found) {
-    await store.engine.updateInstance(instance.id, ({ instance: present }) =>
-      isInstanceActive(present.status) && !present.deleted ? decide(present) : null,
-    );
+  for (const step of steps) {
+    for (const { instance } of found) {
+      await store.engine.updateInstance(instance.id, (snapshot) => {
+        const { status, deleted } = snapshot.instance;
+        return isInstanceActive(status) && !deleted ? step(snapshot) : null;
+      });
+    }
   }
   const changed = await store.instances.viewsByIds(found.map(({ instance }) => instance.id));
   const byId = new Map(changed.map((view) => [view.instance.id, view]));

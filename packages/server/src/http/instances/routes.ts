@@ -1,6 +1,6 @@
 import type { On } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
-import { cordonInstances, uncordonInstances } from './cordon.ts';
+import { cordonInstances, drainInstances, uncordonInstances } from './cordon.ts';
 import { useOfInstances } from './recent-use.ts';
 import { getInstance, healthChecks, listInstances } from './service.ts';
 
@@ -11,6 +11,7 @@ export function instanceRoutes(on: On, deps: HttpDeps): void {
   );
   on('instances.recent_use', ({ user, body }) => useOfInstances(deps, user, body.instance_ids));
   on('instances.cordon', ({ project, body, user }) => cordonInstances(deps, project, body, user));
+  on('instances.drain', ({ project, body, user }) => drainInstances(deps, project, body, user));
   on('instances.uncordon', ({ project, body, user }) =>
     uncordonInstances(deps, project, body.names, user),
   );

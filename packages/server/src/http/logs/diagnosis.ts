@@ -50,6 +50,7 @@ const DEEDS: Readonly<Record<IntentRecord['kind'], string>> = {
   'job.start': 'give the job to the agent',
   'job.release': 'let the job run, all nodes are there',
   'job.stop': 'stop the job',
+  'job.notice': 'give the job notice, or withdraw it',
   'job.remove': 'let the agent forget the job',
   'instance.create': 'make an instance',
   'instance.terminate': 'end the instance',

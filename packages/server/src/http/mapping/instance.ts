@@ -1,5 +1,5 @@
 import { formatOptionalTimestamp, formatTimestamp, type Instance } from '@dstack/contract/wire';
-import { hasHostFault, type InstanceRecord } from '@dstack/core';
+import { drainDeadline, hasHostFault, type InstanceRecord, stateText } from '@dstack/core';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend } from './backend-name.ts';
 
@@ -50,12 +50,17 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
 function schedulingPart(record: InstanceRecord): Pick<Instance, 'scheduling'> {
   const { scheduling, hostTrouble } = record;
   if (scheduling !== null) {
-    const { state, reason, by, since, until } = scheduling;
-    const times = { since: formatTimestamp(since), until: formatOptionalTimestamp(until) };
-    return { scheduling: { state, reason, by, ...times } };
+    const { reason, by, since, until } = scheduling;
+    const times = {
+      since: formatTimestamp(since),
+      until: formatOptionalTimestamp(until),
+      deadline: formatOptionalTimestamp(drainDeadline(scheduling)),
+    };
+    return { scheduling: { state: stateText(scheduling), reason, by, ...times } };
   }
   if (!hasHostFault(record)) return {};
   const until = formatOptionalTimestamp(hostTrouble?.coolsUntil ?? null);
   const reason = record.healthMessage;
-  return { scheduling: { state: 'quarantined', reason, by: null, since: null, until } };
+  const times = { since: null, until, deadline: null };
+  return { scheduling: { state: 'quarantined', reason, by: null, ...times } };
 }

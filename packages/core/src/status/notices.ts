@@ -1,0 +1,23 @@
+/** Jobs that have to leave their instances. */
+import type { JobRecord } from '../model/records.ts';
+import { SECOND } from '../model/values.ts';
+import { wasPutBack } from './host-faults.ts';
+
+/** From Ctrl-C to SIGKILL it is half of this; a notice that is shorter is divided likewise. */
+export const NOTICE_GRACE = 60 * SECOND;
+
+/** Of a job whose process ends after Ctrl-C of a notice. */
+export const NOTICE_REASON = 'interrupted_by_no_capacity';
+
+/** Whether the submission had to leave its instance. Its run goes on elsewhere. */
+export function hadToLeave({
+  notice,
+  terminationReason,
+}: Pick<JobRecord, 'notice' | 'terminationReason'>): boolean {
+  return notice !== null && terminationReason === NOTICE_REASON;
+}
+
+/** Whether the submission is followed by another one whatever the value of `retry`, which it does not use up. */
+export const isRequeued = (
+  job: Parameters<typeof wasPutBack>[0] & Pick<JobRecord, 'notice'>,
+): boolean => wasPutBack(job) || hadToLeave(job);
