@@ -38,3 +38,17 @@ it('shows what needs a person before what the instance does', () => {
     'Terminated',
   );
 });
+
+it('shows that a person keeps new jobs off an instance, unless something is wrong with it', () => {
+  const care = (state: 'cordoned' | 'draining' | 'drained' | 'quarantined') => ({
+    scheduling: { state, reason: null, by: 'ann', since: null, until: null, deadline: null },
+  });
+  expect(instanceLook(instance(care('cordoned'))).text).toBe('Cordoned');
+  expect(instanceLook(instance(care('drained'))).text).toBe('Drained');
+  const busy = { status: 'busy', busy_blocks: 2, total_blocks: 4 } as const;
+  expect(instanceLook(instance({ ...busy, ...care('draining') })).text).toBe('Busy 2/4, draining');
+  expect(instanceLook(instance({ ...care('cordoned'), unreachable: true })).text).toBe(
+    'Unreachable',
+  );
+  expect(instanceLook(instance(care('quarantined'))).text).toBe('Idle');
+});

@@ -13,6 +13,7 @@ import {
   isInstanceProvisioning,
   isInstanceTerminating,
 } from '@dstack/contract/status';
+import type { Instance } from '@dstack/contract/wire';
 import type { StatusLook } from '../../ui/status/status-badge.tsx';
 
 /** How the status of a fleet is shown. */
@@ -31,6 +32,7 @@ export interface InstanceState {
   readonly health_status: HealthStatus;
   readonly total_blocks: number | null;
   readonly busy_blocks: number;
+  readonly scheduling?: Instance['scheduling'];
 }
 
 /** How the status of an instance is shown: what needs a person comes first. */
@@ -42,6 +44,8 @@ export function instanceLook(instance: InstanceState): StatusLook {
   if (status === 'terminated') return { tone: 'stopped', icon: 'stopped', text: 'Terminated' };
   if (unreachable) return { tone: 'warning', icon: 'warning', text: 'Unreachable' };
   if (isFailing(health_status)) return { tone: 'failed', icon: 'failed', text: 'Failing' };
+  const care = careLook(instance);
+  if (care !== null) return care;
   if (isInstanceBusy(status)) return { tone: 'running', icon: 'active', text: busyText(instance) };
   if (isInstanceIdle(status)) return { tone: 'done', icon: 'idle', text: 'Idle' };
   if (isInstanceProvisioning(status)) {
@@ -50,6 +54,19 @@ export function instanceLook(instance: InstanceState): StatusLook {
   const text = isInstancePending(status) ? 'Pending' : status;
   return { tone: 'queued', icon: 'waiting', text };
 }
+
+/** A person keeps new jobs off it; null = it gets new jobs. */
+function careLook(instance: InstanceState): StatusLook | null {
+  const state = instance.scheduling?.state ?? null;
+  if (state === null || state === 'quarantined') return null;
+  const word = CARE_WORDS[state];
+  const text = isInstanceBusy(instance.status)
+    ? `${busyText(instance)}, ${word.toLowerCase()}`
+    : word;
+  return { tone: 'warning', icon: 'stopped', text };
+}
+
+const CARE_WORDS = { cordoned: 'Cordoned', draining: 'Draining', drained: 'Drained' } as const;
 
 function busyText({ total_blocks, busy_blocks }: InstanceState): string {
   return total_blocks !== null && total_blocks > 1 ? `Busy ${busy_blocks}/${total_blocks}` : 'Busy';

@@ -20,3 +20,13 @@ it('names the blocks only of an instance that is divided', () => {
   rerender(<InstanceDetails instance={instance({ total_blocks: 4, busy_blocks: 1 })} />);
   screen.getByText('1 of 4');
 });
+
+it('names who keeps new jobs off an instance, and why', () => {
+  const scheduling = {
+    ...{ state: 'cordoned' as const, reason: 'a fan is replaced', by: 'ann' },
+    ...{ since: null, until: null, deadline: null },
+  };
+  render(<InstanceDetails instance={instance({ scheduling })} />);
+  const value = screen.getByText('Scheduling').parentElement;
+  expect(value?.textContent).toBe('Schedulingcordoned by ann: a fan is replaced');
+});

@@ -1,10 +1,11 @@
 import type { Instance } from '@dstack/contract/wire';
+import type { ReactNode } from 'react';
 import { money } from '../../domain/format/quantities.ts';
 import { backendText, resourcesText } from '../../domain/format/resources.ts';
 import { CopyButton } from '../../ui/copy/copy-button.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { Properties } from '../../ui/panel/properties.tsx';
-import { RelativeTime } from '../../ui/time/time.tsx';
+import { Moment, RelativeTime } from '../../ui/time/time.tsx';
 
 export function InstanceDetails({ instance }: { readonly instance: Instance }) {
   const { instance_type, hostname, gpu_driver, total_blocks, busy_blocks } = instance;
@@ -20,6 +21,7 @@ export function InstanceDetails({ instance }: { readonly instance: Instance }) {
               </>
             ),
           },
+          { label: 'Scheduling', value: schedulingView(instance), wide: true },
           { label: 'Backend', value: backendText(instance.backend, instance.region) },
           { label: 'Region', value: instance.region },
           { label: 'Zone', value: instance.availability_zone },
@@ -55,5 +57,33 @@ export function InstanceDetails({ instance }: { readonly instance: Instance }) {
         ]}
       />
     </Panel>
+  );
+}
+
+/** Who keeps new jobs off it, until when and why; null = it gets jobs. */
+function schedulingView({ scheduling }: Instance): ReactNode {
+  if (scheduling === undefined) return null;
+  const { state, by, until, deadline, reason } = scheduling;
+  const end = state === 'draining' ? deadline : until;
+  return (
+    <>
+      {state}
+      {by === null ? null : (
+        <>
+          {' '}
+          by <bdi>{by}</bdi>
+        </>
+      )}
+      {end === null ? null : (
+        <>
+          , until <Moment at={end} />
+        </>
+      )}
+      {reason === null ? null : (
+        <>
+          : <bdi>{reason}</bdi>
+        </>
+      )}
+    </>
   );
 }

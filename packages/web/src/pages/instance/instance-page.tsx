@@ -11,6 +11,7 @@ import { ExplainPanel } from '../../domain/explain/explain-panel.tsx';
 import { instanceLook } from '../../domain/fleets/fleet-look.ts';
 import { hostTiles } from '../../domain/fleets/host-map.ts';
 import { HostMapLegend, HostMapView } from '../../domain/fleets/host-map-view.tsx';
+import { InstanceCare } from '../../domain/fleets/instance-care.tsx';
 import { INSTANCE_DELETION } from '../../domain/fleets/instance-deletion.tsx';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { InspectPanel } from '../../ui/code/inspect-panel.tsx';
@@ -49,13 +50,16 @@ export function InstancePage() {
           beside={<StatusBadge look={instanceLook(instance)} filled />}
           subtitle={<Subtitle instance={instance} />}
           actions={
-            <DeleteButton
-              kind={INSTANCE_DELETION}
-              items={[instance]}
-              icon={<Trash2 size={14} />}
-              disabledReason={hasEnded(instance) ? 'It has ended' : null}
-              onDone={() => void navigate({ to: '/instances' })}
-            />
+            <>
+              {hasEnded(instance) ? null : <InstanceCare instance={instance} />}
+              <DeleteButton
+                kind={INSTANCE_DELETION}
+                items={[instance]}
+                icon={<Trash2 size={14} />}
+                disabledReason={hasEnded(instance) ? 'It has ended' : null}
+                onDone={() => void navigate({ to: '/instances' })}
+              />
+            </>
           }
         >
           {notice}
