@@ -21,6 +21,7 @@ import type { ContainerOutput } from './container-output.ts';
 import { type DaemonWatch, endedWithDaemon, FIRST_OF_SIGNALS } from './daemon-watch.ts';
 import { DockerSessionHost } from './docker-session-host.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
+import { inTime } from './in-time.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 import { NOTICE_FILE, NOTICE_MODE } from './notice-file.ts';
 
@@ -130,13 +131,15 @@ export class DockerExecution implements Execution {
     const archive = pack();
     archive.entry({ name: NOTICE_FILE.slice(1), mode: NOTICE_MODE }, text);
     archive.finalize();
-    await this.#setup.container.putArchive(archive as unknown as NodeJS.ReadableStream, {
+    const sent = this.#setup.container.putArchive(archive as unknown as NodeJS.ReadableStream, {
       path: '/',
     });
+    await inTime('putArchive', sent, ANSWER_MS);
   }
 
   async readNotice(): Promise<string> {
-    return (await readContainerFile(this.#setup.container, NOTICE_FILE)) ?? '';
+    const read = readContainerFile(this.#setup.container, NOTICE_FILE);
+    return (await inTime('getArchive', read, ANSWER_MS)) ?? '';
   }
 
   dial(host: string, port: number): Promise<Duplex> {

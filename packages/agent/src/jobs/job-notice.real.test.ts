@@ -43,12 +43,10 @@ describe.each(['process', 'docker'] as const)('a notice to a job of the %s execu
     await engine?.close();
   });
 
-  const watch = (last: string) => {
-    const own = { env: { LAST: last } };
-    return kind === 'process'
-      ? jobSpec([WATCH], own)
-      : jobSpec([], { shell_commands: null, commands: ['/bin/sh', '-c', WATCH], ...own });
-  };
+  const watch = (last: string) =>
+    jobSpec([], {
+      ...{ shell_commands: null, commands: ['/bin/sh', '-c', WATCH], env: { LAST: last } },
+    });
   const isSkipped = kind === 'docker' && missing !== null;
   const shows = (id: string, text: string) => stream.until(() => stream.text(id).includes(text));
 

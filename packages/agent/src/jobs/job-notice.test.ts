@@ -64,6 +64,7 @@ describe('a notice', () => {
     const { id, execution } = await running();
     const at = Date.now();
     jobs.notice(id, order);
+    await after(0);
     const text = JSON.parse(execution.noticeText);
     expect(text.reason).toBe('lab-0 is drained by ann');
     expect(Math.round((Date.parse(text.interrupt_at) - at) / 1000)).toBeGreaterThanOrEqual(29);
@@ -119,6 +120,18 @@ describe('a notice', () => {
     }
   });
 
+  it('interrupts only once its file is written, so that it does not replace what the job writes', async () => {
+    const { id, execution } = await running();
+    const written = Promise.withResolvers<void>();
+    execution.writeNotice = async () => written.promise;
+    jobs.notice(id, { ...order, interrupt_in: 0 });
+    await after(5);
+    expect(execution.signals).toEqual([]);
+    written.resolve();
+    await after(0);
+    expect(execution.signals).toEqual(['interrupt']);
+  });
+
   it('is not counted from anew when the order is repeated', async () => {
     const { id, execution } = await running();
     jobs.notice(id, order);
@@ -135,6 +148,7 @@ describe('a notice', () => {
     await after(60);
     expect(execution.signals).toEqual([]);
     expect(jobs.withdrawNotice(id).stop_stage).toBeNull();
+    await after(0);
     expect(execution.noticeText).toBe('');
     await after(3600);
     expect(execution.signals).toEqual([]);

@@ -49,6 +49,8 @@ export class NoticeTimers {
   readonly #interrupt = new DurationTimer();
   readonly #kill = new DurationTimer();
   #written: string | null = null;
+  /** Settled once the file has its text. */
+  #writing: Promise<void> = Promise.resolve();
 
   constructor(actions: Actions, log: EventLogger, clock: BootClock = bootClock) {
     this.#actions = actions;
@@ -69,7 +71,10 @@ export class NoticeTimers {
       this.#written = notice.id;
       this.#write(execution, noticeText(notice, now, Date.now()));
     }
-    this.#interrupt.set(leftUntil(notice.interruptAt, now), () => {
+    this.#interrupt.set(leftUntil(notice.interruptAt, now), async () => {
+      // Otherwise the notice could replace what the job writes at Ctrl-C.
+      await this.#writing;
+      if (this.#written !== notice.id) return;
       const limit = leftUntil(notice.endsAt, this.#clock()) / 1000;
       this.#actions.interrupt(notice, limit);
     });
@@ -82,7 +87,10 @@ export class NoticeTimers {
   }
 
   #write(execution: Execution, text: string): void {
-    execution.writeNotice(text).catch((error) => this.#log.error('notice not written', error));
+    // One after another: a withdrawal must not be overtaken by the notice.
+    this.#writing = this.#writing
+      .then(() => execution.writeNotice(text))
+      .catch((error) => this.#log.error('notice not written', error));
   }
 }
 
