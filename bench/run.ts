@@ -15,6 +15,8 @@ import { hostile } from './hostile.ts';
 import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
+import { placement } from './placement.ts';
+import { pool } from './pool.ts';
 import { proxy } from './proxy.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import { proxyWorkers } from './proxy-workers.ts';
@@ -53,6 +55,8 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'wake-up': wakeUp,
   'at-rest': atRest,
   queue,
+  placement,
+  pool,
   'crash-loop': crashLoop,
   hostile,
   sim,

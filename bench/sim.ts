@@ -90,7 +90,7 @@ async function counted(name: string, count: number): Promise<void> {
   }
 }
 
-async function startCloud(env: NodeJS.ProcessEnv): Promise<Installation> {
+export async function startCloud(env: NodeJS.ProcessEnv): Promise<Installation> {
   const home = installation({ DSTACK_SIM: '1', DSTACK_LOCAL_PROJECTS: 'none', ...env });
   const backends = '[{type: sim, as: aws, agent: scripted}]';
   mkdirSync(home.serverDir, { recursive: true });
@@ -109,7 +109,7 @@ async function applyFleets(home: Installation, count: number): Promise<void> {
   }
 }
 
-async function untilIdle(home: Installation, count: number): Promise<void> {
+export async function untilIdle(home: Installation, count: number): Promise<void> {
   for (;;) {
     const fleets = await home.api<{ instances: { status: string }[] }[]>(
       '/api/project/main/fleets/list',

@@ -1,0 +1,158 @@
+/**
+ * Placement alone: a store in memory with a large pool and the steps of a pass by themselves, as CPU
+ * time of this process. Nothing runs on the instances.
+ */
+import { randomUUID } from 'node:crypto';
+import { place, wantsBackendOffers, withPastTimes } from '../packages/core/src/index.ts';
+import {
+  aFleet,
+  aGang,
+  anInstance,
+  anOffer,
+  aRun,
+} from '../packages/core/src/placement/testing.ts';
+import { openMemoryStore, type Store } from '../packages/store/src/index.ts';
+import { newEvent, projectRecord, userRecord } from '../packages/store/src/testing/records.ts';
+import { storeOptions } from '../packages/store/src/testing/store-options.ts';
+import { print } from './measure.ts';
+
+const INSTANCES = '1500';
+const PER_FLEET = 500;
+const BLOCKS = 5;
+const GANGS = 300;
+
+const hints = { offersOnly: new Set<never>(), hasPolledBackends: false };
+const settings = { localMaxInstances: 4, maxOffersTried: 25 } as never;
+
+type Stage = 'submit' | 'load' | 'times' | 'wants' | 'place' | 'apply';
+
+/** `argument`: how many instances. */
+export async function placement(argument = INSTANCES): Promise<void> {
+  const instances = Number(argument);
+  const pool = await openPool(instances);
+  await passes(pool, `${argument} instances, alike`, GANGS, () => ({ cpu: '1..' }));
+  await passes(pool, `${argument} instances, each its own demand`, GANGS, (i) => ({
+    cpu: '1..',
+    memory: `${(500 + i) / 1000}GB..`,
+  }));
+  await fill(pool, instances * BLOCKS);
+  await passes(pool, `${argument} instances, full, alike`, GANGS, () => ({ cpu: '1..' }));
+  await passes(pool, `${argument} instances, full, each its own demand`, GANGS, (i) => ({
+    cpu: '1..',
+    memory: `${(1500 + i) / 1000}GB..`,
+  }));
+  await pool.store.close();
+}
+
+interface Pool {
+  readonly store: Store;
+  readonly projectId: string;
+  readonly userId: string;
+}
+
+async function openPool(count: number): Promise<Pool> {
+  const store = await openMemoryStore(storeOptions(''));
+  const user = userRecord({ name: 'alice' });
+  const project = projectRecord(user.id, { name: 'main' });
+  await store.users.insert(user);
+  await store.projects.insert(project);
+  const offer = { ...anOffer({ cpus: 10, memoryGb: 40 }), total_blocks: BLOCKS };
+  for (let from = 0; from < count; from += PER_FLEET) {
+    const name = `pool-${from}`;
+    const size = Math.min(PER_FLEET, count - from);
+    const fleet = {
+      ...aFleet(name, { nodes: String(size), blocks: BLOCKS }),
+      id: randomUUID(),
+      projectId: project.id,
+    };
+    const instances = Array.from({ length: size }, (_, i) =>
+      anInstance(fleet, i, offer, { id: randomUUID(), totalBlocks: BLOCKS, status: 'idle' }),
+    );
+    await store.engine.createFleet({
+      projectId: project.id,
+      name: { exact: name },
+      build: () => ({ fleet, instances }),
+    });
+  }
+  return { store, projectId: project.id, userId: user.id };
+}
+
+let names = 0;
+
+async function submitOne({ store, projectId, userId }: Pool, resources: object): Promise<void> {
+  const name = `run-${names++}`;
+  const run = aRun(
+    name,
+    { resources: { gpu: 0, disk: '1GB..', ...resources }, retry: true },
+    { id: randomUUID(), projectId, userId, submittedAt: Date.now() * 1000 + names },
+  );
+  const { jobs } = aGang(run);
+  await store.engine.submitRun({
+    projectId,
+    name: { exact: name },
+    build: () => ({ run, jobs: jobs.map((job) => ({ ...job, id: randomUUID() })) }),
+    superseded: () => newEvent('Run deleted'),
+  });
+}
+
+/** One pass of placement; whether it placed something. */
+async function pass(
+  { store, projectId }: Pool,
+  spent: (stage: Stage) => void = () => {},
+): Promise<boolean> {
+  const ctx = { now: Date.now() * 1000, steadySince: 0, newId: randomUUID, settings };
+  const loaded = await store.engine.loadPlacement(projectId, hints);
+  spent('load');
+  if (loaded === null) return false;
+  const snapshot = withPastTimes(loaded, ctx as never);
+  spent('times');
+  wantsBackendOffers(snapshot);
+  spent('wants');
+  const decision = place(snapshot, new Map(), ctx as never);
+  spent('place');
+  await store.engine.apply(decision.changes, decision.signals);
+  spent('apply');
+  return Number(decision.summary.placed) > 0;
+}
+
+async function passes(
+  pool: Pool,
+  name: string,
+  count: number,
+  resources: (i: number) => object,
+): Promise<void> {
+  const stages: Record<Stage, number> = {
+    submit: 0,
+    load: 0,
+    times: 0,
+    wants: 0,
+    place: 0,
+    apply: 0,
+  };
+  let last = process.cpuUsage();
+  const spent = (stage: Stage) => {
+    const { user, system } = process.cpuUsage(last);
+    stages[stage] += (user + system) / 1000;
+    last = process.cpuUsage();
+  };
+  let placed = 0;
+  for (let i = 0; i < count; i++) {
+    await submitOne(pool, resources(i));
+    spent('submit');
+    if (await pass(pool, spent)) placed += 1;
+  }
+  const each = (ms: number) => Math.round((ms / count) * 100) / 100;
+  const own = Object.entries(stages).map(([stage, ms]) => [stage, each(ms)] as const);
+  const { submit, ...ofPlacement } = stages;
+  const cpu = Object.values(ofPlacement).reduce((sum, ms) => sum + ms, 0);
+  const perSecond = Math.round((count / cpu) * 1000);
+  print({ name, unit: 'CPU ms', perSecond, placed, ...Object.fromEntries(own) });
+}
+
+/** Gives away everything that is free. */
+async function fill(pool: Pool, most: number): Promise<void> {
+  for (let i = 0; i < most; i += PER_FLEET) {
+    for (let j = 0; j < PER_FLEET; j++) await submitOne(pool, { cpu: '1..' });
+    if (!(await pass(pool))) return;
+  }
+}

@@ -1,0 +1,166 @@
+/**
+ * The queue beside many instances with many runs: what a submission costs the server, how long plans,
+ * starts and stops take. The provider answers at once, and its agents are scripts in the process of
+ * the server, whose CPU is counted too.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Installation } from '@dstack/testkit';
+import { load } from './api.ts';
+import { usage } from './at-rest.ts';
+import { print, summary } from './measure.ts';
+import { eventTimes, submit } from './runs.ts';
+import { residentMb } from './server-start.ts';
+import { startCloud, untilIdle } from './sim.ts';
+
+const INSTANCES = '1500';
+const BLOCKS = 5;
+/** The most that one fleet creates at once. */
+const FLEET_SIZE = 500;
+const CALLERS = 16;
+/** Submissions that are measured, in both parts. */
+const MEASURED = 1500;
+const PLAN_MS = 4000;
+const STARTS = 30;
+const POLL_MS = 1000;
+const SLEEP = { commands: ['sleep 86400'] };
+
+/** `argument`: instances, or instances and runs that are active before the measurement. */
+export async function pool(argument = INSTANCES): Promise<void> {
+  const [instances = INSTANCES, active = String(Number(instances) * 2)] = argument.split(',');
+  const beside = `${instances} instances`;
+  const home = await startCloud({ DSTACK_SERVER_LOG_LEVEL: 'error' });
+  try {
+    for (let i = 0; i * FLEET_SIZE < Number(instances); i++) {
+      const nodes = Math.min(FLEET_SIZE, Number(instances) - i * FLEET_SIZE);
+      await applyDivided(home, `pool-${i}`, nodes);
+    }
+    await untilIdle(home, Number(instances));
+    await submitMany(home, 'busy', Number(active));
+    await untilPlaced(home);
+    await alike(home, beside);
+    await plans(home, beside);
+    await starts(home, beside);
+    await full(home, Number(instances), beside);
+    print({ name: `memory, ${beside}`, unit: 'MB', value: residentMb(home.serverPid) });
+  } finally {
+    await home.dispose();
+  }
+}
+
+async function applyDivided(home: Installation, name: string, nodes: number): Promise<void> {
+  const configuration = {
+    ...{ type: 'fleet', name, nodes: String(nodes), blocks: BLOCKS },
+    ...{ idle_duration: '1h', resources: { gpu: 0, cpu: '10..', memory: '10GB..' } },
+  };
+  await home.api('/api/project/main/fleets/apply', {
+    plan: { spec: { configuration, profile: { name: 'default' } }, current_resource: null },
+    force: false,
+  });
+}
+
+/** Submits so many runs, some at a time; the times of the requests (ms). */
+async function submitMany(
+  home: Installation,
+  name: string,
+  count: number,
+  configuration: (i: number) => object = () => ({}),
+): Promise<number[]> {
+  const times: number[] = [];
+  let next = 0;
+  const submitter = async () => {
+    while (next < count) {
+      const i = next++;
+      const before = performance.now();
+      await submit(home, `${name}-${i}`, {
+        resources: { gpu: 0, cpu: '1..', memory: '0.5GB..', disk: '1GB..' },
+        ...SLEEP,
+        ...configuration(i),
+      });
+      times.push(performance.now() - before);
+    }
+  };
+  await Promise.all(Array.from({ length: CALLERS }, submitter));
+  return times;
+}
+
+/** Resolves when no run waits for its place any more. */
+async function untilPlaced(home: Installation): Promise<void> {
+  for (;;) {
+    const runs = await home.api<{ status: string }[]>('/api/runs/list', {
+      ...{ only_active: true, limit: 100, job_submissions_limit: 1 },
+    });
+    if (runs.every(({ status }) => status === 'running')) return;
+    await delay(POLL_MS);
+  }
+}
+
+/** What a submission that finds a place costs, and one that has to wait. */
+async function alike(home: Installation, beside: string): Promise<void> {
+  await measured(home, `submissions that find a place, ${beside}`, 'alike', MEASURED);
+}
+
+async function measured(
+  home: Installation,
+  name: string,
+  prefix: string,
+  count: number,
+  configuration?: (i: number) => object,
+): Promise<void> {
+  const before = usage(home.serverPid);
+  const start = performance.now();
+  const times = await submitMany(home, prefix, count, configuration);
+  const perSecond = Math.round((count / (performance.now() - start)) * 1000);
+  if (configuration === undefined) await untilPlaced(home);
+  else await delay(POLL_MS);
+  const cpu = usage(home.serverPid).cpuMs - before.cpuMs;
+  const cpuEach = Math.round((cpu / count) * 100) / 100;
+  print({ name, unit: 'ms', perSecond, cpuEach, ...summary(times) });
+}
+
+async function plans(home: Installation, beside: string): Promise<void> {
+  const task = { type: 'task', name: 'planned', ...SLEEP, resources: { gpu: 0 } };
+  const body = { run_spec: { run_name: 'planned', configuration: task }, max_offers: 50 };
+  const path = '/api/project/main/runs/get_plan';
+  const { samples } = await load(home, { path, body, ms: PLAN_MS, callers: 8 });
+  print({ name: `get_plan, 8 callers, ${beside}`, unit: 'ms', ...summary(samples) });
+}
+
+async function starts(home: Installation, beside: string): Promise<void> {
+  const times: number[] = [];
+  for (let i = 0; i < STARTS; i++) {
+    const id = await submit(home, `start-${i}`, {
+      ...SLEEP,
+      resources: { gpu: 0, cpu: '1..', memory: '0.5GB..', disk: '1GB..' },
+    });
+    await untilPlaced(home);
+    const at = await eventTimes(home, id);
+    times.push((at(/^Job status changed .* -> RUNNING/) - at(/^Run submitted/)) / 1000);
+  }
+  print({ name: `submit → running, ${beside}`, unit: 'ms', ...summary(times) });
+}
+
+/** A full pool: what runs that must wait cost, alike and each with a demand of its own. */
+async function full(home: Installation, instances: number, beside: string): Promise<void> {
+  const retry = { on_events: ['no-capacity'], duration: '1d' };
+  const runs = await home.api<{ instances: { busy_blocks: number; total_blocks: number }[] }[]>(
+    '/api/project/main/fleets/list',
+    {},
+  );
+  const free = runs
+    .flatMap((fleet) => fleet.instances)
+    .reduce((sum, one) => sum + one.total_blocks - one.busy_blocks, 0);
+  await submitMany(home, 'fill', free);
+  await untilPlaced(home);
+  const count = Math.min(MEASURED, instances);
+  await measured(home, `submissions that wait, alike, ${beside}`, 'same', count, () => ({ retry }));
+  await measured(
+    home,
+    `submissions that wait, each its own demand, ${beside}`,
+    'own',
+    1000,
+    (i) => ({
+      retry,
+      resources: { gpu: 0, cpu: '1..', memory: `${(500 + i) / 1000}GB..`, disk: '1GB..' },
+    }),
+  );
+}
