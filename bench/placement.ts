@@ -3,7 +3,12 @@
  * time of this process. Nothing runs on the instances.
  */
 import { randomUUID } from 'node:crypto';
-import { place, wantsBackendOffers, withPastTimes } from '../packages/core/src/index.ts';
+import {
+  place,
+  wantsBackendOffers,
+  withBackends,
+  withPastTimes,
+} from '../packages/core/src/index.ts';
 import {
   aFleet,
   aGang,
@@ -12,8 +17,6 @@ import {
   aRun,
 } from '../packages/core/src/placement/testing.ts';
 import { openMemoryStore, type Store } from '../packages/store/src/index.ts';
-import { newEvent, projectRecord, userRecord } from '../packages/store/src/testing/records.ts';
-import { storeOptions } from '../packages/store/src/testing/store-options.ts';
 import { print } from './measure.ts';
 
 const INSTANCES = '1500';
@@ -21,7 +24,6 @@ const PER_FLEET = 500;
 const BLOCKS = 5;
 const GANGS = 300;
 
-const hints = { offersOnly: new Set<never>(), hasPolledBackends: false };
 const settings = { localMaxInstances: 4, maxOffersTried: 25 } as never;
 
 type Stage = 'submit' | 'load' | 'times' | 'wants' | 'place' | 'apply';
@@ -51,11 +53,16 @@ interface Pool {
 }
 
 async function openPool(count: number): Promise<Pool> {
-  const store = await openMemoryStore(storeOptions(''));
-  const user = userRecord({ name: 'alice' });
-  const project = projectRecord(user.id, { name: 'main' });
-  await store.users.insert(user);
-  await store.projects.insert(project);
+  const store = await openMemoryStore({
+    ...{ now: () => Date.now() * 1000, newId: randomUUID },
+    logger: { debug() {}, info() {}, warn() {}, error: console.error },
+    cipher: { encrypt: (text) => text, decrypt: (text) => text },
+  });
+  const keys = { sshPublicKey: '', sshPrivateKey: '', createdAt: 1 };
+  const user = { ...keys, id: randomUUID(), name: 'alice', globalRole: 'admin' as const };
+  await store.users.insert({ ...user, email: null, active: true, token: randomUUID() });
+  const project = { ...keys, id: randomUUID(), name: 'main', ownerId: user.id };
+  await store.projects.insert({ ...project, isPublic: false, templatesRepo: null });
   const offer = { ...anOffer({ cpus: 10, memoryGb: 40 }), total_blocks: BLOCKS };
   for (let from = 0; from < count; from += PER_FLEET) {
     const name = `pool-${from}`;
@@ -91,7 +98,9 @@ async function submitOne({ store, projectId, userId }: Pool, resources: object):
     projectId,
     name: { exact: name },
     build: () => ({ run, jobs: jobs.map((job) => ({ ...job, id: randomUUID() })) }),
-    superseded: () => newEvent('Run deleted'),
+    superseded: () => {
+      throw new Error(`there was a run ${name} already`);
+    },
   });
 }
 
@@ -101,10 +110,11 @@ async function pass(
   spent: (stage: Stage) => void = () => {},
 ): Promise<boolean> {
   const ctx = { now: Date.now() * 1000, steadySince: 0, newId: randomUUID, settings };
-  const loaded = await store.engine.loadPlacement(projectId, hints);
+  const [poolId] = await store.engine.waitingFor({ kind: 'project', projectId });
+  const loaded = await store.engine.loadPlacement(poolId ?? '');
   spent('load');
   if (loaded === null) return false;
-  const snapshot = withPastTimes(loaded, ctx as never);
+  const snapshot = withBackends(withPastTimes(loaded, ctx as never), () => null);
   spent('times');
   wantsBackendOffers(snapshot);
   spent('wants');

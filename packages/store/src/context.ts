@@ -33,6 +33,8 @@ export interface StoreContext {
   readonly cipher: Cipher;
   readonly logger: StoreLogger;
   readonly records: RecordCache;
+  /** Names of the projects that share the server's machine, in small letters. */
+  readonly serverHost: { projects: ReadonlySet<string> };
   readonly now: () => Timestamp;
   readonly newId: () => string;
   /** Reads at one moment. */

@@ -29,6 +29,7 @@ export type * from './meta/types.ts';
 export type * from './model-usage/types.ts';
 export { openMemoryStore, openStore } from './open-store.ts';
 export type { Page } from './page.ts';
+export type * from './pools/types.ts';
 export type * from './projects/types.ts';
 export type * from './repos/types.ts';
 export {

@@ -35,6 +35,7 @@ import { createLogPieces } from './logs/log-pieces.ts';
 import { createMeta } from './meta/meta.ts';
 import { migrate } from './migrations/migrate.ts';
 import { createModelUsage } from './model-usage/model-usage.ts';
+import { createPools } from './pools/pools.ts';
 import { createProjects } from './projects/projects.ts';
 import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
@@ -223,6 +224,7 @@ function createStore(
   const context: StoreContext = {
     ...{ db, bus, postgres, now, newId, cipher, logger },
     records: new RecordCache(),
+    serverHost: { projects: new Set() },
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,
@@ -235,6 +237,7 @@ function createStore(
     cipher: context.cipher,
     users: createUsers(context),
     projects: createProjects(context),
+    pools: createPools(context),
     backends: createBackends(context),
     fleets: createFleets(context),
     instances: createInstances(context),

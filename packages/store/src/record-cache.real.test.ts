@@ -5,14 +5,7 @@ import { parseDatabaseUrl } from './connection/url.ts';
 import { RecordCache } from './record-cache.ts';
 import { instanceTable } from './schema/work-tables.ts';
 import type { Store } from './store.ts';
-import {
-  fleetRecord,
-  instanceRecord,
-  jobRecord,
-  NO_HINTS,
-  newEvent,
-  runRecord,
-} from './testing/records.ts';
+import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from './testing/records.ts';
 import { forEachStore, openWorld, type World } from './testing/stores.ts';
 
 async function insertInstances(world: World, count: number) {
@@ -45,7 +38,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     await insertInstances(world, 1);
     const [first] = await listed(world.store);
-    const snapshot = await world.store.engine.loadCapacity(world.projectId, NO_HINTS);
+    const snapshot = await world.store.engine.loadCapacity(world.projectId);
     expect(snapshot.instances[0]).toBe(first);
     expect(() => Object.assign(first ?? {}, { status: 'busy' })).toThrow(TypeError);
   });

@@ -19,6 +19,7 @@ import type { StoreLogger } from './logger.ts';
 import type { Logs } from './logs/types.ts';
 import type { Meta } from './meta/types.ts';
 import type { ModelUsage } from './model-usage/types.ts';
+import type { Pools } from './pools/types.ts';
 import type { Projects } from './projects/types.ts';
 import type { ProjectRepos } from './repos/types.ts';
 import type { Retention } from './retention/types.ts';
@@ -63,6 +64,7 @@ export interface Store {
   readonly cipher: Cipher;
   readonly users: Users;
   readonly projects: Projects;
+  readonly pools: Pools;
   readonly backends: Backends;
   readonly fleets: Fleets;
   readonly instances: Instances;

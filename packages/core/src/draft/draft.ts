@@ -18,6 +18,7 @@ import type {
   IntentRecord,
   JobRecord,
   NewEvent,
+  PoolVersion,
   RunRecord,
   Signal,
   Timestamp,
@@ -113,6 +114,11 @@ export class Draft {
   /** The pass relies on a fleet that it does not write. */
   checkFleet({ id, version }: Row): void {
     this.#checks.set(id, { type: 'fleet.check', id, version });
+  }
+
+  /** The pass relies on which projects may use which fleets. */
+  checkPool({ id, version }: PoolVersion): void {
+    this.#checks.set(id, { type: 'pool.check', id, version });
   }
 
   /** The pass relies on an instance that it does not write. */

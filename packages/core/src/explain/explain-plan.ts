@@ -1,11 +1,11 @@
 /** What each fleet makes of a run that is not submitted yet. */
 import type { FleetRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
-import { candidateFleets, chooseFleet } from '../placement/choose-fleet.ts';
 import type { GangRequest } from '../placement/gang-request.ts';
 import type { RequestLook } from '../placement/look-ahead.ts';
-import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
-import { fleetName, refusalOf } from '../placement/refusals.ts';
+import { candidateFleets, chooseFleet } from '../placement/place/choose-fleet.ts';
+import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
+import { fleetName, refusalOf } from '../placement/place/refusals.ts';
 import { batchesOf } from '../plan/batches.ts';
 import type { PlanInput } from '../plan/input.ts';
 import { ledgerOf } from '../plan/plan-run.ts';

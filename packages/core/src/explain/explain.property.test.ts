@@ -9,14 +9,13 @@ import type { ExplainedRun } from './input.ts';
 
 /** The explanation of one run of the world, with all offers answered. */
 function explained({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
-  const { projectId, projectName, ...queue } = snapshot;
   const input: ExplainedRun = {
     run: {
-      ...{ run, projectName, jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
+      ...{ run, projectName: 'main', jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
       ...{ logEnds: {}, intents: [], volumes: [], probes: {} },
       ...{ overQuota: {}, gpuSamples: {}, requests: null, load: null, livenessFailures: {} },
     },
-    queue: { projectId, projectName, ...queue },
+    queue: snapshot,
     ...{ places: [], holders: [], projectNames: snapshot.projectNames },
   };
   const names = [...new Set(offers.map((offer) => offer.backend))];

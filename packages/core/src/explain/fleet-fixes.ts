@@ -5,7 +5,7 @@ import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { LOCAL_LACKS } from '../offers/findings.ts';
-import { fleetName } from '../placement/refusals.ts';
+import { fleetName } from '../placement/place/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import { isSshHost } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
@@ -131,6 +131,7 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
   const outcome = trials.world((snapshot) => ({
     ...snapshot,
     fleets: [...snapshot.fleets, fleet],
+    projects: withRight(snapshot.projects, fleet),
   }));
   if (outcome === 'now') {
     const value = ['type: fleet', `name: ${name}`, `nodes: 0..${nodes}`, ...placement].join('\n');
@@ -148,6 +149,16 @@ export function newFleetFixes({ waiting, trials, world }: Repair): Fix[] {
   const value = ['type: fleet', `name: ${name}`, ...placement, ...ssh].join('\n');
   const text = 'Create an SSH fleet of hosts that meet the requirements of the run';
   return [fix(text, { command, value })];
+}
+
+/** The owner may use the fleet. */
+function withRight(
+  projects: PlacementSnapshot['projects'],
+  { id, projectId }: FleetRecord,
+): PlacementSnapshot['projects'] {
+  const owner = projects.get(projectId);
+  if (!owner) return projects;
+  return new Map([...projects, [projectId, { ...owner, fleets: new Set([...owner.fleets, id]) }]]);
 }
 
 function freeName(fleets: readonly FleetRecord[]): string {

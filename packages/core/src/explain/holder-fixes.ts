@@ -51,7 +51,6 @@ function turnFix(repair: Repair, ended: readonly NamedRun[], named: readonly str
   const alone = trials.world((snapshot) => ({
     ...without(snapshot, around.holders, ended),
     gangs: snapshot.gangs.filter((gang) => gang.run.id === own),
-    rivals: [],
   }));
   if (waiting.ahead.length === 0 || !trials.helps(alone)) return [];
   const first = waiting.ahead.map(({ run, project }) => (project ? `${project}/${run}` : run));

@@ -6,7 +6,7 @@ import type {
   RunRecord,
   RunSnapshot,
 } from '../model/index.ts';
-import type { OffersWanted } from '../placement/new-capacity.ts';
+import type { OffersWanted } from '../placement/place/new-capacity.ts';
 
 /** What other runs' explanations show of a run. */
 export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;

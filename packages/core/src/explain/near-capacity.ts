@@ -5,10 +5,10 @@ import type { Rule } from '@dstack/contract/wire';
 import type { InstanceRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer } from '../offers/availability.ts';
 import { offerFindings } from '../offers/findings.ts';
-import { candidateFleets } from '../placement/choose-fleet.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
-import { isElastic, newCapacityFor } from '../placement/new-capacity.ts';
-import { lookAt } from '../placement/refusals.ts';
+import { candidateFleets } from '../placement/place/choose-fleet.ts';
+import { isElastic, newCapacityFor } from '../placement/place/new-capacity.ts';
+import { lookAt } from '../placement/place/refusals.ts';
 import type { Market } from './offer-rows.ts';
 import { everyOffer } from './offer-rows.ts';
 

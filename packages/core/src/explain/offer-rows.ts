@@ -8,13 +8,13 @@ import { finding, offerFindings } from '../offers/findings.ts';
 import type { BackendAbility, BackendNote } from '../placement/backend-answers.ts';
 import type { NodeRequest } from '../placement/gang-request.ts';
 import type { RequestLook } from '../placement/look-ahead.ts';
-import { mountsWith } from '../placement/mounts.ts';
+import { mountsWith } from '../placement/place/mounts.ts';
 import {
   newCapacityFor,
   offersQuestion,
   usableOffers,
   whyNotLocal,
-} from '../placement/new-capacity.ts';
+} from '../placement/place/new-capacity.ts';
 import type { Row } from './diagnosis.ts';
 import { offersText } from './texts.ts';
 

@@ -2,7 +2,7 @@
 import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { lookAtGang } from '../placement/look-ahead.ts';
-import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
+import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
 import { RunPass } from '../reconcile/run/run-pass.ts';
 import { type Replica, replicasOf, wantedFailures } from '../reconcile/service/replicas.ts';
 import {
@@ -47,6 +47,8 @@ export class RunDiagnosis {
       market: { abilities: backends.abilities, notes: answers.notes },
     };
     const ask: Ask = (question) => {
+      // Runs of other projects that are ahead may only take what exists.
+      if (question.projectId !== null && question.projectId !== projectId) return [];
       const offers = answers.offers.get(question.key);
       if (offers === undefined) this.wanted.set(question.key, question);
       return offers ?? [];

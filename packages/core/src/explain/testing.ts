@@ -35,9 +35,9 @@ export interface Situation {
   readonly jobs?: readonly JobRecord[];
   readonly fleets?: readonly FleetRecord[];
   readonly instances?: readonly InstanceRecord[];
-  /** Other waiting gangs, in this project and in others. */
+  /** Other waiting gangs, in this project and in others, which `projects` must know. */
   readonly others?: readonly Gang[];
-  readonly rivals?: PlacementSnapshot['rivals'];
+  readonly projects?: PlacementSnapshot['projects'];
   readonly place?: Partial<QueuePlace>;
   readonly holders?: readonly BlockHolder[];
   readonly offers?: readonly Offer[];
@@ -75,12 +75,12 @@ export function explainedRun(situation: Situation): ExplainedRun {
   const jobs = situation.jobs ?? aGang(run, 0, situation.job).jobs;
   const instances = situation.instances ?? [];
   const silent = (situation.backends ?? []).filter((one) => !one.createsInstances);
-  const { projectId, projectName, ...queue } = aSnapshot({
+  const queue = aSnapshot({
     offersOnly: new Set(silent.map((one) => one.name)),
     fleets: situation.fleets ?? [],
     instances,
     gangs: situation.others ?? [],
-    rivals: situation.rivals ?? [],
+    ...(situation.projects && { projects: situation.projects }),
     projectNames: PROJECT_NAMES,
     volumes: situation.volumes ?? [],
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
@@ -90,7 +90,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
   const first = jobs[0];
   return {
     run: {
-      ...{ run, projectName, jobs, instances: own, fleetUses: [] },
+      ...{ run, projectName: PROJECT_NAMES['project-1'], jobs, instances: own, fleetUses: [] },
       hosts: situation.hosts ?? [],
       reports: situation.reports ?? [],
       logEnds: situation.logEnds ?? {},
@@ -100,7 +100,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
       ...{ overQuota: {}, gpuSamples: {}, requests: situation.requests ?? null, load: null },
       livenessFailures: {},
     },
-    queue: { projectId, projectName, ...queue },
+    queue,
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],
     holders: situation.holders ?? [],
     projectNames: PROJECT_NAMES,

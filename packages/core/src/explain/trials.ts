@@ -2,11 +2,11 @@
 import type { Profile, Requirements } from '@dstack/contract/wire';
 import { spotOf } from '../fleet-spec/requirements.ts';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
-import { chooseFleet } from '../placement/choose-fleet.ts';
 import { gangRequest } from '../placement/gang-request.ts';
 import { type GangLook, lookAtGang } from '../placement/look-ahead.ts';
-import type { Ask } from '../placement/new-capacity.ts';
-import { refusalOf } from '../placement/refusals.ts';
+import { chooseFleet } from '../placement/place/choose-fleet.ts';
+import type { Ask } from '../placement/place/new-capacity.ts';
+import { refusalOf } from '../placement/place/refusals.ts';
 import { isGangOf } from './waiting.ts';
 
 /** `later`: it waits for something that can become free. */

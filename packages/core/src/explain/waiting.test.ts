@@ -1,7 +1,7 @@
 /** Explanations of runs that wait for existing instances. */
 import { describe, it } from 'vitest';
 import type { MountableVolume } from '../model/index.ts';
-import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD } from '../placement/testing.ts';
+import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD, mayUse } from '../placement/testing.ts';
 import { aHostVolume } from '../reconcile/testing/volumes.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { aNamedRun, held, NOW } from './testing.ts';
@@ -375,16 +375,10 @@ const SITUATIONS: readonly Waits[] = [
         anInstance(CLUSTER, 0, anOffer(REMOTE)),
         anInstance(CLUSTER, 1, anOffer(REMOTE), BUSY),
       ],
-      rivals: [
-        {
-          gang: aGang(
-            aRun('secret', { nodes: 2 }, { projectId: 'project-2', priority: 3 }),
-            0,
-            WAITS,
-          ),
-          fleets: [CLUSTER.id],
-        },
+      others: [
+        aGang(aRun('secret', { nodes: 2 }, { projectId: 'project-2', priority: 3 }), 0, WAITS),
       ],
+      projects: mayUse(['project-1', 'project-2'], [CLUSTER]),
     },
     {
       rules: ['held', 'busy'],

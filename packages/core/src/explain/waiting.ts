@@ -1,9 +1,9 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, JobRecord } from '../model/index.ts';
-import { candidateFleets } from '../placement/choose-fleet.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
-import { fleetName } from '../placement/refusals.ts';
+import { candidateFleets } from '../placement/place/choose-fleet.ts';
+import { fleetName } from '../placement/place/refusals.ts';
 import { fleetClauses } from './clauses.ts';
 import { consideredRows, type Surroundings } from './considered.ts';
 import { type Ahead, type Reason, type Row, reason } from './diagnosis.ts';

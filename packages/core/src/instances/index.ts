@@ -10,8 +10,9 @@ export {
   repriced,
 } from './adopt.ts';
 export {
-  capacityLeftTo,
+  type FreedCapacity,
   fleetCapacity,
+  freedCapacity,
   LOCAL_CAPACITY,
   projectCapacity,
   signalCapacity,

@@ -51,6 +51,8 @@ export type Change =
   | { readonly type: 'fleet.check'; readonly id: Id; readonly version: number }
   /** Writes nothing. The decision holds only while the instance is as it was read. */
   | { readonly type: 'instance.check'; readonly id: Id; readonly version: number }
+  /** No project gained or lost the use of a fleet of the pool meanwhile. */
+  | { readonly type: 'pool.check'; readonly id: Id; readonly version: number }
   /**
    * Writes nothing. The decision holds only while the `local` backend is as it was read: its slots
    * and GPUs belong to no fleet, so several projects may allocate them at the same time.
@@ -161,17 +163,21 @@ export interface Signal {
   readonly kind: WorkKind;
   /**
    * Id of the record; instance id for `observation`; volume id for `volume-observation`; project id
-   * for `placement`; intent key for `intent`. For `capacity` the freed capacity: `fleet:<id>`,
-   * `local`, or `project:<id>` (held for a waiting run of that project).
+   * for `placement`; pool id for `pool`; intent key for `intent`; for `capacity` the text of the
+   * freed capacity (`freedCapacity`).
    */
   readonly id: string;
 }
 
-/** `capacity` wakes `placement` of every project with waiting jobs that may use it. */
+/**
+ * `placement` (new work of a project) and `capacity` (freed) find the pools that they concern; `pool`
+ * is the pass over a pool's queue.
+ */
 export type WorkKind =
   | 'run'
   | 'placement'
   | 'capacity'
+  | 'pool'
   | 'instance'
   | 'observation'
   | 'fleet'

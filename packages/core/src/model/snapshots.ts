@@ -106,9 +106,9 @@ export interface Gang {
   readonly jobs: readonly JobRecord[];
 }
 
-/** All capacity on which the work of one project could be placed. */
+/** All capacity on which the work of some projects could be placed. */
 export interface CapacitySnapshot {
-  /** Own and imported fleets, not deleted. */
+  /** That one of the projects owns or imports, not deleted. */
   readonly fleets: readonly FleetRecord[];
   /** All instances of these fleets that are not deleted. */
   readonly instances: readonly InstanceRecord[];
@@ -119,22 +119,45 @@ export interface CapacitySnapshot {
   readonly localInstances: number;
   /** Those instances that hold jobs, or will soon. */
   readonly localBusy: readonly LocalUse[];
-  /** Backends that show offers but cannot create machines. */
-  readonly offersOnly: ReadonlySet<BackendName>;
-  /** Backends that have just not answered, with the reason for people; a refusal names them. */
-  readonly unreachable?: readonly { readonly backend: BackendName; readonly text: string }[];
+  /** The projects, by id. */
+  readonly projects: ReadonlyMap<Id, PoolProject>;
 }
 
 /** The facts about a project's backends, beside their offers, that placement needs. */
-export interface CapacityHints extends Pick<CapacitySnapshot, 'offersOnly'> {
+export interface CapacityHints {
+  /** Backends that show offers but cannot create machines. */
+  readonly offersOnly: ReadonlySet<BackendName>;
   /** Some backend sends no signals about capacity, so placement polls it. */
   readonly hasPolledBackends: boolean;
 }
 
-/** One project's waiting work and all capacity on which it could be placed. */
-export interface PlacementSnapshot extends CapacitySnapshot, CapacityHints, LocalState {
-  readonly projectId: Id;
-  readonly projectName: string;
+/** What backends have answered, beside their offers. */
+export interface BackendSilence {
+  /** Backends that have just not answered, with the reason for people; a refusal names them. */
+  readonly unreachable?: readonly { readonly backend: BackendName; readonly text: string }[];
+  /**
+   * The questions are still open: gangs that find no place on existing instances are left to the
+   * next pass, so that slow backends of one project do not delay the others.
+   */
+  readonly isUnanswered?: boolean;
+}
+
+/** A project whose gangs are placed. */
+export interface PoolProject extends CapacityHints, BackendSilence {
+  /** Own and imported ones. */
+  readonly fleets: ReadonlySet<Id>;
+}
+
+/** A version is raised by each change of which projects may use which fleets. */
+export interface PoolVersion {
+  readonly id: Id;
+  readonly version: number;
+}
+
+/** The waiting work of a pool and all capacity on which it could be placed. */
+export interface PlacementSnapshot extends CapacitySnapshot, LocalState {
+  /** Null: a look at the work of one project and of those that share its fleets. */
+  readonly pool: PoolVersion | null;
   /**
    * Submitted and unassigned: all gangs that no pass has examined, and the most urgent waiting gangs
    * of each demand class.
@@ -142,14 +165,12 @@ export interface PlacementSnapshot extends CapacitySnapshot, CapacityHints, Loca
   readonly gangs: readonly Gang[];
   /** Demand classes with more waiting gangs than `gangs` contains. */
   readonly more: ReadonlySet<string>;
-  /** Gangs of other projects that wait for shared fleets, the most urgent of each class. */
-  readonly rivals: readonly Rival[];
 }
 
-/** A gang of another project, and the fleets that both projects may use. */
-export interface Rival {
-  readonly gang: Gang;
-  readonly fleets: readonly Id[];
+/** The same as it is stored, before the backends are asked. */
+export interface WaitingPool extends Omit<PlacementSnapshot, 'projects'> {
+  /** The fleets that each project with waiting work may use. */
+  readonly rights: ReadonlyMap<Id, ReadonlySet<Id>>;
 }
 
 export interface LocalState {

@@ -7,5 +7,8 @@ export type {
 } from './backend-answers.ts';
 export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';
-export type { OffersWanted } from './new-capacity.ts';
-export { place } from './place.ts';
+export { place } from './pass.ts';
+export type { OffersWanted } from './place/new-capacity.ts';
+export { type Pool, poolsOf, type Uses } from './pools/components.ts';
+export { withBackends } from './pools/with-backends.ts';
+export { type Criterion, compareRanks, ORDER, type Rank } from './rank/order.ts';

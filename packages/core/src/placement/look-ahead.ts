@@ -4,13 +4,18 @@
  */
 import type { Refusal } from '@dstack/contract/wire';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
-import { CapacityLedger } from './capacity-ledger.ts';
-import { candidateFleets, chooseFleet, type FleetOption, isClusterFor } from './choose-fleet.ts';
 import type { GangRequest } from './gang-request.ts';
-import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './new-capacity.ts';
-import { claimSlots, PlacementPass } from './place.ts';
-import { demandKey, queueOf } from './queue.ts';
-import { refusalOf } from './refusals.ts';
+import { claimSlots, PlacementPass } from './pass.ts';
+import { CapacityLedger, demandKey } from './place/capacity-ledger.ts';
+import {
+  candidateFleets,
+  chooseFleet,
+  type FleetOption,
+  isClusterFor,
+} from './place/choose-fleet.ts';
+import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './place/new-capacity.ts';
+import { refusalOf } from './place/refusals.ts';
+import { queueOf } from './rank/queue.ts';
 
 /** The place of one request. */
 export interface RequestLook {
@@ -41,8 +46,8 @@ export function lookAtGang(
   const pass = new PlacementPass(snapshot, ask, ctx);
   const ahead: Gang[] = [];
   for (const queued of queueOf(snapshot)) {
-    const { gang, request, shared } = queued;
-    if (shared === null && isMeant(gang)) {
+    const { gang, request } = queued;
+    if (isMeant(gang)) {
       const { ledger, option } = pass.look(queued);
       const refusal = option ? null : refusalOf(ledger, request, ask);
       return { gang, request, ledger, ask, option, refusal, ahead };
@@ -66,8 +71,7 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   };
   const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
   const asked = new Set<string>();
-  for (const { gang, request, shared } of queueOf(snapshot)) {
-    if (shared) continue;
+  for (const { gang, request } of queueOf(snapshot)) {
     const key = demandKey(ledger, request);
     if (asked.has(key)) continue;
     const option = asked.size === 0 ? chooseFleet(ledger, request, ask) : null;

@@ -2,9 +2,9 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Decision, Gang, Offer } from '../model/index.ts';
 import { wantsBackendOffers } from './look-ahead.ts';
-import { place } from './place.ts';
+import { place } from './pass.ts';
 import { aContext, answersOf, changesOf, jobChange, placed } from './testing.ts';
-import { type World, worlds } from './testing-worlds.ts';
+import { sharedWorlds, type World, worlds } from './testing-worlds.ts';
 
 const decide = ({ snapshot, offers }: World): Decision => placed(snapshot, offers);
 
@@ -150,6 +150,27 @@ describe('placement, whatever the fleets, instances and runs', () => {
         }
         place(snapshot, new Recording(answers), aContext());
         expect(missing).toEqual([]);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('gives a project only what it may use, and lets only the owner of a fleet make it grow', () => {
+    fc.assert(
+      fc.property(sharedWorlds, (world) => {
+        const { snapshot } = world;
+        const decision = decide(world);
+        const made = changesOf(decision, 'instance.insert').map(({ instance }) => instance);
+        for (const { run, jobs } of snapshot.gangs) {
+          for (const job of jobs) {
+            const id = jobChange(decision, job.id)?.instanceId;
+            if (id == null) continue;
+            const instance = [...snapshot.instances, ...made].find((one) => one.id === id);
+            const fleetId = instance?.fleetId ?? '';
+            expect(snapshot.projects.get(run.projectId)?.fleets.has(fleetId)).toBe(true);
+            if (made.some((one) => one.id === id)) expect(run.projectId).toBe('project-1');
+          }
+        }
       }),
       { numRuns: 300 },
     );

@@ -201,18 +201,6 @@ describe('runs that wait for capacity', () => {
     expect(changesOf(decision, 'instance.insert')).toEqual([]);
   });
 
-  it('of another project hold what both may use, if they are ahead', () => {
-    const theirs = { ...aRun('theirs', {}, { submittedAt: 1 }), projectId: 'project-2' };
-    const named = { ...theirs, spec: { ...theirs.spec } };
-    const rivals = [{ gang: aGang(named, 0, WAITS), fleets: [SSH.id] }];
-    const instances = [anInstance(SSH, 0)];
-    const decision = placed({ fleets: [SSH], instances, gangs: [task('ours')], rivals });
-    expect(refusedWith(decision, 'job-ours-0-0')).not.toBeNull();
-    const ahead = aGang(aRun('ahead', { priority: 9 }));
-    const first = placed({ fleets: [SSH], instances, gangs: [ahead], rivals });
-    expect(jobChange(first, 'job-ahead-0-0')?.instanceId).toBe('ssh-0');
-  });
-
   it('are examined once per demand class', () => {
     const gangs = Array.from({ length: 50 }, (_, i) => waiting(`w${i}`, {}, i));
     const decision = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
@@ -220,20 +208,12 @@ describe('runs that wait for capacity', () => {
     expect(decision.changes.filter((change) => change.type === 'job.update')).toHaveLength(1);
   });
 
-  it('wake the projects that left capacity to them, once they have a place', () => {
-    const gangs = [waiting('a')];
-    const left = { kind: 'capacity', id: 'others:project-1' };
-    const has = placed({ fleets: [SSH], instances: [anInstance(SSH, 0)], gangs });
-    expect(has.signals).toContainEqual(left);
-    expect(placed({ fleets: [SSH], instances: [], gangs }).signals).not.toContainEqual(left);
-  });
-
   it('are loaded in further passes as long as they find a place', () => {
     const gangs = [waiting('a')];
     const more = new Set([gangs[0]?.jobs[0]?.demand ?? '']);
     const instances = [anInstance(SSH, 0)];
     const going = placed({ fleets: [SSH], instances, gangs, more });
-    expect(going.signals).toContainEqual({ kind: 'placement', id: 'project-1' });
+    expect(going.signals).toContainEqual({ kind: 'pool', id: 'pool-1' });
     const ended = placed({ fleets: [SSH], instances: [], gangs, more });
     expect(ended.signals).toEqual([]);
   });

@@ -1,7 +1,16 @@
 /** Random worlds for the properties of placement and of explanations. */
 import fc from 'fast-check';
 import type { Offer, PlacementSnapshot } from '../model/index.ts';
-import { aFleet, aGang, anInstance, anOffer, aRun, aSnapshot, localOffer } from './testing.ts';
+import {
+  aFleet,
+  aGang,
+  anInstance,
+  anOffer,
+  aRun,
+  aSnapshot,
+  localOffer,
+  mayUse,
+} from './testing.ts';
 
 export interface World {
   readonly snapshot: PlacementSnapshot;
@@ -77,4 +86,21 @@ export const worlds: fc.Arbitrary<World> = fc
       snapshot: aSnapshot({ fleets, instances, gangs: work }),
       offers: local ? [localOffer(), ...offers] : offers,
     };
+  });
+
+/** The same with gangs of two projects; the second one may use some of the fleets of the first. */
+export const sharedWorlds: fc.Arbitrary<World> = fc
+  .tuple(worlds, fc.array(fc.boolean(), { minLength: 6, maxLength: 6 }), fc.nat({ max: 7 }))
+  .map(([{ snapshot, offers }, isOthers, imported]) => {
+    const gangs = snapshot.gangs.map((gang, index) =>
+      isOthers[index] ? { ...gang, run: { ...gang.run, projectId: 'project-2' } } : gang,
+    );
+    const fleets = snapshot.fleets.filter(
+      (_, index) => Math.floor(imported / 2 ** index) % 2 === 1,
+    );
+    const projects = new Map([
+      ...mayUse(['project-1'], snapshot.fleets),
+      ...mayUse(['project-2'], fleets),
+    ]);
+    return { snapshot: { ...snapshot, gangs, projects }, offers };
   });

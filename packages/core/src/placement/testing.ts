@@ -3,15 +3,19 @@ import { FleetSpec, RunSpec, refusalText } from '@dstack/contract/wire';
 import { eventMessage } from '../events/event-message.ts';
 import { buildJobSpecs } from '../job-spec/build.ts';
 import type {
+  BackendSilence,
+  CapacityHints,
   Change,
   Decision,
   DecisionContext,
   FleetRecord,
   Gang,
+  Id,
   InstanceRecord,
   JobRecord,
   Offer,
   PlacementSnapshot,
+  PoolProject,
   RunRecord,
 } from '../model/index.ts';
 import { requirementsMatch } from '../offers/match.ts';
@@ -27,7 +31,7 @@ import {
 } from '../testing/records.ts';
 import type { BackendOffers } from './backend-answers.ts';
 import { wantsBackendOffers } from './look-ahead.ts';
-import { place } from './place.ts';
+import { place } from './pass.ts';
 
 const PROJECT = 'project-1';
 const NOW = 1_700_000_000_000_000;
@@ -112,25 +116,47 @@ export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> 
   return { run, jobs: jobs.map((job) => ({ ...job, version: 1, ...patch })) };
 }
 
-export function aSnapshot(patch: Partial<PlacementSnapshot>): PlacementSnapshot {
+/** Facts about the default project's backends, beside a snapshot. */
+type SnapshotPatch = Partial<PlacementSnapshot> & Partial<CapacityHints> & BackendSilence;
+
+/** Of one project, which may use all fleets, unless `projects` is set. */
+export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
+  const { offersOnly = new Set(), hasPolledBackends = false, unreachable, isUnanswered } = patch;
   const instances = patch.instances ?? [];
-  return {
-    projectId: PROJECT,
-    projectName: 'main',
-    gangs: [],
-    more: new Set(),
-    rivals: [],
-    hasPolledBackends: false,
-    offersOnly: new Set(),
-    fleets: [],
-    instances,
-    volumes: [],
-    projectNames: { [PROJECT]: 'main' },
-    localInstances: instances.filter((one) => one.backend === 'local').length,
-    localBusy: instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
-    localState: 'as read',
-    ...patch,
+  const fleets = patch.fleets ?? [];
+  const own: PoolProject = {
+    fleets: new Set(fleets.map(({ id }) => id)),
+    offersOnly,
+    hasPolledBackends,
+    ...(unreachable && { unreachable }),
+    ...(isUnanswered && { isUnanswered }),
   };
+  return {
+    pool: { id: 'pool-1', version: 1 },
+    gangs: patch.gangs ?? [],
+    more: patch.more ?? new Set(),
+    fleets,
+    instances,
+    volumes: patch.volumes ?? [],
+    projects: patch.projects ?? new Map([[PROJECT, own]]),
+    projectNames: patch.projectNames ?? { [PROJECT]: 'main' },
+    localInstances:
+      patch.localInstances ?? instances.filter((one) => one.backend === 'local').length,
+    localBusy:
+      patch.localBusy ?? instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
+    localState: patch.localState ?? 'as read',
+  };
+}
+
+/** Projects that may use all of these fleets; nothing is known of their backends. */
+export function mayUse(
+  projectIds: readonly Id[],
+  fleets: readonly FleetRecord[],
+  facts: Partial<PoolProject> = {},
+): Map<Id, PoolProject> {
+  const ids = new Set(fleets.map(({ id }) => id));
+  const project = { offersOnly: new Set<never>(), hasPolledBackends: false, fleets: ids, ...facts };
+  return new Map(projectIds.map((id) => [id, project]));
 }
 
 export function aContext(patch: Partial<DecisionContext['settings']> = {}): DecisionContext {
@@ -171,7 +197,7 @@ export function answersOf(
 
 /** Requests the offers and places. */
 export function placed(
-  patch: Partial<PlacementSnapshot>,
+  patch: SnapshotPatch,
   offers: readonly Offer[] = [],
   ctx: DecisionContext = aContext(),
 ): Decision {

@@ -5,8 +5,8 @@ import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { type ListingOptions, listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
-import type { OffersWanted } from '../placement/new-capacity.ts';
-import { offersQuestion } from '../placement/new-capacity.ts';
+import type { OffersWanted } from '../placement/place/new-capacity.ts';
+import { offersQuestion } from '../placement/place/new-capacity.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 /**

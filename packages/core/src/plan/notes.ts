@@ -11,11 +11,11 @@ import {
 } from '../offers/local-limits.ts';
 import { firstMismatch } from '../offers/match.ts';
 import { unmetLocation, unmetNeed } from '../offers/needs.ts';
-import type { CapacityLedger } from '../placement/capacity-ledger.ts';
-import { chooseFleet, type FleetOption } from '../placement/choose-fleet.ts';
 import type { GangRequest } from '../placement/gang-request.ts';
-import type { Ask } from '../placement/new-capacity.ts';
-import { refusalOf } from '../placement/refusals.ts';
+import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import { chooseFleet, type FleetOption } from '../placement/place/choose-fleet.ts';
+import type { Ask } from '../placement/place/new-capacity.ts';
+import { refusalOf } from '../placement/place/refusals.ts';
 import type { Batch } from './batches.ts';
 import type { PlanInput } from './input.ts';
 

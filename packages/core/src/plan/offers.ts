@@ -2,11 +2,11 @@ import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
 import type { Combined } from '../offers/combine.ts';
 import type { PoolOffer } from '../offers/pool.ts';
-import type { CapacityLedger } from '../placement/capacity-ledger.ts';
-import { candidateFleets, viewPool } from '../placement/choose-fleet.ts';
-import { poolOffer } from '../placement/existing-instances.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
-import { mountableOffers } from '../placement/mounts.ts';
+import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import { candidateFleets, viewPool } from '../placement/place/choose-fleet.ts';
+import { poolOffer } from '../placement/place/existing-instances.ts';
+import { mountableOffers } from '../placement/place/mounts.ts';
 import {
   type Ask,
   newCapacityFor,
@@ -15,7 +15,7 @@ import {
   usableOffers,
   whyNotGrow,
   whyNotLocal,
-} from '../placement/new-capacity.ts';
+} from '../placement/place/new-capacity.ts';
 import type { PlanOptions } from './input.ts';
 
 /**

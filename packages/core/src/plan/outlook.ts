@@ -1,8 +1,8 @@
 import type { JobSpec, PlanOutlook } from '@dstack/contract/wire';
 import { isQueueingOffer } from '../offers/availability.ts';
-import type { CapacityLedger } from '../placement/capacity-ledger.ts';
-import { chooseFleet } from '../placement/choose-fleet.ts';
-import type { Ask } from '../placement/new-capacity.ts';
+import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import { chooseFleet } from '../placement/place/choose-fleet.ts';
+import type { Ask } from '../placement/place/new-capacity.ts';
 import type { Batch } from './batches.ts';
 import { initialReplicas, type PlanInput } from './input.ts';
 

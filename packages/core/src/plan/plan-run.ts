@@ -2,10 +2,10 @@ import type { JobSpec, PlanOutlook } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import type { BackendOffers } from '../placement/backend-answers.ts';
-import { CapacityLedger } from '../placement/capacity-ledger.ts';
-import { chooseFleet } from '../placement/choose-fleet.ts';
-import type { Ask, OffersWanted } from '../placement/new-capacity.ts';
-import { refusalOf } from '../placement/refusals.ts';
+import { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import { chooseFleet } from '../placement/place/choose-fleet.ts';
+import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
+import { refusalOf } from '../placement/place/refusals.ts';
 import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
 import { planNotes } from './notes.ts';
@@ -97,5 +97,11 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
 /** What the run could be placed on. */
 export function ledgerOf(input: PlanInput): CapacityLedger {
   const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
-  return new CapacityLedger({ ...input, projectNames }, input.settings);
+  const { projectId, fleets, offersOnly } = input;
+  const own = {
+    ...{ offersOnly, hasPolledBackends: false },
+    fleets: new Set(fleets.map(({ id }) => id)),
+  };
+  const projects = new Map([[projectId, own]]);
+  return new CapacityLedger({ ...input, projectNames, projects }, input.settings);
 }

@@ -58,6 +58,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { supervisor, programs } = supervision;
   const local = await openServerHost(parts, serverId);
   const { host, use } = local;
+  await store.pools.shareServerHost(host?.projects ?? new Set());
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
   const catalog = loadCatalog(assets.catalog);

@@ -48,8 +48,8 @@ const done = async () => ({ ending: 'done' }) as const;
 
 it('waits until the lease of a server that died expires, and not for longer', async () => {
   const { store, pass } = database();
-  await store.claim('placement', 'p', 'dead', 9_000_000);
-  const work = leased(store, 'placement', 'alive', done);
+  await store.claim('pool', 'p', 'dead', 9_000_000);
+  const work = leased(store, 'pool', 'alive', done);
   pass(2000);
   expect(await work('p')).toEqual({ ending: 'held', ms: 7010 });
   pass(7010);

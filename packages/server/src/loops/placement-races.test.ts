@@ -1,10 +1,10 @@
 import type { RunContext } from '@dstack/core';
 import { beforeEach, expect, it, onTestFinished } from 'vitest';
-import { LOCAL_OFFER, NO_HINTS } from '../http/testing/offers.ts';
+import { LOCAL_OFFER } from '../http/testing/offers.ts';
 import { passDeps } from '../http/testing/pass-deps.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import type { WorkDeps } from './work/descriptor.ts';
-import { placement as placementWork } from './work/placement.ts';
+import { pool } from './work/pool.ts';
 import type { KeyWork } from './work-queue.ts';
 
 let server: TestServer;
@@ -13,7 +13,10 @@ beforeEach(async () => {
   onTestFinished(() => server.close());
 });
 
-/** `whileAsked` happens while the backends are asked for offers. */
+/**
+ * A pass over the pool of a project, whose id is the key. `whileAsked` happens while the backends are
+ * asked for offers.
+ */
 function placement(whileAsked: () => Promise<unknown>, localMaxInstances = 4): KeyWork {
   const deps = passDeps(server);
   const context = (): RunContext => {
@@ -25,7 +28,11 @@ function placement(whileAsked: () => Promise<unknown>, localMaxInstances = 4): K
     await whileAsked();
     return answers;
   };
-  return placementWork.work({ ...deps, context, offers: { ...deps.offers, answer } });
+  const pass = pool.work({ ...deps, context, offers: { ...deps.offers, answer } });
+  return async (id) => {
+    const [poolId] = await server.store.engine.waitingFor({ kind: 'project', projectId: id });
+    return await pass(poolId ?? '');
+  };
 }
 
 const projectId = async (name: string) => (await server.store.projects.byName(name))?.id ?? '';
@@ -48,7 +55,7 @@ async function applyFleet(nodes: string, project = 'main', more: object = {}): P
 const deleteFleet = () => server.call('/api/project/main/fleets/delete', { names: ['default'] });
 
 async function instancesOf(project: string) {
-  const capacity = await server.store.engine.loadCapacity(await projectId(project), NO_HINTS);
+  const capacity = await server.store.engine.loadCapacity(await projectId(project));
   return capacity.instances;
 }
 

@@ -12,8 +12,9 @@ export function instanceOffers(source: OfferSource) {
   return async (instance: InstanceRecord): Promise<readonly Offer[]> => {
     const { requirements, profile } = instance;
     if (!requirements) return [];
-    const question = { key: 'instance', fleetId: instance.fleetId, requirements, backends: null };
-    const { offers: answers } = await source.answer(instance.projectId, [question]);
+    const { projectId, fleetId } = instance;
+    const question = { key: 'instance', fleetId, projectId, requirements, backends: null };
+    const { offers: answers } = await source.answer(projectId, [question]);
     return (answers.get('instance') ?? []).filter(
       (offer) =>
         isAvailableOffer(offer) &&

@@ -37,7 +37,8 @@ it('a backend that never answers offers nothing, and the log has the reason', as
     limits: { offers: 1, call: 1 },
   });
   const project = await server.store.projects.byName('main');
-  const question = { key: 'q', fleetId: null, requirements: {} as Requirements, backends: null };
+  const requirements = {} as Requirements;
+  const question = { key: 'q', fleetId: null, projectId: null, requirements, backends: null };
   const answers = await offerSource(backends, log).answer(project?.id ?? '', [question]);
   expect(answers.offers.get('q')).toEqual([]);
   expect(answers.notes).toEqual([

@@ -4,7 +4,6 @@ import {
   instanceRecord,
   intentRecord,
   jobRecord,
-  NO_HINTS,
   NO_MEMORY,
   newEvent,
   runRecord,
@@ -73,7 +72,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { fleet, instance } = await submitted(world);
-    const { localState: state } = await engine.loadCapacity(world.projectId, NO_HINTS);
+    const { localState: state } = await engine.loadCapacity(world.projectId);
     const part = { projectId: world.projectId, fleetId: fleet.id, busyBlocks: 1 };
     const asked = Array.from({ length: 8 }, (_, i) =>
       engine.apply([

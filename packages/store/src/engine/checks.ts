@@ -33,11 +33,12 @@ export async function checksHold(
 
 /** In one order, so that two transactions do not wait for each other in a circle. */
 function checkedRows(changes: readonly Change[]) {
-  const idsOf = (type: 'fleet.check' | 'instance.check') =>
+  const idsOf = (type: 'fleet.check' | 'instance.check' | 'pool.check') =>
     changes
       .flatMap((change) => (change.type === type ? [[change.id, change.version] as const] : []))
       .sort(([a], [b]) => (a < b ? -1 : 1));
   return [
+    { table: 'pools', ids: idsOf('pool.check') },
     { table: 'fleets', ids: idsOf('fleet.check') },
     { table: 'instances', ids: idsOf('instance.check') },
   ] as const;

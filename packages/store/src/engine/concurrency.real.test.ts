@@ -4,12 +4,12 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Store } from '../store.ts';
+import { waitingWork } from '../testing/pools.ts';
 import { rawSql } from '../testing/raw-sql.ts';
 import {
   fleetRecord,
   instanceRecord,
   jobRecord,
-  NO_HINTS,
   NO_MEMORY,
   newEvent,
   runRecord,
@@ -83,8 +83,8 @@ forEachStore((tests) => {
     const { world } = await servers(tests);
     const { engine, hosts } = world.store;
     const { projectId } = world;
-    expect(await engine.claim('placement', projectId, 'a', 60 * SECOND)).toBe(true);
-    expect(await engine.claim('placement', projectId, 'b', 60 * SECOND)).toBe(false);
+    expect(await engine.claim('pool', projectId, 'a', 60 * SECOND)).toBe(true);
+    expect(await engine.claim('pool', projectId, 'b', 60 * SECOND)).toBe(false);
     expect(await engine.claimHost('local', 'a', 60 * SECOND)).toBe(true);
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(false);
     const host = { id: 'local', connected: true, since: 1, facts: null };
@@ -158,7 +158,7 @@ forEachStore((tests) => {
 /** Takes the first waiting job and the first free block until one of the two is missing. */
 async function assignAll(store: Store, projectId: string): Promise<void> {
   for (;;) {
-    const snapshot = await store.engine.loadPlacement(projectId, NO_HINTS);
+    const snapshot = await waitingWork(store, projectId);
     const job = snapshot?.gangs[0]?.jobs[0];
     const instance = snapshot?.instances.find((i) => i.busyBlocks < (i.totalBlocks ?? 0));
     if (!job || !instance) return;

@@ -3,6 +3,7 @@ import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Change, Id } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { StoreError } from '../errors.ts';
+import { refreshAfter } from '../pools/refresh.ts';
 import { notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
@@ -40,6 +41,7 @@ export async function decidedWrite<S>(
       if (decision === null) return snapshot;
       const on = { now: context.now(), postgres: context.postgres };
       if (!(await applyChanges(write, decision.changes, on))) abort(AGAIN);
+      await refreshAfter(context, write, decision.changes);
       add({
         events: eventsOf(decision.changes),
         ...(decision.signals && { signals: decision.signals }),

@@ -1,6 +1,7 @@
 import { chooseName } from '../choose-name.ts';
 import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
+import { refreshAfter } from '../pools/refresh.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
 import { guardGateway, loadGatewayUse } from './gateway-use.ts';
@@ -22,11 +23,9 @@ export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
     loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
-    loadPlacement: (projectId, hints) =>
-      context.read((tx) => loadPlacement(tx, records, projectId, hints)),
-    waitingFor: (capacity) => context.read((tx) => waitingFor(tx, records, capacity)),
-    loadCapacity: (projectId, hints) =>
-      context.read((tx) => loadCapacity(tx, records, projectId, hints)),
+    loadPlacement: (poolId) => context.read((tx) => loadPlacement(tx, records, poolId)),
+    waitingFor: (freed) => context.read((tx) => waitingFor(tx, freed)),
+    loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     hostDependants: (hostId) => hostDependants(context.db, hostId),
@@ -80,10 +79,12 @@ export function createEngine(context: StoreContext): EngineStore {
 function createApply(context: StoreContext): EngineStore['apply'] {
   return async (changes, signals) => {
     try {
-      return await context.write<'applied' | 'conflict'>(async ({ tx, add, changed, abort }) => {
+      return await context.write<'applied' | 'conflict'>(async (write) => {
+        const { tx, add, changed, abort } = write;
         const { postgres } = context;
         const on = { now: context.now(), postgres };
         if (!(await applyChanges({ tx, changed }, changes, on))) abort('conflict');
+        await refreshAfter(context, write, changes);
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';
       });

@@ -20,7 +20,7 @@ export type Leases = Pick<
 /** The table that holds the leases of a kind of work. */
 const ROWS: Readonly<Record<LeasedKind, { readonly table: string; readonly key: string }>> = {
   run: { table: 'runs', key: 'id' },
-  placement: { table: 'projects', key: 'id' },
+  pool: { table: 'pools', key: 'id' },
   instance: { table: 'instances', key: 'id' },
   observation: { table: 'leases', key: 'name' },
   fleet: { table: 'fleets', key: 'id' },

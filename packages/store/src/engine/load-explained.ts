@@ -6,6 +6,7 @@ import {
   type ExplainedRun,
   examinedJobs,
   type FleetRecord,
+  type Gang,
   type Id,
   type InstanceRecord,
   type JobRecord,
@@ -13,14 +14,16 @@ import {
   type QueuePlace,
   type RunMemory,
   type Timestamp,
+  withBackends,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { loadCapacity, loadProjectNames, volumesOfGangs } from './load-placement.ts';
-import { loadExplainedQueue, loadExplainedRivals, QUEUED } from './load-queue.ts';
+import { loadExplainedQueue, QUEUED, sharedFleets } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
+import { isAheadOf, queueOrder, rankOfJob } from './queue-order.ts';
 
 /** The most instances of a fleet whose holders are loaded, lowest numbers first. */
 const HELD_PER_FLEET = 100;
@@ -39,24 +42,23 @@ export async function loadExplainedRun(
   const run = await loadRun(tx, records, id, memory, now);
   if (run === null) return null;
   const { projectId } = run.run;
-  const capacity = await loadCapacity(tx, records, projectId, hints);
-  const fleetIds = capacity.fleets.map((fleet) => fleet.id);
-  const waiting = await loadExplainedQueue(tx, records, projectId);
-  const rivals = await loadExplainedRivals(tx, records, projectId, fleetIds);
-  const ofRivals = await volumesOfGangs(
-    tx,
-    rivals.map(({ gang }) => gang),
+  const capacity = await loadCapacity(tx, records, projectId);
+  const rights = await rightsWithin(tx, projectId, capacity.fleets);
+  const gangs: Gang[] = [];
+  for (const id of rights.keys()) gangs.push(...(await loadExplainedQueue(tx, records, id)));
+  const ofOthers = gangs.filter((gang) => gang.run.projectId !== projectId);
+  const queue = withBackends(
+    {
+      ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
+      volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
+    },
+    (id) => (id === projectId ? hints : null),
   );
-  const queue = {
-    ...{ projectId, projectName: run.projectName, ...capacity, ...waiting, rivals },
-    volumes: [...capacity.volumes, ...ofRivals],
-    hasPolledBackends: hints.hasPolledBackends,
-  };
   const places: QueuePlace[] = [];
   for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));
   const holders = await blockHolders(tx, shownInstances(queue.fleets, queue.instances));
   const named = [...holders.map((holder) => holder.run), ...places.flatMap((one) => one.first)];
-  const others = [...named, ...queue.rivals.map((rival) => rival.gang.run)];
+  const others = [...named, ...ofOthers.map((gang) => gang.run)];
   const projectNames = await loadProjectNames(tx, [
     projectId,
     ...Object.keys(queue.projectNames),
@@ -76,6 +78,20 @@ function shownInstances(
   return fleets.flatMap((fleet) =>
     (byFleet.get(fleet.id) ?? []).slice(0, HELD_PER_FLEET).map((one) => one.id),
   );
+}
+
+/** The project, and those that share its fleets: which of these fleets each may use. */
+async function rightsWithin(
+  tx: Tx,
+  projectId: Id,
+  fleets: readonly FleetRecord[],
+): Promise<Map<Id, ReadonlySet<Id>>> {
+  const ids = fleets.map((fleet) => fleet.id);
+  const shared = groupBy(await sharedFleets(tx, projectId, ids), (one) => one.project_id);
+  return new Map<Id, ReadonlySet<Id>>([
+    [projectId, new Set(ids)],
+    ...[...shared].map(([id, own]) => [id, new Set(own.map((one) => one.fleet_id))] as const),
+  ]);
 }
 
 /** The runs with blocks of these instances, oldest job first. */
@@ -126,16 +142,15 @@ async function queuePlace(tx: Tx, job: JobRecord): Promise<QueuePlace> {
   const first = await sql<NamedRow>`select r.id, r.name, r.project_id, r.priority, r.submitted_at
     from (
       select run_id, priority, queued_at, replica_num from jobs where ${aheadOf(job)}
-      order by priority desc, queued_at, run_id, replica_num limit ${sql.lit(NAMED_AHEAD)}
+      order by ${queueOrder()} limit ${sql.lit(NAMED_AHEAD)}
     ) as j join runs as r on r.id = j.run_id
-    order by j.priority desc, j.queued_at, j.run_id, j.replica_num`.execute(tx);
+    order by ${queueOrder('j')}`.execute(tx);
   return { jobId: job.id, ahead, first: first.rows.map(namedRun) };
 }
 
 /** Jobs of the same demand class that are ahead of this one. */
 function aheadOf(job: JobRecord): RawBuilder<SqlBool> {
-  const { projectId, demand, priority, queuedAt, runId, replicaNum } = job;
+  const { projectId, demand } = job;
   return sql<SqlBool>`project_id = ${projectId} and demand = ${demand} and ${QUEUED}
-    and (priority > ${priority} or (priority = ${priority}
-      and (queued_at, run_id, replica_num) < (${queuedAt}, ${runId}, ${replicaNum})))`;
+    and ${isAheadOf(rankOfJob(job))}`;
 }

@@ -1,12 +1,10 @@
 import type {
-  CapacityHints,
-  CapacitySnapshot,
   FleetRecord,
+  FreedCapacity,
   Gang,
   Id,
-  LocalState,
   MountableVolume,
-  PlacementSnapshot,
+  WaitingPool,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
@@ -14,38 +12,42 @@ import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
-import { loadQueue, loadRivals, sharedFleets, waitingProjects } from './load-queue.ts';
+import { HAS_WAITING_JOBS, loadQueue } from './load-queue.ts';
 import { localUse } from './local-use.ts';
+import type { ProjectCapacity } from './types.ts';
 
 /**
- * The queue of a project and all capacity that it may use; unchanged records come from the cache.
- * Null: the project does not exist, or nothing waits in it.
+ * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
+ * the cache. Null: the pool does not exist, or nothing waits in it.
  */
 export async function loadPlacement(
   tx: Tx,
   records: RecordCache,
-  projectId: Id,
-  hints: CapacityHints,
-): Promise<PlacementSnapshot | null> {
-  const project = await tx
-    .selectFrom('projects')
-    .select('name')
-    .where('id', '=', projectId)
+  poolId: Id,
+): Promise<WaitingPool | null> {
+  const pool = await tx
+    .selectFrom('pools')
+    .select(['id', 'version'])
+    .where('id', '=', poolId)
     .executeTakeFirst();
-  if (!project) return null;
-  const queue = await loadQueue(tx, records, projectId);
+  if (!pool) return null;
+  const waiting = await tx
+    .selectFrom('projects')
+    .select('id')
+    .where('pool_id', '=', poolId)
+    .where(HAS_WAITING_JOBS)
+    .orderBy('id')
+    .execute();
+  const projectIds = waiting.map(({ id }) => id);
+  const queue = await loadQueue(tx, records, projectIds);
   if (queue.gangs.length === 0) return null;
-  const capacity = await loadMachines(tx, records, projectId, hints);
-  const fleetIds = capacity.fleets.map((fleet) => fleet.id);
-  const rivals = await loadRivals(tx, records, projectId, fleetIds);
+  const rights = await loadRights(tx, projectIds);
   return {
-    projectId,
-    projectName: project.name,
+    pool,
+    rights,
     ...queue,
-    rivals,
-    ...capacity,
-    volumes: await volumesOfGangs(tx, [...queue.gangs, ...rivals.map(({ gang }) => gang)]),
-    hasPolledBackends: hints.hasPolledBackends,
+    ...(await loadMachines(tx, records, rights)),
+    volumes: await volumesOfGangs(tx, queue.gangs),
   };
 }
 
@@ -59,89 +61,93 @@ export async function loadCapacity(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-  hints: Pick<CapacityHints, 'offersOnly'>,
-): Promise<CapacitySnapshot & LocalState> {
-  const machines = await loadMachines(tx, records, projectId, hints);
+): Promise<ProjectCapacity> {
+  const machines = await loadMachines(tx, records, await loadRights(tx, [projectId]));
   return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
+}
+
+/** The fleets that each of the projects may use: its own, and those that it imports. */
+async function loadRights(
+  tx: Tx,
+  projectIds: readonly Id[],
+): Promise<ReadonlyMap<Id, ReadonlySet<Id>>> {
+  const rights = new Map(projectIds.map((id) => [id, new Set<Id>()]));
+  const rows = await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('fleets')
+      .select(['project_id', 'id as fleet_id'])
+      .where('project_id', 'in', slice)
+      .where(notDeleted('deleted'))
+      .union(
+        tx
+          .selectFrom('imports as i')
+          .innerJoin('exported_fleets as ef', 'ef.export_id', 'i.export_id')
+          .select(['i.project_id', 'ef.fleet_id'])
+          .where('i.project_id', 'in', slice),
+      )
+      .execute(),
+  );
+  for (const { project_id, fleet_id } of rows) rights.get(project_id)?.add(fleet_id);
+  return rights;
 }
 
 async function loadMachines(
   tx: Tx,
   records: RecordCache,
-  projectId: Id,
-  { offersOnly }: Pick<CapacityHints, 'offersOnly'>,
-): Promise<Omit<CapacitySnapshot, 'volumes'> & LocalState> {
-  const fleets = await loadFleets(tx, records, projectId);
+  rights: ReadonlyMap<Id, ReadonlySet<Id>>,
+): Promise<Omit<ProjectCapacity, 'volumes'>> {
+  const fleets = await loadFleets(
+    tx,
+    records,
+    [...rights.values()].flatMap((own) => [...own]),
+  );
+  const ids = fleets.map((fleet) => fleet.id);
+  const owners = fleets.map((fleet) => fleet.projectId);
   return {
     fleets,
-    instances: await instancesOfFleets(
-      tx,
-      records,
-      fleets.map((fleet) => fleet.id),
-    ),
-    projectNames: await loadProjectNames(tx, [
-      projectId,
-      ...fleets.map((fleet) => fleet.projectId),
-    ]),
+    instances: await instancesOfFleets(tx, records, ids),
+    projectNames: await loadProjectNames(tx, [...rights.keys(), ...owners]),
     ...(await localUse(tx, records)),
-    offersOnly,
   };
 }
 
 /** See `EngineStore.waitingFor`. */
-export async function waitingFor(tx: Tx, records: RecordCache, capacity: string): Promise<Id[]> {
-  const [kind, id = ''] = capacity.split(':');
-  switch (kind) {
-    case 'fleet': {
-      const users = await sharedFleets(tx, '', [id]);
-      return await waitingProjects(
-        tx,
-        users.map((user) => user.project_id),
-      );
-    }
-    case 'project':
-      return await waitingProjects(tx, [id, ...(await projectsSharingWith(tx, records, id))]);
-    case 'others':
-      return await waitingProjects(tx, await projectsSharingWith(tx, records, id));
-    default:
-      return await waitingProjects(tx, null);
-  }
-}
-
-/** The other projects that may use fleets which this project may use. */
-async function projectsSharingWith(tx: Tx, records: RecordCache, id: Id): Promise<Id[]> {
-  const fleets = await loadFleets(tx, records, id);
-  const others = await sharedFleets(
-    tx,
-    id,
-    fleets.map((fleet) => fleet.id),
-  );
-  return others.map((other) => other.project_id);
-}
-
-async function loadFleets(tx: Tx, records: RecordCache, projectId: Id): Promise<FleetRecord[]> {
-  const keys = await tx
-    .selectFrom('fleets')
-    .select(['id', 'version'])
-    .where(notDeleted('deleted'))
-    .where(({ or, eb }) =>
-      or([
-        eb('project_id', '=', projectId),
-        eb(
-          'id',
-          'in',
-          tx
-            .selectFrom('imports as i')
-            .innerJoin('exported_fleets as ef', 'ef.export_id', 'i.export_id')
-            .select('ef.fleet_id')
-            .where('i.project_id', '=', projectId),
-        ),
-      ]),
+export async function waitingFor(tx: Tx, freed: FreedCapacity): Promise<Id[]> {
+  const rows = await tx
+    .selectFrom('projects')
+    .select('pool_id')
+    .distinct()
+    .where(HAS_WAITING_JOBS)
+    .$if(freed.kind !== 'server-host', (query) =>
+      query.where('pool_id', '=', (eb) =>
+        freed.kind === 'fleet'
+          ? eb.selectFrom('fleets').select('pool_id').where('id', '=', freed.fleetId)
+          : eb
+              .selectFrom('projects')
+              .select('pool_id')
+              .where('id', '=', freed.kind === 'project' ? freed.projectId : ''),
+      ),
     )
-    .orderBy('created_at')
-    .orderBy('id')
     .execute();
-  return records.read(tx, fleetTable, keys);
+  return rows.flatMap((row) => row.pool_id ?? []);
+}
+
+/** Those of them that are not deleted, oldest first. */
+async function loadFleets(
+  tx: Tx,
+  records: RecordCache,
+  ids: readonly Id[],
+): Promise<FleetRecord[]> {
+  const keys = await forIds(ids, (slice) =>
+    tx
+      .selectFrom('fleets')
+      .select(['id', 'version', 'created_at'])
+      .where('id', 'in', slice)
+      .where(notDeleted('deleted'))
+      .execute(),
+  );
+  keys.sort((a, b) => a.created_at - b.created_at || (a.id < b.id ? -1 : 1));
+  return await records.read(tx, fleetTable, keys);
 }
 
 export async function loadProjectNames(tx: Tx, ids: readonly Id[]): Promise<Record<Id, string>> {

@@ -1,18 +1,17 @@
 /** Reads the queue of gangs that have no place yet. */
 import { ACTIVE_RUN_STATUSES } from '@dstack/contract/status';
-import type { Gang, Id, JobRecord, Rival } from '@dstack/core';
+import type { Gang, Id, JobRecord } from '@dstack/core';
+import { compareRanks } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { runTable } from '../schema/work-tables.ts';
+import { queueOrder, rankOfRow } from './queue-order.ts';
 
 /** The most gangs read per demand class; if a pass places all of them, another pass follows. */
 const PER_CLASS = 50;
-
-/** The same for other projects: placement only leaves capacity for these gangs. */
-const PER_CLASS_OF_RIVALS = 8;
 
 /**
  * Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else these are not
@@ -30,15 +29,22 @@ export interface Queue {
   readonly more: ReadonlySet<string>;
 }
 
-/** All new gangs, and the most urgent waiting gangs of each demand class. */
-export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Promise<Queue> {
-  const unseen = await tx
-    .selectFrom('jobs')
-    .select(['run_id', 'replica_num'])
-    .where('project_id', '=', projectId)
-    .where(UNSEEN)
-    .execute();
-  const heads = await headsOf(tx, projectId, PER_CLASS);
+/** All new gangs of these projects, and the most urgent waiting gangs of each demand class. */
+export async function loadQueue(
+  tx: Tx,
+  records: RecordCache,
+  projectIds: readonly Id[],
+): Promise<Queue> {
+  const unseen = await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('jobs')
+      .select(['run_id', 'replica_num'])
+      .where('project_id', 'in', slice)
+      .where(UNSEEN)
+      .execute(),
+  );
+  const heads: QueueHead[] = [];
+  for (const id of projectIds) heads.push(...(await headsOf(tx, id, PER_CLASS)));
   const counts = groupBy(heads, (head) => head.demand);
   const full = [...counts].filter(([, own]) => own.length === PER_CLASS);
   return {
@@ -47,31 +53,28 @@ export async function loadQueue(tx: Tx, records: RecordCache, projectId: Id): Pr
   };
 }
 
-/** The first gangs of the queue, for explanations. */
+/** The first gangs of the project's queue, for explanations. */
 export async function loadExplainedQueue(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
-): Promise<Queue> {
+): Promise<readonly Gang[]> {
   const unseen = await tx
     .selectFrom('jobs')
     .select(['run_id', 'replica_num'])
     .where('project_id', '=', projectId)
     .where(UNSEEN)
-    .orderBy('priority', 'desc')
-    .orderBy('queued_at')
+    .orderBy(queueOrder())
     .limit(EXPLAINED.gangs)
     .execute();
   const heads = await firstHeadsOf(tx, projectId);
-  return { gangs: await gangsOf(tx, records, [...unseen, ...heads]), more: new Set() };
+  return await gangsOf(tx, records, [...unseen, ...heads]);
 }
 
 /** The first gang of each demand class, most urgent first. */
 async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
   const heads = await headsOf(tx, projectId, 1, EXPLAINED.classes);
-  return heads
-    .sort((a, b) => b.priority - a.priority || Number(a.queued_at) - Number(b.queued_at))
-    .slice(0, EXPLAINED.gangs);
+  return heads.sort((a, b) => compareRanks(rankOfRow(a), rankOfRow(b))).slice(0, EXPLAINED.gangs);
 }
 
 interface Head {
@@ -111,7 +114,7 @@ async function headsOf(
     select h.run_id, h.replica_num, h.demand, h.priority, h.queued_at from classes c join jobs h on h.id in (
       select id from jobs
       where project_id = ${projectId} and ${QUEUED} and demand = c.demand
-      order by priority desc, queued_at, run_id, replica_num limit ${sql.lit(perClass)}
+      order by ${queueOrder()} limit ${sql.lit(perClass)}
     ) where c.demand is not null`.execute(tx);
   return rows;
 }
@@ -163,36 +166,6 @@ async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Pr
 
 const gangKey = ({ run_id, replica_num }: Head): string => `${run_id} ${replica_num}`;
 
-/** The most urgent waiting gangs of the projects that share fleets with this one. */
-export async function loadRivals(
-  tx: Tx,
-  records: RecordCache,
-  projectId: Id,
-  fleetIds: readonly Id[],
-  read: (rival: Id) => Promise<readonly Head[]> = (rival) =>
-    headsOf(tx, rival, PER_CLASS_OF_RIVALS),
-): Promise<Rival[]> {
-  const shared = await sharedFleets(tx, projectId, fleetIds);
-  const rivals: Rival[] = [];
-  for (const [rival, fleets] of groupBy(shared, (one) => one.project_id)) {
-    const heads = await read(rival);
-    if (heads.length === 0) continue;
-    const ids = fleets.map((one) => one.fleet_id);
-    for (const gang of await gangsOf(tx, records, heads)) rivals.push({ gang, fleets: ids });
-  }
-  return rivals;
-}
-
-/** Like `loadRivals`, for explanations. */
-export function loadExplainedRivals(
-  tx: Tx,
-  records: RecordCache,
-  projectId: Id,
-  fleetIds: readonly Id[],
-): Promise<Rival[]> {
-  return loadRivals(tx, records, projectId, fleetIds, (rival) => firstHeadsOf(tx, rival));
-}
-
 /** The other projects that may use these fleets, as owner or importer. */
 export async function sharedFleets(
   tx: Tx,
@@ -220,16 +193,7 @@ export async function sharedFleets(
   return [...owners, ...importers];
 }
 
-/** Which of these projects have a job without a place; null = which of all projects. */
-export async function waitingProjects(tx: Tx, projectIds: readonly Id[] | null): Promise<Id[]> {
-  // The outer parentheses matter: the list of ids is added with `and`.
-  const waits = sql<SqlBool>`(exists (select 1 from jobs
+/** The outer parentheses matter: further conditions are added with `and`. */
+export const HAS_WAITING_JOBS: RawBuilder<SqlBool> = sql`(exists (select 1 from jobs
     where project_id = projects.id and ${UNSEEN})
     or exists (select 1 from jobs where project_id = projects.id and demand > '' and ${QUEUED}))`;
-  const select = () => tx.selectFrom('projects').select('id').where(waits);
-  const rows =
-    projectIds === null
-      ? await select().execute()
-      : await forIds(projectIds, (slice) => select().where('id', 'in', slice).execute());
-  return rows.map((row) => row.id);
-}

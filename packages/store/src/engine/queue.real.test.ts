@@ -1,6 +1,7 @@
 import type { RunRecord } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
+import { waitingWork } from '../testing/pools.ts';
 import { rawSql } from '../testing/raw-sql.ts';
 import { NO_HINTS, NO_MEMORY, projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
@@ -24,7 +25,7 @@ forEachStore((tests) => {
       await insertRun(world, { name: 'placed' }, [{ instanceId: instance.id }]);
       await insertRun(world, { name: 'ending', status: 'terminating' }, [{}]);
       await insertRun(world, { name: 'cron', status: 'pending' });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
+      const snapshot = await waitingWork(world.store, world.projectId);
       const ids = snapshot?.gangs.map(({ jobs }) => jobs.map((job) => job.id)) ?? [];
       expect(ids).toHaveLength(2);
       expect(ids).toContainEqual([two.jobs[0]?.id]);
@@ -37,7 +38,7 @@ forEachStore((tests) => {
         await insertWaiting(world, `small-${i}`, { submittedAt: 100 + i });
       await insertWaiting(world, 'small-urgent', { submittedAt: 999, priority: 7 });
       await insertWaiting(world, 'large', { submittedAt: 500 }, { demand: 'large' });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
+      const snapshot = await waitingWork(world.store, world.projectId);
       const found = names(snapshot?.gangs) ?? [];
       expect(found).toHaveLength(51);
       expect(found).toEqual(
@@ -50,67 +51,64 @@ forEachStore((tests) => {
     it('is null if nothing waits', async () => {
       const world = await openWorld(tests);
       await insertFleet(world, 'fleet');
-      expect(await world.store.engine.loadPlacement(world.projectId, NO_HINTS)).toBeNull();
-      expect(await world.store.engine.loadPlacement('absent', NO_HINTS)).toBeNull();
+      expect(await waitingWork(world.store, world.projectId)).toBeNull();
+      expect(await waitingWork(world.store, 'absent')).toBeNull();
     });
 
-    it('has gangs of other projects that wait for fleets that both may use', async () => {
-      const { world, other, shared } = await twoProjects(tests);
-      await insertRun(world, {}, [{}]);
+    it('has the gangs of all projects that share fleets, and which fleets each may use', async () => {
+      const { world, other, shared, own } = await twoProjects(tests);
+      await insertRun(world, { name: 'ours' }, [{}]);
       await insertWaiting(world, 'theirs', { projectId: other.id });
-      const snapshot = await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
-      expect(snapshot?.rivals.map(({ gang, fleets }) => [gang.run.name, fleets])).toEqual([
-        ['theirs', [shared.fleet.id]],
-      ]);
-      const back = await world.store.engine.loadPlacement(other.id, NO_HINTS);
-      expect(names(back?.gangs)).toEqual(['theirs']);
-      expect(back?.rivals).toEqual([]);
+      const snapshot = await waitingWork(world.store, world.projectId);
+      expect(names(snapshot?.gangs)).toEqual(['ours', 'theirs']);
+      expect(snapshot?.rights).toEqual(
+        new Map([
+          [world.projectId, new Set([own.fleet.id, shared.fleet.id])],
+          [other.id, new Set([shared.fleet.id])],
+        ]),
+      );
+      expect(await waitingWork(world.store, other.id)).toEqual(snapshot);
+    });
+
+    it('has nothing of projects in which nothing waits', async () => {
+      const { world, other, shared } = await twoProjects(tests);
+      await insertWaiting(world, 'theirs', { projectId: other.id });
+      const snapshot = await waitingWork(world.store, world.projectId);
+      expect([...(snapshot?.rights.keys() ?? [])]).toEqual([other.id]);
+      expect(snapshot?.fleets.map(({ id }) => id)).toEqual([shared.fleet.id]);
     });
   });
 
   describe('capacity that becomes free', () => {
-    it('wakes the projects that wait for the fleet, and no others', async () => {
+    it('wakes the pool of the fleet if something waits there', async () => {
       const { world, other, shared, own } = await twoProjects(tests);
       const { engine } = world.store;
-      expect(await engine.waitingFor(`fleet:${shared.fleet.id}`)).toEqual([]);
-      await insertRun(world, { name: 'ours' }, [{}]);
-      expect(await engine.waitingFor(`fleet:${shared.fleet.id}`)).toEqual([world.projectId]);
-      await insertWaiting(world, 'theirs', { projectId: other.id });
-      expect((await engine.waitingFor(`fleet:${shared.fleet.id}`)).sort()).toEqual(
-        [world.projectId, other.id].sort(),
-      );
-      expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
+      const ofFleet = (fleetId: string) => engine.waitingFor({ kind: 'fleet', fleetId });
+      expect(await ofFleet(shared.fleet.id)).toEqual([]);
+      await insertRun(world, { name: 'ours', projectId: other.id }, [{}]);
+      const [pool] = await ofFleet(shared.fleet.id);
+      expect(pool).toBeDefined();
+      expect(await ofFleet(own.fleet.id)).toEqual([pool]);
+      expect(await engine.waitingFor({ kind: 'project', projectId: other.id })).toEqual([pool]);
+      expect(await engine.waitingFor({ kind: 'project', projectId: 'absent' })).toEqual([]);
     });
 
-    it('wakes no project that has new runs but may not use that fleet', async () => {
-      const { world, other, own } = await twoProjects(tests);
-      await insertRun(world, { name: 'new', projectId: other.id }, [{}]);
-      await insertWaiting(world, 'ours');
+    it('wakes no pool in which the fleet may not be used', async () => {
+      const { world, own } = await twoProjects(tests);
+      const third = projectRecord(world.userId, { name: 'third' });
+      await world.store.projects.insert(third);
+      await insertRun(world, { name: 'new', projectId: third.id }, [{}]);
       const { engine } = world.store;
-      expect(await engine.waitingFor(`fleet:${own.fleet.id}`)).toEqual([world.projectId]);
+      expect(await engine.waitingFor({ kind: 'fleet', fleetId: own.fleet.id })).toEqual([]);
     });
 
-    it('on the machine of the server wakes every project that waits', async () => {
+    it('on the machine of the server wakes every pool in which something waits', async () => {
       const { world, other } = await twoProjects(tests);
+      const third = projectRecord(world.userId, { name: 'third' });
+      await world.store.projects.insert(third);
       await insertWaiting(world, 'theirs', { projectId: other.id });
-      expect(await world.store.engine.waitingFor('local')).toEqual([other.id]);
-    });
-
-    it('in place of a hold wakes the project and those that share its fleets', async () => {
-      const { world, other } = await twoProjects(tests);
-      await insertWaiting(world, 'theirs', { projectId: other.id });
-      const { engine } = world.store;
-      expect(await engine.waitingFor(`project:${world.projectId}`)).toEqual([other.id]);
-      expect(await engine.waitingFor(`project:${other.id}`)).toEqual([other.id]);
-    });
-
-    it('that was reserved for a project and is no longer needed wakes the others', async () => {
-      const { world, other } = await twoProjects(tests);
-      await insertWaiting(world, 'ours');
-      await insertWaiting(world, 'theirs', { projectId: other.id });
-      const { engine } = world.store;
-      expect(await engine.waitingFor(`others:${world.projectId}`)).toEqual([other.id]);
-      expect(await engine.waitingFor(`others:${other.id}`)).toEqual([world.projectId]);
+      await insertWaiting(world, 'thirds', { projectId: third.id });
+      expect(await world.store.engine.waitingFor({ kind: 'server-host' })).toHaveLength(2);
     });
   });
 
@@ -135,7 +133,9 @@ forEachStore((tests) => {
       const woken = await engine.unfinished();
       const runs = woken.flatMap(({ kind, id }) => (kind === 'run' ? [id] : []));
       expect(runs.sort()).toEqual([undecided.id, serves.id].sort());
-      expect(woken).toContainEqual({ kind: 'placement', id: world.projectId });
+      const pools = await engine.waitingFor({ kind: 'project', projectId: world.projectId });
+      expect(pools).toHaveLength(1);
+      expect(woken).toContainEqual({ kind: 'pool', id: pools[0] });
       expect(await engine.alarms()).toContainEqual({ kind: 'run', id: waits.id, at: 77 });
     });
   });
@@ -145,16 +145,16 @@ forEachStore((tests) => {
 function queuePlans(tests: StoreTests) {
   it('a placement pass reads its queue, not all waiting jobs', async () => {
     const { world, executed } = await observedWorld(tests);
-    await world.store.engine.loadPlacement(world.projectId, NO_HINTS);
+    await waitingWork(world.store, world.projectId);
     expect(await stepsOver(world, executed())).not.toContainEqual(
       expect.stringContaining(BY_STATUS),
     );
   });
 
-  it('freed capacity finds its projects without reading all waiting jobs', async () => {
+  it('freed capacity finds its pools without reading all waiting jobs', async () => {
     const { world, executed, fleetId } = await observedWorld(tests);
-    await world.store.engine.waitingFor(`fleet:${fleetId}`);
-    await world.store.engine.waitingFor('local');
+    await world.store.engine.waitingFor({ kind: 'fleet', fleetId });
+    await world.store.engine.waitingFor({ kind: 'server-host' });
     expect(await stepsOver(world, executed())).not.toContainEqual(
       expect.stringContaining(BY_STATUS),
     );

@@ -1,13 +1,8 @@
 import type { JobRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import {
-  instanceRecord,
-  intentRecord,
-  NO_HINTS,
-  NO_MEMORY,
-  projectRecord,
-} from '../testing/records.ts';
+import { waitingWork } from '../testing/pools.ts';
+import { instanceRecord, intentRecord, NO_MEMORY, projectRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 const state = (id: string, seq: number) =>
@@ -105,13 +100,6 @@ forEachStore((tests) => {
     expect(snapshot).toMatchObject({ probes: {}, gpuSamples: {}, requests: null });
   });
 
-  it('has the facts about backends that were read when placement started', async () => {
-    const world = await openWorld(tests);
-    await insertRun(world, {}, [{}]);
-    const hints = { offersOnly: new Set(['aws'] as const), hasPolledBackends: true };
-    expect(await world.store.engine.loadPlacement(world.projectId, hints)).toMatchObject(hints);
-  });
-
   it('has imported fleets too, with their projects', async () => {
     const world = await openWorld(tests);
     const { store, userId, projectId } = world;
@@ -124,7 +112,7 @@ forEachStore((tests) => {
       { id: 'e1', projectId: other.id, name: 'pool', isGlobal: false, createdAt: 1 },
       { importers: [projectId], fleets: [shared.fleet.id], gateways: [] },
     );
-    const snapshot = await store.engine.loadPlacement(projectId, NO_HINTS);
+    const snapshot = await waitingWork(store, projectId);
     expect(snapshot?.fleets).toEqual([shared.fleet]);
     expect(snapshot?.instances).toEqual([shared.instance]);
     expect(snapshot?.projectNames).toEqual({ [projectId]: 'main', [other.id]: 'other' });
@@ -143,7 +131,7 @@ forEachStore((tests) => {
       { type: 'instance.insert', instance: d },
       { type: 'instance.insert', instance: { ...b, busyBlocks: 1 } },
     ]);
-    const capacity = await engine.loadCapacity(projectId, NO_HINTS);
+    const capacity = await engine.loadCapacity(projectId);
     expect(capacity.fleets.map(({ id }) => id)).toEqual([older.id, newer.id]);
     expect(capacity.instances.map(({ id }) => id)).toEqual([a.id, b.id, c.id, d.id]);
     expect(capacity.localInstances).toBe(4);
@@ -199,12 +187,14 @@ forEachStore((tests) => {
     expect(await engine.nextDue('run')).toBe(10);
     expect(await engine.nextDue('fleet')).toBeNull();
     const unfinished = await engine.unfinished();
+    const { projectId } = world;
+    const pools = await engine.waitingFor({ kind: 'project', projectId });
     expect(unfinished.map(({ kind, id }) => `${kind} ${id}`).toSorted()).toEqual(
       [
         `intent ${intentRecord(soon.jobs[0]!.id).key}`,
         `run ${late.run.id}`,
         `run ${soon.run.id}`,
-        `placement ${world.projectId}`,
+        `pool ${pools[0]}`,
         `instance ${instance.id}`,
         `fleet ${fleet.id}`,
       ].toSorted(),

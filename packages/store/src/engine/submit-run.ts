@@ -4,6 +4,7 @@ import { sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
+import { refreshPools } from '../pools/refresh.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import { guardGateway } from './gateway-use.ts';
@@ -96,7 +97,8 @@ export function createFleet(
   context: StoreContext,
   create: CreateFleet,
 ): Promise<CreateFleetOutcome> {
-  return context.write(async ({ tx, add, changed }): Promise<CreateFleetOutcome> => {
+  return context.write(async (write): Promise<CreateFleetOutcome> => {
+    const { tx, add, changed } = write;
     await lockNames(context, tx, 'fleet', create.projectId);
     const name = await chooseName(tx, 'fleet', create.projectId, create.name);
     if (name === null) return { type: 'name-taken' };
@@ -108,6 +110,7 @@ export function createFleet(
     await insertInSlices(instances.map(instanceTable.insert), (slice) =>
       tx.insertInto('instances').values(slice).execute(),
     );
+    await refreshPools(context, write);
     return { type: 'created', fleet, instances };
   });
 }

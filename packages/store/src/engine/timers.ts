@@ -68,11 +68,12 @@ export function createTimers({ db }: StoreContext): Timers {
       const runs = await db
         .selectFrom('runs as r')
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')
-        .select(['r.id', 'r.project_id', 'r.status', 'j.waiting'])
+        .innerJoin('projects as p', 'p.id', 'r.project_id')
+        .select(['r.id', 'p.pool_id', 'r.status', 'j.waiting'])
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
         .execute();
-      const projects = new Set(
-        runs.filter((run) => !isRunTerminating(run.status)).map((run) => run.project_id),
+      const pools = new Set(
+        runs.flatMap(({ status, pool_id }) => (isRunTerminating(status) ? [] : (pool_id ?? []))),
       );
       const others: Signal[] = [];
       for (const kind of UNTIL_DELETED) others.push(...(await signalsOf(kind)));
@@ -86,7 +87,7 @@ export function createTimers({ db }: StoreContext): Timers {
         ...runs
           .filter((row) => !waitsForCapacity(row))
           .map((row): Signal => ({ kind: 'run', id: row.id })),
-        ...[...projects].map((id): Signal => ({ kind: 'placement', id })),
+        ...[...pools].map((id): Signal => ({ kind: 'pool', id })),
         ...others,
       ];
     },

@@ -7,6 +7,7 @@ import type {
   ExplainedRun,
   FleetRecord,
   FleetSnapshot,
+  FreedCapacity,
   GatewayRecord,
   GatewaySnapshot,
   GroupSnapshot,
@@ -20,13 +21,13 @@ import type {
   LocalState,
   NamedRun,
   NewEvent,
-  PlacementSnapshot,
   RunMemory,
   RunRecord,
   RunSnapshot,
   Signal,
   Timestamp,
   VolumeSnapshot,
+  WaitingPool,
   WorkKind,
 } from '@dstack/core';
 import type { NameChoice, WriteExtras } from '../writes.ts';
@@ -115,17 +116,17 @@ export type CreateFleetOutcome =
     }
   | { readonly type: 'name-taken' };
 
+/** All capacity that one project may use, without the facts about its backends. */
+export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
+
 /** The operations of the loops, and the API's writes to runs and fleets. */
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
   /** Null also if nothing waits. */
-  loadPlacement(projectId: Id, hints: CapacityHints): Promise<PlacementSnapshot | null>;
-  /** The project must exist. */
-  loadCapacity(
-    projectId: Id,
-    hints: Pick<CapacityHints, 'offersOnly'>,
-  ): Promise<CapacitySnapshot & LocalState>;
+  loadPlacement(poolId: Id): Promise<WaitingPool | null>;
+  /** What one project may use. The project must exist. */
+  loadCapacity(projectId: Id): Promise<ProjectCapacity>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;
   loadVolume(id: Id): Promise<VolumeSnapshot | null>;
@@ -185,10 +186,8 @@ export interface EngineStore {
   unfinished(): Promise<Signal[]>;
   /** Every `nextPassAt` that is set: the alarms to arm at start-up. */
   alarms(): Promise<Alarm[]>;
-  /**
-   * Projects with waiting jobs that may use the freed capacity. `capacity`: id of such a signal.
-   */
-  waitingFor(capacity: string): Promise<Id[]>;
+  /** Pools with waiting jobs in which the freed capacity may be used. */
+  waitingFor(freed: FreedCapacity): Promise<Id[]>;
 
   /**
    * Everything that waits for a host: its instances, the runs of their unfinished jobs, and the
@@ -215,7 +214,7 @@ export interface EngineStore {
   time(): Promise<Timestamp>;
   /**
    * Leases. True: `owner` holds the row until now + `ttl` (µs). An expired lease can be taken.
-   * Leases raise no version. Placement is leased on the project.
+   * Leases raise no version. Placement is leased on the pool.
    */
   claim(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   renew(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
@@ -251,7 +250,7 @@ export interface Alarm {
 }
 
 /** Kinds of work that one server at a time does on a key. */
-export type LeasedKind = Exclude<WorkKind, 'capacity'> | 'sweep' | 'retention';
+export type LeasedKind = Exclude<WorkKind, 'capacity' | 'placement'> | 'sweep' | 'retention';
 
 /** Kinds whose rows have a `nextPassAt`. */
 export type ScheduledKind =

@@ -5,6 +5,7 @@ import type { StoreContext, Tx } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
 import { importedGateways } from '../gateways/gateways.ts';
 import { namedInsert } from '../named-insert.ts';
+import { refreshPools } from '../pools/refresh.ts';
 import { notDeleted } from '../query.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import { exportViews } from './export-views.ts';
@@ -36,7 +37,8 @@ export function createExports(context: StoreContext): Exports {
       return row ? ((await exportViews(db, [row.id]))[0] ?? null) : null;
     },
     insert: (record, content, extras) =>
-      namedInsert(context, async ({ tx, add, changed }) => {
+      namedInsert(context, async (write) => {
+        const { tx, add, changed } = write;
         add(extras);
         await tx.insertInto('exports').values(exportTable.insert(record)).execute();
         await change(context, tx, record.id, {
@@ -46,19 +48,24 @@ export function createExports(context: StoreContext): Exports {
           addGateways: content.gateways,
         });
         changed(...(await concerned(tx, record.id)));
+        await refreshPools(context, write);
       }),
     update: (id, set, extras) =>
-      context.write(async ({ tx, add, changed }) => {
+      context.write(async (write) => {
+        const { tx, add, changed } = write;
         add(extras);
         changed(...(await concerned(tx, id)));
         await change(context, tx, id, set);
         changed(...(await concerned(tx, id)));
+        await refreshPools(context, write);
       }),
     delete: (id, extras) =>
-      context.write(async ({ tx, add, changed }) => {
+      context.write(async (write) => {
+        const { tx, add, changed } = write;
         add(extras);
         changed(...(await concerned(tx, id)));
         await tx.deleteFrom('exports').where('id', '=', id).execute();
+        await refreshPools(context, write);
       }),
     ...createImports(context),
   };
@@ -91,7 +98,8 @@ function createImports(
       });
     },
     deleteImport: (id, extras) =>
-      context.write(async ({ tx, add, changed }) => {
+      context.write(async (write) => {
+        const { tx, add, changed } = write;
         add(extras);
         const row = await tx
           .deleteFrom('imports')
@@ -101,6 +109,7 @@ function createImports(
         if (row === undefined) return;
         changed(projectChange(row.project_id, 'imports'));
         changed(...(await concerned(tx, row.export_id)));
+        await refreshPools(context, write);
       }),
     async isImported(kind, id, projectIds) {
       const row =

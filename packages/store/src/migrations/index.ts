@@ -40,6 +40,7 @@ import { signInCodes } from './0039-sign-in-codes.ts';
 import { scheduling } from './0040-scheduling.ts';
 import { workerDeliveries } from './0041-worker-deliveries.ts';
 import { notices } from './0042-notices.ts';
+import { pools } from './0043-pools.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -89,4 +90,5 @@ export const MIGRATIONS: readonly Migration[] = [
   scheduling,
   workerDeliveries,
   notices,
+  pools,
 ];

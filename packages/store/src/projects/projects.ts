@@ -4,6 +4,7 @@ import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { deletedName } from '../names.ts';
+import { refreshPools } from '../pools/refresh.ts';
 import { forIds, lower, notDeleted } from '../query.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import { projectAccess } from './access.ts';
@@ -36,10 +37,11 @@ export function createProjects(context: StoreContext): Projects {
 
   return {
     insert: (project, extras) =>
-      namedInsert(context, async ({ tx, add, changed }) => {
-        add(extras);
-        changed(projectChange(project.id, 'members'));
-        await insertProject(context, tx, project);
+      namedInsert(context, async (write) => {
+        write.add(extras);
+        write.changed(projectChange(project.id, 'members'));
+        await insertProject(context, write.tx, project);
+        await refreshPools(context, write);
       }),
     byId: async (id) => (await byIds([id]))[0] ?? null,
     byIds,
@@ -79,7 +81,8 @@ export function createProjects(context: StoreContext): Projects {
       }),
     inUse: (ids) => projectsInUse(db, ids),
     delete: (ids, event) =>
-      context.write(async ({ tx, add, changed, accessChanged }): Promise<DeleteProjectsOutcome> => {
+      context.write(async (write): Promise<DeleteProjectsOutcome> => {
+        const { tx, add, changed, accessChanged } = write;
         await lockProjects(context, tx, ids);
         const uses = await projectsInUse(tx, ids);
         if (uses.length > 0) return { type: 'in-use', uses };
@@ -90,6 +93,7 @@ export function createProjects(context: StoreContext): Projects {
           const told = isDeleted ? event?.(id) : undefined;
           if (told) add({ events: [told] });
         }
+        await refreshPools(context, write);
         return { type: 'deleted' };
       }),
     ...createMembers(context),

@@ -88,6 +88,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   public_keys: withOwner('users'),
   user_identities: withOwner('users'),
   projects: present('a deleted one is named by runs and costs; there are few'),
+  pools: present('as many as projects at most'),
   project_retention: withOwner('projects'),
   members: withOwner('projects'),
   backends: present('settings of projects'),

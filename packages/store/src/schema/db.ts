@@ -30,7 +30,13 @@ export interface DB {
     ssh_private_key: Sealed | null;
   };
   public_keys: RowOf<typeof account.publicKeyTable>;
-  projects: RowOf<typeof account.projectTable> & { ssh_private_key: Sealed } & Lease;
+  /** `pool_id`: null for a project that was deleted before there were pools. */
+  projects: RowOf<typeof account.projectTable> & {
+    ssh_private_key: Sealed;
+    pool_id: string | null;
+  } & Lease;
+  /** Projects and fleets that are connected by the right to use. */
+  pools: { id: string; version: number } & Lease;
   members: RowOf<typeof account.memberTable>;
   backends: RowOf<typeof account.backendTable> & { auth: Sealed; source_auth: Sealed | null };
   secrets: RowOf<typeof account.secretTable> & { value: Sealed };
@@ -96,7 +102,8 @@ export interface DB {
   jobs: RowOf<typeof work.jobTable>;
   instances: RowOf<typeof work.instanceTable> & Lease;
   /** `deletion_seen_at`: when retention first found it deleted. */
-  fleets: RowOf<typeof work.fleetTable> & Lease & { deletion_seen_at: number | null };
+  fleets: RowOf<typeof work.fleetTable> &
+    Lease & { deletion_seen_at: number | null; pool_id: string | null };
   intents: RowOf<typeof work.intentTable> & Lease;
   hosts: RowOf<typeof work.hostTable> & Lease;
   host_health: RowOf<typeof work.hostHealthTable>;

@@ -1,7 +1,8 @@
 import type { AttachmentRecord, Change, VolumeRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { insertFleet, insertRun } from '../testing/insert.ts';
-import { fleetRecord, NO_HINTS, NO_MEMORY, newEvent, volumeRecord } from '../testing/records.ts';
+import { waitingWork } from '../testing/pools.ts';
+import { fleetRecord, NO_MEMORY, newEvent, volumeRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 async function insertVolume(world: World, part: Partial<VolumeRecord> = {}): Promise<VolumeRecord> {
@@ -143,9 +144,9 @@ forEachStore((tests) => {
     const { instance, uses, run } = await openMounted(world);
     await engine.apply(uses);
     await insertRun(world, { name: 'plain' }, [{}]);
-    expect((await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes).toEqual([]);
+    expect((await waitingWork(world.store, world.projectId))?.volumes).toEqual([]);
     await insertRun(world, { name: 'mounting', spec: MOUNTS }, [{}]);
-    const queue = await engine.loadPlacement(world.projectId, NO_HINTS);
+    const queue = await waitingWork(world.store, world.projectId);
     expect(queue?.volumes).toMatchObject([
       {
         volume: { name: 'data' },
@@ -155,19 +156,19 @@ forEachStore((tests) => {
         ],
       },
     ]);
-    expect((await engine.loadCapacity(world.projectId, NO_HINTS)).volumes).toHaveLength(1);
+    expect((await engine.loadCapacity(world.projectId)).volumes).toHaveLength(1);
   });
 
   it('gives placement the time since when the backend of a volume does not have it', async () => {
     const world = await openWorld(tests);
-    const { engine, volumeObservations } = world.store;
+    const { volumeObservations } = world.store;
     await insertVolume(world);
     await insertRun(world, { spec: MOUNTS }, [{}]);
     const report = async (state: 'missing' | 'pending') => {
       const record = { volumeId: 'v1', since: 1, error: null, nextPassAt: 3, checkedAt: 2 };
       const observation = state === 'missing' ? { state } : { state, text: '' };
       await volumeObservations.save({ ...record, observation });
-      return (await engine.loadPlacement(world.projectId, NO_HINTS))?.volumes[0]?.missing;
+      return (await waitingWork(world.store, world.projectId))?.volumes[0]?.missing;
     };
     expect(await report('missing')).toEqual({ since: 1, checkedAt: 2 });
     expect(await report('pending')).toBeNull();

@@ -7,7 +7,7 @@ import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, Timestamp } from '../../model/index.ts';
 import { demandOf } from '../../placement/gang-request.ts';
-import { undecidedUntil } from '../../placement/refusals.ts';
+import { undecidedUntil } from '../../placement/place/refusals.ts';
 import { RECONNECT_LIMIT } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import { verdictOn } from '../run/retry.ts';

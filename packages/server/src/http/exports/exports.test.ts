@@ -2,7 +2,6 @@ import { type EndpointName, endpoints } from '@dstack/contract/api';
 import { FleetSpec } from '@dstack/contract/wire';
 import type { FleetRecord } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { NO_HINTS } from '../testing/offers.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -88,7 +87,6 @@ describe('exports', () => {
     expect(seen.body).toMatchObject([{ name: 'hosts', project_name: 'main' }]);
     const capacity = await server.store.engine.loadCapacity(
       (await server.store.projects.byName('lab'))?.id ?? '',
-      NO_HINTS,
     );
     expect(capacity.fleets.map((one) => one.name)).toEqual(['hosts']);
   });

@@ -73,7 +73,7 @@ describe('metrics for Prometheus', () => {
       store: server.store,
       now: () => 0,
       depths: () => ({
-        ...{ run: depth, placement: none, capacity: none, instance: none, fleet: none },
+        ...{ run: depth, placement: none, capacity: none, pool: none, instance: none, fleet: none },
         ...{ observation: none, volume: none, gateway: none, group: none, intent: none },
         'volume-observation': none,
       }),

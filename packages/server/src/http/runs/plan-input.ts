@@ -18,12 +18,13 @@ export async function planInput(
   const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
   if (!built.ok) throw ruleError(built.message);
   const { hints } = await deps.backends.state(project.id);
-  const capacity = await deps.store.engine.loadCapacity(project.id, hints);
+  const capacity = await deps.store.engine.loadCapacity(project.id);
   await lookAtVolumes(deps, capacity.volumes, built.jobSpecs);
   return {
     projectId: project.id,
     projectName: project.name,
     ...capacity,
+    offersOnly: hints.offersOnly,
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,

@@ -149,6 +149,7 @@ async function answeredPlan(deps: HttpDeps, input: PlanInput) {
 
 async function everything(deps: HttpDeps, projectId: string) {
   const question: OffersWanted = {
+    projectId: null,
     key: 'everything',
     fleetId: null,
     backends: null,

@@ -1,8 +1,7 @@
+import { freedCapacity } from '@dstack/core';
 import type { WorkDescriptor } from './descriptor.ts';
 
-/**
- * Signals placement in projects with waiting work that may use the freed capacity. Writes nothing.
- */
+/** Wakes the pools with waiting work that may use the freed capacity. Writes nothing. */
 export const capacity: WorkDescriptor<'capacity'> = {
   kind: 'capacity',
   queues: { capacity: 2 },
@@ -10,8 +9,10 @@ export const capacity: WorkDescriptor<'capacity'> = {
   schedule: null,
   work:
     ({ store, wake }) =>
-    async (freed) => {
-      for (const id of await store.engine.waitingFor(freed)) wake({ kind: 'placement', id });
+    async (id) => {
+      const freed = freedCapacity(id);
+      const pools = freed === null ? [] : await store.engine.waitingFor(freed);
+      for (const pool of pools) wake({ kind: 'pool', id: pool });
       return { ending: 'done' };
     },
 };

@@ -15,7 +15,7 @@ export interface WorkDeps {
   readonly offers: OfferSource;
   readonly context: () => RunContext;
   /** Sets or clears the alarm of a key; a key that is due already is enqueued. */
-  readonly arm: (kind: ScheduledKind | 'placement', id: string, at: number | null) => void;
+  readonly arm: (kind: ScheduledKind | 'pool', id: string, at: number | null) => void;
   /** Enqueues a key on this server only. */
   readonly wake: (signal: Signal) => void;
   readonly changes: RunChanges;

@@ -9,6 +9,7 @@ import { instance } from './instance.ts';
 import { intent } from './intent.ts';
 import { observation } from './observation.ts';
 import { placement } from './placement.ts';
+import { pool } from './pool.ts';
 import { run } from './run.ts';
 import { volume } from './volume.ts';
 import { volumeObservation } from './volume-observation.ts';
@@ -17,6 +18,7 @@ export const WORK: { readonly [K in WorkKind]: WorkDescriptor<K> } = {
   run,
   placement,
   capacity,
+  pool,
   instance,
   observation,
   fleet,

@@ -22,6 +22,7 @@ import {
   place,
   type RunRecord,
   wantsBackendOffers,
+  withBackends,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Breach } from './breach.ts';
@@ -54,7 +55,7 @@ export function isQuiet({ servers }: Scene): boolean {
 export async function checkQuiet(scene: Scene): Promise<void> {
   const runs = await activeRuns(scene);
   for (const run of runs) await checkWaits(scene, run);
-  for (const project of scene.projects) await checkCapacity(scene, project.id);
+  await checkCapacity(scene);
   await checkFleets(scene);
 }
 
@@ -104,18 +105,25 @@ async function isConnected(store: Store, job: JobRecord): Promise<boolean> {
  * 2: no waiting job would find a place in one more pass, neither on existing capacity nor on offers
  * of the cloud, for which runs ahead may hold capacity.
  */
-async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
-  const hints = { hasPolledBackends: false, offersOnly: new Set<never>() };
-  const snapshot = await scene.store.engine.loadPlacement(projectId, hints);
-  if (!snapshot) return;
-  const { local, cloud, pods } = scene.world;
-  const [first, second, third] = scene.projects.map(({ id }) => id);
-  const certain = projectId === first || projectId === second ? [local] : [];
-  const clouds = projectId === first ? [cloud] : projectId === third ? [cloud, pods] : [];
-  const possible = [...certain, ...clouds];
-  const withCloud = await placedJobs(scene, snapshot, possible);
-  const placed = (await placedJobs(scene, snapshot, certain)).filter((id) =>
-    withCloud.includes(id),
+async function checkCapacity(scene: Scene): Promise<void> {
+  const pools = await Promise.all(
+    scene.projects.map(({ id }) =>
+      scene.store.engine.waitingFor({ kind: 'project', projectId: id }),
+    ),
+  );
+  for (const poolId of new Set(pools.flat())) await checkPool(scene, poolId);
+}
+
+async function checkPool(scene: Scene, poolId: Id): Promise<void> {
+  const loaded = await scene.store.engine.loadPlacement(poolId);
+  if (!loaded) return;
+  const snapshot = withBackends(loaded, () => null);
+  const withCloud = await placedJobs(scene, snapshot, (id) => [
+    ...certainBackends(scene, id),
+    ...cloudsOf(scene, id),
+  ]);
+  const placed = (await placedJobs(scene, snapshot, (id) => certainBackends(scene, id))).filter(
+    (id) => withCloud.includes(id),
   );
   if (placed.length > 0) {
     const waiting = snapshot.gangs
@@ -126,14 +134,27 @@ async function checkCapacity(scene: Scene, projectId: Id): Promise<void> {
   }
 }
 
+/** The server's machine: whether it has room depends on nothing outside. */
+function certainBackends({ world, projects }: Scene, projectId: Id): readonly Backend[] {
+  const [first, second] = projects.map(({ id }) => id);
+  return projectId === first || projectId === second ? [world.local] : [];
+}
+
+function cloudsOf({ world, projects }: Scene, projectId: Id): readonly Backend[] {
+  const [first, , third] = projects.map(({ id }) => id);
+  if (projectId === first) return [world.cloud];
+  return projectId === third ? [world.cloud, world.pods] : [];
+}
+
 /** Jobs to which a pass would give a place on the offers of these backends. */
 async function placedJobs(
   scene: Scene,
   snapshot: PlacementSnapshot,
-  backends: readonly Backend[],
+  backendsOf: (projectId: Id) => readonly Backend[],
 ): Promise<Id[]> {
   const answers = await Promise.all(
-    wantsBackendOffers(snapshot).map(async ({ key, requirements, backends: names }) => {
+    wantsBackendOffers(snapshot).map(async ({ key, projectId, requirements, backends: names }) => {
+      const backends = backendsOf(projectId ?? '');
       const asked = backends.filter(({ name }) => names === null || names.includes(name));
       const offers = await Promise.all(asked.map((one) => one.offers(requirements)));
       return [key, offers.flatMap((answer) => answer.offers)] as const;

@@ -1,7 +1,7 @@
 import type { Refusal } from '@dstack/contract/wire';
 import { Draft } from '../draft/draft.ts';
 import { computeGroup, groupOrder } from '../groups/index.ts';
-import { capacityLeftTo, isCloudCluster, masterOf } from '../instances/index.ts';
+import { isCloudCluster, masterOf } from '../instances/index.ts';
 import type {
   Change,
   Decision,
@@ -15,18 +15,19 @@ import type {
 import { SECOND } from '../model/values.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/index.ts';
-import { assignExisting, assignNew, offersOfGroup } from './assign.ts';
 import type { BackendOffers } from './backend-answers.ts';
-import { CapacityLedger, type Claimant } from './capacity-ledger.ts';
-import type { FleetOption } from './choose-fleet.ts';
-import { chooseFleet } from './choose-fleet.ts';
-import { unusableVolume } from './mounts.ts';
-import { type Ask, triedOffers } from './new-capacity.ts';
-import { demandKey, Holds, type QueuedGang, queueOf } from './queue.ts';
-import { refusalOf, undecidedUntil } from './refusals.ts';
+import { assignExisting, assignNew, offersOfGroup } from './place/assign.ts';
+import { CapacityLedger, type Claimant, demandKey } from './place/capacity-ledger.ts';
+import type { FleetOption } from './place/choose-fleet.ts';
+import { chooseFleet } from './place/choose-fleet.ts';
+import { unusableVolume } from './place/mounts.ts';
+import { type Ask, triedOffers } from './place/new-capacity.ts';
+import { refusalOf, undecidedUntil } from './place/refusals.ts';
+import { type QueuedGang, queueOf } from './rank/queue.ts';
+import { Holds } from './reserve/holds.ts';
 
 /**
- * One pass over the queue of a project, most urgent first: each gang gets slots for all of its jobs
+ * One pass over the queue of a pool, most urgent first: each gang gets slots for all of its jobs
  * or none. A gang without a place is marked once with its refusal; the pass of its run decides
  * whether it may wait. Of gangs with equal demand only the first is examined: if it finds no place,
  * the others find none either.
@@ -56,7 +57,7 @@ export class PlacementPass {
   readonly #counts = { gangs: 0, placed: 0, refused: 0 };
   /** Demand classes in which a gang found no place. */
   readonly #closed = new Set<string>();
-  /** When the newest waiting gang began to wait. */
+  /** When the newest gang began to wait whose backends have to be asked again. */
   #waitingSince: Timestamp | null = null;
 
   constructor(snapshot: PlacementSnapshot, ask: Ask, ctx: DecisionContext) {
@@ -78,10 +79,6 @@ export class PlacementPass {
   }
 
   take(queued: QueuedGang): void {
-    if (queued.shared) {
-      this.#leaveTo(queued, queued.shared);
-      return;
-    }
     this.#counts.gangs += 1;
     const key = demandKey(this.#ledger, queued.request);
     if (!this.#refused.has(key)) {
@@ -90,21 +87,13 @@ export class PlacementPass {
         this.#settle(queued, option);
         return;
       }
+      if (this.#isUnanswered(queued)) {
+        this.#holds.keepFor(queued);
+        return;
+      }
       this.#refused.set(key, this.#reason(queued));
     }
     this.#refuse(queued, this.#refused.get(key));
-  }
-
-  /**
-   * Reserves capacity for a gang of another project that is ahead; the pass of that project places
-   * it. Only the existing instances of shared fleets matter, because only the owner may create new
-   * ones.
-   */
-  #leaveTo(queued: QueuedGang, shared: ReadonlySet<Id>): void {
-    const { gang, request } = queued;
-    const option = chooseFleet(this.#ledger, request, NO_OFFERS, shared);
-    if (option) claimSlots(this.#ledger, gang.run, option);
-    else this.#holds.keepFor(queued);
   }
 
   #settle({ gang }: QueuedGang, option: FleetOption): void {
@@ -151,7 +140,7 @@ export class PlacementPass {
 
   /** Orders the group in which all new instances of a gang are created together. */
   #order(id: Id, fleet: FleetRecord, memberIds: readonly Id[], offers: readonly Offer[]): void {
-    const { projectName } = this.#snapshot;
+    const projectName = this.#snapshot.projectNames[fleet.projectId] ?? '';
     const place = { id, now: this.#ctx.now, projectName };
     this.#draft.groups.insert(computeGroup(fleet, memberIds, place));
     this.#draft.announce(id, groupOrder(offers, this.#ctx.settings.maxOffersTried));
@@ -181,8 +170,10 @@ export class PlacementPass {
       this.#counts.refused += 1;
     }
     // Whether a job may wait is decided after its first refusal: then it has waited since now.
-    const since = first.waitingSince ?? this.#ctx.now;
-    this.#waitingSince = Math.max(this.#waitingSince ?? 0, since);
+    if (this.#snapshot.projects.get(run.projectId)?.hasPolledBackends) {
+      const since = first.waitingSince ?? this.#ctx.now;
+      this.#waitingSince = Math.max(this.#waitingSince ?? 0, since);
+    }
     if (isJobWaiting(first)) this.#holds.keepFor(queued);
   }
 
@@ -193,15 +184,19 @@ export class PlacementPass {
     return !known && unusableVolume(this.#ledger, request) !== null;
   }
 
+  /** Its fleets may be able to grow: that depends on the answers of its project's backends. */
+  #isUnanswered({ gang }: QueuedGang): boolean {
+    return this.#snapshot.projects.get(gang.run.projectId)?.isUnanswered === true;
+  }
+
   decision(): Decision {
-    const { more, projectId } = this.#snapshot;
-    if (this.#counts.placed > 0) {
-      const { kind, id } = capacityLeftTo(projectId);
-      this.#draft.signal(kind, id);
+    const { more, pool } = this.#snapshot;
+    if (pool !== null && this.#counts.placed > 0) {
+      this.#draft.checkPool(pool);
+      // Only the first gangs of a class were loaded: if all of them were placed, load the next ones.
+      const goesOn = [...more].some((demand) => !this.#closed.has(demand));
+      if (goesOn) this.#draft.signal('pool', pool.id);
     }
-    // Only the first gangs of a class were loaded: if all of them were placed, load the next ones.
-    const goesOn = [...more].some((demand) => !this.#closed.has(demand));
-    if (goesOn && this.#counts.placed > 0) this.#draft.signal('placement', projectId);
     return {
       changes: [...this.#runs, ...this.#masters.values(), ...this.#draft.changes()],
       signals: this.#draft.signals(),
@@ -212,7 +207,7 @@ export class PlacementPass {
 
   /** Backends without signals are asked again, less often the longer the newest gang has waited. */
   #again(): Timestamp | null {
-    if (this.#waitingSince === null || !this.#snapshot.hasPolledBackends) return null;
+    if (this.#waitingSince === null) return null;
     const { now } = this.#ctx;
     const waited = (now - this.#waitingSince) / 2;
     return now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most);
@@ -224,8 +219,6 @@ export interface Look {
   readonly ledger: CapacityLedger;
   readonly option: FleetOption | null;
 }
-
-const NO_OFFERS: Ask = () => [];
 
 /** The shortest and longest time between two questions. */
 const ASK_AGAIN = { least: 15 * SECOND, most: 300 * SECOND } as const;

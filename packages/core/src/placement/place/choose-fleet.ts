@@ -1,8 +1,9 @@
 /** The fleet for a gang, and a slot in it for each of its nodes. */
-import { fixedSite, type Site } from '../instances/index.ts';
-import type { FleetRecord, Id, Offer } from '../model/index.ts';
-import { isQueueingOffer } from '../offers/availability.ts';
-import { type PoolOffer, refersTo } from '../offers/pool.ts';
+import { fixedSite, type Site } from '../../instances/index.ts';
+import type { FleetRecord, Offer } from '../../model/index.ts';
+import { isQueueingOffer } from '../../offers/availability.ts';
+import { type PoolOffer, refersTo } from '../../offers/pool.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import {
   type ExistingSlot,
@@ -11,7 +12,6 @@ import {
   poolSlots,
   projectsOf,
 } from './existing-instances.ts';
-import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { unusableVolume } from './mounts.ts';
 import {
   type Ask,
@@ -46,10 +46,9 @@ export function chooseFleet(
   ledger: CapacityLedger,
   request: GangRequest,
   ask: Ask,
-  shared: ReadonlySet<Id> | null = null,
 ): FleetOption | null {
   if (unusableVolume(ledger, request)) return null;
-  const views = candidateFleets(ledger, request, shared)
+  const views = candidateFleets(ledger, request)
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);
   const settled = views
@@ -75,20 +74,15 @@ const isQueued = ({ slots }: FleetOption): boolean =>
   slots.some((slot) => slot.kind === 'new' && slot.offers.every(isQueueingOffer));
 
 /**
- * The fleets in which a run may be placed, by the fleets that it names and the fleet that it
- * already uses. `shared`: only these, for a run of another project, which may use no other fleet of
- * this ledger.
+ * The fleets in which a run may be placed: those that its project may use, limited to the fleets
+ * that it names and to the fleet that it already uses.
  */
-export function candidateFleets(
-  ledger: CapacityLedger,
-  request: GangRequest,
-  shared: ReadonlySet<Id> | null = null,
-): FleetRecord[] {
+export function candidateFleets(ledger: CapacityLedger, request: GangRequest): FleetRecord[] {
   const settled = ledger.fleetOfRun(request.run);
   const named = request.profile.fleets;
   const projects = projectsOf(ledger, request);
   return ledger.fleets.filter((fleet) => {
-    if (shared && !shared.has(fleet.id)) return false;
+    if (!ledger.mayUse(request.run.projectId, fleet.id)) return false;
     if (settled !== null && fleet.id !== settled) return false;
     return !named || named.some((reference) => refersTo(reference, fleet, projects));
   });

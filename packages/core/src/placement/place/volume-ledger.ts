@@ -1,4 +1,4 @@
-import type { Id, MountableVolume, VolumeRecord } from '../model/index.ts';
+import type { Id, MountableVolume, VolumeRecord } from '../../model/index.ts';
 
 /**
  * The volumes that gangs of a pass may mount, and the instance of each volume that only one

@@ -1,14 +1,14 @@
 /** Why a gang has no place now, as data: applies the rules of `chooseFleet` and reports each. */
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
-import { fixedSite, matchesFleet, siteText } from '../instances/index.ts';
-import type { FleetRecord, InstanceRecord } from '../model/index.ts';
-import { smallestShare } from '../offers/blocks.ts';
-import { finding, offerFindings, stateFinding, summarize } from '../offers/findings.ts';
-import { instanceFindings, referenceText } from '../offers/pool.ts';
+import { fixedSite, matchesFleet, siteText } from '../../instances/index.ts';
+import type { FleetRecord, InstanceRecord } from '../../model/index.ts';
+import { smallestShare } from '../../offers/blocks.ts';
+import { finding, offerFindings, stateFinding, summarize } from '../../offers/findings.ts';
+import { instanceFindings, referenceText } from '../../offers/pool.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
 import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './existing-instances.ts';
-import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountsOn, unusableVolume } from './mounts.ts';
 import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
 

@@ -1,9 +1,9 @@
 /** The slots that existing instances offer to a gang. */
-import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
-import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../offers/pool.ts';
+import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../../model/index.ts';
+import { isServerHost } from '../../offers/capabilities.ts';
+import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../../offers/pool.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
-import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountsOn } from './mounts.ts';
 
 /** A share of an existing instance. */

@@ -1,4 +1,4 @@
-import { isCloudCluster, isInstanceCreated, matchesFleet } from '../instances/index.ts';
+import { isCloudCluster, isInstanceCreated, matchesFleet } from '../../instances/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -7,12 +7,13 @@ import type {
   InstanceRecord,
   Offer,
   RunRecord,
-} from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
-import type { DecisionMoment } from '../offers/findings.ts';
-import { heldLocalGpus, serverHostGpus } from '../offers/local-gpus.ts';
-import { isUsable } from '../offers/pool.ts';
-import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../status/index.ts';
+} from '../../model/index.ts';
+import { isServerHost } from '../../offers/capabilities.ts';
+import type { DecisionMoment } from '../../offers/findings.ts';
+import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
+import { isUsable } from '../../offers/pool.ts';
+import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../../status/index.ts';
+import type { GangRequest } from '../gang-request.ts';
 import { VolumeLedger } from './volume-ledger.ts';
 
 /** A run that claims capacity, or for which capacity is held. */
@@ -164,9 +165,14 @@ export class CapacityLedger {
     return isCloudCluster(fleet) && this.#starting.has(fleet.id) && !this.#sited.has(fleet.id);
   }
 
-  /** Whether this server can create instances in the offer's backend. */
-  createsInstances({ backend }: Offer): boolean {
-    return !this.snapshot.offersOnly.has(backend);
+  /** Whether the project may use the fleet; a project that the snapshot does not know may use none. */
+  mayUse(projectId: Id, fleetId: Id): boolean {
+    return this.snapshot.projects.get(projectId)?.fleets.has(fleetId) === true;
+  }
+
+  /** Whether this server can create instances in the offer's backend for the project. */
+  createsInstances({ backend }: Offer, projectId: Id): boolean {
+    return this.snapshot.projects.get(projectId)?.offersOnly.has(backend) !== true;
   }
 
   /** Whether the GPUs of an offer are free. Only instances on the server host share GPUs. */
@@ -219,6 +225,11 @@ export class CapacityLedger {
     this.#numbers.set(fleetId, numbers);
     return numbers;
   }
+}
+
+/** Gangs with equal keys either all have a place at a given moment of the pass, or none has. */
+export function demandKey(ledger: CapacityLedger, request: GangRequest): string {
+  return `${ledger.fleetOfRun(request.run) ?? ''} ${request.kind}`;
 }
 
 function append(lists: Map<Id, Claimant[]>, key: Id, by: Claimant): void {

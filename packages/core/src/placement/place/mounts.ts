@@ -1,6 +1,6 @@
 /** Which volumes a job would mount on a machine, or why it cannot. */
 import type { Finding, Refusal, Verdict, VolumeProblem } from '@dstack/contract/wire';
-import { volumeTolerance } from '../instances/index.ts';
+import { volumeTolerance } from '../../instances/index.ts';
 import type {
   BackendName,
   FleetRecord,
@@ -9,16 +9,16 @@ import type {
   MountableVolume,
   Offer,
   VolumeRecord,
-} from '../model/index.ts';
-import { capabilitiesOf, configuredBackendName } from '../offers/capabilities.ts';
-import { finding } from '../offers/findings.ts';
-import { LOCAL_HOST } from '../offers/local-limits.ts';
-import { equalsIgnoringCase } from '../offers/match.ts';
-import { includesIgnoringCase } from '../offers/needs.ts';
-import { isVolumeActive } from '../status/index.ts';
-import { silenceDeadline } from '../time/silence.ts';
+} from '../../model/index.ts';
+import { capabilitiesOf, configuredBackendName } from '../../offers/capabilities.ts';
+import { finding } from '../../offers/findings.ts';
+import { LOCAL_HOST } from '../../offers/local-limits.ts';
+import { equalsIgnoringCase } from '../../offers/match.ts';
+import { includesIgnoringCase } from '../../offers/needs.ts';
+import { isVolumeActive } from '../../status/index.ts';
+import { silenceDeadline } from '../../time/silence.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
-import type { GangRequest, NodeRequest } from './gang-request.ts';
 
 /** The properties of a machine that decide which volumes can be attached to it. */
 interface MountPlace {

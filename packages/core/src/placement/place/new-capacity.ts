@@ -3,16 +3,16 @@
  * offers give.
  */
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
-import { offersAt, type Site } from '../instances/index.ts';
-import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../model/index.ts';
-import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
-import { smallestShare, totalBlocksOf } from '../offers/blocks.ts';
-import { backendsNamed, isServerHost } from '../offers/capabilities.ts';
-import { type Combined, combineFleetAndRun, type Exclusion } from '../offers/combine.ts';
-import { finding } from '../offers/findings.ts';
-import { cutZones, unmetLocation, unmetNeed } from '../offers/needs.ts';
+import { offersAt, type Site } from '../../instances/index.ts';
+import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../../model/index.ts';
+import { isAvailableOffer, isQueueingOffer } from '../../offers/availability.ts';
+import { smallestShare, totalBlocksOf } from '../../offers/blocks.ts';
+import { backendsNamed, isServerHost } from '../../offers/capabilities.ts';
+import { type Combined, combineFleetAndRun, type Exclusion } from '../../offers/combine.ts';
+import { finding } from '../../offers/findings.ts';
+import { cutZones, unmetLocation, unmetNeed } from '../../offers/needs.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
-import type { GangRequest, NodeRequest } from './gang-request.ts';
 import { mountableOffers } from './mounts.ts';
 
 /**
@@ -27,6 +27,8 @@ export interface OffersWanted {
   readonly key: string;
   /** Null: the question is about no fleet (`for_offers_only` without fleets). */
   readonly fleetId: Id | null;
+  /** The project whose backends are asked: that of the fleet; null = the one that asks. */
+  readonly projectId: Id | null;
   /** Fleet and run combined. */
   readonly requirements: Requirements;
   /** Backends worth asking; null = all of the project. */
@@ -71,15 +73,19 @@ export function newCapacityFor(
   const asked = divided ? withoutUpperBounds(node.requirements) : node.requirements;
   const combined = combineFleetAndRun(fleet.spec, asked, profile);
   if ('excluded' in combined) return combined;
-  return { combined, question: offersQuestion(fleet.id, combined) };
+  return { combined, question: offersQuestion(fleet, combined) };
 }
 
-export function offersQuestion(fleetId: string | null, combined: Combined): OffersWanted {
+export function offersQuestion(
+  fleet: Pick<FleetRecord, 'id' | 'projectId'> | null,
+  combined: Combined,
+): OffersWanted {
   const named = combined.profile.backends ?? null;
   const backends = named && backendsNamed(named);
   const { requirements } = combined;
+  const fleetId = fleet?.id ?? null;
   const key = `${fleetId ?? ''}:${JSON.stringify([requirements, backends])}`;
-  return { key, fleetId, requirements, backends };
+  return { key, fleetId, projectId: fleet?.projectId ?? null, requirements, backends };
 }
 
 /** Only the job's share of the machine has to be within the run's upper bounds. */
@@ -183,7 +189,7 @@ function slotFrom(
   const mountable = mountableOffers(ledger, fitting, fleet.id, node, request);
   if ('finding' in mountable) return { none: mountable.finding };
   const { offers: usable, volumes } = mountable;
-  const made = usable.filter((offer) => ledger.createsInstances(offer));
+  const made = usable.filter((offer) => ledger.createsInstances(offer, request.run.projectId));
   const had = made.filter(isAvailableOffer);
   const open = had.filter((offer) => whyNotLocal(ledger, offer) === null);
   const taken = open.length > 0 ? open : made.filter(isQueueingOffer);
@@ -193,7 +199,7 @@ function slotFrom(
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };
   if (usable.length === 0)
-    return { none: finding('no_offers', { has: unreachableText(ledger, question) }) };
+    return { none: finding('no_offers', { has: unreachableText(ledger, question, request) }) };
   if (made.length > 0) return { none: finding('not_available', { count: made.length }) };
   const has = [...new Set(usable.map((offer) => offer.backend))].join(', ');
   return { none: finding('no_machines', { has, count: usable.length }) };
@@ -202,8 +208,13 @@ function slotFrom(
 const MAX_UNREACHABLE_TEXT = 300;
 
 /** The backends that might have offers but did not answer; null = all have answered. */
-function unreachableText(ledger: CapacityLedger, { backends }: OffersWanted): string | null {
-  const unreachable = (ledger.snapshot.unreachable ?? []).filter(
+function unreachableText(
+  ledger: CapacityLedger,
+  { backends }: OffersWanted,
+  { run }: GangRequest,
+): string | null {
+  const silent = ledger.snapshot.projects.get(run.projectId)?.unreachable ?? [];
+  const unreachable = silent.filter(
     ({ backend }) => backends === null || backends.includes(backend),
   );
   const text = unreachable.map((one) => `${one.backend}: ${one.text}`).join('; ');

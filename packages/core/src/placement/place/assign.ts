@@ -1,16 +1,16 @@
 /** Gives the jobs of a gang the slots that were chosen for them. */
 
-import { sameJson } from '../compare/same.ts';
-import type { Draft } from '../draft/draft.ts';
-import { instanceTarget, jobAssignedEvent, jobTarget } from '../events/events.ts';
-import { recordEvent } from '../events/record-event.ts';
+import { sameJson } from '../../compare/same.ts';
+import type { Draft } from '../../draft/draft.ts';
+import { instanceTarget, jobAssignedEvent, jobTarget } from '../../events/events.ts';
+import { recordEvent } from '../../events/record-event.ts';
 import {
   newInstance,
   occupyReserved,
   reserveInstance,
   runtimeDataFor,
   untriedIn,
-} from '../instances/index.ts';
+} from '../../instances/index.ts';
 import type {
   BackendName,
   DecisionContext,
@@ -20,10 +20,10 @@ import type {
   JobRecord,
   Offer,
   VolumeRecord,
-} from '../model/index.ts';
-import { capabilitiesOf, isServerHost } from '../offers/capabilities.ts';
-import { moveJob } from '../reconcile/moves.ts';
-import { DEFAULT_IDLE_FOR_RUN } from '../status/index.ts';
+} from '../../model/index.ts';
+import { capabilitiesOf, isServerHost } from '../../offers/capabilities.ts';
+import { moveJob } from '../../reconcile/moves.ts';
+import { DEFAULT_IDLE_FOR_RUN } from '../../status/index.ts';
 import type { Slot } from './choose-fleet.ts';
 import type { ExistingSlot } from './existing-instances.ts';
 import type { NewSlot } from './new-capacity.ts';

@@ -1,0 +1,18 @@
+/** The queue of a pass: the eligible gangs in their order. */
+import type { Gang, PlacementSnapshot } from '../../model/index.ts';
+import { isEligible } from '../eligible/eligible.ts';
+import { type GangRequest, gangRequest } from '../gang-request.ts';
+import { compareRanks, rankOf } from './order.ts';
+
+export interface QueuedGang {
+  readonly gang: Gang;
+  readonly request: GangRequest;
+}
+
+export function queueOf(snapshot: Pick<PlacementSnapshot, 'gangs'>): QueuedGang[] {
+  return snapshot.gangs
+    .filter(isEligible)
+    .map((gang) => ({ gang, rank: rankOf(gang) }))
+    .sort((a, b) => compareRanks(a.rank, b.rank))
+    .map(({ gang }) => ({ gang, request: gangRequest(gang) }));
+}

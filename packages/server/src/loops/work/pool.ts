@@ -1,0 +1,37 @@
+import { place, wantsBackendOffers, withBackends, withPastTimes } from '@dstack/core';
+import { applyDecision } from '../apply-decision.ts';
+import { PoolAnswers } from '../pool-answers.ts';
+import type { WorkDescriptor } from './descriptor.ts';
+
+/**
+ * Places the waiting work of a pool. Backends are asked between reading and deciding; the guarded
+ * write refuses a decision if a record has changed meanwhile.
+ */
+export const pool: WorkDescriptor<'pool'> = {
+  kind: 'pool',
+  queues: { pool: 2 },
+  lease: 'pool',
+  schedule: null,
+  work: (deps) => {
+    const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
+    return async (id) => {
+      const loaded = await deps.store.engine.loadPlacement(id);
+      if (!loaded) {
+        deps.arm('pool', id, null);
+        return { ending: 'done' };
+      }
+      const waiting = withPastTimes(loaded, deps.context());
+      const hints = await answers.hints([...waiting.rights.keys()]);
+      const known = withBackends(waiting, (projectId) => hints.get(projectId) ?? null);
+      const answered = await answers.ask(wantsBackendOffers(known), hints.size === 1);
+      const snapshot = withBackends(waiting, (projectId) => {
+        const facts = hints.get(projectId);
+        return facts ? { ...facts, ...answered.silence(projectId) } : null;
+      });
+      const decision = place(snapshot, answered.offers, deps.context());
+      const ending = await applyDecision(deps, { pool: id }, decision);
+      deps.arm('pool', id, decision.again ?? null);
+      return ending;
+    };
+  },
+};

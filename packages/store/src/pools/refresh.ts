@@ -1,0 +1,143 @@
+/** Keeps the pools: see `poolsOf` in `core`. */
+import { type Change, type Id, type Pool, poolsOf, type Signal } from '@dstack/core';
+import { sql } from 'kysely';
+import type { StoreContext, Tx, Write } from '../context.ts';
+import { forIds, groupBy, notDeleted } from '../query.ts';
+
+/** Key of the lock under which the rights that connect projects and fleets change. */
+const RIGHTS = 0x70_6f_6f_6c;
+
+/**
+ * Called in each transaction that changes which projects may use which fleets, after the change. A pool
+ * that gained or lost members has a new version, so decisions on the old one are refused, and its
+ * queue is examined again.
+ */
+export async function refreshPools(context: StoreContext, write: Write): Promise<void> {
+  const { tx, add } = write;
+  if (context.postgres) await sql`select pg_advisory_xact_lock(${RIGHTS})`.execute(tx);
+  const before = await readMembers(tx);
+  const after = poolsOf({
+    projects: before.projects.map(({ id }) => id),
+    fleets: before.fleets.map(({ id }) => id),
+    uses: await readUses(tx),
+    onServerHost: before.projects
+      .filter(({ name }) => context.serverHost.projects.has(name.toLowerCase()))
+      .map(({ id }) => id),
+  });
+  const signals: Signal[] = [];
+  for (const { id, pool, isNew } of changedPools(before, after, context.newId)) {
+    await writePool(tx, id, pool, isNew);
+    signals.push({ kind: 'pool', id });
+  }
+  await deleteEmptyPools(tx);
+  add({ signals });
+}
+
+/** With a fleet goes the right to use it. */
+export async function refreshAfter(
+  context: StoreContext,
+  write: Write,
+  changes: readonly Change[],
+): Promise<void> {
+  const endsFleet = changes.some(
+    (change) => change.type === 'fleet.update' && change.set.deleted === true,
+  );
+  if (endsFleet) await refreshPools(context, write);
+}
+
+interface Member {
+  readonly id: Id;
+  readonly pool_id: Id | null;
+}
+
+interface Members {
+  readonly projects: readonly (Member & { readonly name: string })[];
+  readonly fleets: readonly Member[];
+}
+
+async function readMembers(tx: Tx): Promise<Members> {
+  return {
+    projects: await tx
+      .selectFrom('projects')
+      .select(['id', 'pool_id', 'name'])
+      .where(notDeleted('deleted'))
+      .orderBy('id')
+      .execute(),
+    fleets: await tx
+      .selectFrom('fleets')
+      .select(['id', 'pool_id'])
+      .where(notDeleted('deleted'))
+      .orderBy('id')
+      .execute(),
+  };
+}
+
+async function readUses(tx: Tx) {
+  const { rows } = await sql<{ projectId: Id; fleetId: Id }>`
+    select project_id as "projectId", id as "fleetId" from fleets where not deleted
+    union select i.project_id, ef.fleet_id
+      from imports i join exported_fleets ef on ef.export_id = i.export_id`.execute(tx);
+  return rows;
+}
+
+interface ChangedPool {
+  readonly id: Id;
+  readonly pool: Pool;
+  readonly isNew: boolean;
+}
+
+/** A pool keeps the id that most of its members have, if no larger part of that pool is elsewhere. */
+function changedPools(before: Members, after: readonly Pool[], newId: () => Id): ChangedPool[] {
+  const known = new Map([...before.projects, ...before.fleets].map((one) => [one.id, one.pool_id]));
+  const sizes = new Map<Id, number>();
+  for (const id of known.values()) if (id !== null) sizes.set(id, (sizes.get(id) ?? 0) + 1);
+  const claims = after.flatMap((pool) => {
+    const members = [...pool.projects, ...pool.fleets];
+    const byId = groupBy(members, (id) => known.get(id) ?? null);
+    return [...byId].flatMap(([id, own]) => (id === null ? [] : [{ pool, id, size: own.length }]));
+  });
+  claims.sort((a, b) => b.size - a.size || (a.id < b.id ? -1 : 1));
+  const ids = new Map<Pool, Id>();
+  const taken = new Set<Id>();
+  for (const { pool, id } of claims) {
+    if (ids.has(pool) || taken.has(id)) continue;
+    ids.set(pool, id);
+    taken.add(id);
+  }
+  return after.flatMap((pool): ChangedPool[] => {
+    const members = [...pool.projects, ...pool.fleets];
+    const id = ids.get(pool);
+    if (id === undefined) return [{ id: newId(), pool, isNew: true }];
+    const isSame =
+      sizes.get(id) === members.length && members.every((one) => known.get(one) === id);
+    return isSame ? [] : [{ id, pool, isNew: false }];
+  });
+}
+
+async function writePool(tx: Tx, id: Id, pool: Pool, isNew: boolean): Promise<void> {
+  if (isNew) await tx.insertInto('pools').values({ id, version: 1 }).execute();
+  else {
+    await tx.updateTable('pools').set({ version: sql`version + 1` }).where('id', '=', id).execute();
+  }
+  for (const [table, members] of [
+    ['projects', pool.projects],
+    ['fleets', pool.fleets],
+  ] as const) {
+    await forIds(members, async (slice) => {
+      await tx
+        .updateTable(table)
+        .set({ pool_id: id })
+        .where('id', 'in', slice)
+        .where('pool_id', 'is distinct from', id)
+        .execute();
+      return [];
+    });
+  }
+}
+
+/** Members that were deleted keep the id of a pool that may be deleted. */
+async function deleteEmptyPools(tx: Tx): Promise<void> {
+  await sql`delete from pools where
+    not exists (select 1 from projects where pool_id = pools.id and not deleted)
+    and not exists (select 1 from fleets where pool_id = pools.id and not deleted)`.execute(tx);
+}

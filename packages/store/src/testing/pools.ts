@@ -1,0 +1,11 @@
+import type { Id, WaitingPool } from '@dstack/core';
+import type { Store } from '../store.ts';
+
+/** What a placement pass reads for the pool of a project; null if nothing waits there. */
+export async function waitingWork(
+  { engine }: Pick<Store, 'engine'>,
+  projectId: Id,
+): Promise<WaitingPool | null> {
+  const [poolId] = await engine.waitingFor({ kind: 'project', projectId });
+  return poolId === undefined ? null : await engine.loadPlacement(poolId);
+}
