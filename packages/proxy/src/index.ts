@@ -9,6 +9,7 @@ export { keepUse, newUseName, type UseBatch, type UseKind, UseSpool } from './co
 export { networkOf } from './head/client-network.ts';
 export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
+export { originForm } from './head/origin-form.ts';
 export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
 export { LineStream } from './link/line-stream.ts';
 export type { ProxyLog } from './log.ts';

@@ -6,6 +6,7 @@ import type { Duplex } from 'node:stream';
 import type { HostMatch, ProxyLog } from '@dstack/proxy';
 import {
   OPEN_TO_ORIGINS,
+  originForm,
   PREFLIGHT_ANSWER,
   ProxyRefusal,
   rawOf,
@@ -43,7 +44,7 @@ export class Front {
     let found: HostMatch<HostedService> | null = null;
     try {
       checkName(origin);
-      found = this.#options.services.ofHost(origin.host, urlOf(request));
+      found = this.#options.services.ofHost(origin.host, originForm(request.url ?? '/'));
       if (found === null) {
         await this.#options.models.answer(origin.host, request, response);
       } else {
@@ -63,7 +64,7 @@ export class Front {
     try {
       const origin = originOf(request);
       checkName(origin);
-      const found = this.#options.services.ofHost(origin.host, urlOf(request));
+      const found = this.#options.services.ofHost(origin.host, originForm(request.url ?? '/'));
       if (found === null) throw unknownHost(origin.host);
       const { proxy } = this.#options;
       const { service } = found;
@@ -83,7 +84,7 @@ export class Front {
     try {
       const origin = originOf(request);
       checkName(origin);
-      const found = this.#options.services.ofHost(origin.host, urlOf(request));
+      const found = this.#options.services.ofHost(origin.host, originForm(request.url ?? '/'));
       if (found === null) throw unknownHost(origin.host);
       const admitted = await this.#options.proxy.admit(target(found), request, socket);
       await this.#options.proxy.upgrade(admitted, { request, socket, head, id: randomUUID() });
@@ -172,11 +173,6 @@ function headOf(headers: IncomingHttpHeaders): IncomingMessage {
 function checkName({ host, sni }: RequestOrigin): void {
   if (sni === null || sni === host) return;
   throw new ProxyRefusal(421, `This connection was opened for ${sni}, not for ${host}`);
-}
-
-/** Of a URL in absolute form only the path counts: nginx has checked the host. */
-function urlOf({ url = '/' }: IncomingMessage): string {
-  return url.startsWith('/') ? url : `/${url.replace(/^[a-z]+:\/\/[^/]*\/?/i, '')}`;
 }
 
 function target({ service, prefix, rest }: HostMatch<HostedService>): ServiceTarget {

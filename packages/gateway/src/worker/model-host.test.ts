@@ -133,3 +133,15 @@ it('reports when to try again if none of them has a replica', async () => {
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
   expect(await answer.text()).toBe('new has no ready replica');
 });
+
+it("refuses requests by Anthropic's API in its form, with the way to ask instead", async () => {
+  const url = (await gateway([service('old', await app('old'))])).replace(/chat.*/, 'messages');
+  const answer = await ask(url);
+  expect([answer.status, await answer.json()]).toEqual([
+    404,
+    {
+      type: 'error',
+      error: { type: 'not_found_error', message: expect.stringContaining('/v1/chat/completions') },
+    },
+  ]);
+});

@@ -3,7 +3,16 @@ import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import { type Admit, askAny, inOrderOfTrial, ProxyRefusal, type ServiceProxy } from '@dstack/proxy';
+import {
+  type Admit,
+  askAny,
+  dropRest,
+  inOrderOfTrial,
+  isMessagesPath,
+  NO_MESSAGES,
+  ProxyRefusal,
+  type ServiceProxy,
+} from '@dstack/proxy';
 import { meterOf, useOf, withUsage } from './model-usage.ts';
 import { unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
@@ -44,12 +53,18 @@ export class ModelHost {
   async answer(host: string, request: IncomingMessage, response: ServerResponse): Promise<void> {
     const project = this.#projects.get(host);
     if (project === undefined) throw unknownHost(host);
+    const [path = ''] = (request.url ?? '/').split('?', 1);
+    if (isMessagesPath(path.slice(1))) {
+      dropRest(request, response);
+      response.writeHead(404, { 'content-type': 'application/json' });
+      response.end(JSON.stringify(NO_MESSAGES));
+      return;
+    }
     const caller = await this.#options.admit(project, request, () => response.destroy());
     response.once('close', () => caller.release());
     if (caller.services !== null) {
       throw new ProxyRefusal(403, 'This token may only be used for services, not for models');
     }
-    const [path = ''] = (request.url ?? '/').split('?', 1);
     const [, own = ''] = /^\/(?:v1\/)?([a-z0-9_/-]*)$/.exec(path) ?? [];
     const models = this.#models(project);
     if (request.method === 'GET' && own === 'models') {
@@ -162,7 +177,9 @@ function decoded(text: string): string {
 }
 
 const modelNotFound = (name: string, project: string) =>
-  new ProxyRefusal(404, `Model ${name} not found in project ${project}`);
+  new ProxyRefusal(404, `Model ${name} not found in project ${project}`, {
+    code: 'model_not_found',
+  });
 
 /** Throws if the client has disconnected. */
 async function drained(response: ServerResponse): Promise<void> {

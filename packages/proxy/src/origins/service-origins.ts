@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { publicAddress, type Trust } from '../head/forwarded.ts';
+import { originForm } from '../head/origin-form.ts';
 import type { ServiceTarget } from '../routes/service-target.ts';
 import { sessionSecrets } from './origin-cookies.ts';
 import {
@@ -85,8 +86,7 @@ export class ServiceOrigins {
     const label = this.#labelOf(request);
     if (label === null) return null;
     const { url = '/' } = request;
-    // The host of a URL in absolute form is not the one that was checked.
-    const path = url.startsWith('/') ? url : `/${url.replace(/^[a-z]+:\/\/[^/]*\/?/i, '')}`;
+    const path = originForm(url);
     const taken = { label, url: path };
     this.#taken.set(request, taken);
     request.url = `${ORIGIN_PREFIX}${encodeURIComponent(label)}${path}`;

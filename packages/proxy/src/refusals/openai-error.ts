@@ -1,8 +1,8 @@
 /** Errors in the form of OpenAI's API, which clients expect below `/v1`. */
 
-/** Whether a path, or a path of a service, promises this form. */
+/** Whether a path promises this form, also one of a service: below its path, or at its host name. */
 export function isOpenAiPath(path: string): boolean {
-  return /^(\/proxy\/services\/[^/?]+\/[^/?]+)?\/v1\//.test(path);
+  return /^(\/proxy\/(services\/[^/?]+|hosts)\/[^/?]+)?\/v1\//.test(path);
 }
 
 export function openAiErrorType(status: number): string {

@@ -1,6 +1,6 @@
 /** Transport rules that hold for every path, in the API and in the workers of the proxy. */
 import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http';
-import { MAX_HEADERS, SANDBOX } from '@dstack/proxy';
+import { MAX_HEADERS, originForm, SANDBOX } from '@dstack/proxy';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -33,7 +33,10 @@ export function baseHttp(
 ): FastifyInstance {
   const { origins } = deps;
   const connections = new OpenConnections(deps.connections);
-  const take = (request: IncomingMessage) => void origins?.take(request);
+  const take = (request: IncomingMessage) => {
+    request.url = originForm(request.url ?? '/');
+    origins?.take(request);
+  };
   const shouldUpgradeCallback = (request: IncomingMessage) => {
     take(request);
     if (!takesUpgrade(request)) return false;
@@ -67,9 +70,7 @@ export function baseHttp(
   app.server.requestTimeout = 0;
   app.server.keepAliveTimeout = KEEP_ALIVE_MS;
   const { shutdown } = deps;
-  if (origins !== null) {
-    for (const event of ['request', 'checkContinue']) app.server.prependListener(event, take);
-  }
+  for (const event of ['request', 'checkContinue']) app.server.prependListener(event, take);
   connections.watch(app);
   leaveBodies(app);
   boundConnections(app);

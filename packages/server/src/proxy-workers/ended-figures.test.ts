@@ -1,7 +1,19 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { CountedService } from '@dstack/proxy';
 import fc from 'fast-check';
-import { expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it } from 'vitest';
 import { EndedFigures } from './ended-figures.ts';
+
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'dstack-figures-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+let files = 0;
+const newPath = () => join(dir, `figures-${files++}`);
 
 const counted = (runId: string, count: number): CountedService => ({
   ...{ runId, projectName: 'main', runName: runId, inFlight: 3, held: 2, ejected: 1 },
@@ -11,7 +23,7 @@ const counted = (runId: string, count: number): CountedService => ({
 it('the totals of workers that have ended are added up, without what was under way', () => {
   fc.assert(
     fc.property(fc.array(fc.nat(1000), { minLength: 1, maxLength: 20 }), (counts) => {
-      const ended = new EndedFigures();
+      const ended = new EndedFigures(newPath());
       for (const count of counts) ended.add([counted('web', count), counted('other', 1)]);
       const total = counts.reduce((sum, count) => sum + count, 0);
       const [, other] = ended.all;
@@ -25,8 +37,18 @@ it('the totals of workers that have ended are added up, without what was under w
 });
 
 it('a service that has ended is forgotten', () => {
-  const ended = new EndedFigures();
+  const ended = new EndedFigures(newPath());
   ended.add([counted('web', 1)]);
   ended.forget('web');
   expect(ended.all).toEqual([]);
+});
+
+it('the totals are those of before after a restart of the server', () => {
+  const path = newPath();
+  const before = new EndedFigures(path);
+  before.add([counted('web', 3), counted('gone', 1)]);
+  before.forget('gone');
+  const after = new EndedFigures(path);
+  after.add([counted('web', 4)]);
+  expect(after.all).toMatchObject([{ runId: 'web', raw: { answered: { '2xx': 7 } } }]);
 });

@@ -1,3 +1,4 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
 import { type RawStats, sumOfStats } from '@dstack/proxy';
@@ -7,9 +8,16 @@ const MAX_SERVICES = 5000;
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
 
-/** What workers that have ended had counted: totals never become smaller. */
+/** What workers that have ended had counted: totals never become smaller, also by a restart of the server. */
 export class EndedFigures {
-  readonly #services = new Map<Id, CountedService>();
+  readonly #services: Map<Id, CountedService>;
+  readonly #path: string;
+
+  /** `path`: of the file, whose folder exists once there was a worker. */
+  constructor(path: string) {
+    this.#path = path;
+    this.#services = new Map(stored(path).map((one) => [one.runId, one]));
+  }
 
   /** The last figures of a worker. */
   add(services: readonly CountedService[]): void {
@@ -24,17 +32,36 @@ export class EndedFigures {
       });
     }
     for (const oldest of this.#services.keys()) {
-      if (this.#services.size <= MAX_SERVICES) return;
+      if (this.#services.size <= MAX_SERVICES) break;
       this.#services.delete(oldest);
     }
+    if (services.length > 0) this.#store();
   }
 
   /** The service has ended. */
   forget(runId: Id): void {
-    this.#services.delete(runId);
+    if (this.#services.delete(runId)) this.#store();
   }
 
   get all(): CountedService[] {
     return [...this.#services.values()];
+  }
+
+  #store(): void {
+    try {
+      writeFileSync(`${this.#path}.new`, JSON.stringify(this.all), { mode: 0o600 });
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch {
+      // A full disk: the totals begin anew after a restart.
+    }
+  }
+}
+
+function stored(path: string): CountedService[] {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8')) as CountedService[];
+  } catch {
+    // No worker has ended yet.
+    return [];
   }
 }

@@ -84,14 +84,16 @@ const HEALTHY_MS = 60_000;
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #links = new Map<string, WorkerLink>();
-  readonly #lost = new EndedFigures();
+  readonly #lost: EndedFigures;
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
   #isClosed = false;
+  #isDetached = false;
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
+    this.#lost = new EndedFigures(join(options.paths.dir, 'ended.figures'));
   }
 
   get #ready(): WorkerLink[] {
@@ -198,6 +200,7 @@ export class ProxyWorkers {
   /** The workers continue without this server. */
   detach(): void {
     this.#isClosed = true;
+    this.#isDetached = true;
     for (const { channel } of this.#links.values()) channel.close();
   }
 
@@ -306,7 +309,8 @@ export class ProxyWorkers {
 
   #closed(link: WorkerLink): void {
     this.#links.delete(link.id);
-    this.#lost.add(link.figures);
+    // Those that go on without this server report their figures to the next one.
+    if (!this.#isDetached) this.#lost.add(link.figures);
     this.#options.onClosed(link.id);
     if (this.#isClosed) return;
     void this.#collectUsage();

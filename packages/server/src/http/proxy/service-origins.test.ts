@@ -54,6 +54,16 @@ describe('the host name of a service', () => {
     );
   });
 
+  it("refuses below /v1 in the form of OpenAI's API", async () => {
+    const { status, body } = await apps.send(host, '/v1/models');
+    const { detail } = JSON.parse(body);
+    expect([status, JSON.parse(body).error]).toEqual([
+      403,
+      { message: detail, type: 'permission_error', param: null, code: null },
+    ]);
+    expect(JSON.parse((await apps.send(host, '/v2/models')).body).error).toBeUndefined();
+  });
+
   it('cannot be reached by a path of the API', async () => {
     const [label] = host.split('.');
     for (const path of [`/proxy/hosts/${label}/`, '/proxy/hosts/-']) {

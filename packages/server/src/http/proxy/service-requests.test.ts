@@ -43,6 +43,17 @@ describe('a service without a gateway', () => {
     expect(answer).toContain('more than one `Host` header');
   });
 
+  it('is found by a URL in absolute form, as clients of proxies send it', async () => {
+    const { port } = new URL(proxy.url);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.write(
+      `GET http://dstack.test/proxy/services/main/web/echo?x=1 HTTP/1.1\r\nHost: dstack.test\r\nConnection: close\r\nAuthorization: Bearer ${proxy.server.token}\r\n\r\n`,
+    );
+    const answer = await text(socket);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(answer).toContain('"url":"/echo?x=1"');
+  });
+
   it('answers HEAD without a body', async () => {
     const answer = await proxy.get('web/echo', { method: 'HEAD' });
     expect([answer.status, await answer.text()]).toEqual([200, '']);

@@ -93,7 +93,7 @@ export class WorkerControl {
       drain: () => this.#drain(),
       end: ({ limitMs, delayMs }) => this.#end(limitMs, delayMs),
     });
-    void channel.closed.then(() => this.#isEnding && this.#exit());
+    void channel.closed.then(() => this.#isEnding && void this.#exit());
     const { id, pid, address, build } = this.#record;
     const isDraining = this.#drainingSince !== null || this.#isEnding;
     channel.notify('hello', {
@@ -153,21 +153,21 @@ export class WorkerControl {
       await worker.close();
     }
     // The answer to the server leaves first.
-    setImmediate(() => this.#exit());
+    setImmediate(() => void this.#exit());
   }
 
   async #tick(): Promise<void> {
     const { awaySince } = this.#link;
     const away = awaySince === null ? 0 : performance.now() - awaySince;
     if (this.#running === null) {
-      if (away > UNUSED_MS) this.#exit();
+      if (away > UNUSED_MS) await this.#exit();
       return;
     }
     const { worker, http, lingerMs } = await this.#running;
     worker.sweep();
     this.#sendFigures(worker);
     const streams = worker.shutdown.underWay;
-    if (away > lingerMs && streams === 0) this.#exit();
+    if (away > lingerMs && streams === 0) await this.#exit();
     // No server comes back: only the streams that are open are still served.
     if (away > lingerMs) await this.#drain();
     if (this.#drainingSince === null) return;
@@ -175,7 +175,7 @@ export class WorkerControl {
     // Each answer closes its connection by now, so the others have been idle for as long.
     if (draining > IDLE_MS) this.#closeIdle(http.server);
     const connections = await connectionsOf(http.server);
-    if (connections === 0) this.#exit();
+    if (connections === 0) await this.#exit();
     if (draining > DRAIN_MS) await this.#end(0);
   }
 
@@ -198,7 +198,10 @@ export class WorkerControl {
     return this.#running === null ? null : await use(await this.#running);
   }
 
-  #exit(): void {
+  /** The last requests are counted too. */
+  async #exit(): Promise<void> {
+    const running = await this.#running;
+    if (running) this.#sendFigures(running.worker);
     deleteRecord(this.#options.dir, this.#record);
     rmSync(this.#options.socket, { force: true });
     // A server that runs has its own socket there.
