@@ -202,6 +202,7 @@ export class GatewayProgram {
           httpPort: settings.http_port,
           httpsPort: settings.tls ? settings.https_port : null,
           maxBody: settings.max_body,
+          hsts: settings.hsts ?? 0,
           workers: this.#workers?.sockets ?? [],
           acmeProof: settings.acme?.account_key ? accountProof(settings.acme.account_key) : null,
           acmeSocket:

@@ -126,6 +126,8 @@ export const GatewaySettings = object({
   max_body: whole(),
   /** Milliseconds without a byte after which a request fails. */
   timeout_ms: whole(),
+  /** Seconds for which browsers are to ask by HTTPS alone; 0 = no limit of that kind. Earlier servers send none. */
+  hsts: optional(whole()),
 });
 export type GatewaySettings = Infer<typeof GatewaySettings>;
 

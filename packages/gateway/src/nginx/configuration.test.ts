@@ -2,7 +2,14 @@ import { expect, it } from 'vitest';
 import { nginxConfiguration } from './configuration.ts';
 
 const OPTIONS = {
-  ...{ runtime: '/run/edge', httpPort: 80, httpsPort: 443, maxBody: 0, workers: ['/run/a.sock'] },
+  ...{
+    runtime: '/run/edge',
+    httpPort: 80,
+    httpsPort: 443,
+    maxBody: 0,
+    hsts: 0,
+    workers: ['/run/a.sock'],
+  },
   ...{ acmeProof: null, acmeSocket: null, streamModule: null, user: null, hasIpv6: false },
   hasHttp2Directive: true,
 };
@@ -11,4 +18,12 @@ it('keeps certificates in memory where nginx can', () => {
   const cache = /^ {4}ssl_certificate_cache max=\d+ inactive=\d+h valid=\d+s;$/m;
   expect(nginxConfiguration({ ...OPTIONS, hasCertificateCache: true })).toMatch(cache);
   expect(nginxConfiguration({ ...OPTIONS, hasCertificateCache: false })).not.toMatch(cache);
+});
+
+it('has browsers ask by HTTPS alone where that is set', () => {
+  const header = /^ {4}add_header Strict-Transport-Security \$dstack_hsts always;$/m;
+  const options = { ...OPTIONS, hasCertificateCache: false };
+  expect(nginxConfiguration({ ...options, hsts: 3600 })).toMatch(header);
+  expect(nginxConfiguration({ ...options, hsts: 3600 })).toContain('"" "max-age=3600";');
+  expect(nginxConfiguration(options)).not.toContain('Strict-Transport-Security');
 });

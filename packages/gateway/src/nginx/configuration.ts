@@ -8,6 +8,8 @@ export interface NginxOptions {
   readonly httpsPort: number | null;
   /** Bytes; 0 = no limit. */
   readonly maxBody: number;
+  /** Seconds of `Strict-Transport-Security`; 0 = no such header. */
+  readonly hsts: number;
   /** Sockets of the workers. */
   readonly workers: readonly string[];
   /**
@@ -64,7 +66,7 @@ http {
     default "none";
     "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
   }
-  map $http_upgrade $dstack_connection {
+${hstsOf(options)}  map $http_upgrade $dstack_connection {
     default "upgrade";
     "" "";
   }
@@ -97,6 +99,16 @@ ${REFUSALS}
   }
 ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
 ${options.httpsPort === null ? '' : acmeStream(options, options.httpsPort)}`;
+}
+
+/** An app that sends the header itself chooses the time. */
+function hstsOf({ hsts }: NginxOptions): string {
+  if (hsts === 0) return '';
+  return `  map $upstream_http_strict_transport_security $dstack_hsts {
+    default "";
+    "" "max-age=${hsts}";
+  }
+`;
 }
 
 /** Tokens consist of these characters only, so nothing else of a request is repeated in an answer. */
@@ -166,7 +178,7 @@ ${options.hasCertificateCache ? '    ssl_certificate_cache max=2000 inactive=1h 
     ssl_ecdh_curve X25519:prime256v1:secp384r1;
     ssl_session_cache shared:dstack_tls:10m;
     ssl_session_timeout 1h;
-${forwarding('https')}
+${options.hsts === 0 ? '' : '    add_header Strict-Transport-Security $dstack_hsts always;\n'}${forwarding('https')}
 ${CALLS}
 ${REFUSALS}
   }

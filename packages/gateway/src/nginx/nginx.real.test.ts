@@ -49,7 +49,7 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     });
     await nginx.ensure(
       {
-        ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000 },
+        ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000, hsts: 3600 },
         ...{ workers: [join(runtime, 'worker.sock')], acmeProof: null, acmeSocket: null },
       },
       { install: false },
@@ -124,6 +124,14 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     expect(JSON.parse(body)['x-redirect']).toBe('/.well-known/acme-challenge/x');
   });
 
+  it('has browsers ask by HTTPS alone, unless the app has chosen for how long', async () => {
+    const header = async (protocol: 'http' | 'https', own: Record<string, string> = {}) =>
+      (await ask(protocol, own)).headers['strict-transport-security'];
+    expect(await header('https')).toBe('max-age=3600');
+    expect(await header('https', { 'x-hsts': 'max-age=5' })).toBe('max-age=5');
+    expect(await header('http')).toBeUndefined();
+  });
+
   it('answers 1000 clients that connect at the same moment', async () => {
     const answers = await Promise.all(Array.from({ length: 1000 }, () => ask('http', {})));
     expect(answers.filter(({ status }) => status !== 200)).toEqual([]);
@@ -152,9 +160,10 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
 async function startWorker(path: string): Promise<Server> {
   const server = createServer({ maxHeaderSize: MAX_HEADERS + 2048 }, ({ headers }, response) => {
     const size = Number(headers['x-wanted'] ?? 1);
-    const redirect = headers['x-redirect'];
+    const { 'x-redirect': redirect, 'x-hsts': hsts } = headers;
     response.setHeader('x-large', 'x'.repeat(size));
     if (redirect !== undefined) response.setHeader('x-accel-redirect', redirect);
+    if (hsts !== undefined) response.setHeader('strict-transport-security', hsts);
     response.end(JSON.stringify(headers));
   });
   server.on('clientError', refuseHead);

@@ -36,7 +36,7 @@ const LEAVE_MS = 8000;
 
 export type Wanted = Pick<
   NginxOptions,
-  'httpPort' | 'httpsPort' | 'maxBody' | 'workers' | 'acmeProof' | 'acmeSocket'
+  'httpPort' | 'httpsPort' | 'maxBody' | 'hsts' | 'workers' | 'acmeProof' | 'acmeSocket'
 >;
 
 export interface NginxSetup {

@@ -95,7 +95,7 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     const ports = { httpPort: await freePort(), httpsPort: await freePort() };
     // Less than some messages and streams have.
     const maxBody = 1024 * 1024;
-    const rest = { maxBody, workers: workers.sockets, acmeProof: null, acmeSocket: null };
+    const rest = { maxBody, hsts: 0, workers: workers.sockets, acmeProof: null, acmeSocket: null };
     await nginx.ensure({ ...ports, ...rest }, { install: false });
     address = `127.0.0.1:${ports.httpsPort}`;
   });

@@ -19,6 +19,8 @@ export interface GatewayDefaults {
   readonly authAge: number;
   readonly maxBody: number;
   readonly timeoutMs: number;
+  /** Seconds of `Strict-Transport-Security`; 0 = no such header. */
+  readonly hsts: number;
 }
 
 /** What is not the same for all replicas of all gateways. */
@@ -41,13 +43,13 @@ export function gatewaySettings(
   { configuration }: Pick<GatewayRecord, 'configuration'>,
   given: GatewayDefaults & GivenToReplica,
 ): GatewaySettings {
-  const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs } = given;
+  const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs, hsts } = given;
   const requests = requestsCertificates({ configuration });
   return {
     ...{ http_port: httpPort, https_port: httpsPort, install, dns },
     acme: requests ? { ...acme, account_key: given.accountKey } : null,
     tls: requests || given.hasFiles,
     ...{ address: given.address, other_addresses: [...given.others], turn: given.turn },
-    ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs },
+    ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs, hsts },
   };
 }

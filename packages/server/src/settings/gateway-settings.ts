@@ -33,6 +33,7 @@ export function gatewayDefaults(
     authAge: integerVariable(env, 'DSTACK_GATEWAY_AUTH_AGE', 3600),
     maxBody: integerVariable(env, 'DSTACK_DEFAULT_SERVICE_CLIENT_MAX_BODY_SIZE', 64 * 1024 * 1024),
     timeoutMs: timeoutSeconds * 1000,
+    hsts: integerVariable(env, 'DSTACK_GATEWAY_HSTS', 0),
   };
 }
 
