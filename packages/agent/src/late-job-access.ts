@@ -92,7 +92,7 @@ class LateJobAccess implements JobAccess {
     });
   };
 
-  /** What a client has sent meanwhile is read by the SSH server. */
+  /** The SSH server reads the bytes that the client has sent meanwhile. */
   async #open(): Promise<void> {
     try {
       const open = await this.#load();

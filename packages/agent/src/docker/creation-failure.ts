@@ -16,7 +16,7 @@ export function creationFailure(attempt: string, error: unknown, subject?: strin
   return new JobFailure('creating_container_error', text, { cause: error, hostFault });
 }
 
-/** What the host lacks, where the Engine's message does not name it. */
+/** Names the part that the host lacks where the Engine's message does not. */
 function adviceFor(message: string): string {
   if (message.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';

@@ -66,7 +66,7 @@ export interface JobRoot {
   readonly owner?: number;
 }
 
-/** What sessions need from a job, for any executor. */
+/** The parts of a job that sessions use, for any executor. */
 export interface SessionHost {
   /** Arguments that make a shell of this job a login shell. */
   readonly loginShell: readonly string[];

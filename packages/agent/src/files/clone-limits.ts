@@ -9,7 +9,7 @@ import type { CloneUser } from './clone-place.ts';
 export interface LimitedWork {
   /** Null: none, from older servers. */
   readonly limits: CloneLimits | null;
-  /** What grows; need not exist yet. */
+  /** The directories that are measured; they need not exist yet. */
   readonly dirs: readonly string[];
   readonly user: CloneUser | null;
   readonly signal: AbortSignal;
@@ -32,7 +32,7 @@ export async function withinLimits<T>(
   disk?.watch(done.signal).catch((error: unknown) => over.abort(error));
   try {
     const result = await work(either);
-    // What came since the last look.
+    // The last look may be seconds old.
     await disk?.check(signal);
     return result;
   } catch (error) {

@@ -41,7 +41,7 @@ export class ProgramFailed extends Error {
 /** The programs of one clone, all with the same user and environment. */
 export class GitRunner {
   readonly #options: GitRunnerOptions;
-  /** Of git, and of others that connect to the same hosts. */
+  /** The variables of git, and of other programs that connect to the same hosts. */
   readonly env: NodeJS.ProcessEnv;
 
   private constructor(options: GitRunnerOptions, env: NodeJS.ProcessEnv) {

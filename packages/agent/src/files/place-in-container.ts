@@ -79,7 +79,7 @@ async function send(
   }
 }
 
-/** What is put into the repo's directory. */
+/** The source of the repo's directory. */
 interface Clone {
   /** On this host, removed by the one who made it; null: the uploaded archive. */
   readonly place: ClonePlace | null;

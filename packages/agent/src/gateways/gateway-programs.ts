@@ -241,7 +241,7 @@ export class GatewayPrograms {
   }
 }
 
-/** Of a program that was killed and could not end its nginx. */
+/** Ends the nginx of a program that was killed. */
 function endNginx(pidFile: string): void {
   const pid = nginxOf(pidFile);
   if (pid !== null) signal(pid, 'SIGTERM');

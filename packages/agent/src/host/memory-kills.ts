@@ -1,4 +1,4 @@
-/** What the kernel does when the memory of a job's control group is full. */
+/** The kernel's reaction to a full memory of a job's control group. */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { JobCgroup } from './cgroup.ts';
@@ -44,7 +44,7 @@ function killsIn(file: string): number | null {
     const count = /^oom_kill (\d+)$/m.exec(readFileSync(file, 'utf8'))?.[1];
     return count === undefined ? null : Number(count);
   } catch {
-    // Of another version of control groups.
+    // The host has another version of control groups.
     return null;
   }
 }

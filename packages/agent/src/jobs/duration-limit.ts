@@ -15,7 +15,7 @@ export const bootClock: BootClock = () => ({
   ms: monotonicMs(),
 });
 
-/** What a record holds about the end of `max_duration`. */
+/** The part of a record about the end of `max_duration`. */
 export interface DurationLimit {
   /** `max_duration` in seconds; null = none. */
   readonly seconds: number | null;

@@ -41,7 +41,7 @@ import { UserSessions } from './user-sessions.ts';
 /** Where the SSH servers of jobs listen. */
 const LOOPBACK = '127.0.0.1';
 
-/** What a job needs from the agent. */
+/** The parts of the agent that a job uses. */
 export interface JobServices {
   readonly executor: Executor;
   readonly log: EventLogger;
@@ -226,7 +226,7 @@ export class AgentJob {
     return known.length === 0 ? null : Math.max(...known);
   }
 
-  /** What commands of users need of the running job. Throws `AgentError`. */
+  /** The parts of the running job that commands of users use. Throws `AgentError`. */
   sessionHost(): { readonly host: SessionHost; readonly account: JobAccount } {
     if (!this.#execution || this.phase !== 'running') {
       throw new AgentError(409, 'not_running', `The job is ${this.phase}`);

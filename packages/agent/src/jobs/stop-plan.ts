@@ -6,7 +6,7 @@ export interface StopRequest {
   readonly grace: boolean;
   readonly reason: string;
   readonly message: string | null;
-  /** Of a notice: seconds from Ctrl-C to SIGKILL, in place of `stop_duration`. */
+  /** Seconds from Ctrl-C to SIGKILL after a notice, in place of `stop_duration`. */
   readonly limit?: number;
 }
 

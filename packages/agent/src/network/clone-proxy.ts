@@ -5,7 +5,7 @@ import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { guardedDial, HostAddressRefused } from './guarded-dial.ts';
 
-/** Of one connection, in milliseconds. Git on a large repository is silent while the other side counts. */
+/** Milliseconds until a silent connection is closed. Git is silent while the other side counts a large repository. */
 const IDLE_MS = 600_000;
 
 export class CloneProxy {

@@ -8,9 +8,9 @@ import type { JobAccount } from '../executor/job-account.ts';
 import { isExportedFunction } from '../executor/job-environment.ts';
 
 export interface JobContainer {
-  /** Of the image, or as the cluster has set it. */
+  /** The image's value, or the one that the cluster has set. */
   readonly workingDir: string;
-  /** Of the image, and what the cluster adds. */
+  /** The image's values, and those that the cluster adds. */
   readonly env: Readonly<Record<string, string>>;
 }
 

@@ -232,7 +232,7 @@ describe.skipIf(!canIsolate)('a process job with a user of its own', () => {
   });
 });
 
-/** What a port of a job sends, or the refusal of the agent. */
+/** The first bytes that a port of a job sends, or the refusal of the agent. */
 function connectTo({ agent }: IsolatedJobs, id: string, port: number): Promise<string> {
   const headers = { authorization: `Bearer ${agent.token}`, connection: 'Upgrade', upgrade: 'tcp' };
   const path = `/v1/jobs/${id}/ports/${port}`;

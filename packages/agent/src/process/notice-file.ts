@@ -15,7 +15,7 @@ import {
 import type { JobAccount } from '../executor/job-account.ts';
 
 const { O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
-/** What a job writes there is a word. */
+/** A notice is short; a job may write anything there. */
 const MAX_BYTES = 4096;
 
 /** Empty: there is no notice. */

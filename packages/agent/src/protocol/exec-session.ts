@@ -73,7 +73,7 @@ class ExecSession {
       const message = isBinary ? (data as Buffer) : parseExecInput(String(data));
       if (message === null) return;
       if (!this.#begun) this.#begin(message);
-      // Of bytes that had been read already.
+      // These bytes had been read before the program started.
       else if (this.#process === null) this.#early.push(message);
       else this.#pass(this.#process, message);
     } catch (error) {
@@ -98,7 +98,7 @@ class ExecSession {
     this.#begun = true;
     clearTimeout(this.#startLimit);
     this.#terminal = message.tty !== null;
-    // What comes until the command runs stays with the sender.
+    // Bytes that come before the command runs stay with the sender.
     this.#webSocket.pause();
     this.#run(message).catch((error: unknown) => this.#failed(error));
   }

@@ -1,6 +1,6 @@
 import type { AgentInfo } from '@dstack/contract/agent';
 
-/** What an agent on a plain host reports. */
+/** The report of an agent on a plain host. */
 export const AGENT_INFO: AgentInfo = {
   ...{ version: '1', features: [], protocol: { min: 1, max: 1 }, server_id: null },
   executor: 'process',

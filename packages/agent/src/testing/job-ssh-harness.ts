@@ -34,7 +34,7 @@ export class JobSshHarness {
   readonly hostKeyPem = generateHostKey();
   /** Where the clients' keys lie. */
   readonly keys = mkdtempSync(join(tmpdir(), 'keys-'));
-  /** Of one test. */
+  /** The folder of one test. */
   dir = '';
   readonly #servers: Server[] = [];
   readonly #children = new Set<ChildProcess>();

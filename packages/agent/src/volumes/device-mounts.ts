@@ -95,7 +95,7 @@ export class DeviceMounts {
     await tool('mkfs.ext4', ['-q', '-F', '-m', '0', '--', device], FORMAT_LIMIT_MS);
   }
 
-  /** Of namespaces that jobs have copied, so that an unmount here is one there. */
+  /** Shares its mounts with the namespaces of jobs, so that an unmount here is one there. */
   async #makeRoot(): Promise<void> {
     await mkdir(this.#root, { recursive: true, mode: 0o711 });
     if ((await deviceOfMount(this.#root)) !== null) return;

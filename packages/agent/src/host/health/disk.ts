@@ -71,7 +71,7 @@ export function isReadOnly(mountinfo: string, path: string): boolean {
     if (point === undefined || options === undefined) continue;
     const mount = unescaped(point);
     const isAbove = mount === '/' || path === mount || path.startsWith(`${mount}/`);
-    // Of several mounts at one point, the last one is visible.
+    // Several mounts may have one point; the last one is visible.
     if (!isAbove || (best !== null && mount.length < best.point.length)) continue;
     const all = [...options.split(','), ...(right.split(' ')[2] ?? '').split(',')];
     best = { point: mount, readOnly: all.includes('ro') };
