@@ -16,7 +16,7 @@ import { Prompter } from './terminal/prompt.ts';
 import type { Sink } from './terminal/sink.ts';
 import { productVersion } from './version.ts';
 
-/** What the command line needs from its process. */
+/** The parts of its process that the command line uses. */
 export interface Runtime {
   readonly out: Sink;
   readonly err: Sink;

@@ -1,6 +1,6 @@
 import type { Job } from '@dstack/contract/wire';
 
-/** What distinguishes a job from `jobs`: `job=1`, `replica=0`, or both; all of one length. */
+/** The numbers that distinguish a job from `jobs`: `job=1`, `replica=0`, or both; all of one length. */
 export function jobLabel(job: Job, jobs: readonly Job[]): string {
   const parts = [
     numberPart('replica', job, jobs, ({ job_spec }) => job_spec.replica_num ?? 0),

@@ -24,7 +24,7 @@ export interface Io {
   /** The same for `err`. */
   readonly errWidth: number | null;
   readonly interactive: boolean;
-  /** Of the terminal behind `out`, else of the one behind `err`; null if there is none. */
+  /** The size of the terminal behind `out`, else of the one behind `err`; null if there is none. */
   readonly size: { readonly cols: number; readonly rows: number } | null;
   /** Calls `listener` whenever that size changes, until the returned function is called. */
   onResize(listener: () => void): () => void;

@@ -11,7 +11,7 @@ export interface StartedCommand {
   readonly tty: { readonly cols: number; readonly rows: number } | null;
 }
 
-/** What a command's program does; `input` is everything that is sent to it, up to its end. */
+/** The program of a command; `input` is everything that is sent to it, up to its end. */
 export interface FakeCommand {
   /** Typed input, the size of the terminal and signals, as text. */
   read(): Promise<string>;

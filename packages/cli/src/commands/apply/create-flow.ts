@@ -4,7 +4,7 @@ import { LiveBlock, withSpinner } from '../../terminal/live.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { type Difference, renderDiff } from './spec-diff.ts';
 
-/** What applying would do to a fleet, gateway or volume. */
+/** The effect that applying would have on a fleet, gateway or volume. */
 export interface CreateDecision {
   /** Printed before the question. */
   readonly notice: string;

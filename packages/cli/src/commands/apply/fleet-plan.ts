@@ -56,7 +56,7 @@ function fleetProperties(plan: FleetPlan): Property[] {
   return properties.filter((p) => p !== null);
 }
 
-/** What the owner of the hosts has set; null = nothing. */
+/** The prices that the owner of the hosts has set; null = none. */
 function hostPrices(ssh: NonNullable<FleetConfiguration['ssh_config']>): Property | null {
   const prices = ssh.hosts.map(
     (host) => (typeof host === 'object' && host.price) || ssh.price || 0,

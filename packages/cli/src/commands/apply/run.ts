@@ -105,7 +105,7 @@ interface Decision {
   readonly notice: string;
 }
 
-/** What applying the plan would do to a run that may already exist. */
+/** The effect that applying the plan would have on a run that may already exist. */
 export function decide(plan: RunPlan): Decision {
   const name = plan.run_spec.run_name;
   const current = plan.current_resource;

@@ -59,7 +59,7 @@ export async function runBackendAdd(options: BackendAddOptions, cli: Cli): Promi
     options.update ? backends.updateYaml(yaml) : backends.createYaml(yaml),
   );
   cli.io.info('OK');
-  // What the provider has not refused is stored; the user learns what else is wrong.
+  // The server stores a backend that the provider has not refused; the user learns what else is wrong.
   const checks = await withSpinner(cli.io, 'Asking the backend...', () => backends.check());
   const mine = checks.filter(({ backend }) => backend === options.type || options.type === null);
   for (const { backend, problem } of mine.filter(hasProblem)) {

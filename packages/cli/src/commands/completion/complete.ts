@@ -112,7 +112,7 @@ type Argument = Extract<LinePosition, { kind: 'argument' }>;
 /** Commands on runs that have ended, too. */
 const ALL_RUNS = new Set(['logs', 'explain', 'metrics', 'run get', 'open', 'event']);
 
-/** What the argument `name` of a command is the name of. */
+/** The kind of object that the argument `name` of a command names. */
 const NAMED: Readonly<Record<string, NameKind>> = {
   fleet: 'fleet',
   volume: 'volume',

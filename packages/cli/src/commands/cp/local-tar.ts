@@ -64,7 +64,7 @@ function partsOf(name: string): readonly string[] | null {
   return parts.length === 1 ? [] : null;
 }
 
-/** What a copy has done so far. */
+/** The state of a copy. */
 interface Unpacking {
   readonly target: string;
   readonly counts: Counts;

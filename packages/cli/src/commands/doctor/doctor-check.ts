@@ -1,7 +1,7 @@
 export interface DoctorCheck {
   readonly name: string;
   readonly state: 'ok' | 'warning' | 'failed';
-  /** What was found. */
+  /** The finding. */
   readonly text: string;
   /** The command or change that helps; null where nothing has to be done. */
   readonly fix: string | null;

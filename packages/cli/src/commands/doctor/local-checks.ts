@@ -13,7 +13,7 @@ import type { DoctorCheck } from './doctor-check.ts';
 const run = promisify(execFile);
 const PROGRAM_MS = 5000;
 
-/** What needs no server: configuration, programs, ports. */
+/** The checks that need no server: configuration, programs, ports. */
 export async function* localChecks(cli: Cli): AsyncGenerator<DoctorCheck, void> {
   const version = await productVersion();
   const text = `dstack ${version}, Node ${process.versions.node}`;

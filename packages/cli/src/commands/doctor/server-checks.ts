@@ -145,7 +145,7 @@ async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck,
   }
 }
 
-/** What each backend of the project answers to the server. */
+/** Checks the answer of each backend of the project to the server. */
 async function* backendChecks({ project }: Connection): AsyncGenerator<DoctorCheck, void> {
   const name = 'backend';
   try {
@@ -171,7 +171,7 @@ const BACKEND_REMEDIES: Readonly<Record<BackendCheckStatus, Pick<DoctorCheck, 's
   offers_only: { state: 'warning', fix: null },
 };
 
-/** What the server finds when it lists its resources at each backend, with its database. */
+/** Checks the difference between the resources that backends list and the database of the server. */
 async function* sweepCheck({ client }: Connection, cli: Cli): AsyncGenerator<DoctorCheck, void> {
   try {
     const { sweeps, orphans } = await client.server.listOrphans();
@@ -196,7 +196,7 @@ async function* sweepCheck({ client }: Connection, cli: Cli): AsyncGenerator<Doc
   }
 }
 
-/** What the server will delete; nothing is printed if nothing is due. */
+/** Reports what the server will delete; nothing is printed if nothing is due. */
 async function* retentionCheck(
   { client }: Connection,
   cli: Cli,

@@ -164,7 +164,7 @@ function backendOf(instance: Instance, verbose: boolean): string {
   return backendWithHost({ ...instance, region: zone || instance.region });
 }
 
-/** What is being done to a machine that is not ready, or why an SSH host cannot be used. */
+/** The stage of a machine that is not ready, or the reason why an SSH host cannot be used. */
 export function instanceMessage(instance: Instance): string {
   if (isCordoned(instance)) return careText(instance);
   const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);

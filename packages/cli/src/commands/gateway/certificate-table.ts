@@ -12,7 +12,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   expired: 'bad-bold',
 };
 
-/** Of one gateway; empty if it has none. */
+/** The certificates of one gateway; empty if it has none. */
 export function renderCertificateTable(
   certificates: readonly Certificate[],
   layout: TableLayout,

@@ -104,7 +104,7 @@ const STYLES: Readonly<Record<string, Style>> = {
   failed: 'bad-bold',
 };
 
-/** Of its only replica, once the gateway runs. */
+/** Shows the status of the only replica once the gateway runs. */
 function shownStatus(gateway: Gateway, only: GatewayReplica | null) {
   const isRunning = isGatewayRunning(gateway.status);
   const shown = status(only !== null && isRunning ? only.status : gateway.status);

@@ -153,7 +153,7 @@ function requireOneAttempt({ attempt, previous, follow, run }: LogsOptions): voi
   }
 }
 
-/** Of the other options, only `--follow`, `--lines` and `--json` are for requests. */
+/** Requests have only the options `--follow`, `--lines` and `--json`. */
 function requireNoneBeside(options: LogsOptions): void {
   const { diagnose, allNodes, allReplicas, grep, since, timestamps, replica, job, run } = options;
   const isOlder = options.attempt !== null || options.previous;

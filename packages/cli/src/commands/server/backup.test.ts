@@ -22,7 +22,7 @@ function problemsOf(command: string, document: string): unknown {
 interface Place {
   readonly dir: string;
   readonly file: string;
-  /** Of the database. */
+  /** The names of the runs in the database. */
   readonly runs: () => string[];
   readonly addRun: (name: string) => void;
   readonly run: (words: string, more?: RunOptions) => ReturnType<typeof runCommand>;

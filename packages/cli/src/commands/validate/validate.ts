@@ -54,7 +54,7 @@ export async function runValidate(options: ValidateOptions, cli: Cli): Promise<v
   cli.io.info(summary);
 }
 
-/** What the server would refuse is an error here: the check should find it without a server. */
+/** A value that the server would refuse is an error here: the check should find it without a server. */
 async function validated(file: string | null, cli: Cli): Promise<CheckedConfiguration> {
   const checked = await checkConfiguration(file, cli);
   const { warnings, path, text } = checked;
