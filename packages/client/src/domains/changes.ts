@@ -15,7 +15,7 @@ export type StreamedChange =
   | { readonly kind: 'notice'; readonly id: string; readonly notice: StreamNotice }
   | { readonly kind: 'alive'; readonly id: string };
 
-/** What changes in all projects of the caller, as it happens. */
+/** The changes in all projects of the caller, as they happen. */
 export function changesOf(transport: Transport) {
   async function* open(
     { types, after }: ChangesQuery,

@@ -10,7 +10,7 @@ export function explainOf(transport: Transport, base: string) {
     transport.get(`${base}/explain/${kind}/${encodeURIComponent(name)}`, {}, options);
 }
 
-/** What each fleet makes of a run that is not submitted yet; unknown to servers of dstack 0.22.5 too. */
+/** Each fleet's answer to a run that is not submitted yet; servers of dstack 0.22.5 do not have it either. */
 export function explainPlanOf(transport: Transport, base: string) {
   return (run_spec: RunSpec): Promise<PlanExplanation> =>
     transport.read(`${base}/explain/plan`, { run_spec });

@@ -44,7 +44,7 @@ export interface ListEventsQuery {
   readonly ascending?: boolean;
 }
 
-/** What the lists over all projects of the caller have in common. */
+/** The common part of the lists over all projects of the caller. */
 export interface ListResourcesQuery {
   readonly project_name?: string | null;
   readonly only_active?: boolean;
@@ -82,13 +82,13 @@ export function serverCalls(transport: Transport) {
   return {
     info: (options?: CallOptions): Promise<ServerInfo> =>
       transport.read('/api/server/get_info', undefined, options),
-    /** What jobs have cost. Older servers answer as for an unknown path. */
+    /** The cost of jobs. Older servers answer as for an unknown path. */
     cost: (query: CostFilter): Promise<CostReport> => transport.get('/api/cost', { ...query }),
     /** For admins of the server. Older servers answer as for an unknown path. */
     status: (): Promise<ServerStatus> => transport.get('/api/server/status', {}),
     usage: (): Promise<ServerUsage> => transport.get('/api/server/usage', {}),
     listOrphans: (): Promise<OrphanReport> => transport.get('/api/server/orphans', {}),
-    /** Of one project, or of all of the caller. Older servers answer as for an unknown path. */
+    /** The counts of one project, or of all projects of the caller. Older servers answer as for an unknown path. */
     overview: (projectName?: string): Promise<Overview> =>
       transport.get(
         '/api/overview',
@@ -103,7 +103,7 @@ export function serverCalls(transport: Transport) {
       include_imported?: boolean;
       limit?: number;
     }): Promise<Instance[]> => transport.read('/api/instances/list', query),
-    /** Of 100 instances at most. Servers of dstack 0.22.5 have no such call. */
+    /** Accepts 100 instances at most. Servers of dstack 0.22.5 have no such call. */
     recentUse: (instanceIds: readonly string[]): Promise<MeasuredUse[]> =>
       transport.read('/api/instances/recent_use', { instance_ids: instanceIds }),
     listFleets: (query: ListResourcesQuery & { include_imported?: boolean }): Promise<Fleet[]> =>
@@ -243,7 +243,7 @@ export function metricsOf(transport: Transport, base: string) {
   return {
     job: (runName: string, query: JobMetricsFilter): Promise<JobMetrics> =>
       transport.get(`${base}/metrics/job/${encodeURIComponent(runName)}`, { ...query }),
-    /** Of 16 jobs at most. Servers of dstack 0.22.5 have no such call. */
+    /** Accepts 16 jobs at most. Servers of dstack 0.22.5 have no such call. */
     history: (query: MetricsHistoryQuery): Promise<MetricsHistory> =>
       transport.read(`${base}/metrics/history`, { ...query }),
   };

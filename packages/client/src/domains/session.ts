@@ -2,7 +2,7 @@ import type { ServiceSignInRequest } from '@dstack/contract/api';
 import type { OpenedSession, ServiceSignIn, Session } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
-/** What a sign-in provider sends back by the browser. */
+/** The parameters that a sign-in provider sends back by the browser. */
 export interface ProviderRedirect {
   readonly code: string;
   readonly state: string;
