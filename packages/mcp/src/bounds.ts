@@ -26,7 +26,7 @@ export function firstPartOfLine(line: string): string {
   return `${line.slice(0, LONGEST_LINE)}… [the rest of the line was left out]`;
 }
 
-/** Of lines that are cut, those at the end that fit into an answer. */
+/** The last lines that fit into an answer. */
 export function lastLinesThatFit(lines: readonly string[], most = MOST_CHARACTERS): string[] {
   let characters = 0;
   let start = lines.length;

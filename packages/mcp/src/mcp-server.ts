@@ -5,7 +5,7 @@ import { registerTool, type ToolSources } from './tool.ts';
 import { TOOLS } from './tools/index.ts';
 
 export interface McpServerOptions extends ToolSources {
-  /** Of the product. */
+  /** The version of the product. */
   readonly version: string;
   readonly docs: DocPages;
 }

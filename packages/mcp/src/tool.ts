@@ -29,7 +29,7 @@ export interface ToolContext extends ProjectConnection {
 export type ToolKind = 'read' | 'act';
 
 export interface ToolAnswer {
-  /** What the model reads; without it, `data` as JSON. */
+  /** The text for the model; without it, `data` as JSON. */
   readonly text?: string;
   readonly data: Record<string, unknown>;
 }
@@ -92,7 +92,7 @@ export function registerTool(
   );
 }
 
-/** What happened and why; a missing right names who can grant it, so the server's text suffices. */
+/** The error and its cause. The server's text suffices: for a missing right it names who can grant it. */
 function failureText(error: unknown): string {
   if (error instanceof UnauthorizedError) {
     return 'The server requires a token. Set DSTACK_TOKEN, or run `dstack login`.';

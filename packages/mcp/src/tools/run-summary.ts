@@ -59,7 +59,7 @@ export const OfferSummary = z.object({
   backend: z.string(),
   region: z.string(),
   instance: z.string(),
-  /** Of a cluster; more than one are identical, and `instance` is the first. */
+  /** The instances of a cluster; several are identical, and `instance` is the first. */
   nodes: z.number().optional(),
   cpus: z.number(),
   memory_gb: z.number(),

@@ -55,7 +55,7 @@ export const getRunTool = tool({
   },
 });
 
-/** What has a value; the complete form has dozens of empty keys. Values of variables may be secret. */
+/** Leaves out empty keys, of which the complete form has dozens, and values of variables, which may be secret. */
 function stated(configuration: object): Record<string, unknown> {
   const { env, ...others } = pruned(configuration) as Record<string, unknown>;
   const names = env !== null && typeof env === 'object' ? Object.keys(env) : [];
