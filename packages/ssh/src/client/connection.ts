@@ -22,7 +22,7 @@ export interface HostKeys {
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
   readonly pin: (address: string, hostKey: string) => Promise<void>;
-  /** What to do if a host that was set up anew has another key; omitted = as for hosts of fleets. */
+  /** The next step if a host that was set up anew has another key; omitted = as for hosts of fleets. */
   readonly ifChanged?: string;
   /** The key was given to the machine when it was ordered, so that one with another key is another. */
   readonly given?: boolean;
@@ -244,7 +244,7 @@ function collect(
   stream.on('close', () => done({ code, ...output }));
 }
 
-/** What a command was doing last, which shows where it hangs. */
+/** The last output of a command, which shows where it hangs. */
 function untilThen({ stdout, stderr }: Output): string {
   const last = (stderr.trim() || stdout.trim()).split('\n').at(-1)?.slice(0, 200);
   return last ? `; its last line until then: ${last}` : '; it printed nothing until then';
