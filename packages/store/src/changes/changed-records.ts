@@ -38,7 +38,7 @@ export function changeOfDelete({ table, id }: RowDelete): RecordChange[] {
   return kind === null ? [] : [recordChange(kind, id)];
 }
 
-/** Of everything that is inserted, and of settings of the project. */
+/** The records that are inserted, and settings of the project that have changed. */
 export function changesOfOthers(changes: readonly Change[]): RecordChange[] {
   return changes.flatMap((change): RecordChange[] => {
     switch (change.type) {

@@ -34,9 +34,9 @@ export type UserPart = 'settings' | 'keys' | 'sessions';
 /** A record that a client may see has changed, or begun or ceased to exist. */
 export interface RecordChange {
   readonly kind: ChangeKind;
-  /** Of the record; of the job for `pull` and `metrics`. */
+  /** The id of the record; that of the job for `pull` and `metrics`. */
   readonly id: Id;
-  /** Of the record after the change; null: it has none, or something beside the record has changed. */
+  /** The version of the record after the change; null: it has none, or something beside the record has changed. */
   readonly version: number | null;
   /** Null: not a project or a user. */
   readonly part: ProjectPart | UserPart | null;

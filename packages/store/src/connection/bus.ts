@@ -18,7 +18,7 @@ export interface Announcement {
 export interface Peers {
   /** Texts of up to 7,900 bytes. */
   send(texts: readonly string[]): void;
-  /** What other servers send. Returns the function that ends it. */
+  /** Receives the messages of other servers. Returns the function that ends it. */
   subscribe(listener: (text: string) => void): () => void;
 }
 

@@ -77,7 +77,7 @@ export async function postgresBus(options: {
     },
   );
   await listener.start();
-  /** What is lost here is sent again soon, or polled for. */
+  /** A message that is lost here is sent again soon, or polled for. */
   const notify = (payloads: readonly string[]) => {
     notification(payloads)
       .execute(options.db)

@@ -1,4 +1,4 @@
-/** What a gateway on SSH hosts has to know about the hosts of its fleet. */
+/** The facts about the hosts of a fleet that its gateway uses. */
 import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import type { GatewayRecord, GatewayReplicaRecord } from '@dstack/core';
 import { sql } from 'kysely';

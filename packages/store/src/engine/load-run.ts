@@ -162,7 +162,7 @@ async function loadLiveness(
 /** Older than a policy's window by this, which shows that the window is full. */
 const SAMPLE_MARGIN = 60_000_000;
 
-/** Of running jobs with a utilisation policy, or for the seconds that scaling needs. */
+/** Loads samples of running jobs with a utilisation policy, and those of the seconds that scaling needs. */
 async function loadGpuSamples(
   tx: Tx,
   jobs: readonly JobRecord[],

@@ -66,7 +66,7 @@ export interface ServiceBeside {
 
 /** A gateway, and the services that lose their address with it. */
 export interface GatewayUse extends GatewaySnapshot {
-  /** Of all projects, oldest first. */
+  /** The services of all projects, oldest first. */
   readonly services: readonly NamedRun[];
   readonly projectNames: Readonly<Record<Id, string>>;
 }
@@ -74,9 +74,9 @@ export interface GatewayUse extends GatewaySnapshot {
 export interface SubmitRun {
   readonly projectId: Id;
   readonly name: NameChoice;
-  /** Of a service behind a gateway. */
+  /** The gateway of a service that is behind one. */
   readonly gateway?: GatewayGuard | null;
-  /** Of one user's waiting runs, in all projects; none by default. */
+  /** The limit of one user's waiting runs, in all projects; none by default. */
   readonly limit?: WaitingLimit;
   /** Pure; called inside the transaction once the name is certain. */
   readonly build: (name: string) => NewRun;

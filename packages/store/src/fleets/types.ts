@@ -18,7 +18,7 @@ export interface FleetFilter {
   readonly page?: Page;
 }
 
-/** What prevents the deletion of a fleet. */
+/** The reasons that prevent the deletion of a fleet. */
 export interface FleetInUse {
   /** Unfinished runs, the oldest first: those placed in the fleet, and those with jobs on its instances. */
   readonly runs: readonly { readonly name: string; readonly projectId: Id }[];

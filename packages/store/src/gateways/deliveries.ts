@@ -1,7 +1,7 @@
 import type { Id, Timestamp } from '@dstack/core';
 import type { Tx } from '../context.ts';
 
-/** What a gateway replica sends until it is confirmed, so perhaps more than once. */
+/** Reports that a gateway replica sends until they are confirmed, so perhaps more than once. */
 export interface GatewayDelivery {
   readonly replicaId: Id;
   readonly kind: 'counts' | 'usage';

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { createTable, type Migration } from './ddl.ts';
 
-/** What agents report about the health of their hosts, and what it means for an instance. */
+/** Stores the reports of agents about the health of their hosts, and the resulting health of an instance. */
 export const health: Migration = {
   name: 'health of hosts',
   async up(c) {

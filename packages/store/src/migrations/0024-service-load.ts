@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { createTable, type Migration } from './ddl.ts';
 
-/** What services with `autoscaling` are measured by, of the last minutes only. */
+/** Stores the measurements of services with `autoscaling`, of the last minutes only. */
 export const serviceLoad: Migration = {
   name: 'load of services',
   async up(c) {

@@ -41,7 +41,7 @@ const migrations = [...MIGRATIONS, ...later];
 await migrate({ db, migrations, now: () => 0, label: 'the test', postgres: true });
 `;
 
-/** What a program with these migrations does at its start. */
+/** Acts like a program with these migrations at its start. */
 async function start(url: string, migrations: readonly Migration[]): Promise<Migrated> {
   const parsed = parseDatabaseUrl(url);
   const { db, close } =

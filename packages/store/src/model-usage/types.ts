@@ -1,7 +1,7 @@
 import type { Id } from '@dstack/core';
 import type { StoredDelivery } from '../gateways/deliveries.ts';
 
-/** What requests to a model have used. */
+/** The tokens that requests to a model have used. */
 export interface UsageCounts {
   readonly requests: number;
   /** Requests whose answer the client did not receive completely. */

@@ -56,7 +56,7 @@ export function createEndedRuns(context: StoreContext): EndedRuns {
         const logs = withLog.map((job) => ({ project, run: name, jobId: job.id }));
         return { id, jobIds: own.map((job) => job.id), isWhole: !isCut, logs };
       });
-      // Of a cut list only the jobs are known; the runs follow when they have none left.
+      // A cut list has only the jobs; the runs follow when they have none left.
       return isCut ? runs.filter(({ jobIds }) => jobIds.length > 0) : runs;
     },
     async countEndedRuns(projectId, before, limit) {

@@ -17,7 +17,7 @@ type LogDeletions = Pick<
   | 'strayLogs'
 >;
 
-/** What lies outside of the rows of runs: logs and blobs, in files or in tables of their own. */
+/** The data outside of the rows of runs: logs and blobs, in files or in tables of their own. */
 export function createLogDeletions(context: StoreContext): LogDeletions {
   const { db } = context;
   async function unknown(jobIds: readonly string[]): Promise<string[]> {

@@ -55,7 +55,7 @@ async function due(
   }
   const [ofRunning, ofFinished] = [wholeSlots(running, MINUTE), wholeSlots(finished, MINUTE)];
   const unfinished = sql.join(UNFINISHED_JOB_STATUSES.map((status) => sql.lit(status)));
-  // Of jobs that run by their key, because the points of finished ones, kept longer, lie between.
+  // Points of running jobs are found by their key, because those of finished ones, kept longer, lie between.
   const long = await sql<{ job_id: Id }>`select id as job_id from jobs
     where status in (${unfinished}) and exists (select 1 from job_metrics_points
       where job_id = jobs.id and timestamp_micro < ${ofRunning})
@@ -105,7 +105,7 @@ async function condense(
   const means = [...slots].flatMap(([slot, inSlot]) => {
     const seconds = slot.startsWith('h') ? HOUR : MINUTE;
     const mean = meanOf(inSlot);
-    // Of a job whose measurements have never been condensed in time.
+    // These measurements were condensed too late to be kept.
     return mean.timestampMicro < cutoffs.hours ? [] : [{ ...mean, seconds }];
   });
   if (means.length === 0) return;

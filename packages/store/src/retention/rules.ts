@@ -18,7 +18,7 @@ export type RetentionRule =
   | { readonly keep: 'period'; readonly period: RetentionPeriod; readonly from: string }
   /** Deleted together with the row of another table. */
   | { readonly keep: 'with'; readonly owner: keyof DB }
-  /** What is true now: it grows with the installation, not with time. */
+  /** The present state: it grows with the installation, not with time. */
   | { readonly keep: 'present'; readonly why: string };
 
 const period = (name: RetentionPeriod, from: string): RetentionRule => ({

@@ -100,7 +100,7 @@ export interface Retention {
   deleted(kind: 'log' | 'blob', keys: readonly string[]): Promise<void>;
   /** The blob was stored again a moment ago. */
   postponeBlob(sha256: string, until: Timestamp): Promise<void>;
-  /** Of those, the jobs that have no row: nothing else would ever delete their logs. */
+  /** Those of the jobs that have no row: nothing else would ever delete their logs. */
   unknownJobs(jobIds: readonly Id[]): Promise<Id[]>;
   /** Logs in the database whose jobs have no row, among the next `limit` logs; `next` null = the end. */
   strayLogs(after: Id, limit: number): Promise<{ readonly jobIds: Id[]; readonly next: Id | null }>;

@@ -178,7 +178,7 @@ async function stopStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<
   });
 }
 
-/** What the backend does before it creates the machine. */
+/** The stage of the backend before it creates the machine. */
 async function preparationStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
   const waiting = jobs.filter((job) => isJobSubmitted(job.status) && job.instanceId !== null);
   const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];

@@ -11,7 +11,7 @@ const WINDOWS = [30, 60, 300];
 /** Answers that are older (µs) belong to queries that the service does not have any more. */
 const UNUSED = 86_400_000_000;
 
-/** What all servers together have measured. */
+/** The measurements of all servers together. */
 export async function serviceLoad(tx: Tx, runId: Id, now: Timestamp): Promise<ServiceLoad> {
   const current = Math.floor(now / 1_000_000 / LOAD_SLOT);
   const rows = await tx

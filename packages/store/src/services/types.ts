@@ -39,7 +39,7 @@ export interface RequestCount {
 /** Load of one slot of time. */
 export interface LoadSlot {
   readonly runId: Id;
-  /** Of `LOAD_SLOT` seconds, since the epoch. */
+  /** The number of the slot of `LOAD_SLOT` seconds since the epoch. */
   readonly slot: number;
   /** Milliseconds that requests spent in flight within the slot, added up. */
   readonly busyMs: number;

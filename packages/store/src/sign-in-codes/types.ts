@@ -1,6 +1,6 @@
 import type { Id, Timestamp } from '@dstack/core';
 
-/** What the client gets for its code: the person's user, or why there is none. */
+/** The answer to the code of a client: the person's user, or the reason why there is none. */
 export type SignInResult =
   | { readonly kind: 'user'; readonly userId: Id }
   | { readonly kind: 'refused'; readonly reason: string };

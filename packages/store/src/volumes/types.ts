@@ -54,9 +54,9 @@ export interface Volumes {
     set: Partial<Omit<VolumeRecord, 'id' | 'projectId' | 'version'>>,
     extras?: WriteExtras,
   ): Promise<Updated>;
-  /** Of these volumes, by unfinished jobs, oldest first. */
+  /** The attachments of these volumes by unfinished jobs, oldest first. */
   uses(volumeIds: readonly Id[]): Promise<VolumeUse[]>;
-  /** What a job mounts, in the order of its mounts. */
+  /** The volumes that a job mounts, in the order of its mounts. */
   ofJob(jobId: Id): Promise<VolumeRecord[]>;
   attachment(id: Id): Promise<AttachmentRecord | null>;
 }
