@@ -35,6 +35,14 @@ describe('OpenAPI document', () => {
     expect(schemas).not.toHaveProperty('User-Input');
   });
 
+  it('lists the actions of events, and allows those of later versions', () => {
+    const { action } = (document.components.schemas.Event as { properties: { action: object } })
+      .properties;
+    const text = JSON.stringify(action);
+    expect(text).toContain('"run.submitted"');
+    expect(text).toContain('{"type":"string"}');
+  });
+
   it('describes path and query parameters and the body', () => {
     const metrics = document.paths['/api/project/{project_name}/metrics/job/{run_name}']?.get;
     const parameters = (metrics?.parameters ?? []) as { name: string }[];

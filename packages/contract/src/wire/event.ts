@@ -1,6 +1,17 @@
 /** Events: the audit log. */
 import * as z from 'zod';
-import { choiceOf, DateTime, Flag, JsonObject, model, nullable, Text, Uuid } from './scalars.ts';
+import { EVENT_ACTIONS, EVENT_OUTCOMES } from './event-actions.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  JsonObject,
+  model,
+  nullable,
+  openChoiceOf,
+  Text,
+  Uuid,
+} from './scalars.ts';
 
 /** `preset` occurs only in the vendor's hosted edition. */
 export const EVENT_TARGET_TYPES = [
@@ -42,10 +53,9 @@ export const Event = model({
   actor_user: nullable(Text),
   is_actor_user_deleted: nullable(Flag),
   targets: z.array(EventTarget),
-  action: nullable(Text),
+  action: nullable(openChoiceOf(EVENT_ACTIONS)),
   data: nullable(JsonObject),
-  /** One of `EVENT_OUTCOMES`, or unknown. */
-  outcome: nullable(Text),
+  outcome: nullable(openChoiceOf(EVENT_OUTCOMES)),
   /** The token of a program that acted for the user; null also for viewers who may not see it. */
   actor_token: nullable(Text),
   /** IP address of the request; null also for viewers who may not see it. */

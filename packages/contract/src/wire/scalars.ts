@@ -5,6 +5,7 @@
  * strings for numbers, `"yes"` for true.
  */
 import * as z from 'zod';
+import { describeJson } from '../configuration/json-form.ts';
 import {
   bool,
   float,
@@ -50,6 +51,13 @@ export function literal<const T extends string>(word: T): Reader<T> {
 /** One of several fixed values. */
 export function choiceOf<const T extends string>(values: readonly T[]): Reader<T> {
   return choice(values);
+}
+
+/** A word of a list that grows: readers accept words that are not in their list. */
+export function openChoiceOf(values: readonly string[]): Reader<string> {
+  return describeJson(string(), {
+    anyOf: [{ type: 'string', enum: [...values] }, { type: 'string' }],
+  });
 }
 
 /** A string; a number is accepted as its decimal text. */
