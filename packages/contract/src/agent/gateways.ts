@@ -66,7 +66,7 @@ const LatencyBucket = textLike(/^([0-9]|[1-6][0-9]|7[01])$/, 'is not the bucket 
 export const GatewayOpening = byType(
   frame('control', {}),
   frame('tunnel', { id: uuid }),
-  /** Of a worker of an earlier process, which wants what the frame `tunnel` does. */
+  /** Sent by a worker of an earlier process, with the same effect as the frame `tunnel`. */
   frame('relay', { host_id: line(256), job_id: uuid, port: Port }),
 );
 
@@ -142,7 +142,7 @@ export const GatewayTunnel = object({
   user: line(256),
   /** Base64. */
   host_key: line(4096),
-  /** Of the SSH server of the job. */
+  /** The port of the SSH server of the job. */
   job_port: Port,
   job_host_key: line(4096),
 });
@@ -233,7 +233,7 @@ export const GatewayCommand = byType(
   frame('access', { n: whole(), run_id: uuid, after: mapOf(line(64), whole(), 1000) }),
   /** Wants the last lines of its logs, or those since an earlier answer. */
   frame('read-log', { n: whole(), lines: whole(GATEWAY_LOG_LINES), after: nullable(line(64)) }),
-  /** What has failed is requested again at once; `domain` null = all names. */
+  /** Failed certificates are requested again at once; `domain` null = all names. */
   frame('renew', { n: whole(), domain: nullable(line(256)) }),
   /** Answer to `dns`. */
   frame('dns-done', { n: whole(), error: nullable(messageText()) }),
@@ -254,7 +254,7 @@ export const CertificateState = object({
 });
 export type CertificateState = Infer<typeof CertificateState>;
 
-/** What requests of one user to one model have used on one day. */
+/** The tokens that requests of one user to one model have used on one day. */
 export const GatewayModelUse = object({
   project: line(256),
   user: line(256),
@@ -281,7 +281,7 @@ const CountedRequests = object({
     count,
     20,
   ),
-  /** Of all of them; see `LatencyTotals` of the proxy. Earlier programs send none. */
+  /** The latencies of all requests; see `LatencyTotals` of the proxy. Earlier programs send none. */
   latencies: optional(object({ seconds: amount, counts: list(count, 50) })),
   /** Pairs of a bucket and its count. */
   slices: list(object({ number: whole(), count, buckets: list(list(count, 2), 100) }), 20),
@@ -342,7 +342,7 @@ export const GatewayFrame = byType(
     project: line(256),
     method: line(32),
     authorization: text(16 * 1024),
-    /** Of the client. */
+    /** The address of the client. */
     address: line(256),
     /** Whether the program obeys `services` of the answer; an earlier version does not. */
     limits: nullable(flag),

@@ -19,7 +19,7 @@ export const HostCheck = object({
   /** `gpu`, `dcgm`, `disk`; newer agents may have others. */
   name: line(64),
   status: oneOf('healthy', 'warning', 'failure'),
-  /** What is wrong and what to do about it; null if nothing is. */
+  /** The fault and the next step; null if there is no fault. */
   message: nullable(messageText(MAX_CHECK_MESSAGE)),
 });
 export type HostCheck = Infer<typeof HostCheck>;

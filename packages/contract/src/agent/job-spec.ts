@@ -63,9 +63,9 @@ export const FileArchive = object({
 });
 export type FileArchive = Infer<typeof FileArchive>;
 
-/** What the clone of a repo may take; null = no limit. */
+/** The limits of the clone of a repo; null = no limit. */
 export const CloneLimits = object({
-  /** Of the disk, together with the files of Git LFS. */
+  /** The limit of its disk space, the files of Git LFS included. */
   bytes: nullable(whole()),
   seconds: nullable(amount),
 });

@@ -11,7 +11,7 @@ const path = nullable(VolumePath);
 export const VolumeDirectory = object({ id: uuid, path });
 export type VolumeDirectory = Infer<typeof VolumeDirectory>;
 
-/** Of the machine, under `/dev`. */
+/** The path of a device of the machine, under `/dev`. */
 const DevicePath = textLike(
   /^\/dev\/(?!.*\.\.)[A-Za-z0-9][A-Za-z0-9._:+/-]{0,255}$/,
   'is not a device',
@@ -25,7 +25,7 @@ export const VolumeDevice = object({
 });
 export type VolumeDevice = Infer<typeof VolumeDevice>;
 
-/** What a job mounts: a directory that the agent keeps, or the file system of a device. */
+/** The source of a mount: a directory that the agent keeps, or the file system of a device. */
 export const VolumeSource = object({ ...VolumeDirectory.shape, device: nullable(VolumeDevice) });
 export type VolumeSource = Infer<typeof VolumeSource>;
 

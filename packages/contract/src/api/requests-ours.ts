@@ -116,7 +116,7 @@ export type UncordonInstancesRequest = z.infer<typeof UncordonInstancesRequest>;
 export const RecentUseRequest = model({ instance_ids: z.array(Uuid).max(100) });
 export type RecentUseRequest = z.infer<typeof RecentUseRequest>;
 
-/** Of the latest submissions of these jobs, from `after` on; jobs that the run does not have are left out. */
+/** Selects the latest submissions of these jobs, from `after` on; jobs that the run does not have are left out. */
 export const MetricsHistoryRequest = model({
   run_id: Uuid,
   jobs: z

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { BackendConfigWithCreds } from '../wire/index.ts';
 import { BACKEND_FORMS, backendConfiguration } from './backend-forms.ts';
 
-/** What a person would type. */
+/** The text that a person would type. */
 const typed = (type: string): Record<string, string> =>
   Object.fromEntries(
     BACKEND_FORMS[type]?.fields.map(({ path }) => [path, path === '.regions' ? 'a-1, b-2' : 'x']) ??

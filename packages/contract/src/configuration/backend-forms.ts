@@ -18,7 +18,7 @@ export interface BackendForm {
   /** `creds.type`; null: the backend has no credentials. */
   readonly creds: string | null;
   readonly fields: readonly BackendField[];
-  /** What to create at the provider first, and its page. */
+  /** The object to create at the provider first, and its page. */
   readonly before?: { readonly text: string; readonly url: string };
 }
 

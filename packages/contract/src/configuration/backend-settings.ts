@@ -95,7 +95,7 @@ export const SlurmSettings = named(
     constraint: optional(Word),
     reservation: optional(Word),
     container: optional(choice(['none'])),
-    /** Of `sbatch`, by their long names; an empty text for one without a value. */
+    /** Options of `sbatch`, by their long names; an empty text for one without a value. */
     options: z
       .partialRecord(
         choice(SBATCH_OPTIONS),
@@ -120,7 +120,7 @@ export const KubernetesNodePorts = named(
 );
 export type KubernetesNodePorts = z.infer<typeof KubernetesNodePorts>;
 
-/** Of a gateway: how its pods are made, and how clients reach them. */
+/** Settings of a gateway: how its pods are made, and how clients reach them. */
 export const KubernetesGatewaySettings = named(
   'KubernetesGatewaySettings',
   closed({

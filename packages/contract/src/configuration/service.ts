@@ -108,7 +108,7 @@ export const ServiceConfiguration: Reader<Service> = named(
 );
 export type ServiceConfiguration = Service;
 
-/** What requests of HTTP/1.1 are needed for. */
+/** Refuses keys that need requests of HTTP/1.1. */
 function checkGrpc(service: Service, broken: Break): void {
   const set: [string, boolean][] = [
     ['model', service.model !== null],

@@ -78,7 +78,7 @@ export const SimBackendConfig = closed({
    * programs on the server host, at most 20.
    */
   agent: choice(['scripted', 'real']).default('scripted'),
-  /** Of real agents. */
+  /** The executor of real agents. */
   executor: choice(['process', 'docker']).default('process'),
   /**
    * The folder in which the simulated cloud keeps its state; by default in the folder of the

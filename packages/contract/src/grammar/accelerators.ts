@@ -28,7 +28,7 @@ export const KNOWN_GPU_NAMES: Readonly<
   tenstorrent: words('n150 n300 p100a p150 p300 tt-galaxy-wh tt-galaxy-bh'),
 };
 
-/** Of all vendors. */
+/** The accelerators of all vendors. */
 export const ALL_GPU_NAMES: readonly string[] = Object.values(KNOWN_GPU_NAMES).flat();
 
 const TPU_NAME = /^(?:v2|v3|v4|v5p|v5litepod|v6e)-\d+$/;

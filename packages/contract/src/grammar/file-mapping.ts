@@ -10,7 +10,7 @@ export interface ParsedFileMapping {
 export function parseFileMapping(text: string): ParsedFileMapping | Problem {
   const [local = '', path = local, ...more] = splitPathMapping(text);
   if (more.length > 0) {
-    // What looks like a third part may be the drive letter of the second.
+    // An apparent third part may be the drive letter of the second.
     if (hasDrive(`${path}:${more.join(':')}`)) return windowsTarget(`${path}:${more.join(':')}`);
     return new Problem(`must be 'path' or 'local-path:container-path', got ${quote(text)}`);
   }

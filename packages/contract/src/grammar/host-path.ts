@@ -33,7 +33,7 @@ export function parseHostPath(text: string): string | Problem {
   );
 }
 
-/** Of a text that `parseHostPath` has returned. */
+/** Takes a text that `parseHostPath` has returned. */
 export function hostPathOf(text: string): HostPath {
   const slash = text.indexOf('/');
   return slash === -1

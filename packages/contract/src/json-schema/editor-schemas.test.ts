@@ -55,7 +55,7 @@ function withoutPaths(schema: Json, paths: readonly string[]): Json {
   return copy;
 }
 
-/** What dstack 0.22.5 does not have, and why. */
+/** Keys that dstack 0.22.5 does not have, with the reason. */
 const OURS: Readonly<Record<string, string>> = {
   '$defs/RemoteVolumeConfiguration': 'volumes on SSH hosts and on the machine of the server',
   '$defs/VolumeConfiguration/discriminator/mapping/remote': 'the same',

@@ -3,7 +3,7 @@ import type * as z from 'zod';
 import { Float, Integer, model, nullable, Text } from './scalars.ts';
 
 export const AccessRecord = model({
-  /** Of the end, in milliseconds since 1970 UTC. */
+  /** The time of the end, in milliseconds since 1970 UTC. */
   time: Integer,
   method: Text,
   /** Without the query, which often contains credentials. */
@@ -13,7 +13,7 @@ export const AccessRecord = model({
   ms: Float,
   /** Null: the service needs no token. */
   user: nullable(Text),
-  /** Of the client. */
+  /** The address of the client. */
   address: Text,
   request_id: Text,
 });

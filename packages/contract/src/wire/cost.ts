@@ -1,4 +1,4 @@
-/** What jobs have cost. Our addition. */
+/** The cost of jobs. Our addition. */
 import * as z from 'zod';
 import { choiceOf, DateTime, Float, model, nullable, Text } from './scalars.ts';
 

@@ -81,7 +81,7 @@ export interface DatabaseRestored {
   /** When the backup was made: changes since then are lost. */
   readonly backup_created_at: string;
   readonly restored_at: string;
-  /** Of the server that made the backup. */
+  /** The version of the server that made the backup. */
   readonly backup_version: string;
 }
 

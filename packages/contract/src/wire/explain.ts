@@ -46,7 +46,7 @@ export const STATE_RULES = [
   'fleets_missing',
   'fleet_deleted',
   'other_fleet',
-  // What backends offer.
+  // Offers of backends.
   'no_backends',
   'backend_refused',
   'backend_timeout',
@@ -183,7 +183,7 @@ export const Considered = model({
 });
 export type Considered = z.infer<typeof Considered>;
 
-/** What fleets make of a run that is not submitted yet, the one that would take it first. */
+/** The answers of fleets to a run that is not submitted yet, first that of the fleet that would take it. */
 export const PlanExplanation = model({ considered: listOf(Considered) });
 export type PlanExplanation = z.infer<typeof PlanExplanation>;
 

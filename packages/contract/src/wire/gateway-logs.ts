@@ -1,8 +1,8 @@
-/** What the replicas of a gateway answer themselves. */
+/** The answers of the replicas of a gateway. */
 import type * as z from 'zod';
 import { choiceOf, DateTime, Flag, Integer, listOf, model, nullable, Text } from './scalars.ts';
 
-/** Of the program of the gateway, or the errors of its nginx. */
+/** A line of the program of the gateway, or an error of its nginx. */
 export const GatewayLogEntry = model({
   time: nullable(DateTime),
   source: choiceOf(['gateway', 'nginx']),

@@ -6,7 +6,7 @@ export const MeasuredUse = model({
   instance_id: Uuid,
   /** `gpu`: of all its GPUs together; `cpu`: of its CPUs, where it has no GPU. */
   kind: choiceOf(['gpu', 'cpu']),
-  /** Of what jobs have used of it, oldest first; times without measurements are left out. */
+  /** The use by jobs, oldest first; times without measurements are left out. */
   timestamps: z.array(DateTime),
   /** Parallel to `timestamps`. */
   percents: z.array(Float),

@@ -1,4 +1,4 @@
-/** What was measured of several jobs over a long time, in equal steps. Our addition. */
+/** Measurements of several jobs over a long time, in equal steps. Our addition. */
 import * as z from 'zod';
 import { DateTime, Float, integer, model, Text, Uuid } from './scalars.ts';
 

@@ -1,8 +1,8 @@
-/** What requests to the models of a project have used. Our addition. */
+/** The tokens that requests to the models of a project have used. Our addition. */
 import * as z from 'zod';
 import { Integer, model, Text } from './scalars.ts';
 
-/** Of one user, model and day. */
+/** The tokens of one user, model and day. */
 export const ModelUsageRow = model({
   /** `YYYY-MM-DD`, in UTC. */
   day: Text,

@@ -29,7 +29,7 @@ export type Orphan = z.infer<typeof Orphan>;
 export const Sweep = model({
   project_name: Text,
   backend: Text,
-  /** Of the last one that succeeded. */
+  /** The time of the last sweep that succeeded. */
   swept_at: nullable(Text),
   next_at: Text,
   error: nullable(Text),

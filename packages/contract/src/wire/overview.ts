@@ -1,4 +1,4 @@
-/** What the start page of the UI shows of the caller's projects. Our addition. */
+/** The content of the start page of the UI about the caller's projects. Our addition. */
 import * as z from 'zod';
 import { Run } from './run.ts';
 import { Flag, Float, Integer, model, Text } from './scalars.ts';

@@ -24,7 +24,7 @@ export const JobPlan = model({
 });
 export type JobPlan = z.infer<typeof JobPlan>;
 
-/** What becomes of a run that is submitted now, as far as its capacity goes. */
+/** The outcome for a run that is submitted now, as far as its capacity goes. */
 export const PLAN_OUTLOOKS = [
   /** There is a place for it. */
   'starts',

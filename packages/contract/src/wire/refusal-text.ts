@@ -132,7 +132,7 @@ export function volumeText({ rule, asked, has }: Finding): string {
   return `volume ${asked ?? ''} cannot be mounted ${why}`;
 }
 
-/** What a kind of machine cannot do, as opposed to values that differ. */
+/** Features that a kind of machine lacks, as opposed to values that differ. */
 const NEEDS: readonly Rule[] = [
   'nodes',
   'docker',

@@ -13,9 +13,9 @@ export const WorkQueueStatus = model({
 export type WorkQueueStatus = z.infer<typeof WorkQueueStatus>;
 
 export const ServerStatus = model({
-  /** Of the API, as `get_info` reports it to clients. */
+  /** The version of the API, as `get_info` reports it to clients. */
   server_version: Text,
-  /** Of this product. */
+  /** The version of this product. */
   version: Text,
   started_at: DateTime,
   database: Text,

@@ -1,4 +1,4 @@
-/** What takes how much on the server, for its admins, and what it will delete. Our addition. */
+/** The sizes of the server's data, for its admins, and the data that it will delete. Our addition. */
 import * as z from 'zod';
 import { DateTime, Flag, Integer, model, nullable, Text } from './scalars.ts';
 
@@ -21,7 +21,7 @@ export const ServerUsage = model({
   free_bytes: nullable(Integer),
   /** Whether the database gives unused space back to the file system. */
   shrinks: Flag,
-  /** Of the folder of the server; null: unknown. */
+  /** The free space of the folder of the server; null: unknown. */
   disk_free_bytes: nullable(Integer),
   /** The largest first. */
   kinds: z.array(StoredKind),
@@ -40,7 +40,7 @@ export const ProjectRetention = model({
   /** Null = as the server's setting. */
   runs_seconds: nullable(Integer),
   logs_seconds: nullable(Integer),
-  /** What holds; null = for ever. */
+  /** The retention that holds; null = for ever. */
   effective_runs_seconds: nullable(Integer),
   effective_logs_seconds: nullable(Integer),
 });

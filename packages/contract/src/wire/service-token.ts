@@ -19,7 +19,7 @@ export const ServiceTokenScope = choiceOf([
 ]);
 export type ServiceTokenScope = z.infer<typeof ServiceTokenScope>;
 
-/** Of requests to models; null = no limit. Days and months are those of UTC. */
+/** Limits of requests to models; null = no limit. Days and months are those of UTC. */
 export const TokenLimits = model({
   requests_per_minute: nullable(Integer),
   tokens_per_day: nullable(Integer),

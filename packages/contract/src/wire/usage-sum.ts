@@ -1,4 +1,4 @@
-/** What one or more requests to a model have used. */
+/** The tokens that one or more requests to a model have used. */
 export interface ModelUsageCounts {
   readonly requests: number;
   readonly aborted: number;
