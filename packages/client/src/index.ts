@@ -33,6 +33,7 @@ export type {
   MetricsHistoryQuery,
   ProjectMemberRole,
 } from './domains/server.ts';
+export type { AccessMessage } from './domains/services.ts';
 export type { ProviderRedirect } from './domains/session.ts';
 export * from './errors.ts';
 export {

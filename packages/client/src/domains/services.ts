@@ -1,4 +1,7 @@
 import type { AccessRecord, ServiceFigures } from '@dstack/contract/wire';
+import { NotFoundError } from '../errors.ts';
+import { RecentRecords } from '../recent-records.ts';
+import { reopening } from '../reopening.ts';
 import type { Transport } from '../transport.ts';
 
 /** `skipped`: requests that are missing before the next ones. */
@@ -13,8 +16,8 @@ export function servicesOf(transport: Transport, base: string) {
     state: (name: string): Promise<ServiceFigures> =>
       transport.get(`${base}/services/${encodeURIComponent(name)}/state`, {}),
     /**
-     * Requests that have ended: the latest ones, and with `follow` those that come. The stream ends when
-     * the server closes it.
+     * Requests that have ended: the latest ones, and with `follow` those that come, over restarts of the
+     * server too, until the service has ended.
      */
     async *access(
       name: string,
@@ -22,13 +25,22 @@ export function servicesOf(transport: Transport, base: string) {
       signal: AbortSignal,
     ): AsyncGenerator<AccessMessage, void> {
       const path = `${base}/services/${encodeURIComponent(name)}/access`;
-      for await (const { event, data } of transport.events(
-        path,
-        { follow: String(follow) },
-        signal,
-      )) {
-        if (event === 'requests') yield { kind: 'requests', requests: JSON.parse(data) };
-        if (event === 'skipped') yield { kind: 'skipped', count: Number(data) };
+      const open = () => transport.events(path, { follow: String(follow) }, signal);
+      // Each connection begins with the requests that the server still keeps.
+      const recent = new RecentRecords();
+      let isFirst = true;
+      try {
+        for await (const { event, data } of follow
+          ? reopening(open, transport.wait, signal)
+          : open()) {
+          if (event === 'skipped') yield { kind: 'skipped', count: Number(data) };
+          if (event !== 'requests') continue;
+          const requests = recent.newOnes<AccessRecord>(JSON.parse(data));
+          if (isFirst || requests.length > 0) yield { kind: 'requests', requests };
+          isFirst = false;
+        }
+      } catch (error) {
+        if (isFirst || !(error instanceof NotFoundError)) throw error;
       }
     },
   };

@@ -17,9 +17,17 @@ const failed = {
   user: null,
 };
 
-async function logs(args: readonly string[], events: readonly string[]) {
+/** Each opening of the stream sends the next events; after the last ones the service has ended. */
+async function logs(args: readonly string[], ...openings: readonly (readonly string[])[]) {
   const route = 'GET /api/project/main/services/web/access';
-  const fake = await startFakeServer({ [route]: { events } });
+  const rest = [...openings];
+  const ended = { status: 404, json: { detail: 'Service web does not exist or has ended' } };
+  const fake = await startFakeServer({
+    [route]: () => {
+      const events = rest.shift();
+      return events === undefined ? ended : { events };
+    },
+  });
   const ran = await runCommand(['logs', '--access', 'web', ...args], { env: serverEnv(fake.url) });
   return { ...ran, fake };
 }
@@ -56,4 +64,25 @@ test('shows where requests will appear if there are none, and refuses options of
   expect((await logs([], [message('requests', [])])).err).toContain('dstack logs --access -f web');
   const { err, code } = await logs(['--grep', 'x'], []);
   expect([code, err.includes('Only --follow, --lines and --json')]).toEqual([2, true]);
+});
+
+test('follows over a restart of the server, and prints each request once', async () => {
+  const later = { ...record, path: '/later' };
+  const { out, code, fake } = await logs(
+    ['-f'],
+    [message('requests', [record])],
+    [message('requests', [record, later])],
+    [message('requests', [later])],
+  );
+  expect(code).toBe(0);
+  expect(out.match(/\/(v1\/models|later)/g)).toEqual(['/v1/models', '/later']);
+  expect(fake.requests).toHaveLength(4);
+});
+
+test('a service that does not exist is an error', async () => {
+  const { err, code } = await logs(['-f']);
+  expect([code, err]).toEqual([
+    3,
+    expect.stringContaining('Service web does not exist, or has ended'),
+  ]);
 });

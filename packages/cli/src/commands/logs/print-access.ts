@@ -1,5 +1,7 @@
+import { type AccessMessage, NotFoundError } from '@dstack/client';
 import type { AccessRecord } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
+import { CliError, EXIT } from '../../errors.ts';
 
 export interface AccessOptions {
   readonly run: string;
@@ -22,9 +24,8 @@ export async function printAccess(
   cli: Cli,
 ): Promise<void> {
   const { io, signal } = cli;
-  const { services } = connection.project;
   let isFirst = true;
-  for await (const message of services.access(run, { follow }, signal)) {
+  for await (const message of accessOf(connection, run, follow, signal)) {
     if (message.kind === 'skipped') {
       io.info(`${message.count} requests are missing here: more came than the server keeps`);
       continue;
@@ -42,6 +43,24 @@ export async function printAccess(
     }
     isFirst = false;
     await io.drained();
+  }
+}
+
+async function* accessOf(
+  { project }: Connection,
+  run: string,
+  follow: boolean,
+  signal: AbortSignal,
+): AsyncGenerator<AccessMessage, void> {
+  try {
+    yield* project.services.access(run, { follow }, signal);
+  } catch (error) {
+    if (!(error instanceof NotFoundError)) throw error;
+    throw new CliError(`Service ${run} does not exist, or has ended`, {
+      exitCode: EXIT.notFound,
+      next: 'dstack ps -a',
+      cause: error,
+    });
   }
 }
 
