@@ -1,4 +1,5 @@
 import type { FleetConfiguration } from '@dstack/contract';
+import { isServerHostOnWire } from '@dstack/contract/status';
 import type { FleetPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
 import { price, range } from '../../format/values.ts';
@@ -41,7 +42,7 @@ function fleetProperties(plan: FleetPlan): Property[] {
     ['User', plan.user],
     ['Configuration', spec.configuration_path ?? '?'],
     ['Type', 'fleet'],
-    ['Fleet type', ssh ? 'ssh' : 'cloud'],
+    ['Fleet type', fleetType(plan)],
     ['Nodes', ssh ? String(ssh.hosts.length) : nodes(configuration.nodes)],
     ['Placement', configuration.placement ?? 'any'],
     backends ? ['Backends', backends.join(', ')] : null,
@@ -54,6 +55,14 @@ function fleetProperties(plan: FleetPlan): Property[] {
     ssh ? hostPrices(ssh) : null,
   ];
   return properties.filter((p) => p !== null);
+}
+
+/** Official clients print `cloud` for all fleets whose instances backends create. */
+export function fleetType({ spec, effective_spec, offers }: FleetPlan): string {
+  if ((effective_spec ?? spec).configuration.ssh_config) return 'ssh';
+  return offers.length > 0 && offers.every(isServerHostOnWire)
+    ? "local (the server's machine)"
+    : 'cloud';
 }
 
 /** The prices that the owner of the hosts has set; null = none. */

@@ -6,6 +6,7 @@ import { expect, test } from 'vitest';
 import { type FakeServer, type Route, startFakeServer } from '../../testing/fake-server.ts';
 import { recording } from '../../testing/recordings.ts';
 import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+import { fleetType } from './fleet-plan.ts';
 
 const BASE = '/api/project/main';
 
@@ -113,3 +114,18 @@ test('a missing key is named before any request', () =>
     expect(err).toContain('keys/none');
     expect(fake.calls).toEqual([]);
   }));
+
+test.each([
+  [[['remote', 'local']], "local (the server's machine)"],
+  [
+    [
+      ['remote', 'local'],
+      ['kubernetes', '-'],
+    ],
+    'cloud',
+  ],
+  [[], 'cloud'],
+] as const)('the plan names what creates the instances: %j', (places, type) => {
+  const offers = places.map(([backend, region]) => ({ backend, region }));
+  expect(fleetType({ spec: { configuration: {} }, offers } as never)).toBe(type);
+});
