@@ -110,6 +110,17 @@ it.each([
   screen.getByText(/from \$0.50\/h once one of 7 offers is free/);
 });
 
+it.each([
+  ['ends', 'It ends at once, because no fleet of the project has an offer that matches.'],
+  ['waits', 'It waits for a fleet with an offer that matches.'],
+] as const)('reports that no offer matches a run that %s', async (outlook, text) => {
+  const [job] = plan().job_plans;
+  await world(() =>
+    plan({ outlook, job_plans: [{ ...job, offers: [], total_offers: 0 } as never] }),
+  );
+  await screen.findByText((shown) => shown.includes(text));
+});
+
 it('edits the text by a form, whose fields follow from the schema', async () => {
   const sent: Sent[] = [];
   const { user } = await world((one) => {

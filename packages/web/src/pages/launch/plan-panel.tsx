@@ -97,11 +97,15 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
 }
 
 /** What becomes of the new run if there is no place for it now; null: it starts. */
-function outlookText({ outlook }: RunPlan): string | null {
+function outlookText({ outlook, job_plans: jobs }: RunPlan): string | null {
+  const hasOffers = jobs.some(({ total_offers }) => total_offers > 0);
   switch (outlook) {
     case 'ends':
+      if (!hasOffers)
+        return 'It ends at once, because no fleet of the project has an offer that matches.';
       return 'It ends at once, because nothing that matches is free now. With retry on no-capacity it would wait.';
     case 'waits':
+      if (!hasOffers) return 'It waits for a fleet with an offer that matches.';
       return 'It waits, because nothing that matches is free now.';
     case 'queued':
       return 'It waits in the queue of the cluster, because no node is free now.';
