@@ -116,6 +116,7 @@ const SOCKET_NEXT: Readonly<Record<string, string>> = {
   revoked: 'ask an admin of the project for the permission',
   unreachable: 'try again in a moment; dstack fleet shows the state of the host',
   connection_lost: 'run the command again',
+  closed: 'run the command again',
 };
 
 /** There is no connection to a job, or not any more. */

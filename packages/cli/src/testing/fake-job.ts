@@ -20,6 +20,8 @@ export interface FakeCommand {
   fail(code: string, message: string): void;
   /** Breaks the connection. */
   cut(): void;
+  /** Closes the connection as a server does that stops. */
+  goAway(): void;
 }
 
 /** Jobs of a fake server, in which `run` plays the program of each command. */
@@ -56,6 +58,7 @@ export function fakeJobs(
           client.close(4409);
         },
         cut: () => socket.destroy(),
+        goAway: () => client.close(1001),
       };
       client.on('message', (data: Buffer, isBinary) => {
         if (isBinary) {

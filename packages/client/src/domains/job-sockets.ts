@@ -246,6 +246,9 @@ interface Reported {
   readonly message: string;
 }
 
+/** The code of a server that stops. */
+const GOING_AWAY = 1001;
+
 /** Why a connection has ended. */
 class Failures {
   readonly #socket: WebSocketLike;
@@ -272,6 +275,10 @@ class Failures {
       return new JobSocketError(this.reported.code, this.reported.message, this.#request);
     }
     if (this.#wasOpen) {
+      if (code === GOING_AWAY) {
+        const stopped = 'The server was stopped or restarted, which ended the connection';
+        return new JobSocketError('connection_lost', stopped, this.#request);
+      }
       const lost = 'The connection to the server was lost';
       if (code === 1006) return new JobSocketError('connection_lost', lost, this.#request);
     } else if (code === 1006) {

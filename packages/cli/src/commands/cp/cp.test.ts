@@ -84,6 +84,23 @@ test.each(['.', 'file'])(
     }),
 );
 
+test('a copy into a link names the next step', () =>
+  withDirectory(async (cwd) => {
+    await mkdir(join(cwd, 'elsewhere'));
+    await symlink('elsewhere', join(cwd, 'in'));
+    const archive = pack();
+    archive.entry({ name: './a' }, 'text');
+    archive.finalize();
+    const unpacking = pipeline(
+      Readable.from(archive),
+      unpackTo(join(cwd, 'in'), counts(), () => {}),
+    );
+    await expect(unpacking).rejects.toMatchObject({
+      message: `${join(cwd, 'in')} is a link, not a folder`,
+      next: 'name the folder that the link leads to, or another one',
+    });
+  }));
+
 test('a link that an earlier copy has left is not followed', () =>
   withDirectory(async (cwd) => {
     const outside = join(cwd, 'outside');

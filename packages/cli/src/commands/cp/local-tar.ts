@@ -11,6 +11,7 @@ import {
   type Pack,
   pack,
 } from 'tar-stream';
+import { CliError } from '../../errors.ts';
 
 export interface Counts {
   files: number;
@@ -164,7 +165,14 @@ async function refuseLinks(target: string, parts: readonly string[]): Promise<vo
   for (let count = 0; count < parts.length; count += 1) {
     const folder = join(target, ...parts.slice(0, count));
     const info = await lstat(folder);
-    if (!info.isDirectory()) throw new Error(`${folder} is not a folder`);
+    if (info.isDirectory()) continue;
+    const isLink = info.isSymbolicLink();
+    throw new CliError(`${folder} is ${isLink ? 'a link, ' : ''}not a folder`, {
+      ...(isLink ? { why: 'nothing is written through links, which may lead anywhere' } : {}),
+      next: isLink
+        ? 'name the folder that the link leads to, or another one'
+        : 'name another folder',
+    });
   }
 }
 

@@ -155,6 +155,13 @@ test.each([
   expect(err).toContain('next:');
 });
 
+test('a restart of the server is named, with the next step', async () => {
+  const { code, err } = await exec(['--', 'sleep', '9'], (_, command) => command.goAway());
+  expect(code).toBe(1);
+  expect(err).toContain('The server was stopped or restarted, which ended the connection');
+  expect(err).toContain('next: run the command again');
+});
+
 test('a lost connection is an error', async () => {
   const { code, err } = await exec(['--', 'x'], (_, command) => command.cut());
   expect(code).toBe(1);
