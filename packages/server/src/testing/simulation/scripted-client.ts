@@ -2,6 +2,7 @@ import type {
   AgentInfo,
   JobSpecForAgent,
   JobState,
+  NoticeJob,
   PutJobAnswer,
   PutVolume,
   StopJob,
@@ -31,6 +32,14 @@ export class ScriptedClient extends AgentClient {
 
   override stopJob(id: string, order: StopJob): Promise<JobState> {
     return this.#host.command(() => this.#host.stop(id, order));
+  }
+
+  override noticeJob(id: string, order: NoticeJob): Promise<JobState> {
+    return this.#host.command(() => this.#host.notice(id, order));
+  }
+
+  override withdrawNotice(id: string): Promise<JobState> {
+    return this.#host.command(() => this.#host.withdrawNotice(id));
   }
 
   override deleteJob(id: string): Promise<void> {

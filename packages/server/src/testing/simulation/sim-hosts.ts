@@ -13,6 +13,7 @@ import {
   type JobPhase,
   type JobSpecForAgent,
   type JobState,
+  type NoticeJob,
   type PutJobAnswer,
   type StopJob,
   type VolumeDirectory,
@@ -44,6 +45,8 @@ interface SimJob {
   output: string;
   state: JobState;
   deleted: boolean;
+  /** Id of its notice. */
+  notice: string | null;
   cancel: () => void;
 }
 
@@ -86,6 +89,7 @@ export class SimHost {
   readonly #outputs: Map<string, string>;
   readonly #watch: HostWatch;
   readonly #listeners = new Set<HostListener>();
+  readonly #givesNotice: boolean;
   #reachable = false;
   #failing = false;
   /** Whether its container engine answers nothing. */
@@ -110,6 +114,7 @@ export class SimHost {
   ) {
     this.id = id;
     this.facts = parts.facts;
+    this.#givesNotice = parts.random.chance(0.7);
     this.executor = parts.executor;
     this.#clock = parts.clock;
     this.#random = parts.random;
@@ -250,6 +255,40 @@ export class SimHost {
     return job.state;
   }
 
+  /** Agents of the last version refuse it as a command that they do not know. */
+  notice(
+    id: string,
+    { id: noticeId, reason, message, interrupt_in, ends_in }: NoticeJob,
+  ): JobState {
+    const job = this.#getNoticed(id);
+    const isBegun = job.state.stop_stage !== null;
+    if (!isLive(job.state.phase) || isBegun || job.notice === noticeId) return job.state;
+    job.notice = noticeId;
+    const isPresent = () => job.notice === noticeId && job.state.phase === 'running';
+    this.#clock.after(interrupt_in * SECOND, () => {
+      if (!isPresent()) return;
+      this.#set(job, { stop_stage: 'interrupt', stop_reason: reason });
+      const exit = { status: 130, reason, message };
+      if (!job.script.stubborn)
+        this.#later(job, this.#random.next() * 3, () => this.#exit(job, exit));
+    });
+    this.#clock.after(ends_in * SECOND, () => {
+      if (isPresent()) this.#exit(job, { status: 137, reason, message });
+    });
+    return job.state;
+  }
+
+  withdrawNotice(id: string): JobState {
+    const job = this.#getNoticed(id);
+    if (job.state.stop_stage === null) job.notice = null;
+    return job.state;
+  }
+
+  #getNoticed(id: string): SimJob {
+    if (!this.#givesNotice) throw new AgentRefusal(404, 'not_found', 'There is no such command');
+    return this.#get(id);
+  }
+
   /** Ends the processes that would run forever by SIGKILL, all at once. */
   killForever(): void {
     for (const job of this.running) {
@@ -310,6 +349,7 @@ export class SimHost {
       spec,
       script: describeJob(spec),
       deleted: false,
+      notice: null,
       output: '',
       cancel: () => {},
       state: acceptedJob(spec.id),

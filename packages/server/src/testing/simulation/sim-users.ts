@@ -20,6 +20,7 @@ type Action =
   | 'deleteFleet'
   | 'restoreFleet'
   | 'deleteInstance'
+  | 'care'
   | 'deleteRun'
   | 'replaceRun'
   | 'share'
@@ -41,6 +42,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   deleteFleet: 0.4,
   restoreFleet: 0.8,
   deleteInstance: 0.5,
+  care: 1.5,
   deleteRun: 0.3,
   replaceRun: 0.5,
   share: 0.5,
@@ -64,6 +66,8 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['replaceRun', 'replaceRun'],
   ['deleteFleet', 'restoreFleet'],
   ['share', 'gang'],
+  ['care', 'gang'],
+  ['care', 'care'],
 ];
 
 const FIRST_VOLUMES = 8;
@@ -140,6 +144,8 @@ export class SimUsers {
         return fleets.restore();
       case 'deleteInstance':
         return fleets.deleteInstance();
+      case 'care':
+        return fleets.care();
       case 'share':
         return fleets.share();
       case 'createVolume':

@@ -218,6 +218,7 @@ class Simulation {
       host.volumes.setSharesMounted(true);
     }
     if (this.#servers.length === 0) await this.#startServer();
+    await this.#finished(this.users.fleets.uncordonAll());
     await this.#rest();
     // A service has to recover even from zero replicas, whatever updates preceded.
     for (const host of this.#world.hosts.values()) host.killForever();

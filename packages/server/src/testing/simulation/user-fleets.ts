@@ -1,8 +1,11 @@
 /** Actions of users on the fleets of a simulation. */
+
+import { isInstanceActive } from '@dstack/contract/status';
 import { FleetSpec } from '@dstack/contract/wire';
 import { createExport, deleteExport } from '../../http/exports/service.ts';
 import { applyFleet } from '../../http/fleets/apply.ts';
 import { deleteFleets, deleteInstances } from '../../http/fleets/delete.ts';
+import { cordonInstances, drainInstances, uncordonInstances } from '../../http/instances/cordon.ts';
 import { SHARED_PATH } from './sim-backends.ts';
 import type { UserParts } from './user-parts.ts';
 
@@ -77,6 +80,43 @@ export class UserFleets {
     if (!fleet || !project) return;
     const request = { name: fleet.name, instance_nums: [random.whole(0, 2)] };
     await deleteInstances(deps, project, request, user);
+  }
+
+  /** Some instances of one project are cordoned or drained, or get jobs again. */
+  async care(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const project = random.pick(projects);
+    if (!project) return;
+    const all = await this.#namesIn(project.id);
+    const names = all.filter(() => random.chance(0.4));
+    const reason = random.chance(0.5) ? 'repair' : null;
+    if (names.length === 0) return;
+    switch (random.weighted({ cordon: 2, drain: 4, uncordon: 4 })) {
+      case 'cordon': {
+        const seconds = random.chance(0.5) ? random.whole(1, 600) : null;
+        await cordonInstances(deps, project, { names, reason, until: null, seconds }, user);
+        return;
+      }
+      case 'drain':
+        await drainInstances(deps, project, { names, reason, seconds: random.whole(1, 600) }, user);
+        return;
+      case 'uncordon':
+        await uncordonInstances(deps, project, names, user);
+    }
+  }
+
+  async uncordonAll(): Promise<void> {
+    const { deps, user, projects } = this.#parts;
+    for (const project of projects) {
+      const names = await this.#namesIn(project.id);
+      if (names.length > 0) await uncordonInstances(deps, project, names, user);
+    }
+  }
+
+  async #namesIn(projectId: string): Promise<string[]> {
+    const found = await this.#parts.deps.store.instances.list({ projectIds: [projectId] });
+    const active = found.filter(({ instance }) => isInstanceActive(instance.status));
+    return active.map(({ instance }) => instance.name);
   }
 
   /** Exports the fleets of the second project to the others, or ends that. */
