@@ -14,6 +14,7 @@ export type {
   BackendHost,
   BackendKind,
   BackendOpener,
+  ConfigOrigin,
   ConfiguredKind,
   DialInNames,
   OpenedBackend,
@@ -22,7 +23,7 @@ export * from './base/port.ts';
 export type { AgentPrograms } from './base/programs.ts';
 export { orderedProvisioningData } from './base/provisioning-data.ts';
 export { secured } from './base/secured.ts';
-export type { SshOpener } from './base/ssh.ts';
+export type { RemotePlace, SshOpener } from './base/ssh.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {

@@ -41,13 +41,19 @@ export interface ConfiguredKind {
   readonly load: (host: BackendHost) => Promise<BackendOpener>;
 }
 
+/** Who has written a configuration. */
+export interface ConfigOrigin {
+  /** The operator of the server (`config.yml`, a global admin): it may name the server's own computer. */
+  readonly isOperators: boolean;
+}
+
 /** What all backends of one kind share. */
 export interface BackendOpener {
   /**
    * `config`: with its credentials. `secret`: the agents' tokens are derived from it. Rejects for a
    * configuration that cannot be used.
    */
-  open(config: unknown, secret: string): Promise<OpenedBackend>;
+  open(config: unknown, secret: string, origin: ConfigOrigin): Promise<OpenedBackend>;
   /** Ends what they share. */
   close?(): void;
 }

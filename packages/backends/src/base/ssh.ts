@@ -24,9 +24,16 @@ export interface RemotePlace {
   readonly keys: RemoteKeys;
 }
 
+export interface RemoteWay extends RemotePlace {
+  /** The host that the connection leads through. */
+  readonly jump: RemotePlace | null;
+  /** False: not to loopback, link-local or multicast addresses, by which a user would reach the server's own computer. */
+  readonly mayReachServer: boolean;
+}
+
 export interface SshOpener {
-  /** Rejects with a text for people. `jump`: the host that the connection leads through. */
-  open(to: RemotePlace & { readonly jump: RemotePlace | null }): Promise<RemoteConnection>;
+  /** Rejects with a text for people. */
+  open(to: RemoteWay): Promise<RemoteConnection>;
 }
 
 export interface RemoteOutput {

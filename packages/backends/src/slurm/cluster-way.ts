@@ -8,6 +8,7 @@ export interface ClusterWay {
   readonly login: RemoteLogin;
   /** Null: it is reached directly. */
   readonly jump: RemoteLogin | null;
+  readonly isOperators: boolean;
 }
 
 export function wayTo({
@@ -16,9 +17,11 @@ export function wayTo({
   user,
   private_key: key,
   proxy_jump: jump,
+  isOperators = false,
 }: SlurmClusterConfig): ClusterWay {
   const { content: privateKey } = key;
   return {
+    isOperators,
     login: { hostname, port: port ?? SSH_PORT, user, privateKey },
     jump: jump
       ? {

@@ -5,7 +5,7 @@ import type {
   RemoteConnection,
   RemoteKeys,
   RemoteLogin,
-  RemotePlace,
+  RemoteWay,
   SshOpener,
 } from '../base/ssh.ts';
 import { type ClusterWay, nameOfWay, wayTo } from './cluster-way.ts';
@@ -104,14 +104,15 @@ export class ClusterLogins {
     this.#open.clear();
   }
 
-  async #connect({ login, jump }: ClusterWay): Promise<RemoteConnection> {
+  async #connect({ login, jump, isOperators }: ClusterWay): Promise<RemoteConnection> {
     const place = async (of: RemoteLogin, behind: RemoteLogin | null, setting: string) => ({
       login: of,
       keys: await this.#keysOf(of, { jump: behind, setting }),
     });
-    const way: RemotePlace & { readonly jump: RemotePlace | null } = {
+    const way: RemoteWay = {
       ...(await place(login, jump, 'hostname')),
       jump: jump && (await place(jump, null, 'proxy_jump.hostname')),
+      mayReachServer: isOperators,
     };
     const connection = await this.#host.ssh.open(way);
     if (this.#closed) connection.close();
@@ -158,7 +159,7 @@ function shellsOf(connection: Promise<RemoteConnection>): LoginShells {
 }
 
 function fingerprintOf(way: ClusterWay): string {
-  const keys = [way.login.privateKey, way.jump?.privateKey ?? ''];
+  const keys = [way.login.privateKey, way.jump?.privateKey ?? '', String(way.isOperators)];
   const key = createHash('sha256').update(keys.join('\0')).digest('hex');
   return `${nameOfWay(way)} ${key}`;
 }

@@ -6,7 +6,8 @@ import type { SlurmNode } from './node.ts';
 
 const MIB_PER_GIB = 1024;
 
-export type SlurmClusterConfig = SlurmClusterConfigWithCreds;
+/** `isOperators`: the operator of the server has written it; default: a user has. */
+export type SlurmClusterConfig = SlurmClusterConfigWithCreds & { readonly isOperators?: boolean };
 
 export interface PartitionMap {
   /** By partition; a partition of two models has none. */

@@ -35,8 +35,9 @@ async function openerOf(host: BackendHost, settings: SlurmServerSettings): Promi
   const logins = new ClusterLogins(host);
   const copies = new ClusterProgramCopies(logins, programs);
   return {
-    open: async (config, secret) => {
-      const { clusters } = SlurmBackendConfigWithCreds.parse(config);
+    open: async (config, secret, { isOperators }) => {
+      const parsed = SlurmBackendConfigWithCreds.parse(config);
+      const clusters = parsed.clusters.map((cluster) => ({ ...cluster, isOperators }));
       for (const cluster of clusters) copies.prepare(cluster);
       return openSlurm({
         ...{ serverId, secret, clusters, hostJobs, matches: requirementsMatch, now: monotonic },

@@ -55,7 +55,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const links = makeLinks(parts, serverId, files, (...of) => backends.find(...of));
   const { hosts } = links;
   const supervision = makeSupervisor(parts, hosts, serverId, (...of) => backends.find(...of));
-  const { supervisor, programs } = supervision;
+  const { supervisor, programs, mayDial } = supervision;
   const local = await openServerHost(parts, serverId);
   const { host, use } = local;
   await store.pools.shareServerHost(host?.projects ?? new Set());
@@ -66,7 +66,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const opened = new OpenedBackends({
     ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
-    host: backendHost({ serverId, programs, dialIns, catalog, facts: store.meta }),
+    host: backendHost({ serverId, programs, dialIns, catalog, facts: store.meta, mayDial }),
   });
   closing.add(() => opened.close());
   const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened, catalog });

@@ -3,6 +3,7 @@ import type { JobState } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
 import { accessLog, OwnTokens, openReplica, ServiceProxy, trustIn } from '@dstack/proxy';
+import type { MayDial } from '@dstack/ssh';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import { systemNow } from '../clock/system-clock.ts';
@@ -131,6 +132,8 @@ export function makeLinks(
 export interface Supervision {
   readonly supervisor: LinkSupervisor;
   readonly programs: Programs;
+  /** Whether users may have the server connect to an address, of a host that they have named. */
+  readonly mayDial: MayDial;
   /** Prepares the slowest parts of the first deployment while the user reads the plan. */
   readonly expectHosts: () => void;
 }
@@ -144,13 +147,14 @@ export function makeSupervisor(
   const cacheDir = serverFolder(settings.dir, 'cache');
   const programs = new Programs({ agentDir: assets.agentBundle, cacheDir });
   const rules = new OutgoingRules(settings.outgoingAllow);
+  const mayDial: MayDial = (host, address) => rules.allowsHost(host, address);
   const connectors = agentConnectors({
     ...{ serverId, programs, hostAccess: store.hostAccess },
-    mayDial: (host, address) => rules.allowsHost(host, address),
+    mayDial,
     dial: dialByBackend(store, find),
   });
   const supervisor = new LinkSupervisor({ store, hosts, connectors, log });
-  return { supervisor, programs, expectHosts: () => programs.warm() };
+  return { supervisor, programs, mayDial, expectHosts: () => programs.warm() };
 }
 
 /** Figures of other processes of this server. */

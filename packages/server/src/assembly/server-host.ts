@@ -170,7 +170,7 @@ export function makeBackends(
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     opened: (row) => opened.of(row),
-    tryOut: (config) => opened.tryOut(config),
+    tryOut: (config, origin) => opened.tryOut(config, origin),
     remote: remoteBackend({
       volumes,
       gateways,

@@ -1,17 +1,28 @@
 import type { BackendHost, SshOpener } from '@dstack/backends';
-import { JumpHosts, SshConnection } from '@dstack/ssh';
+import { JumpHosts, type MayDial, SshConnection } from '@dstack/ssh';
+
+export interface SshOpenerOptions {
+  /** For what users have named. */
+  readonly mayDial: MayDial;
+  readonly jumps?: Pick<JumpHosts, 'openTunnel'>;
+}
 
 /** SSH connections for adapters, with the connections to jump hosts shared. */
-export function sshOpener(jumps: Pick<JumpHosts, 'openTunnel'> = new JumpHosts()): SshOpener {
+export function sshOpener({ mayDial, jumps = new JumpHosts() }: SshOpenerOptions): SshOpener {
   return {
-    open: async ({ login, keys, jump }) => {
-      const tunnel = jump && (await jumps.openTunnel(jump.login, jump.keys, login));
-      return await SshConnection.open({ login, tunnel, ...keys });
+    open: async ({ login, keys, jump, mayReachServer }) => {
+      const guard = mayReachServer ? {} : { mayDial };
+      const tunnel =
+        jump && (await jumps.openTunnel(jump.login, { ...jump.keys, ...guard }, login));
+      return await SshConnection.open({ login, tunnel, ...keys, ...guard });
     },
   };
 }
 
 /** What the server does for adapters. */
-export function backendHost(parts: Omit<BackendHost, 'ssh'>): BackendHost {
-  return { ...parts, ssh: sshOpener() };
+export function backendHost({
+  mayDial,
+  ...parts
+}: Omit<BackendHost, 'ssh'> & Pick<SshOpenerOptions, 'mayDial'>): BackendHost {
+  return { ...parts, ssh: sshOpener({ mayDial }) };
 }

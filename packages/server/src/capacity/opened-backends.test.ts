@@ -3,6 +3,7 @@ import type { Backend } from '@dstack/backends';
 import type { BackendRecord } from '@dstack/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
+import { operatorsConfig } from '../backend-config/origin.ts';
 import { OpenedBackends, type OpenedBackendsOptions } from './opened-backends.ts';
 
 const ROW = { id: 'b', projectId: 'p', type: 'slurm', config: { user: 'ada' }, updatedAt: 1 };
@@ -27,7 +28,8 @@ function world() {
         load: async () => {
           happened.push('load');
           return {
-            open: async (config, secret) => {
+            open: async (config, secret, { isOperators }) => {
+              if (isOperators) happened.push('for the operator');
               happened.push(`open ${JSON.stringify(config)} ${secret}`);
               if (isBroken) throw new Error('broken');
               const watch = () => {
@@ -90,4 +92,10 @@ it('ends what it opened for a server that was closed meanwhile', async () => {
   await setImmediate();
   expect(happened).toEqual(['load', 'close shared', OPENED, 'watch', 'unwatch', 'close']);
   await expect(backends.of(row())).rejects.toThrow('the server is ending');
+});
+
+it('passes on that the operator has written a configuration, and not the mark itself', async () => {
+  const { backends, happened } = world();
+  await backends.of(row({ config: operatorsConfig({ user: 'ada' }) }));
+  expect(happened).toEqual(['load', 'for the operator', OPENED, 'watch']);
 });

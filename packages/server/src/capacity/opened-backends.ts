@@ -4,12 +4,14 @@ import {
   type BackendHost,
   type BackendOpener,
   type CheckResult,
+  type ConfigOrigin,
   type ConfiguredKind,
   type OpenedBackend,
 } from '@dstack/backends';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
+import { withoutOrigin } from '../backend-config/origin.ts';
 import { joinSecrets } from '../backend-config/secrets.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Logger } from '../process/logging.ts';
@@ -67,11 +69,14 @@ export class OpenedBackends {
    * Checks a configuration, with its credentials, that is not stored yet. Null: no backend of this type
    * creates machines.
    */
-  async tryOut(config: BackendConfigWithCreds): Promise<readonly CheckResult[] | null> {
+  async tryOut(
+    config: BackendConfigWithCreds,
+    origin: ConfigOrigin,
+  ): Promise<readonly CheckResult[] | null> {
     const kind = this.#kinds.get(config.type);
     if (!kind) return null;
     const secret = await agentSecret(this.#options.store);
-    const { backend, close } = await (await this.#openerOf(kind)).open(config, secret);
+    const { backend, close } = await (await this.#openerOf(kind)).open(config, secret, origin);
     try {
       return await backend.check();
     } finally {
@@ -106,8 +111,9 @@ export class OpenedBackends {
       agentSecret(store),
       this.#openerOf(kind),
     ]);
-    const config = joinSecrets({ config: row.config, auth: full?.auth ?? {} });
-    const { backend, close } = await opener.open(config, secret);
+    const { config: own, isOperators } = withoutOrigin(row.config);
+    const config = joinSecrets({ config: own, auth: full?.auth ?? {} });
+    const { backend, close } = await opener.open(config, secret, { isOperators });
     try {
       const unwatch = await this.#watched.watch(row.projectId, backend);
       const closeAll = () => {

@@ -38,7 +38,10 @@ describe.skipIf(missing !== null)('the login to a cluster behind a jump host', (
   afterEach(() => logins.close());
 
   const newLogins = () =>
-    new ClusterLogins({ facts: meta, ssh: sshOpener(new JumpHosts({ answerMs: 2000 })) });
+    new ClusterLogins({
+      facts: meta,
+      ssh: sshOpener({ mayDial: () => true, jumps: new JumpHosts({ answerMs: 2000 }) }),
+    });
 
   const cluster = (more: object = {}): SlurmClusterConfig => ({
     ...{ name: 'hpc', hostname: login.address, port: null, user: 'root' },

@@ -3,6 +3,7 @@ import { backendKind } from '@dstack/backends';
 import type { BackendFileConfig, ConfiguredBackend, ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { operatorsConfig } from '../backend-config/origin.ts';
 import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
 import { createProject } from '../http/projects/service.ts';
@@ -138,5 +139,5 @@ function typeOf(entry: ConfiguredBackend): BackendType {
 
 function rowOf(entry: BackendFileConfig) {
   const { config, auth } = splitSecrets(entry);
-  return { config, sourceConfig: config, auth, sourceAuth: auth };
+  return { config: operatorsConfig(config), sourceConfig: config, auth, sourceAuth: auth };
 }

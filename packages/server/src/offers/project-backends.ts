@@ -1,4 +1,10 @@
-import { type Backend, type Catalog, type CheckResult, cloudBackend } from '@dstack/backends';
+import {
+  type Backend,
+  type Catalog,
+  type CheckResult,
+  type ConfigOrigin,
+  cloudBackend,
+} from '@dstack/backends';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import {
   type BackendsState,
@@ -25,7 +31,10 @@ export interface ProjectBackends {
   readonly tryOut?: TryOut;
 }
 
-export type TryOut = (config: BackendConfigWithCreds) => Promise<readonly CheckResult[] | null>;
+export type TryOut = (
+  config: BackendConfigWithCreds,
+  origin: ConfigOrigin,
+) => Promise<readonly CheckResult[] | null>;
 
 export interface ProjectBackendsState extends BackendsState {
   readonly hints: CapacityHints;

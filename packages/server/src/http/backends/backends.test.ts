@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
+import { withoutOrigin } from '../../backend-config/origin.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -51,6 +52,29 @@ describe('backends', () => {
     ]);
     const absent = await server.call(path('update'), { ...gcp, creds: { type: 'default' } });
     expect(absent.body.detail[0].code).toBe('resource_not_exists');
+  });
+
+  it("are marked as the operator's only if a global admin has written them last", async () => {
+    const key = '-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n';
+    const cluster = {
+      ...{ name: 'a', hostname: '127.0.0.1', user: 'dstack' },
+      private_key: { path: '', content: key },
+    };
+    const slurm = { type: 'slurm', clusters: [cluster] };
+    const isOperators = async () =>
+      withoutOrigin((await stored('slurm'))?.config ?? {}).isOperators;
+    const created = await server.call(path('create'), slurm);
+    expect(JSON.stringify(created.body)).not.toContain('operator');
+    expect(await isOperators()).toBe(true);
+    const user = await server.call('/api/users/create', { username: 'pia', global_role: 'user' });
+    const members = [{ username: 'pia', project_role: 'admin' }];
+    await server.call('/api/projects/main/add_members', { members });
+    const { body } = await server.call('/api/users/refresh_token', { username: 'pia' });
+    expect(user.status).toBe(200);
+    const token = body.creds.token;
+    expect((await server.call(path('update'), slurm, { token })).status).toBe(200);
+    expect(await isOperators()).toBe(false);
+    await server.call(path('delete'), { backends_names: ['slurm'] });
   });
 
   it('find the stored key of a cluster by its name', async () => {

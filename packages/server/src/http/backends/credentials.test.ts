@@ -17,9 +17,10 @@ describe('the credentials of a backend', () => {
       of: async () => [],
       find: async () => null,
       state: () => Promise.reject(),
-      tryOut: (config: Parameters<TryOut>[0]) => {
+      tryOut: (...args: Parameters<TryOut>) => {
+        const [config] = args;
         tried.push(JSON.stringify(config));
-        return answer(config);
+        return answer(...args);
       },
     };
     server = await startTestServer({ backendTypes: ['lambda', 'aws'] }, { backends });
@@ -83,6 +84,6 @@ describe('the credentials of a backend', () => {
     const { log } = server.deps;
     const silent = { ...server.deps.backends, tryOut: () => new Promise<null>(() => {}) };
     const config = { ...LAMBDA, regions: null };
-    await refuseWrongCredentials({ backends: silent, log }, config, 1);
+    await refuseWrongCredentials({ backends: silent, log }, { config, isOperators: false }, 1);
   });
 });

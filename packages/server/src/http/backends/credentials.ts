@@ -1,5 +1,5 @@
 /** Tries the credentials of a backend before they are stored. */
-import { type CheckResult, CredentialsError } from '@dstack/backends';
+import { type CheckResult, type ConfigOrigin, CredentialsError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { withTimeout } from '@dstack/contract/with-timeout';
@@ -13,12 +13,12 @@ const LIMIT_MS = 5000;
 /** Throws `ApiError` if the provider refuses them; every other answer, or none, is no refusal. */
 export async function refuseWrongCredentials(
   { backends, log }: Pick<HttpDeps, 'backends' | 'log'>,
-  config: BackendConfigWithCreds,
+  { config, isOperators }: ConfigOrigin & { readonly config: BackendConfigWithCreds },
   limitMs = LIMIT_MS,
 ): Promise<void> {
   const { tryOut } = backends;
   if (tryOut === undefined) return;
-  const why = await withTimeout(() => refusalBy(tryOut(config)), {
+  const why = await withTimeout(() => refusalBy(tryOut(config, { isOperators })), {
     ms: limitMs,
     onTimeout: () => null,
   });

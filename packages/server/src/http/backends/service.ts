@@ -9,6 +9,7 @@ import {
 import { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
 import type { BackendWithCredentials, ProjectRecord, UserRecord } from '@dstack/store';
 import { checkBackendConfig, invalid, names } from '../../backend-config/check.ts';
+import { operatorsConfig } from '../../backend-config/origin.ts';
 import {
   joinSecrets,
   maskSecrets,
@@ -28,11 +29,11 @@ export async function createBackend(
   const type = availableType(deps, given);
   if ((await deps.store.backends.byType(project.id, type)) !== null) throw exists(type);
   const full = checked(deps, given, null, caller);
-  await refuseWrongCredentials(deps, full);
+  await refuseWrongCredentials(deps, { config: full, isOperators: isOperator(caller) });
   const context = deps.context();
   const times = { createdAt: context.now, updatedAt: context.now };
   const outcome = await deps.store.backends.insert(
-    { id: context.newId(), projectId: project.id, type, ...times, ...parts(full) },
+    { id: context.newId(), projectId: project.id, type, ...times, ...parts(full, caller) },
     // Waiting runs may find capacity now.
     { signals: [{ kind: 'placement', id: project.id }] },
   );
@@ -49,8 +50,8 @@ export async function updateBackend(
   const type = availableType(deps, given);
   const stored = await storedConfig(deps, project, type);
   const full = checked(deps, given, stored, caller);
-  await refuseWrongCredentials(deps, full);
-  const outcome = await deps.store.backends.update(project.id, type, parts(full), {
+  await refuseWrongCredentials(deps, { config: full, isOperators: isOperator(caller) });
+  const outcome = await deps.store.backends.update(project.id, type, parts(full, caller), {
     signals: [{ kind: 'placement', id: project.id }],
   });
   if (outcome === 'missing') throw missing(type);
@@ -127,15 +128,16 @@ function checked(
   }
   const config = full as BackendConfigWithCreds;
   const { defaultCredentials } = deps.settings;
-  const serverFiles = caller.globalRole === 'admin';
+  const serverFiles = isOperator(caller);
   checkBackendConfig(config, { defaultCredentials, serverFiles });
   return config;
 }
 
-/** The server adds nothing to the configuration, so it is stored as given. */
-function parts(full: BackendConfigWithCreds) {
-  const { config, auth } = splitSecrets(full);
-  return { config, sourceConfig: config, auth, sourceAuth: auth };
+/** Stored as given, with a mark if the caller may name the server's own computer. */
+function parts(full: BackendConfigWithCreds, caller: UserRecord) {
+  const { config: sourceConfig, auth } = splitSecrets(full);
+  const config = isOperator(caller) ? operatorsConfig(sourceConfig) : sourceConfig;
+  return { config, sourceConfig, auth, sourceAuth: auth };
 }
 
 function shown(full: BackendConfigWithCreds): BackendConfigWithCreds {
@@ -149,3 +151,5 @@ function exists(type: string): ApiError {
 function missing(type: string): ApiError {
   return notExists(`Backend ${type} is not configured`);
 }
+
+const isOperator = ({ globalRole }: UserRecord): boolean => globalRole === 'admin';
