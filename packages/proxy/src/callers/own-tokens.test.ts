@@ -121,6 +121,9 @@ describe('tokens outside of Authorization', () => {
     ['X-Auth-Token', 'Bearer "alices token"'],
     ['X-Original-Authorization', `Basic ${Buffer.from(`ann:${OWN}`).toString('base64')}`],
     ['X-Anything', OWN.toUpperCase()],
+    ['X-Anything', `Basic ${base64(`ann:${OWN}`)}`],
+    ['Forwarded-User', `"basic  ${base64('alices token:')}"`],
+    ['X-Anything', `a, Basic ${base64('x:dstack_st_whatever')}`],
     ['X-Anything', `x ${OWN}; y`],
     ['X-Anything', 'dstack_st_whatever'],
     ['Sec-WebSocket-Protocol', `bearer, ${OWN}`],
@@ -137,6 +140,7 @@ describe('tokens outside of Authorization', () => {
     'a=dstack_st_whatever',
     'a=dstack%5Fst%5Fwhatever',
     `theme=%7B%22t%22%3A%22${OWN}%22%7D`,
+    `a=Basic%20${base64(`ann:${OWN}`)}`,
     OWN,
   ])('are recognised in the cookie %s, beside cookies of the app', async (cookie) => {
     expect(await inPlaces(['Cookie', `a=1; ${cookie}; b=2`])).toEqual([cookie]);

@@ -71,8 +71,13 @@ function placeOf(text: string, name: string, value: string): CredentialPlace[] {
   if (!FOR_IDS.test(name)) {
     for (const form of value.match(FORMS) ?? []) candidates.add(form.toLowerCase());
   }
+  // A base64 text names its scheme, so it is credentials whatever the name.
+  for (const part of value.split(',')) {
+    if (part.length > LONGEST) continue;
+    for (const form of basicParts(part)) candidates.add(form);
+  }
   if (isForCredentials && value.length <= LONGEST) {
-    for (const form of [...bareForms(value), ...basicParts(value)]) candidates.add(form);
+    for (const form of bareForms(value)) candidates.add(form);
   }
   return candidates.size === 0 ? [] : [{ text, candidates: [...candidates], isForCredentials }];
 }
@@ -116,15 +121,15 @@ export function bareForms(value: string): string[] {
   return forms;
 }
 
-/** User and password of a value with the scheme `Basic`. */
+/** User and password of a value with the scheme `Basic`, which quotes or another scheme may surround. */
 export function basicParts(value: string): string[] {
-  if (!/^\s*basic\s/i.test(value)) return [];
-  return bareForms(value)
-    .slice(1, 3)
-    .flatMap((text) => {
-      const [name = '', ...password] = Buffer.from(text, 'base64').toString().split(':');
-      return [name, password.join(':')].filter((part) => part !== '');
-    });
+  const forms = bareForms(value);
+  const at = forms.findIndex((form) => /^basic\s/i.test(form));
+  if (at === -1) return [];
+  return forms.slice(at + 1, at + 3).flatMap((text) => {
+    const [name = '', ...password] = Buffer.from(text, 'base64').toString().split(':');
+    return [name, password.join(':')].filter((part) => part !== '');
+  });
 }
 
 /** Schemes that may precede tokens of this server. */
