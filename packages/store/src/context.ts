@@ -36,6 +36,8 @@ export interface StoreContext {
   /** Names of the projects that share the server's machine, in small letters. */
   readonly serverHost: { projects: ReadonlySet<string> };
   readonly now: () => Timestamp;
+  /** Microseconds that no step of the host's clock moves. */
+  readonly monotonic: () => number;
   readonly newId: () => string;
   /** Reads at one moment. */
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;

@@ -212,6 +212,7 @@ function createStore(
 ): Store {
   const { db, bus } = connection;
   const { now, newId, cipher, logger } = options;
+  const monotonic = options.monotonic ?? (() => performance.now() * 1000);
   const postgres = dialect === 'postgres';
   const recorder = createEventRecorder({
     now,
@@ -222,7 +223,7 @@ function createStore(
   const written = new ChangeNotifier();
   bus.onEventsElsewhere(() => written.notify());
   const context: StoreContext = {
-    ...{ db, bus, postgres, now, newId, cipher, logger },
+    ...{ db, bus, postgres, now, monotonic, newId, cipher, logger },
     records: new RecordCache(),
     serverHost: { projects: new Set() },
     ...createTransactions({

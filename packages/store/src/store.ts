@@ -39,6 +39,8 @@ export interface OpenStoreOptions {
   readonly url: string;
   /** Microseconds since the epoch. */
   readonly now: () => Timestamp;
+  /** Microseconds that no step of the host's clock moves; default: the clock of this process. */
+  readonly monotonic?: () => number;
   /** UUID v4. */
   readonly newId: () => string;
   readonly logger: StoreLogger;

@@ -139,21 +139,22 @@ interface Lease {
 
 /**
  * For a single server: the lock file excludes others, and a lease ends with its process, so nothing
- * is stored (each pass would cost two syncs).
+ * is stored (each pass would cost two syncs). They run by the monotonic clock: a lease of a process that continues is
+ * neither ended nor prolonged when the clock of the host is set.
  */
-export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
+export function localLeases({ now, monotonic }: Pick<StoreContext, 'now' | 'monotonic'>): Leases {
   const leases = new Map<string, Lease>();
 
   function claim(key: string, owner: string, ttl: number): boolean {
     const held = leases.get(key);
-    if (held && held.expiresAt >= now()) return false;
-    leases.set(key, { owner, expiresAt: now() + ttl });
+    if (held && held.expiresAt >= monotonic()) return false;
+    leases.set(key, { owner, expiresAt: monotonic() + ttl });
     return true;
   }
 
   function renew(key: string, owner: string, ttl: number): boolean {
     if (leases.get(key)?.owner !== owner) return false;
-    leases.set(key, { owner, expiresAt: now() + ttl });
+    leases.set(key, { owner, expiresAt: monotonic() + ttl });
     return true;
   }
 
@@ -168,7 +169,7 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
     release: async (kind, id, owner) => release(`${kind} ${id}`, owner),
     leaseLeft: async (kind, id) => {
       const held = leases.get(`${kind} ${id}`);
-      return held && held.expiresAt >= now() ? held.expiresAt - now() : null;
+      return held && held.expiresAt >= monotonic() ? held.expiresAt - monotonic() : null;
     },
     dropLeases: async () => leases.clear(),
     claimHost: async (hostId, owner, ttl) => claim(`host ${hostId}`, owner, ttl),
@@ -177,7 +178,7 @@ export function localLeases({ now }: Pick<StoreContext, 'now'>): Leases {
     releaseHost: async (hostId, owner) => release(`host ${hostId}`, owner),
     hostOwner: async (hostId) => {
       const held = leases.get(`host ${hostId}`);
-      return held && held.expiresAt >= now() ? held.owner : null;
+      return held && held.expiresAt >= monotonic() ? held.owner : null;
     },
     // The records of an earlier process are corrected when its links are opened again.
     orphanedHosts: async () => [],
