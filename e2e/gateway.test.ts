@@ -4,6 +4,7 @@ import { type IncomingMessage, request } from 'node:http';
 import { request as secureRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { text } from 'node:stream/consumers';
 import { TLSSocket } from 'node:tls';
 import type { Installation } from '@dstack/testkit';
@@ -184,6 +185,16 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       { timeout: 90_000, interval: 500 },
     );
     expect((await ask('safe.apps.test', '/', { ca })).serial).not.toBe(serial);
+  }
+
+  /** The previous version of the server made the gateway: what the migration to this one writes down. */
+  function wasThereBefore(): void {
+    const database = new DatabaseSync(join(home.serverDir, 'data', 'dstack.db'));
+    database.exec(
+      `insert into gateway_unproven_domains (gateway_id, domain)
+       select id, wildcard_domain from gateways where name = 'edge' and not deleted`,
+    );
+    database.close();
   }
 
   const urlOf = async (run_name: string) =>
@@ -420,10 +431,9 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       expect(own.serial).not.toBe((await ask('safe.apps.test', '/', { ca })).serial);
       const hook = authority?.dnsHook(join(home.home, 'dns-hook')) ?? '';
       await authority?.setAddress('');
-      await restart({
-        ...{ DSTACK_ACME_CHALLENGE: 'dns-01', DSTACK_ACME_DNS_HOOK: hook },
-        DSTACK_GATEWAY_DOMAINS: 'main=apps.test',
-      });
+      await home.stopServer();
+      wasThereBefore();
+      await restart({ DSTACK_ACME_CHALLENGE: 'dns-01', DSTACK_ACME_DNS_HOOK: hook });
       // One certificate serves all names, also those that no address leads to.
       await vi.waitFor(
         async () => {
@@ -435,6 +445,10 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       );
       await authority?.setAddress('127.0.0.1');
       expect(await ended()).toMatchObject({ failed: [] });
+      expect(await home.ok('event', '--within-gateway', 'edge')).toMatch(
+        /certificate for apps\.test is being renewed, but the next version of the server refuses it\. .*_dstack\.apps\.test TXT/,
+      );
+      await restart({ DSTACK_GATEWAY_DOMAINS: 'main=apps.test' });
       await failingHook(hook, ca);
       const endedLater = load('safe.apps.test', { ca });
       await home.ok('stop', 'second', '-y');

@@ -26,10 +26,15 @@ export async function insertInstances(server: TestServer, count: number): Promis
 }
 
 /** Submits a service through the API; none of its jobs runs yet. */
-export async function submitService(server: TestServer, name: string, more: object = {}) {
+export async function submitService(
+  server: TestServer,
+  name: string,
+  more: object = {},
+  project = 'main',
+) {
   const configuration = { type: 'service', port: 8000, commands: ['serve'], ...more };
   const run_spec = { run_name: name, configuration, profile: { name: 'default' } };
-  const answer = await server.call('/api/project/main/runs/apply', {
+  const answer = await server.call(`/api/project/${project}/runs/apply`, {
     plan: { run_spec },
     force: false,
   });
