@@ -69,7 +69,7 @@ export class AgentTunnels {
 
   async #dial(target: TunnelTarget, token: string): Promise<Duplex> {
     const { key } = target;
-    const since = Date.now();
+    const since = performance.now();
     const until = since + (this.#reached.has(key) ? 0 : START_MS);
     let isReported = this.#reached.has(key);
     for (;;) {
@@ -85,8 +85,8 @@ export class AgentTunnels {
           isReported = await this.#listens(target);
           if (isReported) continue;
         }
-        if (Date.now() >= until) throw error;
-        const pause = START_PAUSE_MS + (Date.now() - since) / 4;
+        if (performance.now() >= until) throw error;
+        const pause = START_PAUSE_MS + (performance.now() - since) / 4;
         await delay(Math.min(MAX_START_PAUSE_MS, pause));
       }
     }
@@ -134,11 +134,11 @@ export class AgentTunnels {
   /** False at once if few agents are awaited: an attempt is quicker than its report. */
   async #reportInCrowd(target: TunnelTarget): Promise<boolean> {
     const { key, listens } = target;
-    const until = Date.now() + CROWD_PAUSE_MS;
+    const until = performance.now() + CROWD_PAUSE_MS;
     while (listens && this.#awaited.size >= CROWD && !this.#dropped.has(key)) {
       if (this.#sessions.has(key)) return false;
       if (await this.#listens(target)) return true;
-      if (Date.now() >= until) return false;
+      if (performance.now() >= until) return false;
       await delay(MAX_START_PAUSE_MS / 2);
     }
     return false;

@@ -35,10 +35,11 @@ export class RateBuckets {
     const now = this.#now();
     const own = this.#services.get(service) ?? new Map<string, Bucket>();
     const known = own.get(key);
+    if (known) drainsFrom(known, now);
     const excess = known === undefined ? 0 : nextExcess(known, rate, now);
     if (excess > rate.burst) return waitSeconds(excess, rate);
     own.delete(key);
-    own.set(key, { excess, at: Math.max(now, known?.at ?? now), rate });
+    own.set(key, { excess, at: now, rate });
     if (known === undefined) this.#size += 1;
     this.#services.delete(service);
     this.#services.set(service, own);
@@ -61,6 +62,7 @@ export class RateBuckets {
   #dropDrained(buckets: OwnBuckets, now: number): void {
     let looks = 2;
     for (const [key, bucket] of buckets) {
+      drainsFrom(bucket, now);
       if (nextExcess(bucket, bucket.rate, now) > 0) return;
       buckets.delete(key);
       this.#size -= 1;
@@ -80,6 +82,11 @@ export class RateBuckets {
       return;
     }
   }
+}
+
+/** After a step back of the clock a bucket would not drain until its old time is reached. */
+function drainsFrom(bucket: Bucket, now: number): void {
+  if (bucket.at > now) bucket.at = now;
 }
 
 /** The excess with one more request. */

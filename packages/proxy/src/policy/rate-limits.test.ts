@@ -107,6 +107,17 @@ describe('requests of one key', () => {
     expect(take('b', rate, 'run')).toBe(0);
   });
 
+  it('drain at their rate after the clock was set back by a day', () => {
+    const clock = { now: 86_400_000 };
+    const { take } = new RateBuckets(() => clock.now);
+    const rate = { rps: 1, burst: 0 };
+    expect(take('a', rate, 's')).toBe(0);
+    clock.now = 0;
+    expect(take('a', rate, 's')).toBeGreaterThan(0);
+    clock.now = 1000;
+    expect(take('a', rate, 's')).toBe(0);
+  });
+
   it('leave nothing behind once they have drained', () => {
     const clock = { now: 0 };
     const buckets = new RateBuckets(() => clock.now);

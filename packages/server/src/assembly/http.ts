@@ -182,7 +182,7 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
   const { shared } = store;
   const access = new AccessWatch({ access: store.access, shared, now: systemNow, log });
   closing.add(() => access.close());
-  const signIns = signInGuard(made.settings, systemNow);
+  const signIns = signInGuard(made.settings);
   const credentials = credentialReader(made.settings, made.serverId);
   const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
   closing.add(() => chatTemplates.close());

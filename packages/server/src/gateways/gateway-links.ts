@@ -288,7 +288,11 @@ export class GatewayLinks {
       ready: () => one().ready,
       isCurrent: () => this.#linked.get(id) === one() && link.isOpen,
       binding: () => ({
-        ...{ reach: one().supply.reach, files: one().supply.files, now: Date.now() },
+        ...{
+          reach: one().supply.reach,
+          files: one().supply.files,
+          now: this.#options.now() / 1000,
+        },
         isAsked: (kind, n) =>
           kind === 'accessed'
             ? requests.access.isAsked(id, n)

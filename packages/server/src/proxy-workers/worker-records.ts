@@ -76,7 +76,7 @@ export function isWorkerStarting(serverDir: string): boolean {
   const { dir } = workerPaths(serverDir);
   return names(dir, STARTING).some((name) => {
     const written = statSync(join(dir, name), { throwIfNoEntry: false })?.mtimeMs ?? 0;
-    return Date.now() - written < STARTING_MS;
+    return Math.abs(Date.now() - written) < STARTING_MS;
   });
 }
 

@@ -90,12 +90,12 @@ export function credentialReader(
   return new CredentialReader({ serverId, trust: trustIn(trustedProxies), url });
 }
 
-/** `now` in microseconds. */
-export function signInGuard(settings: HttpSettings, now: () => number): SignInGuard {
+/** By the monotonic clock: a step back would prolong the time in which an address is slowed down. */
+export function signInGuard(settings: HttpSettings): SignInGuard {
   return new SignInGuard({
     limit: settings.failedLoginsPerMinute,
     addressOf: callerAddress(settings.trustedProxies),
-    now: () => now() / 1000,
+    now: () => performance.now(),
   });
 }
 

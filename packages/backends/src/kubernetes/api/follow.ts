@@ -148,7 +148,7 @@ export class Follow<O extends KubeObject, T> {
     this.#isCurrent = true;
     let version = from;
     this.#attempt = 0;
-    const since = Date.now();
+    const since = performance.now();
     for await (const line of lines(body)) {
       const { type, object } = JSON.parse(line) as WatchLine;
       if (type === 'ERROR') throw new ApiError(object.code ?? 0, '', 'the watch has ended');
@@ -156,7 +156,7 @@ export class Follow<O extends KubeObject, T> {
       if (type !== 'BOOKMARK') this.#changed(object as O, type === 'DELETED');
     }
     // An API server that is being stopped may end watches at once.
-    if (Date.now() - since < MIN_WATCH_MS) throw new Error('the watch was ended at once');
+    if (performance.now() - since < MIN_WATCH_MS) throw new Error('the watch was ended at once');
     return version;
   }
 
