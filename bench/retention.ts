@@ -62,11 +62,11 @@ async function measure(dir: string, days: number): Promise<void> {
   const ofStep = new Map<string, number>();
   const policy = { ...retentionSettings({}), runs: (days / 2) * 86_400 };
   const logs = { delete: async () => {} };
-  const strays = new StrayLogs({ retention: store.retention, logs, root: null, now });
+  const strays = new StrayLogs({ retention: store.retention, logs, root: null });
   const rounds = new RetentionRounds({
     ...{ store, log, events: policy.events, owner: 'bench', now, restFactor: 0 },
     steps: retentionSteps({
-      ...{ store, logs, blobs: { delete: async () => true }, strays, policy, now },
+      ...{ store, logs, blobs: { delete: async () => true }, strays, policy, log },
     }),
     onStep: (step, ms) => {
       ofStep.set(step, (ofStep.get(step) ?? 0) + ms);

@@ -22,6 +22,7 @@ import { proxyRoutes } from './proxy-routes.ts';
 import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
 import { retention } from './retention.ts';
+import { retentionYear } from './retention-year.ts';
 import { serverStart } from './server-start.ts';
 import { services } from './services.ts';
 import { sim } from './sim.ts';
@@ -38,6 +39,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'server-start': serverStart,
   latency,
   retention,
+  'retention-year': retentionYear,
   ssh,
   fleet,
   'ssh-fleet': sshFleet,

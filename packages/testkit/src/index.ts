@@ -3,4 +3,5 @@ export * from './docker.ts';
 export { freePort } from './free-port.ts';
 export * from './hosts.ts';
 export * from './installation.ts';
+export { memoryFolder } from './memory-folder.ts';
 export { type PostgresCluster, postgresBinaries, startPostgres } from './postgres.ts';

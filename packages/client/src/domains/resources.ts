@@ -66,7 +66,7 @@ export function templatesOf(transport: Transport, base: string) {
   };
 }
 
-/** How long one project keeps ended runs and their output. Older servers answer as for an unknown path. */
+/** How long one project keeps ended runs, their output, events and metrics. Older servers answer as for an unknown path. */
 export function retentionOf(transport: Transport, base: string) {
   return {
     get: (): Promise<ProjectRetention> => transport.get(`${base}/retention`, {}),
@@ -74,6 +74,8 @@ export function retentionOf(transport: Transport, base: string) {
     set: (wanted: {
       readonly runs_seconds: number | null;
       readonly logs_seconds: number | null;
+      readonly events_seconds: number | null;
+      readonly metrics_seconds: number | null;
     }): Promise<ProjectRetention> => transport.write(`${base}/retention/set`, wanted),
   };
 }

@@ -251,14 +251,14 @@ export const ourEndpoints = {
     'project_member',
     null,
     ProjectRetention,
-    'How long the project keeps ended runs and their output',
+    'How long the project keeps ended runs, their output, events and metrics',
   ),
   'projects.set_retention': call(
     '/api/project/{project_name}/retention/set',
     'project_admin',
     req.SetRetentionRequest,
     ProjectRetention,
-    'Sets how long the project keeps ended runs and their output; for longer than the server only by its admins',
+    'Sets how long the project keeps ended runs, their output, events and metrics; for longer than the server only by its admins',
   ),
   'server.list_orphans': get(
     '/api/server/orphans',

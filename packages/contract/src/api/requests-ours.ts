@@ -161,6 +161,8 @@ export type RolloutRequest = z.infer<typeof RolloutRequest>;
 export const SetRetentionRequest = model({
   runs_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
   logs_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
+  events_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
+  metrics_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),
 });
 export type SetRetentionRequest = z.infer<typeof SetRetentionRequest>;
 

@@ -35,13 +35,18 @@ export const ServerUsage = model({
 });
 export type ServerUsage = z.infer<typeof ServerUsage>;
 
-/** How long a project keeps ended runs and their output, in seconds. */
+/** How long a project keeps ended runs, their output, events and metrics, in seconds. */
 export const ProjectRetention = model({
   /** Null = as the server's setting. */
   runs_seconds: nullable(Integer),
   logs_seconds: nullable(Integer),
+  events_seconds: nullable(Integer),
+  /** Means of hours, and everything of jobs that ended longer ago. */
+  metrics_seconds: nullable(Integer),
   /** The retention that holds; null = for ever. */
   effective_runs_seconds: nullable(Integer),
   effective_logs_seconds: nullable(Integer),
+  effective_events_seconds: nullable(Integer),
+  effective_metrics_seconds: nullable(Integer),
 });
 export type ProjectRetention = z.infer<typeof ProjectRetention>;

@@ -118,16 +118,17 @@ export function startRetention(
 ): void {
   const { retention: policy } = settings;
   const root = placeOfLogs(store) === 'files' ? serverFolder(settings.dir, 'logs') : null;
-  const strays = new StrayLogs({ retention: store.retention, logs, root, now: systemNow });
+  const strays = new StrayLogs({ retention: store.retention, logs, root });
   const rounds = new RetentionRounds({
     store,
     log,
-    steps: retentionSteps({ store, logs, blobs, strays, policy, now: systemNow }),
+    steps: retentionSteps({ store, logs, blobs, strays, policy, log }),
     events: policy.events,
     owner: randomUUID(),
     now: systemNow,
   });
   closing.add(() => rounds.close());
+  rounds.start();
 }
 
 export function startSweeper(

@@ -27,14 +27,33 @@ export function cutoff(now: Timestamp, seconds: number | null): Timestamp | null
   return seconds === null ? null : now - seconds * SECOND;
 }
 
-/** What holds in a project; null = for ever. */
-export function keptInProject(
-  policy: Pick<RetentionPolicy, 'runs' | 'logs'>,
-  own: RetentionOfProject,
-): { readonly runs: number | null; readonly logs: number | null } {
-  const runs = own.runsSeconds ?? policy.runs;
-  const logs = own.logsSeconds ?? policy.logs;
-  return { runs, logs: logs === null || (runs !== null && runs < logs) ? runs : logs };
+/** The kinds that a project may keep for a time of its own, in seconds; null = for ever. */
+export interface KeptInProject {
+  readonly runs: number | null;
+  /** Not longer than the runs. */
+  readonly logs: number | null;
+  readonly events: number | null;
+  /** Means of hours. Not longer than the runs. */
+  readonly metrics: number | null;
+}
+
+/** What holds in a project. */
+export function keptInProject(policy: RetentionPolicy, own: RetentionOfProject): KeptInProject {
+  const server = keptByServer(policy);
+  const runs = own.runsSeconds ?? server.runs;
+  const withRuns = (seconds: number | null) =>
+    seconds === null || (runs !== null && runs < seconds) ? runs : seconds;
+  return {
+    runs,
+    logs: withRuns(own.logsSeconds ?? server.logs),
+    events: own.eventsSeconds ?? server.events,
+    metrics: withRuns(own.metricsSeconds ?? server.metrics),
+  };
+}
+
+/** What a project may change. */
+export function keptByServer({ runs, logs, events, metrics }: RetentionPolicy): KeptInProject {
+  return { runs, logs, events, metrics: metrics.hours };
 }
 
 export function metricCutoffs(now: Timestamp, { metrics }: RetentionPolicy): MetricCutoffs {

@@ -4,9 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type NewEvent, SECOND, type Timestamp } from '@dstack/core';
 import { jobRecord, runRecord } from '@dstack/core/testing';
-import { openStore, type Store } from '@dstack/store';
+import { type Blobs, openStore, type Store } from '@dstack/store';
 import { pino } from 'pino';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished } from 'vitest';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { createCipher } from '../config/cipher.ts';
 import { FileLogStore } from '../logs/file/file-log-store.ts';
@@ -16,7 +16,8 @@ import { RetentionRounds } from './rounds.ts';
 import { retentionSteps } from './steps.ts';
 import { StrayLogs } from './stray-logs.ts';
 
-const DAY = 86_400 * SECOND;
+const HOUR = 3600 * SECOND;
+const DAY = 24 * HOUR;
 let now: Timestamp;
 let dir: string;
 let store: Store;
@@ -24,6 +25,7 @@ let logs: FileLogStore;
 let userId: string;
 let projectId: string;
 const log = pino({ level: 'silent' });
+const UNSET = { runsSeconds: null, logsSeconds: null, eventsSeconds: null, metricsSeconds: null };
 
 beforeEach(async () => {
   now = 1_800_000_000 * SECOND;
@@ -57,21 +59,28 @@ const event = (text: string): NewEvent => ({
   ...{ action: 'legacy', data: { text }, outcome: 'done', actor: null, targets: [] },
 });
 
-function makeRounds(env: Record<string, string> = {}): RetentionRounds {
+function makeRounds(
+  env: Record<string, string> = {},
+  blobs: Pick<Blobs, 'delete'> = fileBlobs(join(dir, 'blobs')),
+  onStep: (name: string) => void = () => {},
+): RetentionRounds {
   const policy = retentionSettings(env);
   const root = join(dir, 'logs');
-  const strays = new StrayLogs({ retention: store.retention, logs, root, now: () => now });
-  const blobs = fileBlobs(join(dir, 'blobs'));
+  const strays = new StrayLogs({ retention: store.retention, logs, root });
   return new RetentionRounds({
-    ...{ store, log, owner: 'test', now: () => now, events: policy.events, restFactor: 0 },
-    steps: retentionSteps({ store, logs, blobs, strays, policy, now: () => now }),
+    ...{ store, log, owner: 'test', now: () => now, events: policy.events, restFactor: 0, onStep },
+    steps: retentionSteps({ store, logs, blobs, strays, policy, log }),
   });
 }
 
 /** One round, as if the last one had been a moment ago. */
-async function clean(env: Record<string, string> = {}) {
+async function clean(
+  env: Record<string, string> = {},
+  blobs?: Pick<Blobs, 'delete'>,
+  onStep?: (name: string) => void,
+) {
   await store.meta.set('retention', JSON.stringify({ at: now, deletesFrom: 0 }));
-  const rounds = makeRounds(env);
+  const rounds = makeRounds(env, blobs, onStep);
   try {
     return (await rounds.clean()) ?? {};
   } finally {
@@ -153,13 +162,15 @@ describe('retention', () => {
     const { run } = await endedRun('ancient', now - 2000 * DAY);
     const rounds = makeRounds();
     await rounds.clean();
-    for (let day = 1; day < 7; day++) {
+    const dayLater = async () => {
       now += DAY;
+      const state = await rounds.state();
+      await store.meta.set('retention', JSON.stringify({ ...state, at: now }));
       await rounds.clean();
-    }
+    };
+    for (let day = 1; day < 7; day++) await dayLater();
     expect(await store.runs.byId(run.id)).not.toBeNull();
-    now += DAY;
-    await rounds.clean();
+    await dayLater();
     await rounds.close();
     expect(await store.runs.byId(run.id)).toBeNull();
     expect(logFolders()).toEqual([]);
@@ -167,11 +178,65 @@ describe('retention', () => {
 
   it('a project may keep its runs for less time than the server', async () => {
     const { run } = await endedRun('short', now);
-    await store.retention.setOfProject(projectId, { runsSeconds: 86_400, logsSeconds: null });
+    await store.retention.setOfProject(projectId, { ...UNSET, runsSeconds: 86_400 });
     now += 2 * DAY;
     await clean();
     expect(await store.runs.byId(run.id)).toBeNull();
     expect(logFolders()).toEqual([]);
+  });
+
+  it('a project may keep its events for less and for more time than the server', async () => {
+    const other = randomUUID();
+    const keys = { sshPublicKey: 'ssh-rsa AAAA', sshPrivateKey: 'private' };
+    await store.projects.insert({
+      ...{ id: other, name: 'other', ownerId: userId, isPublic: false, templatesRepo: null },
+      ...{ createdAt: now, ...keys },
+    });
+    const of = (id: string): NewEvent => ({
+      ...event(`of ${id}`),
+      targets: [{ type: 'run', id: randomUUID(), name: 'x', projectId: id, parentId: null }],
+    });
+    const left = async () => {
+      const page = { limit: 9, ascending: true } as const;
+      return (await store.events.list({ visibleTo: null, page })).map(({ message }) => message);
+    };
+    await store.events.write([of(projectId), of(other)]);
+    await store.retention.setOfProject(projectId, { ...UNSET, eventsSeconds: 86_400 });
+    await store.retention.setOfProject(other, { ...UNSET, eventsSeconds: 60 * 86_400 });
+    now += 2 * DAY;
+    await clean();
+    expect(await left()).toEqual([`of ${other}`]);
+    now += 40 * DAY;
+    await clean();
+    expect(await left()).toEqual([`of ${other}`]);
+    now += 20 * DAY;
+    await clean();
+    expect(await left()).toEqual([]);
+  });
+
+  it('absurd settings delete nothing that runs, and break no round', async () => {
+    const { run } = await endedRun('service', now, 'running');
+    now += 1000 * DAY;
+    const names = ['RUNS', 'LOGS', 'UPLOADS', 'RECORDS', 'USAGE', 'EVENTS', 'METRICS_RUNNING'];
+    for (const value of ['0', '1', '9007199254740991']) {
+      const settings = names.map((name) => [`DSTACK_SERVER_${name}_TTL_SECONDS`, value] as const);
+      expect(await clean(Object.fromEntries(settings))).toMatchObject({ runs: 0, logs: 0 });
+    }
+    expect((await store.runs.byId(run.id))?.jobs).toHaveLength(1);
+    expect(logFolders()).toEqual(['service']);
+  });
+
+  it('a setting that a user changes holds from the next step on', async () => {
+    const { run } = await endedRun('short', now);
+    now += 2 * DAY;
+    const rounds = makeRounds();
+    await store.meta.set('retention', JSON.stringify({ at: now, deletesFrom: 0 }));
+    await rounds.clean();
+    expect(await store.runs.byId(run.id)).not.toBeNull();
+    await store.retention.setOfProject(projectId, { ...UNSET, runsSeconds: 86_400 });
+    await rounds.clean();
+    await rounds.close();
+    expect(await store.runs.byId(run.id)).toBeNull();
   });
 
   it('a server that is killed between the log and the row of a run continues there', async () => {
@@ -184,6 +249,7 @@ describe('retention', () => {
 
   it('a step that fails does not keep the others, and is tried again', async () => {
     const { run } = await endedRun('stuck', now);
+    await endedRun('stuck-too', now);
     now += 366 * DAY;
     const remove = logs.delete.bind(logs);
     logs.delete = () => Promise.reject(new Error('the disk does not answer'));
@@ -194,6 +260,85 @@ describe('retention', () => {
     logs.delete = remove;
     await clean();
     expect(await store.runs.byId(run.id)).toBeNull();
+  });
+
+  it('a log that cannot be deleted keeps no other log and no run, and is tried again', async () => {
+    const old = await endedRun('old', now);
+    const stuck = await endedRun('stuck', now);
+    now += 366 * DAY;
+    const remove = logs.delete.bind(logs);
+    logs.delete = async (ref) => {
+      if (ref.run === 'stuck') throw new Error('EPERM: operation not permitted');
+      await remove(ref);
+    };
+    await clean();
+    expect(logFolders()).toEqual(['stuck']);
+    expect(await store.runs.byId(old.run.id)).toBeNull();
+    expect(await store.runs.byId(stuck.run.id)).toBeNull();
+    expect(await store.retention.pendingLogs(now, 9)).toEqual([]);
+    logs.delete = remove;
+    now += HOUR;
+    expect(await store.retention.pendingLogs(now, 9)).toMatchObject([{ jobId: stuck.jobId }]);
+    await clean();
+    expect(logFolders()).toEqual([]);
+  });
+
+  it('a slow disk makes steps short, and everything is deleted in the end', async () => {
+    for (const name of ['a', 'b', 'c']) await endedRun(name, now);
+    now += 366 * DAY;
+    const [remove, clock] = [logs.delete.bind(logs), performance.now];
+    let later = 0;
+    let deleted = 0;
+    logs.delete = async (ref) => {
+      later += 400;
+      deleted += 1;
+      await remove(ref);
+    };
+    performance.now = () => clock.call(performance) + later;
+    onTestFinished(() => {
+      performance.now = clock;
+    });
+    const most = new Map<string, number>();
+    let before = 0;
+    await clean({}, undefined, (name) => {
+      most.set(name, Math.max(most.get(name) ?? 0, deleted - before));
+      before = deleted;
+    });
+    expect(most.get('logs')).toBe(1);
+    expect(most.get('runs')).toBe(1);
+    expect(logFolders()).toEqual([]);
+  });
+
+  it('while no log can be deleted nothing is forgotten', async () => {
+    const runs = [await endedRun('a', now), await endedRun('b', now)];
+    now += 366 * DAY;
+    const remove = logs.delete.bind(logs);
+    logs.delete = () => Promise.reject(new Error('EIO: i/o error'));
+    await clean();
+    for (const { run } of runs) expect(await store.runs.byId(run.id)).not.toBeNull();
+    logs.delete = remove;
+    await clean();
+    expect(logFolders()).toEqual([]);
+  });
+
+  it('an upload that cannot be deleted keeps no other one', async () => {
+    const insert = (hash: string) =>
+      store.files.insertArchive({
+        ...{ id: randomUUID(), userId, hash, sha256: hash, size: 3, createdAt: now },
+      });
+    for (const hash of ['first', 'second']) await insert(hash);
+    now += 91 * DAY;
+    const blobs = fileBlobs(join(dir, 'blobs'));
+    const gone: string[] = [];
+    const remove = async (sha256: string, before: Timestamp) => {
+      if (sha256 === 'first') throw new Error('EPERM: operation not permitted');
+      gone.push(sha256);
+      return await blobs.delete(sha256, before);
+    };
+    await clean({}, { ...blobs, delete: remove });
+    expect(gone).toEqual(['second']);
+    expect(await store.retention.pendingBlobs(now, 9)).toEqual([]);
+    expect(await store.retention.pendingBlobs(now + 2 * DAY, 9)).toEqual(['first']);
   });
 
   it('deletes logs that no job names any more, unless they are young', async () => {

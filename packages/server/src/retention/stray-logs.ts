@@ -9,7 +9,6 @@ export interface StrayLogsOptions {
   readonly logs: Pick<LogStore, 'delete'>;
   /** Folder of the logs; null = they are in the database. */
   readonly root: string | null;
-  readonly now: () => Timestamp;
 }
 
 /** Between two passes over all logs (µs). */
@@ -33,13 +32,14 @@ export class StrayLogs {
   }
 
   /** Looks at about `limit` logs. Returns 0 when all have been looked at lately. */
-  async deleteNext(limit: number): Promise<number> {
-    const { root, now } = this.#options;
-    if (now() < this.#restsUntil) return 0;
+  async deleteNext(limit: number, now: Timestamp): Promise<number> {
+    const { root } = this.#options;
+    // Further ahead: it was set while the clock was.
+    if (now < this.#restsUntil && this.#restsUntil <= now + REST) return 0;
     const isLast =
-      root === null ? await this.#nextRows(limit) : await this.#nextFolders(root, limit);
+      root === null ? await this.#nextRows(limit) : await this.#nextFolders(root, limit, now);
     if (!isLast) return limit;
-    this.#restsUntil = now() + REST;
+    this.#restsUntil = now + REST;
     return 0;
   }
 
@@ -52,7 +52,7 @@ export class StrayLogs {
     return next === null;
   }
 
-  async #nextFolders(root: string, limit: number): Promise<boolean> {
+  async #nextFolders(root: string, limit: number, now: Timestamp): Promise<boolean> {
     this.#folders ??= runFolders(root);
     for (let seen = 0; seen < limit; ) {
       const { value, done } = await this.#folders.next();
@@ -60,21 +60,25 @@ export class StrayLogs {
         this.#folders = null;
         return true;
       }
-      seen += await this.#lookInto(root, ...value);
+      seen += await this.#lookInto(join(root, ...value), value, now);
     }
     return false;
   }
 
-  async #lookInto(root: string, project: string, run: string): Promise<number> {
-    const { retention, logs, now } = this.#options;
-    const jobIds = await namesIn(join(root, project, run));
+  async #lookInto(
+    folder: string,
+    [project, run]: readonly [string, string],
+    now: Timestamp,
+  ): Promise<number> {
+    const { retention, logs } = this.#options;
+    const jobIds = await namesIn(folder);
     for (const jobId of await retention.unknownJobs(jobIds)) {
-      const found = await stat(join(root, project, run, jobId)).catch(() => null);
-      if (found === null || found.mtimeMs * 1000 > now() - YOUNG) continue;
+      const found = await stat(join(folder, jobId)).catch(() => null);
+      if (found === null || found.mtimeMs * 1000 > now - YOUNG) continue;
       await logs.delete({ project, run, jobId });
     }
     // Left behind by a server that was killed after it had deleted the last log in it.
-    if (jobIds.length === 0) await rmdir(join(root, project, run)).catch(() => {});
+    if (jobIds.length === 0) await rmdir(folder).catch(() => {});
     return 1 + jobIds.length;
   }
 }

@@ -175,7 +175,12 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     await story(world);
     const [, fleet] = await world.store.events.list(ALL);
-    expect(await world.store.events.deleteBefore(fleet!.recordedAt, 100)).toBe(2);
+    const swept = await world.store.retention.deleteEvents(
+      fleet!.recordedAt,
+      { projectIds: [], after: 0 },
+      100,
+    );
+    expect(swept.seen).toBe(2);
     expect(await messages(world, {})).toEqual(['about bob', 'fleet']);
     expect(await messages(world, { targetTypes: ['run'] })).toEqual([]);
   });

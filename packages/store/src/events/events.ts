@@ -1,4 +1,3 @@
-import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import type { ChangeNotifier } from './change-notifier.ts';
 import { loadEvents, selectEvents } from './list-events.ts';
@@ -11,11 +10,5 @@ export function createEvents(context: StoreContext, written: ChangeNotifier): Ev
     byIds: (ids) => loadEvents(db, ids),
     onWritten: (listener) => written.onChange(listener),
     write: (events) => context.write(async ({ add }) => add({ events })),
-    async deleteBefore(time, limit) {
-      const result = await sql`delete from events where id in (
-        select id from events where recorded_at < ${time}
-        order by recorded_at limit ${sql.lit(limit)})`.execute(db);
-      return Number(result.numAffectedRows ?? 0);
-    },
   };
 }

@@ -60,6 +60,4 @@ export interface Events {
   onWritten(listener: () => void): () => void;
   /** Writes an event without a change of a record. */
   write(events: readonly NewEvent[]): Promise<void>;
-  /** Returns how many were deleted. */
-  deleteBefore(time: Timestamp, limit: number): Promise<number>;
 }

@@ -41,6 +41,7 @@ import { scheduling } from './0040-scheduling.ts';
 import { workerDeliveries } from './0041-worker-deliveries.ts';
 import { notices } from './0042-notices.ts';
 import { pools } from './0043-pools.ts';
+import { ownRetentionPeriods } from './0044-project-retention.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -91,4 +92,5 @@ export const MIGRATIONS: readonly Migration[] = [
   workerDeliveries,
   notices,
   pools,
+  ownRetentionPeriods,
 ];

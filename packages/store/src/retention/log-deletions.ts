@@ -1,3 +1,4 @@
+import { SECOND, type Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
@@ -9,6 +10,7 @@ type LogDeletions = Pick<
   | 'endedJobs'
   | 'logsDeleted'
   | 'pendingLogs'
+  | 'postponeLogs'
   | 'pendingBlobs'
   | 'isBlobUsed'
   | 'deleted'
@@ -16,6 +18,17 @@ type LogDeletions = Pick<
   | 'unknownJobs'
   | 'strayLogs'
 >;
+
+/** A project without settings of its own. */
+const UNSET = {
+  ...{ runs_seconds: null, logs_seconds: null, events_seconds: null, metrics_seconds: null },
+};
+
+/** No deletion waits for longer (µs): a later time was stored while the clock was ahead. */
+const LONGEST_WAIT = 2 * 86_400 * SECOND;
+
+const isDue = (until: Timestamp) =>
+  sql<boolean>`(due_at <= ${until} or due_at > ${until + LONGEST_WAIT})`;
 
 /** The data outside of the rows of runs: logs and blobs, in files or in tables of their own. */
 export function createLogDeletions(context: StoreContext): LogDeletions {
@@ -56,26 +69,37 @@ export function createLogDeletions(context: StoreContext): LogDeletions {
         const cursor = { logs_finished_at: finishedAt, logs_job_id: jobId };
         await tx
           .insertInto('project_retention')
-          .values({ project_id: projectId, runs_seconds: null, logs_seconds: null, ...cursor })
+          .values({ ...UNSET, project_id: projectId, ...cursor })
           .onConflict((conflict) => conflict.column('project_id').doUpdateSet(cursor))
           .execute();
       }),
-    async pendingLogs(limit) {
+    async pendingLogs(until, limit) {
       const rows = await db
         .selectFrom('pending_deletions')
         .select(['key', 'project', 'run'])
         .where('kind', '=', 'log')
+        .where(isDue(until))
         .orderBy('due_at')
         .limit(limit)
         .execute();
       return rows.map(({ key, project, run }) => ({ project, run, jobId: key }));
+    },
+    async postponeLogs(places, until) {
+      const rows = places.map(({ project, run, jobId }) => ({
+        ...{ kind: 'log', key: jobId, project, run, due_at: until },
+      }));
+      await db
+        .insertInto('pending_deletions')
+        .values(rows)
+        .onConflict((conflict) => conflict.columns(['kind', 'key']).doUpdateSet({ due_at: until }))
+        .execute();
     },
     async pendingBlobs(until, limit) {
       const rows = await db
         .selectFrom('pending_deletions')
         .select('key')
         .where('kind', '=', 'blob')
-        .where('due_at', '<=', until)
+        .where(isDue(until))
         .orderBy('due_at')
         .limit(limit)
         .execute();

@@ -4,6 +4,7 @@ import { createEndedResources } from './ended-resources.ts';
 import { createEndedRuns } from './ended-runs.ts';
 import { createLogDeletions } from './log-deletions.ts';
 import { createMetricMeans } from './metric-means.ts';
+import { createOwnPeriods } from './own-periods.ts';
 import { createProjectRetention } from './project-retention.ts';
 import type { Retention } from './types.ts';
 import { createUploadRetention } from './uploads.ts';
@@ -15,6 +16,7 @@ export function createRetention(context: StoreContext): Retention {
     ...createEndedRuns(context),
     ...createUploadRetention(context),
     ...createMetricMeans(context),
+    ...createOwnPeriods(context),
     ...createEndedResources(context),
     ...createDatabaseUse(context),
   };

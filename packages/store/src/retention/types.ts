@@ -4,16 +4,19 @@ import type { Id, Timestamp } from '@dstack/core';
 export interface RetentionOfProject {
   readonly runsSeconds: number | null;
   readonly logsSeconds: number | null;
+  readonly eventsSeconds: number | null;
+  readonly metricsSeconds: number | null;
 }
 
-/** A project with its own settings, and the moment up to which its logs have been deleted. */
+/** A project with its own settings, and the moments up to which its logs and metrics are deleted. */
 export interface RetainedProject extends RetentionOfProject {
   readonly projectId: Id;
-  readonly logsDeletedTo: LogCursor;
+  readonly logsDeletedTo: JobCursor;
+  readonly metricsDeletedTo: JobCursor;
 }
 
 /** Jobs of a project in the order of their ends. */
-export interface LogCursor {
+export interface JobCursor {
   readonly finishedAt: Timestamp;
   readonly jobId: Id;
 }
@@ -44,6 +47,18 @@ export interface MetricCutoffs {
   readonly finished: Timestamp;
   readonly minutes: Timestamp;
   readonly hours: Timestamp;
+}
+
+/** Projects that keep something for longer, and where the search begins, so that it is not seen again. */
+export interface Except {
+  readonly projectIds: readonly Id[];
+  readonly after: Timestamp;
+}
+
+/** How many rows were looked at, those that stay too; and the time of the last one. */
+export interface Swept {
+  readonly seen: number;
+  readonly last: Timestamp;
 }
 
 /** Rows that are deleted a while after they have ended. */
@@ -85,15 +100,17 @@ export interface Retention {
   /** Finished jobs behind the cursor that ended before `before`, in the order of their ends. */
   endedJobs(
     projectId: Id,
-    after: LogCursor,
+    after: JobCursor,
     before: Timestamp,
     limit: number,
   ): Promise<EndedJobLog[]>;
   /** The logs up to `cursor` are deleted; forgets the lengths of these. */
-  logsDeleted(projectId: Id, cursor: LogCursor, jobIds: readonly Id[]): Promise<void>;
+  logsDeleted(projectId: Id, cursor: JobCursor, jobIds: readonly Id[]): Promise<void>;
 
-  /** Logs of deleted runs and of submissions that are no longer kept. */
-  pendingLogs(limit: number): Promise<StoredLogRef[]>;
+  /** Logs of deleted runs and of submissions that are no longer kept, as far as they are due. */
+  pendingLogs(until: Timestamp, limit: number): Promise<StoredLogRef[]>;
+  /** These could not be deleted; whatever becomes of their rows, they are due again then. */
+  postponeLogs(places: readonly StoredLogRef[], until: Timestamp): Promise<void>;
   pendingBlobs(until: Timestamp, limit: number): Promise<string[]>;
   /** Whether an upload has this blob. */
   isBlobUsed(sha256: string): Promise<boolean>;
@@ -124,8 +141,24 @@ export interface Retention {
   /** Uploads that no run names and no user has asked for since. Nothing while `noteUploads` is behind. */
   deleteUploads(usedBefore: Timestamp, limit: number): Promise<number>;
 
-  /** Replaces measurements by means of minutes and hours, and deletes old means. */
+  /** Replaces measurements by means of minutes and hours. */
   condenseMetrics(cutoffs: MetricCutoffs, limit: number): Promise<number>;
+  /** Deletes means of hours that are older than `before`, but for those of `except`. */
+  deleteMeans(before: Timestamp, except: Except, limit: number): Promise<Swept>;
+  /**
+   * Deletes all metrics of a project's jobs that ended before `before`, and of its other jobs what is
+   * older.
+   */
+  deleteMetrics(
+    project: Pick<RetainedProject, 'projectId' | 'metricsDeletedTo'>,
+    before: Timestamp,
+    limit: number,
+  ): Promise<number>;
+
+  /** Deletes events that are older than `before`, but for those that name a project of `except`. */
+  deleteEvents(before: Timestamp, except: Except, limit: number): Promise<Swept>;
+  /** Deletes events that name this project alone. */
+  deleteEventsOf(projectId: Id, before: Timestamp, limit: number): Promise<number>;
 
   /** Deleted instances, fleets, … that nothing names any more. */
   deleteEnded(kind: EndedKind, before: Timestamp, limit: number): Promise<number>;

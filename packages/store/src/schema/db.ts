@@ -54,8 +54,12 @@ export interface DB {
     project_id: string;
     runs_seconds: number | null;
     logs_seconds: number | null;
+    events_seconds: number | null;
+    metrics_seconds: number | null;
     logs_finished_at: number;
     logs_job_id: string;
+    metrics_finished_at: Generated<number>;
+    metrics_job_id: Generated<string>;
   };
   /** `key`: the id of a job (`log`), or a SHA-256 (`blob`). */
   pending_deletions: {

@@ -3,15 +3,20 @@ import { startFakeServer } from '../../testing/fake-server.ts';
 import { runCommand, serverEnv } from '../../testing/run-command.ts';
 
 const DAY = 86_400;
+const NAMES = ['runs_seconds', 'logs_seconds', 'events_seconds', 'metrics_seconds'] as const;
 const BASE = '/api/project/main/retention';
 
 async function serving() {
-  const stored = { runs_seconds: null as number | null, logs_seconds: null as number | null };
+  const stored: Readonly<Record<(typeof NAMES)[number], number | null>> = {
+    ...{ runs_seconds: null, logs_seconds: null, events_seconds: null, metrics_seconds: null },
+  };
   const answer = () => ({
     json: {
       ...stored,
       effective_runs_seconds: stored.runs_seconds ?? 365 * DAY,
       effective_logs_seconds: stored.logs_seconds,
+      effective_events_seconds: stored.events_seconds ?? 30 * DAY,
+      effective_metrics_seconds: stored.metrics_seconds ?? 90 * DAY,
     },
   });
   return startFakeServer({
@@ -36,10 +41,23 @@ test('sets one time, keeps the other, and takes it back', async () => {
   const { out } = await runCommand(['project', 'retention', '--logs', '14d'], { env });
   expect(out).toMatch(/their output +2w +the project/);
   await runCommand(['project', 'retention', '--runs', '90d', '--json'], { env });
-  const sent = { runs_seconds: 90 * DAY, logs_seconds: 14 * DAY };
+  const none = { events_seconds: null, metrics_seconds: null };
+  const sent = { runs_seconds: 90 * DAY, logs_seconds: 14 * DAY, ...none };
   expect(fake.requests.at(-1)?.body).toEqual(sent);
   await runCommand(['project', 'retention', '--logs', 'default'], { env });
   expect(fake.requests.at(-1)?.body).toEqual({ ...sent, logs_seconds: null });
+});
+
+test('sets the times of events and metrics', async () => {
+  const fake = await serving();
+  const env = serverEnv(fake.url);
+  const argv = ['project', 'retention', '--events', '7d', '--metrics', '10d'];
+  const { out } = await runCommand(argv, { env });
+  expect(fake.requests.at(-1)?.body).toEqual({
+    ...{ runs_seconds: null, logs_seconds: null },
+    ...{ events_seconds: 7 * DAY, metrics_seconds: 10 * DAY },
+  });
+  expect(out).toMatch(/events +1w +the project\n metrics +10d +the project/);
 });
 
 test.each(['soon', '0d', '-5'])('%s is no time to keep runs for', async (text) => {

@@ -15,7 +15,11 @@ export interface RetentionOptions extends OutputOptions {
   /** As given; null = unchanged. */
   readonly runs: string | null;
   readonly logs: string | null;
+  readonly events: string | null;
+  readonly metrics: string | null;
 }
+
+const KINDS = ['runs', 'logs', 'events', 'metrics'] as const;
 
 /** Removes the project's own time, so that the server's holds. */
 const DEFAULT = 'default';
@@ -28,30 +32,32 @@ export function declareRetention(
   addOutputOptions(
     project
       .command('retention')
-      .description('Show or set how long the project keeps ended runs and their output'),
+      .description('Show or set how long the project keeps ended runs, output, events and metrics'),
   )
     .option('--runs <duration>', `ended runs, like 90d; ${DEFAULT} = as the server`)
     .option('--logs <duration>', `their output, like 14d; ${DEFAULT} = as the server`)
-    .action((o, self: Command) =>
-      run(
-        { runs: o.runs ?? null, logs: o.logs ?? null, ...outputOptions(self.optsWithGlobals()) },
-        cli,
-      ),
-    );
+    .option('--events <duration>', `events, like 14d; ${DEFAULT} = as the server`)
+    .option('--metrics <duration>', `metrics of jobs, like 30d; ${DEFAULT} = as the server`)
+    .action((o, self: Command) => {
+      const { runs = null, logs = null, events = null, metrics = null } = o;
+      return run({ runs, logs, events, metrics, ...outputOptions(self.optsWithGlobals()) }, cli);
+    });
 }
 
 export async function runRetention(options: RetentionOptions, cli: Cli): Promise<void> {
-  const runs = options.runs === null ? undefined : seconds('--runs', options.runs);
-  const logs = options.logs === null ? undefined : seconds('--logs', options.logs);
+  const given = KINDS.flatMap((kind) => {
+    const text = options[kind];
+    return text === null ? [] : [[`${kind}_seconds`, seconds(`--${kind}`, text)] as const];
+  });
   const { project } = await cli.connect();
   const found = await project.retention.get();
-  const isChange = runs !== undefined || logs !== undefined;
-  const retention = isChange
-    ? await project.retention.set({
-        runs_seconds: runs === undefined ? found.runs_seconds : runs,
-        logs_seconds: logs === undefined ? found.logs_seconds : logs,
-      })
-    : found;
+  // An older server answers with fewer kinds.
+  const { runs_seconds, logs_seconds, events_seconds = null, metrics_seconds = null } = found;
+  const own = { runs_seconds, logs_seconds, events_seconds, metrics_seconds };
+  const retention =
+    given.length > 0
+      ? await project.retention.set({ ...own, ...Object.fromEntries(given) })
+      : found;
   const form = { name: () => project.name, table: () => retentionTable(retention, cli) };
   await showOne(retention, form, options, cli);
 }
@@ -80,6 +86,8 @@ function retentionTable(retention: ProjectRetention, { io }: Cli): string {
   const rows = [
     row('ended runs', retention.runs_seconds, retention.effective_runs_seconds),
     row('their output', retention.logs_seconds, retention.effective_logs_seconds),
+    row('events', retention.events_seconds, retention.effective_events_seconds),
+    row('metrics', retention.metrics_seconds, retention.effective_metrics_seconds),
   ];
   return renderTable(columns, rows, { width: io.width, paint: io.paint });
 }

@@ -32,13 +32,16 @@ it('a project keeps things as long as the server until its admins shorten it', a
   await join('admin');
   const path = '/api/project/main/retention';
   expect((await get(path, alice)).body).toEqual({
-    ...{ runs_seconds: null, logs_seconds: null },
+    ...{ runs_seconds: null, logs_seconds: null, events_seconds: null, metrics_seconds: null },
     ...{ effective_runs_seconds: 365 * DAY, effective_logs_seconds: 30 * DAY },
+    ...{ effective_events_seconds: 30 * DAY, effective_metrics_seconds: 90 * DAY },
   });
-  const shorter = { runs_seconds: 10 * DAY, logs_seconds: null };
+  const none = { logs_seconds: null, metrics_seconds: null };
+  const shorter = { runs_seconds: 10 * DAY, events_seconds: 5 * DAY, ...none };
   expect((await set(shorter, alice)).body).toEqual({
     ...shorter,
     ...{ effective_runs_seconds: 10 * DAY, effective_logs_seconds: 10 * DAY },
+    ...{ effective_events_seconds: 5 * DAY, effective_metrics_seconds: 10 * DAY },
   });
   expect((await get(path, alice)).body.runs_seconds).toBe(10 * DAY);
 });
@@ -49,6 +52,14 @@ it('only an admin of the server lets a project keep things for longer', async ()
   expect(refused.status).toBe(400);
   expect(JSON.stringify(refused.body)).toContain('DSTACK_SERVER_LOGS_TTL_SECONDS');
   expect((await set(longer)).body.effective_logs_seconds).toBe(60 * DAY);
+  for (const [kind, variable] of [
+    ['events', 'DSTACK_SERVER_EVENTS_TTL_SECONDS'],
+    ['metrics', 'DSTACK_SERVER_METRICS_HOURS_TTL_SECONDS'],
+  ] as const) {
+    const wanted = { [`${kind}_seconds`]: 300 * DAY };
+    expect(JSON.stringify((await set(wanted, alice)).body)).toContain(variable);
+    expect((await set(wanted)).body[`effective_${kind}_seconds`]).toBe(300 * DAY);
+  }
 });
 
 it('members who are not admins may read it only', async () => {

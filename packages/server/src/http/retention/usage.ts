@@ -47,7 +47,8 @@ export class UsageReport {
     const use = await store.retention.use();
     const state = parseState(await store.meta.get('retention'));
     const disk = await statfs(modelBodies.dir).catch(() => null);
-    const deletesFrom = state !== null && state.deletesFrom > now ? state.deletesFrom : null;
+    const from = state === null ? 0 : Math.max(state.deletesFrom, state.trustedFrom);
+    const deletesFrom = from > now ? from : null;
     return {
       measured_at: formatTimestamp(now),
       database_bytes: use.bytes,
