@@ -30,13 +30,21 @@ interface Scene {
   readonly start?: () => Promise<void>;
   readonly release?: () => Promise<'released' | 'releasing'>;
   readonly linked?: boolean;
+  readonly machineDeleted?: boolean;
 }
 
 /** A job on an instance whose agent is linked, and the outcomes of its intents. */
-function scene({ start, release, linked = true }: Scene) {
+function scene({ start, release, linked = true, machineDeleted = false }: Scene) {
   const finished: { state: string; result: unknown; signals: readonly Signal[] | undefined }[] = [];
   const handle = { id: 'm-1', data: null };
-  const instance = { id: 'i', hostId: 'h', provisioningJobId: 'j', backend: 'aws', handle };
+  const instance = {
+    id: 'i',
+    hostId: 'h',
+    provisioningJobId: 'j',
+    backend: 'aws',
+    handle,
+    deleted: machineDeleted,
+  };
   const instances = { release: release ?? (async () => 'released') };
   const backend = { instances, capabilities: capabilitiesOf('aws') };
   const agent = { deleteJob: async () => {} };
@@ -139,6 +147,15 @@ describe('an effect', () => {
     const { finished, carryOut } = scene({});
     await carryOut('job.remove:j:0');
     expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
+  });
+
+  it('that removes an ended job from a deleted machine is done, though no agent answers', async () => {
+    const away = scene({ linked: false });
+    await away.carryOut('job.remove:j:0');
+    expect(away.finished).toEqual([]);
+    const deleted = scene({ linked: false, machineDeleted: true });
+    await deleted.carryOut('job.remove:j:0');
+    expect(deleted.finished).toMatchObject([{ state: 'done', result: { kind: 'ok' } }]);
   });
 
   it('on a machine signals the instance and the run that it is created for', async () => {

@@ -141,6 +141,7 @@ export class RetentionRounds {
   }
 
   async #rest(ms: number): Promise<void> {
+    if (ms === 0) return;
     try {
       await delay(ms, undefined, { signal: this.#closed.signal });
     } catch {

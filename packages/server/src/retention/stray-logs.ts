@@ -4,6 +4,9 @@ import { SECOND, type Timestamp } from '@dstack/core';
 import type { Retention } from '@dstack/store';
 import type { LogStore } from '../logs/log-store.ts';
 
+/** A step ends after this time, however slow the disk is. */
+const STEP_MS = 300;
+
 export interface StrayLogsOptions {
   readonly retention: Pick<Retention, 'unknownJobs' | 'strayLogs'>;
   readonly logs: Pick<LogStore, 'delete'>;
@@ -54,7 +57,8 @@ export class StrayLogs {
 
   async #nextFolders(root: string, limit: number, now: Timestamp): Promise<boolean> {
     this.#folders ??= runFolders(root);
-    for (let seen = 0; seen < limit; ) {
+    const start = performance.now();
+    for (let seen = 0; seen < limit && performance.now() - start < STEP_MS; ) {
       const { value, done } = await this.#folders.next();
       if (done || value === undefined) {
         this.#folders = null;

@@ -57,7 +57,9 @@ export function createOwnPeriods(context: StoreContext): OwnPeriods {
         order by timestamp_micro limit ${sql.lit(limit)}`.execute(db);
       const due = rows.filter((row) => Number(row.kept) === 0);
       if (due.length > 0) {
-        const keys = due.map(({ job_id, at }) => sql`(${job_id}, ${at})`);
+        const keys = due.map(
+          ({ job_id, at }) => sql`(cast(${job_id} as text), cast(${at} as bigint))`,
+        );
         await sql`delete from job_metrics_means
           where (job_id, timestamp_micro) in (values ${sql.join(keys)})`.execute(db);
       }

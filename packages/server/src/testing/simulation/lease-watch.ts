@@ -38,8 +38,8 @@ export class LeaseWatch {
       const name = `${kind} ${id}`;
       this.#waiting.delete(name);
       const isTaken = await store.engine.claim(kind, id, owner, ttl);
-      // An effect may belong to the other server by now.
-      if (!isTaken && kind !== 'intent') {
+      // An effect may belong to the other server by now, and old data waits for the next round.
+      if (!isTaken && kind !== 'intent' && kind !== 'retention') {
         const question = {};
         this.#waiting.set(name, question);
         this.#checkLater({ kind, id, question }, ttl);

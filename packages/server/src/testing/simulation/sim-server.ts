@@ -33,8 +33,12 @@ import { RunChanges } from '../../loops/run-changes.ts';
 import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
+import { RetentionRounds } from '../../retention/rounds.ts';
+import { retentionSteps } from '../../retention/steps.ts';
+import { StrayLogs } from '../../retention/stray-logs.ts';
 import { LeaseWatch, type LeaseWatchParts } from './lease-watch.ts';
 import { PortStore } from './port-store.ts';
+import { RETENTION, type RetentionWatch } from './retention-watch.ts';
 import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimHostClock } from './sim-host-clock.ts';
@@ -61,6 +65,8 @@ export interface SimServerParts {
   readonly random: Random;
   readonly backends: ProjectBackends;
   readonly observer: LoopObserver;
+  /** Null: old data stays. */
+  readonly retention: RetentionWatch | null;
   /** Seconds for which requests of a scaled-down replica continue. */
   readonly drainSeconds: () => number;
 }
@@ -80,6 +86,7 @@ export class SimServer {
   readonly #logs: TableLogStore;
   readonly #links: LinkSupervisor;
   readonly #simLinks: SimLink[] = [];
+  readonly #rounds: RetentionRounds | null;
   #isShort = false;
   /** By the monotonic clock of its host, in milliseconds. */
   #recoveredAt: number | null = null;
@@ -106,6 +113,7 @@ export class SimServer {
       tables: store.logs.tables,
       signals: store.logs.signals,
     });
+    this.#rounds = parts.retention && this.#retention(store, parts.retention);
     this.#health = new HealthIntake({
       ...{ store, log, now, newId: () => random.uuid(), intervalSeconds: 0 },
       client: (hostId) => this.#hosts.client(hostId),
@@ -163,6 +171,7 @@ export class SimServer {
     await this.#time.start();
     this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
+    this.#rounds?.start();
     await this.#links.start();
     const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
     await this.#links.keep({
@@ -177,9 +186,24 @@ export class SimServer {
     this.#leases.close();
     this.#time.close();
     this.#links.close();
+    // Its round never ends: no call is answered any more.
+    void this.#rounds?.close();
     void this.#engine.close();
     this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
+  }
+
+  #retention(store: Store, watch: RetentionWatch): RetentionRounds {
+    const { clock, monotonic } = this.#hostClock;
+    const logs = watch.logs(this.#logs);
+    const strays = new StrayLogs({ retention: store.retention, logs, root: null });
+    const blobs = { delete: async () => true };
+    const policy = RETENTION;
+    return new RetentionRounds({
+      ...{ store, log, owner: this.#parts.random.uuid(), events: policy.events, restFactor: 0 },
+      ...{ now: () => clock.now(), monotonic },
+      steps: retentionSteps({ store, logs, blobs, strays, policy, log }),
+    });
   }
 
   /** The clock of its host is set. */

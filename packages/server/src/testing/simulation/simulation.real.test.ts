@@ -11,9 +11,13 @@ const SEED = process.env.SIM_SEED;
 const PATIENCE_MS = 600_000;
 
 /** The first line of a failure names the story: the last lines of a log show little more. */
-async function tell(seed: number, faults: SimulationOptions['faults'] = {}): Promise<void> {
+async function tell(
+  seed: number,
+  faults: SimulationOptions['faults'] = {},
+  retention = false,
+): Promise<void> {
   try {
-    const { submissions, checks } = await simulate({ seed, steps: STEPS, faults });
+    const { submissions, checks } = await simulate({ seed, steps: STEPS, faults, retention });
     expect(submissions).toBeGreaterThan(0);
     expect(checks).toBeGreaterThan(0);
   } catch (error) {
@@ -61,6 +65,16 @@ it(
     const rare = { breakLink: 0.2, failHost: 0, hangDaemon: 0, restartDaemon: 0 };
     const never = { removeContainer: 0, crash: 0, interrupt: 0, vanish: 0 };
     await tell(seed, { ...rare, ...never, exhaust: 0.6, refill: 0.3 });
+  },
+  PATIENCE_MS,
+);
+
+it(
+  'old runs are deleted while everything else goes on, and nothing of them is left',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    await tell(seed, {}, true);
   },
   PATIENCE_MS,
 );

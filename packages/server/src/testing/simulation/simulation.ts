@@ -18,6 +18,7 @@ import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
 import { HostFaultWatch } from './host-fault-watch.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
 import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
+import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
 import type { Scene } from './scene.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
@@ -46,6 +47,8 @@ export interface SimulationOptions {
   readonly steps: number;
   /** How often faults happen, where it differs from `FAULTS`. */
   readonly faults?: Partial<Record<Fault, number>>;
+  /** Whether servers delete what is some minutes old. */
+  readonly retention?: boolean;
   /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
   /** Receives the database in the state that a fault has left. */
@@ -98,6 +101,7 @@ class Simulation {
   readonly #world: SimWorld;
   readonly #failures: unknown[] = [];
   #store: Store | null = null;
+  #retention: RetentionWatch | null = null;
   #users: SimUsers | null = null;
   #servers: SimServer[] = [];
   #projects: readonly ProjectRecord[] = [];
@@ -155,7 +159,11 @@ class Simulation {
     const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
     const logger = pino({ level: 'silent' });
     const store = await openMemoryStore({ now, newId, logger, cipher: plain });
-    this.#store = watchedStore(store, this.#storeWatch(store));
+    const retention = new RetentionWatch({ store, now, onBreach: this.#onFailure });
+    this.#retention = this.#options.retention ? retention : null;
+    this.#store = watchedStore(store, this.#storeWatch(store, retention));
+    // Not an upgraded installation, which would wait for a week.
+    await store.meta.set('retention', JSON.stringify({ at: now(), deletesFrom: now() }));
     const { store: watched } = this;
     const made = await makeProjects({ store: watched, now, newId, backends: this.#backends });
     this.#projects = made.projects;
@@ -257,6 +265,10 @@ class Simulation {
       throw new Breach(9, `${left} outlived their fleets`);
     }
     await checkEvents(scene);
+    if (this.#retention !== null) {
+      await this.#run(3600);
+      await checkAllDeleted(scene);
+    }
     const [server] = this.#servers;
     if (server) await checkOutput(scene, server.logs);
     this.#throwFailure();
@@ -334,6 +346,7 @@ class Simulation {
       ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
       backends: this.#backends,
       drainSeconds: () => this.#drainSeconds(),
+      retention: this.#retention,
       observer: {
         applied: () => {},
         passEnded: (kind, ending) => this.#countConflicts(kind, ending),
@@ -414,8 +427,9 @@ class Simulation {
   }
 
   /** Every write of the engine is checked, in the order of the commits. */
-  #storeWatch(store: Store): StoreWatch {
+  #storeWatch(store: Store, { retention }: RetentionWatch): StoreWatch {
     return {
+      retention,
       applying: (changes) => {
         this.#watch.applying(changes);
         this.#hostFaults.applying(changes);

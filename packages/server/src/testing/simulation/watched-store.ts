@@ -1,5 +1,5 @@
 import type { Change, JobRecord, VolumeRecord } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { Retention, Store } from '@dstack/store';
 
 export interface StoreWatch {
   /** Before a decision of the engine is written. */
@@ -7,6 +7,7 @@ export interface StoreWatch {
   applied(changes: readonly Change[]): Promise<void>;
   submitted(jobs: readonly JobRecord[]): void;
   created(volume: VolumeRecord): void;
+  readonly retention: Retention;
 }
 
 type Decide = (snapshot: never) => { readonly changes: readonly Change[] } | null;
@@ -50,6 +51,7 @@ export function watchedStore(store: Store, watch: StoreWatch): Store {
   };
   return {
     ...store,
+    retention: watch.retention,
     engine: { ...engine, apply, submitRun, ...writes },
     volumes: { ...volumes, insert },
   };
