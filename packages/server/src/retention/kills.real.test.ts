@@ -182,7 +182,7 @@ it(
     const random = new Random(SEED);
     const url = `sqlite:///${join(dir, 'dstack.db')}`;
     let store = await open(url);
-    const installed = await install(store, 24, random);
+    const installed = await install(store, 18, random);
     await store.close();
     let kills = 0;
     for (;;) {
@@ -212,11 +212,11 @@ it.skipIf(binaries === null)(
     console.log(`KILLS_SEED=${SEED}`);
     const random = new Random(SEED);
     const cluster = await startPostgres(binaries ?? '');
+    const watch = watchLocks((sql) => cluster.query(sql));
     try {
       const { url } = await cluster.createDatabase();
       const store = await open(url);
       const installed = await install(store, 300, random);
-      const watch = watchLocks((sql) => cluster.query(sql));
       const first = start(url, 'server-1', 40);
       const second = start(url, 'server-2', 55);
       const signals = Promise.race([first.ended, second.ended]);
@@ -246,6 +246,7 @@ it.skipIf(binaries === null)(
       expect(longest).toBeLessThan(1000);
       await store.close();
     } finally {
+      await watch.end();
       for (const child of children) child.kill('SIGKILL');
       await cluster.stop();
     }
