@@ -52,7 +52,7 @@ interface Pool {
   readonly userId: string;
 }
 
-async function openPool(count: number): Promise<Pool> {
+export async function openPool(count: number): Promise<Pool> {
   const store = await openMemoryStore({
     ...{ now: () => Date.now() * 1000, newId: randomUUID },
     logger: { debug() {}, info() {}, warn() {}, error: console.error },
@@ -86,7 +86,10 @@ async function openPool(count: number): Promise<Pool> {
 
 let names = 0;
 
-async function submitOne({ store, projectId, userId }: Pool, resources: object): Promise<void> {
+export async function submitOne(
+  { store, projectId, userId }: Pool,
+  resources: object,
+): Promise<void> {
   const name = `run-${names++}`;
   const run = aRun(
     name,

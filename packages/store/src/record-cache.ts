@@ -1,5 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Kysely } from 'kysely';
+import { parseKeyList } from './key-list.ts';
 import { forIds } from './query.ts';
 import type { DB } from './schema/db.ts';
 
@@ -20,6 +21,14 @@ interface Kept {
   readonly size: number;
 }
 
+interface List {
+  readonly keys: string | null;
+  readonly records: readonly VersionedKey[];
+}
+
+/** Fleets in use at a time; each list is as long as its fleet. */
+const MOST_LISTS = 200;
+
 /** Characters of row text; a decoded record with its derived data takes some five times that. */
 const LIMIT = 12 * 1024 * 1024;
 
@@ -37,6 +46,7 @@ const WIDE_SLICE = 512;
  */
 export class RecordCache {
   readonly #kept = new Map<Id, Kept>();
+  readonly #lists = new Map<string, List>();
   readonly #limit: number;
   #size = 0;
 
@@ -72,6 +82,30 @@ export class RecordCache {
     };
     await forIds(absent, load, WIDE_SLICE);
     return keys.flatMap(({ id }) => found.get(id) ?? []);
+  }
+
+  /**
+   * The records of a list of keys (`keyList`), as one text. `name`: of the list; while its keys are the
+   * same, so are its records, and nothing is looked up.
+   */
+  async readList<R extends VersionedKey>(
+    db: Kysely<DB>,
+    table: VersionedTable<R>,
+    name: string,
+    keys: string | null,
+  ): Promise<readonly R[]> {
+    const known = this.#lists.get(name);
+    if (known && known.keys === keys) return known.records as readonly R[];
+    const list = parseKeyList(keys);
+    const records = await this.read(db, table, list);
+    this.#lists.delete(name);
+    // A row may have been deleted between the two reads.
+    if (records.length === list.length) this.#lists.set(name, { keys, records });
+    for (const [oldest] of this.#lists) {
+      if (this.#lists.size <= MOST_LISTS) break;
+      this.#lists.delete(oldest);
+    }
+    return records;
   }
 
   #get<R>({ id, version }: VersionedKey): R | null {

@@ -26,6 +26,13 @@ export class DraftTable<R extends Row> {
     this.#touched = touched;
   }
 
+  /** A record of the snapshot that the pass is about to change; known ones stay as they are. */
+  load(row: R): void {
+    if (this.#loaded.has(row.id) || this.#rows.has(row.id)) return;
+    this.#loaded.set(row.id, row);
+    this.#rows.set(row.id, row);
+  }
+
   get(id: Id | null): R | null {
     return id === null ? null : (this.#rows.get(id) ?? null);
   }

@@ -30,6 +30,29 @@ export interface PoolOffer {
   readonly volumes?: readonly VolumeRecord[];
 }
 
+/** The share of a machine that a job would get, while it is free and while it is not. */
+export interface ShareMatch {
+  readonly blocks: number;
+  readonly idle: Offer;
+  readonly busy: Offer;
+}
+
+/** Null: the machine can never serve the job, or is not known yet. The same for equal machines. */
+export function shareOfInstance(instance: InstanceRecord, query: OfferQuery): ShareMatch | null {
+  const { offer, totalBlocks } = instance;
+  if (!offer || totalBlocks === null) return null;
+  const { location, at } = placeOf(instance, offer, query.profile);
+  if (unmetLocation(location, at) !== null || unmetNeed(query.needs, offer) !== null) return null;
+  const share = smallestShare(query.requirements, offer, totalBlocks);
+  if (!share) return null;
+  const own = { ...share, instance: { ...share.instance, name: nameOf(instance, offer) } };
+  return {
+    blocks: share.blocks,
+    idle: { ...own, availability: 'idle' },
+    busy: { ...own, availability: 'busy' },
+  };
+}
+
 /**
  * The share of an instance that a job would get, now or once it is free; null if it can never serve
  * the job. `busyBlocks` may differ from the record's while a pass claims blocks. An instance that
@@ -38,19 +61,13 @@ export interface PoolOffer {
 export function matchInstance(
   instance: InstanceRecord,
   busyBlocks: number,
-  query: OfferQuery,
+  share: ShareMatch | null,
+  needs: Pick<OfferQuery['needs'], 'multinode'>,
 ): PoolOffer | null {
-  const { offer, totalBlocks } = instance;
-  if (!offer || totalBlocks === null || !isUsable(instance)) return null;
-  const { location, at } = placeOf(instance, offer, query.profile);
-  if (unmetLocation(location, at) !== null || unmetNeed(query.needs, offer) !== null) return null;
-  const share = smallestShare(query.requirements, offer, totalBlocks);
-  if (!share) return null;
-  const available = canTake(instance, busyBlocks, share.blocks, query.needs.multinode);
-  const availability = available ? 'idle' : 'busy';
-  const named = { ...share.instance, name: nameOf(instance, offer) };
-  const own: Offer = { ...share, availability, instance: named };
-  return { instance, blocks: share.blocks, available, offer: own };
+  if (share === null || !isUsable(instance)) return null;
+  const available = canTake(instance, busyBlocks, share.blocks, needs.multinode);
+  const offer = available ? share.idle : share.busy;
+  return { instance, blocks: share.blocks, available, offer };
 }
 
 /** The engine of a cluster may have placed it on another node than the offered one. */

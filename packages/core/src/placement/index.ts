@@ -9,6 +9,7 @@ export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';
 export { place } from './pass.ts';
 export type { OffersWanted } from './place/new-capacity.ts';
+export { roomOf } from './place/room.ts';
 export { type Pool, poolsOf, type Uses } from './pools/components.ts';
 export { withBackends } from './pools/with-backends.ts';
 export { type Criterion, compareRanks, ORDER, type Rank } from './rank/order.ts';

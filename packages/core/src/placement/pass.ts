@@ -68,7 +68,8 @@ export class PlacementPass {
     this.#holds = new Holds(this.#ledger, this.#ask);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
-    this.#draft = new Draft({ jobs, instances: snapshot.instances, volumeRecords }, ctx);
+    // Instances are added as they are claimed: a pool may have thousands.
+    this.#draft = new Draft({ jobs, volumeRecords }, ctx);
   }
 
   /** The option of the next gang of the queue, without placing it. */
@@ -109,8 +110,10 @@ export class PlacementPass {
       const job = jobs[index];
       if (!job) return;
       if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
-      if (slot.kind === 'existing') assignExisting(this.#draft, job, slot, this.#ctx);
-      else {
+      if (slot.kind === 'existing') {
+        this.#draft.instances.load(slot.instance);
+        assignExisting(this.#draft, job, slot, this.#ctx);
+      } else {
         const where = { fleet: option.fleet, instanceNum, groupId };
         planned.push(assignNew(this.#draft, job, slot, where, this.#ctx).id);
       }

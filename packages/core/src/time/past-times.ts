@@ -100,8 +100,27 @@ function record(fields: Fields, parts: readonly string[], correction: Correction
   return mended ?? fields;
 }
 
+const IS_PAST: ReadonlySet<string> = new Set(PAST);
+
+/** The latest of these times anywhere in a record that never changes: a pool has thousands of those. */
+const latest = new WeakMap<object, Timestamp>();
+
+function latestIn(value: object): Timestamp {
+  const known = latest.get(value);
+  if (known !== undefined) return known;
+  let found = -Infinity;
+  for (const [name, part] of Object.entries(value)) {
+    if (typeof part === 'number' && IS_PAST.has(name)) found = Math.max(found, part);
+    else if (typeof part === 'object' && part !== null) found = Math.max(found, latestIn(part));
+  }
+  latest.set(value, found);
+  return found;
+}
+
 function partOf(value: unknown, isMap: boolean, correction: Correction): unknown {
   if (typeof value !== 'object' || value === null) return value;
+  // Records of the store are frozen, and most of them are the same in each pass.
+  if (Object.isFrozen(value) && latestIn(value) <= correction.latest) return value;
   if (Array.isArray(value)) return listOf(value, correction);
   const fields = value as Fields;
   return isMap ? mapOf(fields, correction) : record(fields, PARTS, correction);

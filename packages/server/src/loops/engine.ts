@@ -14,6 +14,7 @@ import { leased } from './leased.ts';
 import type { LogQuota } from './log-quota.ts';
 import type { LoopObserver } from './loop-observer.ts';
 import { overdue } from './overdue.ts';
+import { PoolCauses } from './pool-causes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
 import type { WorkDeps, WorkDescriptor } from './work/descriptor.ts';
@@ -54,6 +55,7 @@ export class Engine {
   /** By kind, and by the names that its descriptor gives them. */
   readonly #queues: ReadonlyMap<WorkKind, ReadonlyMap<string, WorkQueue>>;
   readonly #timers: Timers;
+  readonly #causes = new PoolCauses();
   /** Null: no other server takes leases. */
   readonly #turns: LeaseTurns | null;
   /** Reads the unfinished work, until it succeeds: the sweep finds no effects. */
@@ -80,6 +82,11 @@ export class Engine {
       // The write may have taken longer than the time left: then the alarm goes off at once.
       arm: (kind, id, at) => this.#timers.set(`${kind}:${id}`, at),
       wake: (signal) => this.#add(signal),
+      wakeForNewWork: (id) => {
+        this.#causes.newWork(id);
+        this.#enqueue({ kind: 'pool', id });
+      },
+      examined: (id) => this.#causes.take(id),
     };
     this.#queues = new Map(WORK_KINDS.map((kind) => [kind, this.#queuesOf(WORK[kind], deps)]));
     const work = () => this.#takeUp();
@@ -157,7 +164,12 @@ export class Engine {
     return async (key) => ((await isOurs(deps, key)) ? guarded(key) : { ending: 'done' });
   }
 
-  #add({ kind, id }: Signal): void {
+  #add(signal: Signal): void {
+    if (signal.kind === 'pool') this.#causes.other(signal.id);
+    this.#enqueue(signal);
+  }
+
+  #enqueue({ kind, id }: Signal): void {
     const queues = this.#queues.get(kind);
     const name = WORK[kind]?.queueOf?.(id) ?? kind;
     queues?.get(name)?.add(id);

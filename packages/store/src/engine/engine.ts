@@ -23,7 +23,7 @@ export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
     loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
-    loadPlacement: (poolId) => context.read((tx) => loadPlacement(tx, records, poolId)),
+    loadPlacement: (poolId, only) => context.read((tx) => loadPlacement(tx, records, poolId, only)),
     waitingFor: (freed) => context.read((tx) => waitingFor(tx, freed)),
     loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),

@@ -1,10 +1,11 @@
-import type {
-  FleetRecord,
-  FreedCapacity,
-  Gang,
-  Id,
-  MountableVolume,
-  WaitingPool,
+import {
+  type FleetRecord,
+  type FreedCapacity,
+  type Gang,
+  type Id,
+  type MountableVolume,
+  roomOf,
+  type WaitingPool,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
@@ -12,9 +13,9 @@ import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
-import { HAS_WAITING_JOBS, loadQueue } from './load-queue.ts';
+import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
-import type { ProjectCapacity } from './types.ts';
+import type { Examined, ProjectCapacity } from './types.ts';
 
 /**
  * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
@@ -24,6 +25,7 @@ export async function loadPlacement(
   tx: Tx,
   records: RecordCache,
   poolId: Id,
+  only: Examined = 'all',
 ): Promise<WaitingPool | null> {
   const pool = await tx
     .selectFrom('pools')
@@ -39,14 +41,18 @@ export async function loadPlacement(
     .orderBy('id')
     .execute();
   const projectIds = waiting.map(({ id }) => id);
-  const queue = await loadQueue(tx, records, projectIds);
-  if (queue.gangs.length === 0) return null;
+  if (projectIds.length === 0) return null;
   const rights = await loadRights(tx, projectIds);
+  const machines = await loadMachines(tx, records, rights);
+  // Without room no gang that waits gets a place, and nothing has changed for it.
+  const perClass = only === 'new' && roomOf(machines) === 0 ? 0 : PER_CLASS;
+  const queue = await loadQueue(tx, records, projectIds, perClass);
+  if (queue.gangs.length === 0) return null;
   return {
     pool,
     rights,
     ...queue,
-    ...(await loadMachines(tx, records, rights)),
+    ...machines,
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
 }

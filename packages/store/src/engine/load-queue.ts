@@ -11,7 +11,7 @@ import { runTable } from '../schema/work-tables.ts';
 import { queueOrder, rankOfRow } from './queue-order.ts';
 
 /** The most gangs read per demand class; if a pass places all of them, another pass follows. */
-const PER_CLASS = 50;
+export const PER_CLASS = 50;
 
 /**
  * Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else these are not
@@ -29,11 +29,15 @@ export interface Queue {
   readonly more: ReadonlySet<string>;
 }
 
-/** All new gangs of these projects, and the most urgent waiting gangs of each demand class. */
+/**
+ * All new gangs of these projects, and the most urgent waiting gangs of each demand class, `perClass`
+ * at most.
+ */
 export async function loadQueue(
   tx: Tx,
   records: RecordCache,
   projectIds: readonly Id[],
+  perClass: number,
 ): Promise<Queue> {
   const unseen = await forIds(projectIds, (slice) =>
     tx
@@ -44,9 +48,11 @@ export async function loadQueue(
       .execute(),
   );
   const heads: QueueHead[] = [];
-  for (const id of projectIds) heads.push(...(await headsOf(tx, id, PER_CLASS)));
+  if (perClass > 0) {
+    for (const id of projectIds) heads.push(...(await headsOf(tx, id, perClass)));
+  }
   const counts = groupBy(heads, (head) => head.demand);
-  const full = [...counts].filter(([, own]) => own.length === PER_CLASS);
+  const full = [...counts].filter(([, own]) => own.length === perClass);
   return {
     gangs: await gangsOf(tx, records, [...unseen, ...heads]),
     more: new Set(full.map(([demand]) => demand)),

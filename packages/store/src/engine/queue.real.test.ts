@@ -48,6 +48,25 @@ forEachStore((tests) => {
       expect(snapshot?.more).toEqual(new Set(['small']));
     });
 
+    it('has no gang that waits after new work alone, if nothing is free', async () => {
+      const world = await openWorld(tests);
+      const { instance } = await insertFleet(world, 'fleet');
+      await insertWaiting(world, 'waits');
+      await insertRun(world, { name: 'new' }, [{}]);
+      const { engine } = world.store;
+      const [pool = ''] = await engine.waitingFor({
+        ...{ kind: 'project', projectId: world.projectId },
+      });
+      const set = { status: 'busy', busyBlocks: 1, totalBlocks: 1 } as const;
+      const { id, version } = instance;
+      await engine.apply([{ type: 'instance.update', id, version, set }]);
+      expect(names((await engine.loadPlacement(pool, 'new'))?.gangs)).toEqual(['new']);
+      expect(names((await engine.loadPlacement(pool))?.gangs)).toEqual(['new', 'waits']);
+      const free = { status: 'idle', busyBlocks: 0 } as const;
+      await engine.apply([{ type: 'instance.update', id, version: version + 1, set: free }]);
+      expect(names((await engine.loadPlacement(pool, 'new'))?.gangs)).toEqual(['new', 'waits']);
+    });
+
     it('is null if nothing waits', async () => {
       const world = await openWorld(tests);
       await insertFleet(world, 'fleet');

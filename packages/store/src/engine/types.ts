@@ -116,6 +116,12 @@ export type CreateFleetOutcome =
     }
   | { readonly type: 'name-taken' };
 
+/**
+ * The gangs that a pass examines. `new`: those that no pass has examined, if nothing else has happened
+ * since the last pass; gangs that wait are read only where there is room, since then they may be ahead.
+ */
+export type Examined = 'all' | 'new';
+
 /** All capacity that one project may use, without the facts about its backends. */
 export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
 
@@ -123,8 +129,8 @@ export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
-  /** Null also if nothing waits. */
-  loadPlacement(poolId: Id): Promise<WaitingPool | null>;
+  /** Null also if nothing waits. `only` (all by default): see `Examined`. */
+  loadPlacement(poolId: Id, only?: Examined): Promise<WaitingPool | null>;
   /** What one project may use. The project must exist. */
   loadCapacity(projectId: Id): Promise<ProjectCapacity>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;

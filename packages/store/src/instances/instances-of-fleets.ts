@@ -1,7 +1,7 @@
 import type { Id, InstanceRecord } from '@dstack/core';
 import type { Db, Tx } from '../context.ts';
-import { keyList, parseKeyList } from '../key-list.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { keyList } from '../key-list.ts';
+import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
@@ -14,13 +14,16 @@ export async function instancesOfFleets(
   const lists = await forIds(fleetIds, (slice) =>
     db
       .selectFrom('instances')
+      .select('fleet_id')
       .select(keyList({ order: 'instance_num' }).as('keys'))
       .where('fleet_id', 'in', slice)
       .where(notDeleted('deleted'))
+      .groupBy('fleet_id')
       .execute(),
   );
-  const keys = lists.flatMap((list) => parseKeyList(list.keys));
-  const instances = await records.read(db, instanceTable, keys);
-  const byFleet = groupBy(instances, (instance) => instance.fleetId);
+  const byFleet = new Map<Id, readonly InstanceRecord[]>();
+  for (const { fleet_id: id, keys } of lists) {
+    byFleet.set(id, await records.readList(db, instanceTable, id, keys));
+  }
   return [...new Set(fleetIds)].flatMap((id) => byFleet.get(id) ?? []);
 }

@@ -42,6 +42,7 @@ import { workerDeliveries } from './0041-worker-deliveries.ts';
 import { notices } from './0042-notices.ts';
 import { pools } from './0043-pools.ts';
 import { ownRetentionPeriods } from './0044-project-retention.ts';
+import { fleetInstanceKeys } from './0045-instance-keys.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -93,4 +94,5 @@ export const MIGRATIONS: readonly Migration[] = [
   notices,
   pools,
   ownRetentionPeriods,
+  fleetInstanceKeys,
 ];

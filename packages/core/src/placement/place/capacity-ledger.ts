@@ -1,4 +1,5 @@
-import { isCloudCluster, isInstanceCreated, matchesFleet } from '../../instances/index.ts';
+import type { Profile } from '@dstack/contract/wire';
+import { fleetMatcher, isCloudCluster, isInstanceCreated } from '../../instances/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -8,13 +9,16 @@ import type {
   Offer,
   RunRecord,
 } from '../../model/index.ts';
+import { PerLikeness, sharesFor } from '../../offers/alike.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
-import { isUsable } from '../../offers/pool.ts';
+import { isUsable, type ShareMatch } from '../../offers/pool.ts';
 import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../../status/index.ts';
-import type { GangRequest } from '../gang-request.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import { VolumeLedger } from './volume-ledger.ts';
+
+type Shares = ReturnType<typeof sharesFor>;
 
 /** A run that claims capacity, or for which capacity is held. */
 export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
@@ -44,6 +48,7 @@ export class CapacityLedger {
   readonly #occupied = new Map<Id, number>();
   readonly #numbers = new Map<Id, Set<number>>();
   readonly #runFleets = new Map<Id, Id>();
+  readonly #shares = new Map<NodeRequest, Map<Profile, Shares>>();
   /** Clusters that have machines, and clusters without machines whose first instance is planned. */
   readonly #sited = new Set<Id>();
   readonly #starting = new Set<Id>();
@@ -62,16 +67,16 @@ export class CapacityLedger {
     this.volumes = new VolumeLedger(snapshot.volumes);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
-    const fleets = new Map(this.fleets.map((fleet) => [fleet.id, fleet]));
+    const fits = new Map<Id, PerLikeness<boolean>>();
     for (const fleet of this.fleets) {
       this.#instances.set(fleet.id, []);
       this.#open.set(fleet.id, new Set());
+      fits.set(fleet.id, new PerLikeness(fleetMatcher(fleet)));
     }
     for (const instance of snapshot.instances) {
-      const fleet = fleets.get(instance.fleetId);
       this.#instances.get(instance.fleetId)?.push(instance);
       // An instance that no longer fits its fleet's spec gets no further jobs.
-      if (fleet && this.#hasRoom(instance) && matchesFleet(instance, fleet)) {
+      if (this.#hasRoom(instance) && fits.get(instance.fleetId)?.of(instance)) {
         this.#open.get(instance.fleetId)?.add(instance);
       }
       if (!isInstanceActive(instance.status)) continue;
@@ -85,6 +90,21 @@ export class CapacityLedger {
 
   instancesOf(fleetId: Id): readonly InstanceRecord[] {
     return this.#instances.get(fleetId) ?? [];
+  }
+
+  /** The share of an instance that a node would get; null if it can never take the node. */
+  shareFor(
+    instance: InstanceRecord,
+    node: NodeRequest,
+    { profile }: GangRequest,
+  ): ShareMatch | null {
+    let shares = this.#shares.get(node)?.get(profile);
+    if (!shares) {
+      shares = sharesFor({ requirements: node.requirements, needs: node.needs, profile });
+      const known = this.#shares.get(node) ?? new Map<Profile, Shares>();
+      this.#shares.set(node, known.set(profile, shares));
+    }
+    return shares.of(instance);
   }
 
   /** Instances that could take at least one block now. */

@@ -112,10 +112,11 @@ export function viewPool(
   const needed = nodesNeeded(ledger, request);
   if (ledger.fleetOfRun(request.run) === null && !fits(ledger, fleet, needed)) return null;
   const byKind = new Map<string, PoolOffer[]>();
+  const most = Math.max(needed, request.nodes.length);
   const candidates = request.nodes.map((node) => {
     const known = byKind.get(node.kind);
     if (known) return known;
-    const found = poolSlots(ledger, fleet, node, request);
+    const found = poolSlots(ledger, fleet, node, request, most);
     byKind.set(node.kind, found);
     return found;
   });
@@ -137,6 +138,7 @@ export function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number)
   let free = 0;
   for (const one of ledger.openIn(fleet.id)) {
     free += (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
+    if (free >= needed) return true;
   }
   return free >= needed;
 }

@@ -24,27 +24,59 @@ export function projectsOf(ledger: CapacityLedger, request: GangRequest): Projec
 
 /**
  * Existing instances of the fleet that can take the node now, best first: the cheapest, then the
- * one on which the fewest blocks stay free, so that large gaps are kept for large jobs.
+ * one on which the fewest blocks stay free, so that large gaps are kept for large jobs. `most`: at
+ * each site, no more than a gang can need; a fleet may have thousands that are alike.
  */
 export function poolSlots(
   ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
   request: GangRequest,
+  most: number = Infinity,
 ): PoolOffer[] {
-  const found: PoolOffer[] = [];
+  const groups = new Map<Offer, Map<number, PoolOffer[]>>();
   for (const instance of ledger.openIn(fleet.id)) {
-    const offer = poolOffer(ledger, fleet, instance, node, request);
-    if (offer?.available) found.push(offer);
+    const found = poolOffer(ledger, fleet, instance, node, request);
+    if (!found?.available) continue;
+    const left = (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance) - found.blocks;
+    const byLeft = groups.get(found.offer) ?? new Map<number, PoolOffer[]>();
+    groups.set(found.offer, byLeft);
+    const own = byLeft.get(left);
+    if (own) own.push(found);
+    else byLeft.set(left, [found]);
   }
-  const free = ({ instance, blocks }: PoolOffer): number =>
-    (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance) - blocks;
-  return found.sort(
-    (a, b) =>
-      a.offer.price - b.offer.price ||
-      free(a) - free(b) ||
-      a.instance.instanceNum - b.instance.instanceNum,
-  );
+  const sorted = [...groups]
+    .flatMap(([{ price }, byLeft]) => [...byLeft].map(([left, own]) => ({ price, left, own })))
+    .sort((a, b) => a.price - b.price || a.left - b.left);
+  return fewest(sorted, most);
+}
+
+interface Alike {
+  readonly price: number;
+  readonly left: number;
+  readonly own: readonly PoolOffer[];
+}
+
+/** The first ones of each site, in their order: groups that are as good as each other are merged. */
+function fewest(sorted: readonly Alike[], most: number): PoolOffer[] {
+  const kept: PoolOffer[] = [];
+  const counts = new Map<string, number>();
+  for (let from = 0; from < sorted.length; ) {
+    const first = sorted[from];
+    let to = from + 1;
+    while (sorted[to]?.price === first?.price && sorted[to]?.left === first?.left) to += 1;
+    const equal = sorted.slice(from, to).flatMap(({ own }) => own);
+    equal.sort((a, b) => a.instance.instanceNum - b.instance.instanceNum);
+    for (const one of equal) {
+      const site = `${one.offer.backend}/${one.instance.region}`;
+      const count = counts.get(site) ?? 0;
+      if (count >= most) continue;
+      counts.set(site, count + 1);
+      kept.push(one);
+    }
+    from = to;
+  }
+  return kept;
 }
 
 /** One instance for one node, now or later; null if it can never serve it. */
@@ -57,11 +89,8 @@ export function poolOffer(
 ): PoolOffer | null {
   if (isOthersLocal(instance, request)) return null;
   if (!isAllowed(ledger, fleet, instance, request)) return null;
-  const found = matchInstance(instance, ledger.busyBlocks(instance), {
-    requirements: node.requirements,
-    needs: node.needs,
-    profile: request.profile,
-  });
+  const share = ledger.shareFor(instance, node, request);
+  const found = matchInstance(instance, ledger.busyBlocks(instance), share, node.needs);
   if (found === null) return null;
   const mounts = mountsOn(ledger, instance, node, request);
   if ('volumes' in mounts) {

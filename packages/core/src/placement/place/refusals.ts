@@ -2,9 +2,11 @@
 import type { Finding, FleetRefusal, Refusal, Verdict } from '@dstack/contract/wire';
 import { fixedSite, matchesFleet, siteText } from '../../instances/index.ts';
 import type { FleetRecord, InstanceRecord } from '../../model/index.ts';
+import { PerLikeness } from '../../offers/alike.ts';
 import { smallestShare } from '../../offers/blocks.ts';
+import { isServerHost } from '../../offers/capabilities.ts';
 import { finding, offerFindings, stateFinding, summarize } from '../../offers/findings.ts';
-import { instanceFindings, referenceText } from '../../offers/pool.ts';
+import { instanceFindings, isUsable, referenceText } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
@@ -70,11 +72,7 @@ function fleetRefusal(
     return { fleet: name, verdict: 'never', pool: [], growth };
   }
   const [node] = request.nodes;
-  const findings = node
-    ? ledger
-        .instancesOf(fleet.id)
-        .flatMap((one) => lookAt(ledger, fleet, one, node, request).findings)
-    : [];
+  const findings = node ? findingsIn(ledger, fleet, node, request) : [];
   const growth = growthRefusal(ledger, fleet, request, ask);
   const { places } = fitting(ledger, fleet, request);
   const isPossible = growth.verdict === 'full' || places >= nodesNeeded(ledger, request);
@@ -107,17 +105,20 @@ export interface Fitting {
 export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Fitting {
   const [node] = request.nodes;
   if (!node) return { instances: [], places: 0 };
-  const all = ledger
-    .instancesOf(fleet.id)
-    .filter((one) => lookAt(ledger, fleet, one, node, request).verdict === 'full');
+  const all = [...looksAt(ledger, fleet, node, request)].flatMap(([one, { verdict }]) =>
+    verdict === 'full' ? [one] : [],
+  );
   if (!node.needs.multinode) {
-    const places = all.reduce((sum, one) => sum + placesOn(one, node), 0);
+    const each = new PerLikeness((one) => placesOn(one, node));
+    const places = all.reduce((sum, one) => sum + each.of(one), 0);
     return { instances: all, places };
   }
   const sites = new Map<string, InstanceRecord[]>();
   for (const one of all) {
     const site = `${one.backend}/${one.region}`;
-    sites.set(site, [...(sites.get(site) ?? []), one]);
+    const own = sites.get(site);
+    if (own) own.push(one);
+    else sites.set(site, [one]);
   }
   const instances = [...sites.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
   return { instances, places: instances.length };
@@ -135,6 +136,58 @@ export interface InstanceLook {
   readonly verdict: Verdict;
   /** Empty: it is free, but not enough for the gang by itself. */
   readonly findings: readonly Finding[];
+}
+
+/** What is wrong with the instances of a fleet, counted: equal looks are one finding. */
+function findingsIn(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): Finding[] {
+  const counts = new Map<InstanceLook, number>();
+  for (const look of looksAt(ledger, fleet, node, request).values()) {
+    counts.set(look, (counts.get(look) ?? 0) + 1);
+  }
+  return [...counts].flatMap(([{ findings }, count]) =>
+    findings.map((one) => ({ ...one, count: (one.count ?? 1) * count })),
+  );
+}
+
+/**
+ * Looks at all instances of the fleet. Instances with equal machines in equal states are looked at
+ * once, except where a look depends on more: on the instance itself, or on what its host holds.
+ */
+export function looksAt(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): ReadonlyMap<InstanceRecord, InstanceLook> {
+  const isByItself = node.volumes.length > 0 || Boolean(request.profile.instances);
+  const known = new PerLikeness(() => new Map<string, InstanceLook>());
+  const looks = new Map<InstanceRecord, InstanceLook>();
+  for (const instance of ledger.instancesOf(fleet.id)) {
+    if (isByItself || isServerHost(instance.backend) || !isPlain(instance)) {
+      looks.set(instance, lookAt(ledger, fleet, instance, node, request));
+      continue;
+    }
+    const { status } = instance;
+    const states = known.of(instance);
+    const state = `${status} ${ledger.busyBlocks(instance)} ${ledger.isHeld(instance)}`;
+    let look = states.get(state);
+    if (!look) {
+      look = lookAt(ledger, fleet, instance, node, request);
+      states.set(state, look);
+    }
+    looks.set(instance, look);
+  }
+  return looks;
+}
+
+/** Its machine is known, and nothing is wrong with it. */
+function isPlain(instance: InstanceRecord): boolean {
+  return instance.offer !== null && instance.provisioningData !== null && isUsable(instance);
 }
 
 export function lookAt(
@@ -226,7 +279,7 @@ function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: Gang
   const [node] = request.nodes;
   if (!node) return 0;
   const sites = new Map<string, number>();
-  for (const { instance } of poolSlots(ledger, fleet, node, request)) {
+  for (const { instance } of poolSlots(ledger, fleet, node, request, request.nodes.length)) {
     const site = `${instance.backend}/${instance.region}`;
     sites.set(site, (sites.get(site) ?? 0) + 1);
   }

@@ -15,6 +15,8 @@ export function passDeps({ store, deps }: TestServer): WorkDeps {
     context: () => ({ ...ours(), ...deps.context() }),
     arm: () => {},
     wake: () => {},
+    wakeForNewWork: () => {},
+    examined: () => 'all',
     changes: new RunChanges(),
     quota: new LogQuota(store, deps.log),
     effect: async () => ({ ending: 'done' }),

@@ -1,5 +1,5 @@
-import type { RunContext, RunSnapshot, Signal, WorkKind } from '@dstack/core';
-import type { LeasedKind, ScheduledKind, Store } from '@dstack/store';
+import type { Id, RunContext, RunSnapshot, Signal, WorkKind } from '@dstack/core';
+import type { Examined, LeasedKind, ScheduledKind, Store } from '@dstack/store';
 import type { ObservationDeps } from '../../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../../capacity/volume-observation-pass.ts';
 import type { OfferSource } from '../../offers/offer-source.ts';
@@ -18,6 +18,10 @@ export interface WorkDeps {
   readonly arm: (kind: ScheduledKind | 'pool', id: string, at: number | null) => void;
   /** Enqueues a key on this server only. */
   readonly wake: (signal: Signal) => void;
+  /** Enqueues the pass of a pool for new work in it, on this server only. */
+  readonly wakeForNewWork: (poolId: Id) => void;
+  /** What the pass of a pool that begins now has to examine. */
+  readonly examined: (poolId: Id) => Examined;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
   /** Queries Prometheus for figures of services; omitted: figures stay unknown. */

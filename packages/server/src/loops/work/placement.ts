@@ -7,10 +7,10 @@ export const placement: WorkDescriptor<'placement'> = {
   lease: null,
   schedule: null,
   work:
-    ({ store, wake }) =>
+    ({ store, wakeForNewWork }) =>
     async (projectId) => {
       const pools = await store.engine.waitingFor({ kind: 'project', projectId });
-      for (const id of pools) wake({ kind: 'pool', id });
+      for (const id of pools) wakeForNewWork(id);
       return { ending: 'done' };
     },
 };

@@ -15,7 +15,7 @@ export const pool: WorkDescriptor<'pool'> = {
   work: (deps) => {
     const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
     return async (id) => {
-      const loaded = await deps.store.engine.loadPlacement(id);
+      const loaded = await deps.store.engine.loadPlacement(id, deps.examined(id));
       if (!loaded) {
         deps.arm('pool', id, null);
         return { ending: 'done' };
