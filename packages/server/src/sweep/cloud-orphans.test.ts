@@ -23,7 +23,7 @@ async function opened() {
   const env = { DSTACK_BACKEND_DIGITALOCEAN_ENDPOINT: cloud.url };
   const opener = await backendKind('digitalocean')?.configure(env, { url: null }).load(host);
   const config = { type: 'digitalocean', creds: { type: 'api_key', api_key: cloud.apiKey } };
-  const backend = (await opener?.open(config, 'secret'))?.backend;
+  const backend = (await opener?.open(config, 'secret', { isOperators: true }))?.backend;
   if (!backend?.instances) throw new Error('the backend creates no instances');
   return { ...backend, instances: backend.instances };
 }
