@@ -2,38 +2,9 @@
 import type { JobRecord, RunRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import type { PaidJob, RunFilter } from './runs/types.ts';
-import {
-  fleetRecord,
-  instanceRecord,
-  jobRecord,
-  newEvent,
-  projectRecord,
-  runRecord,
-  userRecord,
-} from './testing/records.ts';
-import { forEachStore, openWorld, type World } from './testing/stores.ts';
-
-async function insertRun(world: World, part: Partial<RunRecord>, jobs: Partial<JobRecord>[] = []) {
-  const run = runRecord({ projectId: world.projectId, userId: world.userId, ...part });
-  const records = jobs.map((job) => jobRecord({ projectId: run.projectId, runId: run.id, ...job }));
-  await world.store.engine.submitRun({
-    ...{ projectId: run.projectId, name: { exact: run.name } },
-    ...{ build: () => ({ run, jobs: records }), superseded: () => newEvent('Run deleted') },
-  });
-  return { run, jobs: records };
-}
-
-async function insertFleet(world: World, part: { name: string; projectId?: string }, nums = [0]) {
-  const fleet = fleetRecord({ projectId: world.projectId, ...part });
-  const instances = nums.map((instanceNum) =>
-    instanceRecord({ projectId: fleet.projectId, fleetId: fleet.id, instanceNum }),
-  );
-  await world.store.engine.createFleet({
-    ...{ projectId: fleet.projectId, name: { exact: fleet.name } },
-    build: () => ({ fleet, instances }),
-  });
-  return { fleet, instances };
-}
+import { insertFleetWithNodes, insertRun } from './testing/insert.ts';
+import { projectRecord, userRecord } from './testing/records.ts';
+import { forEachStore, openWorld } from './testing/stores.ts';
 
 forEachStore((tests) => {
   it('filters runs by project, user, repo and activity, deleted ones included', async () => {
@@ -158,7 +129,7 @@ forEachStore((tests) => {
 
   it('shows the requested number of submissions per job, oldest first', async () => {
     const world = await openWorld(tests);
-    const { fleet } = await insertFleet(world, { name: 'pool' });
+    const { fleet } = await insertFleetWithNodes(world, { name: 'pool' });
     await insertRun(world, { name: 'train', fleetId: fleet.id }, [
       { jobNum: 1, submissionNum: 0 },
       { jobNum: 0, submissionNum: 2 },
@@ -192,8 +163,8 @@ forEachStore((tests) => {
   it('finds jobs with their run, the latest of a replica, and those on a host', async () => {
     const world = await openWorld(tests);
     const { jobs, engine } = world.store;
-    const { fleet } = await insertFleet(world, { name: 'pool' });
-    const { instances } = await insertFleet(world, { name: 'hosted' });
+    const { fleet } = await insertFleetWithNodes(world, { name: 'pool' });
+    const { instances } = await insertFleetWithNodes(world, { name: 'hosted' });
     await engine.apply([
       { type: 'instance.update', id: instances[0]!.id, version: 0, set: { hostId: 'h' } },
     ]);
@@ -246,8 +217,8 @@ forEachStore((tests) => {
     const { store, userId, projectId } = world;
     const other = projectRecord(userId, { name: 'other' });
     await store.projects.insert(other);
-    const own = await insertFleet(world, { name: 'own' }, [1, 0]);
-    const lent = await insertFleet(world, { name: 'lent', projectId: other.id });
+    const own = await insertFleetWithNodes(world, { name: 'own' }, [1, 0]);
+    const lent = await insertFleetWithNodes(world, { name: 'lent', projectId: other.id });
     await store.exports.insert(
       { id: 'e', projectId: other.id, name: 'pool', isGlobal: false, createdAt: 1 },
       { importers: [projectId], fleets: [lent.fleet.id], gateways: [] },
@@ -285,8 +256,8 @@ forEachStore((tests) => {
   it('lists instances with names, by project, fleet and activity', async () => {
     const world = await openWorld(tests);
     const { store, projectId } = world;
-    const one = await insertFleet(world, { name: 'one' }, [0, 1]);
-    const two = await insertFleet(world, { name: 'two' });
+    const one = await insertFleetWithNodes(world, { name: 'one' }, [0, 1]);
+    const two = await insertFleetWithNodes(world, { name: 'two' });
     await store.engine.updateInstance(one.instances[1]!.id, ({ instance }) => ({
       changes: [
         {
@@ -315,7 +286,7 @@ forEachStore((tests) => {
   it('finds the active instances that a backend has made', async () => {
     const world = await openWorld(tests);
     const { store, projectId } = world;
-    const { instances } = await insertFleet(world, { name: 'made' }, [0, 1, 2, 3]);
+    const { instances } = await insertFleetWithNodes(world, { name: 'made' }, [0, 1, 2, 3]);
     const handle = (id: string) => ({ handle: { id, data: null } });
     const set = [
       handle('a'),
@@ -337,7 +308,7 @@ forEachStore((tests) => {
 
   it('names what prevents the deletion of a fleet', async () => {
     const world = await openWorld(tests);
-    const { fleet, instances } = await insertFleet(world, { name: 'pool' }, [0, 1, 2]);
+    const { fleet, instances } = await insertFleetWithNodes(world, { name: 'pool' }, [0, 1, 2]);
     const set = [
       { busyBlocks: 1 },
       { status: 'pending', provisioningJobId: 'j' } as const,
@@ -356,116 +327,9 @@ forEachStore((tests) => {
 
   it('finds SSH fleets', async () => {
     const world = await openWorld(tests);
-    await insertFleet(world, { name: 'cloud' });
+    await insertFleetWithNodes(world, { name: 'cloud' });
     const spec = { configuration: { ssh_config: { hosts: ['h'] } } };
-    const ssh = await insertFleet(world, { name: 'ssh', ...{ spec: spec as never } });
+    const ssh = await insertFleetWithNodes(world, { name: 'ssh', ...{ spec: spec as never } });
     expect(await world.store.fleets.sshFleets()).toEqual([ssh.fleet]);
-  });
-
-  it('keeps health checks, newest first, for a time', async () => {
-    const world = await openWorld(tests);
-    const { instances, hosts } = world.store;
-    const { instances: records } = await insertFleet(world, { name: 'pool' });
-    const instanceId = records[0]!.id;
-    const host = {
-      connected: true,
-      since: 0,
-      facts: null,
-      executor: null,
-      error: null,
-      failed: false,
-    };
-    await hosts.save({ id: 'h', ...host });
-    for (const at of [1, 2, 3, 4]) {
-      const check = { id: `h${at}`, instanceId, status: 'healthy' as const, response: '{}' };
-      const report = { hostId: 'h', checks: [], since: at, reportedAt: at };
-      await hosts.saveHealth(report, [{ ...check, collectedAt: at }]);
-    }
-    const times = async (range: object) =>
-      (await instances.healthChecks(instanceId, range)).map((check) => check.collectedAt);
-    expect(await times({})).toEqual([4, 3, 2, 1]);
-    expect(await times({ after: 1, before: 4 })).toEqual([3, 2]);
-    expect(await times({ limit: 1 })).toEqual([4]);
-    expect(await instances.deleteHealthChecksBefore(3, 100)).toBe(2);
-    expect(await times({})).toEqual([4, 3]);
-  });
-
-  it('keeps the last report of the health of a host as long as the host', async () => {
-    const { hosts } = (await openWorld(tests)).store;
-    const host = {
-      connected: true,
-      since: 0,
-      facts: null,
-      executor: null,
-      error: null,
-      failed: false,
-    };
-    await hosts.save({ id: 'h', ...host });
-    const gpu = { name: 'gpu', status: 'failure', message: '1 of 2 GPUs is lost' } as const;
-    await hosts.saveHealth({ hostId: 'h', checks: [], since: 1, reportedAt: 1 }, []);
-    await hosts.saveHealth({ hostId: 'h', checks: [gpu], since: 2, reportedAt: 2 }, []);
-    expect(await hosts.health('h')).toEqual({
-      hostId: 'h',
-      checks: [gpu],
-      since: 2,
-      reportedAt: 2,
-    });
-    await hosts.delete('h');
-    expect(await hosts.health('h')).toBeNull();
-  });
-
-  it('keeps metrics points for a time that depends on their job', async () => {
-    const world = await openWorld(tests);
-    const { metrics } = world.store;
-    const { jobs } = await insertRun(world, {}, [
-      { status: 'running' },
-      { jobNum: 1, status: 'done' },
-    ]);
-    const [running, done] = jobs.map((job) => job.id);
-    const point = (at: number) => ({
-      ...{ timestamp_micro: at, cpu_usage_micro: at, memory_usage_bytes: 2 ** 40 },
-      ...{ memory_working_set_bytes: 1, gpus: [{ memory_usage_bytes: 1, util_percent: 50 }] },
-    });
-    const points = [1, 2, 3].flatMap((at) =>
-      [running!, done!].map((jobId) => ({ jobId, metrics: point(at) })),
-    );
-    await metrics.addJobPoints(points);
-    await metrics.addJobPoints(points);
-    expect(await metrics.jobPoints(running!, { after: 2, before: 3 })).toEqual([point(2)]);
-    expect(await metrics.jobPoints(running!, { limit: 2 })).toEqual([point(3), point(2)]);
-    expect(await metrics.lastJobPoints([running!, done!])).toEqual(
-      new Map([
-        [running, point(3)],
-        [done, point(3)],
-      ]),
-    );
-    expect(await metrics.spreadJobPoints(running!, { after: 2, most: 9 })).toEqual([
-      point(3),
-      point(2),
-    ]);
-  });
-
-  it('reads evenly spread metrics points of a long time', async () => {
-    const world = await openWorld(tests);
-    const { metrics } = world.store;
-    const { jobs } = await insertRun(world, {}, [{ status: 'running' }]);
-    const [jobId = ''] = jobs.map((job) => job.id);
-    const chosen = async (most: number, after: number | null = null) =>
-      (await metrics.spreadJobPoints(jobId, { after, most })).map((one) => one.timestamp_micro);
-    expect(await chosen(5)).toEqual([]);
-    const times = Array.from({ length: 1001 }, (_, index) => 5000 + index * 10);
-    await metrics.addJobPoints(
-      times.map((at) => ({
-        jobId,
-        metrics: {
-          ...{ timestamp_micro: at, cpu_usage_micro: at, memory_usage_bytes: 1 },
-          ...{ memory_working_set_bytes: 1, gpus: [] },
-        },
-      })),
-    );
-    expect(await chosen(5)).toEqual([15_000, 12_500, 10_000, 7500, 5000]);
-    expect(await chosen(3, 14_950)).toEqual([14_980, 14_950]);
-    expect(await chosen(2000)).toHaveLength(1001);
-    expect(await chosen(5, 20_000)).toEqual([]);
   });
 });

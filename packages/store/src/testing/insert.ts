@@ -52,3 +52,20 @@ export async function insertFleet(
   });
   return { fleet, instance };
 }
+
+/** A fleet with an instance of each number. */
+export async function insertFleetWithNodes(
+  world: World,
+  part: { name: string; projectId?: string },
+  nums = [0],
+) {
+  const fleet = fleetRecord({ projectId: world.projectId, ...part });
+  const instances = nums.map((instanceNum) =>
+    instanceRecord({ projectId: fleet.projectId, fleetId: fleet.id, instanceNum }),
+  );
+  await world.store.engine.createFleet({
+    ...{ projectId: fleet.projectId, name: { exact: fleet.name } },
+    build: () => ({ fleet, instances }),
+  });
+  return { fleet, instances };
+}
