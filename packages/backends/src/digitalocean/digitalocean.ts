@@ -3,7 +3,7 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import { BackendError, CredentialsError, NoAnswerError } from '../base/errors.ts';
+import { BackendError, BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
@@ -108,7 +108,7 @@ export class DigitalOcean implements VmCloud {
       await call();
       return { name, ok: true, problem: null };
     } catch (error) {
-      const unanswered = error instanceof NoAnswerError;
+      const unanswered = error instanceof NoAnswerError || error instanceof BusyError;
       const refused = error instanceof CredentialsError;
       return { name, ok: false, problem: errorMessage(error), unanswered, refused };
     }

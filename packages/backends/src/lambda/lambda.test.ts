@@ -200,6 +200,19 @@ describe('refusals of Lambda', () => {
     ]);
   });
 
+  it('of one call too many are waited for by look-ups, and are not about the key', async () => {
+    const headers = { authorization: `Bearer ${cloud.apiKey}` };
+    // Another program uses the account.
+    await fetch(`${cloud.url}/api/v1/instances`, { headers });
+    expect((await backend.check())[0]).toMatchObject({ ok: true });
+    cloud.faults.set({ rate_limit: 1 });
+    expect((await backend.check())[0]).toMatchObject({
+      ok: false,
+      unanswered: true,
+      refused: false,
+    });
+  });
+
   it('are ours where the price has risen since the offer was chosen', async () => {
     const given = await order();
     const cheap = { ...given, offer: given.offer && { ...given.offer, price: 0.5 } };

@@ -2,7 +2,7 @@
 
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
-import { CredentialsError, NoAnswerError } from '../base/errors.ts';
+import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
@@ -93,7 +93,7 @@ export class Lambda implements VmCloud {
       return [
         {
           ...{ name, ok: false, problem: errorMessage(error) },
-          unanswered: error instanceof NoAnswerError,
+          unanswered: error instanceof NoAnswerError || error instanceof BusyError,
           refused: error instanceof CredentialsError,
         },
       ];

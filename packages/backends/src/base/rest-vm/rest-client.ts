@@ -1,4 +1,4 @@
-/** Calls of a provider's JSON API over HTTPS. No call is ever repeated here. */
+/** Calls of a provider's JSON API over HTTPS. No call that changes something is ever repeated here. */
 import { plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { BackendError, BusyError, NoAnswerError } from '../errors.ts';
@@ -42,13 +42,22 @@ export class RestClient {
 
   /** The body of the answer; null if it is empty. Throws the errors of the port. */
   async call<T>(call: RestCall): Promise<T> {
-    const { title, limiter, rules } = this.#options;
-    await limiter.turn(call.kind);
-    const { status, retryMs, text } = await this.#fetched(call);
-    if (status === TOO_MANY) limiter.refused(retryMs);
-    else limiter.answered();
+    const { title, rules } = this.#options;
+    const first = await this.#inTurn(call);
+    // Others may use the account too: a look-up that was one call too many waits, and is made again.
+    const isRepeated = first.status === TOO_MANY && call.method === 'GET';
+    const { status, text } = isRepeated ? await this.#inTurn(call) : first;
     if (status < 300) return parsed<T>(text, title);
     throw portError(title, this.#refusalOf(status, text), rules);
+  }
+
+  async #inTurn(call: RestCall) {
+    const { limiter } = this.#options;
+    await limiter.turn(call.kind);
+    const answer = await this.#fetched(call);
+    if (answer.status === TOO_MANY) limiter.refused(answer.retryMs);
+    else limiter.answered();
+    return answer;
   }
 
   async #fetched({ method, path, body }: RestCall) {
