@@ -1,5 +1,11 @@
+import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { VersionedKey } from './record-cache.ts';
+
+/** Identifies one content of a row: every write to a versioned row raises its version. */
+export interface VersionedKey {
+  readonly id: Id;
+  readonly version: number;
+}
 
 /**
  * Keys of many rows as one text, null for none: a thousand rows of two values would cost the

@@ -1,14 +1,8 @@
 import type { Id } from '@dstack/core';
 import type { Kysely } from 'kysely';
-import { parseKeyList } from './key-list.ts';
+import { parseKeyList, type VersionedKey } from './key-list.ts';
 import { forIds } from './query.ts';
 import type { DB } from './schema/db.ts';
-
-/** Identifies one content of a row: every write to a versioned row raises its version. */
-export interface VersionedKey {
-  readonly id: Id;
-  readonly version: number;
-}
 
 /** As `table()` describes it. */
 interface VersionedTable<R> {

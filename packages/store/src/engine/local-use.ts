@@ -1,8 +1,9 @@
 import { type CapacitySnapshot, type LocalState, SERVER_HOST_BACKENDS } from '@dstack/core';
 import type { Tx } from '../context.ts';
+import type { VersionedKey } from '../key-list.ts';
 import { keyList, parseKeyList } from '../key-list.ts';
 import { notDeleted } from '../query.ts';
-import type { RecordCache, VersionedKey } from '../record-cache.ts';
+import type { RecordCache } from '../record-cache.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
 interface LocalKeys {

@@ -3,8 +3,8 @@ import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext, Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
+import type { VersionedKey } from '../key-list.ts';
 import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
-import type { VersionedKey } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import type { FleetFilter, Fleets, FleetView } from './types.ts';
 

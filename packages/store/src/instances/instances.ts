@@ -3,8 +3,8 @@ import type { InstanceHandle } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Db, StoreContext } from '../context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
+import type { VersionedKey } from '../key-list.ts';
 import { forIds, keyset, notDeleted } from '../query.ts';
-import type { VersionedKey } from '../record-cache.ts';
 import { healthCheckTable, instanceTable } from '../schema/work-tables.ts';
 import type { InstanceFilter, Instances, InstanceView } from './types.ts';
 
