@@ -1,6 +1,7 @@
 import { chmodSync, mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { shellQuote } from '@dstack/contract/shell';
 
 /**
  * A machine with devices and vendor tools that this computer does not have, for programs started in
@@ -56,7 +57,10 @@ export class FakeMachine {
     const enter = join(this.dir, 'enter');
     writeFileSync(enter, `${this.prepare}; exec "$@"\n`);
     const path = join(this.dir, 'wrapped');
-    writeFileSync(path, `#!/bin/sh\nexec unshare --mount sh ${enter} ${program} "$@"\n`);
+    writeFileSync(
+      path,
+      `#!/bin/sh\nexec unshare --mount sh ${shellQuote(enter)} ${shellQuote(program)} "$@"\n`,
+    );
     chmodSync(path, 0o755);
     return path;
   }
