@@ -16,6 +16,7 @@ import { recordEvent } from '../../events/record-event.ts';
 import type { GroupScaling } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import type { RunPass } from '../run/run-pass.ts';
+import { isMeasured } from './measured-window.ts';
 import { isReplicaAlive, replicasOf, takesRequests } from './replicas.ts';
 import type { ScaledGroup } from './scaled-groups.ts';
 import { trafficShare } from './traffic-share.ts';
@@ -39,7 +40,8 @@ export interface RuleView extends Stabilised {
 export function autoscale(pass: RunPass, group: ScaledGroup, current: number): number {
   const views = ruleViews(pass, group, current);
   const before = pass.run.autoscaling?.[group.name] ?? NEW;
-  const to = Math.min(Math.max(...views.map(({ count }) => count), group.min), group.max);
+  const wanted = Math.min(Math.max(...views.map(({ count }) => count), group.min), group.max);
+  const to = wanted < current && !isMeasured(pass, measuredSeconds(group)) ? current : wanted;
   for (const { due } of views) if (due !== null) pass.draft.dueAt(due);
   lookAgain(pass, group);
   const decisive = views.find(({ count }) => count === to) ?? views[0];
@@ -102,6 +104,11 @@ function lookAgain(pass: RunPass, group: ScaledGroup): void {
     rule.metric === 'prometheus' ? QUERY_INTERVAL : windowOf(rule) / LOOKS_PER_WINDOW,
   );
   pass.draft.dueAt(pass.now + Math.min(...seconds) * SECOND);
+}
+
+/** After so many seconds the rules of a group know the demand, and have waited before they take replicas away. */
+function measuredSeconds({ rules }: ScaledGroup): number {
+  return Math.max(...rules.map((rule) => windowOf(rule) + rule.scale_down_delay));
 }
 
 function whyText({ rule, figure, track }: RuleView, current: number): string {

@@ -53,6 +53,26 @@ const alive = (world: World): JobRecord[] =>
   );
 
 describe('a service that scales by demand', () => {
+  test.each([3600, 86_400, -3600, -86_400])(
+    'takes no replica away because the clock was set by %d s, until it knows the demand again',
+    (step) => {
+      const world = service({ running: 2 });
+      world.later(100_000);
+      ask(world, 1200);
+      world.later(step);
+      world.jumpedAt = world.now;
+      // The requests were counted at other times.
+      ask(world, 0);
+      expect(wanted(world)).toBe(2);
+      world.later(659);
+      ask(world, 0);
+      expect(wanted(world)).toBe(2);
+      world.later(1);
+      ask(world, 0);
+      expect(wanted(world)).toBe(0);
+    },
+  );
+
   test('waits for a place that a request needs, as long as there are requests', () => {
     const world = service({ running: 0, spec: { retry: null } });
     ask(world, 60);

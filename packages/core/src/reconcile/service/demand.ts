@@ -5,6 +5,7 @@ import { isRunActive, isRunPending } from '../../status/index.ts';
 import { cronOf } from '../run/pending-run.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { autoscale } from './autoscale.ts';
+import { isMeasured } from './measured-window.ts';
 import { isReplicaAlive, replicasOf } from './replicas.ts';
 import { type ScaledGroup, scaledGroups } from './scaled-groups.ts';
 import { trafficShare } from './traffic-share.ts';
@@ -51,6 +52,8 @@ function next(pass: RunPass, group: ByRequests, current: number, rate: number): 
   const wanted = Math.min(Math.max(Math.ceil(rate / scaling.target), min), max);
   // A request waits for an answer.
   if (wanted === current || current === 0) return wanted;
+  const window = scaling.window ?? DEFAULT_WINDOW;
+  if (wanted < current && !isMeasured(pass, window + scaling.scale_down_delay)) return current;
   const delay = wanted > current ? scaling.scale_up_delay : scaling.scale_down_delay;
   const last = lastScaledAt(pass, group.name);
   const from = last === null ? pass.now : last + delay * SECOND;

@@ -10,6 +10,9 @@ const LASTS = 10 * 60 * 1_000_000;
 /** The same where nothing but the address ties the end to the client that began. */
 const LASTS_UNPROVEN = 5 * 60 * 1_000_000;
 
+/** Servers differ by less, in µs; a state has whole seconds. */
+const TOLERANCE = 5 * 1_000_000;
+
 /**
  * Who begins, and must end:
  * - `browser`: by the secret in its cookie.
@@ -124,7 +127,9 @@ type Binding =
   | { readonly kind: 'address'; readonly address: string };
 
 function isExpired(issued: number, binding: Binding, now: number): boolean {
-  return now - issued > (binding.kind === 'address' ? LASTS_UNPROVEN : LASTS);
+  const age = now - issued;
+  // One from the future would last until the clock, which was set back, is there again.
+  return age > (binding.kind === 'address' ? LASTS_UNPROVEN : LASTS) || age < -TOLERANCE;
 }
 
 /** Null: no state of this server for the provider. */

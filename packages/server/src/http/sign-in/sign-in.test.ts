@@ -206,6 +206,18 @@ describe('a redirect is refused', () => {
     expect(refusal(late)).toContain('more than 10 minutes');
   });
 
+  it('with a state that was made before the clock was set back', async () => {
+    for (const seconds of [3600, 86_400]) {
+      const { state, headers } = await browser();
+      server.advance(-seconds);
+      const answer = await post('okta/session', { code: 'c', state }, headers);
+      expect(refusal(answer)).toContain('more than 10 minutes');
+      const begun = await browser();
+      const again = await post('okta/session', { code: 'c', state: begun.state }, begun.headers);
+      expect(again.status).toBe(200);
+    }
+  });
+
   it('in a browser that has not begun', async () => {
     const { state } = await browser();
     const { headers } = await browser();

@@ -1,0 +1,13 @@
+import { SECOND } from '../../model/values.ts';
+import type { RunPass } from '../run/run-pass.ts';
+
+/**
+ * Whether the demand of the last seconds is known. After a jump of the time it looks as if no request had come, so that
+ * replicas in use would be taken away. Schedules a pass at the moment from which it is known.
+ */
+export function isMeasured({ ctx, now, draft }: RunPass, seconds: number): boolean {
+  const from = (ctx.jumpedAt ?? 0) + seconds * SECOND;
+  if (now >= from) return true;
+  draft.dueAt(from);
+  return false;
+}
