@@ -3,9 +3,9 @@ import type { SimWorld } from './sim-backends.ts';
 
 /**
  * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
- * (`exhaust`) and recover from that (`refill`).
+ * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`).
  */
-export type Fault = 'crash' | 'exhaust' | 'refill' | WorldFault;
+export type Fault = 'crash' | 'exhaust' | 'refill' | 'suspend' | 'resume' | WorldFault;
 
 type WorldFault =
   | 'breakLink'
@@ -37,6 +37,8 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   exhaust: 0.25,
   refill: 0.5,
   crash: 0.4,
+  suspend: 0.05,
+  resume: 0.6,
   quota: 0.5,
   interrupt: 0.3,
   vanish: 0.2,

@@ -43,6 +43,8 @@ const OVERDUE = 75 * SECOND;
 export function isQuiet({ servers }: Scene): boolean {
   return servers.every(
     (server) =>
+      // What has arrived for it waits.
+      !server.isSuspended &&
       server.calls === 0 &&
       Object.entries(server.depths).every(
         ([kind, { waiting, running, delayed }]) =>
@@ -65,9 +67,10 @@ async function activeRuns({ store }: Scene): Promise<RunRecord[]> {
 }
 
 /** 1: each wait has a pass that is due, or a signal that will come. */
-async function checkWaits({ store, now }: Scene, run: RunRecord): Promise<void> {
+async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): Promise<void> {
   const at = now();
-  if (run.nextPassAt !== null && run.nextPassAt < at - OVERDUE) {
+  const steady = steadySince();
+  if (run.nextPassAt !== null && run.nextPassAt < at - OVERDUE && steady < at - OVERDUE) {
     throw new Breach(1, `run ${run.name} (${run.status}) is overdue`);
   }
   const jobs = latestSubmissions(await store.jobs.ofRun(run.id));
@@ -88,7 +91,7 @@ async function checkWaits({ store, now }: Scene, run: RunRecord): Promise<void> 
     const endless =
       isJobRunning(job.status) || (isJobTerminating(job.status) && job.spec.stop_duration === null);
     if (!bounded && !(endless && inReach)) throw new Breach(1, `${what} waits without an end`);
-    if (!endless && at - job.statusChangedAt > LONGEST_PASSING) {
+    if (!endless && at - Math.max(job.statusChangedAt, steady) > LONGEST_PASSING) {
       throw new Breach(1, `${what} has lasted for ${(at - job.statusChangedAt) / SECOND} s`);
     }
   }

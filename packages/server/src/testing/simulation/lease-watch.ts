@@ -69,6 +69,11 @@ export class LeaseWatch {
     const name = `${kind} ${id}`;
     clock.after(us + PATIENCE, async () => {
       if (this.#isOver || this.#waiting.get(name) !== question) return;
+      // A server that was stopped has not had the time to ask.
+      if (clock.now - clock.lastContinued < PATIENCE) {
+        this.#checkLater(waiting, PATIENCE);
+        return;
+      }
       const left = await store.engine.leaseLeft(kind, id);
       if (left !== null) this.#checkLater(waiting, left);
       else onBreach(new Breach(13, `no server works on ${name}, whose lease has long been free`));

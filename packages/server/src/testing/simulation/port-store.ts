@@ -39,6 +39,8 @@ export interface PortParts {
   readonly clock: SimClock;
   readonly random: Random;
   readonly faults: DatabaseFaults;
+  /** The server whose connection this is; default: a user's, which is never stopped. */
+  readonly owner?: object;
   /** The other servers; default: none. */
   readonly peers?: Store['peers'];
 }
@@ -53,17 +55,23 @@ export class PortStore {
   #isCut = false;
   #calls = 0;
 
-  constructor(inner: Store, { clock, random, faults, peers = inner.peers }: PortParts) {
+  constructor(inner: Store, { clock, random, faults, owner, peers = inner.peers }: PortParts) {
     const never = new Promise<never>(() => {});
     const wait = async () => {
       if (random.chance(0.5)) await clock.delay(random.whole(1, LONGEST));
+      if (owner) await clock.running(owner);
     };
+    const arriving = (value: unknown) =>
+      owner && typeof value === 'function'
+        ? (...args: unknown[]) => clock.deliver(owner, () => void value(...args))
+        : value;
     const mayBreak = (chance: number) => {
       if (random.chance(chance)) throw new DatabaseBroke();
     };
     const port =
       (member: (...args: unknown[]) => unknown, self: object, isRoutine: boolean) =>
       async (...args: unknown[]) => {
+        if (owner) await clock.running(owner);
         if (isRoutine) return this.#isCut ? await never : await member.apply(self, args);
         this.#calls += 1;
         try {
@@ -84,8 +92,9 @@ export class PortStore {
       return new Proxy(part, {
         get: (target, name) => {
           const member = Reflect.get(target, name);
-          if (typeof member !== 'function' || SYNCHRONOUS.has(String(name))) {
-            return typeof member === 'function' ? member.bind(target) : member;
+          if (typeof member !== 'function') return member;
+          if (SYNCHRONOUS.has(String(name))) {
+            return (...args: unknown[]) => member.apply(target, args.map(arriving));
           }
           if (!known.has(name))
             known.set(

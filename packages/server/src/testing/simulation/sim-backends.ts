@@ -54,7 +54,7 @@ export class SimWorld {
     this.parts = parts;
     const { clock, random, cloudFaults: faults } = parts;
     this.provider = new SimProvider({
-      ...{ clock, random, faults: () => faults, tables: memoryTables() },
+      ...{ clock: clock.outside, random, faults: () => faults, tables: memoryTables() },
       agents: {
         start: async ({ id, order, offer }) => {
           const { cpus, gpus } = offer.instance.resources;

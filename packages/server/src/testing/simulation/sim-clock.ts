@@ -1,3 +1,5 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
 /** µs; 2026-01-01T00:00:00Z. */
 const START = 1_767_225_600_000_000;
 
@@ -5,6 +7,8 @@ interface Timer {
   readonly id: number;
   at: number;
   readonly callback: () => void;
+  /** The process that has set it; null = something outside of all. */
+  readonly owner: object | null;
   /** µs between two calls; null = once. */
   readonly every: number | null;
 }
@@ -19,6 +23,10 @@ export class SimClock {
   #ids = 0;
   readonly #timers = new Map<number, Timer>();
   #uninstall: (() => void) | null = null;
+  readonly #owners = new AsyncLocalStorage<object | null>();
+  /** Processes that are stopped, and what has arrived for them since. */
+  readonly #stopped = new Map<object, (() => void)[]>();
+  #lastContinued = Number.NEGATIVE_INFINITY;
 
   /** µs since the epoch. */
   get now(): number {
@@ -43,9 +51,60 @@ export class SimClock {
 
   /** When the next timer goes off; null = there is none. */
   get nextAt(): number | null {
-    let next: number | null = null;
-    for (const { at } of this.#timers.values()) if (next === null || at < next) next = at;
-    return next;
+    return this.#next()?.at ?? null;
+  }
+
+  /** What `run` begins belongs to the process `owner` (null: to none), and stops with it. */
+  as<T>(owner: object | null, run: () => T): T {
+    return this.#owners.run(owner, run);
+  }
+
+  /** The process does nothing until it is continued: its timers wait, and so does what arrives. */
+  stop(owner: object): void {
+    if (!this.#stopped.has(owner)) this.#stopped.set(owner, []);
+  }
+
+  continue(owner: object): void {
+    const arrived = this.#stopped.get(owner);
+    if (!arrived) return;
+    this.#stopped.delete(owner);
+    this.#lastContinued = this.#now;
+    for (const callback of arrived) this.as(owner, callback);
+  }
+
+  isStopped(owner: object): boolean {
+    return this.#stopped.has(owner);
+  }
+
+  /** When a process was last continued (µs). */
+  get lastContinued(): number {
+    return this.#lastContinued;
+  }
+
+  /** For what belongs to no process: the world outside of all servers. */
+  get outside(): Pick<SimClock, 'now' | 'start' | 'delay' | 'after'> {
+    const clock = this;
+    return {
+      get now() {
+        return clock.now;
+      },
+      start: START,
+      delay: (us) => clock.as(null, () => clock.delay(us)),
+      after: (us, callback) => clock.as(null, () => clock.after(us, callback)),
+    };
+  }
+
+  /** Something arrives at a process. */
+  deliver(owner: object, callback: () => void): void {
+    const waiting = this.#stopped.get(owner);
+    if (waiting) waiting.push(callback);
+    else this.as(owner, callback);
+  }
+
+  /** Resolves at once unless the process is stopped. */
+  async running(owner: object): Promise<void> {
+    if (!this.#stopped.has(owner)) return;
+    await new Promise<void>((resolve) => this.#stopped.get(owner)?.push(resolve));
   }
 
   /** Moves to the next timer, but not beyond `until`; returns false when `until` was reached. */
@@ -59,7 +118,7 @@ export class SimClock {
     this.#now = Math.max(this.#now, timer.at);
     if (timer.every === null) this.#timers.delete(timer.id);
     else timer.at = this.#now + Math.round(timer.every);
-    timer.callback();
+    this.as(timer.owner, timer.callback);
     await settled();
     return true;
   }
@@ -67,6 +126,7 @@ export class SimClock {
   #next(): Timer | null {
     let next: Timer | null = null;
     for (const timer of this.#timers.values()) {
+      if (timer.owner !== null && this.#stopped.has(timer.owner)) continue;
       if (next === null || timer.at < next.at) next = timer;
     }
     return next;
@@ -74,7 +134,9 @@ export class SimClock {
 
   #add(callback: () => void, us: number, every: number | null): Timer {
     const id = ++this.#ids;
-    const timer = { id, at: this.#now + Math.max(0, Math.round(us)), callback, every };
+    const owner = this.#owners.getStore() ?? null;
+    const at = this.#now + Math.max(0, Math.round(us));
+    const timer = { id, at, callback, every, owner };
     this.#timers.set(id, timer);
     return timer;
   }

@@ -5,6 +5,12 @@ import type { SimClock } from './sim-clock.ts';
 const SECOND = 1_000_000;
 const HOUR = 3600 * SECOND;
 
+const MOST = { second: SECOND, hour: HOUR, day: 24 * HOUR } as const;
+
+/** How often the clock of a host is off by up to so much. */
+export type Offsets = Readonly<Record<'none' | keyof typeof MOST, number>>;
+const OFFSETS: Offsets = { none: 2, second: 1, hour: 2, day: 0 };
+
 /** Clocks of hosts gain or lose up to this many microseconds per second. */
 const MOST_DRIFT = 200;
 
@@ -18,8 +24,13 @@ export class SimHostClock {
   readonly #random: Random;
   readonly #rate: number;
   #offset: number;
+  /** µs for which the host has slept, and since when it sleeps. */
+  #slept = 0;
+  #sleepsSince: number | null = null;
+  readonly #mostOffset: Offsets;
 
-  constructor(sim: SimClock, random: Random) {
+  constructor(sim: SimClock, random: Random, mostOffset: Offsets = OFFSETS) {
+    this.#mostOffset = mostOffset;
     this.#sim = sim;
     this.#random = random;
     this.#rate = 1 + random.whole(-MOST_DRIFT, MOST_DRIFT) / 1e6;
@@ -30,7 +41,20 @@ export class SimHostClock {
     });
   }
 
-  readonly monotonic = (): number => this.#elapsed / 1000;
+  /** It stands still while the host sleeps. */
+  readonly monotonic = (): number => {
+    const sleeping = this.#sleepsSince === null ? 0 : this.#sim.now - this.#sleepsSince;
+    return (this.#elapsed - this.#slept - sleeping) / 1000;
+  };
+
+  sleep(): void {
+    this.#sleepsSince ??= this.#sim.now;
+  }
+
+  wake(): void {
+    if (this.#sleepsSince !== null) this.#slept += this.#sim.now - this.#sleepsSince;
+    this.#sleepsSince = null;
+  }
 
   /** The clock of the host is set. */
   step(): void {
@@ -42,8 +66,7 @@ export class SimHostClock {
   }
 
   #anyOffset(): number {
-    const most = this.#random.weighted({ none: 2, second: 1, hour: 2 });
-    if (most === 'none') return 0;
-    return this.#random.whole(-1000, 1000) * (most === 'hour' ? HOUR : SECOND) * 0.001;
+    const most = this.#random.weighted({ ...this.#mostOffset });
+    return most === 'none' ? 0 : this.#random.whole(-1000, 1000) * MOST[most] * 0.001;
   }
 }

@@ -83,7 +83,7 @@ export class SimHost {
   readonly jobs = new Map<string, SimJob>();
   readonly volumes: HostVolumes;
   facts: HostFacts;
-  readonly #clock: SimClock;
+  readonly #clock: SimClock['outside'];
   readonly #random: Random;
   readonly #faults: HostFaults;
   readonly #outputs: Map<string, string>;
@@ -116,7 +116,7 @@ export class SimHost {
     this.facts = parts.facts;
     this.#givesNotice = parts.random.chance(0.7);
     this.executor = parts.executor;
-    this.#clock = parts.clock;
+    this.#clock = parts.clock.outside;
     this.#random = parts.random;
     this.#faults = parts.faults;
     this.#outputs = parts.outputs;

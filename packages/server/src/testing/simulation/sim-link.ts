@@ -16,6 +16,7 @@ export class SimLink implements Link {
   readonly client: ScriptedClient;
   readonly #host: SimHost;
   readonly #isShort: () => boolean;
+  readonly #server: object;
   readonly #sink: HostLinkOptions['sink'];
   readonly #prepare: HostLinkOptions['prepare'];
   readonly #clock: SimClock;
@@ -37,11 +38,13 @@ export class SimLink implements Link {
       readonly random: Random;
       /** Whether the server can open no connection. */
       readonly isShort: () => boolean;
+      readonly server: object;
     },
   ) {
     this.client = new ScriptedClient(parts.host);
     this.#host = parts.host;
     this.#isShort = parts.isShort;
+    this.#server = parts.server;
     this.#sink = sink;
     this.#prepare = prepare;
     this.#clock = parts.clock;
@@ -89,11 +92,14 @@ export class SimLink implements Link {
     const connection = ++this.#connection;
     this.#unlisten();
     this.#unlisten = this.#host.listen({
-      onState: (state) => this.#push(connection, state),
-      onOutput: (jobId) => this.#queue(connection, () => this.#pump(jobId)),
+      onState: (state) => this.#arrives(() => this.#push(connection, state)),
+      onOutput: (jobId) => this.#arrives(() => this.#queue(connection, () => this.#pump(jobId))),
       onReachable: () => {},
-      onUnreachable: () => this.#break(connection),
-      onHealth: () => this.#queue(connection, async () => this.#sink.health(this.#host.health)),
+      onUnreachable: () => this.#arrives(() => this.#break(connection)),
+      onHealth: () =>
+        this.#arrives(() =>
+          this.#queue(connection, async () => this.#sink.health(this.#host.health)),
+        ),
     });
     this.#queue(connection, async () => {
       this.#sent.clear();
@@ -107,6 +113,10 @@ export class SimLink implements Link {
         await this.#pump(id);
       }
     });
+  }
+
+  #arrives(callback: () => void): void {
+    this.#clock.deliver(this.#server, callback);
   }
 
   /** Sends the pending output of a job, in pieces; some of it twice, some out of order. */

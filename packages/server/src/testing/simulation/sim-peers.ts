@@ -35,9 +35,11 @@ export class SimPeers {
   #send(from: object, text: string): void {
     for (const [listener, self] of this.#listeners) {
       if (self === from || this.#random.chance(0.01)) continue;
-      this.#clock.after(this.#random.whole(1, LONGEST), () => {
-        if (this.#listeners.has(listener)) listener(text);
-      });
+      this.#clock.as(null, () =>
+        this.#clock.after(this.#random.whole(1, LONGEST), () => {
+          if (this.#listeners.has(listener)) listener(text);
+        }),
+      );
     }
   }
 }

@@ -41,7 +41,7 @@ import { PortStore } from './port-store.ts';
 import { RETENTION, type RetentionWatch } from './retention-watch.ts';
 import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
-import { SimHostClock } from './sim-host-clock.ts';
+import type { SimHostClock } from './sim-host-clock.ts';
 import { SimLink } from './sim-link.ts';
 import type { SimPeers } from './sim-peers.ts';
 
@@ -62,6 +62,9 @@ export interface SimServerParts {
   readonly store: Store;
   readonly world: SimWorld;
   readonly clock: SimClock;
+  readonly hostClock: SimHostClock;
+  /** False: its database is its own (SQLite), so the time is that of its host. */
+  readonly hasSharedTime: boolean;
   readonly random: Random;
   readonly backends: ProjectBackends;
   readonly observer: LoopObserver;
@@ -97,13 +100,15 @@ export class SimServer {
     this.#parts = parts;
     const { clock, random } = parts;
     const faults = parts.world.parts.databaseFaults;
-    this.#hostClock = new SimHostClock(clock, random);
-    this.#ports = new PortStore(parts.store, { clock, random, faults, peers: parts.peers.join() });
+    this.#hostClock = parts.hostClock;
+    this.#ports = new PortStore(parts.store, {
+      ...{ clock, random, faults, peers: parts.peers.join(), owner: this },
+    });
     this.#leases = new LeaseWatch({ clock, store: parts.store, onBreach: parts.onBreach });
     const store = this.#leases.watched(this.#ports.store);
     const { clock: serverClock, monotonic } = this.#hostClock;
     const now = () => serverClock.now();
-    const database = () => store.engine.time();
+    const database = parts.hasSharedTime ? () => store.engine.time() : null;
     this.#time = new ClockWatch({ clock: serverClock, monotonic, database, log });
     this.#logs = new TableLogStore({
       now,
@@ -126,7 +131,8 @@ export class SimServer {
       isShort: () => this.#isShort,
       link: (options) => {
         const host = this.#hostOf(options.hostId);
-        const link = new SimLink(options, { host, clock, random, isShort: () => this.#isShort });
+        const isShort = () => this.#isShort;
+        const link = new SimLink(options, { host, clock, random, isShort, server: this });
         this.#simLinks.push(link);
         return link;
       },
@@ -167,7 +173,11 @@ export class SimServer {
     });
   }
 
-  async start(): Promise<void> {
+  start(): Promise<void> {
+    return this.#parts.clock.as(this, () => this.#start());
+  }
+
+  async #start(): Promise<void> {
     await this.#time.start();
     this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
@@ -209,6 +219,30 @@ export class SimServer {
   /** The clock of its host is set. */
   stepClock(): void {
     this.#hostClock.step();
+  }
+
+  /** Its process is stopped (`SIGSTOP`), or its host sleeps: then its monotonic clock stands still too. */
+  suspend(how: 'process' | 'host'): void {
+    this.#parts.clock.stop(this);
+    if (how === 'host') this.#hostClock.sleep();
+  }
+
+  resume(): void {
+    this.#hostClock.wake();
+    this.#parts.clock.continue(this);
+  }
+
+  get isSuspended(): boolean {
+    return this.#parts.clock.isStopped(this);
+  }
+
+  /** The time as this server has it. */
+  get now(): number {
+    return this.#hostClock.clock.now();
+  }
+
+  get steadySince(): number {
+    return this.#hostClock.clock.steadySince;
   }
 
   /** It is out of descriptors: its links break, and it opens no other ones until it recovers. */

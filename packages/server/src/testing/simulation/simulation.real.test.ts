@@ -14,10 +14,10 @@ const PATIENCE_MS = 600_000;
 async function tell(
   seed: number,
   faults: SimulationOptions['faults'] = {},
-  retention = false,
+  more: Pick<SimulationOptions, 'hasOwnClock' | 'retention'> = {},
 ): Promise<void> {
   try {
-    const { submissions, checks } = await simulate({ seed, steps: STEPS, faults, retention });
+    const { submissions, checks } = await simulate({ seed, steps: STEPS, faults, ...more });
     expect(submissions).toBeGreaterThan(0);
     expect(checks).toBeGreaterThan(0);
   } catch (error) {
@@ -74,7 +74,27 @@ it(
   async () => {
     const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
     console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
-    await tell(seed, {}, true);
+    await tell(seed, {}, { retention: true });
+  },
+  PATIENCE_MS,
+);
+
+it(
+  'nothing ends for want of an answer that came while servers were stopped',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    await tell(seed, { suspend: 3, resume: 1.5, crash: 0.2 });
+  },
+  PATIENCE_MS,
+);
+
+it(
+  'a server on SQLite ends nothing because its clock is set or it was stopped',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    await tell(seed, { suspend: 1, resume: 2 }, { hasOwnClock: true });
   },
   PATIENCE_MS,
 );

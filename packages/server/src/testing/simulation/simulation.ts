@@ -20,8 +20,10 @@ import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
 import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
 import type { Scene } from './scene.ts';
+import { SilenceWatch } from './silence-watch.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
+import { SimHostClock } from './sim-host-clock.ts';
 import { SimPeers } from './sim-peers.ts';
 import { makeProjects } from './sim-projects.ts';
 import { SimServer } from './sim-server.ts';
@@ -45,6 +47,8 @@ export interface SimulationOptions {
   readonly seed: number;
   /** Events from outside: actions of users and faults. */
   readonly steps: number;
+  /** One server with a database of its own (SQLite): the time is that of its host, whose clock is set often. */
+  readonly hasOwnClock?: boolean;
   /** How often faults happen, where it differs from `FAULTS`. */
   readonly faults?: Partial<Record<Fault, number>>;
   /** Whether servers delete what is some minutes old. */
@@ -85,14 +89,31 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #clock = new SimClock();
   readonly #random: Random;
-  readonly #watch = new Watch((breach) => this.#onFailure(breach));
-  readonly #stamps = new StampWatch(this.#clock);
+  readonly #watch: Watch;
+  #steppedAt = Number.NEGATIVE_INFINITY;
+  readonly #stamps = new StampWatch(
+    this.#clock,
+    () => this.#now,
+    () => this.#steppedAt,
+  );
   readonly #peers: SimPeers;
   readonly #hostFaults = new HostFaultWatch({
     job: (id) => this.#watch.job(id),
     host: (id) => this.#world.hosts.get(id) ?? null,
     onBreach: (breach) => this.#onFailure(breach),
   });
+  readonly #silence = new SilenceWatch({
+    clock: this.#clock,
+    job: (id) => this.#watch.job(id),
+    host: (id) => this.#world.hosts.get(id) ?? null,
+    awake: () => this.#awake,
+    onBreach: (breach) => this.#onFailure(breach),
+  });
+  /** µs in which no server could work, and since when none can. */
+  #asleep = 0;
+  #asleepSince: number | null = null;
+  /** Of the only server, which keeps it when it starts again. */
+  #hostClock: SimHostClock | null = null;
   readonly #volumes = new VolumeWatch({
     job: (id) => this.#watch.job(id),
     hosts: () => this.#world.hosts.values(),
@@ -114,6 +135,8 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
+    const onBreach = (breach: Breach) => this.#onFailure(breach);
+    this.#watch = new Watch(onBreach, options.hasOwnClock !== true);
     this.#random = new Random(options.seed);
     this.#peers = new SimPeers(this.#clock, this.#random);
     this.#world = new SimWorld({
@@ -154,7 +177,7 @@ class Simulation {
   }
 
   async begin(): Promise<void> {
-    const now = () => this.#clock.now;
+    const now = () => this.#now;
     const newId = () => this.#random.uuid();
     const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
     const logger = pino({ level: 'silent' });
@@ -175,7 +198,7 @@ class Simulation {
     this.#users = new SimUsers({ ...made, deps, now, store: port, random: this.#random });
     await this.#finished(this.#users.begin());
     await this.#startServer();
-    await this.#startServer();
+    if (!this.#options.hasOwnClock) await this.#startServer();
     await this.#run(30);
   }
 
@@ -187,8 +210,10 @@ class Simulation {
     const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
     if (fault === 'crash') await this.#crashServer();
     else if (fault === 'exhaust' || fault === 'refill') this.#setShort(fault === 'exhaust');
+    else if (fault === 'suspend') this.#suspendServer();
+    else if (fault === 'resume') this.#resumeServers();
     else await doFault(fault, this.#world, this.#random);
-    if (this.#random.chance(0.05)) this.#random.pick(this.#servers)?.stepClock();
+    if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#stepClock();
     const done = await this.#finished(request);
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
@@ -218,6 +243,7 @@ class Simulation {
     Object.assign(databaseFaults, NO_DATABASE_FAULTS);
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
     this.#drainSeconds = () => 0;
+    this.#resumeServers();
     for (const server of this.#servers) server.setShort(false);
     for (const host of this.#world.hosts.values()) {
       host.setReachable(true);
@@ -264,7 +290,8 @@ class Simulation {
       const left = `${machines.size} machines and ${groups.size} groups`;
       throw new Breach(9, `${left} outlived their fleets`);
     }
-    await checkEvents(scene);
+    // They are found by their times, which go back with the clock.
+    if (!this.#options.hasOwnClock) await checkEvents(scene);
     if (this.#retention !== null) {
       await this.#run(3600);
       await checkAllDeleted(scene);
@@ -309,12 +336,53 @@ class Simulation {
     this.#random.pick(this.#servers)?.setShort(isShort);
   }
 
+  #suspendServer(): void {
+    this.#random.pick(this.#servers)?.suspend(this.#random.chance(0.5) ? 'process' : 'host');
+    this.#noteSleep();
+  }
+
+  #resumeServers(): void {
+    for (const server of this.#servers) server.resume();
+    this.#noteSleep();
+  }
+
+  #noteSleep(): void {
+    const isAwake = this.#servers.some((server) => !server.isSuspended);
+    if (!isAwake) this.#asleepSince ??= this.#clock.now;
+    else if (this.#asleepSince !== null) {
+      this.#asleep += this.#clock.now - this.#asleepSince;
+      this.#asleepSince = null;
+    }
+  }
+
+  get #awake(): number {
+    const sleeping = this.#asleepSince === null ? 0 : this.#clock.now - this.#asleepSince;
+    return this.#clock.now - this.#asleep - sleeping;
+  }
+
+  #stepClock(): void {
+    this.#steppedAt = this.#clock.now;
+    this.#random.pick(this.#servers)?.stepClock();
+  }
+
+  /** The time by which the database is written. */
+  get #now(): number {
+    return this.#hostClock?.clock.now() ?? this.#clock.now;
+  }
+
+  get #steadySince(): number {
+    return this.#hostClock?.clock.steadySince ?? this.#clock.start;
+  }
+
   async #crashServer(): Promise<void> {
     const victim = this.#random.pick(this.#servers);
+    // Nothing of it goes on, and a new process starts on its host.
     victim?.crash();
+    victim?.resume();
     this.#servers = this.#servers.filter((server) => server !== victim);
     if (this.#random.chance(0.5)) await this.#run(this.#random.next() * 30);
     await this.#startServer();
+    this.#noteSleep();
   }
 
   get #backends(): ProjectBackends {
@@ -336,10 +404,19 @@ class Simulation {
     };
   }
 
+  #newHostClock(): SimHostClock {
+    if (!this.#options.hasOwnClock) return new SimHostClock(this.#clock, this.#random);
+    const offsets = { none: 2, second: 1, hour: 3, day: 1 };
+    this.#hostClock = new SimHostClock(this.#clock, this.#random, offsets);
+    return this.#hostClock;
+  }
+
   async #startServer(): Promise<void> {
     const store = this.#store;
     if (!store) return;
+    const hostClock = this.#hostClock ?? this.#newHostClock();
     const server = new SimServer({
+      ...{ hostClock, hasSharedTime: !this.#options.hasOwnClock },
       peers: this.#peers,
       onBreach: this.#onFailure,
       name: `server-${++this.#names}`,
@@ -412,7 +489,8 @@ class Simulation {
       world: this.#world,
       servers: this.#servers,
       projects: this.#projects,
-      now: () => this.#clock.now,
+      now: () => this.#now,
+      steadySince: () => this.#steadySince,
       newId: () => this.#random.uuid(),
     };
   }
@@ -444,6 +522,7 @@ class Simulation {
     try {
       this.#watch.applied(changes);
       this.#volumes.applied(changes);
+      this.#silence.applied(changes);
       this.#stamps.applied(changes);
       for (const change of changes) {
         if (change.type === 'instance.update') await checkBlocks(store, change);
