@@ -4,7 +4,6 @@ import type { Retention, Store } from '@dstack/store';
 import type { LogStore } from '../../logs/log-store.ts';
 import type { RetentionPolicy } from '../../retention/policy.ts';
 import { Breach } from './breach.ts';
-import type { Scene } from './scene.ts';
 
 /** A year in minutes. Events stay, because the story is checked by them. */
 export const RETENTION: RetentionPolicy = {
@@ -95,7 +94,7 @@ export class RetentionWatch {
 }
 
 /** 15: what is past its time is deleted, with all that belongs to it. */
-export async function checkAllDeleted({ store }: Scene): Promise<void> {
+export async function checkAllDeleted(store: Store): Promise<void> {
   const { tables } = await store.retention.use();
   const left = tables.filter(({ table, rows }) => OF_RUNS.includes(table) && rows > 0);
   if (left.length === 0) return;

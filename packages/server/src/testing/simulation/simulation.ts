@@ -294,7 +294,7 @@ class Simulation {
     if (!this.#options.hasOwnClock) await checkEvents(scene);
     if (this.#retention !== null) {
       await this.#run(3600);
-      await checkAllDeleted(scene);
+      await checkAllDeleted(scene.store);
     }
     const [server] = this.#servers;
     if (server) await checkOutput(scene, server.logs);
