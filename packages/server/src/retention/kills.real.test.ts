@@ -185,15 +185,18 @@ it(
     let store = await open(url);
     const installed = await install(store, 18, random);
     await store.close();
+    let kills = 0;
     for (let kill = 0; kill <= KILLS; kill++) {
       // The last process is not killed, and deletes the rest.
       const one = start(url, `server-${kill}`, kill === KILLS ? 0 : random.whole(1, 20));
-      expect(await one.ended).toBe(kill === KILLS ? 'null' : 'SIGKILL');
+      // One that finds nothing left to delete may end before its kill.
+      if ((await one.ended) === 'SIGKILL') kills += 1;
       expect(one.warnings()).toBe('');
       store = await open(url);
       await checkWhole(store, installed);
       await store.close();
     }
+    expect(kills).toBeGreaterThan(3);
     store = await open(url);
     await checkEnd(store, installed);
     const kept = await Promise.all(installed.runs.map(({ runId }) => store.runs.byId(runId)));
