@@ -1,6 +1,7 @@
 import { eventMessage, type Id, type NewEvent, type Timestamp } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { insertInSlices } from '../query.ts';
+import { nextInstant } from './event-instants.ts';
 
 export interface EventRecorder {
   /** Returns the ids of the events; none if events are not stored. */
@@ -8,8 +9,8 @@ export interface EventRecorder {
 }
 
 /**
- * Writes events in the order given. Their instants rise strictly within this server, whatever the
- * clock does: ids are random, so equal times would change the order.
+ * Writes events in the order given. Their instants rise strictly within this server, even if the clock
+ * is set back by less than a day: ids are random, so equal times would change the order.
  */
 export function createEventRecorder(options: {
   readonly now: () => Timestamp;
@@ -23,7 +24,7 @@ export function createEventRecorder(options: {
     async record(tx, events) {
       if (!options.stored || events.length === 0) return [];
       const rows = events.map((event) => {
-        last = Math.max(options.now(), last + 1);
+        last = nextInstant(options.now(), last);
         return { id: options.newId(), recordedAt: last, event };
       });
       const stories = rows.map(({ id, recordedAt, event }) => ({
