@@ -10,7 +10,7 @@ export interface Scene {
   readonly servers: readonly SimServer[];
   readonly projects: readonly { readonly id: Id; readonly name: string }[];
   readonly now: () => number;
-  /** Since when this time has passed evenly. */
+  /** Since when this time has passed evenly, and no server was stopped and continued. */
   readonly steadySince: () => number;
   readonly newId: () => Id;
 }

@@ -371,7 +371,8 @@ class Simulation {
   }
 
   get #steadySince(): number {
-    return this.#hostClock?.clock.steadySince ?? this.#clock.start;
+    const since = this.#hostClock?.clock.steadySince ?? this.#clock.start;
+    return Math.max(since, this.#clock.lastContinued);
   }
 
   async #crashServer(): Promise<void> {

@@ -40,13 +40,15 @@ export async function checkVolumes(scene: Scene): Promise<void> {
 }
 
 /** 1: each wait of a volume has an end. */
-function checkWait({ now }: Scene, volume: VolumeRecord): void {
+function checkWait({ now, steadySince }: Scene, volume: VolumeRecord): void {
   const { name, status, createdAt, statusChangedAt, nextPassAt } = volume;
-  if (nextPassAt !== null && nextPassAt < now() - OVERDUE) {
+  // A pass is due at once when the clock was set forward, and the sweep finds it.
+  const overdue = now() - OVERDUE;
+  if (nextPassAt !== null && nextPassAt < overdue && steadySince() < overdue) {
     throw new Breach(1, `volume ${name} (${status}) is overdue`);
   }
   if (!isVolumePassing(status) || volume.toBeDeleted) return;
-  const since = isVolumeSubmitted(status) ? createdAt : statusChangedAt;
+  const since = Math.max(isVolumeSubmitted(status) ? createdAt : statusChangedAt, steadySince());
   const limit = isVolumeSubmitted(status) ? CREATION : PROVISIONING;
   if (nextPassAt === null || now() - since > limit) {
     throw new Breach(1, `volume ${name} has been ${status} for ${(now() - since) / 1_000_000} s`);
@@ -55,12 +57,12 @@ function checkWait({ now }: Scene, volume: VolumeRecord): void {
 
 /** 1: no attachment is in progress for ever, and no volume stays attached without a use. */
 async function checkAttachment(
-  { store, now }: Scene,
+  { store, now, steadySince }: Scene,
   volume: VolumeRecord,
   { status, statusChangedAt, instanceId }: AttachmentRecord,
 ): Promise<void> {
   const what = `volume ${volume.name} (${status})`;
-  if (isAttaching(status) && now() - statusChangedAt > ATTACHING) {
+  if (isAttaching(status) && now() - Math.max(statusChangedAt, steadySince()) > ATTACHING) {
     throw new Breach(1, `${what} is not attached in time`);
   }
   if (isDetaching(status)) return;
