@@ -1,5 +1,12 @@
 import { isFailing, isJobRunning } from '@dstack/contract/status';
-import { type Change, type Id, type JobRecord, jobOutcome, latestSubmissions } from '@dstack/core';
+import {
+  type Change,
+  hadToLeave,
+  type Id,
+  type JobRecord,
+  jobOutcome,
+  latestSubmissions,
+} from '@dstack/core';
 import { Breach } from './breach.ts';
 
 const SECOND = 1_000_000;
@@ -75,7 +82,8 @@ export class Watch {
       .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
       .sort((a, b) => b.submissionNum - a.submissionNum);
     const [last] = earlier;
-    if (!last || jobOutcome(last) !== 'failed' || last.deploymentNum !== job.deploymentNum) return;
+    if (!last || jobOutcome(last) !== 'failed' || hadToLeave(last)) return;
+    if (last.deploymentNum !== job.deploymentNum) return;
     if (last.spec.job_num !== 0 || last.finishedAt === null || job.attempt === 0) return;
     const gap = job.submittedAt - last.finishedAt;
     const least = 0.8 * Math.min(2 ** (job.attempt - 1), 300) * SECOND;
