@@ -7,9 +7,9 @@ const PODS = '/api/v1/namespaces/default/pods';
 export interface BarePod {
   readonly name: string;
   readonly labels?: Readonly<Record<string, string>>;
-  /** It is never given a node. */
+  /** Whether a scheduling gate keeps it from ever getting a node. */
   readonly isGated?: boolean;
-  /** Of a container that copies its program into a volume of the pod first, as the agent's does. */
+  /** The image of a container that first copies its program into a volume of the pod, as the agent's does. */
   readonly copied?: string;
 }
 
@@ -60,7 +60,7 @@ export class BarePods {
     });
   }
 
-  /** Of one pod (`/NAME`), or of all. */
+  /** Deletes one pod (`which` is `/NAME`), or all of them by default. */
   async delete(which = ''): Promise<void> {
     await this.#call('DELETE', `${PODS}${which}`, { gracePeriodSeconds: 0 });
   }

@@ -4,7 +4,7 @@ import type { ApiProxy } from '@dstack/testkit/kubernetes-proxy';
 import { micros } from './runs.ts';
 
 const NAMESPACE = '/api/v1/namespaces/default';
-/** Of the container that runs the job; a bare pod has one container of another name. */
+/** The field path of the container that runs the job, or of the one container of a bare pod. */
 const STARTED = /^spec\.containers\{(job|bare)\}$/;
 
 export type Stage = 'created' | 'scheduled' | 'started' | 'running';

@@ -94,7 +94,7 @@ async function untilPlaced(home: Installation): Promise<void> {
   }
 }
 
-/** What a submission that finds a place costs, and one that has to wait. */
+/** Measures submissions of equal runs, all of which find a place. */
 async function alike(home: Installation, beside: string): Promise<void> {
   await measured(home, `submissions that find a place, ${beside}`, 'alike', MEASURED);
 }

@@ -13,11 +13,11 @@ const EVENTS = 150;
 const TICK_MS = 20;
 const ROUND_TRIPS = 500;
 
-/** In milliseconds. */
+/** The measurements of one way to the app, in milliseconds. */
 export interface Way {
-  /** Of requests, by the number of connections. */
+  /** The durations of requests, by the number of connections. */
   readonly latencies: ReadonlyMap<number, readonly number[]>;
-  /** Between two events of a stream, beyond the time between their sending. */
+  /** How far the time between two events of a stream differs from the time between their sending. */
   readonly gaps: readonly number[];
   readonly roundTrips: readonly number[];
 }

@@ -31,7 +31,7 @@ const MONTH = 30;
 const BIRTHS = 365 + 2 * MONTH;
 /** A run's upload goes 90 days after the run; records of machines a year after their deletion. */
 const REST = 365 + 90 + 10;
-/** Of a round without work, one a minute. */
+/** Retention has one round a minute, also when there is no work. */
 const ROUNDS_A_DAY = 1440;
 /** Files are young by the computer's clock, so the simulated one begins there. */
 const START = Math.floor((Date.now() * 1000) / DAY) * DAY;
@@ -219,7 +219,7 @@ class Year {
     this.#longest = { name: '', ms: 0 };
   }
 
-  /** What is left when everything is past its time. */
+  /** Prints the rows that are left once everything is past its time, except those of present objects. */
   async end(): Promise<void> {
     const rows = await this.rows();
     const isPresent = (table: string) =>

@@ -27,7 +27,7 @@ if (!library) console.warn('Wrong clocks are NOT tested: faketime is not install
 const PATIENT = 'retry: {on_events: [no-capacity], duration: 30m}\n';
 
 const HOUR_MS = 3_600_000;
-/** What a busy computer may need for a step of a test. */
+/** The time that a busy computer may need for a step of a test. */
 const SLACK_MS = 120_000;
 
 /** A clock that is set by writing `+2h` or `-1h` to a file. */

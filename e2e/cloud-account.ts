@@ -15,7 +15,7 @@ import { busyboxTar } from '@dstack/testkit/docker';
 import { TestRegistry } from '@dstack/testkit/registry';
 import { newInstallation } from './installation.ts';
 
-/** What is missing for real machines; on CI nothing may be missing. */
+/** Names what this computer lacks for real machines; null = nothing. On CI it throws instead. */
 export function missingForClouds(): string | null {
   const missing = yardMissing();
   if (missing && process.env.CI) throw new Error(`Clouds cannot be tested: ${missing} is missing`);
@@ -26,7 +26,7 @@ export function missingForClouds(): string | null {
 /** Hosts with Docker, and a registry that they reach. */
 export interface CloudYard extends AsyncDisposable {
   readonly yard: Yard;
-  /** Of busybox, as the hosts pull it. */
+  /** The name of the busybox image, as the hosts pull it. */
   readonly image: string;
 }
 

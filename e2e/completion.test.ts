@@ -12,7 +12,7 @@ import {
   untilRun,
 } from './installation.ts';
 
-/** What a shell offers for the last word of a line, and what the line completes. */
+/** Command lines, and the completions that a shell offers for their last word. */
 const TABLE: readonly (readonly [line: string, expected: readonly string[]])[] = [
   ['dstack vali', ['validate']],
   ['dstack fleet ge', ['get']],

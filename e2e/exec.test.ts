@@ -68,7 +68,7 @@ function isAgent(pid: number): boolean {
 
 const TTY = { term: 'xterm', cols: 90, rows: 25 };
 
-/** What every job can do, wherever it runs. */
+/** Tries what must work in every job, wherever it runs: arguments, streams, exit codes and terminals. */
 async function tryCommands(home: Installation, run: string): Promise<void> {
   const odd = ["it's", '$HOME', '', 'two  words'];
   const printed = exec(home, run, { argv: ['printf', '[%s]', ...odd] });

@@ -196,7 +196,7 @@ describe.skipIf(!existsSync('/usr/sbin/nginx'))('calls of gRPC to a run', () => 
     expect((await send(creds.token, '/upload', sent)).resume().statusCode).toBe(200);
     const refused = await send(creds.token, '/upload', Buffer.concat([sent, sent]));
     expect(refused.resume().statusCode).toBe(413);
-    // What the app has sent arrives although its answer never ends.
+    // The first event of the app arrives although its answer never ends.
     const events = await send(creds.token, '/endless');
     expect(String((await once(events, 'data'))[0])).toBe('data: 0\n\n');
     const { host, headers, servername } = by(creds.token);

@@ -116,7 +116,10 @@ describe.skipIf(missingForHosts() !== null || !hasNginx)('a gateway on SSH hosts
     });
   }
 
-  /** Of a name of a service, until the returned function finds that the new replica serves it too. */
+  /**
+   * Sends requests by HTTPS to a name of a service, until the returned function has found that the new
+   * replica of the gateway serves the same certificates.
+   */
   function secureLoad(): () => Promise<void> {
     if (!hasPebble) return async () => {};
     const ca = authority?.roots() ?? Promise.resolve('');

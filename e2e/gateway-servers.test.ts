@@ -117,7 +117,7 @@ describe.skipIf(!isPossible)('a gateway of two servers', PATIENCE, () => {
       return status === 200 ? null : status;
     });
 
-  /** Of a service since that second, as all servers together have stored them. */
+  /** The number of requests to a service since that second, as all servers together have stored it. */
   async function requestsOf(name: string, since: number): Promise<number> {
     const [row] = await cluster.query(
       `select coalesce(sum(requests), 0)::int as count from service_requests s

@@ -32,7 +32,7 @@ interface Shown {
 
 interface Answer {
   readonly status: number;
-  /** Of the certificate. */
+  /** The serial number of the server's certificate; empty without TLS. */
   readonly serial: string;
   readonly headers: IncomingMessage['headers'];
   readonly body: string;
@@ -371,7 +371,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         async () => expect((await show()).certificates.at(-1)?.message).toContain(missing),
         { timeout: 90_000, interval: 200 },
       );
-      // Of one name, an address leads elsewhere.
+      // One of the two addresses of this name leads elsewhere.
       await authority?.setSecondAddress('gateway.apps.test', '::2');
       await authority?.setAddress('127.0.0.1');
       const failure = /::2.*Port 80 of every address that DNS has for gateway\.apps\.test/;
@@ -496,7 +496,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
   });
 });
 
-/** What the app answers. */
+/** The request as the app received it, which is the answer of the app. */
 interface Described {
   readonly url: string;
   readonly headers: Readonly<Record<string, string>>;
@@ -504,7 +504,7 @@ interface Described {
 
 interface Ask {
   readonly ca: string;
-  /** Of the TLS connection. */
+  /** The server name in the TLS connection; the requested host by default. */
   readonly name: string;
   readonly authorization: string;
   readonly headers: Readonly<Record<string, string>>;

@@ -68,7 +68,7 @@ describe('commands that readers copy', () => {
 
   const exists = async (...args: string[]) => (await home.dstack(args)).code === 0;
 
-  /** What a line mentions exists before the line runs. */
+  /** Creates the objects that a line needs, and removes those that would be in its way. */
   async function prepare(line: string): Promise<void> {
     rmSync(end, { force: true });
     if (line.startsWith('dstack init'))

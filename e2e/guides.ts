@@ -1,18 +1,18 @@
-/** What the commands of the guides need. */
+/** The exceptions, replacements and files with which a test runs the commands of the guides. */
 
 /** Lines that `guides.test.ts` does not carry out, with the reason. */
 export const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ['dstack server', 'the server of the test runs already'],
 ]);
 
-/** End only when the user interrupts them. */
+/** Lines whose commands end only when the user interrupts them. */
 export const FOLLOWING = /--watch|attach |apply -f notebook/;
 
-/** End when the program of run `train` does. */
+/** Lines whose commands end when the program of run `train` ends. */
 export const WAITING =
   /apply -f train\.dstack\.yml(?!.*(-d\b|--dry-run))|logs (-f train|train -f)|wait train$/;
 
-/** With the addresses, names and places of the test in place of those of the page. */
+/** The line with the addresses and tokens of the test in place of those of the page. */
 export function replaced(line: string, url: string, token: string): string {
   return line
     .replace(/https:\/\/dstack\.example\.(com|org)|http:\/\/127\.0\.0\.1:3000/, url)

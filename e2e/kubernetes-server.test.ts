@@ -48,7 +48,7 @@ const NODE = `10.${NETWORK}.0.11`;
 const HTTP_PORT = 30_080;
 const SSH_PORT = 30_022;
 const IMAGE = 'packed/dstack';
-/** What newer versions do to the database: v2 the first, v3 both. */
+/** Migrations of newer versions: v2 has the first one, v3 has both. */
 const COLORS = { name: 'colors', isAdditive: true };
 const SHAPES = { name: 'shapes', isAdditive: false };
 

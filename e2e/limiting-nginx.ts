@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { onTestFinished, vi } from 'vitest';
 import { freePort } from './serving.ts';
 
-/** Of a service's configuration. */
+/** The rate limits in the configuration of a service. */
 export const LIMITS =
   'rate_limits: [{prefix: /limited, rps: 0.02, burst: 3}, {prefix: /limited/more, rps: 0.02, burst: 7}]\n';
 

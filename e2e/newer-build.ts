@@ -21,7 +21,7 @@ export function newerBuild(): string {
 }
 
 export interface LaterMigration {
-  /** Of the table and the columns that it adds. */
+  /** Also the name of the table and the columns that it adds. */
   readonly name: string;
   readonly isAdditive: boolean;
 }

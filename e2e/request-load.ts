@@ -1,12 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 
-/** Of each loop, so that the load leaves the processor to what is tested; gaps of a few ms are still hit. */
+/**
+ * The pause of each loop between two requests, which leaves the processor to what is tested. Requests still
+ * meet an outage of a few milliseconds.
+ */
 const PAUSE_MS = 10;
 
 export interface LoadCounts {
   answered: number;
-  /** What each failed request ended with. */
+  /** The result of each failed request, or the text of its error. */
   readonly failed: unknown[];
 }
 

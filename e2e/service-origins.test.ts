@@ -48,7 +48,7 @@ const address = async (name: string) => (await home.ok('open', name, '--print'))
 
 const seenBy = async (page: Page) => JSON.parse((await page.textContent('body')) ?? '');
 
-/** What a script of the page gets. */
+/** Runs code as a script of the page, and returns its result. */
 const script = <T>(page: Page, code: string): Promise<T> =>
   page.evaluate(`(async () => {${code}})()`);
 

@@ -219,7 +219,7 @@ describe('a service', () => {
     await home.stopServer('SIGKILL');
     await home.startServer();
     expect([...(await untilReady('web', 1)).keys()]).toEqual(before);
-    // What a complete answer has used is stored: this one, one before, and a stream of four events.
+    // The server stores the use of complete answers: this one, one before, and a stream of four events.
     const { usage } = JSON.parse(await home.ok('usage', '--json'));
     expect(usage).toMatchObject([
       { model: 'parrot', user: 'admin', requests: 3, estimated: 1, prompt_tokens: 2 },

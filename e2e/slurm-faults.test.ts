@@ -1,4 +1,4 @@
-/** What fails around the jobs of a real Slurm cluster: servers, agents, nodes and the controller. */
+/** Faults around the jobs of a real Slurm cluster: of servers, agents, nodes and the controller. */
 import { once } from 'node:events';
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -81,7 +81,7 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     return home;
   }
   const start = (home: Installation, file: string) => home.ok('apply', '-f', file, '-y', '-d');
-  /** Of every job on the node; not the `srun` that has the same words. */
+  /** Kills the agents of all jobs on the node, but not the `srun` that has the same words. */
   const killAgent = (node: string) => cluster.control('exec', node, 'sh', '-c', KILL_AGENTS);
   const restartLogin = (key: 'own' | 'other') =>
     cluster.control('exec', 'login', 'sh', '-c', RESTART_LOGIN, 'sh', key);

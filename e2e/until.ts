@@ -2,12 +2,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { TestRunner } from 'vitest';
 
-/** Where a hook waits: shorter than its limit. */
+/** The limit of a wait in a hook, which is shorter than the limit of the hook. */
 const HOOK_LIMIT_MS = 100_000;
-/** Of the limit of a test; what is left is for the description. */
+/** The share of a test's limit for waiting; the rest is for the description of a failure. */
 const SHARE = 0.9;
 
-/** Between two looks, which may each start a program: what is waited for needs the processor too. */
+/** The pause between two looks. Each may start a program, and what is waited for needs the processor too. */
 const SHORTEST_PAUSE_MS = 20;
 const LONGEST_PAUSE_MS = 300;
 

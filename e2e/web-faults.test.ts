@@ -55,7 +55,7 @@ async function until(page: Page, holds: () => Promise<boolean>): Promise<void> {
 const fromEnd = (log: Locator): Promise<number> =>
   log.evaluate((it) => it.scrollHeight - it.scrollTop - it.clientHeight);
 
-/** What stopped servers leave in the console of a browser. */
+/** Errors in the console of a browser whose server has stopped. */
 const NO_SERVER =
   /ERR_CONNECTION_(REFUSED|RESET)|ERR_SOCKS|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|ERR_NETWORK_IO|50[23]/;
 

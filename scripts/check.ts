@@ -73,7 +73,7 @@ process.exit(failed.length === 0 && counts.failed === 0 ? 0 : 1);
  */
 async function runTests(): Promise<{
   readonly report: Report | null;
-  /** Of the first run, also if the second succeeded. */
+  /** Errors between tests of the first run, also if the second run succeeded. */
   readonly strays: readonly StrayError[];
   readonly succeeded: boolean;
 }> {

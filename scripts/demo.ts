@@ -61,7 +61,7 @@ async function run(...args: string[]): Promise<void> {
   if (code !== 0) throw new Error(`dstack ${args[0]} ended with code ${code}`);
 }
 
-/** What the server recorded about the run itself. */
+/** Adds the time from submission to end that the server recorded for the run itself. */
 function addRunPhases(shown: {
   submitted_at: string;
   latest_job_submission: { finished_at: string };

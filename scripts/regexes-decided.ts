@@ -8,9 +8,9 @@ import { fileURLToPath } from 'node:url';
 import { REPEATABLE, type Regex } from './regex-scan.ts';
 
 export interface Decided {
-  /** What has decided it: the version of `recheck`, and its settings. */
+  /** The version of `recheck` that has decided them, and its settings. */
   readonly by: string;
-  /** In the form of `nameOf`, sorted. */
+  /** The expressions that take linear time, in the form of `nameOf`, sorted. */
   readonly linear: readonly string[];
 }
 

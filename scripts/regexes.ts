@@ -12,9 +12,9 @@ import { accepted } from './regexes-accepted.ts';
 import { linearOf, nameOf, readDecided, withSlow, writeDecided } from './regexes-decided.ts';
 
 const FEWEST_REGEXES = 200;
-/** Of a processor: worth a line of the record. */
+/** A pattern that takes more time of a processor is worth a line of the record. */
 const SLOW_MS = 200;
-/** Of all slow ones together: worth a new record. */
+/** More time than this of all slow patterns together is worth a new record. */
 const TOO_SLOW_MS = 10_000;
 
 const CACHE = '.cache/regexes.json';
@@ -44,7 +44,7 @@ const isRecording = process.argv.includes('--record');
 const before = isRecording ? {} : readCache();
 const now: Record<string, Verdict> = {};
 const recorded = linearOf(readDecided());
-/** Not recorded. */
+/** The names of slow patterns that are not recorded. */
 const slow = new Set<string>();
 let slowMs = 0;
 const used = new Set<string>();

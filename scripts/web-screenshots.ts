@@ -18,9 +18,9 @@ interface State {
   readonly path: string;
   /** Shown when the page is ready. */
   readonly text: string;
-  /** What the user does before the picture. */
+  /** Does what the user does before the picture. */
   readonly act?: (visitor: Visitor, home: Installation) => Promise<unknown>;
-  /** Undoes it. */
+  /** Undoes `act`. */
   readonly after?: (home: Installation) => Promise<unknown>;
 }
 
@@ -137,7 +137,7 @@ const CUT_OFF = `[...document.querySelectorAll('table:not(section[tabindex="0"] 
   .filter((element) => element.scrollWidth > element.clientWidth + 1 && element.clientWidth > 0)
   .map((element) => element.tagName + ' ' + element.textContent.slice(0, 40))`;
 
-/** What is expected: the page that is left behind by a stopped server. */
+/** The errors that are expected on the page of a server that has stopped. */
 const WITHOUT_SERVER = /ERR_CONNECTION_REFUSED|ERR_EMPTY_RESPONSE|ERR_INCOMPLETE|50[23]|40[03]/;
 
 async function photograph(browser: Browser, home: Installation, states: readonly State[]) {

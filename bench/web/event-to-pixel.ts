@@ -81,7 +81,7 @@ export async function eventToPixel(
   }
   bare.close();
   print({ name: 'web: event to pixel, all', unit: 'ms', ...summary(all) });
-  // What is left is the browser's, for an event that has arrived.
+  // The browser takes this time from the arrival of an event to its paint.
   print({ name: 'web: a bare client has it to pixel', unit: 'ms', ...summary(ofBrowser) });
   print({
     name: 'web: floor: event to a bare client of the stream',

@@ -1,4 +1,4 @@
-/** What a page loads at first, and when it is painted and usable on a cold start. */
+/** Measures the bytes that each page loads first, and when it is painted and usable on a cold start. */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Installation } from '@dstack/testkit';

@@ -1,4 +1,4 @@
-/** What fifty open tabs of one person, and the streams of fifty people, cost the server. */
+/** Measures what the server spends on fifty open tabs of one person, and on the streams of fifty people. */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';

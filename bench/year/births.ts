@@ -1,6 +1,6 @@
 /**
- * What a day of runs leaves behind. One run, its job, and what belongs to them are made by the store
- * itself; those of each day are copies of them with ids and times of their own.
+ * Writes the rows and files that a day of runs leaves behind. The store itself makes one run, its job, and
+ * what belongs to them. The runs of each day are copies of these with ids and times of their own.
  */
 import { randomUUID } from 'node:crypto';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -12,10 +12,10 @@ import type { LogStore } from '../../packages/server/src/logs/log-store.ts';
 import { dialect, type YearDatabase } from './year-database.ts';
 
 export const DAY = 86_400 * SECOND;
-/** Of the runs, one in so many has an upload of its own, and one in so many gets a new machine. */
+/** One run in this many has an upload of its own, and one in this many gets a new machine. */
 const PER_UPLOAD = 10;
 const PER_INSTANCE = 100;
-/** Of the runs, one in so many is deleted by a user the day after. */
+/** One run in this many is deleted by a user the day after. */
 const PER_DELETED = 50;
 const LOG = Buffer.from('a line of output\n'.repeat(120));
 const UPLOAD = Buffer.alloc(1024, 1);
@@ -24,12 +24,12 @@ export interface Places {
   /** Folders of logs and uploads; null = they are in the database. */
   readonly logs: string | null;
   readonly blobs: string | null;
-  /** Without retention their number is known without them. */
+  /** Whether the files of each run are written. Without retention their number is known without them. */
   readonly writesFiles: boolean;
   readonly runsADay: number;
 }
 
-/** Of a time after the year, so that nothing of it is deleted. */
+/** The rows that are copied. They date from after the year, so that retention deletes none of them. */
 export interface Template {
   readonly at: number;
   readonly project: string;

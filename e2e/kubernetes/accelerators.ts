@@ -9,7 +9,7 @@ interface Kind {
   readonly labels: Readonly<Record<string, string>>;
   readonly resource: string;
   readonly count: number;
-  /** What the run requests, and how the offer names it. */
+  /** The GPU as the run requests it, and as the offer names it. */
   readonly gpu: string;
   readonly offer: string;
   /** The quantity that the pod gets. */

@@ -1,4 +1,4 @@
-/** What the cases of the suite have in common: a cluster, a server outside of it, runs in its pods. */
+/** The cases of the suite share a cluster, a server outside of it, and helpers for runs in its pods. */
 import type { Installation } from '@dstack/testkit';
 import type { Authority } from '@dstack/testkit/certificate-authority';
 import type { TestKubernetes } from '@dstack/testkit/kubernetes';
@@ -11,7 +11,7 @@ export interface World {
   readonly home: Installation;
   /** Between the server and the API of the cluster. */
   readonly proxy: ApiProxy;
-  /** Of the certificates of gateways; null = Pebble is missing. */
+  /** Issues the certificates of gateways; null = Pebble is missing. */
   readonly authority: Authority | null;
 }
 

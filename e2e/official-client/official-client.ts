@@ -141,7 +141,10 @@ export class OfficialClient {
     return JSON.parse(stdout) as T;
   }
 
-  /** What an environment of its own changes may be read during the import, so that is not shared. */
+  /**
+   * The words that start a program. `dstack` is forked from a process that has imported it already, except
+   * with variables of its own, since the import may read them.
+   */
   #program(program: string, options: CommandOptions): readonly string[] {
     const path = join(this.#path, 'bin', program);
     if (program !== 'dstack' || options.env) return [path];

@@ -18,7 +18,7 @@ interface Asked {
 type Answer = (asked: Asked, response: ServerResponse, form: FormData | null) => void;
 
 const { DSTACK_LISTEN_ADDRESS: address } = process.env;
-/** Of the first request that was refused, by its prompt. */
+/** By prompt: when its first request was refused, in milliseconds, and how many requests there were. */
 const overloads = new Map<string, { at: number; attempts: number }>();
 
 const server = createServer(async (request, response) => {

@@ -73,12 +73,12 @@ export class Visitor {
     return visitor;
   }
 
-  /** What the test provokes on purpose. */
+  /** Ignores problems that the test provokes on purpose, until `expectNoMore`. */
   expectProblem(...patterns: RegExp[]): void {
     this.#expected.push(...patterns);
   }
 
-  /** What was provoked is over: everything counts again. */
+  /** Counts every problem again, since those that the test provoked are over. */
   expectNoMore(): void {
     this.#expected.length = 0;
   }

@@ -10,7 +10,7 @@ interface Chunk {
   readonly css?: readonly string[];
 }
 
-/** What the pages of the built web UI load before they can run. */
+/** The files that the pages of the built web UI load before they can run. */
 export class FirstLoads {
   readonly #manifest: Readonly<Record<string, Chunk>> = JSON.parse(
     readFileSync(join(webFolder, '.vite', 'manifest.json'), 'utf8'),

@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:http';
 import Provider from 'oidc-provider';
 import type { Page } from 'playwright-core';
 
-/** Of the application at the provider. */
+/** The credentials of the application at the provider. */
 export const CLIENT = { id: 'dstack', secret: 'not a real secret' };
 
 /** A real provider of OpenID Connect on this computer: any name may sign in, and has an address in `domain`. */

@@ -20,7 +20,7 @@ exec "$@"`;
 /** A network namespace in which nothing changes, and a SOCKS proxy on its loopback that leads out of it. */
 export interface StillNetwork {
   readonly proxy: string;
-  /** Of the namespace, for `nsenter`. */
+  /** The path of the namespace, for `nsenter`. */
   readonly path: string;
   close(): void;
 }

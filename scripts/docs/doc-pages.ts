@@ -31,7 +31,7 @@ export async function docPages(root: string, generated: string): Promise<SitePag
   return pages.sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
-/** What a page begins with below its title, if that is prose. */
+/** The first paragraph below the title of a page; null if it is not prose. */
 export function firstParagraph(text: string): string | null {
   const [, first = ''] = text.split(/\n\n+/);
   return /^(```| {4}|[|#]|- )/.test(first) ? null : first;

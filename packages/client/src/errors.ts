@@ -1,5 +1,5 @@
 /**
- * What can go wrong between a client and a server, one class per situation. Distinguish them with
+ * The errors of calls from a client to a server, one class per situation. Distinguish them with
  * `instanceof`; no message needs to be parsed.
  */
 

@@ -6,7 +6,7 @@ import { statfs } from 'node:fs/promises';
 const LEAST_ROOM = 8 * 1024 * 1024;
 const LEAST_FILES = 100;
 
-/** What is left on the disk of a folder; the number of files is 0 where the disk has no limit of them. */
+/** Free space on the disk of a folder. `files` and `mostFiles` are 0 where the disk has no limit on files. */
 export interface DiskRoom {
   readonly bytes: number;
   readonly files: number;

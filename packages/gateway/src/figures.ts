@@ -4,7 +4,7 @@ import { type CountedService, type RawStats, sumOfStats } from '@dstack/proxy';
 
 type Frame = Extract<GatewayFrame, { type: 'figures' }>;
 
-/** What does not end with a worker. */
+/** Counts of a service, which are kept when a worker ends. */
 interface Counts {
   readonly requests: RawStats;
   readonly mirrored: RawStats;
@@ -16,7 +16,7 @@ const NONE: Counts = { requests: NOTHING, mirrored: NOTHING };
 export class Figures<Worker> {
   readonly #send: (frame: Frame) => boolean;
   readonly #workers = new Map<Worker, Map<string, CountedService>>();
-  /** Of workers that have ended: totals never become smaller. */
+  /** Counts of workers that have ended, by run, because totals must never become smaller. */
   readonly #ended = new Map<string, Counts>();
   readonly #changed = new Set<string>();
 

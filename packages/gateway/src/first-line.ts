@@ -2,7 +2,7 @@ import type { Socket } from 'node:net';
 
 export interface FirstLine {
   readonly line: string;
-  /** What came with it, and is not in the connection any more. */
+  /** Bytes that were read together with the line. */
   readonly rest: Buffer;
 }
 

@@ -13,7 +13,7 @@ import { type FirstLine, readFirstLine, skipLine } from './first-line.ts';
 /** A connection to a replica, of which this process reads nothing more. */
 export interface TunnelEnd {
   readonly socket: Socket;
-  /** What has been read of it already, and is in its buffer. */
+  /** The first line, which has been read already and is still in the buffer of the socket. */
   readonly opening: FirstLine;
 }
 

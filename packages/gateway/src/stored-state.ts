@@ -1,4 +1,4 @@
-/** What a gateway keeps on its disk, so that it serves after a restart without the server. */
+/** State that a gateway keeps on its disk, so that it serves after a restart without the server. */
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayCommand, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
@@ -57,7 +57,7 @@ export class StoredState {
     this.#timer ??= setTimeout(() => this.flush(), SOON_MS);
   }
 
-  /** What the disk refuses, as it is full, is written later: the gateway goes on without. */
+  /** Writes all that is pending. If the disk is full, the gateway goes on, and writes it later. */
   flush(): void {
     if (this.#timer) clearTimeout(this.#timer);
     this.#timer = null;

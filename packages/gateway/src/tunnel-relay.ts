@@ -4,7 +4,7 @@ import { joinConnections } from '@dstack/ssh';
 import { type FirstLine, skipLine } from './first-line.ts';
 import type { TunnelEnd, WantedTunnel } from './link-server.ts';
 
-/** What gets the connection that the server opens. */
+/** Receives a connection that the server has opened, or the reason why there is none. */
 export interface TunnelTaker {
   passTunnel(id: string, end: TunnelEnd): void;
   send(refusal: { readonly type: 'no-tunnel'; readonly id: string; readonly error: string }): void;

@@ -6,12 +6,12 @@ import type { FromWorker, ToWorker, TunnelOpen } from './worker/messages.ts';
 
 export interface WorkersOptions {
   readonly runtime: string;
-  /** Of the sockets. */
+  /** Group id of the sockets; null = this process is not root. */
   readonly group: number | null;
   readonly timeoutMs: number;
   /** Where they store what requests to models have used. */
   readonly usageDir: string;
-  /** What each new worker receives before it listens. */
+  /** Messages that each new worker receives before it listens. */
   readonly initial: () => readonly ToWorker[];
   readonly onMessage: (from: Worker, message: FromWorker) => void;
   readonly onExit: (worker: Worker) => void;

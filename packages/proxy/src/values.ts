@@ -27,7 +27,7 @@ export interface CountedSecond {
 /** Load of one slot of time. */
 export interface MeasuredSlot {
   readonly runId: string;
-  /** Of `LOAD_SLOT` seconds, since the epoch. */
+  /** The number of the slot of `LOAD_SLOT` seconds since the epoch. */
   readonly slot: number;
   /** Milliseconds that requests spent in flight within the slot, added up. */
   readonly busyMs: number;

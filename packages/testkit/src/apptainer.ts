@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 
 const PROGRAM = fileURLToPath(new URL('./apptainer/apptainer-program.ts', import.meta.url));
 
-/** What the program prints, one line of JSON. */
+/** The container that the fake would have started, which it prints as one line of JSON. */
 export interface FakeContainer {
   readonly image: string;
   readonly argv: readonly string[];
@@ -17,7 +17,7 @@ export interface FakeContainer {
     readonly option: string;
   }[];
   readonly env: Readonly<Record<string, string>>;
-  /** What the registry of the image receives. */
+  /** The credentials for the registry of the image; null = there are none. */
   readonly login: { readonly user: string; readonly password: string } | null;
 }
 

@@ -145,12 +145,12 @@ export async function startAuthority(
     },
     /** A certificate for a name, by the authority of `ca`. */
     sign,
-    /** Of every name; empty = none has one. */
+    /** Sets the IPv4 address that every name has by default; empty = none. */
     setAddress: (ip: string) => post('set-default-ipv4', { ip }),
     setTxt: (name: string, value: string) => post('set-txt', { host: `${name}.`, value }),
-    /** Of one name, by IPv4. */
+    /** Gives one name an IPv4 address. */
     setAddressOf: (host: string, ip: string) => post('add-a', { host, addresses: [ip] }),
-    /** Of one name, by IPv6. */
+    /** Gives one name an IPv6 address; null removes it. */
     setSecondAddress: (host: string, ip: string | null) =>
       ip === null ? post('clear-aaaa', { host }) : post('add-aaaa', { host, addresses: [ip] }),
     roots: () =>

@@ -10,9 +10,9 @@ const execute = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
 
 export interface HostScript {
-  /** For files of the test. */
+  /** The folder for files of the test. */
   readonly dir: string;
-  /** Of the hosts. */
+  /** The folder of the hosts. */
   readonly base: string;
   /** The first three numbers of their addresses; this computer is `.1`. */
   readonly network: string;

@@ -11,7 +11,7 @@ import type { Duplex } from 'node:stream';
 import { json } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What happens to a request. */
+/** A fault that the proxy causes for a request. */
 export type ApiFault =
   /** The proxy answers; the API server receives nothing. */
   | { readonly answer: number; readonly reason?: string; readonly retryAfterSeconds?: number }

@@ -10,7 +10,7 @@ const MAKER = resolve(import.meta.dirname, '..', 'kubernetes', 'make-kubernetes.
 const BUILD_MS = 30 * 60_000;
 const MAX_OUTPUT = 64 * 1024 * 1024;
 
-/** What clusters need and this computer does not have; null = nothing. */
+/** Names what clusters need and this computer lacks; null = nothing. */
 export function kubernetesMissing(): string | null {
   if (process.getuid?.() !== 0) return 'root';
   return spawnSync('go', ['version']).status === 0 ? null : 'the go command';

@@ -11,7 +11,7 @@ export class KeptAnswer<T> {
     this.#ask = ask;
   }
 
-  /** What was asked for before is not used again: something has changed. */
+  /** Discards the kept answer, because something has changed. */
   drop(): void {
     this.#kept = null;
   }

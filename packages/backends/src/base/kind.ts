@@ -15,8 +15,8 @@ export interface BackendKind {
   /** Names of the server's own settings for it. */
   readonly variables: readonly string[];
   /**
-   * What is wrong with the form of a configuration, for people; null = nothing. The provider is not
-   * asked.
+   * Describes what is wrong with the form of a configuration, for people; null = nothing. It does not call
+   * the provider.
    */
   readonly problem?: (config: BackendConfigWithCreds, allowed: AllowedConfig) => string | null;
   /** Reads the settings. Throws `SettingsError`. */
@@ -47,14 +47,14 @@ export interface ConfigOrigin {
   readonly isOperators: boolean;
 }
 
-/** What all backends of one kind share. */
+/** Opens the backends of one kind, and holds what they share. */
 export interface BackendOpener {
   /**
    * `config`: with its credentials. `secret`: the agents' tokens are derived from it. Rejects for a
    * configuration that cannot be used.
    */
   open(config: unknown, secret: string, origin: ConfigOrigin): Promise<OpenedBackend>;
-  /** Ends what they share. */
+  /** Releases what the opened backends share. */
   close?(): void;
 }
 
@@ -70,7 +70,7 @@ export interface OpenedBackend {
  */
 export type DialInNames = (instance: string) => boolean;
 
-/** What the server does for adapters. */
+/** The services that the server provides to adapters. */
 export interface BackendHost {
   /** Id of the installation: servers that share a database have the same. */
   readonly serverId: string;

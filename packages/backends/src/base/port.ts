@@ -65,7 +65,7 @@ export interface OwnerTags {
   readonly project: string;
   /** Empty for volumes and gateways, which belong to no fleet. */
   readonly fleet: string;
-  /** Of a volume or of the replica of a gateway its own name; empty for groups. */
+  /** Name of the instance, the volume or the replica of a gateway; empty for groups. */
   readonly instance: string;
 }
 
@@ -123,13 +123,13 @@ export interface ContainerOrder {
   readonly resources: Requirements['resources'];
   /** In the order of the configuration; the named volumes are `volumes` of the order, in the same order. */
   readonly mounts: readonly ContainerMount[];
-  /** Of the run. */
+  /** The run's settings for the backend; null = it has none. */
   readonly settings: BackendSettings | null;
 }
 
-/** Its place among the jobs that run together. */
+/** The place of a job among the jobs that run together. */
 export interface GangPlace {
-  /** The same for these jobs, and for no others. */
+  /** Identifies the gang: its jobs have the same key, and no other job has it. */
   readonly key: string;
   readonly rank: number;
 }
@@ -245,9 +245,9 @@ export interface VolumeOrder {
   readonly availabilityZone: string | null;
   readonly sizeGib: number | null;
   readonly tags: Readonly<Record<string, string>>;
-  /** Of a claim for a persistent volume; null or omitted for all other volumes. */
+  /** Options of a claim for a persistent volume; null or omitted for all other volumes. */
   readonly claim?: ClaimOptions | null;
-  /** Of a directory of hosts; null for all other volumes. */
+  /** Place of a directory of hosts; null for all other volumes. */
   readonly directory: DirectoryPlace | null;
 }
 
@@ -335,11 +335,11 @@ export interface GatewayOrder {
   readonly replicaId: Id;
   /** `instance`: the name of the gateway, with the number of the replica. */
   readonly owner: OwnerTags;
-  /** Its other replicas have the same. */
+  /** The gateway of the replica: its other replicas have the same. */
   readonly gateway: { readonly id: Id; readonly name: string };
-  /** Of the services; null = it has none. */
+  /** Domain of the services, such as `*.apps.test`; null = the gateway has none. */
   readonly domain: string | null;
-  /** Of the configuration. */
+  /** Settings for the backend from the gateway's configuration; null = it has none. */
   readonly settings: GatewayBackendSettings | null;
   readonly region: string;
   /** Null: the adapter's default type. */
@@ -423,7 +423,7 @@ export interface CheckResult {
   /** Permission or precondition, as the provider names it. */
   readonly name: string;
   readonly ok: boolean;
-  /** What is missing and how to grant it; null when ok. */
+  /** The missing permission or precondition, and how to grant it; null when ok. */
   readonly problem: string | null;
   /** Nothing is known to be missing: the provider did not answer. */
   readonly unanswered?: boolean;

@@ -15,7 +15,7 @@ export interface RemoteKeys {
   readonly hostKeys: Readonly<Record<string, string>>;
   /** A host key seen for the first time. */
   readonly pin: (address: string, hostKey: string) => Promise<void>;
-  /** What to do if a host that was set up anew has another key. */
+  /** Advice for the error message if a host that was set up anew has another key. */
   readonly ifChanged: string;
 }
 

@@ -15,7 +15,7 @@ export interface DigitalOceanOptions {
   readonly type: BackendType;
   readonly title: string;
   readonly api: DigitalOceanApi;
-  /** Of the configuration; null = all. */
+  /** Regions of the configuration; null = all. */
   readonly regions: readonly string[] | null;
   /** Null: the default project of the account. */
   readonly projectName: string | null;

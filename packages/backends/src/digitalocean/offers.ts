@@ -1,4 +1,4 @@
-/** What DigitalOcean sells: sizes with prices, and the regions in which each can be created now. */
+/** Offers of DigitalOcean: its sizes with prices, and the regions in which each can be created now. */
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { type GpuModel, knownGpus } from '../base/known-gpus.ts';

@@ -10,7 +10,7 @@ import { DigitalOcean } from './digitalocean.ts';
 
 export interface DigitalOceanAt {
   readonly cloud: Pick<Cloud, 'apiKey'>;
-  /** Of the account, or of a judge in front of it. */
+  /** URL of the simulated account, or of a proxy in front of it that judges requests. */
   readonly url: string;
   readonly pace: CallPace;
   readonly type?: 'digitalocean' | 'amddevcloud';

@@ -86,8 +86,8 @@ export class Cluster {
   }
 
   /**
-   * What was reported about a pod. It only explains, so a user who may not read it loses the
-   * explanations alone.
+   * Events that were reported about a pod. They only explain its state, so a user who may not read them
+   * loses only the explanations.
    */
   async eventsOf({ metadata: { name, uid } }: Pod): Promise<readonly KubeEvent[]> {
     const known = this.#events?.of(name) ?? (await this.#listEvents(name));

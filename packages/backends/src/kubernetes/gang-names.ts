@@ -6,7 +6,7 @@ import { describedBy, type PodOrder } from './pod-order.ts';
 
 export const GANG_LABEL = 'k8s.dstack.ai/gang';
 
-/** Of the service, and the value of the label that its pods have. */
+/** Name of the gang's service, and value of the label on its pods. */
 export function gangName({ order, container }: PodOrder, { key }: GangPlace): string {
   return objectName([order.owner.project, container.runName], key);
 }

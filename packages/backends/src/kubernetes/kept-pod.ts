@@ -1,8 +1,8 @@
 import type { Metadata, Pod } from './api/objects.ts';
 
 /**
- * What is kept of a pod of this server: most of a pod is what was ordered, and the history of its
- * fields, which nothing here reads.
+ * The part of a pod of this server that is kept in memory. The rest is mostly what was ordered and the
+ * history of the pod's fields, which nothing here reads.
  */
 export function keptPod({ metadata, spec, status }: Pod): Pod {
   const { managedFields: _, ...kept } = metadata as Metadata & { readonly managedFields?: unknown };
@@ -16,7 +16,7 @@ export function keptPod({ metadata, spec, status }: Pod): Pod {
   };
 }
 
-/** What a pod without a node may wait for. */
+/** The fields that name what a pod without a node may wait for: its scheduler and its claims. */
 function waitsFor({ schedulerName, volumes }: NonNullable<Pod['spec']> = {}): Pod['spec'] {
   const claims = (volumes ?? []).flatMap(({ persistentVolumeClaim: claim }) =>
     claim ? [{ persistentVolumeClaim: claim }] : [],

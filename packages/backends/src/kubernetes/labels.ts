@@ -48,7 +48,7 @@ export interface Described {
   readonly component: 'job' | 'volume' | 'gateway';
   readonly key: string;
   readonly owner: OwnerTags;
-  /** Of the run or volume. */
+  /** Name of the run, volume or gateway. */
   readonly title: string;
   readonly user: string | null;
   readonly tags: Readonly<Record<string, string>>;
@@ -129,7 +129,7 @@ export function instanceAnnotation(instance: Offer['instance']): Record<string, 
   return { [INSTANCE]: JSON.stringify(instance) };
 }
 
-/** Of the pod's order; without resources if a person has changed the annotation. */
+/** Instance type of the pod's order; without resources if a person has changed the annotation. */
 export function instanceOf({ metadata }: KubeObject): Offer['instance'] {
   try {
     return InstanceType.parse(JSON.parse(metadata.annotations?.[INSTANCE] ?? ''));

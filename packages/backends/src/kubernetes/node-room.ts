@@ -1,4 +1,4 @@
-/** What is left of each node, from its allocatable resources and the requests of its pods. */
+/** Free resources of each node, computed from its allocatable resources and the requests of its pods. */
 import type { KubeNode, Pod, Quantities, Taint } from './api/objects.ts';
 import { quantity } from './api/quantity.ts';
 import { isGpuResource, type NodeGpus, nodeGpus } from './gpus.ts';

@@ -1,4 +1,4 @@
-/** What the cluster reports about the pods of a namespace, by a watch: the newest of each pod. */
+/** Watches the events about the pods of a namespace, and keeps the newest ones of each pod. */
 import type { KubeClient } from './api/client.ts';
 import { Follow } from './api/follow.ts';
 import type { KubeEvent } from './api/objects.ts';

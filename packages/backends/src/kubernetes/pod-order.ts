@@ -1,4 +1,4 @@
-/** What the pod of a job is made for, and the names of what belongs to it. */
+/** The order of a job's pod, and the names of the objects that belong to it. */
 import type { Offer } from '@dstack/core';
 import type { ContainerOrder, InstanceOrder } from '../base/port.ts';
 import { type Described, objectName } from './labels.ts';

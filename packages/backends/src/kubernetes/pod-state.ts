@@ -1,4 +1,4 @@
-/** What a pod and its events mean for the instance. */
+/** Derives the state of an instance from its pod and the pod's events. */
 import type { Observation } from '../base/port.ts';
 import type { ContainerStatus, KubeEvent, Pod } from './api/objects.ts';
 import { needsAddress } from './labels.ts';

@@ -1,4 +1,4 @@
-/** What the API refuses about a pod itself, and which setting of the run is to be corrected. */
+/** Finds the setting of the run that the user has to correct when the API refuses a pod. */
 import type { KubernetesSettings } from '@dstack/contract';
 
 const REFUSALS: readonly (readonly [RegExp, keyof KubernetesSettings])[] = [

@@ -11,7 +11,7 @@ import { type KnownRegions, lambdaInstance, lambdaOffers, priceOf } from './offe
 
 export interface LambdaOptions {
   readonly api: LambdaApi;
-  /** Of the configuration; null = all. */
+  /** Regions of the configuration; null = all. */
   readonly regions: readonly string[] | null;
   readonly known: KnownRegions;
 }

@@ -1,4 +1,4 @@
-/** What Lambda sells: its own list has prices, sizes and the regions that have capacity now. */
+/** Offers of Lambda: its own list has prices, sizes and the regions that have capacity now. */
 import type { Offer } from '@dstack/core';
 import { knownGpus } from '../base/known-gpus.ts';
 import type { LambdaType, LambdaTypeItem } from './api.ts';

@@ -32,7 +32,7 @@ export interface SimRecord {
   readonly id: string;
 }
 
-/** What a machine was ordered for. */
+/** Whether a machine was ordered for jobs or as a gateway. */
 export type SimPurpose = 'instance' | 'gateway';
 
 export interface SimMachine extends SimRecord {
@@ -51,7 +51,7 @@ export interface SimInterruption extends SimRecord {
 }
 
 export interface SimVolume extends SimRecord {
-  /** Of its order. */
+  /** Key of the order that created it; null as `owner`. */
   readonly key: string | null;
   /** Null: the user created it. */
   readonly owner: OwnerTags | null;
@@ -78,7 +78,7 @@ export interface SimDetachment extends SimRecord {
 }
 
 export interface SimGroup extends SimRecord {
-  /** Of its order. */
+  /** Key of the order that created it. */
   readonly key: string;
   readonly name: string;
   readonly kind: 'placement' | 'compute';

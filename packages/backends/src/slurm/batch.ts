@@ -14,7 +14,7 @@ import { IN_CONTAINER } from './places.ts';
 export interface Comment {
   readonly key: string;
   readonly owner: OwnerTags;
-  /** Of the ordered offer. */
+  /** Resources of the ordered offer. */
   readonly resources: Resources;
 }
 
@@ -95,7 +95,7 @@ export type ContainerTool = 'pyxis' | 'apptainer' | 'none';
 
 export interface ScriptInput {
   readonly tool: ContainerTool;
-  /** Of the job, with its registry. */
+  /** Image of the job, with its registry. */
   readonly image: string;
   /** Folder of the programs on the cluster, mounted at `AgentPlaces.programs`. */
   readonly programs: string;

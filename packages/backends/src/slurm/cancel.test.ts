@@ -31,7 +31,7 @@ function program(name: string, body: string): void {
   chmodSync(path, 0o755);
 }
 
-/** What the queue prints now, and once jobs were cancelled. */
+/** Sets what the queue prints now, and what it prints once jobs were cancelled. */
 function queue(now: string, after = now): void {
   writeFileSync(join(home, 'queue'), now);
   writeFileSync(join(home, 'after'), after);

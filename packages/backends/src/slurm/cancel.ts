@@ -5,7 +5,7 @@ import { credentialsFolderOf, folderOf } from './folders.ts';
 export const removed = (name: string): string =>
   `rm -rf ${folderOf(name)} ${credentialsFolderOf(name)}`;
 
-/** What the script prints while processes of the job are still ending. */
+/** Output of the script while processes of the job are still ending. */
 export const LEFT = 'left';
 
 /**

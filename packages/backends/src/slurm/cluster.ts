@@ -58,7 +58,7 @@ export interface ClusterDeps {
 
 /** Connections that agents open to the server. */
 export interface DialOut {
-  /** Of the server, as compute nodes reach it: `ws:` or `wss:`, without a slash at its end. */
+  /** URL of the server, as compute nodes reach it: `ws:` or `wss:`, without a slash at its end. */
   readonly url: string;
   /** The connection of an agent, secured; null = none within the time. */
   readonly take: (name: string, rank: number, limitMs: number) => Promise<Duplex | null>;
@@ -73,7 +73,7 @@ const SUBMIT_MS = 40_000;
 const AGENT_LOST = 117;
 /** An agent connects when it listens, and again within seconds after a connection has ended. */
 const DIALLED_MS = 5000;
-/** What is read of the end of a batch job's output, in bytes. */
+/** Bytes that are read from the end of a batch job's output. */
 const TAIL = 1500;
 
 export interface BatchSubmission {
@@ -124,7 +124,7 @@ export class SlurmCluster {
     return await this.#nodes.value();
   }
 
-  /** Of the partitions that limit it. Without an answer none is known to. */
+  /** QoS limits of the partitions that have them. Empty if the cluster has not answered. */
   async partitionQos(): Promise<ReadonlyMap<string, PartitionQos>> {
     return await this.#limits.value().catch(() => new Map());
   }
@@ -226,7 +226,7 @@ export class SlurmCluster {
     }
   }
 
-  /** Of the agent of a node. Those of jobs that the previous version has submitted share one. */
+  /** Token of the agent of a node. Agents of a job that the previous version submitted share one token. */
   token({ name, rank }: NodePlace, { hasNodeTokens }: Pick<CommentFound, 'hasNodeTokens'>): string {
     return agentToken(this.#deps.secret, hasNodeTokens ? agentInstance(name, rank) : name);
   }

@@ -42,7 +42,7 @@ export const tunnelPatterns = (folder: string): string =>
     .map((rank) => `${folder}/${AGENT_FOLDER}/${TUNNEL_FILE}.${rank}`)
     .join(' ');
 
-/** What an agent writes once it listens. */
+/** The address of an agent, which the agent writes to its tunnel file once it listens. */
 export interface TunnelPlace {
   readonly host: string;
   readonly port: number;

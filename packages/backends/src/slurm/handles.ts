@@ -3,9 +3,9 @@ import type { InstanceHandle } from '@dstack/core';
 
 export interface NodePlace {
   readonly cluster: string;
-  /** Of the batch job. */
+  /** Name of the batch job. */
   readonly name: string;
-  /** Of the node within the job, from 0. */
+  /** Number of the node within the job, from 0. */
   readonly rank: number;
 }
 

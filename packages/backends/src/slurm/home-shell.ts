@@ -36,7 +36,7 @@ export class HomeShell {
 }
 
 const SCRIPT_MS = 60_000;
-/** Of what a script printed, in the error. */
+/** Limits on the output of a script that its error shows, in lines and in characters. */
 const SHOWN_LINES = 3;
 const SHOWN_LENGTH = 400;
 

@@ -22,7 +22,7 @@ import {
 import { submitted } from './submission.ts';
 
 export function slurmInstances(clusters: Clusters, tunnels: AgentTunnels): InstancePort {
-  // Of several servers, the one that has submitted a job mostly connects to its agent.
+  // With several servers, the one that submitted a job is mostly the one that connects to its agent.
   const submittedHere = new Set<string>();
   return {
     create: async (order) => {
@@ -108,7 +108,7 @@ async function provisioned(
 interface OnNode {
   readonly host: string;
   readonly partition: string;
-  /** Of the ordered offer. */
+  /** Resources of the ordered offer. */
   readonly resources: Resources;
 }
 

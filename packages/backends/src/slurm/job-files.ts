@@ -4,7 +4,7 @@ import { ENDED_FILE, folderOf, LOG_FILE, tunnelPatterns } from './folders.ts';
 import { isStarted } from './job-state.ts';
 import { FOLDERS_SCRIPT, type QueueView } from './job-table.ts';
 
-/** What the file reports is in the view: the queue need not be read for it. */
+/** Whether the view already shows what the file reports, so that the queue need not be read for it. */
 export function isExplained(path: string, { jobs }: QueueView): boolean {
   if (path === '') return true;
   const [, name = '', file = ''] = FILE_OF_JOB.exec(path) ?? [];

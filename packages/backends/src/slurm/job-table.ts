@@ -8,7 +8,7 @@ import { isJobName } from './job-name.ts';
 import { parseJobs, type SlurmJob, SQUEUE_FORMAT } from './job-state.ts';
 import type { LoginNode } from './login.ts';
 
-/** What the folders of the jobs contain. */
+/** Contents of the jobs' folders. */
 export interface FoldersView {
   /** Where the agents listen, by job name and number of the node. */
   readonly tunnels: ReadonlyMap<string, ReadonlyMap<number, TunnelPlace>>;
@@ -22,7 +22,10 @@ export interface QueueView extends FoldersView {
 }
 
 const DIVIDER = 'dstack-folders';
-/** Of agents. Jobs can write there too: only files of at most 512 bytes count, and the first line of each. */
+/**
+ * Finds the tunnel files of agents. Jobs can write there too: only files of at most 512 bytes count, and
+ * the first line of each.
+ */
 const TUNNEL_FILES = [
   `find ${JOBS} -mindepth 3 -maxdepth 3 -path '*/${AGENT_FOLDER}/*' -type f -size -2`,
   `-name '${TUNNEL_FILE}.[0-9]*' ! -name '${TUNNEL_FILE}.*[!0-9]*' ! -name '${TUNNEL_FILE}.?????*'`,
@@ -48,7 +51,7 @@ const SCRIPT = [
   FOLDERS_SCRIPT,
 ].join('\n');
 
-/** What a script has printed before the folders of jobs, and these; null = it has not printed them. */
+/** Splits off the list of folders that ends the output of a script; `folders` is null if there is none. */
 export function beforeFolders(
   output: string,
 ): readonly [before: string, folders: FoldersView | null] {

@@ -21,7 +21,7 @@ const AGAIN_MS = 2000;
 const REFUSED_PAUSE_MS = 20_000;
 
 interface Open {
-  /** Of the login, so that a changed one is not used any more. */
+  /** Fingerprint of the login, so that a changed one is not used any more. */
   readonly fingerprint: string;
   readonly connection: Promise<RemoteConnection>;
   readonly shells: LoginShells;
@@ -31,7 +31,7 @@ interface Open {
   error: unknown;
   /** Set when it has failed: until then nothing is tried again, in milliseconds since the epoch. */
   pausedUntil: number;
-  /** Of the attempt before this one. */
+  /** Error of the attempt before this one; null = there was none. */
   readonly lastError: unknown;
 }
 

@@ -108,7 +108,7 @@ function fieldsOf(line: string): ReadonlyMap<string, string> {
   return fields;
 }
 
-/** What Slurm prints for "none". */
+/** Values that Slurm prints for "none". */
 const EMPTY = new Set(['(null)', 'N/A', 'n/a', '']);
 
 const textOf = (fields: ReadonlyMap<string, string>, key: string): string => fields.get(key) ?? '';

@@ -13,7 +13,7 @@ import { nodeGpus, type PartitionMap, usablePartitions } from './partitions.ts';
 const MIB_PER_GB = 1024;
 /** Memory of a job that names none (GB), as in dstack 0.22.5: Slurm would give it the whole node. */
 const DEFAULT_MEMORY_GB = 8;
-/** Of a batch job: the agent needs some, and 0 would mean all of the node to Slurm. */
+/** Least memory of a batch job: the agent needs some, and 0 would mean all of the node to Slurm. */
 const LEAST_MEMORY_MIB = 512;
 
 /** The memory of the batch job for an offer of so much, in MiB. */

@@ -14,7 +14,7 @@ export interface PartitionMap {
   readonly gpus: ReadonlyMap<string, GpuModel>;
   /** Partitions for jobs without GPUs; null = all that are not for GPUs. */
   readonly cpuPartitions: ReadonlySet<string> | null;
-  /** What is wrong with the configuration, for people. */
+  /** Problems of the configuration, as texts for people. */
   readonly problems: readonly string[];
 }
 

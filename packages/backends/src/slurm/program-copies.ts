@@ -35,7 +35,7 @@ interface Delivery {
 export interface DeliverOptions {
   /** Called with the progress, unless all is there. */
   readonly report: OnPreparing;
-  /** What was delivered is not there any more. */
+  /** The programs were copied before, but the cluster does not have them any more. */
   readonly isLost?: boolean;
 }
 
@@ -94,7 +94,7 @@ export class ClusterProgramCopies {
   #delivery(cluster: SlurmClusterConfig, isLost = false): Delivery {
     const key = keyOf(cluster);
     const known = this.#deliveries.get(key);
-    // Of several jobs that find it lost, the first one has it copied.
+    // If several jobs find the programs missing, the first one has them copied.
     if (known && !(isLost && known.progress.isOver)) return known;
     const progress = new CopyProgress(cluster.hostname);
     const delivery = { programs: this.#deliver(cluster, progress), progress };

@@ -166,7 +166,7 @@ export class QueueWatch {
     }
   }
 
-  /** Of a reading of this watch, or of one that a question about a job has caused. */
+  /** Called with each reading of the queue, whether by this watch or for a question about a job. */
   #onView(view: QueueView): void {
     const now = this.#options.now();
     // Connections to agents failed meanwhile, and are tried again when their jobs are reported.

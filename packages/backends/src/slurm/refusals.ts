@@ -1,7 +1,7 @@
-/** What `sbatch` refuses about a job itself, and which setting of the run is to be corrected. */
+/** Finds the setting of the run that the user has to correct when `sbatch` refuses a job. */
 import type { SlurmSettings } from '@dstack/contract';
 
-/** The first that matches. */
+/** The first pattern that matches decides. */
 const REFUSALS: readonly (readonly [RegExp, keyof SlurmSettings])[] = [
   [/invalid account/i, 'account'],
   [/invalid (?:qos|quality of service)/i, 'qos'],

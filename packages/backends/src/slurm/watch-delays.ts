@@ -1,7 +1,7 @@
 /** How often a cluster's jobs are looked at: often while they are starting, rarely while they run. */
 
 export interface QueueInput {
-  /** Of the jobs whose state will change soon: since when they have been as they are, in milliseconds. */
+  /** Milliseconds since the last change, for each job whose state will change soon. */
   readonly ages: readonly number[];
   /** Some job holds nodes or waits for them. */
   readonly isHeld: boolean;

@@ -4,8 +4,9 @@ const IDENTIFIER = /^[A-Za-z_][A-Za-z0-9_]*\.[A-Za-z_][A-Za-z0-9_]*$/;
 const ANY_NAME = /^[A-Za-z_][A-Za-z0-9_.[\]]*$/;
 
 /**
- * What the server does with the text later: nothing; remove the escapes of the namespace `groups`
- * only; or, if a reference is left, apply the same replacement to all namespaces.
+ * The server's later treatment of the text. `none`: the server leaves it as it is. `groups`: it removes only
+ * the escapes of the namespace `groups`. `all`: if a reference is left, it applies the same replacement to
+ * all namespaces.
  */
 export type LaterStep = 'none' | 'groups' | 'all';
 

@@ -22,8 +22,8 @@ export const OpenSessionRequest = model({ persistent: Flag.default(false) });
 export type OpenSessionRequest = z.infer<typeof OpenSessionRequest>;
 
 /**
- * What a service has sent its visitor with: its host name, the state of the browser, and the path and query
- * that were opened.
+ * A request to sign in a visitor whom a service has sent: the host name of the service, the state of the
+ * browser, and the path with its query that the visitor opened.
  */
 export const ServiceSignInRequest = model({ host: Text, state: Text, path: Text.default('/') });
 export type ServiceSignInRequest = z.infer<typeof ServiceSignInRequest>;

@@ -1,5 +1,5 @@
 /**
- * What a key means in one model, where its general meaning does not suffice. The names of the models are
+ * Descriptions of keys of one model, where the general ones do not suffice. The names of the models are
  * those of the definitions in the JSON Schemas.
  */
 export const IN_MODELS: Readonly<Record<string, string>> = {

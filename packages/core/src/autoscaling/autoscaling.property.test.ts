@@ -90,7 +90,7 @@ describe('the number of replicas', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 80 }), (steps) => {
         let [now, current, track] = [0, 3, null as ScalingTrack | null];
-        // What was required since the last change.
+        // Collects the requirements since the last change of the count.
         let seen: { readonly at: number; readonly wanted: number }[] = [];
         for (const { seconds, wanted } of steps) {
           now += seconds * SECOND;

@@ -1,11 +1,11 @@
-/** What the rules of a service's `autoscaling` measure. */
+/** Measures the figures that the rules of a service's `autoscaling` are about. */
 import type { AutoscalingRule, PrometheusRule } from '@dstack/contract/wire';
 import { stableHash } from '../hash/stable-hash.ts';
 import type { GpuSample, RequestCounts, ServiceLoad, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { latencyPercentile } from './latency-buckets.ts';
 
-/** Seconds over which is measured, if `window` is not set. */
+/** Seconds over which a rule measures if its `window` is not set. */
 const DEFAULT_WINDOW = 60;
 
 /** Seconds between two questions to Prometheus. */
@@ -19,7 +19,7 @@ export interface Measured {
   readonly share: number;
   readonly requests: RequestCounts;
   readonly load: ServiceLoad;
-  /** Of the ready replicas of the group. */
+  /** GPU samples of the ready replicas of the group, one list per job. */
   readonly gpu: readonly (readonly GpuSample[])[];
   readonly now: Timestamp;
 }

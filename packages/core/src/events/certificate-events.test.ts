@@ -19,7 +19,10 @@ const report = (...certificates: GatewayCertificateState[]): GatewayReport => ({
   ...{ certificates, outdated: null, updatedAt: 1 },
 });
 
-/** Of one name, as all replicas have reported it, and as one of them reports it now. */
+/**
+ * Events about one name, as texts: the last report of each replica had `before`, and one of them now
+ * reports `next`.
+ */
 const textsOf = (before: readonly State[], next: State) =>
   certificateEvents(
     gateway,

@@ -18,8 +18,8 @@ function severity({ state, endsSoon }: Certificate): 0 | 1 | 2 | null {
 }
 
 /**
- * What the report of a replica adds to the last ones of all replicas of the gateway. Replicas share their
- * certificates, so the first one that reports something reports it for all.
+ * Events for what the report of a replica adds to the last reports of all replicas of the gateway. Replicas
+ * share their certificates, so the first replica that reports a change reports it for all of them.
  */
 export function certificateEvents(
   gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>,

@@ -13,7 +13,7 @@ const certificate = { domains: ['a.test'], omitted: 0, expires_at: '2026-09-21T1
 const orphan = { kind: 'instance', id: 'i-1', backend: 'aws' };
 const none = {};
 
-/** What official clients show. A changed line here changes the audit log of every installation. */
+/** Texts that official clients show. A changed line here changes the audit log of every installation. */
 const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } = {
   legacy: [[{ text: 'Anything at all' }, 'Anything at all']],
 

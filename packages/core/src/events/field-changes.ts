@@ -1,4 +1,4 @@
-/** What an event records about changed fields of a configuration. */
+/** Describes for an event how fields of a configuration changed, without the values of credentials. */
 import type { FieldChange } from '@dstack/contract/wire';
 import { sameJson } from '../compare/same.ts';
 

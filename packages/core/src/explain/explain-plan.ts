@@ -1,4 +1,4 @@
-/** What each fleet makes of a run that is not submitted yet. */
+/** Explains which fleets could take a run that is not submitted yet, and why others cannot. */
 import type { FleetRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import type { GangRequest } from '../placement/gang-request.ts';

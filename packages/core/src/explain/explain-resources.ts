@@ -162,7 +162,7 @@ export function explainGateway(
   return diagnosisOf({ state: 'active', waits: false, summary, reasons });
 }
 
-/** What is wrong with replicas that there are. */
+/** Problems that the active replicas of a gateway report. */
 function replicaReasons({ replicas, reports }: GatewaySnapshot): Reason[] {
   return activeReplicas(replicas).flatMap(({ id, replicaNum }) => {
     const report = reports.find(({ replicaId }) => replicaId === id);

@@ -8,7 +8,7 @@ import type {
 } from '../model/index.ts';
 import type { OffersWanted } from '../placement/place/new-capacity.ts';
 
-/** What other runs' explanations show of a run. */
+/** The fields of a run that the explanations of other runs show. */
 export type NamedRun = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
 
 /** A run with blocks of an instance claimed. */
@@ -31,7 +31,7 @@ export interface QueuePlace {
 export interface ExplainedRun {
   readonly run: RunSnapshot;
   readonly queue: PlacementSnapshot;
-  /** Of the jobs that `examinedJobs` selects. */
+  /** Places in the queue of the jobs that `examinedJobs` selects. */
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */
   readonly holders: readonly BlockHolder[];

@@ -53,10 +53,10 @@ function certificateText({ domain, state, message, expiresAt }: Certificate): st
   }
 }
 
-/** What is known about the names of a service. */
+/** Facts about the host names of a service, from its gateway and from DNS. */
 export interface NamesFound {
   readonly reports: readonly GatewayReport[];
-  /** Of names that users have to set in DNS. */
+  /** Problems with names that users have to set in DNS. */
   readonly problems: readonly string[];
 }
 

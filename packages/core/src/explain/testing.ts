@@ -26,10 +26,10 @@ export const NOW = 1_700_000_000_000_000;
 const PROJECT_NAMES = { 'project-1': 'main', 'project-2': 'other' };
 
 export interface Situation {
-  /** The run `train`. */
+  /** Configuration of the run `train`. */
   readonly configuration?: object;
   readonly run?: Partial<RunRecord>;
-  /** Of each job of its only replica. */
+  /** Changes to each job of the run's only replica. */
   readonly job?: Partial<JobRecord>;
   /** Any submissions, instead of that replica. */
   readonly jobs?: readonly JobRecord[];

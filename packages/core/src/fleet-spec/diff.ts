@@ -6,7 +6,7 @@ export interface FleetSpecDiff {
   /** `profile`, `configuration.nodes`, …; one level only. */
   readonly changed: readonly string[];
   readonly updatable: boolean;
-  /** What forbids an update in place, as a sentence; null if nothing does. */
+  /** The change that cannot be applied in place, as a sentence; null if there is none. */
   readonly reason: string | null;
   /** Addresses (`hostAddress`) of SSH hosts that come and go. */
   readonly addedHosts: readonly string[];

@@ -1,4 +1,4 @@
-/** What a domain of a gateway ends in for all projects: `*.${{ run.project_name }}.apps.test` in `apps.test`. */
+/** Ending of a domain that all projects share: `apps.test` for `*.${{ run.project_name }}.apps.test`. */
 export function fixedDomain(wildcard: string | null): string {
   const end = (wildcard ?? '').toLowerCase().split('}}').at(-1) ?? '';
   return end.replace(/^[*.]+/, '');

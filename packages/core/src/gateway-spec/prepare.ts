@@ -71,7 +71,8 @@ function certificateError(
     case 'lets-encrypt':
       if (challenge === 'dns-01') return null;
       if (!public_ip) return 'A `lets-encrypt` certificate needs a public IP address';
-      // Of http-01 each replica can answer for the others; here only the one that has asked can.
+      // Each replica can answer http-01 challenges for the others. Only the replica that requested a
+      // certificate can answer its tls-alpn-01 challenge.
       return challenge === 'tls-alpn-01' && replicas > 1
         ? 'A `lets-encrypt` certificate needs `replicas: 1`, because DSTACK_ACME_CHALLENGE of the server is tls-alpn-01; with http-01 or dns-01 there may be more'
         : null;

@@ -6,9 +6,9 @@ import { isServerHost } from '../offers/capabilities.ts';
 
 /** Capacity that became free, or that may have: the runs that wait for it are looked for. */
 export type FreedCapacity =
-  /** Of a fleet, for every project that may use it. */
+  /** Capacity of a fleet, for every project that may use it. */
   | { readonly kind: 'fleet'; readonly fleetId: Id }
-  /** Anything that one project has, or that was held for one of its runs. */
+  /** Capacity that one project has, or that was held for one of its runs. */
   | { readonly kind: 'project'; readonly projectId: Id }
   /** Slots and GPUs of the server host, for every project. */
   | { readonly kind: 'server-host' };

@@ -1,4 +1,4 @@
-/** What the moves of an instance mean for its fleet. */
+/** Effects of an instance's moves on its fleet: signals, and checks that the fleet is as it was read. */
 import type { Draft } from '../draft/draft.ts';
 import type { FleetUse, InstanceRecord } from '../model/index.ts';
 import { isSshHost } from '../status/index.ts';

@@ -1,4 +1,4 @@
-/** What a backend does before it can create its first instance, as it is shown with the instance. */
+/** Shows with an instance what its backend does before it can create its first instance. */
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
 import type { Change, InstanceSnapshot } from '../model/index.ts';

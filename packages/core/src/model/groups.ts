@@ -23,7 +23,7 @@ export interface GroupRecord {
   readonly statusMessage: string | null;
   /** How its backend finds it; null before it is created. */
   readonly handle: InstanceHandle | null;
-  /** Of each machine of a compute group. */
+  /** Offer for each machine of a compute group; null for placement groups, and until an offer was taken. */
   readonly offer: Offer | null;
   /** The instances of a compute group, by rank. */
   readonly memberIds: readonly Id[];
@@ -38,8 +38,8 @@ export interface GroupRecord {
 export interface GroupSnapshot {
   readonly group: GroupRecord;
   readonly fleet: FleetRecord;
-  /** All of its fleet that are not deleted. */
+  /** All instances of its fleet that are not deleted. */
   readonly instances: readonly InstanceRecord[];
-  /** Of the group, and the orders of instances of its fleet that are still to be created. */
+  /** Intents of the group, and the orders of instances of its fleet that are still to be created. */
   readonly intents: readonly IntentRecord[];
 }

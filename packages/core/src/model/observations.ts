@@ -1,4 +1,4 @@
-/** What backends have created, and what they report about it. */
+/** Handles of what backends have created, and their reports about it. */
 import type { Id, Offer, ProvisioningData, Timestamp } from './values.ts';
 
 /** How a backend finds a volume. */
@@ -27,7 +27,7 @@ export interface ObservedInstance {
   readonly totalBlocks: number | null;
 }
 
-/** What a backend reports of an instance. Texts are for people. */
+/** The state of an instance, as its backend reports it. Texts are for people. */
 export type InstanceObservation =
   /**
    * `text`: the stage, such as `booting` or `in the queue of partition gpu`. `queued`: it waits in a queue

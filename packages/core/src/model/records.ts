@@ -45,7 +45,7 @@ export interface RunRecord {
   readonly deploymentNum: number;
   /** Desired replicas per group; tasks and dev environments: `{"0": 1}`. */
   readonly desiredReplicas: Readonly<Record<string, number>>;
-  /** Of services that have been updated; null = of none. */
+  /** Progress of the last update of a service; null = there was none. */
   readonly rollout: RolloutRecord | null;
   /** By group, of services with `autoscaling`; null = nothing was measured yet. */
   readonly autoscaling: Readonly<Record<string, GroupScaling>> | null;
@@ -154,9 +154,9 @@ export interface SchedulingRecord {
   readonly since: Timestamp;
   /** When a cordon ends by itself; null = not before the instance is uncordoned. */
   readonly until: Timestamp | null;
-  /** Of a drain: how long after `since` the last job has to have left. */
+  /** Seconds from `since` within which the last job has to leave; only a drain sets it. */
   readonly seconds?: number;
-  /** Of a drain: since when the instance has no job. */
+  /** When the last job had left; only a drain sets it. */
   readonly drainedAt?: Timestamp;
 }
 

@@ -18,7 +18,7 @@ export interface GatewayRecord {
   readonly status: GatewayStatus;
   readonly statusMessage: string | null;
   readonly wildcardDomain: string | null;
-  /** Of the load balancer, if there is one. */
+  /** Host name of the load balancer; null = there is none. */
   readonly hostname: string | null;
   /** Data of the adapter about the load balancer. */
   readonly backendData: string | null;

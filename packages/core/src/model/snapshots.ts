@@ -70,7 +70,7 @@ export interface RunSnapshot {
   readonly livenessFailures: Readonly<Record<Id, number>>;
   /** Requests to a service that scales by demand; null = the run does not. */
   readonly requests: RequestCounts | null;
-  /** Of a service with `autoscaling`; null = the run is none. */
+  /** Load of a service with `autoscaling`; null = the run is not such a service. */
   readonly load: ServiceLoad | null;
   /**
    * GPU utilisation of running jobs with a utilisation policy, or of a service that scales by it,
@@ -131,7 +131,7 @@ export interface CapacityHints {
   readonly hasPolledBackends: boolean;
 }
 
-/** What backends have answered, beside their offers. */
+/** Backends from which placement got no offers, and whether answers are still to come. */
 export interface BackendSilence {
   /** Backends that have just not answered, with the reason for people; a refusal names them. */
   readonly unreachable?: readonly { readonly backend: BackendName; readonly text: string }[];

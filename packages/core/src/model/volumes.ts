@@ -47,7 +47,7 @@ export interface VolumeRecord {
   readonly version: number;
 }
 
-/** What a backend reports of a volume. Texts are for people. */
+/** The state of a volume, as its backend reports it. Texts are for people. */
 export type VolumeObservation =
   | { readonly state: 'pending'; readonly text: string }
   | {
@@ -116,10 +116,10 @@ export interface VolumeSnapshot {
   readonly hosts: readonly VolumeHost[];
   readonly attachments: readonly AttachmentRecord[];
   readonly uses: readonly VolumeUse[];
-  /** Of the attachments and uses. */
+  /** Instances of the attachments and uses. */
   readonly instances: readonly InstanceRecord[];
   readonly observation: VolumeObservationRecord | null;
-  /** Of the volume and of its attachments. */
+  /** Intents of the volume and of its attachments. */
   readonly intents: readonly IntentRecord[];
 }
 
@@ -127,7 +127,7 @@ export interface VolumeSnapshot {
 export interface VolumeHost {
   readonly hostId: string;
   readonly name: string;
-  /** Of an SSH host. Null: the server host, on which there may be several or none. */
+  /** Instance of an SSH host. Null: the server host, on which there may be several or none. */
   readonly instance: Pick<InstanceRecord, 'id' | 'version' | 'status'> | null;
   readonly connected: boolean;
   readonly error: string | null;

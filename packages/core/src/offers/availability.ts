@@ -6,7 +6,7 @@ export function isAvailableOffer(offer: Pick<Offer, 'availability'>): boolean {
   return ['available', 'unknown', 'idle'].includes(offer.availability);
 }
 
-/** Of a machine that is in use: an order waits for it in the queue of the backend itself. */
+/** Whether the machine is in use, so that an order waits for it in the queue of the backend itself. */
 export function isQueueingOffer(offer: Pick<Offer, 'availability' | 'backend'>): boolean {
   return offer.availability === 'busy' && capabilitiesOf(offer.backend).ownQueue;
 }

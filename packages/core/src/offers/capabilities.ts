@@ -1,8 +1,6 @@
 import type { BackendName } from '../model/index.ts';
 
-/**
- * What a backend can do, and who owns its machines. It is data, so that no rule names a backend.
- */
+/** The capabilities of a backend as data, so that no rule names a backend. */
 export interface Capabilities {
   /**
    * Who owns the machines. `provider`: created on order and charged until they are terminated.
@@ -35,7 +33,7 @@ export interface Capabilities {
   readonly groupProvisioning: boolean;
   /** Named volumes can be mounted into a job. */
   readonly volumes: boolean;
-  /** What it reports about one volume is current and costs little: one that is missing was deleted. */
+  /** Reports about one volume are current and cost little, so a volume that is missing was deleted. */
   readonly currentVolumes: boolean;
   /** Has offers of machines that it may reclaim. */
   readonly spot: boolean;

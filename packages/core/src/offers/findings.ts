@@ -43,7 +43,7 @@ export interface OfferQuery {
   readonly needs: JobNeeds;
 }
 
-/** What the server host lacks to meet a need. */
+/** Texts for what the server host lacks to meet a need, by `LocalRefusal.without`. */
 export const LOCAL_LACKS = {
   trusted: 'DSTACK_LOCAL_TRUSTED is not set on the server',
   mounts: 'the server may not make mounts',
@@ -78,7 +78,7 @@ function needFinding(unmet: NeedName, needs: JobNeeds, offer: Offer): Finding {
   return finding(unmet, { has: refusal && LOCAL_LACKS[refusal.without] });
 }
 
-/** Of a decision. */
+/** The time of a decision, and the last jump of the clock before it. */
 export type DecisionMoment = Pick<DecisionContext, 'now' | 'jumpedAt'>;
 
 /** The state that keeps a suitable instance from taking a job now; null if none does. */

@@ -1,4 +1,4 @@
-/** What a job needs of the kind of machine, beyond its size. */
+/** Requirements of a job on the kind of its machine, beyond the size. */
 export interface JobNeeds {
   readonly multinode: boolean;
   readonly privileged: boolean;

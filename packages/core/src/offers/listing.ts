@@ -7,9 +7,9 @@ import { capabilitiesOf } from './capabilities.ts';
 export const DEFAULT_MAX_OFFERS = 50;
 
 export interface OfferListing {
-  /** The first ones. */
+  /** The first `maxOffers` offers. */
   readonly offers: Offer[];
-  /** Of all offers, listed or not. */
+  /** Number of all offers, listed or not; `max_price` is the highest price of these, null if none. */
   readonly total_offers: number;
   readonly max_price: number | null;
 }
@@ -55,7 +55,7 @@ function groupNodes(offers: readonly Offer[]): Offer[] {
   );
 }
 
-/** What nodes of equal resources differ in besides is for placement alone. */
+/** A text that offers of equal nodes share: the names and backend data are for placement alone. */
 function withoutName({ instance, backend_data: _, ...offer }: Offer): string {
   return JSON.stringify({ ...offer, resources: instance.resources });
 }

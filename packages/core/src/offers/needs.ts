@@ -41,7 +41,7 @@ export const NO_NEEDS: JobNeeds = {
   registryAuth: false,
 };
 
-/** What the configuration of a run has and the job spec does not keep. */
+/** Needs that the configuration of a run has and its job spec does not keep. */
 export interface RunNeeds {
   /** `docker: true`. */
   readonly dind: boolean;

@@ -63,7 +63,7 @@ export function aFleet(name: string, configuration: object = { nodes: '0..' }): 
   return fleetRecord({ id: `fleet-${name}`, name, spec, createdAt: NOW });
 }
 
-/** Of any clouds, with no bounds. */
+/** A fleet for any cloud, without bounds. */
 export const CLOUD = aFleet('cloud');
 
 export function anInstance(
@@ -119,7 +119,7 @@ export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> 
 /** Facts about the default project's backends, beside a snapshot. */
 type SnapshotPatch = Partial<PlacementSnapshot> & Partial<CapacityHints> & BackendSilence;
 
-/** Of one project, which may use all fleets, unless `projects` is set. */
+/** A snapshot of one project, which may use all fleets, unless `projects` is set. */
 export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
   const { offersOnly = new Set(), hasPolledBackends = false, unreachable, isUnanswered } = patch;
   const instances = patch.instances ?? [];

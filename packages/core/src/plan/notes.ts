@@ -124,7 +124,7 @@ function queueNotes(option: FleetOption | null): string[] {
   ];
 }
 
-/** What the server host would allow if the server were started with other settings. */
+/** Refusals that the server host would not make if the server were started with other settings. */
 function refusedByLocal(known: readonly Offer[], request: GangRequest): string[] {
   return known.flatMap((offer) =>
     request.nodes.flatMap(({ needs }) => {

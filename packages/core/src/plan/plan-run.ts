@@ -94,7 +94,7 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
   return [...found.pool(), ...found.fresh];
 }
 
-/** What the run could be placed on. */
+/** Capacity that the run could be placed on. */
 export function ledgerOf(input: PlanInput): CapacityLedger {
   const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
   const { projectId, fleets, offersOnly } = input;

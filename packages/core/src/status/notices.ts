@@ -6,7 +6,7 @@ import { wasPutBack } from './host-faults.ts';
 /** From Ctrl-C to SIGKILL it is half of this; a notice that is shorter is divided likewise. */
 export const NOTICE_GRACE = 60 * SECOND;
 
-/** Of a job whose process ends after Ctrl-C of a notice. */
+/** Termination reason of a job whose process ends after Ctrl-C of a notice. */
 export const NOTICE_REASON = 'interrupted_by_no_capacity';
 
 /** Whether the submission had to leave its instance. Its run goes on elsewhere. */

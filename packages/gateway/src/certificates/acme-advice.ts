@@ -1,4 +1,4 @@
-/** What a person can do about an error of a certificate authority. */
+/** Advice for people about errors of a certificate authority. */
 import type { AcmeChallenge } from '@dstack/contract/agent';
 
 interface Advice {

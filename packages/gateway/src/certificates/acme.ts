@@ -113,8 +113,8 @@ function keepUrl(client: Client, { urlPath }: { readonly urlPath: string }): voi
 }
 
 /**
- * What an authority gets from this account for any token by http-01, after the token and a dot. The answer
- * proves nothing about the tokens of other accounts.
+ * The part of this account's answer by http-01 that follows the token and a dot, the same for any token.
+ * The answer proves nothing about the tokens of other accounts.
  */
 export function accountProof(accountKey: string): string {
   const jwk = JSON.stringify(acmeCrypto.getJwk(accountKey));

@@ -145,7 +145,7 @@ it('what has failed is requested again at once when a person wants it', async ()
   const [first = 0] = retries();
   expect(certificates.retry('c.test')).toEqual([]);
   vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 5000 });
-  // Of a host, whose certificate is for all names of its domain.
+  // A retry for one host repeats the request for all names of its domain.
   expect(certificates.retry('a.apps.test')).toEqual(['*.apps.test']);
   await vi.waitFor(() => expect(retries()[0]).toBeGreaterThan(first + 4000));
   expect(certificates.retry(null).sort()).toEqual(['*.apps.test', 'b.test']);

@@ -33,9 +33,9 @@ const END = 1 / 5;
 /** For those that are valid for a year. */
 const LONGEST_END_MS = 21 * 86_400_000;
 const LOOK_MS = 5000;
-/** Requests at the same time. */
+/** The most requests at the same time. */
 const AT_ONCE = 4;
-/** Of these, repetitions of what has failed: it may fail again, as slowly. */
+/** The most of these that repeat a failed request, which may fail again as slowly. */
 const REPEATS_AT_ONCE = 2;
 const DNS_WAIT_S = 120;
 /** Within this time a replica that is to request a certificate first usually has it. */
@@ -89,8 +89,8 @@ export class Certificates {
   }
 
   /**
-   * What is to be served from now on. `offered`: certificates that other replicas have. `own`: names of
-   * users, whose domains do not belong to the gateway.
+   * Sets the names that are served from now on. `offered`: certificates that other replicas have. `own`:
+   * names of users, whose domains do not belong to the gateway.
    */
   set(
     names: readonly string[],
@@ -257,7 +257,7 @@ export class Certificates {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
         const { dns: server, address } = settings;
-        // What leads to another replica proves nothing by tls-alpn-01, for which there is one replica.
+        // Other replicas' addresses count for http-01 alone: with tls-alpn-01 a gateway has one replica.
         const others = settings.other_addresses ?? [];
         const isOwn = this.#own.has(name);
         const problem = await dnsProblem(name, { server, address, others, isOwn });

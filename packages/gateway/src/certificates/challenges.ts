@@ -11,7 +11,7 @@ export interface Proof {
   /** The name, without `*.`. */
   readonly name: string;
   readonly token: string;
-  /** Of http-01 and tls-alpn-01 the key authorization, of dns-01 its digest. */
+  /** The key authorization for http-01 and tls-alpn-01, its digest for dns-01. */
   readonly content: string;
 }
 

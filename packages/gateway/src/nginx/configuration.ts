@@ -230,7 +230,10 @@ const CALLS = `    location @calls {
       client_max_body_size 0;
     }`;
 
-/** What nginx refuses itself, in the form of other refusals. 494 is its own number for too many headers. */
+/**
+ * Answers to requests that nginx itself refuses, in the form of other refusals. nginx has its own status
+ * 494 for too many headers.
+ */
 const REFUSALS = `    error_page 494 =431 @large_head;
     location @large_head {
       default_type application/json;

@@ -28,7 +28,7 @@ const PROGRAMS = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/
 const PACKAGE = 'nginx-light';
 /** For challenges by tls-alpn-01 alone. */
 const STREAM_PACKAGE = 'libnginx-mod-stream';
-/** Of the network namespace, and of listeners that share ports. */
+/** Setting of the network namespace: connections that wait at a closed listener move to another one. */
 const MOVE_WAITING = '/proc/sys/net/ipv4/tcp_migrate_req';
 const START_MS = 5000;
 /** For requests under way when the gateway is removed; the agent waits 15 seconds for all of it. */
@@ -43,7 +43,7 @@ export interface NginxSetup {
   readonly runtime: string;
   /** The user of nginx's workers; null = this process is not root. */
   readonly user: string | null;
-  /** Of nginx's workers; null as `user`. */
+  /** Group id of nginx's workers; null as `user`. */
   readonly group: number | null;
   readonly log: ProxyLog;
 }
@@ -141,7 +141,7 @@ export class Nginx {
   #pid(): number | null {
     const pid = Number(textOf(`${this.#setup.runtime}/nginx.pid`).trim());
     if (!(pid > 0)) return null;
-    // Of a process that got its number later, the command line names another configuration.
+    // If the number belongs to a later process, its command line names another configuration.
     const isOurs = textOf(`/proc/${pid}/cmdline`).includes(this.#path);
     return isOurs ? pid : null;
   }
@@ -156,7 +156,7 @@ export class Nginx {
     return await this.#program(false);
   }
 
-  /** What leads connections of authorities elsewhere; null = nginx contains it. */
+  /** Path of the module that leads connections of authorities elsewhere; null = nginx contains it. */
   async #streamModule(program: string, install: boolean): Promise<string | null> {
     const { stderr } = spawnSync(program, ['-V'], { encoding: 'utf8' });
     const [, kind] = /--with-stream(=dynamic)?(?: |$)/m.exec(stderr) ?? [null, 'absent'];

@@ -44,7 +44,7 @@ function socketsOf(pid: string): string[] {
   return linksOf(pid).flatMap((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? []);
 }
 
-/** What the descriptors of a process lead to; none if it has ended or belongs to another user. */
+/** Targets of the descriptors of a process; none if it has ended or belongs to another user. */
 function linksOf(pid: string): string[] {
   try {
     return readdirSync(`/proc/${pid}/fd`).map((fd) => linkOf(`/proc/${pid}/fd/${fd}`));

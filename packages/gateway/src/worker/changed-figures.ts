@@ -1,6 +1,6 @@
 import type { CountedService } from '@dstack/proxy';
 
-/** What was sent last of the figures of each service, of which there may be thousands. */
+/** The figures that were last sent for each service, of which there may be thousands. */
 export class ChangedFigures {
   #sent: ReadonlyMap<string, string> = new Map();
 

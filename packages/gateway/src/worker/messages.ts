@@ -21,7 +21,7 @@ export type ToWorker =
 export interface TunnelOpen {
   readonly type: 'tunnel-open';
   readonly id: string;
-  /** What was read of it already, in Base64. */
+  /** Bytes that were read from the socket already, in Base64. */
   readonly head: string;
 }
 

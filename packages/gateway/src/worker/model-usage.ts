@@ -1,4 +1,4 @@
-/** What requests to models have used: read from their answers, and stored before the client has the end. */
+/** Usage of requests to models, which is read from their answers and stored before the client has the end. */
 import type { GatewayModelUse } from '@dstack/contract/agent';
 import { usageSum } from '@dstack/contract/usage';
 import {

@@ -1,4 +1,4 @@
-/** What nginx reports about a request. Only nginx can reach the socket, so its headers are true. */
+/** Facts that nginx reports about a request. Only nginx can reach the socket, so its headers are true. */
 import type { IncomingMessage } from 'node:http';
 import { ProxyRefusal } from '@dstack/proxy';
 

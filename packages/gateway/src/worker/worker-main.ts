@@ -41,7 +41,7 @@ const LOOK_MS = 200;
 const FIGURES_MS = 1000;
 /** Connections of nginx that wait until they are accepted; it refuses the requests of more. */
 const BACKLOG = 4096;
-/** What nginx adds to the headers of a request. */
+/** Bytes that nginx adds to the headers of a request. */
 const HEADERS_OF_NGINX = 2048;
 /** Requests that wait for the first replica of one service. */
 const MAX_HELD = 1000;
@@ -49,7 +49,7 @@ const MAX_HELD = 1000;
 /** Names this process among all that answer requests; numbers of its requests only rise. */
 const ID = randomUUID();
 let isOnline = false;
-/** Of the settings; a change of it starts other workers. */
+/** Longest wait for a replica's answer, in milliseconds. A change of the setting starts other workers. */
 const timeoutMs = Number(process.argv[2] ?? 300_000);
 const usageDir = process.argv[3] ?? '';
 let authAge = 3600;
@@ -167,7 +167,7 @@ function sendFigures(): void {
 setInterval(sendFigures, FIGURES_MS);
 
 let busy = 0;
-/** Of nginx; it may send a request over each. */
+/** Connections that nginx has open; it may send a request over each. */
 let connections = 0;
 const server = createServer(
   {

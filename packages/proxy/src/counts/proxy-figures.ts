@@ -4,7 +4,7 @@ import type { ReplicaConnections } from '../replicas/replica-connections.ts';
 import type { WaitingRequests } from '../requests/waiting-requests.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 
-/** At this server. */
+/** The figures of a service at this server. */
 export interface ProxiedService extends ServiceName, ServiceStats {
   /** Requests that a replica is answering. */
   readonly inFlight: number;
@@ -17,20 +17,20 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly mirrored: ServiceStats;
 }
 
-/** Of one process. */
+/** The figures of a service in one process. */
 export interface CountedService extends ServiceName {
   readonly runId: string;
   readonly inFlight: number;
   readonly held: number;
   readonly ejected: number;
   readonly raw: RawStats;
-  /** Of copies of its requests; workers of an earlier version have none. */
+  /** Figures of the copies of its requests; workers of an earlier version have none. */
   readonly rawMirrored?: RawStats;
 }
 
 export interface ProxyFiguresOptions {
   readonly stats: RequestStats;
-  /** Of copies of requests. */
+  /** Counts copies of requests, by the service whose requests are copied. */
   readonly mirrored: RequestStats;
   readonly replicas: ReplicaConnections;
   readonly waiting: WaitingRequests;
@@ -84,7 +84,7 @@ export class ProxyFigures {
     return (await Promise.all(states)).flat();
   }
 
-  /** Of this process alone. */
+  /** The figures of this process alone. */
   get own(): CountedService[] {
     const { stats, mirrored, replicas, waiting } = this.#options;
     return stats.services.map(({ runId, projectName, runName }) => ({

@@ -6,7 +6,7 @@ import { type AccessPage, AccessRecords } from './access-records.ts';
 
 export interface RequestLogOptions {
   readonly stats: RequestStats;
-  /** Of the client. */
+  /** The address of the client. */
   readonly addressOf: (request: EndedRequest['request']) => string;
   readonly onEnded: OnEnded;
 }

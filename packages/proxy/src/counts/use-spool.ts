@@ -9,9 +9,9 @@ export interface UseKind<Use> {
   sum(one: Use, other: Use): Use;
 }
 
-/** What is sent until it is confirmed, as the same batch. */
+/** Uses that are sent until the server confirms them, always as the same batch. */
 export interface UseBatch<Use> {
-  /** Of this sending. */
+  /** The number of this sending, for `used` and `failed`. */
   readonly n: number;
   readonly batch: string;
   readonly uses: readonly Use[];
@@ -35,15 +35,15 @@ interface Batch {
 
 /** Uses in one message, and files that are read for it. */
 const MOST = 1000;
-/** Of files that contain the uses of others. */
+/** The prefix of files that contain the uses of other files. */
 const SUM = 'sum-';
 /** The server may have failed to store a message, and has answered nothing. */
 const AGAIN_MS = 5000;
 
-/** Of the file of a use. */
+/** A name for the file of a new use. */
 export const newUseName = (): string => `${randomUUID()}.json`;
 
-/** A file for each use, so that nothing is lost when a process is killed. Resolves once it is durable. */
+/** Writes a use to a file of its own, so that a killed process loses none. Resolves once it is durable. */
 export async function keepUse(dir: string, use: object, name = newUseName()): Promise<void> {
   const path = join(dir, name);
   const file = await open(`${path}.new`, 'w', 0o600);
@@ -172,7 +172,7 @@ export class UseSpool<Use extends object> {
     return join(this.#dir, 'batch');
   }
 
-  /** What was sent by a process that was killed, and may have been received. */
+  /** The last batch that was not confirmed, which the server may have received; null = there is none. */
   #storedBatch(): Batch | null {
     try {
       return JSON.parse(readFileSync(this.#batchPath, 'utf8')) as Batch;

@@ -7,9 +7,9 @@ import type { RawHeaders } from './raw-headers.ts';
 export interface CredentialPlace {
   /** As it was sent: the value of a header, a cookie with its name, or a parameter with its name. */
   readonly text: string;
-  /** What may be a token of this server. */
+  /** The texts in it that may be tokens of this server. */
   readonly candidates: readonly string[];
-  /** Its name is one of credentials (`X-Api-Key`, `access_token`). */
+  /** Whether its name is one of credentials (`X-Api-Key`, `access_token`). */
   readonly isForCredentials: boolean;
 }
 
@@ -22,7 +22,7 @@ const FOR_CREDENTIALS = /auth|token|key|secret|passw|credential|bearer|jwt/i;
 const FOR_IDS =
   /(^|[-_.])(id|uuid|guid)$|[a-z]I[dD]$|^(idempotency-key|traceparent|tracestate|baggage)$/;
 
-/** What HTTP itself needs, and `Authorization`, which is looked at whole. */
+/** Headers that HTTP itself needs, and `Authorization`, which is examined as a whole elsewhere. */
 const OF_HTTP =
   /^(authorization|host|content-.*|accept.*|if-.*|range|date|sec-websocket-(key|version|extensions)|sec-fetch-.*|x-forwarded-.*|x-dstack-.*)$/;
 

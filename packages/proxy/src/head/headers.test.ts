@@ -190,7 +190,7 @@ describe('an answer of a service', () => {
     const headers = responseHeaders(own, {
       ...{ path: '/p', isStripped: true, host: null, isOpenToOrigins: false },
     });
-    // Of several policies each applies: what one forbids, no other allows.
+    // All policies of an answer apply, and none of them allows what another one forbids.
     expect(headers).toEqual([...own, 'Content-Security-Policy', 'sandbox']);
   });
 

@@ -135,7 +135,7 @@ const mayTrail = (name: string) =>
   !name.startsWith('content-') &&
   !name.startsWith('access-control-');
 
-/** What passes of the fields after the body of an answer. */
+/** The fields after the body of an answer that are passed on. */
 export function trailersOf(raw: RawHeaders): [string, string][] {
   if (raw.length === 0) return [];
   const passed = passedOn(raw, (name, value) => (mayTrail(name) ? value : null));

@@ -4,7 +4,7 @@ export const MAX_HEADERS = 80 * 1024;
 /** Names and values in turn, like Node's `rawHeaders`: order, case and repetitions are kept. */
 export type RawHeaders = readonly string[];
 
-/** Of one connection only (RFC 9110 §7.6.1), and `expect`, which this server has answered itself. */
+/** Headers of one connection only (RFC 9110 §7.6.1), and `expect`, which this server answers itself. */
 const HOP_BY_HOP: ReadonlySet<string> = new Set([
   'connection',
   'expect',
@@ -50,7 +50,7 @@ export function passedOn(
 
 const NONE: ReadonlySet<string> = new Set();
 
-/** What nearly every message has; these headers are dropped anyway. */
+/** The `Connection` of nearly every message, which lists no header that would not be dropped anyway. */
 const NAMES_NONE: ReadonlySet<string> = new Set(['keep-alive', 'close']);
 
 /** `Host` is never hop-by-hop, whatever `Connection` lists. */

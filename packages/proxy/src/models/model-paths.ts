@@ -3,11 +3,11 @@ const PATHS: ReadonlySet<string> = new Set([
   ...['chat/completions', 'completions', 'embeddings', 'responses', 'moderations'],
   ...['audio/speech', 'audio/transcriptions', 'audio/translations'],
   ...['images/generations', 'images/edits', 'images/variations'],
-  // Of vLLM, Text Embeddings Inference and others.
+  // vLLM, Text Embeddings Inference and others have added these paths.
   ...['rerank', 'score', 'pooling', 'classify'],
 ]);
 
-/** Of Anthropic's API, which no model is asked by. */
+/** Whether the path belongs to Anthropic's API, by which no model is served. */
 export function isMessagesPath(rest: string): boolean {
   return /^(v1\/)?messages(\/|$)/.test(rest);
 }

@@ -1,4 +1,4 @@
-/** What a request to a model has used that was sent to the address of its service. */
+/** Reads what requests to the address of a service have used of its model. */
 import type { IncomingMessage } from 'node:http';
 import type { CallerAccount } from '../callers/callers.ts';
 import type { AdmittedRequest } from '../requests/admitted-request.ts';

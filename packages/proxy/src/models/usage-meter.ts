@@ -119,7 +119,7 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
   };
 }
 
-/** Of chat, completions and embeddings, or of responses, audio and images. */
+/** Reads `usage` of chat, completions and embeddings, or of responses, audio and images. Null: no counts. */
 export function tokensIn(usage: unknown): Tokens | null {
   const given = objectOf(usage);
   const prompt = given.prompt_tokens ?? given.input_tokens;

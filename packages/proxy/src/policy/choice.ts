@@ -43,7 +43,10 @@ function startsOf({ record }: RatedReplica, now: number): number {
   return record.starts * remaining(record, now);
 }
 
-/** What is known loses its effect in time, so that a replica that is avoided is tried again. */
+/**
+ * How many times as much a request counts at a replica that is slow or fails. The record loses its effect in
+ * time, so that a replica that is avoided is tried again.
+ */
 function dearness({ record }: RatedReplica, other: RatedReplica, now: number): number {
   const part = remaining(record, now);
   const slow = 1 + (slownessOf(record, other.record) - 1) * part;

@@ -83,7 +83,7 @@ export function ejectionMs(level: number): number {
   return Math.min(FIRST_MS * 2 ** (level - 1), LONGEST_MS);
 }
 
-/** What is known of a replica when its ejection begins: afterwards it is judged by new answers alone. */
+/** The record of a replica when its ejection begins: afterwards it is judged by new answers alone. */
 export function afterEjection({ starts, at }: ReplicaRecord): ReplicaRecord {
   return { ...NEW_RECORD, at, starts, errorsInRow: IN_ROW - IN_ROW_AGAIN };
 }

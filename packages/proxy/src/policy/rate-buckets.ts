@@ -8,7 +8,7 @@ interface Bucket {
   readonly rate: Rate;
 }
 
-/** Of one service, in the order of the last allowed request. */
+/** The buckets of one service by key, in the order of their last allowed request. */
 type OwnBuckets = Map<string, Bucket>;
 
 /** Beyond this number, the service with most buckets drops its oldest: that key starts again. */

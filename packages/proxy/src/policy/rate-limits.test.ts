@@ -66,7 +66,7 @@ describe('the key of a request', () => {
 });
 
 describe('requests of one key', () => {
-  /** What `limit_req zone=… burst=… nodelay` of nginx allows, in thousandths as it counts. */
+  /** Allows what `limit_req zone=… burst=… nodelay` of nginx allows. Like nginx it counts in thousandths. */
   function nginx(rps: number, burst: number) {
     let last: { excess: number; at: number } | null = null;
     return (at: number): boolean => {

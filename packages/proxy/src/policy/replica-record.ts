@@ -1,4 +1,4 @@
-/** What is remembered of a replica. All times in milliseconds. */
+/** The results of recent requests to a replica. All times are in milliseconds. */
 export interface ReplicaRecord {
   /** When the sums below were last reduced. */
   readonly at: number;

@@ -11,13 +11,13 @@ import {
 export interface ServiceStats {
   /** Per second, over the last minute. */
   readonly rps: number;
-  /** Until the end of the answer, over the last minute; null = there was no request. */
+  /** Times until the end of the answer, over the last minute; null = there was no request. */
   readonly p50: number | null;
   readonly p95: number | null;
   readonly p99: number | null;
   /** Ended requests since the server started, by the hundreds of their status. */
   readonly answered: Readonly<Record<string, number>>;
-  /** Of the same requests; null = the process that has counted them does not report it. */
+  /** The latencies of the same requests; null = the process that has counted them does not report any. */
   readonly latencies: LatencyTotals | null;
 }
 

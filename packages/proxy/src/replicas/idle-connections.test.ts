@@ -4,13 +4,13 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { IDLE_MS, MAX_IDLE_MS, ReplicaConnections } from './replica-connections.ts';
 
-/** What an app means by 3 seconds: the pool closes connections before the app does. */
+/** For an app that announces 3 seconds: the pool closes its connections before the app does. */
 const BRIEF_MS = 1000;
 
 const waiting: ServerResponse[] = [];
 const server = createServer((request, response) => {
   if (request.url === '/brief') response.setHeader('keep-alive', 'timeout=3');
-  // Instead of the header that Node.js adds by itself.
+  // This replaces the header that Node.js adds by itself.
   else response.setHeader('keep-alive', 'none');
   waiting.push(response);
   server.emit('waiting');

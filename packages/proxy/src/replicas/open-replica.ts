@@ -23,7 +23,7 @@ const LEARN_MS = 500;
  */
 export function openReplica({ client, isHere }: OpenReplicaOptions): OpenPort {
   const known = new Map<string, string>();
-  /** Of jobs whose first connection is being opened. */
+  /** By job whose first connection is being opened: resolves when that is over, or takes too long. */
   const learning = new Map<string, Promise<unknown>>();
 
   const throughAgent = async ({ hostId, jobId, port }: ReplicaTarget): Promise<Duplex> => {

@@ -97,11 +97,11 @@ export class ReplicaConnections {
   }
 
   /**
-   * Of two replicas, one in turn and one at random, the better one (see `policy/`); null if all are `tried` or
+   * The better of two replicas, one in turn and one at random (see `policy/`). Null: all are `tried` or
    * leaving. Replicas with a failing probe are used if there is no other, ejected ones and those that refuse
    * connections if there is nothing else. Call `answered` or `failed` with the result, and `release` when the
-   * request has ended. Requests of the same `affinity` receive the same replica, in every process, as long as it
-   * is one of those.
+   * request has ended. Requests of the same `affinity` receive the same replica, in every process, as long as
+   * it is one of those.
    */
   acquire(
     runId: string,

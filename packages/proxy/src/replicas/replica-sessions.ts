@@ -4,7 +4,7 @@ import { ConnectFailure } from './upstream-failure.ts';
 
 export interface ReplicaSessionsOptions {
   readonly open: () => Promise<Duplex>;
-  /** Of the app, for messages. */
+  /** The port of the app, for error messages. */
   readonly port: number;
   /** How long a connection without calls is kept, in milliseconds. */
   readonly idleMs?: number;

@@ -149,7 +149,7 @@ class ExchangeHandler implements Dispatcher.DispatchHandler {
     if (this.#wrote || response.destroyed || tap?.isWhole) return;
     if (this.#first !== null) this.#write(this.#controller, this.#first);
     else response.flushHeaders();
-    // What comes later is sent as it comes: it may be an event after which nothing follows.
+    // Later parts are sent as they come: each may be an event after which nothing follows.
     this.#wrote = true;
   };
 

@@ -12,7 +12,7 @@ import type { Question } from './requests.ts';
 export interface MirrorOptions {
   readonly routes: Pick<ServiceRoutes, 'find'>;
   readonly replicas: Pick<ReplicaConnections, 'acquire' | 'answered' | 'refused' | 'release'>;
-  /** Of copies, by the service whose requests are copied. */
+  /** Counts copies, by the service whose requests are copied. */
   readonly stats: RequestStats;
   /** A copy is demand of the service that gets it. The result is called when the copy has ended. */
   readonly onDemand: (target: ServiceRoute) => () => void;
@@ -20,7 +20,7 @@ export interface MirrorOptions {
   readonly now: () => number;
 }
 
-/** As the app of the service receives it. */
+/** A request as the app of the service receives it. */
 export interface MirroredRequest {
   readonly request: IncomingMessage;
   readonly path: string;

@@ -53,7 +53,10 @@ export class RequestBody {
   }
 }
 
-/** What is read and discarded of a body after its answer: bytes, and milliseconds until the connection is closed. */
+/**
+ * How much of a body is read and discarded after the answer: so many bytes, and for so many milliseconds
+ * until the connection is closed.
+ */
 export interface RestLimits {
   readonly bytes: number;
   readonly ms: number;

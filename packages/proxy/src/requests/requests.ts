@@ -1,4 +1,4 @@
-/** What is sent to a service, and for whom. */
+/** Requests that are sent to services, and those of clients for which they are sent. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { ServerHttp2Stream } from 'node:http2';
 import type { Duplex, Readable } from 'node:stream';
@@ -31,14 +31,14 @@ export interface ForwardedRequest {
 export interface UpgradedRequest {
   readonly request: IncomingMessage;
   readonly socket: Duplex;
-  /** What the client has sent after the request. */
+  /** Bytes that the client has already sent after the request. */
   readonly head: Buffer;
   readonly id: string;
 }
 
 /** A call of gRPC. */
 export interface CalledRequest {
-  /** Its head. */
+  /** The head of the call. */
   readonly request: IncomingMessage;
   readonly stream: ServerHttp2Stream;
   readonly id: string;

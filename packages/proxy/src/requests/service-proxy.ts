@@ -176,7 +176,7 @@ export class ServiceProxy {
     return this.#figures.state(route);
   }
 
-  /** Of all present services with requests since the server started. */
+  /** The figures of all present services with requests since the server started. */
   states(): Promise<ProxiedService[]> {
     return this.#figures.states();
   }
@@ -186,7 +186,7 @@ export class ServiceProxy {
     return this.#log.since(runId, after);
   }
 
-  /** For the process that adds them up. */
+  /** The figures of this process, for the process that adds them up. */
   get figures(): CountedService[] {
     return this.#figures.own;
   }
@@ -313,7 +313,7 @@ export class ServiceProxy {
           send: async (one) => {
             const onAnswer = (status: number) => this.#replicas.answered(one, status);
             const sent = await sendCall(one, { ...call, onAnswer });
-            // What begins well may fail: the status of a stream is behind it.
+            // A call that begins well may still fail, because its status follows its messages.
             if (sent.kind === 'done' && isServerError(sent.value)) this.#replicas.broke(one);
             return sent;
           },

@@ -21,7 +21,7 @@ export interface Upgrade {
 
 export interface Upgraded {
   readonly joined: JoinedSocket;
-  /** Of the app's answer; 101 = it has accepted. */
+  /** The status of the app's answer; 101 = the app has accepted. */
   readonly status: number;
 }
 

@@ -32,19 +32,19 @@ export interface ServiceRoute {
   readonly rateLimits: readonly RequestLimit[];
   /** Requests that are equal in this go to the same replica; null = to any. */
   readonly affinity: RequestKey | null;
-  /** Of requests that wait for the first replica. */
+  /** The limits of requests that wait for the first replica. */
   readonly held: HeldLimits;
-  /** Of which requests another service gets copies; null = of none. */
+  /** Which requests are copied to another service; null = none. */
   readonly mirror: Mirroring | null;
   /** Browsers of every origin may send requests, without credentials. */
   readonly isOpenToOrigins: boolean;
-  /** With OpenAI's API, below this prefix of its paths; null = it has none. */
+  /** The model that it serves by OpenAI's API below the path `prefix`; null = it serves none. */
   readonly model: { readonly name: string; readonly prefix: string } | null;
   readonly replicas: readonly ReplicaTarget[];
 }
 
 export interface Mirroring {
-  /** Of the same project. */
+  /** The name of the service that gets the copies, in the same project. */
   readonly service: string;
   readonly percent: number;
   readonly methods: readonly string[];

@@ -38,7 +38,7 @@ export interface Admission<C extends AdmittedCaller> {
 
 interface Watched {
   readonly caller: AdmittedCaller;
-  /** Of the caller; sessions are extended while they are used. */
+  /** When the caller's access expires; null = never. Sessions are extended while they are used. */
   expiresAt: Timestamp | null;
   readonly identify: IdentifyCaller<AdmittedCaller>;
   readonly onRevoked: () => void;

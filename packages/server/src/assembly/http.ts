@@ -62,7 +62,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly context: () => DecisionContext;
   readonly settings: HttpSettings;
   readonly host: ServerHost | null;
-  /** Of services behind gateways. */
+  /** Statistics and recent requests of services behind gateways, and questions to gateway replicas. */
   readonly gatewayRequests: {
     readonly figures: GatewayFigures;
     readonly access: GatewayAccess;

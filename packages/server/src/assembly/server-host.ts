@@ -56,7 +56,7 @@ export type LocalMode =
       readonly projects: readonly string[];
       /** Jobs may use features that give them control of the machine. */
       readonly trusted: boolean;
-      /** What separates jobs from the server's secrets and from each other. */
+      /** The mechanism that separates jobs from the server's secrets and from each other. */
       readonly apart: 'containers' | 'users' | 'nothing';
       /** Another executor is configured, but this many jobs still run with this one; else 0. */
       readonly remaining: number;

@@ -6,7 +6,7 @@ type Config = BackendRecord['config'];
 const KEY = 'written_by';
 const OPERATOR = 'operator';
 
-/** Of `config.yml`, and of global admins. */
+/** Marks a configuration of `config.yml` or of a global admin. */
 export function operatorsConfig(config: Config): Config {
   return { ...config, [KEY]: OPERATOR };
 }

@@ -2,7 +2,7 @@
 
 type Json = Readonly<Record<string, unknown>>;
 
-/** What clients see instead of a secret. Sent back, it means: unchanged. */
+/** The text that clients see instead of a secret. A client that sends it back leaves the secret unchanged. */
 export const MASK = '********';
 
 /** Keys whose whole value is part of the credentials, whatever the type. */

@@ -8,7 +8,7 @@ import { extract, pack } from 'tar-stream';
 import { StartError } from '../process/start-error.ts';
 
 export interface BackupManifest {
-  /** Of this file; another number is refused. */
+  /** The format version of the backup file; a file with another number is refused. */
   readonly format: 1;
   readonly version: string;
   /** ISO 8601. */

@@ -19,7 +19,7 @@ export function sshOpener({ mayDial, jumps = new JumpHosts() }: SshOpenerOptions
   };
 }
 
-/** What the server does for adapters. */
+/** The services that the server offers to backend adapters, including SSH connections. */
 export function backendHost({
   mayDial,
   ...parts

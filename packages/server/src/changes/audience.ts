@@ -10,7 +10,7 @@ export interface Audience {
   readonly sharedId: Id | null;
 }
 
-/** What a caller may see. */
+/** A caller who receives changes, and the projects and imports that the caller may see. */
 export interface ChangeViewer {
   /** '' for programs, which see nothing of their owner. */
   readonly userId: Id;
@@ -55,7 +55,7 @@ export function isSameViewer(a: ChangeViewer, b: ChangeViewer): boolean {
   );
 }
 
-/** Of an admin; no id is empty. */
+/** The project ids of a global admin in comparisons; no real id is empty, so no other viewer has this set. */
 const EVERYTHING: ReadonlySet<Id> = new Set(['']);
 
 function isSameSet(a: ReadonlySet<Id>, b: ReadonlySet<Id>): boolean {

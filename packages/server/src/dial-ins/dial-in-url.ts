@@ -16,7 +16,7 @@ const FORMER = /^(dstack-[a-z0-9-]{1,57})\/(\d{1,5})$/;
 /** An agent that connects. */
 export interface DialledAgent {
   readonly instance: string;
-  /** What its token is derived from: its instance, or the Slurm job that the previous version has submitted. */
+  /** The name that its token derives from: its instance, or the Slurm job of the previous version. */
   readonly tokenOf: string;
 }
 

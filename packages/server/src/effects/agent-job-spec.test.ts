@@ -6,7 +6,7 @@ import { JobSpecError } from './named-secrets.ts';
 
 interface Parts {
   readonly configuration?: object;
-  /** Of the job's specification. */
+  /** Fields that replace those of the job's specification. */
   readonly spec?: object;
   readonly runtimeData?: object;
   readonly resumeCount?: number;

@@ -55,7 +55,7 @@ export interface AgentJobInput {
   readonly hold: boolean;
   /** Whether git of a job in a container may connect to the loopback of its host. */
   readonly loopback: boolean;
-  /** Of the clone of the job's repo. */
+  /** Limits for cloning the job's repo. */
   readonly cloneLimits: CloneLimits;
   readonly cluster: ClusterInfo | null;
   /** One for each mount of a named volume, in their order. */

@@ -8,7 +8,7 @@ interface Situation {
   readonly payload?: IntentPayload;
   readonly key?: string;
   readonly shared?: boolean;
-  /** Of the instance of the job, or of the instance that the effect is about. */
+  /** The backend of the job's instance, or of the instance or volume that the effect is about. */
   readonly backend?: BackendName;
   readonly hostId?: string | null;
   /** Instance of the job. */

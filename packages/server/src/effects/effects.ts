@@ -132,7 +132,7 @@ async function orderFor(
   };
 }
 
-/** Of the job that the instance is created for: they determine its zone. */
+/** The volumes of the job that the instance is created for: they determine its zone. */
 async function volumesFor(
   { volumes }: Pick<Store, 'volumes'>,
   { provisioningJobId }: InstanceRecord,

@@ -8,7 +8,7 @@ import { errorInDoubt } from './order-record.ts';
 /** The number of distinct errors in the message for the user, and the most characters of each. */
 const SHOWN_ERRORS = 3;
 const SHOWN_LENGTH = 200;
-/** Of the offers that failed alike. */
+/** The number of offers that are named for one error. */
 const SHOWN_OFFERS = 3;
 
 export interface OffersToTry {
@@ -18,7 +18,7 @@ export interface OffersToTry {
   readonly totalOffers: number;
   /** The one site where it may be created; null = at any. */
   readonly where: string | null;
-  /** Of the instance or group, for the log. */
+  /** The name of the instance or group, for the log. */
   readonly name: string;
   /**
    * Called before each attempt with its offer and those after it, which are recorded: if the answer

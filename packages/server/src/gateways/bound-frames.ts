@@ -1,4 +1,4 @@
-/** What a gateway may say: every message is bound to what this gateway was sent, here and nowhere else. */
+/** Limits each message of a gateway to the services and jobs that the server has sent to this gateway. */
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { LOAD_SLOT } from '@dstack/contract/load';
 import type { Id } from '@dstack/core';
@@ -21,9 +21,9 @@ export interface FrameBinding {
 
 /** `isForeign`: the message names what the gateway has nothing to do with. */
 export type BoundFrame<T extends FrameType = FrameType> =
-  /** Only the part that is the gateway's own. */
+  /** The message reduced to the gateway's own part. */
   | { readonly frame: FrameOf<T>; readonly isForeign: boolean }
-  /** Nothing of it. `answer`: what the gateway gets for it; null = nothing. */
+  /** The whole message is ignored. `answer`: the reply to the gateway; null = no reply. */
   | { readonly frame: null; readonly isForeign: boolean; readonly answer: GatewayCommand | null };
 
 type Bind<T extends FrameType> = (frame: FrameOf<T>, binding: FrameBinding) => BoundFrame<T>;

@@ -14,11 +14,11 @@ export interface FrameIntakeOptions {
   readonly take: (frame: GatewayFrame) => Promise<boolean>;
   /** A message was not obeyed. `unknown`: of a type that only newer programs send. */
   readonly onRefused: (type: FrameType | 'unknown') => void;
-  /** There were too many of those. */
+  /** More messages than allowed were refused. */
   readonly onMisuse: (type: FrameType | 'unknown') => void;
   /** Milliseconds. */
   readonly now: () => number;
-  /** Of the gateway. */
+  /** The logger of the gateway. */
   readonly log: Logger;
 }
 

@@ -13,7 +13,7 @@ export interface AccessSource {
 
 type Pages = Map<string, AccessPage>;
 
-/** Of a question, in milliseconds. Programs of an earlier version do not answer. */
+/** Milliseconds to wait for an answer. Gateway programs of an earlier version never answer. */
 const LIMIT_MS = 1000;
 
 export class GatewayAccess {
@@ -48,7 +48,7 @@ export class GatewayAccess {
     asked.done(new Map(pages.map(({ process, ...page }) => [process, page])));
   }
 
-  /** What the replicas of its gateway have answered since the given numbers; see `ReadAccess`. */
+  /** The requests that the gateway's replicas have answered since the given numbers; see `ReadAccess`. */
   async read(runId: Id, after: ReadonlyMap<string, number>): Promise<Pages> {
     if (this.#sources.size === 0) return new Map();
     const gatewayId = (await this.#services.onGateway(runId))?.run.gatewayId;

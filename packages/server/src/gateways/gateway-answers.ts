@@ -41,7 +41,7 @@ export interface GatewayAsker {
   readonly carried: Carried;
 }
 
-/** What the server does for a replica now. */
+/** The work for one replica that is in progress, which the limits count, and the warnings it has had. */
 export interface Carried {
   readonly tunnels: Set<Duplex>;
   opening: number;

@@ -15,9 +15,9 @@ interface Source {
   readonly gatewayId: Id;
   readonly isOpen: () => boolean;
   readonly services: Map<Id, Counted>;
-  /** What it had reported before this connection, until it reports the same service again. */
+  /** Its reports from before this connection; each is kept until the replica reports the service again. */
   readonly before: Map<Id, Counted>;
-  /** Of earlier programs of the replica: totals never become smaller. */
+  /** Totals of earlier programs of the replica, which are added so that totals never decrease. */
   readonly ended: Map<Id, Totals>;
 }
 
@@ -28,7 +28,7 @@ interface Totals {
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
 
-/** Of one gateway replica. */
+/** The most services whose counts are kept for one replica; the least recently reported are dropped. */
 const MAX_SERVICES = 10_000;
 
 export class GatewayFigures {
@@ -82,7 +82,7 @@ export class GatewayFigures {
     return isKnown ? this.#state(view) : null;
   }
 
-  /** Of all services that have had requests. */
+  /** The states of all services that have had requests. */
   async states(): Promise<ProxiedService[]> {
     const gateways = new Set([...this.#sources.values()].map(({ gatewayId }) => gatewayId));
     const states = [...gateways].map(async (gatewayId) => {

@@ -60,7 +60,7 @@ export class GatewayInstances {
     const handle = handleOf(replica);
     const condition = await port.maintain(handle, gatewayOrder(serverId, replica, view));
     const seen = await port.observe(handle);
-    // What was made again may have another address, and another gateway the one that it had.
+    // Shared resources that were created again may have a new address, and another gateway the old one.
     if (seen.state === 'ready') this.#remember(replica, seen);
     if (seen.state !== 'pending') return condition;
     return { ...condition, unreachable: condition.unreachable ?? seen.text };
@@ -86,7 +86,7 @@ export class GatewayInstances {
       case 'interrupted':
         return { state: 'refused', text: seen.text };
       case 'pending':
-        // What it waits for may have been deleted.
+        // A user may have deleted the shared resources that it waits for: `maintain` creates them again.
         await this.#maintainPending(replica, port);
         return seen;
       case 'ready':

@@ -11,7 +11,7 @@ import { LineStream } from '@dstack/proxy';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../process/logging.ts';
 
-/** What its program or its machine reports of a replica. */
+/** A report about a replica by its program or its machine. */
 export type Reported = Omit<GatewayReport, 'replicaId' | 'updatedAt' | 'outdated'>;
 
 /** The machine of a replica. `text` is for people. */
@@ -170,7 +170,7 @@ export class GatewayLink {
     });
   }
 
-  /** What cannot be read ends the connection. A burst waits in the program, not in this server. */
+  /** A line that cannot be read ends the connection. A burst waits in the program, not in this server. */
   #reader(channel: () => LineStream): (line: string) => void {
     let inWork = 0;
     return (line) => {

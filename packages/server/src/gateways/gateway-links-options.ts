@@ -45,16 +45,16 @@ export interface GatewayLinksOptions
     readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget' | 'isAsked'>;
     readonly questions: Pick<ReplicaQuestions, 'opened' | 'answered' | 'forget' | 'isAsked'>;
   };
-  /** Of one replica: it guards against guesses by this gateway alone. */
+  /** Makes the sign-ins of one replica, which guard against guesses by this gateway alone. */
   readonly newSignIns: () => GatewaySignIns;
   readonly admitBy: (signIns: GatewaySignIns) => Admit;
-  /** A message was not obeyed. `type`: `unknown` = of a newer program. */
+  /** Called when a message was not obeyed. `type`: `unknown` = it comes from a newer program. */
   readonly onRefused: (gateway: GatewayLabel, type: FrameType | 'unknown') => void;
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
 
-/** As people know it. */
+/** The name and project of a gateway, as people know it. */
 export interface GatewayLabel {
   readonly name: string;
   readonly project: string;

@@ -207,7 +207,7 @@ export class GatewayLinks {
   }
 
   async #opened(one: Linked): Promise<void> {
-    // What it was draining is asked for again by the effects.
+    // Wakes the effects that wait for jobs to drain: they send `leave` again over the new link.
     for (const whenIdle of one.draining.values()) whenIdle();
     one.draining.clear();
     const { link, gatewayId } = one;

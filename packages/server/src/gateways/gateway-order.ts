@@ -1,4 +1,4 @@
-/** What a backend needs to make the machine of a replica. */
+/** The order for the machine of a gateway replica, which a backend carries out. */
 import type { GatewayOrder } from '@dstack/backends';
 import type { GatewayReplicaRecord } from '@dstack/core';
 import type { GatewayView } from '@dstack/store';

@@ -29,7 +29,7 @@ const LAST_COUNTS_MS = 3_600_000;
 /** Services and replicas that have left. */
 const MOST_LEFT = 10_000;
 
-/** What one replica of a gateway was sent over its present link: it may speak of nothing else. */
+/** The services and jobs that one replica has received over its present link: it may report no others. */
 export class GatewayReach {
   /** Milliseconds. */
   readonly #now: () => number;
@@ -141,7 +141,7 @@ export class GatewayReach {
   }
 }
 
-/** Of `<run>.<domain>`. */
+/** The domain of `<run>.<domain>`. */
 const domainOf = (host: string): string => host.slice(host.indexOf('.') + 1);
 
 function customNames({ custom_hosts: hosts, custom_paths: paths }: SentService): string[] {

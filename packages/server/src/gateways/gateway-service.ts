@@ -1,4 +1,4 @@
-/** What a gateway receives about a service: nothing of its commands, environment and secrets. */
+/** A service as its gateway receives it: without its commands, environment and secrets. */
 import type { GatewayService } from '@dstack/contract/agent';
 import type { ServiceView } from '@dstack/store';
 import { hostPathsOf } from './custom-hosts.ts';

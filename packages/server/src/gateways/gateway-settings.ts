@@ -3,7 +3,7 @@ import type { GatewayRecord } from '@dstack/core';
 import type { DnsHook } from './dns-hook.ts';
 import type { GatewayDomains } from './domain-proof.ts';
 
-/** The same for all gateways of this server. */
+/** The settings that are the same for all gateways of this server. */
 export interface GatewayDefaults {
   readonly httpPort: number;
   readonly httpsPort: number;
@@ -23,7 +23,7 @@ export interface GatewayDefaults {
   readonly hsts: number;
 }
 
-/** What is not the same for all replicas of all gateways. */
+/** The settings that differ between the replicas of gateways. */
 export interface GivenToReplica {
   readonly address: string | null;
   /** Addresses of the other replicas that serve. */

@@ -1,4 +1,4 @@
-/** What is stored and shown of a gateway's replica, made from what its program reports. */
+/** The state of a gateway's replica as it is stored and shown, made from the reports of its program. */
 import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayFrame } from '@dstack/contract/agent';
 import type { GatewayReport } from '@dstack/core';

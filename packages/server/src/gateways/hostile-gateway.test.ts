@@ -52,7 +52,7 @@ interface Attempt<T extends FrameType> {
   readonly name: string;
   /** A message about foreign things, as it is on the wire. */
   readonly send: () => Omit<FrameOf<T>, 'type'> & { readonly type: T };
-  /** What must be as if it had not been sent. */
+  /** Checks that the state is the same as if the message had not been sent. */
   readonly unchanged: () => Promise<void>;
   readonly isCounted?: boolean;
 }

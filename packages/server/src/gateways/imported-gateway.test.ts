@@ -5,7 +5,7 @@ import { insertInstances, serveAt, submitService } from '../http/testing/service
 import { type LinkedGateway, linkedGateway } from './testing/linked-gateway.ts';
 
 let world: LinkedGateway;
-/** Of a member of `guest`, of the importing project `shop` that has no service there, and of `main`. */
+/** Tokens of members of `guest`, of `shop`, which imports the gateway without a service, and of `main`. */
 let tokens: { readonly gina: string; readonly sam: string; readonly mia: string };
 /** The service of `guest` behind the gateway, and one of `guest` that is behind none. */
 let visitor: { readonly id: string; readonly jobId: string };
@@ -152,7 +152,7 @@ it('speaks for the importing project no longer once its service has ended', asyn
   links.runChanged(visitor.id);
   await program.receives({ type: 'service', run_id: visitor.id, service: null });
   expect((await admit(1, 'guest', tokens.gina)).user).toBeNull();
-  // What was used before is still booked: it may be on its way for long.
+  // Earlier usage is still booked: a report of it may take long to arrive.
   await usage(2, {});
   expect(await usageOf('guest')).toEqual([['gina', 'cuckoo']]);
   expect(world.refused).toEqual(['admit']);

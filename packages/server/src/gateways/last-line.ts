@@ -1,6 +1,6 @@
 import { TerminalText } from '@dstack/contract/terminal-text';
 
-/** What Node.js writes behind the error that it ends with: the frames of its stack, a hint, and its version. */
+/** Node.js writes a hint and its version after the error that it ends with. */
 const NODE_VERSION = /^Node\.js v\d+\./;
 const NODE_HINT = /^\(Use `node --/;
 const ERROR = /^(?:Uncaught )?\w*(?:Error|Exception)\b/;

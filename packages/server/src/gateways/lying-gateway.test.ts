@@ -130,7 +130,7 @@ it('a service and a user that were deleted are passed over, as late messages are
   await program.receives({ type: 'counted', n: 2 });
   expect(await program.receives({ type: 'because', n: 3 })).toMatchObject({ status: 404 });
   expect(world.booked).toEqual([]);
-  // What the model has used before it ended is not lost.
+  // The server still books usage from before the model ended.
   expect(await usageRows()).toMatchObject([{ userName: 'admin', requests: 1 }]);
 });
 

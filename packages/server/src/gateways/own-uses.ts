@@ -1,4 +1,4 @@
-/** What models have used, as a gateway reports it: only for its own projects and for people in them. */
+/** The use of models that a gateway reports, limited to its own projects and to the people in them. */
 import type { GatewayModelUse } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { ModelUse, Store } from '@dstack/store';

@@ -1,4 +1,4 @@
-/** What people ask of the replicas of a gateway, at every server of a database. */
+/** Questions of people to the replicas of a gateway, whichever server of the database has the link. */
 import { randomUUID } from 'node:crypto';
 import { type GatewayCommand, type GatewayFrame, parseGatewayFrame } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
@@ -18,9 +18,9 @@ export interface ReplicaSource {
   readonly send: (order: GatewayCommand) => void;
 }
 
-/** Programs of an earlier version do not answer, in milliseconds. */
+/** Milliseconds to wait for an answer. Gateway programs of an earlier version never answer. */
 const LIMIT_MS = 1000;
-/** Of an answer by way of another server. */
+/** Milliseconds to wait for an answer that another server passes on. */
 const PEER_LIMIT_MS = 2000;
 /** Bytes of an answer in one message between servers, which is Base64 there. */
 const PIECE = 5000;

@@ -1,4 +1,4 @@
-/** What replicas of a gateway have to know of each other to request certificates together. */
+/** The position of a replica among the others of its gateway, by which they request certificates in turn. */
 import { generateKeyPairSync } from 'node:crypto';
 import type { GatewayReplicaRecord } from '@dstack/core';
 import type { GatewayView } from '@dstack/store';

@@ -3,7 +3,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { GatewayPem } from '@dstack/contract/agent';
 import type { GatewayPemRecord } from '@dstack/store';
 
-/** What is to be stored: whole certificates with their keys that are valid for longer than known ones. */
+/** The certificates to store: complete ones with matching keys that outlast the known ones. */
 export function newerCertificates(
   offered: readonly GatewayPem[],
   known: readonly GatewayPemRecord[],

@@ -68,7 +68,7 @@ describe('calls of the wire contract', () => {
 const OURS = ['notes', 'outlook', 'upload_limit'];
 const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
 
-/** Of the answer, or of the first element of a list; an empty list has none. */
+/** The keys of the answer, or of the first element of a list; an empty list has none. */
 function keysOf(body: unknown): string[] {
   const shown = Array.isArray(body) ? body[0] : body;
   if (typeof shown !== 'object' || shown === null) return [];

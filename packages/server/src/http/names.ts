@@ -9,7 +9,7 @@ interface NameRule {
   readonly allowed: string;
 }
 
-/** Of exports and runs. */
+/** The rule for the names of exports and services. */
 const RESOURCE = {
   pattern: /^[a-z][a-z0-9-]{1,40}$/,
   allowed: '2 to 41 lower-case letters, digits and -, a letter first',

@@ -17,7 +17,7 @@ export interface AnsweredQuestions {
   readonly silence: (projectId: Id) => BackendSilence;
 }
 
-/** What one project's backends were asked, and have answered if they were late. */
+/** The questions to one project's backends, and their answers if they were late. */
 interface Asked {
   readonly keys: ReadonlySet<string>;
   answers: BackendAnswers | null;

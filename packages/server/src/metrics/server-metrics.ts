@@ -15,7 +15,7 @@ export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
 export interface ServerMetricsOptions {
   readonly store: Store;
   readonly now: () => number;
-  /** Of the loops' queues; null before they have started. */
+  /** The depths of the loops' queues; null before they have started. */
   readonly depths: () => Depths | null;
   /** Seconds by which this host's clock is ahead of the database's; null: there is none to compare. */
   readonly clockLead?: () => number | null;

@@ -25,7 +25,7 @@ import { unusableBackend } from './unusable-backend.ts';
 export interface ProjectBackends {
   of(projectId: Id): Promise<readonly Backend[]>;
   find(projectId: Id, name: Backend['name']): Promise<Backend | null>;
-  /** What they can do, as shown to people. */
+  /** The state of the backends that is known without asking them, and hints about their capacity. */
   state(projectId: Id): Promise<ProjectBackendsState>;
   /** Checks a configuration that is not stored; omitted, or null: there is nothing to check. */
   readonly tryOut?: TryOut;

@@ -14,7 +14,7 @@ import {
 type Library = typeof import('openid-client');
 
 export interface OidcProviderOptions extends OidcProviderSettings {
-  /** Of the server. */
+  /** The URL of the server. */
   readonly url: string;
   readonly outgoing: Pick<Outgoing, 'send'>;
   /** Milliseconds. */

@@ -1,4 +1,4 @@
-/** What signing in needs of providers; `OidcProvider` is the only implementation beside those of tests. */
+/** The providers that people sign in at; `OidcProvider` is the only implementation besides those of tests. */
 
 /** The values that tie a browser's redirect to the request that began it. */
 export interface SignInProof {
@@ -14,10 +14,10 @@ export interface SignInAnswer {
   readonly issuer: string | null;
 }
 
-/** What the provider states about a person. */
+/** A person, as the provider describes them. */
 export interface SignInClaims {
   readonly issuer: string;
-  /** Of the account: it stays when the address changes. */
+  /** The id of the account: it stays the same when the address changes. */
   readonly subject: string;
   /** The domain of the organisation that the account belongs to (`hd` of Google); null: none is stated. */
   readonly hostedDomain: string | null;

@@ -1,6 +1,6 @@
 import type * as z from 'zod';
 
-/** What another server of the database has sent. Null: a message of another kind, or of a newer server. */
+/** A message of another server of the database. Null: it is of another kind, or of a newer server. */
 export function peerMessage<Schema extends z.ZodType>(
   schema: Schema,
   text: string,

@@ -8,7 +8,7 @@ const MAX_SERVICES = 5000;
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
 
-/** What workers that have ended had counted: totals never become smaller, also by a restart of the server. */
+/** The counts of workers that have ended, so that totals never decrease, even by a restart of the server. */
 export class EndedFigures {
   readonly #services: Map<Id, CountedService>;
   readonly #path: string;

@@ -79,7 +79,7 @@ it('finds workers without a record by their command lines, beside those with one
   for (const id of ['a', 'b']) announceWorker(own, id);
   runs(7, 'a');
   runs(8, 'b');
-  // Of another server, and one that was never announced.
+  // The next two are of another server, and a worker that was never announced.
   runs(9, 'b', '/elsewhere');
   runs(10, 'c');
   mkdirSync(join(proc, 'sys'));

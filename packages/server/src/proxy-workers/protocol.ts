@@ -1,4 +1,4 @@
-/** What the server and its proxy workers send each other. */
+/** The messages between the server and its proxy workers. */
 import type { Id, Timestamp } from '@dstack/core';
 import type { OriginPattern } from '@dstack/proxy';
 import type { HostAccess, RequestCount, ServiceSessionProof, ServiceView } from '@dstack/store';
@@ -89,7 +89,7 @@ export interface PushedRoute {
   readonly hosts: Readonly<Record<string, PushedHost>>;
 }
 
-/** What a caller asks to be admitted to. `authorization`: of the request. */
+/** A question to the server whether a caller is admitted. `authorization`: the header of the request. */
 export interface AdmissionAsk {
   readonly key: string;
   readonly kind: 'service' | 'models' | 'model';

@@ -141,7 +141,7 @@ export class ProxyWorkers {
     );
   }
 
-  /** What each worker has answered since the given numbers; a worker that ends is left out. */
+  /** The requests that each worker has answered since the given numbers; a worker that ends is left out. */
   async access(runId: Id, after: ReadonlyMap<string, number>): Promise<Map<string, AccessPage>> {
     const links = this.#ready;
     const pages = await Promise.all(
@@ -366,7 +366,7 @@ export class ProxyWorkers {
     await this.#filling;
   }
 
-  /** Of workers that have ended. */
+  /** Collects the usage that workers which have ended left on the disk. */
   async #collectUsage(): Promise<void> {
     const { dir } = this.#options.paths;
     for (const id of spooledIds(dir)) {

@@ -28,7 +28,7 @@ export interface WorkerDeskOptions {
   readonly log: Logger;
 }
 
-/** What the server does for its workers: everything that needs the database. */
+/** Answers the questions of proxy workers: everything that needs the database. */
 export class WorkerDesk {
   readonly #options: WorkerDeskOptions;
   readonly #buckets: RateBuckets;

@@ -50,7 +50,7 @@ export class WorkerLink {
     return this.hello.id;
   }
 
-  /** Of another version it knows only what never changes. */
+  /** Whether the worker has this protocol. With another one, only the messages that never change are sent. */
   get isUnderstood(): boolean {
     return this.hello.protocol === WORKER_PROTOCOL;
   }

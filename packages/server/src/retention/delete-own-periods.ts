@@ -47,7 +47,7 @@ export function deleteMetrics({ store: { retention }, policy }: StepDeps): Run {
 
 interface OwnPeriod {
   readonly project: RetainedProject;
-  /** What is older is deleted. */
+  /** Older records are deleted. */
   readonly until: Timestamp;
 }
 

@@ -152,7 +152,7 @@ async function checkWhole(store: Store, { runs }: Installed): Promise<void> {
   }
 }
 
-/** What is due is deleted with all that belongs to it; everything else is whole. */
+/** Checks that everything due is deleted with all that belongs to it, and that all else is complete. */
 async function checkEnd(store: Store, installed: Installed): Promise<void> {
   await checkWhole(store, installed);
   const { runs } = installed;

@@ -37,7 +37,7 @@ export interface KeptInProject {
   readonly metrics: number | null;
 }
 
-/** What holds in a project. */
+/** How long a project keeps its records, by its own times and those of the server. */
 export function keptInProject(policy: RetentionPolicy, own: RetentionOfProject): KeptInProject {
   const server = keptByServer(policy);
   const runs = own.runsSeconds ?? server.runs;
@@ -51,7 +51,7 @@ export function keptInProject(policy: RetentionPolicy, own: RetentionOfProject):
   };
 }
 
-/** What a project may change. */
+/** The times of the server that a project may replace with its own. */
 export function keptByServer({ runs, logs, events, metrics }: RetentionPolicy): KeptInProject {
   return { runs, logs, events, metrics: metrics.hours };
 }

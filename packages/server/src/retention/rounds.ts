@@ -36,7 +36,7 @@ const FIRST_ROUND_MS = 60_000;
 const LONG_STEP_MS = 200;
 const SHORT_STEP_MS = 50;
 
-/** Of several servers, the one that works confirms its lease this often: it may have been stopped. */
+/** Milliseconds between confirmations of the lease, which a server that was stopped may have lost. */
 const CONFIRM_MS = 3000;
 
 /** The work is not divided: one server has all of it. */

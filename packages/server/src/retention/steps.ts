@@ -1,4 +1,4 @@
-/** What a round of retention deletes, in its order. */
+/** The steps of a round of retention, in their order. */
 import { SECOND, type Timestamp } from '@dstack/core';
 import { ENDED_KINDS } from '@dstack/store';
 import { deleteBlobs } from './delete-blobs.ts';

@@ -16,7 +16,7 @@ export interface AppRequest {
 
 export interface AppAnswer {
   readonly status: number;
-  /** What the app answered, parsed as JSON; undefined if it is not JSON. */
+  /** The app's answer, parsed as JSON; undefined if it is not JSON. */
   readonly body: unknown;
 }
 

@@ -32,7 +32,7 @@ const Conflict = z.object({
 export interface RegisteredWorker {
   readonly id: string;
   readonly url: string;
-  /** Of the job that it was registered for; null = not registered by dstack. */
+  /** The job that the worker was registered for; null = not registered by dstack. */
   readonly jobId: string | null;
 }
 

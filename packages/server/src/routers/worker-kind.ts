@@ -1,4 +1,4 @@
-/** What serves at a worker of a router: the engine, how it is reached, and its part of the work. */
+/** The kind of a router's worker: its engine, how it is reached, and its part of the work. */
 
 import { fromBinary, toJson } from '@bufbuild/protobuf';
 import { BinaryReader } from '@bufbuild/protobuf/wire';

@@ -112,7 +112,7 @@ export class WorkerRemoval {
     const view = await this.#options.store.runs.byId(runId);
     if (!view) return true;
     const jobs = latestSubmissions(view.jobs);
-    // Of a worker on several nodes the router has the first one.
+    // A worker on several nodes is registered at the router by its first one.
     const first = jobs.find((one) => one.replicaNum === job.replicaNum && one.jobNum === 0);
     const group = routerGroup(view.run.spec.configuration)?.name;
     const routers = jobs.filter(

@@ -104,7 +104,7 @@ export interface ShutdownSettings {
   readonly limitSeconds: number;
 }
 
-/** Of PostgreSQL; SQLite has one connection and does not wait. */
+/** Settings of PostgreSQL; SQLite has one connection and does not wait. */
 export interface DatabaseSettings {
   /** Connections that stay open after they were needed. */
   readonly poolSize: number;
@@ -117,7 +117,7 @@ export interface DatabaseSettings {
 export interface Limits {
   /** Bytes of one uploaded archive or diff; 0 = no limit. */
   readonly codeUpload: number;
-  /** What the clone of a job's repo may take on its host. */
+  /** The size and time that the clone of a job's repo may take on its host. */
   readonly clone: CloneLimits;
   /** Bytes of output per job and hour; 0 = no limit. */
   readonly logQuotaPerHour: number;
@@ -332,7 +332,7 @@ function imagesOnHosts(env: ProcessEnv): ImagePlanSettings {
   };
 }
 
-/** Of one user. Placement takes longer with each that differs from the others. */
+/** The default for one user. Placement takes longer with each waiting run that differs from the others. */
 const DEFAULT_WAITING_RUNS = 2000;
 
 function limits(env: ProcessEnv): Limits {

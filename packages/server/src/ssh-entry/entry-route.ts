@@ -24,7 +24,7 @@ export type EntryAnswer = Pick<
 >;
 
 /**
- * What clients receive of a job behind the entry; null if its clients use another way. Official
+ * The data that clients of a job behind the entry receive; null if they connect another way. Official
  * clients of 0.21 and 0.22 jump through `ssh_proxy` with the key of the run if `dockerized` is false.
  */
 export function entryAnswer(id: Id, placed: Placed, route: EntryRoute | null): EntryAnswer | null {

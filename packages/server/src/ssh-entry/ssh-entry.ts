@@ -229,7 +229,7 @@ export class SshEntry {
 
 const tooMany = (whose: string) => new EntryRefusal(`${whose} connections open already`);
 
-/** Of a login, for the guard against guessing. */
+/** Identifies a login by its name and key, for the guard against guessing. */
 function fingerprint(name: string, blob: Buffer): string {
   return `ssh ${name.slice(0, 64)} ${hash('sha256', blob, 'base64')}`;
 }

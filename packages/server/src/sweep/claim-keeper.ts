@@ -65,7 +65,7 @@ export class ClaimKeeper {
     return (await meta.get(CLAIMANT)) ?? (await meta.setOnce(CLAIMANT, randomUUID()));
   }
 
-  /** Of all sweeps: two projects may have the same account. */
+  /** The nonces of all sweeps: two projects may have the same account. */
   async #nonces(): Promise<ReadonlySet<string>> {
     const sweeps = await this.#options.store.sweeps.list();
     return new Set(sweeps.flatMap(({ nonces }) => nonces));

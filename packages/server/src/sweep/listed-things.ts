@@ -36,7 +36,7 @@ export async function accountFor(
   store: Pick<Store, 'sweeps' | 'engine' | 'instances' | 'volumes' | 'groups' | 'gateways'>,
   things: readonly ListedThing[],
   of: Pick<SweepInput, 'project' | 'backend' | 'now'> & {
-    /** Of all backends. */
+    /** The orphans of all backends, since other projects may have the same account. */
     readonly orphans: readonly OrphanRecord[];
   },
 ): Promise<SweepInput['listed']> {

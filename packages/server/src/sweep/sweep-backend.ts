@@ -17,7 +17,7 @@ import type { ClaimKeeper } from './claim-keeper.ts';
 import { accountFor, listThings } from './listed-things.ts';
 import type { SweptBackend } from './swept-backends.ts';
 
-/** What is done with orphans (`DSTACK_SERVER_SWEEP`). */
+/** How orphans are handled (`DSTACK_SERVER_SWEEP`). */
 export type SweepPolicy = 'report' | 'terminate';
 
 export interface SweepDeps {

@@ -131,7 +131,7 @@ export interface EngineStore {
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
   /** Null also if nothing waits. `only` (all by default): see `Examined`. */
   loadPlacement(poolId: Id, only?: Examined): Promise<WaitingPool | null>;
-  /** What one project may use. The project must exist. */
+  /** The capacity that one project may use. The project must exist. */
   loadCapacity(projectId: Id): Promise<ProjectCapacity>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
   loadFleet(id: Id): Promise<FleetSnapshot | null>;

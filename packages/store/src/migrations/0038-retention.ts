@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
 /**
- * What retention stores, and the indexes by which it finds rows that are due. Servers of an older
+ * Adds the tables and columns of retention, and the indexes by which it finds due rows. Servers of an older
  * version neither read nor write any of it.
  */
 export const retention: Migration = {

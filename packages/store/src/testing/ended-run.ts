@@ -2,7 +2,7 @@ import { SECOND } from '@dstack/core';
 import { insertRun } from './insert.ts';
 import type { World } from './stores.ts';
 
-/** Of tests of retention. */
+/** Times of the tests of retention, in microseconds. */
 export const HOUR = 3600 * SECOND;
 export const DAY = 24 * HOUR;
 export const NOW = 1_800_000_000 * SECOND;

@@ -1,7 +1,7 @@
 import type { Id, WaitingPool } from '@dstack/core';
 import type { Store } from '../store.ts';
 
-/** What a placement pass reads for the pool of a project; null if nothing waits there. */
+/** The snapshot that a placement pass reads of the pool of a project; null if nothing waits there. */
 export async function waitingWork(
   { engine }: Pick<Store, 'engine'>,
   projectId: Id,

@@ -45,7 +45,7 @@ export class CallLimits {
     return null;
   }
 
-  /** Of the first rule, for headers. */
+  /** The calls that the first rule still allows, for headers; null = there is no rule. */
   get allowance(): CallAllowance | null {
     const [first] = this.#windows;
     if (first === undefined) return null;

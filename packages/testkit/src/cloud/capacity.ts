@@ -1,4 +1,4 @@
-/** What an account may have: types of machines, how many of them are left where, and its quota. */
+/** The capacity of an account: types of machines, how many of them are left where, and its quota. */
 import { Refusal } from './refusal.ts';
 
 export interface VmType {
@@ -18,7 +18,7 @@ export interface VmType {
   readonly regions: readonly string[];
 }
 
-/** What a provider sells. */
+/** The types of machines, images and regions that a provider sells. */
 export interface CloudCatalog {
   readonly types: readonly VmType[];
   /** Identifiers of images; the first is taken if a request names none. */

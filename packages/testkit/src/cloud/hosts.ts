@@ -1,4 +1,4 @@
-/** What an account needs to give its machines real hosts. The yard implements it. */
+/** The interface by which an account gives its machines real hosts. The yard implements it. */
 
 export interface VmHostOrder {
   readonly id: string;

@@ -1,4 +1,4 @@
-/** What is particular about one provider's API: paths, authentication, bodies, limits. */
+/** The particulars of one provider's API: paths, authentication, bodies, limits. */
 import type { CloudAccount, CloudIds } from './account.ts';
 import type { CallAllowance, CallRule } from './call-limits.ts';
 import type { CloudCatalog } from './capacity.ts';
@@ -35,7 +35,7 @@ export interface Personality {
   readonly limits: readonly CallRule[];
   readonly routes: readonly CloudRoute[];
   readonly refuse: (refusal: Refusal, request: CloudRequest) => CloudAnswer;
-  /** What machines find at 169.254.169.254; omitted = nothing. */
+  /** Answers machines at 169.254.169.254; omitted = nothing answers there. */
   readonly metadata?: VmMetadata;
   /** Headers of every answer. */
   readonly headers?: (allowance: CallAllowance | null) => Readonly<Record<string, string>>;

@@ -16,7 +16,7 @@ export interface CloudOptions {
   readonly personality: PersonalityName;
   /** By default that of this computer; `runningClock(20)` is 20 times as fast. */
   readonly clock?: CloudClock;
-  /** Of random faults and boot times. */
+  /** The seed of random faults and boot times; 1 by default. */
   readonly seed?: number;
   /** Whether the provider's limits on calls hold; by default they do. */
   readonly limits?: boolean;

@@ -14,7 +14,7 @@ export interface VmsOptions {
   readonly loginUser: string;
   /** Null: machines are records only, and nothing answers at their addresses. */
   readonly hosts: VmHosts | null;
-  /** What a machine finds at 169.254.169.254; null = nothing. */
+  /** Answers machines at 169.254.169.254; null = nothing answers there. */
   readonly metadata: VmMetadata | null;
   /** Called when a machine has ended. */
   readonly onEnded: (id: string) => void;

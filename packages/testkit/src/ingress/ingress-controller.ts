@@ -13,7 +13,7 @@ import { type IngressNginx, nginxConfiguration } from './ingress-nginx.ts';
 import type { IngressObjects } from './ingress-objects.ts';
 
 export interface IngressControllerOptions {
-  /** Of the API server, which needs no credentials there. */
+  /** The address of the API server, which needs no credentials there. */
   readonly api: string;
   readonly className: string;
   /** Where it listens, and the network namespace that has this address. */
@@ -26,10 +26,10 @@ const KINDS = {
   services: '/api/v1/services',
   secrets: '/api/v1/secrets',
 } as const;
-/** A failed call is repeated after it, in milliseconds. */
+/** The pause before a failed call is repeated, in milliseconds. */
 const PAUSE = 200;
 const WATCH_SECONDS = 60;
-/** For a start of nginx, in milliseconds: for failures only. */
+/** The limit of a start of nginx, in milliseconds, which only failures reach. */
 const LISTEN_LIMIT = 30_000;
 
 /** Resolves once nginx listens. */

@@ -172,7 +172,7 @@ function locations(routes: readonly Route[]): readonly string[] {
     add(`^~ "${folder}"`, target);
   }
   add('^~ "/"', null);
-  // Of itself, nginx redirects to a location that differs by a slash at the end alone.
+  // By default nginx redirects to a location that differs only by a slash at the end.
   for (const { path } of routes.filter((one) => one.isExact && /[^/]\/$/.test(one.path))) {
     add(`= "${path.slice(0, -1)}"`, longestPrefix(routes, path.slice(0, -1)));
   }

@@ -15,7 +15,7 @@ export interface AppProps {
   readonly cache: QueryClient;
   readonly live: Live;
   readonly router: ReturnType<typeof createAppRouter>;
-  /** Of the page's content security policy. */
+  /** The nonce of the page's content security policy; undefined: the page names none. */
   readonly nonce: string | undefined;
 }
 

@@ -42,6 +42,6 @@ createRoot(place).render(
   </StrictMode>,
 );
 
-// What is needed only after the first press is loaded after the first page. Safari has no idle callbacks.
+// After the page, loads the code that only a press of a key or button needs. Safari has no idle callbacks.
 const whenIdle = window.requestIdleCallback ?? ((run: () => void) => window.setTimeout(run, 1000));
 window.addEventListener('load', () => whenIdle(() => void preloadParts()), { once: true });

@@ -95,7 +95,7 @@ export function sectionOf(path: string): SectionPath | null {
   return sections.find((to) => to === `/${first}`) ?? null;
 }
 
-/** What the user may open. */
+/** The groups of the navigation, with the pages that the user may open. */
 export function navigationFor({ global_role }: SessionUser): readonly NavigationGroup[] {
   return NAVIGATION.map((group) => ({
     ...group,

@@ -17,7 +17,7 @@ export function batched<Value>(
 ): OneOfMany<Value> {
   let waiting = new Map<string, Waiting<Value>[]>();
   const flush = (): void => {
-    // What was scrolled out of view meanwhile is left out.
+    // Leaves out keys that no component waits for any more, such as those of rows scrolled out of view.
     const wanted = [...waiting].filter(([, list]) => list.some(({ signal }) => !signal.aborted));
     waiting = new Map();
     for (let at = 0; at < wanted.length; at += most) void answer(wanted.slice(at, at + most));

@@ -1,6 +1,6 @@
 import { turns } from './turns.ts';
 
-/** What each row of a table asks for by itself. Browsers allow six connections to a server. */
+/** Sends the requests of single rows, three at a time. Browsers allow six connections to a server. */
 export const glanceInTurn = turns(3);
 
 /** Rows that are scrolled out of view are forgotten soon. */

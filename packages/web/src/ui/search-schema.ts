@@ -21,7 +21,7 @@ export function searchSchema<R extends Record<string, ReadParameter<unknown>>>(
   };
 }
 
-/** What a schema finds. */
+/** The parameters that a schema reads from an address. */
 export type SearchOf<S> = S extends SearchSchema<infer T> ? T : never;
 
 /** A text of this many characters. */

@@ -1,4 +1,7 @@
-/** What all backends of one account share in this process: its limits on calls count them together. */
+/**
+ * Limits on calls: all backends of one account in this process share one limiter, which counts their calls
+ * together.
+ */
 import { createHash } from 'node:crypto';
 import { CallLimiter, type LimiterOptions } from './call-limiter.ts';
 

@@ -5,11 +5,11 @@
 import { createHmac, createPrivateKey, createPublicKey } from 'node:crypto';
 
 export interface HostKeyPair {
-  /** In OpenSSH's own format. */
+  /** The private key in OpenSSH's own format. */
   readonly privateKey: string;
   /** A line as in `ssh_host_ed25519_key.pub`. */
   readonly publicKey: string;
-  /** What a server presents, in base64. */
+  /** The public key as a server presents it, in base64. */
   readonly blob: string;
 }
 

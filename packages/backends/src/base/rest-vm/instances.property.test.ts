@@ -22,7 +22,7 @@ const MAX_REPEATS = 200;
 const CREATIONS = ['made', 'made and lost', 'lost', 'busy', 'full'] as const;
 const OTHERS = ['answered', 'answered', 'lost', 'busy'] as const;
 
-/** What happens at the provider, in the order of the calls; later calls are answered. */
+/** The outcomes of calls at the provider, in the order of the calls; later calls are answered. */
 interface Script {
   readonly creations: readonly (typeof CREATIONS)[number][];
   readonly lists: readonly (typeof OTHERS)[number][];

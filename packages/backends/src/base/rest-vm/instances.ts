@@ -52,7 +52,7 @@ export class VmInstances implements InstancePort {
   readonly #machines: AccountVms;
   /** Creations under way, by name. */
   readonly #creating = new Map<string, Promise<CreatedInstance>>();
-  /** What the provider has accepted, by name: lists contain it later. */
+  /** Machines whose creation the provider has accepted, by name: lists contain them later. */
   readonly #made = new Map<string, Made>();
   /** Creations without an answer, by name: since when they are looked for. */
   readonly #doubts = new Map<string, number>();
@@ -99,7 +99,10 @@ export class VmInstances implements InstancePort {
     }
   }
 
-  /** What an order before this one has made. Waits where it may exist without being listed yet. */
+  /**
+   * Finds the machine that an earlier attempt at this order created. Waits where one may exist without
+   * being listed yet.
+   */
   async #search(name: string, order: InstanceOrder): Promise<Vm | null> {
     const { pace } = this.#options;
     const found = await this.#find(name, order);
@@ -123,7 +126,7 @@ export class VmInstances implements InstancePort {
     }
   }
 
-  /** Of several machines of one order, the first; the others are ended. */
+  /** Finds the machine of an order. Of several machines it keeps the first, and ends the others. */
   async #find(name: string, { key, owner }: InstanceOrder): Promise<Vm | null> {
     const machines = await this.#machines.fresh();
     const ours = machines.filter(

@@ -8,7 +8,7 @@ const MINUTE_MS = 60_000;
 let now: number;
 let asked: number;
 let stored: Map<string, string>;
-/** What the provider answers now. */
+/** Answers a request for offers as the provider does now. */
 let answer: () => Promise<readonly Offer[]>;
 
 beforeEach(() => {

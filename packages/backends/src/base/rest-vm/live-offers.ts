@@ -8,11 +8,11 @@ import { CredentialsError } from '../errors.ts';
 import type { KeptFacts } from '../kind.ts';
 
 export interface LiveOffersOptions {
-  /** Of the provider, for notes. */
+  /** Name of the provider, for notes. */
   readonly title: string;
   readonly ask: () => Promise<readonly Offer[]>;
   readonly facts: Pick<KeptFacts, 'get' | 'set'>;
-  /** Of the account and its regions. */
+  /** Key of the stored offers: another one for each account and choice of regions. */
   readonly factKey: string;
   /** Milliseconds since the epoch: the age of stored offers counts across restarts. */
   readonly now: () => number;

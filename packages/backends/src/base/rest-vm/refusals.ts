@@ -35,7 +35,7 @@ export type Meaning =
 /** Matches if all of its conditions do. */
 export interface RefusalRule {
   readonly status?: number;
-  /** Of the provider's code, or its beginning if it ends in `*`. */
+  /** The provider's error code, or its beginning if this ends in `*`. */
   readonly code?: string;
   readonly text?: RegExp;
   readonly means: Meaning;
@@ -51,7 +51,7 @@ export class NotNowError extends BusyError {
   override name = 'NotNowError';
 }
 
-/** What every HTTP API means, unless the adapter's own rules say otherwise. */
+/** Meanings of HTTP status codes, unless the adapter's own rules say otherwise. */
 const COMMON: readonly RefusalRule[] = [
   { status: 401, means: 'credentials' },
   { status: 403, means: 'forbidden' },

@@ -1,6 +1,6 @@
 /**
- * What a machine does at its first boot, for cloud-init: it lets the server in, shows the host key that
- * the server expects, and gets Docker where its image has none. The agent comes later, over SSH.
+ * The first boot of a machine, for cloud-init: the machine lets the server in, shows the host key that the
+ * server expects, and installs Docker where its image has none. The agent is installed later, over SSH.
  */
 import { createHash } from 'node:crypto';
 import type { HostKeyPair } from './host-keys.ts';

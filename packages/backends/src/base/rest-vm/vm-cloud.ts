@@ -1,4 +1,4 @@
-/** What an adapter of a provider with machines implements; `restVm` makes the port of it. */
+/** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { CheckResult, OwnerTags } from '../port.ts';
@@ -9,7 +9,7 @@ export interface VmCloud {
   readonly title: string;
   /** The user of the images that may log in. */
   readonly loginUser: string;
-  /** What its status words mean. Other words: not ready yet. */
+  /** Meanings of the statuses that the provider reports. Any other status means: not ready yet. */
   readonly statuses: Readonly<Record<string, VmPhase>>;
   /** How long a new machine may be missing in lists, in milliseconds. */
   readonly lateMs: number;

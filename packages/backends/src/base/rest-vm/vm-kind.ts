@@ -14,15 +14,15 @@ export interface VmKind<Config> {
   readonly type: BackendType;
   /** Its name for people. */
   readonly title: string;
-  /** Of the API, unless the variable `DSTACK_BACKEND_<TYPE>_ENDPOINT` names another one. */
+  /** URL of the API, unless the variable `DSTACK_BACKEND_<TYPE>_ENDPOINT` names another one. */
   readonly endpoint: string;
   /** Its limits on calls, for each account. */
   readonly rules: readonly CallRule[];
   /** Throws for a configuration that cannot be used. */
   readonly parse: (config: unknown) => Config;
-  /** What identifies the account. */
+  /** Values that identify the account: its id is a hash of them. */
   readonly credentials: (config: Config) => readonly string[];
-  /** What the offers depend on beside the account; null = nothing. */
+  /** Regions that the offers depend on beside the account; null = they depend on none. */
   readonly regions: (config: Config) => readonly string[] | null;
   /** Loads the adapter. */
   readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;

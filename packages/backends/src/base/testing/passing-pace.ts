@@ -8,7 +8,7 @@ export function passingPace(clock: {
   return {
     now: () => clock.now / 1000,
     delay: async (ms, signal) => {
-      // What others have begun before goes on first.
+      // Let the work that others have begun go on first.
       await new Promise((resolve) => setImmediate(resolve));
       signal?.throwIfAborted();
       clock.advance(ms / 1000);

@@ -1,4 +1,4 @@
-/** What authenticates one request. */
+/** Credentials that authenticate one request. */
 export interface Credential {
   /** Value of the header `Authorization`; null = a client certificate, or nothing. */
   readonly authorization: string | null;

@@ -9,7 +9,7 @@ import { type ExecPlugin, execCredential } from './exec-credential.ts';
 export interface ClusterAccess {
   readonly context: string;
   readonly server: URL;
-  /** Of the context; null = it names none. */
+  /** Namespace of the context; null = it names none. */
   readonly namespace: string | null;
   /** PEM; null = the authorities that Node knows. */
   readonly ca: string | null;

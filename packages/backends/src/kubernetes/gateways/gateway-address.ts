@@ -5,9 +5,9 @@ import type { ServiceKind } from './gateway-objects.ts';
 
 export interface GatewayEntry {
   readonly kind: ServiceKind;
-  /** Of the Service and the Ingress. */
+  /** Name of the Service and of the Ingress. */
   readonly name: string;
-  /** As the configuration has it. */
+  /** The address that the configuration sets; null = it sets none. */
   readonly address: string | null;
 }
 
@@ -72,7 +72,10 @@ interface AddressedNode extends KubeNode {
   };
 }
 
-/** Of the first node that has a public address, else of the first one. */
+/**
+ * The public address of the first ready node that has one, else the internal address of the first ready
+ * node.
+ */
 async function nodeAddress(cluster: Cluster): Promise<GatewayAddress> {
   const { items } = await cluster.client.call<KubeList<AddressedNode>>({ path: '/api/v1/nodes' });
   const ready = items.filter(({ status }) =>

@@ -28,11 +28,11 @@ export const BUILD = 'k8s.dstack.ai/gateway-build';
 const IMAGE = 'nginx:1.28';
 /** The pods of a StatefulSet have a label with its name and eleven characters more. */
 const MAX_NAME = 52;
-/** Certificates, and what services need while the server is away. */
+/** Size of the claim for certificates and for what services need while the server is away. */
 const STORAGE = '1Gi';
-/** For copies of the agent, which stay in the claim. */
+/** Size of the claim if it also keeps copies of the agent. */
 const STORAGE_WITH_PROGRAMS = '2Gi';
-/** What nginx and the program need as root, and nothing of the node. */
+/** Capabilities that nginx and the program need as root. None of them gives access to the node. */
 const CAPABILITIES = ['CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'KILL', 'SETGID', 'SETUID'] as const;
 /** Requests under way end, after the cluster has stopped sending new ones. */
 const GRACE_S = 45;
@@ -41,7 +41,7 @@ export interface GatewayObjects {
   readonly order: GatewayOrder;
   readonly namespace: string;
   readonly agent: AgentSource;
-  /** Of the handle. */
+  /** Data of the replica's handle, as JSON; the StatefulSet keeps it as an annotation. */
   readonly place: string;
   readonly token: string;
   /** Null: unknown. */
@@ -63,11 +63,11 @@ export function portsOf(order: GatewayOrder): { readonly http: number; readonly 
   return { http: node_ports.http, https: node_ports.https ?? USUAL_PORTS.https };
 }
 
-/** Of the StatefulSet of a replica, and of its secret and claim with an ending more. */
+/** Name of the StatefulSet of a replica. Its secret and claim have the same name with an ending. */
 export const replicaName = ({ owner, key }: GatewayOrder): string =>
   objectName([owner.project, owner.instance], key, MAX_NAME);
 
-/** Of the Service and the Ingress, which all replicas have. */
+/** Name of the Service and of the Ingress that all replicas of a gateway share. */
 export const gatewayName = ({ owner, gateway }: GatewayOrder): string =>
   objectName([owner.project, gateway.name], `gateway:${gateway.id}`, MAX_NAME);
 

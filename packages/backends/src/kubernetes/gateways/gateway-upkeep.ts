@@ -1,4 +1,4 @@
-/** What a running gateway needs: its shared objects, and pods with the programs of this server. */
+/** Keeps a running gateway complete: its shared objects, and pods with the programs of this server. */
 import { createHash } from 'node:crypto';
 import type { InstanceHandle } from '@dstack/core';
 import type { GatewayCondition, GatewayOrder } from '../../base/port.ts';
@@ -23,7 +23,7 @@ import {
 } from './gateway-objects.ts';
 
 export interface Build {
-  /** Of the template of the pod and the programs in it. */
+  /** Hash of the template of the pod and of the programs in it. */
   readonly hash: string;
   /** When the server that made it had started, in milliseconds since the epoch. */
   readonly serverStart: number;
@@ -108,8 +108,8 @@ async function ensureShared(cluster: Cluster, order: GatewayOrder): Promise<void
 }
 
 /**
- * Of two servers with different programs, the one that started later decides: each of them replaces
- * what the other has made at most once.
+ * If two servers have different programs, the one that started later decides, so each of them replaces the
+ * other's objects at most once.
  */
 function isOlder(set: KubeObject, { hash, serverStart }: Build): boolean {
   const made = parsedBuild(set.metadata.annotations?.[BUILD]);

@@ -105,7 +105,7 @@ const kinds = () => [...objects.keys()].map((path) => path.split('/').at(-2)).so
 const ofKind = (kind: string) =>
   [...objects].filter(([path]) => path.includes(`/${kind}/`)).map(([, one]) => one);
 
-/** What controllers and nodes of a cluster would do. */
+/** Adds the running pods that the controllers and nodes of a cluster would create. */
 function runPods(): void {
   for (const { metadata } of ofKind('statefulsets')) {
     const name = `${metadata.name}-0`;

@@ -44,7 +44,7 @@ export interface GatewaysOptions {
   readonly secret: string;
 }
 
-/** What is known of a replica beside the name of its StatefulSet. */
+/** The facts about a replica that its handle has beside the name of its StatefulSet. */
 interface Place extends GatewayEntry {
   readonly region: string;
   readonly gatewayId: string;

@@ -79,7 +79,7 @@ export class ScriptedAgents implements SimAgents {
       this.#agentOf.set(socket, agent);
       this.#http.emit('connection', socket);
     });
-    // Of an earlier process, which no longer holds the lock of the server.
+    // Remove the socket of an earlier process, which no longer holds the lock of the server.
     rmSync(path, { force: true });
     this.#listening.set(machine.id, { server, agent });
     await new Promise<void>((resolve, reject) => {

@@ -37,7 +37,7 @@ export async function missingOffersNotice(
 }
 
 /**
- * What becomes of a run for which there is no place now, although offers match it: they are of instances in
+ * A notice about a run for which there is no place now, because all offers that match it are of instances in
  * use. Null: there is a place, or the notes of the server say what the run waits for.
  */
 export function outlookNotice({ outlook }: RunPlan): string | null {

@@ -23,7 +23,7 @@ import {
   whyNotGrow,
 } from './new-capacity.ts';
 
-/** What one job of a gang gets. */
+/** The place of one job of a gang: an existing instance or a new one. */
 export type Slot = ExistingSlot | NewSlot;
 
 /** A fleet in which the whole gang finds a place. */

@@ -138,7 +138,7 @@ export interface InstanceLook {
   readonly findings: readonly Finding[];
 }
 
-/** What is wrong with the instances of a fleet, counted: equal looks are one finding. */
+/** Findings about the instances of a fleet, counted: equal looks are one finding. */
 function findingsIn(
   ledger: CapacityLedger,
   fleet: FleetRecord,

@@ -4,7 +4,7 @@
  */
 import type { Gang, Id, Timestamp } from '../../model/index.ts';
 
-/** What decides the place of a gang in the queue. */
+/** The fields that decide the place of a gang in the queue. */
 export interface Rank {
   readonly priority: number;
   /** When the run was submitted. */

@@ -31,7 +31,7 @@ const released = (world: World) =>
     .map((i) => i.subjectId)
     .sort();
 
-/** Of the job's instance, as its backend reports it; the job had none before. */
+/** Sets the address of the job's instance, as its backend reports it. The job itself has none. */
 function setAddress(world: World, jobId: string, ip: string | null) {
   const job = world.job(jobId);
   const instance = world.instance(job.instanceId ?? '');

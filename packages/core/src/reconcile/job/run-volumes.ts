@@ -13,7 +13,7 @@ import {
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
-/** What the job mounts, in the order of its mounts. */
+/** Volumes that the job mounts, in the order of its mounts. */
 export function volumesOfJob({ snapshot }: Pick<RunPass, 'snapshot'>, job: JobRecord): JobVolume[] {
   return snapshot.volumes
     .filter((one) => one.jobId === job.id)

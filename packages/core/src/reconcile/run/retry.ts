@@ -132,8 +132,8 @@ export function replicaVerdict(pass: RunPass, jobs: readonly JobRecord[]): Retry
 }
 
 /**
- * What happens to a failed replica if no other replica serves. A replica that was started by a
- * request is retried for lack of capacity, whatever the value of `retry`.
+ * Verdict on a failed replica if no other replica serves. A replica that was started by a request is
+ * retried for lack of capacity, whatever the value of `retry`.
  */
 export function verdictAlone(pass: RunPass, { group, jobs }: Replica): RetryVerdict | null {
   const verdict = replicaVerdict(pass, jobs);

@@ -8,7 +8,7 @@ export interface ScaledGroup {
   readonly max: number;
   /** Null: `rules` decide. */
   readonly scaling: NonNullable<ServiceConfiguration['scaling']> | null;
-  /** Of `autoscaling`; none: `scaling` decides. */
+  /** Rules of the group's `autoscaling`. If there are none, `scaling` decides. */
   readonly rules: readonly AutoscalingRule[];
 }
 

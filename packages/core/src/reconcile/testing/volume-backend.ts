@@ -27,7 +27,7 @@ export class VolumeBackend {
   }
 
   carryOut(intent: IntentRecord, outcome: 'done' | 'refused' | 'lost'): void {
-    // What exists already is returned to a repeated order.
+    // A repeated order returns the volume that exists already.
     const isFound = intent.kind === 'volume.create' && this.exists;
     if (outcome === 'refused' && !isFound) {
       this.world.finish(intent, refused('refused'));

@@ -54,7 +54,7 @@ interface Start {
 
 export class World extends WorldRows {
   hosts = new Map<string, HostRecord>();
-  /** What agents have reported, by host. */
+  /** Health that agents have reported, by host. */
   health = new Map<string, HostHealthRecord>();
   reports = new Map<string, JobReport>();
   observations = new Map<string, ObservationRecord>();

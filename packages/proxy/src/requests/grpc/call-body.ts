@@ -3,7 +3,7 @@ import type { ClientHttp2Stream, ServerHttp2Stream } from 'node:http2';
 /** Bytes that are kept, so that a replica that refuses the call can be replaced by another one. */
 const MOST_KEPT = 64 * 1024;
 
-/** What the client sends in a call. */
+/** The body of a call, as the client sends it. */
 export class CallBody {
   readonly #client: ServerHttp2Stream;
   /** From the beginning; null = more than is kept. */

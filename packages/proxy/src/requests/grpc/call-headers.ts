@@ -23,7 +23,7 @@ export function headersOf(raw: RawHeaders): OutgoingHttpHeaders {
   return headers;
 }
 
-/** What an app sends before or after its messages, for the client. */
+/** The headers or trailers of an app, as the client receives them. */
 export function answeredHeaders(headers: IncomingHttpHeaders): OutgoingHttpHeaders {
   const raw = passedOn(rawOf(headers), (name, value) => (isForClients(name) ? value : null));
   return headersOf(raw);

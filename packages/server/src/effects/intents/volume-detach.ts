@@ -17,12 +17,12 @@ import {
 export const volumeDetach: IntentDescriptor<'volume.detach'> = {
   ...ON_ATTACHMENT,
   kind: 'volume.detach',
-  /** Only by an attempt with force. */
+  /** Only an attempt with force cancels it. */
   mayCancel: true,
   handle: untilAnswered(detach),
 };
 
-/** What is written to a device that is detached while it is mounted may be lost. */
+/** Unmounts the volume on its host: data may be lost if a device is detached while it is mounted. */
 async function unmount(
   { store, hosts }: VolumeEffects,
   { subjectId, payload: { volumeId } }: IntentOf<'volume.detach'>,

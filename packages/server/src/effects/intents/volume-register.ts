@@ -58,7 +58,7 @@ async function earlierVolume(
   return same?.volume ?? null;
 }
 
-/** Of two that are registered at the same moment, one is first. */
+/** Orders two registrations by time; the id decides between two of the same moment. */
 function isEarlier(a: VolumeRecord, b: VolumeRecord): boolean {
   return a.createdAt === b.createdAt ? a.id < b.id : a.createdAt < b.createdAt;
 }

@@ -12,7 +12,7 @@ export class GatewayProgram {
   #control: Duplex | null = null;
   readonly #waiting = new Set<() => void>();
 
-  /** What the server needs of the agent of its host. */
+  /** A stand-in for the agent of the gateway's host, through which the server opens its links. */
   get agent(): AgentClient {
     const agent: Pick<AgentClient, 'putGateway' | 'openGateway'> = {
       putGateway: async () => {},

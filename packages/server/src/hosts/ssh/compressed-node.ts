@@ -12,7 +12,7 @@ import { DIGITS, type Program } from './program.ts';
 
 /** Bytes of the binary in one member of the gzip file. */
 const MEMBER = 8 * 1024 * 1024;
-/** Of the four threads of libuv's pool, one stays free for the rest of the server. */
+/** Members compressed at a time: libuv's pool has four threads, and one stays free for the server. */
 const AT_A_TIME = 3;
 
 /** Compresses Node once, and removes the copies of earlier versions of the server. */

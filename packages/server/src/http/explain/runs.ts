@@ -58,7 +58,7 @@ async function assessRun(
   return await explanation(deps, asker, subjectOf(kind, run), named, within);
 }
 
-/** Of a service on a gateway: whether clients reach it at its host names. */
+/** Adds whether clients reach a service on a gateway at its host names. */
 async function withNames(
   deps: HttpDeps,
   { project }: Asker,

@@ -1,4 +1,4 @@
-/** What other projects export to this one. */
+/** Lists and removes the imports of a project: fleets and gateways that other projects export to it. */
 import { notExists, ruleError } from '@dstack/contract/api';
 import type { ListImportsResponse } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';

@@ -1,5 +1,5 @@
 /**
- * What a project exports to others. Changes are in `update.ts`, the importing side in `imports.ts`.
+ * The exports of a project to others. Changes are in `update.ts`, the importing side in `imports.ts`.
  */
 import {
   accessDenied,

@@ -15,7 +15,7 @@ import { checkPem } from './pem.ts';
 import { checkNotLeaving } from './plan.ts';
 import { shownGateway } from './service.ts';
 
-/** What the gateway receives has room for this many. */
+/** The most names with a certificate per gateway; one message to the gateway has room for this many. */
 const MAX_NAMES = 100;
 
 /** Sets it for each name of the certificate below the gateway's domain, and keeps that of others. */
@@ -61,7 +61,7 @@ export async function setCertificate(
   return await shownGateway(deps, project, gateway.id);
 }
 
-/** Of its services. */
+/** The custom host names of the services behind the gateway. */
 async function customHosts(deps: HttpDeps, gatewayId: string): Promise<ReadonlySet<string>> {
   const services = await deps.store.services.namesBehindGateway(gatewayId);
   return customNamesOf(services.map(({ run }) => run));

@@ -1,4 +1,4 @@
-/** What the replicas of a gateway are asked themselves. */
+/** Requests that only the replicas of a gateway can answer: their logs, and renewal of their certificates. */
 import {
   type GatewayLogsRequest,
   notExists,

@@ -11,7 +11,7 @@ const STEP = 30 * SECOND;
 const STEPS = 30;
 /** Agents measure every ten seconds. CPU use is a difference of two points. */
 const MOST_POINTS = (STEPS * STEP) / (10 * SECOND) + 1;
-/** Of one answer. The instances of any others are left out: part of their jobs would be a wrong figure. */
+/** The most jobs in one answer. Instances with jobs beyond it are left out: partial figures would mislead. */
 const MOST_JOBS = 200;
 
 export async function useOfInstances(

@@ -46,7 +46,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
   };
 }
 
-/** What a person has decided comes before what the server has found. */
+/** A decision of a person takes precedence over a fault that the server has found. */
 function schedulingPart(record: InstanceRecord): Pick<Instance, 'scheduling'> {
   const { scheduling, hostTrouble } = record;
   if (scheduling !== null) {

@@ -157,14 +157,14 @@ async function projectOf(
   return name;
 }
 
-/** Where this process listens, reached without leaving the computer. */
+/** The URL where this process listens, reached without leaving the computer. */
 function ownUrl(app: FastifyInstance): string {
   const { address, family, port } = app.server.address() as AddressInfo;
   const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
   return `http://${family === 'IPv6' && host !== '127.0.0.1' ? `[${host}]` : host}:${port}`;
 }
 
-/** Of the response: clients keep their connections for further requests. */
+/** Aborts when the response closes, as clients keep their connections open, or the server shuts down. */
 function disconnection({ raw }: FastifyReply, { shutdown }: McpDeps): AbortSignal {
   const left = new AbortController();
   raw.once('close', () => left.abort());

@@ -1,4 +1,4 @@
-/** What was measured of several jobs over a long time. */
+/** The metrics of several jobs over a long time. */
 import type { JobMetrics as Point } from '@dstack/contract/agent';
 import { type MetricsHistoryRequest, notExists } from '@dstack/contract/api';
 import {
@@ -12,7 +12,7 @@ import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { series } from './service.ts';
 
-/** Points that one answer is calculated from, of all its jobs; of a longer time, evenly spread ones. */
+/** Points of all jobs that one answer is calculated from; over a longer time they are spread evenly. */
 const MOST_POINTS = 8000;
 
 const SECOND = 1_000_000;

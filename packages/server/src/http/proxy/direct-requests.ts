@@ -9,7 +9,7 @@ export interface DirectRequestsDeps extends Pick<HttpDeps, 'shutdown' | 'origins
   readonly services: Pick<ServiceProxy, 'admit' | 'forward'>;
 }
 
-/** Of WebDAV and its extensions, which apps may have; the API has none of them. */
+/** Methods of WebDAV and its extensions, which apps may support; the API has none of them. */
 export const WEBDAV: readonly string[] = [
   ...['PROPFIND', 'PROPPATCH', 'MKCOL', 'COPY', 'MOVE', 'LOCK', 'UNLOCK'],
   ...['REPORT', 'SEARCH', 'ACL', 'MKCALENDAR', 'BIND', 'UNBIND', 'REBIND'],

@@ -49,7 +49,7 @@ export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
   return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url) || isDialIn(url));
 }
 
-/** What these routes need of the process that serves them. */
+/** The parts of the serving process that these routes use. */
 export interface ProxyRouteDeps
   extends ModelRouteDeps,
     Pick<HttpDeps, 'shutdown' | 'origins' | 'connections'> {

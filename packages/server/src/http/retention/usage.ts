@@ -1,4 +1,4 @@
-/** What takes how much, and what will be deleted. Measured at most once in five minutes. */
+/** The space that stored data takes, and the runs due for deletion, measured at most once in five minutes. */
 import { statfs } from 'node:fs/promises';
 import {
   formatOptionalTimestamp,

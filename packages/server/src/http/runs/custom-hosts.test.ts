@@ -4,7 +4,7 @@ import { runningGateway } from '../gateways/testing/running-gateway.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
-/** What DNS shows. */
+/** The TXT records that the test's DNS returns, by name. */
 const records = new Map<string, string[]>();
 let asked: string[] = [];
 afterEach(async () => {

@@ -81,8 +81,8 @@ export async function getRunPlan(
 }
 
 /**
- * What the gateway will refuse. Without one the service has no address of its own, so it cannot have a
- * certificate.
+ * The reasons why the gateway will refuse the service. Without a gateway the service has no address of
+ * its own, so it cannot have a certificate.
  */
 async function gatewayNotes(
   deps: HttpDeps,

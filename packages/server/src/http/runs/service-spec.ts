@@ -31,7 +31,7 @@ export interface ServicePlace {
   readonly specOf: (runName: string) => ServiceSpec;
 }
 
-/** Of a service that is updated. */
+/** Where a service that is being updated is served now. */
 export interface PresentPlace {
   readonly gatewayId: string | null;
   /** The update does not move it. */
@@ -206,7 +206,7 @@ function gatewayPort(
   scheme: 'http' | 'https',
 ): string {
   const cluster = configuration.backend_settings?.kubernetes;
-  // What is before the nodes has the usual ports.
+  // A load balancer at `address`, in front of the nodes, listens at the usual ports.
   if (cluster?.address == null && cluster?.node_ports != null) {
     return `:${cluster.node_ports[scheme]}`;
   }

@@ -1,4 +1,4 @@
-/** What a service token may still use of models. */
+/** The models, rate and budget that a service token may still use. */
 import type { Id, Timestamp } from '@dstack/core';
 import type { ServiceTokenRecord, Store } from '@dstack/store';
 
@@ -9,7 +9,7 @@ export interface ModelToken {
   /** Null: every model of the project. */
   readonly models: readonly string[] | null;
   readonly requestsPerMinute: number | null;
-  /** What it uses can use up a budget. */
+  /** Whether the token has a daily or monthly limit of tokens. */
   readonly hasBudget: boolean;
   /** A budget that is used up, and the seconds until it begins again; null = none. */
   readonly usedUp: { readonly text: string; readonly retryAfter: number } | null;

@@ -7,9 +7,9 @@ import type { HttpDeps } from '../ports.ts';
 import { createUser } from '../users/service.ts';
 
 export interface AccountRules {
-  /** Of the provider: `okta`, `google`. */
+  /** The name of the provider: `okta`, `google`. */
   readonly provider: string;
-  /** For people. */
+  /** The provider's name in messages to people. */
   readonly title: string;
   readonly trustsEmail: boolean;
   /** People with addresses in these domains become users. */

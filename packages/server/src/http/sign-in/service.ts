@@ -35,7 +35,7 @@ export interface Redirected {
   readonly code: string;
   readonly state: string;
   readonly iss?: string | null;
-  /** Of a client that has sent a challenge. */
+  /** The verifier of a client that has sent a challenge; null or omitted by other clients. */
   readonly verifier?: string | null;
 }
 

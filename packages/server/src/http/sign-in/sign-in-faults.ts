@@ -1,4 +1,4 @@
-/** What signing in reports when it does not work. */
+/** The errors of sign-ins, as people read them. */
 import { accessDenied, ruleError } from '@dstack/contract/api';
 import { ProviderError, type SignInProvider } from '../../oidc/sign-in-providers.ts';
 

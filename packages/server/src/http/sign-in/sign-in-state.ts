@@ -35,7 +35,7 @@ export interface SignInStart {
   readonly now: number;
 }
 
-/** What the one who ends can prove. */
+/** The end of a sign-in: its provider, the proofs of the one who ends it, and the time. */
 export interface SignInEnd {
   readonly provider: string;
   /** Secrets of the browser's cookies. */
@@ -182,7 +182,7 @@ function digestOf(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url');
 }
 
-/** Of the network: a computer changes its address within a network of IPv6. */
+/** A digest of the caller's network: a computer changes its address within a network of IPv6. */
 function addressDigest(key: Buffer, address: string): string {
   return mac(key, `address ${networkOf(address)}`);
 }

@@ -11,10 +11,10 @@ import { userNameFor } from './account.ts';
 
 const ORIGIN = 'http://localhost';
 
-/** What the tests state; the account follows from the address unless they name one. */
+/** The claims that a test sets; the account follows from the address unless the test names one. */
 type Stated = Pick<SignInClaims, 'email' | 'isEmailVerified'> & Partial<SignInClaims>;
 
-/** What the provider states next, or the error of the exchange. */
+/** The claims in the provider's next answer, or the error of the exchange. */
 let claims: Stated | ProviderError;
 /** The provider answers after this. */
 let held: Promise<void> | null;

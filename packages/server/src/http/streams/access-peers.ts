@@ -10,7 +10,7 @@ import type { AccessCursors, ReadAccess } from './stream-access.ts';
 
 /** Reads what other servers have answered, for one client. */
 export interface PeerReader {
-  /** What has arrived since the last reading; see `ReadAccess`. */
+  /** The pages that have arrived since the last reading; see `ReadAccess`. */
   read(after: AccessCursors): Promise<Map<string, AccessPage>>;
   close(): void;
 }

@@ -104,7 +104,7 @@ export class HostedApps {
     return { cookie, 'x-dstack-session': key, origin: URL_OF_SERVER, host: 'dstack.test' };
   }
 
-  /** What the page of the web UI does with the address that it was opened at. */
+  /** Requests the code for an address, as the page of the web UI does when it is opened there. */
   issue(browser: Browser, at: URL) {
     const { host, state, path } = Object.fromEntries(at.searchParams);
     const body = { host, state, path };

@@ -117,7 +117,7 @@ export class SocketWorld {
 
 const portOf = (one: { address(): unknown }) => (one.address() as AddressInfo).port;
 
-/** What a client of a command or of a port has received. */
+/** A client of a command or a port, with everything that it has received. */
 export class SocketClient {
   readonly socket: WebSocket;
   readonly texts: { readonly type: string; readonly code?: string; readonly message?: string }[] =

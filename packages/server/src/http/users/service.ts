@@ -62,7 +62,7 @@ function userWithoutCreds(deps: HttpDeps, user: UserRecord): UserWithCreds {
   return wireUserWithCreds(user, none, deps.settings.permissions);
 }
 
-/** What the caller may read about the user. */
+/** The user as the caller may read it: a session of a browser receives no credentials. */
 export async function userFor(
   session: SessionRecord | null,
   deps: HttpDeps,

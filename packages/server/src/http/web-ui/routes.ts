@@ -11,7 +11,7 @@ const OTHER_PARTS =
 
 const YEAR_SECONDS = 31_536_000;
 
-/** Of all that a build consists of. */
+/** The content type of each kind of file in a build, by extension. */
 const TYPES: Readonly<Record<string, string>> = {
   '.js': 'text/javascript; charset=utf-8',
   '.css': 'text/css; charset=utf-8',

@@ -24,7 +24,7 @@ export interface WebFile {
   /** Never changes under this name. */
   readonly isImmutable: boolean;
   readonly body: Buffer;
-  /** Of `body`; null = as it is. */
+  /** The encoding of `body`; null = not compressed. */
   readonly encoding: string | null;
   readonly hasEncodings: boolean;
   /** Differs for each content and encoding. */
@@ -39,7 +39,7 @@ export class WebFiles {
   readonly #page: readonly string[];
   readonly #bodies: ReadonlyMap<string, Buffer>;
   readonly #etags: ReadonlyMap<Buffer, string>;
-  /** Of the scripts that are written in the page, for its content security policy: `sha256-…`. */
+  /** Hashes of the scripts inside the page, for its content security policy: `sha256-…`. */
   readonly scriptHashes: readonly string[];
 
   private constructor(page: string, bodies: ReadonlyMap<string, Buffer>) {

@@ -20,7 +20,7 @@ export interface WorkDeps {
   readonly wake: (signal: Signal) => void;
   /** Enqueues the pass of a pool for new work in it, on this server only. */
   readonly wakeForNewWork: (poolId: Id) => void;
-  /** What the pass of a pool that begins now has to examine. */
+  /** The gangs that the pass of a pool that begins now has to examine. */
   readonly examined: (poolId: Id) => Examined;
   readonly changes: RunChanges;
   readonly quota: LogQuota;

@@ -20,9 +20,9 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   /** Counts that the server has not received yet. */
   readonly #counts = new Map<string, RequestCount>();
   readonly #wakes = new Set<Id>();
-  /** What the server may have received, and has not confirmed. */
+  /** Counts that were sent to the server and that it has not confirmed; null = none. */
   #sent: CountedRequests | null = null;
-  /** For times without a server. */
+  /** Counts the rates of services while there is no server. */
   readonly #buckets = new RateBuckets(() => performance.now());
   #isSending = false;
 
@@ -99,12 +99,12 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
     await this.#send();
   }
 
-  /** Of times without a server nothing is stored: the next load replaces it. */
+  /** Drops the load while there is no server: the next one replaces it. */
   async setLoad(owner: string, slots: Parameters<Services['setLoad']>[1]): Promise<void> {
     if (this.#link.isPresent) await this.#link.request('load', { owner, slots });
   }
 
-  /** Counted by the server; while it is away, by this worker alone. */
+  /** Takes from the rate that the server counts; while it is away, from this worker's own. */
   readonly takeSharedRate: TakeRate = async (key, rate, service) => {
     try {
       return await this.#link.request('takeRate', { key, rate, service });

@@ -84,7 +84,7 @@ export class WorkerAdmission {
     return grant;
   }
 
-  /** Of the callers that are remembered. */
+  /** The questions to the server about the callers that are remembered. */
   get asks(): AdmissionAsk[] {
     return [...this.#grants.values()].map(({ ask }) => ask);
   }

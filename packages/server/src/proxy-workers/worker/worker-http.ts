@@ -1,4 +1,4 @@
-/** What a worker listens with: services and models are answered here, everything else by the server. */
+/** The HTTP server of a worker: it answers services and models, and passes everything else to the server. */
 import { createServer, type IncomingMessage, type Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { isOwnPath, type ServiceOrigins } from '@dstack/proxy';

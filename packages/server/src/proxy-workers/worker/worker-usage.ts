@@ -3,7 +3,7 @@ import type { ModelUsage, ModelUse } from '@dstack/store';
 import { MODEL_USES } from '../use-kind.ts';
 import { isServerAway, type ServerLink } from './server-link.ts';
 
-/** What requests to models have used: on the disk until the server has stored it, as batches that it adds once. */
+/** The use of models, on the disk until the server has stored it; the server adds each batch once. */
 export class WorkerUsage implements Pick<ModelUsage, 'add'> {
   readonly #link: ServerLink;
   readonly #dir: string;

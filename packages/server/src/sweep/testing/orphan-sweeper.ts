@@ -13,7 +13,7 @@ export interface OrphanSweeperOptions {
   readonly clock: { readonly now: number };
 }
 
-/** Of an installation that has the backend, and whose records know nothing in it. */
+/** A sweeper of an installation that has the backend and no record of anything in it. */
 export async function orphanSweeper(
   { store }: TestServer,
   { backend, type, clock, serverId = OUR_SERVER }: OrphanSweeperOptions,

@@ -43,7 +43,7 @@ const OVERDUE = 75 * SECOND;
 export function isQuiet({ servers }: Scene): boolean {
   return servers.every(
     (server) =>
-      // What has arrived for it waits.
+      // Messages for a suspended server wait until it is continued.
       !server.isSuspended &&
       server.calls === 0 &&
       Object.entries(server.depths).every(

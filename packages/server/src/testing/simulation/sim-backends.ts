@@ -47,7 +47,7 @@ export class SimWorld {
   /** The account at the cloud. */
   readonly provider: SimProvider;
   readonly cloud: Backend;
-  /** Of the same account: the machines of a gang are ordered together. */
+  /** A backend of the same account that orders the machines of a gang together. */
   readonly pods: Backend;
 
   constructor(parts: WorldParts) {
@@ -97,7 +97,7 @@ export class SimWorld {
   }
 
   /**
-   * Of all hosts, including former ones: an agent that leaves a host leaves the data on its disk.
+   * The disks of all hosts, including former ones: an agent that leaves a host leaves data on its disk.
    */
   get disks(): readonly SimDisk[] {
     return this.#disks;

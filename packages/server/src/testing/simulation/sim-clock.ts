@@ -54,7 +54,7 @@ export class SimClock {
     return this.#next()?.at ?? null;
   }
 
-  /** What `run` begins belongs to the process `owner` (null: to none), and stops with it. */
+  /** Runs `run`; timers that it begins belong to the process `owner` (null: to none) and stop with it. */
   as<T>(owner: object | null, run: () => T): T {
     return this.#owners.run(owner, run);
   }

@@ -18,7 +18,7 @@ export class SimPeers {
     this.#random = random;
   }
 
-  /** Of one server: it does not receive what it sends. */
+  /** The connection of one server, which does not receive its own messages. */
   join(): Peers {
     const self = {};
     return {

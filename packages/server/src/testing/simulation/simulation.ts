@@ -64,7 +64,7 @@ export interface SimulationResult {
   readonly timers: number;
   readonly submissions: number;
   readonly checks: number;
-  /** Of simulated time. */
+  /** Seconds of simulated time that passed. */
   readonly seconds: number;
 }
 
@@ -112,7 +112,7 @@ class Simulation {
   /** µs in which no server could work, and since when none can. */
   #asleep = 0;
   #asleepSince: number | null = null;
-  /** Of the only server, which keeps it when it starts again. */
+  /** The host clock of the only server, kept over restarts; null before it starts or if time is shared. */
   #hostClock: SimHostClock | null = null;
   readonly #volumes = new VolumeWatch({
     job: (id) => this.#watch.job(id),

@@ -7,7 +7,7 @@ export function fieldsOf(body: string): Fields {
   return Object.fromEntries(new URLSearchParams(body));
 }
 
-/** Of the signature's scope. */
+/** The region in the scope of the signature; `us-east-1` without a signature. */
 export function regionOf({ authorization = '' }: IncomingHttpHeaders): string {
   const [, region = 'us-east-1'] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(authorization) ?? [];
   return region;

@@ -10,7 +10,7 @@ import { startAwsFront } from './aws-front.ts';
 import { startMoto } from './moto.ts';
 
 export interface Aws {
-  /** Of all services: the front, behind which moto is. */
+  /** The address of all services, which is that of the front before moto. */
   readonly url: string;
   readonly calls: CloudCalls;
   readonly faults: { set(knobs: CloudKnobs): void };

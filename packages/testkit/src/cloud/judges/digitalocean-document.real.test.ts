@@ -31,7 +31,7 @@ function judge(path: string): void {
     const text = await response.text();
     // biome-ignore lint/suspicious/noExplicitAny: the tests read single fields of JSON.
     const answer: any = text === '' ? null : JSON.parse(text);
-    // Of Prism: what the document does not allow.
+    // Prism lists here what the document does not allow.
     expect(answer?.validation ?? [], `validation of ${method} ${target}`).toEqual([]);
     return { status: response.status, answer };
   }

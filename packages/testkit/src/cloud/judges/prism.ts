@@ -14,7 +14,7 @@ export interface PrismProxy extends AsyncDisposable {
   /** Clients use it in place of `upstream`. */
   readonly url: string;
   /**
-   * What it has found so far, like `get /v2/sizes: VIOLATIONS` (of an answer) or `post /v2/droplets:
+   * The violations found so far, like `get /v2/sizes: VIOLATIONS` (of an answer) or `post /v2/droplets:
    * UNPROCESSABLE_ENTITY` (of a request, which has not reached `upstream`).
    */
   readonly violations: readonly string[];

@@ -1,4 +1,4 @@
-/** What machines find at 169.254.169.254: one server on the bridge, which knows them by their addresses. */
+/** One server on the bridge answers machines at 169.254.169.254. It knows them by their addresses. */
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

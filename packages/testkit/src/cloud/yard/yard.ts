@@ -38,7 +38,7 @@ export interface Yard extends VmHosts {
   close(): Promise<void>;
 }
 
-/** What is missing to start a yard, null if it is nothing. */
+/** Names what this computer lacks to start a yard; null = nothing. */
 export function yardMissing(): string | null {
   const needed = ['/usr/bin/python3', '/usr/bin/apt-get', '/usr/bin/sudo'];
   return hostsMissing() ?? needed.find((path) => !existsSync(path)) ?? null;

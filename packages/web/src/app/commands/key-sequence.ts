@@ -26,7 +26,7 @@ export interface SequenceState {
 
 export const NO_SEQUENCE: SequenceState = { first: null, at: 0 };
 
-/** What a key press completes, given the one before it; null: nothing yet. */
+/** The state after a key press, and the shortcut that the press completes; null: none. */
 export function nextSequence(
   state: SequenceState,
   key: string,

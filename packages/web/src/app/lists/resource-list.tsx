@@ -13,7 +13,7 @@ export interface ListAddress {
   readonly q: string;
   /** Also what has ended. */
   readonly all: boolean;
-  /** What the rows are grouped by; not necessarily something that this list knows. */
+  /** The name of a grouping; not necessarily one of this list's. Undefined: rows are not grouped. */
   readonly group: string | undefined;
   /** Changes filters of this page; undefined removes one. */
   readonly set: (change: Readonly<Record<string, string | undefined>>) => void;
@@ -54,7 +54,7 @@ export interface ResourceListProps<Row> extends Given<Row> {
   };
   /** All that the server has returned; undefined before the first answer. */
   readonly rows: readonly Row[] | undefined;
-  /** What the text filter looks at. */
+  /** The texts of a row that the text filter searches. */
   readonly textsOf: (row: Row) => readonly (string | null | undefined)[];
   /** Whether a row belongs to a list without what has ended; without it, all rows do. */
   readonly isActive?: (row: Row) => boolean;

@@ -47,7 +47,7 @@ export function PaletteProvider({ children }: { readonly children: ReactNode }) 
   const palette = useMemo(
     () => ({
       openPalette: () => {
-        // What is typed right after Ctrl+K belongs to the palette, which has the focus some frames later.
+        // Keys typed right after Ctrl+K belong to the palette, which receives the focus some frames later.
         if (!isOpen.current) endCollecting.current ??= collectKeys(document);
         isOpen.current = true;
         setOpen('palette');

@@ -10,7 +10,7 @@ import { usePaletteEntries } from './use-palette-entries.ts';
 
 interface PaletteProps {
   readonly onClose: () => void;
-  /** What was typed before the field had the focus; ends the collecting. */
+  /** Ends the collecting of keys, and returns those typed before the field had the focus. */
   readonly takeTyped: () => TypeAhead;
 }
 

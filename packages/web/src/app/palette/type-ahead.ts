@@ -1,4 +1,4 @@
-/** What was typed between the key that opens the palette and the focus in its field. */
+/** The keys typed after the one that opens the palette, until its field has the focus. */
 export interface TypeAhead {
   readonly text: string;
   /** Keys for the list of results, which come after the text. */

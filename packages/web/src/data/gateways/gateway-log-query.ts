@@ -14,8 +14,8 @@ export interface LogOfGateway {
 const FIRST_LINES = 100;
 
 /**
- * What the replicas of a gateway report. Each question goes on where the last answer ended; without `follow` there
- * is one only. Hidden pages do not ask, and go on at once when they are shown again.
+ * The logs of the replicas of a gateway. Each request continues where the last answer ended. Without `follow`
+ * there is only one request. Hidden pages send none, and continue at once when they are shown again.
  */
 export function gatewayLogQuery(
   client: Client,

@@ -7,11 +7,11 @@ export interface ReplicaLine extends GatewayLogEntry {
   readonly isGap: boolean;
 }
 
-/** What several answers about the logs of a gateway say together. */
+/** The log of a gateway, joined from the answers to several requests. */
 export interface GatewayLog {
   /** In the order of their arrival. */
   readonly lines: readonly ReplicaLine[];
-  /** Where each replica goes on. */
+  /** The position in the log of each replica from which the next request continues. */
   readonly positions: Readonly<Record<string, string>>;
   /** Replicas that have answered last time, and those that have not. */
   readonly answered: readonly number[];

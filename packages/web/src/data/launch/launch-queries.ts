@@ -30,7 +30,7 @@ export function templatesQuery(client: Client, project: string) {
   });
 }
 
-/** What a run would get. An error is an answer too: it names what is wrong with the configuration. */
+/** The plan of a run with its offers. An error is an answer too: it names the fault of the configuration. */
 export function planQuery(client: Client, project: string, spec: RunSpec) {
   return queryOptions<RunPlan>({
     queryKey: ['launch', 'plan', project, spec],
@@ -43,7 +43,7 @@ export function planQuery(client: Client, project: string, spec: RunSpec) {
   });
 }
 
-/** What each fleet makes of it. */
+/** Explains for each fleet whether the run can start there. */
 export function planFleetsQuery(client: Client, project: string, spec: RunSpec) {
   return queryOptions<PlanExplanation>({
     queryKey: ['launch', 'fleets', project, spec],

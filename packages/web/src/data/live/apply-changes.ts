@@ -11,7 +11,7 @@ import { Refresher } from './refresher.ts';
 /** Remembered versions; the oldest are forgotten. */
 const MOST_VERSIONS = 20_000;
 
-/** What the overview sums up. */
+/** The types of records that the overview sums up. */
 const OVERVIEW: ReadonlySet<ChangeMessage['type']> = new Set(['run', 'job', 'instance', 'fleet']);
 
 /** Applies changes in batches: one rendering for all that arrive within a frame. */
@@ -76,7 +76,7 @@ export class ChangeApplier {
           if (change.data === undefined) this.#hasUnread = true;
           else runs.set(change.id, change.data);
           for (const key of keysOfRun(change)) outdate(...key);
-          // What one run waits for may be another run.
+          // Other runs may wait for this one, so every explanation is outdated.
           outdate('run', 'explain');
           outdate('fleet', 'jobs');
           break;

@@ -1,12 +1,12 @@
 import type { LiveFeed, LiveListener, LiveState } from './live-state.ts';
 
-/** What a tab sends to the worker. */
+/** A message from a tab to the worker. */
 export type TabMessage =
   | { readonly kind: 'start'; readonly url: string; readonly key: string }
   | { readonly kind: 'stop' }
   | { readonly kind: 'retry' };
 
-/** What the worker sends to its tabs. */
+/** A message from the worker to its tabs. */
 export type HubMessage =
   | { readonly on: 'state'; readonly state: LiveState }
   | { readonly on: 'change'; readonly change: Parameters<LiveListener['onChange']>[0] }
@@ -50,7 +50,7 @@ export class LiveHub {
         onGap: () => this.#send({ on: 'gap' }),
       });
     } else {
-      // What the tab loaded before it joined may be older than the stream.
+      // Data that the tab loaded before it joined may be older than the stream.
       port.postMessage({ on: 'gap' });
     }
   }

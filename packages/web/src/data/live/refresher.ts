@@ -12,7 +12,7 @@ export class Refresher {
   readonly #later: (run: () => void) => void;
   readonly #isHidden: () => boolean;
   readonly #pausing = new Map<string, { isOutdated: boolean }>();
-  /** What became outdated while the page was hidden. */
+  /** The keys of queries that became outdated while the page was hidden. */
   readonly #postponed = new Map<string, QueryKey>();
 
   constructor(

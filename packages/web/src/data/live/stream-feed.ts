@@ -121,12 +121,12 @@ class Following {
     if (message.kind !== 'notice') return;
     const { notice } = message;
     this.#listener.onState({ kind: 'live', since: this.#updatedAt });
-    // What was loaded before the stream began may be older than the stream.
+    // Data that was loaded before the stream began may be older than the stream.
     if (notice.event === 'reset' || !notice.resumed || !this.#begun) this.#listener.onGap();
     this.#begun = true;
   }
 
-  /** What is shown may be old from now on. */
+  /** Reports that the feed is offline: from now on, the data on the page may be outdated. */
   #onSilence(): void {
     this.#failures = Math.max(this.#failures, QUIET_ATTEMPTS);
     this.#reportOffline(0);

@@ -52,7 +52,7 @@ export async function olderLog(
 }
 
 export interface WholeLogOptions {
-  /** Of the output that there is now. */
+  /** The number of bytes that the job has printed until now. */
   readonly end: number;
   /** Each line begins with its time, in UTC. */
   readonly timestamps: boolean;

@@ -13,7 +13,7 @@ export class StampedLines {
   readonly #encoder = new TextEncoder();
   /** The beginning of a line without its end. */
   #waiting = new Uint8Array(0);
-  /** Of the first waiting byte. */
+  /** The place of the first waiting byte in the output, in bytes. */
   #offset = 0;
   #isInLine = false;
   #last: { readonly time: number | null; readonly stamp: Uint8Array } | null = null;

@@ -26,8 +26,8 @@ interface History {
 }
 
 /**
- * What was measured of several jobs of a run, in steps so long that the answer stays small; `minutes` back from
- * now, null: all. It is not asked for again before there can be a new step.
+ * The measurements of several jobs of a run, in steps so long that the answer stays small; `minutes` back
+ * from now, null: all. They are not requested again before there can be a new step.
  */
 export function metricsHistoryQuery(
   client: Client,

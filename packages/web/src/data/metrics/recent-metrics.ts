@@ -16,7 +16,7 @@ const MOST = RECENT_MINUTES * 6;
 /** The stream of changes has this key asked for again as soon as new measurements are stored. */
 export const recentMetricsKey = (submission: string) => ['recent-metrics', submission] as const;
 
-/** What was measured of a job last; without a time, as the clock of the browser may be wrong. */
+/** The last measurements of a job, limited by number: the clock of the browser may be wrong. */
 export function recentMetrics(client: Client, target: GlanceTarget) {
   return queryOptions<JobMetrics>({
     queryKey: recentMetricsKey(target.submission),

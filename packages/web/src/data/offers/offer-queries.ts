@@ -5,7 +5,7 @@ import { queryOptions } from '@tanstack/react-query';
 export type OfferGrouping = 'gpu' | 'backend' | 'region' | 'single';
 export type PlanOffer = RunPlan['job_plans'][number]['offers'][number];
 
-/** What is looked for. */
+/** The filters of a search for offers, and how the offers are grouped. */
 export interface OfferWish {
   readonly kind: 'gpu' | 'cpu';
   readonly grouping: OfferGrouping;
@@ -24,7 +24,7 @@ const MOST = 500;
 
 const GROUP_BY = { gpu: [], backend: ['backend'], region: ['backend', 'region'] } as const;
 
-/** What the backends and fleets of a project have, by price. */
+/** The offers of the backends and fleets of a project, in groups or one by one. */
 export function offersQuery(client: Client, project: string, wish: OfferWish) {
   return queryOptions<FoundOffers>({
     queryKey: ['offers', project, wish],

@@ -7,7 +7,7 @@ const DAY_MS = 86_400_000;
 /** Costs grow all the time, without a change that is reported. */
 const REFRESH_MS = 60_000;
 
-/** What jobs have cost on each of the last days, today included, in UTC. */
+/** The cost of jobs on each of the last `days` days in UTC, today included. */
 export function dailyCostQuery(client: Client, project: string | null, days: number) {
   return queryOptions<CostReport>({
     queryKey: ['cost', project, days],

@@ -2,7 +2,7 @@ import type { Client } from '@dstack/client';
 import type { Run, RunPlan } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
-/** What the server would make of the run's specification if it were submitted now. */
+/** The server's plan for the run's specification as if it were submitted now. */
 export function effectiveQuery(client: Client, run: Run) {
   return queryOptions<RunPlan>({
     queryKey: ['launch', 'effective', run.id, run.deployment_num],

@@ -13,11 +13,11 @@ export interface RunPlacement {
   readonly backend: string;
   readonly region: string;
   readonly instanceType: string;
-  /** Of all jobs together. */
+  /** The sum over all jobs. */
   readonly resources: PlacedResources;
 }
 
-/** Of the unfinished jobs, or of all jobs of a run that has ended; null: none is placed. */
+/** The placement of the unfinished jobs, or of all jobs of a run that has ended; null: none is placed. */
 export function runPlacement(jobs: Jobs, isOver: boolean): RunPlacement | null {
   const placed = jobs.flatMap(({ job_submissions }) => {
     const latest = job_submissions.at(-1);

@@ -13,7 +13,7 @@ export interface MeasuredJob {
 }
 
 /**
- * What lists show of a run. A full run is several kilobytes; ten thousand rows of these fit into the
+ * A run as lists show it. A full run is several kilobytes; ten thousand of these rows fit into the
  * memory of a tab.
  */
 export interface RunRow {
@@ -48,7 +48,7 @@ export interface RunRow {
   readonly service: { readonly url: string; readonly model: string | null } | null;
   /** The first running job, whose use lists show; null: none runs. */
   readonly measured: MeasuredJob | null;
-  /** Of a service; null: it is none. */
+  /** The replicas of a service; null: the run is not a service. */
   readonly replicas: ReplicaCounts | null;
 }
 

@@ -10,7 +10,7 @@ export function serverStatusQuery(client: Client) {
   });
 }
 
-/** What takes how much; the server measures it at most once in five minutes. */
+/** The sizes of stored data by kind. The server measures them at most once in five minutes. */
 export function serverUsageQuery(client: Client) {
   return queryOptions<ServerUsage>({
     queryKey: ['server', 'usage'],
@@ -18,7 +18,7 @@ export function serverUsageQuery(client: Client) {
   });
 }
 
-/** What the sweeps of backends have found. */
+/** The leftovers that the sweeps of backends have found. */
 export function orphansQuery(client: Client) {
   return queryOptions<OrphanReport>({
     queryKey: ['server', 'orphans'],

@@ -1,6 +1,6 @@
 import type { Client } from '@dstack/client';
 
-/** What a page keeps while the browser is at the provider. */
+/** The state that the page keeps in session storage while the browser is at the provider. */
 export interface PendingSignIn {
   /** Where the person was, a path of this server. */
   readonly path: string;
@@ -26,7 +26,7 @@ export async function goToProvider(
   window.location.assign(url);
 }
 
-/** What was kept, which is removed. */
+/** Removes the kept state and returns it; if there is none, the user goes to the first page. */
 export function takePendingSignIn(storage: () => Storage): PendingSignIn {
   try {
     const kept = JSON.parse(storage().getItem(NAME) ?? '{}');

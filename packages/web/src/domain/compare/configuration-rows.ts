@@ -13,7 +13,7 @@ export interface ConfigurationRow {
 /** A hostile configuration has any number of keys. */
 const MOST_ROWS = 500;
 
-/** What was configured, key by key, in the order in which the keys first occur. */
+/** The configurations of the runs, a row for each key, in the order in which the keys first occur. */
 export function configurationRows(runs: readonly Run[]): readonly ConfigurationRow[] {
   const all = runs.map((run) => leavesOf(configured(run)));
   const keys = [...new Set(all.flatMap((leaves) => [...leaves.keys()]))];

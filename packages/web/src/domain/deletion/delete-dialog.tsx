@@ -16,10 +16,10 @@ export interface DeletionKind<T> {
   readonly nameOf: (item: T) => string;
   /** Null: it belongs to no project. */
   readonly projectOf: (item: T) => string | null;
-  /** What is lost. */
+  /** The text that names what is lost with these items. */
   readonly loss: (items: readonly T[]) => ReactNode;
   readonly remove: (client: Client, items: readonly T[], force: boolean) => Promise<unknown>;
-  /** What the server refuses to delete unless this is chosen. */
+  /** The label of the checkbox that sets `force` of `remove`; absent: there is no checkbox. */
   readonly force?: string;
   /** The cached answers that are wrong afterwards. */
   readonly changes: QueryKey;

@@ -6,9 +6,9 @@ import { DeleteDialog, type DeletionKind } from './delete-dialog.tsx';
 
 export interface DeletableRows<Row, T> {
   readonly kind: DeletionKind<T>;
-  /** What a row shows. Pass the same function each time. */
+  /** The item that a row shows. Pass the same function each time. */
   readonly itemOf: (row: Row) => T;
-  /** What else can be done with a row. Pass the same function each time. */
+  /** Further actions of a row, placed before the others. Pass the same function each time. */
   readonly more?: (row: Row) => readonly RowAction[];
 }
 

@@ -7,7 +7,7 @@ import {
   textParameter,
 } from '../../ui/search-schema.ts';
 
-/** What events may be limited to, by id; the names are those of the API, which links from elsewhere use. */
+/** Filters of events by ids, with their labels. The names are the API's, as links from elsewhere use them. */
 export const EVENT_FILTERS = {
   within_runs: 'run',
   target_runs: 'run only',
@@ -59,7 +59,7 @@ export function eventFilterOf(search: EventsSearch): EventFilterName | null {
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const isId = (id: string) => UUID.test(id);
 
-/** What the server is asked for. Ids that cannot be any are left out, so that the page stays usable. */
+/** The filters of the request. Texts that cannot be ids are left out, so that the page stays usable. */
 export function eventSelection(search: EventsSearch, projectId: string | null): EventSelection {
   const name = eventFilterOf(search);
   const ids = name === null ? [] : (search[name] ?? '').split(',').filter(isId);

@@ -13,7 +13,7 @@ export interface TargetLinkProps {
   readonly at: number;
 }
 
-/** What an event is about, as a link where it has a page. */
+/** The object that an event is about, as a link where it has a page. */
 export function TargetLink({ target, at }: TargetLinkProps) {
   const place = useContext(JobPlacesContext).get(target.id);
   const label = (

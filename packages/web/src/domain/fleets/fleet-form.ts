@@ -1,4 +1,4 @@
-/** What the form for SSH hosts has; texts as they were typed. */
+/** The fields of the form for SSH hosts, with the texts as they were typed. */
 export interface SshFleetForm {
   readonly name: string;
   /** One host per line. */
@@ -8,7 +8,7 @@ export interface SshFleetForm {
   readonly blocks: string;
 }
 
-/** What the form for cloud instances has. */
+/** The fields of the form for cloud instances, with the texts as they were typed. */
 export interface CloudFleetForm {
   readonly name: string;
   readonly min: string;

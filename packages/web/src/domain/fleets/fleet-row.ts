@@ -2,7 +2,7 @@ import { isInstanceActive, isInstanceBusy } from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
 import { backendText } from '../format/resources.ts';
 
-/** What a list shows of a fleet. */
+/** A fleet as lists show it. */
 export interface FleetRow {
   readonly id: string;
   readonly name: string;
@@ -49,7 +49,7 @@ export function gpusInUse(instance: Instance): number {
   return Math.round((gpuCount(instance) * busy_blocks) / Math.max(1, total_blocks ?? 1));
 }
 
-/** Of its instances; those that its configuration names where it has none. */
+/** The backends of the fleet's instances; without instances, those that its configuration names. */
 function backendsOf(fleet: Fleet, instances: readonly Instance[]): readonly string[] {
   const own = instances.flatMap(({ backend, region }) => backendText(backend, region) ?? []);
   if (own.length > 0) return [...new Set(own)].sort();

@@ -13,7 +13,7 @@ export interface HostCell {
 export interface HostTile {
   readonly instance: Instance;
   readonly cells: readonly HostCell[];
-  /** What a cell is. */
+  /** The part of the host that one cell stands for. */
   readonly unit: 'GPU' | 'block' | 'host';
   readonly jobs: readonly FleetJob[];
 }

@@ -4,7 +4,7 @@ import { type ConfigurationSchema, isRunType, LAUNCH_TYPES, type RunType } from 
 export interface Completion {
   readonly label: string;
   readonly detail: string;
-  /** What is inserted. */
+  /** The text that is inserted. */
   readonly apply: string;
   readonly kind: 'property' | 'enum';
 }
@@ -14,7 +14,7 @@ export interface Completions {
   readonly options: readonly Completion[];
 }
 
-/** What may stand at the cursor. */
+/** The keys or values that may stand at the cursor; null: none can be offered there. */
 export function completionsAt(
   schema: ConfigurationSchema,
   text: string,

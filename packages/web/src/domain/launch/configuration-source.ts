@@ -5,7 +5,7 @@ import { loadYaml, type Position } from '@dstack/contract/yaml';
 export interface SourceProblem {
   readonly line: number;
   readonly message: string;
-  /** Of the key that it is about, where that is known. */
+  /** The path of the key that the problem is about, where that is known. */
   readonly path?: readonly PropertyKey[];
 }
 

@@ -2,9 +2,9 @@
 export interface CursorPlace {
   /** The map or list that the line belongs to. */
   readonly path: readonly PropertyKey[];
-  /** What is being typed: a key of the map at `path`, or the value of `key`. */
+  /** Whether a key of the map at `path` or the value of `key` is being typed. */
   readonly kind: 'key' | 'value';
-  /** Of the value; null where a key is typed. */
+  /** The key whose value is being typed; null: a key is being typed. */
   readonly key: string | null;
   /** The beginning of the word at the cursor, as an offset of the text. */
   readonly from: number;
@@ -13,7 +13,7 @@ export interface CursorPlace {
 
 const KEY = /^([\w-]+):(?:\s|$)/;
 
-/** By the indentation of the lines above; null inside of comments and texts of several lines. */
+/** Finds the place by the indentation of the lines above; null inside comments and texts of several lines. */
 export function cursorPlace(text: string, offset: number): CursorPlace | null {
   const before = text.slice(0, offset).split('\n');
   const line = before.at(-1) ?? '';

@@ -33,12 +33,12 @@ const FIELDS: readonly FormField[] = [
   { path: ['priority'], label: 'Priority', placeholder: '0' },
 ];
 
-/** Those that a configuration of this type has. */
+/** The fields that a configuration of this type has. */
 export function fieldsOf(schema: ConfigurationSchema, type: RunType): readonly FormField[] {
   return FIELDS.filter(({ path }) => schema.at(type, path).length > 0);
 }
 
-/** What is wrong with the value of a field, without the name of its key; null: nothing. */
+/** The message about an invalid value of a field, without the name of its key; null: it is valid. */
 export function fieldProblem(
   { path }: FormField,
   problems: readonly SourceProblem[],
@@ -51,7 +51,7 @@ export function fieldProblem(
     : found.message;
 }
 
-/** Those that no field of the form shows. */
+/** The problems that no field of the form shows. */
 export function otherProblems(
   fields: readonly FormField[],
   problems: readonly SourceProblem[],

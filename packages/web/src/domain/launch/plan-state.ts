@@ -1,7 +1,7 @@
 import { isRunFinished } from '@dstack/contract/status';
 import type { RunPlan } from '@dstack/contract/wire';
 
-/** What submitting would do. */
+/** The effect that submitting the configuration would have. */
 export type PlanEffect =
   | { readonly kind: 'create' }
   | { readonly kind: 'replace'; readonly name: string }

@@ -11,15 +11,15 @@ import { useSettled } from './use-settled.ts';
 
 export interface LaunchPlan {
   readonly schema: ConfigurationSchema;
-  /** At their lines. */
+  /** Problems of the text, each with its line. */
   readonly problems: readonly SourceProblem[];
-  /** The last one that the server made, while the next is on its way. */
+  /** The last plan that the server made, also while the next is on its way; null: there is none yet. */
   readonly plan: RunPlan | null;
   /** The plan is that of the present text. */
   readonly isCurrent: boolean;
-  /** Of the plan, where it does not belong to a line. */
+  /** The error of the request for the plan, if it belongs to no line; null: there is none. */
   readonly error: Error | null;
-  /** What would be submitted; null: the text is not valid. */
+  /** The specification that would be submitted; null: the text is not valid. */
   readonly spec: RunSpec | null;
 }
 

@@ -16,7 +16,7 @@ export class DerivedLines {
   #lines: LogLine[] = [];
   #first: number | null = null;
   #last = Number.NEGATIVE_INFINITY;
-  /** Of the last complete line, for those that continue it. */
+  /** The level of the last complete line, which lines that continue it share; null: it has none. */
   #level: LogLevel | null = null;
   #from: readonly LogLine[] | null = null;
   #result: readonly LogLine[] = [];

@@ -73,7 +73,7 @@ export class LogLineReader {
     return this.#line(`${lost} bytes of output were lost here`, null);
   }
 
-  /** What the job has printed since the last complete line; null if nothing. */
+  /** The output since the last complete line; null: there is none. */
   openLine(): LogLine | null {
     if (this.#rest.length === 0) return null;
     const time = this.#times.of(this.#offset + this.#rest.length - 1);
@@ -99,7 +99,7 @@ export class LogLineReader {
   }
 }
 
-/** What remains visible of a line that was drawn several times, as progress bars are. */
+/** The last drawing of a line that was drawn several times, as progress bars are: it alone stays visible. */
 function lastDrawing(text: string): string {
   if (!text.includes('\r')) return text;
   return text.split('\r').findLast((drawing) => drawing !== '') ?? '';

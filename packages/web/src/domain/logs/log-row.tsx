@@ -86,7 +86,7 @@ function SourceName({ line, names }: LogRowProps) {
   );
 }
 
-/** Of the palette of terminals: neither greys nor red, which would look like errors. */
+/** Numbers of terminal colours: neither greys nor red, which would look like errors. */
 const COLORS = [4, 2, 5, 3, 6];
 
 interface LineTimeProps extends Pick<LogRowProps, 'times' | 'firstTime'> {

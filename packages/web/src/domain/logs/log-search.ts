@@ -71,10 +71,10 @@ export class LogSearch {
   }
 }
 
-/** Of lines with control sequences, which are removed once and not with each key that is typed. */
+/** Texts of lines without their control sequences, which are removed once and not for each search. */
 const plainTexts = new WeakMap<LogLine, string>();
 
-/** What readers see of a line. */
+/** The text of a line without control sequences, as readers see it. */
 export function lineText(line: LogLine): string {
   const known = plainTexts.get(line);
   if (known !== undefined) return known;

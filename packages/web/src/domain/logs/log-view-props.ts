@@ -14,7 +14,7 @@ export interface LogViewHandle {
   readonly position: () => LogPosition;
 }
 
-/** What a reader sees of a log: its end, or this line at the top. */
+/** The place in a log that the reader sees: its end, or this line at the top. */
 export type LogPosition = { readonly kind: 'end' } | { readonly kind: 'line'; readonly id: number };
 
 export interface LogViewProps {
@@ -43,7 +43,7 @@ export interface LogViewProps {
   readonly onLink: (line: LogLine) => void;
   /** The end was chosen, while it may not be loaded. */
   readonly onEnd: () => void;
-  /** Of the logs that are merged, in the order of their numbers. */
+  /** The names of merged logs, in the order of their numbers; absent: the lines are of one log. */
   readonly names?: readonly string[] | undefined;
   readonly ref?: Ref<LogViewHandle>;
 }

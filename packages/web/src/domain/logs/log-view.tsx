@@ -65,7 +65,7 @@ export function LogView(props: LogViewProps) {
     else if (props.position === null) scrollToLine(begin.id);
     else virtual.scrollToIndex(lineIndex(lines, begin.id), { align: 'start' });
   }, [isEmpty, virtual]);
-  // What lies before a linked line arrives after it; until the reader scrolls, the line stays in the middle.
+  // Lines before a linked line arrive later. Until the reader scrolls, the linked line stays in the middle.
   const isSettling = useRef(marked !== null && props.position === null);
   const settle = () => {
     isSettling.current = false;
@@ -74,7 +74,7 @@ export function LogView(props: LogViewProps) {
   useLayoutEffect(() => {
     if (isSettling.current && marked !== null) scrollToLine(marked);
   }, [first]);
-  // By the place of the element: the range of the virtualizer may be that of an earlier drawing.
+  // Uses the place of the element, because the range of the virtualizer may be that of an earlier drawing.
   const firstVisible = () => {
     const top = (scroller.current?.scrollTop ?? 0) + 1;
     return lines[virtual.getVirtualItemForOffset(top)?.index ?? 0] ?? null;
@@ -98,7 +98,7 @@ export function LogView(props: LogViewProps) {
     },
   }));
   const onScroll = () => {
-    // Of the element itself: the virtualizer may still reckon with the place before this event.
+    // Reads the element itself, because the virtualizer may still have the place before this event.
     const atEnd = isAtEnd(scroller.current);
     follows.current = atEnd && onNewer === null;
     setAway((before) => (atEnd ? null : (before ?? { since: lines.at(-1)?.id ?? null })));

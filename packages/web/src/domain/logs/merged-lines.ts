@@ -6,7 +6,7 @@ export interface SourceLine extends LogLine {
   readonly source: number;
 }
 
-/** What is loaded of one log. */
+/** The part of one log that is loaded. */
 export interface SourceLog {
   readonly lines: readonly LogLine[];
   /** The last line may still grow. */

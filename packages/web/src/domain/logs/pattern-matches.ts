@@ -1,6 +1,6 @@
-/** What the page and its search worker send each other. */
+/** Messages between the page and its search worker. */
 
-/** First of all: the expression. */
+/** The first message to the worker: the expression to search for. */
 export interface PatternStart {
   readonly kind: 'start';
   readonly source: string;

@@ -28,7 +28,7 @@ const MOST_SKIPPED = 3;
 const CHUNK_LINES = 2000;
 const CHUNK_TEXT = 512 * 1024;
 
-/** What is wrong with an expression, in words; null: nothing. */
+/** The error in a regular expression, in words; null: it is valid. */
 export function patternProblem(source: string): string | null {
   try {
     new RegExp(source);

@@ -12,7 +12,7 @@ import {
 import type { PatternAnswer } from './pattern-matches.ts';
 import { PatternSearch, type PatternWorker, patternProblem } from './pattern-search.ts';
 
-/** What is looked for in a log. */
+/** A search in a log: the text, and how lines are compared with it. */
 export interface LogQuery {
   readonly text: string;
   readonly matchCase: boolean;
@@ -26,7 +26,7 @@ export interface LogSearchResult {
   readonly hits: readonly Hit[];
   /** Lines remain to be searched. */
   readonly isSearching: boolean;
-  /** What is wrong with the query, for the field. */
+  /** The error of the query, which the field shows; null: there is none. */
   readonly problem: string | null;
   /** Lines that were left out because the expression takes too long on them. */
   readonly skipped: number;
@@ -39,7 +39,7 @@ const TOO_SLOW = 'This expression takes too long on some lines. Try a simpler on
 
 /** The places of a log that the query finds. */
 export function useLogSearch(lines: readonly LogLine[], query: LogQuery): LogSearchResult {
-  // What is typed appears first; a long log is searched after that.
+  // Defers the search of a long log, so that the typed text appears first.
   const { text, matchCase, isPattern } = useDeferredValue(query);
   const plain = useMemo(
     () => (isPattern ? null : new LogSearch(text, matchCase)),

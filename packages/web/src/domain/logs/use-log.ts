@@ -12,7 +12,7 @@ import type { LogPlace } from './log-place.ts';
 export type LogState =
   | { readonly kind: 'loading' }
   | { readonly kind: 'following' }
-  /** What follows a linked place is loaded in parts: more is loaded on request. */
+  /** The output after a linked place is loaded in parts: the next part is loaded on request. */
   | { readonly kind: 'paused' }
   /** The job has ended, and this is all. */
   | { readonly kind: 'complete' }

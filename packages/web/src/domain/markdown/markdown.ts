@@ -31,7 +31,7 @@ const LONGEST = 100_000;
 /** Marks at the beginning of one line. The library calls itself for each. */
 const TOO_DEEP = /^(?:[ \t]*(?:>|[-*+]|\d{1,9}[.)])){50}/m;
 
-/** Of emphasis, in one paragraph: the library looks for the end of each in all that follows. */
+/** Marks of emphasis in one paragraph. The library looks for the end of each in all that follows. */
 const MOST_MARKS = 1000;
 
 /** Also of an answer that is not complete: what is open goes to its end. */

@@ -24,7 +24,7 @@ export interface ChartData {
   readonly max: number | null;
   /** How much there is of it, in the unit of the values; null: unknown. */
   readonly capacity?: number | null;
-  /** Of the values; shares are drawn as percent. */
+  /** The unit of the values; shares are drawn as percent. */
   readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;
   readonly bands?: readonly ChartBand[];

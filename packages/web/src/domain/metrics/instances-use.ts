@@ -2,7 +2,7 @@ import { isInstanceBusy } from '@dstack/contract/status';
 import type { Instance, MeasuredUse } from '@dstack/contract/wire';
 import type { RecentUse } from './recent-use.ts';
 
-/** Of larger fleets a line in a list would cost too much. */
+/** Busy instances. The use of larger fleets is not loaded: it would cost too much for a line in a list. */
 const MOST = 200;
 
 type UsedInstance = Pick<Instance, 'id' | 'status' | 'instance_type'>;

@@ -71,10 +71,10 @@ export function jobCharts({ metrics }: JobMetrics): readonly ChartData[] {
   ];
 }
 
-/** Of a machine of a terabyte, a job that uses a gigabyte would be a line on the axis. */
+/** The share from which the axis ends at the capacity: a gigabyte of a terabyte would be a flat line. */
 const NEAR_CAPACITY = 0.5;
 
-/** Up to what there is where the use comes near it; otherwise as the values need. */
+/** The axis ends at the capacity where the use comes near it; otherwise it is as high as the values need. */
 function axisOf(
   lines: readonly (readonly (number | null)[])[],
   capacity: number | null,

@@ -2,7 +2,7 @@ import { elapsedText } from '../../ui/time/format-time.ts';
 import type { ChartData } from './chart-data.ts';
 import { spreadOf } from './spread.ts';
 
-/** What was measured of jobs of a run, and when the run began. */
+/** The measurements of the jobs of a run, and when the jobs began. */
 export interface MeasuredRun {
   readonly label: string;
   /** Seconds since 1970. */
@@ -55,12 +55,12 @@ export function overlaidCharts(
 
 interface Line {
   readonly chart: ChartData;
-  /** Since the start. */
+  /** Seconds since the start. */
   readonly times: readonly number[];
   readonly values: readonly (number | null)[];
 }
 
-/** Of several GPUs of a job, their average. */
+/** The line of a job in the chart with this title: of several GPUs, their average. */
 function lineOf(charts: readonly ChartData[], title: string, start: number): Line | [] {
   const chart = charts.find((one) => one.title === title);
   if (chart === undefined || chart.times.length === 0) return [];

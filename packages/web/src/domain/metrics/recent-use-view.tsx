@@ -14,12 +14,12 @@ import { seriesSummary } from './job-charts.ts';
 import { type RecentUse, recentUse } from './recent-use.ts';
 import styles from './recent-use-view.module.css';
 
-/** Of a column of it, in px: the line, and `GPU 100 %`. */
+/** The width of a column with this view in px: the line, and `GPU 100 %`. */
 export const USE_WIDTH = 164;
 
 interface RecentUseViewProps {
   readonly target: GlanceTarget;
-  /** What the heading of the column names; anything else is named in the row. */
+  /** The kind that the heading of the column names; any other is named in the row. Null: it names none. */
   readonly expected: RecentUse['kind'] | null;
   /** Whose use it is, where that is not evident from the row. */
   readonly of?: string;

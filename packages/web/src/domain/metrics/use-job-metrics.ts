@@ -8,10 +8,10 @@ import { jobCharts } from './job-charts.ts';
 import type { NodeMetrics } from './node-charts.ts';
 
 export interface JobsMetrics {
-  /** Of the jobs whose measurements have been loaded. */
+  /** The charts of the jobs whose measurements have been loaded. */
   readonly nodes: readonly NodeMetrics[];
   readonly isLoading: boolean;
-  /** Of the jobs whose measurements could not be loaded; null: there are none. */
+  /** The error of the first job whose measurements could not be loaded; null: there is none. */
   readonly error: unknown;
   readonly retry: () => void;
 }

@@ -14,17 +14,17 @@ export interface JobsOfRun {
 }
 
 export interface JobsHistory {
-  /** In the order of the runs: their jobs of which there is something. */
+  /** For each run in its order, the charts of the jobs that have measurements. */
   readonly runs: readonly (readonly NodeMetrics[])[];
   /** The longest step of them, in seconds. */
   readonly step: number;
   readonly isLoading: boolean;
-  /** Of the runs whose measurements could not be loaded; null: there are none. */
+  /** The error of the first run whose measurements could not be loaded; null: there is none. */
   readonly error: unknown;
   readonly retry: () => void;
 }
 
-/** What was measured of the latest attempts of these jobs, in equal steps; `minutes` back from now, null: all. */
+/** The measurements of these jobs' latest attempts, in equal steps; `minutes` back from now, null: all. */
 export function useJobsHistory(wanted: readonly JobsOfRun[], minutes: number | null): JobsHistory {
   const client = useClient();
   const targets = wanted.map(targetOf);

@@ -1,6 +1,6 @@
 import type { Project, ProjectRole, User } from '@dstack/contract/wire';
 
-/** What the user may do in a project. The server has the last word. */
+/** The rights of the user in a project, for the page only: the server checks each request itself. */
 export interface ProjectRights {
   /** Null: not a member. */
   readonly role: ProjectRole | null;

@@ -12,7 +12,7 @@ export interface RunActions {
   readonly remove: string | null;
 }
 
-/** What can be done with a run in this status. The server has the last word. */
+/** The actions that a run in this status allows, for the page only: the server checks each request itself. */
 export function runActions(status: RunStatus): RunActions {
   if (isRunFinished(status)) {
     const ended = 'The run has already ended';

@@ -8,7 +8,7 @@ import { useLatest } from '../../ui/use-latest.ts';
 import { useStopWithUndo } from './delayed-stops-context.tsx';
 import { runActions } from './run-actions.ts';
 
-/** What can be done with a run of a list. */
+/** The actions for a run in a list. */
 export function useRunRowActions(): RowActionsOf<RunRow> {
   const navigate = useNavigate();
   const stop = useLatest(useStopWithUndo());

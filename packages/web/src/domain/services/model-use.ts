@@ -1,6 +1,6 @@
 import type { ModelUsageRow } from '@dstack/contract/wire';
 
-/** What one user has used of one model. */
+/** The requests and tokens of one user for one model. */
 export interface UseOfModel {
   readonly model: string;
   readonly user: string;

@@ -20,14 +20,14 @@ import styles from './timeline-panel.module.css';
 export interface TimelinePanelProps {
   readonly rows: readonly TimelineRow[];
   readonly params: { readonly project: string; readonly run: string };
-  /** Of a scheduled run. */
+  /** The next start of a scheduled run; null: none is planned. */
   readonly nextStartAt: string | null;
 }
 
 /** More rows make the page endless; the table of jobs has all of them. */
 const MOST_ROWS = 40;
 
-/** What each submission of each job did, when, and for how long. */
+/** The phases of each submission of each job, with their times and durations. */
 export function TimelinePanel({ rows, params, nextStartAt }: TimelinePanelProps) {
   const isOver = rows.every(({ segments }) => segments.every(({ to }) => to !== null));
   const now = useTicking((time) => (isOver ? 0 : Math.floor(time / 1000) * 1000));

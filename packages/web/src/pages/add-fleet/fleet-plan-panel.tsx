@@ -43,7 +43,7 @@ const COLUMNS: readonly TableColumn<Offer>[] = [
   },
 ];
 
-/** What applying the fleet would do. `actions`: the button that does it. */
+/** The effect that applying the fleet would have. `actions`: the button that applies it. */
 export function FleetPlanPanel(props: { readonly plan: FleetPlan; readonly actions: ReactNode }) {
   const { plan, actions } = props;
   const { ssh_config } = plan.spec.configuration;

@@ -29,7 +29,7 @@ interface CompareChartsProps {
 
 const NO_MARKS: readonly number[] = [];
 
-/** What was measured of all runs, over the time since each began to run. */
+/** Charts of the measurements of all runs, over the time since each began to run. */
 export function CompareCharts({ columns, jobs, onJobs }: CompareChartsProps) {
   const most = Math.max(0, ...columns.map(({ run }) => run.jobs.length));
   return (

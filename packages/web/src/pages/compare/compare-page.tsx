@@ -36,7 +36,7 @@ export function ComparePage() {
         return {
           ref,
           run: result?.data,
-          // Of a run that was loaded before, the page keeps what it has.
+          // Hides the error of a later request: the page keeps showing a run that was loaded before.
           error: result?.data === undefined ? (result?.error ?? null) : null,
           onRetry: () => void result?.refetch(),
           onRemove: () => setRefs(refs.filter((one) => one !== ref)),

@@ -27,7 +27,7 @@ const FIGURES: readonly Figure[] = [
   ['Project', (row) => <bdi>{row.project}</bdi>],
 ];
 
-/** What came of the runs. Figures that none of them has are left out. */
+/** The status, duration, cost and other figures of the runs. Figures that no run has are left out. */
 export function runFigures(runs: readonly Run[]): readonly CompareRow[] {
   const rows = runs.map((run) => ({ run, row: runRow(run) }));
   return FIGURES.map(([label, of]) => ({

@@ -2,7 +2,7 @@ import { EventTable } from '../../domain/events/event-table.tsx';
 import styles from './fleet.module.css';
 import { useFleet } from './fleet-context.tsx';
 
-/** What happened to the fleet and its instances. */
+/** The events of the fleet and its instances. */
 export function FleetEventsPage() {
   const { id } = useFleet();
   return (

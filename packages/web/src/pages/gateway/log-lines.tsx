@@ -12,7 +12,7 @@ interface LogLinesProps {
   readonly namesReplicas: boolean;
 }
 
-/** Of the replicas of a gateway. The end stays in view until the reader scrolls away from it. */
+/** Log lines of a gateway's replicas. The end stays in view until the reader scrolls away from it. */
 export function LogLines({ lines, none, namesReplicas }: LogLinesProps) {
   const scroller = useRef<HTMLElement>(null);
   const scrollToEnd = useCallback(() => {

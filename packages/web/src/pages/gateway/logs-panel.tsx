@@ -10,7 +10,7 @@ import { LogsView } from './logs-view.tsx';
 
 const route = getRouteApi('/shell/projects/$project/gateways/$gateway');
 
-/** What the replicas report themselves, for those who may read it. */
+/** The logs of the gateway's replicas, for users who may read them. */
 export function LogsPanel({ gateway }: { readonly gateway: Gateway }) {
   const user = useUser();
   const { data: project } = useQuery(projectQuery(useClient(), gateway.project_name));

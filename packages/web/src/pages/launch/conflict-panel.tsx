@@ -10,7 +10,7 @@ interface ConflictPanelProps {
   readonly onTakeTheirs: (text: string) => void;
 }
 
-/** What another user changed meanwhile, and how the reader's text differs from it. */
+/** The changes of another user meanwhile, and how the reader's text differs from them. */
 export function ConflictPanel({ conflict, onTakeTheirs }: ConflictPanelProps) {
   const { name, before, theirs, mine } = conflict;
   return (

@@ -22,7 +22,7 @@ interface PlanPanelProps {
   readonly conflict: ReactNode;
 }
 
-/** What submitting would do and cost, from the server. */
+/** The server's plan: the effect of submitting the configuration, and its cost. */
 export function PlanPanel({ launch, error, conflict }: PlanPanelProps) {
   const { plan, isCurrent, problems } = launch;
   return (
@@ -96,7 +96,7 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
   );
 }
 
-/** What becomes of the new run if there is no place for it now; null: it starts. */
+/** Why the new run ends or waits if there is no place for it now; null: it starts. */
 function outlookText({ outlook, job_plans: jobs }: RunPlan): string | null {
   const hasOffers = jobs.some(({ total_offers }) => total_offers > 0);
   switch (outlook) {

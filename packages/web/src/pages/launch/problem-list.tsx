@@ -2,7 +2,7 @@ import { CircleX } from 'lucide-react';
 import type { SourceProblem } from '../../domain/launch/configuration-source.ts';
 import styles from './launch.module.css';
 
-/** What is wrong with the text, also for readers who do not see the marks in it. */
+/** The problems of the text, also for readers who do not see the marks in it. */
 export function ProblemList({ problems }: { readonly problems: readonly SourceProblem[] }) {
   return (
     <div role="status" className={styles.problems} data-empty={problems.length === 0 || undefined}>

@@ -17,7 +17,7 @@ import { offerColumns } from './offer-columns.tsx';
 
 const route = getRouteApi('/shell/offers');
 
-/** What the backends and fleets of a project have, and for how much. */
+/** The offers of the backends and fleets of a project, with their prices. */
 export function OffersPage() {
   const client = useClient();
   const { kind = 'gpu', group = 'gpu', spot = 'auto' } = route.useSearch();

@@ -5,7 +5,7 @@ import {
   textParameter,
 } from '../../ui/search-schema.ts';
 
-/** What the page of offers shows. */
+/** The parameters in the address of the page of offers. */
 export const OffersSearch = searchSchema({
   q: textParameter(),
   kind: choiceParameter(['cpu']),

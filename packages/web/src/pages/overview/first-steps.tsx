@@ -23,7 +23,7 @@ name: hello
 commands:
   - echo Hello from $HOSTNAME`;
 
-/** What to do in a new project, with the exact commands. A step that is done stays, ticked. */
+/** The steps to take in a new project, with the exact commands. A step that is done stays, ticked. */
 export function FirstSteps({ hasFleets, hasRuns, project, server }: FirstStepsProps) {
   return (
     <Panel title="First steps">

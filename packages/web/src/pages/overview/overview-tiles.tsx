@@ -5,7 +5,7 @@ import { overviewFigures } from './overview-figures.ts';
 
 interface OverviewTilesProps {
   readonly overview: Overview | undefined;
-  /** Of the last seven days, by day. */
+  /** The cost of the last seven days, by day. */
   readonly cost: CostReport | undefined;
 }
 

@@ -238,7 +238,7 @@ function useAnswerAnnouncement({ isAnswering, messages, error }: Chat): void {
 
 const numberOf = (text: string): number | null => (text.trim() === '' ? null : Number(text));
 
-/** What is wrong with it; the model decides on the rest. */
+/** The error of the typed temperature; null: there is none. Models have upper limits of their own. */
 function temperatureFault(text: string): string | null {
   const value = numberOf(text) ?? 0;
   return Number.isFinite(value) && value >= 0 ? null : 'A number from 0, such as 0.7';

@@ -12,7 +12,7 @@ export function useProject(): Project {
   return project;
 }
 
-/** What the user may do in it. */
+/** The rights of the user in the project of the page. */
 export function useProjectRights(): ProjectRights {
   return projectRights(useProject(), useUser());
 }

@@ -9,7 +9,7 @@ import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import styles from './configuration.module.css';
 
-/** What the profile, the project and the server change about what was submitted. */
+/** The changes that the profile, the project and the server make to the submitted configuration. */
 export function EffectivePanel({ run }: { readonly run: Run }) {
   const client = useClient();
   const { data, error, refetch } = useQuery(effectiveQuery(client, run));

@@ -23,7 +23,7 @@ interface JobGlanceProps {
 }
 
 interface JobUseProps extends JobGlanceProps {
-  /** What the heading of the column names; anything else is named in the row. */
+  /** The kind of use that the heading of the column names; any other is named in the row. */
   readonly expected: RecentUse['kind'];
 }
 
@@ -38,7 +38,7 @@ export function JobUse({ run, job, expected }: JobUseProps) {
   return <RecentUseView target={target} expected={expected} />;
 }
 
-/** What the job printed last. */
+/** The last line that the job printed. Only visible rows ask for it. */
 export function JobLastLine({ run, job }: JobGlanceProps) {
   const latest = job.job_submissions.at(-1);
   if (latest === undefined || !mayHavePrinted(latest)) return null;

@@ -9,7 +9,7 @@ interface JobsSelectionProps {
   readonly onClear: () => void;
 }
 
-/** What can be done with the selected jobs. */
+/** The actions for the selected jobs. */
 export function JobsSelection({ params, names, onClear }: JobsSelectionProps) {
   const navigate = useNavigate();
   const reason =

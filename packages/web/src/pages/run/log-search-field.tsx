@@ -11,7 +11,7 @@ export interface LogSearchFieldProps {
   readonly ref: Ref<HTMLInputElement>;
   readonly query: LogQuery;
   readonly result: LogSearchResult;
-  /** What is searched, in words; null: the whole output. */
+  /** The part of the output that is searched, in words; null: the whole output. */
   readonly part: string | null;
   /** The number of the present hit, −1: none. */
   readonly current: number;
@@ -19,7 +19,7 @@ export interface LogSearchFieldProps {
   readonly onMove: (step: 1 | -1) => void;
 }
 
-/** What is looked for in the log, how, and how often it was found. */
+/** The search of a log: its text, its options, and the number of hits. */
 export function LogSearchField(props: LogSearchFieldProps) {
   const { ref, query, result, part, current, onQuery, onMove } = props;
   return (

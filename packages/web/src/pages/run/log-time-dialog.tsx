@@ -7,7 +7,7 @@ import { useSubmit } from '../../ui/form/use-submit.ts';
 interface LogTimeDialogProps {
   readonly open: boolean;
   readonly onClose: () => void;
-  /** What is wrong with the time, or null: the log shows it. */
+  /** Shows the log from this time on; returns an error message, or null if the log shows it. */
   readonly onTime: (time: number) => string | null;
 }
 

@@ -28,7 +28,7 @@ export interface LogToolbarProps {
   readonly full: boolean;
   readonly onLook: (change: Partial<LogLook>) => void;
   readonly onEnd: () => void;
-  /** What is wrong with the time, or null. */
+  /** Shows the log from this time on; returns an error message, or null if the log shows it. */
   readonly onTime: (time: number) => string | null;
   /** Copies a link to the line that the reader is concerned with. */
   readonly onLink: () => void;

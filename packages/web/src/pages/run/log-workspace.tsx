@@ -31,7 +31,7 @@ export interface LogWorkspaceProps {
   /** Chooses what is shown. */
   readonly picker: ReactNode;
   readonly download: ((timestamps: boolean) => ReactNode) | null;
-  /** What is shown instead of no lines. */
+  /** The content that is shown where there are no lines. */
   readonly empty: ReactNode;
   readonly view: RefObject<LogViewHandle | null>;
   readonly marked: LogLine | null;
@@ -42,7 +42,7 @@ export interface LogWorkspaceProps {
   readonly onOlder: (() => void) | null;
   readonly onNewer: (() => void) | null;
   readonly onRetry: () => void;
-  /** Of the logs that are merged, in the order of their numbers. */
+  /** The names of merged logs, in the order of their numbers; absent: the lines are of one log. */
   readonly names?: readonly string[];
   /** Searches what is not loaded; absent: nothing can. */
   readonly rest?: RestSearch;

@@ -16,7 +16,7 @@ import { LogWorkspace } from './log-workspace.tsx';
 interface MergedLogPanelProps {
   readonly run: Run;
   readonly jobs: readonly Job[];
-  /** Of the jobs together. */
+  /** A name for the jobs together: `all jobs`, `3 jobs`. */
   readonly name: string;
   readonly picker: ReactNode;
 }

@@ -14,7 +14,7 @@ export interface RestMatchesProps {
   readonly onTime: (time: number) => void;
 }
 
-/** What the server finds in the part of the output that is larger than a page can hold. */
+/** The lines that the server finds in the output before the loaded part. */
 export function RestMatches({ query, search, before, onTime }: RestMatchesProps) {
   const { text, matchCase, isPattern } = query;
   const { state, start, stop } = search;

@@ -17,11 +17,11 @@ type Asked = 'stop' | 'abort' | 'again' | 'delete';
 
 interface RunActionsBarProps {
   readonly run: Run;
-  /** With what is about to be done to the run. */
+  /** The status; `terminating` while a stop can still be undone, before it is sent. */
   readonly status: Run['status'];
 }
 
-/** What can be done with the run. */
+/** The buttons and the menu for the actions on a run. */
 export function RunActionsBar({ run, status }: RunActionsBarProps) {
   const [asked, setAsked] = useState<Asked | null>(null);
   const actions = runActions(status);

@@ -6,7 +6,7 @@ import styles from './configuration.module.css';
 import { EffectivePanel } from './effective-panel.tsx';
 import { useRun } from './run-context.tsx';
 
-/** What was submitted, and what the server made of it. */
+/** The configuration as it was submitted, and as the server completed it. */
 export function RunConfigurationPage() {
   const run = useRun();
   const { configuration, profile } = run.run_spec;

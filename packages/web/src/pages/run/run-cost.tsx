@@ -4,7 +4,7 @@ import { money } from '../../domain/format/quantities.ts';
 import { costAt } from '../../domain/runs/run-cost.ts';
 import { useTicking } from '../../ui/time/clock.ts';
 
-/** What a run has cost so far, which ticks while it runs. */
+/** The cost of a run until now, which grows on the page while the run lasts. */
 export function RunCost({ row }: { readonly row: RunRow }) {
   const { cost, price, finishedAt } = row;
   // The server has calculated the cost just before these figures arrived.

@@ -4,7 +4,7 @@ import { JobPlacesContext } from '../../domain/events/job-places.ts';
 import styles from './run.module.css';
 import { useRun } from './run-context.tsx';
 
-/** What happened to the run and its jobs. */
+/** The events of the run and its jobs. */
 export function RunEventsPage() {
   const run = useRun();
   const places = useMemo(

@@ -32,11 +32,11 @@ const route = getRouteApi('/shell/projects/$project/runs/$run/metrics');
 
 /** More jobs beside each other would be too small to compare, and too much to load. */
 const NODES = 8;
-/** Of several jobs and of a longer time, means are drawn: a day of one host is megabytes. */
+/** For several jobs over a longer time, means are drawn: a day of one host is megabytes. */
 const LONG_MINUTES = 60;
 const NO_JOBS: readonly Job[] = [];
 
-/** What the hosts measured of one job, or of several beside each other. */
+/** The measurements of one job, or of several jobs beside each other. */
 export function RunMetricsPage() {
   const run = useRun();
   const navigate = useNavigate();

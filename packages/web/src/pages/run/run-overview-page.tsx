@@ -32,7 +32,7 @@ function Jobs({ run }: { readonly run: Run }) {
   );
 }
 
-/** What the run is doing, why, and how to use it. */
+/** The state of the run with its explanation, its timeline, and how to connect to it. */
 export function RunOverviewPage() {
   const run = useRun();
   const client = useClient();

@@ -30,7 +30,7 @@ export interface PlacedLog {
   readonly linkOf: (line: LogLine) => string;
   /** Makes the line that of the address, and copies the address. */
   readonly onLink: (line: LogLine) => void;
-  /** Shows the output from this time on; what is wrong with the time, or null. */
+  /** Shows the output from this time on; returns an error message, or null if it is shown. */
   readonly goTo: (time: number) => string | null;
   readonly toEnd: () => void;
 }

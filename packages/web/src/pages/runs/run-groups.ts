@@ -1,7 +1,7 @@
 import type { RunRow } from '../../data/runs/run-row.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 
-/** What the list of runs can be grouped by. */
+/** The values by which the list of runs can be grouped. */
 export const RUN_GROUPS = {
   project: { label: 'Project', of: ({ project }: RunRow) => project },
   user: { label: 'User', of: ({ user }: RunRow) => user },

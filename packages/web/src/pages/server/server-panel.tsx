@@ -10,7 +10,7 @@ const LOG_STORES: Readonly<Record<string, string>> = {
   database: 'Database',
 };
 
-/** What the server is, and how it is. */
+/** The version, the stores and the resource use of the server. */
 export function ServerPanel({ status }: { readonly status: ServerStatus | undefined }) {
   return (
     <Panel title="Details">

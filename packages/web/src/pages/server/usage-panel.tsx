@@ -4,7 +4,7 @@ import { Panel } from '../../ui/panel/panel.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { DataTable } from '../../ui/table/data-table.tsx';
 
-/** What takes how much in the database and beside it, the largest first. */
+/** The sizes of the data in the database and in files by kind, the largest first. */
 export function UsagePanel({ usage }: { readonly usage: ServerUsage | undefined }) {
   if (usage === undefined) return null;
   const rows = rowsOf(usage);

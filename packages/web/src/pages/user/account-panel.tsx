@@ -16,7 +16,7 @@ import { useSubmit } from '../../ui/form/use-submit.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { toast } from '../../ui/toast/toaster.tsx';
 
-/** What global admins change of a user. */
+/** The account of a user, for global admins: address, role, activation and deletion. */
 export function AccountPanel({ user, isOwn }: { readonly user: User; readonly isOwn: boolean }) {
   const client = useClient();
   const cache = useQueryClient();

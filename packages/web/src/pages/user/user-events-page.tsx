@@ -7,7 +7,7 @@ import styles from './user.module.css';
 
 const route = getRouteApi('/shell/users/$user/events');
 
-/** What the user did, or what happened to the user: the server cannot return both together. */
+/** The events by the user, or those about the user: the server cannot return both together. */
 export function UserEventsPage() {
   const { user } = useShownUser();
   const navigate = useNavigate();

@@ -15,7 +15,7 @@ export interface LineChartProps {
     readonly values: readonly (number | null)[];
   }[];
   readonly max: number | null;
-  /** Of the values; bytes get marks that are round in binary. */
+  /** The unit of the values; bytes get marks that are round in binary. */
   readonly unit: '%' | 'bytes';
   readonly format: (value: number) => string;
   /** Charts with the same key share the cursor and the zoom. */
@@ -87,7 +87,7 @@ const COLORS = [
   '--tone-stopped-solid',
 ];
 
-/** What is between the lines of a band, in the colour of its line. */
+/** The colour that fills a band: that of its line, mostly transparent. */
 const bandColor = (line: string): string => `color-mix(in oklch, ${line} 20%, transparent)`;
 
 function optionsOf(

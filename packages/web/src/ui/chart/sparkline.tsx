@@ -2,7 +2,7 @@ import styles from './sparkline.module.css';
 import { sparklinePaths } from './sparkline-paths.ts';
 
 export interface SparklineProps {
-  /** What the line shows, in words. */
+  /** The description of the line in words, as its accessible name and its tooltip. */
   readonly label: string;
   /** Rising; the line ends at `end`, `span` after its beginning. */
   readonly times: readonly number[];

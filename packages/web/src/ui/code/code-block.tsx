@@ -5,7 +5,7 @@ import { visibleText } from './visible-text.ts';
 
 export interface CodeBlockProps {
   readonly text: string;
-  /** What it is, for screen readers. */
+  /** The name of the text, for screen readers. */
   readonly label: string;
   /** Not higher than this; longer texts scroll. */
   readonly maxHeight?: string;

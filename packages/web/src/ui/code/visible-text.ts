@@ -4,12 +4,12 @@
  */
 const INVISIBLE = /[\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 
-/** What terminals execute. */
+/** Control characters, which terminals execute. */
 const CONTROL = /\p{Cc}/gu;
 
 export const visibleText = (text: string): string => text.replace(INVISIBLE, codeOf);
 
-/** Of other programs, as one line of theirs: controls are shown by their code too. */
+/** A line that another program wrote, as one line: control characters are shown by their code too. */
 export const visibleLine = (text: string): string =>
   visibleText(text.replaceAll('\t', ' ').replace(CONTROL, codeOf));
 

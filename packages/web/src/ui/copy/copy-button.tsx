@@ -7,7 +7,7 @@ import { writeClipboard } from './write-clipboard.ts';
 export interface CopyButtonProps {
   /** The text, or a function for texts that are not on the page, such as tokens. */
   readonly text: string | (() => string | Promise<string>);
-  /** What is copied, for the accessible name: `Copy run name`. */
+  /** The accessible name, which names the copied text: `Copy run name`. */
   readonly label?: string;
   readonly className?: string | undefined;
 }

@@ -5,7 +5,7 @@ import styles from './feedback.module.css';
 export interface EmptyStateProps {
   readonly icon: LucideIcon;
   readonly title: string;
-  /** What to do next; may contain commands. */
+  /** The next step for the reader; may contain commands. */
   readonly children?: ReactNode;
   readonly actions?: ReactNode;
   /** It is the whole page, not a part of one. */

@@ -27,7 +27,7 @@ const ICONS: Readonly<Record<ProblemKind, LucideIcon>> = {
 };
 
 export interface ErrorPanelProps {
-  /** What could not be shown: `The runs could not be loaded`. */
+  /** Names the content that could not be shown: `The runs could not be loaded`. */
   readonly title: string;
   readonly error: unknown;
   readonly onRetry?: () => void;

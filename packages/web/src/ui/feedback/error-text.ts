@@ -30,7 +30,7 @@ export interface ErrorText {
   readonly requestId: string | null;
 }
 
-/** What was asked for does not exist, or not any more. */
+/** Whether the requested object does not exist, or no longer exists. */
 export function isMissingError(error: unknown): boolean {
   return error instanceof ResourceNotExistsError || error instanceof NotFoundError;
 }

@@ -10,7 +10,7 @@ export interface SearchInputProps {
   readonly ref?: Ref<HTMLInputElement>;
   /** Enter was pressed, with Shift or without. */
   readonly onEnter?: (shift: boolean) => void;
-  /** What is wrong with the text; it is shown below the field and moves nothing. */
+  /** The error in the text, which is shown below the field without moving other content. */
   readonly problem?: string | null;
   /** Switches that belong to the field. */
   readonly children?: ReactNode;

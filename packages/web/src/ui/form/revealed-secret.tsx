@@ -8,7 +8,7 @@ export interface RevealedSecretProps {
   /** Null: the dialog is closed. */
   readonly secret: string | null;
   readonly title: string;
-  /** What it is for, and how it is used. */
+  /** The purpose of the token, and how it is used. */
   readonly children?: React.ReactNode;
   readonly onClose: () => void;
 }

@@ -4,7 +4,7 @@ import { errorText } from '../feedback/error-text.ts';
 
 export interface FormSubmission {
   readonly busy: boolean;
-  /** What the server refused, as a whole. */
+  /** The message of the last attempt if it failed, also if it is about a field; null: it did not fail. */
   readonly error: string | null;
   /** The message about a field, by the last part of its path in the request; by any of several. */
   readonly errorOf: (...fields: readonly string[]) => string | null;

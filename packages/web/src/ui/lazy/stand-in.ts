@@ -2,7 +2,7 @@ import type { KeyboardEvent } from 'react';
 
 const OPENING_KEYS: ReadonlySet<string> = new Set(['ArrowDown', 'ArrowUp']);
 
-/** What a button needs to stand in for the one of a popup whose code is not loaded yet. */
+/** The properties of a button that stands in for that of a popup whose code is not loaded yet. */
 export function standInProps(popup: 'menu' | 'listbox', preload: () => void, open: () => void) {
   return {
     'aria-haspopup': popup,

@@ -7,7 +7,7 @@ export interface MenuProps {
   readonly align?: 'start' | 'end';
 }
 
-/** What a menu consists of, as data: its code is loaded when it is opened. */
+/** An entry of a menu. Entries are data, because the code of a menu is loaded when it is opened. */
 export type MenuEntry =
   | MenuAction
   | MenuSwitch

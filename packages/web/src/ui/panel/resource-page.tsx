@@ -21,7 +21,7 @@ export interface ResourcePageProps<T> {
   };
   /** The server marks it as deleted. */
   readonly isDeleted?: (resource: T) => boolean;
-  /** What is announced when it changes while the page is open. */
+  /** The status, which is announced when it changes while the page is open. */
   readonly statusText?: (resource: T) => string;
   /** The status for the title of the browser's tab, where it is announced by other means. */
   readonly titleStatus?: (resource: T) => string;

@@ -1,4 +1,4 @@
-/** What a colour means. Each has the tokens `--tone-<name>`, `-tint` and `-solid`. */
+/** The meanings of colours. Each has the tokens `--tone-<name>`, `-tint` and `-solid`. */
 export const TONES = [
   'queued',
   'starting',

@@ -1,10 +1,10 @@
 import type { TableColumn } from './column.ts';
 
-/** What the reader has chosen of the columns of a table. */
+/** The columns of a table that the reader has chosen, and their order. */
 export interface ColumnChoice {
   /** Null: the defaults. */
   readonly shown: readonly string[] | null;
-  /** Those that stand elsewhere than by default are among them. */
+  /** The ids of columns in the chosen order; contains at least those that were moved. */
   readonly order: readonly string[];
 }
 

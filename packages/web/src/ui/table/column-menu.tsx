@@ -28,7 +28,7 @@ export interface GroupChoice {
   readonly onChange: (value: string | null) => void;
 }
 
-/** Of a radio button, which needs a value. */
+/** The value of the radio button for no grouping: each radio button needs one. */
 const NOT_GROUPED = '';
 
 export interface ColumnMenuProps<Row> {
@@ -37,7 +37,7 @@ export interface ColumnMenuProps<Row> {
   readonly onChange: (choice: ColumnChoice) => void;
   readonly density: Density;
   readonly onDensity: (density: Density) => void;
-  /** What rows can be grouped by. */
+  /** The groupings of the rows; absent: the table has none. */
   readonly groups?: GroupChoice | undefined;
 }
 

@@ -10,7 +10,7 @@ export interface TableColumn<Row> {
   readonly grow?: boolean;
   readonly align?: 'end';
   readonly cell: (row: Row) => ReactNode;
-  /** What exported files have instead of the text of the cell. */
+  /** The value in exported files; absent: they have the text of the cell. */
   readonly value?: (row: Row) => string | number | null;
   /** Loaded for visible rows alone, so that exported files, which have all, are without it. */
   readonly notExported?: true;

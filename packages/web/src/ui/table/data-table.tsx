@@ -41,7 +41,7 @@ export interface DataTableProps<Row> {
   readonly groupOf?: ((row: Row) => string) | undefined;
   /** More rows of the groups are being loaded. */
   readonly isPartial?: boolean;
-  /** What can be done with a row. Pass the same function as long as its answers are the same. */
+  /** The actions for a row. Pass the same function as long as its answers are the same. */
   readonly rowActions?: RowActionsOf<Row>;
   /** Grows with its rows up to the page's height instead of filling it. */
   readonly inline?: boolean;
@@ -50,10 +50,10 @@ export interface DataTableProps<Row> {
 const CARD_HEIGHT = 76;
 const HEADER_HEIGHT = 36;
 const BORDERS = 2;
-/** Of the boxes of rows that can be selected, or of the margin in their place. */
+/** Widths in px of the boxes that select rows, and of the margin where rows cannot be selected. */
 const BOX_WIDTH = 40;
 const MARGIN = 12;
-/** Of the button that opens the menu of a row. */
+/** The width in px of the button that opens the menu of a row. */
 const ACTIONS_WIDTH = 44;
 const SKELETON_ROWS = 8;
 

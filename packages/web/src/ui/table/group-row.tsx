@@ -4,7 +4,7 @@ export interface GroupRowProps {
   readonly name: string;
   readonly count: number;
   readonly index: number;
-  /** Of the columns, and of what is beside them. */
+  /** The number of cells in a row: those of the columns, of the box and of the actions. */
   readonly cells: number;
   /** Rows of the group may still be loaded. */
   readonly isPartial: boolean;

@@ -41,11 +41,11 @@ export interface ListPageProps<Row> {
   readonly notice?: ReactNode;
   /** Actions on the selected rows; without them rows cannot be selected. */
   readonly selectionActions?: (chosen: readonly Row[], onDone: () => void) => ReactNode;
-  /** What can be done with a row. Pass the same function as long as its answers are the same. */
+  /** The actions for a row. Pass the same function as long as its answers are the same. */
   readonly rowActions?: RowActionsOf<Row> | undefined;
-  /** What rows can be grouped by. */
+  /** The groupings of the rows; absent: the list has none. */
   readonly groups?: RowGroups<Row> | undefined;
-  /** By what they are, if it is one of these. */
+  /** The name of the present grouping, if it is one of `groups`. */
   readonly group?: string | undefined;
   readonly onGroup?: ((group: string | null) => void) | undefined;
   /** Teaches the next step where there are no rows at all. */

@@ -6,7 +6,7 @@ export interface PagerProps {
   /** `Jobs` */
   readonly noun: string;
   readonly total: number;
-  /** Of a page. */
+  /** The number of items on a page. */
   readonly size: number;
   /** The first is 1. */
   readonly page: number;

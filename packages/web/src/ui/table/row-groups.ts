@@ -1,6 +1,6 @@
 import type { GroupChoice } from './column-menu.tsx';
 
-/** What the rows of a list can be grouped by, by the name in the address. */
+/** The groupings of the rows of a list, by the name in the address. */
 export type RowGroups<Row> = Readonly<
   Record<string, { readonly label: string; readonly of: (row: Row) => string }>
 >;

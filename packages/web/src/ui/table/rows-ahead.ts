@@ -1,4 +1,4 @@
-/** Of the first page, which most readers do not leave. */
+/** Rows. Enough for the first page, which most readers do not leave. */
 const LEAST = 30;
 const MOST = 300;
 

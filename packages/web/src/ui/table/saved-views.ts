@@ -4,11 +4,11 @@ import { type ColumnChoice, parseColumnChoice } from './column-choice.ts';
 export interface SavedView {
   readonly name: string;
   readonly filters: Readonly<Record<string, string>>;
-  /** Those of earlier versions leave the columns as they are. */
+  /** Absent in views that earlier versions saved: they leave the columns as they are. */
   readonly columns?: ColumnChoice;
 }
 
-/** What a list shows now. */
+/** The filters and columns that a list shows now. */
 export type ShownView = Required<Omit<SavedView, 'name'>>;
 
 const MOST_VIEWS = 50;

@@ -1,4 +1,4 @@
-/** What a table draws, one below the other. */
+/** An item that a table draws: a row, or the heading of a group. */
 export type TableItem<Row> =
   | { readonly kind: 'row'; readonly row: Row }
   | { readonly kind: 'group'; readonly name: string; readonly count: number };

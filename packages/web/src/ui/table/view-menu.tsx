@@ -17,7 +17,7 @@ import {
 interface ViewMenuProps {
   /** `run` */
   readonly table: string;
-  /** Of the filters, those of the address that are set. */
+  /** The present columns, and the filters that the address sets. */
   readonly shown: ShownView;
   readonly onApply: (view: Omit<SavedView, 'name'>) => void;
 }

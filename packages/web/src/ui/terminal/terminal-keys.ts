@@ -1,4 +1,4 @@
-/** What a key does in a terminal before the program sees it. */
+/** The effect of a key in a terminal; `program`: the terminal passes it on. */
 export type TerminalKey = 'copy' | 'paste' | 'leave' | 'program';
 
 /**

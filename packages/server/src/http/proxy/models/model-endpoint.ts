@@ -30,7 +30,7 @@ export interface ModelUser extends AdmittedCaller {
   readonly token: ModelToken | null;
 }
 
-/** What the endpoint needs of the process that serves it. */
+/** The parts of the serving process that the endpoint uses. */
 export interface ModelEndpointDeps
   extends Pick<HttpDeps, 'services' | 'intake' | 'modelBodies' | 'chatTemplates' | 'log'> {
   readonly store: {

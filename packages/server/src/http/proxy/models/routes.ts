@@ -31,7 +31,7 @@ const CHAT = endpoints['models.chat'];
 const listPath = LIST.path.replace('{project_name}', ':project_name');
 const anyPath = REQUEST.path.replace('{project_name}', ':project_name').replace('{path}', '*');
 
-/** What the routes of models need of the process that serves them. */
+/** The parts of the serving process that the routes of models use. */
 export interface ModelRouteDeps extends ModelEndpointDeps {
   readonly admitModelUser: AdmitModelUser;
 }

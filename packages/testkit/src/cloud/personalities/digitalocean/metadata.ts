@@ -1,4 +1,4 @@
-/** What a droplet finds at 169.254.169.254, by DigitalOcean's documentation of it; a selection. */
+/** Answers a droplet at 169.254.169.254 as DigitalOcean documents it, for a selection of paths. */
 import type { MetadataAnswer, MetadataRequest } from '../../hosts.ts';
 import type { Vm } from '../../vm.ts';
 

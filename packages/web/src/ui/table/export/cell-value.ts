@@ -4,8 +4,8 @@ import type { TableColumn } from '../column.ts';
 export type ExportedValue = string | number | null;
 
 /**
- * What an exported file has for a cell: the value that its column states, or the text of the cell. An element
- * that shows a time or a status exports these.
+ * The value of a cell in an exported file: the one that its column states, or the text of the cell. An
+ * element that shows a time or a status exports these.
  */
 export function cellValue<Row>({ value, cell }: TableColumn<Row>, row: Row): ExportedValue {
   if (value !== undefined) return value(row);
