@@ -1,4 +1,5 @@
 /** The calls of DigitalOcean's API (v2) that this adapter makes. AMD Developer Cloud has the same API. */
+import { NoAnswerError } from '../base/errors.ts';
 import type { CallKind } from '../base/rest-vm/call-limiter.ts';
 import type { RefusalRule } from '../base/rest-vm/refusals.ts';
 import { RestClient, type RestClientOptions } from '../base/rest-vm/rest-client.ts';
@@ -80,8 +81,10 @@ const PAGE = 200;
 
 export class DigitalOceanApi {
   readonly #client: RestClient;
+  readonly #title: string;
 
   constructor({ apiKey, ...options }: DigitalOceanApiOptions) {
+    this.#title = options.title;
     this.#client = new RestClient({
       ...options,
       headers: () => ({ authorization: `Bearer ${apiKey}` }),
@@ -142,7 +145,10 @@ export class DigitalOceanApi {
       const answer = await this.#client.call<Page<T>>({
         ...{ method: 'GET', path: `${path}${query}`, kind: 'look' },
       });
-      found.push(...((answer[key] ?? []) as readonly T[]));
+      const items = answer[key];
+      // An account that seems empty would end every machine that we know.
+      if (!Array.isArray(items)) throw new NoAnswerError(`${this.#title}: a list without ${key}`);
+      found.push(...(items as readonly T[]));
       if (!answer.links?.pages?.next) return found;
     }
   }

@@ -3,8 +3,15 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import { BackendError, BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
+import {
+  BackendError,
+  BusyError,
+  CredentialsError,
+  NoAnswerError,
+  PreparingError,
+} from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
+import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
@@ -57,13 +64,18 @@ export class DigitalOcean implements VmCloud {
 
   async create(order: VmOrder): Promise<string> {
     const { offer, name, tags, userData } = order;
+    const { projectName } = this.#options;
     const key = keyName(firstKey(order));
     const keyId = this.#keys.get(key);
+    // Another order has been refused since, after which both are looked up anew.
+    if (keyId === undefined || (projectName !== null && this.#projectId === null)) {
+      throw new PreparingError(`${this.title} is asked for the key and the project again`);
+    }
     try {
       const { id } = await this.#options.api.create({
         ...{ name, region: offer.region, size: offer.instance.name },
         image: imageFor(offer.instance),
-        ssh_keys: keyId === undefined ? [] : [keyId],
+        ssh_keys: [keyId],
         tags: flatTags(tags),
         user_data: userData,
         ...(this.#projectId !== null && { project_id: this.#projectId }),
@@ -118,9 +130,10 @@ export class DigitalOcean implements VmCloud {
     const { api } = this.#options;
     const name = keyName(publicKey);
     if (this.#keys.has(name)) return;
-    const same = (await api.keys()).find((key) => keyName(key.public_key) === name);
-    const { id } = same ?? (await api.addKey(name, publicKey));
-    this.#keys.set(name, id);
+    const known = async () =>
+      (await api.keys()).find((key) => keyName(key.public_key) === name) ?? null;
+    const same = (await known()) ?? (await addedOnce(() => api.addKey(name, publicKey), known));
+    this.#keys.set(name, same.id);
   }
 
   async #project(): Promise<void> {

@@ -1,4 +1,5 @@
 /** The calls of Lambda's cloud API (1.10) that this adapter makes. */
+import { NoAnswerError } from '../base/errors.ts';
 import type { RefusalRule } from '../base/rest-vm/refusals.ts';
 import { RestClient, type RestClientOptions } from '../base/rest-vm/rest-client.ts';
 
@@ -120,7 +121,10 @@ export class LambdaApi {
 
   async #get<T>(what: string): Promise<T> {
     const call = { method: 'GET', path: path(what), kind: 'look' } as const;
-    return (await this.#client.call<{ readonly data: T }>(call)).data;
+    const answer = await this.#client.call<{ readonly data?: T } | null>(call);
+    // An account that seems empty would end every machine that we know.
+    if (answer?.data === undefined) throw new NoAnswerError(`Lambda: no data about ${what}`);
+    return answer.data;
   }
 }
 

@@ -222,3 +222,11 @@ describe('refusals of Lambda', () => {
     expect(cloud.vms()).toBe(0);
   });
 });
+
+it('a key with a line break is refused without being shown', async () => {
+  const wrong = lambdaAt({ cloud: { ...cloud, apiKey: 'sec\nret' }, pace: passingPace(clock) });
+  const error = await wrong.offers(A10).catch((failed: unknown) => failed);
+  expect(error).toBeInstanceOf(CredentialsError);
+  expect(String(error)).toMatch(/line break/);
+  expect(String(error)).not.toMatch(/ret\b/);
+});

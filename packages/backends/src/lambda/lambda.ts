@@ -4,6 +4,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
 import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
+import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
@@ -50,8 +51,9 @@ export class Lambda implements VmCloud {
     const publicKey = firstKey(order);
     const name = keyName(publicKey);
     if (this.#keys.has(name)) return;
-    const keys = await api.keys();
-    if (!keys.some((key) => key.name === name)) await api.addKey({ name, public_key: publicKey });
+    const known = async () => (await api.keys()).find((key) => key.name === name) ?? null;
+    const key = { name, public_key: publicKey };
+    if ((await known()) === null) await addedOnce(() => api.addKey(key).then(() => key), known);
     this.#keys.add(name);
   }
 

@@ -61,6 +61,10 @@ class ScriptedCloud implements VmCloud {
   readonly lateMs = LATE_MS;
   now = 0;
   launches = 0;
+  /** Lists contain nothing, although calls by id find the machines. */
+  omitted = false;
+  /** The answer to a creation, from the id of the machine. */
+  answered = (id: string): unknown => id;
   readonly #script: Script;
   #machines: Machine[] = [];
   readonly #next = { create: 0, list: 0, end: 0 };
@@ -78,6 +82,7 @@ class ScriptedCloud implements VmCloud {
     this.#disturb(this.#script.lists[this.#next.list++] ?? 'answered');
     const { lag } = this.#script;
     void this.alive;
+    if (this.omitted) return [];
     return this.#machines
       .filter(({ madeAt }) => madeAt + lag <= this.now)
       .map(({ vm, endsAt }) => (endsAt === null ? vm : { ...vm, status: 'ending' }));
@@ -94,7 +99,7 @@ class ScriptedCloud implements VmCloud {
     const vm = { id, name, region, instance, price, status: 'up', tags, ...address };
     this.#machines.push({ vm, madeAt: this.now, endsAt: null });
     if (outcome === 'made and lost') throw new NoAnswerError('the answer was cut off');
-    return id;
+    return this.answered(id) as string;
   }
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
@@ -115,6 +120,11 @@ class ScriptedCloud implements VmCloud {
     if (outcome === 'busy') throw new BusyError('429');
   }
 }
+
+const QUIET: Script = {
+  ...{ creations: [], lists: [], ends: [], lag: 0, linger: 0, crashes: [] },
+  endsElsewhere: false,
+};
 
 const OFFER = {
   ...{ backend: 'lambda', region: 'us', price: 1, instance: { name: 'small' } },
@@ -194,10 +204,7 @@ describe('an order of a machine', () => {
   });
 
   it('has machines of the same order ended that another server has made', async () => {
-    const { cloud, start } = world({
-      ...{ creations: [], lists: [], ends: [], lag: 0, linger: 0, crashes: [] },
-      endsElsewhere: false,
-    });
+    const { cloud, start } = world(QUIET);
     const order = newOrder(OFFER);
     const first = await start().create(order);
     const { vm } = cloud.alive[0] ?? {};
@@ -212,5 +219,32 @@ describe('an order of a machine', () => {
     expect(cloud.alive).toHaveLength(2);
     expect((await start().create(order)).handle).toEqual(first.handle);
     expect(cloud.alive.map((one) => one.vm.id)).toEqual([first.handle.id]);
+  });
+
+  it('is ended although a list has omitted it for a moment', async () => {
+    const { cloud, start } = world(QUIET);
+    const instances = start();
+    const { handle } = await instances.create(newOrder(OFFER));
+    await instances.observe(handle);
+    cloud.now += LATE_MS;
+    cloud.omitted = true;
+    expect(await instances.release(handle)).toBe('releasing');
+    expect(cloud.alive).toEqual([]);
+    expect(await instances.release(handle)).toBe('released');
+  });
+
+  it('is looked for after an answer of a form that the provider does not have', async () => {
+    for (const answer of [undefined, null, '']) {
+      const { cloud, start } = world({ ...QUIET, creations: ['made'] });
+      cloud.answered = () => answer;
+      const made = await start().create(newOrder(OFFER));
+      expect(cloud.alive.map(({ vm }) => vm.id)).toEqual([made.handle.id]);
+    }
+    const { cloud, start } = world(QUIET);
+    cloud.answered = () => {
+      throw new TypeError('Cannot read properties of null');
+    };
+    expect((await start().create(newOrder(OFFER))).handle.id).toBe('m0');
+    expect(cloud.launches).toBe(1);
   });
 });

@@ -4,6 +4,7 @@
  */
 import type { InstanceHandle } from '@dstack/core';
 import {
+  BackendError,
   BusyError,
   NoAnswerError,
   NoCapacityError,
@@ -89,7 +90,7 @@ export class VmInstances implements InstancePort {
     const vmOrder = await this.#checked(name, order);
     await cloud.prepare?.(vmOrder);
     try {
-      const id = await cloud.create(vmOrder);
+      const id = await this.#ordered(vmOrder);
       this.#remember(name, id);
       return orderedOf(order, id);
     } catch (error) {
@@ -97,6 +98,22 @@ export class VmInstances implements InstancePort {
     } finally {
       this.#machines.changed();
     }
+  }
+
+  /** The id of a new machine. An answer of another form leaves open whether there is one. */
+  async #ordered(order: VmOrder): Promise<string> {
+    const { cloud } = this.#options;
+    let id: unknown;
+    try {
+      id = await cloud.create(order);
+    } catch (error) {
+      if (error instanceof BackendError) throw error;
+      throw new NoAnswerError(`${cloud.title}: a creation with an unknown answer`, {
+        cause: error,
+      });
+    }
+    if (typeof id === 'string' && id !== '') return id;
+    throw new NoAnswerError(`${cloud.title}: a creation that was answered without an id`);
   }
 
   /**
@@ -206,21 +223,37 @@ export class VmInstances implements InstancePort {
 
   async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
     const vm = (await this.#machines.shared()).find((one) => one.id === id);
-    if (vm !== undefined) return await this.#end(vm);
-    if (this.#machines.hasListed(id)) return 'released';
-    // This or another server may have ordered it a moment ago, and no list contains it yet.
-    const since = this.#unlisted.get(id) ?? this.#options.pace.now();
-    this.#unlisted.set(id, since);
-    if (this.#options.pace.now() - since < this.#options.cloud.lateMs) {
-      return await this.#end({ id, region: '' });
+    if (vm !== undefined) {
+      this.#unlisted.delete(id);
+      return await this.#end(vm);
     }
+    // A list may omit a machine for a moment, of any age: only the provider's own answer counts.
+    const { pace, cloud } = this.#options;
+    const since = this.#unlisted.get(id) ?? pace.now();
+    this.#unlisted.set(id, since);
+    const isGone = (await this.#endById(id)) && this.#machines.hasListed(id);
+    if (!isGone && pace.now() - since < cloud.lateMs) return 'releasing';
     this.#unlisted.delete(id);
     return 'released';
   }
 
-  async #end(vm: Vm | Pick<Vm, 'id' | 'region'>): Promise<'released' | 'releasing'> {
+  /** Whether the provider answers that there is no such machine, which is also true of one that is too new. */
+  async #endById(id: string): Promise<boolean> {
+    try {
+      await this.#options.cloud.end({ id, region: '' });
+      return false;
+    } catch (error) {
+      if (error instanceof MissingThingError) return true;
+      if (error instanceof NotNowError) return false;
+      throw error;
+    } finally {
+      this.#machines.changed();
+    }
+  }
+
+  async #end(vm: Vm): Promise<'released' | 'releasing'> {
     const { cloud } = this.#options;
-    const phase = 'status' in vm ? phaseOf(cloud, vm) : 'waiting';
+    const phase = phaseOf(cloud, vm);
     if (phase === 'ended') return 'released';
     if (phase === 'ending') return 'releasing';
     try {

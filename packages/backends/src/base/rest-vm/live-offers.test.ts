@@ -104,4 +104,18 @@ describe('live offers', () => {
     now += 5 * MINUTE_MS;
     expect(await availability()).toBe('available');
   });
+
+  it('are asked for again after a clock that was a year ahead', async () => {
+    const offers = started();
+    now += 365 * 1440 * MINUTE_MS;
+    await prices(offers);
+    offers.refused(offer('small', 1), 'quota');
+    now -= 365 * 1440 * MINUTE_MS;
+    answer = async () => [offer('small', 2)];
+    await prices(offers);
+    await settled();
+    expect(await offers.answer()).toMatchObject({
+      offers: [{ price: 2, availability: 'available' }],
+    });
+  });
 });

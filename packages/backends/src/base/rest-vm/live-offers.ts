@@ -90,12 +90,18 @@ export class LiveOffers {
     this.#stored ??= this.#load();
     await this.#stored;
     const known = this.#known;
-    if (known !== null && this.#options.now() - known.at <= FRESH_MS) return known;
+    if (known !== null && this.#isFresh(known)) return known;
     const asked = this.#ask();
     if (known === null) return await asked;
     // The known ones are the answer; an error is part of the notes of the next one.
     asked.catch(() => {});
     return known;
+  }
+
+  /** A wrong clock may have dated them ahead; their age is unknown then. */
+  #isFresh({ at }: KnownOffers): boolean {
+    const age = this.#options.now() - at;
+    return age >= 0 && age <= FRESH_MS;
   }
 
   #ask(): Promise<KnownOffers> {
@@ -129,8 +135,8 @@ export class LiveOffers {
     const key = keyOf(offer.instance.name, offer.region);
     const refused = this.#refused.get(key);
     if (refused === undefined) return offer;
-    if (refused.until > this.#options.now())
-      return { ...offer, availability: refused.availability };
+    const left = refused.until - this.#options.now();
+    if (left > 0 && left <= NO_QUOTA_MS) return { ...offer, availability: refused.availability };
     this.#refused.delete(key);
     return offer;
   }

@@ -1,7 +1,7 @@
 /** Calls of a provider's JSON API over HTTPS. No call that changes something is ever repeated here. */
 import { plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
-import { BackendError, BusyError, NoAnswerError } from '../errors.ts';
+import { BackendError, BusyError, CredentialsError, NoAnswerError } from '../errors.ts';
 import type { CallKind, CallLimiter } from './call-limiter.ts';
 import { type CallRefusal, portError, type RefusalRule } from './refusals.ts';
 
@@ -63,14 +63,11 @@ export class RestClient {
   async #fetched({ method, path, body }: RestCall) {
     const { title, endpoint, headers, fetch: send = fetch } = this.#options;
     const { timeoutMs = TIMEOUT_MS } = this.#options;
+    const sent = this.#headers(headers(), body !== undefined);
     try {
       const response = await send(`${endpoint}${path}`, {
         method,
-        headers: {
-          accept: 'application/json',
-          ...(body !== undefined && { 'content-type': 'application/json' }),
-          ...headers(),
-        },
+        headers: sent,
         ...(body !== undefined && { body: JSON.stringify(body) }),
         // Credentials go to no other address.
         redirect: 'error',
@@ -81,6 +78,18 @@ export class RestClient {
     } catch (error) {
       const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
       throw new NoAnswerError(text, { cause: error });
+    }
+  }
+
+  /** Throws without the value: the message of the runtime would show the key. */
+  #headers(own: Readonly<Record<string, string>>, hasBody: boolean): Headers {
+    try {
+      const type = hasBody ? { 'content-type': 'application/json' } : {};
+      return new Headers({ accept: 'application/json', ...type, ...own });
+    } catch {
+      throw new CredentialsError(
+        `${this.#options.title}: the key contains characters that no key has, such as a line break; enter it again`,
+      );
     }
   }
 
