@@ -123,6 +123,8 @@ export class RecordCache {
     this.#size += size;
     for (const [id] of this.#kept) {
       if (this.#size <= this.#limit) return;
+      // They hold records too, also those that are forgotten here.
+      this.#lists.clear();
       this.#forget(id);
     }
   }

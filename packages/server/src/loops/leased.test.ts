@@ -44,6 +44,12 @@ function database() {
   return { store, turns, pass: (ms: number) => (now += ms) };
 }
 
+it('ends where what was leased is deleted, such as a pool that became part of another', async () => {
+  const { store } = database();
+  const gone = { ...store, claim: async () => false, leaseLeft: async () => 'gone' as const };
+  expect(await leased(gone, 'pool', 'one', done)('p')).toEqual({ ending: 'done' });
+});
+
 const done = async () => ({ ending: 'done' }) as const;
 
 it('waits until the lease of a server that died expires, and not for longer', async () => {

@@ -28,8 +28,9 @@ export function leased(
 ): KeyWork {
   return async (key) => {
     if (!(await store.claim(kind, key, owner, TTL))) {
-      const left = (await store.leaseLeft(kind, key)) ?? 0;
-      const ms = Math.ceil(left / 1000) + MARGIN_MS;
+      const left = await store.leaseLeft(kind, key);
+      if (left === 'gone') return { ending: 'done' };
+      const ms = Math.ceil((left ?? 0) / 1000) + MARGIN_MS;
       return { ending: 'held', ms: turns?.wait(kind, key, ms) ?? ms };
     }
     turns?.taken(kind, key);

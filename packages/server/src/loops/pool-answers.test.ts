@@ -49,7 +49,25 @@ describe('the backends of several projects', () => {
     expect(asked).toEqual(['p1', 'p2']);
   });
 
-  it('are waited for as long as it takes if nothing waits elsewhere', async () => {
+  it('are asked again where a late answer has not been used for long', async () => {
+    let asked = 0;
+    const answer = async () => {
+      asked++;
+      await new Promise((resolve) => setTimeout(resolve, 1000));
+      return none;
+    };
+    const answers = new PoolAnswers({ answer, hints: async () => NO_HINTS }, () => {});
+    const first = answers.ask([wanted('p1')], false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await first).silence('p1').isUnanswered).toBe(true);
+    await vi.advanceTimersByTimeAsync(3_600_000);
+    const later = answers.ask([wanted('p1')], false);
+    await vi.advanceTimersByTimeAsync(1000);
+    expect((await later).silence('p1').isUnanswered).toBe(true);
+    expect(asked).toBe(2);
+  });
+
+  it('are waited for as long as it takes if the pool has no other project', async () => {
     const { promise: slow, resolve } = Promise.withResolvers<BackendAnswers>();
     const answers = new PoolAnswers({ answer: () => slow, hints: async () => NO_HINTS }, () => {});
     const asking = answers.ask([wanted('p1')], true);

@@ -11,6 +11,8 @@ import type { OfferSource } from '../offers/offer-source.ts';
 
 /** How long a pass waits for the backends of one of several projects; then it goes on without them. */
 const PATIENCE_MS = 500;
+/** For how long a late answer may be used: offers and prices change. */
+const KEPT_MS = 5000;
 
 export interface AnsweredQuestions {
   readonly offers: ReadonlyMap<string, readonly Offer[]>;
@@ -21,6 +23,8 @@ export interface AnsweredQuestions {
 interface Asked {
   readonly keys: ReadonlySet<string>;
   answers: BackendAnswers | null;
+  /** `performance.now()`; null = they are not there yet. */
+  answeredAt: number | null;
 }
 
 export class PoolAnswers {
@@ -40,7 +44,7 @@ export class PoolAnswers {
     return new Map(await Promise.all(entries));
   }
 
-  /** `isAlone`: something waits in one project only, so a pass that waits for it delays no other. */
+  /** `isAlone`: the pool has one project only, so a pass that waits for its backends delays no other. */
   async ask(wanted: readonly OffersWanted[], isAlone: boolean): Promise<AnsweredQuestions> {
     const byProject = Map.groupBy(wanted, ({ projectId }) => projectId ?? '');
     const found = new Map<Id, BackendAnswers | null>();
@@ -65,25 +69,35 @@ export class PoolAnswers {
     wanted: readonly OffersWanted[],
     isAlone: boolean,
   ): Promise<BackendAnswers | null> {
-    const late = this.#late.get(projectId);
+    const late = this.#recent(projectId);
     if (late && wanted.every(({ key }) => late.keys.has(key))) {
       if (late.answers !== null) this.#late.delete(projectId);
       return late.answers;
     }
     const answering = this.#source.answer(projectId, wanted);
     if (isAlone) return await answering;
-    const asked: Asked = { keys: new Set(wanted.map(({ key }) => key)), answers: null };
+    const keys = new Set(wanted.map(({ key }) => key));
+    const asked: Asked = { keys, answers: null, answeredAt: null };
     const inTime = await this.#inTime(answering);
     if (inTime !== null) return inTime;
     this.#late.set(projectId, asked);
     const keep = (answers: BackendAnswers | null) => {
       if (this.#late.get(projectId) !== asked) return;
       asked.answers = answers;
+      asked.answeredAt = performance.now();
       if (answers === null) this.#late.delete(projectId);
       this.#wake(projectId);
     };
     answering.then(keep, () => keep(null));
     return null;
+  }
+
+  /** Questions under way, or answered a moment ago. */
+  #recent(projectId: Id): Asked | null {
+    const late = this.#late.get(projectId);
+    const age = performance.now() - (late?.answeredAt ?? Number.POSITIVE_INFINITY);
+    if (age > KEPT_MS) this.#late.delete(projectId);
+    return this.#late.get(projectId) ?? null;
   }
 
   async #inTime(answering: Promise<BackendAnswers>): Promise<BackendAnswers | null> {

@@ -85,6 +85,8 @@ forEachStore((tests) => {
     const { projectId } = world;
     expect(await engine.claim('pool', projectId, 'a', 60 * SECOND)).toBe(true);
     expect(await engine.claim('pool', projectId, 'b', 60 * SECOND)).toBe(false);
+    // In one process leases have no rows.
+    expect(await engine.leaseLeft('pool', 'deleted')).toBe(world.store.shared ? 'gone' : null);
     expect(await engine.claimHost('local', 'a', 60 * SECOND)).toBe(true);
     expect(await engine.claimHost('local', 'b', 60 * SECOND)).toBe(false);
     const host = { id: 'local', connected: true, since: 1, facts: null };

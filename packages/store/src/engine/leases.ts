@@ -90,11 +90,12 @@ export function sharedLeases({ db }: StoreContext): Leases {
     },
     async leaseLeft(kind, id) {
       const { table, key } = ROWS[kind];
-      const { rows } = await sql<{ left: number }>`
-        select lease_expires_at - ${DATABASE_NOW} as left from ${sql.table(table)}
-        where ${sql.ref(key)} = ${leaseKey(kind, id)}
-          and lease_owner is not null and lease_expires_at >= ${DATABASE_NOW}`.execute(db);
-      return rows[0] ? Number(rows[0].left) : null;
+      const { rows } = await sql<{ left: number | null }>`
+        select case when lease_owner is not null then lease_expires_at - ${DATABASE_NOW} end as left
+        from ${sql.table(table)} where ${sql.ref(key)} = ${leaseKey(kind, id)}`.execute(db);
+      const [row] = rows;
+      if (!row) return isWithoutRow(kind) ? null : 'gone';
+      return row.left !== null && Number(row.left) >= 0 ? Number(row.left) : null;
     },
     async dropLeases() {
       // Other servers may hold them; they expire by themselves.

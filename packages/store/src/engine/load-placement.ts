@@ -5,7 +5,6 @@ import {
   type Id,
   type MountableVolume,
   roomOf,
-  type WaitingPool,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
@@ -15,7 +14,7 @@ import { fleetTable } from '../schema/work-tables.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
-import type { Examined, ProjectCapacity } from './types.ts';
+import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 
 /**
  * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
@@ -26,7 +25,7 @@ export async function loadPlacement(
   records: RecordCache,
   poolId: Id,
   only: Examined = 'all',
-): Promise<WaitingPool | null> {
+): Promise<LoadedPool | null> {
   const pool = await tx
     .selectFrom('pools')
     .select(['id', 'version'])
@@ -50,11 +49,23 @@ export async function loadPlacement(
   if (queue.gangs.length === 0) return null;
   return {
     pool,
+    isOfOneProject: await isOfOneProject(tx, poolId),
     rights,
     ...queue,
     ...machines,
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
+}
+
+async function isOfOneProject(tx: Tx, poolId: Id): Promise<boolean> {
+  const projects = await tx
+    .selectFrom('projects')
+    .select('id')
+    .where('pool_id', '=', poolId)
+    .where('deleted', '=', false)
+    .limit(2)
+    .execute();
+  return projects.length === 1;
 }
 
 /** Volumes of the projects whose gangs mount some. */

@@ -125,12 +125,17 @@ export type Examined = 'all' | 'new';
 /** All capacity that one project may use, without the facts about its backends. */
 export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
 
+export interface LoadedPool extends WaitingPool {
+  /** Whether it is a pool of one project, whose pass delays no other project. */
+  readonly isOfOneProject: boolean;
+}
+
 /** The operations of the loops, and the API's writes to runs and fleets. */
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
   /** Null also if nothing waits. `only` (all by default): see `Examined`. */
-  loadPlacement(poolId: Id, only?: Examined): Promise<WaitingPool | null>;
+  loadPlacement(poolId: Id, only?: Examined): Promise<LoadedPool | null>;
   /** The capacity that one project may use. The project must exist. */
   loadCapacity(projectId: Id): Promise<ProjectCapacity>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;
@@ -225,8 +230,11 @@ export interface EngineStore {
   claim(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   renew(kind: LeasedKind, id: string, owner: string, ttl: number): Promise<boolean>;
   release(kind: LeasedKind, id: string, owner: string): Promise<void>;
-  /** How much longer the lease lasts if it is not renewed (µs); null = it is free. */
-  leaseLeft(kind: LeasedKind, id: string): Promise<number | null>;
+  /**
+   * How much longer the lease lasts if it is not renewed (µs); null = it is free; `gone` = its row was
+   * deleted, so that no server can ever take it.
+   */
+  leaseLeft(kind: LeasedKind, id: string): Promise<number | 'gone' | null>;
   /** On a database of one server, at start-up: every earlier holder of a lease is dead. */
   dropLeases(): Promise<void>;
   /** The link to a host, leased the same way. */

@@ -23,7 +23,7 @@ export const pool: WorkDescriptor<'pool'> = {
       const waiting = withPastTimes(loaded, deps.context());
       const hints = await answers.hints([...waiting.rights.keys()]);
       const known = withBackends(waiting, (projectId) => hints.get(projectId) ?? null);
-      const answered = await answers.ask(wantsBackendOffers(known), hints.size === 1);
+      const answered = await answers.ask(wantsBackendOffers(known), loaded.isOfOneProject);
       const snapshot = withBackends(waiting, (projectId) => {
         const facts = hints.get(projectId);
         return facts ? { ...facts, ...answered.silence(projectId) } : null;

@@ -48,7 +48,9 @@ export class LeaseWatch {
     };
     const leaseLeft: Engine['leaseLeft'] = async (kind, id) => {
       try {
-        return await store.engine.leaseLeft(kind, id);
+        const left = await store.engine.leaseLeft(kind, id);
+        if (left === 'gone') this.#waiting.delete(`${kind} ${id}`);
+        return left;
       } catch (error) {
         // The pass has failed, and waits as after any failure.
         this.#waiting.delete(`${kind} ${id}`);
@@ -75,6 +77,7 @@ export class LeaseWatch {
         return;
       }
       const left = await store.engine.leaseLeft(kind, id);
+      if (left === 'gone') return;
       if (left !== null) this.#checkLater(waiting, left);
       else onBreach(new Breach(13, `no server works on ${name}, whose lease has long been free`));
     });
