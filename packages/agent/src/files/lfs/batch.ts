@@ -1,5 +1,5 @@
 /** Git LFS's batch API: where each object is downloaded. */
-import { text } from 'node:stream/consumers';
+import type { Readable } from 'node:stream';
 import type { LfsEndpoint } from './endpoint.ts';
 import type { LfsHttp } from './lfs-http.ts';
 import type { LfsObject } from './pointers.ts';
@@ -24,6 +24,8 @@ interface BatchAnswer {
   }[];
 }
 
+/** Bytes of an answer: some 500 per object. A hostile server may send without end. */
+const MOST_BYTES = 16 * 1024 * 1024;
 const TYPE = 'application/vnd.git-lfs+json';
 
 /** By the ids of the objects. Throws the server's reason if it refuses one of them. */
@@ -48,13 +50,15 @@ export async function requestDownloads(
     headers: withLogin(url, headers, login),
     body: JSON.stringify(body),
   });
-  const parsed = parse(await text(answer));
+  const parsed = parse(await boundedText(answer, new URL(url).host));
   if (answer.statusCode !== 200 || !parsed) {
     const why = parsed?.message ? `: ${plain(parsed.message)}` : '';
     throw new Error(`${new URL(url).host} answered ${answer.statusCode}${why}`);
   }
+  const asked = new Set(unique.map(({ oid }) => oid));
   const downloads = new Map<string, Download>();
   for (const { oid = '', error, actions } of parsed.objects ?? []) {
+    if (!asked.has(oid)) throw new Error(`${new URL(url).host} answered about an unknown file`);
     if (error) throw new Error(`the server has no file ${oid}: ${plain(error.message ?? '')}`);
     const { href, header = {} } = actions?.download ?? {};
     if (!href) continue;
@@ -71,6 +75,19 @@ function withLogin(
   const has = Object.keys(headers).some((name) => name.toLowerCase() === 'authorization');
   if (has || URL.parse(url)?.origin !== login?.origin || !login) return headers;
   return { ...headers, authorization: login.header };
+}
+
+async function boundedText(answer: Readable, host: string): Promise<string> {
+  const pieces: Buffer[] = [];
+  let size = 0;
+  for await (const piece of answer as AsyncIterable<Buffer>) {
+    size += piece.length;
+    // Leaving the loop ends the connection.
+    if (size > MOST_BYTES)
+      throw new Error(`${host} sends more than ${MOST_BYTES} bytes about files`);
+    pieces.push(piece);
+  }
+  return Buffer.concat(pieces).toString();
 }
 
 function parse(answer: string): BatchAnswer | null {

@@ -52,7 +52,8 @@ export class LfsHttp {
   #once({ url, headers, body }: LfsRequest): Promise<IncomingMessage> {
     const parsed = URL.parse(url);
     if (parsed?.protocol !== 'https:' && parsed?.protocol !== 'http:') {
-      throw new Error(`${url} is not an address of https or http`);
+      const shown = url.replaceAll(/\p{Cc}+/gu, ' ').slice(0, 300);
+      throw new Error(`${shown} is not an address of https or http`);
     }
     const options = { method: body === null ? 'GET' : 'POST', headers, signal: this.#signal };
     return new Promise((resolve, reject) => {
