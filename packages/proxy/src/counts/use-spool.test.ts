@@ -153,3 +153,16 @@ it('removes a damaged file with the next confirmed message', async () => {
   spool.used(1);
   expect(readdirSync(dir)).toEqual([]);
 });
+
+it('keeps the uses that a process was adding up when it was killed', async () => {
+  await keepUse(dir, use());
+  await keepUse(dir, use());
+  const of = uses();
+  const half = JSON.stringify({ uses: [use()], of });
+  writeFileSync(join(dir, `sum-${randomUUID()}.json.new`), half);
+  const sent: Sent[] = [];
+  const send = (batch: Sent) => sent.push(batch) > 0;
+  new UseSpool<Use>({ dir, kind, send }).deliver();
+  expect(sent.map((one) => one.uses)).toEqual([[{ user: 'ann', requests: 2, tokens: 14 }]]);
+  expect(readdirSync(dir).filter((name) => name.endsWith('.new'))).toEqual([]);
+});

@@ -74,7 +74,12 @@ export class UseSpool<Use extends object> {
     this.#now = now;
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     // The process before this one may have been killed before it had removed them.
-    for (const file of readdirSync(dir)) if (file.startsWith(SUM)) this.#removeSummed(file);
+    for (const file of readdirSync(dir)) {
+      if (!file.startsWith(SUM)) continue;
+      if (file.endsWith('.json')) this.#removeSummed(file);
+      // Killed before it counted: the files that it adds up are there.
+      else rmSync(join(dir, file), { force: true });
+    }
   }
 
   /** The server is there again: what it has not confirmed is sent again. */

@@ -88,6 +88,7 @@ export class ProxyWorkers {
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
+  #collecting: Promise<void> = Promise.resolve();
   #isClosed = false;
   #isDetached = false;
 
@@ -366,8 +367,18 @@ export class ProxyWorkers {
     await this.#filling;
   }
 
-  /** Collects the usage that workers which have ended left on the disk. */
+  /** One at a time: two at one spool would give the same uses to two batches. */
   async #collectUsage(): Promise<void> {
+    this.#collecting = this.#collecting
+      .then(() => this.#collectAll())
+      .catch((error: unknown) => {
+        this.#options.log.warn({ err: error }, 'usage of models was not collected');
+      });
+    await this.#collecting;
+  }
+
+  /** Collects the usage that workers which have ended left on the disk. */
+  async #collectAll(): Promise<void> {
     const { dir } = this.#options.paths;
     for (const id of spooledIds(dir)) {
       if (!this.#links.has(id)) await this.#collect(spoolPath(dir, id), id);
