@@ -3,6 +3,9 @@
 /** Lines that `guides.test.ts` does not carry out, with the reason. */
 export const NOT_RUN: ReadonlyMap<string, string> = new Map([
   ['dstack server', 'the server of the test runs already'],
+  ['dstack backend add lambda', 'a provider would have to accept its key; see lambda.test.ts'],
+  ['dstack backend add -f backend.yml', 'likewise'],
+  ['dstack backend delete lambda', 'it is not there'],
 ]);
 
 /** Lines whose commands end only when the user interrupts them. */
