@@ -191,6 +191,18 @@ describe('a withdrawn drain', () => {
     expect(orders(world)).toHaveLength(2);
   });
 
+  it('is not followed by a notice that no agent has received', () => {
+    const world = drain(task());
+    world.disconnect('inst-0');
+    uncordon(world).pass();
+    expect(world.cancelled).toContain('job.notice:job-0:0');
+    world.later(3600).connect('inst-0').pass();
+    expect(world.announced('job.stop')).toEqual([]);
+    expect(orders(world).at(-1)?.payload).toMatchObject({ notice: null });
+    deliver(world, 1);
+    expect(world.job('job-0')).toMatchObject({ status: 'running', notice: null });
+  });
+
   it('is too late after Ctrl-C, as the agent reports', () => {
     const late = { kind: 'refused', reason: 'too_late', message: 'late' } as const;
     const world = uncordon(deliver(drain(task())));

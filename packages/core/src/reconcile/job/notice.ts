@@ -25,6 +25,9 @@ export function leaveBeforeStart(pass: RunPass, job: JobRecord): boolean {
   return true;
 }
 
+/** The error of an order that was cancelled, as the store writes it. */
+const CANCELLED = 'cancelled';
+
 /** Gives notice to a running job, withdraws it, and ends a job that its agent has not ended. */
 export function followNotice(pass: RunPass, job: JobRecord): void {
   const last = pass.draft.lastIntent('job.notice', job.id);
@@ -42,7 +45,29 @@ export function followNotice(pass: RunPass, job: JobRecord): void {
       return;
     }
   }
-  if (notice !== null) carryOut(pass, job, notice, last);
+  // Its host may be out of reach for longer than the notice; delivered then, it would kill the job at once.
+  if (last?.state === 'announced' && isOutdated(last, wanted)) {
+    pass.draft.cancel(last);
+    pass.draft.dueAt(pass.now);
+    return;
+  }
+  if (notice === null) return;
+  const holds = isBegun || isInVain(last) || isSame(notice, wanted);
+  carryOut(pass, job, { notice, last, holds });
+}
+
+/** An order that no agent has received, about a notice that is not wanted any more. */
+function isOutdated({ payload }: IntentRecord, wanted: NoticeRecord | null): boolean {
+  return (
+    payload.kind === 'job.notice' && payload.notice !== null && !isSame(payload.notice, wanted)
+  );
+}
+
+interface Noticed {
+  readonly notice: NoticeRecord;
+  readonly last: IntentRecord | null;
+  /** Whether the job has to leave still; otherwise the notice is only being withdrawn. */
+  readonly holds: boolean;
 }
 
 function isSame(a: NoticeRecord, b: NoticeRecord | null): boolean {
@@ -99,25 +124,23 @@ function withdraw(pass: RunPass, job: JobRecord, last: IntentRecord | null): voi
   draft.event(recordEvent({ action: 'job.notice_withdrawn', targets: [jobTarget(staying)] }));
 }
 
+/** A cancelled order may have reached the agent all the same. */
 const isRefused = (order: IntentRecord | null): boolean =>
-  order?.state === 'failed' || order?.result?.kind === 'refused';
+  (order?.state === 'failed' && order.error !== CANCELLED) || order?.result?.kind === 'refused';
 
 /** The withdrawal came after Ctrl-C. */
 const isInVain = (last: IntentRecord | null): boolean => isWithdrawal(last) && isRefused(last);
 
 /** An older agent gets a plain stop at the time of Ctrl-C. */
-function carryOut(
-  pass: RunPass,
-  job: JobRecord,
-  { message, interruptAt, endsAt }: NoticeRecord,
-  last: IntentRecord | null,
-): void {
+function carryOut(pass: RunPass, job: JobRecord, { notice, last, holds }: Noticed): void {
+  const { message, interruptAt, endsAt } = notice;
   if (isRefused(last) && !isWithdrawal(last)) {
     if (pass.now >= interruptAt) endJob(pass, job, NOTICE_REASON, { message, graceful: true });
     else pass.draft.dueAt(interruptAt);
     return;
   }
   const until = silenceDeadline(pass.ctx, endsAt, KILL_LIMIT);
+  if (!holds) return;
   if (pass.now < until) pass.draft.dueAt(until);
   // A process on a host that cannot be reached may go on, so the run must not go on elsewhere.
   else if (pass.hostOf(job)?.connected) endJob(pass, job, NOTICE_REASON, { message });

@@ -20,7 +20,7 @@ describe('kinds of intents', () => {
   it('may be cancelled only if no machine or process can be left behind', () => {
     const cancellable = Object.values(INTENTS).filter((one) => one.mayCancel);
     expect(cancellable.map((one) => one.kind)).toEqual([
-      ...['job.start', 'job.release', 'job.stop', 'volume.detach'],
+      ...['job.start', 'job.release', 'job.stop', 'job.notice', 'volume.detach'],
     ]);
   });
 });

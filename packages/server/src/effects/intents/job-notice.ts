@@ -13,7 +13,8 @@ const SECOND = 1_000_000;
 export const jobNotice: IntentDescriptor<'job.notice'> = {
   ...ON_JOB,
   kind: 'job.notice',
-  mayCancel: false,
+  // The agent has it or not; what follows withdraws it either way.
+  mayCancel: true,
   handle: withAgent(async ({ effects, agent, view, intent }) => {
     try {
       return await order(agent, view.job.id, intent, effects.now());
