@@ -207,4 +207,23 @@ describe('a notice', () => {
     expect(record.stop).toMatchObject({ reason: REASON, limit: expect.any(Number) });
     expect(execution).toBeInstanceOf(ScriptedExecution);
   });
+
+  it('does not replace what the job wrote at Ctrl-C while the agent was restarted', async () => {
+    const { id, execution } = await running();
+    jobs.notice(id, order);
+    await after(31);
+    await jobs.close();
+    execution.noticeText = 'done\n';
+    class Adopting extends ScriptedExecutor {
+      override async adopt(): Promise<null> {
+        return execution as never;
+      }
+    }
+    jobs = registry(new Adopting());
+    await jobs.recover();
+    await after(1);
+    expect(execution.noticeText).toBe('done\n');
+    execution.exit(0);
+    expect(await exitOf(id)).toMatchObject({ status: 0, reason: null });
+  });
 });

@@ -81,6 +81,14 @@ export class NoticeTimers {
     this.#kill.set(leftUntil(notice.endsAt, now), () => this.#actions.kill(notice));
   }
 
+  /**
+   * The program of the agent before this one has written this notice and has sent Ctrl-C: since then the
+   * file is the job's, which may have written that it is done.
+   */
+  hasBegun(notice: JobNotice): void {
+    this.#written = notice.id;
+  }
+
   clear(): void {
     this.#interrupt.clear();
     this.#kill.clear();

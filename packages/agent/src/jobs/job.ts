@@ -360,6 +360,7 @@ export class AgentJob {
 
   async #followToEnd(execution: Execution): Promise<void> {
     if (this.record.stop) this.#stages.pursue(this.#execution);
+    if (this.record.notice && this.record.stop) this.#notice.hasBegun(this.record.notice);
     if (this.record.notice) this.#followNotice();
     const exit = await execution.exited;
     this.#exit(exit, await this.#isDone(execution, exit));

@@ -7,7 +7,6 @@ import { capabilitiesOf } from '../../offers/capabilities.ts';
 import {
   afterFailedStart,
   isJobRunning,
-  isRequeued,
   NO_TROUBLE,
   settledTrouble,
   wasPutBack,
@@ -82,16 +81,4 @@ export function startSucceeded(pass: RunPass, job: JobRecord): void {
     hostTrouble: settledTrouble({ ...NO_TROUBLE, executorFails }),
   });
   pass.draft.signal('instance', instance.id);
-}
-
-/** Whether the submission before this one of the replica, of any of its nodes, was put back or had to leave. */
-export function followsRequeue(pass: RunPass, job: JobRecord): boolean {
-  return pass.draft.jobs
-    .all()
-    .some(
-      (one) =>
-        one.replicaNum === job.replicaNum &&
-        one.submissionNum === job.submissionNum - 1 &&
-        isRequeued(one),
-    );
 }

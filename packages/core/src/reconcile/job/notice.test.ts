@@ -123,6 +123,24 @@ describe('a running job on a drained instance', () => {
     expect(world.run.status).toBe('submitted');
   });
 
+  it('is submitted again also where no machine can be created for it', () => {
+    const world = deliver(drain(task()));
+    world.later(580).exit('job-0', 130, REASON).pass();
+    for (const _ of [1, 2]) {
+      const job = world.latest();
+      const failed = { status: 'failed', finishedAt: world.now } as const;
+      const terminationReason = 'failed_to_start_due_to_no_capacity';
+      world.jobs.set(job.id, { ...job, ...failed, terminationReason, version: job.version + 1 });
+      world.pass();
+      expect(world.run.status).not.toBe('failed');
+      world.later(600).pass();
+      expect(world.latest()).toMatchObject({
+        submissionNum: job.submissionNum + 1,
+        status: 'submitted',
+      });
+    }
+  });
+
   it('keeps an end of its own before Ctrl-C: done, or failed', () => {
     for (const [status, end] of [
       [0, 'done'],

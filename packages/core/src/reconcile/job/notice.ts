@@ -45,7 +45,7 @@ export function followNotice(pass: RunPass, job: JobRecord): void {
       return;
     }
   }
-  // Its host may be out of reach for longer than the notice; delivered then, it would kill the job at once.
+  // Its host may be unreachable for longer than the notice; delivered then, it would kill the job at once.
   if (last?.state === 'announced' && isOutdated(last, wanted)) {
     pass.draft.cancel(last);
     pass.draft.dueAt(pass.now);

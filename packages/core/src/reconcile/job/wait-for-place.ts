@@ -10,12 +10,11 @@ import { demandOf } from '../../placement/gang-request.ts';
 import { undecidedUntil } from '../../placement/place/refusals.ts';
 import { RECONNECT_LIMIT } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
-import { verdictOn } from '../run/retry.ts';
+import { followsRequeue, verdictOn } from '../run/retry.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { isServing } from '../service/replicas.ts';
 import { sleepsWithoutDemand } from '../service/scaled-groups.ts';
 import { endJob } from './end-job.ts';
-import { followsRequeue } from './host-faults.ts';
 
 export function awaitPlace(pass: RunPass, job: JobRecord): void {
   const queued = keepPlaceInQueue(pass, job);

@@ -58,6 +58,22 @@ export function nextResumeCount(jobs: readonly JobRecord[]): number {
   return jobs.some((job) => retryEvent(job) === 'interruption') ? before + 1 : before;
 }
 
+/**
+ * Whether the replica was put back in the queue, and has not had a machine since: it waits for a place
+ * whatever the value of `retry`.
+ */
+export function followsRequeue(pass: RunPass, job: JobRecord): boolean {
+  const earlier = pass.draft.jobs
+    .all()
+    .filter((one) => one.replicaNum === job.replicaNum && one.submissionNum < job.submissionNum);
+  for (let num = job.submissionNum - 1; num >= 0; num--) {
+    const jobs = earlier.filter((one) => one.submissionNum === num);
+    if (jobs.some(isRequeued)) return true;
+    if (!jobs.some((one) => retryEvent(one) === 'no-capacity')) return false;
+  }
+  return false;
+}
+
 /** The replica had to leave its instances. That is not a failure of the replica. */
 function hadAllToLeave(jobs: readonly JobRecord[]): boolean {
   const own = ownFailures(jobs);
@@ -88,6 +104,8 @@ export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | nul
   // A restart is what `liveness` asks for, whatever `retry` allows.
   if (job.terminationReason === 'liveness_probe_failed') return { kind: 'retry', until: Infinity };
   if (isRequeued(job)) return { kind: 'retry', until: Infinity };
+  if (event === 'no-capacity' && followsRequeue(pass, job))
+    return { kind: 'retry', until: Infinity };
   const { retry } = job.spec;
   if (!retry || event === null || !retry.on_events.includes(event)) return { kind: 'never' };
   const provisioned = lastProvisioned(pass, job);
