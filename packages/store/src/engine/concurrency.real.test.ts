@@ -82,9 +82,11 @@ forEachStore((tests) => {
   it('leases every kind of work, and the link to a host', async () => {
     const { world } = await servers(tests);
     const { engine, hosts } = world.store;
-    const { projectId } = world;
-    expect(await engine.claim('pool', projectId, 'a', 60 * SECOND)).toBe(true);
-    expect(await engine.claim('pool', projectId, 'b', 60 * SECOND)).toBe(false);
+    await insertRun(world, 'waits');
+    const [pool = ''] = await engine.waitingFor({ kind: 'project', projectId: world.projectId });
+    expect(await engine.claim('pool', pool, 'a', 60 * SECOND)).toBe(true);
+    expect(await engine.claim('pool', pool, 'b', 60 * SECOND)).toBe(false);
+    expect(await engine.leaseLeft('pool', pool)).toBeGreaterThan(0);
     // In one process leases have no rows.
     expect(await engine.leaseLeft('pool', 'deleted')).toBe(world.store.shared ? 'gone' : null);
     expect(await engine.claimHost('local', 'a', 60 * SECOND)).toBe(true);
