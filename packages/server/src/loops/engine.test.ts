@@ -62,11 +62,13 @@ describe('the loops', () => {
     await loops.start();
     try {
       await new Promise<void>((resolve) => {
-        changes.watch(applied.body.id, () => {
+        const look = () =>
           void server.call(`${path}/runs/get`, { run_name: 'late' }).then(({ body }) => {
             if (body.status === 'failed') resolve();
           });
-        });
+        changes.watch(applied.body.id, look);
+        // It may have failed already.
+        look();
       });
     } finally {
       await loops.close();
