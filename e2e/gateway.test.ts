@@ -191,7 +191,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
   function wasThereBefore(): void {
     const database = new DatabaseSync(join(home.serverDir, 'data', 'dstack.db'));
     database.exec(
-      `insert into gateway_unproven_domains (gateway_id, domain)
+      `insert or ignore into gateway_unproven_domains (gateway_id, domain)
        select id, wildcard_domain from gateways where name = 'edge' and not deleted`,
     );
     database.close();
@@ -212,7 +212,7 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
         const { certificates } = await show();
         expect(certificates.find(({ domain }) => domain === state.domain)).toMatchObject(state);
       },
-      { timeout: 90_000, interval: 500 },
+      { timeout: 150_000, interval: 500 },
     );
 
   const show = () => home.api<Shown>('/api/project/main/gateways/get', { name: 'edge' });
@@ -456,6 +456,8 @@ describe.skipIf(!hasNginx)('a gateway on the machine of the server', PATIENCE, (
       await until('safe.apps.test', 200, { ca });
       expect(await endedLater()).toMatchObject({ failed: [] });
     },
+    // Two renewals of a certificate that is valid for minutes.
+    400_000,
   );
 
   it.skipIf(!hasPebble)(
