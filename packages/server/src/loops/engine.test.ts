@@ -26,7 +26,8 @@ function engine(options: Partial<EngineOptions>): Engine {
     backends: { find: async () => null },
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },
-    context: () => ({ ...context(), now: deps.context().now }),
+    // The clock of this process may have jumped in tests before this one.
+    context: () => ({ ...context(), now: deps.context().now, jumpedAt: null }),
     quota: new LogQuota(store, deps.log),
     log: deps.log,
     owner: 'test',
