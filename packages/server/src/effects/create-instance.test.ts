@@ -32,7 +32,11 @@ const order = {
 /** A backend that answers each offer with the outcome of that name. */
 function attempt(
   outcomes: Readonly<Record<string, Error | 'made' | ProvisioningData>>,
-  { maxTries = 25, inDoubt = null }: { maxTries?: number; inDoubt?: number | null } = {},
+  {
+    maxTries = 25,
+    inDoubt = null,
+    isOpen = true,
+  }: { maxTries?: number; inDoubt?: number | null; isOpen?: boolean } = {},
 ) {
   const tried: string[] = [];
   const begun: string[][] = [];
@@ -67,9 +71,10 @@ function attempt(
     placementGroup: async () => null,
     asking: async () => {},
     inDoubt: (left) => inDoubt === left,
+    wasAsked: (left) => inDoubt === left,
     where: null,
     totalOffers: offers.length,
-    backend: async () => backend,
+    backend: async () => (isOpen ? backend : null),
     begin: async (remaining) => {
       begun.push(remaining.map(({ instance }) => instance.name));
     },
@@ -151,6 +156,13 @@ describe('creating an instance', () => {
     expect(await full.result).toMatchObject({ offer: { instance: { name: 'b' } } });
     const later = attempt({ a: new BackendError('429'), b: 'made' }, { inDoubt: 1 });
     expect(await later.result).toMatchObject({ offer: { instance: { name: 'b' } } });
+  });
+
+  it('does not give up a machine that may exist because its backend was deleted meanwhile', async () => {
+    const gone = attempt({ a: 'made' }, { inDoubt: 1, isOpen: false });
+    await expect(gone.result).rejects.toBeInstanceOf(NoAnswerError);
+    const unasked = attempt({ a: 'made' }, { isOpen: false });
+    expect(await unasked.result).toMatchObject({ kind: 'no-capacity' });
   });
 
   it('records before each attempt where a repetition begins', async () => {

@@ -1,6 +1,7 @@
 import {
   type Backend,
   type InstanceOrder,
+  NoAnswerError,
   orderedProvisioningData,
   SkipOfferError,
 } from '@dstack/backends';
@@ -20,10 +21,14 @@ export interface CreateInstanceInput extends OffersToTry {
 export async function createInstance(input: CreateInstanceInput): Promise<IntentResult> {
   return await tryOffers(input, async (offer, left) => {
     const backend = await input.backend(offer);
-    if (!backend?.instances) throw new SkipOfferError('this server cannot create machines there');
+    const mayExist = input.wasAsked(left);
+    if (!backend?.instances) {
+      const text = 'this server cannot create machines there';
+      // No adapter has looked for it, so a deleted backend is no answer.
+      throw input.inDoubt(left) ? new NoAnswerError(text) : new SkipOfferError(text);
+    }
     const placementGroup = await input.placementGroup(offer, backend);
     await input.asking(left, backend);
-    const mayExist = input.inDoubt(left);
     const order = { ...input.order, placementGroup, offer, mayExist };
     const created = await backend.instances.create(order);
     const provisioningData =

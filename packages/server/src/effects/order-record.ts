@@ -21,6 +21,8 @@ export interface OrderRecord {
   /**
    * Whether an earlier attempt has asked with this number of offers left, and its answer was lost.
    */
+  wasAsked(left: number): boolean;
+  /** The same, within the time in which an error does not end the order. */
   inDoubt(left: number): boolean;
 }
 
@@ -51,6 +53,7 @@ export function orderRecord(
       if (isPaid && tried.asked !== left) await record({ ...tried, asked: left });
       else if (untried) await record(tried);
     },
+    wasAsked: (left) => payload.asked === left,
     inDoubt: (left) => payload.asked === left && now() < updatedAt + DOUBT,
   };
 }

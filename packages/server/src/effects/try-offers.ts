@@ -27,6 +27,8 @@ export interface OffersToTry {
   readonly begin: (offers: readonly Offer[]) => Promise<void>;
   /** See `OrderRecord`. */
   readonly inDoubt: (left: number) => boolean;
+  /** See `OrderRecord`. */
+  readonly wasAsked: (left: number) => boolean;
   readonly log: Logger;
 }
 
