@@ -59,19 +59,27 @@ export function nextResumeCount(jobs: readonly JobRecord[]): number {
 }
 
 /**
- * Whether the replica was put back in the queue, and has not had a machine since: it waits for a place
- * whatever the value of `retry`.
+ * Whether the replica was put back in the queue, or replaces one that was, and has not had a machine
+ * since: it waits for a place whatever the value of `retry`.
  */
 export function followsRequeue(pass: RunPass, job: JobRecord): boolean {
   const earlier = pass.draft.jobs
     .all()
     .filter((one) => one.replicaNum === job.replicaNum && one.submissionNum < job.submissionNum);
+  let since = job.submittedAt;
   for (let num = job.submissionNum - 1; num >= 0; num--) {
     const jobs = earlier.filter((one) => one.submissionNum === num);
     if (jobs.some(isRequeued)) return true;
-    if (!jobs.some((one) => retryEvent(one) === 'no-capacity')) return false;
+    if (!jobs.some((one) => retryEvent(one) === 'no-capacity')) break;
+    since = Math.min(since, ...jobs.map((one) => one.submittedAt));
   }
-  return false;
+  return pass.latest.some(
+    (one) =>
+      one.spec.replica_group === job.spec.replica_group &&
+      one.replicaNum !== job.replicaNum &&
+      isRequeued(one) &&
+      (one.finishedAt ?? 0) >= since,
+  );
 }
 
 /** The replica had to leave its instances. That is not a failure of the replica. */

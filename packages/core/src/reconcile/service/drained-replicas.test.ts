@@ -68,6 +68,31 @@ describe('a replica on a drained instance', () => {
     expect(alive(world)).toHaveLength(2);
   });
 
+  it('is what the service goes on with, though its replacement has found no place', () => {
+    const world = service({ groups: { '0': 1 } });
+    drain(world, 'inst-0');
+    world.pass();
+    placeAll(world);
+    world.later(11).pass();
+    obey(world);
+    world.pass();
+    const [serving] = ready(world);
+    if (!serving?.instanceId) throw new Error('nothing serves');
+    expect(serving.replicaNum).toBe(1);
+    drain(world, serving.instanceId, 60);
+    world.pass();
+    const [replacement] = alive(world).filter((one) => one.status === 'submitted');
+    if (!replacement) throw new Error('there is no replacement');
+    expect(replacement.replicaNum).toBe(0);
+    refuse(world, replacement);
+    world.pass();
+    world.later(31).pass();
+    world.exit(serving.id, 130, 'interrupted_by_no_capacity').pass();
+    world.later(60).pass();
+    expect(world.run.status).not.toBe('failed');
+    expect(world.run.terminationReason).toBeNull();
+  });
+
   it('stays when the drain is withdrawn, and the surplus ends', () => {
     const world = service();
     drain(world, 'inst-0');

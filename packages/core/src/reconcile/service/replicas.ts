@@ -1,6 +1,12 @@
 /** Groups the latest submissions of a run into replicas. */
 import type { JobRecord } from '../../model/index.ts';
-import { isJobAlive, isJobFinished, jobImportance, jobOutcome } from '../../status/index.ts';
+import {
+  isJobAlive,
+  isJobFinished,
+  isRequeued,
+  jobImportance,
+  jobOutcome,
+} from '../../status/index.ts';
 import { isLeaving } from '../job/drains.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
@@ -46,13 +52,14 @@ export const isServing = ({ run, latest }: RunPass): boolean =>
 
 /**
  * Failed replicas that are retried under their numbers: as many as the group lacks, those of the
- * present deployment first; those on drained instances are being replaced. The other failed replicas have been replaced or are no longer desired,
- * and are ignored.
+ * present deployment first, and of these those that had to leave; those on drained instances are being
+ * replaced. The other failed replicas have been replaced or are no longer desired, and are ignored.
  */
 export function wantedFailures(pass: RunPass): Replica[] {
   const { desiredReplicas, deploymentNum } = pass.run;
   const replicas = replicasOf(pass.latest);
   const stale = (one: Replica) => (isUpToDate(one, deploymentNum) ? 0 : 1);
+  const kept = ({ jobs }: Replica) => (jobs.some(isRequeued) ? 0 : 1);
   const leaves = ({ jobs }: Replica) => jobs.some((job) => isLeaving(pass, job));
   return Object.entries(desiredReplicas).flatMap(([group, desired]) => {
     const own = replicas.filter((one) => one.group === group);
@@ -61,7 +68,7 @@ export function wantedFailures(pass: RunPass): Replica[] {
     );
     return own
       .filter((one) => hasFailed(one) && !isReplicaAlive(one))
-      .sort((a, b) => stale(a) - stale(b) || a.num - b.num)
+      .sort((a, b) => stale(a) - stale(b) || kept(a) - kept(b) || a.num - b.num)
       .slice(0, Math.max(0, desired - current.length));
   });
 }
