@@ -48,7 +48,7 @@ export function createExports(context: StoreContext): Exports {
           addGateways: content.gateways,
         });
         changed(...(await concerned(tx, record.id)));
-        await refreshPools(context, write);
+        await refreshPools(context, write, record.projectId);
       }),
     update: (id, set, extras) =>
       context.write(async (write) => {
@@ -57,15 +57,16 @@ export function createExports(context: StoreContext): Exports {
         changed(...(await concerned(tx, id)));
         await change(context, tx, id, set);
         changed(...(await concerned(tx, id)));
-        await refreshPools(context, write);
+        await refreshPools(context, write, await ownerOf(tx, id));
       }),
     delete: (id, extras) =>
       context.write(async (write) => {
         const { tx, add, changed } = write;
         add(extras);
         changed(...(await concerned(tx, id)));
+        const owner = await ownerOf(tx, id);
         await tx.deleteFrom('exports').where('id', '=', id).execute();
-        await refreshPools(context, write);
+        await refreshPools(context, write, owner);
       }),
     ...createImports(context),
   };
@@ -109,7 +110,7 @@ function createImports(
         if (row === undefined) return;
         changed(projectChange(row.project_id, 'imports'));
         changed(...(await concerned(tx, row.export_id)));
-        await refreshPools(context, write);
+        await refreshPools(context, write, await ownerOf(tx, row.export_id));
       }),
     async isImported(kind, id, projectIds) {
       const row =
@@ -132,6 +133,16 @@ function createImports(
 }
 
 /** The exporting project, and all that import. */
+/** The project that shares its fleets by this export; null = there is no such export. */
+async function ownerOf(tx: Tx, exportId: Id): Promise<Id | null> {
+  const row = await tx
+    .selectFrom('exports')
+    .select('project_id')
+    .where('id', '=', exportId)
+    .executeTakeFirst();
+  return row?.project_id ?? null;
+}
+
 async function concerned(tx: Tx, exportId: Id): Promise<RecordChange[]> {
   const own = await tx
     .selectFrom('exports')

@@ -90,6 +90,35 @@ forEachStore((tests) => {
       await exported.delete();
       expect(await world.store.engine.apply([check])).toBe('conflict');
     });
+
+    it('refuse it also where the members stay the same', async () => {
+      const { world, other } = await twoProjects(tests);
+      const { store, projectId } = world;
+      const more = await insertFleet(world, 'more', other.id);
+      await store.exports.insert(
+        { id: 'e2', projectId: other.id, name: 'more', isGlobal: false, createdAt: 2 },
+        { importers: [projectId], fleets: [more.fleet.id], gateways: [] },
+      );
+      const checked = async () => {
+        const [pool] = await rowsOf(world);
+        const version = Number(pool?.version);
+        return { type: 'pool.check', id: String(pool?.id), version } as const;
+      };
+      const members = await poolsIn(world);
+      const changes = [
+        () => store.exports.update('e2', { removeFleets: [more.fleet.id] }, {}),
+        async () => {
+          const [first] = await store.exports.imports(projectId);
+          await store.exports.deleteImport(first?.id ?? '', {});
+        },
+      ];
+      for (const change of changes) {
+        const check = await checked();
+        await change();
+        expect(await store.engine.apply([check])).toBe('conflict');
+        expect(await poolsIn(world)).toEqual(members);
+      }
+    });
   });
 });
 
@@ -106,7 +135,7 @@ async function twoProjects(tests: StoreTests) {
     { importers: [projectId], fleets: [fleet.id], gateways: [] },
   );
   const exported = { delete: () => store.exports.delete('e1', {}) };
-  return { world, fleet, exported };
+  return { world, fleet, other, exported };
 }
 
 const rowsOf = (world: World) => rawSql(world.url, 'select id, version from pools order by id');

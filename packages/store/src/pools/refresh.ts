@@ -10,9 +10,14 @@ const RIGHTS = 0x70_6f_6f_6c;
 /**
  * Called in each transaction that changes which projects may use which fleets, after the change. A pool
  * that gained or lost members has a new version, so decisions on the old one are refused, and its
- * queue is examined again.
+ * queue is examined again. `owner`: the project whose fleets others may use since, or may not use any
+ * more; its pool has a new version also where its members are the same.
  */
-export async function refreshPools(context: StoreContext, write: Write): Promise<void> {
+export async function refreshPools(
+  context: StoreContext,
+  write: Write,
+  owner: Id | null = null,
+): Promise<void> {
   const { tx, add } = write;
   if (context.postgres) await sql`select pg_advisory_xact_lock(${RIGHTS})`.execute(tx);
   const before = await readMembers(tx);
@@ -25,7 +30,9 @@ export async function refreshPools(context: StoreContext, write: Write): Promise
       .map(({ id }) => id),
   });
   const signals: Signal[] = [];
-  for (const { id, pool, isNew } of changedPools(before, after, context.newId)) {
+  const changed = changedPools(before, after, { newId: context.newId, owner });
+  if (context.postgres) await lockPools(tx, before, changed);
+  for (const { id, pool, isNew } of changed) {
     await writePool(tx, id, pool, isNew);
     signals.push({ kind: 'pool', id });
   }
@@ -87,7 +94,11 @@ interface ChangedPool {
 }
 
 /** A pool keeps the id that most of its members have, if no larger part of that pool is elsewhere. */
-function changedPools(before: Members, after: readonly Pool[], newId: () => Id): ChangedPool[] {
+function changedPools(
+  before: Members,
+  after: readonly Pool[],
+  { newId, owner }: { readonly newId: () => Id; readonly owner: Id | null },
+): ChangedPool[] {
   const known = new Map([...before.projects, ...before.fleets].map((one) => [one.id, one.pool_id]));
   const sizes = new Map<Id, number>();
   for (const id of known.values()) if (id !== null) sizes.set(id, (sizes.get(id) ?? 0) + 1);
@@ -109,9 +120,24 @@ function changedPools(before: Members, after: readonly Pool[], newId: () => Id):
     const id = ids.get(pool);
     if (id === undefined) return [{ id: newId(), pool, isNew: true }];
     const isSame =
-      sizes.get(id) === members.length && members.every((one) => known.get(one) === id);
+      sizes.get(id) === members.length &&
+      members.every((one) => known.get(one) === id && one !== owner);
     return isSame ? [] : [{ id, pool, isNew: false }];
   });
+}
+
+/**
+ * Before their members: a claim locks its pool, and then a fleet of it. Those that end here are among
+ * the pools that the members had.
+ */
+async function lockPools(tx: Tx, before: Members, changed: readonly ChangedPool[]): Promise<void> {
+  const moved = new Set(changed.flatMap(({ pool }) => [...pool.projects, ...pool.fleets]));
+  const ids = [...before.projects, ...before.fleets]
+    .filter((one) => moved.has(one.id))
+    .flatMap(({ pool_id: id }) => (id === null ? [] : [id]));
+  if (ids.length === 0) return;
+  await sql`select id from pools where id = any(${[...new Set(ids)]}::text[])
+    order by id for update`.execute(tx);
 }
 
 async function writePool(tx: Tx, id: Id, pool: Pool, isNew: boolean): Promise<void> {
