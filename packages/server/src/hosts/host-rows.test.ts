@@ -80,6 +80,12 @@ describe('a host that no server was linked to before', () => {
 });
 
 describe('a host that a server was linked to before', () => {
+  it('that is deleted wakes what waits for its agent at any server: it will never answer', async () => {
+    const { rows, signals } = rowsOf(ROW);
+    await rows.delete('h');
+    expect(signals).toEqual(['h']);
+  });
+
   it('is unreachable from the moment at which its link is opened', async () => {
     const { rows, saved, signals } = rowsOf(ROW);
     await rows.opened('h');

@@ -95,8 +95,12 @@ export class HostRows {
     });
   }
 
+  /** Also wakes what waits for its agent, which will never answer, at any server. */
   async delete(hostId: string): Promise<void> {
-    await this.#inOrder(hostId, () => this.#options.store.hosts.delete(hostId));
+    await this.#inOrder(hostId, async () => {
+      await this.#options.store.hosts.delete(hostId);
+      await this.#signal(hostId);
+    });
     this.forget(hostId);
   }
 
