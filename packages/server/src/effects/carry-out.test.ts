@@ -1,4 +1,4 @@
-import { BackendError, NoAnswerError } from '@dstack/backends';
+import { BackendError, BusyError, NoAnswerError } from '@dstack/backends';
 import { capabilitiesOf, type IntentRecord, type Signal } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
@@ -119,6 +119,13 @@ describe('an effect', () => {
     const { finished, carryOut } = scene({ release: () => Promise.reject(error) });
     expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'done' });
     expect(finished[0]).toMatchObject({ state: 'failed', result: { message: 'quota exceeded' } });
+  });
+
+  it('that a provider has no time for is no failed attempt, and is tried again soon', async () => {
+    const release = () => Promise.reject(new BusyError('429'));
+    const { finished, carryOut } = scene({ release });
+    expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error: null });
+    expect(finished).toEqual([]);
   });
 
   it('that a backend may have carried out without an answer is tried again', async () => {

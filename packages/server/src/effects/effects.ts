@@ -1,5 +1,5 @@
 /** Effects on instances, and the parts that all effects use. */
-import type { Backend, InstanceOrder } from '@dstack/backends';
+import { type Backend, BusyError, type InstanceOrder } from '@dstack/backends';
 import { isSshHost } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
@@ -165,7 +165,9 @@ export async function endInstance(
   const hasOwnAgent = instance.hostId === instance.id;
   const isCharged = backend.capabilities.owner === 'provider';
   if (hasOwnAgent && isCharged) await options.links.hold(instance.id);
-  const outcome = await backend.instances.release(instance.handle);
+  const outcome = await backend.instances.release(instance.handle).catch((error: unknown) => {
+    throw error instanceof BusyError ? new NotNow(error.message) : error;
+  });
   if (outcome === 'releasing') throw new NotNow('the provider has not finished terminating it');
   if (hasOwnAgent) await options.links.forget(instance.id);
   return { kind: 'ok' };

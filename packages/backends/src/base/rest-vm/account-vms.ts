@@ -11,11 +11,16 @@ export class AccountVms {
   readonly #shared: KeptAnswer<readonly Vm[]>;
   /** Milliseconds of the pace, by the ids of machines. */
   readonly #listedAt = new Map<string, number>();
+  /** The last list that was asked for. */
+  #asking: Promise<readonly Vm[]> | null = null;
+  /** The list after it; null = no call waits for one. */
+  #next: Promise<readonly Vm[]> | null = null;
 
   constructor(list: () => Promise<readonly Vm[]>, pace: Pick<CallPace, 'now'>) {
     const now = () => pace.now();
     this.#shared = new KeptAnswer(SHARED_MS, now, async () => {
-      const vms = await list();
+      this.#asking = list();
+      const vms = await this.#asking;
       this.#remember(vms, now());
       return vms;
     });
@@ -36,10 +41,20 @@ export class AccountVms {
     return await this.#shared.value();
   }
 
-  /** A list that is asked for now. */
+  /**
+   * A list that no call has begun before this one: all that ask while one is under way share the next,
+   * since an account may allow one call in a second.
+   */
   async fresh(): Promise<readonly Vm[]> {
-    this.#shared.drop();
-    return await this.#shared.value();
+    if (this.#next) return await this.#next;
+    const before = this.#asking;
+    this.#next = (async () => {
+      await before?.catch(() => {});
+      this.#next = null;
+      this.#shared.drop();
+      return await this.#shared.value();
+    })();
+    return await this.#next;
   }
 
   /** A machine was created, or is being ended. */

@@ -61,6 +61,7 @@ class ScriptedCloud implements VmCloud {
   readonly lateMs = LATE_MS;
   now = 0;
   launches = 0;
+  looks = 0;
   /** Lists contain nothing, although calls by id find the machines. */
   omitted = false;
   /** The answer to a creation, from the id of the machine. */
@@ -79,6 +80,8 @@ class ScriptedCloud implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
+    this.looks++;
+    await Promise.resolve();
     this.#disturb(this.#script.lists[this.#next.list++] ?? 'answered');
     const { lag } = this.#script;
     void this.alive;
@@ -231,6 +234,15 @@ describe('an order of a machine', () => {
     expect(await instances.release(handle)).toBe('releasing');
     expect(cloud.alive).toEqual([]);
     expect(await instances.release(handle)).toBe('released');
+  });
+
+  it('of many orders is looked for by few lists, each asked for after the order was made', async () => {
+    const { cloud, start } = world(QUIET);
+    const instances = start();
+    const orders = Array.from({ length: 20 }, () => newOrder(OFFER));
+    await Promise.all(orders.map((order) => instances.create(order)));
+    expect(cloud.alive).toHaveLength(20);
+    expect(cloud.looks).toBeLessThan(10);
   });
 
   it('is looked for after an answer of a form that the provider does not have', async () => {
