@@ -170,7 +170,7 @@ export function makeBackends(
     store,
     ...(sims ? { simulated: (row) => sims.of(row) } : {}),
     opened: (row) => opened.of(row),
-    tryOut: (config, origin) => opened.tryOut(config, origin),
+    tryOut: (...given) => opened.tryOut(...given),
     remote: remoteBackend({
       volumes,
       gateways,

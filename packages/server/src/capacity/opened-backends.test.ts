@@ -36,7 +36,13 @@ function world() {
                 happened.push('watch');
                 return () => void happened.push('unwatch');
               };
-              const backend = { name: 'slurm', instances: { watch } } as unknown as Backend;
+              const observe = async ({ id }: { id: string }) => ({
+                state: id === 'mine' ? 'pending' : 'missing',
+              });
+              const backend = {
+                ...{ name: 'slurm', capabilities: { owner: 'provider' }, check: async () => [] },
+                instances: { watch, observe },
+              } as unknown as Backend;
               return { backend, close: () => void happened.push('close') };
             },
             close: () => void happened.push('close shared'),
@@ -51,6 +57,17 @@ function world() {
   };
   return { backends, happened, breaks };
 }
+
+it('refuses credentials of an account that has none of the machines', async () => {
+  const { backends } = world();
+  const config = { type: 'slurm' } as never;
+  const tried = (ids: readonly string[]) => backends.tryOut(config, { isOperators: false }, ids);
+  expect(await tried([])).toEqual([]);
+  expect(await tried(['ended', 'mine'])).toEqual([]);
+  expect(await tried(['theirs', 'ended'])).toMatchObject([
+    { ok: false, refused: true, problem: expect.stringMatching(/none of the 2 machines/) },
+  ]);
+});
 
 const OPENED = 'open {"user":"ada","key":"secret"} stored';
 

@@ -6,6 +6,7 @@ import {
   type CheckResult,
   type ConfigOrigin,
   type ConfiguredKind,
+  type InstancePort,
   type OpenedBackend,
 } from '@dstack/backends';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
@@ -72,13 +73,18 @@ export class OpenedBackends {
   async tryOut(
     config: BackendConfigWithCreds,
     origin: ConfigOrigin,
+    machines: readonly string[] = [],
   ): Promise<readonly CheckResult[] | null> {
     const kind = this.#kinds.get(config.type);
     if (!kind) return null;
     const secret = await agentSecret(this.#options.store);
     const { backend, close } = await (await this.#openerOf(kind)).open(config, secret, origin);
     try {
-      return await backend.check();
+      const results = await backend.check();
+      const isPaid = backend.capabilities.owner === 'provider';
+      if (!isPaid || !backend.instances || results.some(({ refused }) => refused)) return results;
+      const foreign = await foreignAccount(backend.instances, machines);
+      return foreign === null ? results : [...results, { ...foreign, name: config.type }];
     } finally {
       close();
     }
@@ -139,4 +145,24 @@ export class OpenedBackends {
 
 function end({ opened }: Opened): void {
   opened.then(({ close }) => close()).catch(() => {});
+}
+
+/** So many of the machines are looked for: one is enough to know the account. */
+const LOOKED_FOR = 5;
+
+/**
+ * With the key of another account, no machine would be found any more: all would count as ended, and cost
+ * money in the old one. `machines`: ids at the provider. Null: they are there, or there are none.
+ */
+async function foreignAccount(
+  instances: InstancePort,
+  machines: readonly string[],
+): Promise<Omit<CheckResult, 'name'> | null> {
+  if (machines.length === 0) return null;
+  for (const id of machines.slice(0, LOOKED_FOR)) {
+    const { state } = await instances.observe({ id, data: null }, { facts: null });
+    if (state !== 'missing') return null;
+  }
+  const problem = `none of the ${machines.length} machines that this backend has made is in the account of these credentials; use a key of their account, or end them first`;
+  return { ok: false, refused: true, problem };
 }

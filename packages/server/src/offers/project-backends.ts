@@ -31,9 +31,11 @@ export interface ProjectBackends {
   readonly tryOut?: TryOut;
 }
 
+/** `machines`: ids at the provider of those that the backend has made, which the account must have. */
 export type TryOut = (
   config: BackendConfigWithCreds,
   origin: ConfigOrigin,
+  machines?: readonly string[],
 ) => Promise<readonly CheckResult[] | null>;
 
 export interface ProjectBackendsState extends BackendsState {

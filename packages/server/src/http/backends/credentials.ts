@@ -13,12 +13,20 @@ const LIMIT_MS = 5000;
 /** Throws `ApiError` if the provider refuses them; every other answer, or none, is no refusal. */
 export async function refuseWrongCredentials(
   { backends, log }: Pick<HttpDeps, 'backends' | 'log'>,
-  { config, isOperators }: ConfigOrigin & { readonly config: BackendConfigWithCreds },
+  {
+    config,
+    isOperators,
+    machines = [],
+  }: ConfigOrigin & {
+    readonly config: BackendConfigWithCreds;
+    /** Ids at the provider. */
+    readonly machines?: readonly string[];
+  },
   limitMs = LIMIT_MS,
 ): Promise<void> {
   const { tryOut } = backends;
   if (tryOut === undefined) return;
-  const why = await withTimeout(() => refusalBy(tryOut(config, { isOperators })), {
+  const why = await withTimeout(() => refusalBy(tryOut(config, { isOperators }, machines)), {
     ms: limitMs,
     onTimeout: () => null,
   });

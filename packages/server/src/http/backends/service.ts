@@ -50,7 +50,11 @@ export async function updateBackend(
   const type = availableType(deps, given);
   const stored = await storedConfig(deps, project, type);
   const full = checked(deps, given, stored, caller);
-  await refuseWrongCredentials(deps, { config: full, isOperators: isOperator(caller) });
+  const made = await deps.store.instances.madeBy(project.id, type);
+  await refuseWrongCredentials(deps, {
+    ...{ config: full, isOperators: isOperator(caller) },
+    machines: made.map(({ handleId }) => handleId),
+  });
   const outcome = await deps.store.backends.update(project.id, type, parts(full, caller), {
     signals: [{ kind: 'placement', id: project.id }],
   });
