@@ -49,6 +49,33 @@ describe('the backends of several projects', () => {
     expect(asked).toEqual(['p1', 'p2']);
   });
 
+  it('are not put off by new questions: only those are asked, and all answers serve together', async () => {
+    const asked: string[][] = [];
+    const ends: (() => void)[] = [];
+    const answer = async (_: string, some: readonly OffersWanted[]) => {
+      const keys = some.map(({ key }) => key);
+      asked.push(keys);
+      await new Promise<void>((resolve) => ends.push(resolve));
+      return { ...none, offers: new Map(keys.map((key) => [key, []])) };
+    };
+    const answers = new PoolAnswers({ answer, hints: async () => NO_HINTS }, () => {});
+    const other = { ...wanted('p1'), key: 'another fleet of p1' };
+    const ask = async (some: readonly OffersWanted[]) => {
+      const answering = answers.ask(some, false);
+      await vi.advanceTimersByTimeAsync(1000);
+      return await answering;
+    };
+    expect((await ask([wanted('p1')])).silence('p1').isUnanswered).toBe(true);
+    expect((await ask([wanted('p1'), other])).silence('p1').isUnanswered).toBe(true);
+    expect(asked).toEqual([[wanted('p1').key], [other.key]]);
+    for (const end of ends) end();
+    await vi.advanceTimersByTimeAsync(0);
+    const found = await ask([wanted('p1'), other]);
+    expect(found.silence('p1')).toEqual({ unreachable: [] });
+    expect([...found.offers.keys()].sort()).toEqual([other.key, wanted('p1').key].sort());
+    expect(asked).toHaveLength(2);
+  });
+
   it('are asked again where a late answer has not been used for long', async () => {
     let asked = 0;
     const answer = async () => {

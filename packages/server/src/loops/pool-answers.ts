@@ -19,7 +19,7 @@ export interface AnsweredQuestions {
   readonly silence: (projectId: Id) => BackendSilence;
 }
 
-/** The questions to one project's backends, and their answers if they were late. */
+/** Questions to one project's backends that were asked together, and their answers if they were late. */
 interface Asked {
   readonly keys: ReadonlySet<string>;
   answers: BackendAnswers | null;
@@ -31,7 +31,7 @@ export class PoolAnswers {
   readonly #source: OfferSource;
   readonly #wake: (projectId: Id) => void;
   /** By project: questions that were not answered in time. */
-  readonly #late = new Map<Id, Asked>();
+  readonly #late = new Map<Id, readonly Asked[]>();
 
   /** `wake`: late answers have come. */
   constructor(source: OfferSource, wake: (projectId: Id) => void) {
@@ -63,41 +63,63 @@ export class PoolAnswers {
     };
   }
 
-  /** Null: its backends are still being asked; `wake` is called when they have answered. */
+  /**
+   * Null: its backends are still being asked; `wake` is called when they have answered. New questions
+   * are asked beside those under way, so that they do not put off their answers.
+   */
   async #askProject(
     projectId: Id,
     wanted: readonly OffersWanted[],
     isAlone: boolean,
   ): Promise<BackendAnswers | null> {
-    const late = this.#recent(projectId);
-    if (late && wanted.every(({ key }) => late.keys.has(key))) {
-      if (late.answers !== null) this.#late.delete(projectId);
-      return late.answers;
-    }
-    const answering = this.#source.answer(projectId, wanted);
-    if (isAlone) return await answering;
+    const known = this.#recent(projectId).filter(({ keys }) =>
+      wanted.some(({ key }) => keys.has(key)),
+    );
+    const missing = wanted.filter(({ key }) => !known.some(({ keys }) => keys.has(key)));
+    const fresh = missing.length === 0 ? [] : [await this.#askNow(projectId, missing, isAlone)];
+    const all = [...known, ...fresh];
+    const answers = all.flatMap((one) => one.answers ?? []);
+    if (answers.length < all.length) return null;
+    this.#change(projectId, (late) => late.filter((one) => !all.includes(one)));
+    return {
+      offers: new Map(answers.flatMap(({ offers }) => [...offers])),
+      notes: answers.flatMap(({ notes }) => notes),
+    };
+  }
+
+  /** Waits for a moment, or for as long as it takes; what is late is kept when it comes. */
+  async #askNow(projectId: Id, wanted: readonly OffersWanted[], isAlone: boolean): Promise<Asked> {
     const keys = new Set(wanted.map(({ key }) => key));
     const asked: Asked = { keys, answers: null, answeredAt: null };
-    const inTime = await this.#inTime(answering);
-    if (inTime !== null) return inTime;
-    this.#late.set(projectId, asked);
-    const keep = (answers: BackendAnswers | null) => {
-      if (this.#late.get(projectId) !== asked) return;
+    const answer = (answers: BackendAnswers) => {
       asked.answers = answers;
       asked.answeredAt = performance.now();
-      if (answers === null) this.#late.delete(projectId);
-      this.#wake(projectId);
     };
-    answering.then(keep, () => keep(null));
-    return null;
+    const answering = this.#source.answer(projectId, wanted);
+    const inTime = isAlone ? await answering : await this.#inTime(answering);
+    this.#change(projectId, (late) => [...late, asked]);
+    if (inTime !== null) {
+      answer(inTime);
+      return asked;
+    }
+    const failed = () => this.#change(projectId, (late) => late.filter((one) => one !== asked));
+    answering.then(answer, failed).then(() => this.#wake(projectId));
+    return asked;
   }
 
   /** Questions under way, or answered a moment ago. */
-  #recent(projectId: Id): Asked | null {
-    const late = this.#late.get(projectId);
-    const age = performance.now() - (late?.answeredAt ?? Number.POSITIVE_INFINITY);
-    if (age > KEPT_MS) this.#late.delete(projectId);
-    return this.#late.get(projectId) ?? null;
+  #recent(projectId: Id): readonly Asked[] {
+    const oldest = performance.now() - KEPT_MS;
+    this.#change(projectId, (late) =>
+      late.filter(({ answeredAt }) => answeredAt === null || answeredAt >= oldest),
+    );
+    return this.#late.get(projectId) ?? [];
+  }
+
+  #change(projectId: Id, change: (late: readonly Asked[]) => readonly Asked[]): void {
+    const late = change(this.#late.get(projectId) ?? []);
+    if (late.length > 0) this.#late.set(projectId, late);
+    else this.#late.delete(projectId);
   }
 
   async #inTime(answering: Promise<BackendAnswers>): Promise<BackendAnswers | null> {
