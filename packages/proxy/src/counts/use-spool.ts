@@ -66,7 +66,13 @@ export class UseSpool<Use extends object> {
   #sent: { readonly n: number; readonly batch: Batch; readonly at: number } | null = null;
   #last = 0;
 
-  constructor({ dir, kind, send, now = Date.now, most = MOST }: UseSpoolOptions<Use>) {
+  constructor({
+    dir,
+    kind,
+    send,
+    now = () => performance.now(),
+    most = MOST,
+  }: UseSpoolOptions<Use>) {
     this.#dir = dir;
     this.#kind = kind;
     this.#most = most;

@@ -194,6 +194,16 @@ describe('a running job on a drained instance', () => {
   });
 });
 
+describe('a notice', () => {
+  it('stays as it is when the clock of the server is set back', () => {
+    const world = deliver(drain(task()));
+    const { notice } = world.job('job-0');
+    world.later(-3600).pass();
+    expect(world.job('job-0').notice).toEqual(notice);
+    expect(orders(world)).toHaveLength(1);
+  });
+});
+
 describe('a withdrawn drain', () => {
   it('withdraws the notice, after it was delivered and before Ctrl-C', () => {
     const world = uncordon(drain(task()));

@@ -85,7 +85,9 @@ function wantedNotice(pass: RunPass, job: JobRecord): NoticeRecord | null {
   const interruptAt = graceFrom + Math.floor((endsAt - graceFrom) / 2);
   const isReplica = pass.run.spec.configuration.type === 'service';
   const from = isReplica ? graceFrom : since;
-  if (pass.now >= from) return { message, requestedAt: pass.now, interruptAt, endsAt };
+  const given = { message, requestedAt: pass.now, interruptAt, endsAt };
+  // A clock that is set back withdraws nothing.
+  if (pass.now >= from || isSame(given, job.notice)) return given;
   pass.draft.dueAt(from);
   return null;
 }
