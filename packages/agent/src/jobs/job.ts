@@ -1,5 +1,3 @@
-import type { Duplex } from 'node:stream';
-import { isDeepStrictEqual } from 'node:util';
 import type {
   HostGpu,
   JobExit,
@@ -13,33 +11,24 @@ import type {
 } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Execution, ExecutionExit, Executor, ExecutorJob } from '../executor/executor.ts';
-import type { JobAccount } from '../executor/job-account.ts';
 import { INTERRUPTED, JobFailure, systemFault } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
-import type { SessionHost } from '../executor/session-host.ts';
-import { monotonicMs } from '../host/clock.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
-import { dialTcp } from '../network/dial.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
-import { AgentError } from './agent-error.ts';
 import { bootClock, durationLeft } from './duration-limit.ts';
 import { DurationTimer } from './duration-timer.ts';
 import { endByRestart } from './host-restart.ts';
-import type { JobAccess, OpenJobAccess } from './job-access.ts';
+import type { OpenJobAccess } from './job-access.ts';
 import { JobLog } from './job-log.ts';
 import { isReportedDone, NoticeTimers, noticeOf } from './job-notice.ts';
 import { isLive, mayPhaseFollow } from './job-phase.ts';
-import { type JobPortConnection, JobPorts } from './job-ports.ts';
+import { JobReach } from './job-reach.ts';
 import { type AgentJobRecord, withoutSecrets } from './job-record.ts';
 import { missingUploads } from './job-uploads.ts';
 import { RecordedState } from './recorded-state.ts';
 import type { StopRequest } from './stop-plan.ts';
 import { StopStages } from './stop-stages.ts';
-import { UserSessions } from './user-sessions.ts';
-
-/** Where the SSH servers of jobs listen. */
-const LOOPBACK = '127.0.0.1';
 
 /** The parts of the agent that a job uses. */
 export interface JobServices {
@@ -63,22 +52,19 @@ export class AgentJob {
   readonly folder: JobFolder;
   /** The job's output. */
   readonly log = new JobLog();
-  /** Commands of users that the server has started. */
-  readonly sessions = new UserSessions();
+  /** Access of users and the server to the job while it runs. */
+  readonly reach: JobReach;
   readonly #services: JobServices;
   readonly #log: EventLogger;
   readonly #abort = new AbortController();
   readonly #deadlineTimer = new DurationTimer();
-  readonly #ports = new JobPorts();
   readonly #state: RecordedState;
   readonly #stages: StopStages;
   readonly #notice: NoticeTimers;
   #execution: Execution | null = null;
-  #access: JobAccess | null = null;
   readonly #held = Promise.withResolvers<void>();
   readonly #started = Promise.withResolvers<void>();
   #going = false;
-  #observedSince = monotonicMs();
 
   constructor(record: AgentJobRecord, folder: JobFolder, services: JobServices) {
     this.id = record.spec.id;
@@ -91,6 +77,11 @@ export class AgentJob {
       logEnd: () => this.log.end,
       nextNumber: () => services.nextNumber(),
       onState: (number, state) => services.onState(number, state),
+    });
+    this.reach = new JobReach({
+      ...{ state: this.#state, folder, logs: this.log, openAccess: services.openAccess },
+      execution: () => this.#execution,
+      started: this.#started.promise,
     });
     this.#stages = new StopStages(this.#state, this.#log);
     this.#notice = new NoticeTimers(
@@ -118,10 +109,6 @@ export class AgentJob {
 
   get execution(): Execution | null {
     return this.#execution;
-  }
-
-  get access(): JobAccess | null {
-    return this.#access;
   }
 
   get answer(): PutJobAnswer {
@@ -203,51 +190,6 @@ export class AgentJob {
     }
   }
 
-  /** Replaces the keys by which users may log in. */
-  authorizeUsers(user: readonly string[]): void {
-    const { spec } = this.record;
-    if (isDeepStrictEqual(spec.authorized_keys.user, user)) return;
-    this.#state.save({ spec: { ...spec, authorized_keys: { ...spec.authorized_keys, user } } });
-    this.#access?.authorizeUsers(user);
-  }
-
-  /**
-   * Since when a connection of a user would have been noticed, by `monotonicMs`: the start of the process, or
-   * of this agent.
-   */
-  get observedSince(): number {
-    return this.#observedSince;
-  }
-
-  /** When a user was last connected, by `monotonicMs`; null = never. */
-  lastActivity(): number | null {
-    const times = [this.#access?.lastActivity() ?? null, this.sessions.lastActivity()];
-    const known = times.filter((time) => time !== null);
-    return known.length === 0 ? null : Math.max(...known);
-  }
-
-  /** The parts of the running job that commands of users use. Throws `AgentError`. */
-  sessionHost(): { readonly host: SessionHost; readonly account: JobAccount } {
-    if (!this.#execution || this.phase !== 'running') {
-      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
-    }
-    return { host: this.#execution.sessions, account: this.#execution.account };
-  }
-
-  /** Connects to a port of the job. Throws `AgentError`. */
-  async dialPort(port: number): Promise<JobPortConnection> {
-    if (!this.#execution || this.phase !== 'running') {
-      throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
-    }
-    return await this.#ports.dial(this.#execution, port);
-  }
-
-  /** Connects to the job's SSH server. Throws `AgentError`: it exists from the job's start on. */
-  async dialSsh(): Promise<Duplex> {
-    if (!this.#access) throw new AgentError(409, 'not_running', `The job is ${this.phase}`);
-    return await dialTcp(LOOPBACK, this.#access.port);
-  }
-
   /**
    * Frees the job's resources on the host. Its SSH access and output stay until `close`. After a
    * failure the job is not deleted, and may be discarded again.
@@ -264,8 +206,7 @@ export class AgentJob {
     this.#notice.clear();
     this.#deadlineTimer.clear();
     this.#execution?.release();
-    await this.#access?.close();
-    this.#access = null;
+    await this.reach.close();
   }
 
   async #run(): Promise<void> {
@@ -290,13 +231,13 @@ export class AgentJob {
     }
     this.#abortIfStopped();
     this.#state.advance('starting', {}, { bootId: bootId() });
-    await this.#openAccess();
+    await this.reach.open();
     await this.#afterStart(await executor.start(this.#asExecutorJob(), this.#abort.signal));
   }
 
   async #afterStart(execution: Execution): Promise<void> {
     this.#attach(execution);
-    if (!this.#access) await this.#openAccess();
+    await this.reach.openUnlessOpen();
     this.#becomeRunning(execution);
     await this.#followToEnd(execution);
   }
@@ -308,7 +249,7 @@ export class AgentJob {
       throw new JobFailure(INTERRUPTED, message, { hostFault: 'job_lost' });
     }
     this.#attach(execution);
-    await this.#openAccess();
+    await this.reach.open();
     this.#armDeadline();
     await this.#followToEnd(execution);
   }
@@ -316,7 +257,7 @@ export class AgentJob {
   /** Restores output and SSH access of an ended job that was not deleted. */
   async #reopen(): Promise<void> {
     this.log.finish(new FileSpoolReader(this.folder.spool));
-    if (this.record.state.ssh_port !== null) await this.#openAccess();
+    if (this.record.state.ssh_port !== null) await this.reach.open();
   }
 
   async #holdIfAsked(): Promise<void> {
@@ -338,7 +279,7 @@ export class AgentJob {
     const { spec, deadline } = this.record;
     const limit = spec.max_duration === null ? null : spec.max_duration * 1000;
     const { bootId: boot, ms } = bootClock();
-    this.#observedSince = ms;
+    this.reach.observeSince(ms);
     this.#state.advance(
       'running',
       {
@@ -390,7 +331,7 @@ export class AgentJob {
     this.#notice.clear();
     this.#deadlineTimer.clear();
     this.#started.resolve();
-    void this.#access?.ended();
+    void this.reach.ended();
     this.log.finish(new FileSpoolReader(this.folder.spool));
     const { stop } = this.record;
     const own = stop ? exit : endByRestart(exit, this.record.bootId ?? null, bootId());
@@ -412,31 +353,6 @@ export class AgentJob {
     const fault = error instanceof JobFailure ? error.hostFault : systemFault(error);
     this.#log.error('failed', error, { reason, ...(fault ? { fault } : {}) });
     this.#exit({ status: null, reason, message, ...(fault ? { host_fault: fault } : {}) });
-  }
-
-  async #openAccess(): Promise<void> {
-    const { spec } = this.record;
-    this.#access = await this.#services.openAccess({
-      preferredPort: this.record.state.ssh_port,
-      spec,
-      folder: this.folder,
-      over: this.phase === 'exited',
-      cluster: this.phase === 'exited' ? null : this.record.cluster,
-      started: this.#started.promise,
-      dial: async (host, port) => {
-        if (!this.#execution || this.phase === 'exited') throw new Error('the job does not run');
-        return this.#execution.dial(host, port);
-      },
-      logs: this.log,
-      account: () => this.#execution?.account ?? this.record.account,
-      execution: () => (this.phase === 'exited' ? null : this.#execution),
-    });
-    // The keys may have been replaced meanwhile.
-    const { user } = this.record.spec.authorized_keys;
-    if (user !== spec.authorized_keys.user) this.#access?.authorizeUsers(user);
-    const port = this.#access?.port ?? null;
-    // After a restart the old port may be taken, so report the new one.
-    if (this.record.state.ssh_port !== port) this.#state.change({ ssh_port: port });
   }
 
   #waitsForUploads(): boolean {

@@ -23,6 +23,7 @@ import { AgentJob, type JobServices } from './job.ts';
 import type { OpenJobAccess } from './job-access.ts';
 import { isLive } from './job-phase.ts';
 import type { JobPortConnection } from './job-ports.ts';
+import type { JobReach } from './job-reach.ts';
 import { type AgentJobRecord, jobsDirectory, readRecords } from './job-record.ts';
 import { saveUpload } from './job-uploads.ts';
 import { LongTimer } from './long-timer.ts';
@@ -136,7 +137,7 @@ export class JobRegistry {
   put(spec: JobSpecForAgent): PutJobAnswer {
     const known = this.#jobs.get(spec.id);
     if (known) {
-      known.authorizeUsers(spec.authorized_keys.user);
+      known.reach.authorizeUsers(spec.authorized_keys.user);
       if (known.record.deletedAt === null) this.#notifyPut(known);
       return known.answer;
     }
@@ -171,7 +172,7 @@ export class JobRegistry {
   }
 
   authorize({ jobs }: JobKeys): void {
-    for (const [id, keys] of Object.entries(jobs)) this.#jobs.get(id)?.authorizeUsers(keys);
+    for (const [id, keys] of Object.entries(jobs)) this.#jobs.get(id)?.reach.authorizeUsers(keys);
   }
 
   start(id: string, order: StartJob): JobState {
@@ -212,21 +213,21 @@ export class JobRegistry {
     return this.#get(id).state;
   }
 
-  /** The job, for commands of users. Throws `AgentError`: `unknown_job`, `not_running`. */
-  running(id: string): AgentJob {
-    const job = this.#get(id);
-    job.sessionHost();
-    return job;
+  /** Access to the job, for commands of users. Throws `AgentError`: `unknown_job`, `not_running`. */
+  running(id: string): JobReach {
+    const { reach } = this.#get(id);
+    reach.sessionHost();
+    return reach;
   }
 
   /** Throws `AgentError`: `unknown_job`, `not_running`, `port_refused`. */
   async dialPort(id: string, port: number): Promise<JobPortConnection> {
-    return await this.#get(id).dialPort(port);
+    return await this.#get(id).reach.dialPort(port);
   }
 
   /** Connects to the job's own SSH server. Throws `AgentError`: `unknown_job`, `not_running`. */
   async dialSsh(id: string): Promise<Duplex> {
-    return await this.#get(id).dialSsh();
+    return await this.#get(id).reach.dialSsh();
   }
 
   /**
@@ -234,7 +235,7 @@ export class JobRegistry {
    * `unknown_tunnel`.
    */
   takeTunnel(id: string, tunnel: string): Duplex {
-    const found = this.#get(id).access?.tunnels?.take(tunnel);
+    const found = this.#get(id).reach.access?.tunnels?.take(tunnel);
     if (!found)
       throw new AgentError(404, 'unknown_tunnel', `No connection ${tunnel} waits for the server`);
     return found;

@@ -18,7 +18,7 @@ import {
   type SessionProcess,
   SessionRefusal,
 } from '../executor/session-host.ts';
-import type { AgentJob } from '../jobs/job.ts';
+import type { JobReach } from '../jobs/job-reach.ts';
 import { identityOf, shellOf } from '../ssh/sessions/session-shell.ts';
 
 /** Codes of RFC 6455. */
@@ -32,7 +32,7 @@ const ALIVE_MS = 30_000;
 
 /** Serves one command of a user. Everything about it ends with the connection. */
 export function serveExec(
-  job: Pick<AgentJob, 'sessionHost' | 'sessions'>,
+  job: Pick<JobReach, 'sessionHost' | 'sessions'>,
   webSocket: WebSocket,
 ): void {
   const session = new ExecSession(job, webSocket);
@@ -47,7 +47,7 @@ export function serveExec(
 }
 
 class ExecSession {
-  readonly #job: Pick<AgentJob, 'sessionHost' | 'sessions'>;
+  readonly #job: Pick<JobReach, 'sessionHost' | 'sessions'>;
   readonly #webSocket: WebSocket;
   readonly #startLimit: NodeJS.Timeout;
   readonly #endSession: () => void;
@@ -59,7 +59,7 @@ class ExecSession {
   #closed = false;
   #ended = false;
 
-  constructor(job: Pick<AgentJob, 'sessionHost' | 'sessions'>, webSocket: WebSocket) {
+  constructor(job: Pick<JobReach, 'sessionHost' | 'sessions'>, webSocket: WebSocket) {
     this.#job = job;
     this.#webSocket = webSocket;
     this.#endSession = job.sessions.begin();

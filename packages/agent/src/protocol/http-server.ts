@@ -188,8 +188,8 @@ export class AgentServer {
         return;
       }
       if (kind === 'jobs' && part === 'exec' && port === '') {
-        const job = this.#options.registry.running(id);
-        this.#execSockets.handleUpgrade(request, socket, head, (one) => serveExec(job, one));
+        const reach = this.#options.registry.running(id);
+        this.#execSockets.handleUpgrade(request, socket, head, (one) => serveExec(reach, one));
         return;
       }
       if (kind !== 'stream' || id !== '') throw notFound();

@@ -84,8 +84,8 @@ export class MetricsTicker {
 
   async #report(job: AgentJob, session: StreamSession): Promise<void> {
     await this.#sendUsage(job, session);
-    if (!job.access) return;
-    const since = job.lastActivity() ?? job.observedSince;
+    if (!job.reach.access) return;
+    const since = job.reach.lastActivity() ?? job.reach.observedSince;
     const seconds = Math.max(0, Math.floor((monotonicMs() - since) / 1000));
     session.sendNow({ type: 'activity', id: job.id, no_connections_secs: seconds });
   }

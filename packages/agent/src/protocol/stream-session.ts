@@ -142,7 +142,7 @@ export class StreamSession implements JobListener {
     for (const job of this.#options.registry.jobs) {
       const stored = logs[job.id];
       if (stored !== undefined) this.#push(job, stored);
-      for (const tunnel of job.access?.tunnels?.waiting ?? []) this.onTunnel(job.id, tunnel);
+      for (const tunnel of job.reach.access?.tunnels?.waiting ?? []) this.onTunnel(job.id, tunnel);
     }
     void this.#pump();
   }
