@@ -76,7 +76,7 @@ export async function doFault(fault: WorldFault, world: SimWorld, random: Random
       return;
     case 'removeContainer':
       random
-        .pick(hosts.filter((host) => host.running.length > 0))
+        .pick(hosts.filter((host) => host.jobs.running.length > 0))
         ?.endContainers('container_removed');
       return;
     case 'quota':

@@ -1,10 +1,17 @@
-/** The invariants that hold at the end of a story. */
-import { isJobFinished, type RunStatus, type VolumeStatus } from '@dstack/contract/status';
-import type { Id } from '@dstack/core';
+/** The invariants that hold once everything rests, and at the end of a story. */
+import {
+  isJobFinished,
+  isJobRunning,
+  isRunFinished,
+  type RunStatus,
+  type VolumeStatus,
+} from '@dstack/contract/status';
+import { type Id, latestSubmissions } from '@dstack/core';
 import type { EventView } from '@dstack/store';
 import type { LogStore, LogStreamRef } from '../../logs/log-store.ts';
 import { Breach } from './breach.ts';
 import type { Scene } from './scene.ts';
+import { hasLostVolume } from './volume-checks.ts';
 
 /** 9: at the end every machine and group has a row, and no agent has a job without a row. */
 export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
@@ -19,7 +26,7 @@ export async function checkNothingLeft({ store, world }: Scene): Promise<void> {
   }
   for (const host of world.hosts.values()) {
     if (!host.isReachable) continue;
-    for (const { spec } of host.running) {
+    for (const { spec } of host.jobs.running) {
       const view = await store.jobs.byId(spec.id);
       if (!view || isJobFinished(view.job.status)) {
         throw new Breach(
@@ -114,4 +121,23 @@ function followAttachment({ message, targets }: EventView, attached: Set<string>
   if (isSecond) throw new Breach(10, `${pair}: ${message} twice`);
   if (what === 'attached to') attached.add(pair);
   else attached.delete(pair);
+}
+
+/** A service that may run has as many replicas as it wants, under whatever numbers. */
+export async function checkServices(scene: Scene): Promise<void> {
+  const { store } = scene;
+  for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
+    if (run.spec.configuration.type !== 'service' || isRunFinished(run.status)) continue;
+    const latest = latestSubmissions(await store.jobs.ofRun(run.id));
+    const forever = latest.every((job) => job.spec.commands.join(' ').includes('sim forever'));
+    const running = latest.filter((job) => isJobRunning(job.status)).length;
+    const waits = latest.some((job) => job.waitingSince !== null && job.finishedAt === null);
+    const wanted = Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
+    if (forever && !waits && running !== wanted) {
+      const lost = await Promise.all(latest.map((job) => hasLostVolume(scene, job)));
+      if (lost.includes(true)) continue;
+      const states = latest.map((job) => `${job.replicaNum}:${job.status}`).join(' ');
+      throw new Breach(5, `${run.name} wants ${wanted} replicas and has ${states}`);
+    }
+  }
 }

@@ -1,6 +1,7 @@
 import type { Change, Id, JobRecord } from '@dstack/core';
 import { Breach } from './breach.ts';
-import { HUNG, type SimHost } from './sim-hosts.ts';
+import type { SimHost } from './sim-hosts.ts';
+import { HUNG } from './sim-jobs.ts';
 
 const SECOND = 1_000_000;
 

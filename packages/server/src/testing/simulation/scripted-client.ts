@@ -23,27 +23,27 @@ export class ScriptedClient extends AgentClient {
   }
 
   override putJob(spec: JobSpecForAgent): Promise<PutJobAnswer> {
-    return this.#host.command(() => this.#host.put(spec));
+    return this.#host.command(() => this.#host.jobs.put(spec));
   }
 
   override startJob(id: string): Promise<JobState> {
-    return this.#host.command(() => this.#host.start(id));
+    return this.#host.command(() => this.#host.jobs.start(id));
   }
 
   override stopJob(id: string, order: StopJob): Promise<JobState> {
-    return this.#host.command(() => this.#host.stop(id, order));
+    return this.#host.command(() => this.#host.jobs.stop(id, order));
   }
 
   override noticeJob(id: string, order: NoticeJob): Promise<JobState> {
-    return this.#host.command(() => this.#host.notice(id, order));
+    return this.#host.command(() => this.#host.jobs.notice(id, order));
   }
 
   override withdrawNotice(id: string): Promise<JobState> {
-    return this.#host.command(() => this.#host.withdrawNotice(id));
+    return this.#host.command(() => this.#host.jobs.withdrawNotice(id));
   }
 
   override deleteJob(id: string): Promise<void> {
-    return this.#host.command(() => this.#host.remove(id));
+    return this.#host.command(() => this.#host.jobs.remove(id));
   }
 
   override info(): Promise<AgentInfo> {

@@ -74,7 +74,7 @@ export class SilenceWatch {
     if (!job || asked === undefined || !isJobTerminating(job.status)) return;
     if (set.status === undefined || !isJobFinished(set.status) || job.stopGraceful) return;
     const host = this.#options.host(job.instanceId ?? '');
-    if (!host?.running.some(({ spec }) => spec.id === id)) return;
+    if (!host?.jobs.running.some(({ spec }) => spec.id === id)) return;
     if (!host.isReachable) return;
     this.#mustHavePassed(id, asked, KILL, 'its kill was not answered');
   }

@@ -7,7 +7,8 @@ import type { Random } from '@dstack/testkit/random';
 import type { DatabaseFaults } from './port-store.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimDisk } from './sim-host-volumes.ts';
-import { type HostFaults, type HostWatch, SimHost } from './sim-hosts.ts';
+import { type HostWatch, SimHost } from './sim-hosts.ts';
+import type { HostFaults } from './sim-jobs.ts';
 
 const GIB = 2 ** 30;
 

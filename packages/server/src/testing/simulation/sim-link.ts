@@ -103,7 +103,7 @@ export class SimLink implements Link {
     });
     this.#queue(connection, async () => {
       this.#sent.clear();
-      const states = this.#host.states;
+      const states = this.#host.jobs.states;
       const stored = await this.#sink.sync(states);
       await this.#sink.connected(this.#host.info);
       this.#attempt = 0;
@@ -123,12 +123,12 @@ export class SimLink implements Link {
   async #pump(jobId: string): Promise<void> {
     for (;;) {
       const from = this.#sent.get(jobId) ?? 0;
-      const left = this.#host.outputFrom(jobId, from).length;
+      const left = this.#host.jobs.outputFrom(jobId, from).length;
       if (left === 0) return;
       const offset = this.#random.chance(0.1)
         ? Math.max(0, from + this.#random.whole(-20, 20))
         : from;
-      const text = this.#host.outputFrom(jobId, offset).slice(0, this.#random.whole(1, 150));
+      const text = this.#host.jobs.outputFrom(jobId, offset).slice(0, this.#random.whole(1, 150));
       const frame = { id: jobId, offset, time: this.#clock.now, bytes: Buffer.from(text) };
       const { rewindTo } = await this.#sink.log(frame);
       this.#sent.set(jobId, rewindTo ?? Math.max(from, offset + text.length));

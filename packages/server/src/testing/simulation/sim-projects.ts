@@ -6,7 +6,9 @@ import { pino } from 'pino';
 import type { HttpDeps } from '../../http/ports.ts';
 import { createProject } from '../../http/projects/service.ts';
 import { createUser } from '../../http/users/service.ts';
+import { capacityHints } from '../../offers/capacity-hints.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
+import type { SimWorld } from './sim-backends.ts';
 import { ENGINE_SETTINGS } from './sim-server.ts';
 
 const SSH_KEY = testKey();
@@ -72,5 +74,27 @@ function testKey(): { readonly public: string; readonly private: string } {
   return {
     public: 'ecdsa-sha2-nistp256 AAAA simulation',
     private: privateKey.export({ type: 'sec1', format: 'pem' }).toString(),
+  };
+}
+
+/** The first project has a cloud and the server's machine, the second the machine, the third only clouds. */
+export function backendsOf(
+  { cloud, pods, local }: SimWorld,
+  projects: () => readonly ProjectRecord[],
+): ProjectBackends {
+  const of = async (projectId: string) => {
+    const [first, second, third] = projects();
+    if (projectId === first?.id) return [local, cloud];
+    if (projectId === second?.id) return [local];
+    return projectId === third?.id ? [cloud, pods] : [];
+  };
+  return {
+    of,
+    find: async (projectId, name) =>
+      (await of(projectId)).find((backend) => backend.name === name) ?? null,
+    state: async (projectId) => ({
+      ...{ abilities: [], localOff: null },
+      hints: capacityHints(await of(projectId)),
+    }),
   };
 }

@@ -5,43 +5,33 @@
  */
 
 import { NO_FAULTS } from '@dstack/backends/sim';
-import { isJobRunning, isRunFinished } from '@dstack/contract/status';
-import { type Change, latestSubmissions } from '@dstack/core';
+import { isRunFinished } from '@dstack/contract/status';
+import type { Change } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store } from '@dstack/store';
 import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
-import { capacityHints } from '../../offers/capacity-hints.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
 import { Breach } from './breach.ts';
 import { doFault, FAULTS, type Fault } from './faults.ts';
-import { checkEvents, checkNothingLeft, checkOutput } from './final-checks.ts';
+import { checkEvents, checkNothingLeft, checkOutput, checkServices } from './final-checks.ts';
 import { HostFaultWatch } from './host-fault-watch.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
-import { DatabaseBroke, NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
+import { NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
 import type { Scene } from './scene.ts';
 import { SilenceWatch } from './silence-watch.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
-import { SimHostClock } from './sim-host-clock.ts';
-import { SimPeers } from './sim-peers.ts';
-import { makeProjects } from './sim-projects.ts';
-import { SimServer } from './sim-server.ts';
+import { backendsOf, makeProjects } from './sim-projects.ts';
+import { SimServers } from './sim-servers.ts';
 import { SimUsers } from './sim-users.ts';
 import { StampWatch } from './stamp-watch.ts';
-import {
-  checkNoVolumesLeft,
-  checkVolumes,
-  checkVolumesAtRest,
-  hasLostVolume,
-} from './volume-checks.ts';
+import { checkNoVolumesLeft, checkVolumes, checkVolumesAtRest } from './volume-checks.ts';
 import { VolumeWatch } from './volume-watch.ts';
 import { Watch } from './watch.ts';
 import { type StoreWatch, watchedStore } from './watched-store.ts';
 
 const SECOND = 1_000_000;
-
-const MOST_CONFLICTS = 200;
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -90,13 +80,11 @@ class Simulation {
   readonly #clock = new SimClock();
   readonly #random: Random;
   readonly #watch: Watch;
-  #steppedAt = Number.NEGATIVE_INFINITY;
   readonly #stamps = new StampWatch(
     this.#clock,
-    () => this.#now,
-    () => this.#steppedAt,
+    () => this.#servers.now,
+    () => this.#servers.steppedAt,
   );
-  readonly #peers: SimPeers;
   readonly #hostFaults = new HostFaultWatch({
     job: (id) => this.#watch.job(id),
     host: (id) => this.#world.hosts.get(id) ?? null,
@@ -106,14 +94,9 @@ class Simulation {
     clock: this.#clock,
     job: (id) => this.#watch.job(id),
     host: (id) => this.#world.hosts.get(id) ?? null,
-    awake: () => this.#awake,
+    awake: () => this.#servers.awake,
     onBreach: (breach) => this.#onFailure(breach),
   });
-  /** µs in which no server could work, and since when none can. */
-  #asleep = 0;
-  #asleepSince: number | null = null;
-  /** The host clock of the only server, kept over restarts; null before it starts or if time is shared. */
-  #hostClock: SimHostClock | null = null;
   readonly #volumes = new VolumeWatch({
     job: (id) => this.#watch.job(id),
     hosts: () => this.#world.hosts.values(),
@@ -124,21 +107,17 @@ class Simulation {
   #store: Store | null = null;
   #retention: RetentionWatch | null = null;
   #users: SimUsers | null = null;
-  #servers: SimServer[] = [];
+  readonly #servers: SimServers;
   #projects: readonly ProjectRecord[] = [];
-  /** By kind of work: those since the last pass that ended well. */
-  readonly #conflicts = new Map<string, number>();
-  #names = 0;
+  readonly #backends: ProjectBackends;
   #timers = 0;
   #checks = 0;
-  #drainSeconds = () => (this.#random.chance(0.2) ? this.#random.whole(1, 400) : 0);
 
   constructor(options: SimulationOptions) {
     this.#options = options;
     const onBreach = (breach: Breach) => this.#onFailure(breach);
     this.#watch = new Watch(onBreach, options.hasOwnClock !== true);
     this.#random = new Random(options.seed);
-    this.#peers = new SimPeers(this.#clock, this.#random);
     this.#world = new SimWorld({
       clock: this.#clock,
       random: this.#random,
@@ -151,6 +130,12 @@ class Simulation {
         ...{ attachSeconds: [0, 20], stuckDetach: 0.2 },
       },
       databaseFaults: { lostCall: 0.002, lostAnswer: 0.002 },
+    });
+    this.#backends = backendsOf(this.#world, () => this.#projects);
+    this.#servers = new SimServers({
+      ...{ clock: this.#clock, random: this.#random, world: this.#world },
+      ...{ backends: this.#backends, hasOwnClock: options.hasOwnClock === true },
+      onFailure: this.#onFailure,
     });
     this.#clock.install(() => this.#random.next());
     process.on('unhandledRejection', this.#onFailure);
@@ -177,7 +162,7 @@ class Simulation {
   }
 
   async begin(): Promise<void> {
-    const now = () => this.#now;
+    const now = () => this.#servers.now;
     const newId = () => this.#random.uuid();
     const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
     const logger = pino({ level: 'silent' });
@@ -197,8 +182,7 @@ class Simulation {
     const deps = { ...made.deps, store: port };
     this.#users = new SimUsers({ ...made, deps, now, store: port, random: this.#random });
     await this.#finished(this.#users.begin());
-    await this.#startServer();
-    if (!this.#options.hasOwnClock) await this.#startServer();
+    this.#servers.begin({ store: watched, retention: this.#retention });
     await this.#run(30);
   }
 
@@ -208,12 +192,12 @@ class Simulation {
     const isDoneBefore = this.#random.chance(0.5);
     if (isDoneBefore) await this.#finished(request);
     const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
-    if (fault === 'crash') await this.#crashServer();
-    else if (fault === 'exhaust' || fault === 'refill') this.#setShort(fault === 'exhaust');
-    else if (fault === 'suspend') this.#suspendServer();
-    else if (fault === 'resume') this.#resumeServers();
+    if (fault === 'crash') await this.#servers.crash((seconds) => this.#run(seconds));
+    else if (fault === 'exhaust' || fault === 'refill') this.#servers.setShort(fault === 'exhaust');
+    else if (fault === 'suspend') this.#servers.suspend();
+    else if (fault === 'resume') this.#servers.resume();
     else await doFault(fault, this.#world, this.#random);
-    if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#stepClock();
+    if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#servers.stepClock();
     const done = await this.#finished(request);
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
@@ -242,27 +226,25 @@ class Simulation {
     Object.assign(hostFaults, { lostAnswer: 0, refusal: 0, crash: 0 });
     Object.assign(databaseFaults, NO_DATABASE_FAULTS);
     Object.assign(cloudFaults, { ...NO_FAULTS, quota: 100, bootSeconds: [1, 60] });
-    this.#drainSeconds = () => 0;
-    this.#resumeServers();
-    for (const server of this.#servers) server.setShort(false);
+    this.#servers.calmDown();
     for (const host of this.#world.hosts.values()) {
       host.setReachable(true);
       host.setFailing(false);
       host.setHung(false);
       host.volumes.setSharesMounted(true);
     }
-    if (this.#servers.length === 0) await this.#startServer();
+    this.#servers.startUnlessOneRuns();
     await this.#finished(this.users.fleets.uncordonAll());
     await this.#rest();
     // A service has to recover even from zero replicas, whatever updates preceded.
-    for (const host of this.#world.hosts.values()) host.killForever();
+    for (const host of this.#world.hosts.values()) host.jobs.killForever();
     await this.#rest();
   }
 
   async #rest(): Promise<void> {
     await this.#run(3600);
     await this.#mustBeQuiet();
-    await this.#checkServices();
+    await checkServices(this.#scene());
     await checkVolumesAtRest(this.#scene());
   }
 
@@ -296,7 +278,7 @@ class Simulation {
       await this.#run(3600);
       await checkAllDeleted(scene.store);
     }
-    const [server] = this.#servers;
+    const [server] = this.#servers.all;
     if (server) await checkOutput(scene, server.logs);
     this.#throwFailure();
   }
@@ -306,151 +288,10 @@ class Simulation {
   }
 
   async close(): Promise<void> {
-    for (const server of this.#servers) server.crash();
+    this.#servers.close();
     this.#clock.uninstall();
     process.off('unhandledRejection', this.#onFailure);
     await this.#store?.close();
-  }
-
-  /** A service that may run has as many replicas as it wants, under whatever numbers. */
-  async #checkServices(): Promise<void> {
-    const scene = this.#scene();
-    const { store } = scene;
-    for (const { run } of await store.runs.list({ onlyActive: true, projectIds: null })) {
-      if (run.spec.configuration.type !== 'service' || isRunFinished(run.status)) continue;
-      const latest = latestSubmissions(await store.jobs.ofRun(run.id));
-      const forever = latest.every((job) => job.spec.commands.join(' ').includes('sim forever'));
-      const running = latest.filter((job) => isJobRunning(job.status)).length;
-      const waits = latest.some((job) => job.waitingSince !== null && job.finishedAt === null);
-      const wanted = Object.values(run.desiredReplicas).reduce((sum, n) => sum + n, 0);
-      if (forever && !waits && running !== wanted) {
-        const lost = await Promise.all(latest.map((job) => hasLostVolume(scene, job)));
-        if (lost.includes(true)) continue;
-        const states = latest.map((job) => `${job.replicaNum}:${job.status}`).join(' ');
-        throw new Breach(5, `${run.name} wants ${wanted} replicas and has ${states}`);
-      }
-    }
-  }
-
-  #setShort(isShort: boolean): void {
-    this.#random.pick(this.#servers)?.setShort(isShort);
-  }
-
-  #suspendServer(): void {
-    this.#random.pick(this.#servers)?.suspend(this.#random.chance(0.5) ? 'process' : 'host');
-    this.#noteSleep();
-  }
-
-  #resumeServers(): void {
-    for (const server of this.#servers) server.resume();
-    this.#noteSleep();
-  }
-
-  #noteSleep(): void {
-    const isAwake = this.#servers.some((server) => !server.isSuspended);
-    if (!isAwake) this.#asleepSince ??= this.#clock.now;
-    else if (this.#asleepSince !== null) {
-      this.#asleep += this.#clock.now - this.#asleepSince;
-      this.#asleepSince = null;
-    }
-  }
-
-  get #awake(): number {
-    const sleeping = this.#asleepSince === null ? 0 : this.#clock.now - this.#asleepSince;
-    return this.#clock.now - this.#asleep - sleeping;
-  }
-
-  #stepClock(): void {
-    this.#steppedAt = this.#clock.now;
-    this.#random.pick(this.#servers)?.stepClock();
-  }
-
-  /** The time by which the database is written. */
-  get #now(): number {
-    return this.#hostClock?.clock.now() ?? this.#clock.now;
-  }
-
-  get #steadySince(): number {
-    const since = this.#hostClock?.clock.steadySince ?? this.#clock.start;
-    return Math.max(since, this.#clock.lastContinued);
-  }
-
-  async #crashServer(): Promise<void> {
-    const victim = this.#random.pick(this.#servers);
-    // Nothing of it goes on, and a new process starts on its host.
-    victim?.crash();
-    victim?.resume();
-    this.#servers = this.#servers.filter((server) => server !== victim);
-    if (this.#random.chance(0.5)) await this.#run(this.#random.next() * 30);
-    await this.#startServer();
-    this.#noteSleep();
-  }
-
-  get #backends(): ProjectBackends {
-    const { cloud, pods, local } = this.#world;
-    const of = async (projectId: string) => {
-      const [first, second, third] = this.#projects;
-      if (projectId === first?.id) return [local, cloud];
-      if (projectId === second?.id) return [local];
-      return projectId === third?.id ? [cloud, pods] : [];
-    };
-    return {
-      of,
-      find: async (projectId, name) =>
-        (await of(projectId)).find((backend) => backend.name === name) ?? null,
-      state: async (projectId) => ({
-        ...{ abilities: [], localOff: null },
-        hints: capacityHints(await of(projectId)),
-      }),
-    };
-  }
-
-  #newHostClock(): SimHostClock {
-    if (!this.#options.hasOwnClock) return new SimHostClock(this.#clock, this.#random);
-    const offsets = { none: 2, second: 1, hour: 3, day: 1 };
-    this.#hostClock = new SimHostClock(this.#clock, this.#random, offsets);
-    return this.#hostClock;
-  }
-
-  async #startServer(): Promise<void> {
-    const store = this.#store;
-    if (!store) return;
-    const hostClock = this.#hostClock ?? this.#newHostClock();
-    const server = new SimServer({
-      ...{ hostClock, hasSharedTime: !this.#options.hasOwnClock },
-      peers: this.#peers,
-      onBreach: this.#onFailure,
-      name: `server-${++this.#names}`,
-      ...{ store, world: this.#world, clock: this.#clock, random: this.#random },
-      backends: this.#backends,
-      drainSeconds: () => this.#drainSeconds(),
-      retention: this.#retention,
-      observer: {
-        applied: () => {},
-        passEnded: (kind, ending) => this.#countConflicts(kind, ending),
-      },
-    });
-    this.#servers.push(server);
-    void server.start().catch((error: unknown) => {
-      if (error instanceof DatabaseBroke) return this.#restart(server);
-      this.#onFailure(error);
-    });
-  }
-
-  /** A server that cannot start ends, and whatever has started it does so again. */
-  #restart(server: SimServer): void {
-    if (!this.#servers.includes(server)) return;
-    server.crash();
-    this.#servers = this.#servers.filter((one) => one !== server);
-    this.#clock.after(SECOND, () => void this.#startServer());
-  }
-
-  /** 3: passes that are repeated at once, because their rows have changed, come to an end. */
-  #countConflicts(kind: string, ending: string): void {
-    const conflicts = ending === 'conflict' ? (this.#conflicts.get(kind) ?? 0) + 1 : 0;
-    this.#conflicts.set(kind, conflicts);
-    if (conflicts <= MOST_CONFLICTS) return;
-    this.#onFailure(new Breach(3, `a pass (${kind}) is repeated without an end`));
   }
 
   /** Lets this many seconds pass. */
@@ -488,10 +329,10 @@ class Simulation {
     return {
       store: this.store,
       world: this.#world,
-      servers: this.#servers,
+      servers: this.#servers.all,
       projects: this.#projects,
-      now: () => this.#now,
-      steadySince: () => this.#steadySince,
+      now: () => this.#servers.now,
+      steadySince: () => this.#servers.steadySince,
       newId: () => this.#random.uuid(),
     };
   }

@@ -152,7 +152,7 @@ export class VolumeWatch implements HostWatch {
       if (id === undefined) return;
       const name = this.#volumes.get(id)?.name;
       if (!isForced) throw new Breach(7, `volume ${name} is detached while it is mounted`);
-      const jobs = host.running.filter(({ spec }) => mountsVolume(spec, id));
+      const jobs = host.jobs.running.filter(({ spec }) => mountsVolume(spec, id));
       const job = jobs.map(({ spec }) => this.#liveJob(spec.id)).find((one) => one !== null);
       if (job) throw new Breach(7, `volume ${name} is detached under ${job.name}`);
       host.volumes.devices.delete(id);
@@ -168,7 +168,7 @@ export class VolumeWatch implements HostWatch {
     const volume = this.#volumes.get(id);
     if (!volume?.toBeDeleted) throw new Breach(7, `the data of volume ${volume?.name} are deleted`);
     for (const host of this.#options.hosts()) {
-      for (const { spec } of host.running) {
+      for (const { spec } of host.jobs.running) {
         const job = mountsVolume(spec, id) ? this.#liveJob(spec.id) : null;
         if (job) throw new Breach(7, `volume ${volume.name} is deleted under ${job.name}`);
       }
