@@ -9,6 +9,9 @@ export {
   RefusedOrderError,
   SkipOfferError,
 } from './base/errors.ts';
+export * from './base/gateway-port.ts';
+export * from './base/group-port.ts';
+export * from './base/instance-port.ts';
 export type {
   AgentDialIns,
   BackendHost,
@@ -24,6 +27,7 @@ export type { AgentPrograms } from './base/programs.ts';
 export { orderedProvisioningData } from './base/provisioning-data.ts';
 export { secured } from './base/secured.ts';
 export type { RemotePlace, SshOpener } from './base/ssh.ts';
+export * from './base/volume-port.ts';
 export { type Catalog, type CatalogItem, loadCatalog, parseCatalog } from './catalog/catalog.ts';
 export { type CloudOptions, cloudBackend } from './cloud/cloud.ts';
 export {

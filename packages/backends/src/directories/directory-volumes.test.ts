@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { BackendError, NoAnswerError } from '../base/errors.ts';
-import type { DirectoryPlace, VolumeOrder } from '../base/port.ts';
+import type { DirectoryPlace, VolumeOrder } from '../base/volume-port.ts';
 import { type DirectoryAgents, directoryOf, directoryVolumes } from './directory-volumes.ts';
 
 /** Hosts in memory: `<host> <path> <id>`. */

@@ -1,6 +1,6 @@
 import type { Id, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError, NoAnswerError } from '../base/errors.ts';
-import type { DirectoryPlace, VolumeOrder, VolumePort } from '../base/port.ts';
+import type { DirectoryPlace, VolumeOrder, VolumePort } from '../base/volume-port.ts';
 
 /** A directory that holds a volume. */
 export interface Directory {

@@ -6,7 +6,8 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { NoCapacityError, SkipOfferError } from '../base/errors.ts';
-import type { Backend, InstanceOrder, Observation } from '../base/port.ts';
+import type { InstanceOrder, Observation } from '../base/instance-port.ts';
+import type { Backend } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 
 /** One machine of the rack. `label` null: it is free. */

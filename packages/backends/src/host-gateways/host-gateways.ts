@@ -1,5 +1,5 @@
 import type { Id } from '@dstack/core';
-import type { GatewayOrder, GatewayPort } from '../base/port.ts';
+import type { GatewayOrder, GatewayPort } from '../base/gateway-port.ts';
 
 /** The hosts on which gateways may be, and the programs there. */
 export interface GatewayHosts {

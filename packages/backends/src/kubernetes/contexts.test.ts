@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { Requirements } from '@dstack/contract/wire';
 import { requirementsMatch } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ContainerOrder } from '../base/instance-port.ts';
 import type { OpenedBackend } from '../base/kind.ts';
-import type { ContainerOrder } from '../base/port.ts';
 import { newOrder } from '../base/testing/orders.ts';
 import { openKubernetes } from './kubernetes.ts';
 

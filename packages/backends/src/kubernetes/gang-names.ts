@@ -1,5 +1,5 @@
 /** Names for the nodes of a task: each reaches the others by the name of their job. */
-import type { GangPlace } from '../base/port.ts';
+import type { GangPlace } from '../base/instance-port.ts';
 import type { Metadata, Pod } from './api/objects.ts';
 import { annotationsOf, labelsOf, objectName, ownedBy } from './labels.ts';
 import { describedBy, type PodOrder } from './pod-order.ts';

@@ -16,7 +16,7 @@ import type {
   InstancePort,
   ListedInstance,
   Observation,
-} from '../base/port.ts';
+} from '../base/instance-port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import { ApiError, CONFLICT, FORBIDDEN, NOT_FOUND } from './api/client.ts';
 import type { KubeList, Metadata, Pod } from './api/objects.ts';

@@ -1,6 +1,6 @@
 /** The order of a job's pod, and the names of the objects that belong to it. */
 import type { Offer } from '@dstack/core';
-import type { ContainerOrder, InstanceOrder } from '../base/port.ts';
+import type { ContainerOrder, InstanceOrder } from '../base/instance-port.ts';
 import { type Described, objectName } from './labels.ts';
 import type { AgentSource } from './pod-agent.ts';
 

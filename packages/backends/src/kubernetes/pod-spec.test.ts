@@ -2,7 +2,7 @@ import { BackendSettings } from '@dstack/contract';
 import { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import type { ContainerOrder } from '../base/port.ts';
+import type { ContainerOrder } from '../base/instance-port.ts';
 import { newOrder } from '../base/testing/orders.ts';
 import type { AgentSource } from './pod-agent.ts';
 import { podOf } from './pod-spec.ts';

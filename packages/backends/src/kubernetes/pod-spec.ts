@@ -2,7 +2,7 @@
 import type { KubernetesToleration, RegistryAuth } from '@dstack/contract';
 import type { Offer } from '@dstack/core';
 import { RefusedOrderError, SkipOfferError } from '../base/errors.ts';
-import type { ContainerOrder } from '../base/port.ts';
+import type { ContainerOrder } from '../base/instance-port.ts';
 import type { Toleration } from './api/objects.ts';
 import { GANG_LABEL, gangHostname, gangName } from './gang-names.ts';
 import { ADDRESS_NEEDED, annotationsOf, instanceAnnotation, labelsOf } from './labels.ts';

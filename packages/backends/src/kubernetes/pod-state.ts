@@ -1,5 +1,5 @@
 /** Derives the state of an instance from its pod and the pod's events. */
-import type { Observation } from '../base/port.ts';
+import type { Observation } from '../base/instance-port.ts';
 import type { ContainerStatus, KubeEvent, Pod } from './api/objects.ts';
 import { needsAddress } from './labels.ts';
 import { AGENT_CONTAINER, JOB_CONTAINER } from './pod-spec.ts';

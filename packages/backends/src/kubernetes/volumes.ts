@@ -1,7 +1,7 @@
 /** Claims for persistent volumes. A pod mounts them by name, so there is nothing to attach. */
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { ListedVolume, VolumeOrder, VolumePort } from '../base/port.ts';
+import type { ListedVolume, VolumeOrder, VolumePort } from '../base/volume-port.ts';
 import { ApiError, CONFLICT } from './api/client.ts';
 import type { KubeList, VolumeClaim } from './api/objects.ts';
 import { quantity } from './api/quantity.ts';

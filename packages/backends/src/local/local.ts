@@ -11,8 +11,10 @@ import {
   SERVER_HOST_GPUS,
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, GatewayPort, VolumePort } from '../base/port.ts';
+import type { GatewayPort } from '../base/gateway-port.ts';
+import type { Backend } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import type { VolumePort } from '../base/volume-port.ts';
 import type { ServerHostFacts } from './server-host.ts';
 
 export const LOCAL_REGION = 'local';

@@ -1,7 +1,10 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import { capabilitiesOf, type HostInput, hostCapacity, type Id } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { Backend, GatewayPort, Observation, VolumePort } from '../base/port.ts';
+import type { GatewayPort } from '../base/gateway-port.ts';
+import type { Observation } from '../base/instance-port.ts';
+import type { Backend } from '../base/port.ts';
+import type { VolumePort } from '../base/volume-port.ts';
 
 export interface RemoteOptions {
   /**

@@ -1,6 +1,7 @@
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
-import type { GatewayOrder, GatewayPort, InstanceOrder, Observation } from '../base/port.ts';
+import type { GatewayOrder, GatewayPort } from '../base/gateway-port.ts';
+import type { InstanceOrder, Observation } from '../base/instance-port.ts';
 import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
 

@@ -1,13 +1,8 @@
 import type { SimFaults } from '@dstack/contract';
 import type { InstanceHandle, Offer } from '@dstack/core';
 import { NoCapacityError } from '../base/errors.ts';
-import type {
-  Claims,
-  InstanceAccess,
-  InstanceOrder,
-  ListedInstance,
-  OwnerTags,
-} from '../base/port.ts';
+import type { InstanceAccess, InstanceOrder, ListedInstance } from '../base/instance-port.ts';
+import type { Claims, OwnerTags } from '../base/port.ts';
 import { SimCalls, type SimClock, type SimRandom } from './calls.ts';
 import { simClaims } from './claims.ts';
 import { NAMED_DISKS, type SimDisks } from './disks.ts';

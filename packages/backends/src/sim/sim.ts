@@ -1,7 +1,8 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
-import type { Backend, Observation } from '../base/port.ts';
+import type { Observation } from '../base/instance-port.ts';
+import type { Backend } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import { simGateways } from './gateways.ts';
 import type { SimProvider } from './provider.ts';

@@ -1,7 +1,12 @@
 import type { SimFaults } from '@dstack/contract';
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
-import type { AttachmentObservation, ListedVolume, VolumeOrder, VolumePort } from '../base/port.ts';
+import type {
+  AttachmentObservation,
+  ListedVolume,
+  VolumeOrder,
+  VolumePort,
+} from '../base/volume-port.ts';
 import type { SimCalls, SimClock, SimRandom } from './calls.ts';
 import type { SimDisks } from './disks.ts';
 import { simId } from './sim-id.ts';

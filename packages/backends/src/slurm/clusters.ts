@@ -1,6 +1,6 @@
 /** The clusters of a backend, by name. */
 import { BackendError } from '../base/errors.ts';
-import type { ListedInstance } from '../base/port.ts';
+import type { ListedInstance } from '../base/instance-port.ts';
 import { commentFrom } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';
 import { handleOf, type NodePlace } from './handles.ts';

@@ -1,6 +1,6 @@
 /** How far the copy of the agent to a cluster is, for people. */
 import { type Readable, Transform } from 'node:stream';
-import type { OnPreparing } from '../base/port.ts';
+import type { OnPreparing } from '../base/instance-port.ts';
 
 const MB = 1e6;
 /** The least time between two reports. */

@@ -1,6 +1,6 @@
 /** Compute groups: the nodes of a gang are one batch job, which begins and ends as a whole. */
 import { SkipOfferError } from '../base/errors.ts';
-import type { GroupPort } from '../base/port.ts';
+import type { GroupPort } from '../base/group-port.ts';
 import { type Clusters, clusterOf, jobsOf } from './clusters.ts';
 import { handleOf, nodePlaceOf } from './handles.ts';
 import { submitted } from './submission.ts';

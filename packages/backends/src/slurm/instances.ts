@@ -3,7 +3,7 @@ import type { Resources } from '@dstack/contract/wire';
 import type { InstanceHandle, Offer, ProvisioningData } from '@dstack/core';
 import type { AgentTunnels, TunnelTarget } from '../base/agent-tunnels.ts';
 import { BackendError, SkipOfferError } from '../base/errors.ts';
-import type { InstanceOrder, InstancePort, Observation } from '../base/port.ts';
+import type { InstanceOrder, InstancePort, Observation } from '../base/instance-port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import { commentFrom } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';

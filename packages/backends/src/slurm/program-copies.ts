@@ -1,6 +1,6 @@
 /** The agent on a cluster: in the home directory of the login user, which all nodes share. */
 import { PreparingError } from '../base/errors.ts';
-import type { OnPreparing } from '../base/port.ts';
+import type { OnPreparing } from '../base/instance-port.ts';
 import { type AgentProgram, type AgentPrograms, LOADERS } from '../base/programs.ts';
 import type { ClusterPrograms } from './agent-program.ts';
 import { nameOfWay, wayTo } from './cluster-way.ts';

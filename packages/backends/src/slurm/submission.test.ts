@@ -1,7 +1,7 @@
 import type { SlurmSettings } from '@dstack/contract';
 import type { Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import type { ContainerOrder } from '../base/port.ts';
+import type { ContainerOrder } from '../base/instance-port.ts';
 import type { BatchSubmission, SlurmCluster } from './cluster.ts';
 import { submitted } from './submission.ts';
 

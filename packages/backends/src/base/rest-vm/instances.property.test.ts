@@ -9,7 +9,7 @@ import {
   NoCapacityError,
   PreparingError,
 } from '../errors.ts';
-import type { InstanceOrder } from '../port.ts';
+import type { InstanceOrder } from '../instance-port.ts';
 import { newOrder } from '../testing/orders.ts';
 import { VmInstances } from './instances.ts';
 import type { CallPace } from './pace.ts';

@@ -18,7 +18,7 @@ import type {
   InstancePort,
   ListedInstance,
   Observation,
-} from '../port.ts';
+} from '../instance-port.ts';
 import { orderedProvisioningData } from '../provisioning-data.ts';
 import { AccountVms } from './account-vms.ts';
 import { hostKeyOf } from './host-keys.ts';

@@ -1,7 +1,8 @@
 import type { HostFacts } from '@dstack/contract/agent';
 import type { Requirements } from '@dstack/contract/wire';
 import type { InstanceHandle } from '@dstack/core';
-import type { Backend, InstanceOrder } from '../port.ts';
+import type { InstanceOrder } from '../instance-port.ts';
+import type { Backend } from '../port.ts';
 
 /** A backend with the parts that its calls use, for the contract suite. */
 export interface BackendWorld {

@@ -1,7 +1,12 @@
 import type { InstanceHandle } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackendError, NoAnswerError } from '../errors.ts';
-import type { CreatedInstance, InstanceOrder, InstancePort, Observation } from '../port.ts';
+import type {
+  CreatedInstance,
+  InstanceOrder,
+  InstancePort,
+  Observation,
+} from '../instance-port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { describeGateways } from './gateway-contract.ts';
 import { describeGroups } from './group-contract.ts';

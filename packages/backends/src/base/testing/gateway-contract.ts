@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { GatewayOrder, GatewayPort } from '../port.ts';
+import type { GatewayOrder, GatewayPort } from '../gateway-port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 
 const MAX_RELEASES = 10;

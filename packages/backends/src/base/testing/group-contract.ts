@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import type { GroupOrder, GroupPort } from '../port.ts';
+import type { GroupOrder, GroupPort } from '../group-port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { releaseFully } from './release-fully.ts';
 

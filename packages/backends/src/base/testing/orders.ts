@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import type { ContainerOrder, InstanceOrder } from '../port.ts';
+import type { ContainerOrder, InstanceOrder } from '../instance-port.ts';
 import { OUR_SERVER } from './backend-world.ts';
 
 /** Requirements that any machine meets, and requirements that none meets. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { VolumeHandle } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { BackendError } from '../errors.ts';
-import type { VolumeOrder, VolumePort } from '../port.ts';
+import type { VolumeOrder, VolumePort } from '../volume-port.ts';
 import { type BackendWorld, OTHER_SERVER, OUR_SERVER } from './backend-world.ts';
 import { releaseFully } from './release-fully.ts';
 

@@ -1,6 +1,6 @@
 /** The objects of a gateway: each replica is a StatefulSet of one pod, and all have one Service. */
 import type { KubernetesGatewaySettings } from '@dstack/contract';
-import type { GatewayOrder } from '../../base/port.ts';
+import type { GatewayOrder } from '../../base/gateway-port.ts';
 import type { KubeObject, OwnerReference } from '../api/objects.ts';
 import { annotationsOf, type Described, GATEWAY_LABEL, labelsOf, objectName } from '../labels.ts';
 import { apartFrom } from '../node-choice.ts';

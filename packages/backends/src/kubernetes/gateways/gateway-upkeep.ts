@@ -1,7 +1,7 @@
 /** Keeps a running gateway complete: its shared objects, and pods with the programs of this server. */
 import { createHash } from 'node:crypto';
 import type { InstanceHandle } from '@dstack/core';
-import type { GatewayCondition, GatewayOrder } from '../../base/port.ts';
+import type { GatewayCondition, GatewayOrder } from '../../base/gateway-port.ts';
 import type { AgentPrograms } from '../../base/programs.ts';
 import type { KubeObject, Pod } from '../api/objects.ts';
 import type { Cluster } from '../cluster.ts';

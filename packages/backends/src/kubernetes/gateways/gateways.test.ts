@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { KubernetesGatewaySettings } from '@dstack/contract';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentTunnels } from '../../base/agent-tunnels.ts';
-import type { GatewayOrder, GatewayPort } from '../../base/port.ts';
+import type { GatewayOrder, GatewayPort } from '../../base/gateway-port.ts';
 import { readKubeconfig } from '../api/kubeconfig.ts';
 import { Cluster } from '../cluster.ts';
 import { clusterGateways } from './gateways.ts';
