@@ -29,7 +29,7 @@ forEachStore((tests) => {
     expect(await backends.byType(projectId, 'aws')).toMatchObject({
       auth: { access_key: 'other' },
     });
-    expect(await backends.inUse(projectId, 'aws')).toEqual({ instances: 0, volumes: 0 });
+    expect(await backends.inUse(projectId, 'aws')).toEqual({ instances: 0, volumes: 0, ending: 0 });
     await backends.delete(projectId, ['aws', 'gcp']);
     expect(await backends.list([projectId])).toEqual([]);
   });

@@ -51,7 +51,7 @@ forEachStore((tests) => {
     expect(await listed({ onlyActive: true })).toHaveLength(1);
     expect(await volumes.list({ projectIds: null, page: { limit: 1 } })).toHaveLength(1);
     expect(await world.store.backends.inUse(world.projectId, 'aws')).toEqual({
-      ...{ instances: 0, volumes: 1 },
+      ...{ instances: 0, volumes: 1, ending: 0 },
     });
   });
 

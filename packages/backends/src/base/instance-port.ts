@@ -37,6 +37,13 @@ export interface InstanceOrder {
   readonly onPreparing?: OnPreparing;
   /** An earlier attempt of this order had no answer: it may have been carried out. */
   readonly mayExist?: boolean;
+  /**
+   * Called before each call to the provider that may create it, by adapters that look for it first. Rejects
+   * if the order was withdrawn, or is carried out elsewhere.
+   */
+  readonly onSending?: () => Promise<void>;
+  /** Aborted once the caller waits no longer: from then on nothing may be sent that creates it. */
+  readonly signal?: AbortSignal;
 }
 
 /** Called while a backend does something first that takes long, with a text for people. */

@@ -124,9 +124,9 @@ export class DigitalOceanApi {
     return (await this.#post<{ readonly ssh_key: AccountKey }>(path, body, 'look')).ssh_key;
   }
 
-  async create(body: NewDroplet): Promise<Droplet> {
-    return (await this.#post<{ readonly droplet: Droplet }>('/v2/droplets', body, 'create'))
-      .droplet;
+  async create(body: NewDroplet, signal?: AbortSignal): Promise<Droplet> {
+    const call = { method: 'POST', path: '/v2/droplets', body, kind: 'create', signal } as const;
+    return (await this.#client.call<{ readonly droplet: Droplet }>(call)).droplet;
   }
 
   async delete(id: string): Promise<void> {

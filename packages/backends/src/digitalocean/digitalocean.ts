@@ -63,7 +63,7 @@ export class DigitalOcean implements VmCloud {
   }
 
   async create(order: VmOrder): Promise<string> {
-    const { offer, name, tags, userData } = order;
+    const { offer, name, tags, userData, signal } = order;
     const { projectName } = this.#options;
     const key = keyName(firstKey(order));
     const keyId = this.#keys.get(key);
@@ -72,14 +72,15 @@ export class DigitalOcean implements VmCloud {
       throw new PreparingError(`${this.title} is asked for the key and the project again`);
     }
     try {
-      const { id } = await this.#options.api.create({
+      const droplet = {
         ...{ name, region: offer.region, size: offer.instance.name },
         image: imageFor(offer.instance),
         ssh_keys: [keyId],
         tags: flatTags(tags),
         user_data: userData,
         ...(this.#projectId !== null && { project_id: this.#projectId }),
-      });
+      };
+      const { id } = await this.#options.api.create(droplet, signal);
       return String(id);
     } catch (error) {
       // A user may have deleted the key or the project.

@@ -104,11 +104,11 @@ export class LambdaApi {
   }
 
   /** The id of the machine. */
-  async launch(body: LambdaLaunch): Promise<string> {
+  async launch(body: LambdaLaunch, signal?: AbortSignal): Promise<string> {
     const answer = await this.#client.call<{
       readonly data: { readonly instance_ids: readonly [string] };
     }>({
-      ...{ method: 'POST', path: path('instance-operations/launch'), body, kind: 'create' },
+      ...{ method: 'POST', path: path('instance-operations/launch'), body, kind: 'create', signal },
     });
     return answer.data.instance_ids[0];
   }

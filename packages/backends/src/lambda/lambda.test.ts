@@ -6,7 +6,13 @@ import { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { type Cloud, type ManualClock, manualClock, startCloud } from '@dstack/testkit/cloud';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { CredentialsError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
+import {
+  CredentialsError,
+  NoCapacityError,
+  PreparingError,
+  QuotaError,
+  SkipOfferError,
+} from '../base/errors.ts';
 import type { InstanceOrder } from '../base/instance-port.ts';
 import type { Backend } from '../base/port.ts';
 import { hostKeyOf } from '../base/rest-vm/host-keys.ts';
@@ -230,4 +236,19 @@ it('a key with a line break is refused without being shown', async () => {
   expect(error).toBeInstanceOf(CredentialsError);
   expect(String(error)).toMatch(/line break/);
   expect(String(error)).not.toMatch(/ret\b/);
+});
+
+it('a launch that waits for its turn is not sent when its caller has given up', async () => {
+  await create(await order());
+  const given = await order();
+  const gaveUp = new AbortController();
+  // The second launch would have to wait for twelve seconds.
+  const answer = await failure({
+    ...given,
+    signal: gaveUp.signal,
+    onSending: async () => gaveUp.abort(),
+  });
+  expect(answer).toBeInstanceOf(PreparingError);
+  expect(answer.message).toBe('Lambda: not sent, because its caller has given up');
+  expect(cloud.vms()).toBe(1);
 });

@@ -58,17 +58,18 @@ export class Lambda implements VmCloud {
   }
 
   async create(order: VmOrder): Promise<string> {
-    const { offer, name, tags, userData } = order;
+    const { offer, name, tags, userData, signal } = order;
     const key = keyName(firstKey(order));
     try {
-      return await this.#options.api.launch({
+      const launch = {
         region_name: offer.region,
         instance_type_name: offer.instance.name,
         ssh_key_names: [key],
         name,
         tags: validTags(tags),
         user_data: userData,
-      });
+      };
+      return await this.#options.api.launch(launch, signal);
     } catch (error) {
       // A user may have deleted the key.
       this.#keys.delete(key);

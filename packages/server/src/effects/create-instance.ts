@@ -13,6 +13,8 @@ export interface CreateInstanceInput extends OffersToTry {
   readonly backend: (offer: Offer) => Promise<Backend | null>;
   /** See `OrderRecord`. */
   readonly asking: (left: number, backend: Backend) => Promise<void>;
+  /** See `OrderRecord`. */
+  readonly sending: () => Promise<void>;
   /** Null: none. Rejects with `SkipOfferError` if one is required and cannot be created. */
   readonly placementGroup: (offer: Offer, backend: Backend) => Promise<string | null>;
 }
@@ -29,7 +31,8 @@ export async function createInstance(input: CreateInstanceInput): Promise<Intent
     }
     const placementGroup = await input.placementGroup(offer, backend);
     await input.asking(left, backend);
-    const order = { ...input.order, placementGroup, offer, mayExist };
+    const { sending: onSending } = input;
+    const order = { ...input.order, placementGroup, offer, mayExist, onSending };
     const created = await backend.instances.create(order);
     const provisioningData =
       created.provisioningData ?? orderedProvisioningData(offer, created.handle.id);

@@ -26,7 +26,8 @@ function ordered(part: Partial<Order> = {}, { isOrdered = true, now = 0 } = {}) 
     written.push(next);
     return isOrdered;
   };
-  const store = { engine: { amendIntent } } as unknown as Parameters<
+  const announcedIntent = async () => ({ ...intent, payload: written.at(-1) ?? payload });
+  const store = { engine: { amendIntent, announcedIntent } } as unknown as Parameters<
     typeof orderRecord
   >[0]['store'];
   return { written, record: orderRecord({ store, now: () => now }, intent) };
@@ -72,6 +73,22 @@ it('is in doubt about the offer of an earlier attempt for a while', async () => 
   expect(late.inDoubt(2)).toBe(false);
   // A later order may have been sent a moment ago: what was asked for is looked for at any time.
   expect([2, 1].map((left) => late.wasAsked(left))).toEqual([true, false]);
+});
+
+it('begins the time in doubt anew with each call that may create a machine', async () => {
+  const { written, record } = ordered({ asked: 2 }, { now: 14 * MINUTE });
+  await record.sending();
+  // Each write is dated, and the time in doubt counts from the last one.
+  expect(written).toEqual([expect.objectContaining({ asked: 2, offers: [A, B] })]);
+});
+
+it('sends nothing for an order that another attempt has taken over, or that was withdrawn', async () => {
+  const { written, record } = ordered({ asked: 2 });
+  written.push({ kind: 'instance.create', offers: [B], maxTries: 5, totalOffers: 2, asked: 1 });
+  await expect(record.sending()).rejects.toBeInstanceOf(NotNow);
+  expect(written).toHaveLength(1);
+  const withdrawn = ordered({ asked: 2 }, { isOrdered: false }).record;
+  await expect(withdrawn.sending()).rejects.toBeInstanceOf(NotNow);
 });
 
 it('accepts only errors as an answer that describe the present state', () => {

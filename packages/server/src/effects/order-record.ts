@@ -4,7 +4,7 @@
  */
 import { type Backend, NoAnswerError, NoCapacityError, SkipOfferError } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { IntentOf, Offer, Timestamp } from '@dstack/core';
+import type { IntentOf, IntentPayload, Offer, Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { NotNow } from './not-now.ts';
 
@@ -18,6 +18,8 @@ export interface OrderRecord {
    * appear.
    */
   asking(left: number, backend: Pick<Backend, 'capabilities'>): Promise<void>;
+  /** Called before each call to the provider that may create it: the time in doubt begins anew. */
+  sending(): Promise<void>;
   /**
    * Whether an earlier attempt has asked with this number of offers left, and its answer was lost.
    */
@@ -27,7 +29,7 @@ export interface OrderRecord {
 }
 
 /**
- * For this time after the first attempt, an error of a backend does not end an order in doubt.
+ * For this time after the last call that may have created it, an error of a backend does not end an order in doubt.
  * Later errors count as a final refusal; the sweep finds what may have been created.
  */
 const DOUBT = 900_000_000;
@@ -53,9 +55,21 @@ export function orderRecord(
       if (isPaid && tried.asked !== left) await record({ ...tried, asked: left });
       else if (untried) await record(tried);
     },
+    sending: async () => {
+      const known = await store.engine.announcedIntent(key);
+      if (!known || !isSameAttempt(known.payload, recorded)) {
+        throw new NotNow('the order was withdrawn, or another server carries it out');
+      }
+      await record(recorded);
+    },
     wasAsked: (left) => payload.asked === left,
     inDoubt: (left) => payload.asked === left && now() < updatedAt + DOUBT,
   };
+}
+
+function isSameAttempt(known: IntentPayload, ours: OrderIntent['payload']): boolean {
+  if (known.kind !== ours.kind) return false;
+  return known.asked === ours.asked && known.offers.length === ours.offers.length;
 }
 
 /**

@@ -1,4 +1,9 @@
-import { type Backend, type InstanceOrder, NoAnswerError } from '@dstack/backends';
+import {
+  type Backend,
+  type InstanceOrder,
+  type InstancePort,
+  NoAnswerError,
+} from '@dstack/backends';
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
@@ -62,6 +67,18 @@ describe('a backend with limits', () => {
     expect(await answering.offers(requirements)).toEqual({ offers: [offer], notes: [] });
     await expect(answering.instances?.create(order)).rejects.toBe(broken);
     expect(await answering.instances?.release(handle)).toBe('releasing');
+  });
+
+  it('notifies the backend when the caller has given up', async () => {
+    const signals: (AbortSignal | undefined)[] = [];
+    const create = async ({ signal }: InstanceOrder) => {
+      signals.push(signal);
+      return await silence();
+    };
+    const instances = { ...(silent.instances as InstancePort), create };
+    const slow = boundedBackend({ ...silent, instances }, { offers: 1, call: 2 });
+    await expect(slow.instances?.create(order)).rejects.toBeInstanceOf(BackendTimeoutError);
+    expect(signals.map((signal) => signal?.aborted)).toEqual([true]);
   });
 
   it('creates no instances if the backend creates none', () => {

@@ -36,17 +36,23 @@ export class BackendTimeoutError extends NoAnswerError {
 
 /** A call that never returns would block its pass, its slot in the queue and its key for ever. */
 export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS): Backend {
-  const within = <T>(limitMs: number, what: string, ask: () => Promise<T>): Promise<T> =>
+  const within = <T>(
+    limitMs: number,
+    what: string,
+    ask: (abandoned: AbortSignal) => Promise<T>,
+  ): Promise<T> =>
     withTimeout(ask, {
       ms: limitMs,
       onTimeout: () => {
         throw new BackendTimeoutError(backend.name, what, limitMs);
       },
     });
-  const call = <T>(what: string, ask: () => Promise<T>) => within(limits.call, what, ask);
+  const call = <T>(what: string, ask: (abandoned: AbortSignal) => Promise<T>) =>
+    within(limits.call, what, ask);
   const bounded = (its: InstancePort): InstancePort => ({
     ...its,
-    create: (order) => call('for an instance', () => its.create(order)),
+    // A machine that is ordered after its caller has given up may be one too many.
+    create: (order) => call('for an instance', (signal) => its.create({ ...order, signal })),
     observe: (handle, seen) => call('about an instance', () => its.observe(handle, seen)),
     release: (handle) => call('to end an instance', () => its.release(handle)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),

@@ -1,13 +1,13 @@
-import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contract/status';
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import type { Selectable } from 'kysely';
 import { projectChange } from '../changes/record-change.ts';
-import type { Db, StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
+import { backendUse } from './backend-use.ts';
 import type { BackendRecord, Backends, BackendUse, BackendWithCredentials } from './types.ts';
 
 type BackendRow = Selectable<DB['backends']>;
@@ -71,7 +71,7 @@ export function createBackends(context: StoreContext): Backends {
         await deleteTypes(tx, projectId, types);
       }),
     deleteUnused: (projectId, types) => deleteUnused(context, projectId, types),
-    inUse: (projectId, type) => inUse(db, projectId, type),
+    inUse: (projectId, type) => backendUse(db, { projectId, type, now: context.now() }),
   };
 }
 
@@ -91,38 +91,13 @@ async function deleteUnused(
 ): Promise<BackendUse | null> {
   return context.write(async ({ tx, changed }): Promise<BackendUse | null> => {
     for (const type of types) {
-      const use = await inUse(tx, projectId, type);
-      if (use.instances + use.volumes > 0) return { type, ...use };
+      const use = await backendUse(tx, { projectId, type, now: context.now() });
+      if (use.instances + use.volumes + use.ending > 0) return { type, ...use };
     }
     changed(projectChange(projectId, 'backends'));
     await deleteTypes(tx, projectId, types);
     return null;
   });
-}
-
-async function inUse(
-  db: Db | Tx,
-  projectId: Id,
-  type: BackendType,
-): Promise<Omit<BackendUse, 'type'>> {
-  const instances = await db
-    .selectFrom('instances')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('project_id', '=', projectId)
-    .where('backend', '=', type)
-    .where(notDeleted('deleted'))
-    .where('status', 'not in', ENDING_INSTANCE_STATUSES)
-    .executeTakeFirstOrThrow();
-  const volumes = await db
-    .selectFrom('volumes')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('project_id', '=', projectId)
-    .where('backend', '=', type)
-    .where(notDeleted('deleted'))
-    // A failed volume does not exist at the provider.
-    .where('status', 'in', WORKING_VOLUME_STATUSES)
-    .executeTakeFirstOrThrow();
-  return { instances: Number(instances.count), volumes: Number(volumes.count) };
 }
 
 function byAge(a: BackendRecord, b: BackendRecord): number {

@@ -21,11 +21,14 @@ export interface BackendCredentials {
 
 export type BackendWithCredentials = BackendRecord & BackendCredentials;
 
-/** Live instances and volumes, which prevent the deletion of a backend. */
+/** What prevents the deletion of a backend. */
 export interface BackendUse {
   readonly type: BackendType;
+  /** Live ones. */
   readonly instances: number;
   readonly volumes: number;
+  /** Machines that have been ending for a short time, and orders of machines without an answer. */
+  readonly ending: number;
 }
 
 export interface Backends {
@@ -48,9 +51,6 @@ export interface Backends {
   delete(projectId: Id, types: readonly BackendType[], extras?: WriteExtras): Promise<void>;
   /** All or none; unknown ones are ignored. Returns the first that is in use, else null. */
   deleteUnused(projectId: Id, types: readonly BackendType[]): Promise<BackendUse | null>;
-  /** How many live instances and volumes prevent its deletion. */
-  inUse(
-    projectId: Id,
-    type: BackendType,
-  ): Promise<{ readonly instances: number; readonly volumes: number }>;
+  /** What prevents its deletion. */
+  inUse(projectId: Id, type: BackendType): Promise<Omit<BackendUse, 'type'>>;
 }

@@ -54,7 +54,7 @@ forEachStore((tests) => {
       build: () => ({ fleet, instances: [machine] }),
     });
     expect(await store.backends.deleteUnused(projectId, ['aws', 'gcp'])).toEqual({
-      ...{ type: 'gcp', instances: 1, volumes: 0 },
+      ...{ type: 'gcp', instances: 1, volumes: 0, ending: 0 },
     });
     expect(await store.backends.list([projectId])).toHaveLength(2);
     const asked = Array.from({ length: TIMES }, () =>

@@ -236,6 +236,27 @@ describe('an order of a machine', () => {
     expect(await instances.release(handle)).toBe('released');
   });
 
+  it('is not sent once its caller has given up, and announced before it is sent', async () => {
+    const { cloud, start } = world(QUIET);
+    const order = newOrder(OFFER);
+    const given = await start()
+      .create({ ...order, signal: AbortSignal.abort() })
+      .catch((error: unknown) => error);
+    expect(given).toBeInstanceOf(PreparingError);
+    expect(cloud.launches).toBe(0);
+    const seen: number[] = [];
+    const onSending = async () => void seen.push(cloud.launches);
+    const instances = start();
+    await instances.create({ ...order, onSending });
+    await instances.create({ ...order, onSending });
+    // What is there already is not sent again.
+    expect(seen).toEqual([0]);
+    const withdrawn = async () => Promise.reject(new Error('withdrawn'));
+    const other = { ...newOrder(OFFER), onSending: withdrawn };
+    await expect(instances.create(other)).rejects.toThrow('withdrawn');
+    expect(cloud.launches).toBe(1);
+  });
+
   it('of many orders is looked for by few lists, each asked for after the order was made', async () => {
     const { cloud, start } = world(QUIET);
     const instances = start();

@@ -11,6 +11,7 @@ import {
   PreparingError,
   QuotaError,
   SkipOfferError,
+  TurnError,
 } from '../errors.ts';
 import type {
   CreatedInstance,
@@ -89,6 +90,9 @@ export class VmInstances implements InstancePort {
     const { cloud } = this.#options;
     const vmOrder = await this.#checked(name, order);
     await cloud.prepare?.(vmOrder);
+    if (order.signal?.aborted)
+      throw new TurnError(`${cloud.title}: the caller of this order has given up`);
+    await order.onSending?.();
     try {
       const id = await this.#ordered(vmOrder);
       this.#remember(name, id);
@@ -169,7 +173,7 @@ export class VmInstances implements InstancePort {
       );
     }
     return {
-      ...{ name, offer, owner, authorizedKeys },
+      ...{ name, offer, owner, authorizedKeys, signal: order.signal },
       tags: { ...order.tags, ...ownerTags(owner, key) },
       userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
     };

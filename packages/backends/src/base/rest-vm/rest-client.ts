@@ -1,7 +1,7 @@
 /** Calls of a provider's JSON API over HTTPS. No call that changes something is ever repeated here. */
 import { plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
-import { BackendError, BusyError, CredentialsError, NoAnswerError } from '../errors.ts';
+import { BackendError, BusyError, CredentialsError, NoAnswerError, TurnError } from '../errors.ts';
 import type { CallKind, CallLimiter } from './call-limiter.ts';
 import { type CallRefusal, portError, type RefusalRule } from './refusals.ts';
 
@@ -12,6 +12,8 @@ export interface RestCall {
   readonly body?: unknown;
   /** For the limits on calls. */
   readonly kind: CallKind;
+  /** Aborted before its turn, it is not sent. Once sent, it is never cut off. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 export interface RestClientOptions {
@@ -52,8 +54,13 @@ export class RestClient {
   }
 
   async #inTurn(call: RestCall) {
-    const { limiter } = this.#options;
-    await limiter.turn(call.kind);
+    const { limiter, title } = this.#options;
+    const { kind, signal } = call;
+    await limiter.turn(kind, signal).catch((error: unknown) => {
+      throw signal?.aborted
+        ? new TurnError(`${title}: not sent, because its caller has given up`)
+        : error;
+    });
     const answer = await this.#fetched(call);
     if (answer.status === TOO_MANY) limiter.refused(answer.retryMs);
     else limiter.answered();

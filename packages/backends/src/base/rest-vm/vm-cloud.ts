@@ -58,4 +58,6 @@ export interface VmOrder {
   readonly authorizedKeys: readonly string[];
   /** For cloud-init. */
   readonly userData: string;
+  /** Aborted before the call that creates it is sent, it is not sent. */
+  readonly signal?: AbortSignal | undefined;
 }

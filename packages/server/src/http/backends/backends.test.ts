@@ -1,6 +1,8 @@
+import type { IntentRecord, Offer } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { withoutOrigin } from '../../backend-config/origin.ts';
+import { insertInstances } from '../testing/services.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
 
 let server: TestServer;
@@ -172,6 +174,56 @@ describe('backends', () => {
     const wrong = await server.call(path('create_yaml'), { config_yaml: 'type: lambda\nzzz: 1' });
     expect(wrong.body.detail[0].msg).toMatch(/creds/);
     expect((await server.call(path('nosuch/get_yaml'))).status).toBe(422);
+  });
+
+  describe('are kept for a while', () => {
+    const refused = async () =>
+      (await server.call(path('delete'), { backends_names: ['aws'] })).body.detail?.[0]?.msg;
+    const still = expect.stringContaining('still needed to end machines');
+    const QUARTER = 900_000_000;
+
+    async function changed(id: string, set: object): Promise<void> {
+      await server.store.engine.updateInstance(id, ({ instance: { version } }) => ({
+        changes: [{ type: 'instance.update', id, version, set }],
+      }));
+    }
+
+    it('in which machines end', async () => {
+      const [id = ''] = await insertInstances(server, 1);
+      const { now } = server.deps.context();
+      const ending = { status: 'terminating', backend: 'aws', handle: { id: 'm', data: null } };
+      await changed(id, { ...ending, statusChangedAt: now });
+      expect(await refused()).toEqual(still);
+      await changed(id, { status: 'terminated', deleted: true });
+      const [lost = ''] = await insertInstances(server, 1);
+      // The account may be lost for ever: its backend can be deleted at some time.
+      await changed(lost, { ...ending, statusChangedAt: now - QUARTER });
+      const use = await server.store.backends.inUse(await projectId(), 'aws');
+      expect(use).toEqual({ instances: 0, volumes: 0, ending: 0 });
+      await changed(lost, { status: 'terminated', deleted: true });
+    });
+
+    it('in which an order without an answer may have made a machine', async () => {
+      const [id = ''] = await insertInstances(server, 1);
+      await changed(id, { status: 'terminating', backend: null, handle: null });
+      const { now } = server.deps.context();
+      const offers = [{ backend: 'gcp' }, { backend: 'aws' }] as unknown as Offer[];
+      const payload = { kind: 'instance.create', maxTries: 2, totalOffers: 2, offers } as const;
+      const intent: IntentRecord = {
+        ...{ key: `instance.create:${id}:0`, kind: payload.kind, subjectId: id, attempt: 0 },
+        ...{ state: 'announced', result: null, error: null, createdAt: now, updatedAt: now },
+        payload,
+      };
+      await server.store.engine.apply([{ type: 'intent.insert', intent }]);
+      const use = async () => (await server.store.backends.inUse(await projectId(), 'aws')).ending;
+      expect(await use()).toBe(0);
+      await server.store.engine.amendIntent(intent.key, { ...payload, asked: 1 });
+      expect(await use()).toBe(1);
+      expect(await refused()).toEqual(still);
+      await server.store.engine.finishIntent(intent.key, 'failed', null, 'refused');
+      expect(await use()).toBe(0);
+      await changed(id, { status: 'terminated', deleted: true });
+    });
   });
 
   it('are deleted, and unknown ones are ignored', async () => {

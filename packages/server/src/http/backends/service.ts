@@ -73,6 +73,11 @@ export async function deleteBackends(
 ): Promise<void> {
   const use = await deps.store.backends.deleteUnused(project.id, types);
   if (use === null) return;
+  if (use.instances + use.volumes === 0) {
+    throw ruleError(
+      `Backend ${use.type} is still needed to end machines that are being terminated or ordered (${use.ending}). Delete it when they have ended, or in 15 minutes`,
+    );
+  }
   const what = use.instances > 0 ? 'instances' : 'volumes';
   throw ruleError(
     `Backend ${use.type} has active ${what}. Delete the ${what} before deleting the backend`,
