@@ -1,4 +1,5 @@
 export * from './autoscaling/index.ts';
+export { changedKeys } from './compare/same.ts';
 export * from './events/certificate-events.ts';
 export * from './events/event-message.ts';
 export * from './events/events.ts';

@@ -92,6 +92,9 @@ export const EVENT_ACTIONS = [
   /** The database was replaced by a backup of an earlier time. */
   'project.restored',
 
+  'backend.created',
+  'backend.updated',
+  'backend.deleted',
   'service_token.created',
   'service_token.deleted',
   'export.created',

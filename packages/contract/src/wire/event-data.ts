@@ -70,10 +70,16 @@ interface Certificates {
 }
 
 interface MemberChanges {
-  /** The first ones, with the role after the change. */
+  /** The first ones, with the role after the change; the last role of those who were removed. */
   readonly members: readonly { readonly username: string; readonly role: string }[];
   /** How many more. */
   readonly omitted: number;
+  /** The first ones whose role is another now; null = not a member. */
+  readonly changes?: readonly {
+    readonly username: string;
+    readonly from: string | null;
+    readonly to: string | null;
+  }[];
 }
 
 /** Times in ISO 8601. */
@@ -231,6 +237,10 @@ export interface EventData {
   };
   'project.restored': DatabaseRestored;
 
+  /** `backend`: its type. The target is its project. */
+  'backend.created': { readonly backend: string };
+  'backend.updated': ConfigurationChange & { readonly backend: string };
+  'backend.deleted': { readonly backend: string };
   'service_token.created': { readonly name: string; readonly scope: string };
   'service_token.deleted': { readonly name: string };
   'export.created': { readonly name: string };

@@ -370,6 +370,14 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
     [{ ...orphan, how: 'disappeared' }, 'Orphaned instance i-1 in aws no longer exists'],
   ],
 
+  'backend.created': [[{ backend: 'aws' }, 'Backend aws created']],
+  'backend.updated': [
+    [
+      { backend: 'aws', fields: ['regions', 'creds'] },
+      'Backend aws updated. Changed fields: regions, creds',
+    ],
+  ],
+  'backend.deleted': [[{ backend: 'aws' }, 'Backend aws deleted']],
   'service_token.created': [[{ name: 'ci', scope: 'user' }, "Service token 'ci' created"]],
   'service_token.deleted': [[{ name: 'ci' }, "Service token 'ci' deleted"]],
   'export.created': [[{ name: 'shared' }, "Export 'shared' created"]],

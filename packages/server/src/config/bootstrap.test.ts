@@ -1,4 +1,5 @@
 import type { ServerConfig } from '@dstack/contract';
+import type { Event } from '@dstack/contract/wire';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { applyServerConfig, bootstrap } from './bootstrap.ts';
@@ -35,7 +36,17 @@ it('a list of backends in the file is complete: others are removed', async () =>
     creds: { type: 'api_key', api_key: 'k' },
   } as const;
   expect(await restart({ backends: [lambda] })).toEqual(['lambda']);
+  expect(await restart({ backends: [{ ...lambda, regions: ['us-west-1'] }] })).toEqual(['lambda']);
   expect(await restart({ backends: [] })).toEqual([]);
+  const { body } = await server.call('/api/events/list', { limit: 100 });
+  const found = (body as Event[]).filter(({ action }) => action?.startsWith('backend.'));
+  expect(found.map(({ message, actor_user }) => `${message} by ${actor_user}`)).toEqual([
+    'Backend lambda deleted by null',
+    'Backend lambda updated. Changed fields: regions by null',
+    'Backend aws deleted by null',
+    'Backend lambda created by null',
+    'Backend aws created by admin',
+  ]);
 });
 
 it('servers that start together on a new database share the admin and the project', async () => {

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { backendKind } from '@dstack/backends';
 import type { BackendFileConfig, ConfiguredBackend, ServerConfig } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
-import type { ProjectRecord, UserRecord } from '@dstack/store';
+import type { BackendWithCredentials, ProjectRecord, UserRecord } from '@dstack/store';
+import { backendCreated, backendDeleted, backendUpdated } from '../backend-config/events.ts';
 import { operatorsConfig } from '../backend-config/origin.ts';
 import { splitSecrets } from '../backend-config/secrets.ts';
 import type { HttpDeps } from '../http/ports.ts';
@@ -103,17 +104,16 @@ async function applyBackends(
     const old = present.find((backend) => backend.type === type);
     if (!old) {
       const times = { createdAt: context().now, updatedAt: context().now };
-      await store.backends.insert({
-        id: randomUUID(),
-        projectId: project.id,
-        type,
-        ...times,
-        ...set,
-      });
+      const record = { id: randomUUID(), projectId: project.id, type, ...times, ...set };
+      const events = [backendCreated({ project, type, actor: null })];
+      await store.backends.insert(record, { events });
     } else if (
       JSON.stringify([old.config, old.sourceAuth]) !== JSON.stringify([set.config, set.sourceAuth])
     ) {
-      await store.backends.update(project.id, type, set);
+      const change = { project, type, actor: null };
+      const event = backendUpdated(change, writtenParts(old), writtenParts(set));
+      const events = event === null ? [] : [event];
+      await store.backends.update(project.id, type, set, { events });
     }
   }
   const removed = present.filter(
@@ -129,8 +129,19 @@ async function applyBackends(
     await store.backends.delete(
       project.id,
       removed.map((backend) => backend.type),
+      (type) => backendDeleted({ project, type, actor: null }),
     );
 }
+
+type WrittenBackend = Pick<
+  BackendWithCredentials,
+  'config' | 'sourceConfig' | 'auth' | 'sourceAuth'
+>;
+
+const writtenParts = ({ config, sourceConfig, auth, sourceAuth }: WrittenBackend) => ({
+  config: sourceConfig ?? config,
+  auth: sourceAuth ?? auth,
+});
 
 /** The type by which the backend is known. */
 function typeOf(entry: ConfiguredBackend): BackendType {

@@ -1,8 +1,8 @@
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
-import type { Id } from '@dstack/core';
+import type { Id, NewEvent } from '@dstack/core';
 import type { Selectable } from 'kysely';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Write } from '../context.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds } from '../query.ts';
 import { backendTable } from '../schema/account-tables.ts';
@@ -64,38 +64,42 @@ export function createBackends(context: StoreContext): Backends {
           .executeTakeFirst();
         return result.numUpdatedRows === 0n ? abort('missing') : 'updated';
       }),
-    delete: (projectId, types, extras) =>
-      context.write(async ({ tx, add, changed }) => {
-        add(extras);
-        changed(projectChange(projectId, 'backends'));
-        await deleteTypes(tx, projectId, types);
-      }),
-    deleteUnused: (projectId, types) => deleteUnused(context, projectId, types),
+    delete: (projectId, types, event) =>
+      context.write((write) => deleteTypes(write, { projectId, types, event })),
+    deleteUnused: (projectId, types, event) => deleteUnused(context, { projectId, types, event }),
     inUse: (projectId, type) => backendUse(db, { projectId, type, now: context.now() }),
   };
 }
 
-async function deleteTypes(tx: Tx, projectId: Id, types: readonly BackendType[]): Promise<void> {
+interface Deletion {
+  readonly projectId: Id;
+  readonly types: readonly BackendType[];
+  readonly event: ((type: BackendType) => NewEvent) | undefined;
+}
+
+async function deleteTypes(
+  { tx, add, changed }: Pick<Write, 'tx' | 'add' | 'changed'>,
+  { projectId, types, event }: Deletion,
+): Promise<void> {
+  changed(projectChange(projectId, 'backends'));
   if (types.length === 0) return;
-  await tx
+  const deleted = await tx
     .deleteFrom('backends')
     .where('project_id', '=', projectId)
     .where('type', 'in', [...types])
+    .returning('type')
     .execute();
+  if (event) add({ events: deleted.map(({ type }) => event(type as BackendType)) });
 }
 
-async function deleteUnused(
-  context: StoreContext,
-  projectId: Id,
-  types: readonly BackendType[],
-): Promise<BackendUse | null> {
-  return context.write(async ({ tx, changed }): Promise<BackendUse | null> => {
+async function deleteUnused(context: StoreContext, deletion: Deletion): Promise<BackendUse | null> {
+  return context.write(async (write): Promise<BackendUse | null> => {
+    const { projectId, types } = deletion;
     for (const type of types) {
-      const use = await backendUse(tx, { projectId, type, now: context.now() });
+      const use = await backendUse(write.tx, { projectId, type, now: context.now() });
       if (use.instances + use.volumes + use.ending > 0) return { type, ...use };
     }
-    changed(projectChange(projectId, 'backends'));
-    await deleteTypes(tx, projectId, types);
+    await deleteTypes(write, deletion);
     return null;
   });
 }

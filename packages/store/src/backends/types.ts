@@ -1,5 +1,5 @@
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
-import type { Id, Timestamp } from '@dstack/core';
+import type { Id, NewEvent, Timestamp } from '@dstack/core';
 import type { Created, WriteExtras } from '../writes.ts';
 
 export interface BackendRecord {
@@ -47,10 +47,20 @@ export interface Backends {
     set: Pick<BackendWithCredentials, 'config' | 'sourceConfig' | 'auth' | 'sourceAuth'>,
     extras?: WriteExtras,
   ): Promise<'updated' | 'missing'>;
-  /** Deletes it even if instances and volumes live in it. */
-  delete(projectId: Id, types: readonly BackendType[], extras?: WriteExtras): Promise<void>;
-  /** All or none; unknown ones are ignored. Returns the first that is in use, else null. */
-  deleteUnused(projectId: Id, types: readonly BackendType[]): Promise<BackendUse | null>;
+  /** Deletes them even if instances and volumes live in them. */
+  delete(
+    projectId: Id,
+    types: readonly BackendType[],
+    event?: (type: BackendType) => NewEvent,
+  ): Promise<void>;
+  /**
+   * All or none; unknown ones are ignored, without an event. Returns the first that is in use, else null.
+   */
+  deleteUnused(
+    projectId: Id,
+    types: readonly BackendType[],
+    event?: (type: BackendType) => NewEvent,
+  ): Promise<BackendUse | null>;
   /** What prevents its deletion. */
   inUse(projectId: Id, type: BackendType): Promise<Omit<BackendUse, 'type'>>;
 }

@@ -1,10 +1,10 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import type { Db, StoreContext, Tx, Write } from '../context.ts';
 import { forIds, insertInSlices, notDeleted } from '../query.ts';
 import { memberTable, userTable } from '../schema/account-tables.ts';
-import type { Projects } from './types.ts';
+import type { MembersEvent, ProjectMember, Projects } from './types.ts';
 
 type Members = Pick<
   Projects,
@@ -29,20 +29,7 @@ export function createMembers(context: StoreContext): Members {
         .execute();
       return rows.map((row) => row.id);
     },
-    async members(projectId) {
-      const rows = await db
-        .selectFrom('members as m')
-        .innerJoin('users as u', 'u.id', 'm.user_id')
-        .selectAll('u')
-        .select('m.role as member_role')
-        .where('m.project_id', '=', projectId)
-        .orderBy('m.member_num')
-        .execute();
-      return rows.map((row) => ({
-        user: userTable.decode(row),
-        role: row.member_role as ProjectRole,
-      }));
-    },
+    members: (projectId) => membersOf(db, projectId),
     async memberships(userId, projectIds) {
       const rows = await forIds(projectIds, (slice) =>
         db
@@ -63,19 +50,17 @@ export function createMembers(context: StoreContext): Members {
         .executeTakeFirst();
       return (row?.role as ProjectRole | undefined) ?? null;
     },
-    setMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add, changed, accessChanged }) => {
-        add(extras);
-        changed(projectChange(projectId, 'members'));
-        accessChanged([{ kind: 'project', id: projectId }]);
+    setMembers: (projectId, members, event) =>
+      context.write(async (write) => {
+        const { tx } = write;
+        await announce(write, projectId, event);
         await tx.deleteFrom('members').where('project_id', '=', projectId).execute();
         await upsert(tx, projectId, members, 0);
       }),
-    addMembers: (projectId, members, extras) =>
-      context.write(async ({ tx, add, changed, accessChanged }) => {
-        add(extras);
-        changed(projectChange(projectId, 'members'));
-        accessChanged([{ kind: 'project', id: projectId }]);
+    addMembers: (projectId, members, event) =>
+      context.write(async (write) => {
+        const { tx } = write;
+        await announce(write, projectId, event);
         const last = await tx
           .selectFrom('members')
           .select((eb) => eb.fn.max('member_num').as('num'))
@@ -83,11 +68,10 @@ export function createMembers(context: StoreContext): Members {
           .executeTakeFirst();
         await upsert(tx, projectId, members, (last?.num ?? -1) + 1);
       }),
-    removeMembers: (projectId, userIds, extras) =>
-      context.write(async ({ tx, add, changed, accessChanged }) => {
-        add(extras);
-        changed(projectChange(projectId, 'members'));
-        accessChanged([{ kind: 'project', id: projectId }]);
+    removeMembers: (projectId, userIds, event) =>
+      context.write(async (write) => {
+        const { tx } = write;
+        await announce(write, projectId, event);
         if (userIds.length === 0) return;
         await tx
           .deleteFrom('members')
@@ -96,6 +80,32 @@ export function createMembers(context: StoreContext): Members {
           .execute();
       }),
   };
+}
+
+async function membersOf(db: Db | Tx, projectId: Id): Promise<ProjectMember[]> {
+  const rows = await db
+    .selectFrom('members as m')
+    .innerJoin('users as u', 'u.id', 'm.user_id')
+    .selectAll('u')
+    .select('m.role as member_role')
+    .where('m.project_id', '=', projectId)
+    .orderBy('m.member_num')
+    .execute();
+  return rows.map((row) => ({
+    user: userTable.decode(row),
+    role: row.member_role as ProjectRole,
+  }));
+}
+
+/** Before the members are changed. */
+async function announce(
+  { tx, add, changed, accessChanged }: Write,
+  projectId: Id,
+  event: MembersEvent | undefined,
+): Promise<void> {
+  if (event) add({ events: [event(await membersOf(tx, projectId))] });
+  changed(projectChange(projectId, 'members'));
+  accessChanged([{ kind: 'project', id: projectId }]);
 }
 
 /** An existing member keeps the position in the list. */

@@ -62,9 +62,12 @@ forEachStore((tests) => {
       { userId: dave!.id, role: 'user' },
     ]);
     expect(await list()).toEqual(['carol manager', 'alice admin', 'bob user', 'dave user']);
-    await projects.removeMembers(projectId, [carol!.id, 'absent'], {
-      events: [newEvent('Members removed')],
+    const found: string[] = [];
+    await projects.removeMembers(projectId, [carol!.id, 'absent'], (before) => {
+      found.push(...before.map(({ user, role }) => `${user.name} ${role}`));
+      return newEvent('Members removed');
     });
+    expect(found).toEqual(['carol manager', 'alice admin', 'bob user', 'dave user']);
     expect(await list()).toEqual(['alice admin', 'bob user', 'dave user']);
     expect(await projects.role(projectId, bob!.id)).toBe('user');
     expect(await projects.role(projectId, carol!.id)).toBeNull();

@@ -102,16 +102,19 @@ export interface Projects {
   setMembers(
     projectId: Id,
     members: readonly { readonly userId: Id; readonly role: ProjectRole }[],
-    extras?: WriteExtras,
+    event?: MembersEvent,
   ): Promise<void>;
   /** Adds, or changes the role. */
   addMembers(
     projectId: Id,
     members: readonly { readonly userId: Id; readonly role: ProjectRole }[],
-    extras?: WriteExtras,
+    event?: MembersEvent,
   ): Promise<void>;
-  removeMembers(projectId: Id, userIds: readonly Id[], extras?: WriteExtras): Promise<void>;
+  removeMembers(projectId: Id, userIds: readonly Id[], event?: MembersEvent): Promise<void>;
 }
+
+/** The event of a change, given the members as the transaction of the change has found them. */
+export type MembersEvent = (before: readonly ProjectMember[]) => NewEvent;
 
 export interface ProjectUse {
   readonly projectId: Id;

@@ -1,3 +1,4 @@
+import type { Event } from '@dstack/contract/wire';
 import type { IntentRecord, Offer } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
@@ -20,7 +21,47 @@ const projectId = async (): Promise<string> =>
 const stored = async (type: 'aws' | 'slurm') =>
   server.store.backends.byType(await projectId(), type);
 
+const eventsOf = async (action: string) => {
+  const { body } = await server.call('/api/events/list', { limit: 100 });
+  return (body as Event[]).filter((event) => event.action === `backend.${action}`);
+};
+
 describe('backends', () => {
+  it('have an event of each change, which names credentials and never shows them', async () => {
+    const first = { ...KEYS, secret_key: 'first-hidden-value' };
+    const config = { regions: ['eu-west-1'], creds: first };
+    await server.call(path('create'), { type: 'aws', ...config });
+    await server.call(path('update'), { type: 'aws', ...config });
+    const second = { ...KEYS, access_key: 'AKIA2', secret_key: 'second-hidden-value' };
+    await server.call(path('update'), aws(second, { regions: ['us-east-1'] }));
+    await server.call(path('delete'), { backends_names: ['aws', 'gcp'] });
+    const all = await Promise.all(['created', 'updated', 'deleted'].map(eventsOf));
+    expect(all.flat()).toMatchObject([
+      { message: 'Backend aws created', data: { backend: 'aws' } },
+      {
+        message: 'Backend aws updated. Changed fields: regions, creds',
+        data: {
+          backend: 'aws',
+          fields: ['regions', 'creds'],
+          changes: [
+            { field: 'regions', before: ['eu-west-1'], after: ['us-east-1'] },
+            { field: 'creds', hidden: 'secret' },
+          ],
+        },
+        targets: [{ type: 'project', name: 'main' }],
+        actor_user: 'admin',
+      },
+      { message: 'Backend aws deleted', data: { backend: 'aws' } },
+    ]);
+    expect(JSON.stringify(all)).not.toMatch(/hidden-value|AKIA/);
+  });
+
+  it('whose deletion is refused have no event of it', async () => {
+    const before = await eventsOf('deleted');
+    await server.call(path('delete'), { backends_names: ['lambda'] });
+    expect(await eventsOf('deleted')).toEqual(before);
+  });
+
   it('do not return their secrets', async () => {
     const created = await server.call(path('create'), aws(KEYS, { regions: ['eu-west-1'] }));
     expect(created.body.creds).toEqual({ ...KEYS, secret_key: '********' });

@@ -15,8 +15,8 @@ export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.check', ({ project }) => checkBackends(deps, project));
   on('backends.create', ({ project, user, body }) => createBackend(deps, project, body, user));
   on('backends.update', ({ project, user, body }) => updateBackend(deps, project, body, user));
-  on('backends.delete', async ({ project, body }) => {
-    await deleteBackends(deps, project, body.backends_names);
+  on('backends.delete', async ({ project, user, body }) => {
+    await deleteBackends(deps, project, body.backends_names, user);
     return null;
   });
   on('backends.config_info', ({ project, params }) =>

@@ -9,6 +9,7 @@ import {
 import { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
 import type { BackendWithCredentials, ProjectRecord, UserRecord } from '@dstack/store';
 import { checkBackendConfig, invalid, names } from '../../backend-config/check.ts';
+import { backendCreated, backendDeleted, backendUpdated } from '../../backend-config/events.ts';
 import { operatorsConfig } from '../../backend-config/origin.ts';
 import {
   joinSecrets,
@@ -16,6 +17,7 @@ import {
   splitSecrets,
   unmaskSecrets,
 } from '../../backend-config/secrets.ts';
+import { actorOf } from '../event-actor.ts';
 import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { refuseWrongCredentials } from './credentials.ts';
@@ -34,8 +36,11 @@ export async function createBackend(
   const times = { createdAt: context.now, updatedAt: context.now };
   const outcome = await deps.store.backends.insert(
     { id: context.newId(), projectId: project.id, type, ...times, ...parts(full, caller) },
-    // Waiting runs may find capacity now.
-    { signals: [{ kind: 'placement', id: project.id }] },
+    {
+      events: [backendCreated({ project, type, actor: actorOf(caller) })],
+      // Waiting runs may find capacity now.
+      signals: [{ kind: 'placement', id: project.id }],
+    },
   );
   if (outcome === 'name-taken') throw exists(type);
   return shown(full);
@@ -55,7 +60,12 @@ export async function updateBackend(
     ...{ config: full, isOperators: isOperator(caller) },
     machines: made.map(({ handleId }) => handleId),
   });
+  const event = backendUpdated(
+    { project, type, actor: actorOf(caller) },
+    ...([splitSecrets(stored), splitSecrets(full)] as const),
+  );
   const outcome = await deps.store.backends.update(project.id, type, parts(full, caller), {
+    events: event === null ? [] : [event],
     signals: [{ kind: 'placement', id: project.id }],
   });
   if (outcome === 'missing') throw missing(type);
@@ -70,8 +80,12 @@ export async function deleteBackends(
   deps: HttpDeps,
   project: ProjectRecord,
   types: readonly BackendType[],
+  caller: UserRecord,
 ): Promise<void> {
-  const use = await deps.store.backends.deleteUnused(project.id, types);
+  const actor = actorOf(caller);
+  const use = await deps.store.backends.deleteUnused(project.id, types, (type) =>
+    backendDeleted({ project, type, actor }),
+  );
   if (use === null) return;
   if (use.instances + use.volumes === 0) {
     throw ruleError(

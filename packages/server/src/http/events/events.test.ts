@@ -54,6 +54,36 @@ describe('an event', () => {
     });
   });
 
+  it('of a changed role names the user, the role before and the role after', async () => {
+    const changesOf = async (action: string) => (await seenBy('root', action))[0]?.data?.changes;
+    const give = (username: string, project_role: string) =>
+      as('root', '/api/projects/main/add_members', { members: [{ username, project_role }] });
+    await give('eve', 'user');
+    expect(await changesOf('project.members_added')).toEqual([
+      { username: 'eve', from: null, to: 'user' },
+    ]);
+    await give('eve', 'manager');
+    expect(await changesOf('project.members_added')).toEqual([
+      { username: 'eve', from: 'user', to: 'manager' },
+    ]);
+    await as('root', '/api/projects/main/remove_members', { usernames: ['eve'] });
+    expect(await changesOf('project.members_removed')).toEqual([
+      { username: 'eve', from: 'manager', to: null },
+    ]);
+    const members = [
+      { username: 'admin', project_role: 'admin' },
+      { username: 'ann', project_role: 'admin' },
+      { username: 'max', project_role: 'user' },
+    ];
+    await as('root', '/api/projects/main/set_members', { members });
+    expect(await changesOf('project.members_set')).toEqual([
+      { username: 'max', from: 'manager', to: 'user' },
+      { username: 'bob', from: 'user', to: null },
+    ]);
+    await give('max', 'manager');
+    await give('bob', 'user');
+  });
+
   it('of a secret contains neither its value nor a hint', async () => {
     const put = { name: 'hf', value: 'a-very-secret-value' };
     await as('root', '/api/project/main/secrets/create_or_update', put);

@@ -1,8 +1,8 @@
 /** Members of a project and the permissions to change them. */
 import { accessDenied, type MemberSetting, ruleError } from '@dstack/contract/api';
 import type { ProjectRole } from '@dstack/contract/wire';
-import { type NewEvent, projectTarget, recordEvent } from '@dstack/core';
-import type { ProjectMember, ProjectRecord, UserRecord } from '@dstack/store';
+import { projectTarget, recordEvent } from '@dstack/core';
+import type { MembersEvent, ProjectMember, ProjectRecord, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 
@@ -34,8 +34,8 @@ export async function setMembers(
       throw accessDenied('Access denied: managers may not change who is a project admin');
     }
   }
-  const events = [membersEvent('project.members_set', project, requester, wanted)];
-  await deps.store.projects.setMembers(project.id, members(wanted), { events });
+  const event = membersEvent('project.members_set', project, requester, wanted);
+  await deps.store.projects.setMembers(project.id, members(wanted), event);
 }
 
 /**
@@ -54,8 +54,8 @@ export async function addMembers(
   const [missing] = unknown;
   if (missing !== undefined) throw ruleError(`User not found: ${missing}`);
   checkDistinct(wanted);
-  const events = [membersEvent('project.members_added', project, requester, wanted)];
-  await deps.store.projects.addMembers(project.id, members(wanted), { events });
+  const event = membersEvent('project.members_added', project, requester, wanted);
+  await deps.store.projects.addMembers(project.id, members(wanted), event);
 }
 
 /** Without the permission to manage members, the caller may only leave. */
@@ -80,26 +80,46 @@ export async function removeMembers(
   });
   checkAdminsStay(current, leaving, requester);
   const ids = leaving.map((member) => member.user.id);
-  const events = [membersEvent('project.members_removed', project, requester, leaving)];
-  await deps.store.projects.removeMembers(project.id, ids, { events });
+  const event = membersEvent('project.members_removed', project, requester, leaving);
+  await deps.store.projects.removeMembers(project.id, ids, event);
 }
 
 /** Members whom one event names. */
 const MEMBERS_NAMED = 50;
 
+type MembersAction = 'project.members_set' | 'project.members_added' | 'project.members_removed';
+
 function membersEvent(
-  action: 'project.members_set' | 'project.members_added' | 'project.members_removed',
+  action: MembersAction,
   project: ProjectRecord,
   { user: requester }: Requester,
   about: readonly Wanted[],
-): NewEvent {
+): MembersEvent {
   const named = about.slice(0, MEMBERS_NAMED);
   const members = named.map(({ user, role }) => ({ username: user.name, role }));
-  return recordEvent({
-    action,
-    data: { members, omitted: about.length - named.length },
-    ...{ targets: [projectTarget(project)], actor: actorOf(requester) },
-  });
+  return (before) =>
+    recordEvent({
+      action,
+      data: {
+        members,
+        omitted: about.length - named.length,
+        changes: roleChanges(action, before, about).slice(0, MEMBERS_NAMED),
+      },
+      ...{ targets: [projectTarget(project)], actor: actorOf(requester) },
+    });
+}
+
+function roleChanges(action: MembersAction, before: readonly Wanted[], about: readonly Wanted[]) {
+  const old = new Map(before.map(({ user, role }) => [user.id, role]));
+  const now = new Map(action === 'project.members_set' ? [] : old);
+  for (const { user, role } of about) {
+    if (action === 'project.members_removed') now.delete(user.id);
+    else now.set(user.id, role);
+  }
+  const names = new Map([...before, ...about].map(({ user }) => [user.id, user.name]));
+  return [...names]
+    .map(([id, username]) => ({ username, from: old.get(id) ?? null, to: now.get(id) ?? null }))
+    .filter(({ from, to }) => from !== to);
 }
 
 async function resolve(

@@ -1,7 +1,7 @@
 import type { Event } from '@dstack/contract/wire';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
-import { eventText } from './event-text.ts';
+import { readerText } from './event-text.ts';
 import styles from './events.module.css';
 import { TargetLink } from './target-link.tsx';
 
@@ -20,7 +20,7 @@ export const EVENT_COLUMNS: readonly TableColumn<Event>[] = [
     width: 280,
     grow: true,
     card: 'title',
-    cell: ({ message }) => <span title={message}>{eventText(message)}</span>,
+    cell: (event) => <span title={event.message}>{readerText(event)}</span>,
     value: ({ message }) => message,
   },
   {

@@ -1,18 +1,32 @@
 import { expect, it } from 'vitest';
-import { eventText } from './event-text.ts';
+import { readerText } from './event-text.ts';
+
+const MOVE = { from: 'running', to: 'terminating', message: null, reason: null };
 
 it.each([
-  ['Run status changed PENDING -> SUBMITTED', 'Run status: pending → submitted'],
+  ['run.status_changed', MOVE, 'Run status: running → terminating'],
   [
-    'Job status changed RUNNING -> TERMINATING. Termination reason: TERMINATED_BY_USER (asked for)',
-    'Job status: running → terminating. Reason: terminated by user (asked for)',
+    'job.status_changed',
+    { ...MOVE, reason: 'terminated_by_user', message: 'requested by ann' },
+    'Job status: running → terminating. Reason: terminated by user (requested by ann)',
   ],
   [
-    'Instance health changed HEALTHY -> FAILURE (XID 79)',
+    'instance.health_changed',
+    { from: 'healthy', to: 'failure', message: 'XID 79' },
     'Instance health: healthy → failure (XID 79)',
   ],
-  ['Run submitted. Status: SUBMITTED', 'Run submitted. Status: submitted'],
-  ['User ADA changed HOME -> WORK', 'User ADA changed HOME -> WORK'],
-])('%s is shown in the words of the UI', (message, text) => {
-  expect(eventText(message)).toBe(text);
+  ['run.submitted', { status: 'submitted' }, 'Run submitted. Status: submitted'],
+  ['secret.updated', {}, 'Secret updated'],
+])('an event %s is rendered from its data with the names of the UI', (action, data, text) => {
+  expect(readerText({ action, data, message: 'not read' })).toBe(text);
+});
+
+it.each([
+  ['of an action that this version does not know', 'run.praised', { by: 'ann' }],
+  ['of a version without actions', 'legacy', { text: 'Run status changed PENDING -> RUNNING' }],
+  ['of another server', null, null],
+  ['whose action is the name of a built-in property', 'constructor', {}],
+])('an event %s has its text of the API, whatever it looks like', (_of, action, data) => {
+  const message = 'Run status changed PENDING -> RUNNING. Status: NONE';
+  expect(readerText({ action, data, message })).toBe(message);
 });

@@ -1,19 +1,17 @@
-/**
- * The message of an event for people: statuses and reasons, which the API has in capitals, in the words of
- * the rest of the UI.
- */
-export function eventText(message: string): string {
-  return message
-    .replace(
-      /^([A-Z][a-z]+) (status|health) changed ([A-Z_]{2,40}) -> ([A-Z_]{2,40})/,
-      (_all, what: string, property: string, from: string, to: string) =>
-        `${what} ${property}: ${words(from)} → ${words(to)}`,
-    )
-    .replace(/\. Status: ([A-Z_]{2,40})$/, (_all, status: string) => `. Status: ${words(status)}`)
-    .replace(
-      /Termination reason: ([A-Z_]{2,60})/,
-      (_all, reason: string) => `Reason: ${words(reason)}`,
-    );
-}
+import { type EventWording, eventText, isKnownAction } from '@dstack/contract/event-text';
+import type { Event, EventAction, EventData } from '@dstack/contract/wire';
 
-const words = (name: string): string => name.toLowerCase().replaceAll('_', ' ');
+/** Statuses and reasons as in the rest of the UI. */
+const WORDING: EventWording = {
+  name: (word) => word.replaceAll('_', ' '),
+  change: (property, from, to) => `${property}: ${from} → ${to}`,
+  reason: 'Reason',
+};
+
+/** The text of an event for people; an action that this version does not know has its text of the API. */
+export function readerText({ action, data, message }: Pick<Event, 'action' | 'data' | 'message'>) {
+  if (action === null || action === 'legacy' || data === null || !isKnownAction(action)) {
+    return message;
+  }
+  return eventText<EventAction>(action, data as EventData[EventAction], WORDING);
+}
