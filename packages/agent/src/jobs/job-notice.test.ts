@@ -198,6 +198,27 @@ describe('a notice', () => {
     expect(execution.signals).toEqual(['interrupt']);
   });
 
+  it('sends Ctrl-C and leaves the grace after it when the agent was down at the time of both', async () => {
+    const { id, execution } = await running();
+    jobs.notice(id, order);
+    await after(20);
+    await jobs.close();
+    await after(3600);
+    class Adopting extends ScriptedExecutor {
+      override async adopt(): Promise<null> {
+        return execution as never;
+      }
+    }
+    jobs = registry(new Adopting());
+    await jobs.recover();
+    await after(9);
+    expect(execution.signals).toEqual(['interrupt']);
+    await after(2);
+    expect(execution.signals).toEqual(['interrupt', 'terminate']);
+    await after(20);
+    expect(execution.signals.slice(0, 3)).toEqual(['interrupt', 'terminate', 'kill']);
+  });
+
   it('outlives a restart of the agent during the stages', async () => {
     const { id, execution } = await running();
     jobs.notice(id, order);

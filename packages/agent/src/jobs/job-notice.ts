@@ -49,6 +49,8 @@ export class NoticeTimers {
   readonly #interrupt = new DurationTimer();
   readonly #kill = new DurationTimer();
   #written: string | null = null;
+  /** The notice whose Ctrl-C an earlier program of the agent has sent. */
+  #begun: string | null = null;
   /** Settled once the file has its text. */
   #writing: Promise<void> = Promise.resolve();
 
@@ -71,14 +73,25 @@ export class NoticeTimers {
       this.#written = notice.id;
       this.#write(execution, noticeText(notice, now, Date.now()));
     }
-    this.#interrupt.set(leftUntil(notice.interruptAt, now), async () => {
+    if (this.#begun === notice.id) {
+      this.#killAfter(leftUntil(notice.endsAt, now), notice);
+      return;
+    }
+    const untilInterrupt = leftUntil(notice.interruptAt, now);
+    const grace = leftUntil(notice.endsAt, notice.interruptAt);
+    this.#interrupt.set(untilInterrupt, async () => {
       // Otherwise the notice could replace what the job writes at Ctrl-C.
       await this.#writing;
       if (this.#written !== notice.id) return;
-      const limit = leftUntil(notice.endsAt, this.#clock()) / 1000;
-      this.#actions.interrupt(notice, limit);
+      this.#actions.interrupt(notice, grace / 1000);
+      this.#killAfter(grace, notice);
     });
-    this.#kill.set(leftUntil(notice.endsAt, now), () => this.#actions.kill(notice));
+    // The host or the agent may have stood still at the time of Ctrl-C: the grace is left all the same.
+    this.#killAfter(untilInterrupt + grace, notice);
+  }
+
+  #killAfter(ms: number, notice: JobNotice): void {
+    this.#kill.set(ms, () => this.#actions.kill(notice));
   }
 
   /**
@@ -87,6 +100,7 @@ export class NoticeTimers {
    */
   hasBegun(notice: JobNotice): void {
     this.#written = notice.id;
+    this.#begun = notice.id;
   }
 
   clear(): void {

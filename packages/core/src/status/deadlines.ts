@@ -8,6 +8,7 @@ import type { JobRecord } from '../model/records.ts';
 import { type BackendName, SECOND, type Timestamp } from '../model/values.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { silence, silenceDeadline } from '../time/silence.ts';
+import { graceSeconds } from './notices.ts';
 
 // Jobs. `provisioning` has the deadline of its machine.
 
@@ -35,7 +36,8 @@ export const STOP_MARGIN = 10;
  * A job ends this long after its kill was ordered, even without an answer; its removal stays
  * ordered.
  */
-export const KILL_LIMIT = silence(30);
+export const KILL_SECONDS = 30;
+export const KILL_LIMIT = silence(KILL_SECONDS);
 
 /** A host counts as disconnected only after this: short breaks of a link are not reported. */
 export const DISCONNECT_GRACE = silence(5);
@@ -59,8 +61,10 @@ export function killDeadline(
       ? null
       : silenceDeadline(ctx, job.stopRequestedAt, silence(seconds + STOP_MARGIN));
   if (job.notice === null) return own;
-  const end = silenceDeadline(ctx, job.notice.endsAt, silence(STOP_MARGIN));
-  return Math.min(own ?? Infinity, end);
+  // A stop that begins late, or by a clock that was set ahead, leaves the process the grace of the notice.
+  const grace = silence(graceSeconds(job.notice) + STOP_MARGIN);
+  const end = silenceDeadline(ctx, job.stopRequestedAt, grace);
+  return Math.min(own ?? Infinity, Math.max(job.notice.endsAt + STOP_MARGIN * SECOND, end));
 }
 
 // Instances.

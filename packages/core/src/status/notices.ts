@@ -1,10 +1,16 @@
 /** Jobs that have to leave their instances. */
-import type { JobRecord } from '../model/records.ts';
+import type { JobRecord, NoticeRecord } from '../model/records.ts';
 import { SECOND } from '../model/values.ts';
 import { wasPutBack } from './host-faults.ts';
 
 /** From Ctrl-C to SIGKILL it is half of this; a notice that is shorter is divided likewise. */
 export const NOTICE_GRACE = 60 * SECOND;
+
+/** Seconds that a notice leaves a process after Ctrl-C. */
+export const graceSeconds = ({
+  interruptAt,
+  endsAt,
+}: Pick<NoticeRecord, 'interruptAt' | 'endsAt'>): number => (endsAt - interruptAt) / SECOND;
 
 /** Termination reason of a job whose process ends after Ctrl-C of a notice. */
 export const NOTICE_REASON = 'interrupted_by_no_capacity';

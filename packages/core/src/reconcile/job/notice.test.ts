@@ -64,6 +64,9 @@ function deliver(world: World, attempt = 0, id = 'job-0'): World {
 }
 
 const UNSUPPORTED = { kind: 'refused', reason: 'unsupported', message: 'old' } as const;
+/** Whether each order to stop leaves the job its grace. */
+const stops = (world: World) =>
+  world.announced('job.stop').map(({ payload }) => payload.kind === 'job.stop' && payload.grace);
 const orders = (world: World) =>
   [...world.intents.values()].filter(({ kind }) => kind === 'job.notice');
 
@@ -174,13 +177,26 @@ describe('a running job on a drained instance', () => {
 
   it('is killed by the server if the agent has not ended it, but never on an unreachable host', () => {
     const world = deliver(drain(task()));
-    world.later(629).pass();
+    world.report('job-0', { stop_stage: 'terminate', stop_reason: REASON });
+    world.later(59).pass();
     expect(world.announced('job.stop')).toEqual([]);
     const away = deliver(drain(task()));
     away.disconnect('inst-0').later(700).pass();
     expect(away.job('job-0').status).toBe('running');
     world.later(2).pass();
     expect(world.announced('job.stop')[0]?.payload).toMatchObject({ grace: false, reason: REASON });
+  });
+
+  it('is stopped with its grace, not killed, if the agent has not sent Ctrl-C by then', () => {
+    const world = deliver(drain(task()));
+    world.later(629).pass();
+    expect(world.announced('job.stop')).toEqual([]);
+    world.later(2).pass();
+    expect(stops(world)).toEqual([true]);
+    world.later(39).pass();
+    expect(stops(world)).toEqual([true]);
+    world.later(2).pass();
+    expect(stops(world)).toEqual([true, false]);
   });
 
   it('moves its notice when the instance is drained again with another deadline', () => {
@@ -195,6 +211,48 @@ describe('a running job on a drained instance', () => {
 });
 
 describe('a notice', () => {
+  /** The clock of the server is set. */
+  const jump = (world: World, seconds: number): World => {
+    world.later(seconds);
+    world.jumpedAt = world.now;
+    return world;
+  };
+
+  it('ends with Ctrl-C and its grace when the clock of the server is set ahead past its end', () => {
+    const world = jump(deliver(drain(task())), 7200);
+    world.pass();
+    expect(stops(world)).toEqual([]);
+    world.later(31).pass();
+    expect(stops(world)).toEqual([true]);
+    expect(world.job('job-0').status).toBe('terminating');
+    world.report('job-0', { stop_stage: 'interrupt', stop_reason: REASON });
+    world.later(39).pass();
+    expect(stops(world)).toEqual([true]);
+    world.later(2).pass();
+    expect(stops(world)).toEqual([true, false]);
+  });
+
+  it('leaves the whole grace after Ctrl-C when the clock is set ahead in between', () => {
+    const world = deliver(drain(task())).later(571);
+    world.report('job-0', { stop_stage: 'interrupt', stop_reason: REASON }).pass();
+    jump(world, 7200).pass();
+    world.later(59).pass();
+    expect(stops(world)).toEqual([]);
+    world.later(2).pass();
+    expect(stops(world)).toEqual([false]);
+  });
+
+  it('given to a server whose clock is ahead keeps its grace with an agent that gives none', () => {
+    const world = drain(task());
+    world.settle('job.notice:job-0:0', UNSUPPORTED);
+    jump(world, 7200).pass();
+    expect(stops(world)).toEqual([true]);
+    world.later(39).pass();
+    expect(stops(world)).toEqual([true]);
+    world.later(2).pass();
+    expect(stops(world)).toEqual([true, false]);
+  });
+
   it('stays as it is when the clock of the server is set back', () => {
     const world = deliver(drain(task()));
     const { notice } = world.job('job-0');

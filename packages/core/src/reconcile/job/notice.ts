@@ -8,8 +8,14 @@ import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { IntentRecord, JobRecord, NoticeRecord, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { KILL_LIMIT, NOTICE_GRACE, NOTICE_REASON } from '../../status/index.ts';
-import { silenceDeadline } from '../../time/silence.ts';
+import {
+  graceSeconds,
+  KILL_LIMIT,
+  KILL_SECONDS,
+  NOTICE_GRACE,
+  NOTICE_REASON,
+} from '../../status/index.ts';
+import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
 import { drainOf } from './drains.ts';
 import { endJob } from './end-job.ts';
@@ -133,7 +139,11 @@ const isRefused = (order: IntentRecord | null): boolean =>
 /** The withdrawal came after Ctrl-C. */
 const isInVain = (last: IntentRecord | null): boolean => isWithdrawal(last) && isRefused(last);
 
-/** An older agent gets a plain stop at the time of Ctrl-C. */
+/**
+ * An older agent gets a plain stop at the time of Ctrl-C. Otherwise the agent carries out the stages by its own
+ * clock, and reports them. The server ends only what the agent has not ended: a process that was sent
+ * Ctrl-C has its grace from then on, whatever the clock of the server shows by now.
+ */
 function carryOut(pass: RunPass, job: JobRecord, { notice, last, holds }: Noticed): void {
   const { message, interruptAt, endsAt } = notice;
   if (isRefused(last) && !isWithdrawal(last)) {
@@ -141,9 +151,20 @@ function carryOut(pass: RunPass, job: JobRecord, { notice, last, holds }: Notice
     else pass.draft.dueAt(interruptAt);
     return;
   }
-  const until = silenceDeadline(pass.ctx, endsAt, KILL_LIMIT);
   if (!holds) return;
+  const begun = begunAt(pass, job);
+  const until =
+    begun === null
+      ? silenceDeadline(pass.ctx, endsAt, KILL_LIMIT)
+      : silenceDeadline(pass.ctx, begun, silence(graceSeconds(notice) + KILL_SECONDS));
   if (pass.now < until) pass.draft.dueAt(until);
   // A process on a host that cannot be reached may go on, so the run must not go on elsewhere.
-  else if (pass.hostOf(job)?.connected) endJob(pass, job, NOTICE_REASON, { message });
+  else if (pass.hostOf(job)?.connected)
+    endJob(pass, job, NOTICE_REASON, { message, graceful: begun === null });
+}
+
+/** When the agent reported the present stage of the stop; null = it has not sent Ctrl-C. */
+function begunAt(pass: RunPass, job: JobRecord): Timestamp | null {
+  const report = pass.reportOf(job);
+  return (report?.state.stop_stage ?? null) === null ? null : (report?.receivedAt ?? null);
 }

@@ -55,10 +55,12 @@ describe('the order of a notice', () => {
     ]);
   });
 
-  it('that is late leaves nothing', async () => {
-    const { result, calls } = carryOut({ notice }, state(null), NOW + 3600_000_000);
-    await result;
-    expect(calls).toMatchObject([['notice', 'j', { interrupt_in: 0, ends_in: 0 }]]);
+  it('that is late, or sent by a clock that was set ahead, leaves the grace after Ctrl-C', async () => {
+    for (const late of [45, 3600]) {
+      const { result, calls } = carryOut({ notice }, state(null), NOW + late * 1_000_000);
+      await result;
+      expect(calls).toMatchObject([['notice', 'j', { interrupt_in: 0, ends_in: 30 }]]);
+    }
   });
 
   it('is refused by an agent that knows none, which has the job', async () => {

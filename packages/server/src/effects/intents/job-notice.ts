@@ -39,9 +39,10 @@ async function order(
     if (stop_stage === null) return { kind: 'ok' };
     return { kind: 'refused', reason: TOO_LATE, message: 'The process was sent Ctrl-C already' };
   }
-  const left = (at: number): number => Math.max(0, (at - now) / SECOND);
   const { message, interruptAt, endsAt } = notice;
-  const times = { interrupt_in: left(interruptAt), ends_in: left(endsAt) };
+  const interrupt_in = Math.max(0, (interruptAt - now) / SECOND);
+  // An order that is late, or whose clock was set ahead, leaves the job its time after Ctrl-C.
+  const times = { interrupt_in, ends_in: interrupt_in + (endsAt - interruptAt) / SECOND };
   await agent.noticeJob(jobId, { id: key, reason, message, ...times });
   return { kind: 'ok' };
 }
