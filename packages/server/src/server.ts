@@ -7,6 +7,8 @@ import { openDatabase } from './assembly/open-database.ts';
 import { ClosingSteps } from './assembly/parts.ts';
 import type { LocalMode } from './assembly/server-host.ts';
 import { ClockWatch } from './clock/clock-watch.ts';
+import { OutageWatch } from './clock/outage-watch.ts';
+import { servedTime } from './clock/served-time.ts';
 import { systemClock } from './clock/system-clock.ts';
 import { checkAdminToken } from './config/admin-token.ts';
 import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
@@ -143,6 +145,9 @@ async function followTime(store: Store, log: Logger, closing: ClosingSteps): Pro
   });
   closing.add(() => watch.close());
   await watch.start();
+  const outages = new OutageWatch({ clock: systemClock, ...servedTime(store), log });
+  await outages.start();
+  closing.add(() => outages.close());
 }
 
 const EMPTY: ServerConfig = {

@@ -1,6 +1,6 @@
-import { SECOND } from '@dstack/core';
+import { SECOND, type Timestamp } from '@dstack/core';
 import type { Logger } from '../process/logging.ts';
-import type { ClockSample, ServerClock } from './server-clock.ts';
+import { type ClockSample, LEASE, type ServerClock } from './server-clock.ts';
 
 export interface ClockWatchOptions {
   readonly clock: ServerClock;
@@ -22,6 +22,8 @@ export class ClockWatch {
   readonly #options: ClockWatchOptions;
   #timer: NodeJS.Timeout | undefined;
   #isOff = false;
+  /** When the database last answered. */
+  #answeredAt: Timestamp | null = null;
   #isClosed = false;
 
   constructor(options: ClockWatchOptions) {
@@ -45,6 +47,7 @@ export class ClockWatch {
     this.#timer = setTimeout(async () => {
       await this.#look().catch((error) => {
         this.#options.log.warn({ err: error }, "the database's clock was not read");
+        if (this.#isOutage()) this.#options.clock.observesNothing();
       });
       this.#later();
     }, PERIOD_MS).unref();
@@ -55,7 +58,14 @@ export class ClockWatch {
     clock.now();
     if (database === null) return;
     clock.follow(await this.#sample(database));
+    if (this.#isOutage()) clock.observesSince(clock.now());
+    this.#answeredAt = clock.now();
     this.#report();
+  }
+
+  /** Without the database nothing that hosts report can be stored: it is as if they could not report. */
+  #isOutage(): boolean {
+    return this.#answeredAt !== null && this.#options.clock.now() - this.#answeredAt > LEASE;
   }
 
   async #sample(database: () => Promise<number>): Promise<ClockSample> {

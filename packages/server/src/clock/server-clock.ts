@@ -43,8 +43,9 @@ interface Reading {
  * clock moves nothing and a suspend is corrected by the next sample.
  *
  * A jump is a moment at which more than a lease passed without this process having had the chance to
- * work (a suspend, a step of the clock, a stopped process). What others had to do by a deadline may
- * have been impossible, or may just not have been noticed.
+ * work (a suspend, a step of the clock, a stopped process), and so is the end of an outage: of all
+ * servers, or of the database. What others had to do by a deadline may have been impossible, or may just not
+ * have been noticed.
  */
 export class ServerClock {
   readonly #local: LocalClocks;
@@ -82,7 +83,7 @@ export class ServerClock {
 
   /** Since when the time has passed evenly: the last jump, or the start. */
   get steadySince(): Timestamp {
-    return this.#jumpedAt ?? this.#startedAt;
+    return Math.max(this.#jumpedAt ?? this.#startedAt, this.#startedAt);
   }
 
   /** Null without a shared database. */
@@ -113,6 +114,19 @@ export class ServerClock {
     this.#anchor = { time: this.#anchor.time + correction, monotonic: this.#anchor.monotonic };
     if (isFirst) this.#startedAt += Math.round(correction);
     else if (Math.abs(correction) > LEASE) this.#jumped(this.#at(monotonic));
+  }
+
+  /**
+   * Before `since` nothing that others did could be noticed, because no server worked or its database did not
+   * answer. A time that is known already changes nothing.
+   */
+  observesSince(since: Timestamp): void {
+    if (since > (this.#jumpedAt ?? Number.NEGATIVE_INFINITY)) this.#jumped(since);
+  }
+
+  /** As long as nothing that others do can be noticed; `observesSince` ends it. */
+  observesNothing(): void {
+    this.#jumpedAt = this.now();
   }
 
   /** Back to the clock of this host. */

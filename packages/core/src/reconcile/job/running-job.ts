@@ -4,6 +4,7 @@ import { SECOND } from '../../model/values.ts';
 import { isJobTerminating, MAX_DURATION_MARGIN } from '../../status/index.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
+import { isMeasured } from '../service/measured-window.ts';
 import { becomeReady, registerReady } from '../service/readiness.ts';
 import { endJob, exitIsSettled } from './end-job.ts';
 import { followNotice } from './notice.ts';
@@ -87,6 +88,8 @@ function isUnderused(pass: RunPass, job: JobRecord): boolean {
   pass.draft.dueAt(
     Math.max((job.runningAt ?? pass.now) + policy.time_window * SECOND, pass.now + WINDOW_SLACK),
   );
+  // What lies in the window was not measured if the time has jumped since it began.
+  if (!isMeasured(pass, policy.time_window)) return false;
   const inWindow = samples.filter((sample) => sample.at >= begin);
   const oldest = inWindow[0];
   if (oldest === undefined || oldest.at > covers) return false;

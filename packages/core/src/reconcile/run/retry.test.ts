@@ -378,4 +378,24 @@ describe('rules that end a running job', () => {
     world.pass();
     expect(world.job('job-1').terminationReason).toBe('terminated_due_to_utilization_policy');
   });
+
+  test('a GPU is judged by a window that the server has observed, not by one that its clock has passed over', () => {
+    const policy = { min_gpu_utilization: 10, time_window: 300 };
+    const world = running({ utilization_policy: policy });
+    const from = world.now;
+    const sample = (seconds: number) => ({ at: from + seconds * 1_000_000, utilization: [0] });
+    world.later(60).pass();
+    // The clock is set four minutes ahead, or no server worked for so long.
+    world.later(240);
+    world.jumpedAt = world.now;
+    world.gpuSamples = { 'job-1': [sample(0), sample(60), sample(300)] };
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    world.later(299).gpuSamples = { 'job-1': [sample(300), sample(599)] };
+    world.pass();
+    expect(world.job('job-1').status).toBe('running');
+    expect(world.run.nextPassAt).toBeLessThanOrEqual(world.now + 60_000_000);
+    world.later(1).pass();
+    expect(world.job('job-1').terminationReason).toBe('terminated_due_to_utilization_policy');
+  });
 });

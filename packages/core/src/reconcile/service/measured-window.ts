@@ -2,7 +2,7 @@ import { SECOND } from '../../model/values.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
 /**
- * Whether the demand of the last seconds is known. After a jump of the time it looks as if no request had come, so that
+ * Whether the demand or use of the last seconds is known. After a jump of the time it looks as if there had been none, so that
  * replicas in use would be taken away. Schedules a pass at the moment from which it is known.
  */
 export function isMeasured({ ctx, now, draft }: RunPass, seconds: number): boolean {

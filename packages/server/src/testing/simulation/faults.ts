@@ -3,9 +3,10 @@ import type { SimWorld } from './sim-backends.ts';
 
 /**
  * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
- * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`).
+ * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`), and
+ * ends all of them for hours (`outage`).
  */
-export type Fault = 'crash' | 'exhaust' | 'refill' | 'suspend' | 'resume' | WorldFault;
+export type Fault = 'crash' | 'outage' | 'exhaust' | 'refill' | 'suspend' | 'resume' | WorldFault;
 
 type WorldFault =
   | 'breakLink'
@@ -37,6 +38,7 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   exhaust: 0.25,
   refill: 0.5,
   crash: 0.4,
+  outage: 0.03,
   suspend: 0.05,
   resume: 0.6,
   quota: 0.5,

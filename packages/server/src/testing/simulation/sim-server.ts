@@ -14,6 +14,8 @@ import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { fleetHostReader } from '../../capacity/fleet-hosts.ts';
 import { ClockWatch } from '../../clock/clock-watch.ts';
+import { OutageWatch } from '../../clock/outage-watch.ts';
+import { servedTime } from '../../clock/served-time.ts';
 import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
@@ -81,6 +83,7 @@ export class SimServer {
   readonly #parts: SimServerParts;
   readonly #hostClock: SimHostClock;
   readonly #time: ClockWatch;
+  readonly #outages: OutageWatch;
   readonly #leases: LeaseWatch;
   readonly #ports: PortStore;
   readonly #engine: Engine;
@@ -110,6 +113,7 @@ export class SimServer {
     const now = () => serverClock.now();
     const database = parts.hasSharedTime ? () => store.engine.time() : null;
     this.#time = new ClockWatch({ clock: serverClock, monotonic, database, log });
+    this.#outages = new OutageWatch({ clock: serverClock, ...servedTime(store), log });
     this.#logs = new TableLogStore({
       now,
       quotaPerHour: 0,
@@ -179,6 +183,7 @@ export class SimServer {
 
   async #start(): Promise<void> {
     await this.#time.start();
+    await this.#outages.start();
     this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
     this.#rounds?.start();
@@ -195,6 +200,7 @@ export class SimServer {
     this.#ports.cut();
     this.#leases.close();
     this.#time.close();
+    void this.#outages.close();
     this.#links.close();
     // Its round never ends: no call is answered any more.
     void this.#rounds?.close();

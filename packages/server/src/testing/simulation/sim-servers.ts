@@ -43,6 +43,8 @@ export class SimServers {
   /** The host clock of the only server, kept over restarts; null before it starts or if time is shared. */
   #hostClock: SimHostClock | null = null;
   #steppedAt = Number.NEGATIVE_INFINITY;
+  /** When servers started after an outage. */
+  #outageEndedAt = Number.NEGATIVE_INFINITY;
   /** By kind of work: those since the last pass that ended well. */
   readonly #conflicts = new Map<string, number>();
   #names = 0;
@@ -62,10 +64,11 @@ export class SimServers {
     return this.#hostClock?.clock.now() ?? this.#parts.clock.now;
   }
 
-  /** Since when that time has passed evenly, and no server was stopped and continued. */
+  /** Since when that time has passed evenly, no server was stopped and continued, and one worked. */
   get steadySince(): number {
     const { clock } = this.#parts;
-    return Math.max(this.#hostClock?.clock.steadySince ?? clock.start, clock.lastContinued);
+    const even = this.#hostClock?.clock.steadySince ?? clock.start;
+    return Math.max(even, clock.lastContinued, this.#outageEndedAt);
   }
 
   /** When the clock of a host was last set. */
@@ -118,6 +121,26 @@ export class SimServers {
     if (random.chance(0.5)) await pause(random.next() * 30);
     this.#start();
     this.#noteSleep();
+  }
+
+  /** All end, and after hours as many start again. */
+  async outage(pause: (seconds: number) => Promise<void>): Promise<void> {
+    const { random, clock } = this.#parts;
+    const count = this.#all.length;
+    for (const server of this.#all) {
+      server.crash();
+      server.resume();
+    }
+    this.#all = [];
+    this.#noteSleep();
+    await pause(600 + random.next() * 6 * 3600);
+    this.#start();
+    this.#outageEndedAt = clock.now;
+    this.#noteSleep();
+    for (let n = 1; n < count; n++) {
+      await pause(random.next() * 60);
+      this.#start();
+    }
   }
 
   /** All work again, and one is there in any case. */

@@ -90,6 +90,17 @@ it(
 );
 
 it(
+  'nothing ends for want of an answer that came while no server worked for hours',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    await tell(seed, { outage: 1.5, crash: 0.2 });
+    await tell(seed, { outage: 1.5, crash: 0.2 }, { hasOwnClock: true });
+  },
+  PATIENCE_MS,
+);
+
+it(
   'a server on SQLite ends nothing because its clock is set or it was stopped',
   async () => {
     const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);

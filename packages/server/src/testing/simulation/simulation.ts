@@ -193,6 +193,7 @@ class Simulation {
     if (isDoneBefore) await this.#finished(request);
     const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
     if (fault === 'crash') await this.#servers.crash((seconds) => this.#run(seconds));
+    else if (fault === 'outage') await this.#servers.outage((seconds) => this.#run(seconds));
     else if (fault === 'exhaust' || fault === 'refill') this.#servers.setShort(fault === 'exhaust');
     else if (fault === 'suspend') this.#servers.suspend();
     else if (fault === 'resume') this.#servers.resume();

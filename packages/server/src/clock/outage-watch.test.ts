@@ -1,0 +1,144 @@
+import { SECOND } from '@dstack/core';
+import { pino } from 'pino';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { ClockWatch } from './clock-watch.ts';
+import { OutageWatch, type ServedTime } from './outage-watch.ts';
+import { ServerClock } from './server-clock.ts';
+
+const log = pino({ level: 'silent' });
+const HOUR_MS = 3_600_000;
+
+beforeEach(() => {
+  vi.useFakeTimers();
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
+
+/** One database with the servers that work on it, of which each has the time of the test. */
+function database(isShared: boolean) {
+  let served: ServedTime | null = null;
+  let isDown = false;
+  const answer = <T>(value: T): T => {
+    if (isDown) throw new Error('connection refused');
+    return value;
+  };
+  return {
+    setDown(to: boolean) {
+      isDown = to;
+    },
+    async server() {
+      const started = performance.now();
+      const monotonic = () => performance.now() - started;
+      const clock = new ServerClock({ wall: () => Date.now(), monotonic });
+      const time = isShared ? async () => answer(Date.now() * 1000) : null;
+      const watch = new ClockWatch({ clock, monotonic, database: time, log });
+      const outages = new OutageWatch({
+        ...{ clock, isShared, log },
+        load: async () => answer(served),
+        save: async (to) => {
+          served = answer(to);
+        },
+      });
+      await watch.start();
+      await outages.start();
+      onTestFinished(() => watch.close());
+      /** Nothing can record its end. */
+      const kill = async () => {
+        watch.close();
+        isDown = true;
+        await outages.close();
+        isDown = false;
+      };
+      return { clock, kill, end: () => outages.close() };
+    },
+  };
+}
+
+const now = () => Date.now() * 1000;
+
+describe.each([true, false])('a database (shared: %s)', (isShared) => {
+  it('without a server for hours lets the next one wait for answers from its start on', async () => {
+    const db = database(isShared);
+    const one = await db.server();
+    await pass(HOUR_MS);
+    await one.kill();
+    await pass(3 * HOUR_MS);
+    const two = await db.server();
+    expect(two.clock.jumpedAt).toBe(now());
+    await pass(HOUR_MS);
+    expect(two.clock.jumpedAt).toBe(now() - 3600 * SECOND);
+  });
+
+  it('whose server is restarted at once, again and again, lets deadlines come', async () => {
+    const db = database(isShared);
+    await (await db.server()).end();
+    const first = now();
+    for (let n = 0; n < 100; n++) {
+      await pass(5000);
+      const server = await db.server();
+      expect(server.clock.jumpedAt).toBe(first);
+      await pass(20_000);
+      await server.end();
+    }
+  });
+});
+
+it('a server that ended in order half a minute ago was away for half a minute', async () => {
+  const db = database(false);
+  await (await db.server()).end();
+  await pass(30_000);
+  expect((await db.server()).clock.jumpedAt).toBe(now());
+});
+
+it('a record that lies ahead was made by a wrong clock', async () => {
+  const db = database(false);
+  await (await db.server()).end();
+  vi.setSystemTime(Date.now() - 5 * HOUR_MS);
+  expect((await db.server()).clock.jumpedAt).toBe(now());
+});
+
+describe('servers that share a database', () => {
+  it('restart one by one without an outage', async () => {
+    const db = database(true);
+    const one = await db.server();
+    const began = now();
+    await pass(10 * 60_000);
+    const two = await db.server();
+    await one.kill();
+    await pass(10 * 60_000);
+    expect(two.clock.jumpedAt).toBe(began);
+    expect((await db.server()).clock.jumpedAt).toBe(began);
+  });
+
+  it('start after an outage one by one, and regard it all', async () => {
+    const db = database(true);
+    await (await db.server()).kill();
+    await pass(5 * HOUR_MS);
+    await db.server();
+    const back = now();
+    await pass(30_000);
+    expect((await db.server()).clock.jumpedAt).toBe(back);
+  });
+
+  it('observe nothing while the database does not answer, and decide anew once it does', async () => {
+    const db = database(true);
+    const { clock } = await db.server();
+    await pass(10 * 60_000);
+    let jumps = 0;
+    clock.onJump(() => jumps++);
+    db.setDown(true);
+    await pass(2 * HOUR_MS);
+    // Whatever decides first once it answers again does not look back.
+    expect(now() - (clock.jumpedAt ?? 0)).toBeLessThan(4 * SECOND);
+    expect(jumps).toBe(0);
+    db.setDown(false);
+    await pass(3000);
+    expect(jumps).toBeGreaterThan(0);
+    const back = clock.jumpedAt;
+    await pass(10 * 60_000);
+    expect((clock.jumpedAt ?? 0) - (back ?? 0)).toBeLessThan(61 * SECOND);
+  });
+});

@@ -1,0 +1,103 @@
+import { SECOND, type Timestamp } from '@dstack/core';
+import type { Logger } from '../process/logging.ts';
+import { LEASE, type ServerClock } from './server-clock.ts';
+
+/** When servers worked on a database. */
+export interface ServedTime {
+  /** The last time at which one certainly did. */
+  readonly at: Timestamp;
+  /** Since when at least one has worked without an outage. */
+  readonly since: Timestamp;
+  /** The only server ended in order, at `at`. */
+  readonly ended: boolean;
+}
+
+export interface OutageWatchOptions {
+  readonly clock: ServerClock;
+  /** Null: no server has recorded it yet. */
+  readonly load: () => Promise<ServedTime | null>;
+  readonly save: (served: ServedTime) => Promise<void>;
+  /** Other servers may work on the database. */
+  readonly isShared: boolean;
+  readonly log: Logger;
+}
+
+/** At rest a server writes nothing else, so it is as seldom as the sweep. */
+const PERIOD_MS = 60_000;
+
+/** A server that was killed may have worked until its next record was due, which may be late. */
+const LONGEST_SILENCE = 90 * SECOND;
+
+/**
+ * Records when servers work, and treats a time in which none did as a jump of the clock: agents, hosts and
+ * providers could report nothing, so nothing is given up before they were asked again.
+ */
+export class OutageWatch {
+  readonly #options: OutageWatchOptions;
+  #timer: NodeJS.Timeout | undefined;
+  #isClosed = false;
+  #recordedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(options: OutageWatchOptions) {
+    this.#options = options;
+  }
+
+  /** Before anything is decided. Throws the error of the database. */
+  async start(): Promise<void> {
+    await this.#record();
+    this.#later();
+  }
+
+  /** Records when the only server ended, so that the next start can tell how long there was none. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    const { clock, load, save, isShared, log } = this.#options;
+    if (isShared) return;
+    try {
+      const last = await load();
+      if (last !== null) await save({ ...last, at: clock.now(), ended: true });
+    } catch (error) {
+      log.warn({ err: error }, 'the end of this server was not recorded');
+    }
+  }
+
+  #later(): void {
+    if (this.#isClosed) return;
+    this.#timer = setTimeout(async () => {
+      await this.#record().catch((error) => {
+        this.#options.log.warn({ err: error }, 'the time of work was not recorded');
+      });
+      this.#later();
+    }, PERIOD_MS).unref();
+  }
+
+  async #record(): Promise<void> {
+    const { clock, load, save } = this.#options;
+    const last = await load();
+    const now = clock.now();
+    const hasWorked = now - this.#recordedAt <= LONGEST_SILENCE;
+    const isGapless = last !== null && last.since <= now && (hasWorked || isRecent(last, now));
+    const since = isGapless ? last.since : now;
+    if (!isGapless) this.#report(last, now);
+    clock.observesSince(since);
+    if (this.#isClosed) return;
+    await save({ at: now, since, ended: false });
+    this.#recordedAt = now;
+  }
+
+  #report(last: ServedTime | null, now: Timestamp): void {
+    if (last === null) return;
+    const seconds = Math.round((now - last.at) / SECOND);
+    this.#options.log.warn(
+      { seconds },
+      'no server has worked on this database meanwhile: hosts and providers get their whole time to answer again',
+    );
+  }
+}
+
+/** A time of work that lies ahead was recorded by a wrong clock: nothing is known about the time since. */
+function isRecent({ at, ended }: ServedTime, now: Timestamp): boolean {
+  const passed = now - at;
+  return passed > -LEASE && passed <= (ended ? LEASE : LONGEST_SILENCE);
+}
