@@ -73,6 +73,28 @@ export interface NoticeRecord {
   readonly endsAt: Timestamp;
 }
 
+/**
+ * The capacity on which a waiting gang will start. Other gangs use it only if they end before that.
+ * Instances of which no end is known are not reserved.
+ */
+export interface ReservedRecord {
+  readonly since: Timestamp;
+  /** The expected start, by the known ends of the jobs that are there now. */
+  readonly startsAt: Timestamp;
+  readonly shares: readonly ReservedShare[];
+}
+
+export interface ReservedShare {
+  readonly instanceId: Id;
+  readonly blocks: number;
+}
+
+/** How long a job may run: `max_duration`, and `stop_duration` to end by itself; null = no limit. */
+export interface TimeLimit {
+  readonly seconds: number;
+  readonly stopSeconds: number | null;
+}
+
 /** One job submission. Its id is also the agent's job id and the id of its log. */
 export interface JobRecord {
   readonly id: Id;
@@ -97,6 +119,10 @@ export interface JobRecord {
   readonly refusal: Refusal | null;
   /** Since when the job waits for capacity; null = its run has not decided that it may wait. */
   readonly waitingSince: Timestamp | null;
+  /** Of the first job of a gang: the capacity that the gang has reserved while it waits. */
+  readonly reserved: ReservedRecord | null;
+  /** Null = it has no `max_duration`. */
+  readonly timeLimit: TimeLimit | null;
   /** Demand class and urgency: the position in the queue while the job has no instance. */
   readonly demand: string | null;
   readonly priority: number;

@@ -13,6 +13,7 @@ import type {
   JobRecord,
   JobReport,
   RunRecord,
+  TimeLimit,
 } from './records.ts';
 import type { ServiceLoad } from './scaling.ts';
 import type { BackendName, Id, Timestamp } from './values.ts';
@@ -121,6 +122,17 @@ export interface CapacitySnapshot {
   readonly localBusy: readonly LocalUse[];
   /** The projects, by id. */
   readonly projects: ReadonlyMap<Id, PoolProject>;
+  /** Jobs on the instances that have a `max_duration`. Of the others, no end is known. */
+  readonly occupants?: readonly Occupant[];
+}
+
+/** A job on an instance, of which an end is known. */
+export interface Occupant {
+  readonly instanceId: Id;
+  readonly blocks: number;
+  /** Since when its `max_duration` counts: since it has its place, until it runs. */
+  readonly startedAt: Timestamp;
+  readonly limit: TimeLimit;
 }
 
 /** The facts about a project's backends, beside their offers, that placement needs. */

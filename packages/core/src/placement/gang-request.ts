@@ -1,6 +1,6 @@
 import type { JobSpec, Profile, Requirements, RunSpec } from '@dstack/contract/wire';
 import { stableHash } from '../hash/stable-hash.ts';
-import type { Gang, RunRecord } from '../model/index.ts';
+import type { Gang, RunRecord, TimeLimit } from '../model/index.ts';
 import type { JobNeeds } from '../offers/job-needs.ts';
 import { needsOf } from '../offers/needs.ts';
 import { mergedProfile } from '../profile/merge.ts';
@@ -24,12 +24,20 @@ export interface GangRequest {
   readonly nodesRequired: number;
   /** Equal for gangs with the same requirements; the fleet of the run is not included. */
   readonly kind: string;
+  readonly priority: number;
+  /** Seconds after which all of its jobs have ended by their `max_duration`; null = unknown. */
+  readonly limit: number | null;
+  /** The gang; null = it does not exist yet. */
+  readonly key: string | null;
 }
 
 export function gangRequest(gang: Gang): GangRequest {
   const specs = gang.jobs.map((job) => job.spec);
-  return requestOf(gang.run, gang.run.spec, specs);
+  const request = requestOf(gang.run, gang.run.spec, specs);
+  return { ...request, priority: gang.run.priority, key: gangKey(gang) };
 }
+
+export const gangKey = ({ run, jobs }: Gang): string => `${run.id} ${jobs[0]?.replicaNum ?? 0}`;
 
 export function requestOf(
   run: GangRequest['run'],
@@ -41,7 +49,9 @@ export function requestOf(
   const required = Math.max(jobSpecs.length, nodesRequired(spec));
   const kinds = nodes.map((node) => node.kind);
   const kind = JSON.stringify([run.projectId, whereOf(profile), required, kinds]);
-  return { run, profile, nodes, nodesRequired: required, kind };
+  const priority = spec.configuration.priority ?? 0;
+  const limit = limitOf(jobSpecs);
+  return { run, profile, nodes, nodesRequired: required, kind, priority, limit, key: null };
 }
 
 /**
@@ -52,7 +62,21 @@ export function demandOf(
   run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId' | 'spec'>,
   jobSpecs: readonly JobSpec[],
 ): string {
-  return stableHash(`${run.fleetId ?? ''} ${requestOf(run, run.spec, jobSpecs).kind}`);
+  const { kind, limit } = requestOf(run, run.spec, jobSpecs);
+  // Of gangs that are alike, one that ends early enough may use what is reserved.
+  return stableHash(`${run.fleetId ?? ''} ${kind}${limit === null ? '' : ` ${limit}`}`);
+}
+
+/** Null: it has no `max_duration`. */
+export function timeLimitOf({ max_duration, stop_duration }: JobSpec): TimeLimit | null {
+  if (!max_duration) return null;
+  return { seconds: max_duration, stopSeconds: stop_duration ?? null };
+}
+
+/** The longest `max_duration`; null if one of the jobs has none. */
+function limitOf(jobSpecs: readonly JobSpec[]): number | null {
+  const limits = jobSpecs.map((spec) => timeLimitOf(spec)?.seconds ?? null);
+  return limits.includes(null) ? null : Math.max(...limits.map((one) => one ?? 0));
 }
 
 /** The keys of a profile that restrict where a run may be placed. */

@@ -45,7 +45,7 @@ export function lookAtGang(
 ): GangLook | null {
   const pass = new PlacementPass(snapshot, ask, ctx);
   const ahead: Gang[] = [];
-  for (const queued of queueOf(snapshot)) {
+  for (const queued of pass.queue) {
     const { gang, request } = queued;
     if (isMeant(gang)) {
       const { ledger, option } = pass.look(queued);
@@ -71,12 +71,15 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   };
   const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
   const asked = new Set<string>();
-  for (const { gang, request } of queueOf(snapshot)) {
+  const queue = queueOf(snapshot);
+  // What is reserved is known when the pass begins.
+  const isReserved = queue.some(({ gang }) => gang.jobs.some((job) => job.reserved !== null));
+  for (const { gang, request } of queue) {
     const key = demandKey(ledger, request);
     if (asked.has(key)) continue;
-    const option = asked.size === 0 ? chooseFleet(ledger, request, ask) : null;
+    const option = asked.size === 0 && !isReserved ? chooseFleet(ledger, request, ask) : null;
     if (option) {
-      claimSlots(ledger, gang.run, option);
+      claimSlots(ledger, request, gang.run, option);
     } else {
       asked.add(key);
       askEverywhere(ledger, request, ask);

@@ -1,4 +1,5 @@
 import type { Refusal } from '@dstack/contract/wire';
+import { sameJson } from '../compare/same.ts';
 import { Draft } from '../draft/draft.ts';
 import { computeGroup, groupOrder } from '../groups/index.ts';
 import { isCloudCluster, masterOf } from '../instances/index.ts';
@@ -16,6 +17,7 @@ import { SECOND } from '../model/values.ts';
 import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/index.ts';
 import type { BackendOffers } from './backend-answers.ts';
+import type { GangRequest } from './gang-request.ts';
 import { assignExisting, assignNew, offersOfGroup } from './place/assign.ts';
 import { CapacityLedger, type Claimant, demandKey } from './place/capacity-ledger.ts';
 import type { FleetOption } from './place/choose-fleet.ts';
@@ -38,19 +40,21 @@ export function place(
   ctx: DecisionContext,
 ): Decision {
   const pass = new PlacementPass(snapshot, (question) => offers.get(question.key) ?? [], ctx);
-  for (const queued of queueOf(snapshot)) pass.take(queued);
+  for (const queued of pass.queue) pass.take(queued);
   return pass.decision();
 }
 
 export class PlacementPass {
+  /** The gangs to take, most urgent first. */
+  readonly queue: readonly QueuedGang[];
   readonly #snapshot: PlacementSnapshot;
   readonly #ctx: DecisionContext;
   readonly #ledger: CapacityLedger;
   readonly #ask: Ask;
   readonly #holds: Holds;
   readonly #draft: Draft;
-  /** Refusals by demand, computed when first needed. */
-  readonly #refused = new Map<string, () => Refusal>();
+  /** What found no place, by demand. */
+  readonly #refused = new Map<string, Refused>();
   readonly #runs: Change[] = [];
   /** Clusters that this pass has given a master. */
   readonly #masters = new Map<Id, Change>();
@@ -65,24 +69,29 @@ export class PlacementPass {
     this.#ctx = ctx;
     this.#ledger = new CapacityLedger(snapshot, ctx.settings, ctx);
     this.#ask = ask;
-    this.#holds = new Holds(this.#ledger, this.#ask);
+    this.queue = queueOf(snapshot);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
     // Instances are added as they are claimed: a pool may have thousands.
     this.#draft = new Draft({ jobs, volumeRecords }, ctx);
+    this.#holds = new Holds(this.#ledger, this.#ask, this.queue, ({ gang }, reserved) => {
+      const job = this.#draft.jobs.get(gang.jobs[0]?.id ?? '');
+      if (job && !sameJson(job.reserved, reserved)) this.#draft.jobs.set(job, { reserved });
+    });
   }
 
   /** The option of the next gang of the queue, without placing it. */
-  look({ request }: QueuedGang): Look {
-    const key = demandKey(this.#ledger, request);
-    const option = this.#refused.has(key) ? null : chooseFleet(this.#ledger, request, this.#ask);
+  look(queued: QueuedGang): Look {
+    const { request } = queued;
+    const isRefused = this.#refusedAs(queued) !== null;
+    const option = isRefused ? null : chooseFleet(this.#ledger, request, this.#ask);
     return { ledger: this.#ledger, option };
   }
 
   take(queued: QueuedGang): void {
     this.#counts.gangs += 1;
-    const key = demandKey(this.#ledger, queued.request);
-    if (!this.#refused.has(key)) {
+    let refused = this.#refusedAs(queued);
+    if (refused === null) {
       const option = chooseFleet(this.#ledger, queued.request, this.#ask);
       if (option) {
         this.#settle(queued, option);
@@ -92,13 +101,29 @@ export class PlacementPass {
         this.#holds.keepFor(queued);
         return;
       }
-      this.#refused.set(key, this.#reason(queued));
+      const { limit, priority } = queued.request;
+      refused = { limit: limit ?? Infinity, priority, reason: this.#reason(queued) };
+      this.#refused.set(demandKey(this.#ledger, queued.request), refused);
     }
-    this.#refuse(queued, this.#refused.get(key));
+    this.#refuse(queued, refused.reason);
   }
 
-  #settle({ gang }: QueuedGang, option: FleetOption): void {
+  /** How a gang was refused that would have had a place wherever this one has. */
+  #refusedAs(queued: QueuedGang): Refused | null {
+    const { request } = queued;
+    const refused = this.#refused.get(demandKey(this.#ledger, request)) ?? null;
+    if (refused === null || this.#ledger.reserved.isEmpty) return refused;
+    // What is reserved can be used by its holder, by shorter jobs and by those of higher priority.
+    const isHolder = this.#holds.isHolder(queued);
+    const isWorse =
+      (request.limit ?? Infinity) >= refused.limit && request.priority <= refused.priority;
+    return isHolder || !isWorse ? null : refused;
+  }
+
+  #settle(queued: QueuedGang, option: FleetOption): void {
+    const { gang, request } = queued;
     const { run, jobs } = gang;
+    this.#holds.release(queued);
     if (this.#ledger.fleetOfRun(run) === null) {
       const set = { fleetId: option.fleet.id };
       this.#runs.push({ type: 'run.update', id: run.id, version: run.version, set });
@@ -106,7 +131,7 @@ export class PlacementPass {
     const planned: Id[] = [];
     const groupOffers = offersOfGroup(option.slots);
     const groupId = groupOffers === null ? null : this.#ctx.newId();
-    claimSlots(this.#ledger, run, option, (slot, index, instanceNum) => {
+    claimSlots(this.#ledger, request, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
       if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
@@ -157,10 +182,10 @@ export class PlacementPass {
     };
   }
 
-  #refuse(queued: QueuedGang, reason: (() => Refusal) | undefined): void {
+  #refuse(queued: QueuedGang, reason: () => Refusal): void {
     const { jobs, run } = queued.gang;
     const [first] = jobs;
-    if (!first || !reason) return;
+    if (!first) return;
     if (first.demand !== null) this.#closed.add(first.demand);
     if (
       first.refusal === null ||
@@ -217,6 +242,14 @@ export class PlacementPass {
   }
 }
 
+interface Refused {
+  /** Seconds; Infinity = no `max_duration`. */
+  readonly limit: number;
+  readonly priority: number;
+  /** Computed when first needed. */
+  readonly reason: () => Refusal;
+}
+
 export interface Look {
   /** The capacity that gangs ahead have left. */
   readonly ledger: CapacityLedger;
@@ -237,6 +270,7 @@ function isSharedByProjects(slot: Slot): boolean {
 /** Claims the slots of an option; `each` is called with every slot and its instance number. */
 export function claimSlots(
   ledger: CapacityLedger,
+  { limit }: Pick<GangRequest, 'limit'>,
   run: Claimant,
   option: FleetOption,
   each: (slot: Slot, index: number, instanceNum: number) => void = () => {},
@@ -246,7 +280,7 @@ export function claimSlots(
     const instance = slot.kind === 'existing' ? slot.instance : null;
     ledger.volumes.claim(slot.volumes, instance?.id ?? null);
     if (slot.kind === 'existing') {
-      ledger.claim(slot.instance, slot.blocks, run);
+      ledger.claim(slot.instance, slot.blocks, run, limit);
       each(slot, index, slot.instance.instanceNum);
     } else {
       const [offer] = triedOffers(slot.offers);

@@ -138,6 +138,7 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
     fleets,
     instances,
     volumes: patch.volumes ?? [],
+    ...(patch.occupants && { occupants: patch.occupants }),
     projects: patch.projects ?? new Map([[PROJECT, own]]),
     projectNames: patch.projectNames ?? { [PROJECT]: 'main' },
     localInstances:

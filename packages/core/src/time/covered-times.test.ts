@@ -23,6 +23,8 @@ const ROOTS = [
 /** Times that may lie ahead, each bounded by the rule that sets it, and those that no deadline uses. */
 const MAY_LIE_AHEAD = new Set([
   ...['nextPassAt', 'nextTriggeredAt', 'coolsUntil', 'expiresAt', 'renewsAt'],
+  // Computed anew from times that are corrected.
+  'startsAt',
   ...['lastProcessedAt', 'deletedAt'],
   // A person has chosen it.
   'until',

@@ -46,6 +46,7 @@ const PARTS = [
   'missing',
   'notice',
   'queries',
+  'reserved',
   'rollout',
   'run',
   'scheduling',

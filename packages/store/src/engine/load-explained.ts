@@ -20,7 +20,7 @@ import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
-import { loadCapacity, loadProjectNames, volumesOfGangs } from './load-placement.ts';
+import { loadCapacity, loadOccupants, loadProjectNames, volumesOfGangs } from './load-placement.ts';
 import { loadExplainedQueue, QUEUED, sharedFleets } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
 import { isAheadOf, queueOrder, rankOfJob } from './queue-order.ts';
@@ -50,6 +50,7 @@ export async function loadExplainedRun(
   const queue = withBackends(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
+      occupants: await loadOccupants(tx, capacity.fleets),
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },
     (id) => (id === projectId ? hints : null),

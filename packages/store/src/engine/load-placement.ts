@@ -4,7 +4,9 @@ import {
   type Gang,
   type Id,
   type MountableVolume,
+  type Occupant,
   roomOf,
+  type TimeLimit,
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
@@ -53,8 +55,41 @@ export async function loadPlacement(
     rights,
     ...queue,
     ...machines,
+    ...(queue.gangs.some(isWaiting) && { occupants: await loadOccupants(tx, machines.fleets) }),
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
+}
+
+/** Reservations are made for gangs that wait: for new work alone no ends are read. */
+const isWaiting = ({ jobs }: Gang): boolean => jobs.some((job) => job.waitingSince !== null);
+
+/** The jobs with a `max_duration` on the instances of these fleets. */
+export async function loadOccupants(tx: Tx, fleets: readonly FleetRecord[]): Promise<Occupant[]> {
+  const rows = await forIds(
+    fleets.map((fleet) => fleet.id),
+    (slice) =>
+      tx
+        .selectFrom('jobs as j')
+        .innerJoin('instances as i', 'i.id', 'j.instance_id')
+        .select(['j.instance_id', 'j.claimed_blocks', 'j.running_at', 'j.provisioned_at'])
+        .select('j.time_limit')
+        .where('j.instance_id', 'is not', null)
+        .where('j.time_limit', 'is not', null)
+        .where('i.fleet_id', 'in', slice)
+        .execute(),
+  );
+  return rows.flatMap((row) => {
+    const startedAt = row.running_at ?? row.provisioned_at;
+    if (row.instance_id === null || startedAt === null || row.claimed_blocks === 0) return [];
+    return [
+      {
+        instanceId: row.instance_id,
+        blocks: row.claimed_blocks,
+        startedAt: Number(startedAt),
+        limit: JSON.parse(String(row.time_limit)) as TimeLimit,
+      },
+    ];
+  });
 }
 
 async function isOfOneProject(tx: Tx, poolId: Id): Promise<boolean> {

@@ -21,6 +21,8 @@ const UNPLACED = sql`status = 'submitted' and instance_id is null`;
 const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
 export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
 
+const RESERVED: RawBuilder<SqlBool> = sql`${UNPLACED} and reserved is not null`;
+
 /** The most gangs, and demand classes, that an explanation takes into account. */
 const EXPLAINED = { gangs: 100, classes: 500 } as const;
 
@@ -51,10 +53,11 @@ export async function loadQueue(
   if (perClass > 0) {
     for (const id of projectIds) heads.push(...(await headsOf(tx, id, perClass)));
   }
+  const holders = perClass > 0 ? await holdersOf(tx, projectIds) : [];
   const counts = groupBy(heads, (head) => head.demand);
   const full = [...counts].filter(([, own]) => own.length === perClass);
   return {
-    gangs: await gangsOf(tx, records, [...unseen, ...heads]),
+    gangs: await gangsOf(tx, records, [...unseen, ...heads, ...holders]),
     more: new Set(full.map(([demand]) => demand)),
   };
 }
@@ -74,7 +77,20 @@ export async function loadExplainedQueue(
     .limit(EXPLAINED.gangs)
     .execute();
   const heads = await firstHeadsOf(tx, projectId);
-  return await gangsOf(tx, records, [...unseen, ...heads]);
+  const holders = await holdersOf(tx, [projectId]);
+  return await gangsOf(tx, records, [...unseen, ...heads, ...holders]);
+}
+
+/** The gangs that have reserved something, wherever in the queue they are now. */
+async function holdersOf(tx: Tx, projectIds: readonly Id[]): Promise<Head[]> {
+  return await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('jobs')
+      .select(['run_id', 'replica_num'])
+      .where('project_id', 'in', slice)
+      .where(RESERVED)
+      .execute(),
+  );
 }
 
 /** The first gang of each demand class, most urgent first. */

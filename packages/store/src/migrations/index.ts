@@ -43,6 +43,7 @@ import { notices } from './0042-notices.ts';
 import { pools } from './0043-pools.ts';
 import { ownRetentionPeriods } from './0044-project-retention.ts';
 import { fleetInstanceKeys } from './0045-instance-keys.ts';
+import { reservations } from './0046-reservations.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -95,4 +96,5 @@ export const MIGRATIONS: readonly Migration[] = [
   pools,
   ownRetentionPeriods,
   fleetInstanceKeys,
+  reservations,
 ];

@@ -57,6 +57,8 @@ export const jobTable = table<JobRecord>()('jobs', {
   notice: 'json',
   refusal: 'json',
   waitingSince: 'plain',
+  reserved: 'json',
+  timeLimit: 'json',
   demand: 'plain',
   priority: 'plain',
   queuedAt: 'plain',

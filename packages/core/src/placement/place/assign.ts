@@ -125,7 +125,7 @@ export function assignNew(
 }
 
 /** The job no longer waits for a place. */
-const PLACED = { refusal: null, waitingSince: null } as const;
+const PLACED = { refusal: null, waitingSince: null, reserved: null } as const;
 
 /** The backend is certain only if it is `local`, whose limit also counts planned instances. */
 function placeholder(

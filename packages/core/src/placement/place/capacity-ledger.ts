@@ -9,13 +9,15 @@ import type {
   Offer,
   RunRecord,
 } from '../../model/index.ts';
-import { PerLikeness, sharesFor } from '../../offers/alike.ts';
+import { likenessOf, PerLikeness, sharesFor } from '../../offers/alike.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
 import { isUsable, type ShareMatch } from '../../offers/pool.ts';
 import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { KnownEnds } from './known-ends.ts';
+import { ReservedShares } from './reserved-shares.ts';
 import { VolumeLedger } from './volume-ledger.ts';
 
 type Shares = ReturnType<typeof sharesFor>;
@@ -37,7 +39,10 @@ export class CapacityLedger {
   readonly localMaxInstances: number;
   readonly moment: DecisionMoment;
   readonly volumes: VolumeLedger;
+  readonly ends: KnownEnds;
+  readonly reserved: ReservedShares;
   readonly #instances = new Map<Id, InstanceRecord[]>();
+  readonly #kinds = new Map<Id, readonly InstanceRecord[]>();
   readonly #busy = new Map<Id, number>();
   readonly #held = new Map<Id, Claimant>();
   /** Claimants in this pass: by instance, and by fleet for new instances and held places. */
@@ -65,6 +70,8 @@ export class CapacityLedger {
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
     this.volumes = new VolumeLedger(snapshot.volumes);
+    this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now);
+    this.reserved = new ReservedShares(this.ends);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const fits = new Map<Id, PerLikeness<boolean>>();
@@ -90,6 +97,16 @@ export class CapacityLedger {
 
   instancesOf(fleetId: Id): readonly InstanceRecord[] {
     return this.#instances.get(fleetId) ?? [];
+  }
+
+  /** Instances of the fleet, one of each machine. */
+  kindsIn(fleetId: Id): readonly InstanceRecord[] {
+    const known = this.#kinds.get(fleetId);
+    if (known) return known;
+    const each = new Map(this.instancesOf(fleetId).map((one) => [likenessOf(one) ?? one, one]));
+    const kinds = [...each.values()];
+    this.#kinds.set(fleetId, kinds);
+    return kinds;
   }
 
   /** The share of an instance that a node would get; null if it can never take the node. */
@@ -120,8 +137,16 @@ export class CapacityLedger {
     return this.#busy.get(instance.id) ?? instance.busyBlocks;
   }
 
-  claim(instance: InstanceRecord, blocks: number, by: Claimant): void {
+  /** The blocks that the gang cannot use: beside those in use, some are reserved for others. */
+  busyFor(instance: InstanceRecord, request: GangRequest): number {
+    const busy = this.busyBlocks(instance);
+    return this.reserved.isEmpty ? busy : this.reserved.busyFor(instance, busy, request);
+  }
+
+  /** `seconds`: how long the blocks are in use at most; null = unknown. */
+  claim(instance: InstanceRecord, blocks: number, by: Claimant, seconds: number | null): void {
     append(this.#takers, instance.id, by);
+    this.ends.occupy(instance.id, blocks, seconds);
     const before = this.busyBlocks(instance);
     if (before === 0) count(this.#occupied, instance.fleetId);
     const busyBlocks = before + blocks;
@@ -145,7 +170,7 @@ export class CapacityLedger {
 
   /** Runs ahead that claim blocks of the instance in this pass, or for which it is held. */
   takersOf(instance: InstanceRecord): readonly Claimant[] {
-    const holder = this.#held.get(instance.id);
+    const holder = this.#held.get(instance.id) ?? this.reserved.holderOf(instance.id);
     return [...(this.#takers.get(instance.id) ?? []), ...(holder ? [holder] : [])];
   }
 

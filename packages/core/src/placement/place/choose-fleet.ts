@@ -120,7 +120,7 @@ export function viewPool(
     byKind.set(node.kind, found);
     return found;
   });
-  return { fleet, candidates, suffices: roomFor(ledger, candidates[0] ?? []) >= needed };
+  return { fleet, candidates, suffices: roomFor(ledger, candidates[0] ?? [], request) >= needed };
 }
 
 /** A run without a fleet needs one that can hold all of its nodes, not only this gang. */
@@ -144,9 +144,13 @@ export function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number)
 }
 
 /** How many jobs of this size the instances could take. */
-function roomFor(ledger: CapacityLedger, offers: readonly PoolOffer[]): number {
+function roomFor(
+  ledger: CapacityLedger,
+  offers: readonly PoolOffer[],
+  request: GangRequest,
+): number {
   return offers.reduce((sum, { instance, blocks }) => {
-    const free = (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance);
+    const free = (instance.totalBlocks ?? 0) - ledger.busyFor(instance, request);
     return sum + Math.floor(free / blocks);
   }, 0);
 }

@@ -90,7 +90,7 @@ export function poolOffer(
   if (isOthersLocal(instance, request)) return null;
   if (!isAllowed(ledger, fleet, instance, request)) return null;
   const share = ledger.shareFor(instance, node, request);
-  const found = matchInstance(instance, ledger.busyBlocks(instance), share, node.needs);
+  const found = matchInstance(instance, ledger.busyFor(instance, request), share, node.needs);
   if (found === null) return null;
   const mounts = mountsOn(ledger, instance, node, request);
   if ('volumes' in mounts) {

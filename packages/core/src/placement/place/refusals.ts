@@ -6,7 +6,7 @@ import { PerLikeness } from '../../offers/alike.ts';
 import { smallestShare } from '../../offers/blocks.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import { finding, offerFindings, stateFinding, summarize } from '../../offers/findings.ts';
-import { instanceFindings, isUsable, referenceText } from '../../offers/pool.ts';
+import { instanceFindings, isUsable, matchInstance, referenceText } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
@@ -174,7 +174,8 @@ export function looksAt(
     }
     const { status } = instance;
     const states = known.of(instance);
-    const state = `${status} ${ledger.busyBlocks(instance)} ${ledger.isHeld(instance)}`;
+    const busy = `${ledger.busyBlocks(instance)} ${ledger.busyFor(instance, request)}`;
+    const state = `${status} ${busy} ${ledger.isHeld(instance)}`;
     let look = states.get(state);
     if (!look) {
       look = lookAt(ledger, fleet, instance, node, request);
@@ -218,7 +219,21 @@ export function lookAt(
   const offer = poolOffer(ledger, fleet, instance, node, request);
   if (offer?.available) return full([]);
   const taken = offer !== null && !ledger.hasGpusFor(offer.offer);
-  return full([finding(taken ? 'gpus_taken' : 'busy')]);
+  if (taken) return full([finding('gpus_taken')]);
+  return full([finding(isReserved(ledger, instance, node, request) ? 'held' : 'busy')]);
+}
+
+/** Enough blocks are free, but they are reserved for a gang ahead. */
+function isReserved(
+  ledger: CapacityLedger,
+  instance: InstanceRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): boolean {
+  const busy = ledger.busyBlocks(instance);
+  if (ledger.busyFor(instance, request) === busy) return false;
+  const share = ledger.shareFor(instance, node, request);
+  return matchInstance(instance, busy, share, node.needs)?.available === true;
 }
 
 const never = (findings: readonly Finding[]): InstanceLook => ({ verdict: 'never', findings });

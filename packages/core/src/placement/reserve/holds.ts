@@ -1,15 +1,21 @@
 /**
- * Stage 4: the capacity that a pass keeps for gangs that have to wait (EASY backfill). Without it,
- * smaller gangs could take the capacity that a large one needs at once, again and again; they may
- * only use what it cannot.
+ * Stage 4: the capacity that is kept for gangs that have to wait. Without it, smaller gangs could take
+ * the capacity that a large one needs at once, again and again.
+ *
+ * The first waiting gang of a fleet *reserves* instances if the ends of enough jobs are known (EASY
+ * backfill): others use them only if they end before the gang can start. The reservation is stored with
+ * the gang's first job, so it outlives the pass and ends with the job's wait. If no start is known, the
+ * gang *holds* what is free for this pass: others may only use what it cannot.
  */
-import type { FleetRecord, Id, InstanceRecord } from '../../model/index.ts';
+import type { FleetRecord, Id, InstanceRecord, ReservedRecord } from '../../model/index.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
+import { gangKey } from '../gang-request.ts';
 import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from '../place/choose-fleet.ts';
 import { type Ask, whyNotGrow } from '../place/new-capacity.ts';
 import { fitting } from '../place/refusals.ts';
 import type { QueuedGang } from '../rank/queue.ts';
+import { earliestStart, mayServe, type PlannedStart, startOnShares } from './earliest-start.ts';
 
 /** Capacity of one fleet that can be held for a gang. */
 interface Hold {
@@ -21,29 +27,141 @@ interface Hold {
   readonly isLocal: boolean;
 }
 
+/** Stores what a gang has reserved since now; null = nothing. */
+export type WriteReserved = (queued: QueuedGang, reserved: ReservedRecord | null) => void;
+
 export class Holds {
   readonly #ledger: CapacityLedger;
   readonly #ask: Ask;
+  readonly #write: WriteReserved;
   /** Fleets with a hold: only the first gang of a fleet's queue gets one. */
   readonly #taken = new Set<Id>();
+  /** Fleets for which a gang waits whose start is not known: no gang behind it reserves anything there. */
+  readonly #open = new Set<Id>();
+  /** Gangs with a stored reservation, by key. */
+  readonly #stored = new Map<string, QueuedGang>();
 
-  constructor(ledger: CapacityLedger, ask: Ask) {
+  /** Puts the stored reservations of the queue in force. */
+  constructor(
+    ledger: CapacityLedger,
+    ask: Ask,
+    queue: readonly QueuedGang[],
+    write: WriteReserved,
+  ) {
     this.#ledger = ledger;
     this.#ask = ask;
+    this.#write = write;
+    for (const queued of queue) {
+      if (reservedBy(queued) === null) continue;
+      this.#stored.set(gangKey(queued.gang), queued);
+      const start = this.#storedStart(queued);
+      if (start && ledger.reserved.inFleet(start.fleet.id) === null) this.#put(queued, start);
+    }
   }
 
-  /** Holds free capacity in the fleet that lacks least for the gang. */
+  /** Whether the gang has a reservation in force, in which no other gang of its class has a part. */
+  isHolder({ gang }: QueuedGang): boolean {
+    return this.#ledger.reserved.of(gangKey(gang)) !== null;
+  }
+
+  /** The gang has got a place, and no longer needs its reservation. */
+  release({ gang }: QueuedGang): void {
+    const own = this.#ledger.reserved.of(gangKey(gang));
+    if (own) this.#ledger.reserved.drop(own);
+  }
+
+  /** Reserves capacity for a gang that waits, or holds free capacity in the fleet that lacks least. */
   keepFor(queued: QueuedGang): void {
-    const holds = candidateFleets(this.#ledger, queued.request)
-      .filter((fleet) => !this.#taken.has(fleet.id))
-      .map((fleet) => this.#holdIn(fleet, queued))
+    const stored = this.#storedStart(queued);
+    this.release(queued);
+    const fleets = candidateFleets(this.#ledger, queued.request).filter(
+      (fleet) => !this.#taken.has(fleet.id) && this.#mayTake(fleet, queued),
+    );
+    const start = this.#startIn(fleets, stored, queued);
+    if (start) this.#reserve(queued, start);
+    else {
+      if (reservedBy(queued) !== null) this.#write(queued, null);
+      this.#keepOpen(fleets, queued);
+      this.#holdIn(fleets, queued);
+    }
+  }
+
+  /** What becomes free in these fleets is for the gang first, if it could ever use it. */
+  #keepOpen(fleets: readonly FleetRecord[], { request }: QueuedGang): void {
+    if (this.#ledger.ends.isEmpty) return;
+    for (const fleet of fleets) {
+      if (this.#open.has(fleet.id) || !mayServe(this.#ledger, fleet, request)) continue;
+      const { places } = fitting(this.#ledger, fleet, request);
+      if (places >= nodesNeeded(this.#ledger, request)) this.#open.add(fleet.id);
+    }
+  }
+
+  /** A reservation stays where it is unless that brings the start forward. */
+  #startIn(
+    fleets: readonly FleetRecord[],
+    stored: PlannedStart | null,
+    { request }: QueuedGang,
+  ): PlannedStart | null {
+    if (this.#ledger.ends.isEmpty) return null;
+    const kept = stored && fleets.includes(stored.fleet) ? stored : null;
+    return fleets
+      .filter((fleet) => !this.#open.has(fleet.id) && mayServe(this.#ledger, fleet, request))
+      .map((fleet) => earliestStart(this.#ledger, fleet, request))
+      .reduce((best, one) => (one && (!best || one.startsAt < best.startsAt) ? one : best), kept);
+  }
+
+  /** The gangs that are ahead by now do not take a reservation away, only those of higher priority. */
+  #mayTake(fleet: FleetRecord, { request }: QueuedGang): boolean {
+    const present = this.#ledger.reserved.inFleet(fleet.id);
+    return present === null || request.priority > present.by.priority;
+  }
+
+  #reserve(queued: QueuedGang, start: PlannedStart): void {
+    this.#takeOver(start.fleet);
+    this.#put(queued, start);
+    const { now } = this.#ledger.ends;
+    const stored = reservedBy(queued);
+    const startsAt = start.startsAt > now ? start.startsAt : Math.min(now, stored?.startsAt ?? now);
+    this.#write(queued, { since: stored?.since ?? now, startsAt, shares: start.shares });
+  }
+
+  #takeOver(fleet: FleetRecord): void {
+    this.#taken.add(fleet.id);
+    const present = this.#ledger.reserved.inFleet(fleet.id);
+    if (present === null) return;
+    this.#ledger.reserved.drop(present);
+    const loser = this.#stored.get(present.key);
+    if (loser) this.#write(loser, null);
+  }
+
+  #put({ gang, request }: QueuedGang, { fleet, startsAt, shares }: PlannedStart): void {
+    const key = gangKey(gang);
+    const by = { ...gang.run, priority: request.priority };
+    this.#ledger.reserved.put({ key, by, fleetId: fleet.id, startsAt, shares });
+  }
+
+  /** When the gang could start on what it has reserved; null = not there any more. */
+  #storedStart(queued: QueuedGang): PlannedStart | null {
+    const reserved = reservedBy(queued);
+    const { request } = queued;
+    const first = reserved?.shares[0]?.instanceId;
+    if (!reserved || first === undefined) return null;
+    const fleet = candidateFleets(this.#ledger, request).find(({ id }) =>
+      this.#ledger.instancesOf(id).some((instance) => instance.id === first),
+    );
+    return fleet ? startOnShares(this.#ledger, fleet, request, reserved.shares) : null;
+  }
+
+  #holdIn(fleets: readonly FleetRecord[], queued: QueuedGang): void {
+    const holds = fleets
+      .map((fleet) => this.#holdOf(fleet, queued))
       .filter((hold): hold is Hold => hold !== null);
     const [first, ...others] = holds;
     if (!first) return;
     const size = (hold: Hold): number => hold.instances.length + hold.places;
     const best = others.reduce((a, b) => (size(b) > size(a) ? b : a), first);
     const { run } = queued.gang;
-    this.#taken.add(best.fleet.id);
+    this.#takeOver(best.fleet);
     for (const instance of best.instances) this.#ledger.hold(instance, run);
     for (let i = 0; i < best.places; i++) {
       this.#ledger.holdPlace(best.fleet.id, best.isLocal, run);
@@ -51,7 +169,7 @@ export class Holds {
   }
 
   /** Null: the fleet has nothing free for the gang, or could never hold it. */
-  #holdIn(fleet: FleetRecord, { request }: QueuedGang): Hold | null {
+  #holdOf(fleet: FleetRecord, { request }: QueuedGang): Hold | null {
     const ledger = this.#ledger;
     const [node] = request.nodes;
     if (!node || !isClusterFor(fleet, request)) return null;
@@ -80,3 +198,5 @@ export class Holds {
     return Math.min(needed, room, isLocal ? Math.max(0, this.#ledger.localLeft) : needed);
   }
 }
+
+const reservedBy = ({ gang }: QueuedGang): ReservedRecord | null => gang.jobs[0]?.reserved ?? null;

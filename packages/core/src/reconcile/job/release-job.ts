@@ -18,7 +18,7 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
   const instance = pass.instanceOf(job);
   orderRemoval(pass, job, instance);
-  const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0 });
+  const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0, reserved: null });
   if (isQueued(job)) {
     // Gangs behind it may use the capacity that was held for it.
     const { kind, id } = projectCapacity(job.projectId);

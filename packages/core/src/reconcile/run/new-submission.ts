@@ -1,6 +1,6 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
-import { demandOf } from '../../placement/gang-request.ts';
+import { demandOf, timeLimitOf } from '../../placement/gang-request.ts';
 
 export interface NewSubmissions {
   readonly newId: () => Id;
@@ -39,6 +39,8 @@ export function newSubmissions(
     notice: null,
     refusal: null,
     waitingSince: null,
+    reserved: null,
+    timeLimit: timeLimitOf(spec),
     demand,
     priority: run.priority,
     queuedAt: run.submittedAt,

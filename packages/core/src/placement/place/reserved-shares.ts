@@ -1,0 +1,79 @@
+/** What waiting gangs have reserved, as those see it who could use it meanwhile. */
+import type { Id, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
+import { SECOND } from '../../model/values.ts';
+import type { GangRequest } from '../gang-request.ts';
+import type { Claimant } from './capacity-ledger.ts';
+import type { KnownEnds } from './known-ends.ts';
+
+export interface Reservation {
+  /** See `GangRequest.key`. */
+  readonly key: string;
+  readonly by: Claimant;
+  readonly fleetId: Id;
+  readonly startsAt: Timestamp;
+  readonly shares: readonly ReservedShare[];
+}
+
+interface Share {
+  readonly of: Reservation;
+  readonly blocks: number;
+}
+
+export class ReservedShares {
+  readonly #ends: KnownEnds;
+  /** A fleet has one reservation, so an instance is in one at most. */
+  readonly #shares = new Map<Id, Share>();
+  readonly #byFleet = new Map<Id, Reservation>();
+
+  constructor(ends: KnownEnds) {
+    this.#ends = ends;
+  }
+
+  /** Whether anything is reserved. */
+  get isEmpty(): boolean {
+    return this.#byFleet.size === 0;
+  }
+
+  inFleet(fleetId: Id): Reservation | null {
+    return this.#byFleet.get(fleetId) ?? null;
+  }
+
+  of(key: string): Reservation | null {
+    for (const one of this.#byFleet.values()) if (one.key === key) return one;
+    return null;
+  }
+
+  put(reservation: Reservation): void {
+    this.#byFleet.set(reservation.fleetId, reservation);
+    for (const { instanceId, blocks } of reservation.shares) {
+      this.#shares.set(instanceId, { of: reservation, blocks });
+    }
+  }
+
+  drop({ fleetId, shares }: Reservation): void {
+    this.#byFleet.delete(fleetId);
+    for (const { instanceId } of shares) this.#shares.delete(instanceId);
+  }
+
+  holderOf(instanceId: Id): Claimant | null {
+    return this.#shares.get(instanceId)?.of.by ?? null;
+  }
+
+  /**
+   * The blocks of an instance that the gang cannot use, of which `busy` are in use. A gang that ends
+   * before the reservation starts may use all that is free; another one what is left beside it then.
+   */
+  busyFor(instance: InstanceRecord, busy: number, request: GangRequest): number {
+    const share = this.#shares.get(instance.id);
+    if (share === undefined || !this.#binds(share.of, request)) return busy;
+    const { startsAt } = share.of;
+    const stays = busy - this.#ends.freedBy(instance.id, startsAt);
+    return Math.max(busy, stays + share.blocks);
+  }
+
+  /** A reservation gives way to a higher priority only: not to a gang that has come to be ahead. */
+  #binds({ key, by, startsAt }: Reservation, { key: own, priority, limit }: GangRequest): boolean {
+    if (key === own || priority > by.priority) return false;
+    return limit === null || this.#ends.now + limit * SECOND > startsAt;
+  }
+}

@@ -1,0 +1,139 @@
+/** When a gang that does not fit now could start, and where, by the known ends of running jobs. */
+import type { FleetRecord, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
+import { isUsable } from '../../offers/pool.ts';
+import { isInstanceAvailable } from '../../status/index.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import type { CapacityLedger } from '../place/capacity-ledger.ts';
+import { isClusterFor, nodesNeeded } from '../place/choose-fleet.ts';
+import { looksAt } from '../place/refusals.ts';
+
+export interface PlannedStart {
+  readonly fleet: FleetRecord;
+  /** The present moment, if the blocks are free now. */
+  readonly startsAt: Timestamp;
+  readonly shares: readonly ReservedShare[];
+}
+
+/** An instance that can take nodes of the gang. */
+interface Room {
+  readonly instance: InstanceRecord;
+  /** Blocks of one node. */
+  readonly blocks: number;
+  /** When it has room for one node, for two, …; as many as are known. */
+  readonly times: readonly Timestamp[];
+}
+
+/**
+ * The earliest start in the fleet. Of the instances that are free by then, those are taken that become
+ * free last: what is idle now stays for others. Null: too few ends are known, or the nodes differ.
+ */
+export function earliestStart(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+): PlannedStart | null {
+  const needed = nodesNeeded(ledger, request);
+  const starts = sitesOf(roomsIn(ledger, fleet, request), request)
+    .map((rooms) => startOn(rooms, needed))
+    .filter((start) => start !== null);
+  const [first, ...others] = starts;
+  if (!first) return null;
+  return { fleet, ...others.reduce((a, b) => (b.startsAt < a.startsAt ? b : a), first) };
+}
+
+/** When the gang could start on these shares; null = they are lost to it, or too few, or not known. */
+export function startOnShares(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+  shares: readonly ReservedShare[],
+): PlannedStart | null {
+  const rooms = new Map(roomsIn(ledger, fleet, request).map((room) => [room.instance.id, room]));
+  let startsAt = ledger.ends.now;
+  let nodes = 0;
+  for (const { instanceId, blocks } of shares) {
+    const room = rooms.get(instanceId);
+    const count = room ? Math.floor(blocks / room.blocks) : 0;
+    const at = room?.times[count - 1];
+    if (at === undefined) return null;
+    startsAt = Math.max(startsAt, at);
+    nodes += count;
+  }
+  return nodes >= nodesNeeded(ledger, request) ? { fleet, startsAt, shares } : null;
+}
+
+/** Whether a machine of the fleet is suitable at all: of machines that are alike, one is looked at. */
+export function mayServe(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+): boolean {
+  const [node] = request.nodes;
+  if (!node) return false;
+  return ledger.kindsIn(fleet.id).some((one) => ledger.shareFor(one, node, request) !== null);
+}
+
+function roomsIn(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Room[] {
+  const [node] = request.nodes;
+  const isUniform = request.nodes.every(({ kind }) => kind === node?.kind);
+  if (!node || !isUniform || !isClusterFor(fleet, request)) return [];
+  return [...looksAt(ledger, fleet, node, request)].flatMap(([instance, look]) => {
+    if (look.verdict !== 'full' || !look.findings.every(({ rule }) => TAKEN.has(rule))) return [];
+    const room = roomOn(ledger, instance, node, request);
+    return room === null ? [] : [room];
+  });
+}
+
+/** What keeps an instance from the gang ends with the jobs that are there. */
+const TAKEN: ReadonlySet<string> = new Set(['busy', 'held']);
+
+function roomOn(
+  ledger: CapacityLedger,
+  instance: InstanceRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): Room | null {
+  const total = instance.totalBlocks ?? 0;
+  const share = ledger.shareFor(instance, node, request);
+  // An instance that ends with its jobs is no place for others.
+  const isKept = isUsable(instance) && isInstanceAvailable(instance.status);
+  if (share === null || !isKept || instance.idleSeconds === 0 || ledger.isHeld(instance))
+    return null;
+  const isWhole = node.needs.multinode;
+  const blocks = isWhole ? total : share.blocks;
+  const free = total - ledger.busyFor(instance, { ...request, limit: null });
+  const times: Timestamp[] = [];
+  for (let wanted = blocks; blocks > 0 && wanted <= total; wanted += blocks) {
+    const at = ledger.ends.freeAt(instance.id, free, wanted);
+    if (at === null) break;
+    times.push(at);
+  }
+  return { instance, blocks, times };
+}
+
+/** Nodes that communicate with each other are at one site. */
+function sitesOf(rooms: readonly Room[], { nodes }: GangRequest): (readonly Room[])[] {
+  if (!nodes[0]?.needs.multinode) return [rooms];
+  return [
+    ...Map.groupBy(rooms, ({ instance }) => `${instance.backend}/${instance.region}`).values(),
+  ];
+}
+
+function startOn(rooms: readonly Room[], needed: number): Omit<PlannedStart, 'fleet'> | null {
+  const times = rooms.flatMap((room) => room.times).sort((a, b) => a - b);
+  const startsAt = times[needed - 1];
+  if (startsAt === undefined) return null;
+  const latest = rooms
+    .map((room) => ({ ...room, times: room.times.filter((at) => at <= startsAt) }))
+    .sort((a, b) => first(b) - first(a) || a.instance.instanceNum - b.instance.instanceNum);
+  const shares: ReservedShare[] = [];
+  let missing = needed;
+  for (const { instance, blocks, times: own } of latest) {
+    const count = Math.min(missing, own.length);
+    if (count > 0) shares.push({ instanceId: instance.id, blocks: count * blocks });
+    missing -= count;
+  }
+  return { startsAt, shares };
+}
+
+const first = ({ times }: Room): number => times[0] ?? -Infinity;

@@ -1,0 +1,48 @@
+import { expect, it } from 'vitest';
+import { insertFleet, insertRun, insertWaiting } from '../testing/insert.ts';
+import { waitingWork } from '../testing/pools.ts';
+import { NO_HINTS, NO_MEMORY } from '../testing/records.ts';
+import { forEachStore, openWorld } from '../testing/stores.ts';
+
+const LIMIT = { seconds: 60, stopSeconds: null } as const;
+
+forEachStore((tests) => {
+  it('a snapshot for placement has the jobs with an end, counted since they run', async () => {
+    const world = await openWorld(tests);
+    const { instance } = await insertFleet(world, 'fleet');
+    const placed = { instanceId: instance.id, claimedBlocks: 1, provisionedAt: 3 };
+    await insertRun(world, { name: 'starts' }, [{ ...placed, timeLimit: LIMIT }]);
+    await insertRun(world, { name: 'runs' }, [{ ...placed, runningAt: 7, timeLimit: LIMIT }]);
+    await insertRun(world, { name: 'endless' }, [{ ...placed, runningAt: 7 }]);
+    const { run } = await insertWaiting(world, 'waits');
+    const occupants = [3, 7].map((startedAt) => ({
+      ...{ instanceId: instance.id, blocks: 1, startedAt },
+      limit: LIMIT,
+    }));
+    const found = (await waitingWork(world.store, world.projectId))?.occupants ?? [];
+    expect(found.toSorted((a, b) => a.startedAt - b.startedAt)).toEqual(occupants);
+    const explained = await world.store.engine.loadExplainedRun(run.id, NO_HINTS, NO_MEMORY);
+    expect(explained?.queue.occupants).toHaveLength(2);
+  });
+
+  it('it has none for new work alone', async () => {
+    const world = await openWorld(tests);
+    await insertFleet(world, 'fleet');
+    await insertRun(world, { name: 'new' }, [{}]);
+    expect((await waitingWork(world.store, world.projectId))?.occupants).toBeUndefined();
+  });
+
+  it('it has each gang with a reservation, however many of its class are ahead', async () => {
+    const world = await openWorld(tests);
+    const { instance } = await insertFleet(world, 'fleet');
+    for (let i = 0; i < 60; i++) await insertWaiting(world, `ahead-${i}`, { submittedAt: i });
+    const shares = [{ instanceId: instance.id, blocks: 1 }];
+    const reserved = { since: 5, startsAt: 9, shares };
+    const { run } = await insertWaiting(world, 'holder', { submittedAt: 999 }, { reserved });
+    const snapshot = await waitingWork(world.store, world.projectId);
+    const holder = snapshot?.gangs.find((gang) => gang.run.id === run.id);
+    expect(holder?.jobs[0]?.reserved).toEqual(reserved);
+    const explained = await world.store.engine.loadExplainedRun(run.id, NO_HINTS, NO_MEMORY);
+    expect(explained?.queue.gangs.map((gang) => gang.run.id)).toContain(run.id);
+  });
+});
