@@ -12,8 +12,8 @@ export interface SimCloud {
 }
 
 /** Shown as `aws`; the server host itself is not capacity. */
-export function newSimCloud(knobs: readonly string[] = []): SimCloud {
-  const home = newInstallation({ DSTACK_SIM: '1', DSTACK_LOCAL_PROJECTS: 'none' });
+export function newSimCloud(knobs: readonly string[] = [], env: NodeJS.ProcessEnv = {}): SimCloud {
+  const home = newInstallation({ DSTACK_SIM: '1', DSTACK_LOCAL_PROJECTS: 'none', ...env });
   const dir = join(home.home, 'cloud');
   const backend = ['type: sim', 'as: aws', 'agent: real', `dir: ${dir}`, ...knobs];
   mkdirSync(home.serverDir, { recursive: true });
