@@ -33,8 +33,6 @@ export interface StoreContext {
   readonly cipher: Cipher;
   readonly logger: StoreLogger;
   readonly records: RecordCache;
-  /** Names of the projects that share the server's machine, in small letters. */
-  readonly serverHost: { projects: ReadonlySet<string> };
   readonly now: () => Timestamp;
   /** Microseconds that no step of the host's clock moves. */
   readonly monotonic: () => number;

@@ -225,7 +225,6 @@ function createStore(
   const context: StoreContext = {
     ...{ db, bus, postgres, now, monotonic, newId, cipher, logger },
     records: new RecordCache(),
-    serverHost: { projects: new Set() },
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,

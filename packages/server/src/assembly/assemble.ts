@@ -27,6 +27,7 @@ import { makeLinks, makeSupervisor } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeWorkerRemoval, startRouterSync } from './routers.ts';
 import { type LocalMode, makeBackends, openServerHost } from './server-host.ts';
+import { shareServerHost } from './share-server-host.ts';
 import { makeEngine, startRetention, startSweeper } from './work.ts';
 
 /** The facts about a started server. */
@@ -58,7 +59,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const { supervisor, programs, mayDial } = supervision;
   const local = await openServerHost(parts, serverId);
   const { host, use } = local;
-  await store.pools.shareServerHost(host?.projects ?? new Set());
+  await shareServerHost(parts, local);
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
   const catalog = loadCatalog(assets.catalog);

@@ -64,6 +64,8 @@ export type LocalMode =
   | { readonly kind: 'off'; readonly reason: string };
 
 export interface LocalCapacity {
+  /** Null: it has never run jobs. */
+  readonly hostId: string | null;
   /** Null: it runs no jobs, and none are left there. */
   readonly host: ServerHost | null;
   readonly use: LocalMode;
@@ -73,7 +75,7 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
   const { settings, store, env } = parts;
   const rule = localRule(settings);
   const stateDir = serverFolder(settings.dir, 'agent');
-  if (rule.kind === 'off' && !existsSync(stateDir)) return { host: null, use: rule };
+  if (rule.kind === 'off' && !existsSync(stateDir)) return { hostId: null, host: null, use: rule };
   const place = { stateDir, shared: store.shared };
   const configured = await localExecutor(settings.local.executor, env.DOCKER_HOST);
   const { executor, remaining } = await executorInUse(store, localHostId(place), configured);
@@ -93,10 +95,11 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
   const freedoms = freedomsOf(settings, executor, users);
   await updateLocalInstances(store, hostId, { projects, executor, ...freedoms });
   if (rule.kind === 'off' && (await store.instances.onHost(hostId)).length === 0) {
-    return { host: null, use: rule };
+    return { hostId, host: null, use: rule };
   }
   const access = { hostId, dial, token, socket, prepare: () => agent.ensureRunning() };
   return {
+    hostId,
     host: { executor, projects, freedoms, access },
     use: rule.kind === 'off' ? rule : { ...rule, ...useOf(executor, freedoms, users), remaining },
   };

@@ -48,7 +48,7 @@ export class OutageWatch {
     this.#later();
   }
 
-  /** Records when the only server ended, so that the next start can tell how long there was none. */
+  /** Records when the only server ended, so that the next start sees how long there was none. */
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);

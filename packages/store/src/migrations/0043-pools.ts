@@ -34,7 +34,7 @@ async function fill({ db }: MigrationContext): Promise<void> {
       from imports i join exported_fleets ef on ef.export_id = i.export_id`.execute(db);
   const found = poolsOf({
     ...{ projects: await ids('projects'), fleets: await ids('fleets') },
-    ...{ uses: rows, onServerHost: [] },
+    ...{ uses: rows, onServerHosts: [] },
   });
   for (const { projects, fleets } of found) {
     const pool_id = randomUUID();

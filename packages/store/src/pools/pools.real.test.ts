@@ -50,12 +50,47 @@ forEachStore((tests) => {
       const { store, userId } = world;
       await store.projects.insert(projectRecord(userId, { name: 'lab' }));
       await store.projects.insert(projectRecord(userId, { name: 'apart' }));
-      await store.pools.shareServerHost(new Set(['main', 'lab', 'later']));
+      const share = (...names: string[]) =>
+        store.pools.shareServerHost({ hostId: 'local-1', projects: new Set(names) });
+      await share('main', 'lab', 'later');
       expect(await poolsIn(world)).toEqual([['apart'], ['lab', 'main']]);
       await store.projects.insert(projectRecord(userId, { name: 'Later' }));
       expect(await poolsIn(world)).toEqual([['Later', 'lab', 'main'], ['apart']]);
-      await store.pools.shareServerHost(new Set());
+      await share();
       expect(await poolsIn(world)).toHaveLength(4);
+    });
+
+    it('stay the same when servers whose machines are shared by different projects change rights in turn', async () => {
+      const world = await openWorld(tests);
+      const { store, userId } = world;
+      for (const name of ['lab', 'guest', 'apart']) {
+        await store.projects.insert(projectRecord(userId, { name }));
+      }
+      await store.pools.shareServerHost({ hostId: 'local-1', projects: new Set(['main', 'lab']) });
+      const other = { hostId: 'local-2', projects: new Set(['guest', 'lab']) };
+      const second = tests.dialect === 'postgres' ? await tests.open({ url: world.url }) : store;
+      await second.pools.shareServerHost(other);
+      const all = [['apart'], ['guest', 'lab', 'main']];
+      expect(await poolsIn(world)).toEqual(all);
+      const [pool] = await rowsOf(world);
+      await store.pools.shareServerHost(null);
+      await second.pools.shareServerHost(other);
+      expect(await poolsIn(world)).toEqual(all);
+      expect(await rowsOf(world)).toContainEqual(pool);
+    });
+
+    it('forget the machine of a server that has not renewed its record for a day', async () => {
+      let now = 1_800_000_000_000_000;
+      const world = await openWorld(tests, { now: () => now });
+      const { store, userId } = world;
+      await store.projects.insert(projectRecord(userId, { name: 'lab' }));
+      await store.pools.shareServerHost({ hostId: 'local-1', projects: new Set(['main', 'lab']) });
+      now += 23 * 3600 * 1_000_000;
+      await store.pools.shareServerHost(null);
+      expect(await poolsIn(world)).toHaveLength(1);
+      now += 2 * 3600 * 1_000_000;
+      await store.pools.shareServerHost(null);
+      expect(await poolsIn(world)).toHaveLength(2);
     });
 
     it('keep their id while they grow, and have a new version with each change', async () => {
@@ -65,7 +100,7 @@ forEachStore((tests) => {
       const [after] = await rowsOf(world);
       expect(after?.id).toBe(before?.id);
       expect(Number(after?.version)).toBeGreaterThan(Number(before?.version));
-      await world.store.pools.shareServerHost(new Set());
+      await world.store.pools.shareServerHost(null);
       expect(await rowsOf(world)).toEqual([after]);
     });
 

@@ -1,12 +1,14 @@
 import type { StoreContext } from '../context.ts';
 import { refreshPools } from './refresh.ts';
+import { recordServerHost } from './server-hosts.ts';
 import type { Pools } from './types.ts';
 
 export function createPools(context: StoreContext): Pools {
   return {
-    async shareServerHost(projectNames) {
-      context.serverHost.projects = projectNames;
-      await context.write((write) => refreshPools(context, write));
-    },
+    shareServerHost: (host) =>
+      context.write(async (write) => {
+        await recordServerHost(write.tx, host, context.now());
+        await refreshPools(context, write);
+      }),
   };
 }

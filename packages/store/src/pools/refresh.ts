@@ -3,6 +3,7 @@ import { type Change, type Id, type Pool, poolsOf, type Signal } from '@dstack/c
 import { sql } from 'kysely';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
+import { sharersOfServerHosts } from './server-hosts.ts';
 
 /** Key of the lock under which the rights that connect projects and fleets change. */
 const RIGHTS = 0x70_6f_6f_6c;
@@ -25,9 +26,9 @@ export async function refreshPools(
     projects: before.projects.map(({ id }) => id),
     fleets: before.fleets.map(({ id }) => id),
     uses: await readUses(tx),
-    onServerHost: before.projects
-      .filter(({ name }) => context.serverHost.projects.has(name.toLowerCase()))
-      .map(({ id }) => id),
+    onServerHosts: (await sharersOfServerHosts(tx)).map((names) =>
+      before.projects.filter(({ name }) => names.has(name.toLowerCase())).map(({ id }) => id),
+    ),
   });
   const signals: Signal[] = [];
   const changed = changedPools(before, after, { newId: context.newId, owner });

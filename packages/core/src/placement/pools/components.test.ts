@@ -12,7 +12,9 @@ const allUses = fc.record({
   projects: fc.constant(PROJECTS),
   fleets: fc.constant(FLEETS),
   uses: fc.array(use, { maxLength: 10 }),
-  onServerHost: fc.uniqueArray(fc.constantFrom(...PROJECTS), { maxLength: 3 }),
+  onServerHosts: fc.array(fc.uniqueArray(fc.constantFrom(...PROJECTS), { maxLength: 3 }), {
+    maxLength: 3,
+  }),
 });
 
 const poolOf = (uses: Uses, projectId: string) =>
@@ -40,9 +42,8 @@ describe('pools, whatever the rights', () => {
         for (const { projectId, fleetId } of uses.uses) {
           expect(poolOf(uses, projectId)?.fleets).toContain(fleetId);
         }
-        const [first] = uses.onServerHost;
-        for (const id of uses.onServerHost) {
-          expect(poolOf(uses, id)?.projects).toContain(first);
+        for (const [first, ...others] of uses.onServerHosts) {
+          for (const id of others) expect(poolOf(uses, id)?.projects).toContain(first);
         }
       }),
     );
@@ -54,8 +55,10 @@ describe('pools, whatever the rights', () => {
         // Each pool has enough links to be connected: a node more than links at most.
         for (const { projects, fleets } of poolsOf(uses)) {
           const own = uses.uses.filter(({ projectId }) => projects.includes(projectId));
-          const onHost = uses.onServerHost.filter((id) => projects.includes(id)).length;
-          const links = own.length + Math.max(0, onHost - 1);
+          const onHosts = uses.onServerHosts
+            .map((sharers) => sharers.filter((id) => projects.includes(id)).length)
+            .reduce((sum, count) => sum + Math.max(0, count - 1), 0);
+          const links = own.length + onHosts;
           expect(projects.length + fleets.length).toBeLessThanOrEqual(links + 1);
         }
       }),
@@ -72,12 +75,23 @@ describe('pools, whatever the rights', () => {
   });
 });
 
+it('a machine whose first project is unknown connects the others', () => {
+  const projects = ['p1', 'p2'];
+  const pools = poolsOf({ projects, fleets: [], uses: [], onServerHosts: [['gone', 'p1', 'p2']] });
+  expect(pools).toEqual([{ projects, fleets: [] }]);
+});
+
 it('a right that names an unknown project or fleet connects nothing', () => {
   const uses = [
     { projectId: 'gone', fleetId: 'f1' },
     { projectId: 'gone', fleetId: 'f2' },
     { projectId: 'p1', fleetId: 'gone' },
   ];
-  const pools = poolsOf({ projects: ['p1'], fleets: ['f1', 'f2'], uses, onServerHost: ['gone'] });
+  const pools = poolsOf({
+    projects: ['p1'],
+    fleets: ['f1', 'f2'],
+    uses,
+    onServerHosts: [['gone']],
+  });
   expect(pools).toHaveLength(3);
 });

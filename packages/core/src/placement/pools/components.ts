@@ -6,8 +6,8 @@ export interface Uses {
   readonly projects: readonly Id[];
   readonly fleets: readonly Id[];
   readonly uses: readonly { readonly projectId: Id; readonly fleetId: Id }[];
-  /** Projects whose jobs may run on the server's machine, which all of them share. */
-  readonly onServerHost: readonly Id[];
+  /** For the machine of each server: the projects whose jobs may run there, which share it. */
+  readonly onServerHosts: readonly (readonly Id[])[];
 }
 
 export interface Pool {
@@ -19,18 +19,21 @@ export interface Pool {
  * The connected components. Each project and each fleet is in exactly one; a use that names an unknown
  * project or fleet connects nothing.
  */
-export function poolsOf({ projects, fleets, uses, onServerHost }: Uses): Pool[] {
+export function poolsOf({ projects, fleets, uses, onServerHosts }: Uses): Pool[] {
   const sets = new Sets();
   for (const id of projects) sets.add(projectNode(id));
   for (const id of fleets) sets.add(fleetNode(id));
   for (const { projectId, fleetId } of uses) sets.join(projectNode(projectId), fleetNode(fleetId));
-  const [first, ...others] = onServerHost;
-  for (const id of others) sets.join(projectNode(first ?? ''), projectNode(id));
+  const known = new Set(projects);
+  for (const sharers of onServerHosts) {
+    const [first, ...others] = sharers.filter((id) => known.has(id));
+    for (const id of others) sets.join(projectNode(first ?? ''), projectNode(id));
+  }
   const pools = new Map<string, { projects: Id[]; fleets: Id[] }>();
   const poolOf = (node: string) => {
     const root = sets.root(node);
-    const known = pools.get(root);
-    if (known) return known;
+    const found = pools.get(root);
+    if (found) return found;
     const pool = { projects: [], fleets: [] };
     pools.set(root, pool);
     return pool;

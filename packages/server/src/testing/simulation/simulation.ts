@@ -175,7 +175,9 @@ class Simulation {
     const { store: watched } = this;
     const made = await makeProjects({ store: watched, now, newId, backends: this.#backends });
     this.#projects = made.projects;
-    await store.pools.shareServerHost(new Set(['first', 'second']));
+    await store.pools.shareServerHost({
+      ...{ hostId: 'local', projects: new Set(['first', 'second']) },
+    });
     // Requests of users take time too, so that passes and other requests happen meanwhile.
     const parts = { clock: this.#clock, random: this.#random, faults: NO_DATABASE_FAULTS };
     const port = new PortStore(watched, parts).store;
