@@ -140,6 +140,8 @@ module.exports = {
           '^packages/client/src/node-web-socket\\.ts$',
           // Builders of records, for tests alone.
           '^packages/core/src/testing/records\\.ts$',
+          // The other end of a worker's link, for tests alone.
+          '^packages/proxy/src/testing/index\\.ts$',
           // Loaded only where it is allowed.
           '^packages/backends/src/sim/index\\.ts$',
           '^packages/backends/src/(kubernetes|slurm)/index\\.ts$',

@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LineChannel } from '../packages/server/src/proxy-workers/line-channel.ts';
+import { LineChannel } from '../packages/proxy/src/index.ts';
 import { spawnWorker } from '../packages/server/src/proxy-workers/spawn-worker.ts';
 import { root } from './installation.ts';
 import { print, summary } from './measure.ts';
@@ -27,12 +27,12 @@ export async function proxyRoutes(): Promise<void> {
   spawnWorker({ node: process.execPath, args, env: {}, logPath: join(dir, 'log') }, fd);
   const { channel, pid } = await opened(socket);
   try {
-    await channel.request('sync', { config: config(dir), routes: [], grants: [] });
+    await channel.ask('sync', { config: config(dir), routes: [], grants: [] });
     listener.close();
     await delay(1000);
     const before = residentMb(pid);
     const routes = Array.from({ length: SERVICES }, (_, n) => route(n));
-    await channel.request('sync', { config: config(dir), routes, grants: [] });
+    await channel.ask('sync', { config: config(dir), routes, grants: [] });
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
     const status = async (n: number) => {
       const asked = get({ port, agent, path: `/proxy/services/main/s${n}/` });
@@ -62,7 +62,7 @@ export async function proxyRoutes(): Promise<void> {
     });
     agent.destroy();
   } finally {
-    await channel.request('end', { limitMs: 0 }).catch(() => {});
+    await channel.ask('end', { limitMs: 0 }).catch(() => {});
     rmSync(dir, { recursive: true, force: true });
   }
 }

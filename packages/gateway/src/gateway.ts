@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { RateBuckets, UseSpool } from '@dstack/proxy';
+import { type KeptGrant, RateBuckets, UseSpool } from '@dstack/proxy';
 import { AccessQuestions } from './access-questions.ts';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
@@ -13,7 +13,6 @@ import { namesToSecure } from './certificates/names-to-secure.ts';
 import { CountSpool } from './count-spool.ts';
 import { boundLog, fullDisk } from './disk.ts';
 import { Figures } from './figures.ts';
-import { KnownCallers } from './known-callers.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
@@ -50,6 +49,8 @@ const DISK_MS = 5000;
 /** Bytes of a log, of which there may be two. */
 const MAX_LOG = 10_000_000;
 
+const MOST_CALLERS = 10_000;
+
 /** The main process: everything but requests. */
 export class GatewayProgram {
   readonly #options: GatewayOptions;
@@ -67,7 +68,8 @@ export class GatewayProgram {
   readonly #buckets = new RateBuckets(Date.now);
   readonly #key: TunnelKey;
   readonly #group: number | null;
-  readonly #callers: KnownCallers;
+  /** Callers whom the server has admitted, also while it is away and after a restart. */
+  readonly #callers = new Map<string, KeptGrant>();
   readonly #questions = new ServerQuestions((frame) => this.#link.send(frame));
   readonly #tunnels = new WantedTunnels((frame) => this.#link.send(frame));
   readonly #leaving = new Map<string, Set<Worker>>();
@@ -89,7 +91,9 @@ export class GatewayProgram {
     mkdirSync(runtime, { recursive: true });
     chmodSync(runtime, user === null ? 0o700 : 0o711);
     this.#state = new StoredState(stateDir);
-    this.#callers = new KnownCallers(this.#state);
+    for (const one of this.#state.read('callers') ?? []) {
+      if ('caller' in one) this.#callers.set(one.key, one);
+    }
     this.#key = keyForTunnels(stateDir);
     this.#nginx = new Nginx({
       ...{ runtime, user: user?.name ?? null, group: this.#group, log: this.#log },
@@ -247,7 +251,7 @@ export class GatewayProgram {
       { type: 'tunnel-key', key: this.#key.privateKey },
       ...(this.#settings ? [this.#settings] : []),
       ...(this.#services ? [this.#services] : []),
-      { type: 'cached', entries: this.#callers.all },
+      { type: 'cached', entries: [...this.#callers.values()] },
       { type: 'online', online: this.#link.isOpen },
     ];
   }
@@ -343,6 +347,7 @@ export class GatewayProgram {
         break;
       case 'access-changed':
         this.#callers.clear();
+        this.#state.write('callers', []);
         break;
     }
     if (order.type === 'services' || order.type === 'service') {
@@ -365,7 +370,9 @@ export class GatewayProgram {
         this.#counts.add(message.counts, message.waiting);
         return;
       case 'caller':
-        this.#callers.add(message.entry);
+        if (this.#callers.size >= MOST_CALLERS) this.#callers.clear();
+        this.#callers.set(message.entry.key, message.entry);
+        this.#state.write('callers', [...this.#callers.values()]);
         // A caller is known to the gateway, whichever worker has asked the server.
         for (const other of this.#workers?.all ?? []) {
           if (other !== worker) other.send({ type: 'cached', entries: [message.entry] });

@@ -2,7 +2,7 @@
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayCommand, GatewayPem, GatewaySettings } from '@dstack/contract/agent';
-import type { CachedCaller } from './worker/messages.ts';
+import type { KeptGrant } from '@dstack/proxy';
 
 export type SentServices = Extract<GatewayCommand, { type: 'services' }>;
 
@@ -22,7 +22,8 @@ export interface CountBatch {
 interface Files {
   readonly settings: { readonly settings: GatewaySettings; readonly certificates: GatewayPem[] };
   readonly services: SentServices;
-  readonly callers: readonly CachedCaller[];
+  /** Those whom the server has admitted. An earlier version stored them in another form. */
+  readonly callers: readonly KeptGrant[];
   readonly counts: readonly ServiceCount[];
   /** May have been received; an earlier version does not read it. */
   readonly 'sent-counts': CountBatch;

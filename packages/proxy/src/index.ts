@@ -1,7 +1,15 @@
 /** The proxy of services: the policy, and the engine on Node around it. */
 
 export type { Admit, ClientConnection, ServiceCaller } from './callers/callers.ts';
+export {
+  type AdmissionAsk,
+  type Granted,
+  type GrantedCaller,
+  type KeptGrant,
+  proofText,
+} from './callers/grants.ts';
 export { OwnTokens } from './callers/own-tokens.ts';
+export { type ModelAdmission, WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
 export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
@@ -11,9 +19,12 @@ export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
 export { originForm } from './head/origin-form.ts';
 export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
+export { ChannelClosed, type Handlers, LineChannel } from './link/line-channel.ts';
 export { LineStream } from './link/line-stream.ts';
+export { type AskedServer, isServerAway, ServerLink, serverAway } from './link/server-link.ts';
 export type { ProxyLog } from './log.ts';
 export { isMessagesPath, modelPath, NO_MESSAGES } from './models/model-paths.ts';
+export type { ModelToken } from './models/model-token.ts';
 export type { OnModelUse } from './models/model-use.ts';
 export { TopLevelScan } from './models/top-level-scan.ts';
 export {

@@ -219,6 +219,8 @@ export const GatewayCommand = byType(
     services: nullable(list(line(256))),
     status: whole(599),
     detail: messageText(),
+    /** When the token expires, in microseconds since the epoch; null = never. Earlier servers send none. */
+    expires_at: optional(whole()),
   }),
   /** Answer to `is-token`. */
   frame('token', { n: whole(), own: flag }),

@@ -1,6 +1,6 @@
 /** Messages between the main process of a gateway and its workers, which carry the requests. */
 import type { AccessPages, GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
-import type { CountedService } from '@dstack/proxy';
+import type { CountedService, KeptGrant } from '@dstack/proxy';
 
 /** Main -> worker: orders of the server as they are, and these. */
 export type ToWorker =
@@ -13,7 +13,7 @@ export type ToWorker =
   | { readonly type: 'tunnel-key'; readonly key: string }
   /** Answer to `take`: seconds until the request would be allowed; 0 = it is. */
   | { readonly type: 'taken'; readonly n: number; readonly wait: number }
-  | { readonly type: 'cached'; readonly entries: readonly CachedCaller[] }
+  | { readonly type: 'cached'; readonly entries: readonly KeptGrant[] }
   /** The server cannot be asked now. */
   | { readonly type: 'unanswered'; readonly n: number };
 
@@ -51,14 +51,4 @@ export type FromWorker =
       readonly service: string;
       readonly rate: { readonly rps: number; readonly burst: number };
     }
-  | { readonly type: 'caller'; readonly entry: CachedCaller };
-
-/** A caller whom the server has admitted. Only the hash of the credential is kept. */
-export interface CachedCaller {
-  readonly key: string;
-  readonly user: string;
-  /** Names of the runs that the token is limited to; null = all. An earlier version stored none. */
-  readonly services?: readonly string[] | null;
-  /** Milliseconds since the epoch. */
-  readonly confirmedAt: number;
-}
+  | { readonly type: 'caller'; readonly entry: KeptGrant };

@@ -15,10 +15,11 @@ import {
   RateBuckets,
   ReplicaTunnels,
   ServiceProxy,
+  WorkerAdmission,
 } from '@dstack/proxy';
 import { createLog } from '../log.ts';
 import { callsSocket } from '../nginx/configuration.ts';
-import { CallerCache } from './caller-cache.ts';
+import { AskedThroughMain, serverUnreachable } from './asked-server.ts';
 import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
@@ -48,7 +49,6 @@ const MAX_HELD = 1000;
 
 /** Names this process among all that answer requests; numbers of its requests only rise. */
 const ID = randomUUID();
-let isOnline = false;
 /** Longest wait for a replica's answer, in milliseconds. A change of the setting starts other workers. */
 const timeoutMs = Number(process.argv[2] ?? 300_000);
 const usageDir = process.argv[3] ?? '';
@@ -62,10 +62,12 @@ const questions = new Questions(send);
 const services = new HostedServices();
 const tunnels = new ReplicaTunnels({ log });
 const ports = new ReplicaPorts({ send, tunnels, now: Date.now });
-const admission = new CallerCache({
-  questions,
-  ageSeconds: () => authAge,
-  isOnline: () => isOnline,
+const link = new AskedThroughMain(questions);
+const admission = new WorkerAdmission({
+  link,
+  addressOf: ({ socket }) => socket.remoteAddress ?? '',
+  maxAgeMs: () => authAge * 1000,
+  unknown: serverUnreachable,
   onConfirmed: (entry) => send({ type: 'caller', entry }),
   now: Date.now,
 });
@@ -275,8 +277,8 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
       return;
     }
     case 'online':
-      isOnline = message.online;
-      ports.setOnline(isOnline);
+      link.setOnline(message.online);
+      ports.setOnline(message.online);
       return;
     case 'access-changed':
       admission.changed();
@@ -301,7 +303,7 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
 
 /** The main process has ended: serve until the workers of the next one have taken the socket. */
 process.on('disconnect', () => {
-  isOnline = false;
+  link.setOnline(false);
   questions.failAll();
   if (own === null) process.exit(0);
   ports.leave(join(dirname(own.path), 'link.sock'));

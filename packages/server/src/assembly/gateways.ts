@@ -1,7 +1,6 @@
 /** The links to gateways. */
 
 import { Outages, OwnTokens, openReplica } from '@dstack/proxy';
-import type { AccessWatch } from '../access/access-watch.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
 import { domainProof } from '../gateways/domain-proof.ts';
@@ -14,7 +13,6 @@ import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { socketPath } from '../hosts/socket-folder.ts';
 import { AGENT_SOCKET } from '../hosts/ssh/layout.ts';
-import { admission } from '../http/proxy/admission.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
@@ -22,6 +20,7 @@ import { outageReader } from '../outages/outage-reader.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
+import { answerAsks } from '../proxy-workers/grants.ts';
 import { hostPlaces } from './gateway-places.ts';
 import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -30,7 +29,6 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
   readonly serverId: string;
   readonly links: Links;
   readonly changes: RunChanges;
-  readonly access: AccessWatch;
   readonly metrics: Pick<ServerMetrics, 'gatewayMessageRefused'> | null;
   readonly gatewayRequests: GatewayLinksOptions['requests'];
   readonly backends: Pick<ProjectBackends, 'find'>;
@@ -39,7 +37,7 @@ export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
 
 export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks {
   const { settings, store, log, closing } = parts;
-  const { links, supervisor, changes, access, serverHost } = made;
+  const { links, supervisor, changes, serverHost } = made;
   const { hosts } = links;
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
@@ -87,11 +85,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     },
     newSignIns: () =>
       new GatewaySignIns({ limit: settings.limits.failedLoginsPerMinute, now: Date.now }),
-    admitBy: (signIns) =>
-      admission({
-        ...{ store, now: systemNow, sshProxyToken: null, access },
-        signIns: { from: ({ socket }) => signIns.from(socket.remoteAddress ?? '') },
-      }),
+    admitBy: (signIns) => answerAsks({ store, now: systemNow, sshProxyToken: null, signIns }),
     onRefused: (gateway, type) => made.metrics?.gatewayMessageRefused(gateway, type),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,

@@ -90,7 +90,8 @@ it('reports at once that the way back to a gateway could not be opened', async (
 it('admits tokens for single services only at gateways that obey the limit', async () => {
   const sent: object[] = [];
   const answers = new GatewayAnswers({} as GatewayAnswersOptions);
-  const admit = async () => ({ name: 'ann', services: ['web'], release: () => {} });
+  const ids = { userId: 'u', projectId: 'p', projectName: 'main', token: null };
+  const admit = async () => ({ name: 'ann', services: ['web'], expiresAt: 5, ...ids });
   const link = { send: (frame: object) => sent.push(frame) } as unknown as GatewayLink;
   const caller = { project: 'main', method: 'GET', authorization: 'Bearer x', address: '::1' };
   for (const limits of [true, null]) {
@@ -98,7 +99,7 @@ it('admits tokens for single services only at gateways that obey the limit', asy
     await answers.answer(askerOf(link, { admit }), question);
   }
   expect(sent).toMatchObject([
-    { user: 'ann', services: ['web'], status: 200 },
+    { user: 'ann', services: ['web'], status: 200, expires_at: 5 },
     { user: null, services: null, status: 503 },
   ]);
 });

@@ -1,12 +1,12 @@
-import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
 import { type GatewayRecord, unprovenDomainEvent } from '@dstack/core';
-import type { Admit, OpenPort, Outages, OwnTokens } from '@dstack/proxy';
+import type { OpenPort, Outages, OwnTokens } from '@dstack/proxy';
 import { ProxyRefusal } from '@dstack/proxy';
 import { joinConnections } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
+import type { AnswerAsk } from '../proxy-workers/grants.ts';
 import type { FrameOf, FrameType } from './bound-frames.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
 import type { DomainProof } from './domain-proof.ts';
@@ -35,7 +35,7 @@ export interface GatewayAsker {
   readonly link: Pick<GatewayLink, 'replica' | 'send' | 'openTunnel'>;
   readonly reach: GatewayReach;
   /** Admits callers, whose addresses only the gateway reports. */
-  readonly admit: Admit;
+  readonly admit: AnswerAsk;
   readonly signIns: Pick<GatewaySignIns, 'isToken'>;
   readonly gateway: AskerGateway;
   readonly carried: Carried;
@@ -112,16 +112,12 @@ export class GatewayAnswers {
     { admit }: GatewayAsker,
     { project, method, authorization, address, limits }: FrameOf<'admit'>,
   ) {
-    const request = {
-      ...{ method, headers: authorization === '' ? {} : { authorization }, rawHeaders: [] },
-      socket: { remoteAddress: address },
-      connection: { remoteAddress: address },
-    } as unknown as IncomingMessage;
+    const header = authorization === '' ? null : authorization;
+    const ask = { key: '', kind: 'service', session: null, authorization: header } as const;
     try {
-      const { name, services, release } = await admit(project, request, () => {});
-      release();
+      const { name, services, expiresAt } = await admit({ ...ask, project, method, address });
       if (services === null || limits === true) {
-        return { user: name, services, status: 200, detail: '' };
+        return { user: name, services, status: 200, detail: '', expires_at: expiresAt };
       }
       const detail = 'This gateway is being updated: tokens for single services work after that';
       return { ...REFUSED, status: 503, detail };

@@ -1,9 +1,9 @@
 import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayReplicaRecord, Timestamp } from '@dstack/core';
-import type { Admit } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../process/logging.ts';
+import type { AnswerAsk } from '../proxy-workers/grants.ts';
 import type { FrameType } from './bound-frames.ts';
 import type { GatewayAccess } from './gateway-access.ts';
 import type { GatewayAnswersOptions } from './gateway-answers.ts';
@@ -47,7 +47,7 @@ export interface GatewayLinksOptions
   };
   /** Makes the sign-ins of one replica, which guard against guesses by this gateway alone. */
   readonly newSignIns: () => GatewaySignIns;
-  readonly admitBy: (signIns: GatewaySignIns) => Admit;
+  readonly admitBy: (signIns: GatewaySignIns) => AnswerAsk;
   /** Called when a message was not obeyed. `type`: `unknown` = it comes from a newer program. */
   readonly onRefused: (gateway: GatewayLabel, type: FrameType | 'unknown') => void;
   readonly now: () => Timestamp;

@@ -29,7 +29,7 @@ export class GatewaySignIns {
   }
 
   /** `address`: of a client, as the gateway reports it. */
-  from(address: string): TokenLookUp {
+  fromAddress(address: string): TokenLookUp {
     const [client, gateway] = [
       this.#clients.fromAddress(address),
       this.#gateway.fromAddress(WHOLE),

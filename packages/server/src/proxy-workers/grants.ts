@@ -1,12 +1,11 @@
 import { type Endpoint, endpoints } from '@dstack/contract/api';
 import type { Id } from '@dstack/core';
+import type { AdmissionAsk, Granted, GrantedCaller } from '@dstack/proxy';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { IdentityDeps } from '../http/identity.ts';
-import { refusedAdmission } from '../http/proxy/admission.ts';
-import { memberOf } from '../http/proxy/models/model-admission.ts';
+import { memberOf, refusedAdmission } from '../http/proxy/models/model-admission.ts';
 import { tokenOnly } from '../http/sessions/credentials.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
-import type { AdmissionAsk, Granted, GrantedCaller } from './protocol.ts';
 
 export interface GrantsOptions extends Omit<IdentityDeps, 'lookUp'> {
   readonly access: Pick<AccessWatch, 'admit'>;
@@ -47,13 +46,11 @@ export class Grants {
     let known: Known | undefined;
     try {
       const { caller, release } = await access.admit(
-        () => this.#identify(ask),
+        () => grantedCaller(this.#options, ask),
         () => this.#revoke(key, known),
         () => notify('stale', { key }),
       );
-      const { name, userId, projectId, projectName, expiresAt, token, services } = caller;
-      const shown = { name, userId, projectId, projectName, expiresAt, token, services };
-      const granted: Granted = { ask, caller: shown };
+      const granted: Granted = { ask, caller };
       known = { ...granted, release, holders: new Set(workers) };
       this.#known.get(key)?.release();
       this.#known.set(key, known);
@@ -97,20 +94,33 @@ export class Grants {
     this.#known.get(key)?.release();
     this.#known.delete(key);
   }
-
-  async #identify(ask: AdmissionAsk) {
-    const { kind, project, method, authorization, session, address } = ask;
-    const deps = { ...this.#options, lookUp: this.#options.signIns.fromAddress(address) };
-    const endpoint = endpointOf(kind, method);
-    const found = await memberOf(
-      deps,
-      endpoint,
-      { ...tokenOnly(authorization ?? undefined), atService: session },
-      project,
-    );
-    return { ...found, projectId: found.project.id, projectName: found.project.name };
-  }
 }
+
+/** The caller whom a process asks about. Throws `ApiError`, or `TooManySignIns`. */
+async function grantedCaller(
+  deps: Omit<GrantsOptions, 'access' | 'notify'>,
+  { kind, project: wanted, method, authorization, session, address }: AdmissionAsk,
+): Promise<GrantedCaller> {
+  const lookUp = deps.signIns.fromAddress(address);
+  const credentials = { ...tokenOnly(authorization ?? undefined), atService: session };
+  const found = await memberOf({ ...deps, lookUp }, endpointOf(kind, method), credentials, wanted);
+  const { name, userId, project, expiresAt, token, services } = found;
+  const named = { projectId: project.id, projectName: project.name };
+  return { name, userId, ...named, expiresAt, token, services };
+}
+
+/** Answers such questions of a gateway, which are not watched. Rejects with `ProxyRefusal`. */
+export function answerAsks(deps: Omit<GrantsOptions, 'access' | 'notify'>): AnswerAsk {
+  return async (ask) => {
+    try {
+      return await grantedCaller(deps, ask);
+    } catch (error) {
+      throw refusedAdmission(ask.project, error);
+    }
+  };
+}
+
+export type AnswerAsk = (ask: AdmissionAsk) => Promise<GrantedCaller>;
 
 function endpointOf(
   kind: AdmissionAsk['kind'],

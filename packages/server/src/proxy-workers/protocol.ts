@@ -1,8 +1,7 @@
 /** The messages between the server and its proxy workers. */
-import type { Id, Timestamp } from '@dstack/core';
-import type { OriginPattern } from '@dstack/proxy';
-import type { HostAccess, RequestCount, ServiceSessionProof, ServiceView } from '@dstack/store';
-import type { ModelToken } from '../http/service-tokens/budget.ts';
+import type { Id } from '@dstack/core';
+import type { Granted, OriginPattern } from '@dstack/proxy';
+import type { HostAccess, RequestCount, ServiceView } from '@dstack/store';
 
 /**
  * Raised with every change after which a server and a worker of different builds do not understand each
@@ -87,36 +86,6 @@ export interface PushedRoute {
   readonly runId: Id;
   readonly view: ServiceView | null;
   readonly hosts: Readonly<Record<string, PushedHost>>;
-}
-
-/** A question to the server whether a caller is admitted. `authorization`: the header of the request. */
-export interface AdmissionAsk {
-  readonly key: string;
-  readonly kind: 'service' | 'models' | 'model';
-  readonly project: string;
-  readonly method: string;
-  readonly authorization: string | null;
-  /** The cookie of a service, instead of the header. */
-  readonly session: ServiceSessionProof | null;
-  /** Address of the caller. */
-  readonly address: string;
-}
-
-export interface GrantedCaller {
-  readonly name: string;
-  readonly userId: Id;
-  readonly projectId: Id;
-  readonly projectName: string;
-  readonly expiresAt: Timestamp | null;
-  /** Null: a person's credentials. */
-  readonly token: ModelToken | null;
-  /** See `ServiceCaller`. */
-  readonly services: readonly string[] | null;
-}
-
-export interface Granted {
-  readonly ask: AdmissionAsk;
-  readonly caller: GrantedCaller;
 }
 
 /** See `Services.addRequests`. */

@@ -3,14 +3,20 @@ import { mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import { type AccessPage, type CountedService, type UseBatch, UseSpool } from '@dstack/proxy';
+import {
+  type AccessPage,
+  type CountedService,
+  type Granted,
+  type Handlers,
+  type UseBatch,
+  UseSpool,
+} from '@dstack/proxy';
 import type { ModelUse } from '@dstack/store';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../process/logging.ts';
 import { EndedFigures } from './ended-figures.ts';
 import { keptUses } from './kept-uses.ts';
-import type { Handlers } from './line-channel.ts';
-import type { Address, Granted, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
+import type { Address, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
 import { spawnWorker } from './spawn-worker.ts';
 import { MODEL_USES } from './use-kind.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -137,9 +143,7 @@ export class ProxyWorkers {
   async leave(jobId: string): Promise<void> {
     const links = this.#ready;
     // A worker that ends has no requests either.
-    await Promise.all(
-      links.map((link) => link.channel.request('leave', { jobId }).catch(() => {})),
-    );
+    await Promise.all(links.map((link) => link.channel.ask('leave', { jobId }).catch(() => {})));
   }
 
   /** The requests that each worker has answered since the given numbers; a worker that ends is left out. */
@@ -148,7 +152,7 @@ export class ProxyWorkers {
     const pages = await Promise.all(
       links.map(async ({ id, channel }): Promise<[string, AccessPage][]> => {
         const asked = { runId, after: after.get(id) ?? null };
-        const page = channel.request<AccessPage>('access', asked);
+        const page = channel.ask<AccessPage>('access', asked);
         return await page.then(
           (found) => [[id, found]],
           () => [],
@@ -211,7 +215,7 @@ export class ProxyWorkers {
     // One that is being started must end too.
     await this.#filling;
     const ends = [...this.#links.values()].map(async ({ channel }) => {
-      await channel.request('end', times).catch(() => {});
+      await channel.ask('end', times).catch(() => {});
       await channel.closed;
     });
     await Promise.all(ends);
@@ -282,7 +286,7 @@ export class ProxyWorkers {
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
     ];
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
-    if ('through' in from) await from.through.channel.request('spawn', spawn);
+    if ('through' in from) await from.through.channel.ask('spawn', spawn);
     else {
       // It holds the address from the moment when it is made, and writes its record only when it runs: the
       // next server must find it even if this one is killed at any time in between.

@@ -1,10 +1,9 @@
-import type { CountedService, ReadOutage } from '@dstack/proxy';
+import type { AdmissionAsk, CountedService, Handlers, ReadOutage } from '@dstack/proxy';
 import { RateBuckets } from '@dstack/proxy';
 import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
 import type { Grants } from './grants.ts';
-import type { Handlers } from './line-channel.ts';
-import type { AdmissionAsk, CountedRequests } from './protocol.ts';
+import type { CountedRequests } from './protocol.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
 

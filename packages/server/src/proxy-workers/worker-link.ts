@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { CountedService } from '@dstack/proxy';
-import { type Handlers, LineChannel } from './line-channel.ts';
+import { type Handlers, LineChannel } from '@dstack/proxy';
 import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
 
 /** A worker that runs answers within this time, in milliseconds. */
@@ -63,7 +63,7 @@ export class WorkerLink {
 
   /** Sends all services and callers, and what has changed since they were read. */
   async sync(sync: Sync): Promise<void> {
-    const done = this.channel.request('sync', sync);
+    const done = this.channel.ask('sync', sync);
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const { type, data } of queue) this.channel.notify(type, data);
@@ -74,6 +74,6 @@ export class WorkerLink {
   /** Stops accepting connections; resolves once it has. */
   async drain(): Promise<void> {
     this.isDraining = true;
-    await this.channel.request('drain', {});
+    await this.channel.ask('drain', {});
   }
 }

@@ -5,9 +5,9 @@ import { OwnTokens } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import { pino } from 'pino';
 import { runningGateway } from '../../http/gateways/testing/running-gateway.ts';
-import { admission } from '../../http/proxy/admission.ts';
 import { insertInstances, serveAt, submitService } from '../../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../../http/testing/test-server.ts';
+import { answerAsks } from '../../proxy-workers/grants.ts';
 import type { DnsChange } from '../dns-hook.ts';
 import { domainProof } from '../domain-proof.ts';
 import { GatewayAccess } from '../gateway-access.ts';
@@ -69,7 +69,7 @@ const MODEL = { type: 'chat', format: 'openai' } as const;
 
 export async function linkedGateway(): Promise<LinkedGateway> {
   const server = await startTestServer();
-  const { store, deps } = server;
+  const { store } = server;
   const gatewayId = await runningGateway(server, 'edge');
   await runningGateway(server, 'other', { domain: '*.other.test' });
   const instances = await insertInstances(server, 1);
@@ -138,10 +138,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
     },
     newSignIns: () => new GatewaySignIns({ limit: SIGN_INS, now: Date.now }),
     admitBy: (signIns) =>
-      admission({
-        ...{ store, now: () => Date.now() * 1000, sshProxyToken: null, access: deps.access },
-        signIns: { from: ({ socket }) => signIns.from(socket.remoteAddress ?? '') },
-      }),
+      answerAsks({ store, now: () => Date.now() * 1000, sshProxyToken: null, signIns }),
     ownTokens: new OwnTokens({ isToken: store.access.isToken, settings: [], now: Date.now, log }),
     outages: {
       noReplica: async () => {

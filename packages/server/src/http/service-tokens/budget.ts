@@ -1,19 +1,7 @@
 /** The models, rate and budget that a service token may still use. */
-import type { Id, Timestamp } from '@dstack/core';
+import type { Timestamp } from '@dstack/core';
+import type { ModelToken } from '@dstack/proxy';
 import type { ServiceTokenRecord, Store } from '@dstack/store';
-
-/** The token of a request to a model, with what its limits allow at the moment. */
-export interface ModelToken {
-  readonly id: Id;
-  readonly name: string;
-  /** Null: every model of the project. */
-  readonly models: readonly string[] | null;
-  readonly requestsPerMinute: number | null;
-  /** Whether the token has a daily or monthly limit of tokens. */
-  readonly hasBudget: boolean;
-  /** A budget that is used up, and the seconds until it begins again; null = none. */
-  readonly usedUp: { readonly text: string; readonly retryAfter: number } | null;
-}
 
 const DAY = 86_400_000_000;
 

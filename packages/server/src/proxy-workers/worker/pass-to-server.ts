@@ -7,10 +7,15 @@ import {
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { MAX_HEADERS, type RawHeaders, refusalBody, refuseUpgrade } from '@dstack/proxy';
+import {
+  MAX_HEADERS,
+  type RawHeaders,
+  refusalBody,
+  refuseUpgrade,
+  serverAway,
+} from '@dstack/proxy';
 import { closeSoftly, discardRest } from '../../http/intake/connections.ts';
 import type { Shutdown } from '../../http/shutdown.ts';
-import { serverAway } from './server-link.ts';
 
 /** The server itself decides whether the connection to the client stays open. */
 const OF_CONNECTION: ReadonlySet<string> = new Set(['keep-alive', 'transfer-encoding']);

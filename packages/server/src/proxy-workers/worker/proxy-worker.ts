@@ -1,3 +1,4 @@
+import type { Granted, ServerLink } from '@dstack/proxy';
 import {
   accessLog,
   OwnTokens,
@@ -5,6 +6,7 @@ import {
   ServiceOrigins,
   ServiceProxy,
   trustIn,
+  WorkerAdmission,
 } from '@dstack/proxy';
 import { assets } from '../../assets.ts';
 import { systemNow } from '../../clock/system-clock.ts';
@@ -12,19 +14,21 @@ import { isLocalHost } from '../../hosts/local-agent.ts';
 import { callerAddress } from '../../http/caller-address.ts';
 import { Intake } from '../../http/intake/intake.ts';
 import { connectionRules } from '../../http/intake/open-connections.ts';
+import type { AdmitModelUser } from '../../http/proxy/models/model-admission.ts';
 import { serviceUsage } from '../../http/proxy/models/service-usage.ts';
 import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import type { Logger } from '../../process/logging.ts';
-import type { Granted, PushedRoute, Sync, WorkerConfig } from '../protocol.ts';
+import type { PushedRoute, Sync, WorkerConfig } from '../protocol.ts';
 import { DataHosts } from './data-hosts.ts';
 import { PassToServer } from './pass-to-server.ts';
 import { PushedServices } from './pushed-services.ts';
-import type { ServerLink } from './server-link.ts';
-import { WorkerAdmission } from './worker-admission.ts';
 import { type WorkerHttp, workerHttp } from './worker-http.ts';
 import { workerLog } from './worker-log.ts';
 import { WorkerUsage } from './worker-usage.ts';
+
+/** Without a server a caller is admitted this long (ms) after the server has confirmed the access. */
+const MAX_AGE_MS = 600_000;
 
 /** Everything in a worker that answers requests. */
 export class ProxyWorker {
@@ -47,16 +51,17 @@ export class ProxyWorker {
     this.#usage = new WorkerUsage(link, spool, this.log);
     this.#admission = new WorkerAdmission({
       ...{ link, addressOf: callerAddress(config.trustedProxies) },
+      maxAgeMs: () => MAX_AGE_MS,
       now: () => systemNow() / 1000,
     });
     this.#templates = new TemplateRenderer({ program: assets.templateProgram });
     this.proxy = new ServiceProxy({
       services: this.#services,
-      readOutage: (project, run) => link.request('outage', { project, run }),
+      readOutage: (project, run) => link.ask('outage', { project, run }),
       open: openReplica({ client: (hostId) => this.#hosts.client(hostId), isHere: isLocalHost }),
       admit: this.#admission.admit,
       ownTokens: new OwnTokens({
-        isToken: (text) => link.request('isToken', { text }),
+        isToken: (text) => link.ask('isToken', { text }),
         settings: config.ownTokens,
         now: () => performance.now(),
         log: this.log,
@@ -84,7 +89,7 @@ export class ProxyWorker {
       services: this.proxy,
       origins: origins && new ServiceOrigins({ ...origins, trust, services: this.#services }),
       ownPaths: null,
-      admitModelUser: this.#admission.admitModelUser,
+      admitModelUser: this.#admitModelUser,
       intake: new Intake(intake),
       modelBodies,
       chatTemplates: this.#templates,
@@ -96,6 +101,19 @@ export class ProxyWorker {
     };
     return workerHttp(deps, new PassToServer(serverSocket, this.shutdown));
   }
+
+  readonly #admitModelUser: AdmitModelUser = async (call, onRevoked) => {
+    const { endpoint, project: name, request } = call;
+    const admitted = await this.#admission.admitModelUser(
+      name,
+      endpoint.method,
+      request,
+      onRevoked,
+    );
+    const { projectId: id, projectName, ...caller } = admitted.caller;
+    const project = { id, name: projectName };
+    return { caller: { ...caller, projectId: id, project }, release: admitted.release };
+  };
 
   /** Replaces all services. */
   sync({ routes, grants }: Sync): void {
@@ -126,7 +144,6 @@ export class ProxyWorker {
   }
 
   sweep(): void {
-    this.#admission.sweep();
     this.#usage.sweep();
   }
 

@@ -1,5 +1,5 @@
+import { away, linked } from '@dstack/proxy/testing';
 import { expect, it } from 'vitest';
-import { away, linked } from '../testing/linked.ts';
 import { PushedServices } from './pushed-services.ts';
 
 const configuration = { type: 'service', replicas: { min: 1, max: 1 } };

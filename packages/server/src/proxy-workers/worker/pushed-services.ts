@@ -1,12 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Id } from '@dstack/core';
 import type { TakeRate } from '@dstack/proxy';
-import { type HostedRuns, RateBuckets, type ServiceRoute, type ServiceTable } from '@dstack/proxy';
+import {
+  type HostedRuns,
+  isServerAway,
+  RateBuckets,
+  type ServerLink,
+  type ServiceRoute,
+  type ServiceTable,
+} from '@dstack/proxy';
 import type { FoundService, RequestCount, Services, ServiceView } from '@dstack/store';
 import { systemNow } from '../../clock/system-clock.ts';
 import { viewRoute } from '../../service-table/view-route.ts';
 import type { CountedRequests, PushedRoute } from '../protocol.ts';
-import { isServerAway, type ServerLink } from './server-link.ts';
 
 /** Seconds; older counts are in no window of scaling. */
 const COUNTED_SECONDS = 600;
@@ -61,17 +67,17 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   async #viewByName(projectName: string, runName: string): Promise<ServiceView | null> {
     const runId = this.#byName.get(nameKey(projectName, runName));
     const view = runId === undefined ? undefined : this.#byRun.get(runId);
-    if (view || !this.#link.isPresent) return view ?? null;
+    if (view || this.#link.isAway) return view ?? null;
     // A service that was submitted a moment ago.
-    const pushed = await this.#link.request<PushedRoute | null>('route', { projectName, runName });
+    const pushed = await this.#link.ask<PushedRoute | null>('route', { projectName, runName });
     if (pushed) this.#onHosts(pushed.hosts);
     return pushed?.view ?? null;
   }
 
   async byIdPrefix(prefix: string): Promise<FoundService[]> {
     const pushed = [...this.#byRun.values()].filter(({ run }) => run.id.startsWith(prefix));
-    if (pushed.length === 0 && this.#link.isPresent) {
-      return await this.#link.request('byIdPrefix', { prefix });
+    if (pushed.length === 0 && !this.#link.isAway) {
+      return await this.#link.ask('byIdPrefix', { prefix });
     }
     return pushed.map(({ run, projectName }) => ({
       ...{ runId: run.id, runName: run.name, projectName },
@@ -79,7 +85,7 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   }
 
   async withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]> {
-    if (which === 'finished') return await this.#link.request('finishedModels', { projectId });
+    if (which === 'finished') return await this.#link.ask('finishedModels', { projectId });
     return [...this.#byRun.values()]
       .filter(({ run }) => run.projectId === projectId && run.serviceSpec?.model != null)
       .sort((a, b) => b.run.submittedAt - a.run.submittedAt);
@@ -101,13 +107,13 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
 
   /** Drops the load while there is no server: the next one replaces it. */
   async setLoad(owner: string, slots: Parameters<Services['setLoad']>[1]): Promise<void> {
-    if (this.#link.isPresent) await this.#link.request('load', { owner, slots });
+    if (!this.#link.isAway) await this.#link.ask('load', { owner, slots });
   }
 
   /** Takes from the rate that the server counts; while it is away, from this worker's own. */
   readonly takeSharedRate: TakeRate = async (key, rate, service) => {
     try {
-      return await this.#link.request('takeRate', { key, rate, service });
+      return await this.#link.ask('takeRate', { key, rate, service });
     } catch (error) {
       if (!isServerAway(error)) throw error;
       return await this.#buckets.take(key, rate, service);
@@ -121,13 +127,13 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
 
   /** Also sends what is counted while the server answers: a request may wait to be noticed. */
   async #send(): Promise<void> {
-    if (this.#isSending || !this.#link.isPresent) return;
+    if (this.#isSending || this.#link.isAway) return;
     this.#isSending = true;
     try {
       for (;;) {
         this.#sent ??= this.#taken();
         if (this.#sent === null) return;
-        await this.#link.request('count', this.#sent);
+        await this.#link.ask('count', this.#sent);
         this.#sent = null;
       }
     } catch (error) {

@@ -1,6 +1,6 @@
+import { away, linked } from '@dstack/proxy/testing';
 import { expect, it } from 'vitest';
 import { ServerClock } from '../../clock/server-clock.ts';
-import { away, linked } from '../testing/linked.ts';
 import { WorkerDesk } from '../worker-desk.ts';
 import { followServer } from './server-time.ts';
 

@@ -3,7 +3,7 @@ import type { ServerClock } from '../../clock/server-clock.ts';
 
 /** The other end of a channel to the server. */
 interface Asked {
-  request<T>(type: string, data: unknown): Promise<T>;
+  ask<T>(type: string, data: unknown): Promise<T>;
 }
 
 /**
@@ -13,6 +13,6 @@ interface Asked {
 export async function followServer(clock: ServerClock, server: Asked): Promise<void> {
   const askedAt = performance.now();
   // An earlier version does not know the question.
-  const time = await server.request<Timestamp>('time', {}).catch(() => null);
+  const time = await server.ask<Timestamp>('time', {}).catch(() => null);
   if (time !== null) clock.follow({ time, askedAt, answeredAt: performance.now() });
 }

@@ -1,11 +1,11 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
 import { createServer, Server as NetServer, type Socket } from 'node:net';
+import { type Granted, LineChannel, ServerLink } from '@dstack/proxy';
 import { systemClock } from '../../clock/system-clock.ts';
 import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
-import { LineChannel } from '../line-channel.ts';
-import type { Granted, Hello, PushedRoute, Spawn, Sync } from '../protocol.ts';
+import type { Hello, PushedRoute, Spawn, Sync } from '../protocol.ts';
 import { WORKER_PROTOCOL } from '../protocol.ts';
 import { LISTENER_FD, spawnWorker } from '../spawn-worker.ts';
 import {
@@ -16,7 +16,6 @@ import {
   writeRecord,
 } from '../worker-records.ts';
 import { ProxyWorker } from './proxy-worker.ts';
-import { ServerLink } from './server-link.ts';
 import { followServer } from './server-time.ts';
 import type { WorkerHttp } from './worker-http.ts';
 
@@ -186,7 +185,7 @@ export class WorkerControl {
   }
 
   #sendFigures(worker: ProxyWorker): void {
-    if (!this.#link.isPresent) return;
+    if (this.#link.isAway) return;
     const { figures } = worker.proxy;
     const text = JSON.stringify(figures);
     if (text === this.#figures) return;

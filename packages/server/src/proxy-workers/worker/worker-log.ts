@@ -1,5 +1,5 @@
+import type { ServerLink } from '@dstack/proxy';
 import { createLogger, type Logger } from '../../process/logging.ts';
-import type { ServerLink } from './server-link.ts';
 
 /**
  * The log of a worker is a part of the server's log; while the server is away it goes to the worker's own

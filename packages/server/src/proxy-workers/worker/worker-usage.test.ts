@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { away, linked } from '@dstack/proxy/testing';
 import type { ModelUse } from '@dstack/store';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { away, linked } from '../testing/linked.ts';
 import { WorkerUsage } from './worker-usage.ts';
 
 const log = pino({ level: 'silent' });

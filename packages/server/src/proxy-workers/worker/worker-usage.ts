@@ -1,7 +1,14 @@
-import { keepUse, newUseName, type ProxyLog, type UseBatch, UseSpool } from '@dstack/proxy';
+import {
+  isServerAway,
+  keepUse,
+  newUseName,
+  type ProxyLog,
+  type ServerLink,
+  type UseBatch,
+  UseSpool,
+} from '@dstack/proxy';
 import type { ModelUsage, ModelUse } from '@dstack/store';
 import { MODEL_USES } from '../use-kind.ts';
-import { isServerAway, type ServerLink } from './server-link.ts';
 
 /** The use of models, on the disk until the server has stored it; the server adds each batch once. */
 export class WorkerUsage implements Pick<ModelUsage, 'add'> {
@@ -36,7 +43,7 @@ export class WorkerUsage implements Pick<ModelUsage, 'add'> {
       await Promise.all(kept.map(({ use, name }) => keepUse(this.#dir, use, name)));
       this.#spool.deliver();
       // The server may have disconnected meanwhile.
-      if (this.#link.isPresent) await Promise.all(kept.map(({ known }) => known.promise));
+      if (!this.#link.isAway) await Promise.all(kept.map(({ known }) => known.promise));
     } finally {
       for (const { name } of kept) this.#waiting.delete(name);
     }
@@ -44,12 +51,12 @@ export class WorkerUsage implements Pick<ModelUsage, 'add'> {
 
   /** Called once a second: what the server could not store is sent again. */
   sweep(): void {
-    if (this.#link.isPresent && !this.#spool.isEmpty) this.#spool.deliver();
+    if (!this.#link.isAway && !this.#spool.isEmpty) this.#spool.deliver();
   }
 
   #send({ n, batch, uses }: UseBatch<ModelUse>): boolean {
-    if (!this.#link.isPresent) return false;
-    this.#link.request('usage', { batch, uses }).then(
+    if (this.#link.isAway) return false;
+    this.#link.ask('usage', { batch, uses }).then(
       () => {
         for (const name of this.#spool.used(n)) this.#know(name);
       },

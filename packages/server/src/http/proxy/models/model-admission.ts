@@ -1,12 +1,13 @@
 /** Who may send requests to the models of a project. */
 import type { IncomingMessage } from 'node:http';
-import { accessDenied, type Endpoint } from '@dstack/contract/api';
+import { ApiError, accessDenied, type Endpoint } from '@dstack/contract/api';
+import { notAdmitted, tooManySignIns } from '@dstack/proxy';
 import type { AccessWatch } from '../../../access/access-watch.ts';
 import { type IdentityDeps, identifyCaller } from '../../identity.ts';
 import type { HttpDeps } from '../../ports.ts';
 import { modelToken } from '../../service-tokens/budget.ts';
 import type { Credentials } from '../../sessions/credentials.ts';
-import { refusedAdmission } from '../admission.ts';
+import { TooManySignIns } from '../../sign-in-guard.ts';
 import type { ModelUser } from './model-endpoint.ts';
 
 export interface ModelCall {
@@ -71,4 +72,10 @@ export async function memberOf(
   const services = found.token?.services ?? null;
   const { name: userName, id: userId } = user;
   return { name: userName, userId, projectId: project.id, expiresAt, project, token, services };
+}
+
+/** The error for the caller of a service. */
+export function refusedAdmission(project: string, error: unknown): unknown {
+  if (error instanceof ApiError) return notAdmitted(project, error);
+  return error instanceof TooManySignIns ? tooManySignIns(error) : error;
 }

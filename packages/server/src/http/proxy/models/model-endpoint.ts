@@ -1,5 +1,5 @@
 import type { Timestamp } from '@dstack/core';
-import type { Question, TakeRate } from '@dstack/proxy';
+import type { ModelToken, Question, TakeRate } from '@dstack/proxy';
 import { askAny, ProxyRefusal, type Tokens, tokensIn } from '@dstack/proxy';
 import type { ProjectRecord, Store } from '@dstack/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,7 +9,6 @@ import { bodyLimits } from '../../intake/body-limits.ts';
 import { JsonScan } from '../../intake/json-scan.ts';
 import { parseJson, UnprocessableError, unreadableJson } from '../../intake/parse-json.ts';
 import type { HttpDeps } from '../../ports.ts';
-import type { ModelToken } from '../../service-tokens/budget.ts';
 import { chatRequest } from './chat-request.ts';
 import { streamChunks } from './chunk-stream.ts';
 import type { AskModel, Model } from './model-client.ts';

@@ -1,8 +1,7 @@
 /** The limits of the service token of a request to a model. */
 
-import type { TakeRate } from '@dstack/proxy';
+import type { ModelToken, TakeRate } from '@dstack/proxy';
 import { ProxyRefusal } from '@dstack/proxy';
-import type { ModelToken } from '../../service-tokens/budget.ts';
 
 const MINUTE = 60;
 

@@ -1,5 +1,17 @@
-import { ProxyRefusal } from '@dstack/proxy';
-import { ChannelClosed, type LineChannel } from '../line-channel.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import { ChannelClosed, type LineChannel } from './line-channel.ts';
+
+/** What a process that serves services asks of the one that has the database. */
+export interface AskedServer {
+  /** It cannot be asked now. */
+  readonly isAway: boolean;
+  /** Rejects with `isServerAway` if it cannot answer, else with its error. */
+  ask<T>(type: string, data: unknown): Promise<T>;
+  /** False: it is away. */
+  notify(type: string, data: unknown): boolean;
+  /** Called whenever one has connected and has sent everything that it knows. */
+  onPresent(notify: () => void): void;
+}
 
 /** The server is being restarted, or has ended. */
 export function serverAway(): ProxyRefusal {
@@ -9,21 +21,20 @@ export function serverAway(): ProxyRefusal {
 }
 
 /** The connection of the server to this worker; a new server replaces it. */
-export class ServerLink {
+export class ServerLink implements AskedServer {
   #channel: LineChannel | null = null;
   #awaySince: number | null = performance.now();
   readonly #onPresent = new Set<() => void>();
 
-  get isPresent(): boolean {
-    return this.#channel !== null;
+  get isAway(): boolean {
+    return this.#channel === null;
   }
 
-  /** Milliseconds since the epoch; null: the server is connected. */
+  /** Milliseconds by `performance.now`; null: the server is connected. */
   get awaySince(): number | null {
     return this.#awaySince;
   }
 
-  /** Called whenever a server has connected and has sent everything that it knows. */
   onPresent(notify: () => void): void {
     this.#onPresent.add(notify);
   }
@@ -39,17 +50,15 @@ export class ServerLink {
     for (const notify of this.#onPresent) notify();
   }
 
-  /** Rejects with `serverAway` without a server, else with the server's error. */
-  async request<T>(type: string, data: unknown): Promise<T> {
+  async ask<T>(type: string, data: unknown): Promise<T> {
     if (this.#channel === null) throw serverAway();
     try {
-      return await this.#channel.request<T>(type, data);
+      return await this.#channel.ask<T>(type, data);
     } catch (error) {
       throw error instanceof ChannelClosed ? serverAway() : error;
     }
   }
 
-  /** False: there is no server. */
   notify(type: string, data: unknown): boolean {
     this.#channel?.notify(type, data);
     return this.#channel !== null;

@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream';
-import { ProxyRefusal } from '@dstack/proxy';
 import { expect, it } from 'vitest';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 import { ChannelClosed, type Handlers, LineChannel } from './line-channel.ts';
 
 function pair(handlers: Handlers) {
@@ -17,15 +17,15 @@ it('answers requests in any order, with values and with errors', async () => {
       throw new ProxyRefusal(403, 'no', { code: 'refused', retryAfter: 7, needsSignIn: true });
     },
   });
-  const slow = here.request('slow', {});
-  expect(await here.request('fast', { n: 1 })).toBe(2);
+  const slow = here.ask('slow', {});
+  expect(await here.ask('fast', { n: 1 })).toBe(2);
   first.resolve('late');
   expect(await slow).toBe('late');
-  const failure = await here.request('fails', {}).catch((error: unknown) => error);
+  const failure = await here.ask('fails', {}).catch((error: unknown) => error);
   expect(failure).toBeInstanceOf(ProxyRefusal);
   expect(failure).toMatchObject({ status: 403, message: 'no', code: 'refused', retryAfter: 7 });
   expect(failure).toMatchObject({ needsSignIn: true });
-  await expect(here.request('unknown', {})).rejects.toThrow('unknown request unknown');
+  await expect(here.ask('unknown', {})).rejects.toThrow('unknown request unknown');
 });
 
 it('receives messages whose bytes come in pieces', async () => {
@@ -40,10 +40,10 @@ it('receives messages whose bytes come in pieces', async () => {
 
 it('rejects what is unanswered when the other side disconnects, and closes on nonsense', async () => {
   const { here, there } = pair({ never: () => new Promise(() => {}) });
-  const asked = here.request('never', {});
+  const asked = here.ask('never', {});
   there.close();
   await expect(asked).rejects.toThrow(ChannelClosed);
-  await expect(here.request('never', {})).rejects.toThrow(ChannelClosed);
+  await expect(here.ask('never', {})).rejects.toThrow(ChannelClosed);
   const other = pair({});
   other.raw.write('GET / HTTP/1.1\n');
   await other.there.closed;

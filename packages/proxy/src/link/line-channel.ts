@@ -1,7 +1,8 @@
 /** Messages between the server and a worker: one JSON object a line, over a unix socket. */
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
-import { LineStream, ProxyRefusal } from '@dstack/proxy';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import { LineStream } from './line-stream.ts';
 
 /** Handles one kind of message; the result of a request is its answer. */
 // biome-ignore lint/suspicious/noExplicitAny: each handler states the type of its own message
@@ -69,7 +70,7 @@ export class LineChannel {
   }
 
   /** Rejects with the error of the other side, or with `ChannelClosed`. */
-  request<T>(type: string, data: unknown): Promise<T> {
+  ask<T>(type: string, data: unknown): Promise<T> {
     if (this.#isClosed) return Promise.reject(new ChannelClosed());
     this.#lastId += 1;
     const id = this.#lastId;

@@ -1,6 +1,6 @@
 import { duplexPair } from 'node:stream';
-import { type Handlers, LineChannel } from '../line-channel.ts';
-import { ServerLink } from '../worker/server-link.ts';
+import { type Handlers, LineChannel } from '../link/line-channel.ts';
+import { ServerLink } from '../link/server-link.ts';
 
 /** A worker's link, and a server at its other end that answers by these handlers. */
 export function linked(handlers: Handlers) {
@@ -17,5 +17,5 @@ export function linked(handlers: Handlers) {
 /** Ends the connection; resolves when the worker has noticed. */
 export async function away(link: ServerLink, server: LineChannel): Promise<void> {
   server.close();
-  while (link.isPresent) await new Promise((resolve) => setImmediate(resolve));
+  while (!link.isAway) await new Promise((resolve) => setImmediate(resolve));
 }

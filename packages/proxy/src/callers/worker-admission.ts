@@ -1,0 +1,360 @@
+/** Admits callers by what the server has granted; only unknown callers wait for the server. */
+import { hash } from 'node:crypto';
+import type { IncomingMessage } from 'node:http';
+import { type AskedServer, isServerAway } from '../link/server-link.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import type { OriginSession } from '../values.ts';
+import type { Admit } from './callers.ts';
+import {
+  type AdmissionAsk,
+  type Granted,
+  type GrantedCaller,
+  type KeptGrant,
+  proofText,
+} from './grants.ts';
+
+/** Milliseconds: the server reports changes at once, this catches what was lost. */
+const FRESH_MS = 30_000;
+
+const MAX_REMEMBERED = 10_000;
+
+/** Tokens and sessions are shorter; what strangers send may have the length of all headers. */
+const MAX_PROOF = 512;
+
+/** A caller without requests for so long (ms) is forgotten. */
+const IDLE_MS = 600_000;
+
+/** Answers that were outdated when they arrived: then the last one counts until the next request. */
+const MOST_OUTDATED = 3;
+
+/** Callers that are asked about at the same time after a change that may concern any of them. */
+const ASKED_AT_ONCE = 16;
+
+export interface WorkerAdmissionOptions {
+  readonly link: AskedServer;
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Without a server a caller is admitted so long (ms) after the server has confirmed the access. */
+  readonly maxAgeMs: () => number;
+  /** The refusal of unknown callers while the server is away; by default that of the link. */
+  readonly unknown?: () => ProxyRefusal;
+  /** Called whenever the server has confirmed a caller. */
+  readonly onConfirmed?: (grant: KeptGrant) => void;
+  /** Milliseconds. */
+  readonly now: () => number;
+}
+
+interface Asked {
+  readonly method: string;
+  readonly request: IncomingMessage;
+  readonly session: OriginSession | null;
+}
+
+interface Asking {
+  readonly grant: Promise<Grant>;
+  /** The access has changed since the question. */
+  isOutdated: boolean;
+}
+
+/** An admitted caller of models. `onRevoked` is called until `release`. */
+export interface ModelAdmission {
+  readonly caller: GrantedCaller;
+  readonly release: () => void;
+}
+
+export class WorkerAdmission {
+  readonly #options: WorkerAdmissionOptions;
+  readonly #grants = new Map<string, Grant>();
+  /** By the text that they are the digest of: callers repeat themselves. */
+  readonly #keys = new Map<string, string>();
+  readonly #asking = new Map<string, Asking>();
+  #sweptAt = 0;
+
+  constructor(options: WorkerAdmissionOptions) {
+    this.#options = options;
+    options.link.onPresent(() => this.#reconnected());
+  }
+
+  readonly admit: Admit = async (project, request, onRevoked, session = null) => {
+    const method = request.method ?? 'GET';
+    const ask = this.#askOf('service', project, { method, request, session });
+    const grant = this.#fresh(ask) ?? (await this.#asked(ask));
+    const { name, services, userId, projectId } = grant.caller;
+    return { name, services, account: { userId, projectId }, release: grant.hold(ask, onRevoked) };
+  };
+
+  /** A caller of models of the project: of their list with `GET`. Rejects with `ProxyRefusal`. */
+  async admitModelUser(
+    project: string,
+    method: string,
+    request: IncomingMessage,
+    onRevoked: () => void,
+  ): Promise<ModelAdmission> {
+    const kind = method === 'GET' ? 'models' : 'model';
+    const ask = this.#askOf(kind, project, { method, request, session: null });
+    const grant = this.#fresh(ask) ?? (await this.#asked(ask));
+    return { caller: grant.caller, release: grant.hold(ask, onRevoked) };
+  }
+
+  /** The server has admitted a caller. */
+  put({ ask, caller }: Granted): void {
+    this.#put(ask.key, caller).isFor(ask);
+  }
+
+  /** Callers whom the server has admitted to another process: they count while the server is away. */
+  restore(kept: readonly KeptGrant[]): void {
+    const now = this.#options.now();
+    for (const { key, caller, confirmedAt } of kept) {
+      if (this.#grants.has(key)) continue;
+      const grant = new Grant(caller, Math.min(confirmedAt, now), now);
+      grant.expire();
+      this.#remember(key, grant);
+    }
+  }
+
+  /** The questions to the server about the callers that are remembered. */
+  get asks(): AdmissionAsk[] {
+    return [...this.#grants.values()].flatMap(({ ask }) => ask ?? []);
+  }
+
+  /** The access may have changed: the next request asks again. */
+  stale(key: string): void {
+    this.#outdate(key);
+    const grant = this.#grants.get(key);
+    grant?.expire();
+    // Nothing is kept for times without a server.
+    if (grant?.isOpen === false && this.#options.maxAgeMs() === 0) this.#forget(key);
+  }
+
+  revoke(key: string): void {
+    this.#outdate(key);
+    const grant = this.#grants.get(key);
+    this.#grants.delete(key);
+    grant?.revoke();
+  }
+
+  /** The access of any caller may have changed: all are asked about, those with open requests first. */
+  changed(): void {
+    const known = [...this.#grants.values()];
+    for (const [key, grant] of this.#grants) {
+      this.#outdate(key);
+      grant.expire();
+      // An earlier process may have asked, whose question is not known.
+      if (grant.ask === null) this.#grants.delete(key);
+    }
+    const open = known.filter((one) => one.isOpen);
+    const idle = known.filter((one) => !one.isOpen);
+    void this.#renew([...open, ...idle].flatMap(({ ask }) => ask ?? []));
+  }
+
+  #put(key: string, caller: GrantedCaller): Grant {
+    const now = this.#options.now();
+    const known = this.#grants.get(key);
+    known?.confirm(caller, now);
+    const grant = known ?? this.#remember(key, new Grant(caller, now, now));
+    this.#options.onConfirmed?.({ key, caller, confirmedAt: now });
+    return grant;
+  }
+
+  #remember(key: string, grant: Grant): Grant {
+    const now = this.#options.now();
+    const isDue = Math.abs(now - this.#sweptAt) > IDLE_MS / 10;
+    if (isDue) this.#forgetIdle(now - IDLE_MS);
+    if (this.#grants.size >= MAX_REMEMBERED) this.#forgetIdle(Number.POSITIVE_INFINITY);
+    this.#grants.set(key, grant);
+    return grant;
+  }
+
+  /** Callers without requests since then, in milliseconds. */
+  #forgetIdle(since: number): void {
+    this.#sweptAt = this.#options.now();
+    for (const [key, grant] of this.#grants) {
+      if (!grant.isOpen && grant.usedAt <= since) this.#forget(key);
+    }
+  }
+
+  #forget(key: string): void {
+    this.#grants.delete(key);
+    this.#options.link.notify('release', { key });
+  }
+
+  #outdate(key: string): void {
+    const asking = this.#asking.get(key);
+    if (asking) asking.isOutdated = true;
+  }
+
+  #fresh({ key }: AdmissionAsk): Grant | null {
+    const known = this.#grants.get(key);
+    const now = this.#options.now();
+    return known?.isFresh(now) ? known.used(now) : null;
+  }
+
+  /** The answer of the server; without a server, the last one if that is not too old. */
+  async #asked(ask: AdmissionAsk): Promise<Grant> {
+    const { link, now, unknown } = this.#options;
+    // Found again after an answer: that may have been a refusal.
+    const usable = () => {
+      const known = this.#grants.get(ask.key);
+      return known?.isUsable(now(), this.#options.maxAgeMs()) ? known.used(now()) : null;
+    };
+    const known = link.isAway ? usable() : null;
+    if (known !== null) return known;
+    try {
+      return (await this.#ask(ask)).used(now());
+    } catch (error) {
+      const last = isVerdict(error) ? null : usable();
+      if (last !== null) return last;
+      throw isServerAway(error) && unknown ? unknown() : error;
+    }
+  }
+
+  /** One question at a time about one caller. */
+  #ask(ask: AdmissionAsk): Promise<Grant> {
+    const open = this.#asking.get(ask.key);
+    if (open) return open.grant;
+    // It is known before it is asked: a change may come before the answer does.
+    const answer = Promise.resolve().then(() => this.#answer(ask, asking));
+    const asking: Asking = { isOutdated: false, grant: answer };
+    this.#asking.set(ask.key, asking);
+    return asking.grant;
+  }
+
+  async #answer(ask: AdmissionAsk, asking: Asking): Promise<Grant> {
+    try {
+      for (let outdated = 0; ; outdated += 1) {
+        const caller = await this.#options.link.ask<GrantedCaller>('admit', ask);
+        if (asking.isOutdated && outdated < MOST_OUTDATED) {
+          asking.isOutdated = false;
+          continue;
+        }
+        return this.#put(ask.key, caller).isFor(ask);
+      }
+    } catch (error) {
+      if (isVerdict(error)) this.revoke(ask.key);
+      throw error;
+    } finally {
+      this.#asking.delete(ask.key);
+    }
+  }
+
+  /** A new server does not know which callers this process has admitted, and they may have changed meanwhile. */
+  #reconnected(): void {
+    for (const grant of this.#grants.values()) grant.expire();
+    // A refusal cuts off what is open.
+    void this.#renew([...this.#grants.values()].flatMap((one) => (one.isOpen && one.ask) || []));
+  }
+
+  async #renew(asks: readonly AdmissionAsk[]): Promise<void> {
+    const left = asks.values();
+    const renewSome = async () => {
+      for (const ask of left) await this.#ask(ask).catch(() => {});
+    };
+    await Promise.all(Array.from({ length: ASKED_AT_ONCE }, renewSome));
+  }
+
+  #key(text: string): string {
+    const known = this.#keys.get(text);
+    if (known !== undefined) return known;
+    const key = hash('sha256', text, 'base64');
+    if (text.length > MAX_PROOF) return key;
+    if (this.#keys.size >= MAX_REMEMBERED) this.#keys.clear();
+    this.#keys.set(text, key);
+    return key;
+  }
+
+  #askOf(
+    kind: AdmissionAsk['kind'],
+    project: string,
+    { method, request, session }: Asked,
+  ): AdmissionAsk {
+    const authorization = session === null ? (request.headers.authorization ?? null) : null;
+    const proof = proofText(authorization, session);
+    const key = this.#key(`${kind}\n${project}\n${method}\n${proof}`);
+    const address = this.#options.addressOf(request);
+    return { key, kind, project, method, authorization, session, address };
+  }
+}
+
+/** Whether the server has refused the caller, instead of being unable to answer. */
+function isVerdict(error: unknown): boolean {
+  return error instanceof ProxyRefusal && error.status < 500 && error.status !== 429;
+}
+
+/** An admitted caller, and the open requests of theirs. */
+class Grant {
+  /** The last question about them; null = another process has asked. */
+  ask: AdmissionAsk | null = null;
+  usedAt: number;
+  #caller: GrantedCaller;
+  #confirmedAt: number;
+  #isFresh = true;
+  #isRevoked = false;
+  readonly #open = new Set<() => void>();
+
+  constructor(caller: GrantedCaller, confirmedAt: number, now: number) {
+    this.#caller = caller;
+    this.#confirmedAt = confirmedAt;
+    this.usedAt = now;
+  }
+
+  get caller(): GrantedCaller {
+    return this.#caller;
+  }
+
+  get isOpen(): boolean {
+    return this.#open.size > 0;
+  }
+
+  isFresh(now: number): boolean {
+    return this.#isFresh && this.#age(now) < FRESH_MS && !this.#isExpired(now);
+  }
+
+  isUsable(now: number, maxAgeMs: number): boolean {
+    return this.#age(now) < maxAgeMs && !this.#isExpired(now);
+  }
+
+  confirm(caller: GrantedCaller, at: number): void {
+    this.#caller = caller;
+    this.#confirmedAt = at;
+    this.#isFresh = true;
+  }
+
+  expire(): void {
+    this.#isFresh = false;
+  }
+
+  isFor(ask: AdmissionAsk): this {
+    this.ask = ask;
+    return this;
+  }
+
+  used(now: number): this {
+    this.usedAt = now;
+    return this;
+  }
+
+  hold(ask: AdmissionAsk, onRevoked: () => void): () => void {
+    this.ask = ask;
+    // A separate function for each call: two requests may pass the same `onRevoked`.
+    const request = () => onRevoked();
+    if (this.#isRevoked) request();
+    else this.#open.add(request);
+    return () => this.#open.delete(request);
+  }
+
+  revoke(): void {
+    this.#isRevoked = true;
+    const open = [...this.#open];
+    this.#open.clear();
+    for (const onRevoked of open) onRevoked();
+  }
+
+  /** Also if the clock was set back meanwhile. */
+  #age(now: number): number {
+    return Math.abs(now - this.#confirmedAt);
+  }
+
+  #isExpired(now: number): boolean {
+    const { expiresAt } = this.#caller;
+    return expiresAt !== null && now * 1000 >= expiresAt;
+  }
+}
