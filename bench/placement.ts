@@ -114,7 +114,7 @@ async function pass(
 ): Promise<boolean> {
   const ctx = { now: Date.now() * 1000, steadySince: 0, newId: randomUUID, settings };
   const [poolId] = await store.engine.waitingFor({ kind: 'project', projectId });
-  const loaded = await store.engine.loadPlacement(poolId ?? '');
+  const loaded = await store.engine.loadPlacement(poolId ?? '', 'new');
   spent('load');
   if (loaded === null) return false;
   const snapshot = withBackends(withPastTimes(loaded, ctx as never), () => null);

@@ -4,6 +4,7 @@ import type { AccessSubject } from './access/types.ts';
 import type { RecordChange } from './changes/types.ts';
 import type { Cipher } from './cipher.ts';
 import type { Bus } from './connection/bus.ts';
+import type { FleetIndexes } from './instances/fleet-indexes.ts';
 import type { StoreLogger } from './logger.ts';
 import type { RecordCache } from './record-cache.ts';
 import type { DB } from './schema/db.ts';
@@ -33,6 +34,7 @@ export interface StoreContext {
   readonly cipher: Cipher;
   readonly logger: StoreLogger;
   readonly records: RecordCache;
+  readonly fleetIndexes: FleetIndexes;
   readonly now: () => Timestamp;
   /** Microseconds that no step of the host's clock moves. */
   readonly monotonic: () => number;

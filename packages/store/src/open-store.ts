@@ -25,6 +25,7 @@ import { createFleets } from './fleets/fleets.ts';
 import { createGateways } from './gateways/gateways.ts';
 import { createGroups } from './groups/groups.ts';
 import { createHostAccess } from './host-access/host-access.ts';
+import { FleetIndexes, type InstanceWatch } from './instances/fleet-indexes.ts';
 import { createInstances } from './instances/instances.ts';
 import { createObservations } from './instances/observations.ts';
 import { createHosts } from './jobs/hosts.ts';
@@ -59,6 +60,8 @@ const DEFAULT_MAX_OVERFLOW = 10;
 interface Connection {
   readonly db: Db;
   readonly bus: Bus;
+  /** Null: other servers write as well. */
+  readonly watchInstances: InstanceWatch | null;
   close(): Promise<void>;
 }
 
@@ -86,9 +89,9 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
  * migrations are the same as on a file.
  */
 export async function openMemoryStore(options: Omit<OpenStoreOptions, 'url'>): Promise<Store> {
-  const { db, close } = openMemorySqlite(options.onStatement);
-  await migrate({ db, postgres: false, now: options.now, label: 'in memory' });
-  return createStore(options, 'sqlite', { db, bus: localBus(options.logger), close }, 0);
+  const opened = openMemorySqlite(options.onStatement);
+  await migrate({ db: opened.db, postgres: false, now: options.now, label: 'in memory' });
+  return createStore(options, 'sqlite', { ...opened, bus: localBus(options.logger) }, 0);
 }
 
 async function connectSqlite(
@@ -97,7 +100,7 @@ async function connectSqlite(
 ): Promise<Connection> {
   const opened = openSqlite(url.path, options.now, options.onStatement);
   await migrateOrClose(options, url, opened.db, opened.close);
-  return { db: opened.db, bus: localBus(options.logger), close: opened.close };
+  return { ...opened, bus: localBus(options.logger) };
 }
 
 async function connectPostgres(
@@ -121,6 +124,7 @@ async function connectPostgres(
     return {
       db,
       bus,
+      watchInstances: null,
       async close() {
         await bus.close();
         await close();
@@ -222,9 +226,10 @@ function createStore(
   });
   const written = new ChangeNotifier();
   bus.onEventsElsewhere(() => written.notify());
+  const records = new RecordCache();
   const context: StoreContext = {
-    ...{ db, bus, postgres, now, monotonic, newId, cipher, logger },
-    records: new RecordCache(),
+    ...{ db, bus, postgres, now, monotonic, newId, cipher, logger, records },
+    fleetIndexes: new FleetIndexes({ records, watch: connection.watchInstances }),
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,

@@ -12,14 +12,15 @@ export type Likeness = string | null;
 /** By record: a record never changes, its next version is another one. */
 const keys = new WeakMap<InstanceRecord, { readonly key: Likeness }>();
 
-/** One text for each machine, so that equal keys are the same text. */
-const texts = new Map<string, string>();
-const MOST_TEXTS = 10_000;
+/** A short key for each text. A text that was forgotten gets another key: its machines look unlike. */
+const shortKeys = new Map<string, string>();
+const MOST_KEYS = 10_000;
+let keysGiven = 0;
 
 export function likenessOf(instance: InstanceRecord): Likeness {
   const known = keys.get(instance);
   if (known) return known.key;
-  const key = instance.offer === null ? null : single(textOf(instance));
+  const key = instance.offer === null ? null : shortKey(textOf(instance));
   keys.set(instance, { key });
   return key;
 }
@@ -31,12 +32,13 @@ function textOf({ offer, totalBlocks, backend, region, provisioningData }: Insta
   return JSON.stringify([offer, totalBlocks, backend, region, zone, type]);
 }
 
-function single(text: string): string {
-  const known = texts.get(text);
+function shortKey(text: string): string {
+  const known = shortKeys.get(text);
   if (known !== undefined) return known;
-  if (texts.size >= MOST_TEXTS) texts.clear();
-  texts.set(text, text);
-  return text;
+  if (shortKeys.size >= MOST_KEYS) shortKeys.clear();
+  const key = `m${keysGiven++}`;
+  shortKeys.set(text, key);
+  return key;
 }
 
 /** Values that depend on the machine of an instance only. */

@@ -8,6 +8,8 @@ export type {
 export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';
 export { place } from './pass.ts';
+export { FleetIndex } from './place/fleet-index.ts';
+export { capacityOf } from './place/kept-capacity.ts';
 export type { OffersWanted } from './place/new-capacity.ts';
 export { roomOf } from './place/room.ts';
 export { type Pool, poolsOf, type Uses } from './pools/components.ts';

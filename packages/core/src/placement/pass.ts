@@ -157,13 +157,14 @@ export class PlacementPass {
   #guard(fleet: FleetRecord, [first]: readonly Id[]): void {
     if (this.#masters.has(fleet.id)) return;
     const { id, version } = fleet;
+    if (!isCloudCluster(fleet)) {
+      this.#draft.checkFleet(fleet);
+      return;
+    }
     const alive = masterOf(fleet, this.#ledger.instancesOf(id));
     const masterInstanceId = alive?.id ?? first ?? null;
-    if (!isCloudCluster(fleet) || masterInstanceId === fleet.masterInstanceId) {
-      this.#draft.checkFleet(fleet);
-    } else {
-      this.#masters.set(id, { type: 'fleet.update', id, version, set: { masterInstanceId } });
-    }
+    if (masterInstanceId === fleet.masterInstanceId) this.#draft.checkFleet(fleet);
+    else this.#masters.set(id, { type: 'fleet.update', id, version, set: { masterInstanceId } });
   }
 
   /** Orders the group in which all new instances of a gang are created together. */

@@ -106,7 +106,7 @@ const IS_PAST: ReadonlySet<string> = new Set(PAST);
 /** The latest of these times anywhere in a record that never changes: a pool has thousands of those. */
 const latest = new WeakMap<object, Timestamp>();
 
-function latestIn(value: object): Timestamp {
+export function latestIn(value: object): Timestamp {
   const known = latest.get(value);
   if (known !== undefined) return known;
   let found = -Infinity;
@@ -116,6 +116,11 @@ function latestIn(value: object): Timestamp {
   }
   latest.set(value, found);
   return found;
+}
+
+/** Notes that no time in a list of records is later. The list must never change. */
+export function noneLater(list: readonly object[], time: Timestamp): void {
+  latest.set(list, time);
 }
 
 function partOf(value: unknown, isMap: boolean, correction: Correction): unknown {

@@ -21,6 +21,11 @@ const MAX_STATEMENTS = 500;
 
 export interface SqliteConnection {
   readonly db: Kysely<DB>;
+  /**
+   * Calls the listener for each instance that is inserted, updated or deleted, whichever statement
+   * does it. The schema must exist.
+   */
+  watchInstances(listener: (fleetId: string, instanceId: string) => void): void;
   close(): Promise<void>;
 }
 
@@ -51,6 +56,7 @@ export function openSqlite(
   });
   return {
     db,
+    watchInstances: (listener) => watchInstances(database, listener),
     async close() {
       await db.destroy();
       if (database.isOpen) database.close();
@@ -83,7 +89,32 @@ export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
     dialect: new SqliteDialect({ database: adapt(database) }),
     log: statementLog(onStatement),
   });
-  return { db, close: () => db.destroy() };
+  return {
+    db,
+    watchInstances: (listener) => watchInstances(database, listener),
+    close: () => db.destroy(),
+  };
+}
+
+/** By triggers that belong to this connection and are not stored. */
+function watchInstances(
+  database: DatabaseSync,
+  listener: (fleetId: string, instanceId: string) => void,
+): void {
+  database.function('instance_written', (fleetId, instanceId) => {
+    listener(String(fleetId), String(instanceId));
+    return null;
+  });
+  const written = (row: string) => `select instance_written(${row}.fleet_id, ${row}.id);`;
+  const triggers = [
+    ['insert', written('new')],
+    ['update', `${written('old')} ${written('new')}`],
+    ['delete', written('old')],
+  ];
+  for (const [event, steps] of triggers) {
+    database.exec(`create temp trigger instances_${event}
+      after ${event} on main.instances begin ${steps} end`);
+  }
 }
 
 function prepareFile(path: string): void {

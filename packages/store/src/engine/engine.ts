@@ -23,15 +23,15 @@ export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
     loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
-    loadPlacement: (poolId, only) => context.read((tx) => loadPlacement(tx, records, poolId, only)),
+    loadPlacement: (poolId, only) => context.read((tx) => loadPlacement(tx, context, poolId, only)),
     waitingFor: (freed) => context.read((tx) => waitingFor(tx, freed)),
-    loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, records, projectId)),
+    loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, context, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     hostDependants: (hostId) => hostDependants(context.db, hostId),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
     loadExplainedRun: (id, hints, memory) =>
-      context.read((tx) => loadExplainedRun(tx, records, id, hints, memory, context.now())),
+      context.read((tx) => loadExplainedRun(tx, context, id, hints, memory)),
     blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
     loadGroup: (id) => context.read((tx) => loadGroup(tx, records, id)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),

@@ -13,14 +13,18 @@ import {
   type NamedRun,
   type QueuePlace,
   type RunMemory,
-  type Timestamp,
   withBackends,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
-import { loadCapacity, loadOccupants, loadProjectNames, volumesOfGangs } from './load-placement.ts';
+import {
+  type Cached,
+  loadCapacity,
+  loadOccupants,
+  loadProjectNames,
+  volumesOfGangs,
+} from './load-placement.ts';
 import { loadExplainedQueue, QUEUED, sharedFleets } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
 import { isAheadOf, queueOrder, rankOfJob } from './queue-order.ts';
@@ -33,16 +37,16 @@ const NAMED_AHEAD = 5;
 
 export async function loadExplainedRun(
   tx: Tx,
-  records: RecordCache,
+  context: Pick<StoreContext, keyof Cached | 'now'>,
   id: Id,
   hints: CapacityHints,
   memory: RunMemory,
-  now: Timestamp,
 ): Promise<ExplainedRun | null> {
-  const run = await loadRun(tx, records, id, memory, now);
+  const { records } = context;
+  const run = await loadRun(tx, records, id, memory, context.now());
   if (run === null) return null;
   const { projectId } = run.run;
-  const capacity = await loadCapacity(tx, records, projectId);
+  const capacity = await loadCapacity(tx, context, projectId);
   const rights = await rightsWithin(tx, projectId, capacity.fleets);
   const gangs: Gang[] = [];
   for (const id of rights.keys()) gangs.push(...(await loadExplainedQueue(tx, records, id)));

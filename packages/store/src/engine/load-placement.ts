@@ -1,4 +1,5 @@
 import {
+  capacityOf,
   type FleetRecord,
   type FreedCapacity,
   type Gang,
@@ -8,8 +9,7 @@ import {
   roomOf,
   type TimeLimit,
 } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
@@ -18,13 +18,16 @@ import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 
+/** What is kept between reads. */
+export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes'>;
+
 /**
  * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
  * the cache. Null: the pool does not exist, or nothing waits in it.
  */
 export async function loadPlacement(
   tx: Tx,
-  records: RecordCache,
+  context: Cached,
   poolId: Id,
   only: Examined = 'all',
 ): Promise<LoadedPool | null> {
@@ -44,10 +47,10 @@ export async function loadPlacement(
   const projectIds = waiting.map(({ id }) => id);
   if (projectIds.length === 0) return null;
   const rights = await loadRights(tx, projectIds);
-  const machines = await loadMachines(tx, records, rights);
+  const machines = await loadMachines(tx, context, rights);
   // Without room no gang that waits gets a place, and nothing has changed for it.
   const perClass = only === 'new' && roomOf(machines) === 0 ? 0 : PER_CLASS;
-  const queue = await loadQueue(tx, records, projectIds, perClass);
+  const queue = await loadQueue(tx, context.records, projectIds, perClass);
   if (queue.gangs.length === 0) return null;
   return {
     pool,
@@ -111,10 +114,10 @@ export async function volumesOfGangs(tx: Tx, gangs: readonly Gang[]): Promise<Mo
 
 export async function loadCapacity(
   tx: Tx,
-  records: RecordCache,
+  context: Cached,
   projectId: Id,
 ): Promise<ProjectCapacity> {
-  const machines = await loadMachines(tx, records, await loadRights(tx, [projectId]));
+  const machines = await loadMachines(tx, context, await loadRights(tx, [projectId]));
   return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
 }
 
@@ -145,7 +148,7 @@ async function loadRights(
 
 async function loadMachines(
   tx: Tx,
-  records: RecordCache,
+  { records, fleetIndexes }: Cached,
   rights: ReadonlyMap<Id, ReadonlySet<Id>>,
 ): Promise<Omit<ProjectCapacity, 'volumes'>> {
   const fleets = await loadFleets(
@@ -153,11 +156,9 @@ async function loadMachines(
     records,
     [...rights.values()].flatMap((own) => [...own]),
   );
-  const ids = fleets.map((fleet) => fleet.id);
   const owners = fleets.map((fleet) => fleet.projectId);
   return {
-    fleets,
-    instances: await instancesOfFleets(tx, records, ids),
+    ...capacityOf(await fleetIndexes.read(tx, fleets)),
     projectNames: await loadProjectNames(tx, [...rights.keys(), ...owners]),
     ...(await localUse(tx, records)),
   };

@@ -1,5 +1,5 @@
 import type { Profile } from '@dstack/contract/wire';
-import { fleetMatcher, isCloudCluster, isInstanceCreated } from '../../instances/index.ts';
+import { isCloudCluster } from '../../instances/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -9,13 +9,15 @@ import type {
   Offer,
   RunRecord,
 } from '../../model/index.ts';
-import { likenessOf, PerLikeness, sharesFor } from '../../offers/alike.ts';
+import { sharesFor } from '../../offers/alike.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
-import { isUsable, type ShareMatch } from '../../offers/pool.ts';
-import { isFleetActive, isInstanceActive, isInstanceAvailable } from '../../status/index.ts';
+import type { ShareMatch } from '../../offers/pool.ts';
+import { isFleetActive } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { type AlikeNow, FleetCapacity } from './fleet-capacity.ts';
+import { fleetIndexes } from './kept-capacity.ts';
 import { KnownEnds } from './known-ends.ts';
 import { ReservedShares } from './reserved-shares.ts';
 import { VolumeLedger } from './volume-ledger.ts';
@@ -41,22 +43,13 @@ export class CapacityLedger {
   readonly volumes: VolumeLedger;
   readonly ends: KnownEnds;
   readonly reserved: ReservedShares;
-  readonly #instances = new Map<Id, InstanceRecord[]>();
-  readonly #kinds = new Map<Id, readonly InstanceRecord[]>();
-  readonly #busy = new Map<Id, number>();
+  readonly #fleets: ReadonlyMap<Id, FleetCapacity>;
   readonly #held = new Map<Id, Claimant>();
   /** Claimants in this pass: by instance, and by fleet for new instances and held places. */
   readonly #takers = new Map<Id, Claimant[]>();
   readonly #growers = new Map<Id, Claimant[]>();
-  readonly #open = new Map<Id, Set<InstanceRecord>>();
-  readonly #active = new Map<Id, number>();
-  readonly #occupied = new Map<Id, number>();
-  readonly #numbers = new Map<Id, Set<number>>();
   readonly #runFleets = new Map<Id, Id>();
   readonly #shares = new Map<NodeRequest, Map<Profile, Shares>>();
-  /** Clusters that have machines, and clusters without machines whose first instance is planned. */
-  readonly #sited = new Set<Id>();
-  readonly #starting = new Set<Id>();
   #localLeft: number;
   #localGpusHeld = 0;
 
@@ -74,39 +67,12 @@ export class CapacityLedger {
     this.reserved = new ReservedShares(this.ends);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
-    const fits = new Map<Id, PerLikeness<boolean>>();
-    for (const fleet of this.fleets) {
-      this.#instances.set(fleet.id, []);
-      this.#open.set(fleet.id, new Set());
-      fits.set(fleet.id, new PerLikeness(fleetMatcher(fleet)));
-    }
-    for (const instance of snapshot.instances) {
-      this.#instances.get(instance.fleetId)?.push(instance);
-      // An instance that no longer fits its fleet's spec gets no further jobs.
-      if (this.#hasRoom(instance) && fits.get(instance.fleetId)?.of(instance)) {
-        this.#open.get(instance.fleetId)?.add(instance);
-      }
-      if (!isInstanceActive(instance.status)) continue;
-      count(this.#active, instance.fleetId);
-      (isInstanceCreated(instance) ? this.#sited : this.#starting).add(instance.fleetId);
-      if (instance.busyBlocks > 0 || instance.provisioningData === null) {
-        count(this.#occupied, instance.fleetId);
-      }
-    }
+    const indexes = fleetIndexes(this.fleets, snapshot.instances);
+    this.#fleets = new Map(indexes.map((index) => [index.fleet.id, new FleetCapacity(index)]));
   }
 
   instancesOf(fleetId: Id): readonly InstanceRecord[] {
-    return this.#instances.get(fleetId) ?? [];
-  }
-
-  /** Instances of the fleet, one of each machine. */
-  kindsIn(fleetId: Id): readonly InstanceRecord[] {
-    const known = this.#kinds.get(fleetId);
-    if (known) return known;
-    const each = new Map(this.instancesOf(fleetId).map((one) => [likenessOf(one) ?? one, one]));
-    const kinds = [...each.values()];
-    this.#kinds.set(fleetId, kinds);
-    return kinds;
+    return this.#fleets.get(fleetId)?.index.instances ?? [];
   }
 
   /** The share of an instance that a node would get; null if it can never take the node. */
@@ -124,17 +90,23 @@ export class CapacityLedger {
     return shares.of(instance);
   }
 
-  /** Instances that could take at least one block now. */
-  openIn(fleetId: Id): Iterable<InstanceRecord> {
-    return this.#open.get(fleetId) ?? [];
+  /** The instances of a fleet, those together that are alike. */
+  alikeIn(fleetId: Id): Iterable<AlikeNow> {
+    return this.#fleets.get(fleetId)?.alike() ?? [];
   }
 
+  /** Whether some instance could take at least one block now. */
   hasOpen(fleetId: Id): boolean {
-    return (this.#open.get(fleetId)?.size ?? 0) > 0;
+    return (this.#fleets.get(fleetId)?.open ?? 0) > 0;
+  }
+
+  /** The free blocks of the instances that could take some. */
+  freeBlocksIn(fleetId: Id): number {
+    return this.#fleets.get(fleetId)?.freeBlocks ?? 0;
   }
 
   busyBlocks(instance: InstanceRecord): number {
-    return this.#busy.get(instance.id) ?? instance.busyBlocks;
+    return this.#fleets.get(instance.fleetId)?.busyBlocks(instance) ?? instance.busyBlocks;
   }
 
   /** The blocks that the gang cannot use: beside those in use, some are reserved for others. */
@@ -148,20 +120,21 @@ export class CapacityLedger {
     append(this.#takers, instance.id, by);
     this.ends.occupy(instance.id, blocks, seconds);
     const before = this.busyBlocks(instance);
-    if (before === 0) count(this.#occupied, instance.fleetId);
-    const busyBlocks = before + blocks;
-    this.#busy.set(instance.id, busyBlocks);
-    this.#localGpusHeld +=
-      heldLocalGpus({ ...instance, busyBlocks }) -
-      heldLocalGpus({ ...instance, busyBlocks: before });
-    if (!this.#hasRoom(instance)) this.#open.get(instance.fleetId)?.delete(instance);
+    this.#fleets.get(instance.fleetId)?.claim(instance, blocks);
+    const { backend, offer, totalBlocks } = instance;
+    const held = (busyBlocks: number) => heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });
+    this.#localGpusHeld += held(before + blocks) - held(before);
   }
 
   /** Holds the free blocks of an instance for a gang that is ahead. */
   hold(instance: InstanceRecord, by: Claimant): void {
-    if (this.busyBlocks(instance) === 0) count(this.#occupied, instance.fleetId);
     this.#held.set(instance.id, by);
-    this.#open.get(instance.fleetId)?.delete(instance);
+    this.#fleets.get(instance.fleetId)?.hold(instance);
+  }
+
+  /** What a gang gets of these instances of a fleet depends on the gang: they are like no other. */
+  setApart(fleetId: Id, instanceIds: readonly Id[]): void {
+    this.#fleets.get(fleetId)?.setApart(new Set(instanceIds));
   }
 
   isHeld(instance: InstanceRecord): boolean {
@@ -182,19 +155,18 @@ export class CapacityLedger {
   /** Holds a place for a new instance of the fleet, for a gang that is ahead. */
   holdPlace(fleetId: Id, isLocal: boolean, by: Claimant): void {
     append(this.#growers, fleetId, by);
-    count(this.#active, fleetId);
-    count(this.#occupied, fleetId);
+    this.#fleets.get(fleetId)?.addPlace();
     if (isLocal) this.#localLeft -= 1;
   }
 
   /** Instances that count against `nodes.max`, including those added by this pass. */
   activeIn(fleetId: Id): number {
-    return this.#active.get(fleetId) ?? 0;
+    return this.#fleets.get(fleetId)?.active ?? 0;
   }
 
   /** Instances of the fleet that have a job or are being created for one. */
   occupiedIn(fleetId: Id): number {
-    return this.#occupied.get(fleetId) ?? 0;
+    return this.#fleets.get(fleetId)?.occupied ?? 0;
   }
 
   /** Instances of the `local` backend that may still be created, in all projects together. */
@@ -207,7 +179,7 @@ export class CapacityLedger {
    * yet. Until then the cluster does not grow for any other gang.
    */
   isUndecided(fleet: FleetRecord): boolean {
-    return isCloudCluster(fleet) && this.#starting.has(fleet.id) && !this.#sited.has(fleet.id);
+    return isCloudCluster(fleet) && this.#fleets.get(fleet.id)?.isFirstStarting === true;
   }
 
   /** Whether the project may use the fleet; a project that the snapshot does not know may use none. */
@@ -233,19 +205,13 @@ export class CapacityLedger {
    */
   addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
     append(this.#growers, fleetId, by);
-    count(this.#active, fleetId);
-    count(this.#occupied, fleetId);
-    this.#starting.add(fleetId);
+    this.#fleets.get(fleetId)?.addPlace();
     if (offer && isServerHost(offer.backend)) {
       this.#localLeft -= 1;
       const { backend, blocks: busyBlocks, total_blocks: totalBlocks } = offer;
       this.#localGpusHeld += heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });
     }
-    const numbers = this.#numbersOf(fleetId);
-    let num = 0;
-    while (numbers.has(num)) num += 1;
-    numbers.add(num);
-    return num;
+    return this.#fleets.get(fleetId)?.takeNumber() ?? 0;
   }
 
   /** The fleet of a run, once one of its gangs has been placed in this pass or before. */
@@ -255,20 +221,6 @@ export class CapacityLedger {
 
   setFleetOfRun(runId: Id, fleetId: Id): void {
     this.#runFleets.set(runId, fleetId);
-  }
-
-  #hasRoom(instance: InstanceRecord): boolean {
-    if (!isUsable(instance) || instance.provisioningData === null) return false;
-    if (!isInstanceAvailable(instance.status)) return false;
-    return this.busyBlocks(instance) < (instance.totalBlocks ?? 0);
-  }
-
-  #numbersOf(fleetId: Id): Set<number> {
-    const known = this.#numbers.get(fleetId);
-    if (known) return known;
-    const numbers = new Set(this.instancesOf(fleetId).map((one) => one.instanceNum));
-    this.#numbers.set(fleetId, numbers);
-    return numbers;
   }
 }
 
@@ -281,8 +233,4 @@ function append(lists: Map<Id, Claimant[]>, key: Id, by: Claimant): void {
   const known = lists.get(key);
   if (known) known.push(by);
   else lists.set(key, [by]);
-}
-
-function count(counts: Map<Id, number>, key: Id): void {
-  counts.set(key, (counts.get(key) ?? 0) + 1);
 }

@@ -135,12 +135,7 @@ export function fits(ledger: CapacityLedger, fleet: FleetRecord, needed: number)
     if (max === null || fleet.spec.configuration.blocks !== 1) return true;
     return max - ledger.occupiedIn(fleet.id) >= needed;
   }
-  let free = 0;
-  for (const one of ledger.openIn(fleet.id)) {
-    free += (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
-    if (free >= needed) return true;
-  }
-  return free >= needed;
+  return ledger.freeBlocksIn(fleet.id) >= needed;
 }
 
 /** How many jobs of this size the instances could take. */

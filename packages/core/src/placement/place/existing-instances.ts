@@ -4,6 +4,7 @@ import { isServerHost } from '../../offers/capabilities.ts';
 import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
+import type { AlikeNow } from './fleet-capacity.ts';
 import { mountsOn } from './mounts.ts';
 
 /** A share of an existing instance. */
@@ -34,27 +35,37 @@ export function poolSlots(
   request: GangRequest,
   most: number = Infinity,
 ): PoolOffer[] {
-  const groups = new Map<Offer, Map<number, PoolOffer[]>>();
-  for (const instance of ledger.openIn(fleet.id)) {
-    const found = poolOffer(ledger, fleet, instance, node, request);
-    if (!found?.available) continue;
-    const left = (instance.totalBlocks ?? 0) - ledger.busyBlocks(instance) - found.blocks;
-    const byLeft = groups.get(found.offer) ?? new Map<number, PoolOffer[]>();
-    groups.set(found.offer, byLeft);
-    const own = byLeft.get(left);
-    if (own) own.push(found);
-    else byLeft.set(left, [found]);
+  const open: Alike[] = [];
+  const isByItself = dependsOnInstance(node, request);
+  for (const alike of ledger.alikeIn(fleet.id)) {
+    if (!alike.isOpen) continue;
+    for (const instance of alike.first(isByItself ? alike.size : 1)) {
+      const found = poolOffer(ledger, fleet, instance, node, request);
+      if (!found?.available) continue;
+      const left = (instance.totalBlocks ?? 0) - alike.busyBlocks - found.blocks;
+      const rest = isByItself ? null : alike;
+      open.push({ price: found.offer.price, left, found, rest });
+    }
   }
-  const sorted = [...groups]
-    .flatMap(([{ price }, byLeft]) => [...byLeft].map(([left, own]) => ({ price, left, own })))
-    .sort((a, b) => a.price - b.price || a.left - b.left);
-  return fewest(sorted, most);
+  return fewest(
+    open.sort((a, b) => a.price - b.price || a.left - b.left),
+    most,
+  );
 }
 
+/** Whether a look at an instance depends on which one it is, beside its machine and its state. */
+export function dependsOnInstance(node: NodeRequest, { profile }: GangRequest): boolean {
+  return node.volumes.length > 0 || Boolean(profile.instances);
+}
+
+/** Instances that give the node equal shares. */
 interface Alike {
   readonly price: number;
+  /** Blocks that stay free. */
   readonly left: number;
-  readonly own: readonly PoolOffer[];
+  readonly found: PoolOffer;
+  /** All of them; null: it is the only one. */
+  readonly rest: AlikeNow | null;
 }
 
 /** The first ones of each site, in their order: groups that are as good as each other are merged. */
@@ -65,7 +76,7 @@ function fewest(sorted: readonly Alike[], most: number): PoolOffer[] {
     const first = sorted[from];
     let to = from + 1;
     while (sorted[to]?.price === first?.price && sorted[to]?.left === first?.left) to += 1;
-    const equal = sorted.slice(from, to).flatMap(({ own }) => own);
+    const equal = sorted.slice(from, to).flatMap((one) => offersOf(one, most));
     equal.sort((a, b) => a.instance.instanceNum - b.instance.instanceNum);
     for (const one of equal) {
       const site = `${one.offer.backend}/${one.instance.region}`;
@@ -77,6 +88,11 @@ function fewest(sorted: readonly Alike[], most: number): PoolOffer[] {
     from = to;
   }
   return kept;
+}
+
+function offersOf({ found, rest }: Alike, most: number): PoolOffer[] {
+  if (rest === null) return [found];
+  return rest.first(most).map((instance) => ({ ...found, instance }));
 }
 
 /** One instance for one node, now or later; null if it can never serve it. */

@@ -4,13 +4,20 @@ import { fixedSite, matchesFleet, siteText } from '../../instances/index.ts';
 import type { FleetRecord, InstanceRecord } from '../../model/index.ts';
 import { PerLikeness } from '../../offers/alike.ts';
 import { smallestShare } from '../../offers/blocks.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { finding, offerFindings, stateFinding, summarize } from '../../offers/findings.ts';
-import { instanceFindings, isUsable, matchInstance, referenceText } from '../../offers/pool.ts';
+import { instanceFindings, matchInstance, referenceText } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
-import { isAllowed, isOthersLocal, poolOffer, poolSlots } from './existing-instances.ts';
+import {
+  dependsOnInstance,
+  isAllowed,
+  isOthersLocal,
+  poolOffer,
+  poolSlots,
+} from './existing-instances.ts';
+import type { AlikeNow } from './fleet-capacity.ts';
+import { byNumber } from './fleet-index.ts';
 import { mountsOn, unusableVolume } from './mounts.ts';
 import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
 
@@ -96,7 +103,7 @@ export function fleetName(
 
 /** Existing instances that could take the gang, now or once they are free. */
 export interface Fitting {
-  readonly instances: readonly InstanceRecord[];
+  readonly instances: readonly Alike[];
   /** How many nodes they could take together. */
   readonly places: number;
 }
@@ -105,23 +112,19 @@ export interface Fitting {
 export function fitting(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Fitting {
   const [node] = request.nodes;
   if (!node) return { instances: [], places: 0 };
-  const all = [...looksAt(ledger, fleet, node, request)].flatMap(([one, { verdict }]) =>
-    verdict === 'full' ? [one] : [],
-  );
+  const all = looksAt(ledger, fleet, node, request).filter(({ look }) => look.verdict === 'full');
+  const count = (some: readonly Alike[], each: (one: InstanceRecord) => number) =>
+    some.reduce((sum, { sample, size }) => sum + size * each(sample), 0);
   if (!node.needs.multinode) {
     const each = new PerLikeness((one) => placesOn(one, node));
-    const places = all.reduce((sum, one) => sum + each.of(one), 0);
-    return { instances: all, places };
+    return { instances: all, places: count(all, (one) => each.of(one)) };
   }
-  const sites = new Map<string, InstanceRecord[]>();
-  for (const one of all) {
-    const site = `${one.backend}/${one.region}`;
-    const own = sites.get(site);
-    if (own) own.push(one);
-    else sites.set(site, [one]);
-  }
-  const instances = [...sites.values()].reduce((a, b) => (b.length > a.length ? b : a), []);
-  return { instances, places: instances.length };
+  const sites = [
+    ...Map.groupBy(all, ({ sample }) => `${sample.backend}/${sample.region}`).values(),
+  ];
+  const places = sites.map((own) => count(own, () => 1));
+  const most = Math.max(0, ...places);
+  return { instances: sites[places.indexOf(most)] ?? [], places: most };
 }
 
 /** How many such jobs fit on one instance; an instance without a known machine counts as one. */
@@ -145,50 +148,35 @@ function findingsIn(
   node: NodeRequest,
   request: GangRequest,
 ): Finding[] {
-  const counts = new Map<InstanceLook, number>();
-  for (const look of looksAt(ledger, fleet, node, request).values()) {
-    counts.set(look, (counts.get(look) ?? 0) + 1);
-  }
-  return [...counts].flatMap(([{ findings }, count]) =>
-    findings.map((one) => ({ ...one, count: (one.count ?? 1) * count })),
+  return looksAt(ledger, fleet, node, request).flatMap(({ look, size }) =>
+    look.findings.map((one) => ({ ...one, count: (one.count ?? 1) * size })),
   );
 }
 
-/**
- * Looks at all instances of the fleet. Instances with equal machines in equal states are looked at
- * once, except where a look depends on more: on the instance itself, or on what its host holds.
- */
+/** Instances at which a look finds the same. */
+export interface Alike extends AlikeNow {
+  readonly sample: InstanceRecord;
+  readonly look: InstanceLook;
+}
+
+/** Looks at all instances of the fleet: at those that are alike once. */
 export function looksAt(
   ledger: CapacityLedger,
   fleet: FleetRecord,
   node: NodeRequest,
   request: GangRequest,
-): ReadonlyMap<InstanceRecord, InstanceLook> {
-  const isByItself = node.volumes.length > 0 || Boolean(request.profile.instances);
-  const known = new PerLikeness(() => new Map<string, InstanceLook>());
-  const looks = new Map<InstanceRecord, InstanceLook>();
-  for (const instance of ledger.instancesOf(fleet.id)) {
-    if (isByItself || isServerHost(instance.backend) || !isPlain(instance)) {
-      looks.set(instance, lookAt(ledger, fleet, instance, node, request));
-      continue;
+): Alike[] {
+  const isByItself = dependsOnInstance(node, request);
+  const looks: Alike[] = [];
+  for (const alike of ledger.alikeIn(fleet.id)) {
+    for (const sample of alike.first(isByItself ? alike.size : 1)) {
+      const look = lookAt(ledger, fleet, sample, node, request);
+      const alone = { ...alike, size: 1, first: (most: number) => [sample].slice(0, most) };
+      looks.push({ ...(isByItself ? alone : alike), sample, look });
     }
-    const { status } = instance;
-    const states = known.of(instance);
-    const busy = `${ledger.busyBlocks(instance)} ${ledger.busyFor(instance, request)}`;
-    const state = `${status} ${busy} ${ledger.isHeld(instance)}`;
-    let look = states.get(state);
-    if (!look) {
-      look = lookAt(ledger, fleet, instance, node, request);
-      states.set(state, look);
-    }
-    looks.set(instance, look);
   }
-  return looks;
-}
-
-/** Its machine is known, and nothing is wrong with it. */
-function isPlain(instance: InstanceRecord): boolean {
-  return instance.offer !== null && instance.provisioningData !== null && isUsable(instance);
+  // The order of the groups is that of their changes.
+  return looks.sort((a, b) => byNumber(a.sample, b.sample));
 }
 
 export function lookAt(

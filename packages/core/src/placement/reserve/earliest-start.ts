@@ -1,10 +1,12 @@
 /** When a gang that does not fit now could start, and where, by the known ends of running jobs. */
+import type { Finding } from '@dstack/contract/wire';
 import type { FleetRecord, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
 import { isUsable } from '../../offers/pool.ts';
 import { isInstanceAvailable } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { isClusterFor, nodesNeeded } from '../place/choose-fleet.ts';
+import { byNumber } from '../place/fleet-index.ts';
 import { looksAt } from '../place/refusals.ts';
 
 export interface PlannedStart {
@@ -70,22 +72,26 @@ export function mayServe(
 ): boolean {
   const [node] = request.nodes;
   if (!node) return false;
-  return ledger.kindsIn(fleet.id).some((one) => ledger.shareFor(one, node, request) !== null);
+  for (const alike of ledger.alikeIn(fleet.id)) {
+    const [sample] = alike.first(1);
+    if (sample && ledger.shareFor(sample, node, request) !== null) return true;
+  }
+  return false;
 }
 
 function roomsIn(ledger: CapacityLedger, fleet: FleetRecord, request: GangRequest): Room[] {
   const [node] = request.nodes;
   const isUniform = request.nodes.every(({ kind }) => kind === node?.kind);
   if (!node || !isUniform || !isClusterFor(fleet, request)) return [];
-  return [...looksAt(ledger, fleet, node, request)].flatMap(([instance, look]) => {
-    if (look.verdict !== 'full' || !look.findings.every(({ rule }) => TAKEN.has(rule))) return [];
-    const room = roomOn(ledger, instance, node, request);
-    return room === null ? [] : [room];
-  });
+  return looksAt(ledger, fleet, node, request)
+    .filter(({ look }) => look.verdict === 'full' && look.findings.every(isTaken))
+    .flatMap(({ first, size }) => first(size))
+    .sort(byNumber)
+    .flatMap((instance) => roomOn(ledger, instance, node, request) ?? []);
 }
 
 /** What keeps an instance from the gang ends with the jobs that are there. */
-const TAKEN: ReadonlySet<string> = new Set(['busy', 'held']);
+const isTaken = ({ rule }: Finding): boolean => rule === 'busy' || rule === 'held';
 
 function roomOn(
   ledger: CapacityLedger,

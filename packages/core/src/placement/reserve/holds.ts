@@ -138,6 +138,10 @@ export class Holds {
     const key = gangKey(gang);
     const by = { ...gang.run, priority: request.priority };
     this.#ledger.reserved.put({ key, by, fleetId: fleet.id, startsAt, shares });
+    this.#ledger.setApart(
+      fleet.id,
+      shares.map(({ instanceId }) => instanceId),
+    );
   }
 
   /** When the gang could start on what it has reserved; null = not there any more. */
@@ -181,10 +185,10 @@ export class Holds {
     const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
     const places = offer ? this.#placesIn(fleet, needed, isServerHost(offer.backend)) : 0;
     if (could.places + places < needed) return null;
-    const open = new Set(ledger.openIn(fleet.id));
     const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
     const instances = could.instances
-      .filter((one) => open.has(one))
+      .filter(({ isOpen }) => isOpen)
+      .flatMap((alike) => alike.first(needed))
       .sort((a, b) => free(b) - free(a) || a.instanceNum - b.instanceNum)
       .slice(0, needed);
     const missing = Math.min(places, needed - instances.length);
