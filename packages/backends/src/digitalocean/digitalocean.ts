@@ -8,6 +8,7 @@ import {
   BusyError,
   CredentialsError,
   NoAnswerError,
+  NoCapacityError,
   PreparingError,
 } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
@@ -84,8 +85,10 @@ export class DigitalOcean implements VmCloud {
       return String(id);
     } catch (error) {
       // A user may have deleted the key or the project.
-      this.#keys.delete(key);
-      this.#projectId = null;
+      if (!isAboutOffer(error)) {
+        this.#keys.delete(key);
+        this.#projectId = null;
+      }
       throw error;
     }
   }
@@ -145,6 +148,11 @@ export class DigitalOcean implements VmCloud {
       throw new BackendError(`${this.title} has no project ${projectName} (project_name)`);
     this.#projectId = found.id;
   }
+}
+
+/** Otherwise it may be about what was created for it before. */
+function isAboutOffer(error: unknown): boolean {
+  return error instanceof NoCapacityError || error instanceof BusyError;
 }
 
 function firstKey({ authorizedKeys }: VmOrder): string {

@@ -2,7 +2,7 @@
 
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
-import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
+import { BusyError, CredentialsError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
@@ -72,7 +72,7 @@ export class Lambda implements VmCloud {
       return await this.#options.api.launch(launch, signal);
     } catch (error) {
       // A user may have deleted the key.
-      this.#keys.delete(key);
+      if (!isAboutOffer(error)) this.#keys.delete(key);
       throw error;
     }
   }
@@ -102,6 +102,11 @@ export class Lambda implements VmCloud {
       ];
     }
   }
+}
+
+/** Otherwise it may be about what was created for it before. */
+function isAboutOffer(error: unknown): boolean {
+  return error instanceof NoCapacityError || error instanceof BusyError;
 }
 
 function firstKey({ authorizedKeys }: VmOrder): string {

@@ -70,7 +70,7 @@ function attempt(
     name: 'pool-0',
     placementGroup: async () => null,
     asking: async () => {},
-    sending: async () => {},
+    ...{ sending: async () => {}, notSent: async () => {} },
     inDoubt: (left) => inDoubt === left,
     wasAsked: (left) => inDoubt === left,
     where: null,

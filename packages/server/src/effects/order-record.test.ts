@@ -91,6 +91,17 @@ it('sends nothing for an order that another attempt has taken over, or that was 
   await expect(withdrawn.sending()).rejects.toBeInstanceOf(NotNow);
 });
 
+it('is not in doubt after an attempt that has sent nothing, unless an earlier one may have', async () => {
+  const first = ordered();
+  await first.record.asking(2, AWS);
+  await first.record.notSent(2);
+  expect(first.written.at(-1)).not.toHaveProperty('asked');
+  const again = ordered({ asked: 2 });
+  await again.record.asking(2, AWS);
+  await again.record.notSent(2);
+  expect(again.written).toEqual([]);
+});
+
 it('accepts only errors as an answer that describe the present state', () => {
   for (const answer of [new NoCapacityError('full'), new SkipOfferError('no'), new NotNow('')]) {
     expect(errorInDoubt(answer)).toBe(answer);

@@ -20,6 +20,8 @@ export interface OrderRecord {
   asking(left: number, backend: Pick<Backend, 'capabilities'>): Promise<void>;
   /** Called before each call to the provider that may create it: the time in doubt begins anew. */
   sending(): Promise<void>;
+  /** The attempt with this number of offers left has sent nothing. */
+  notSent(left: number): Promise<void>;
   /**
    * Whether an earlier attempt has asked with this number of offers left, and its answer was lost.
    */
@@ -61,6 +63,12 @@ export function orderRecord(
         throw new NotNow('the order was withdrawn, or another server carries it out');
       }
       await record(recorded);
+    },
+    notSent: async (left) => {
+      // An earlier attempt may have.
+      if (payload.asked === left || recorded.asked !== left) return;
+      const { asked, ...rest } = recorded;
+      await record(rest);
     },
     wasAsked: (left) => payload.asked === left,
     inDoubt: (left) => payload.asked === left && now() < updatedAt + DOUBT,

@@ -29,6 +29,8 @@ export interface OffersToTry {
   readonly inDoubt: (left: number) => boolean;
   /** See `OrderRecord`. */
   readonly wasAsked: (left: number) => boolean;
+  /** See `OrderRecord`. */
+  readonly notSent: (left: number) => Promise<void>;
   readonly log: Logger;
 }
 
@@ -51,7 +53,10 @@ export async function tryOffers(
     try {
       return await attempt(offer, left.length);
     } catch (cause) {
-      if (cause instanceof PreparingError) throw new NotNow(cause.message);
+      if (cause instanceof PreparingError) {
+        await input.notSent(left.length);
+        throw new NotNow(cause.message);
+      }
       const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
       // The machine may still appear: a second one would cost money and stay unused.
       if (error instanceof NoAnswerError || error instanceof NotNow) throw error;

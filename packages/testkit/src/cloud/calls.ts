@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { CloudClock } from './clock.ts';
 import type { CloudFaults } from './faults.ts';
 import { Refusal } from './refusal.ts';
@@ -18,6 +17,9 @@ export interface CloudCallsOptions {
 
 /** Delay between two checks whether calls are still held, in real time. */
 const GATE_LOOK_MS = 20;
+
+/** Real unless a simulation has replaced the timers of the process. */
+const delay = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
 /** Decides what happens to each request, before and after its effect. */
 export class CloudCalls {

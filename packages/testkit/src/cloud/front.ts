@@ -22,13 +22,16 @@ export interface CloudLogEntry {
   readonly at: number;
 }
 
-export interface FrontOptions {
+export interface CloudApiOptions {
   readonly personality: Personality;
   readonly account: CloudAccount;
   readonly calls: CloudCalls;
   readonly apiKey: string;
   /** Whether the provider's limits on calls hold. */
   readonly hasLimits: boolean;
+}
+
+export interface FrontOptions extends CloudApiOptions {
   readonly host: string;
 }
 
@@ -38,38 +41,18 @@ export interface CloudFront {
   close(): Promise<void>;
 }
 
-export async function startFront(options: FrontOptions): Promise<CloudFront> {
-  const { account, personality } = options;
+/** The API of an account, without a connection to it. */
+export interface CloudApi {
+  /** `url`: where clients reach the API. Null: the connection ends without an answer. */
+  answer(request: CloudRequest, url: string): Promise<CloudAnswer | null>;
+  readonly log: readonly CloudLogEntry[];
+}
+
+export function cloudApi({ personality, account, calls, ...options }: CloudApiOptions): CloudApi {
   const log: CloudLogEntry[] = [];
   const limits = new CallLimits(account.clock, options.hasLimits ? personality.limits : []);
-  const server = createServer((incoming, response) => {
-    void serve(incoming, response).catch(() => response.destroy());
-  });
-  server.listen(0, options.host);
-  await once(server, 'listening');
-  const url = `http://${options.host}:${(server.address() as AddressInfo).port}`;
 
-  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
-    const request = await requestOf(incoming);
-    const answer = await answerTo(request);
-    const path = request.query.size > 0 ? `${request.path}?${request.query}` : request.path;
-    const { method, body } = request;
-    log.push({ method, path, body, status: answer?.status ?? null, at: account.clock.now });
-    if (answer === null) {
-      response.destroy();
-      return;
-    }
-    const all = { ...personality.headers?.(limits.allowance), ...answer.headers };
-    if (answer.body === null) {
-      response.writeHead(answer.status, all).end();
-      return;
-    }
-    const type = { 'content-type': 'application/json; charset=utf-8' };
-    response.writeHead(answer.status, { ...type, ...all }).end(JSON.stringify(answer.body));
-  }
-
-  /** Null: the connection ends without an answer. */
-  async function answerTo(request: CloudRequest): Promise<CloudAnswer | null> {
+  async function answerTo(request: CloudRequest, url: string): Promise<CloudAnswer | null> {
     try {
       if (!personality.authenticates(request, options.apiKey)) {
         throw new Refusal('credentials', 'the key is not that of the account');
@@ -80,13 +63,13 @@ export async function startFront(options: FrontOptions): Promise<CloudFront> {
         const retryAfterSeconds = isBare ? null : refused.waitSeconds;
         throw new Refusal('too_many_calls', 'too many calls', { retryAfterSeconds });
       }
-      return await options.calls.carryOut(() => routed(request));
+      return await calls.carryOut(() => routed(request, url));
     } catch (error) {
       return refusedBy(error, request);
     }
   }
 
-  async function routed(request: CloudRequest): Promise<CloudAnswer> {
+  async function routed(request: CloudRequest, url: string): Promise<CloudAnswer> {
     try {
       const { route, params } = routeOf(personality.routes, request);
       return await route.answer({ ...request, params, account, url });
@@ -103,8 +86,46 @@ export async function startFront(options: FrontOptions): Promise<CloudFront> {
   }
 
   return {
-    url,
     log,
+    answer: async (request, url) => {
+      const answer = await answerTo(request, url);
+      const path = request.query.size > 0 ? `${request.path}?${request.query}` : request.path;
+      const { method, body } = request;
+      log.push({ method, path, body, status: answer?.status ?? null, at: account.clock.now });
+      if (answer === null) return null;
+      const headers = { ...personality.headers?.(limits.allowance), ...answer.headers };
+      return { ...answer, headers };
+    },
+  };
+}
+
+export async function startFront(options: FrontOptions): Promise<CloudFront> {
+  const api = cloudApi(options);
+  const server = createServer((incoming, response) => {
+    void serve(incoming, response).catch(() => response.destroy());
+  });
+  server.listen(0, options.host);
+  await once(server, 'listening');
+  const url = `http://${options.host}:${(server.address() as AddressInfo).port}`;
+
+  async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+    const answer = await api.answer(await requestOf(incoming), url);
+    if (answer === null) {
+      response.destroy();
+      return;
+    }
+    if (answer.body === null) {
+      response.writeHead(answer.status, answer.headers).end();
+      return;
+    }
+    const type = { 'content-type': 'application/json; charset=utf-8' };
+    const headers = { ...type, ...answer.headers };
+    response.writeHead(answer.status, headers).end(JSON.stringify(answer.body));
+  }
+
+  return {
+    url,
+    log: api.log,
     close: async () => {
       server.close();
       server.closeAllConnections();

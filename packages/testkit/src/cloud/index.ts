@@ -3,6 +3,7 @@ export { motoEnvironment } from './aws/moto.ts';
 export { type Aws, startAws } from './aws/start-aws.ts';
 export type { CallOutcome } from './calls.ts';
 export { type CloudClock, type ManualClock, manualClock, runningClock } from './clock.ts';
+export { type DirectCloud, directCloud } from './direct-cloud.ts';
 export type { CloudKnobs } from './faults.ts';
 export type { VmHostOrder, VmHosts } from './hosts.ts';
 export { type PrismProxy, startPrism } from './judges/prism.ts';

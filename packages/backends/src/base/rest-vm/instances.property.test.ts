@@ -9,7 +9,7 @@ import {
   NoCapacityError,
   PreparingError,
 } from '../errors.ts';
-import type { InstanceOrder } from '../instance-port.ts';
+import type { CreatedInstance, InstanceOrder } from '../instance-port.ts';
 import { newOrder } from '../testing/orders.ts';
 import { VmInstances } from './instances.ts';
 import type { CallPace } from './pace.ts';
@@ -150,13 +150,16 @@ function world(of: Script) {
 async function ordered(of: Script, order: InstanceOrder) {
   const { cloud, start } = world(of);
   let instances = start();
-  let mayExist = false;
+  let wasAsked = false;
   for (let attempt = 0; attempt < MAX_REPEATS; attempt++) {
-    const answer = await instances
-      .create({ ...order, mayExist })
+    const attempted: InstanceOrder = { ...order, mayExist: wasAsked };
+    const answer: CreatedInstance | Error = await instances
+      .create(attempted)
       .catch((error: unknown) => error as Error);
-    // From the first question on, the database records that the machine may exist.
-    mayExist = true;
+    // From the first question on, the database records that the machine may exist, until the answer is that
+    // nothing was sent.
+    const isUnsent: boolean = answer instanceof PreparingError && !wasAsked && !of.crashes[attempt];
+    wasAsked = !isUnsent;
     cloud.now += 1000;
     if (of.crashes[attempt]) {
       // The result was not stored.
@@ -224,6 +227,24 @@ describe('an order of a machine', () => {
     expect(cloud.alive.map((one) => one.vm.id)).toEqual([first.handle.id]);
   });
 
+  it('has a machine ended that the provider makes for it long after another one', async () => {
+    const { cloud, start } = world(QUIET);
+    const order = newOrder(OFFER);
+    const instances = start();
+    const { handle } = await instances.create(order);
+    const [{ vm } = { vm: null }] = cloud.alive;
+    if (vm === null) throw new Error('there is no machine');
+    const late = { ...vm, offer: OFFER, owner: order.owner, authorizedKeys: [], userData: '' };
+    await cloud.create(late);
+    await cloud.create({ ...late, tags: { ...vm.tags, 'dstack-server': 'another' } });
+    await cloud.create({ ...late, tags: {} });
+    cloud.now += LATE_MS;
+    expect(await instances.observe(handle)).toMatchObject({ state: 'ready' });
+    await new Promise((resolve) => setImmediate(resolve));
+    // Neither the machine that serves the order, nor one of another installation or of a person.
+    expect(cloud.alive.map(({ vm: one }) => one.id)).toEqual([handle.id, 'm2', 'm3']);
+  });
+
   it('is ended although a list has omitted it for a moment', async () => {
     const { cloud, start } = world(QUIET);
     const instances = start();
@@ -234,6 +255,16 @@ describe('an order of a machine', () => {
     expect(await instances.release(handle)).toBe('releasing');
     expect(cloud.alive).toEqual([]);
     expect(await instances.release(handle)).toBe('released');
+  });
+
+  it('was sent, whatever prevents the look for a machine after a lost answer', async () => {
+    const busy = { creations: ['made and lost'], lists: ['answered', 'busy'], lag: 1000 } as const;
+    const { start } = world({ ...QUIET, ...busy });
+    const answer = await start()
+      .create(newOrder(OFFER))
+      .catch((error: unknown) => error);
+    // Another answer would allow to forget that it may exist.
+    expect(answer).toBeInstanceOf(NoAnswerError);
   });
 
   it('is not sent once its caller has given up, and announced before it is sent', async () => {

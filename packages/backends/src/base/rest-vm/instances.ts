@@ -2,6 +2,7 @@
  * Machines of a provider as instances. Each order is looked for before it is made, by its name and its
  * tags; a creation without an answer is looked for until lists must contain it.
  */
+import { errorMessage } from '@dstack/contract/error-message';
 import type { InstanceHandle } from '@dstack/core';
 import {
   BackendError,
@@ -26,7 +27,7 @@ import { hostKeyOf } from './host-keys.ts';
 import type { LiveOffers } from './live-offers.ts';
 import { KEY_TAG, ownerIn, ownerTags, vmName } from './names.ts';
 import type { CallPace } from './pace.ts';
-import { MissingThingError, NotNowError } from './refusals.ts';
+import { MissingThingError, NotNowError, TimedOutError } from './refusals.ts';
 import { userData } from './user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from './vm-cloud.ts';
 
@@ -41,6 +42,8 @@ export interface VmInstancesOptions {
 const SSH_PORT = 22;
 /** Between two lists in which a creation without an answer is looked for. */
 const LOOK_MS = 3000;
+/** For how long a provider that did not answer in time may still carry a creation out. */
+const SLOW_MS = 90_000;
 /** How long a machine is remembered that no list has contained yet. */
 const REMEMBERED_MS = 600_000;
 
@@ -56,8 +59,10 @@ export class VmInstances implements InstancePort {
   readonly #creating = new Map<string, Promise<CreatedInstance>>();
   /** Machines whose creation the provider has accepted, by name: lists contain them later. */
   readonly #made = new Map<string, Made>();
-  /** Creations without an answer, by name: since when they are looked for. */
+  /** Creations without an answer, by name: until when they are looked for. */
   readonly #doubts = new Map<string, number>();
+  /** Machines whose order another one serves, and whose end is being ordered. */
+  readonly #endingDoubles = new Set<string>();
   /** Machines to be ended that no list has contained, by id: since when they are looked for. */
   readonly #unlisted = new Map<string, number>();
 
@@ -125,19 +130,23 @@ export class VmInstances implements InstancePort {
    * being listed yet.
    */
   async #search(name: string, order: InstanceOrder): Promise<Vm | null> {
-    const { pace } = this.#options;
     const found = await this.#find(name, order);
     if (found || this.#made.has(name)) return found;
-    if (order.mayExist && !this.#doubts.has(name)) this.#doubts.set(name, pace.now());
+    if (order.mayExist && !this.#doubts.has(name)) this.#doubt(name, false);
     return this.#doubts.has(name) ? await this.#awaited(name, order) : null;
+  }
+
+  #doubt(name: string, isSlow: boolean): void {
+    const { pace, cloud } = this.#options;
+    this.#doubts.set(name, pace.now() + cloud.lateMs + (isSlow ? SLOW_MS : 0));
   }
 
   /** Looks until the doubt is settled. */
   async #awaited(name: string, order: InstanceOrder): Promise<Vm | null> {
-    const { pace, cloud } = this.#options;
-    const since = this.#doubts.get(name) ?? pace.now();
+    const { pace } = this.#options;
+    const until = this.#doubts.get(name) ?? pace.now();
     for (;;) {
-      const isLate = pace.now() - since >= cloud.lateMs;
+      const isLate = pace.now() >= until;
       const found = await this.#find(name, order);
       if (found || isLate) {
         this.#doubts.delete(name);
@@ -180,20 +189,45 @@ export class VmInstances implements InstancePort {
   }
 
   async #afterError(name: string, order: InstanceOrder, error: unknown): Promise<CreatedInstance> {
-    const { offers, pace } = this.#options;
+    const { offers } = this.#options;
     if (error instanceof NoCapacityError && order.offer) {
       offers.refused(order.offer, error instanceof QuotaError ? 'quota' : 'capacity');
     }
     if (!(error instanceof NoAnswerError)) throw error;
-    this.#doubts.set(name, pace.now());
-    const found = await this.#awaited(name, order);
+    this.#doubt(name, error instanceof TimedOutError);
+    const found = await this.#awaited(name, order).catch((failure: unknown) => {
+      // Whatever prevents the look, the order was sent.
+      const text = `${error.message}; it was not looked for: ${errorMessage(failure)}`;
+      throw new NoAnswerError(text, { cause: failure });
+    });
     if (found) return createdOf(order, found);
     throw error;
   }
 
   async observe({ id }: InstanceHandle): Promise<Observation> {
-    const vm = (await this.#machines.shared()).find((one) => one.id === id);
-    return vm === undefined ? { state: 'missing' } : this.#observationOf(vm);
+    const machines = await this.#machines.shared();
+    const vm = machines.find((one) => one.id === id);
+    if (vm === undefined) return { state: 'missing' };
+    this.#endDoubles(vm, machines);
+    return this.#observationOf(vm);
+  }
+
+  /**
+   * Ends machines of the order of this one: the provider may carry out a creation long after its caller has given
+   * up, when another one has been made.
+   */
+  #endDoubles(kept: Vm, machines: readonly Vm[]): void {
+    const key = kept.tags[KEY_TAG];
+    if (key === undefined) return;
+    const { server } = ownerIn(kept.tags);
+    for (const vm of machines) {
+      const isDouble = vm.tags[KEY_TAG] === key && ownerIn(vm.tags).server === server;
+      if (!isDouble || vm.id === kept.id || this.#endingDoubles.has(vm.id)) continue;
+      this.#endingDoubles.add(vm.id);
+      const settled = () => void this.#endingDoubles.delete(vm.id);
+      // After an error it is still listed, and the next observation orders its end again.
+      this.#end(vm).then(settled, settled);
+    }
   }
 
   #observationOf(vm: Vm): Observation {
@@ -226,8 +260,10 @@ export class VmInstances implements InstancePort {
   }
 
   async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
-    const vm = (await this.#machines.shared()).find((one) => one.id === id);
+    const machines = await this.#machines.shared();
+    const vm = machines.find((one) => one.id === id);
     if (vm !== undefined) {
+      this.#endDoubles(vm, machines);
       this.#unlisted.delete(id);
       return await this.#end(vm);
     }

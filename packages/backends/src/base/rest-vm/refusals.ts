@@ -46,6 +46,11 @@ export class MissingThingError extends BackendError {
   override name = 'MissingThingError';
 }
 
+/** The provider may still be at work on it. */
+export class TimedOutError extends NoAnswerError {
+  override name = 'TimedOutError';
+}
+
 /** Not possible in the present state of the thing. */
 export class NotNowError extends BusyError {
   override name = 'NotNowError';

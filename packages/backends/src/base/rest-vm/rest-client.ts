@@ -3,7 +3,7 @@ import { plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { BackendError, BusyError, CredentialsError, NoAnswerError, TurnError } from '../errors.ts';
 import type { CallKind, CallLimiter } from './call-limiter.ts';
-import { type CallRefusal, portError, type RefusalRule } from './refusals.ts';
+import { type CallRefusal, portError, type RefusalRule, TimedOutError } from './refusals.ts';
 
 export interface RestCall {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -84,7 +84,8 @@ export class RestClient {
       return { status: response.status, retryMs, text: await response.text() };
     } catch (error) {
       const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
-      throw new NoAnswerError(text, { cause: error });
+      const isLate = error instanceof Error && error.name === 'TimeoutError';
+      throw new (isLate ? TimedOutError : NoAnswerError)(text, { cause: error });
     }
   }
 

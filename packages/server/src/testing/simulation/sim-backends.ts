@@ -38,6 +38,8 @@ export class SimWorld {
   /** The output of each job, wherever it ran. */
   readonly outputs = new Map<string, string>();
   readonly parts: WorldParts;
+  /** Called when a server begins to install an agent over SSH. */
+  onInstalling: (instanceId: string) => void = () => {};
   /** The file system that the hosts of the cluster share. */
   readonly share = new SimDisk();
   readonly #disks = [this.share];
@@ -148,8 +150,11 @@ export class SimWorld {
     };
   }
 
-  /** An SSH host: `gpu1` has a GPU, `c1` to `c3` share a file system. */
-  sshHost(id: string, hostname: string): SimHost {
+  /**
+   * An SSH host: `gpu1` has a GPU, `c1` to `c3` share a file system. `_hostKey`: the one that a machine was
+   * given. Throws if it does not answer.
+   */
+  sshHost(id: string, hostname: string, _hostKey: string | null): SimHost {
     const machine = { cpus: 8, gpus: hostname.startsWith('gpu') ? 1 : 0 };
     const host = this.host(id, machine, 'docker');
     host.facts = factsOf(id, machine);

@@ -59,6 +59,11 @@ export class SimClock {
     return this.#owners.run(owner, run);
   }
 
+  /** The process whose work is under way; null = none. */
+  get owner(): object | null {
+    return this.#owners.getStore() ?? null;
+  }
+
   /** The process does nothing until it is continued: its timers wait, and so does what arrives. */
   stop(owner: object): void {
     if (!this.#stopped.has(owner)) this.#stopped.set(owner, []);

@@ -177,7 +177,7 @@ export class SimJobs {
     for (const job of ended) this.#exit(job, { ...exit, host_fault: fault });
   }
 
-  /** They end with their host, and nobody learns about it. */
+  /** They end with their host, and no link reports it. */
   destroy(): void {
     for (const job of this.#jobs.values()) job.cancel();
     this.#jobs.clear();

@@ -332,13 +332,15 @@ export class SimServer {
   #sshHost({ instanceId, access }: HostAccessRecord): HostConnection {
     const { clock, random, world } = this.#parts;
     const hostname = access.kind === 'ssh' ? access.login.hostname : '';
+    const hostKey = (access.kind === 'ssh' && access.vm?.hostKey) || null;
     let isDeployed = false;
     return this.#agent(
       async () => {
         if (isDeployed) return;
+        world.onInstalling(instanceId);
         await clock.delay(random.whole(200, 5_000) * 1000);
         if (random.chance(world.parts.hostFaults.lostAnswer)) throw temporary('not yet');
-        world.sshHost(instanceId, hostname).setReachable(true);
+        world.sshHost(instanceId, hostname, hostKey).setReachable(true);
         isDeployed = true;
       },
       async () => {

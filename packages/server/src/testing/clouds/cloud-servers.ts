@@ -1,0 +1,146 @@
+/** Servers of a simulation whose only backend is the adapter of a cloud, as the server opens it. */
+import { type Backend, type BackendHost, backendKind } from '@dstack/backends';
+import type { BackendType } from '@dstack/contract/wire';
+import { capabilitiesOf } from '@dstack/core';
+import type { Store } from '@dstack/store';
+import type { DirectCloud } from '@dstack/testkit/cloud';
+import type { Random } from '@dstack/testkit/random';
+import { boundedBackend } from '../../offers/bounded-backend.ts';
+import { capacityHints } from '../../offers/capacity-hints.ts';
+import type { ProjectBackends } from '../../offers/project-backends.ts';
+import type { SimClock } from '../simulation/sim-clock.ts';
+import { type Offsets, SimHostClock } from '../simulation/sim-host-clock.ts';
+import { SimPeers } from '../simulation/sim-peers.ts';
+import { SimServer } from '../simulation/sim-server.ts';
+import type { CloudWorld } from './cloud-world.ts';
+
+const SECOND = 1_000_000;
+/** As long as a client waits for an answer. */
+const TIMEOUT = 25 * SECOND;
+export const RIGHT: Offsets = { none: 1, second: 0, hour: 0, day: 0 };
+export const WRONG: Offsets = { none: 0, second: 0, hour: 1, day: 0 };
+
+export interface CloudServersParts {
+  readonly clock: SimClock;
+  readonly random: Random;
+  readonly world: CloudWorld;
+  readonly store: Store;
+  readonly as: BackendType;
+  readonly onFailure: (error: unknown) => void;
+}
+
+export class CloudServers {
+  readonly #parts: CloudServersParts;
+  readonly #peers: SimPeers;
+  readonly #dead = new Set<object>();
+  #all: SimServer[] = [];
+  #names = 0;
+
+  constructor(parts: CloudServersParts) {
+    this.#parts = parts;
+    this.#peers = new SimPeers(parts.clock, parts.random);
+  }
+
+  /** Called with the address of each call before it is sent. */
+  onCall: (url: string) => void = () => {};
+
+  get all(): readonly SimServer[] {
+    return this.#all;
+  }
+
+  /** `offsets`: how wrong its clock is, and how far it is set. */
+  async start(offsets: Offsets = RIGHT): Promise<SimServer> {
+    const { clock, random, world, store, onFailure, as } = this.#parts;
+    const backends = await openBackends(world.account, store, as);
+    const server = new SimServer({
+      ...{ clock, random, world, store, backends, peers: this.#peers, onBreach: onFailure },
+      ...{ hostClock: new SimHostClock(clock, random, offsets), hasSharedTime: true },
+      ...{ name: `server-${++this.#names}`, retention: null, drainSeconds: () => 0 },
+      observer: { applied: () => {}, passEnded: () => {} },
+    });
+    this.#all.push(server);
+    void server.start().catch(onFailure);
+    return server;
+  }
+
+  /** Kill -9 of all of them, or of the first. */
+  kill(which = this.#all): void {
+    for (const server of which) {
+      this.#dead.add(server);
+      server.crash();
+    }
+    this.#all = this.#all.filter((server) => !which.includes(server));
+  }
+
+  /** The calls of servers to their provider: those of a dead one are neither sent nor answered. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const { clock, world } = this.#parts;
+    const { owner } = clock;
+    if (owner) await this.#alive(owner);
+    this.onCall(String(input));
+    if (owner) await this.#alive(owner);
+    const late = clock.outside.delay(TIMEOUT).then(() => {
+      throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
+    });
+    const answer = clock.as(null, () => world.account.fetch(input, init));
+    answer.catch(() => {});
+    late.catch(() => {});
+    try {
+      return await Promise.race([answer, late]);
+    } finally {
+      if (owner) await this.#alive(owner);
+    }
+  };
+
+  async #alive(owner: object): Promise<void> {
+    await this.#parts.clock.running(owner);
+    if (this.#dead.has(owner)) await new Promise<never>(() => {});
+  }
+}
+
+/** Loads the adapter, so that nothing has to be loaded while the time is simulated. */
+export async function openBackends(
+  account: DirectCloud,
+  store: Store,
+  as: BackendType,
+): Promise<ProjectBackends> {
+  const kind = backendKind('lambda');
+  if (!kind) throw new Error('there is no adapter');
+  const host = { facts: store.meta, catalog: new Map() } as unknown as BackendHost;
+  const env = { DSTACK_BACKEND_LAMBDA_ENDPOINT: account.url };
+  const opener = await kind.configure(env, { url: null }).load(host);
+  const config = { type: 'lambda', creds: { type: 'api_key', api_key: account.apiKey } };
+  const opened = await opener.open(config, 'secret', { isOperators: true });
+  const all: readonly Backend[] = [boundedBackend(renamed(opened.backend, as))];
+  return {
+    of: async () => all,
+    find: async (_, name) => all.find((backend) => backend.name === name) ?? null,
+    state: async () => ({ abilities: [], localOff: null, hints: capacityHints(all) }),
+  };
+}
+
+/** The same machines by another name, with what the backend of that name can do. */
+function renamed(backend: Backend, as: BackendType): Backend {
+  const { instances } = backend;
+  if (as === backend.name || instances === null) return backend;
+  return {
+    ...backend,
+    ...{ name: as, capabilities: capabilitiesOf(as) },
+    offers: async (requirements) => {
+      const { offers, notes } = await backend.offers(requirements);
+      return { offers: offers.map((offer) => ({ ...offer, backend: as })), notes };
+    },
+    instances: {
+      create: (order) => instances.create(order),
+      release: (handle) => instances.release(handle),
+      list: (owner) => instances.list(owner),
+      observe: async (handle, seen) => {
+        const seenNow = await instances.observe(handle, seen);
+        if (seenNow.state !== 'ready' || seenNow.machine === null) return seenNow;
+        const { machine } = seenNow;
+        const provisioningData = { ...machine.provisioningData, backend: as };
+        return { ...seenNow, machine: { ...machine, provisioningData } };
+      },
+    },
+  };
+}

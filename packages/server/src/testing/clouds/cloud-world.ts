@@ -1,0 +1,175 @@
+/** The machines of a simulated provider as hosts of a simulation: reached by their addresses, over SSH. */
+
+import { NO_FAULTS } from '@dstack/backends/sim';
+import { temporary } from '@dstack/ssh';
+import {
+  type DirectCloud,
+  directCloud,
+  type Vm,
+  type VmHostOrder,
+  type VmHosts,
+} from '@dstack/testkit/cloud';
+import type { Random } from '@dstack/testkit/random';
+import { NO_DATABASE_FAULTS } from '../simulation/port-store.ts';
+import { SimWorld } from '../simulation/sim-backends.ts';
+import type { SimClock } from '../simulation/sim-clock.ts';
+import type { SimHost } from '../simulation/sim-hosts.ts';
+
+const CPUS = 4;
+
+interface Machine {
+  readonly id: string;
+  readonly address: string;
+  /** In base64; null = it generates one of its own. */
+  readonly hostKey: string | null;
+  readonly hasSshd: boolean;
+}
+
+/** An address is given again as soon as its machine has ended, where the account reuses addresses. */
+class Addresses {
+  #count = 0;
+  readonly #free: string[] = [];
+
+  take(): string {
+    return this.#free.pop() ?? `10.9.0.${++this.#count}`;
+  }
+
+  giveBack(address: string): void {
+    this.#free.push(address);
+  }
+}
+
+export class CloudWorld extends SimWorld implements VmHosts {
+  readonly account: DirectCloud;
+  readonly #processes: { readonly count: number };
+  readonly #machines = new Map<string, Machine>();
+  readonly #addresses = new Addresses();
+  /** Machines by the instances that the server has them for. */
+  readonly #machineOf = new Map<string, string>();
+
+  constructor(parts: { readonly clock: SimClock; readonly random: Random; readonly seed: number }) {
+    const { clock, random, seed } = parts;
+    const processes = { count: 0 };
+    super({
+      ...{ clock, random, watch: { ...UNWATCHED, onStarted: () => void processes.count++ } },
+      hostFaults: { lostAnswer: 0, refusal: 0, crash: 0 },
+      ...{ cloudFaults: { ...NO_FAULTS }, databaseFaults: { ...NO_DATABASE_FAULTS } },
+    });
+    this.account = directCloud({
+      ...{ personality: 'lambda', clock: clock.outside, hosts: this, seed },
+    });
+    this.#processes = processes;
+    const { vms } = this.account.account;
+    const create = vms.create.bind(vms);
+    vms.create = (order) => {
+      const vm = create(order);
+      this.created.push(vm);
+      this.onCreated(vm);
+      return vm;
+    };
+  }
+
+  /** All machines that were ever made for a tag of ours. */
+  readonly created: Vm[] = [];
+  /** Called as soon as the provider has made a machine, before it answers. */
+  onCreated: (vm: Vm) => void = () => {};
+
+  /** How many processes of jobs have begun. */
+  get processes(): number {
+    return this.#processes.count;
+  }
+
+  /** Machines of this installation that are charged for: Lambda ends those that it cannot start. */
+  get alive(): readonly Vm[] {
+    const all = this.account.account.vms.all();
+    return all.filter((vm) => keyOf(vm) !== null && vm.state !== 'failed');
+  }
+
+  /** Orders for which more than one machine was made. */
+  get doubles(): readonly string[] {
+    const keys = this.created.flatMap((vm) => keyOf(vm) ?? []);
+    return keys.filter((key, at) => keys.indexOf(key) !== at);
+  }
+
+  readonly #foreign: string[] = [];
+
+  /** Makes a machine of another user of the account. */
+  addForeign(like: Vm): void {
+    const order = { ...like, name: 'foreign', tags: [], userData: null };
+    this.#foreign.push(this.account.account.vms.create(order).id);
+  }
+
+  /** Machines of others that were ended. */
+  get lostOfOthers(): number {
+    return this.#foreign.filter((id) => this.account.account.vms.get(id) === null).length;
+  }
+
+  /** Whether no server reaches the machines. */
+  cutOff(isCut: boolean): void {
+    this.#isCut = isCut;
+    for (const host of this.installed) host.setReachable(!isCut);
+  }
+
+  #isCut = false;
+
+  async boot({ id, userData, hasSshd }: VmHostOrder): Promise<string> {
+    const address = this.#addresses.take();
+    this.#machines.set(id, { id, address, hasSshd, hostKey: hostKeyIn(userData) });
+    return address;
+  }
+
+  async end(id: string): Promise<void> {
+    const machine = this.#machines.get(id);
+    if (!machine) return;
+    this.#machines.delete(id);
+    this.#addresses.giveBack(machine.address);
+    for (const [instanceId, of] of this.#machineOf) {
+      if (of !== id) continue;
+      this.hosts.get(instanceId)?.destroy();
+      this.hosts.delete(instanceId);
+      this.#machineOf.delete(instanceId);
+    }
+  }
+
+  async reboot(id: string): Promise<void> {
+    for (const [instanceId, of] of this.#machineOf) {
+      if (of === id) this.hosts.get(instanceId)?.setReachable(false);
+    }
+  }
+
+  /** The hosts on which an agent was installed. */
+  get installed(): readonly SimHost[] {
+    return [...this.#machineOf.keys()].flatMap((id) => this.hosts.get(id) ?? []);
+  }
+
+  override sshHost(instanceId: string, hostname: string, hostKey: string | null): SimHost {
+    const machine = [...this.#machines.values()].find(({ address }) => address === hostname);
+    if (this.#isCut) throw temporary(`${hostname}: no route to it`);
+    if (!machine?.hasSshd) throw temporary(`${hostname}: connection refused`);
+    if (hostKey !== null && machine.hostKey !== hostKey) {
+      throw temporary(`${hostname} has another host key`);
+    }
+    this.#machineOf.set(instanceId, machine.id);
+    return this.host(instanceId, { cpus: CPUS, gpus: 0 }, 'docker');
+  }
+}
+
+/** The key of the order that it was made for; null = it is not ours. */
+function keyOf({ tags }: Vm): string | null {
+  return tags.find(({ key }) => key === 'dstack-key')?.value ?? null;
+}
+
+/** In the form in which a server presents it. */
+function hostKeyIn(userData: string | null): string | null {
+  const document = JSON.parse(userData?.replace(/^#cloud-config\n/, '') ?? 'null') as {
+    readonly ssh_keys?: { readonly ed25519_public?: string };
+  } | null;
+  return document?.ssh_keys?.ed25519_public?.split(' ')[1] ?? null;
+}
+
+const UNWATCHED = {
+  onStarted: () => {},
+  onVolumeMissing: () => {},
+  onDetaching: () => {},
+  onVolumeDeleted: () => {},
+};
