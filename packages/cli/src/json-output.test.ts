@@ -124,6 +124,16 @@ test('the run that wait --json prints fits its schema', async () => {
   expect(problemsOf('wait', JSON.parse(out))).toEqual([]);
 });
 
+test('the run that rerun --json prints fits its schema', async () => {
+  const routes = await recordedRoutes('apply-d');
+  const fake = await startFakeServer({
+    ...routes,
+    [`POST ${BASE}/runs/rerun`]: { json: await attachedRun() },
+  });
+  const { out } = await runCommand(['rerun', 'r', '--json'], { env: serverEnv(fake.url) });
+  expect(problemsOf('rerun', JSON.parse(out))).toEqual([]);
+});
+
 test('a plan, a detached run and a configuration fit their schemas', async () => {
   const routes = await recordedRoutes('apply-d');
   const planned = `POST ${BASE}/runs/get_plan`;
@@ -174,7 +184,15 @@ test('every command with --json has a schema', async () => {
 });
 
 test('every definition is compared, and refuses other documents', () => {
-  const apart = ['apply', 'apply --detach', 'apply --dry-run', 'validate', 'wait', ...BACKUPS];
+  const apart = [
+    'apply',
+    'apply --detach',
+    'apply --dry-run',
+    'rerun',
+    'validate',
+    'wait',
+    ...BACKUPS,
+  ];
   expect(Object.keys(schema.$defs).toSorted()).toEqual(
     [...Object.keys(LINES), ...apart].toSorted(),
   );

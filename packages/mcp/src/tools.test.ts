@@ -45,6 +45,10 @@ function project(output = '') {
       getPlan: record('runs.getPlan', PLAN),
       apply: record('runs.apply', { ...RUN, status: 'submitted' }),
       stop: record('runs.stop', null),
+      hold: record('runs.hold', null),
+      release: record('runs.release', null),
+      setPriority: record('runs.setPriority', null),
+      rerun: record('runs.rerun', { ...RUN, status: 'submitted' }),
     },
     repos: { init: record('repos.init', null) },
     logs: {
@@ -80,6 +84,10 @@ describe('tools that act', () => {
   it.each([
     ['apply_configuration', { configuration: TASK }, 'runs.apply'],
     ['stop_run', { run: 'train' }, 'runs.stop'],
+    ['queue_run', { run: 'train', action: 'hold' }, 'runs.hold'],
+    ['queue_run', { run: 'train', action: 'release' }, 'runs.release'],
+    ['queue_run', { run: 'train', action: 'priority', priority: 3 }, 'runs.setPriority'],
+    ['rerun_run', { run: 'train' }, 'runs.rerun'],
     ['exec', { run: 'train', command: 'rm x' }, 'exec rm x'],
   ])('%s changes nothing before the confirmation', async (name, args, change) => {
     const { connection, calls } = project();
@@ -99,6 +107,8 @@ describe('tools that act', () => {
     expect(acting.map(({ name }) => name)).toEqual([
       'apply_configuration',
       'stop_run',
+      'queue_run',
+      'rerun_run',
       'exec',
       'set_secret',
       'delete',

@@ -57,6 +57,18 @@ export function runsOf(transport: Transport, base: string) {
     /** Changes the rollout of a service's last update. */
     rollout: (name: string, action: 'pause' | 'resume' | 'undo'): Promise<void> =>
       transport.write(`${base}/runs/rollout`, { run_name: name, action }),
+    /** Keeps waiting runs out of the queue. All or none: refused if one of them does not wait. */
+    hold: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/runs/hold`, { runs_names: names }),
+    /** Lets held runs into the queue. Unknown names, and runs that are not held, are refused. */
+    release: (names: readonly string[]): Promise<void> =>
+      transport.write(`${base}/runs/release`, { runs_names: names }),
+    /** From 0 to 100; counts at once for jobs that wait. */
+    setPriority: (name: string, priority: number): Promise<void> =>
+      transport.write(`${base}/runs/set_priority`, { run_name: name, priority }),
+    /** Submits the stored configuration and code again; under another name if `name` is not null. */
+    rerun: (run: RunReference, name: string | null = null): Promise<Run> =>
+      transport.write(`${base}/runs/rerun`, { run_name: null, id: null, ...run, name }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/runs/delete`, { runs_names: names }),
     listGpus: (request: GpusQuery): Promise<ListGpusResponse> =>

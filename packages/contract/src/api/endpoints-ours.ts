@@ -12,6 +12,7 @@ import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { Run } from '../wire/run.ts';
 import { OAuthAuthorizeResponse } from '../wire/server.ts';
 import { ServerStatus } from '../wire/server-status.ts';
 import { ProjectRetention, ServerUsage } from '../wire/server-usage.ts';
@@ -197,6 +198,34 @@ export const ourEndpoints = {
     req.RolloutRequest,
     null,
     'Pause or resume the rollout of a service, or return to the previous deployment',
+  ),
+  'runs.hold': call(
+    '/api/project/{project_name}/runs/hold',
+    'project_member',
+    req.HoldRunsRequest,
+    null,
+    'Keep waiting runs out of the queue until they are released',
+  ),
+  'runs.release': call(
+    '/api/project/{project_name}/runs/release',
+    'project_member',
+    req.HoldRunsRequest,
+    null,
+    'Let held runs into the queue',
+  ),
+  'runs.set_priority': call(
+    '/api/project/{project_name}/runs/set_priority',
+    'project_member',
+    req.SetRunPriorityRequest,
+    null,
+    'Change the priority of a run that has not ended',
+  ),
+  'runs.rerun': call(
+    '/api/project/{project_name}/runs/rerun',
+    'project_member',
+    req.RerunRequest,
+    Run,
+    'Submit the stored configuration and code of a run again',
   ),
   'services.state': get(
     '/api/project/{project_name}/services/{run_name}/state',

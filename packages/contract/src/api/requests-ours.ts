@@ -157,6 +157,23 @@ export const RolloutRequest = model({
 });
 export type RolloutRequest = z.infer<typeof RolloutRequest>;
 
+export const HoldRunsRequest = model({ runs_names: z.array(Text) });
+export type HoldRunsRequest = z.infer<typeof HoldRunsRequest>;
+
+export const SetRunPriorityRequest = model({
+  run_name: Text,
+  priority: integer({ ge: 0, le: 100 }),
+});
+export type SetRunPriorityRequest = z.infer<typeof SetRunPriorityRequest>;
+
+/** By name the present run, by id deleted ones too. `name`: of the new run; null = the same. */
+export const RerunRequest = model({
+  run_name: nullable(Text),
+  id: nullable(Uuid),
+  name: nullable(Text),
+});
+export type RerunRequest = z.infer<typeof RerunRequest>;
+
 /** Seconds, an hour to a hundred years; null = as the server's setting. */
 export const SetRetentionRequest = model({
   runs_seconds: nullable(integer({ ge: 3600, le: 3_155_760_000 })),

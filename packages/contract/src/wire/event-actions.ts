@@ -10,6 +10,8 @@ export const EVENT_ACTIONS = [
   'run.updated',
   'run.status_changed',
   'run.deleted',
+  'run.held',
+  'run.released',
   'run.scaled',
   'run.rollout_held',
   'run.rollout_paused',

@@ -106,6 +106,9 @@ export interface EventData {
   'run.updated': ConfigurationChange & { readonly deployment: number };
   'run.status_changed': StatusChangeWithReason<RunStatus>;
   'run.deleted': NoData;
+  'run.held': NoData;
+  /** `placed`: the hold came too late, since the run had its place already. */
+  'run.released': { readonly why: 'request' | 'placed' };
   /** `group` null: the service has no groups. */
   'run.scaled': {
     readonly group: string | null;

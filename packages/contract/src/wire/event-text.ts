@@ -51,6 +51,9 @@ const TEXTS: {
     `Run updated. Deployment: ${deployment}. Changed fields: ${fields.join(', ') || 'none'}`,
   'run.status_changed': (data, wording) => `Run ${changeWithReason(data, wording)}`,
   'run.deleted': () => 'Run deleted',
+  'run.held': () => 'Run held',
+  'run.released': ({ why }) =>
+    why === 'request' ? 'Run released' : 'Hold withdrawn: the run has its place already',
   'run.scaled': ({ group, from, to, why }) =>
     `${group === null ? 'Service' : `Group ${group}`} scaled from ${from} to ${to} replicas: ${why}`,
   'run.rollout_held': () => 'Rollout holds: its canaries are ready',

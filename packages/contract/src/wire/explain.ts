@@ -34,6 +34,7 @@ export type ExplainKind = keyof typeof EXPLAIN_KINDS;
 /** Rules beyond those of placement (`RULES`); both together are a closed list. */
 export const STATE_RULES = [
   // Before a run is in the queue.
+  'held',
   'schedule',
   'retry_delay',
   'crash_loop',
@@ -89,6 +90,7 @@ export type ExplainRule = z.infer<typeof ExplainRule>;
 
 /** The situation in one word; the same words for all kinds of subject. */
 export const EXPLAIN_STATES = [
+  'held',
   'scheduled',
   'scaled_to_zero',
   'retrying',

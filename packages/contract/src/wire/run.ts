@@ -82,6 +82,10 @@ export const RolloutState = model({
 });
 export type RolloutState = z.infer<typeof RolloutState>;
 
+/** By whom a run is kept out of the queue, and since when. Ours. */
+export const RunHold = model({ by: Text, since: DateTime });
+export type RunHold = z.infer<typeof RunHold>;
+
 /** `cost` in USD, 4 decimals; `latest_job_submission` is that of the first job. */
 export const Run = model({
   id: Uuid4,
@@ -100,6 +104,7 @@ export const Run = model({
   service: nullable(ServiceSpec),
   deployment_num: Integer.default(0),
   rollout: RolloutState.optional(),
+  hold: RunHold.optional(),
   error: nullable(Text),
   deleted: nullable(Flag),
   next_triggered_at: nullable(DateTime),

@@ -36,6 +36,11 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
     ],
   ],
   'run.deleted': [[none, 'Run deleted']],
+  'run.held': [[none, 'Run held']],
+  'run.released': [
+    [{ why: 'request' }, 'Run released'],
+    [{ why: 'placed' }, 'Hold withdrawn: the run has its place already'],
+  ],
   'run.scaled': [
     [
       { group: null, from: 1, to: 3, why: '30 requests per second' },

@@ -1,6 +1,6 @@
 /** Explains a run, or one of its jobs. */
 import type { ExplainState, Fix } from '@dstack/contract/wire';
-import type { JobRecord, RunRecord } from '../model/index.ts';
+import type { HoldRecord, JobRecord, RunRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import { cronOf } from '../reconcile/run/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
@@ -145,6 +145,7 @@ function nowText(waiting: Waiting | null, jobs: readonly JobDiagnosis[]): string
 
 function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Assessment {
   const { run, now } = diagnosis.pass;
+  if (run.hold !== null) return assessHeld(run, run.hold);
   if (run.resubmissionAttempt > 0)
     return { ...assessJobs(run, jobs), state: 'retrying', waits: true };
   const cron = cronOf(run);
@@ -166,6 +167,12 @@ function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): 
   const text = 'is about to be submitted';
   const reasons = [reason('submitting', text, { since: run.lastProcessedAt })];
   return { state: 'waiting', waits: true, reasons, summary: `${nameOf(run)} ${text}.` };
+}
+
+function assessHeld(run: RunRecord, { by, since }: HoldRecord): Assessment {
+  const text = `is held by ${by}: it stays out of the queue until it is released`;
+  const reasons = [reason('held', text, { has: by, since })];
+  return { state: 'held', waits: true, reasons, summary: `${nameOf(run)} ${text}.` };
 }
 
 /** The state of a run is the first of these that one of its jobs is in. */

@@ -48,6 +48,19 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'is held, whatever else it waits for',
+    {
+      configuration: { schedule: { cron: '0 8 * * *' } },
+      run: { status: 'pending', hold: { by: 'ann', since: NOW - 60 * SECOND } },
+      jobs: [],
+    },
+    {
+      ...{ state: 'held', rules: ['held'] },
+      summary: 'is held by ann: it stays out of the queue until it is released',
+      fixes: ['dstack release train'],
+    },
+  ],
+  [
     'has a schedule that never comes',
     {
       configuration: { schedule: { cron: '0 0 31 feb *' } },

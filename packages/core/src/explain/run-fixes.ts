@@ -36,6 +36,9 @@ function liveFixes(
 ): Fix[] {
   const { run } = pass;
   if (isRunFinished(run.status)) return [];
+  if (run.hold !== null && isRunPending(run.status)) {
+    return [fix('Let it into the queue', { command: `dstack release ${run.name}` })];
+  }
   const fixes: Fix[] = [];
   if (LOG_RULES.some((rule) => rules.has(rule)) || jobs.some((one) => one.state === 'running')) {
     fixes.push(fix('See what it prints', { command: `dstack logs ${run.name}` }));

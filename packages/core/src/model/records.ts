@@ -32,6 +32,13 @@ import type { RolloutRecord } from './rollouts.ts';
 import type { GroupScaling } from './scaling.ts';
 import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp } from './values.ts';
 
+/** By request of a user, a run stays out of the queue until it is released. */
+export interface HoldRecord {
+  /** Name of that user at the time. */
+  readonly by: string;
+  readonly since: Timestamp;
+}
+
 export interface RunRecord {
   readonly id: Id;
   readonly projectId: Id;
@@ -56,6 +63,10 @@ export interface RunRecord {
   readonly gatewayId: Id | null;
   readonly serviceSpec: ServiceSpec | null;
   readonly submittedAt: Timestamp;
+  /** Null = it is not held. */
+  readonly hold: HoldRecord | null;
+  /** Since when it may be in the queue, if that is later than its submission; null = since then. */
+  readonly eligibleAt: Timestamp | null;
   readonly lastProcessedAt: Timestamp;
   readonly nextTriggeredAt: Timestamp | null;
   /** When a pass is due without a signal; null = never. */

@@ -13,10 +13,11 @@ import {
   isJobTerminating,
   isRunPending,
   isRunSubmitted,
+  isRunWaiting,
 } from '@dstack/contract/status';
 import { hasNoFleet, refusalText } from '@dstack/contract/wire';
 import type { JobStatus, RunStatus } from '../model/names.ts';
-import type { JobRecord } from '../model/records.ts';
+import type { JobRecord, RunRecord } from '../model/records.ts';
 import type { Id } from '../model/values.ts';
 import { isJobWaiting, latestSubmissions } from './record-status.ts';
 
@@ -110,15 +111,16 @@ function failedMessage(
 }
 
 /**
- * Text of `run.status_message` on the wire: `pulling` and `retrying` are not statuses, and a
+ * Text of `run.status_message` on the wire: `held`, `pulling` and `retrying` are not statuses, and a
  * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
  * job id.
  */
 export function runStatusMessage(
-  run: { readonly status: RunStatus },
+  run: Pick<RunRecord, 'status'> & Partial<Pick<RunRecord, 'hold'>>,
   jobs: readonly JobRecord[],
   stages: Readonly<Record<Id, JobStage>> = {},
 ): string {
+  if (run.hold && isRunWaiting(run.status)) return 'held';
   if (jobs.length === 0) return run.status;
   const latest = latestSubmissions(jobs);
   const [condition, ...others] = new Set(

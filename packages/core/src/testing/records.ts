@@ -108,6 +108,8 @@ export function runRecord(part: Partial<RunRecord> = {}): RunRecord {
     gatewayId: null,
     serviceSpec: null,
     submittedAt,
+    hold: null,
+    eligibleAt: null,
     lastProcessedAt: submittedAt,
     nextTriggeredAt: null,
     rollout: null,

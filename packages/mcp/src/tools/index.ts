@@ -10,6 +10,8 @@ import { logsTool } from './logs.ts';
 import { metricsTool } from './metrics.ts';
 import { offersTool } from './offers.ts';
 import { planTool } from './plan.ts';
+import { queueTool } from './queue.ts';
+import { rerunTool } from './rerun.ts';
 import { getRunTool, listRunsTool } from './runs.ts';
 import { listSecretsTool, setSecretTool } from './secrets.ts';
 import { stopTool } from './stop.ts';
@@ -33,6 +35,8 @@ export const TOOLS: readonly Tool[] = [
   planTool,
   applyTool,
   stopTool,
+  queueTool,
+  rerunTool,
   execTool,
   setSecretTool,
   deleteTool,

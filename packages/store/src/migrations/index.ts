@@ -44,6 +44,7 @@ import { pools } from './0043-pools.ts';
 import { ownRetentionPeriods } from './0044-project-retention.ts';
 import { fleetInstanceKeys } from './0045-instance-keys.ts';
 import { reservations } from './0046-reservations.ts';
+import { holds } from './0047-holds.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -97,4 +98,5 @@ export const MIGRATIONS: readonly Migration[] = [
   ownRetentionPeriods,
   fleetInstanceKeys,
   reservations,
+  holds,
 ];

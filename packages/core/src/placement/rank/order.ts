@@ -3,11 +3,12 @@
  * its queries and the conditions of positions from it.
  */
 import type { Gang, Id, Timestamp } from '../../model/index.ts';
+import { eligibleSince } from '../eligible/eligible.ts';
 
 /** The fields that decide the place of a gang in the queue. */
 export interface Rank {
   readonly priority: number;
-  /** When the run was submitted. */
+  /** Since when the run may be in the queue: its submission, or the end of what kept it out. */
   readonly queuedAt: Timestamp;
   readonly runId: Id;
   readonly replicaNum: number;
@@ -40,7 +41,7 @@ export function compareRanks(a: Rank, b: Rank): number {
 export function rankOf({ run, jobs }: Gang): Rank {
   return {
     priority: run.priority,
-    queuedAt: run.submittedAt,
+    queuedAt: eligibleSince(run),
     runId: run.id,
     replicaNum: jobs[0]?.replicaNum ?? 0,
   };

@@ -1,5 +1,6 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
+import { eligibleSince } from '../../placement/eligible/eligible.ts';
 import { demandOf, timeLimitOf } from '../../placement/gang-request.ts';
 
 export interface NewSubmissions {
@@ -43,7 +44,7 @@ export function newSubmissions(
     timeLimit: timeLimitOf(spec),
     demand,
     priority: run.priority,
-    queuedAt: run.submittedAt,
+    queuedAt: eligibleSince(run),
     attempt,
     resumeCount,
     instanceId: null,

@@ -1,4 +1,4 @@
-/** A run that waits: for its schedule, for a retry, or for demand. */
+/** A run that waits: for its release, its schedule, a retry, or demand. */
 import type { RunRecord } from '../../model/index.ts';
 import { mergedProfile } from '../../profile/merge.ts';
 import { isReplicaOver, replicasOf, wantedFailures } from '../service/replicas.ts';
@@ -8,6 +8,7 @@ import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
 export function advancePending(pass: RunPass): void {
+  if (pass.run.hold !== null) return;
   if (pass.run.resubmissionAttempt > 0) advanceRetry(pass);
   else if (cronOf(pass.run) !== null) advanceSchedule(pass);
   else if (wanted(pass.run) > 0) submitAll(pass);

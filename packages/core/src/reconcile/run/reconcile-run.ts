@@ -11,6 +11,7 @@ import { scaleByDemand } from '../service/demand.ts';
 import { scaleService } from '../service/services.ts';
 import { deriveRun } from './derive-run.ts';
 import { endJobsOfRun, settleEndedRun } from './end-run.ts';
+import { obeyHold } from './hold.ts';
 import { advancePending } from './pending-run.ts';
 import { type RunContext, RunPass } from './run-pass.ts';
 
@@ -32,6 +33,7 @@ export function reconcileRun(snapshot: RunSnapshot, ctx: RunContext): Decision {
 
 function round(pass: RunPass): void {
   if (isRunTerminating(pass.run.status)) endJobsOfRun(pass);
+  obeyHold(pass);
   for (const job of pass.draft.jobs.all()) advanceJob(pass, pass.fresh(job));
   scaleByDemand(pass);
   if (isRunActive(pass.run.status)) scaleService(pass);

@@ -106,7 +106,8 @@ export function retryTime(replica: Replica, deploymentNum: number): Timestamp {
 
 /**
  * Whether `retry` allows another attempt. Its duration counts from the end of the last submission that
- * had a machine; without one, from the submission of the run or its last scheduled start.
+ * had a machine; without one, from the submission of the run or its last scheduled start. The time in
+ * which the run could not be in the queue does not count.
  */
 export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | null): RetryVerdict {
   // A restart is what `liveness` asks for, whatever `retry` allows.
@@ -121,7 +122,11 @@ export function verdictOn(pass: RunPass, job: JobRecord, event: RetryEvent | nul
   if (provisioned === null && event !== 'no-capacity') return { kind: 'never' };
   const from =
     provisioned === null ? executionStart(pass.run) : (provisioned.finishedAt ?? pass.now);
-  const until = silenceDeadline(pass.ctx, from, silence(retry.duration));
+  const until = silenceDeadline(
+    pass.ctx,
+    Math.max(from, pass.run.eligibleAt ?? 0),
+    silence(retry.duration),
+  );
   return pass.now > until ? { kind: 'spent' } : { kind: 'retry', until };
 }
 

@@ -8,6 +8,7 @@ import type {
   Decision,
   EventActor,
   FleetRecord,
+  NewEvent,
   RunRecord,
   RunTerminationReason,
   Timestamp,
@@ -51,6 +52,20 @@ export function stopRun(run: RunRecord, request: RunStop): RequestedChanges | nu
   const set = { status: 'terminating', terminationReason: reason, nextPassAt: now } as const;
   const moved = draft.runs.set(run, set);
   if (!isEnding) draft.event(runStatusEvent(run.status, moved, actor));
+  draft.signal('run', run.id);
+  return { changes: draft.changes(), signals: draft.signals() };
+}
+
+/** The changes of a request that sets fields of a run, with its event; the pass does the rest. */
+export function requested(
+  run: RunRecord,
+  set: Partial<RunRecord>,
+  event: NewEvent,
+  request: UserRequest,
+): RequestedChanges {
+  const draft = new Draft({ run }, request);
+  draft.runs.set(run, set);
+  draft.event(event);
   draft.signal('run', run.id);
   return { changes: draft.changes(), signals: draft.signals() };
 }

@@ -41,9 +41,13 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     service: wireService(run, shape),
     deployment_num: run.deploymentNum,
     ...(run.rollout !== null && { rollout: wireRollout(run.rollout) }),
+    ...(run.hold !== null && {
+      hold: { by: run.hold.by, since: formatTimestamp(run.hold.since) },
+    }),
     error: runError(run.terminationReason),
     deleted: run.deleted,
-    next_triggered_at: formatOptionalTimestamp(run.nextTriggeredAt),
+    // Clients of 0.22.5 show it as the start of the run, and a held one does not start then.
+    next_triggered_at: formatOptionalTimestamp(run.hold === null ? run.nextTriggeredAt : null),
   };
 }
 

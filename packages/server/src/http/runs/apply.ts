@@ -44,7 +44,11 @@ export async function applyRun(
   if (active !== null) await checkArchives(deps, user, spec, active);
   const updated =
     active !== null && (await update(deps, project, active, { spec, request, user, isOurs }));
-  const id = updated ? active : await submit(deps, project, user, spec);
+  return await wireOf(deps, updated ? active : await submitNew(deps, project, user, spec, null));
+}
+
+/** The run as the API answers a request that has written it. */
+export async function wireOf(deps: HttpDeps, id: string): Promise<Run> {
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
   // As it was submitted; storing and reading hundreds of jobs took time, and showing them will.
@@ -59,7 +63,7 @@ export async function applyRun(
 /**
  * It becomes a line of `authorized_keys`. Plans accept any value: searches for offers have none.
  */
-function checkPublicKey(key: string | null): void {
+export function checkPublicKey(key: string | null): void {
   if (key === null || isPublicKeyLine(key)) return;
   throw ruleError('`ssh_key_pub` must be one public key in the format of OpenSSH: one line');
 }
@@ -154,14 +158,16 @@ function updateChanges(
   ];
 }
 
-async function submit(
+/** Returns the id of the new run. `from`: the run whose archives it may have, whichever user uploaded them. */
+export async function submitNew(
   deps: HttpDeps,
   project: ProjectRecord,
   user: UserRecord,
   spec: RunSpec,
+  from: string | null,
 ): Promise<string> {
   await ensureRepo(deps, project, spec);
-  await checkArchives(deps, user, spec, null);
+  await checkArchives(deps, user, spec, from);
   const { configuration } = spec;
   const place: ServicePlace | null =
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
@@ -220,20 +226,20 @@ async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec)
 }
 
 /**
- * The caller must have uploaded the archives, unless the run to be updated already has them.
- * Archives of others count as missing.
+ * The caller must have uploaded the archives, unless the run to be updated or run again already has
+ * them. Archives of others count as missing.
  */
 async function checkArchives(
   deps: HttpDeps,
   user: UserRecord,
   spec: RunSpec,
-  active: string | null,
+  from: string | null,
 ): Promise<void> {
   const ids = [...new Set(spec.file_archives.map((archive) => archive.id))];
   if (ids.length === 0) return;
   const found = await deps.store.files.archivesByIds(ids);
   const usable = new Set(found.filter(({ userId }) => userId === user.id).map(({ id }) => id));
-  const run = active === null ? null : await deps.store.runs.byId(active);
+  const run = from === null ? null : await deps.store.runs.byId(from);
   for (const { id } of run?.run.spec.file_archives ?? []) usable.add(id);
   const missing = ids.filter((id) => !usable.has(id));
   if (missing.length > 0) throw notExists(`Archives not found: ${missing.join(', ')}`);

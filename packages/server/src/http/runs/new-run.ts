@@ -62,6 +62,8 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
     gatewayId: parts.gatewayId,
     serviceSpec: parts.serviceSpec?.(name) ?? null,
     submittedAt: now,
+    hold: null,
+    eligibleAt: null,
     lastProcessedAt: now,
     nextTriggeredAt,
     nextPassAt: nextTriggeredAt,

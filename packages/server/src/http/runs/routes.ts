@@ -2,7 +2,9 @@ import type { On } from '../call.ts';
 import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyRun } from './apply.ts';
+import { holdRuns, releaseRuns, setRunPriority } from './hold.ts';
 import { getRunPlan } from './plan.ts';
+import { rerunRun } from './rerun.ts';
 import { changeRollout } from './rollout.ts';
 import { deleteRuns, getRun, listRuns, stopRuns } from './service.ts';
 
@@ -23,6 +25,22 @@ export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.rollout', async ({ project, user, body }) => {
     await changeRollout(deps, project, user, body);
     return null;
+  });
+  on('runs.hold', async ({ project, user, body }) => {
+    await holdRuns(deps, project, user, body);
+    return null;
+  });
+  on('runs.release', async ({ project, user, body }) => {
+    await releaseRuns(deps, project, user, body);
+    return null;
+  });
+  on('runs.set_priority', async ({ project, user, body }) => {
+    await setRunPriority(deps, project, user, body);
+    return null;
+  });
+  on('runs.rerun', async ({ project, user, body }) => {
+    deps.files.admitWork();
+    return rerunRun(deps, project, user, body);
   });
   on('runs.delete', async ({ project, user, body }) => {
     await deleteRuns(deps, project, body.runs_names, user);

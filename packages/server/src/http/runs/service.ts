@@ -70,7 +70,7 @@ export async function getRun(
   if (request.run_name === null && request.id === null) {
     throw ruleError('run_name or id must be specified');
   }
-  const view = await findRun(deps, project, request);
+  const view = await storedRun(deps, project, request);
   if (view === null) throw notExists('Run not found');
   return wireRun(view, {
     now: deps.context().now,
@@ -80,10 +80,10 @@ export async function getRun(
   });
 }
 
-async function findRun(
+export async function storedRun(
   deps: HttpDeps,
   project: ProjectRecord,
-  request: GetRunRequest,
+  request: Pick<GetRunRequest, 'id' | 'run_name'>,
 ): Promise<RunView | null> {
   const { runs } = deps.store;
   if (request.id !== null) {

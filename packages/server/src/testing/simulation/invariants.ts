@@ -76,7 +76,11 @@ async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): P
   const jobs = latestSubmissions(await store.jobs.ofRun(run.id));
   const bounded = run.nextPassAt !== null;
   const wanted = Object.values(run.desiredReplicas).some((count) => count > 0);
-  if (isRunPending(run.status) && !bounded && wanted) {
+  const waits = run.hold !== null;
+  if (waits && (!isRunPending(run.status) || jobs.some((job) => !isJobFinished(job.status)))) {
+    throw new Breach(1, `run ${run.name} (${run.status}) is held and has work`);
+  }
+  if (isRunPending(run.status) && !bounded && wanted && !waits) {
     throw new Breach(1, `run ${run.name} is pending without an end`);
   }
   for (const job of jobs) {

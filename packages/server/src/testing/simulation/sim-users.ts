@@ -13,6 +13,9 @@ type Action =
   | 'stop'
   | 'updateService'
   | 'updatePriority'
+  | 'hold'
+  | 'release'
+  | 'rerun'
   | 'requests'
   | 'resizeFleet'
   | 'changeFleet'
@@ -35,6 +38,9 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   stop: 3,
   updateService: 2,
   updatePriority: 0.5,
+  hold: 1.5,
+  release: 1.5,
+  rerun: 0.4,
   requests: 3,
   resizeFleet: 1,
   changeFleet: 0.7,
@@ -63,6 +69,9 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['createVolume', 'createVolume'],
   ['deleteVolume', 'deleteFleet'],
   ['updateService', 'stop'],
+  ['hold', 'release'],
+  ['hold', 'stop'],
+  ['rerun', 'replaceRun'],
   ['replaceRun', 'replaceRun'],
   ['deleteFleet', 'restoreFleet'],
   ['share', 'gang'],
@@ -126,6 +135,12 @@ export class SimUsers {
         return runs.updateService();
       case 'updatePriority':
         return runs.updatePriority();
+      case 'hold':
+        return runs.hold();
+      case 'release':
+        return runs.release();
+      case 'rerun':
+        return runs.rerun();
       case 'requests':
         return runs.request();
       case 'deleteRun':

@@ -238,6 +238,7 @@ class Simulation {
     }
     this.#servers.startUnlessOneRuns();
     await this.#finished(this.users.fleets.uncordonAll());
+    await this.#finished(this.users.runs.releaseAll());
     await this.#rest();
     // A service has to recover even from zero replicas, whatever updates preceded.
     for (const host of this.#world.hosts.values()) host.jobs.killForever();

@@ -5,6 +5,8 @@ import { RunSpec as RunSpecSchema } from '@dstack/contract/wire';
 import type { RunRecord } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import { applyRun } from '../../http/runs/apply.ts';
+import { holdRuns, releaseRuns } from '../../http/runs/hold.ts';
+import { rerunRun } from '../../http/runs/rerun.ts';
 import { deleteRuns, stopRuns } from '../../http/runs/service.ts';
 import { SimConfigurations } from './sim-configurations.ts';
 import type { UserParts } from './user-parts.ts';
@@ -82,6 +84,31 @@ export class UserRuns {
     await store.services.addRequests('users', counts, { signals: [{ kind: 'run', id: run.id }] });
   }
 
+  /** Refused for those that run. */
+  async hold(): Promise<void> {
+    await this.#queued(() => true, holdRuns);
+  }
+
+  async release(): Promise<void> {
+    await this.#queued((run) => run.hold !== null, releaseRuns);
+  }
+
+  async releaseAll(): Promise<void> {
+    const { deps, user, projects } = this.#parts;
+    for (const run of (await this.#active()).filter(({ hold }) => hold !== null)) {
+      const project = projects.find((one) => one.id === run.projectId);
+      if (project) await releaseRuns(deps, project, user, { runs_names: [run.name] });
+    }
+  }
+
+  /** Refused while it is active. */
+  async rerun(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const project = random.pick(projects);
+    const run_name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    if (project) await rerunRun(deps, project, user, { run_name, id: null, name: null });
+  }
+
   /** Refused while it is active. */
   async delete(): Promise<void> {
     const { deps, random, user, projects } = this.#parts;
@@ -114,6 +141,13 @@ export class UserRuns {
       plan: { run_spec: spec, current_resource: null },
       force: true,
     } as Parameters<typeof applyRun>[3]);
+  }
+
+  async #queued(concerns: (run: RunRecord) => boolean, act: typeof holdRuns): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const run = random.pick((await this.#active()).filter(concerns));
+    const project = projects.find((one) => one.id === run?.projectId);
+    if (run && project) await act(deps, project, user, { runs_names: [run.name] });
   }
 
   async #active(): Promise<RunRecord[]> {

@@ -3,6 +3,7 @@ import type { Considered, ExplainState, ExplainVerdict } from '@dstack/contract/
 /** The heading of an explanation. */
 export function explanationTitle(state: ExplainState): string {
   switch (state) {
+    case 'held':
     case 'waiting':
     case 'retrying':
     case 'scheduled':

@@ -1,0 +1,94 @@
+/** A run that is held: its waiting jobs are withdrawn, and it stays `pending` until it is released. */
+import { runTarget } from '../../events/events.ts';
+import { recordEvent } from '../../events/record-event.ts';
+import { projectCapacity } from '../../instances/index.ts';
+import type { EventActor, JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
+import { isUnplaced } from '../../placement/eligible/eligible.ts';
+import {
+  isJobFinished,
+  isRunActive,
+  isRunPending,
+  isRunTerminating,
+  isRunWaiting,
+} from '../../status/index.ts';
+import { wantedFailures } from '../service/replicas.ts';
+import { cronOf } from './pending-run.ts';
+import type { RunPass } from './run-pass.ts';
+import { type RequestedChanges, requested, type UserRequest } from './user-requests.ts';
+
+export interface HoldRequest extends UserRequest {
+  /** Name of the user. */
+  readonly by: string;
+}
+
+/** Why the run cannot be held; null = it can. `jobs`: the newest submission of each job. */
+export function holdRefusal(run: RunRecord, jobs: readonly JobRecord[]): string | null {
+  const { name, status } = run;
+  if (!isRunWaiting(status)) return `Run ${name} is ${status}: only a run that waits can be held`;
+  const placed = jobs.find((job) => !isJobFinished(job.status) && job.instanceId !== null);
+  if (placed === undefined) return null;
+  return `Run ${name} has its place already: only a run that waits can be held`;
+}
+
+/** Null: it is held already, or does not wait any more. */
+export function holdRun(run: RunRecord, request: HoldRequest): RequestedChanges | null {
+  if (run.hold !== null || !isRunWaiting(run.status)) return null;
+  const { by, now, actor } = request;
+  const event = recordEvent({ action: 'run.held', targets: [runTarget(run)], actor });
+  return requested(run, { hold: { by, since: now }, nextPassAt: now }, event, request);
+}
+
+/** Null: it is not held. Its age in the queue counts from now. */
+export function releaseRun(run: RunRecord, request: UserRequest): RequestedChanges | null {
+  const { hold } = run;
+  if (hold === null || !(isRunWaiting(run.status) || isRunActive(run.status))) return null;
+  return requested(
+    run,
+    {
+      hold: null,
+      eligibleAt: request.now,
+      // Starts of its schedule that passed during the hold are not made up for.
+      ...(isMissed(run, hold.since) && { nextTriggeredAt: null }),
+      nextPassAt: request.now,
+    },
+    releasedEvent(run, 'request', request.actor),
+    request,
+  );
+}
+
+function isMissed({ nextTriggeredAt }: RunRecord, since: Timestamp): boolean {
+  return nextTriggeredAt !== null && nextTriggeredAt > since;
+}
+
+function releasedEvent(run: RunRecord, why: 'request' | 'placed', actor: EventActor | null) {
+  const targets = [runTarget(run)];
+  return recordEvent({ action: 'run.released', data: { why }, targets, actor });
+}
+
+/**
+ * The jobs of a held run leave the queue, as if they had never been in it. If one of them has got its
+ * place at the same moment, the hold came too late and is withdrawn.
+ */
+export function obeyHold(pass: RunPass): void {
+  const { run } = pass;
+  if (run.hold === null || isRunPending(run.status) || isRunTerminating(run.status)) return;
+  const live = pass.latest.filter((job) => !isJobFinished(job.status));
+  if (live.some((job) => job.instanceId !== null)) {
+    pass.setRun({ hold: null });
+    pass.draft.event(releasedEvent(run, 'placed', null));
+    return;
+  }
+  // What is still ending without an instance ends in this pass or the next.
+  if (live.length === 0 || !live.every(isUnplaced)) return;
+  for (const job of live) pass.draft.jobs.delete(job);
+  // Gangs behind it may use the capacity that was kept for it.
+  const { kind, id } = projectCapacity(run.projectId);
+  pass.draft.signal(kind, id);
+  const isRetry = wantedFailures(pass).length > 0;
+  pass.moveRun('pending', {
+    fleetId: null,
+    resubmissionAttempt: isRetry ? Math.max(1, run.resubmissionAttempt) : 0,
+    // A start of its schedule that waits in the queue is not lost.
+    ...(cronOf(run) !== null && { nextTriggeredAt: run.hold.since }),
+  });
+}
