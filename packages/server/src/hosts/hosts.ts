@@ -13,6 +13,7 @@ import { AgentClient, type Dial } from './agent-client.ts';
 import { HostLeases } from './host-leases.ts';
 import { HostLink, type HostLinkOptions, type HostSink } from './host-link.ts';
 import { HostRows } from './host-rows.ts';
+import { HostTimes } from './host-times.ts';
 import { JobIntake } from './job-intake.ts';
 import { JobStreams } from './job-streams.ts';
 import { LogIntake } from './log-intake.ts';
@@ -184,6 +185,7 @@ export class Hosts {
     const parts = { hostId, store, logs, streams, intake, client, onState, now, log };
     const jobs = new JobIntake(parts);
     const { pulls, activities, points } = this.#progressOf(hostId);
+    const times = new HostTimes();
     return {
       connected: async (info) => {
         // Ignore updates of a server that has lost its lease on the host.
@@ -206,7 +208,8 @@ export class Hosts {
         if (stream) await intake.skip(stream, offset, now());
       },
       pull: (jobId, progress) => pulls.put(jobId, progress),
-      metrics: (jobId, metrics) => points.put(jobId, metrics),
+      metrics: (jobId, { timestamp_micro: at, ...measured }) =>
+        points.put(jobId, { ...measured, timestamp_micro: times.serverTime(at, now()) }),
       activity: (jobId, seconds) => activities.put(jobId, seconds),
       tunnel: (jobId, tunnel) => onTunnel?.(hostId, jobId, tunnel),
       health: (report) => {
