@@ -18,7 +18,7 @@ afterEach(() => {
 const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 
 /** One database with the servers that work on it, of which each has the time of the test. */
-function database(isShared: boolean) {
+function database(isShared: boolean, isNew = false) {
   let served: ServedTime | null = null;
   let isDown = false;
   const answer = <T>(value: T): T => {
@@ -37,6 +37,7 @@ function database(isShared: boolean) {
       const watch = new ClockWatch({ clock, monotonic, database: time, log });
       const outages = new OutageWatch({
         ...{ clock, isShared, log },
+        isNew: async () => isNew,
         load: async () => answer(served),
         save: async (to) => {
           served = answer(to);
@@ -84,6 +85,16 @@ describe.each([true, false])('a database (shared: %s)', (isShared) => {
       await server.end();
     }
   });
+});
+
+it('the first server of a database has missed nothing', async () => {
+  const db = database(false, true);
+  const one = await db.server();
+  expect(one.clock.jumpedAt).toBeNull();
+  await pass(10 * 60_000);
+  await one.end();
+  await pass(5000);
+  expect((await db.server()).clock.jumpedAt).toBeNull();
 });
 
 it('a server that ended in order half a minute ago was away for half a minute', async () => {

@@ -6,7 +6,7 @@ import { LEASE, type ServerClock } from './server-clock.ts';
 export interface ServedTime {
   /** The last time at which one certainly did. */
   readonly at: Timestamp;
-  /** Since when at least one has worked without an outage. */
+  /** Since when at least one has worked without an outage; 0 = always. */
   readonly since: Timestamp;
   /** The only server ended in order, at `at`. */
   readonly ended: boolean;
@@ -17,6 +17,8 @@ export interface OutageWatchOptions {
   /** Null: no server has recorded it yet. */
   readonly load: () => Promise<ServedTime | null>;
   readonly save: (served: ServedTime) => Promise<void>;
+  /** Whether no server has ever worked on the database. */
+  readonly isNew: () => Promise<boolean>;
   /** Other servers may work on the database. */
   readonly isShared: boolean;
   readonly log: Logger;
@@ -76,20 +78,24 @@ export class OutageWatch {
     const { clock, load, save } = this.#options;
     const last = await load();
     const now = clock.now();
-    const hasWorked = now - this.#recordedAt <= LONGEST_SILENCE;
-    const isGapless = last !== null && last.since <= now && (hasWorked || isRecent(last, now));
-    const since = isGapless ? last.since : now;
-    if (!isGapless) this.#report(last, now);
+    const since = await this.#since(last, now);
+    if (since === now) this.#report(last, now);
     clock.observesSince(since);
     if (this.#isClosed) return;
     await save({ at: now, since, ended: false });
     this.#recordedAt = now;
   }
 
+  async #since(last: ServedTime | null, now: Timestamp): Promise<Timestamp> {
+    if (last === null) return (await this.#options.isNew()) ? 0 : now;
+    const hasWorked = now - this.#recordedAt <= LONGEST_SILENCE;
+    return last.since <= now && (hasWorked || isRecent(last, now)) ? last.since : now;
+  }
+
   #report(last: ServedTime | null, now: Timestamp): void {
     if (last === null) return;
     const seconds = Math.round((now - last.at) / SECOND);
-    this.#options.log.warn(
+    this.#options.log.info(
       { seconds },
       'no server has worked on this database meanwhile: hosts and providers get their whole time to answer again',
     );

@@ -121,7 +121,7 @@ export class ServerClock {
    * answer. A time that is known already changes nothing.
    */
   observesSince(since: Timestamp): void {
-    if (since > (this.#jumpedAt ?? Number.NEGATIVE_INFINITY)) this.#jumped(since);
+    if (since > (this.#jumpedAt ?? 0)) this.#jumped(since);
   }
 
   /** As long as nothing that others do can be noticed; `observesSince` ends it. */
