@@ -31,6 +31,7 @@ const groups = [
       'volumes',
       'gateways',
       'secrets',
+      'quotas',
       'events',
     ),
   },

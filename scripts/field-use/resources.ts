@@ -13,6 +13,16 @@ import {
   WARNINGS,
 } from './field-place.ts';
 
+const QUOTA_PLACE = 'cli/src/commands/quota/place.ts';
+const AMOUNTS = 'core/src/quotas/amounts.ts';
+const QUOTA_AMOUNTS = {
+  gpu: used(AMOUNTS),
+  cpu: used(AMOUNTS),
+  memory: used(AMOUNTS),
+  instances: used(AMOUNTS),
+  cost: used(AMOUNTS),
+};
+
 export const RESOURCES: Readonly<Record<string, ModelUse>> = {
   GatewayConfiguration: {
     type,
@@ -125,6 +135,17 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     ssh_config: used(FLEET_SPEC),
     env: used('core/src/fleet-spec/env.ts'),
   },
+  QuotaConfiguration: {
+    type,
+    project: used(QUOTA_PLACE),
+    fleet: used(QUOTA_PLACE),
+    user: used(QUOTA_PLACE),
+    guaranteed: used('core/src/quotas/amounts.ts', 'QuotaGuarantee'),
+    limit: used('core/src/placement/quota/quota-ledger.ts'),
+    weight: noted('../docs/quotas.md', 'neither has `weight`'),
+  },
+  QuotaGuarantee: QUOTA_AMOUNTS,
+  QuotaLimit: { ...QUOTA_AMOUNTS, runs: used('store/src/quotas/waiting.ts') },
   ServerConfig: {
     projects: used('server/src/config/bootstrap.ts'),
     encryption: used('server/src/config/config-file.ts'),

@@ -49,6 +49,8 @@ const LINES: readonly (readonly string[])[] = [
   ['ps', '-v'],
   ['rollout', 'status', 'rr'],
   ['run', 'get', 'rr'],
+  ['quota', 'list'],
+  ['quota', 'set', '--limit', 'gpu=1'],
   ['secret', 'list'],
   ['secret', 'get', 'ss'],
   ['stop', 'rr'],

@@ -48,6 +48,8 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'gateway get': ['gateway', 'get', 'rr'],
   'backend list': ['backend'],
   'backend check': ['backend', 'check'],
+  'quota list': ['quota'],
+  'quota set': ['quota', 'set', '--limit', 'gpu=8'],
   'secret list': ['secret'],
   'secret get': ['secret', 'get', 'rr'],
   'export list': ['export'],

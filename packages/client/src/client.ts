@@ -14,6 +14,7 @@ import {
   gatewaysOf,
   importsOf,
   instancesOf,
+  quotasOf,
   retentionOf,
   secretCalls,
   serviceTokensOf,
@@ -77,6 +78,7 @@ export function createClient(options: ClientOptions): Client {
     signInAtService: (request) => signInAtService(transport, request),
     changes: changesOf(transport),
     users: usersOf(transport),
+    quotas: quotasOf(transport),
     projects: projectCalls(transport),
     files: filesOf(transport),
     listRuns: (query: ListRunsQuery) => listRuns(transport, query),
@@ -122,6 +124,7 @@ export interface Client {
   signInAtService(request: ServiceSignInRequest): Promise<ServiceSignIn>;
   readonly changes: ReturnType<typeof changesOf>;
   readonly users: ReturnType<typeof usersOf>;
+  readonly quotas: ReturnType<typeof quotasOf>;
   readonly projects: ReturnType<typeof projectCalls>;
   readonly files: ReturnType<typeof filesOf>;
   listRuns(query: ListRunsQuery): Promise<Run[]>;

@@ -19,7 +19,13 @@ export {
   type PollLogsQuery,
 } from './domains/logs.ts';
 export type { ChatMessage, ModelChat } from './domains/models.ts';
-export type { CreateExport, ExportsList, ImportsList, UpdateExport } from './domains/resources.ts';
+export type {
+  CreateExport,
+  ExportsList,
+  ImportsList,
+  QuotaName,
+  UpdateExport,
+} from './domains/resources.ts';
 export type {
   GpusQuery as ListGpusRequest,
   ListRunsQuery,

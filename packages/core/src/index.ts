@@ -51,6 +51,7 @@ export * from './offers/index.ts';
 export * from './placement/index.ts';
 export * from './plan/index.ts';
 export * from './profile/index.ts';
+export * from './quotas/index.ts';
 export * from './reconcile/index.ts';
 export * from './run-spec/index.ts';
 export * from './schedule/index.ts';

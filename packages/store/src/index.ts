@@ -31,6 +31,7 @@ export { openMemoryStore, openStore } from './open-store.ts';
 export type { Page } from './page.ts';
 export type * from './pools/types.ts';
 export type * from './projects/types.ts';
+export type * from './quotas/types.ts';
 export type * from './repos/types.ts';
 export {
   RETENTION_RULES,

@@ -38,6 +38,7 @@ import { migrate } from './migrations/migrate.ts';
 import { createModelUsage } from './model-usage/model-usage.ts';
 import { createPools } from './pools/pools.ts';
 import { createProjects } from './projects/projects.ts';
+import { createQuotas } from './quotas/quotas.ts';
 import { RecordCache } from './record-cache.ts';
 import { createRepos } from './repos/repos.ts';
 import { createRetention } from './retention/retention.ts';
@@ -267,6 +268,7 @@ function createStore(
     sweeps: createSweeps(context),
     retention: createRetention(context),
     exports: createExports(context),
+    quotas: createQuotas(context),
     meta: createMeta(context),
     sessions: createSessions(context),
     serviceSessions: createServiceSessions(context),

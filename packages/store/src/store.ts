@@ -21,6 +21,7 @@ import type { Meta } from './meta/types.ts';
 import type { ModelUsage } from './model-usage/types.ts';
 import type { Pools } from './pools/types.ts';
 import type { Projects } from './projects/types.ts';
+import type { Quotas } from './quotas/types.ts';
 import type { ProjectRepos } from './repos/types.ts';
 import type { Retention } from './retention/types.ts';
 import type { Runs } from './runs/types.ts';
@@ -91,6 +92,7 @@ export interface Store {
   readonly sweeps: Sweeps;
   readonly retention: Retention;
   readonly exports: Exports;
+  readonly quotas: Quotas;
   readonly meta: Meta;
   readonly sessions: Sessions;
   readonly serviceSessions: ServiceSessions;

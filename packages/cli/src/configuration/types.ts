@@ -2,6 +2,7 @@ import type {
   DevEnvironmentConfiguration,
   FleetConfiguration,
   GatewayConfiguration,
+  QuotaConfiguration,
   ServiceConfiguration,
   TaskConfiguration,
   VolumeConfiguration,
@@ -14,10 +15,11 @@ export type ApplicableConfiguration =
   | ApplicableRun
   | FleetConfiguration
   | (GatewayConfiguration & { readonly type: 'gateway' })
-  | (VolumeConfiguration & { readonly type: 'volume' });
+  | (VolumeConfiguration & { readonly type: 'volume' })
+  | (QuotaConfiguration & { readonly type: 'quota' });
 
 export const RUN_TYPES = ['dev-environment', 'task', 'service'] as const;
-export const APPLY_TYPES = [...RUN_TYPES, 'fleet', 'gateway', 'volume'] as const;
+export const APPLY_TYPES = [...RUN_TYPES, 'fleet', 'gateway', 'volume', 'quota'] as const;
 
 export function isRunConfiguration(value: { type: string }): value is ApplicableRun {
   return (RUN_TYPES as readonly string[]).includes(value.type);

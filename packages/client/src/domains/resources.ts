@@ -11,6 +11,7 @@ import type {
   Import,
   Instance,
   ProjectRetention,
+  Quota,
   RenewedCertificates,
   Secret,
   ServiceToken,
@@ -20,6 +21,27 @@ import type {
   Volume,
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
+
+/** What a quota is about. `user_name`: `*` = each user of the project. */
+export interface QuotaName {
+  readonly project_name: string;
+  readonly fleet_name: string | null;
+  readonly user_name: string | null;
+}
+
+/** Calls on the quotas of all projects. Servers of dstack 0.22.5 have none of them. */
+export function quotasOf(transport: Transport) {
+  return {
+    /** `projectName`: null = those of all projects of the caller. */
+    list: (projectName: string | null): Promise<Quota[]> =>
+      transport.read('/api/quotas/list', { project_name: projectName }),
+    apply: (
+      quotas: readonly (QuotaName & Pick<Quota, 'guaranteed' | 'limit' | 'weight'>)[],
+    ): Promise<Quota[]> => transport.write('/api/quotas/apply', { quotas }),
+    delete: (quotas: readonly QuotaName[]): Promise<void> =>
+      transport.write('/api/quotas/delete', { quotas }),
+  };
+}
 
 /** Calls on the instances of one project. */
 export function instancesOf(transport: Transport, base: string) {

@@ -12,6 +12,7 @@ import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { Quota } from '../wire/quota.ts';
 import { Run } from '../wire/run.ts';
 import { OAuthAuthorizeResponse } from '../wire/server.ts';
 import { ServerStatus } from '../wire/server-status.ts';
@@ -137,6 +138,27 @@ export const ourEndpoints = {
     req.UncordonInstancesRequest,
     z.array(Instance),
     'Let cordoned instances get new jobs again',
+  ),
+  'quotas.list': optionalCall(
+    '/api/quotas/list',
+    'auth',
+    req.ListQuotasRequest,
+    z.array(Quota),
+    "Quotas of the caller's projects, with what is used of them",
+  ),
+  'quotas.apply': call(
+    '/api/quotas/apply',
+    'auth',
+    req.ApplyQuotasRequest,
+    z.array(Quota),
+    'Set quotas: of projects by global admins, of users by managers of the project, of importers by managers of the fleet',
+  ),
+  'quotas.delete': call(
+    '/api/quotas/delete',
+    'auth',
+    req.DeleteQuotasRequest,
+    null,
+    'Delete quotas, by those who may set them',
   ),
   'metrics.history': call(
     '/api/project/{project_name}/metrics/history',

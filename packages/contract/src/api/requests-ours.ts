@@ -1,5 +1,7 @@
 /** Requests that dstack 0.22.5 does not have. */
 import * as z from 'zod';
+import { checkTerms, quotaTermsShape } from '../configuration/quota.ts';
+import { withRules } from '../configuration/rules.ts';
 import { CostGroup } from '../wire/cost.ts';
 import { RunSpec } from '../wire/run.ts';
 import {
@@ -75,6 +77,35 @@ export const CostQuery = z.object({
   by: CostGroup.default('run'),
 });
 export type CostQuery = z.infer<typeof CostQuery>;
+
+/** `project_name`: only quotas of this project; default: of all that the caller may see. */
+export const ListQuotasRequest = model({ project_name: nullable(Text) });
+export type ListQuotasRequest = z.infer<typeof ListQuotasRequest>;
+
+/** `fleet_name`: `project/fleet` for a fleet of another project; `user_name`: `*` = each user. */
+const quotaPlaceShape = {
+  project_name: Text,
+  fleet_name: nullable(Text),
+  user_name: nullable(Text),
+};
+
+/** A quota of the same project, fleet and user is replaced. */
+export const QuotaToApply = withRules(
+  model({ ...quotaPlaceShape, ...quotaTermsShape }),
+  checkTerms,
+);
+export type QuotaToApply = z.infer<typeof QuotaToApply>;
+
+/** Quotas of one request. */
+const MAX_QUOTAS = 100;
+
+export const ApplyQuotasRequest = model({ quotas: z.array(QuotaToApply).min(1).max(MAX_QUOTAS) });
+export type ApplyQuotasRequest = z.infer<typeof ApplyQuotasRequest>;
+
+export const DeleteQuotasRequest = model({
+  quotas: z.array(model(quotaPlaceShape)).min(1).max(MAX_QUOTAS),
+});
+export type DeleteQuotasRequest = z.infer<typeof DeleteQuotasRequest>;
 
 /** Instances of one request. */
 const MAX_NAMED = 1000;

@@ -3,6 +3,7 @@ import { DevEnvironmentConfiguration } from './dev-environment.ts';
 import { FleetConfiguration } from './fleet.ts';
 import { GatewayConfiguration } from './gateway.ts';
 import { PresetConfiguration } from './preset.ts';
+import { QuotaConfiguration } from './quota.ts';
 import { tagged } from './schema-kit.ts';
 import { ServiceConfiguration } from './service.ts';
 import { TaskConfiguration } from './task.ts';
@@ -25,5 +26,6 @@ export const AnyConfiguration = tagged('type', {
   gateway: GatewayConfiguration,
   volume: VolumeConfiguration,
   preset: PresetConfiguration,
+  quota: QuotaConfiguration,
 });
 export type AnyConfiguration = z.infer<typeof AnyConfiguration>;

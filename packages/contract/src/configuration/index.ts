@@ -18,6 +18,7 @@ export * from './mounts.ts';
 export * from './port-mapping.ts';
 export * from './preset.ts';
 export * from './profile.ts';
+export * from './quota.ts';
 export * from './references.ts';
 export * from './replica-group.ts';
 export * from './resources.ts';

@@ -97,6 +97,10 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/GatewayConfiguration/properties/forbid_new_services': 'the switch for maintenance',
   '$defs/KubernetesGatewaySettings': 'the same',
   '$defs/KubernetesNodePorts': 'the same',
+  '$defs/QuotaConfiguration': 'what projects and users may use',
+  '$defs/QuotaGuarantee': 'the same',
+  '$defs/QuotaLimit': 'the same',
+  'discriminator/mapping/quota': 'the same',
 };
 
 /** The same of the server's configuration. */

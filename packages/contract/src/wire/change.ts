@@ -41,7 +41,7 @@ interface Shapes {
   readonly fleet: Fleet;
   readonly volume: Volume;
   readonly gateway: Gateway;
-  /** `part`: `settings`, `members`, `backends`, `secrets`, `tokens`, `exports` or `imports`. */
+  /** `part`: `settings`, `members`, `backends`, `secrets`, `tokens`, `exports`, `imports` or `quotas`. */
   readonly project: { readonly part: string };
   /** `part`: `settings`, `keys` or `sessions`. */
   readonly user: { readonly part: string };

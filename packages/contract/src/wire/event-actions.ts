@@ -103,6 +103,8 @@ export const EVENT_ACTIONS = [
   'export.updated',
   'export.deleted',
   'import.deleted',
+  'quota.applied',
+  'quota.deleted',
   'secret.created',
   'secret.updated',
   'secret.deleted',

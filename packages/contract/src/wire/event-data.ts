@@ -33,6 +33,12 @@ interface ConfigurationChange {
   readonly changes?: readonly FieldChange[];
 }
 
+/** `fleet`, `user`: null = the quota is not limited to one. */
+interface QuotaPlace {
+  readonly fleet: string | null;
+  readonly user: string | null;
+}
+
 interface StatusChange<Status> {
   readonly from: Status;
   readonly to: Status;
@@ -250,6 +256,8 @@ export interface EventData {
   'export.updated': { readonly name: string };
   'export.deleted': { readonly name: string };
   'import.deleted': { readonly name: string };
+  'quota.applied': QuotaPlace & { readonly changes?: readonly FieldChange[] };
+  'quota.deleted': QuotaPlace;
   'secret.created': NoData;
   'secret.updated': NoData;
   'secret.deleted': NoData;

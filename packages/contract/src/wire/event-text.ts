@@ -1,6 +1,6 @@
 /** The texts of events: pure functions of action and data. */
 import type { EventAction } from './event-actions.ts';
-import type { EventData } from './event-data.ts';
+import type { EventData, FieldChange } from './event-data.ts';
 
 /** How a text names statuses and reasons. Everything else has one wording. */
 export interface EventWording {
@@ -177,6 +177,8 @@ const TEXTS: {
   'export.updated': ({ name }) => `Export '${name}' updated`,
   'export.deleted': ({ name }) => `Export '${name}' deleted`,
   'import.deleted': ({ name }) => `Import '${name}' deleted`,
+  'quota.applied': (data) => `Quota${quotaPlace(data)} set${changesText(data.changes)}`,
+  'quota.deleted': (data) => `Quota${quotaPlace(data)} deleted`,
   'secret.created': () => 'Secret created',
   'secret.updated': () => 'Secret updated',
   'secret.deleted': () => 'Secret deleted',
@@ -232,6 +234,22 @@ function domains({ domains: names, omitted }: Certificates): string {
 function at({ expires_at: instant }: Certificates): string {
   return instant === null ? '' : ` ${instant.slice(0, 19).replace('T', ' ')} UTC`;
 }
+
+/** Of the project in the targets; empty if it holds on all fleets, and for all users together. */
+function quotaPlace({ fleet, user }: EventData['quota.deleted']): string {
+  const whose = user === '*' ? ' of each user' : user === null ? '' : ` of user ${user}`;
+  return `${whose}${fleet === null ? '' : ` on fleet ${fleet}`}`;
+}
+
+function changesText(changes: readonly FieldChange[] = []): string {
+  const shown = changes.map(
+    ({ field, before, after }) => `${field} ${valueText(before)} -> ${valueText(after)}`,
+  );
+  return shown.length === 0 ? '' : `: ${shown.join(', ')}`;
+}
+
+const valueText = (value: unknown): string =>
+  value === null || value === undefined ? 'none' : JSON.stringify(value).replaceAll('"', '');
 
 type Orphan = Pick<EventData['project.orphan_found'], 'kind' | 'id' | 'backend'>;
 

@@ -40,8 +40,9 @@ export const STATE_RULES = [
   'crash_loop',
   'scaled_to_zero',
   'submitting',
-  // Its place in the queue.
+  // Its place in the queue, and what its project may use.
   'queue',
+  'quota',
   'placing',
   'no_fleets',
   'fleets_missing',

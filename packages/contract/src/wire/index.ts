@@ -6,6 +6,10 @@ export {
   GatewayConfiguration,
   Profile,
   type PrometheusRule,
+  QuotaConfiguration,
+  type QuotaGpus,
+  type QuotaGuarantee,
+  type QuotaLimit,
   ResourcesSpec,
   ServiceConfiguration,
   TaskConfiguration,
@@ -41,6 +45,8 @@ export * from './orphan.ts';
 export * from './overview.ts';
 export * from './plan.ts';
 export * from './project.ts';
+export * from './quota.ts';
+export * from './quota-text.ts';
 export * from './refusal.ts';
 export * from './refusal-text.ts';
 export * from './repo.ts';

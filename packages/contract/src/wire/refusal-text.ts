@@ -1,4 +1,5 @@
 /** Renders refusals as text. */
+import { amountText, resourceText } from './quota-text.ts';
 import type { Finding, FleetRefusal, Refusal, Rule, VolumeProblem } from './refusal.ts';
 
 /**
@@ -9,7 +10,7 @@ export const NO_FLEET_PHRASE = 'No matching fleet found';
 
 /** Whether no fleet could ever take such a run, so that the cause is not a lack of capacity. */
 export function hasNoFleet(refusal: Refusal): boolean {
-  if (refusal.kind === 'volume') return false;
+  if (refusal.kind === 'volume' || refusal.kind === 'quota') return false;
   if (refusal.kind !== 'no-place') return true;
   return refusal.fleets.every(({ growth }) => growth?.rule === 'placement');
 }
@@ -25,9 +26,21 @@ export function refusalText(refusal: Refusal): string {
       return `${NO_FLEET_PHRASE}: the fleet of the run was deleted`;
     case 'volume':
       return `Volume ${refusal.name} ${VOLUME_TEXTS[refusal.problem]}`;
+    case 'quota':
+      return quotaText(refusal);
     case 'no-place':
       return noPlaceText(refusal);
   }
+}
+
+/** `Quota: 6 of 8 GPUs used, this run needs 4`. */
+function quotaText(refusal: Extract<Refusal, { kind: 'quota' }>): string {
+  const { resource, used, limit, needed, of, fleet, held } = refusal;
+  const owner = of === 'user' ? ' of the user' : '';
+  const where = fleet === null ? '' : ` on fleet ${fleet}`;
+  const amounts = `${amountText(resource, used)} of ${resourceText(resource, limit)} used`;
+  const rest = held && used + needed <= limit ? ', the rest is kept for a run that is ahead' : '';
+  return `Quota${owner}${where}: ${amounts}, this run needs ${amountText(resource, needed)}${rest}`;
 }
 
 const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {

@@ -4,7 +4,17 @@
  */
 import type * as z from 'zod';
 import { tagged } from '../configuration/schema-kit.ts';
-import { choiceOf, Flag, Integer, listOf, literal, model, nullable, Text } from './scalars.ts';
+import {
+  choiceOf,
+  Flag,
+  Float,
+  Integer,
+  listOf,
+  literal,
+  model,
+  nullable,
+  Text,
+} from './scalars.ts';
 
 /**
  * The rules by which an instance, an offer or a fleet is ruled out; a closed list. Rules about a
@@ -118,10 +128,26 @@ export const VOLUME_PROBLEMS = [
 export const VolumeProblem = choiceOf(VOLUME_PROBLEMS);
 export type VolumeProblem = z.infer<typeof VolumeProblem>;
 
+/**
+ * A quota that leaves too little. `resource`, `used`, `limit` as in `QuotaUse`; `needed`: by the whole gang. `of`: whose
+ * quota it is. `held`: what is left is kept for a run that is ahead.
+ */
+export const QUOTA_OWNERS = ['project', 'user'] as const;
+
 export const Refusal = tagged('kind', {
   'no-fleets': model({ kind: literal('no-fleets') }),
   'fleets-missing': model({ kind: literal('fleets-missing'), names: listOf(Text) }),
   'fleet-deleted': model({ kind: literal('fleet-deleted') }),
+  quota: model({
+    kind: literal('quota'),
+    resource: Text,
+    used: Float,
+    limit: Float,
+    needed: Float,
+    of: choiceOf(QUOTA_OWNERS),
+    fleet: nullable(Text),
+    held: Flag,
+  }),
   volume: model({ kind: literal('volume'), name: Text, problem: VolumeProblem }),
   /** `nodes`: needed at once; `selected`: the run names the instances that it may use. */
   'no-place': model({

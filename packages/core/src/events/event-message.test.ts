@@ -389,6 +389,20 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   'export.updated': [[{ name: 'shared' }, "Export 'shared' updated"]],
   'export.deleted': [[{ name: 'shared' }, "Export 'shared' deleted"]],
   'import.deleted': [[{ name: 'main/shared' }, "Import 'main/shared' deleted"]],
+  'quota.applied': [
+    [{ fleet: null, user: null }, 'Quota set'],
+    [
+      {
+        ...{ fleet: 'lab/hosts', user: 'ann' },
+        changes: [
+          { field: 'limit', before: null, after: { gpu: 8 } },
+          { field: 'weight', before: 2, after: null },
+        ],
+      },
+      'Quota of user ann on fleet lab/hosts set: limit none -> {gpu:8}, weight 2 -> none',
+    ],
+  ],
+  'quota.deleted': [[{ fleet: null, user: '*' }, 'Quota of each user deleted']],
   'secret.created': [[none, 'Secret created']],
   'secret.updated': [[none, 'Secret updated']],
   'secret.deleted': [[none, 'Secret deleted']],

@@ -58,7 +58,11 @@ function mayAskBackends({ request }: RequestLook, fleet: FleetRecord): boolean {
 }
 
 /** The gang has a place now, in this fleet or in another one. */
-function takingRow({ option }: RequestLook, fleet: FleetRecord, name: string): Row {
+function takingRow({ option, refusal }: RequestLook, fleet: FleetRecord, name: string): Row {
+  if (refusal?.kind === 'quota') {
+    const text = 'a quota keeps the run from its capacity';
+    return row('fleet', { fleet: name, verdict: 'full', rule: 'quota', text });
+  }
   const isChosen = option?.fleet.id === fleet.id;
   const text = isChosen ? 'it takes the run now' : 'another fleet takes the run now';
   return row('fleet', { fleet: name, verdict: 'free', text });

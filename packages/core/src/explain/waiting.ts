@@ -82,7 +82,9 @@ function withPlace({ option, ahead, gang }: GangLook, place: QueuePlace | null):
 
 function withoutFleets(refusal: Refusal | null, rows: readonly Row[]): Cause {
   const [rule, asked, text] = fleetlessRule(refusal);
-  if (refusal?.kind === 'volume') return { reasons: [reason(rule, text, { asked })], text };
+  if (refusal?.kind === 'volume' || refusal?.kind === 'quota') {
+    return { reasons: [reason(rule, text, { asked })], text };
+  }
   const others = reasonsOf(rows).filter((one) => one.rule !== 'other_fleet');
   return { reasons: [reason(rule, text, { asked }), ...others], text };
 }
@@ -95,6 +97,8 @@ function fleetlessRule(refusal: Refusal | null): [ExplainRule, string | null, st
     }
     case 'fleet-deleted':
       return ['fleet_deleted', null, 'the fleet in which the run is was deleted'];
+    case 'quota':
+      return ['quota', null, refusalText(refusal)];
     case 'volume':
       return ['volumes', refusal.name, refusalText(refusal)];
     default:

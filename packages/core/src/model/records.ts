@@ -28,6 +28,7 @@ import type {
   RunTerminationReason,
 } from './names.ts';
 import type { InstanceHandle } from './observations.ts';
+import type { ChargeRecord } from './quotas.ts';
 import type { RolloutRecord } from './rollouts.ts';
 import type { GroupScaling } from './scaling.ts';
 import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp } from './values.ts';
@@ -146,6 +147,8 @@ export interface JobRecord {
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */
   readonly claimedBlocks: number;
+  /** What the claim uses of quotas; null = it has no claim, or its project had no quota at the time. */
+  readonly charge: ChargeRecord | null;
   readonly provisioningData: ProvisioningData | null;
   readonly runtimeData: RuntimeData | null;
   readonly submittedAt: Timestamp;

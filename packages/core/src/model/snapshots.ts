@@ -5,6 +5,7 @@
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { ObservationRecord } from './observations.ts';
+import type { QuotaState } from './quotas.ts';
 import type {
   FleetRecord,
   HostHealthRecord,
@@ -122,6 +123,8 @@ export interface CapacitySnapshot {
   readonly localBusy: readonly LocalUse[];
   /** The projects, by id. */
   readonly projects: ReadonlyMap<Id, PoolProject>;
+  /** The quotas of the projects; omitted = they have none. */
+  readonly quotas?: readonly QuotaState[];
   /** Jobs on the instances that have a `max_duration`. Of the others, no end is known. */
   readonly occupants?: readonly Occupant[];
 }

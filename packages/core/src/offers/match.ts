@@ -12,7 +12,7 @@ interface Bounds {
 }
 
 /** Lower bounds that the language sets by default: CPUs, memory GB, disk GB. */
-const LANGUAGE_DEFAULTS = { cpu: 2, memory: 8, disk: 100 } as const;
+export const LANGUAGE_DEFAULTS = { cpu: 2, memory: 8, disk: 100 } as const;
 
 const MIB_PER_GB = 1024;
 

@@ -17,7 +17,8 @@ export interface NodeRequest {
 
 /** A gang as placement and plans see it. */
 export interface GangRequest {
-  readonly run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId'>;
+  readonly run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId'> &
+    Partial<Pick<RunRecord, 'userId'>>;
   readonly profile: Profile;
   readonly nodes: readonly NodeRequest[];
   /** The fewest nodes of the whole run; a fleet that cannot hold them is not chosen. */

@@ -14,4 +14,5 @@ export type { OffersWanted } from './place/new-capacity.ts';
 export { roomOf } from './place/room.ts';
 export { type Pool, poolsOf, type Uses } from './pools/components.ts';
 export { withBackends } from './pools/with-backends.ts';
+export { type Exceeded, exceededLimit } from './quota/never-fits.ts';
 export { type Criterion, compareRanks, ORDER, type Rank } from './rank/order.ts';

@@ -15,6 +15,7 @@ import {
 } from './place/choose-fleet.ts';
 import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './place/new-capacity.ts';
 import { refusalOf } from './place/refusals.ts';
+import { fleetsWithin } from './quota/refusal.ts';
 import { queueOf } from './rank/queue.ts';
 
 /** The place of one request. */
@@ -77,6 +78,8 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   for (const { gang, request } of queue) {
     const key = demandKey(ledger, request);
     if (asked.has(key)) continue;
+    // No capacity would help: nobody needs to be asked for any.
+    if (isKeptByQuota(ledger, request)) continue;
     const option = asked.size === 0 && !isReserved ? chooseFleet(ledger, request, ask) : null;
     if (option) {
       claimSlots(ledger, request, gang.run, option);
@@ -86,6 +89,12 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
     }
   }
   return [...wanted.values()];
+}
+
+function isKeptByQuota(ledger: CapacityLedger, request: GangRequest): boolean {
+  if (!ledger.quotas.concerns(request.run)) return false;
+  const fleets = candidateFleets(ledger, request);
+  return fleets.length > 0 && fleetsWithin(ledger, request, fleets).length === 0;
 }
 
 /** Asks for the offers of every candidate fleet, whether or not it may grow now. */

@@ -21,10 +21,13 @@ import type { GangRequest } from './gang-request.ts';
 import { assignExisting, assignNew, offersOfGroup } from './place/assign.ts';
 import { CapacityLedger, type Claimant, demandKey } from './place/capacity-ledger.ts';
 import type { FleetOption } from './place/choose-fleet.ts';
-import { chooseFleet } from './place/choose-fleet.ts';
+import { candidateFleets, chooseFleet } from './place/choose-fleet.ts';
 import { unusableVolume } from './place/mounts.ts';
 import { type Ask, triedOffers } from './place/new-capacity.ts';
 import { refusalOf, undecidedUntil } from './place/refusals.ts';
+import type { Lack } from './quota/quota-ledger.ts';
+import { holdQuotas, lackOf, quotaRefusal } from './quota/refusal.ts';
+import { amountsOfSlot, claimCharge, payerOf } from './quota/slots.ts';
 import { type QueuedGang, queueOf } from './rank/queue.ts';
 import { Holds } from './reserve/holds.ts';
 
@@ -97,15 +100,17 @@ export class PlacementPass {
         this.#settle(queued, option);
         return;
       }
-      if (this.#isUnanswered(queued)) {
+      const lack = lackOf(this.#ledger, queued.request, this.#ask);
+      if (lack === null && this.#isUnanswered(queued)) {
         this.#holds.keepFor(queued);
         return;
       }
       const { limit, priority } = queued.request;
-      refused = { limit: limit ?? Infinity, priority, reason: this.#reason(queued) };
+      const reason = this.#reason(queued, lack);
+      refused = { limit: limit ?? Infinity, priority, reason, lack };
       this.#refused.set(demandKey(this.#ledger, queued.request), refused);
     }
-    this.#refuse(queued, refused.reason);
+    this.#refuse(queued, refused);
   }
 
   /** How a gang was refused that would have had a place wherever this one has. */
@@ -135,11 +140,12 @@ export class PlacementPass {
       const job = jobs[index];
       if (!job) return;
       if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
+      const charge = claimCharge(this.#ledger.quotas, run, option.fleet, slot, this.#ctx.now);
       if (slot.kind === 'existing') {
         this.#draft.instances.load(slot.instance);
-        assignExisting(this.#draft, job, slot, this.#ctx);
+        assignExisting(this.#draft, job, slot, charge, this.#ctx);
       } else {
-        const where = { fleet: option.fleet, instanceNum, groupId };
+        const where = { fleet: option.fleet, instanceNum, groupId, charge };
         planned.push(assignNew(this.#draft, job, slot, where, this.#ctx).id);
       }
     });
@@ -175,19 +181,21 @@ export class PlacementPass {
     this.#draft.announce(id, groupOrder(offers, this.#ctx.settings.maxOffersTried));
   }
 
-  #reason({ request }: QueuedGang): () => Refusal {
-    let refusal: Refusal | null = null;
+  #reason({ request }: QueuedGang, lack: Lack | null): () => Refusal {
+    let refusal: Refusal | null = lack && quotaRefusal(this.#ledger, request, lack);
     return () => {
       refusal ??= refusalOf(this.#ledger, request, this.#ask);
       return refusal;
     };
   }
 
-  #refuse(queued: QueuedGang, reason: () => Refusal): void {
+  #refuse(queued: QueuedGang, { reason, lack }: Refused): void {
     const { jobs, run } = queued.gang;
     const [first] = jobs;
     if (!first) return;
-    if (first.demand !== null) this.#closed.add(first.demand);
+    // What keeps one user from a place may leave enough for others with equal gangs.
+    const isOfUser = lack !== null && lack.account.state.quota.userId !== null;
+    if (first.demand !== null && !isOfUser) this.#closed.add(first.demand);
     if (
       first.refusal === null ||
       this.#hasLostVolume(queued) ||
@@ -203,7 +211,18 @@ export class PlacementPass {
       const since = first.waitingSince ?? this.#ctx.now;
       this.#waitingSince = Math.max(this.#waitingSince ?? 0, since);
     }
-    if (isJobWaiting(first)) this.#holds.keepFor(queued);
+    if (isJobWaiting(first)) this.#hold(queued, lack);
+  }
+
+  /** A gang that a quota keeps from its place holds what the quota leaves, and no capacity. */
+  #hold(queued: QueuedGang, lack: Lack | null): void {
+    const { request } = queued;
+    if (lack === null) this.#holds.keepFor(queued);
+    else {
+      this.#holds.giveUp(queued);
+      this.#ledger.quotas.hold(lack);
+    }
+    holdQuotas(this.#ledger, request, candidateFleets(this.#ledger, request));
   }
 
   /** A volume of a gang that waits for capacity was deleted meanwhile. */
@@ -249,6 +268,8 @@ interface Refused {
   readonly priority: number;
   /** Computed when first needed. */
   readonly reason: () => Refusal;
+  /** The quota that is the cause; null = another cause. */
+  readonly lack: Lack | null;
 }
 
 export interface Look {
@@ -279,6 +300,9 @@ export function claimSlots(
   ledger.setFleetOfRun(run.id, option.fleet.id);
   for (const [index, slot] of option.slots.entries()) {
     const instance = slot.kind === 'existing' ? slot.instance : null;
+    if (ledger.quotas.concerns(run)) {
+      ledger.quotas.claim(payerOf({ run }, option.fleet), amountsOfSlot(slot));
+    }
     ledger.volumes.claim(slot.volumes, instance?.id ?? null);
     if (slot.kind === 'existing') {
       ledger.claim(slot.instance, slot.blocks, run, limit);

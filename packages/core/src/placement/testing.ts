@@ -146,6 +146,7 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
     localBusy:
       patch.localBusy ?? instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
     localState: patch.localState ?? 'as read',
+    quotas: patch.quotas ?? [],
   };
 }
 

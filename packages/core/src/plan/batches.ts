@@ -15,7 +15,10 @@ export function batchesOf(input: PlanInput): Batch[] {
     const key = `${spec.replica_group}/${spec.node_group_index}`;
     batches.set(key, [...(batches.get(key) ?? []), spec]);
   }
-  const run = { id: 'plan', fleetId: input.runFleetId ?? null, projectId: input.projectId };
+  const run = {
+    ...{ id: 'plan', fleetId: input.runFleetId ?? null, projectId: input.projectId },
+    ...(input.userId !== undefined && { userId: input.userId }),
+  };
   return [...batches.values()].map((jobSpecs) => {
     const first = jobSpecs[0];
     const others = input.jobSpecs.filter(

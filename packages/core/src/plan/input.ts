@@ -10,6 +10,7 @@ import type {
   LocalUse,
   MountableVolume,
   Offer,
+  QuotaState,
 } from '../model/index.ts';
 
 /** The complete input of a plan; nothing in it waits for a place. */
@@ -26,6 +27,10 @@ export interface PlanInput {
   readonly localBusy: readonly LocalUse[];
   /** Volumes of the project, not deleted. */
   readonly volumes: readonly MountableVolume[];
+  /** Of the project; omitted = it has none. */
+  readonly quotas?: readonly QuotaState[];
+  /** Who would submit the run; omitted = only quotas of the whole project hold. */
+  readonly userId?: Id;
   /** Backends that show offers but cannot create machines. */
   readonly offersOnly: ReadonlySet<BackendName>;
   /** The effective spec. */

@@ -16,6 +16,8 @@ import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { chooseFleet, type FleetOption } from '../placement/place/choose-fleet.ts';
 import type { Ask } from '../placement/place/new-capacity.ts';
 import { refusalOf } from '../placement/place/refusals.ts';
+import { lackOf, quotaRefusal } from '../placement/quota/refusal.ts';
+import { amountsOfOption, payerOf } from '../placement/quota/slots.ts';
 import type { Batch } from './batches.ts';
 import type { PlanInput } from './input.ts';
 
@@ -28,6 +30,7 @@ export function planNotes(
 ): string[] {
   const notes = batches.flatMap(({ batch, offers }) => [
     ...localNotes(input, offers),
+    ...quotaNotes(ledger, input, batch.request, ask),
     ...(offers.some(isAvailableOffer) ? [] : missingNotes(ledger, input, batch.request, ask)),
   ]);
   return [...new Set(notes)];
@@ -91,6 +94,23 @@ function withoutOptionalMounts({ spec }: PlanInput, local: Offer): string[] {
       ? [`local: the optional volume ${mount.instance_path}:${mount.path} is left out there`]
       : [],
   );
+}
+
+/** What quotas leave: a run that is placed, and how much of them it takes. */
+function quotaNotes(
+  ledger: CapacityLedger,
+  input: PlanInput,
+  request: GangRequest,
+  ask: Ask,
+): string[] {
+  if (input.options?.forOffersOnly || !ledger.quotas.concerns(request.run)) return [];
+  const option = chooseFleet(ledger, request, ask);
+  if (option === null) {
+    const lack = lackOf(ledger, request, ask);
+    return lack ? [refusalText(quotaRefusal(ledger, request, lack))] : [];
+  }
+  const uses = ledger.quotas.usesOf(payerOf(request, option.fleet), amountsOfOption(option));
+  return uses.map((use) => refusalText(quotaRefusal(ledger, request, use)));
 }
 
 /** Why there are no offers: the scheduler's reason, and the rules that exclude offers. */

@@ -3,6 +3,7 @@ import { isQueueingOffer } from '../offers/availability.ts';
 import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { chooseFleet } from '../placement/place/choose-fleet.ts';
 import type { Ask } from '../placement/place/new-capacity.ts';
+import { lackOf } from '../placement/quota/refusal.ts';
 import type { Batch } from './batches.ts';
 import { initialReplicas, type PlanInput } from './input.ts';
 
@@ -31,7 +32,10 @@ export function planOutlook(
 
 function outlookOf(ledger: CapacityLedger, { request, jobSpecs }: Batch, ask: Ask): PlanOutlook {
   const option = chooseFleet(ledger, request, ask);
-  if (option === null) return jobSpecs.every(waits) ? 'waits' : 'ends';
+  if (option === null) {
+    const mayWait = jobSpecs.every(waits) || lackOf(ledger, request, ask) !== null;
+    return mayWait ? 'waits' : 'ends';
+  }
   const isQueued = option.slots.some(
     (slot) => slot.kind === 'new' && slot.offers.every(isQueueingOffer),
   );

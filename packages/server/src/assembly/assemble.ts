@@ -119,6 +119,8 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   closing.add(systemClock.onJump(() => engine?.timeJumped()));
   // Before the loops end: they wait for deployments under way.
   closing.add(() => supervisor.close());
+  // Servers of an older version may have released claims since.
+  await store.quotas.recount();
   await engine.start();
   if (sims) await startSims(parts, sims);
   await opened.start();

@@ -27,7 +27,8 @@ export type ProjectPart =
   | 'secrets'
   | 'tokens'
   | 'exports'
-  | 'imports';
+  | 'imports'
+  | 'quotas';
 
 export type UserPart = 'settings' | 'keys' | 'sessions';
 

@@ -6,6 +6,7 @@ import type { RecordChange } from '../changes/types.ts';
 import type { Tx, Write } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
+import { changedClaims, settleClaims } from '../quotas/charges.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
 import {
   attachmentTable,
@@ -40,12 +41,14 @@ export async function applyChanges(
   { now, postgres }: { readonly now: number; readonly postgres: boolean },
 ): Promise<boolean> {
   if (!(await checksHold(tx, changes, postgres))) return false;
+  const claims = await changedClaims(tx, changes, postgres);
   for (const removal of rowDeletes(changes)) {
     if (!(await remove({ tx, changed }, removal, now))) return false;
   }
   for (const update of mergeUpdates(changes)) {
     if (!(await updateRow({ tx, changed }, update))) return false;
   }
+  if (!(await settleClaims(tx, claims))) return false;
   for (const change of only(changes, 'project.default-gateway')) {
     if (!(await setDefaultGateway(tx, change))) return false;
   }

@@ -11,6 +11,7 @@ import {
 } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
+import { quotaStates } from '../quotas/quotas.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
@@ -50,7 +51,8 @@ export async function loadPlacement(
   const machines = await loadMachines(tx, context, rights);
   // Without room no gang that waits gets a place, and nothing has changed for it.
   const perClass = only === 'new' && roomOf(machines) === 0 ? 0 : PER_CLASS;
-  const queue = await loadQueue(tx, context.records, projectIds, perClass);
+  const { quotas } = machines;
+  const queue = await loadQueue(tx, context.records, projectIds, { perClass, quotas });
   if (queue.gangs.length === 0) return null;
   return {
     pool,
@@ -160,6 +162,7 @@ async function loadMachines(
   return {
     ...capacityOf(await fleetIndexes.read(tx, fleets)),
     projectNames: await loadProjectNames(tx, [...rights.keys(), ...owners]),
+    quotas: await quotaStates(tx, [...rights.keys()]),
     ...(await localUse(tx, records)),
   };
 }

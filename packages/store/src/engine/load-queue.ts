@@ -1,6 +1,6 @@
 /** Reads the queue of gangs that have no place yet. */
 import { ACTIVE_RUN_STATUSES } from '@dstack/contract/status';
-import type { Gang, Id, JobRecord } from '@dstack/core';
+import type { Gang, Id, JobRecord, QuotaState } from '@dstack/core';
 import { compareRanks } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
@@ -33,13 +33,13 @@ export interface Queue {
 
 /**
  * All new gangs of these projects, and the most urgent waiting gangs of each demand class, `perClass`
- * at most.
+ * at most; where users have quotas of their own, as many of each user, whom others of the class do not hold up.
  */
 export async function loadQueue(
   tx: Tx,
   records: RecordCache,
   projectIds: readonly Id[],
-  perClass: number,
+  { perClass, quotas = [] }: { readonly perClass: number; readonly quotas?: readonly QuotaState[] },
 ): Promise<Queue> {
   const unseen = await forIds(projectIds, (slice) =>
     tx
@@ -51,14 +51,20 @@ export async function loadQueue(
   );
   const heads: QueueHead[] = [];
   if (perClass > 0) {
-    for (const id of projectIds) heads.push(...(await headsOf(tx, id, perClass)));
+    const byUser = new Set(
+      quotas.filter(({ quota }) => quota.userId !== null).map(({ quota }) => quota.projectId),
+    );
+    for (const id of projectIds) {
+      const own = byUser.has(id) ? headsByUser(tx, id, perClass) : headsOf(tx, id, perClass);
+      heads.push(...(await own));
+    }
   }
   const holders = perClass > 0 ? await holdersOf(tx, projectIds) : [];
-  const counts = groupBy(heads, (head) => head.demand);
-  const full = [...counts].filter(([, own]) => own.length === perClass);
+  const counts = groupBy(heads, (head) => `${head.user_id ?? ''} ${head.demand}`);
+  const full = [...counts.values()].filter((own) => own.length === perClass);
   return {
     gangs: await gangsOf(tx, records, [...unseen, ...heads, ...holders]),
-    more: new Set(full.map(([demand]) => demand)),
+    more: new Set(full.map(([head]) => head?.demand ?? '')),
   };
 }
 
@@ -108,6 +114,8 @@ interface QueueHead extends Head {
   readonly demand: string;
   readonly priority: number;
   readonly queued_at: number;
+  /** Only where users have quotas of their own. */
+  readonly user_id?: string;
 }
 
 /**
@@ -138,6 +146,20 @@ async function headsOf(
       where project_id = ${projectId} and ${QUEUED} and demand = c.demand
       order by ${queueOrder()} limit ${sql.lit(perClass)}
     ) where c.demand is not null`.execute(tx);
+  return rows;
+}
+
+/** The most urgent gangs of each user in each demand class: the whole queue of the project is read. */
+async function headsByUser(tx: Tx, projectId: Id, perClass: number): Promise<QueueHead[]> {
+  const { rows } = await sql<QueueHead>`
+    select run_id, replica_num, demand, priority, queued_at, user_id from (
+      select j.run_id, j.replica_num, j.demand, j.priority, j.queued_at, r.user_id,
+        row_number() over (partition by j.demand, r.user_id order by ${queueOrder('j')}) as place
+      from (
+        select run_id, replica_num, demand, priority, queued_at from jobs
+        where project_id = ${projectId} and ${QUEUED} and demand > ''
+      ) j join runs r on r.id = j.run_id
+    ) ranked where place <= ${sql.lit(perClass)}`.execute(tx);
   return rows;
 }
 

@@ -6,6 +6,7 @@ import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { refreshPools } from '../pools/refresh.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
+import { fullQuota } from '../quotas/waiting.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import { guardGateway } from './gateway-use.ts';
 import type {
@@ -23,6 +24,8 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     await guardGateway(context, tx, submit.gateway);
     const tooMany = submit.limit ? await exceeded(context, tx, submit.limit) : null;
     if (tooMany !== null) return { type: 'too-many-waiting', waiting: tooMany };
+    const full = submit.userId ? await fullQuota(tx, submit.projectId, submit.userId) : null;
+    if (full !== null) return { type: 'quota-of-waiting', ...full };
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
       if (active) return { type: 'name-taken', active };

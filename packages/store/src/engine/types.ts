@@ -78,6 +78,8 @@ export interface SubmitRun {
   readonly gateway?: GatewayGuard | null;
   /** The limit of one user's waiting runs, in all projects; none by default. */
   readonly limit?: WaitingLimit;
+  /** Quotas limit the waiting runs of the project, and of this user in it; omitted: they do not. */
+  readonly userId?: Id;
   /** Pure; called inside the transaction once the name is certain. */
   readonly build: (name: string) => NewRun;
   /** Event for each finished namesake, which is marked deleted. */
@@ -94,6 +96,13 @@ export type SubmitOutcome =
   | { readonly type: 'submitted'; readonly run: RunRecord; readonly jobs: readonly JobRecord[] }
   /** The user has `waiting` waiting runs, and may have no more. */
   | { readonly type: 'too-many-waiting'; readonly waiting: number }
+  /** A quota of the project, or of the user in it, allows no more than `most`, and `waiting` wait. */
+  | {
+      readonly type: 'quota-of-waiting';
+      readonly of: 'project' | 'user';
+      readonly waiting: number;
+      readonly most: number;
+    }
   /** An unfinished run has this name. */
   | { readonly type: 'name-taken'; readonly active: RunRecord };
 

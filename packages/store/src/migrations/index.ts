@@ -45,6 +45,7 @@ import { ownRetentionPeriods } from './0044-project-retention.ts';
 import { fleetInstanceKeys } from './0045-instance-keys.ts';
 import { reservations } from './0046-reservations.ts';
 import { holds } from './0047-holds.ts';
+import { quotas } from './0048-quotas.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -99,4 +100,5 @@ export const MIGRATIONS: readonly Migration[] = [
   fleetInstanceKeys,
   reservations,
   holds,
+  quotas,
 ];

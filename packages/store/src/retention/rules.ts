@@ -100,6 +100,8 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   exported_fleets: withOwner('exports'),
   exported_gateways: withOwner('exports'),
   imports: withOwner('exports'),
+  quotas: present('settings of projects'),
+  quota_uses: withOwner('quotas'),
   sweeps: present('one for each backend'),
   orphans: present('deleted when the resource has ended'),
   leases: present('held work only'),

@@ -203,6 +203,9 @@ export interface DB {
   sweeps: RowOf<typeof sweep.sweepTable>;
   orphans: RowOf<typeof sweep.orphanTable>;
   leases: { name: string } & Lease;
+  quotas: RowOf<typeof resource.quotaTable>;
+  /** `user_id`: '' = all users of the quota together. */
+  quota_uses: { quota_id: string; user_id: string; resource: string; used: number };
   exports: RowOf<typeof resource.exportTable>;
   exported_fleets: { export_id: string; fleet_id: string };
   exported_gateways: { export_id: string; gateway_id: string };

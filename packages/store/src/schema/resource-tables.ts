@@ -1,4 +1,4 @@
-import type { GatewayReport, GroupRecord } from '@dstack/core';
+import type { GatewayReport, GroupRecord, QuotaRecord } from '@dstack/core';
 import type { ExportRecord } from '../exports/types.ts';
 import type {
   GatewayRecord,
@@ -157,4 +157,14 @@ export const exportTable = table<ExportRecord>()('exports', {
   name: 'plain',
   isGlobal: 'bool',
   createdAt: 'plain',
+});
+
+export const quotaTable = table<QuotaRecord>()('quotas', {
+  id: 'plain',
+  projectId: 'plain',
+  fleetId: 'plain',
+  userId: 'plain',
+  guaranteed: 'json',
+  limits: 'json',
+  weight: 'plain',
 });

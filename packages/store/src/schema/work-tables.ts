@@ -68,6 +68,7 @@ export const jobTable = table<JobRecord>()('jobs', {
   resumeCount: 'plain',
   instanceId: 'plain',
   claimedBlocks: 'plain',
+  charge: 'json',
   provisioningData: 'json',
   runtimeData: 'json',
   submittedAt: 'plain',

@@ -47,6 +47,11 @@ export async function runApply(given: ApplyOptions, cli: Cli): Promise<void> {
     const { runApplyVolume: applyVolume } = await import('./volume.ts');
     return applyVolume({ ...loaded, value }, options, cli);
   }
+  if (value.type === 'quota') {
+    refuse(options, ['--name', '--detach'], value.type);
+    const { runApplyQuota: applyQuota } = await import('./quota.ts');
+    return applyQuota({ ...loaded, value }, options, cli);
+  }
   throw new UsageError(`Cannot apply a configuration of type ${(value as { type: string }).type}`);
 }
 

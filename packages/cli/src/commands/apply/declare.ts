@@ -44,7 +44,7 @@ export function declareApply(program: Command, cli: Cli, run: RunApply = runAppl
     .option('--dry-run', 'show the plan and stop')
     .option('--json', 'print JSON: the plan with --dry-run or after "no", else the result')
     .option('-n, --name <name>', 'name, instead of the one in the file');
-  if (type !== 'gateway' && type !== 'volume') {
+  if (type !== 'gateway' && type !== 'volume' && type !== 'quota') {
     command.option('-e, --env <key[=value]>', 'environment variable (repeatable)', collect);
   }
   if (type === null || isRunType(type)) addRunOptions(command, type);

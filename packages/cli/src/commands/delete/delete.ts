@@ -8,6 +8,7 @@ import { CliError, UsageError } from '../../errors.ts';
 import { orNotFound, orNull } from '../../resource-error.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { withSpinner } from '../../terminal/live.ts';
+import { quotaPlace } from '../quota/place.ts';
 
 export interface DeleteOptions {
   readonly file: string | null;
@@ -18,7 +19,7 @@ export function declareDelete(program: Command, cli: Cli, run: typeof runDelete 
   program
     .command('delete')
     .alias('destroy')
-    .description('Delete the run, fleet, gateway or volume that a configuration describes')
+    .description('Delete the run, fleet, gateway, volume or quota that a configuration describes')
     .argument('[file]', 'configuration file, as -f')
     .option('-f, --file <file>', 'configuration file (default: .dstack.yml)')
     .option('-y, --yes', 'do not ask')
@@ -49,6 +50,11 @@ const POLL_MS = 1000;
 
 export async function runDelete(options: DeleteOptions, cli: Cli): Promise<void> {
   const { value, path } = await loadConfiguration(options.file, cli);
+  if (value.type === 'quota') {
+    const { runDeleteQuota: deleteQuota } = await import('../quota/delete-quota.ts');
+    await deleteQuota(await quotaPlace(value, cli), options, cli);
+    return;
+  }
   const name = value.name ?? null;
   if (name === null) {
     throw new CliError('The configuration has no name', {

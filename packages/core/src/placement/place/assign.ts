@@ -13,6 +13,7 @@ import {
 } from '../../instances/index.ts';
 import type {
   BackendName,
+  ChargeRecord,
   DecisionContext,
   FleetRecord,
   Id,
@@ -47,6 +48,7 @@ export function assignExisting(
   draft: Draft,
   job: JobRecord,
   slot: ExistingSlot,
+  charge: ChargeRecord | null,
   ctx: DecisionContext,
 ): void {
   const reserved = reserveInstance(draft, slot.instance, slot.blocks);
@@ -57,6 +59,7 @@ export function assignExisting(
   moveJob(draft, job, 'provisioning', {
     instanceId: reserved.id,
     claimedBlocks: slot.blocks,
+    charge,
     provisioningData: reserved.provisioningData,
     runtimeData: { ...runtime, volume_names: namesOf(slot.volumes), offer: slot.offer },
     provisionedAt: ctx.now,
@@ -71,6 +74,7 @@ interface NewPlace {
   readonly instanceNum: number;
   /** The compute group that it is created in. */
   readonly groupId: Id | null;
+  readonly charge: ChargeRecord | null;
 }
 
 /**
@@ -102,6 +106,7 @@ export function assignNew(
   const assigned = draft.jobs.set(job, {
     instanceId: instance.id,
     claimedBlocks: instance.busyBlocks,
+    charge: where.charge,
     ...PLACED,
   });
   draft.event(

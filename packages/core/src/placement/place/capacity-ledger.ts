@@ -16,6 +16,7 @@ import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
 import type { ShareMatch } from '../../offers/pool.ts';
 import { isFleetActive } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { QuotaLedger } from '../quota/quota-ledger.ts';
 import { type AlikeNow, FleetCapacity } from './fleet-capacity.ts';
 import { fleetIndexes } from './kept-capacity.ts';
 import { KnownEnds } from './known-ends.ts';
@@ -25,7 +26,10 @@ import { VolumeLedger } from './volume-ledger.ts';
 type Shares = ReturnType<typeof sharesFor>;
 
 /** A run that claims capacity, or for which capacity is held. */
-export type Claimant = Pick<RunRecord, 'id' | 'name' | 'projectId' | 'priority' | 'submittedAt'>;
+export type Claimant = Pick<
+  RunRecord,
+  'id' | 'name' | 'projectId' | 'userId' | 'priority' | 'submittedAt'
+>;
 
 /** In a plan, an instance whose connection was lost moments ago counts as lost. */
 const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY, jumpedAt: null };
@@ -43,6 +47,7 @@ export class CapacityLedger {
   readonly volumes: VolumeLedger;
   readonly ends: KnownEnds;
   readonly reserved: ReservedShares;
+  readonly quotas: QuotaLedger;
   readonly #fleets: ReadonlyMap<Id, FleetCapacity>;
   readonly #held = new Map<Id, Claimant>();
   /** Claimants in this pass: by instance, and by fleet for new instances and held places. */
@@ -65,6 +70,7 @@ export class CapacityLedger {
     this.volumes = new VolumeLedger(snapshot.volumes);
     this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now);
     this.reserved = new ReservedShares(this.ends);
+    this.quotas = new QuotaLedger(snapshot.quotas ?? []);
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const indexes = fleetIndexes(this.fleets, snapshot.instances);
@@ -226,7 +232,9 @@ export class CapacityLedger {
 
 /** Gangs with equal keys either all have a place at a given moment of the pass, or none has. */
 export function demandKey(ledger: CapacityLedger, request: GangRequest): string {
-  return `${ledger.fleetOfRun(request.run) ?? ''} ${request.kind}`;
+  const { run, kind } = request;
+  const user = ledger.quotas.hasUsers(run.projectId) ? ` ${run.userId ?? ''}` : '';
+  return `${ledger.fleetOfRun(run) ?? ''}${user} ${kind}`;
 }
 
 function append(lists: Map<Id, Claimant[]>, key: Id, by: Claimant): void {

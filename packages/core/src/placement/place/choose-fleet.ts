@@ -4,6 +4,8 @@ import type { FleetRecord, Offer } from '../../model/index.ts';
 import { isQueueingOffer } from '../../offers/availability.ts';
 import { type PoolOffer, refersTo } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { fleetsWithin } from '../quota/refusal.ts';
+import { admitted } from '../quota/slots.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import {
   type ExistingSlot,
@@ -48,16 +50,18 @@ export function chooseFleet(
   ask: Ask,
 ): FleetOption | null {
   if (unusableVolume(ledger, request)) return null;
-  const views = candidateFleets(ledger, request)
+  const admit = (option: FleetOption | null): FleetOption | null =>
+    option && admitted(ledger.quotas, request, option);
+  const views = fleetsWithin(ledger, request, candidateFleets(ledger, request))
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);
   const settled = views
     .filter((view) => view.suffices)
-    .map(poolOption)
+    .map((view) => admit(poolOption(view)))
     .filter((option): option is FleetOption => option !== null);
   if (settled.length > 0) return best(settled);
   const options = views
-    .map((view) => growingOption(ledger, view, request, ask))
+    .map((view) => admit(growingOption(ledger, view, request, ask)))
     .filter((option): option is FleetOption => option !== null);
   return options.length > 0 ? best(options) : null;
 }

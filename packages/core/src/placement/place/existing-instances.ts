@@ -3,6 +3,7 @@ import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../../mod
 import { isServerHost } from '../../offers/capabilities.ts';
 import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { admitsShare } from '../quota/slots.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { AlikeNow } from './fleet-capacity.ts';
 import { mountsOn } from './mounts.ts';
@@ -41,7 +42,7 @@ export function poolSlots(
     if (!alike.isOpen) continue;
     for (const instance of alike.first(isByItself ? alike.size : 1)) {
       const found = poolOffer(ledger, fleet, instance, node, request);
-      if (!found?.available) continue;
+      if (!found?.available || !admitsShare(ledger.quotas, request, fleet, found)) continue;
       const left = (instance.totalBlocks ?? 0) - alike.busyBlocks - found.blocks;
       const rest = isByItself ? null : alike;
       open.push({ price: found.offer.price, left, found, rest });

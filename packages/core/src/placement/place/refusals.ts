@@ -7,6 +7,7 @@ import { smallestShare } from '../../offers/blocks.ts';
 import { finding, offerFindings, stateFinding, summarize } from '../../offers/findings.ts';
 import { instanceFindings, matchInstance, referenceText } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { lackOf, quotaRefusal } from '../quota/refusal.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import { candidateFleets, fits, isClusterFor, newSlots, nodesNeeded } from './choose-fleet.ts';
 import {
@@ -27,6 +28,8 @@ export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask
   if (unusable) return unusable;
   const fleets = candidateFleets(ledger, request);
   if (fleets.length === 0) return withoutFleets(ledger, request);
+  const lack = lackOf(ledger, request, ask);
+  if (lack) return quotaRefusal(ledger, request, lack);
   return {
     kind: 'no-place',
     nodes: nodesNeeded(ledger, request),
@@ -44,9 +47,12 @@ export type Undecided =
   /** A person keeps new jobs off an instance that could take the gang. */
   | 'cordoned'
   /** The connection to an instance that could take the gang was lost moments ago. */
-  | 'reconnecting';
+  | 'reconnecting'
+  /** A quota leaves too little. */
+  | 'quota';
 
 export function undecidedUntil(refusal: Refusal): Undecided | null {
+  if (refusal.kind === 'quota') return 'quota';
   if (refusal.kind !== 'no-place') return null;
   if (refusal.fleets.some(({ growth }) => growth?.rule === 'cluster_starting')) {
     return 'cluster_starting';

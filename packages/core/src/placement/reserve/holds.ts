@@ -14,6 +14,7 @@ import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from '../place/choose-fleet.ts';
 import { type Ask, whyNotGrow } from '../place/new-capacity.ts';
 import { fitting } from '../place/refusals.ts';
+import { fleetsWithin } from '../quota/refusal.ts';
 import type { QueuedGang } from '../rank/queue.ts';
 import { earliestStart, mayServe, type PlannedStart, startOnShares } from './earliest-start.ts';
 
@@ -70,11 +71,19 @@ export class Holds {
     if (own) this.#ledger.reserved.drop(own);
   }
 
+  /** The gang could not use its reservation now: others can. */
+  giveUp(queued: QueuedGang): void {
+    this.release(queued);
+    if (reservedBy(queued) !== null) this.#write(queued, null);
+  }
+
   /** Reserves capacity for a gang that waits, or holds free capacity in the fleet that lacks least. */
   keepFor(queued: QueuedGang): void {
     const stored = this.#storedStart(queued);
     this.release(queued);
-    const fleets = candidateFleets(this.#ledger, queued.request).filter(
+    const { request } = queued;
+    const candidates = candidateFleets(this.#ledger, request);
+    const fleets = fleetsWithin(this.#ledger, request, candidates).filter(
       (fleet) => !this.#taken.has(fleet.id) && this.#mayTake(fleet, queued),
     );
     const start = this.#startIn(fleets, stored, queued);

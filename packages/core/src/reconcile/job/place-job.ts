@@ -1,14 +1,17 @@
 /** A submitted job: it waits for a place, or for its machine to be created. */
 
+import { sameJson } from '../../compare/same.ts';
 import { instanceProvisionedEvent } from '../../events/events.ts';
 import {
   adoptInstance,
   correctReservation,
   isOffered,
   type OfferedInstance,
+  projectCapacity,
   runtimeDataFor,
 } from '../../instances/index.ts';
-import type { InstanceRecord, JobRecord } from '../../model/index.ts';
+import type { ChargeRecord, InstanceRecord, JobRecord, Offer } from '../../model/index.ts';
+import { chargeOf } from '../../quotas/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
@@ -72,7 +75,13 @@ function provisionJob(
   // The offers may be divided into different numbers of blocks.
   const total = instance.totalBlocks ?? 1;
   const claimedBlocks = Math.min(created.offer.blocks ?? job.claimedBlocks, total);
-  const claimed = pass.draft.jobs.set(job, { claimedBlocks });
+  const charge = chargeOfCreated(job, created.offer, claimedBlocks, total);
+  const claimed = pass.draft.jobs.set(job, { claimedBlocks, charge });
+  if (charge !== job.charge) {
+    // Of the offers that were tried, the one that was chosen may use less of a quota than others.
+    const { kind, id } = projectCapacity(job.projectId);
+    pass.draft.signal(kind, id);
+  }
   correctReservation(pass.draft, instance, { from: job.claimedBlocks, to: claimedBlocks });
   const bound = pass.moveJob(claimed, 'provisioning', {
     provisioningData: instance.provisioningData,
@@ -86,4 +95,16 @@ function provisionJob(
   pass.draft.event(instanceProvisionedEvent(instance, bound));
   // The snapshot was loaded without the host, which may already be connected: run another pass.
   if (pass.hostOf(bound) === null) pass.draft.signal('run', bound.runId);
+}
+
+/** The claim of a new instance was charged the most that any of its offers uses. */
+function chargeOfCreated(
+  { charge }: JobRecord,
+  offer: Offer,
+  blocks: number,
+  totalBlocks: number,
+): ChargeRecord | null {
+  if (charge === null) return null;
+  const amounts = chargeOf(offer, blocks, totalBlocks);
+  return sameJson(amounts, charge.amounts) ? charge : { ...charge, amounts };
 }

@@ -18,9 +18,10 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
   const instance = pass.instanceOf(job);
   orderRemoval(pass, job, instance);
-  const free = draft.jobs.set(job, { instanceId: null, claimedBlocks: 0, reserved: null });
-  if (isQueued(job)) {
-    // Gangs behind it may use the capacity that was held for it.
+  const none = { instanceId: null, claimedBlocks: 0, charge: null, reserved: null };
+  const free = draft.jobs.set(job, none);
+  if (isQueued(job) || job.charge !== null) {
+    // Gangs behind it may use the capacity that was held for it, or what it used of a quota.
     const { kind, id } = projectCapacity(job.projectId);
     draft.signal(kind, id);
   }

@@ -49,6 +49,8 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
   // Its host failed, or it had to leave it; the run therefore waits for as long as it takes.
   if (followsRequeue(pass, job)) return Infinity;
+  // The capacity may be there: only its own project keeps it back.
+  if (job.refusal?.kind === 'quota') return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);

@@ -49,6 +49,7 @@ export function newSubmissions(
     resumeCount,
     instanceId: null,
     claimedBlocks: 0,
+    charge: null,
     provisioningData: null,
     runtimeData: null,
     submittedAt: now,

@@ -28,6 +28,7 @@ import { repoDoesNotExist } from '../repos/service.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
+import { checkQuotas } from './quotas.ts';
 import { type ServicePlace, servicePlace } from './service-spec.ts';
 import { type UpdatedService, updatedService } from './updated-service.ts';
 
@@ -171,6 +172,7 @@ export async function submitNew(
   const { configuration } = spec;
   const place: ServicePlace | null =
     configuration.type === 'service' ? await servicePlace(deps, project, configuration) : null;
+  await checkQuotas(deps, project, user, spec);
   const images = await knownImages(deps, project.id, spec);
   const { now, newId } = deps.context();
   const most = deps.settings.waitingRunsPerUser;
@@ -179,6 +181,7 @@ export async function submitNew(
     name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
     gateway: place?.guard ?? null,
     ...(most > 0 && { limit: { userId: user.id, most } }),
+    userId: user.id,
     build: (name) =>
       newRun(name, {
         projectId: project.id,
@@ -200,6 +203,10 @@ export async function submitNew(
       return outcome.run.id;
     case 'name-taken':
       throw ruleError('Cannot override active run. Stop the run first.');
+    case 'quota-of-waiting':
+      throw ruleError(
+        `Quota: ${outcome.waiting} runs of ${outcome.of === 'user' ? `the user '${user.name}'` : `project '${project.name}'`} wait without a running job, and the quota allows ${outcome.most} in project '${project.name}'. Wait until some of them run, or stop some`,
+      );
     case 'too-many-waiting':
       throw ruleError(
         `The user '${user.name}' has ${outcome.waiting} runs without a running job, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until some of them run, or stop some`,

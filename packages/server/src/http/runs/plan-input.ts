@@ -13,6 +13,7 @@ export async function planInput(
   spec: RunSpec,
   options: PlanOptions,
   runFleetId: string | null = null,
+  userId: string | null = null,
 ): Promise<PlanInput> {
   const imageConfig = await knownImages(deps, project.id, spec);
   const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
@@ -28,6 +29,7 @@ export async function planInput(
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,
+    ...(userId !== null && { userId }),
     options,
     settings: deps.context().settings,
   };

@@ -49,7 +49,7 @@ export async function getRunPlan(
     forOffersOnly: request.for_offers_only,
     groupNodes: isOurs,
   };
-  const input = await planInput(deps, project, effective, options, occupiedFleet(current));
+  const input = await planInput(deps, project, effective, options, occupiedFleet(current), user.id);
   const { planned, notes } = await answeredPlan(deps, input);
   return {
     project_name: project.name,

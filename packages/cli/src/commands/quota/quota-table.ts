@@ -1,0 +1,36 @@
+import { type Quota, type QuotaUse, resourceText } from '@dstack/contract/wire';
+import { renderTable, type TableLayout } from '../../terminal/table.ts';
+
+/** A line for each resource that a quota names; a quota of a weight alone has one line. */
+export function renderQuotaTable(quotas: readonly Quota[], layout: TableLayout): string {
+  const rows = quotas.flatMap((quota) => {
+    const uses: (QuotaUse | null)[] = quota.use.length > 0 ? [...quota.use] : [null];
+    return uses.map((use, index) => [
+      { text: quota.project_name, style: 'bold' as const },
+      quota.fleet_name ?? '-',
+      use?.user_name ?? quota.user_name ?? '-',
+      use?.resource ?? '-',
+      amount(use, use?.used),
+      amount(use, use?.guaranteed),
+      amount(use, use?.limit),
+      index === 0 && quota.weight !== null ? String(quota.weight) : '-',
+    ]);
+  });
+  const columns = [
+    { header: 'PROJECT', keep: true },
+    { header: 'FLEET' },
+    { header: 'USER' },
+    { header: 'RESOURCE', keep: true },
+    { header: 'USED', keep: true },
+    { header: 'GUARANTEED' },
+    { header: 'LIMIT', keep: true },
+    { header: 'WEIGHT' },
+  ];
+  return renderTable(columns, rows, layout);
+}
+
+function amount(use: QuotaUse | null, value: number | null | undefined): string {
+  return use === null || value === null || value === undefined
+    ? '-'
+    : resourceText(use.resource, value);
+}

@@ -1,0 +1,111 @@
+/** What slots and gangs use of quotas, and the slots that quotas admit. */
+import type {
+  Amounts,
+  ChargeRecord,
+  FleetRecord,
+  Id,
+  RunRecord,
+  Timestamp,
+} from '../../model/index.ts';
+import { LANGUAGE_DEFAULTS } from '../../offers/match.ts';
+import type { PoolOffer } from '../../offers/pool.ts';
+import type { Payer } from '../../quotas/accounts.ts';
+import { gpuResource, greatest, plus, times } from '../../quotas/amounts.ts';
+import { chargeOf, chargeOfShare } from '../../quotas/charge.ts';
+import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import type { FleetOption, Slot } from '../place/choose-fleet.ts';
+import { triedOffers } from '../place/new-capacity.ts';
+import type { QuotaLedger } from './quota-ledger.ts';
+
+type Paying = { readonly projectId: Id; readonly userId?: Id };
+
+export function payerOf({ run }: { readonly run: Paying }, fleet: Pick<FleetRecord, 'id'>): Payer {
+  return { projectId: run.projectId, userId: run.userId ?? null, fleetId: fleet.id };
+}
+
+/** For a new instance, the most that any offer uses that may be tried; corrected once one of them is chosen. */
+export function amountsOfSlot(slot: Slot): Amounts {
+  if (slot.kind === 'existing') {
+    return chargeOfShare(slot.offer, slot.blocks, slot.instance.totalBlocks ?? slot.blocks);
+  }
+  return greatest(triedOffers(slot.offers).map(chargeOfOffer));
+}
+
+type Offered = Parameters<typeof chargeOf>[0];
+
+const chargeOfOffer = (offer: Offered): Amounts =>
+  chargeOf(offer, offer.blocks ?? 1, offer.total_blocks ?? 1);
+
+/** What the claim of a slot is charged; null = the project of the run has no quota. */
+export function claimCharge(
+  quotas: QuotaLedger,
+  run: Pick<RunRecord, 'projectId' | 'userId'>,
+  fleet: Pick<FleetRecord, 'id'>,
+  slot: Slot,
+  claimedAt: Timestamp,
+): ChargeRecord | null {
+  if (!quotas.concerns(run)) return null;
+  return { userId: run.userId, fleetId: fleet.id, claimedAt, amounts: amountsOfSlot(slot) };
+}
+
+export function amountsOfOption({ slots }: Pick<FleetOption, 'slots'>): Amounts {
+  return slots.map(amountsOfSlot).reduce(plus, {});
+}
+
+/** Whether quotas leave enough for a node on this share of an existing instance. */
+export function admitsShare(
+  quotas: QuotaLedger,
+  request: GangRequest,
+  fleet: FleetRecord,
+  { offer, blocks, instance }: PoolOffer,
+): boolean {
+  if (!quotas.concerns(request.run)) return true;
+  const amounts = chargeOfShare(offer, blocks, instance.totalBlocks ?? blocks);
+  return quotas.lackFor(payerOf(request, fleet), amounts) === null;
+}
+
+/** The option without the offers that exceed a quota; null = quotas do not admit it. */
+export function admitted(
+  quotas: QuotaLedger,
+  request: GangRequest,
+  option: FleetOption,
+): FleetOption | null {
+  if (!quotas.concerns(request.run)) return option;
+  const payer = payerOf(request, option.fleet);
+  const existing = option.slots.filter((slot) => slot.kind === 'existing');
+  const fresh = option.slots.length - existing.length;
+  const fixed = existing.map(amountsOfSlot).reduce(plus, {});
+  const fits = (amounts: Amounts) => quotas.lackFor(payer, plus(fixed, amounts)) === null;
+  if (fresh === 0) return fits({}) ? option : null;
+  const slots = option.slots.map((slot): Slot | null => {
+    if (slot.kind === 'existing') return slot;
+    const offers = slot.offers.filter((offer) => fits(times(chargeOfOffer(offer), fresh)));
+    return offers.length > 0 ? { ...slot, offers } : null;
+  });
+  if (!slots.every((slot) => slot !== null)) return null;
+  const found = { ...option, slots };
+  return quotas.lackFor(payer, amountsOfOption(found)) === null ? found : null;
+}
+
+/**
+ * What the gang uses at least, wherever it is placed. Lower bounds that the language sets by default do not bind all
+ * machines.
+ */
+export function leastAmounts({ nodes }: Pick<GangRequest, 'nodes'>): Amounts {
+  return nodes.map(leastOfNode).reduce(plus, {});
+}
+
+function leastOfNode({ requirements: { resources }, needs }: NodeRequest): Amounts {
+  const amounts: Record<string, number> = { instances: needs.multinode ? 1_000_000 : 1 };
+  const cpus = resources.cpu.count.min ?? 0;
+  if (cpus > LANGUAGE_DEFAULTS.cpu) amounts.cpu = cpus * 1000;
+  const memory = resources.memory.min ?? 0;
+  if (memory > LANGUAGE_DEFAULTS.memory) amounts.memory = Math.floor(memory * 1024);
+  const gpus = resources.gpu?.count.min ?? 0;
+  if (gpus === 0) return amounts;
+  amounts.gpu = gpus;
+  const names = resources.gpu?.name ?? [];
+  const [only] = names;
+  if (names.length === 1 && only !== undefined) amounts[gpuResource(only)] = gpus;
+  return amounts;
+}

@@ -1,0 +1,28 @@
+/** What a share of a machine uses of quotas. */
+import type { Amounts, Offer } from '../model/index.ts';
+import { shareOffer } from '../offers/blocks.ts';
+import { hourlyShare } from '../pricing/price.ts';
+import { gpuResource } from './amounts.ts';
+
+/** `blocks` of a machine that is divided into `totalBlocks`; `offer` describes the whole machine. */
+export function chargeOf(offer: Offer, blocks: number, totalBlocks: number): Amounts {
+  return chargeOfShare(shareOffer(offer, totalBlocks, blocks), blocks, totalBlocks);
+}
+
+/** The same for an offer whose resources are those of the share. Its price is that of the whole machine. */
+export function chargeOfShare(share: Offer, blocks: number, totalBlocks: number): Amounts {
+  const { cpus, memory_mib, gpus } = share.instance.resources;
+  const amounts: Record<string, number> = {
+    cpu: Math.round(cpus * 1000),
+    memory: Math.round(memory_mib),
+    instances: Math.floor((1_000_000 * blocks) / totalBlocks),
+  };
+  const cost = hourlyShare(share, blocks, totalBlocks);
+  if (cost > 0) amounts.cost = cost;
+  if (gpus.length > 0) amounts.gpu = gpus.length;
+  for (const { name } of gpus) {
+    const resource = gpuResource(name);
+    amounts[resource] = (amounts[resource] ?? 0) + 1;
+  }
+  return amounts;
+}

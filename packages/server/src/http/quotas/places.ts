@@ -1,0 +1,127 @@
+/** Finds what a quota is about by its names, and who may set it. */
+import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
+import { EVERY_USER, type Id } from '@dstack/core';
+import type { ProjectRecord, QuotaPlace, UserRecord } from '@dstack/store';
+import type { HttpDeps } from '../ports.ts';
+import { missingGlobalRole } from '../rights.ts';
+
+export interface NamedPlace {
+  readonly project_name: string;
+  readonly fleet_name: string | null;
+  readonly user_name: string | null;
+}
+
+export interface Place extends QuotaPlace {
+  readonly project: ProjectRecord;
+  readonly fleetOwner: ProjectRecord | null;
+  readonly names: { readonly fleet: string | null; readonly user: string | null };
+  /** May grant guarantees and weights; others may only limit. */
+  readonly isOfProjects: boolean;
+}
+
+/**
+ * Throws if the caller may not set this quota. Quotas of projects are set by global admins, those of users by managers
+ * of the project, and limits of importers on a fleet by managers of the project that owns it.
+ */
+export async function settablePlace(
+  deps: HttpDeps,
+  caller: UserRecord,
+  named: NamedPlace,
+): Promise<Place> {
+  const isAdmin = caller.globalRole === 'admin';
+  const { fleet, project } = await namesFound(deps, caller, named);
+  const manages = async (id: Id) => isManager(await deps.store.projects.role(id, caller.id));
+  const isOfUsers = named.user_name !== null;
+  const isOthers = fleet !== null && fleet.owner.id !== project.id;
+  const mayLimit =
+    (isOfUsers && (await manages(project.id))) || (isOthers && (await manages(fleet.owner.id)));
+  if (!isAdmin && !mayLimit) throw refusal(caller, { project, isOfUsers, isOthers });
+  const user = await userOf(deps, project, named.user_name);
+  return {
+    ...{ projectId: project.id, fleetId: fleet?.id ?? null, userId: user },
+    ...{ project, fleetOwner: fleet?.owner ?? null },
+    names: { fleet: named.fleet_name, user: named.user_name },
+    isOfProjects: isAdmin || (isOfUsers && (await manages(project.id))),
+  };
+}
+
+const isManager = (role: string | null): boolean => role === 'manager' || role === 'admin';
+
+interface NamedFleet {
+  readonly id: Id;
+  readonly owner: ProjectRecord;
+}
+
+/** Projects that the caller may not see do not exist for him, unless one imports a fleet that he manages. */
+async function namesFound(
+  deps: HttpDeps,
+  caller: UserRecord,
+  { project_name, fleet_name }: NamedPlace,
+): Promise<{ readonly project: ProjectRecord; readonly fleet: NamedFleet | null }> {
+  const project = await deps.store.projects.byName(project_name);
+  if (project === null) throw unknownProject(project_name);
+  const fleet = fleet_name === null ? null : await fleetOf(deps, project, fleet_name);
+  if (caller.globalRole === 'admin') return { project, fleet };
+  const isOwner = fleet !== null && (await deps.store.projects.role(fleet.owner.id, caller.id));
+  const isMember = await deps.store.projects.role(project.id, caller.id);
+  if (isMember === null && !isOwner) throw unknownProject(project_name);
+  return { project, fleet };
+}
+
+const unknownProject = (name: string) => notExists(`Project '${name}' not found`);
+
+async function fleetOf(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  reference: string,
+): Promise<NamedFleet> {
+  const [first = '', second] = reference.split('/');
+  const owner = second === undefined ? project : await deps.store.projects.byName(first);
+  const view = owner && (await deps.store.fleets.byName(owner.id, second ?? first));
+  const id = view?.fleet.id;
+  const isUsable =
+    id !== undefined &&
+    (owner?.id === project.id || (await deps.store.exports.isImported('fleet', id, [project.id])));
+  if (!owner || !isUsable) {
+    throw notExists(
+      `Fleet '${reference}' not found: project '${project.name}' neither has nor imports it; write project/fleet for a fleet of another project`,
+    );
+  }
+  return { id, owner };
+}
+
+async function userOf(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  name: string | null,
+): Promise<Id | null> {
+  if (name === null || name === EVERY_USER) return name;
+  const user = await deps.store.users.byName(name);
+  const role = user && (await deps.store.projects.role(project.id, user.id));
+  if (user === null || (role === null && user.globalRole !== 'admin')) {
+    throw ruleError(`User '${name}' is not a member of project '${project.name}'`);
+  }
+  return user.id;
+}
+
+function refusal(
+  caller: UserRecord,
+  place: {
+    readonly project: ProjectRecord;
+    readonly isOfUsers: boolean;
+    readonly isOthers: boolean;
+  },
+): Error {
+  const { project, isOfUsers, isOthers } = place;
+  if (isOfUsers) {
+    return accessDenied(
+      `Access denied: quotas of users in project ${project.name} are set by its managers; ask one of them`,
+    );
+  }
+  if (isOthers) {
+    return accessDenied(
+      'Access denied: limits on this fleet are set by managers of the project that owns it; ask one of them',
+    );
+  }
+  return missingGlobalRole(caller);
+}

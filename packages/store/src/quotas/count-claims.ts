@@ -1,0 +1,132 @@
+/** Counts what the present claims of a project use of its quotas. */
+import {
+  type Amounts,
+  type ChargeRecord,
+  chargedUser,
+  chargeOf,
+  greatest,
+  type Id,
+  type InstanceRecord,
+  plus,
+  type QuotaRecord,
+} from '@dstack/core';
+import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
+import type { Write } from '../context.ts';
+import { instanceTable, intentTable, jobTable } from '../schema/work-tables.ts';
+import { decodeCharge } from './charges.ts';
+
+/** A claim that changed while it was counted: repeat the transaction. */
+export const CHANGED = Symbol('a claim has changed');
+
+/**
+ * Replaces the counters of these quotas, which are of one project, whose quotas are locked. Claims from before the
+ * project had a quota are charged now.
+ */
+export async function countClaims(
+  write: Write,
+  projectId: Id,
+  quotas: readonly QuotaRecord[],
+): Promise<void> {
+  const { tx } = write;
+  await dropLeftovers(write, projectId);
+  const charges = await chargesOf(write, projectId);
+  for (const quota of quotas) {
+    const used = new Map<string, Amounts>();
+    for (const charge of charges) {
+      const user = chargedUser(quota, { projectId, ...charge });
+      if (user !== null) used.set(user, plus(used.get(user) ?? {}, charge.amounts));
+    }
+    const rows = [...used].flatMap(([user_id, amounts]) =>
+      Object.entries(amounts).map(([resource, sum]) => ({
+        ...{ quota_id: quota.id, user_id, resource, used: sum },
+      })),
+    );
+    await tx.deleteFrom('quota_uses').where('quota_id', '=', quota.id).execute();
+    for (const row of rows) await tx.insertInto('quota_uses').values(row).execute();
+  }
+}
+
+/** A server of an older version releases a claim and leaves its charge. */
+async function dropLeftovers({ tx, changed }: Write, projectId: Id): Promise<void> {
+  const rows = await tx
+    .updateTable('jobs')
+    .set({ charge: null, version: sql`version + 1` })
+    .where('project_id', '=', projectId)
+    .where('instance_id', 'is', null)
+    .where('charge', 'is not', null)
+    .returning(['id', 'version'])
+    .execute();
+  changed(...rows.map(({ id, version }) => recordChange('job', id, version)));
+}
+
+async function chargesOf(write: Write, projectId: Id): Promise<ChargeRecord[]> {
+  const { tx } = write;
+  const rows = await tx
+    .selectFrom('jobs as j')
+    .innerJoin('runs as r', 'r.id', 'j.run_id')
+    .select(['j.id', 'j.version', 'j.charge', 'j.instance_id', 'j.claimed_blocks'])
+    .select(['j.provisioned_at', 'j.submitted_at', 'r.user_id'])
+    .where('j.project_id', '=', projectId)
+    .where('j.instance_id', 'is not', null)
+    .orderBy('j.id')
+    .execute();
+  const charges: ChargeRecord[] = [];
+  for (const row of rows) {
+    const known = decodeCharge(row.charge);
+    if (known !== null) {
+      charges.push(known);
+      continue;
+    }
+    const instance = await instanceOf(write, row.instance_id ?? '');
+    const amounts = instance && (await amountsOn(write, instance, row.claimed_blocks));
+    if (instance === null || amounts === null) continue;
+    const claimedAt = row.provisioned_at ?? row.submitted_at;
+    const charge = { userId: row.user_id, fleetId: instance.fleetId, claimedAt, amounts };
+    await chargeJob(write, row, charge);
+    charges.push(charge);
+  }
+  return charges;
+}
+
+async function instanceOf({ tx }: Write, id: Id): Promise<InstanceRecord | null> {
+  const row = await tx.selectFrom('instances').selectAll().where('id', '=', id).executeTakeFirst();
+  return row ? instanceTable.decode(row) : null;
+}
+
+/** Of a machine that is being ordered, the most that any of its offers uses. Null: nothing is known of it. */
+async function amountsOn(
+  { tx }: Write,
+  { id, offer, totalBlocks }: InstanceRecord,
+  blocks: number,
+): Promise<Amounts | null> {
+  if (blocks === 0) return null;
+  if (offer !== null) return chargeOf(offer, blocks, totalBlocks ?? blocks);
+  const row = await tx
+    .selectFrom('intents')
+    .selectAll()
+    .where('subject_id', '=', id)
+    .where('kind', '=', 'instance.create')
+    .orderBy('attempt', 'desc')
+    .executeTakeFirst();
+  const payload = row ? intentTable.decode(row).payload : null;
+  if (payload?.kind !== 'instance.create' || payload.offers.length === 0) return null;
+  return greatest(
+    payload.offers.map((one) => chargeOf(one, one.blocks ?? 1, one.total_blocks ?? 1)),
+  );
+}
+
+async function chargeJob(
+  { tx, changed, abort }: Write,
+  { id, version }: { readonly id: Id; readonly version: number },
+  charge: ChargeRecord,
+): Promise<void> {
+  const result = await tx
+    .updateTable('jobs')
+    .set({ ...jobTable.update({ charge }), version: version + 1 })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .executeTakeFirst();
+  if (result.numUpdatedRows !== 1n) abort(CHANGED);
+  changed(recordChange('job', id, version + 1));
+}

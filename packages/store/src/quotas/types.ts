@@ -1,0 +1,42 @@
+import type { Id, QuotaRecord, QuotaState } from '@dstack/core';
+import type { WriteExtras } from '../writes.ts';
+
+/** What a quota is about; there is at most one quota for each. */
+export type QuotaPlace = Pick<QuotaRecord, 'projectId' | 'fleetId' | 'userId'>;
+
+/** What a quota grants. */
+export type QuotaTerms = Pick<QuotaRecord, 'guaranteed' | 'limits' | 'weight'>;
+
+/** A quota with names for people, and with what is used of it. */
+export interface QuotaView extends QuotaState {
+  readonly projectName: string;
+  /** The fleet's name, and the project that owns it. */
+  readonly fleet: { readonly name: string; readonly projectName: string } | null;
+  /** Null: no user, or each of them. */
+  readonly userName: string | null;
+  /** Names of the users of `used`. */
+  readonly userNames: Readonly<Record<Id, string>>;
+  /** Runs that wait, by user if the quota holds for each user, else under `ALL_USERS`; only where they are limited. */
+  readonly waiting: Readonly<Record<string, number>>;
+}
+
+/**
+ * Which projects may use how much. The claims of a project with quotas are charged to them in the transaction of the
+ * claim, and released with it.
+ */
+export interface Quotas {
+  /** Of these projects, null = of all; those on fleets of `fleetOwners` too. By project, fleet and user. */
+  list(projectIds: readonly Id[] | null, fleetOwners?: readonly Id[]): Promise<QuotaView[]>;
+  /** Without names; read by each pass of placement. */
+  ofProject(projectId: Id): Promise<QuotaState[]>;
+  byPlace(place: QuotaPlace): Promise<QuotaRecord | null>;
+  /**
+   * Creates the quota or replaces its terms, counts what present claims use of it, and has the queue of the pool
+   * examined. Nothing ends that exceeds it.
+   */
+  set(place: QuotaPlace, terms: QuotaTerms, extras?: WriteExtras): Promise<QuotaRecord>;
+  /** False: there is none. */
+  delete(place: QuotaPlace, extras?: WriteExtras): Promise<boolean>;
+  /** Counts anew what present claims use, in all projects with quotas. */
+  recount(): Promise<void>;
+}
