@@ -133,8 +133,10 @@ export interface CapacitySnapshot {
 export interface Occupant {
   readonly instanceId: Id;
   readonly blocks: number;
-  /** Since when its `max_duration` counts: since it has its place, until it runs. */
+  /** Since when it has its place. */
   readonly startedAt: Timestamp;
+  /** Since when its `max_duration` counts; null = it does not run yet. */
+  readonly runningAt: Timestamp | null;
   readonly limit: TimeLimit;
 }
 

@@ -48,7 +48,7 @@ const host = (num: number, busyBlocks: number) =>
 
 /** Blocks of a host that are in use for so many seconds at most. */
 const ends = (num: number, blocks: number, seconds: number, stopSeconds = 0): Occupant => ({
-  ...{ instanceId: `pool-${num}`, blocks, startedAt: NOW },
+  ...{ instanceId: `pool-${num}`, blocks, startedAt: NOW, runningAt: NOW },
   limit: { seconds, stopSeconds },
 });
 
@@ -174,11 +174,35 @@ describe('the first gang that waits in a fleet', () => {
   });
 
   it('knows the end of a job that is being stopped by its `stop_duration`', () => {
-    const late = { ...ends(1, 4, 0, 60), startedAt: NOW };
+    const late = ends(1, 4, 0, 60);
     const decision = placed(world([0, 4], [late], [head]));
     expect(reservedBy(decision, 'head')?.startsAt).toBe(NOW + 60 * SECOND);
-    const lost = { ...late, startedAt: NOW - 60 * SECOND };
+    const then = NOW - 60 * SECOND;
+    const lost = { ...late, startedAt: then, runningAt: then };
     expect(reservedBy(placed(world([0, 4], [lost], [head])), 'head')).toBeUndefined();
+  });
+});
+
+describe('the end of a job', () => {
+  const head = asks('head', { nodes: 2 });
+  const startsAt = (occupant: Occupant) => {
+    const decision = placed(world([0, 4], [occupant], [head]));
+    const at = reservedBy(decision, 'head')?.startsAt ?? null;
+    return [at === null ? null : (at - NOW) / SECOND, decision.again === at];
+  };
+  const since = (placed: number, runs: number | null): Occupant => ({
+    ...ends(1, 4, 100, 30),
+    startedAt: NOW - placed * SECOND,
+    runningAt: runs === null ? null : NOW - runs * SECOND,
+  });
+
+  it('is put off only at the moment at which it was expected, for which a pass is due', () => {
+    expect(startsAt(since(10, null))).toEqual([90, true]);
+    expect(startsAt(since(40, 10))).toEqual([60, true]);
+    expect(startsAt(since(100, 70))).toEqual([30, true]);
+    expect(startsAt(since(130, 100))).toEqual([30, true]);
+    expect(startsAt(since(160, 130))).toEqual([null, true]);
+    expect(startsAt(since(100, null))).toEqual([null, true]);
   });
 });
 

@@ -253,12 +253,17 @@ export class PlacementPass {
     };
   }
 
-  /** Backends without signals are asked again, less often the longer the newest gang has waited. */
+  /**
+   * Backends without signals are asked again, less often the longer the newest gang has waited. A gang that
+   * does not start when it was expected to starts later: until then, others may use what it has reserved.
+   */
   #again(): Timestamp | null {
-    if (this.#waitingSince === null) return null;
+    const start = this.#ledger.reserved.nextStart;
+    if (this.#waitingSince === null) return start;
     const { now } = this.#ctx;
     const waited = (now - this.#waitingSince) / 2;
-    return now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most);
+    const asked = now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most);
+    return start === null ? asked : Math.min(asked, start);
   }
 }
 

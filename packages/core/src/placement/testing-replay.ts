@@ -158,7 +158,8 @@ export class Replay {
       gang.jobs.flatMap(({ instanceId, claimedBlocks: blocks, spec }) => {
         const limit = timeLimitOf(spec);
         if (instanceId === null || limit === null) return [];
-        return [{ instanceId, blocks, startedAt: played.startedAt * SECOND, limit }];
+        const startedAt = played.startedAt * SECOND;
+        return [{ instanceId, blocks, startedAt, runningAt: startedAt, limit }];
       }),
     );
   }

@@ -56,6 +56,7 @@ export async function loadPlacement(
   if (queue.gangs.length === 0) return null;
   return {
     pool,
+    isWhole: perClass > 0,
     isOfOneProject: await isOfOneProject(tx, poolId),
     rights,
     ...queue,
@@ -84,13 +85,14 @@ export async function loadOccupants(tx: Tx, fleets: readonly FleetRecord[]): Pro
         .execute(),
   );
   return rows.flatMap((row) => {
-    const startedAt = row.running_at ?? row.provisioned_at;
+    const startedAt = row.provisioned_at ?? row.running_at;
     if (row.instance_id === null || startedAt === null || row.claimed_blocks === 0) return [];
     return [
       {
         instanceId: row.instance_id,
         blocks: row.claimed_blocks,
         startedAt: Number(startedAt),
+        runningAt: row.running_at === null ? null : Number(row.running_at),
         limit: JSON.parse(String(row.time_limit)) as TimeLimit,
       },
     ];

@@ -135,6 +135,8 @@ export type Examined = 'all' | 'new';
 export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
 
 export interface LoadedPool extends WaitingPool {
+  /** Whether gangs that wait were read too. */
+  readonly isWhole: boolean;
   /** Whether it is a pool of one project, whose pass delays no other project. */
   readonly isOfOneProject: boolean;
 }

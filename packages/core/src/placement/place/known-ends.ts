@@ -1,5 +1,5 @@
 /** When blocks become free: the known ends of the jobs on the instances. */
-import type { Id, Occupant, TimeLimit, Timestamp } from '../../model/index.ts';
+import type { Id, Occupant, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 
 interface End {
@@ -14,8 +14,9 @@ export class KnownEnds {
 
   constructor(occupants: readonly Occupant[], now: Timestamp) {
     this.now = now;
-    for (const { instanceId, blocks, startedAt, limit } of occupants) {
-      const at = endOf(startedAt, limit, now);
+    for (const occupant of occupants) {
+      const at = endOf(occupant, now);
+      const { instanceId, blocks } = occupant;
       if (at !== null) this.add(instanceId, { at, blocks });
     }
   }
@@ -63,13 +64,15 @@ export class KnownEnds {
 }
 
 /**
- * The end of a job by its `max_duration`; while it is being stopped, by its `stop_duration`. Null: it
- * should have ended, so that nothing is known any more.
+ * The end of a job as if it had run since it has its place; from then on that of its `max_duration`, and
+ * while it is being stopped that of its `stop_duration`. So an end is only put off at the moment at which
+ * it was expected, for which a pass is due. Null: it should have ended, and nothing is known any more.
  */
-function endOf(startedAt: Timestamp, limit: TimeLimit, now: Timestamp): Timestamp | null {
-  const end = startedAt + limit.seconds * SECOND;
-  if (end > now) return end;
-  if (limit.stopSeconds === null) return null;
-  const killed = end + limit.stopSeconds * SECOND;
-  return killed > now ? killed : null;
+function endOf({ startedAt, runningAt, limit }: Occupant, now: Timestamp): Timestamp | null {
+  const ends = [startedAt, ...(runningAt === null ? [] : [runningAt])].map(
+    (since) => since + limit.seconds * SECOND,
+  );
+  const stopped = runningAt === null || limit.stopSeconds === null ? 0 : limit.stopSeconds * SECOND;
+  const last = Math.max(...ends) + stopped;
+  return [...ends, last].find((end) => end > now) ?? null;
 }

@@ -43,6 +43,14 @@ export class ReservedShares {
     return null;
   }
 
+  /** The earliest start that is to come; null = there is none. */
+  get nextStart(): Timestamp | null {
+    const { now } = this.#ends;
+    const starts = [...this.#byFleet.values()].map(({ startsAt }) => startsAt);
+    const next = Math.min(...starts.filter((at) => at > now));
+    return Number.isFinite(next) ? next : null;
+  }
+
   put(reservation: Reservation): void {
     this.#byFleet.set(reservation.fleetId, reservation);
     for (const { instanceId, blocks } of reservation.shares) {

@@ -15,9 +15,10 @@ export const pool: WorkDescriptor<'pool'> = {
   work: (deps) => {
     const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
     return async (id) => {
-      const loaded = await deps.store.engine.loadPlacement(id, deps.examined(id));
+      const examined = deps.examined(id);
+      const loaded = await deps.store.engine.loadPlacement(id, examined);
       if (!loaded) {
-        deps.arm('pool', id, null);
+        if (examined === 'all') deps.arm('pool', id, null);
         return { ending: 'done' };
       }
       const waiting = withPastTimes(loaded, deps.context());
@@ -30,7 +31,9 @@ export const pool: WorkDescriptor<'pool'> = {
       });
       const decision = place(snapshot, answered.offers, deps.context());
       const ending = await applyDecision(deps, { pool: id }, decision);
-      deps.arm('pool', id, decision.again ?? null);
+      const again = decision.again ?? null;
+      // A pass that has not read what waits does not know when that is due.
+      if (loaded.isWhole || again !== null) deps.arm('pool', id, again);
       return ending;
     };
   },
