@@ -21,6 +21,7 @@ import { proxy } from './proxy.ts';
 import { proxyRoutes } from './proxy-routes.ts';
 import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
+import { replay } from './replay.ts';
 import { retention } from './retention.ts';
 import { retentionYear } from './retention-year.ts';
 import { serverStart } from './server-start.ts';
@@ -58,6 +59,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'at-rest': atRest,
   queue,
   placement,
+  replay,
   pool,
   'crash-loop': crashLoop,
   hostile,

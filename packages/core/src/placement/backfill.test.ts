@@ -227,6 +227,28 @@ describe('a reservation', () => {
     expect(reservedBy(decision, 'head')).toMatchObject({ since: 7, startsAt: NOW + 150 * SECOND });
   });
 
+  it('moves if that leaves more idle instances to others, at the same start', () => {
+    const all = [ends(1, 4, 200), ends(2, 4, 200)];
+    const next = asks('next', { submittedAt: 2 });
+    const decision = placed(world([0, 4, 4], all, [head, next]));
+    expect(reservedBy(decision, 'head')?.shares.map((one) => one.instanceId)).toEqual([
+      'pool-1',
+      'pool-2',
+    ]);
+    expect(jobChange(decision, 'job-next-0-0')?.instanceId).toBe('pool-0');
+  });
+
+  it('is used first by those that may use it, so that others have the rest', () => {
+    const shares = [2, 3, 1].map((num) => ({ instanceId: `pool-${num}`, blocks: 4 }));
+    const large = asks('head', { nodes: 3 }, { ...WAITS, reserved: { ...reserved, shares } });
+    const short = asks('short', { limit: 50, submittedAt: 2 });
+    const next = asks('next', { submittedAt: 3 });
+    const all = [ends(2, 4, 200), ends(3, 4, 200)];
+    const decision = placed(world([0, 0, 4, 4], all, [large, short, next]));
+    expect(jobChange(decision, 'job-short-0-0')?.instanceId).toBe('pool-1');
+    expect(jobChange(decision, 'job-next-0-0')?.instanceId).toBe('pool-0');
+  });
+
   it('moves if one of its instances is lost', () => {
     const { instances, ...rest } = world([4, 4, 4], [...occupants, ends(1, 4, 900)], [head]);
     const lost = instances.map((one) =>

@@ -39,7 +39,7 @@ export interface Played {
 const PER_CLASS = 3;
 
 export class Replay {
-  readonly #decided: (ms: number) => void;
+  readonly #decide: typeof place;
   readonly #fleet: FleetRecord;
   readonly #size: number;
   readonly #instances: InstanceRecord[];
@@ -47,9 +47,8 @@ export class Replay {
   readonly #running = new Map<string, { readonly gang: Gang; readonly played: Played }>();
   readonly #numbers = new Map<string, number>();
 
-  /** `decided`: called with the milliseconds of each decision. */
-  constructor({ hosts, gpusPerHost }: ReplayedPool, decided: (ms: number) => void = () => {}) {
-    this.#decided = decided;
+  constructor({ hosts, gpusPerHost }: ReplayedPool, decide: typeof place = place) {
+    this.#decide = decide;
     this.#size = gpusPerHost;
     const ssh = { hosts: ['h'], user: 'u' };
     this.#fleet = aFleet('pool', { placement: 'cluster', ssh_config: ssh, blocks: gpusPerHost });
@@ -130,9 +129,7 @@ export class Replay {
       ...{ fleets: [this.#fleet], instances: this.#instances, gangs, more },
       occupants: this.#occupants(),
     });
-    const began = performance.now();
-    const decision = place(snapshot, NONE, { ...aContext(), now: now * SECOND });
-    this.#decided(performance.now() - began);
+    const decision = this.#decide(snapshot, NONE, { ...aContext(), now: now * SECOND });
     this.#apply(decision, now);
     return decision.signals.some(({ kind }) => kind === 'pool');
   }

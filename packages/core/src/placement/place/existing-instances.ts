@@ -49,6 +49,7 @@ export function poolSlots(
     }
   }
   return fewest(
+    ledger,
     open.sort((a, b) => a.price - b.price || a.left - b.left),
     most,
   );
@@ -70,7 +71,10 @@ interface Alike {
 }
 
 /** The first ones of each site, in their order: groups that are as good as each other are merged. */
-function fewest(sorted: readonly Alike[], most: number): PoolOffer[] {
+function fewest(ledger: CapacityLedger, sorted: readonly Alike[], most: number): PoolOffer[] {
+  // Who may use what is reserved for others leaves the rest to those who may not.
+  const isReserved = ({ instance }: PoolOffer) =>
+    ledger.reserved.holderOf(instance.id) === null ? 0 : 1;
   const kept: PoolOffer[] = [];
   const counts = new Map<string, number>();
   for (let from = 0; from < sorted.length; ) {
@@ -78,7 +82,9 @@ function fewest(sorted: readonly Alike[], most: number): PoolOffer[] {
     let to = from + 1;
     while (sorted[to]?.price === first?.price && sorted[to]?.left === first?.left) to += 1;
     const equal = sorted.slice(from, to).flatMap((one) => offersOf(one, most));
-    equal.sort((a, b) => a.instance.instanceNum - b.instance.instanceNum);
+    equal.sort(
+      (a, b) => isReserved(b) - isReserved(a) || a.instance.instanceNum - b.instance.instanceNum,
+    );
     for (const one of equal) {
       const site = `${one.offer.backend}/${one.instance.region}`;
       const count = counts.get(site) ?? 0;

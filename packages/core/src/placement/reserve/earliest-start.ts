@@ -14,6 +14,8 @@ export interface PlannedStart {
   /** The present moment, if the blocks are free now. */
   readonly startsAt: Timestamp;
   readonly shares: readonly ReservedShare[];
+  /** How many nodes these shares could take now. */
+  readonly idle: number;
 }
 
 /** An instance that can take nodes of the gang. */
@@ -36,7 +38,7 @@ export function earliestStart(
 ): PlannedStart | null {
   const needed = nodesNeeded(ledger, request);
   const starts = sitesOf(roomsIn(ledger, fleet, request), request)
-    .map((rooms) => startOn(rooms, needed))
+    .map((rooms) => startOn(rooms, needed, ledger.ends.now))
     .filter((start) => start !== null);
   const [first, ...others] = starts;
   if (!first) return null;
@@ -51,17 +53,20 @@ export function startOnShares(
   shares: readonly ReservedShare[],
 ): PlannedStart | null {
   const rooms = new Map(roomsIn(ledger, fleet, request).map((room) => [room.instance.id, room]));
-  let startsAt = ledger.ends.now;
+  const { now } = ledger.ends;
+  let startsAt = now;
   let nodes = 0;
+  let idle = 0;
   for (const { instanceId, blocks } of shares) {
     const room = rooms.get(instanceId);
     const count = room ? Math.floor(blocks / room.blocks) : 0;
     const at = room?.times[count - 1];
     if (at === undefined) return null;
+    idle += room?.times.filter((time) => time <= now).slice(0, count).length ?? 0;
     startsAt = Math.max(startsAt, at);
     nodes += count;
   }
-  return nodes >= nodesNeeded(ledger, request) ? { fleet, startsAt, shares } : null;
+  return nodes >= nodesNeeded(ledger, request) ? { fleet, startsAt, shares, idle } : null;
 }
 
 /** Whether a machine of the fleet is suitable at all: of machines that are alike, one is looked at. */
@@ -125,7 +130,11 @@ function sitesOf(rooms: readonly Room[], { nodes }: GangRequest): (readonly Room
   ];
 }
 
-function startOn(rooms: readonly Room[], needed: number): Omit<PlannedStart, 'fleet'> | null {
+function startOn(
+  rooms: readonly Room[],
+  needed: number,
+  now: Timestamp,
+): Omit<PlannedStart, 'fleet'> | null {
   const times = rooms.flatMap((room) => room.times).sort((a, b) => a - b);
   const startsAt = times[needed - 1];
   if (startsAt === undefined) return null;
@@ -134,12 +143,14 @@ function startOn(rooms: readonly Room[], needed: number): Omit<PlannedStart, 'fl
     .sort((a, b) => first(b) - first(a) || a.instance.instanceNum - b.instance.instanceNum);
   const shares: ReservedShare[] = [];
   let missing = needed;
+  let idle = 0;
   for (const { instance, blocks, times: own } of latest) {
     const count = Math.min(missing, own.length);
     if (count > 0) shares.push({ instanceId: instance.id, blocks: count * blocks });
+    idle += own.slice(0, Math.max(0, count)).filter((at) => at <= now).length;
     missing -= count;
   }
-  return { startsAt, shares };
+  return { startsAt, shares, idle };
 }
 
 const first = ({ times }: Room): number => times[0] ?? -Infinity;

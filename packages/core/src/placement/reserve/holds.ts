@@ -105,7 +105,7 @@ export class Holds {
     }
   }
 
-  /** A reservation stays where it is unless that brings the start forward. */
+  /** A reservation stays where it is, unless another place brings the start forward or leaves more idle. */
   #startIn(
     fleets: readonly FleetRecord[],
     stored: PlannedStart | null,
@@ -116,7 +116,7 @@ export class Holds {
     return fleets
       .filter((fleet) => !this.#open.has(fleet.id) && mayServe(this.#ledger, fleet, request))
       .map((fleet) => earliestStart(this.#ledger, fleet, request))
-      .reduce((best, one) => (one && (!best || one.startsAt < best.startsAt) ? one : best), kept);
+      .reduce((best, one) => (one && (!best || isBetter(one, best)) ? one : best), kept);
   }
 
   /** The gangs that are ahead by now do not take a reservation away, only those of higher priority. */
@@ -213,3 +213,7 @@ export class Holds {
 }
 
 const reservedBy = ({ gang }: QueuedGang): ReservedRecord | null => gang.jobs[0]?.reserved ?? null;
+
+/** At the same start, the fewer idle instances are kept from others. */
+const isBetter = (a: PlannedStart, b: PlannedStart): boolean =>
+  a.startsAt === b.startsAt ? a.idle < b.idle : a.startsAt < b.startsAt;
