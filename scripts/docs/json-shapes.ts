@@ -11,6 +11,7 @@ const PROJECT = { project: 'name' };
 
 export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
   ps: { keys: { ...PROJECT, runs: 'list of `Run`' } },
+  queue: { keys: { runs: 'list of `QueuedRun`', total: 'number of all that wait' } },
   'fleet list': { keys: { ...PROJECT, fleets: 'list of `Fleet`, with its `instances`' } },
   'gateway list': { keys: { ...PROJECT, gateways: 'list of `Gateway`' } },
   'volume list': { keys: { ...PROJECT, volumes: 'list of `Volume`' } },
@@ -55,6 +56,7 @@ export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
     keys: {
       ...{ subject: '`kind`, `name`, `status`', state: 'word', summary: 'sentence' },
       ...{ waiting_for: 'rule, or null', since: 'time', until: 'time', attempt: 'number' },
+      ...{ expected_start: 'time, or null', is_about: 'flag' },
       ...{ position: 'number', ahead: 'list', reasons: 'list', parts: 'list' },
       ...{ considered: 'list', fixes: 'list', events: 'list' },
     },

@@ -35,6 +35,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'priority', summary: 'Change the priority of a run' },
   { name: 'project', summary: 'Manage the projects configured on this computer' },
   { name: 'ps', summary: 'List runs' },
+  { name: 'queue', summary: 'Show the runs that wait, in their order' },
   { name: 'quota', summary: 'Show and set what projects and users may use' },
   { name: 'release', summary: 'Let held runs into the queue' },
   { name: 'rerun', summary: 'Submit a run again, with its stored configuration and code' },

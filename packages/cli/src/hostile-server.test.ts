@@ -57,6 +57,7 @@ const LINES: readonly (readonly string[])[] = [
   ['token', 'list'],
   ['token', 'create', 'tt'],
   ['top', '--once'],
+  ['queue'],
   ['usage'],
   ['user', 'list'],
   ['user', 'add', 'nn'],

@@ -68,6 +68,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'user add': ['user', 'add', 'nn'],
   'user rotate': ['user', 'rotate', 'ann', '-y'],
   cost: ['cost'],
+  queue: ['queue'],
   usage: ['usage'],
   top: ['top'],
   doctor: ['doctor'],
@@ -140,7 +141,8 @@ test('a plan, a detached run and a configuration fit their schemas', async () =>
   const routes = await recordedRoutes('apply-d');
   const planned = `POST ${BASE}/runs/get_plan`;
   // The recorded answers are those of dstack 0.22.5, which has neither notes nor an outlook.
-  const ours = { notes: [], outlook: null };
+  const waits = { queue_place: 1, expected_start: null, is_about: false };
+  const ours = { notes: [], outlook: null, ...waits };
   const answer = { json: { ...(routes[planned] as { json: object }).json, ...ours } };
   const fake = await startFakeServer({ ...routes, [planned]: answer });
   const plan = await apply(TASK, ['--dry-run', '--json'], fake);

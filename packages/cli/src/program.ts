@@ -43,6 +43,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   priority: async () => (await import('./commands/priority/priority.ts')).declarePriority,
   project: async () => (await import('./commands/project/project.ts')).declareProject,
   ps: async () => (await import('./commands/ps/ps.ts')).declarePs,
+  queue: async () => (await import('./commands/queue/queue.ts')).declareQueue,
   quota: async () => (await import('./commands/quota/quota.ts')).declareQuota,
   release: async () => (await import('./commands/release/release.ts')).declareRelease,
   rerun: async () => (await import('./commands/rerun/rerun.ts')).declareRerun,

@@ -7,6 +7,7 @@ import { fleetsOf } from './domains/fleets.ts';
 import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
 import { modelsOf } from './domains/models.ts';
+import { runQueueOf } from './domains/queue.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
   backendsOf,
@@ -109,6 +110,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     imports: importsOf(transport, base),
     explain: explainOf(transport, base),
     explainPlan: explainPlanOf(transport, base),
+    queue: runQueueOf(transport, base),
     jobs: jobSocketsOf(transport, base),
   };
 }
@@ -153,6 +155,7 @@ export interface ProjectClient {
   readonly imports: ReturnType<typeof importsOf>;
   readonly explain: ReturnType<typeof explainOf>;
   readonly explainPlan: ReturnType<typeof explainPlanOf>;
+  readonly queue: ReturnType<typeof runQueueOf>;
   /** Commands in running jobs, and connections to their ports. */
   readonly jobs: ReturnType<typeof jobSocketsOf>;
 }

@@ -12,6 +12,7 @@ import { MetricsHistory } from '../wire/metrics-history.ts';
 import { ModelUsageReport } from '../wire/model-usage.ts';
 import { OrphanReport } from '../wire/orphan.ts';
 import { Overview } from '../wire/overview.ts';
+import { RunQueue } from '../wire/queue.ts';
 import { Quota } from '../wire/quota.ts';
 import { Run } from '../wire/run.ts';
 import { OAuthAuthorizeResponse } from '../wire/server.ts';
@@ -103,6 +104,13 @@ export const ourEndpoints = {
     req.ExplainPlanRequest,
     PlanExplanation,
     'Explains fleet by fleet where a run could be placed if it was submitted now, without submitting it',
+  ),
+  'queue.list': call(
+    '/api/project/{project_name}/queue/list',
+    'project_member',
+    req.ListQueueRequest,
+    RunQueue,
+    'The queue of all projects that share fleets with this one, with expected starts',
   ),
   'fleets.list_jobs': get(
     '/api/project/{project_name}/fleets/{fleet_name}/jobs',

@@ -62,6 +62,10 @@ export type OpenProviderSessionRequest = z.infer<typeof OpenProviderSessionReque
 export const ExplainPlanRequest = model({ run_spec: RunSpec });
 export type ExplainPlanRequest = z.infer<typeof ExplainPlanRequest>;
 
+/** The most runs to return, from the head of the queue. */
+export const ListQueueRequest = model({ limit: integer({ ge: 1, le: 1000 }).default(100) });
+export type ListQueueRequest = z.infer<typeof ListQueueRequest>;
+
 /** `project_name`: only this project; default: all that the caller may see. */
 export const OverviewQuery = z.object({ project_name: nullable(Text) });
 export type OverviewQuery = z.infer<typeof OverviewQuery>;

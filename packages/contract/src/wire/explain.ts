@@ -9,6 +9,7 @@ import { RULES } from './refusal.ts';
 import {
   choiceOf,
   DateTime,
+  Flag,
   Float,
   Integer,
   listOf,
@@ -216,7 +217,8 @@ export type Fix = z.infer<typeof Fix>;
 /**
  * `waiting_for`: the rule of the first reason, null if the subject does not wait; `since`, `until`
  * and `attempt` are those of that reason. `position`: among runs with equal requirements, from 1;
- * `ahead`: some of the runs before it. `events`: the latest ones, oldest first.
+ * `ahead`: some of the runs before it. `expected_start`: when a waiting run is expected to start, null =
+ * not known; `is_about`: that is an estimate, and no promise. `events`: the latest ones, oldest first.
  */
 export const Explanation = model({
   subject: ExplainSubject,
@@ -227,6 +229,8 @@ export const Explanation = model({
   until: nullable(DateTime),
   attempt: nullable(Integer),
   position: nullable(Integer),
+  expected_start: nullable(DateTime),
+  is_about: Flag.default(false),
   ahead: listOf(AheadRun),
   reasons: listOf(ExplainReason),
   parts: listOf(ExplainPart),

@@ -45,6 +45,7 @@ export * from './orphan.ts';
 export * from './overview.ts';
 export * from './plan.ts';
 export * from './project.ts';
+export * from './queue.ts';
 export * from './quota.ts';
 export * from './quota-text.ts';
 export * from './refusal.ts';

@@ -10,7 +10,17 @@ import {
   InstanceOfferWithAvailability,
 } from './offer.ts';
 import { Run, RunSpec } from './run.ts';
-import { choiceOf, Float, Integer, listOf, model, nullable, Text } from './scalars.ts';
+import {
+  choiceOf,
+  DateTime,
+  Flag,
+  Float,
+  Integer,
+  listOf,
+  model,
+  nullable,
+  Text,
+} from './scalars.ts';
 
 export const ApplyAction = choiceOf(['create', 'update']);
 export type ApplyAction = z.infer<typeof ApplyAction>;
@@ -39,8 +49,10 @@ export const PlanOutlook = choiceOf(PLAN_OUTLOOKS);
 export type PlanOutlook = z.infer<typeof PlanOutlook>;
 
 /**
- * `notes` and `outlook` are our additions. `notes`: sentences for the user about unusual behaviour of the
+ * All keys from `notes` on are our additions. `notes`: sentences for the user about unusual behaviour of the
  * run. `outlook` is null for searches, updates, and runs that do not begin when they are submitted.
+ * Of a run that would wait, `queue_place` is its place in the queue, from 1, and `expected_start` when it is
+ * expected to start, null = not known; `is_about`: that is an estimate, and no promise.
  */
 export const RunPlan = model({
   project_name: Text,
@@ -52,6 +64,9 @@ export const RunPlan = model({
   action: ApplyAction,
   notes: listOf(Text),
   outlook: nullable(PlanOutlook),
+  queue_place: nullable(Integer),
+  expected_start: nullable(DateTime),
+  is_about: Flag.default(false),
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 

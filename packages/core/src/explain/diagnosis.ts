@@ -26,9 +26,18 @@ export type Row = Omit<Considered, 'backend'> & { readonly backend: BackendName 
 export interface Diagnosis
   extends Omit<
       Explanation,
-      keyof Times | 'subject' | 'events' | 'ahead' | 'reasons' | 'parts' | 'considered' | 'fixes'
+      | keyof Times
+      | 'subject'
+      | 'events'
+      | 'expected_start'
+      | 'ahead'
+      | 'reasons'
+      | 'parts'
+      | 'considered'
+      | 'fixes'
     >,
     Times {
+  readonly expected_start: Timestamp | null;
   readonly ahead: readonly Ahead[];
   readonly reasons: readonly Reason[];
   readonly parts: readonly Part[];
@@ -61,11 +70,24 @@ interface Assessment {
 /** Rule and times are those of the first reason. */
 export function diagnosisOf(
   { waits, ...assessment }: Assessment,
-  more: Partial<Pick<Diagnosis, 'position' | 'ahead' | 'parts' | 'considered' | 'fixes'>> = {},
+  more: Partial<
+    Pick<
+      Diagnosis,
+      'position' | 'expected_start' | 'is_about' | 'ahead' | 'parts' | 'considered' | 'fixes'
+    >
+  > = {},
 ): Diagnosis {
   const [first] = assessment.reasons;
   return {
-    ...{ position: null, ahead: [], parts: [], considered: [], fixes: [] },
+    ...{
+      position: null,
+      expected_start: null,
+      is_about: false,
+      ahead: [],
+      parts: [],
+      considered: [],
+      fixes: [],
+    },
     ...assessment,
     ...more,
     waiting_for: waits && first ? first.rule : null,

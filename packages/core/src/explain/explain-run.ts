@@ -2,6 +2,7 @@
 import type { ExplainState, Fix } from '@dstack/contract/wire';
 import type { HoldRecord, JobRecord, RunRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
+import type { Forecast } from '../placement/forecast.ts';
 import { cronOf } from '../reconcile/run/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { instantText } from '../time/instant-text.ts';
@@ -67,6 +68,7 @@ function answer(
   const isQueued = waiting !== null && !isRunFinished(run.status);
   const explanation = diagnosisOf(assessment, {
     position: isQueued && waiting.place ? waiting.place.ahead + 1 : null,
+    ...(isQueued && waiting.forecast !== null && startOf(waiting.forecast)),
     ahead: isQueued ? waiting.ahead : [],
     parts: jobs.map(partOf),
     considered: waiting?.rows ?? [],
@@ -74,6 +76,10 @@ function answer(
   });
   return { explanation, wanted: [...diagnosis.wanted.values()] };
 }
+
+const startOf = ({ startsAt, isAbout }: Forecast) => ({
+  ...{ expected_start: startsAt, is_about: startsAt !== null && isAbout },
+});
 
 /** States in which the subject waits for nothing. */
 function isWaiting(state: ExplainState): boolean {

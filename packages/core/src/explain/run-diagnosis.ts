@@ -1,6 +1,7 @@
 /** Diagnoses all jobs of a run, and looks for a place for the jobs without one. */
 import type { Gang, JobRecord, PlacementSnapshot } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
+import { type Forecast, forecastQueue } from '../placement/forecast.ts';
 import { lookAtGang } from '../placement/look-ahead.ts';
 import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
 import { RunPass } from '../reconcile/run/run-pass.ts';
@@ -29,6 +30,9 @@ export class RunDiagnosis {
   readonly wanted = new Map<string, OffersWanted>();
   readonly #input: ExplainedRun;
   readonly #waiting = new Map<number, Waiting>();
+  /** Has the offers that are known, and asks for no more. */
+  readonly #answered: Ask;
+  #forecasts: Forecast[] | null = null;
 
   constructor(
     input: ExplainedRun,
@@ -53,6 +57,7 @@ export class RunDiagnosis {
       if (offers === undefined) this.wanted.set(question.key, question);
       return offers ?? [];
     };
+    this.#answered = ({ key }) => answers.offers.get(key) ?? [];
     this.world = { snapshot: this.#queue(), ask, ctx: context };
     this.#findPlaces();
   }
@@ -126,11 +131,19 @@ export class RunDiagnosis {
     }
   }
 
+  /** Only if some end is known: without one, no start is. */
+  #forecastOf(job: JobRecord): Forecast | null {
+    const { snapshot, ctx } = this.world;
+    if (!snapshot.occupants?.length || isRunFinished(this.pass.run.status)) return null;
+    this.#forecasts ??= forecastQueue(snapshot, this.#answered, ctx);
+    return this.#forecasts.find(({ gang }) => isGangOf(job)(gang)) ?? null;
+  }
+
   #placeOf(job: JobRecord): Waiting | null {
     const { snapshot, ask, ctx } = this.world;
     const look = lookAtGang(snapshot, ask, ctx, isGangOf(job));
     const place = this.#input.places.find((one) => one.jobId === job.id) ?? null;
-    return look && waitingOf(look, place, this.around);
+    return look && waitingOf(look, place, this.around, this.#forecastOf(job));
   }
 }
 

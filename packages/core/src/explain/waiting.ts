@@ -1,6 +1,7 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, JobRecord } from '../model/index.ts';
+import type { Forecast } from '../placement/forecast.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets } from '../placement/place/choose-fleet.ts';
 import { fleetName } from '../placement/place/refusals.ts';
@@ -23,9 +24,16 @@ export interface Waiting {
   /** The configuration can stay: the gang gets a place once something is free or a fleet exists. */
   readonly isPossible: boolean;
   readonly ahead: readonly Ahead[];
+  /** When it is expected to start; null = it does not wait, or nothing is known of any gang. */
+  readonly forecast: Forecast | null;
 }
 
-export function waitingOf(look: GangLook, place: QueuePlace | null, around: Surroundings): Waiting {
+export function waitingOf(
+  look: GangLook,
+  place: QueuePlace | null,
+  around: Surroundings,
+  forecast: Forecast | null = null,
+): Waiting {
   const rows = consideredRows(look, around);
   const ahead = aheadOf(look, place, around);
   const cause = causeOf(look, place, rows, ahead);
@@ -37,7 +45,7 @@ export function waitingOf(look: GangLook, place: QueuePlace | null, around: Surr
     option !== null ||
     refusal?.kind !== 'no-place' ||
     refusal.fleets.some((fleet) => fleet.verdict === 'full');
-  return { look, place, rows, ahead, reasons, text: cause.text, isPossible };
+  return { look, place, rows, ahead, reasons, text: cause.text, isPossible, forecast };
 }
 
 interface Cause {

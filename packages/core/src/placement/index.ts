@@ -5,6 +5,7 @@ export type {
   BackendOffers,
   BackendsState,
 } from './backend-answers.ts';
+export { type Forecast, forecastQueue } from './forecast.ts';
 export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';
 export { place } from './pass.ts';

@@ -91,19 +91,25 @@ export class PlacementPass {
     return { ledger: this.#ledger, option };
   }
 
-  take(queued: QueuedGang): void {
+  /** The capacity that the gangs taken so far have left. */
+  get ledger(): CapacityLedger {
+    return this.#ledger;
+  }
+
+  /** Whether the gang got a place. */
+  take(queued: QueuedGang): boolean {
     this.#counts.gangs += 1;
     let refused = this.#refusedAs(queued);
     if (refused === null) {
       const option = chooseFleet(this.#ledger, queued.request, this.#ask);
       if (option) {
         this.#settle(queued, option);
-        return;
+        return true;
       }
       const lack = lackOf(this.#ledger, queued.request, this.#ask);
       if (lack === null && this.#isUnanswered(queued)) {
         this.#holds.keepFor(queued);
-        return;
+        return false;
       }
       const { limit, priority } = queued.request;
       const reason = this.#reason(queued, lack);
@@ -111,6 +117,7 @@ export class PlacementPass {
       this.#refused.set(demandKey(this.#ledger, queued.request), refused);
     }
     this.#refuse(queued, refused);
+    return false;
   }
 
   /** How a gang was refused that would have had a place wherever this one has. */

@@ -14,3 +14,4 @@ export {
   planRun,
   planWantsOffers,
 } from './plan-run.ts';
+export { type PlannedPlace, placeInQueue } from './queue-place.ts';

@@ -65,7 +65,8 @@ describe('calls of the wire contract', () => {
 });
 
 /** Additions to run plans, stored secrets and what the server reports of itself. */
-const OURS = ['notes', 'outlook', 'upload_limit'];
+const OURS_OF_PLANS = ['notes', 'outlook', 'queue_place', 'expected_start', 'is_about'];
+const OURS = [...OURS_OF_PLANS, 'upload_limit'];
 const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
 
 /** The keys of the answer, or of the first element of a list; an empty list has none. */

@@ -30,6 +30,7 @@ import { prometheusRoutes } from './prometheus/routes.ts';
 import { modelAdmission } from './proxy/models/model-admission.ts';
 import { modelChatRoute } from './proxy/models/routes.ts';
 import { type OwnPaths, proxyRoutes } from './proxy/routes.ts';
+import { queueRoutes } from './queue/routes.ts';
 import { quotaRoutes } from './quotas/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
 import { retentionRoutes } from './retention/routes.ts';
@@ -75,6 +76,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serviceTokenRoutes,
   serviceOriginRoutes,
   explainRoutes,
+  queueRoutes,
   orphanRoutes,
   retentionRoutes,
   costRoutes,

@@ -10,6 +10,7 @@ const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'runs.list',
   'runs.get_plan',
   'explain.plan',
+  'queue.list',
   'fleets.list',
   'fleets.list_all',
   'instances.list',

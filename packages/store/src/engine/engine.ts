@@ -12,6 +12,7 @@ import { blockHolders, loadExplainedRun } from './load-explained.ts';
 import { loadGroup } from './load-group.ts';
 import { loadFleet, loadInstance } from './load-instance.ts';
 import { loadCapacity, loadPlacement, waitingFor } from './load-placement.ts';
+import { loadPoolQueue } from './load-pool-queue.ts';
 import { loadGateway } from './load-resources.ts';
 import { loadRun } from './load-run.ts';
 import { loadVolume } from './load-volume.ts';
@@ -32,6 +33,8 @@ export function createEngine(context: StoreContext): EngineStore {
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
     loadExplainedRun: (id, hints, memory) =>
       context.read((tx) => loadExplainedRun(tx, context, id, hints, memory)),
+    loadPoolQueue: (projectId, limit) =>
+      context.read((tx) => loadPoolQueue(tx, context, projectId, limit)),
     blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
     loadGroup: (id) => context.read((tx) => loadGroup(tx, records, id)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),

@@ -48,7 +48,7 @@ export async function loadPlacement(
   const projectIds = waiting.map(({ id }) => id);
   if (projectIds.length === 0) return null;
   const rights = await loadRights(tx, projectIds);
-  const machines = await loadMachines(tx, context, rights);
+  const machines = await loadUsable(tx, context, rights);
   // Without room no gang that waits gets a place, and nothing has changed for it.
   const perClass = only === 'new' && roomOf(machines) === 0 ? 0 : PER_CLASS;
   const { quotas } = machines;
@@ -121,12 +121,12 @@ export async function loadCapacity(
   context: Cached,
   projectId: Id,
 ): Promise<ProjectCapacity> {
-  const machines = await loadMachines(tx, context, await loadRights(tx, [projectId]));
+  const machines = await loadUsable(tx, context, await loadRights(tx, [projectId]));
   return { ...machines, volumes: await mountableVolumes(tx, [projectId]) };
 }
 
 /** The fleets that each of the projects may use: its own, and those that it imports. */
-async function loadRights(
+export async function loadRights(
   tx: Tx,
   projectIds: readonly Id[],
 ): Promise<ReadonlyMap<Id, ReadonlySet<Id>>> {
@@ -150,7 +150,7 @@ async function loadRights(
   return rights;
 }
 
-async function loadMachines(
+export async function loadUsable(
   tx: Tx,
   { records, fleetIndexes }: Cached,
   rights: ReadonlyMap<Id, ReadonlySet<Id>>,

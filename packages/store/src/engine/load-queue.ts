@@ -17,7 +17,7 @@ export const PER_CLASS = 50;
  * Spelled exactly as in the partial indexes `jobs_unseen` and `jobs_queued`, else these are not
  * used.
  */
-const UNPLACED = sql`status = 'submitted' and instance_id is null`;
+export const UNPLACED = sql`status = 'submitted' and instance_id is null`;
 const UNSEEN: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is null`;
 export const QUEUED: RawBuilder<SqlBool> = sql`${UNPLACED} and refusal is not null and job_num = 0`;
 
@@ -105,7 +105,7 @@ async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
   return heads.sort((a, b) => compareRanks(rankOfRow(a), rankOfRow(b))).slice(0, EXPLAINED.gangs);
 }
 
-interface Head {
+export interface Head {
   readonly run_id: string;
   readonly replica_num: number;
 }
@@ -170,7 +170,11 @@ async function headsByUser(tx: Tx, projectId: Id, perClass: number): Promise<Que
 const UNPLACED_OF_RUN = sql<SqlBool>`(status || '') = 'submitted' and instance_id is null`;
 
 /** All jobs of these replicas that have no instance yet, with their runs. */
-async function gangsOf(tx: Tx, records: RecordCache, heads: readonly Head[]): Promise<Gang[]> {
+export async function gangsOf(
+  tx: Tx,
+  records: RecordCache,
+  heads: readonly Head[],
+): Promise<Gang[]> {
   const wanted = new Set(heads.map(gangKey));
   const rows = await forIds(
     heads.map((head) => head.run_id),

@@ -26,6 +26,28 @@ forEachStore((tests) => {
     expect(explained?.queue.occupants).toHaveLength(2);
   });
 
+  it('the queue of a pool has its first gangs in their order, and all that wait are counted', async () => {
+    const world = await openWorld(tests);
+    await insertFleet(world, 'fleet');
+    await insertWaiting(world, 'late', { submittedAt: 30 });
+    await insertWaiting(world, 'early', { submittedAt: 10 });
+    await insertWaiting(world, 'urgent', { submittedAt: 40, priority: 9 });
+    await insertRun(world, { name: 'new', submittedAt: 20 }, [{ queuedAt: 20 }, { jobNum: 1 }]);
+    const { engine } = world.store;
+    const queue = await engine.loadPoolQueue(world.projectId, 3);
+    expect(queue.gangs.map((gang) => gang.run.name).sort()).toEqual(['early', 'new', 'urgent']);
+    expect([queue.total, queue.fleets.length]).toEqual([4, 1]);
+    expect(queue.userNames).toEqual({ [world.userId]: 'alice' });
+    expect(queue.projectNames).toEqual({ [world.projectId]: 'main' });
+  });
+
+  it('the queue of a pool in which nothing waits has the capacity of the project', async () => {
+    const world = await openWorld(tests);
+    await insertFleet(world, 'fleet');
+    const queue = await world.store.engine.loadPoolQueue(world.projectId, 3);
+    expect([queue.total, queue.gangs, queue.fleets.length]).toEqual([0, [], 1]);
+  });
+
   it('it has none for new work alone', async () => {
     const world = await openWorld(tests);
     await insertFleet(world, 'fleet');

@@ -141,6 +141,14 @@ export interface LoadedPool extends WaitingPool {
   readonly isOfOneProject: boolean;
 }
 
+/** The first gangs of the queue of a pool, in their order. */
+export interface PoolQueue extends WaitingPool {
+  /** All that wait. */
+  readonly total: number;
+  /** Of the users of these runs, by id. */
+  readonly userNames: Readonly<Record<Id, string>>;
+}
+
 /** The operations of the loops, and the API's writes to runs and fleets. */
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
@@ -156,6 +164,8 @@ export interface EngineStore {
   loadGroup(id: Id): Promise<GroupSnapshot | null>;
   /** A run and all capacity that it may use, for explanations. Null: no such run. */
   loadExplainedRun(id: Id, hints: CapacityHints, memory: RunMemory): Promise<ExplainedRun | null>;
+  /** The queue of the project's pool, `limit` gangs at most. The project must exist. */
+  loadPoolQueue(projectId: Id, limit: number): Promise<PoolQueue>;
   /** Runs that hold blocks of these instances, oldest job first. */
   blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;
 

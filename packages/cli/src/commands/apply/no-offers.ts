@@ -3,6 +3,7 @@ import type { RunPlan } from '@dstack/contract/wire';
 import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
+import { startText } from '../../runs/start-text.ts';
 import type { Paint } from '../../terminal/style.ts';
 
 /**
@@ -40,15 +41,22 @@ export async function missingOffersNotice(
  * A notice about a run for which there is no place now, because all offers that match it are of instances in
  * use. Null: there is a place, or the notes of the server say what the run waits for.
  */
-export function outlookNotice({ outlook }: RunPlan): string | null {
-  switch (outlook) {
+export function outlookNotice(plan: RunPlan, now: number): string | null {
+  switch (plan.outlook) {
     case 'ends':
       return 'Nothing that matches is free now: the run would end at once. To let it wait, add to the configuration `retry: {on_events: [no-capacity], duration: 1d}`; who has the instances: dstack ps, dstack fleet\n';
     case 'waits':
-      return 'Nothing that matches is free now: its `retry` lets the run wait.\n';
+      return `Nothing that matches is free now: its \`retry\` lets the run wait${waitText(plan, now)}.\n`;
     default:
       return null;
   }
+}
+
+/** `, at place 3 of the queue; it is expected to start in about 5m`. Servers of dstack 0.22.5 have neither. */
+function waitText(plan: RunPlan, now: number): string {
+  const place = plan.queue_place ? `, at place ${plan.queue_place} of the queue` : '';
+  if (!plan.expected_start) return place;
+  return `${place}; it is expected to start ${startText(plan, now)}`;
 }
 
 interface FleetReference {

@@ -157,7 +157,7 @@ async function showPlan(
     const notice = await missingOffersNotice(plan, connection, { paint: io.paint, cwd: cli.cwd });
     io.print(`\n${hangingText(notice, 0, io.width)}`);
   } else {
-    const outlook = outlookNotice(plan);
+    const outlook = outlookNotice(plan, cli.now());
     io.print(outlook === null ? '' : `\n${io.paint('warning', hangingText(outlook, 0, io.width))}`);
   }
   const { notice } = decide(plan);

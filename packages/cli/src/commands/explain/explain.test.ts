@@ -29,6 +29,8 @@ const WAITING: Explanation = {
   until: '2026-11-24T13:00:00Z',
   attempt: null,
   position: 3,
+  expected_start: '2026-11-24T12:30:00Z',
+  is_about: true,
   ahead: [
     { run: 'first', project: null, priority: 7, since: null, keeps: null },
     { run: 'a run of another project', project: null, priority: null, since: null, keeps: 'lab' },
@@ -102,6 +104,7 @@ test('without a terminal the explanation of a waiting run keeps its lines whole'
       ` Since     ${local('2026-11-24T12:00:00Z')} (10m ago)`,
       ` Until     ${local('2026-11-24T13:00:00Z')} (in 50m)`,
       ' Position  3, behind first (priority 7), a run of another project (has the next place in lab)',
+      ` Starts    about ${local('2026-11-24T12:30:00Z')} (in 20m)`,
       '',
       ' CONSIDERED  VERDICT  RULE        WHY',
       ' lab         full     fixed_size  it has only the hosts that its configuration names',

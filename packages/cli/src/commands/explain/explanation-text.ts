@@ -42,6 +42,7 @@ export function explanationText(explanation: Explanation, options: ExplanationTe
 
 function facts(explanation: Explanation, now: number): (readonly [string, string])[] {
   const { subject, state, summary, since, until, attempt, position, ahead } = explanation;
+  const { expected_start: start, is_about } = explanation;
   const { kind, name, status } = subject;
   const title = `${kind.charAt(0).toUpperCase()}${kind.slice(1)}`;
   const lines: (readonly [string, string] | null)[] = [
@@ -52,6 +53,7 @@ function facts(explanation: Explanation, now: number): (readonly [string, string
     until === null ? null : ['Until', instant(until, now)],
     attempt === null ? null : ['Attempt', String(attempt)],
     position === null ? null : ['Position', positionText(position, ahead)],
+    start === null ? null : ['Starts', `${is_about ? 'about ' : ''}${instant(start, now)}`],
   ];
   return lines.filter((line) => line !== null);
 }

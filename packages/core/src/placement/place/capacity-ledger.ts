@@ -143,6 +143,12 @@ export class CapacityLedger {
     this.#fleets.get(fleetId)?.setApart(new Set(instanceIds));
   }
 
+  /** From now on, what is held and reserved is free for all. */
+  dropHolds(): void {
+    this.#held.clear();
+    this.reserved.clear();
+  }
+
   isHeld(instance: InstanceRecord): boolean {
     return this.#held.has(instance.id);
   }

@@ -39,19 +39,22 @@ export class KnownEnds {
   }
 
   /**
-   * When `wanted` blocks are free on an instance on which `free` are free now: `now` if they are, null
-   * if that is not known.
+   * Since when `wanted` blocks are free for good on an instance on which `free` are free now: `now` if
+   * they are, null if that is not known.
    */
   freeAt(instanceId: Id, free: number, wanted: number): Timestamp | null {
-    if (free >= wanted) return this.now;
-    let sum = free;
-    for (const { at, blocks } of this.#ends.get(instanceId) ?? []) {
-      sum += blocks;
-      if (sum >= wanted) return at;
+    const ends = this.#ends.get(instanceId) ?? [];
+    let left = ends.reduce((sum, { blocks }) => sum + blocks, free);
+    let since: Timestamp | null = null;
+    for (const { at, blocks } of ends.toReversed()) {
+      if (left < wanted) return since;
+      since = at;
+      left -= blocks;
     }
-    return null;
+    return left < wanted ? since : this.now;
   }
 
+  /** Negative blocks: those of a job that begins then. */
   add(instanceId: Id, end: End): void {
     const known = this.#ends.get(instanceId);
     if (!known) {

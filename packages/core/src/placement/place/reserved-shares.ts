@@ -63,6 +63,11 @@ export class ReservedShares {
     for (const { instanceId } of shares) this.#shares.delete(instanceId);
   }
 
+  clear(): void {
+    this.#byFleet.clear();
+    this.#shares.clear();
+  }
+
   holderOf(instanceId: Id): Claimant | null {
     return this.#shares.get(instanceId)?.of.by ?? null;
   }

@@ -19,6 +19,8 @@ export function wireExplanation(
     ...{ state: diagnosis.state, summary: diagnosis.summary, waiting_for: diagnosis.waiting_for },
     ...times(diagnosis),
     ...{ attempt: diagnosis.attempt, position: diagnosis.position },
+    expected_start: formatOptionalTimestamp(diagnosis.expected_start),
+    is_about: diagnosis.is_about,
     ahead: diagnosis.ahead.map((one) => ({ ...one, since: formatOptionalTimestamp(one.since) })),
     reasons: diagnosis.reasons.map((one) => ({ ...one, ...times(one) })),
     parts: diagnosis.parts.map((one) => ({ ...one, ...times(one) })),

@@ -1,15 +1,24 @@
 /** The plan of a run. */
 import type { GetRunPlanRequest } from '@dstack/contract/api';
 import { isRunFinished } from '@dstack/contract/status';
-import type { JobSpec, RunPlan, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
+import {
+  formatOptionalTimestamp,
+  type JobSpec,
+  type RunPlan,
+  type RunSpec,
+  type ServiceConfiguration,
+} from '@dstack/contract/wire';
 import {
   EVERYTHING,
   type OffersWanted,
   type PlanInput,
   type PlannedJob,
+  placeInQueue,
   planRun as plan,
   planWantsOffers,
   runPlanAction,
+  withBackends,
+  withPastTimes,
   withStoredKeys,
 } from '@dstack/core';
 import type { GatewayView, ProjectRecord, RunView, UserRecord } from '@dstack/store';
@@ -77,8 +86,33 @@ export async function getRunPlan(
       ...notes,
     ],
     outlook: isUpdate ? null : planned.outlook,
+    ...(await queuePlace(deps, input, !isUpdate && planned.outlook === 'waits')),
   };
 }
+
+/** The place in the queue of a run that would wait, and when it would start. */
+async function queuePlace(
+  deps: HttpDeps,
+  input: PlanInput,
+  waits: boolean,
+): Promise<Pick<RunPlan, 'queue_place' | 'expected_start' | 'is_about'>> {
+  if (!waits) return NO_PLACE;
+  const ctx = deps.context();
+  const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ);
+  const queue = withBackends(withPastTimes(loaded, ctx), () => null);
+  const found = placeInQueue(input, queue, loaded.total, ctx);
+  if (found === null) return NO_PLACE;
+  const { place, startsAt, isAbout } = found;
+  return {
+    ...{ queue_place: place, expected_start: formatOptionalTimestamp(startsAt) },
+    is_about: startsAt !== null && isAbout,
+  };
+}
+
+const NO_PLACE = { queue_place: null, expected_start: null, is_about: false } as const;
+
+/** Runs behind these have no forecast. */
+const QUEUE_READ = 50;
 
 /**
  * The reasons why the gateway will refuse the service. Without a gateway the service has no address of

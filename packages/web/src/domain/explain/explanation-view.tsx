@@ -15,6 +15,7 @@ export function ExplanationView(props: {
 }) {
   const { explanation, children } = props;
   const { summary, since, until, attempt, position, ahead, fixes } = explanation;
+  const { expected_start: start, is_about: isAbout } = explanation;
   const isOver = explanation.state === 'failed' || explanation.state === 'ended';
   const candidates = groupedCandidates(explanation.considered);
   return (
@@ -40,6 +41,12 @@ export function ExplanationView(props: {
             </li>
           )}
           {position === null ? null : <li>place {position} in the queue</li>}
+          {start == null ? null : (
+            <li>
+              {isAbout ? 'expected to start about' : 'expected to start'}{' '}
+              <RelativeTime at={start} />
+            </li>
+          )}
         </ul>
         {ahead.length === 0 ? null : (
           <p className={styles.ahead}>

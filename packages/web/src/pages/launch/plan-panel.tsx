@@ -11,6 +11,7 @@ import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { useStatusAnnouncement } from '../../ui/status/use-status-announcement.ts';
+import { absoluteTime } from '../../ui/time/format-time.ts';
 import { FleetsPanel } from './fleets-panel.tsx';
 import styles from './launch.module.css';
 import { OfferTable } from './offer-table.tsx';
@@ -97,7 +98,8 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
 }
 
 /** Why the new run ends or waits if there is no place for it now; null: it starts. */
-function outlookText({ outlook, job_plans: jobs }: RunPlan): string | null {
+function outlookText(plan: RunPlan): string | null {
+  const { outlook, job_plans: jobs } = plan;
   const hasOffers = jobs.some(({ total_offers }) => total_offers > 0);
   switch (outlook) {
     case 'ends':
@@ -106,7 +108,7 @@ function outlookText({ outlook, job_plans: jobs }: RunPlan): string | null {
       return 'It ends at once, because nothing that matches is free now. With retry on no-capacity it would wait.';
     case 'waits':
       if (!hasOffers) return 'It waits for a fleet with an offer that matches.';
-      return 'It waits, because nothing that matches is free now.';
+      return `It waits, because nothing that matches is free now.${queueText(plan)}`;
     case 'queued':
       return 'It waits in the queue of the cluster, because no node is free now.';
     case 'starts':
@@ -114,6 +116,16 @@ function outlookText({ outlook, job_plans: jobs }: RunPlan): string | null {
     case undefined:
       return null;
   }
+}
+
+function queueText({ queue_place: place, expected_start: start, is_about }: RunPlan): string {
+  const parts = [
+    ...(place == null ? [] : [`is at place ${place} of the queue`]),
+    ...(start == null
+      ? []
+      : [`is expected to start ${is_about ? 'about ' : ''}at ${absoluteTime(Date.parse(start))}`]),
+  ];
+  return parts.length === 0 ? '' : ` It ${parts.join(' and ')}.`;
 }
 
 /** Offers come with the available ones first, each in the order in which they are tried. */

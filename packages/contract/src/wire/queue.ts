@@ -1,0 +1,31 @@
+/** The queue of the pool that a project is in: an addition of ours. */
+import type * as z from 'zod';
+import { DateTime, Flag, Integer, listOf, model, nullable, Text } from './scalars.ts';
+
+/**
+ * A run, or one replica of a service, that waits for a place. `place`: in the order of the queue, from 1.
+ * Of a run that the caller may not see, `run` is `HIDDEN_RUN` and the fields that can be null are null,
+ * but for `expected_start`. `project`: of the run. `since`: when it began to wait. `is_reserved`: it has
+ * reserved the instances on which it will start. `expected_start`: null = not known; `is_about`: it is an
+ * estimate, and no promise. `why`: what it lacked when it was looked for a place first.
+ */
+export const QueuedRun = model({
+  place: Integer,
+  run: Text,
+  replica: nullable(Integer),
+  project: nullable(Text),
+  user: nullable(Text),
+  nodes: nullable(Integer),
+  priority: nullable(Integer),
+  submitted_at: nullable(DateTime),
+  since: nullable(DateTime),
+  expected_start: nullable(DateTime),
+  is_about: Flag,
+  is_reserved: Flag,
+  why: nullable(Text),
+});
+export type QueuedRun = z.infer<typeof QueuedRun>;
+
+/** `runs`: the first ones, most urgent first. `total`: all that wait. */
+export const RunQueue = model({ runs: listOf(QueuedRun), total: Integer });
+export type RunQueue = z.infer<typeof RunQueue>;

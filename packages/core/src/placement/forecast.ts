@@ -1,0 +1,112 @@
+/** When the gangs of a queue are expected to start. */
+import type {
+  DecisionContext,
+  FleetRecord,
+  Gang,
+  Id,
+  Occupant,
+  PlacementSnapshot,
+  Timestamp,
+} from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
+import { PlacementPass } from './pass.ts';
+import type { CapacityLedger } from './place/capacity-ledger.ts';
+import { candidateFleets } from './place/choose-fleet.ts';
+import type { Ask } from './place/new-capacity.ts';
+import type { QueuedGang } from './rank/queue.ts';
+import { earliestStart, mayServe, type PlannedStart } from './reserve/earliest-start.ts';
+
+export interface Forecast {
+  readonly gang: Gang;
+  /** Null: nothing is known. */
+  readonly startsAt: Timestamp | null;
+  /** An estimate: it relies on the forecasts of gangs ahead, or on the guessed end of a job. */
+  readonly isAbout: boolean;
+}
+
+/** Gangs behind these have no forecast: each one relies on all before it. */
+const FORECAST = 50;
+
+/**
+ * The queue in its order. Reserved starts are exact. The gangs behind them are put one after the other
+ * on what becomes free first; most start no later, as short ones use gaps. `guesses`: jobs without a
+ * `max_duration` that are expected to last as long as earlier runs of their name.
+ */
+export function forecastQueue(
+  snapshot: PlacementSnapshot,
+  ask: Ask,
+  ctx: DecisionContext,
+  guesses: readonly Occupant[] = [],
+): Forecast[] {
+  const pass = new PlacementPass(snapshot, ask, ctx);
+  const { ledger, queue } = pass;
+  const waiting = new Set(queue.filter((queued) => !pass.take(queued)));
+  const starts = new Starts(ledger, [...waiting], guesses);
+  let count = 0;
+  return queue.map((queued): Forecast => {
+    const { gang } = queued;
+    if (!waiting.has(queued)) return { gang, startsAt: ctx.now, isAbout: false };
+    count += 1;
+    if (count > FORECAST) return { gang, startsAt: null, isAbout: true };
+    return { gang, ...starts.next(queued) };
+  });
+}
+
+class Starts {
+  readonly #ledger: CapacityLedger;
+  /** Reserved starts, by gang. */
+  readonly #exact = new Map<QueuedGang, Timestamp>();
+  /** Fleets with a gang that may start there at any time. */
+  readonly #unknown = new Set<Id>();
+
+  constructor(
+    ledger: CapacityLedger,
+    waiting: readonly QueuedGang[],
+    guesses: readonly Occupant[],
+  ) {
+    this.#ledger = ledger;
+    const reserved = waiting.flatMap((queued) => {
+      const own = queued.request.key === null ? null : ledger.reserved.of(queued.request.key);
+      return own ? [{ queued, own }] : [];
+    });
+    ledger.dropHolds();
+    for (const { queued, own } of reserved) {
+      this.#exact.set(queued, Math.max(own.startsAt, ledger.ends.now));
+      this.#occupy(queued, own);
+    }
+    for (const { instanceId, blocks, startedAt, limit } of guesses) {
+      const at = Math.max(startedAt + limit.seconds * SECOND, ledger.ends.now + 1);
+      ledger.ends.add(instanceId, { at, blocks });
+    }
+  }
+
+  /** In the order of the queue. */
+  next(queued: QueuedGang): Pick<Forecast, 'startsAt' | 'isAbout'> {
+    const exact = this.#exact.get(queued);
+    if (exact !== undefined) return { startsAt: exact, isAbout: false };
+    const fleets = candidateFleets(this.#ledger, queued.request).filter(
+      (fleet) => !this.#unknown.has(fleet.id) && mayServe(this.#ledger, fleet, queued.request),
+    );
+    const start = this.#earliest(fleets, queued);
+    if (start) this.#occupy(queued, start);
+    else for (const fleet of fleets) this.#unknown.add(fleet.id);
+    return { startsAt: start?.startsAt ?? null, isAbout: true };
+  }
+
+  #earliest(fleets: readonly FleetRecord[], { request }: QueuedGang): PlannedStart | null {
+    return fleets
+      .map((fleet) => earliestStart(this.#ledger, fleet, request))
+      .reduce((best, one) => (one && (!best || one.startsAt < best.startsAt) ? one : best), null);
+  }
+
+  #occupy(
+    { request: { limit } }: QueuedGang,
+    { startsAt, shares }: Pick<PlannedStart, 'startsAt' | 'shares'>,
+  ): void {
+    const { ends } = this.#ledger;
+    for (const { instanceId, blocks } of shares) {
+      ends.add(instanceId, { at: startsAt, blocks: -blocks });
+      if (limit !== null) ends.add(instanceId, { at: startsAt + limit * SECOND, blocks });
+    }
+  }
+}

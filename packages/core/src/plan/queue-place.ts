@@ -1,0 +1,50 @@
+/** The place in the queue, and the expected start, of a run that would wait. */
+import type { DecisionContext, Gang, PlacementSnapshot, RunRecord } from '../model/index.ts';
+import { type Forecast, forecastQueue } from '../placement/forecast.ts';
+import { newSubmissions } from '../reconcile/run/new-submission.ts';
+import type { PlanInput } from './input.ts';
+
+export interface PlannedPlace extends Pick<Forecast, 'startsAt' | 'isAbout'> {
+  /** From 1. */
+  readonly place: number;
+}
+
+/** `total`: all gangs that wait in the pool; `queue` has the first of them. */
+export function placeInQueue(
+  input: PlanInput,
+  queue: PlacementSnapshot,
+  total: number,
+  ctx: DecisionContext,
+): PlannedPlace | null {
+  const planned = plannedGang(input, ctx);
+  const snapshot = { ...queue, gangs: [...queue.gangs, planned] };
+  // It waits because its fleets do not grow now.
+  const forecasts = forecastQueue(snapshot, () => [], ctx);
+  const index = forecasts.findIndex(({ gang }) => gang.run.id === PLANNED);
+  const found = forecasts[index];
+  if (!found) return null;
+  const isLast = index === forecasts.length - 1;
+  const place = isLast ? Math.max(index, total) + 1 : index + 1;
+  return { place, startsAt: found.startsAt, isAbout: found.isAbout };
+}
+
+const PLANNED = 'planned';
+
+/** All nodes of a task, or one replica of a service. */
+function plannedGang(
+  { projectId, spec, jobSpecs, runFleetId }: PlanInput,
+  ctx: DecisionContext,
+): Gang {
+  const run: RunRecord = {
+    ...{ id: PLANNED, projectId, userId: '', name: spec.run_name ?? PLANNED, spec },
+    ...{ status: 'submitted', terminationReason: null, fleetId: runFleetId ?? null },
+    ...{ priority: spec.configuration.priority ?? 0, deploymentNum: 0, resubmissionAttempt: 0 },
+    ...{ desiredReplicas: {}, rollout: null, autoscaling: null, gatewayId: null },
+    ...{ serviceSpec: null, submittedAt: ctx.now, lastProcessedAt: ctx.now, hold: null },
+    ...{ nextTriggeredAt: null, eligibleAt: null, nextPassAt: null, deleted: false, version: 0 },
+  };
+  const group = jobSpecs[0]?.replica_group;
+  const own = jobSpecs.filter((one) => one.replica_group === group);
+  const jobs = newSubmissions(run, own, { newId: ctx.newId, now: ctx.now, replicaNum: 0 });
+  return { run, jobs: jobs.map((job) => ({ ...job, waitingSince: ctx.now })) };
+}

@@ -1,0 +1,143 @@
+import { endpoints } from '@dstack/contract/api';
+import { HIDDEN_RUN, type RunQueue } from '@dstack/contract/wire';
+import type { Change } from '@dstack/core';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { insertInstances } from '../testing/services.ts';
+import { startTestServer, type TestAnswer, type TestServer } from '../testing/test-server.ts';
+
+let server: TestServer;
+beforeEach(async () => {
+  server = await startTestServer();
+});
+afterEach(() => server.close());
+
+const HOUR = 3600_000_000;
+
+async function list(project = 'main', token?: string, body: object = {}): Promise<TestAnswer> {
+  const answer = await server.call(`/api/project/${project}/queue/list`, body, { token });
+  if (answer.status === 200) {
+    expect(endpoints['queue.list'].response.parse(answer.body)).toEqual(answer.body);
+  }
+  return answer;
+}
+
+async function submit(name: string, project = 'main', more: object = {}): Promise<string> {
+  const configuration = { type: 'task', commands: ['true'], retry: true, ...more };
+  const run_spec = { run_name: name, configuration, profile: { name: 'default' } };
+  const answer = await server.call(`/api/project/${project}/runs/apply`, {
+    ...{ plan: { run_spec }, force: false },
+  });
+  if (answer.status !== 200) throw new Error(answer.text);
+  return answer.body.id;
+}
+
+async function change(runId: string, set: object, more: readonly Change[] = []): Promise<void> {
+  const [job] = await server.store.jobs.ofRun(runId);
+  const { id = '', version = 0 } = job ?? {};
+  const changes: Change[] = [{ type: 'job.update', id, version, set }, ...more];
+  expect(await server.store.engine.apply(changes)).toBe('applied');
+}
+
+const wait = (runId: string, waitingSince: number) =>
+  change(runId, { refusal: { kind: 'no-fleets' }, waitingSince });
+
+async function member(username: string, project: string): Promise<string> {
+  await server.call('/api/users/create', { username, global_role: 'user' });
+  const user = await server.call('/api/users/get_user', { username });
+  const members = [{ username, project_role: 'user' }];
+  await server.call(`/api/projects/${project}/add_members`, { members });
+  return user.body.creds.token;
+}
+
+/** The only instance of a fleet that `lab` imports is busy for an hour; a run of each project waits. */
+async function fullPool(): Promise<{ readonly endsAt: string }> {
+  const [instanceId = ''] = await insertInstances(server, 1);
+  const view = await server.store.instances.byId(instanceId);
+  await server.call('/api/projects/create', { project_name: 'lab' });
+  await server.call('/api/project/main/exports/create', {
+    name: 'pool',
+    importer_projects: ['lab'],
+    exported_fleets: [view?.fleetName ?? ''],
+  });
+  const { now } = server.deps.context();
+  const present = await submit('present', 'main', { max_duration: '1h' });
+  const { version = 0, offer = null } = view?.instance ?? {};
+  // Another project may not use the machine of the server.
+  const backend = 'aws' as const;
+  const elsewhere = { backend, offer: offer && { ...offer, backend } };
+  const busy = { status: 'busy', busyBlocks: 1, ...elsewhere } as const;
+  await change(
+    present,
+    { status: 'running', instanceId, claimedBlocks: 1, provisionedAt: now, runningAt: now },
+    [{ type: 'instance.update', id: instanceId, version, set: busy }],
+  );
+  await wait(await submit('first', 'main', { max_duration: '30m', priority: 5 }), now);
+  await wait(await submit('secret', 'lab'), now);
+  return { endsAt: new Date((now + HOUR) / 1000).toISOString() };
+}
+
+const millis = (at: string | null | undefined) => (at == null ? null : Date.parse(at));
+
+describe('the queue of a pool', () => {
+  it('has the runs of all its projects in their order, with their expected starts', async () => {
+    const { endsAt } = await fullPool();
+    const queue: RunQueue = (await list()).body;
+    expect(queue.total).toBe(2);
+    const [first, second] = queue.runs;
+    expect(first).toMatchObject({
+      ...{ place: 1, run: 'first', project: 'main', user: 'admin', nodes: 1, priority: 5 },
+      ...{ is_about: false, replica: null, why: expect.stringContaining('fleet') },
+    });
+    expect(millis(first?.expected_start)).toBe(Date.parse(endsAt));
+    expect(second).toMatchObject({ place: 2, run: 'secret', project: 'lab', is_about: true });
+    expect(millis(second?.expected_start)).toBe(Date.parse(endsAt) + 30 * 60_000);
+  });
+
+  it('shows no more of runs of other projects than that they are there, and when they start', async () => {
+    await fullPool();
+    const ours = (await list('main', await member('mia', 'main'))).body;
+    expect(ours.runs.map(({ run }: { run: string }) => run)).toEqual(['first', HIDDEN_RUN]);
+    expect(JSON.stringify(ours)).not.toMatch(/secret|lab/);
+    const theirs = (await list('lab', await member('lea', 'lab'))).body;
+    expect(theirs.runs[0]).toEqual({
+      ...{ place: 1, run: HIDDEN_RUN, replica: null, project: null, user: null, nodes: null },
+      ...{ priority: null, submitted_at: null, since: null, is_reserved: false, why: null },
+      ...{ is_about: false, expected_start: ours.runs[0].expected_start },
+    });
+    expect(theirs.runs[1].run).toBe('secret');
+  });
+
+  it('is for members of the project only', async () => {
+    await fullPool();
+    const lea = await member('lea', 'lab');
+    expect((await list('main', lea)).status).toBe(403);
+    expect((await list('main', 'wrong')).status).toBe(403);
+    expect((await list('absent')).status).toBe(404);
+  });
+
+  it('has as many runs as asked for, and the number of all', async () => {
+    await fullPool();
+    const queue: RunQueue = (await list('main', undefined, { limit: 1 })).body;
+    expect([queue.runs.map(({ run }) => run), queue.total]).toEqual([['first'], 2]);
+    expect((await list('main', undefined, { limit: 0 })).status).toBe(422);
+  });
+
+  it('is empty if no run waits', async () => {
+    expect((await list()).body).toEqual({ runs: [], total: 0 });
+  });
+
+  it('is where an explanation and a plan see a run', async () => {
+    const { endsAt } = await fullPool();
+    const path = '/api/project/main/explain/runs/first';
+    const { body } = await server.call(path, undefined, { method: 'GET' });
+    expect([millis(body.expected_start), body.is_about]).toEqual([Date.parse(endsAt), false]);
+    const configuration = { type: 'task', commands: ['true'], retry: true, priority: 9 };
+    const run_spec = { run_name: 'urgent', configuration, profile: { name: 'default' } };
+    const plan = await server.call('/api/project/main/runs/get_plan', { run_spec });
+    expect(plan.body).toMatchObject({ outlook: 'waits', queue_place: 1, is_about: false });
+    expect(millis(plan.body.expected_start)).toBe(Date.parse(endsAt));
+    const last = { ...run_spec, configuration: { ...configuration, priority: 0 } };
+    const behind = await server.call('/api/project/main/runs/get_plan', { run_spec: last });
+    expect(behind.body).toMatchObject({ queue_place: 3, expected_start: null, is_about: false });
+  });
+});
