@@ -7,6 +7,24 @@ import { newEvent } from './testing/records.ts';
 import { forEachStore, openWorld } from './testing/stores.ts';
 
 forEachStore((tests) => {
+  it('lets several servers change a fact one after another, by the time of the database', async () => {
+    const url = await tests.createDatabase();
+    const { store } = await openWorld(tests, { url });
+    const count = () =>
+      store.meta.amend('count', (value, now) => ({
+        value: String(Number(value ?? 0) + 1),
+        result: now,
+      }));
+    const times = await Promise.all(Array.from({ length: 30 }, count));
+    expect(await store.meta.get('count')).toBe('30');
+    expect(times.every((time) => Number.isSafeInteger(time) && time > 0)).toBe(true);
+    const failed = store.meta.amend('count', () => {
+      throw new Error('no change');
+    });
+    await expect(failed).rejects.toThrow('no change');
+    expect(await store.meta.get('count')).toBe('30');
+  });
+
   it('keeps credentials of backends encrypted and apart from the configuration', async () => {
     const url = await tests.createDatabase();
     const { store, projectId } = await openWorld(tests, { url });

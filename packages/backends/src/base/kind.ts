@@ -78,6 +78,8 @@ export interface BackendHost {
   readonly ssh: SshOpener;
   /** Small facts that outlive the server, by key. */
   readonly facts: KeptFacts;
+  /** Null, or omitted: no other server shares the accounts. */
+  readonly sharedFacts?: SharedFacts | null;
   /** Null: agents open no connections to the server. */
   readonly dialIns: AgentDialIns | null;
   /** Price lists of providers. */
@@ -89,6 +91,15 @@ export interface KeptFacts {
   /** Returns the stored value, which is an earlier one if there is one. */
   setOnce(key: string, value: string): Promise<string>;
   set(key: string, value: string): Promise<void>;
+}
+
+/** Facts that several servers change together. */
+export interface SharedFacts {
+  /** `change` gets the stored value (null = none) and the time of the database in µs. */
+  amend<T>(
+    key: string,
+    change: (value: string | null, now: number) => { readonly value: string; readonly result: T },
+  ): Promise<T>;
 }
 
 export interface AgentDialIns {

@@ -67,7 +67,10 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const opened = new OpenedBackends({
     ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
-    host: backendHost({ serverId, programs, dialIns, catalog, facts: store.meta, mayDial }),
+    host: backendHost({
+      ...{ serverId, programs, dialIns, catalog, mayDial },
+      ...{ facts: store.meta, sharedFacts: store.shared ? store.meta : null },
+    }),
   });
   closing.add(() => opened.close());
   const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened, catalog });

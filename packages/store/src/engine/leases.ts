@@ -44,7 +44,7 @@ const leaseKey = (kind: LeasedKind, id: string): string =>
   isWithoutRow(kind) ? `${kind}:${id}` : id;
 
 /** Microseconds by the database's clock, because the clocks of several servers differ. */
-const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
+export const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
 
 /** Between servers: leases in the rows themselves. */
 export function sharedLeases({ db }: StoreContext): Leases {

@@ -1,7 +1,9 @@
-import type { Id } from '@dstack/core';
+import type { Id, Timestamp } from '@dstack/core';
+import { sql } from 'kysely';
 import { retireServiceTokens } from '../access/access.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext, Tx } from '../context.ts';
+import { DATABASE_NOW } from '../engine/leases.ts';
 import { namedInsert } from '../named-insert.ts';
 import { forIds } from '../query.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
@@ -33,6 +35,12 @@ export function createMeta(context: StoreContext): Meta {
     return (await get(key)) ?? value;
   }
 
+  async function timeIn(tx: Tx): Promise<Timestamp> {
+    if (!context.postgres) return context.now();
+    const { rows } = await sql<{ time: number }>`select ${DATABASE_NOW} as time`.execute(tx);
+    return Number(rows[0]?.time);
+  }
+
   return {
     serverId: async () => (await get(SERVER_ID)) ?? setOnce(SERVER_ID, context.newId()),
     get,
@@ -44,6 +52,31 @@ export function createMeta(context: StoreContext): Meta {
         .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
         .execute();
     },
+    amend: (key, change) =>
+      context.write(async ({ tx }) => {
+        // A missing row cannot be locked.
+        if (context.postgres) {
+          const absent = { key, value: '' };
+          await tx
+            .insertInto('server_meta')
+            .values(absent)
+            .onConflict((conflict) => conflict.column('key').doNothing())
+            .execute();
+        }
+        const row = await tx
+          .selectFrom('server_meta')
+          .select('value')
+          .where('key', '=', key)
+          .$if(context.postgres, (query) => query.forUpdate())
+          .executeTakeFirst();
+        const { value, result } = change(row?.value || null, await timeIn(tx));
+        await tx
+          .insertInto('server_meta')
+          .values({ key, value })
+          .onConflict((conflict) => conflict.column('key').doUpdateSet({ value }))
+          .execute();
+        return result;
+      }),
     take: (key, extras) =>
       context.write(async ({ tx, add }) => {
         const { numDeletedRows } = await tx

@@ -10,6 +10,17 @@ export interface Meta {
   set(key: string, value: string): Promise<void>;
   /** Sets it only if it is missing; returns the stored value. */
   setOnce(key: string, value: string): Promise<string>;
+  /**
+   * Replaces it by what `change` makes of it, while no other server does; returns the result. `now`: the
+   * time of the database. Null: it is missing.
+   */
+  amend<T>(
+    key: string,
+    change: (
+      value: string | null,
+      now: Timestamp,
+    ) => { readonly value: string; readonly result: T },
+  ): Promise<T>;
   /** Removes it together with the additions. False: it was missing, and nothing is written. */
   take(key: string, extras: WriteExtras): Promise<boolean>;
   /**

@@ -21,6 +21,16 @@ export interface LimiterOptions {
   readonly pace: CallPace;
   /** How long a call waits for its turn, in milliseconds: callers have limits of their own. */
   readonly patienceMs?: number;
+  /** Null, or omitted: no other server uses the account. */
+  readonly shared?: SharedTurns | null;
+}
+
+/** Turns that several servers take together. */
+export interface SharedTurns {
+  /** Milliseconds until a call of this kind may begin; 0 = it may now, and is counted. */
+  take(kind: CallKind): Promise<number>;
+  /** The provider refuses calls for this long, in milliseconds. */
+  pause(ms: number): Promise<void>;
 }
 
 const PATIENCE_MS = 20_000;
@@ -42,6 +52,10 @@ export class CallLimiter {
   #pausedUntil = Number.NEGATIVE_INFINITY;
   #refusals = 0;
   #timer: AbortController | null = null;
+  /** A turn is being taken together with the other servers. */
+  #isTaking = false;
+  /** When such a turn may be tried again. */
+  readonly #heldUntil = new Map<CallKind, number>();
 
   constructor(options: LimiterOptions) {
     this.#options = options;
@@ -76,7 +90,10 @@ export class CallLimiter {
   /** The provider refuses further calls. `ms`: how long; null = it does not report that. */
   refused(ms: number | null): void {
     const guess = Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** this.#refusals++);
-    const until = this.#options.pace.now() + Math.min(LONGEST_PAUSE_MS, ms ?? guess);
+    const pause = Math.min(LONGEST_PAUSE_MS, ms ?? guess);
+    const until = this.#options.pace.now() + pause;
+    // Without the database the others find out by themselves.
+    this.#options.shared?.pause(pause).catch(() => {});
     this.#pausedUntil = Math.max(this.#pausedUntil, until);
   }
 
@@ -86,7 +103,11 @@ export class CallLimiter {
   }
 
   #admit(): void {
-    const { pace } = this.#options;
+    const { pace, shared = null } = this.#options;
+    if (shared !== null) {
+      this.#admitTogether(shared);
+      return;
+    }
     for (const kind of CALL_KINDS) {
       for (const waiting of this.#waiting.filter((one) => one.kind === kind)) {
         if (this.#openIn(kind) > 0) break;
@@ -98,10 +119,38 @@ export class CallLimiter {
     this.#wake();
   }
 
+  /** One turn after another, so that it is given to the most important call that waits when it comes. */
+  #admitTogether(shared: SharedTurns): void {
+    if (this.#isTaking) return;
+    const kind = CALL_KINDS.find(
+      (one) => this.#waiting.some((waiting) => waiting.kind === one) && this.#openIn(one) <= 0,
+    );
+    if (kind === undefined) {
+      this.#wake();
+      return;
+    }
+    this.#isTaking = true;
+    const taken = (waitMs: number) => {
+      const now = this.#options.pace.now();
+      this.#isTaking = false;
+      const first = this.#waiting.find((one) => one.kind === kind);
+      if (waitMs > 0) this.#heldUntil.set(kind, now + waitMs);
+      else if (first) {
+        this.#begin(kind, now);
+        this.#waiting.splice(this.#waiting.indexOf(first), 1);
+        first.admit();
+      }
+      this.#admit();
+    };
+    // Without the database the limits of this server alone have to do.
+    shared.take(kind).then(taken, () => taken(0));
+  }
+
   /** Milliseconds until a call of this kind may begin. */
   #openIn(kind: CallKind): number {
     const now = this.#options.pace.now();
-    let wait = this.#pausedUntil - now;
+    const held = this.#heldUntil.get(kind) ?? Number.NEGATIVE_INFINITY;
+    let wait = Math.max(this.#pausedUntil, held) - now;
     for (const [index, rule] of this.#options.rules.entries()) {
       if (!applies(rule, kind)) continue;
       const length = rule.seconds * 1000 + SPARE_MS;

@@ -52,11 +52,11 @@ export function vmKind<Config>(kind: VmKind<Config>): BackendKind {
 function openerOf<Config>(
   kind: VmKind<Config>,
   endpoint: string,
-  { facts, catalog }: BackendHost,
+  { facts, sharedFacts = null, catalog }: BackendHost,
 ): BackendOpener {
   const { type, title, rules } = kind;
   const pace = REAL_PACE;
-  const limiters = new AccountLimiters({ title, rules, pace });
+  const limiters = new AccountLimiters({ title, rules, pace, facts: sharedFacts });
   return {
     open: async (given, secret) => {
       const config = kind.parse(given);

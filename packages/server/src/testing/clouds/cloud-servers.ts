@@ -41,6 +41,12 @@ export class CloudServers {
     this.#peers = new SimPeers(parts.clock, parts.random);
   }
 
+  /** Servers that have called the provider. */
+  get callers(): readonly object[] {
+    return [...this.#callers];
+  }
+
+  readonly #callers = new Set<object>();
   /** Called with the address of each call before it is sent. */
   onCall: (url: string) => void = () => {};
 
@@ -77,6 +83,7 @@ export class CloudServers {
     const { clock, world } = this.#parts;
     const { owner } = clock;
     if (owner) await this.#alive(owner);
+    if (owner) this.#callers.add(owner);
     this.onCall(String(input));
     if (owner) await this.#alive(owner);
     const late = clock.outside.delay(TIMEOUT).then(() => {
@@ -106,7 +113,8 @@ export async function openBackends(
 ): Promise<ProjectBackends> {
   const kind = backendKind('lambda');
   if (!kind) throw new Error('there is no adapter');
-  const host = { facts: store.meta, catalog: new Map() } as unknown as BackendHost;
+  const { meta } = store;
+  const host = { facts: meta, sharedFacts: meta, catalog: new Map() } as unknown as BackendHost;
   const env = { DSTACK_BACKEND_LAMBDA_ENDPOINT: account.url };
   const opener = await kind.configure(env, { url: null }).load(host);
   const config = { type: 'lambda', creds: { type: 'api_key', api_key: account.apiKey } };

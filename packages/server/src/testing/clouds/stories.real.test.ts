@@ -27,20 +27,28 @@ const isOver = (of: CloudStory) => async () => (await of.allFinished()) && (awai
 /** Calls that the provider refused because there were too many. */
 const refusals = ({ account }: CloudStory) => account.log.filter(({ status }) => status === 429);
 
-it('a fleet gets fifty machines within the limits of its provider, and they end', async () => {
-  const of = await begin();
-  await of.applyFleet(50, 300, { nodes: { min: 50, max: 50 } });
-  const idle = async () =>
-    (await of.instances()).filter(({ status }) => status === 'idle').length === 50;
-  expect(await of.until(idle, HOUR, LOOK)).toBe(true);
-  expect(of.world.alive).toHaveLength(50);
-  expect(of.world.doubles).toEqual([]);
-  expect(refusals(of)).toEqual([]);
-  await of.deleteFleet();
-  expect(await of.until(() => of.isQuiet(), HOUR, LOOK)).toBe(true);
-  expect(of.world.created).toHaveLength(50);
-  expect(refusals(of)).toEqual([]);
-});
+it.each([
+  [1, 'one server'],
+  [2, 'two servers together'],
+])(
+  '%i: a fleet gets fifty machines within the limits of its provider from %s, and they end',
+  async (servers) => {
+    const of = await begin();
+    for (let more = 1; more < servers; more++) await of.servers.start();
+    await of.applyFleet(50, 300, { nodes: { min: 50, max: 50 } });
+    const idle = async () =>
+      (await of.instances()).filter(({ status }) => status === 'idle').length === 50;
+    expect(await of.until(idle, HOUR, LOOK)).toBe(true);
+    expect(of.world.alive).toHaveLength(50);
+    expect(of.world.doubles).toEqual([]);
+    expect(refusals(of)).toEqual([]);
+    expect(of.servers.callers).toHaveLength(servers);
+    await of.deleteFleet();
+    expect(await of.until(() => of.isQuiet(), HOUR, LOOK)).toBe(true);
+    expect(of.world.created).toHaveLength(50);
+    expect(refusals(of)).toEqual([]);
+  },
+);
 
 it('a gang for which the quota ends half-way is placed as a whole later, and machines that wait for it end', async () => {
   const of = await begin({ as: 'vultr' });
