@@ -22,6 +22,7 @@ export type {
   DialInNames,
   OpenedBackend,
 } from './base/kind.ts';
+export * from './base/owner-tags.ts';
 export * from './base/port.ts';
 export type { AgentPrograms } from './base/programs.ts';
 export { orderedProvisioningData } from './base/provisioning-data.ts';

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import type { GatewayBackendSettings } from '@dstack/contract';
 import type { Id, InstanceHandle } from '@dstack/core';
 import type { Observation } from './instance-port.ts';
-import type { OwnerTags } from './port.ts';
+import type { OwnerTags } from './owner-tags.ts';
 
 /** A machine for one replica of a gateway, with open ports for SSH, HTTP and HTTPS. */
 export interface GatewayOrder {

@@ -1,18 +1,7 @@
 /** The part of the capacity port for groups: machines close to each other, or ordered as one. */
 import type { Offer } from '@dstack/core';
-import type { ContainerOrder, OnPreparing } from './instance-port.ts';
-import type { OwnerTags } from './port.ts';
-
-export interface GroupPlace {
-  readonly handle: GroupHandle;
-  readonly rank: number;
-  readonly size: number;
-}
-
-export interface GroupHandle {
-  readonly id: string;
-  readonly data: string | null;
-}
+import type { ContainerOrder, GroupHandle, OnPreparing } from './instance-port.ts';
+import type { OwnerTags } from './owner-tags.ts';
 
 export interface GroupOrder {
   /** Key of the intent. The same key finds the group. */

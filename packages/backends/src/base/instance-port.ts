@@ -11,8 +11,7 @@ import type {
   ProvisioningData,
   VolumeHandle,
 } from '@dstack/core';
-import type { GroupPlace } from './group-port.ts';
-import type { OwnerTags } from './port.ts';
+import type { OwnerTags } from './owner-tags.ts';
 
 export interface InstanceOrder {
   /** Key of the intent. An adapter that finds an instance with this key returns that instance. */
@@ -84,6 +83,17 @@ export interface ContainerMount {
   /** A directory of the machine; null = a named volume. */
   readonly instancePath: string | null;
   readonly readOnly: boolean;
+}
+
+export interface GroupPlace {
+  readonly handle: GroupHandle;
+  readonly rank: number;
+  readonly size: number;
+}
+
+export interface GroupHandle {
+  readonly id: string;
+  readonly data: string | null;
 }
 
 export interface CreatedInstance {

@@ -11,6 +11,7 @@ import type { BackendName, Capabilities, Claim, Offer } from '@dstack/core';
 import type { GatewayPort } from './gateway-port.ts';
 import type { GroupPort } from './group-port.ts';
 import type { InstancePort } from './instance-port.ts';
+import type { OwnerTags } from './owner-tags.ts';
 import type { VolumePort } from './volume-port.ts';
 
 export interface Backend {
@@ -44,28 +45,6 @@ export interface OfferAnswer {
   /** For the plan: offers are stale, unverified, or come from some regions only. */
   readonly notes: readonly string[];
 }
-
-/**
- * The owner of a resource at a provider: four tags on everything that costs money, on machines, volumes,
- * groups, gateways, and the disks and addresses that are created for them.
- */
-export interface OwnerTags {
-  /** Id of the installation: servers that share a database are one owner. */
-  readonly server: string;
-  readonly project: string;
-  /** Empty for volumes and gateways, which belong to no fleet. */
-  readonly fleet: string;
-  /** Name of the instance, the volume or the replica of a gateway; empty for groups. */
-  readonly instance: string;
-}
-
-/** Names of the owner tags at providers that take tags with hyphens. */
-export const OWNER_TAGS = {
-  server: 'dstack-server',
-  project: 'dstack-project',
-  fleet: 'dstack-fleet',
-  instance: 'dstack-instance',
-} as const satisfies Record<keyof OwnerTags, string>;
 
 /**
  * Claims on a server's tag, kept in the account that they are about. Installations with copies of

@@ -1,6 +1,6 @@
 /** The part of the capacity port for network volumes, claims and directories of hosts. */
 import type { Id, InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
-import type { OwnerTags } from './port.ts';
+import type { OwnerTags } from './owner-tags.ts';
 
 export interface VolumeOrder {
   readonly key: string;

@@ -1,6 +1,7 @@
 /** Claims on the tag of a server, as config maps of the namespaces: the cluster writes their time. */
 import type { Claim } from '@dstack/core';
-import type { Claims, OwnerTags } from '../base/port.ts';
+import type { OwnerTags } from '../base/owner-tags.ts';
+import type { Claims } from '../base/port.ts';
 import type { ConfigMap, KubeList } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import { claimLabels } from './labels.ts';

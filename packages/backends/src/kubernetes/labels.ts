@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { InstanceType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ListedInstance } from '../base/instance-port.ts';
-import type { OwnerTags } from '../base/port.ts';
+import type { OwnerTags } from '../base/owner-tags.ts';
 import type { KubeObject, OwnerReference } from './api/objects.ts';
 
 const PREFIX = 'k8s.dstack.ai';

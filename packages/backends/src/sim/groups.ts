@@ -1,5 +1,6 @@
 import { BackendError, NoCapacityError } from '../base/errors.ts';
-import type { GroupHandle, GroupOrder, GroupPort, ListedGroup } from '../base/group-port.ts';
+import type { GroupOrder, GroupPort, ListedGroup } from '../base/group-port.ts';
+import type { GroupHandle } from '../base/instance-port.ts';
 import type { SimCalls } from './calls.ts';
 import { simId } from './sim-id.ts';
 import type { SimGroup, SimMachine, SimTables } from './tables.ts';

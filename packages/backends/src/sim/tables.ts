@@ -1,6 +1,6 @@
 import type { Offer } from '@dstack/core';
 import type { InstanceOrder } from '../base/instance-port.ts';
-import type { OwnerTags } from '../base/port.ts';
+import type { OwnerTags } from '../base/owner-tags.ts';
 
 /** The state of a simulated provider. Records do not change: each event adds another record. */
 export interface SimTables {

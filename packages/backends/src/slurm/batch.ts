@@ -4,7 +4,7 @@ import { shellJoin, shellQuote } from '@dstack/contract/shell';
 import { Resources } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ListedInstance } from '../base/instance-port.ts';
-import type { OwnerTags } from '../base/port.ts';
+import type { OwnerTags } from '../base/owner-tags.ts';
 import { apptainerCommand } from './apptainer.ts';
 import { pyxisImage } from './credentials.ts';
 import { AGENT_FOLDER, ENDED_FILE, PASSWORD_FILE, tunnelPatterns } from './folders.ts';

@@ -1,7 +1,7 @@
 import type { Offer } from '@dstack/core';
 import { RefusedOrderError } from '../base/errors.ts';
 import type { ContainerOrder, OnPreparing } from '../base/instance-port.ts';
-import type { OwnerTags } from '../base/port.ts';
+import type { OwnerTags } from '../base/owner-tags.ts';
 import { commentOf } from './batch.ts';
 import type { SlurmCluster } from './cluster.ts';
 import { checkCredentials } from './credentials.ts';

@@ -1,6 +1,6 @@
 /** Names and tags by which machines at providers are found again. */
 import { createHash } from 'node:crypto';
-import { OWNER_TAGS, type OwnerTags } from '../port.ts';
+import { OWNER_TAGS, type OwnerTags } from '../owner-tags.ts';
 
 const DIGITS = 20;
 

@@ -1,7 +1,8 @@
 /** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import type { CheckResult, OwnerTags } from '../port.ts';
+import type { OwnerTags } from '../owner-tags.ts';
+import type { CheckResult } from '../port.ts';
 
 export interface VmCloud {
   readonly type: BackendType;
