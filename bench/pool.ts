@@ -3,6 +3,7 @@
  * starts and stops take. The provider answers at once, and its agents are scripts in the process of
  * the server, whose CPU is counted too.
  */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
 import { load } from './api.ts';
@@ -22,7 +23,10 @@ const MEASURED = 1500;
 const PLAN_MS = 4000;
 const STARTS = 30;
 const POLL_MS = 1000;
-const SLEEP = { commands: ['sleep 86400'] };
+const SETTLE_MS = 5000;
+const REST_MS = 20_000;
+/** A scripted job that does not end by itself. */
+const SLEEP = { commands: ['sleep 86400'], env: { SIM_SECONDS: 'never' } };
 
 /** `argument`: instances, or instances and runs that are active before the measurement. */
 export async function pool(argument = INSTANCES): Promise<void> {
@@ -40,8 +44,16 @@ export async function pool(argument = INSTANCES): Promise<void> {
     await alike(home, beside);
     await plans(home, beside);
     await starts(home, beside);
-    await full(home, Number(instances), beside);
     print({ name: `memory, ${beside}`, unit: 'MB', value: residentMb(home.serverPid) });
+    await rest(home, beside);
+    print({
+      name: `open files, ${beside}`,
+      unit: 'per instance',
+      ...filesPer(home.serverPid, Number(instances)),
+    });
+    await full(home, Number(instances), beside);
+    print({ name: `memory, full, ${beside}`, unit: 'MB', value: residentMb(home.serverPid) });
+    await stops(home, beside);
   } finally {
     await home.dispose();
   }
@@ -137,6 +149,73 @@ async function starts(home: Installation, beside: string): Promise<void> {
     times.push((at(/^Job status changed .* -> RUNNING/) - at(/^Run submitted/)) / 1000);
   }
   print({ name: `submit → running, ${beside}`, unit: 'ms', ...summary(times) });
+}
+
+async function rest(home: Installation, beside: string): Promise<void> {
+  await delay(SETTLE_MS);
+  const before = usage(home.serverPid);
+  await delay(REST_MS);
+  const { cpuMs } = usage(home.serverPid);
+  const value = Math.round(((cpuMs - before.cpuMs) * 1000) / REST_MS);
+  print({ name: `at rest, ${beside}`, unit: 'CPU ms/s', value });
+}
+
+/**
+ * Open files of the server for each instance. A scripted agent is in the same process: the sockets with
+ * a path are its ends of the links, the others are those that a server has to a real host.
+ */
+function filesPer(pid: number, instances: number): Record<string, number> {
+  const ofAgents = new Set(
+    readFileSync(`/proc/${pid}/net/unix`, 'utf8')
+      .split('\n')
+      .map((line) => line.trim().split(/ +/))
+      .flatMap(([, , , , , , inode = '', path]) => (path === undefined ? [] : [inode])),
+  );
+  const counts = { ofServer: 0, ofAgents: 0, others: 0 };
+  for (const fd of readdirSync(`/proc/${pid}/fd`)) {
+    const socket = /^socket:\[(\d+)\]$/.exec(linkOf(`/proc/${pid}/fd/${fd}`));
+    if (!socket) counts.others += 1;
+    else counts[ofAgents.has(socket[1] ?? '') ? 'ofAgents' : 'ofServer'] += 1;
+  }
+  const each = (count: number) => Math.round((count / instances) * 100) / 100;
+  return {
+    ofServer: each(counts.ofServer),
+    ofAgents: each(counts.ofAgents),
+    others: each(counts.others),
+  };
+}
+
+function linkOf(path: string): string {
+  try {
+    return readlinkSync(path);
+  } catch {
+    // It was closed meanwhile.
+    return '';
+  }
+}
+
+/** Stops all runs at once, until none is left. */
+async function stops(home: Installation, beside: string): Promise<void> {
+  const before = usage(home.serverPid);
+  const start = performance.now();
+  let count = 0;
+  for (;;) {
+    const runs = await home.api<{ status: string; run_spec: { run_name: string } }[]>(
+      '/api/runs/list',
+      { only_active: true, limit: 1000, job_submissions_limit: 1 },
+    );
+    if (runs.length === 0) break;
+    const names = runs
+      .filter(({ status }) => status !== 'terminating')
+      .map(({ run_spec }) => run_spec.run_name);
+    count += names.length;
+    const body = { runs_names: names, abort: false };
+    if (names.length > 0) await home.api('/api/project/main/runs/stop', body);
+    else await delay(POLL_MS);
+  }
+  const seconds = Math.round(performance.now() - start) / 1000;
+  const cpuEach = Math.round(((usage(home.serverPid).cpuMs - before.cpuMs) / count) * 100) / 100;
+  print({ name: `stop of all runs, ${beside}`, unit: 's', count, seconds, cpuEach });
 }
 
 /** A full pool: what runs that must wait cost, alike and each with a demand of its own. */

@@ -6,10 +6,10 @@ export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 
   return async (instanceId: Id): Promise<Omit<HostInput, 'facts'> | null> => {
     const record = await store.hostAccess.byId(instanceId);
     const [instance] = await store.instances.byIds([instanceId]);
-    const fleet = instance && (await store.fleets.byId(instance.fleetId));
+    const fleet = instance && (await store.fleets.recordById(instance.fleetId));
     if (record?.access.kind !== 'ssh' || !fleet) return null;
     const { login, proxy, internalIp } = record.access;
-    const { configuration } = fleet.fleet.spec;
+    const { configuration } = fleet.spec;
     const named = configuration.ssh_config && fleetHosts(configuration.ssh_config);
     const listed = named?.find(({ hostname }) => hostname === login.hostname);
     return {

@@ -65,7 +65,7 @@ function setup({ jobs = [aNode(0), aNode(1)], blobs = {}, ...of }: Setup = {}) {
     files: {
       archivesByIds: async (ids: string[]) => archives.filter(({ id }) => ids.includes(id)),
     },
-    fleets: { byId: async () => null },
+    fleets: { recordById: async () => null },
     runs: { byId: async () => ({ run }) },
     jobs: { ofRun: async () => jobs },
     instances: {

@@ -65,7 +65,7 @@ async function startedSpec(
     },
   };
   const fleets = {
-    byId: async () => ({ fleet: { spec: { configuration: { env: fleetEnv } } } }),
+    recordById: async () => ({ spec: { configuration: { env: fleetEnv } } }),
   };
   const starter = new JobStarter({
     store: {

@@ -55,7 +55,7 @@ export class JobStarter {
       store.secrets.values(run.projectId),
       store.files.archivesByIds(job.spec.file_archives.map((archive) => archive.id)),
       this.#repoCreds(view),
-      store.fleets.byId(instance.fleetId),
+      store.fleets.recordById(instance.fleetId),
       this.#volumes(agent, view, instance),
     ]);
     if (!project) throw new JobSpecError('the project was deleted');
@@ -75,7 +75,7 @@ export class JobStarter {
       token: await this.#token(agent, view),
       nodeKey: job.spec.ssh_key ? store.cipher.decrypt(job.spec.ssh_key.private) : null,
       archiveHashes: Object.fromEntries(archives.map((archive) => [archive.id, archive.sha256])),
-      fleetEnv: fleet ? fleetEnv(fleet.fleet.spec) : {},
+      fleetEnv: fleet ? fleetEnv(fleet.spec) : {},
       routerAddress: await this.#routerAddress(view),
       shellCommands: userShellCommands(run.spec, job.spec),
       cluster: hold ? null : await this.#cluster(view),

@@ -1,5 +1,5 @@
 /** The open files of this process, of which each connection is one, and their limit. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import type { Logger } from './logging.ts';
 
 /** Errors of a process that can open nothing more. */
@@ -98,10 +98,15 @@ export class OpenFiles {
   }
 }
 
+/** Of this process, on Linux. */
+const FILES = '/proc/self/fd';
+
 function countOfProcess(): number | null {
   try {
+    // Since Linux 6.2 the size of the folder is their number; to list thousands takes milliseconds.
+    const { size } = statSync(FILES);
     // The list contains the descriptor by which it is read.
-    return readdirSync('/proc/self/fd').length - 1;
+    return size > 0 ? size : readdirSync(FILES).length - 1;
   } catch (error) {
     const { code } = error as NodeJS.ErrnoException;
     // Without /proc nothing is known, and nothing is refused.

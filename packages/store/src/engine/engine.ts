@@ -23,11 +23,11 @@ import type { EngineStore } from './types.ts';
 export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
-    loadRun: (id, memory) => context.read((tx) => loadRun(tx, records, id, memory, context.now())),
+    loadRun: (id, memory) => context.read((tx) => loadRun(tx, context, id, memory, context.now())),
     loadPlacement: (poolId, only) => context.read((tx) => loadPlacement(tx, context, poolId, only)),
     waitingFor: (freed) => context.read((tx) => waitingFor(tx, freed)),
     loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, context, projectId)),
-    loadInstance: (id) => context.read((tx) => loadInstance(tx, id)),
+    loadInstance: (id) => context.read((tx) => loadInstance(tx, context.fleetIndexes, id)),
     loadFleet: (id) => context.read((tx) => loadFleet(tx, records, id)),
     hostDependants: (hostId) => hostDependants(context.db, hostId),
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
@@ -54,7 +54,12 @@ export function createEngine(context: StoreContext): EngineStore {
         decide,
       ),
     updateInstance: (id, decide) =>
-      decidedWrite(context, { table: 'instances', id }, loadInstance, decide),
+      decidedWrite(
+        context,
+        { table: 'instances', id },
+        (tx) => loadInstance(tx, context.fleetIndexes, id),
+        decide,
+      ),
     updateFleet: (id, decide) =>
       decidedWrite(context, { table: 'fleets', id }, (tx) => loadFleet(tx, records, id), decide),
     updateVolume: (id, decide) =>

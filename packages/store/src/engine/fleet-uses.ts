@@ -1,15 +1,12 @@
-import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { type FleetUse, type Id, nodesOf } from '@dstack/core';
-import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
+import type { StoreContext, Tx } from '../context.ts';
+import { forIds } from '../query.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 
 /** These fleets with the number of their active instances, counted only where there is a limit. */
 export async function fleetUses(
   tx: Tx,
-  records: RecordCache,
+  { records, fleetIndexes }: Pick<StoreContext, 'records' | 'fleetIndexes'>,
   fleetIds: readonly Id[],
 ): Promise<FleetUse[]> {
   const keys = await forIds(fleetIds, (slice) =>
@@ -17,19 +14,6 @@ export async function fleetUses(
   );
   const fleets = await records.read(tx, fleetTable, keys);
   const limited = fleets.filter((fleet) => nodesOf(fleet)?.max != null).map((fleet) => fleet.id);
-  const rows = await forIds(limited, (slice) =>
-    tx
-      .selectFrom('instances')
-      .select(['fleet_id', sql<number>`count(*)`.as('active')])
-      .where('fleet_id', 'in', slice)
-      .where(notDeleted('deleted'))
-      .where('status', 'not in', ENDING_INSTANCE_STATUSES)
-      .groupBy('fleet_id')
-      .execute(),
-  );
-  const counts = groupBy(rows, (row) => row.fleet_id);
-  return fleets.map((fleet) => ({
-    fleet,
-    active: Number(counts.get(fleet.id)?.[0]?.active ?? 0),
-  }));
+  const active = await fleetIndexes.activeIn(tx, limited);
+  return fleets.map((fleet) => ({ fleet, active: active.get(fleet.id) ?? 0 }));
 }

@@ -42,14 +42,14 @@ export async function loadExplainedRun(
   hints: CapacityHints,
   memory: RunMemory,
 ): Promise<ExplainedRun | null> {
-  const { records } = context;
-  const run = await loadRun(tx, records, id, memory, context.now());
+  const run = await loadRun(tx, context, id, memory, context.now());
   if (run === null) return null;
   const { projectId } = run.run;
   const capacity = await loadCapacity(tx, context, projectId);
   const rights = await rightsWithin(tx, projectId, capacity.fleets);
   const gangs: Gang[] = [];
-  for (const id of rights.keys()) gangs.push(...(await loadExplainedQueue(tx, records, id)));
+  for (const id of rights.keys())
+    gangs.push(...(await loadExplainedQueue(tx, context.records, id)));
   const ofOthers = gangs.filter((gang) => gang.run.projectId !== projectId);
   const queue = withBackends(
     {

@@ -1,5 +1,4 @@
 import {
-  ENDING_INSTANCE_STATUSES,
   isInstancePending,
   UNFINISHED_JOB_STATUSES,
   UNFINISHED_RUN_STATUSES,
@@ -13,6 +12,7 @@ import type {
 } from '@dstack/core';
 import type { Tx } from '../context.ts';
 import { groupById, groupsOfFleet } from '../groups/groups.ts';
+import type { FleetIndexes } from '../instances/fleet-indexes.ts';
 import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { observationsOf } from '../instances/observations.ts';
 import { hostHealth, hostsOf } from '../jobs/hosts.ts';
@@ -24,7 +24,11 @@ import { ordersOf } from './load-group.ts';
 import { localKeys } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
-export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | null> {
+export async function loadInstance(
+  tx: Tx,
+  fleetIndexes: FleetIndexes,
+  id: Id,
+): Promise<InstanceSnapshot | null> {
   const [instance] = await instancesByIds(tx, [id]);
   if (!instance) return null;
   const fleet = await tx
@@ -39,13 +43,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     .where('status', 'in', UNFINISHED_JOB_STATUSES)
     .orderBy('submitted_at')
     .execute();
-  const active = await tx
-    .selectFrom('instances')
-    .select((eb) => eb.fn.countAll<number>().as('count'))
-    .where('fleet_id', '=', instance.fleetId)
-    .where(notDeleted('deleted'))
-    .where('status', 'not in', ENDING_INSTANCE_STATUSES)
-    .executeTakeFirstOrThrow();
+  const active = await fleetIndexes.activeIn(tx, [instance.fleetId]);
   const [observation] = await observationsOf(tx, [id]);
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
   return {
@@ -57,7 +55,7 @@ export async function loadInstance(tx: Tx, id: Id): Promise<InstanceSnapshot | n
     observation: observation ?? null,
     group: instance.groupId === null ? null : await groupById(tx, instance.groupId),
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
-    activeInFleet: Number(active.count),
+    activeInFleet: active.get(instance.fleetId) ?? 0,
     local: await localOfPlanned(tx, instance),
   };
 }

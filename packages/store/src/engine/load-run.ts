@@ -12,10 +12,9 @@ import {
   windowOf,
 } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
-import type { RecordCache } from '../record-cache.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { serviceLoad } from '../services/load.ts';
 import { requestCounts } from '../services/requests.ts';
@@ -31,7 +30,7 @@ const SUBMISSIONS_PER_JOB = KEPT_SUBMISSIONS + 2;
 
 export async function loadRun(
   tx: Tx,
-  records: RecordCache,
+  context: Pick<StoreContext, 'records' | 'fleetIndexes'>,
   id: Id,
   memory: RunMemory,
   now: Timestamp,
@@ -58,7 +57,7 @@ export async function loadRun(
     instances,
     fleetUses: await fleetUses(
       tx,
-      records,
+      context,
       instances.map((instance) => instance.fleetId),
     ),
     hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),

@@ -30,6 +30,14 @@ export function createFleets(context: StoreContext): Fleets {
       const keys = await fleetKeys(db).where('f.id', '=', id).execute();
       return (await toViews(context, keys))[0] ?? null;
     },
+    async recordById(id) {
+      const keys = await db
+        .selectFrom('fleets')
+        .select(['id', 'version'])
+        .where('id', '=', id)
+        .execute();
+      return (await context.records.read(db, fleetTable, keys))[0] ?? null;
+    },
     async viewsByIds(ids) {
       const keys = await forIds(ids, (slice) => fleetKeys(db).where('f.id', 'in', slice).execute());
       return toViews(context, keys);

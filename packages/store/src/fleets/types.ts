@@ -31,6 +31,8 @@ export interface Fleets {
   list(filter: FleetFilter): Promise<FleetView[]>;
   /** Also deleted ones. */
   byId(id: Id): Promise<FleetView | null>;
+  /** Also deleted ones. Without their instances, of which there may be thousands. */
+  recordById(id: Id): Promise<FleetRecord | null>;
   /** Also deleted ones, in no order. */
   viewsByIds(ids: readonly Id[]): Promise<FleetView[]>;
   /** Not deleted. */

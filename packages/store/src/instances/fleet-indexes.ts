@@ -1,5 +1,6 @@
+import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { FleetIndex, type FleetRecord, type Id, type InstanceRecord } from '@dstack/core';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { keyList, parseKeyList, type VersionedKey } from '../key-list.ts';
 import { forIds, notDeleted } from '../query.ts';
 import type { RecordCache } from '../record-cache.ts';
@@ -58,6 +59,30 @@ export class FleetIndexes {
     for (const one of found) this.#keep(one);
     const indexes = new Map(found.map(({ index }) => [index.fleet.id, index]));
     return distinct.flatMap(({ id }) => indexes.get(id) ?? []);
+  }
+
+  /** The number of active instances of each of these fleets; none = 0. */
+  async activeIn(db: Kysely<DB>, fleetIds: readonly Id[]): Promise<ReadonlyMap<Id, number>> {
+    const kept = this.#isShared ? [] : fleetIds.flatMap((id) => this.#kept.get(id) ?? []);
+    const indexes = await this.read(
+      db,
+      kept.map(({ index }) => index.fleet),
+    );
+    const counts = new Map(indexes.map(({ fleet, counts: { active } }) => [fleet.id, active]));
+    const others = await forIds(
+      fleetIds.filter((id) => !counts.has(id)),
+      (slice) =>
+        db
+          .selectFrom('instances')
+          .select(['fleet_id', sql<number>`count(*)`.as('active')])
+          .where('fleet_id', 'in', slice)
+          .where(notDeleted('deleted'))
+          .where('status', 'not in', ENDING_INSTANCE_STATUSES)
+          .groupBy('fleet_id')
+          .execute(),
+    );
+    for (const { fleet_id: id, active } of others) counts.set(id, Number(active));
+    return counts;
   }
 
   /**

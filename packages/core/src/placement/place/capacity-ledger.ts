@@ -7,7 +7,6 @@ import type {
   Id,
   InstanceRecord,
   Offer,
-  RunRecord,
 } from '../../model/index.ts';
 import { sharesFor } from '../../offers/alike.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
@@ -17,6 +16,7 @@ import type { ShareMatch } from '../../offers/pool.ts';
 import { isFleetActive } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import { QuotaLedger } from '../quota/quota-ledger.ts';
+import type { Claimant } from './claimant.ts';
 import { type AlikeNow, FleetCapacity } from './fleet-capacity.ts';
 import { fleetIndexes } from './kept-capacity.ts';
 import { KnownEnds } from './known-ends.ts';
@@ -24,12 +24,6 @@ import { ReservedShares } from './reserved-shares.ts';
 import { VolumeLedger } from './volume-ledger.ts';
 
 type Shares = ReturnType<typeof sharesFor>;
-
-/** A run that claims capacity, or for which capacity is held. */
-export type Claimant = Pick<
-  RunRecord,
-  'id' | 'name' | 'projectId' | 'userId' | 'priority' | 'submittedAt'
->;
 
 /** In a plan, an instance whose connection was lost moments ago counts as lost. */
 const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY, jumpedAt: null };

@@ -2,7 +2,7 @@
 import type { Id, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import type { GangRequest } from '../gang-request.ts';
-import type { Claimant } from './capacity-ledger.ts';
+import type { Claimant } from './claimant.ts';
 import type { KnownEnds } from './known-ends.ts';
 
 export interface Reservation {

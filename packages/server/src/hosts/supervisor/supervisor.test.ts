@@ -51,7 +51,7 @@ function world({ status = 'pending', described = false, shared = false, ...host 
         delete: async () => void done.push('access deleted'),
       },
       instances: { byIds: async () => [instance] },
-      fleets: { byId: async () => ({ fleet: { spec: { configuration: { env: {} } } } }) },
+      fleets: { recordById: async () => ({ spec: { configuration: { env: {} } } }) },
     },
     hosts: {
       add: async (access: AgentAccess) => {

@@ -223,8 +223,8 @@ export class LinkSupervisor {
   }
 
   async #environment({ fleetId }: InstanceRecord): Promise<Record<string, string>> {
-    const view = await this.#options.store.fleets.byId(fleetId);
-    return view ? fleetEnv(view.fleet.spec) : {};
+    const fleet = await this.#options.store.fleets.recordById(fleetId);
+    return fleet ? fleetEnv(fleet.spec) : {};
   }
 
   #drop(id: Id): void {
