@@ -5,7 +5,7 @@ import type { PoolOffer } from '../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
 import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { candidateFleets, viewPool } from '../placement/place/choose-fleet.ts';
-import { poolOffer } from '../placement/place/existing-instances.ts';
+import { dependsOnInstance, poolOffer } from '../placement/place/existing-instances.ts';
 import { mountableOffers } from '../placement/place/mounts.ts';
 import {
   type Ask,
@@ -106,16 +106,28 @@ function poolOffers(
   options: PlanOptions,
 ): Offer[] {
   return fleets
-    .flatMap((fleet) =>
-      ledger.instancesOf(fleet.id).flatMap((instance): PoolOffer[] => {
-        const offer = poolOffer(ledger, fleet, instance, node, request);
-        return offer ? [offer] : [];
-      }),
-    )
+    .flatMap((fleet) => existingOffers(ledger, fleet, node, request))
     .sort(
       (a, b) => a.offer.price - b.offer.price || a.instance.instanceNum - b.instance.instanceNum,
     )
     .map((found) => shown(ledger, found, options));
+}
+
+/** What each instance of the fleet would give: of those that are alike, one is looked at. */
+function existingOffers(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  node: NodeRequest,
+  request: GangRequest,
+): PoolOffer[] {
+  const isByItself = dependsOnInstance(node, request);
+  return [...ledger.alikeIn(fleet.id)].flatMap(({ first, size }) =>
+    first(isByItself ? size : 1).flatMap((sample) => {
+      const found = poolOffer(ledger, fleet, sample, node, request);
+      if (found === null) return [];
+      return isByItself ? [found] : first(size).map((instance) => ({ ...found, instance }));
+    }),
+  );
 }
 
 /** Normally the job's share; the whole machine, or its free part, if the request asks for it. */

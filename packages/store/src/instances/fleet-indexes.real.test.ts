@@ -1,3 +1,4 @@
+import { isInstanceActive } from '@dstack/contract/status';
 import type { Change, Id, InstanceRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import type { Store } from '../store.ts';
@@ -52,6 +53,10 @@ forEachStore((tests) => {
       expect(await store.engine.apply(changes)).toBe('applied');
       const { seen, there } = await views(store, projectId, fleet.id);
       expect(seen).toEqual(there);
+      const snapshot = await store.engine.loadInstance(a.id);
+      expect(snapshot?.activeInFleet).toBe(
+        there.filter(({ status }) => isInstanceActive(status)).length,
+      );
     }
     expect((await views(store, projectId, fleet.id)).seen.map(({ id }) => id)).toEqual([
       ...[a.id, b.id, later.id],
