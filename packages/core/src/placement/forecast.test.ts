@@ -9,7 +9,7 @@ const FLEET = aFleet('pool', { placement: 'cluster', ssh_config: { hosts: ['h'],
 const WAITS = { refusal: { kind: 'no-fleets' }, waitingSince: 5 } as const;
 
 const ends = (num: number, seconds: number): Occupant => ({
-  ...{ instanceId: `pool-${num}`, blocks: 1, startedAt: NOW },
+  ...{ instanceId: `pool-${num}`, blocks: 1, startedAt: NOW, runningAt: NOW },
   limit: { seconds, stopSeconds: 0 },
 });
 
