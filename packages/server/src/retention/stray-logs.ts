@@ -26,7 +26,7 @@ const YOUNG = 30 * 86_400 * SECOND;
 /** Deletes logs whose jobs have no row: what earlier versions have left behind. */
 export class StrayLogs {
   readonly #options: StrayLogsOptions;
-  #folders: AsyncGenerator<readonly [string, string], void> | null = null;
+  #folders: AsyncGenerator<RunFolder, void> | null = null;
   #position = '';
   #restsUntil = 0;
 
@@ -58,38 +58,50 @@ export class StrayLogs {
   async #nextFolders(root: string, limit: number, now: Timestamp): Promise<boolean> {
     this.#folders ??= runFolders(root);
     const start = performance.now();
+    const found: RunFolder[] = [];
     for (let seen = 0; seen < limit && performance.now() - start < STEP_MS; ) {
       const { value, done } = await this.#folders.next();
       if (done || value === undefined) {
         this.#folders = null;
-        return true;
+        break;
       }
-      seen += await this.#lookInto(join(root, ...value), value, now);
+      found.push(value);
+      seen += 1 + value.jobIds.length;
     }
-    return false;
+    await this.#lookInto(root, found, now);
+    return this.#folders === null;
   }
 
-  async #lookInto(
-    folder: string,
-    [project, run]: readonly [string, string],
-    now: Timestamp,
-  ): Promise<number> {
+  /** One question about all of them: a month of logs has tens of thousands of folders. */
+  async #lookInto(root: string, folders: readonly RunFolder[], now: Timestamp): Promise<void> {
     const { retention, logs } = this.#options;
-    const jobIds = await namesIn(folder);
-    for (const jobId of await retention.unknownJobs(jobIds)) {
-      const found = await stat(join(folder, jobId)).catch(() => null);
-      if (found === null || found.mtimeMs * 1000 > now - YOUNG) continue;
-      await logs.delete({ project, run, jobId });
+    const all = folders.flatMap(({ jobIds }) => jobIds);
+    const unknown = new Set(all.length === 0 ? [] : await retention.unknownJobs(all));
+    for (const { project, run, jobIds } of folders) {
+      const folder = join(root, project, run);
+      for (const jobId of jobIds.filter((id) => unknown.has(id))) {
+        const found = await stat(join(folder, jobId)).catch(() => null);
+        if (found === null || found.mtimeMs * 1000 > now - YOUNG) continue;
+        await logs.delete({ project, run, jobId });
+      }
+      // Left behind by a server that was killed after it had deleted the last log in it.
+      if (jobIds.length === 0) await rmdir(folder).catch(() => {});
     }
-    // Left behind by a server that was killed after it had deleted the last log in it.
-    if (jobIds.length === 0) await rmdir(folder).catch(() => {});
-    return 1 + jobIds.length;
   }
 }
 
-async function* runFolders(root: string): AsyncGenerator<readonly [string, string], void> {
+/** The folder of a run, and the jobs that have logs in it. */
+interface RunFolder {
+  readonly project: string;
+  readonly run: string;
+  readonly jobIds: readonly string[];
+}
+
+async function* runFolders(root: string): AsyncGenerator<RunFolder, void> {
   for (const project of await namesIn(root)) {
-    for (const run of await namesIn(join(root, project))) yield [project, run];
+    for (const run of await namesIn(join(root, project))) {
+      yield { project, run, jobIds: await namesIn(join(root, project, run)) };
+    }
   }
 }
 
