@@ -58,6 +58,40 @@ forEachStore((tests) => {
     ]);
   });
 
+  it('pages through the runs of several projects, each of them once and in order', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    const other = projectRecord(userId, { name: 'other' });
+    const foreign = projectRecord(userId, { name: 'foreign' });
+    for (const project of [other, foreign]) await store.projects.insert(project);
+    const projects = [projectId, other.id, foreign.id];
+    // Several are submitted in the same moment.
+    for (let n = 0; n < 12; n++) {
+      const of = {
+        projectId: projects[n % 3] ?? '',
+        status: n % 4 === 0 ? 'done' : 'failed',
+      } as const;
+      await insertRun(world, { name: `run-${n}`, submittedAt: Math.floor(n / 4), ...of });
+    }
+    for (const onlyFailed of [false, true]) {
+      for (const ascending of [false, true]) {
+        const filter = { projectIds: [projectId, other.id], onlyFailed };
+        const all = await store.runs.list({ ...filter, page: { ascending } });
+        const paged: typeof all = [];
+        for (;;) {
+          const last = paged.at(-1)?.run;
+          const after = last ? { at: last.submittedAt, id: last.id } : null;
+          const page = await store.runs.list({ ...filter, page: { ascending, limit: 3, after } });
+          if (page.length === 0) break;
+          paged.push(...page);
+        }
+        const names = (views: typeof all) => views.map(({ run }) => run.name);
+        expect(names(paged)).toEqual(names(all));
+        expect(names(all)).toHaveLength(onlyFailed ? 6 : 8);
+      }
+    }
+  });
+
   it('finds the submissions with a price that were alive in a period', async () => {
     const world = await openWorld(tests);
     const provisioningData = { price: 2.5, backend: 'aws' } as never;

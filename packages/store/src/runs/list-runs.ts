@@ -6,13 +6,16 @@ import { keyset, notDeleted } from '../query.ts';
 import { NAMED_RUN, toViews, withNames } from './run-views.ts';
 import type { RunFilter, RunView } from './types.ts';
 
+/** Beyond this many projects, one walk through the newest runs is cheaper. */
+const MAX_BRANCHES = 100;
+
 export async function listRuns(
   reads: Pick<StoreContext, 'db' | 'records'>,
   filter: RunFilter,
 ): Promise<RunView[]> {
   if (filter.projectIds?.length === 0) return [];
   const order = keyset(filter.page, 'r.submitted_at', 'r.id');
-  const keys = await pageKeys(reads.db, filter)
+  const keys = await (await pageKeys(reads.db, filter))
     .orderBy('r.submitted_at', order.timeOrder)
     .orderBy('r.id', order.idOrder)
     .execute();
@@ -22,16 +25,47 @@ export async function listRuns(
   });
 }
 
-function pageKeys(db: Db, filter: RunFilter) {
-  const found = page(db, filter);
+async function pageKeys(db: Db, filter: RunFilter) {
   const projects = filter.projectIds?.length ?? 1;
   if (projects === 1 && !filter.onlyActive && !filter.onlyFailed) {
     // An index contains them in order, and sorting them again would be most of the work.
-    return withNames(db.selectFrom(found.select(NAMED_RUN).as('r')));
+    return withNames(db.selectFrom(page(db, filter).select(NAMED_RUN).as('r')));
   }
+  const branches = await pageByProjects(db, filter);
   // Found by the columns of the indexes: rows are wide, and sorting those of ten thousand active
   // runs would cost ten times as much.
-  return withNames(db.selectFrom('runs as r').where('r.id', 'in', found.select('r.id')));
+  const found = branches ?? page(db, filter).select('r.id');
+  return withNames(db.selectFrom('runs as r').where('r.id', 'in', found));
+}
+
+/**
+ * One ordered and limited search in each project, each along an index, and the first of all that they
+ * find: a single search in several projects would sort all their runs, ended ones too. Null: there is
+ * no limit, too many projects, or only active runs, which are few.
+ */
+async function pageByProjects(db: Db, filter: RunFilter) {
+  const limit = filter.page?.limit;
+  if (limit === undefined || filter.onlyActive || filter.userId) return null;
+  const projectIds = filter.projectIds ?? (await firstProjects(db));
+  if (projectIds.length === 0 || projectIds.length > MAX_BRANCHES) return null;
+  const order = keyset(filter.page, 'submitted_at', 'id');
+  const searches = projectIds.map((id) => {
+    const own = page(db, { ...filter, projectIds: [id] }).select(['r.id', 'r.submitted_at']);
+    return sql`select * from (${own}) own`;
+  });
+  return sql<string>`(select id from (${sql.join(searches, sql` union all `)}) found
+    order by submitted_at ${sql.raw(order.timeOrder)}, id ${sql.raw(order.idOrder)} limit ${limit})`;
+}
+
+/** One more than are searched one by one shows that there are more. */
+async function firstProjects(db: Db): Promise<readonly Id[]> {
+  const rows = await db
+    .selectFrom('projects')
+    .select('id')
+    .where(notDeleted('deleted'))
+    .limit(MAX_BRANCHES + 1)
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 function page(db: Db, filter: RunFilter) {
