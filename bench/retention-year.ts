@@ -2,15 +2,15 @@
  * A year at 1 000 runs a day by a simulated clock, with default settings: what is stored at the end of each
  * month, what deletion costs, and how long its longest step is. Births continue for two months after the
  * first runs are a year old, when nothing may grow any more; then they stop, and everything must go.
- * Beside it the same births without retention. `retention-year:postgres` does it on PostgreSQL,
- * `retention-year:sqlite,90` stops the births after 90 days, `retention-year:sqlite,425,100` makes 100 runs a day.
+ * Before it a month without retention, from which the year without it follows: nothing of it is deleted.
+ * `retention-year:postgres` does it on PostgreSQL, `retention-year:sqlite,90` stops the births after 90 days,
+ * `retention-year:sqlite,425,2` writes two copies of the story (`year/story.ts`) a day, `…,0.2` one every five days.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore, RETENTION_RULES, type Store } from '@dstack/store';
 import { memoryFolder, postgresBinaries, startPostgres } from '@dstack/testkit';
-
 import { pino } from 'pino';
 import { fileBlobs } from '../packages/server/src/blobs/file-blobs.ts';
 import { createCipher } from '../packages/server/src/config/cipher.ts';
@@ -22,10 +22,13 @@ import { RetentionRounds } from '../packages/server/src/retention/rounds.ts';
 import { retentionSteps } from '../packages/server/src/retention/steps.ts';
 import { StrayLogs } from '../packages/server/src/retention/stray-logs.ts';
 import { print } from './measure.ts';
-import { Births, DAY, makeTemplate, type Template } from './year/births.ts';
+import { Births, type BirthsParts, DAY } from './year/births.ts';
+import { readStory, type StoryTable } from './year/repeatable.ts';
+import { writeStory } from './year/story.ts';
 import { postgresDatabase, sqliteDatabase, type YearDatabase } from './year/year-database.ts';
 
-const RUNS_A_DAY = 1000;
+/** Of about 500 runs each. */
+const COPIES_A_DAY = 2;
 const MONTH = 30;
 /** Two months more than the longest period of what runs leave behind. */
 const BIRTHS = 365 + 2 * MONTH;
@@ -39,9 +42,30 @@ const START = Math.floor((Date.now() * 1000) / DAY) * DAY;
 const log = pino({ level: 'warn' });
 
 export async function retentionYear(argument = 'sqlite'): Promise<void> {
-  const [kind = 'sqlite', days = String(BIRTHS), runs = String(RUNS_A_DAY)] = argument.split(',');
-  const of = { kind, days: Number(days), runsADay: Number(runs) };
-  for (const isKept of [true, false]) await measure(of, isKept);
+  const [kind = 'sqlite', days = String(BIRTHS), copies = String(COPIES_A_DAY)] =
+    argument.split(',');
+  const dir = mkdtempSync(join(memoryFolder(), 'bench-story-'));
+  try {
+    const story = await makeStory(dir, kind);
+    const of = { kind, copiesADay: Number(copies), story };
+    await measure({ ...of, days: Math.min(MONTH, Number(days)), isKept: false });
+    await measure({ ...of, days: Number(days), isKept: true });
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+async function makeStory(dir: string, kind: string): Promise<BirthsParts['story']> {
+  const folders = { logs: join(dir, 'logs'), blobs: join(dir, 'blobs') };
+  for (const folder of Object.values(folders)) mkdirSync(folder);
+  writeFileSync(join(folders.blobs, 'upload'), Buffer.alloc(1024, 1));
+  const database = join(dir, 'story.db');
+  const logs = kind === 'postgres' ? null : folders.logs;
+  const story = await writeStory({ database, logs });
+  const { tables, renamed } = readStory(database);
+  // With SQLite these are files.
+  const isRow = ({ name }: StoryTable) => logs === null || !['log_pieces', 'blobs'].includes(name);
+  return { ...story, tables: tables.filter(isRow), renamed, folders };
 }
 
 interface Place {
@@ -62,7 +86,10 @@ async function place(kind: string): Promise<Place> {
   const binaries = postgresBinaries();
   if (binaries === null) throw new Error('PostgreSQL is not installed');
   const cluster = await startPostgres(binaries);
-  await cluster.query('alter system set autovacuum = on');
+  // A day passes within seconds, so vacuum has to look more often, and without its pauses.
+  for (const setting of ['= on', '_naptime = 1', '_vacuum_cost_delay = 0']) {
+    await cluster.query(`alter system set autovacuum${setting}`);
+  }
   await cluster.query('select pg_reload_conf()');
   const { url } = await cluster.createDatabase();
   const open = () => postgresDatabase(url);
@@ -78,50 +105,48 @@ async function place(kind: string): Promise<Place> {
 interface Wanted {
   readonly kind: string;
   readonly days: number;
-  readonly runsADay: number;
+  readonly copiesADay: number;
+  readonly story: BirthsParts['story'];
+  readonly isKept: boolean;
 }
 
-async function measure({ kind, days, runsADay }: Wanted, isKept: boolean): Promise<void> {
+async function measure({ kind, days, copiesADay, story, isKept }: Wanted): Promise<void> {
   const at = await place(kind);
-  const template = await insertTemplate(at);
   let now = START;
   const store = await openStore(options(at.url, () => now));
   const database = await at.open();
-  const title = `retention-year ${kind}, ${runsADay} runs a day${isKept ? '' : ' without retention'}`;
-  const year = new Year(title, at.dir, {
-    ...{ store, database, now: () => now, writesFiles: isKept, runsADay, template },
+  const folders = { logs: join(at.dir, 'logs'), blobs: join(at.dir, 'blobs') };
+  const births = new Births({
+    ...{ store, database, story, copies: Math.max(1, Math.round(copiesADay)) },
+    folders: database.postgres ? null : folders,
   });
+  const runs = `${Math.round(births.runs * copiesADay)} runs a day`;
+  const pause = Math.max(1, Math.round(1 / copiesADay));
+  const title = `retention-year ${kind}, ${runs}${isKept ? '' : ', without retention'}`;
+  const year = new Year(title, { store, database, now: () => now, folders, births });
+  const begin = performance.now();
   try {
     await year.begin();
     for (let day = 1; day <= days + (isKept ? REST : 0); day++) {
-      if (day <= days) await year.births(now);
+      if (day <= days && day % pause === 0) await year.births(now);
       now = START + day * DAY;
       if (isKept) await year.day();
       if (day % MONTH === 0 || day === days) await year.month(day, isKept);
     }
     if (isKept) await year.end();
+    else await year.without(days);
   } finally {
     await year.close();
     await database.close();
     await store.close();
     await at.close();
   }
+  print({ name: `${title}: it took`, unit: 's', value: (performance.now() - begin) / 1000 });
 }
 
 const options = (url: string, now: () => number) => ({
   ...{ url, now, newId: randomUUID, logger: log, cipher: createCipher([]) },
 });
-
-/** By a store of its own, because the times of events only rise. */
-async function insertTemplate({ url, dir }: Place): Promise<Template> {
-  const time = START + 10 * 365 * DAY;
-  const store = await openStore(options(url, () => time));
-  const logs = openLogs(store, join(dir, 'logs'), () => time);
-  const template = await makeTemplate(store, logs, time);
-  await logs.close();
-  await store.close();
-  return template;
-}
 
 function openLogs(store: Store, root: string, now: () => number): LogStore {
   const common = { now, quotaPerHour: 0, onQuota: () => {}, onSyncError: () => {} };
@@ -134,50 +159,49 @@ interface YearParts {
   readonly store: Store;
   readonly database: YearDatabase;
   readonly now: () => number;
-  readonly writesFiles: boolean;
-  readonly runsADay: number;
-  readonly template: Template;
+  readonly folders: { readonly logs: string; readonly blobs: string };
+  readonly births: Births;
 }
 
 class Year {
   readonly #title: string;
   readonly #parts: YearParts;
-  readonly #folders: { readonly logs: string; readonly blobs: string };
   readonly #logs: LogStore;
-  readonly #births: Births;
   readonly #rounds: RetentionRounds;
   #longest = { name: '', ms: 0 };
+  readonly #steps = new Map<string, number>();
   #cpu = { days: 0, us: 0 };
+  #written = { days: 0, ms: 0 };
 
-  constructor(title: string, dir: string, parts: YearParts) {
-    const { store, database, now, writesFiles, runsADay, template } = parts;
+  constructor(title: string, parts: YearParts) {
+    const { store, database, now, folders } = parts;
     this.#title = title;
     this.#parts = parts;
-    this.#folders = { logs: join(dir, 'logs'), blobs: join(dir, 'blobs') };
-    this.#logs = openLogs(store, this.#folders.logs, now);
-    const folders = database.postgres ? { logs: null, blobs: null } : this.#folders;
-    const places = { ...folders, writesFiles, runsADay };
-    this.#births = new Births(store, database, places, template);
+    this.#logs = openLogs(store, folders.logs, now);
     const policy = retentionSettings({});
     const { retention } = store;
-    const root = places.logs;
+    const root = database.postgres ? null : folders.logs;
     const strays = new StrayLogs({ retention, logs: this.#logs, root });
-    const blobs = places.blobs === null ? store.files.blobs : fileBlobs(places.blobs);
+    const blobs = database.postgres ? store.files.blobs : fileBlobs(folders.blobs);
     this.#rounds = new RetentionRounds({
       ...{ store, log, events: policy.events, owner: 'bench', now, restFactor: 0 },
       steps: retentionSteps({ store, logs: this.#logs, blobs, strays, policy, log }),
       onStep: (name, ms) => {
+        this.#steps.set(name, (this.#steps.get(name) ?? 0) + ms);
         if (ms > this.#longest.ms) this.#longest = { name, ms };
       },
     });
   }
 
   async begin(): Promise<void> {
-    await this.#births.begin();
+    await this.#parts.births.begin();
   }
 
-  births(at: number): Promise<void> {
-    return this.#births.day(at);
+  async births(at: number): Promise<void> {
+    const begin = performance.now();
+    await this.#parts.births.day(at);
+    this.#written.ms += performance.now() - begin;
+    this.#written.days += 1;
   }
 
   /** The rounds of a day at once: those of which each but one has found nothing are not made. */
@@ -197,17 +221,19 @@ class Year {
 
   async month(day: number, isKept: boolean): Promise<void> {
     const name = `${this.#title}: day ${day}`;
-    const rows = await this.rows();
-    print({ name, unit: 'rows', ...rows });
-    print({ name, unit: 'MB', database: await this.#databaseMb(), ...this.#folderSizes(day) });
+    print({ name, unit: 'rows', ...(await this.#rows()) });
+    print({ name, unit: 'MB', ...(await this.#sizes()) });
     if (!isKept) return;
     const { days, us } = this.#cpu;
     this.#cpu = { days: 0, us: 0 };
     await this.#round();
     const idle = this.#cpu.us;
     this.#cpu.us = 0;
+    const written = this.#written.ms / Math.max(1, this.#written.days);
+    this.#written = { days: 0, ms: 0 };
     print({
       ...{ name, unit: 'ms of CPU a day', deletion: Math.round(us / 1000 / Math.max(1, days)) },
+      'floor: the same rows and files written in bulk': Math.round(written),
       'rounds without work': Math.round((idle / 1000) * ROUNDS_A_DAY),
     });
     print({
@@ -217,17 +243,35 @@ class Year {
       of: this.#longest.name,
     });
     this.#longest = { name: '', ms: 0 };
+    const steps = [...this.#steps].map(([step, sum]) => [
+      step,
+      Math.round(sum / Math.max(1, days)),
+    ]);
+    this.#steps.clear();
+    const most = steps.filter(([, ms]) => Number(ms) > 0);
+    print({ name, unit: 'ms a day by step', ...Object.fromEntries(most) });
+  }
+
+  /** Nothing is deleted, so a year weighs as many times more as it has days more. */
+  async without(days: number): Promise<void> {
+    const sizes = Object.entries(await this.#sizes()).map(([key, size]) => [
+      key,
+      Math.round((size * 365) / days),
+    ]);
+    const name = `${this.#title}: 365 days, from the first ${days}`;
+    print({ name, unit: 'MB', ...Object.fromEntries(sizes) });
   }
 
   /** Prints the rows that are left once everything is past its time, except those of present objects. */
   async end(): Promise<void> {
-    const rows = await this.rows();
+    const rows = await this.#rows();
     const isPresent = (table: string) =>
       Object.entries(RETENTION_RULES).some(
         ([name, rule]) => name === table && rule.keep === 'present',
       );
     const left = Object.entries(rows).filter(([table]) => !isPresent(table));
     print({ name: `${this.#title}: left in the end`, unit: 'rows', ...Object.fromEntries(left) });
+    print({ name: `${this.#title}: left in the end`, unit: 'MB', ...(await this.#sizes()) });
   }
 
   async close(): Promise<void> {
@@ -235,7 +279,7 @@ class Year {
     await this.#logs.close();
   }
 
-  async rows(): Promise<Record<string, number>> {
+  async #rows(): Promise<Record<string, number>> {
     const { database } = this.#parts;
     const counts: Record<string, number> = {};
     for (const table of [...(await database.tables())].sort()) {
@@ -245,29 +289,37 @@ class Year {
     return counts;
   }
 
-  async #databaseMb(): Promise<number> {
-    const { bytes } = await this.#parts.store.retention.use();
-    return Math.round(bytes / 1e6);
-  }
-
-  #folderSizes(day: number): Record<string, number> {
-    const { database, writesFiles, runsADay } = this.#parts;
-    if (database.postgres) return {};
-    const logs = sizeOf(this.#folders.logs);
-    const blobs = sizeOf(this.#folders.blobs);
-    // Without retention the files of the template stand for all.
-    const times = writesFiles ? 1 : (day * runsADay) / 2;
+  async #sizes(): Promise<Record<string, number>> {
+    const { database, store, folders } = this.#parts;
+    const { bytes, freeBytes } = await store.retention.use();
+    const mb = (size: number) => Math.round(size / 1e6);
+    if (database.postgres) {
+      const [dead] = await database.rows('select sum(n_dead_tup) as n from pg_stat_user_tables');
+      return { database: mb(bytes), 'dead rows': Number(dead?.n) };
+    }
+    const logs = sizeOf(folders.logs);
+    const blobs = sizeOf(folders.blobs);
     return {
-      ...{ logs: Math.round((logs.bytes * times) / 1e6), 'files of logs': logs.files * times },
-      ...{ uploads: Math.round(blobs.bytes / 1e6), 'files of uploads': blobs.files },
+      ...{ database: mb(bytes), 'of it free': mb(freeBytes ?? 0), logs: mb(logs.bytes) },
+      ...{ 'files of logs': logs.files, 'empty folders': logs.empty + blobs.empty },
+      ...{ uploads: mb(blobs.bytes), 'files of uploads': blobs.files },
     };
   }
 }
 
-function sizeOf(folder: string): { readonly files: number; readonly bytes: number } {
-  const sum = { files: 0, bytes: 0 };
+interface FolderSize {
+  readonly files: number;
+  readonly bytes: number;
+  /** Folders with nothing in them. */
+  readonly empty: number;
+}
+
+function sizeOf(folder: string): FolderSize {
+  const sum = { files: 0, bytes: 0, empty: 0 };
   const look = (path: string): void => {
-    for (const entry of readdirSync(path, { withFileTypes: true })) {
+    const entries = readdirSync(path, { withFileTypes: true });
+    if (entries.length === 0) sum.empty += 1;
+    for (const entry of entries) {
       const inside = join(path, entry.name);
       if (entry.isDirectory()) look(inside);
       else {

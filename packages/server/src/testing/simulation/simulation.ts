@@ -43,6 +43,8 @@ export interface SimulationOptions {
   readonly faults?: Partial<Record<Fault, number>>;
   /** Whether servers delete what is some minutes old. */
   readonly retention?: boolean;
+  /** Omitted: a database in memory. */
+  readonly openStore?: typeof openMemoryStore;
   /** Receives each event, for the search for a fault. */
   readonly onStep?: (text: string) => void;
   /** Receives the database in the state that a fault has left. */
@@ -166,7 +168,8 @@ class Simulation {
     const newId = () => this.#random.uuid();
     const plain = { encrypt: (text: string) => text, decrypt: (text: string) => text };
     const logger = pino({ level: 'silent' });
-    const store = await openMemoryStore({ now, newId, logger, cipher: plain });
+    const { openStore = openMemoryStore } = this.#options;
+    const store = await openStore({ now, newId, logger, cipher: plain });
     const retention = new RetentionWatch({ store, now, onBreach: this.#onFailure });
     this.#retention = this.#options.retention ? retention : null;
     this.#store = watchedStore(store, this.#storeWatch(store, retention));
