@@ -1,6 +1,7 @@
 import type { Timestamp } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { LEASE } from '../clock/server-clock.ts';
+import { isDiskFull } from '../process/disk-trouble.ts';
 import { nextState, parseState, type RetentionState } from './pause.ts';
 
 export interface RoundTimeOptions {
@@ -18,6 +19,8 @@ const STATE = 'retention';
 /** The time by which ages are judged. It was compared with the last one before anything is deleted. */
 export class RoundTime {
   readonly #options: RoundTimeOptions;
+  /** The last look, while the disk is too full to store it. */
+  #unstored: RetentionState | null = null;
   #last: { readonly state: RetentionState; readonly monotonic: number } | null = null;
 
   constructor(options: RoundTimeOptions) {
@@ -40,13 +43,24 @@ export class RoundTime {
 
   async look(): Promise<RetentionState> {
     const { store, now, monotonic } = this.#options;
-    const before = await this.stored();
+    const before = this.#unstored ?? (await this.stored());
     const hasRuns =
       before === null &&
       (await store.runs.list({ projectIds: null, page: { limit: 1 } })).length > 0;
     const state = nextState(before, now(), hasRuns);
-    await store.meta.set(STATE, JSON.stringify(state));
+    await this.#keep(state);
     this.#last = { state, monotonic: monotonic() };
     return state;
+  }
+
+  /** A full disk must not prevent the deletion that makes room on it. */
+  async #keep(state: RetentionState): Promise<void> {
+    this.#unstored = null;
+    try {
+      await this.#options.store.meta.set(STATE, JSON.stringify(state));
+    } catch (error) {
+      if (!isDiskFull(error)) throw error;
+      this.#unstored = state;
+    }
   }
 }
