@@ -1,7 +1,7 @@
 /**
  * A year at 1 000 runs a day by a simulated clock, with default settings: what is stored at the end of each
- * month, what deletion costs, and how long its longest step is. Births continue for two months after the
- * first runs are a year old, when nothing may grow any more; then they stop, and everything must go.
+ * month, what deletion costs, and how long its longest step is. Births continue for a month after the first
+ * uploads have been deleted, when nothing may grow any more; then they stop, and everything must go.
  * Before it a month without retention, from which the year without it follows: nothing of it is deleted.
  * `retention-year:postgres` does it on PostgreSQL, `retention-year:sqlite,90` stops the births after 90 days,
  * `retention-year:sqlite,425,2` writes two copies of the story (`year/story.ts`) a day, `…,0.2` one every five days.
@@ -30,10 +30,11 @@ import { postgresDatabase, sqliteDatabase, type YearDatabase } from './year/year
 /** Of about 500 runs each. */
 const COPIES_A_DAY = 2;
 const MONTH = 30;
-/** Two months more than the longest period of what runs leave behind. */
-const BIRTHS = 365 + 2 * MONTH;
-/** A run's upload goes 90 days after the run; records of machines a year after their deletion. */
-const REST = 365 + 90 + 10;
+/** A run's upload goes 90 days after the run, which is kept for a year. */
+const LONGEST = 365 + 90;
+/** A month more than the longest period, in which nothing may grow any more. */
+const BIRTHS = LONGEST + MONTH;
+const REST = LONGEST + 10;
 /** Retention has one round a minute, also when there is no work. */
 const ROUNDS_A_DAY = 1440;
 /** Files are young by the computer's clock, so the simulated one begins there. */
@@ -85,12 +86,9 @@ async function place(kind: string): Promise<Place> {
   }
   const binaries = postgresBinaries();
   if (binaries === null) throw new Error('PostgreSQL is not installed');
-  const cluster = await startPostgres(binaries);
   // A day passes within seconds, so vacuum has to look more often, and without its pauses.
-  for (const setting of ['= on', '_naptime = 1', '_vacuum_cost_delay = 0']) {
-    await cluster.query(`alter system set autovacuum${setting}`);
-  }
-  await cluster.query('select pg_reload_conf()');
+  const vacuum = ['autovacuum=on', 'autovacuum_naptime=1', 'autovacuum_vacuum_cost_delay=0'];
+  const cluster = await startPostgres(binaries, vacuum);
   const { url } = await cluster.createDatabase();
   const open = () => postgresDatabase(url);
   return {

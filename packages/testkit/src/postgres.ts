@@ -42,9 +42,13 @@ export function postgresBinaries(): string | null {
 /**
  * Starts a server that listens only on a unix socket in a short private directory, so that no port
  * can clash; its files are in memory where there is room. It orders text by ICU rules, as many
- * installations do, so that a query which depends on byte order fails.
+ * installations do, so that a query which depends on byte order fails. `settings` (`name=value`) win over
+ * those for tests, which switch off what makes a database durable and tidy.
  */
-export async function startPostgres(binaries: string): Promise<PostgresCluster> {
+export async function startPostgres(
+  binaries: string,
+  settings: readonly string[] = [],
+): Promise<PostgresCluster> {
   const directory = mkdtempSync(join(memoryFolder(), 'pg-'));
   const data = join(directory, 'data');
   const asUser = unprivileged(directory);
@@ -58,6 +62,7 @@ export async function startPostgres(binaries: string): Promise<PostgresCluster> 
     ...['-D', data, '-k', directory],
     ...['-c', 'listen_addresses=', '-c', 'max_connections=200'],
     ...['-c', 'fsync=off', '-c', 'full_page_writes=off', '-c', 'autovacuum=off'],
+    ...settings.flatMap((setting) => ['-c', setting]),
   ]);
   const started = async () => {
     const server = spawn(start.program, start.args, { stdio: ['ignore', 'ignore', 'pipe'] });
