@@ -6,7 +6,7 @@ import { type AddressInfo, connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import { LineChannel } from '../packages/proxy/src/index.ts';
+import { LineChannel, routeOf } from '../packages/proxy/src/index.ts';
 import { spawnWorker } from '../packages/server/src/proxy-workers/spawn-worker.ts';
 import { root } from './installation.ts';
 import { print, summary } from './measure.ts';
@@ -51,7 +51,7 @@ export async function proxyRoutes(): Promise<void> {
     const times: number[] = [];
     for (let n = 0; n < CHANGES; n++) {
       const started = performance.now();
-      channel.notify('route', { ...route(n), view: null });
+      channel.notify('route', { ...route(n), service: null });
       while ((await status(n)) !== 404);
       times.push(performance.now() - started);
     }
@@ -114,7 +114,10 @@ function route(n: number) {
     ...{ type: 'service', auth: false, strip_prefix: true, replicas: { min: 2, max: 2 } },
     ...{ groups: null, scaling: null, rate_limits: [], model: null },
   };
-  const run = { id: runId, projectId: 'p', name: `s${n}`, spec: { configuration } };
-  const view = { run: { ...run, serviceSpec: {}, submittedAt: n }, projectName: 'main', replicas };
-  return { runId, view, hosts: { [`host-${n}`]: { kind: 'server' } } };
+  const named = { runId, projectName: 'main', runName: `s${n}` };
+  const service = {
+    ...{ projectId: 'p', served: null },
+    route: routeOf({ ...named, configuration: configuration as never, replicas }),
+  };
+  return { runId, service, hosts: { [`host-${n}`]: { kind: 'server' } } };
 }

@@ -89,7 +89,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
     // The main program finds the side programs in its own folder by these names.
     entries: {
       main: 'packages/server/src/main.ts',
-      template: 'packages/server/src/http/proxy/models/template-main.ts',
+      template: 'packages/proxy/src/models/template-main.ts',
       'proxy-worker': 'packages/server/src/proxy-workers/worker/worker-main.ts',
     },
     define: {
@@ -108,6 +108,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
       gateway: 'packages/gateway/src/main.ts',
       'gateway-worker': 'packages/gateway/src/worker/worker-main.ts',
+      'gateway-template': 'packages/proxy/src/models/template-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
     files: await addOnFiles(),

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import type { ProxyLog } from '@dstack/proxy';
 import type { TunnelEnd } from './link-server.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './worker/messages.ts';
+import { workerNode } from './worker/template-program.ts';
 
 export interface WorkersOptions {
   readonly runtime: string;
@@ -83,8 +84,7 @@ export class Workers {
       isSource ? './worker/worker-main.ts' : './gateway-worker.js',
       import.meta.url,
     );
-    // Where Node needs its own loader, the agent passes the command that starts it.
-    const [node = process.execPath, ...before] = process.env.DSTACK_AGENT_NODE?.split(' ') ?? [];
+    const [node = process.execPath, ...before] = workerNode();
     const args = [...before, ...MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
     const child = workerOf(
       spawn(node, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),

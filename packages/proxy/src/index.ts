@@ -19,21 +19,28 @@ export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
 export { originForm } from './head/origin-form.ts';
 export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
+export { askForBody, awaitBody, isBodyAwaited } from './intake/awaited-bodies.ts';
+export type { BodyMemory } from './intake/body-budget.ts';
+export { RefusedBody } from './intake/body-refusal.ts';
+export { Gathered } from './intake/gathered.ts';
+export { type BodyLimits, Intake, type IntakeSettings } from './intake/intake.ts';
+export { JSON_LIMITS, type ListRule } from './intake/json-scan.ts';
+export { pacer } from './intake/pacer.ts';
+export { UnprocessableError } from './intake/parse-json.ts';
+export { type BodyPace, receive } from './intake/receive.ts';
 export { ChannelClosed, type Handlers, LineChannel } from './link/line-channel.ts';
 export { LineStream } from './link/line-stream.ts';
 export { type AskedServer, isServerAway, ServerLink, serverAway } from './link/server-link.ts';
 export type { ProxyLog } from './log.ts';
-export { isMessagesPath, modelPath, NO_MESSAGES } from './models/model-paths.ts';
+export type { MeteredUse, UseStore } from './models/metered-use.ts';
+export { type AdmitToModels, ModelApi, type ModelApiRequest } from './models/model-api.ts';
+export type { ModelEndpoint, ModelEndpointDeps, ModelUser } from './models/model-endpoint.ts';
+export { type JsonAnswer, modelErrorAnswer, modelRefusal } from './models/model-errors.ts';
 export type { ModelToken } from './models/model-token.ts';
 export type { OnModelUse } from './models/model-use.ts';
-export { TopLevelScan } from './models/top-level-scan.ts';
-export {
-  answerMeter,
-  streamMeter,
-  type Tokens,
-  tokensIn,
-  type UsageMeter,
-} from './models/usage-meter.ts';
+export type { Model, ModelTable, ServedModel } from './models/served-model.ts';
+export { serviceUsage } from './models/service-usage.ts';
+export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
 export { SECRET, sessionCookies, signInStates, stateCookie } from './origins/origin-cookies.ts';
 export {
   hostLabel,

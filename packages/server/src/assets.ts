@@ -9,7 +9,7 @@ export const assets = {
   /** The agent's bundle, for hosts; in development the last one built. */
   agentBundle: locate('../agent', '../../../dist/agent'),
   /** The program of the process that renders chat templates. */
-  templateProgram: locate('./template.js', './http/proxy/models/template-main.ts'),
+  templateProgram: locate('./template.js', '../../proxy/src/models/template-main.ts'),
   /** The program of the workers of the proxy. */
   proxyWorkerProgram: locate('./proxy-worker.js', './proxy-workers/worker/worker-main.ts'),
   /** The web UI; may be absent. */

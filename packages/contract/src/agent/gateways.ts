@@ -174,6 +174,10 @@ export const GatewayService = object({
   custom_paths: nullable(list(object({ host: HostName, path: SharedPath }), 16)),
   /** The part of the run's configuration that the proxy reads, as JSON. */
   configuration: text(1024 * 1024),
+  /** Microseconds since the epoch. Earlier servers send none. */
+  submitted_at: optional(whole()),
+  /** Whether the run is running. Earlier servers send nothing of it. */
+  running: optional(flag),
   replicas: list(GatewayReplicaRoute, REPLICAS),
 });
 export type GatewayService = Infer<typeof GatewayService>;
@@ -194,6 +198,17 @@ export type GatewayLogLine = Infer<typeof GatewayLogLine>;
 /** How the gateway reaches the agent of a host; for hosts that are not named, through the server. */
 export const GatewayHost = object({ socket: line(256), token: line(1024) });
 export type GatewayHost = Infer<typeof GatewayHost>;
+
+/** See `ModelToken` of the proxy. */
+export const GatewayToken = object({
+  id: uuid,
+  name: line(256),
+  models: nullable(list(line(1024), 1000)),
+  requests_per_minute: nullable(amount),
+  has_budget: flag,
+  used_up: nullable(object({ text: messageText(), retry_after: whole() })),
+});
+export type GatewayToken = Infer<typeof GatewayToken>;
 
 /** Server -> gateway. */
 export const GatewayCommand = byType(
@@ -219,6 +234,8 @@ export const GatewayCommand = byType(
     services: nullable(list(line(256))),
     status: whole(599),
     detail: messageText(),
+    /** The service token of a caller of models, with its limits; null = a person's credentials. */
+    token: optional(GatewayToken),
     /** When the token expires, in microseconds since the epoch; null = never. Earlier servers send none. */
     expires_at: optional(whole()),
   }),
@@ -260,6 +277,8 @@ export type CertificateState = Infer<typeof CertificateState>;
 export const GatewayModelUse = object({
   project: line(256),
   user: line(256),
+  /** The service token that was used; null = another credential. Earlier programs send none. */
+  token: optional(uuid),
   model: line(1024),
   /** Days since the epoch, in UTC. */
   day: whole(),
@@ -346,6 +365,8 @@ export const GatewayFrame = byType(
     authorization: text(16 * 1024),
     /** The address of the client. */
     address: line(256),
+    /** Which right is wanted; an earlier version asks for services alone. */
+    kind: optional(oneOf('service', 'models', 'model')),
     /** Whether the program obeys `services` of the answer; an earlier version does not. */
     limits: nullable(flag),
   }),

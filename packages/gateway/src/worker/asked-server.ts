@@ -1,8 +1,10 @@
 /** The server as a worker asks it, through the main process. */
+import type { GatewayToken } from '@dstack/contract/agent';
 import {
   type AdmissionAsk,
   type AskedServer,
   type GrantedCaller,
+  type ModelToken,
   ProxyRefusal,
 } from '@dstack/proxy';
 import { type Questions, Unanswered } from './questions.ts';
@@ -31,9 +33,9 @@ export class AskedThroughMain implements AskedServer {
   }
 
   async ask<T>(_type: string, asked: unknown): Promise<T> {
-    const { project, method, authorization, address } = asked as AdmissionAsk;
+    const { kind, project, method, authorization, address } = asked as AdmissionAsk;
     if ((authorization ?? '').length > MOST_TEXT) throw refused(project);
-    const question = { project, method, authorization: authorization ?? '', address };
+    const question = { kind, project, method, authorization: authorization ?? '', address };
     try {
       const answer = await this.#questions.ask(
         { type: 'admit', ...question, limits: true },
@@ -43,7 +45,8 @@ export class AskedThroughMain implements AskedServer {
       if (name === null) throw new ProxyRefusal(status, detail);
       // The gateway knows names only.
       const caller = { name, userId: name, projectId: project, projectName: project };
-      return { ...caller, expiresAt, token: null, services } satisfies GrantedCaller as T;
+      const token = answer.token ? tokenIn(answer.token) : null;
+      return { ...caller, expiresAt, token, services } satisfies GrantedCaller as T;
     } catch (error) {
       throw error instanceof Unanswered ? serverUnreachable() : error;
     }
@@ -53,6 +56,14 @@ export class AskedThroughMain implements AskedServer {
   notify(): boolean {
     return this.#isOnline;
   }
+}
+
+function tokenIn({ id, name, models, used_up: over, ...limits }: GatewayToken): ModelToken {
+  return {
+    ...{ id, name, models, requestsPerMinute: limits.requests_per_minute },
+    hasBudget: limits.has_budget,
+    usedUp: over && { text: over.text, retryAfter: over.retry_after },
+  };
 }
 
 const MOST_TEXT = 8192;

@@ -16,14 +16,14 @@ import {
   type ServiceProxy,
   type ServiceTarget,
 } from '@dstack/proxy';
-import type { ModelHost } from './model-host.ts';
+import type { ModelFront } from './model-front.ts';
 import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
 
 export interface FrontOptions {
   readonly services: HostedServices;
   readonly proxy: ServiceProxy;
-  readonly models: ModelHost;
+  readonly models: ModelFront;
   readonly httpsPort: () => number;
   readonly log: ProxyLog;
 }
@@ -115,7 +115,7 @@ export class Front {
       response.writeHead(isRead ? 301 : 308, { location }).end();
       return;
     }
-    const isOpen = service.model !== null && request.headers.origin !== undefined;
+    const isOpen = service.route.isOpenToOrigins && request.headers.origin !== undefined;
     if (isOpen && isPreflight(request)) {
       response.writeHead(204, PREFLIGHT_ANSWER).end();
       return;
@@ -143,7 +143,7 @@ export class Front {
     }
     const refusal = error instanceof ProxyRefusal ? error : failed();
     const body = JSON.stringify(refusalBody(refusal, path));
-    const isOpen = service?.model != null && request.headers.origin !== undefined;
+    const isOpen = service?.route.isOpenToOrigins === true && request.headers.origin !== undefined;
     // The rest of a body that is not read must not be taken for another request.
     const hasBody = request.headers['content-length'] ?? request.headers['transfer-encoding'];
     response.writeHead(refusal.status, {

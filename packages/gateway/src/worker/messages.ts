@@ -13,6 +13,10 @@ export type ToWorker =
   | { readonly type: 'tunnel-key'; readonly key: string }
   /** Answer to `take`: seconds until the request would be allowed; 0 = it is. */
   | { readonly type: 'taken'; readonly n: number; readonly wait: number }
+  /** Answer to `deliver`. */
+  | { readonly type: 'delivered'; readonly n: number }
+  /** These service tokens have used something: what their budgets have left is asked again. */
+  | { readonly type: 'tokens-used'; readonly tokens: readonly string[] }
   | { readonly type: 'cached'; readonly entries: readonly KeptGrant[] }
   /** The server cannot be asked now. */
   | { readonly type: 'unanswered'; readonly n: number };
@@ -50,5 +54,12 @@ export type FromWorker =
       /** Each service has buckets of its own. */
       readonly service: string;
       readonly rate: { readonly rps: number; readonly burst: number };
+    }
+  /** The server is to store the uses of models in these files before the answer. */
+  | {
+      readonly type: 'deliver';
+      readonly n: number;
+      readonly files: readonly string[];
+      readonly tokens: readonly string[];
     }
   | { readonly type: 'caller'; readonly entry: KeptGrant };

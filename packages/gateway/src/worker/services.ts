@@ -4,8 +4,11 @@ import type { ServiceConfiguration } from '@dstack/contract/wire';
 import {
   type HostMatch,
   HostRoutes,
+  type Model,
+  type ModelTable,
   ProxyRefusal,
   routeOf,
+  type ServedModel,
   type ServiceRoute,
   type TunnelRoute,
 } from '@dstack/proxy';
@@ -24,14 +27,14 @@ export interface HostedService {
   readonly stripPrefix: boolean;
   /** Its app answers calls of gRPC, and nothing else. */
   readonly isGrpc: boolean;
-  /** The model that it serves with OpenAI's API; null = none. */
-  readonly model: { readonly name: string; readonly prefix: string } | null;
+  /** Null: it serves no model. */
+  readonly served: ServedModel | null;
   readonly route: ServiceRoute;
   /** By the ids of jobs. */
   readonly tunnels: ReadonlyMap<string, TunnelRoute>;
 }
 
-export class HostedServices {
+export class HostedServices implements ModelTable {
   readonly #byRun = new Map<string, HostedService>();
   #hosts = new HostRoutes<HostedService>();
   readonly #byName = new Map<string, HostedService>();
@@ -72,6 +75,14 @@ export class HostedServices {
     return this.#byName.get(nameKey(project, run)) ?? null;
   }
 
+  /** Of a project by its name. The server sends no finished ones. */
+  async withModels(project: string, which: 'unfinished' | 'finished'): Promise<ServedModel[]> {
+    if (which === 'finished') return [];
+    const name = project.toLowerCase();
+    const own = this.all.filter((one) => one.project.toLowerCase() === name);
+    return own.flatMap(({ served }) => served ?? []).reverse();
+  }
+
   /** Newest last: of two services with one host name, the older one keeps it. */
   #index(): void {
     const hosts = new HostRoutes<HostedService>();
@@ -100,7 +111,7 @@ function hosted(service: GatewayService): HostedService {
       ...{ jobId: job_id, hostId: host_id, port, runningAt: running_at, isFailing: failing },
     })),
   });
-  const isOpenAi = model?.format === 'openai';
+  const { submitted_at: submittedAt = null, running } = service;
   return {
     ...{ runId: id, project, run, host, https, route },
     stripPrefix: configuration.strip_prefix ?? true,
@@ -111,8 +122,15 @@ function hosted(service: GatewayService): HostedService {
     ],
     isGrpc: configuration.protocol === 'grpc',
     tunnels: new Map(replicas.flatMap((replica) => tunnelOf(replica))),
-    model: isOpenAi ? { name: model.name, prefix: model.prefix ?? '/v1' } : null,
+    served: model
+      ? { route, model: completed(model), submittedAt, isRunning: running ?? true }
+      : null,
   };
+}
+
+/** The configuration that an earlier version has stored may lack the prefix. */
+function completed(model: Model): Model {
+  return model.format === 'openai' ? { ...model, prefix: model.prefix ?? '/v1' } : model;
 }
 
 function tunnelOf({ job_id, tunnel }: GatewayReplicaRoute): [string, TunnelRoute][] {

@@ -6,15 +6,16 @@ import { createServer } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import type { Server, Socket } from 'node:net';
 import { dirname, join } from 'node:path';
-import type { GatewayModelUse } from '@dstack/contract/agent';
 import {
-  keepUse,
+  Intake,
   MAX_HEADERS,
   OwnTokens,
   ProxyRefusal,
   RateBuckets,
   ReplicaTunnels,
   ServiceProxy,
+  serviceUsage,
+  TemplateRenderer,
   WorkerAdmission,
 } from '@dstack/proxy';
 import { createLog } from '../log.ts';
@@ -22,13 +23,14 @@ import { callsSocket } from '../nginx/configuration.ts';
 import { AskedThroughMain, serverUnreachable } from './asked-server.ts';
 import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
+import { GatewayUsage } from './gateway-usage.ts';
 import type { FromWorker, ToWorker, TunnelOpen } from './messages.ts';
-import { ModelHost } from './model-host.ts';
-import { useOf } from './model-usage.ts';
+import { ModelFront } from './model-front.ts';
 import { Questions } from './questions.ts';
 import { refuseHead } from './refuse-head.ts';
 import { ReplicaPorts } from './replica-ports.ts';
 import { HostedServices } from './services.ts';
+import { templateProgram, workerNode } from './template-program.ts';
 
 const log = createLog('worker');
 /** nginx closes idle connections after 10 s, so that this process never closes one that is used. */
@@ -46,6 +48,14 @@ const BACKLOG = 4096;
 const HEADERS_OF_NGINX = 2048;
 /** Requests that wait for the first replica of one service. */
 const MAX_HELD = 1000;
+
+/** Memory for bodies of requests to models in bytes, and the slowest of them, as at the server by default. */
+const INTAKE = {
+  memory: 128 * 1024 * 1024,
+  pace: { graceMs: 30_000, bytesPerSecond: 8 * 1024 },
+};
+/** Bytes of a request to a model; nginx limits them too. */
+const MOST_BODY = 1024 * 1024 * 1024;
 
 /** Names this process among all that answer requests; numbers of its requests only rise. */
 const ID = randomUUID();
@@ -70,6 +80,13 @@ const admission = new WorkerAdmission({
   unknown: serverUnreachable,
   onConfirmed: (entry) => send({ type: 'caller', entry }),
   now: Date.now,
+});
+/** Microseconds. */
+const now = () => Date.now() * 1000;
+const modelUsage = new GatewayUsage({
+  dir: usageDir,
+  deliver: (files, tokens) =>
+    questions.ask({ type: 'deliver', files, tokens }, 'delivered').catch(() => {}),
 });
 /** Used while there is no main process, which counts for all workers. */
 const ownBuckets = new RateBuckets(Date.now);
@@ -113,27 +130,15 @@ const proxy = new ServiceProxy({
     now: Date.now,
     log,
   }),
-  onModelUse: async ({ projectName: project, userName: user, model, tokens, isAborted }) => {
-    const of = { project, user, model };
-    await store(useOf(of, { tokens }, { isAborted, now: Date.now() }));
-  },
+  onModelUse: serviceUsage({ modelUsage, now, log }),
   trust: () => false,
   timeoutMs,
   maxBody: 0,
   maxHeld: MAX_HELD,
   shared: true,
-  now: () => Date.now() * 1000,
+  now,
   log,
 });
-
-/** Resolves once the use is on the disk. */
-async function store(use: GatewayModelUse): Promise<void> {
-  try {
-    await keepUse(usageDir, use);
-  } catch (error) {
-    log.warn({ err: error, model: use.model }, 'the usage of a model was not stored');
-  }
-}
 
 async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
   const service = services.ofName(project, run);
@@ -151,9 +156,11 @@ async function whyNot(project: string, run: string): Promise<ProxyRefusal> {
   }
 }
 
-const models = new ModelHost({
-  ...{ services, proxy, admit: admission.admit },
-  onUsed: store,
+const models = new ModelFront({
+  ...{ services: proxy, models: services, modelUsage, admission, now, log },
+  intake: new Intake(INTAKE),
+  modelBodies: { dir: usageDir, limit: MOST_BODY },
+  chatTemplates: new TemplateRenderer({ program: templateProgram(), node: workerNode() }),
 });
 const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
 
@@ -286,6 +293,9 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
     case 'cached':
       admission.restore(message.entries);
       return;
+    case 'tokens-used':
+      admission.tokensUsed(new Set(message.tokens));
+      return;
     case 'tunnel-open':
       ports.opened(message.id, handle as Socket | undefined, message.head);
       return;
@@ -296,6 +306,7 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
     case 'token':
     case 'because':
     case 'taken':
+    case 'delivered':
     case 'unanswered':
       questions.answered(message as never);
   }

@@ -125,6 +125,13 @@ export class WorkerAdmission {
     if (grant?.isOpen === false && this.#options.maxAgeMs() === 0) this.#forget(key);
   }
 
+  /** What the budgets of these tokens have left is asked again. */
+  tokensUsed(ids: ReadonlySet<string>): void {
+    for (const [key, { caller }] of this.#grants) {
+      if (caller.token?.hasBudget && ids.has(caller.token.id)) this.stale(key);
+    }
+  }
+
   revoke(key: string): void {
     this.#outdate(key);
     const grant = this.#grants.get(key);

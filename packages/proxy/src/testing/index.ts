@@ -2,6 +2,13 @@ import { duplexPair } from 'node:stream';
 import { type Handlers, LineChannel } from '../link/line-channel.ts';
 import { ServerLink } from '../link/server-link.ts';
 
+export {
+  type ModelWorld,
+  modelConformance,
+  type OpenModelWorld,
+  TGI_TEMPLATE,
+} from './model-conformance.ts';
+
 /** A worker's link, and a server at its other end that answers by these handlers. */
 export function linked(handlers: Handlers) {
   const link = new ServerLink();

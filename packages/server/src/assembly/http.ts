@@ -2,7 +2,7 @@
 
 import { type DecisionContext, SECOND } from '@dstack/core';
 import type { ServiceProxy } from '@dstack/proxy';
-import { dnsProblem, ServiceOrigins, trustIn } from '@dstack/proxy';
+import { dnsProblem, Intake, ServiceOrigins, TemplateRenderer, trustIn } from '@dstack/proxy';
 import { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
@@ -19,10 +19,8 @@ import type { ReplicaQuestions } from '../gateways/replica-questions.ts';
 import { txtReader } from '../gateways/txt-records.ts';
 import { buildHttp } from '../http/app.ts';
 import { jobSocketRoutes } from '../http/exec/job-sockets.ts';
-import { Intake } from '../http/intake/intake.ts';
 import { connectionRules } from '../http/intake/open-connections.ts';
 import type { HttpDeps, HttpSettings, KeyMaker } from '../http/ports.ts';
-import { TemplateRenderer } from '../http/proxy/models/template-renderer.ts';
 import { tokenizerHub } from '../http/runs/tokenizer-hub.ts';
 import { endHttp, Shutdown } from '../http/shutdown.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';

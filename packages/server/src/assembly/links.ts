@@ -2,7 +2,14 @@ import { randomUUID } from 'node:crypto';
 import type { JobState } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
-import { accessLog, OwnTokens, openReplica, ServiceProxy, trustIn } from '@dstack/proxy';
+import {
+  accessLog,
+  OwnTokens,
+  openReplica,
+  ServiceProxy,
+  serviceUsage,
+  trustIn,
+} from '@dstack/proxy';
 import type { MayDial } from '@dstack/ssh';
 import type { AccessWatch } from '../access/access-watch.ts';
 import { assets } from '../assets.ts';
@@ -19,7 +26,6 @@ import { agentConnectors } from '../hosts/supervisor/connectors.ts';
 import { dialByBackend } from '../hosts/supervisor/dial-by-backend.ts';
 import { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { admission } from '../http/proxy/admission.ts';
-import { serviceUsage } from '../http/proxy/models/service-usage.ts';
 import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { JobTunnels } from '../job-tunnels/job-tunnels.ts';
 import type { LogStore } from '../logs/log-store.ts';

@@ -52,7 +52,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     ...{ store, local, log },
     onRoute: (route) => {
       workers.notify('route', route);
-      if (route.view) front.onService();
+      if (route.service) front.onService();
     },
   });
   closing.add(() => routes.close());

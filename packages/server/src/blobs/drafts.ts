@@ -1,6 +1,7 @@
 /** Blobs that arrive in pieces and whose hash is known only at the end. */
+
+import { Gathered } from '@dstack/proxy';
 import type { Blobs } from '@dstack/store';
-import { Gathered } from '../peers/gathered.ts';
 
 /** Ends with `keep` or `discard`. */
 export interface BlobDraft {

@@ -1,7 +1,8 @@
 import type { Duplex } from 'node:stream';
+import type { GatewayToken } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { type GatewayRecord, unprovenDomainEvent } from '@dstack/core';
-import type { OpenPort, Outages, OwnTokens } from '@dstack/proxy';
+import type { ModelToken, OpenPort, Outages, OwnTokens } from '@dstack/proxy';
 import { ProxyRefusal } from '@dstack/proxy';
 import { joinConnections } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
@@ -16,7 +17,10 @@ import type { GatewaySignIns } from './gateway-sign-ins.ts';
 import { ownUses } from './own-uses.ts';
 
 export interface GatewayAnswersOptions {
-  readonly store: Pick<Store, 'services' | 'runs' | 'projects' | 'users' | 'modelUsage' | 'events'>;
+  readonly store: Pick<
+    Store,
+    'services' | 'runs' | 'projects' | 'users' | 'modelUsage' | 'events' | 'meta'
+  >;
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   readonly outages: Pick<Outages, 'noReplica'>;
   /** Opens a connection to a replica on any host. */
@@ -110,14 +114,22 @@ export class GatewayAnswers {
 
   async #admit(
     { admit }: GatewayAsker,
-    { project, method, authorization, address, limits }: FrameOf<'admit'>,
+    { project, method, authorization, address, limits, kind }: FrameOf<'admit'>,
   ) {
     const header = authorization === '' ? null : authorization;
-    const ask = { key: '', kind: 'service', session: null, authorization: header } as const;
+    const ask = { key: '', kind: kind ?? 'service', session: null, authorization: header } as const;
     try {
-      const { name, services, expiresAt } = await admit({ ...ask, project, method, address });
+      const caller = await admit({ ...ask, project, method, address });
+      const { name, services, expiresAt, token } = caller;
       if (services === null || limits === true) {
-        return { user: name, services, status: 200, detail: '', expires_at: expiresAt };
+        return {
+          user: name,
+          services,
+          status: 200,
+          detail: '',
+          expires_at: expiresAt,
+          token: token && sentToken(token),
+        };
       }
       const detail = 'This gateway is being updated: tokens for single services work after that';
       return { ...REFUSED, status: 503, detail };
@@ -253,4 +265,12 @@ export class GatewayAnswers {
       link.send({ type: 'no-tunnel', id, error: errorMessage(error) });
     }
   }
+}
+
+function sentToken(token: ModelToken): GatewayToken {
+  const { id, name, models, requestsPerMinute, hasBudget, usedUp } = token;
+  return {
+    ...{ id, name, models, requests_per_minute: requestsPerMinute, has_budget: hasBudget },
+    used_up: usedUp && { text: usedUp.text, retry_after: usedUp.retryAfter },
+  };
 }

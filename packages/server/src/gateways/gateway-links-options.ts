@@ -30,6 +30,7 @@ export interface GatewayLinksOptions
     | 'jobs'
     | 'hostAccess'
     | 'events'
+    | 'meta'
   >;
   readonly client: (hostId: string) => AgentClient | null;
   readonly isElsewhere: (hostId: string) => Promise<boolean>;

@@ -1,6 +1,8 @@
 /** A service as its gateway receives it: without its commands, environment and secrets. */
 import type { GatewayService } from '@dstack/contract/agent';
+import { isRunRunning } from '@dstack/contract/status';
 import type { ServiceView } from '@dstack/store';
+import { modelOf } from '../service-table/view-route.ts';
 import { hostPathsOf } from './custom-hosts.ts';
 
 /** The fields of a configuration that decide how requests are handled. */
@@ -33,7 +35,9 @@ export function gatewayService({ run, projectName, replicas }: ServiceView): Gat
     https: url.protocol === 'https:',
     custom_hosts: own.flatMap(({ host, path }) => (path === '' ? [host] : [])),
     custom_paths: own.filter(({ path }) => path !== ''),
-    configuration: JSON.stringify(forwardedPart(configuration)),
+    configuration: JSON.stringify({ ...forwardedPart(configuration), model: modelOf({ run }) }),
+    submitted_at: run.submittedAt,
+    running: isRunRunning(run.status),
     replicas: replicas.map(({ jobId, hostId, port, runningAt, isFailing }) => ({
       ...{ job_id: jobId, host_id: hostId, port, running_at: runningAt, failing: isFailing },
       tunnel: null,

@@ -66,6 +66,54 @@ it('a batch that is sent again counts once', async () => {
   expect(await usageRows()).toMatchObject([{ requests: 1 }]);
 });
 
+async function serviceToken(name: string, more: object) {
+  const { server } = world;
+  const created = await server.call('/api/project/main/service_tokens/create', { name, ...more });
+  const { body } = await server.call('/api/project/main/service_tokens/list');
+  const { id } = body.find((one: { readonly name: string }) => one.name === name);
+  return { id, text: created.body.token };
+}
+
+const toModels = (n: number, token: string, kind: string | null = 'model') => ({
+  ...admit(n, token, '192.0.2.7'),
+  ...{ method: 'POST', ...(kind && { kind }) },
+});
+
+it('a token for models is admitted to models alone, with its limits and the end of its budget', async () => {
+  const { program } = world;
+  const limits = { models: ['parrot'], tokens_per_day: 10, requests_per_minute: 5 };
+  const { id, text } = await serviceToken('bounded', { scope: 'models', ...limits });
+  const answerTo = async (n: number, asked: object) => {
+    program.send(asked);
+    return await program.receives({ type: 'admitted', n });
+  };
+  expect(await answerTo(1, toModels(1, text))).toMatchObject({
+    user: 'admin',
+    token: { id, models: ['parrot'], requests_per_minute: 5, has_budget: true, used_up: null },
+  });
+  // An earlier program asks for services.
+  expect(await answerTo(2, toModels(2, text, null))).toMatchObject({ user: null, status: 403 });
+  const batch = randomUUID();
+  program.send({ type: 'usage', n: 3, batch, uses: [use({ token: id, prompt_tokens: 9 })] });
+  await program.receives({ type: 'used', n: 3 });
+  expect(await answerTo(4, toModels(4, text))).toMatchObject({
+    token: { used_up: { retry_after: expect.any(Number) } },
+  });
+});
+
+it('a gateway charges no token of another user, and a deleted token charges none', async () => {
+  const { program, server } = world;
+  await server.call('/api/users/create', { username: 'bob', global_role: 'user' });
+  const members = [{ username: 'bob', project_role: 'user' }];
+  await server.call('/api/project/main/add_members', { members });
+  const { id } = await serviceToken('own', { scope: 'models' });
+  const uses = [use({ token: id, user: 'bob' }), use({ token: randomUUID() })];
+  program.send({ type: 'usage', n: 1, batch: randomUUID(), uses });
+  await program.receives({ type: 'used', n: 1 });
+  expect(await usageRows()).toMatchObject([{ userName: 'admin', requests: 1 }]);
+  expect(world.refused).toEqual(['usage']);
+});
+
 it('numbers that cannot be are cut to what can', async () => {
   const { program, own, server } = world;
   const lies = [

@@ -5,7 +5,7 @@ import type { ModelUse, Store } from '@dstack/store';
 import type { GatewayReach } from './gateway-reach.ts';
 
 export interface OwnUsesOptions {
-  readonly store: Pick<Store, 'projects' | 'users' | 'services'>;
+  readonly store: Pick<Store, 'projects' | 'users' | 'services' | 'meta'>;
   readonly gatewayId: Id;
   readonly reach: GatewayReach;
 }
@@ -35,17 +35,45 @@ export async function ownUses(
       }),
     ),
   );
+  const tokens = await tokenOwners(store, projects, own);
   const uses = own.flatMap((use): ModelUse[] => {
     const project = ofProject.get(use.project.toLowerCase());
     const user = ofUser.get(use.user.toLowerCase());
     if (project === undefined || user === undefined) return [];
     if (user.globalRole !== 'admin' && !members.get(project.id)?.has(user.id)) return [];
-    const { model, day, requests, aborted, estimated } = use;
-    const tokens = { promptTokens: use.prompt_tokens, completionTokens: use.completion_tokens };
-    const counts = { requests, aborted, estimated, ...tokens };
-    return [{ projectId: project.id, userId: user.id, tokenId: null, model, day, ...counts }];
+    const { model, day, requests, aborted, estimated, token = null } = use;
+    const owner = token === null ? undefined : tokens.get(token);
+    if (owner !== undefined && owner !== ownerOf(project, user)) return [];
+    const counted = { promptTokens: use.prompt_tokens, completionTokens: use.completion_tokens };
+    const counts = { requests, aborted, estimated, ...counted };
+    return [
+      {
+        projectId: project.id,
+        userId: user.id,
+        tokenId: owner === undefined ? null : token,
+        model,
+        day,
+        ...counts,
+      },
+    ];
   });
   return { uses, isForeign: uses.length < sent.length };
+}
+
+const ownerOf = (project: { readonly id: Id }, user: { readonly id: Id }) =>
+  `${project.id} ${user.id}`;
+
+/** Whose each token is; those that were deleted meanwhile have no owner, and no budget. */
+async function tokenOwners(
+  { meta }: OwnUsesOptions['store'],
+  projects: readonly { readonly id: Id }[],
+  uses: readonly GatewayModelUse[],
+): Promise<ReadonlyMap<string, string>> {
+  if (uses.every(({ token = null }) => token === null)) return new Map();
+  const lists = await Promise.all(projects.map(({ id }) => meta.serviceTokens.list(id)));
+  return new Map(
+    lists.flat().map(({ id, projectId, createdBy }) => [id, `${projectId} ${createdBy}`]),
+  );
 }
 
 /** A service may have ended long before the delivery; the database still has it. */

@@ -1,6 +1,7 @@
 /** The HTTP application: all domains. */
 import type { FastifyInstance } from 'fastify';
 import { assets } from '../assets.ts';
+import { modelTable } from '../service-table/view-route.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import { baseHttp } from './base-http.ts';
@@ -98,7 +99,11 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   const { origins } = deps;
   const ownPaths: OwnPaths | null =
     origins && ((request, reply) => answerOwnPath(deps, origins, request, reply));
-  const forProxy = { ...deps, ownPaths, admitModelUser: modelAdmission(deps) };
+  const forProxy = {
+    ...{ ...deps, ownPaths, admitModelUser: modelAdmission(deps) },
+    ...{ models: modelTable(deps.store.services), modelUsage: deps.store.modelUsage },
+    now: () => deps.context().now,
+  };
   modelChatRoute(app, forProxy, proxyRoutes(app, forProxy));
   mcpRoutes(app, deps);
   return app;

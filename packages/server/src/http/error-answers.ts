@@ -1,12 +1,10 @@
 /** Errors as answers. */
 import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
-import { ProxyRefusal, refusalBody } from '@dstack/proxy';
+import { ProxyRefusal, RefusedBody, refusalBody, UnprocessableError } from '@dstack/proxy';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { isDiskFull } from '../process/disk-trouble.ts';
 import { OutOfFiles } from '../process/open-files.ts';
-import { RefusedBody } from './intake/body-refusal.ts';
-import { UnprocessableError } from './intake/parse-json.ts';
 import { TooManySignIns } from './sign-in-guard.ts';
 
 /** The only place where errors become responses. */

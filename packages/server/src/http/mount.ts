@@ -11,16 +11,17 @@ import {
   endpoints,
   parseVersion,
 } from '@dstack/contract/api';
+import type { BodyMemory } from '@dstack/proxy';
+import { pacer } from '@dstack/proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Call, Handler, On } from './call.ts';
 import { callingUser } from './event-actor.ts';
 import { type CallerIdentity, identifyCaller, type RefusedCaller } from './identity.ts';
-import type { BodyMemory } from './intake/body-budget.ts';
 import { bodyLimits } from './intake/body-limits.ts';
 import { welcome } from './intake/connections.ts';
 import { wireJsonPieces } from './json.ts';
 import { sendJsonPieces } from './json-answer.ts';
-import { isLarge, pacer } from './pacing.ts';
+import { isLarge } from './pacing.ts';
 import type { HttpDeps } from './ports.ts';
 import { RefusalEvents } from './refusal-events.ts';
 import { validBody, validQuery } from './request-body.ts';

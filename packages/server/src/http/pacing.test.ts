@@ -1,5 +1,5 @@
+import { pacer } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { pacer } from './pacing.ts';
 
 /** Counts rounds of the event loop until it is stopped. */
 function rounds() {

@@ -16,7 +16,13 @@ import type {
   RunSpecSettings,
   Timestamp,
 } from '@dstack/core';
-import type { OriginPattern, ServiceOrigins, ServiceProxy } from '@dstack/proxy';
+import type {
+  Intake,
+  OriginPattern,
+  ServiceOrigins,
+  ServiceProxy,
+  TemplateRenderer,
+} from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
@@ -34,9 +40,7 @@ import type { Logger } from '../process/logging.ts';
 import type { OpenFiles } from '../process/open-files.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
-import type { Intake } from './intake/intake.ts';
 import type { ConnectionRules } from './intake/open-connections.ts';
-import type { TemplateRenderer } from './proxy/models/template-renderer.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { CredentialReader } from './sessions/credentials.ts';
 import type { Shutdown } from './shutdown.ts';

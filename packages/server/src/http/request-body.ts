@@ -9,7 +9,7 @@ import {
   unfitParts,
   validationDetails,
 } from '@dstack/contract/api';
-import { UnprocessableError } from './intake/parse-json.ts';
+import { UnprocessableError } from '@dstack/proxy';
 
 /** The body as parsed by its schema. */
 export function validBody(

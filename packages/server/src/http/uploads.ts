@@ -3,11 +3,9 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { ApiError, missingDetail, ruleError } from '@dstack/contract/api';
+import { type BodyPace, RefusedBody, receive, UnprocessableError } from '@dstack/proxy';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
 import type { BlobDraft, DraftedBlobs } from '../blobs/drafts.ts';
-import { RefusedBody } from './intake/body-refusal.ts';
-import { UnprocessableError } from './intake/parse-json.ts';
-import { type Pace, receive } from './intake/receive.ts';
 
 /** An upload that is stored as a blob under its hash. */
 export interface UploadedFile {
@@ -19,7 +17,7 @@ export interface UploadedFile {
 export interface UploadRules {
   /** Bytes of the whole body, the multipart frame included; 0 = no limit. */
   readonly limit: number;
-  readonly pace: Pace;
+  readonly pace: BodyPace;
   readonly blobs: Pick<DraftedBlobs, 'draft'>;
   /** Reserves memory for a blob that must be kept in memory. */
   readonly reserve: (bytes: number) => void;

@@ -103,10 +103,7 @@ async function grantedCaller(
 ): Promise<GrantedCaller> {
   const lookUp = deps.signIns.fromAddress(address);
   const credentials = { ...tokenOnly(authorization ?? undefined), atService: session };
-  const found = await memberOf({ ...deps, lookUp }, endpointOf(kind, method), credentials, wanted);
-  const { name, userId, project, expiresAt, token, services } = found;
-  const named = { projectId: project.id, projectName: project.name };
-  return { name, userId, ...named, expiresAt, token, services };
+  return await memberOf({ ...deps, lookUp }, endpointOf(kind, method), credentials, wanted);
 }
 
 /** Answers such questions of a gateway, which are not watched. Rejects with `ProxyRefusal`. */

@@ -1,13 +1,13 @@
 /** The messages between the server and its proxy workers. */
 import type { Id } from '@dstack/core';
-import type { Granted, OriginPattern } from '@dstack/proxy';
-import type { HostAccess, RequestCount, ServiceView } from '@dstack/store';
+import type { Granted, OriginPattern, ServedModel, ServiceRoute } from '@dstack/proxy';
+import type { HostAccess, RequestCount } from '@dstack/store';
 
 /**
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 4;
+export const WORKER_PROTOCOL = 5;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
@@ -81,10 +81,18 @@ export type PushedHost =
   /** Only the server has a connection. */
   | { readonly kind: 'server' };
 
-/** `view` null: the run is no longer a service that the proxy serves. */
+/** A service, without anything that only the server needs. */
+export interface PushedService {
+  readonly projectId: Id;
+  readonly route: ServiceRoute;
+  /** Null: it serves no model. */
+  readonly served: ServedModel | null;
+}
+
+/** `service` null: the run is no longer a service that the proxy serves. */
 export interface PushedRoute {
   readonly runId: Id;
-  readonly view: ServiceView | null;
+  readonly service: PushedService | null;
   readonly hosts: Readonly<Record<string, PushedHost>>;
 }
 

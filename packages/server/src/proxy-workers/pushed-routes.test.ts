@@ -2,12 +2,17 @@ import { expect, it } from 'vitest';
 import type { PushedRoute } from './protocol.ts';
 import { PushedRoutes } from './pushed-routes.ts';
 
+const configuration = {
+  ...{ type: 'service', auth: true, strip_prefix: true, replicas: { min: 1, max: 1 } },
+  mirror: { service: 'shadow', percent: 10, methods: ['GET'] },
+};
+
 /** Services in a database, by run; those with `null` are behind a gateway. */
 function open(services: Map<string, string | null>) {
   const pushed: string[] = [];
   let reads = 0;
   const view = (id: string, host: string) => ({
-    run: { id, spec: { configuration: { type: 'task' } } },
+    run: { id, name: id, spec: { configuration } },
     projectName: 'main',
     replicas: [{ hostId: host }],
   });
@@ -24,8 +29,8 @@ function open(services: Map<string, string | null>) {
     },
     hostAccess: { byIds: async () => [] },
   };
-  const onRoute = ({ runId, view: route, hosts }: PushedRoute) =>
-    pushed.push(`${runId} ${route ? Object.keys(hosts) : 'ended'}`);
+  const onRoute = ({ runId, service, hosts }: PushedRoute) =>
+    pushed.push(`${runId} ${service ? Object.keys(hosts) : 'ended'}`);
   const log = {};
   const routes = new PushedRoutes({ store, local: null, onRoute, log } as never);
   /** After all readings before. */
@@ -59,4 +64,14 @@ it('does not read runs of other kinds again, but services that may leave their g
   services.set('gated', 'h1');
   routes.changed('gated');
   expect(await settled()).toEqual(['gated h1']);
+});
+
+it('pushes what a request needs, and nothing of what the service runs', async () => {
+  const { routes } = open(new Map([['a', 'h1']]));
+  const [pushed] = await routes.all();
+  expect(pushed?.service?.route).toMatchObject({
+    ...{ runId: 'a', projectName: 'main', auth: true },
+    mirror: { service: 'shadow', percent: 10 },
+  });
+  expect(pushed?.service).not.toHaveProperty('spec');
 });

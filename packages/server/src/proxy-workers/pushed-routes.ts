@@ -3,7 +3,8 @@ import type { Id } from '@dstack/core';
 import type { ServiceName } from '@dstack/proxy';
 import type { ServiceView, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
-import type { PushedHost, PushedRoute } from './protocol.ts';
+import { servedModel, viewRoute } from '../service-table/view-route.ts';
+import type { PushedHost, PushedRoute, PushedService } from './protocol.ts';
 
 export interface PushedRoutesOptions {
   readonly store: {
@@ -108,7 +109,7 @@ export class PushedRoutes {
 
   #end(runId: Id): void {
     this.#services.delete(runId);
-    this.#options.onRoute({ runId, view: null, hosts: {} });
+    this.#options.onRoute({ runId, service: null, hosts: {} });
   }
 
   async #routes(views: readonly ServiceView[]): Promise<PushedRoute[]> {
@@ -116,7 +117,7 @@ export class PushedRoutes {
     const hosts = await this.#hosts([...ids]);
     return views.map((view) => ({
       runId: view.run.id,
-      view: withoutSecrets(view),
+      service: pushedService(view),
       hosts: Object.fromEntries(
         view.replicas.map(({ hostId }) => [hostId, hosts.get(hostId) ?? { kind: 'server' }]),
       ),
@@ -139,33 +140,10 @@ export class PushedRoutes {
   }
 }
 
-/** Only the parts of a configuration that the proxy reads. */
-function withoutSecrets(view: ServiceView): ServiceView {
-  const { configuration } = view.run.spec;
-  if (configuration.type !== 'service') return view;
-  const { type, port, auth, strip_prefix, replicas, scaling, rate_limits, model } = configuration;
-  const { held_requests, affinity } = configuration;
-  const groups = configuration.groups?.map(({ name, replicas, scaling, autoscaling, router }) => ({
-    ...{ name, replicas, scaling, autoscaling: metricsOf(autoscaling), router },
-  }));
-  const autoscaling = metricsOf(configuration.autoscaling);
-  const kept = {
-    ...{ type, port, auth, strip_prefix, replicas, scaling, autoscaling, rate_limits, model },
-    ...{ held_requests, affinity },
-  };
-  return {
-    ...view,
-    run: {
-      ...view.run,
-      spec: {
-        configuration: { ...kept, groups: groups ?? null },
-      } as unknown as typeof view.run.spec,
-    },
-  };
+/** Null: the run is no service. */
+function pushedService(view: ServiceView): PushedService | null {
+  const route = viewRoute(view);
+  return route && { projectId: view.run.projectId, route, served: servedModel(view) };
 }
-
-/** Whether a service is measured; the server alone asks Prometheus. */
-const metricsOf = (rules: readonly { readonly metric: string }[] | null | undefined) =>
-  rules?.map(({ metric }) => ({ metric })) ?? null;
 
 const digest = (route: PushedRoute) => hash('sha1', JSON.stringify(route), 'base64');

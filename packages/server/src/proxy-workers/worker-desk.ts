@@ -2,6 +2,7 @@ import type { AdmissionAsk, CountedService, Handlers, ReadOutage } from '@dstack
 import { RateBuckets } from '@dstack/proxy';
 import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
+import { modelTable } from '../service-table/view-route.ts';
 import type { Grants } from './grants.ts';
 import type { CountedRequests } from './protocol.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
@@ -44,7 +45,8 @@ export class WorkerDesk {
       admit: (ask: AdmissionAsk) => grants.admit(ask, workers()),
       release: ({ key }) => grants.release(key, link().id),
       route: (name) => routes.byName(name),
-      finishedModels: ({ projectId }) => store.services.withModels(projectId, 'finished'),
+      finishedModels: ({ projectId }) =>
+        modelTable(store.services).withModels(projectId, 'finished'),
       byIdPrefix: ({ prefix }) => store.services.byIdPrefix(prefix),
       outage: ({ project, run }) => readOutage(project, run),
       isToken: ({ text }) => store.access.isToken(text),

@@ -1,9 +1,9 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
+import type { IntakeSettings } from '@dstack/proxy';
 import { trustIn } from '@dstack/proxy';
 import { localRule } from '../assembly/local-rule.ts';
 import { callerAddress } from '../http/caller-address.ts';
-import type { IntakeSettings } from '../http/intake/intake.ts';
 import type { HttpSettings } from '../http/ports.ts';
 import { CredentialReader } from '../http/sessions/credentials.ts';
 import { SignInGuard } from '../http/sign-in-guard.ts';

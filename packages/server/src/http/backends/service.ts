@@ -7,6 +7,7 @@ import {
   validationDetails,
 } from '@dstack/contract/api';
 import { BackendConfigWithCreds, BackendType } from '@dstack/contract/wire';
+import { UnprocessableError } from '@dstack/proxy';
 import type { BackendWithCredentials, ProjectRecord, UserRecord } from '@dstack/store';
 import { checkBackendConfig, invalid, names } from '../../backend-config/check.ts';
 import { backendCreated, backendDeleted, backendUpdated } from '../../backend-config/events.ts';
@@ -18,7 +19,6 @@ import {
   unmaskSecrets,
 } from '../../backend-config/secrets.ts';
 import { actorOf } from '../event-actor.ts';
-import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { refuseWrongCredentials } from './credentials.ts';
 

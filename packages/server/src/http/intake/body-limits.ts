@@ -3,25 +3,10 @@
  * busy for no more than a few hundredths of a second.
  */
 import type { EndpointName } from '@dstack/contract/api';
-import type { JsonLimits, ListRule } from './json-scan.ts';
-
-export interface BodyLimits {
-  /** Bytes received. */
-  readonly sent: number;
-  /** Bytes kept after unused lists are dropped. */
-  readonly kept: number;
-  readonly json: JsonLimits;
-}
+import { type BodyLimits, JSON_LIMITS, type ListRule } from '@dstack/proxy';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-
-const JSON_LIMITS: JsonLimits = {
-  // Valid requests have about a dozen levels.
-  depth: 100,
-  parts: 6000,
-  lists: new Map(),
-};
 
 const ORDINARY: BodyLimits = { sent: MIB, kept: MIB, json: JSON_LIMITS };
 
@@ -48,8 +33,6 @@ const LIMITS: Partial<Record<EndpointName, BodyLimits>> = {
     'plan.current_resource.instances': LEFT_OUT,
   }),
   'projects.set_members': withLists(ORDINARY, { members: LONG }),
-  // Chats that are translated; messages carry images as text. Others are passed on without parsing.
-  'proxy.model_request': { ...ORDINARY, sent: 16 * MIB, kept: 16 * MIB },
 };
 
 /** For unauthenticated callers, at the few endpoints that read their bodies. */

@@ -1,6 +1,7 @@
 /** Handles connections on which the server has responded before the whole body was read. */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
+import { awaitBody, isBodyAwaited } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { knowConnection } from './open-connections.ts';
 
@@ -16,21 +17,18 @@ const MOST_DISCARDED = 1024 * 1024;
 /** Requests of authenticated callers. */
 const known = new WeakSet<IncomingMessage>();
 
-/** Requests with `Expect: 100-continue` whose clients have not sent their body yet. */
-const waiting = new WeakMap<IncomingMessage, ServerResponse>();
-
 /** Bodies of requests to services are forwarded, with separate rules. */
 const isPassedOn = (url: string | undefined) => /^\/proxy\/(services|hosts)\//.test(url ?? '');
 
 export function boundConnections(app: FastifyInstance): void {
   app.server.on('checkContinue', (request: IncomingMessage, response: ServerResponse) => {
     if (isPassedOn(request.url)) response.writeContinue();
-    else waiting.set(request, response);
+    else awaitBody(request, response);
     app.server.emit('request', request, response);
   });
   app.addHook('onSend', async ({ raw }, reply) => {
     // The client has not sent its body, so the connection cannot be reused.
-    if (waiting.has(raw)) reply.header('connection', 'close');
+    if (isBodyAwaited(raw)) reply.header('connection', 'close');
     else if (!isPassedOn(raw.url) && !raw.complete && !isDiscarded(raw)) {
       reply.header('connection', 'close');
       closeSoftly(raw.socket);
@@ -79,10 +77,4 @@ export function discardRest(request: IncomingMessage, ms = LINGER_MS.known): voi
 export function welcome(request: IncomingMessage): void {
   known.add(request);
   knowConnection(request.socket);
-}
-
-/** Requests the body from a client that waits for `100 Continue`. */
-export function askForBody(request: IncomingMessage): void {
-  waiting.get(request)?.writeContinue();
-  waiting.delete(request);
 }

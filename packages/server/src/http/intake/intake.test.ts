@@ -1,10 +1,10 @@
 /** Bodies over real connections: permissions, size and speed. */
 import type { AddressInfo } from 'node:net';
 import { setImmediate } from 'node:timers/promises';
+import { Intake } from '@dstack/proxy';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { RawConnection } from '../testing/raw-connection.ts';
 import { startTestServer, type TestServer } from '../testing/test-server.ts';
-import { Intake } from './intake.ts';
 
 const MIB = 1024 * 1024;
 const intake = new Intake({ memory: 2 * MIB, pace: { graceMs: 1000, bytesPerSecond: 1e9 } });

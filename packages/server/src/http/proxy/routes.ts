@@ -5,6 +5,7 @@ import {
   dropRest,
   hostNotFound,
   isOwnPath,
+  type ModelEndpoint,
   OPEN_TO_ORIGINS,
   ORIGIN_PREFIX,
   PREFLIGHT_ANSWER,
@@ -23,7 +24,6 @@ import { requestIdOf } from '../request-id.ts';
 import { askToSignIn } from '../service-origins/sign-in.ts';
 import { shuttingDown } from '../shutdown.ts';
 import { DirectRequests, WEBDAV } from './direct-requests.ts';
-import type { ModelEndpoint } from './models/model-endpoint.ts';
 import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
 
 const PATH = '/proxy/services/:project_name/:run_name';

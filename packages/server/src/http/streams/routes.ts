@@ -6,7 +6,7 @@
 import { ListEventsRequest, notFound, ruleError, validationDetails } from '@dstack/contract/api';
 import { isJobFinished } from '@dstack/contract/status';
 import { parseTimestamp } from '@dstack/contract/wire';
-
+import { UnprocessableError } from '@dstack/proxy';
 import type { ProjectRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { AccessWatch, AdmittedCaller } from '../../access/access-watch.ts';
@@ -16,7 +16,6 @@ import { streamLog } from '../../logs/stream-log.ts';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { serviceBehindGateway } from '../gateways/served-run.ts';
 import { identifyCaller } from '../identity.ts';
-import { UnprocessableError } from '../intake/parse-json.ts';
 import type { HttpDeps } from '../ports.ts';
 import { AccessPeers } from './access-peers.ts';
 import { openStream } from './open-stream.ts';

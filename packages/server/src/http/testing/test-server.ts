@@ -11,7 +11,15 @@ import {
   requirementsMatch,
 } from '@dstack/core';
 import type { OpenPort } from '@dstack/proxy';
-import { OwnTokens, ServiceOrigins, ServiceProxy, trustIn } from '@dstack/proxy';
+import {
+  Intake,
+  OwnTokens,
+  ServiceOrigins,
+  ServiceProxy,
+  serviceUsage,
+  TemplateRenderer,
+  trustIn,
+} from '@dstack/proxy';
 import { openStore, type Store } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { pino } from 'pino';
@@ -28,14 +36,11 @@ import { serviceTable } from '../../service-table/service-table.ts';
 import { credentialReader } from '../../settings/http-settings.ts';
 import { buildHttp } from '../app.ts';
 import { callerAddress } from '../caller-address.ts';
-import { Intake } from '../intake/intake.ts';
 import { connectionRules } from '../intake/open-connections.ts';
 import { keyMaker } from '../keys.ts';
 import type { HttpDeps } from '../ports.ts';
 import { createProject } from '../projects/service.ts';
 import { admission } from '../proxy/admission.ts';
-import { serviceUsage } from '../proxy/models/service-usage.ts';
-import { TemplateRenderer } from '../proxy/models/template-renderer.ts';
 import { Shutdown } from '../shutdown.ts';
 import { SignInGuard } from '../sign-in-guard.ts';
 import { gitTemplates } from '../templates/git-templates.ts';

@@ -1,10 +1,13 @@
 import type { Granted, ServerLink } from '@dstack/proxy';
 import {
   accessLog,
+  Intake,
   OwnTokens,
   openReplica,
   ServiceOrigins,
   ServiceProxy,
+  serviceUsage,
+  TemplateRenderer,
   trustIn,
   WorkerAdmission,
 } from '@dstack/proxy';
@@ -12,11 +15,8 @@ import { assets } from '../../assets.ts';
 import { systemNow } from '../../clock/system-clock.ts';
 import { isLocalHost } from '../../hosts/local-agent.ts';
 import { callerAddress } from '../../http/caller-address.ts';
-import { Intake } from '../../http/intake/intake.ts';
 import { connectionRules } from '../../http/intake/open-connections.ts';
-import type { AdmitModelUser } from '../../http/proxy/models/model-admission.ts';
-import { serviceUsage } from '../../http/proxy/models/service-usage.ts';
-import { TemplateRenderer } from '../../http/proxy/models/template-renderer.ts';
+import type { ProxyRouteDeps } from '../../http/proxy/routes.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import type { Logger } from '../../process/logging.ts';
 import type { PushedRoute, Sync, WorkerConfig } from '../protocol.ts';
@@ -85,41 +85,30 @@ export class ProxyWorker {
     const { modelBodies, intake, serverSocket, origins, trustedProxies, connections } =
       this.#config;
     const trust = trustIn(trustedProxies);
-    const deps = {
+    const deps: ProxyRouteDeps = {
       services: this.proxy,
       origins: origins && new ServiceOrigins({ ...origins, trust, services: this.#services }),
       ownPaths: null,
-      admitModelUser: this.#admitModelUser,
+      admitModelUser: ({ endpoint, project, request }, onRevoked) =>
+        this.#admission.admitModelUser(project, endpoint.method, request, onRevoked),
       intake: new Intake(intake),
       modelBodies,
       chatTemplates: this.#templates,
       log: this.log,
-      store: { services: this.#services, modelUsage: this.#usage },
-      context: () => ({ now: systemNow() }),
+      models: this.#services,
+      modelUsage: this.#usage,
+      now: systemNow,
       shutdown: this.shutdown,
       connections: connectionRules(connections, trust),
     };
     return workerHttp(deps, new PassToServer(serverSocket, this.shutdown));
   }
 
-  readonly #admitModelUser: AdmitModelUser = async (call, onRevoked) => {
-    const { endpoint, project: name, request } = call;
-    const admitted = await this.#admission.admitModelUser(
-      name,
-      endpoint.method,
-      request,
-      onRevoked,
-    );
-    const { projectId: id, projectName, ...caller } = admitted.caller;
-    const project = { id, name: projectName };
-    return { caller: { ...caller, projectId: id, project }, release: admitted.release };
-  };
-
   /** Replaces all services. */
   sync({ routes, grants }: Sync): void {
     const present = new Set(routes.map(({ runId }) => runId));
     for (const runId of this.#services.runIds) {
-      if (!present.has(runId)) this.#put({ runId, view: null, hosts: {} });
+      if (!present.has(runId)) this.#put({ runId, service: null, hosts: {} });
     }
     for (const route of routes) this.#put(route);
     this.#hosts.keepOnly(this.#services.hostIds);

@@ -2,19 +2,16 @@ import { away, linked } from '@dstack/proxy/testing';
 import { expect, it } from 'vitest';
 import { PushedServices } from './pushed-services.ts';
 
-const configuration = { type: 'service', replicas: { min: 1, max: 1 } };
-
-const view = (name: string) =>
+const service = (runName: string) =>
   ({
-    run: { id: name, name, projectId: 'p', submittedAt: 1, spec: { configuration } },
-    projectName: 'Main',
-    replicas: [],
+    ...{ projectId: 'p', served: null },
+    route: { runId: runName, runName, projectName: 'Main', replicas: [] },
   }) as never;
 
 it('finds services as they were pushed, and asks the server only for others', async () => {
   const asked: unknown[] = [];
   const hosts = { host: { kind: 'server' } } as const;
-  const unknown = { runId: 'new', view: view('new'), hosts };
+  const unknown = { runId: 'new', service: service('new'), hosts };
   const route = (name: { readonly runName: string }) => {
     asked.push(name);
     return name.runName === 'new' ? unknown : null;
@@ -23,7 +20,7 @@ it('finds services as they were pushed, and asks the server only for others', as
   const found: unknown[] = [];
   const services = new PushedServices(link, (more) => found.push(more));
   const server = connect();
-  services.put({ runId: 'web', view: view('web'), hosts: {} });
+  services.put({ runId: 'web', service: service('web'), hosts: {} });
   expect(await services.byName('MAIN', 'web')).toMatchObject({ runId: 'web' });
   expect(await services.byName('main', 'other')).toBeNull();
   expect(asked).toEqual([{ projectName: 'main', runName: 'other' }]);
@@ -31,7 +28,7 @@ it('finds services as they were pushed, and asks the server only for others', as
   expect(found).toEqual([hosts]);
   await away(link, server);
   expect(await services.byName('main', 'other')).toBeNull();
-  services.put({ runId: 'web', view: null, hosts: {} });
+  services.put({ runId: 'web', service: null, hosts: {} });
   expect(await services.byName('main', 'web')).toBeNull();
 });
 

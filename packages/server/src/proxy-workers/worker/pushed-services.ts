@@ -1,27 +1,28 @@
 import { randomUUID } from 'node:crypto';
 import type { Id } from '@dstack/core';
-import type { TakeRate } from '@dstack/proxy';
 import {
+  type AskedServer,
   type HostedRuns,
   isServerAway,
+  type ModelTable,
   RateBuckets,
-  type ServerLink,
+  type ServedModel,
   type ServiceRoute,
   type ServiceTable,
+  type TakeRate,
 } from '@dstack/proxy';
-import type { FoundService, RequestCount, Services, ServiceView } from '@dstack/store';
+import type { FoundService, RequestCount, Services } from '@dstack/store';
 import { systemNow } from '../../clock/system-clock.ts';
-import { viewRoute } from '../../service-table/view-route.ts';
-import type { CountedRequests, PushedRoute } from '../protocol.ts';
+import type { CountedRequests, PushedRoute, PushedService } from '../protocol.ts';
 
 /** Seconds; older counts are in no window of scaling. */
 const COUNTED_SECONDS = 600;
 
 /** The services of the server, as it has pushed them: no request waits for the database. */
-export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 'withModels'> {
-  readonly #link: ServerLink;
+export class PushedServices implements ServiceTable, HostedRuns, ModelTable {
+  readonly #link: AskedServer;
   readonly #onHosts: (hosts: PushedRoute['hosts']) => void;
-  readonly #byRun = new Map<Id, ServiceView>();
+  readonly #byRun = new Map<Id, PushedService>();
   readonly #byName = new Map<string, Id>();
   /** Counts that the server has not received yet. */
   readonly #counts = new Map<string, RequestCount>();
@@ -33,21 +34,21 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   #isSending = false;
 
   /** `onHosts` is called with the hosts of a service that the server has not pushed yet. */
-  constructor(link: ServerLink, onHosts: (hosts: PushedRoute['hosts']) => void = () => {}) {
+  constructor(link: AskedServer, onHosts: (hosts: PushedRoute['hosts']) => void = () => {}) {
     this.#link = link;
     this.#onHosts = onHosts;
     link.onPresent(() => void this.#send());
   }
 
-  put({ runId, view }: PushedRoute): void {
+  put({ runId, service }: PushedRoute): void {
     const before = this.#byRun.get(runId);
     if (before && this.#byName.get(keyOf(before)) === runId) this.#byName.delete(keyOf(before));
-    if (view === null) {
+    if (service === null) {
       this.#byRun.delete(runId);
       return;
     }
-    this.#byRun.set(runId, view);
-    this.#byName.set(keyOf(view), runId);
+    this.#byRun.set(runId, service);
+    this.#byName.set(keyOf(service), runId);
   }
 
   get runIds(): Id[] {
@@ -55,40 +56,34 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
   }
 
   get hostIds(): ReadonlySet<string> {
-    const views = [...this.#byRun.values()];
-    return new Set(views.flatMap(({ replicas }) => replicas.map(({ hostId }) => hostId)));
+    const services = [...this.#byRun.values()];
+    return new Set(services.flatMap(({ route }) => route.replicas.map(({ hostId }) => hostId)));
   }
 
   async byName(projectName: string, runName: string): Promise<ServiceRoute | null> {
-    const view = await this.#viewByName(projectName, runName);
-    return view && viewRoute(view);
-  }
-
-  async #viewByName(projectName: string, runName: string): Promise<ServiceView | null> {
     const runId = this.#byName.get(nameKey(projectName, runName));
-    const view = runId === undefined ? undefined : this.#byRun.get(runId);
-    if (view || this.#link.isAway) return view ?? null;
+    const known = runId === undefined ? undefined : this.#byRun.get(runId);
+    if (known || this.#link.isAway) return known?.route ?? null;
     // A service that was submitted a moment ago.
     const pushed = await this.#link.ask<PushedRoute | null>('route', { projectName, runName });
     if (pushed) this.#onHosts(pushed.hosts);
-    return pushed?.view ?? null;
+    return pushed?.service?.route ?? null;
   }
 
   async byIdPrefix(prefix: string): Promise<FoundService[]> {
-    const pushed = [...this.#byRun.values()].filter(({ run }) => run.id.startsWith(prefix));
+    const routes = [...this.#byRun.values()].map(({ route }) => route);
+    const pushed = routes.filter(({ runId }) => runId.startsWith(prefix));
     if (pushed.length === 0 && !this.#link.isAway) {
       return await this.#link.ask('byIdPrefix', { prefix });
     }
-    return pushed.map(({ run, projectName }) => ({
-      ...{ runId: run.id, runName: run.name, projectName },
-    }));
+    return pushed.map(({ runId, runName, projectName }) => ({ runId, runName, projectName }));
   }
 
-  async withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]> {
+  async withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServedModel[]> {
     if (which === 'finished') return await this.#link.ask('finishedModels', { projectId });
     return [...this.#byRun.values()]
-      .filter(({ run }) => run.projectId === projectId && run.serviceSpec?.model != null)
-      .sort((a, b) => b.run.submittedAt - a.run.submittedAt);
+      .flatMap((one) => (one.projectId === projectId && one.served) || [])
+      .sort((a, b) => (b.submittedAt ?? 0) - (a.submittedAt ?? 0));
   }
 
   async addRequests(
@@ -156,4 +151,4 @@ export class PushedServices implements ServiceTable, HostedRuns, Pick<Services, 
 }
 
 const nameKey = (project: string, run: string) => `${project.toLowerCase()}/${run}`;
-const keyOf = ({ projectName, run }: ServiceView) => nameKey(projectName, run.name);
+const keyOf = ({ route }: PushedService) => nameKey(route.projectName, route.runName);

@@ -1,14 +1,14 @@
 /** Who may send requests to the models of a project. */
 import type { IncomingMessage } from 'node:http';
 import { ApiError, accessDenied, type Endpoint } from '@dstack/contract/api';
-import { notAdmitted, tooManySignIns } from '@dstack/proxy';
-import type { AccessWatch } from '../../../access/access-watch.ts';
+import type { Id } from '@dstack/core';
+import { type ModelUser, notAdmitted, tooManySignIns } from '@dstack/proxy';
+import type { AccessWatch, AdmittedCaller } from '../../../access/access-watch.ts';
 import { type IdentityDeps, identifyCaller } from '../../identity.ts';
 import type { HttpDeps } from '../../ports.ts';
 import { modelToken } from '../../service-tokens/budget.ts';
 import type { Credentials } from '../../sessions/credentials.ts';
 import { TooManySignIns } from '../../sign-in-guard.ts';
-import type { ModelUser } from './model-endpoint.ts';
 
 export interface ModelCall {
   readonly endpoint: Endpoint;
@@ -24,7 +24,7 @@ export interface ModelCall {
 export type AdmitModelUser = (
   call: ModelCall,
   onRevoked: () => void,
-) => Promise<{ readonly caller: ModelUser; readonly release: () => void }>;
+) => Promise<{ readonly caller: AdmittedMember; readonly release: () => void }>;
 
 export interface ModelAdmissionDeps
   extends Pick<HttpDeps, 'store' | 'settings' | 'context' | 'signIns'> {
@@ -45,7 +45,7 @@ export function modelAdmission(deps: ModelAdmissionDeps): AdmitModelUser {
 async function modelUser(
   { store, settings, context, signIns }: ModelAdmissionDeps,
   { endpoint, project: name, request, credentials }: ModelCall,
-): Promise<ModelUser> {
+): Promise<AdmittedMember> {
   const now = () => context().now;
   const lookUp = signIns.from(request);
   const parts = { store, now, lookUp, sshProxyToken: settings.sshProxyToken };
@@ -53,7 +53,8 @@ async function modelUser(
 }
 
 /** A member of a project. */
-export interface AdmittedMember extends ModelUser {
+export interface AdmittedMember extends AdmittedCaller, ModelUser {
+  readonly projectId: Id;
   /** See `ServiceCaller`. */
   readonly services: readonly string[] | null;
 }
@@ -71,7 +72,8 @@ export async function memberOf(
   const token = await modelToken(deps.store, found.token, deps.now());
   const services = found.token?.services ?? null;
   const { name: userName, id: userId } = user;
-  return { name: userName, userId, projectId: project.id, expiresAt, project, token, services };
+  const named = { name: userName, userId, projectId: project.id, projectName: project.name };
+  return { ...named, expiresAt, token, services };
 }
 
 /** The error for the caller of a service. */

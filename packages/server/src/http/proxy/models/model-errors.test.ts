@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Change, RunRecord } from '@dstack/core';
+import { modelRefusal } from '@dstack/proxy';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { insertInstances, openHere, serveAt, submitService } from '../../testing/services.ts';
 import { startTestServer, type TestServer } from '../../testing/test-server.ts';
-import { modelRefusal } from './model-errors.ts';
 
 let server: TestServer;
 let model: Server;

@@ -1,59 +1,65 @@
-/** Models of a project under one address, with OpenAI's API. */
-import { type Endpoint, endpoints } from '@dstack/contract/api';
-import { isRunRunning } from '@dstack/contract/status';
+/** Models of a project under one address, with OpenAI's API: the routes to `ModelApi`. */
+import { endpoints } from '@dstack/contract/api';
 import {
-  isMessagesPath,
-  modelPath,
-  NO_MESSAGES,
+  type AdmitToModels,
+  type JsonAnswer,
+  ModelApi,
+  type ModelEndpoint,
+  type ModelEndpointDeps,
+  modelErrorAnswer,
   OPEN_TO_ORIGINS,
-  PREFLIGHT_ANSWER,
 } from '@dstack/proxy';
-import type { ServiceView } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { viewRoute } from '../../../service-table/view-route.ts';
-import { answerUnknown, sendJson } from '../../error-answers.ts';
+import { sendJson } from '../../error-answers.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
-import { type Credentials, tokenOnly } from '../../sessions/credentials.ts';
-import { NO_SNIFF } from './chunk-stream.ts';
+import { tokenOnly } from '../../sessions/credentials.ts';
 import type { AdmitModelUser } from './model-admission.ts';
-import { modelNotFound } from './model-directory.ts';
-import { ModelEndpoint, type ModelEndpointDeps, type ModelUser } from './model-endpoint.ts';
-import { answerModelError } from './model-errors.ts';
 
 interface ProjectRoute {
   readonly Params: { readonly project_name: string; readonly '*': string };
 }
 
-const LIST = endpoints['proxy.models'];
-const REQUEST = endpoints['proxy.model_request'];
 const CHAT = endpoints['models.chat'];
-const listPath = LIST.path.replace('{project_name}', ':project_name');
-const anyPath = REQUEST.path.replace('{project_name}', ':project_name').replace('{path}', '*');
+const PATH = '/proxy/models/:project_name/*';
+
+/** Browsers must not guess the type of a response. */
+const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 
 /** The parts of the serving process that the routes of models use. */
-export interface ModelRouteDeps extends ModelEndpointDeps {
+export interface ModelRouteDeps
+  extends Omit<ModelEndpointDeps, 'log' | 'services'>,
+    Pick<HttpDeps, 'log' | 'services'> {
   readonly admitModelUser: AdmitModelUser;
 }
 
 /** Returns the endpoint, whose limits hold for all routes that use it. */
 export function modelRoutes(app: FastifyInstance, deps: ModelRouteDeps): ModelEndpoint {
-  const endpoint = new ModelEndpoint(deps);
+  const api = new ModelApi(deps, admitter(deps.admitModelUser));
   app.register(async (scope) => {
     scope.setErrorHandler(answerModelError);
-    // Responses are JSON or events; browsers must not guess another type.
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header(...NO_SNIFF).headers(OPEN_TO_ORIGINS);
     });
-    routes(scope, deps, endpoint);
+    scope.all<ProjectRoute>(PATH, async (request, reply) => {
+      const { project_name: project, '*': path } = request.params;
+      const asked = { project, path, request: request.raw, response: reply.raw, id: request.id };
+      return sendAnswer(reply, await api.answer(asked));
+    });
   });
-  return endpoint;
+  return api.endpoint;
 }
 
-/** A chat from the pages of the web UI. */
+/**
+ * A chat from the pages of this server. The session counts here as in the rest of the API, which requires
+ * the exact origin; under `/proxy` it does not, as other people's pages are there.
+ */
 export function modelChatRoute(
   app: FastifyInstance,
-  deps: ModelRouteDeps & Pick<HttpDeps, 'credentials'>,
+  {
+    admitModelUser,
+    credentials,
+  }: Pick<ModelRouteDeps, 'admitModelUser'> & Pick<HttpDeps, 'credentials'>,
   endpoint: ModelEndpoint,
 ): void {
   app.register(async (scope) => {
@@ -61,105 +67,54 @@ export function modelChatRoute(
     scope.addHook('onRequest', async (_request, reply) => {
       reply.header(...NO_SNIFF);
     });
-    chatRoute(scope, deps, endpoint);
+    scope.route<ProjectRoute>({
+      method: CHAT.method,
+      url: CHAT.path.replace('{project_name}', ':project_name'),
+      handler: async ({ raw: request, params, id }, reply) => {
+        const { raw: response } = reply;
+        const call = { endpoint: CHAT, project: params.project_name, request };
+        const admit = (onRevoked: () => void) =>
+          admitModelUser({ ...call, credentials: credentials.of(request) }, onRevoked);
+        const caller = await cutOffWith(admit, response);
+        welcome(request);
+        const chat = { path: 'chat/completions', request, response, id, originHeaders: {} };
+        return sendAnswer(reply, await endpoint.answer(caller, chat));
+      },
+    });
   });
 }
 
-/**
- * A chat from the pages of this server. The session counts here as in the rest of the API, which requires
- * the exact origin; under `/proxy` it does not, as other people's pages are there.
- */
-function chatRoute(
-  app: FastifyInstance,
-  deps: ModelRouteDeps & Pick<HttpDeps, 'credentials'>,
-  endpoint: ModelEndpoint,
-): void {
-  app.route<ProjectRoute>({
-    method: CHAT.method,
-    url: CHAT.path.replace('{project_name}', ':project_name'),
-    handler: async (request, reply) => {
-      const credentials = deps.credentials.of(request.raw);
-      const caller = await admitCaller(deps.admitModelUser, CHAT, request, reply, credentials);
-      welcome(request.raw);
-      return await endpoint.answer('chat/completions', caller, request, reply, {});
-    },
-  });
-}
-
-function routes(app: FastifyInstance, deps: ModelRouteDeps, endpoint: ModelEndpoint): void {
-  const list = async (request: FastifyRequest<ProjectRoute>, reply: FastifyReply) => {
-    const { project } = await admitCaller(deps.admitModelUser, LIST, request, reply);
-    const views = await deps.store.services.withModels(project.id, 'unfinished');
-    return sendJson(reply, 200, { object: 'list', data: views.filter(isOffered).map(listed) });
+function admitter(admit: AdmitModelUser): AdmitToModels {
+  return async ({ project, request, response }, to) => {
+    const endpoint = endpoints[to === 'models' ? 'proxy.models' : 'proxy.model_request'];
+    const credentials = tokenOnly(request.headers.authorization);
+    const call = { endpoint, project, request, credentials };
+    const caller = await cutOffWith((onRevoked) => admit(call, onRevoked), response);
+    if (to === 'model') welcome(request);
+    return caller;
   };
-  const retrieve = async (request: FastifyRequest<ProjectRoute>, reply: FastifyReply) => {
-    const { project } = await admitCaller(deps.admitModelUser, LIST, request, reply);
-    const name = request.params['*'];
-    const views = await deps.store.services.withModels(project.id, 'unfinished');
-    const found = views
-      .filter(isOffered)
-      .map(listed)
-      .find(({ id }) => id === name);
-    if (found === undefined) throw modelNotFound(name, project.name);
-    return sendJson(reply, 200, found);
-  };
-  app.route<ProjectRoute>({ method: LIST.method, url: listPath, handler: list });
-  app.route<ProjectRoute>({
-    method: LIST.method,
-    url: listPath.replace(/models$/, 'v1/models'),
-    handler: list,
-  });
-  // Names of models may contain slashes.
-  for (const path of [listPath, listPath.replace(/models$/, 'v1/models')]) {
-    app.route<ProjectRoute>({ method: LIST.method, url: `${path}/*`, handler: retrieve });
-  }
-  app.route<ProjectRoute>({
-    method: 'OPTIONS',
-    url: anyPath,
-    handler: async (_request, reply) => reply.code(204).headers(PREFLIGHT_ANSWER).send(),
-  });
-  app.route<ProjectRoute>({
-    method: REQUEST.method,
-    url: anyPath,
-    handler: async (request, reply) => {
-      const path = modelPath(request.params['*']);
-      if (path === null && isMessagesPath(request.params['*'])) {
-        return sendJson(reply, 404, NO_MESSAGES);
-      }
-      if (path === null) return answerUnknown(request, reply);
-      const caller = await admitCaller(deps.admitModelUser, REQUEST, request, reply);
-      welcome(request.raw);
-      return await endpoint.answer(path, caller, request, reply, OPEN_TO_ORIGINS);
-    },
-  });
 }
 
-/** Admits the caller, and cuts off the response when their access is revoked. */
-async function admitCaller(
-  admit: AdmitModelUser,
-  endpoint: Endpoint,
-  request: FastifyRequest<ProjectRoute>,
-  { raw: answer }: FastifyReply,
-  credentials: Credentials = tokenOnly(request.headers.authorization),
-): Promise<ModelUser> {
-  const project = request.params.project_name;
-  const call = { endpoint, project, request: request.raw, credentials };
-  const { caller, release } = await admit(call, () => answer.destroy());
+/** Cuts off the response when the access of the admitted caller is revoked. */
+async function cutOffWith(
+  admit: (onRevoked: () => void) => ReturnType<AdmitModelUser>,
+  answer: FastifyReply['raw'],
+) {
+  const { caller, release } = await admit(() => answer.destroy());
   if (answer.destroyed) release();
   else answer.once('close', release);
   return caller;
 }
 
-/** Whether the model runs, or starts on request. */
-function isOffered(view: ServiceView): boolean {
-  return isRunRunning(view.run.status) || viewRoute(view)?.mayBeEmpty === true;
+/** Null: the raw response has it. */
+function sendAnswer(reply: FastifyReply, answer: JsonAnswer | null): FastifyReply {
+  if (answer === null) return reply.hijack();
+  if (answer.retryAfter !== null) reply.header('retry-after', answer.retryAfter);
+  return sendJson(reply, answer.status, answer.body);
 }
 
-function listed({ run, projectName }: ServiceView) {
-  return {
-    object: 'model',
-    id: run.serviceSpec?.model?.name,
-    created: Math.floor(run.submittedAt / 1_000_000),
-    owned_by: projectName,
-  };
+/** Error handler of the model endpoints. */
+function answerModelError(error: Error, request: FastifyRequest, reply: FastifyReply) {
+  const onFailure = (err: Error) => request.log.error({ err }, 'request failed');
+  return sendAnswer(reply, modelErrorAnswer(error, onFailure));
 }

@@ -2,9 +2,9 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
+import { RendererBusy, TemplateRenderer } from '@dstack/proxy';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { assets } from '../../../assets.ts';
-import { RendererBusy, TemplateRenderer } from './template-renderer.ts';
 
 /** A list of two lists of two lists …, each the same: as text it has 2^60 parts. */
 const ENDLESS =

@@ -24,6 +24,13 @@ export type JsonExcess =
   | { readonly kind: 'too-deep'; readonly limit: number }
   | { readonly kind: 'too-many-parts'; readonly limit: number };
 
+export const JSON_LIMITS: JsonLimits = {
+  // Valid requests have about a dozen levels.
+  depth: 100,
+  parts: 6000,
+  lists: new Map(),
+};
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const COMMA = 0x2c;

@@ -1,16 +1,16 @@
 /** Receives the bytes of a body, with limits of size and time. Encoded bodies are refused. */
 import type { IncomingMessage } from 'node:http';
+import { askForBody } from './awaited-bodies.ts';
 import { type BodyRefusal, RefusedBody } from './body-refusal.ts';
-import { askForBody } from './connections.ts';
 
 export interface ReceiveRules {
   /** Bytes; Infinity = no limit. */
   readonly limit: number;
-  readonly pace: Pace;
+  readonly pace: BodyPace;
 }
 
 /** The slowest accepted body. */
-export interface Pace {
+export interface BodyPace {
   /** Every body may take this long. */
   readonly graceMs: number;
   /** A larger body may take longer if it averages this rate. */

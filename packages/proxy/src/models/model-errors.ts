@@ -1,11 +1,9 @@
 /** Errors of model endpoints in the form of OpenAI's API, with the `detail` of dstack 0.22.5 beside it. */
-import { ApiError } from '@dstack/contract/api';
 import { errorMessage } from '@dstack/contract/error-message';
-import { openAiErrorType, ProxyRefusal } from '@dstack/proxy';
-import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
-import { sendJson } from '../../error-answers.ts';
-import { RefusedBody } from '../../intake/body-refusal.ts';
-import { UnprocessableError } from '../../intake/parse-json.ts';
+import { RefusedBody } from '../intake/body-refusal.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
+import { openAiErrorType } from '../refusals/openai-error.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 
 /** The fields that clients of OpenAI read; a model may send more. */
 export interface ModelError {
@@ -80,39 +78,44 @@ export function brokenStream(cause: unknown): string {
   return `: ${message}\n\ndata: ${JSON.stringify({ error })}\n\n`;
 }
 
-/** Error handler of the model endpoints. */
-export function answerModelError(
-  error: FastifyError | Error,
-  request: FastifyRequest,
-  reply: FastifyReply,
-): FastifyReply {
+/** An answer in JSON. */
+export interface JsonAnswer {
+  readonly status: number;
+  readonly body: unknown;
+  /** Seconds after which another attempt may succeed; null = none is named. */
+  readonly retryAfter: number | null;
+}
+
+export const jsonAnswer = (status: number, body: unknown, retryAfter: number | null = null) =>
+  ({ status, body, retryAfter }) satisfies JsonAnswer;
+
+/** `onFailure` is called for errors that are not the caller's. */
+export function modelErrorAnswer(error: Error, onFailure: (error: Error) => void): JsonAnswer {
   if (error instanceof UnprocessableError) {
     const [first] = error.detail;
     const param = first?.loc.slice(1).join('.') || null;
     const found = { message: first?.msg ?? error.message, param };
-    return sendJson(reply, 422, { detail: error.detail, error: completed(422, found) });
+    return jsonAnswer(422, { detail: error.detail, error: completed(422, found) });
   }
   if (error instanceof ProxyRefusal) {
-    if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
-    const { status, message, code } = error;
+    const { status, message, code, retryAfter } = error;
     const own = error instanceof ModelRefusal ? error.error : { code };
-    return sendJson(reply, status, {
-      detail: message,
-      error: completed(status, { ...own, message }),
-    });
+    const body = { detail: message, error: completed(status, { ...own, message }) };
+    return jsonAnswer(status, body, retryAfter);
   }
-  if (error instanceof RefusedBody && error.refusal.kind === 'no-memory') {
-    reply.header('retry-after', error.refusal.retryAfterSeconds);
-  }
-  const status = error instanceof ApiError ? error.status : statusOf(error);
+  const isFull = error instanceof RefusedBody && error.refusal.kind === 'no-memory';
+  const wait = isFull ? error.refusal.retryAfterSeconds : null;
+  const status = statusOf(error);
   const message = status < 500 ? error.message : 'Internal Server Error';
-  if (status >= 500) request.log.error({ err: error }, 'request failed');
-  return sendJson(reply, status, { detail: message, error: completed(status, { message }) });
+  if (status >= 500) onFailure(error);
+  return jsonAnswer(status, { detail: message, error: completed(status, { message }) }, wait);
 }
 
+/** Errors of other parts have their status under one of these names. */
 function statusOf(error: Error): number {
-  const status = 'statusCode' in error ? Number(error.statusCode) : 500;
-  return status >= 400 && status < 600 ? status : 500;
+  const { statusCode, status } = error as { statusCode?: unknown; status?: unknown };
+  const stated = Number(statusCode ?? status ?? 500);
+  return stated >= 400 && stated < 600 ? stated : 500;
 }
 
 function completed(status: number, error: Partial<ModelError>): Partial<ModelError> {

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ProxyRefusal } from '@dstack/proxy';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 import { connectionBroken } from './read-answer.ts';
 
 /** Characters; longer lines are not events of a model. */

@@ -1,6 +1,6 @@
 import { validationDetails } from '@dstack/contract/api';
 import * as z from 'zod';
-import { UnprocessableError } from '../../intake/parse-json.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
 
 /** The fields used here; all others are passed to the model. */
 const ChatRequest = z.looseObject({

@@ -1,6 +1,6 @@
 /** The disk that bodies of requests to models use, which the database of the server needs too. */
 import { statfs } from 'node:fs/promises';
-import { RefusedBody } from '../../intake/body-refusal.ts';
+import { RefusedBody } from '../intake/body-refusal.ts';
 
 const MIB = 1024 * 1024;
 

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
-import { ProxyRefusal } from '@dstack/proxy';
 import { describe, expect, it } from 'vitest';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 import { sseData } from './sse-data.ts';
 
 const MIB = 1024 * 1024;

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http';
-import { SANDBOX } from '@dstack/proxy';
+import { SANDBOX } from '../head/headers.ts';
 import { drained } from './drained.ts';
 import { brokenStream } from './model-errors.ts';
 
@@ -16,6 +16,7 @@ export const NO_SNIFF = ['X-Content-Type-Options', 'nosniff'] as const;
 export async function streamChunks(
   chunks: AsyncIterable<string>,
   response: ServerResponse,
+  originHeaders: Readonly<Record<string, string>>,
 ): Promise<void> {
   const iterator = chunks[Symbol.asyncIterator]();
   let next = await iterator.next();
@@ -25,6 +26,7 @@ export async function streamChunks(
     'x-accel-buffering': 'no',
     [NO_SNIFF[0]]: NO_SNIFF[1],
     [SANDBOX[0]]: SANDBOX[1],
+    ...originHeaders,
   });
   try {
     for (; !next.done && !response.destroyed; next = await iterator.next()) {

@@ -1,58 +1,80 @@
-import type { Timestamp } from '@dstack/core';
-import type { ModelToken, Question, TakeRate } from '@dstack/proxy';
-import { askAny, ProxyRefusal, type Tokens, tokensIn } from '@dstack/proxy';
-import type { ProjectRecord, Store } from '@dstack/store';
-import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { AdmittedCaller } from '../../../access/access-watch.ts';
-import { sendJson } from '../../error-answers.ts';
-import { bodyLimits } from '../../intake/body-limits.ts';
-import { JsonScan } from '../../intake/json-scan.ts';
-import { parseJson, UnprocessableError, unreadableJson } from '../../intake/parse-json.ts';
-import type { HttpDeps } from '../../ports.ts';
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { GrantedCaller } from '../callers/grants.ts';
+import type { BodyLimits, Intake } from '../intake/intake.ts';
+import { JSON_LIMITS, JsonScan } from '../intake/json-scan.ts';
+import { parseJson, UnprocessableError, unreadableJson } from '../intake/parse-json.ts';
+import type { ProxyLog } from '../log.ts';
+import type { TakeRate } from '../policy/rate-limits.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import { askAny } from '../requests/ask-any.ts';
+import type { Question } from '../requests/requests.ts';
+import type { ServiceProxy } from '../requests/service-proxy.ts';
 import { chatRequest } from './chat-request.ts';
 import { streamChunks } from './chunk-stream.ts';
-import type { AskModel, Model } from './model-client.ts';
-import { ModelDirectory, type ServedModel } from './model-directory.ts';
-import { modelRefusal } from './model-errors.ts';
+import type { UseStore } from './metered-use.ts';
+import type { AskModel } from './model-client.ts';
+import { ModelDirectory } from './model-directory.ts';
+import { type JsonAnswer, jsonAnswer, modelRefusal } from './model-errors.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
 import { passToModel } from './pass-through.ts';
 import { modelErrorText } from './read-answer.ts';
+import type { Model, ModelTable, ServedModel } from './served-model.ts';
 import { SpoolSpace } from './spool-space.ts';
+import type { TemplateRenderer } from './template-renderer.ts';
 import { tgiModel } from './tgi-model.ts';
 import { checkTokenLimits } from './token-limits.ts';
 import { UsageLog } from './usage-log.ts';
+import { type Tokens, tokensIn } from './usage-meter.ts';
 
-export interface ModelUser extends AdmittedCaller {
-  readonly name: string;
-  readonly project: Pick<ProjectRecord, 'id' | 'name'>;
-  /** Null: a person's credentials. */
-  readonly token: ModelToken | null;
-}
+export type ModelUser = Pick<
+  GrantedCaller,
+  'name' | 'userId' | 'projectId' | 'projectName' | 'token'
+>;
 
 /** The parts of the serving process that the endpoint uses. */
-export interface ModelEndpointDeps
-  extends Pick<HttpDeps, 'services' | 'intake' | 'modelBodies' | 'chatTemplates' | 'log'> {
-  readonly store: {
-    readonly services: Pick<Store['services'], 'withModels'>;
-    readonly modelUsage: Pick<Store['modelUsage'], 'add'>;
-  };
-  readonly context: () => { readonly now: Timestamp };
+export interface ModelEndpointDeps {
+  readonly services: Pick<
+    ServiceProxy,
+    'find' | 'load' | 'accepts' | 'ask' | 'limitRate' | 'takeRate'
+  >;
+  readonly models: ModelTable;
+  readonly modelUsage: UseStore;
+  readonly intake: Intake;
+  /** Folder for large bodies, and the most bytes of one. */
+  readonly modelBodies: { readonly dir: string; readonly limit: number };
+  readonly chatTemplates: Pick<TemplateRenderer, 'render'>;
+  /** Microseconds. */
+  readonly now: () => number;
+  readonly log: ProxyLog;
 }
 
-interface ModelOrder {
+/** A request to a model. */
+export interface ModelExchange {
   /** Below the base URL. */
   readonly path: string;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly id: string;
+  /** Headers that let pages of other origins read the answer. */
+  readonly originHeaders: Readonly<Record<string, string>>;
+}
+
+interface ModelOrder extends ModelExchange {
   readonly caller: ModelUser;
   readonly asked: ModelRequest;
   readonly served: readonly [ServedModel, ...ServedModel[]];
-  readonly request: FastifyRequest;
-  readonly originHeaders: Readonly<Record<string, string>>;
 }
 
 const DAY = 86_400_000_000;
 
 /** How many bodies of the largest size fit at the same time, half of them of one project. */
 const LARGEST_BODIES = 8;
+
+/** Chats that are translated; messages carry images as text. Others are passed on without parsing. */
+const CHAT_LIMITS: BodyLimits = {
+  ...{ sent: 16 * 1024 * 1024, kept: 16 * 1024 * 1024 },
+  json: JSON_LIMITS,
+};
 
 /** Sends requests to the services that have the model, and stores what they have used. */
 export class ModelEndpoint {
@@ -62,37 +84,34 @@ export class ModelEndpoint {
   readonly #space: SpoolSpace;
 
   constructor(deps: ModelEndpointDeps) {
-    const { store, services, context } = deps;
-    const now = () => context().now / 1000;
+    const { models, services, now, modelUsage } = deps;
     this.#deps = deps;
-    this.#directory = new ModelDirectory({ services: store.services, proxy: services, now });
-    this.#usage = new UsageLog(store.modelUsage);
+    this.#directory = new ModelDirectory({
+      ...{ services: models, proxy: services },
+      now: () => now() / 1000,
+    });
+    this.#usage = new UsageLog(modelUsage);
     const { dir, limit } = deps.modelBodies;
     this.#space = new SpoolSpace({ dir, most: limit * LARGEST_BODIES });
   }
 
-  async answer(
-    path: string,
-    caller: ModelUser,
-    request: FastifyRequest,
-    reply: FastifyReply,
-    originHeaders: Readonly<Record<string, string>>,
-  ): Promise<FastifyReply> {
+  /** Null: it has answered. Throws before anything was answered. */
+  async answer(caller: ModelUser, call: ModelExchange): Promise<JsonAnswer | null> {
     const { intake, modelBodies } = this.#deps;
-    const lease = intake.budget.open(caller.project.id);
+    const lease = intake.budget.open(caller.projectId);
     const reserve = (bytes: number) => intake.reserve(lease, bytes);
-    const share = this.#space.open(caller.project.id);
+    const share = this.#space.open(caller.projectId);
     const rules = { ...modelBodies, pace: intake.pace, reserve, reserveDisk: share.take };
     try {
-      const asked = await readModelRequest(request.raw, path, rules);
+      const asked = await readModelRequest(call.request, call.path, rules);
       try {
-        const take: TakeRate = (...asked) => this.#deps.services.takeRate(...asked);
+        const take: TakeRate = (...of) => this.#deps.services.takeRate(...of);
         await checkTokenLimits(caller.token, asked.model, take);
-        const served = await this.#directory.find(caller.project, asked.model);
-        const order = { path, caller, asked, served, request, originHeaders };
-        return served[0].model.format === 'openai'
-          ? await this.#pass(order, reply)
-          : await this.#translate(order, reply);
+        const served = await this.#directory.find(caller, asked.model);
+        const order = { ...call, caller, asked, served };
+        if (served[0].model.format !== 'openai') return await this.#translate(order);
+        await this.#pass(order);
+        return null;
       } finally {
         await asked.body.dispose();
       }
@@ -102,35 +121,33 @@ export class ModelEndpoint {
     }
   }
 
-  async #pass(order: ModelOrder, reply: FastifyReply): Promise<FastifyReply> {
-    const { path, caller, asked, served, request } = order;
+  async #pass(order: ModelOrder): Promise<void> {
+    const { path, caller, asked, served, request, response, id, originHeaders } = order;
     const { services } = this.#deps;
     const [{ route, model }] = served;
-    await services.limitRate(route, modelUrl(model, path), request.raw);
+    await services.limitRate(route, modelUrl(model, path), request);
     await passToModel({
-      ...{ services, served, path, request: asked, user: caller.name, id: request.id },
-      client: reply.raw,
-      originHeaders: order.originHeaders,
+      ...{ services, served, path, request: asked, user: caller.name, id },
+      ...{ client: response, originHeaders },
       onUsed: (tokens, isAborted) => this.#used(order, tokens, isAborted),
     });
-    return reply.hijack();
   }
 
   /** A model of Text Generation Inference supports chats only. */
-  async #translate(order: ModelOrder, reply: FastifyReply): Promise<FastifyReply> {
-    const { path, caller, asked, served, request } = order;
+  async #translate(order: ModelOrder): Promise<JsonAnswer | null> {
+    const { path, caller, asked, served, request, response, id } = order;
     const [{ route, model }] = served;
     if (path !== 'chat/completions') {
       throw new ProxyRefusal(404, `Model ${asked.model} only supports chat/completions`);
     }
     const chat = chatRequest(await parsedBody(asked));
-    await this.#deps.services.limitRate(route, '/generate', request.raw);
+    await this.#deps.services.limitRate(route, '/generate', request);
     const client = tgiModel(tgiSettings(model), this.#deps.chatTemplates);
-    const ask = this.#asker(served, { user: caller.name, id: request.id, client: reply.raw });
+    const ask = this.#asker(served, { user: caller.name, id, client: response });
     if (chat.stream !== true) {
       const completion = await client.complete(chat, ask);
-      await this.#used(order, tokensIn(usageOf(completion)) ?? NO_TOKENS, reply.raw.destroyed);
-      return sendJson(reply, 200, completion);
+      await this.#used(order, tokensIn(usageOf(completion)) ?? NO_TOKENS, response.destroyed);
+      return jsonAnswer(200, completion);
     }
     let count = 0;
     const counted = async function* () {
@@ -140,14 +157,14 @@ export class ModelEndpoint {
       }
     };
     try {
-      await streamChunks(counted(), reply.raw);
+      await streamChunks(counted(), response, order.originHeaders);
     } finally {
       if (count > 0) {
         const tokens = { ...NO_TOKENS, completionTokens: count };
-        await this.#used(order, tokens, !reply.raw.writableFinished && reply.raw.destroyed);
+        await this.#used(order, tokens, !response.writableFinished && response.destroyed);
       }
     }
-    return reply.hijack();
+    return null;
   }
 
   /** An answer other than 200 is passed to the client with the model's own message. */
@@ -168,13 +185,13 @@ export class ModelEndpoint {
     { promptTokens, completionTokens, isEstimated }: Tokens,
     isAborted: boolean,
   ): Promise<void> {
-    const { context, log } = this.#deps;
-    const { userId, project, token } = caller;
-    const day = Math.floor(context().now / DAY);
+    const { now, log } = this.#deps;
+    const { userId, projectId, token } = caller;
+    const day = Math.floor(now() / DAY);
     const counts = { requests: 1, aborted: isAborted ? 1 : 0, estimated: isEstimated ? 1 : 0 };
     try {
       await this.#usage.add({
-        ...{ projectId: project.id, userId, tokenId: token?.id ?? null, model, day, ...counts },
+        ...{ projectId, userId, tokenId: token?.id ?? null, model, day, ...counts },
         ...{ promptTokens, completionTokens },
       });
     } catch (error) {
@@ -202,7 +219,7 @@ function tgiSettings(model: Model) {
 
 /** Throws `ProxyRefusal` or `UnprocessableError`. */
 async function parsedBody({ body }: ModelRequest): Promise<unknown> {
-  const { kept, json } = bodyLimits('proxy.model_request', false);
+  const { kept, json } = CHAT_LIMITS;
   if (body.size > kept) {
     throw new ProxyRefusal(413, `The body of the request has more than ${kept} bytes`, {
       code: 'body_too_large',

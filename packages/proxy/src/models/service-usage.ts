@@ -1,14 +1,14 @@
 /** Stores what requests to models have used that were sent to the addresses of their services. */
-import type { Timestamp } from '@dstack/core';
-import type { OnModelUse } from '@dstack/proxy';
-import type { ModelUsage } from '@dstack/store';
-import type { Logger } from '../../../process/logging.ts';
+import type { ProxyLog } from '../log.ts';
+import type { UseStore } from './metered-use.ts';
+import type { OnModelUse } from './model-use.ts';
 import { UsageLog } from './usage-log.ts';
 
 export interface ServiceUsageOptions {
-  readonly modelUsage: Pick<ModelUsage, 'add'>;
-  readonly now: () => Timestamp;
-  readonly log: Logger;
+  readonly modelUsage: UseStore;
+  /** Microseconds. */
+  readonly now: () => number;
+  readonly log: ProxyLog;
 }
 
 const DAY = 86_400_000_000;

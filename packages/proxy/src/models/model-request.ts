@@ -1,11 +1,11 @@
 /** Receives a request to a model. Only a few fields are read; the model checks the others. */
 import type { IncomingMessage } from 'node:http';
 import { missingDetail } from '@dstack/contract/api';
-import { TopLevelScan } from '@dstack/proxy';
 import { Busboy, type BusboyFileStream, type BusboyInstance } from '@fastify/busboy';
-import { UnprocessableError } from '../../intake/parse-json.ts';
-import { type Pace, receive } from '../../intake/receive.ts';
+import { UnprocessableError } from '../intake/parse-json.ts';
+import { type BodyPace, receive } from '../intake/receive.ts';
 import { SpooledBody } from './spooled-body.ts';
+import { TopLevelScan } from './top-level-scan.ts';
 
 export interface ModelRequest {
   readonly model: string;
@@ -21,7 +21,7 @@ export interface ModelBodyRules {
   readonly dir: string;
   /** Bytes. */
   readonly limit: number;
-  readonly pace: Pace;
+  readonly pace: BodyPace;
   /** Reserves memory. */
   readonly reserve: (bytes: number) => void;
   /** Reserves space in the folder. */

@@ -1,5 +1,5 @@
 import { withSums } from '@dstack/contract/usage';
-import type { ModelUsage, ModelUse } from '@dstack/store';
+import type { MeteredUse, UseStore } from './metered-use.ts';
 
 const COUNTED = [
   ...(['requests', 'aborted', 'estimated'] as const),
@@ -8,16 +8,16 @@ const COUNTED = [
 
 /** Adds to stored counts. Uses that are added while a write is in progress are written together. */
 export class UsageLog {
-  readonly #store: Pick<ModelUsage, 'add'>;
-  #waiting: ModelUse[] = [];
+  readonly #store: UseStore;
+  #waiting: MeteredUse[] = [];
   #writing: Promise<void> | null = null;
 
-  constructor(store: Pick<ModelUsage, 'add'>) {
+  constructor(store: UseStore) {
     this.#store = store;
   }
 
   /** Resolves once the use is durable. */
-  async add(use: ModelUse): Promise<void> {
+  async add(use: MeteredUse): Promise<void> {
     this.#waiting.push(use);
     const before = this.#writing;
     if (before !== null) {
@@ -39,12 +39,15 @@ export class UsageLog {
   }
 }
 
-function combined(uses: readonly ModelUse[]): ModelUse[] {
-  const sums = new Map<string, ModelUse>();
+function combined(uses: readonly MeteredUse[]): MeteredUse[] {
+  const sums = new Map<string, MeteredUse>();
   for (const use of uses) {
     const key = JSON.stringify([use.projectId, use.userId, use.tokenId, use.model, use.day]);
     const known = sums.get(key);
-    sums.set(key, known === undefined ? use : withSums<ModelUse, ModelUse>(known, use, COUNTED));
+    sums.set(
+      key,
+      known === undefined ? use : withSums<MeteredUse, MeteredUse>(known, use, COUNTED),
+    );
   }
   return [...sums.values()];
 }

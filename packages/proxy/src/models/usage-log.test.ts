@@ -1,15 +1,15 @@
-import type { ModelUse } from '@dstack/store';
 import { expect, it } from 'vitest';
+import type { MeteredUse } from './metered-use.ts';
 import { UsageLog } from './usage-log.ts';
 
-const use = (model: string): ModelUse => ({
+const use = (model: string): MeteredUse => ({
   tokenId: null,
   ...{ projectId: 'p', userId: 'u', model, day: 1, requests: 1, aborted: 0, estimated: 0 },
   ...{ promptTokens: 2, completionTokens: 3 },
 });
 
 it('uses that arrive during a write are written together, and each waits for its own write', async () => {
-  const writes: { uses: readonly ModelUse[]; done: PromiseWithResolvers<void> }[] = [];
+  const writes: { uses: readonly MeteredUse[]; done: PromiseWithResolvers<void> }[] = [];
   const log = new UsageLog({
     add: (uses) => {
       const done = Promise.withResolvers<void>();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { RefusedBody } from '../../intake/body-refusal.ts';
+import { RefusedBody } from '../intake/body-refusal.ts';
 import { SpoolSpace } from './spool-space.ts';
 
 const MIB = 1024 * 1024;

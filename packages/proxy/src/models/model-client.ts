@@ -1,8 +1,5 @@
-import type { ServiceConfiguration } from '@dstack/contract/wire';
 import type { Dispatcher } from 'undici';
 import type { ChatRequest } from './chat-request.ts';
-
-export type Model = NonNullable<ServiceConfiguration['model']>;
 
 /** Sends a request to a path of the service with the model. Throws `ProxyRefusal`. */
 export type AskModel = (path: string, body: string) => Promise<Dispatcher.ResponseData>;

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { errorMessage } from '@dstack/contract/error-message';
-import { ProxyRefusal } from '@dstack/proxy';
 import * as z from 'zod';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 import type { ChatRequest } from './chat-request.ts';
 import type { ModelClient } from './model-client.ts';
 import { answerText } from './read-answer.ts';

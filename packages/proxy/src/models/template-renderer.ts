@@ -16,6 +16,8 @@ export type TemplateAnswer = { readonly text: string } | { readonly error: strin
 export interface TemplateRendererOptions {
   /** Path of the program of the process. */
   readonly program: string;
+  /** Node, and its arguments; by default as this process was started. */
+  readonly node?: readonly string[];
   /** Milliseconds that one template may take; those of chats take a few. */
   readonly timeoutMs?: number;
 }
@@ -49,6 +51,7 @@ export class RendererBusy extends Error {
 
 export class TemplateRenderer {
   readonly #program: string;
+  readonly #node: readonly string[];
   readonly #timeoutMs: number;
   /** Templates that have exhausted a process, and until when they are refused. */
   readonly #refused = new Map<string, number>();
@@ -57,8 +60,9 @@ export class TemplateRenderer {
   #last: Promise<unknown> = Promise.resolve();
   #waiting = 0;
 
-  constructor({ program, timeoutMs = 2000 }: TemplateRendererOptions) {
+  constructor({ program, node = [process.execPath], timeoutMs = 2000 }: TemplateRendererOptions) {
     this.#program = program;
+    this.#node = node;
     this.#timeoutMs = timeoutMs;
   }
 
@@ -102,10 +106,12 @@ export class TemplateRenderer {
 
   #started(): ChildProcess {
     if (this.#child !== null) return this.#child;
+    const [node, ...before] = this.#node;
     const child = fork(this.#program, {
       // Templates must not be able to read the server's environment.
       env: {},
-      execArgv: [`--max-old-space-size=${MEMORY_MB}`],
+      ...(node !== undefined && { execPath: node }),
+      execArgv: [...before, `--max-old-space-size=${MEMORY_MB}`],
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'ignore', 'ipc'],
     });

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import { ProxyRefusal } from '@dstack/proxy';
+import { ProxyRefusal } from '../refusals/refusal.ts';
 
 /** Bytes of a response that is read as a whole; models that send more use a stream. */
 const MAX_ANSWER = 16 * 1024 * 1024;

@@ -1,21 +1,16 @@
 /** Sends a request to a model with OpenAI's API, and its answer back, both unchanged. */
 import type { ServerResponse } from 'node:http';
 import { withoutTrailingSlashes } from '@dstack/contract';
-import type { ServiceProxy } from '@dstack/proxy';
-import {
-  answerMeter,
-  askAny,
-  SANDBOX,
-  streamMeter,
-  type Tokens,
-  type UsageMeter,
-} from '@dstack/proxy';
 import type { Dispatcher } from 'undici';
+import { SANDBOX } from '../head/headers.ts';
+import { askAny } from '../requests/ask-any.ts';
+import type { ServiceProxy } from '../requests/service-proxy.ts';
 import { drained } from './drained.ts';
-import type { ServedModel } from './model-directory.ts';
 import { brokenStream, modelRefusal } from './model-errors.ts';
 import type { ModelRequest } from './model-request.ts';
 import { connectionBroken, modelErrorText } from './read-answer.ts';
+import type { ServedModel } from './served-model.ts';
+import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
 
 export interface PassThrough {
   readonly services: Pick<ServiceProxy, 'ask'>;

@@ -1,18 +1,25 @@
 /** Receives and parses the bodies of requests. */
 import type { IncomingMessage } from 'node:http';
-import { Gathered } from '../../peers/gathered.ts';
-import { pacer } from '../pacing.ts';
 import { BodyBudget, type BodyMemory } from './body-budget.ts';
-import type { BodyLimits } from './body-limits.ts';
 import { RefusedBody } from './body-refusal.ts';
-import { JsonScan } from './json-scan.ts';
+import { Gathered } from './gathered.ts';
+import { type JsonLimits, JsonScan } from './json-scan.ts';
+import { pacer } from './pacer.ts';
 import { parseJson, UnprocessableError, unreadableJson } from './parse-json.ts';
-import { type Pace, receive } from './receive.ts';
+import { type BodyPace, receive } from './receive.ts';
+
+export interface BodyLimits {
+  /** Bytes received. */
+  readonly sent: number;
+  /** Bytes kept after unused lists are dropped. */
+  readonly kept: number;
+  readonly json: JsonLimits;
+}
 
 export interface IntakeSettings {
   /** Bytes of memory for all bodies together. */
   readonly memory: number;
-  readonly pace: Pace;
+  readonly pace: BodyPace;
 }
 
 const RETRY_AFTER_SECONDS = 1;
@@ -25,7 +32,7 @@ const SMALL = 4096;
 
 export class Intake {
   readonly budget: BodyBudget;
-  readonly pace: Pace;
+  readonly pace: BodyPace;
   readonly #paced = pacer();
   /** Bytes scanned in this round of the event loop. */
   #inRound = 0;

@@ -1,7 +1,7 @@
 /** The limits of the service token of a request to a model. */
-
-import type { ModelToken, TakeRate } from '@dstack/proxy';
-import { ProxyRefusal } from '@dstack/proxy';
+import type { TakeRate } from '../policy/rate-limits.ts';
+import { ProxyRefusal } from '../refusals/refusal.ts';
+import type { ModelToken } from './model-token.ts';
 
 const MINUTE = 60;
 
