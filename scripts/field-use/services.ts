@@ -148,7 +148,7 @@ export const SERVICES: Readonly<Record<string, ModelUse>> = {
     type: used(SERVICE, 'model.type'),
     name: used('server/src/http/runs/chat-model.ts', 'model.name'),
     format: used('server/src/http/runs/chat-model.ts'),
-    chat_template: used('server/src/http/proxy/models/model-endpoint.ts'),
-    eos_token: used('server/src/http/proxy/models/model-endpoint.ts'),
+    chat_template: used('proxy/src/models/model-endpoint.ts'),
+    eos_token: used('proxy/src/models/model-endpoint.ts'),
   },
 };

@@ -106,7 +106,12 @@ class KnownServer implements AskedServer {
       bounded: { hasBudget: true, usedUp: isOver ? { text: 'used up', retryAfter: 60 } : null },
     };
     const token = tokens[id] === undefined ? null : { ...TOKEN, id, ...tokens[id] };
-    return { ...caller, expiresAt: null, token, services: null } satisfies GrantedCaller as T;
+    return {
+      ...caller,
+      expiresAt: null,
+      token,
+      services: id === 'limited' ? ['one'] : null,
+    } satisfies GrantedCaller as T;
   }
 
   notify(): boolean {
@@ -173,7 +178,7 @@ async function open(all: readonly GatewayService[]): Promise<OpenGateway> {
     ...{ trust: () => false, timeoutMs: 10_000, maxBody: 0, maxHeld: 10, shared: true },
     ...{ now, log },
   });
-  const chatTemplates = new TemplateRenderer({ program: templateProgram() });
+  const chatTemplates = new TemplateRenderer({ program: templateProgram(), timeoutMs: 15_000 });
   const modelUsage = new GatewayUsage({
     dir,
     deliver: async (_files, tokens) => {
@@ -262,4 +267,15 @@ it('reports when to try again if none of them has a replica', async () => {
   const answer = await ask(await gateway([service('old', null), service('new', null)]));
   expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '5']);
   expect(await answer.json()).toMatchObject({ error: { message: 'new has no ready replica' } });
+});
+
+it('refuses tokens for single services, which an earlier server admits here', async () => {
+  const { url, close } = await open([service('old', await app('old'))]);
+  closing.push(close);
+  const headers = { authorization: 'Bearer limited' };
+  const answer = await fetch(`${url}/v1/models`, { headers });
+  expect([answer.status, await answer.json()]).toMatchObject([
+    403,
+    { error: { message: expect.stringContaining('services, not for models') } },
+  ]);
 });

@@ -8,6 +8,7 @@ import {
   type ModelEndpointDeps,
   modelErrorAnswer,
   OPEN_TO_ORIGINS,
+  ProxyRefusal,
   type WorkerAdmission,
 } from '@dstack/proxy';
 import { unknownHost } from './origin.ts';
@@ -31,6 +32,8 @@ export class ModelFront {
       );
       if (response.destroyed) release();
       else response.once('close', release);
+      // An earlier server answers as for services.
+      if (caller.services !== null) throw servicesOnly();
       return caller;
     });
   }
@@ -63,6 +66,9 @@ export class ModelFront {
     }
   }
 }
+
+const servicesOnly = () =>
+  new ProxyRefusal(403, 'This token may only be used for services, not for models');
 
 function send(
   { status, body, retryAfter }: JsonAnswer,

@@ -1,4 +1,5 @@
 /** The HTTP application: all domains. */
+import { createServer } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { assets } from '../assets.ts';
 import { modelTable } from '../service-table/view-route.ts';
@@ -28,9 +29,10 @@ import { overviewRoutes } from './overview/routes.ts';
 import type { HttpDeps } from './ports.ts';
 import { projectRoutes } from './projects/routes.ts';
 import { prometheusRoutes } from './prometheus/routes.ts';
+import { DirectRequests } from './proxy/direct-requests.ts';
 import { modelAdmission } from './proxy/models/model-admission.ts';
 import { modelChatRoute } from './proxy/models/routes.ts';
-import { type OwnPaths, proxyRoutes } from './proxy/routes.ts';
+import { type OwnPaths, proxyRoutes, serviceUpgrades } from './proxy/routes.ts';
 import { queueRoutes } from './queue/routes.ts';
 import { quotaRoutes } from './quotas/routes.ts';
 import { repoRoutes } from './repos/routes.ts';
@@ -86,7 +88,8 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
 
 /** Does not listen yet; the caller calls `listen` and `close`. */
 export function buildHttp(deps: HttpDeps): FastifyInstance {
-  const app = baseHttp(deps);
+  const direct = new DirectRequests(deps);
+  const app = baseHttp(deps, (handle, options) => createServer(options, direct.before(handle)));
   const on = mounter(app, deps);
   for (const domain of DOMAINS) domain(on, deps);
   healthRoutes(app, deps);
@@ -100,11 +103,12 @@ export function buildHttp(deps: HttpDeps): FastifyInstance {
   const ownPaths: OwnPaths | null =
     origins && ((request, reply) => answerOwnPath(deps, origins, request, reply));
   const forProxy = {
-    ...{ ...deps, ownPaths, admitModelUser: modelAdmission(deps) },
+    ...{ ...deps, ownPaths, direct, admitModelUser: modelAdmission(deps) },
     ...{ models: modelTable(deps.store.services), modelUsage: deps.store.modelUsage },
     now: () => deps.context().now,
   };
   modelChatRoute(app, forProxy, proxyRoutes(app, forProxy));
+  app.server.on('upgrade', serviceUpgrades(forProxy));
   mcpRoutes(app, deps);
   return app;
 }

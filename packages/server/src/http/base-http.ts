@@ -1,5 +1,11 @@
 /** Transport rules that hold for every path, in the API and in the workers of the proxy. */
-import type { IncomingMessage, RequestListener, Server, ServerOptions } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerOptions,
+} from 'node:http';
 import { MAX_HEADERS, originForm, SANDBOX } from '@dstack/proxy';
 import Fastify, {
   type FastifyInstance,
@@ -23,13 +29,15 @@ const MAX_PATH_PART = 1000;
 /** Load balancers keep idle connections for a minute: none may be closed while a request is on its way. */
 const KEEP_ALIVE_MS = 72_000;
 
-/** Makes the server of an application, in place of Fastify. */
+/** Makes the server of an application. `handle`: Fastify's listener, which may get a part of the requests. */
 export type MakeServer = (handle: RequestListener, options: ServerOptions) => Server;
+
+const makePlainServer: MakeServer = (handle, options) => createServer(options, handle);
 
 /** Without routes. */
 export function baseHttp(
   deps: Pick<HttpDeps, 'log' | 'shutdown' | 'origins' | 'connections'>,
-  makeServer?: MakeServer,
+  makeServer = makePlainServer,
 ): FastifyInstance {
   const { origins } = deps;
   const connections = new OpenConnections(deps.connections);
@@ -62,9 +70,7 @@ export function baseHttp(
       take(request as IncomingMessage);
       return routedUrl(request.url ?? '/');
     },
-    ...(makeServer
-      ? { serverFactory: (handle: RequestListener) => makeServer(handle, http) }
-      : { http }),
+    serverFactory: (handle: RequestListener) => makeServer(handle, http),
   }) as unknown as FastifyInstance;
   // Fastify sets these only for servers of its own. Node would cut off an upload after five minutes.
   app.server.requestTimeout = 0;

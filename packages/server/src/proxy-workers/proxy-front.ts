@@ -5,6 +5,7 @@ import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
 import type { Logger } from '../process/logging.ts';
 import type { ApiSocket } from './api-socket.ts';
+import { listenerFd } from './listener-fd.ts';
 import type { Address } from './protocol.ts';
 import type { EndTimes, ProxyWorkers } from './proxy-workers.ts';
 
@@ -168,8 +169,7 @@ export class ProxyFront {
 
   async #handOver(): Promise<void> {
     const { http, workers } = this.#options;
-    const fd = (http as unknown as { readonly _handle: { readonly fd: number } })._handle.fd;
-    await workers.start(this.#address as Address, fd, () => {
+    await workers.start(this.#address as Address, listenerFd(http), () => {
       if (http.listening) NetServer.prototype.close.call(http);
     });
   }

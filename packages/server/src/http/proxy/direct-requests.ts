@@ -1,5 +1,5 @@
 /** Requests to services, answered without the framework. */
-import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ServiceProxy } from '@dstack/proxy';
 import { dropRest, isOwnPath, type ServiceTarget, serviceTarget } from '@dstack/proxy';
 import type { HttpDeps } from '../ports.ts';
@@ -37,18 +37,18 @@ export class DirectRequests {
     this.#deps = deps;
   }
 
-  /** From now on the server's last listener gets only what is not answered here. */
-  precede(server: Server): void {
-    const handle = server.listeners('request').at(-1) as RequestListener | undefined;
-    if (handle === undefined) throw new Error('the HTTP server has no listener');
-    server.off('request', handle);
-    server.on('request', (request, response) => {
-      if (!this.#isPlain(request)) return void handle(request, response);
+  /** A listener that leaves to `handle`, the framework, what is not answered here. */
+  before(handle: RequestListener): RequestListener {
+    return (request, response) => {
+      if (!this.#isPlain(request)) {
+        handle(request, response);
+        return;
+      }
       this.#answer(request, response, handle).catch((error: unknown) => {
         this.#deps.log.error({ err: error }, 'the answer of a service was cut off');
         response.destroy();
       });
-    });
+    };
   }
 
   /** Why the request was not answered here; null: it was not tried. */

@@ -23,7 +23,7 @@ import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 import { askToSignIn } from '../service-origins/sign-in.ts';
 import { shuttingDown } from '../shutdown.ts';
-import { DirectRequests, WEBDAV } from './direct-requests.ts';
+import { type DirectRequests, WEBDAV } from './direct-requests.ts';
 import { type ModelRouteDeps, modelRoutes } from './models/routes.ts';
 
 const PATH = '/proxy/services/:project_name/:run_name';
@@ -55,20 +55,15 @@ export interface ProxyRouteDeps
     Pick<HttpDeps, 'shutdown' | 'origins' | 'connections'> {
   /** Answers the paths under `/.dstack/` at the host name of a service; null: another process does. */
   readonly ownPaths: OwnPaths | null;
+  /** Gets the requests before the framework does. */
+  readonly direct: DirectRequests;
 }
 
 export type OwnPaths = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;
 
-/** For the routes: with the requests that were tried before they came here. */
-interface RouteDeps extends ProxyRouteDeps {
-  readonly direct: DirectRequests;
-}
-
-export function proxyRoutes(app: FastifyInstance, given: ProxyRouteDeps): ModelEndpoint {
+/** Returns the endpoint of models, whose limits hold for all routes that use it. */
+export function proxyRoutes(app: FastifyInstance, deps: ProxyRouteDeps): ModelEndpoint {
   for (const method of WEBDAV) app.addHttpMethod(method, { hasBody: true });
-  const direct = new DirectRequests(given);
-  direct.precede(app.server);
-  const deps: RouteDeps = { ...given, direct };
   app.register(async (scope) => {
     // Bodies are forwarded as they arrive.
     scope.removeAllContentTypeParsers();
@@ -86,8 +81,14 @@ export function proxyRoutes(app: FastifyInstance, given: ProxyRouteDeps): ModelE
     scope.addContentTypeParser('*', (_request, _body, done) => done(null));
     scope.all(`${ORIGIN_PREFIX}${REST}`, (request, reply) => answerAtOrigin(deps, request, reply));
   });
-  const models = modelRoutes(app, deps);
-  app.server.on('upgrade', (request, socket: Duplex, head) => {
+  return modelRoutes(app, deps);
+}
+
+export type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+
+/** A listener for the upgrades of services. */
+export function serviceUpgrades(deps: Omit<ProxyRouteDeps, 'direct'>): UpgradeListener {
+  return (request, socket, head) => {
     if (isJobSocket(request.url) || isDialIn(request.url)) return;
     socket.on('error', () => socket.destroy());
     upgrade(deps, request, socket, head).catch((error: unknown) => {
@@ -95,8 +96,7 @@ export function proxyRoutes(app: FastifyInstance, given: ProxyRouteDeps): ModelE
       if (!(error instanceof ProxyRefusal)) deps.log.error({ err: error }, 'upgrade failed');
       socket.destroy();
     });
-  });
-  return models;
+  };
 }
 
 /** Relative links of an app resolve into the app only from below its path. */
@@ -109,7 +109,7 @@ function redirect(request: FastifyRequest, reply: FastifyReply): FastifyReply {
 }
 
 async function forward(
-  deps: RouteDeps,
+  deps: ProxyRouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -119,7 +119,7 @@ async function forward(
 
 /** A request to the host name of a service. A URL alone never leads here. */
 async function answerAtOrigin(
-  deps: RouteDeps,
+  deps: ProxyRouteDeps,
   request: FastifyRequest,
   reply: FastifyReply,
 ): Promise<FastifyReply> {
@@ -142,7 +142,7 @@ async function answerAtOrigin(
 }
 
 async function forwardTo(
-  { services, direct }: RouteDeps,
+  { services, direct }: ProxyRouteDeps,
   target: ServiceTarget,
   request: FastifyRequest,
   reply: FastifyReply,
@@ -181,7 +181,7 @@ export function isPreflight({ method, headers }: IncomingMessage): boolean {
 const NO_SERVICE = { projectName: '', runName: '' };
 
 async function upgrade(
-  { services, shutdown, origins }: ProxyRouteDeps,
+  { services, shutdown, origins }: Omit<ProxyRouteDeps, 'direct'>,
   request: FastifyRequest['raw'],
   socket: Duplex,
   head: Buffer,

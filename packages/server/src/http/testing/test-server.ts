@@ -149,7 +149,10 @@ export async function startTestServer(
     now,
     log,
   });
-  const chatTemplates = new TemplateRenderer({ program: assets.templateProgram });
+  const chatTemplates = new TemplateRenderer({
+    program: assets.templateProgram,
+    timeoutMs: 15_000,
+  });
   const credentials = credentialReader({ trustedProxies, url }, await store.meta.serverId());
   const { serviceOrigins: pattern = null } = settings;
   const trust = trustIn(trustedProxies);

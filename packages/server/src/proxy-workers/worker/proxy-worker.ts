@@ -85,7 +85,7 @@ export class ProxyWorker {
     const { modelBodies, intake, serverSocket, origins, trustedProxies, connections } =
       this.#config;
     const trust = trustIn(trustedProxies);
-    const deps: ProxyRouteDeps = {
+    const deps: Omit<ProxyRouteDeps, 'direct'> = {
       services: this.proxy,
       origins: origins && new ServiceOrigins({ ...origins, trust, services: this.#services }),
       ownPaths: null,

@@ -5,7 +5,8 @@ import { isOwnPath, type ServiceOrigins } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { baseHttp } from '../../http/base-http.ts';
 import { answerUnknown } from '../../http/error-answers.ts';
-import { type ProxyRouteDeps, proxyRoutes } from '../../http/proxy/routes.ts';
+import { DirectRequests } from '../../http/proxy/direct-requests.ts';
+import { type ProxyRouteDeps, proxyRoutes, serviceUpgrades } from '../../http/proxy/routes.ts';
 import type { PassToServer } from './pass-to-server.ts';
 
 const isProxied = ({ url }: IncomingMessage) => url?.startsWith('/proxy/') === true;
@@ -21,27 +22,28 @@ export interface WorkerHttp {
   readonly server: Server;
 }
 
-export async function workerHttp(deps: ProxyRouteDeps, pass: PassToServer): Promise<WorkerHttp> {
-  const app = baseHttp(deps, (handle, options) =>
-    createServer(options, (request, response) => {
+export async function workerHttp(
+  given: Omit<ProxyRouteDeps, 'direct'>,
+  pass: PassToServer,
+): Promise<WorkerHttp> {
+  const deps = { ...given, direct: new DirectRequests(given) };
+  const app = baseHttp(deps, (handle, options) => {
+    const own = deps.direct.before(handle);
+    return createServer(options, (request, response) => {
       takeOrigin(deps.origins, request);
-      if (isProxied(request)) handle(request, response);
+      if (isProxied(request)) own(request, response);
       else pass.request(request, response);
-    }),
-  );
+    });
+  });
   app.setNotFoundHandler(answerUnknown);
   proxyRoutes(app, deps);
+  const upgrade = serviceUpgrades(deps);
   const { server } = app;
-  // The routes of services handle the upgrades below their path only.
-  const [ofServices] = server.listeners('upgrade') as UpgradeListener[];
-  server.removeAllListeners('upgrade');
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     takeOrigin(deps.origins, request);
-    if (isProxied(request)) ofServices?.(request, socket, head);
+    if (isProxied(request)) upgrade(request, socket, head);
     else pass.upgrade(request, socket, head);
   });
   await app.ready();
   return { app, server };
 }
-
-type UpgradeListener = (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
