@@ -3,6 +3,7 @@ export * from './groups.ts';
 export * from './intents.ts';
 export * from './names.ts';
 export * from './observations.ts';
+export * from './preemption.ts';
 export * from './quotas.ts';
 export * from './records.ts';
 export * from './resources.ts';

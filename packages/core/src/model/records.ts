@@ -28,6 +28,7 @@ import type {
   RunTerminationReason,
 } from './names.ts';
 import type { InstanceHandle } from './observations.ts';
+import type { EvictionRecord, ReclaimRecord } from './preemption.ts';
 import type { ChargeRecord } from './quotas.ts';
 import type { RolloutRecord } from './rollouts.ts';
 import type { GroupScaling } from './scaling.ts';
@@ -149,6 +150,10 @@ export interface JobRecord {
   readonly claimedBlocks: number;
   /** What the claim uses of quotas; null = it has no claim, or its project had no quota at the time. */
   readonly charge: ChargeRecord | null;
+  /** It has to give its place to a gang that comes first. */
+  readonly eviction: EvictionRecord | null;
+  /** It waits for the places of others, which have to leave them. */
+  readonly reclaim: ReclaimRecord | null;
   readonly provisioningData: ProvisioningData | null;
   readonly runtimeData: RuntimeData | null;
   readonly submittedAt: Timestamp;

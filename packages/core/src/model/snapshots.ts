@@ -5,6 +5,7 @@
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { ObservationRecord } from './observations.ts';
+import type { ClaimState, PreemptionSettings } from './preemption.ts';
 import type { QuotaState } from './quotas.ts';
 import type {
   FleetRecord,
@@ -43,6 +44,8 @@ export interface EngineSettings {
   readonly jobNetworkMode: 1 | 2 | 3;
   /** The most instances of the `local` backend at one time. */
   readonly localMaxInstances: number;
+  /** Omitted: guarantees are taken back after 5 minutes of run time, with a minute of notice. */
+  readonly preemption?: PreemptionSettings;
   /** How long a replica of a gateway goes on when the one that takes its place has another address. */
   readonly gatewayMoveSeconds: number;
 }
@@ -62,6 +65,8 @@ export interface RunSnapshot {
   readonly logEnds: Readonly<Record<Id, number>>;
   /** All intents whose subject is one of these jobs or instances. */
   readonly intents: readonly IntentRecord[];
+  /** Gangs that wait for places of this run's jobs, by `run replica`; omitted = none. */
+  readonly askers?: ReadonlySet<string>;
   /** Volumes that its jobs mount. */
   readonly volumes: readonly JobVolume[];
   /** Jobs whose output has exceeded the quota of an hour, with the message for the user. */
@@ -125,6 +130,8 @@ export interface CapacitySnapshot {
   readonly projects: ReadonlyMap<Id, PoolProject>;
   /** The quotas of the projects; omitted = they have none. */
   readonly quotas?: readonly QuotaState[];
+  /** Jobs with places, where somebody may have to leave one; omitted = nobody may. */
+  readonly claims?: readonly ClaimState[];
   /** Jobs on the instances that have a `max_duration`. Of the others, no end is known. */
   readonly occupants?: readonly Occupant[];
 }

@@ -30,6 +30,7 @@ import type { Lack } from './quota/quota-ledger.ts';
 import { holdQuotas, lackOf, quotaRefusal } from './quota/refusal.ts';
 import { amountsOfSlot, claimCharge, payerOf } from './quota/slots.ts';
 import { type QueuedGang, queueOf } from './rank/queue.ts';
+import { DEFAULT_PREEMPTION, Reclaim } from './reclaim/reclaim.ts';
 import { Holds } from './reserve/holds.ts';
 
 /**
@@ -45,6 +46,7 @@ export function place(
 ): Decision {
   const pass = new PlacementPass(snapshot, (question) => offers.get(question.key) ?? [], ctx);
   for (const queued of pass.queue) pass.take(queued);
+  pass.askToLeave();
   return pass.decision();
 }
 
@@ -57,6 +59,7 @@ export class PlacementPass {
   readonly #ask: Ask;
   readonly #holds: Holds;
   readonly #draft: Draft;
+  readonly #reclaim: Reclaim;
   /** What found no place, by demand. */
   readonly #refused = new Map<string, Refused>();
   readonly #runs: Change[] = [];
@@ -73,6 +76,11 @@ export class PlacementPass {
     this.#ctx = ctx;
     this.#ledger = new CapacityLedger(snapshot, ctx.settings, ctx);
     this.#ask = ask;
+    this.#reclaim = new Reclaim(
+      this.#ledger,
+      ctx.settings.preemption ?? DEFAULT_PREEMPTION,
+      ctx.now,
+    );
     this.queue = queueOf(snapshot);
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
@@ -88,6 +96,7 @@ export class PlacementPass {
   look(queued: QueuedGang): Look {
     const { request } = queued;
     const isRefused = this.#refusedAs(queued) !== null;
+    this.#ledger.lending.lookFor({ isEntitled: this.#reclaim.isWithin(queued) });
     const option = isRefused ? null : chooseFleet(this.#ledger, request, this.#ask);
     return { ledger: this.#ledger, option };
   }
@@ -102,6 +111,7 @@ export class PlacementPass {
     this.#counts.gangs += 1;
     let refused = this.#refusedAs(queued);
     if (refused === null) {
+      this.#ledger.lending.lookFor({ isEntitled: this.#reclaim.isWithin(queued) });
       const option = chooseFleet(this.#ledger, queued.request, this.#ask);
       if (option) {
         this.#settle(queued, option);
@@ -148,6 +158,10 @@ export class PlacementPass {
       const job = jobs[index];
       if (!job) return;
       if (isSharedByProjects(slot)) this.#draft.checkLocal(this.#snapshot.localState);
+      this.#reclaim.placed({
+        ...{ projectId: run.projectId, fleetId: option.fleet.id },
+        amounts: amountsOfSlot(slot),
+      });
       const charge = claimCharge(this.#ledger.quotas, run, option.fleet, slot, this.#ctx.now);
       if (slot.kind === 'existing') {
         this.#draft.instances.load(slot.instance);
@@ -161,6 +175,8 @@ export class PlacementPass {
     if (groupId !== null) this.#order(groupId, option.fleet, planned, groupOffers ?? []);
     this.#counts.placed += 1;
     this.#draft.signal('run', run.id);
+    // Those who were asked to leave may stay, unless they are gone.
+    for (const id of jobs[0]?.reclaim?.runs ?? []) this.#draft.signal('run', id);
   }
 
   /**
@@ -220,12 +236,24 @@ export class PlacementPass {
       this.#waitingSince = Math.max(this.#waitingSince ?? 0, since);
     }
     if (isJobWaiting(first)) this.#hold(queued, lack);
+    this.#reclaim.refused(queued, lack !== null);
+  }
+
+  /** Gangs that are entitled to a place ask others to leave theirs, once all have been placed that can be. */
+  askToLeave(): void {
+    const { changes, runs } = this.#reclaim.requests();
+    this.#runs.push(...changes);
+    for (const id of runs) this.#draft.signal('run', id);
   }
 
   /** A gang that a quota keeps from its place holds what the quota leaves, and no capacity. */
   #hold(queued: QueuedGang, lack: Lack | null): void {
-    const { request } = queued;
-    if (lack === null) this.#holds.keepFor(queued);
+    const { request, gang } = queued;
+    const asked = gang.jobs[0]?.reclaim?.instances ?? [];
+    if (asked.length > 0) {
+      this.#holds.giveUp(queued);
+      this.#holds.holdAll(asked, queued);
+    } else if (lack === null) this.#holds.keepFor(queued);
     else {
       this.#holds.giveUp(queued);
       this.#ledger.quotas.hold(lack);
@@ -266,12 +294,13 @@ export class PlacementPass {
    * does not start when it was expected to starts later: until then, others may use what it has reserved.
    */
   #again(): Timestamp | null {
-    const start = this.#ledger.reserved.nextStart;
-    if (this.#waitingSince === null) return start;
-    const { now } = this.#ctx;
-    const waited = (now - this.#waitingSince) / 2;
-    const asked = now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most);
-    return start === null ? asked : Math.min(asked, start);
+    const dues = [this.#ledger.reserved.nextStart, this.#reclaim.again].filter((at) => at !== null);
+    if (this.#waitingSince !== null) {
+      const { now } = this.#ctx;
+      const waited = (now - this.#waitingSince) / 2;
+      dues.push(now + Math.min(Math.max(waited, ASK_AGAIN.least), ASK_AGAIN.most));
+    }
+    return dues.length === 0 ? null : Math.min(...dues);
   }
 }
 

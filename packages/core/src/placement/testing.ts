@@ -147,6 +147,7 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
       patch.localBusy ?? instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
     localState: patch.localState ?? 'as read',
     quotas: patch.quotas ?? [],
+    ...(patch.claims && { claims: patch.claims }),
   };
 }
 

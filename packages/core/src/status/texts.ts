@@ -137,6 +137,7 @@ function statusText(
 ): string {
   if (latest.every((job) => isJobPulling(job.status))) return 'pulling';
   if (!isRunSubmitted(run.status) && !isRunPending(run.status)) return run.status;
+  if (latest.some((job) => isJobWaiting(job) && job.reclaim !== null)) return 'preempting';
   if (latest.some((job) => isJobWaiting(job) && job.refusal?.kind === 'quota')) return 'quota';
   return latest.some((job) => isRetryingForCapacity(job, jobs)) ? 'retrying' : run.status;
 }

@@ -11,7 +11,7 @@ import {
   SettingsError,
 } from '@dstack/contract';
 import type { CloneLimits } from '@dstack/contract/agent';
-import type { EngineSettings } from '@dstack/core';
+import type { EngineSettings, PreemptionSettings } from '@dstack/core';
 import type { OriginPattern } from '@dstack/proxy';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
 import type { HostShellSetting } from '../hosts/host-shells.ts';
@@ -314,6 +314,19 @@ function engineSettings(env: ProcessEnv): EngineSettings {
     jobNetworkMode: mode,
     localMaxInstances: integerVariable(env, 'DSTACK_LOCAL_MAX_INSTANCES', slots),
     gatewayMoveSeconds: integerVariable(env, 'DSTACK_GATEWAY_MOVE_SECONDS', 1800),
+    preemption: preemptionSettings(env),
+  };
+}
+
+function preemptionSettings(env: ProcessEnv): PreemptionSettings {
+  const read = (name: string, fallback: number, least: number): number => {
+    const seconds = durationOrOff(env, name, { fallback, least });
+    return seconds ?? 0;
+  };
+  return {
+    mode: choiceVariable(env, 'DSTACK_PREEMPTION', ['reclaim', 'off', 'priority']),
+    minRuntime: read('DSTACK_PREEMPTION_MIN_RUNTIME', 300, 0),
+    grace: read('DSTACK_PREEMPTION_GRACE', 60, 1),
   };
 }
 

@@ -24,7 +24,8 @@ export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
   return {
     loadRun: (id, memory) => context.read((tx) => loadRun(tx, context, id, memory, context.now())),
-    loadPlacement: (poolId, only) => context.read((tx) => loadPlacement(tx, context, poolId, only)),
+    loadPlacement: (poolId, only, withClaims) =>
+      context.read((tx) => loadPlacement(tx, context, poolId, only, withClaims)),
     waitingFor: (freed) => context.read((tx) => waitingFor(tx, freed)),
     loadCapacity: (projectId) => context.read((tx) => loadCapacity(tx, context, projectId)),
     loadInstance: (id) => context.read((tx) => loadInstance(tx, context.fleetIndexes, id)),

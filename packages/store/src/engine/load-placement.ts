@@ -11,7 +11,8 @@ import {
 } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
-import { quotaStates } from '../quotas/quotas.ts';
+import { hasGuarantees, loadClaims } from '../quotas/load-claims.ts';
+import { poolQuotas } from '../quotas/quotas.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
@@ -31,6 +32,7 @@ export async function loadPlacement(
   context: Cached,
   poolId: Id,
   only: Examined = 'all',
+  withClaims = false,
 ): Promise<LoadedPool | null> {
   const pool = await tx
     .selectFrom('pools')
@@ -62,6 +64,12 @@ export async function loadPlacement(
     ...queue,
     ...machines,
     ...(queue.gangs.some(isWaiting) && { occupants: await loadOccupants(tx, machines.fleets) }),
+    ...((withClaims || hasGuarantees(machines.quotas ?? [])) && {
+      claims: await loadClaims(
+        tx,
+        machines.fleets.map(({ id }) => id),
+      ),
+    }),
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
 }
@@ -164,7 +172,7 @@ export async function loadUsable(
   return {
     ...capacityOf(await fleetIndexes.read(tx, fleets)),
     projectNames: await loadProjectNames(tx, [...rights.keys(), ...owners]),
-    quotas: await quotaStates(tx, [...rights.keys()]),
+    quotas: await poolQuotas(tx, [...rights.keys()]),
     ...(await localUse(tx, records)),
   };
 }

@@ -15,6 +15,7 @@ import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
+import { waitingAskers } from '../quotas/load-claims.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { serviceLoad } from '../services/load.ts';
 import { requestCounts } from '../services/requests.ts';
@@ -48,6 +49,7 @@ export async function loadRun(
   const jobIds = jobs.map((job) => job.id);
   const reporting = jobs.filter((job) => hasRelevantReport(job, jobs)).map((job) => job.id);
   const run = runTable.decode(row);
+  const evictions = jobs.flatMap(({ eviction }) => eviction ?? []);
   const rules = autoscalingRules(run);
   const gpuWindow = Math.max(0, ...rules.filter(({ metric }) => metric === 'gpu').map(windowOf));
   return {
@@ -68,6 +70,7 @@ export async function loadRun(
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, gpuWindow, now),
+    ...(evictions.length > 0 && { askers: await waitingAskers(tx, evictions) }),
     probes: await loadProbes(tx, jobs),
     livenessFailures: await loadLiveness(tx, jobs),
     volumes: mountsVolumes(run.spec) ? await jobVolumes(tx, jobIds) : [],

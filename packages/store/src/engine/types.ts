@@ -153,8 +153,11 @@ export interface PoolQueue extends WaitingPool {
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
-  /** Null also if nothing waits. `only` (all by default): see `Examined`. */
-  loadPlacement(poolId: Id, only?: Examined): Promise<LoadedPool | null>;
+  /**
+   * Null also if nothing waits. `only` (all by default): see `Examined`. `withClaims`: also where no project is
+   * guaranteed anything.
+   */
+  loadPlacement(poolId: Id, only?: Examined, withClaims?: boolean): Promise<LoadedPool | null>;
   /** The capacity that one project may use. The project must exist. */
   loadCapacity(projectId: Id): Promise<ProjectCapacity>;
   loadInstance(id: Id): Promise<InstanceSnapshot | null>;

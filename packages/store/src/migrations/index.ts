@@ -46,6 +46,7 @@ import { fleetInstanceKeys } from './0045-instance-keys.ts';
 import { reservations } from './0046-reservations.ts';
 import { holds } from './0047-holds.ts';
 import { quotas } from './0048-quotas.ts';
+import { preemption } from './0049-preemption.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -101,4 +102,5 @@ export const MIGRATIONS: readonly Migration[] = [
   reservations,
   holds,
   quotas,
+  preemption,
 ];

@@ -124,6 +124,29 @@ export async function quotaStates(tx: Tx, projectIds: readonly Id[]): Promise<Qu
   return await withUse(tx, await quotasOf(tx, projectIds));
 }
 
+/** Those of all projects of the pools of these projects: one that is not waiting may lend. */
+export async function poolQuotas(tx: Tx, projectIds: readonly Id[]): Promise<QuotaState[]> {
+  const rows = await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('quotas')
+      .selectAll()
+      .where('project_id', 'in', (eb) =>
+        eb
+          .selectFrom('projects as p')
+          .innerJoin('projects as o', 'o.pool_id', 'p.pool_id')
+          .select('o.id')
+          .where('p.id', 'in', slice),
+      )
+      .execute(),
+  );
+  const quotas = rows.map((row) => quotaTable.decode(row));
+  const unique = [...new Map(quotas.map((quota) => [quota.id, quota])).values()];
+  return await withUse(
+    tx,
+    unique.sort((a, b) => (a.id < b.id ? -1 : 1)),
+  );
+}
+
 async function withUse(tx: Tx, quotas: readonly QuotaRecord[]): Promise<QuotaState[]> {
   if (quotas.length === 0) return [];
   const rows = await forIds(

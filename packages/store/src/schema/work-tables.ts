@@ -69,6 +69,8 @@ export const jobTable = table<JobRecord>()('jobs', {
   instanceId: 'plain',
   claimedBlocks: 'plain',
   charge: 'json',
+  eviction: 'json',
+  reclaim: 'json',
   provisioningData: 'json',
   runtimeData: 'json',
   submittedAt: 'plain',

@@ -130,7 +130,7 @@ export function assignNew(
 }
 
 /** The job no longer waits for a place. */
-const PLACED = { refusal: null, waitingSince: null, reserved: null } as const;
+const PLACED = { reclaim: null, refusal: null, waitingSince: null, reserved: null } as const;
 
 /** The backend is certain only if it is `local`, whose limit also counts planned instances. */
 function placeholder(

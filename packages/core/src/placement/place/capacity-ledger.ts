@@ -15,6 +15,7 @@ import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
 import type { ShareMatch } from '../../offers/pool.ts';
 import { isFleetActive } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import { Lending } from '../quota/lending.ts';
 import { QuotaLedger } from '../quota/quota-ledger.ts';
 import type { Claimant } from './claimant.ts';
 import { type AlikeNow, FleetCapacity } from './fleet-capacity.ts';
@@ -42,6 +43,7 @@ export class CapacityLedger {
   readonly ends: KnownEnds;
   readonly reserved: ReservedShares;
   readonly quotas: QuotaLedger;
+  readonly lending = new Lending();
   readonly #fleets: ReadonlyMap<Id, FleetCapacity>;
   readonly #held = new Map<Id, Claimant>();
   /** Claimants in this pass: by instance, and by fleet for new instances and held places. */

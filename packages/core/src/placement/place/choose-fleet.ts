@@ -51,7 +51,7 @@ export function chooseFleet(
 ): FleetOption | null {
   if (unusableVolume(ledger, request)) return null;
   const admit = (option: FleetOption | null): FleetOption | null =>
-    option && admitted(ledger.quotas, request, option);
+    option && admitted(ledger, request, option);
   const views = fleetsWithin(ledger, request, candidateFleets(ledger, request))
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);

@@ -42,7 +42,7 @@ export function poolSlots(
     if (!alike.isOpen) continue;
     for (const instance of alike.first(isByItself ? alike.size : 1)) {
       const found = poolOffer(ledger, fleet, instance, node, request);
-      if (!found?.available || !admitsShare(ledger.quotas, request, fleet, found)) continue;
+      if (!found?.available || !admitsShare(ledger, request, fleet, found)) continue;
       const left = (instance.totalBlocks ?? 0) - alike.busyBlocks - found.blocks;
       const rest = isByItself ? null : alike;
       open.push({ price: found.offer.price, left, found, rest });

@@ -2,8 +2,8 @@ import type { JobSpec, RunSpec } from '@dstack/contract/wire';
 import type { Id, QuotaState } from '../../model/index.ts';
 import { inUnits } from '../../quotas/amounts.ts';
 import { requestOf } from '../gang-request.ts';
+import { leastAmounts } from './least.ts';
 import { QuotaLedger } from './quota-ledger.ts';
-import { leastAmounts } from './slots.ts';
 
 /** A limit that a run exceeds by itself, whatever else ends. */
 export interface Exceeded {

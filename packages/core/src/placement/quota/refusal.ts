@@ -7,8 +7,9 @@ import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, chooseFleet } from '../place/choose-fleet.ts';
 import type { Ask } from '../place/new-capacity.ts';
 import { fleetName } from '../place/refusals.ts';
+import { leastAmounts } from './least.ts';
 import type { Lack } from './quota-ledger.ts';
-import { amountsOfOption, leastAmounts, payerOf } from './slots.ts';
+import { amountsOfOption, payerOf } from './slots.ts';
 
 /** Fleets of which quotas leave enough for the least that the gang may use. */
 export function fleetsWithin(

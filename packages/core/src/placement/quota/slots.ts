@@ -7,15 +7,21 @@ import type {
   RunRecord,
   Timestamp,
 } from '../../model/index.ts';
-import { LANGUAGE_DEFAULTS } from '../../offers/match.ts';
 import type { PoolOffer } from '../../offers/pool.ts';
 import type { Payer } from '../../quotas/accounts.ts';
-import { gpuResource, greatest, plus, times } from '../../quotas/amounts.ts';
+import { greatest, plus, times } from '../../quotas/amounts.ts';
 import { chargeOf, chargeOfShare } from '../../quotas/charge.ts';
-import type { GangRequest, NodeRequest } from '../gang-request.ts';
+import type { GangRequest } from '../gang-request.ts';
 import type { FleetOption, Slot } from '../place/choose-fleet.ts';
 import { triedOffers } from '../place/new-capacity.ts';
+import type { Lending } from './lending.ts';
 import type { QuotaLedger } from './quota-ledger.ts';
+
+/** The accounts of a ledger beside its capacity. */
+interface Accounts {
+  readonly quotas: QuotaLedger;
+  readonly lending: Lending;
+}
 
 type Paying = { readonly projectId: Id; readonly userId?: Id };
 
@@ -52,13 +58,14 @@ export function amountsOfOption({ slots }: Pick<FleetOption, 'slots'>): Amounts 
   return slots.map(amountsOfSlot).reduce(plus, {});
 }
 
-/** Whether quotas leave enough for a node on this share of an existing instance. */
+/** Whether quotas leave enough for a node on this share of an existing instance, and nobody is entitled to it. */
 export function admitsShare(
-  quotas: QuotaLedger,
+  { quotas, lending }: Accounts,
   request: GangRequest,
   fleet: FleetRecord,
   { offer, blocks, instance }: PoolOffer,
 ): boolean {
+  if (!lending.mayTake(instance.id)) return false;
   if (!quotas.concerns(request.run)) return true;
   const amounts = chargeOfShare(offer, blocks, instance.totalBlocks ?? blocks);
   return quotas.lackFor(payerOf(request, fleet), amounts) === null;
@@ -66,10 +73,12 @@ export function admitsShare(
 
 /** The option without the offers that exceed a quota; null = quotas do not admit it. */
 export function admitted(
-  quotas: QuotaLedger,
+  { quotas, lending }: Accounts,
   request: GangRequest,
   option: FleetOption,
 ): FleetOption | null {
+  const grows = option.slots.some((slot) => slot.kind === 'new');
+  if (grows && !lending.mayGrow(option.fleet.id)) return null;
   if (!quotas.concerns(request.run)) return option;
   const payer = payerOf(request, option.fleet);
   const existing = option.slots.filter((slot) => slot.kind === 'existing');
@@ -85,27 +94,4 @@ export function admitted(
   if (!slots.every((slot) => slot !== null)) return null;
   const found = { ...option, slots };
   return quotas.lackFor(payer, amountsOfOption(found)) === null ? found : null;
-}
-
-/**
- * What the gang uses at least, wherever it is placed. Lower bounds that the language sets by default do not bind all
- * machines.
- */
-export function leastAmounts({ nodes }: Pick<GangRequest, 'nodes'>): Amounts {
-  return nodes.map(leastOfNode).reduce(plus, {});
-}
-
-function leastOfNode({ requirements: { resources }, needs }: NodeRequest): Amounts {
-  const amounts: Record<string, number> = { instances: needs.multinode ? 1_000_000 : 1 };
-  const cpus = resources.cpu.count.min ?? 0;
-  if (cpus > LANGUAGE_DEFAULTS.cpu) amounts.cpu = cpus * 1000;
-  const memory = resources.memory.min ?? 0;
-  if (memory > LANGUAGE_DEFAULTS.memory) amounts.memory = Math.floor(memory * 1024);
-  const gpus = resources.gpu?.count.min ?? 0;
-  if (gpus === 0) return amounts;
-  amounts.gpu = gpus;
-  const names = resources.gpu?.name ?? [];
-  const [only] = names;
-  if (names.length === 1 && only !== undefined) amounts[gpuResource(only)] = gpus;
-  return amounts;
 }

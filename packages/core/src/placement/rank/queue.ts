@@ -3,16 +3,20 @@ import type { Gang, PlacementSnapshot } from '../../model/index.ts';
 import { isEligible } from '../eligible/eligible.ts';
 import { type GangRequest, gangRequest } from '../gang-request.ts';
 import { compareRanks, rankOf } from './order.ts';
+import { byStanding } from './standing.ts';
 
 export interface QueuedGang {
   readonly gang: Gang;
   readonly request: GangRequest;
 }
 
-export function queueOf(snapshot: Pick<PlacementSnapshot, 'gangs'>): QueuedGang[] {
-  return snapshot.gangs
+export function queueOf(
+  snapshot: Pick<PlacementSnapshot, 'gangs' | 'quotas' | 'claims' | 'instances'>,
+): readonly QueuedGang[] {
+  const queue = snapshot.gangs
     .filter(isEligible)
     .map((gang) => ({ gang, rank: rankOf(gang) }))
     .sort((a, b) => compareRanks(a.rank, b.rank))
     .map(({ gang }) => ({ gang, request: gangRequest(gang) }));
+  return byStanding(queue, snapshot);
 }

@@ -71,6 +71,16 @@ export class Holds {
     if (own) this.#ledger.reserved.drop(own);
   }
 
+  /** What is or becomes free on these instances is for the gang, for which others leave them. */
+  holdAll(instanceIds: readonly Id[], { gang, request }: QueuedGang): void {
+    const wanted = new Set(instanceIds);
+    for (const fleet of candidateFleets(this.#ledger, request)) {
+      for (const instance of this.#ledger.instancesOf(fleet.id)) {
+        if (wanted.has(instance.id)) this.#ledger.hold(instance, gang.run);
+      }
+    }
+  }
+
   /** The gang could not use its reservation now: others can. */
   giveUp(queued: QueuedGang): void {
     this.release(queued);

@@ -1,5 +1,6 @@
-/** Which jobs have to leave their instances, because these are drained. */
-import type { InstanceRecord, JobRecord, Timestamp } from '../../model/index.ts';
+/** Which jobs have to leave their instances, because these are drained or others are entitled to their places. */
+import type { EvictionRecord, InstanceRecord, JobRecord, Timestamp } from '../../model/index.ts';
+import { SECOND } from '../../model/values.ts';
 import { drainDeadline, isJobFinished } from '../../status/index.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
@@ -29,3 +30,36 @@ export function drainOf(pass: RunPass, job: JobRecord): InstanceDrain | null {
 
 /** Whether an instance of the replica is drained. */
 export const isLeaving = (pass: RunPass, job: JobRecord): boolean => drainOf(pass, job) !== null;
+
+const MESSAGES: Readonly<Record<EvictionRecord['kind'], string>> = {
+  reclaim: 'another project takes back capacity that it is guaranteed',
+  priority: 'a run of higher priority in its project takes its place',
+};
+
+/** The request that the job's replica gives its places to a gang that still waits for them. */
+export function evictionOf(pass: RunPass, job: JobRecord): InstanceDrain | null {
+  const asked = pass.latest
+    .filter((one) => one.replicaNum === job.replicaNum && !isJobFinished(one.status))
+    .flatMap(({ eviction }) => (eviction && isAskedStill(pass, eviction) ? [eviction] : []));
+  const [first] = asked.sort((a, b) => deadlineOf(a) - deadlineOf(b));
+  if (first === undefined) return null;
+  const { kind, requestedAt: since } = first;
+  return { message: MESSAGES[kind], since, deadline: deadlineOf(first) };
+}
+
+const deadlineOf = ({ requestedAt, seconds }: EvictionRecord): Timestamp =>
+  requestedAt + seconds * SECOND;
+
+export function isAskedStill(
+  { snapshot }: Pick<RunPass, 'snapshot'>,
+  { runId, replicaNum }: EvictionRecord,
+): boolean {
+  return snapshot.askers?.has(`${runId} ${replicaNum}`) === true;
+}
+
+/** Why the job has to leave its instance, whichever comes first. */
+export function leaveOf(pass: RunPass, job: JobRecord): InstanceDrain | null {
+  const [drain, eviction] = [drainOf(pass, job), evictionOf(pass, job)];
+  if (drain === null || eviction === null) return drain ?? eviction;
+  return eviction.deadline < drain.deadline ? eviction : drain;
+}

@@ -1,5 +1,5 @@
 /**
- * Jobs that have to leave a drained instance. A running job gets notice through its agent, which carries out
+ * Jobs that have to leave their instance. A running job gets notice through its agent, which carries out
  * Ctrl-C, SIGTERM and SIGKILL at their times; the exit that it reports then has `NOTICE_REASON`. All nodes of
  * a replica leave together.
  */
@@ -17,12 +17,12 @@ import {
 } from '../../status/index.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
-import { drainOf } from './drains.ts';
+import { isAskedStill, leaveOf } from './drains.ts';
 import { endJob } from './end-job.ts';
 
 /** A job that has not begun loses nothing: it is submitted again at once. */
 export function leaveBeforeStart(pass: RunPass, job: JobRecord): boolean {
-  const drain = drainOf(pass, job);
+  const drain = leaveOf(pass, job);
   if (drain === null) return false;
   const { message } = drain;
   const now = pass.now;
@@ -35,7 +35,8 @@ export function leaveBeforeStart(pass: RunPass, job: JobRecord): boolean {
 const CANCELLED = 'cancelled';
 
 /** Gives notice to a running job, withdraws it, and ends a job that its agent has not ended. */
-export function followNotice(pass: RunPass, job: JobRecord): void {
+export function followNotice(pass: RunPass, given: JobRecord): void {
+  const job = forgetEviction(pass, given);
   const last = pass.draft.lastIntent('job.notice', job.id);
   const isBegun = (pass.reportOf(job)?.state.stop_stage ?? null) !== null;
   const wanted = wantedNotice(pass, job);
@@ -62,6 +63,12 @@ export function followNotice(pass: RunPass, job: JobRecord): void {
   carryOut(pass, job, { notice, last, holds });
 }
 
+/** Whoever asked has a place, or waits no more: the next request is a new one. */
+function forgetEviction(pass: RunPass, job: JobRecord): JobRecord {
+  if (job.eviction === null || isAskedStill(pass, job.eviction)) return job;
+  return pass.draft.jobs.set(job, { eviction: null });
+}
+
 /** An order that no agent has received, about a notice that is not wanted any more. */
 function isOutdated({ payload }: IntentRecord, wanted: NoticeRecord | null): boolean {
   return (
@@ -82,7 +89,7 @@ function isSame(a: NoticeRecord, b: NoticeRecord | null): boolean {
 
 /** Null: the job may stay, ends by itself before the deadline, or is a replica that is being replaced. */
 function wantedNotice(pass: RunPass, job: JobRecord): NoticeRecord | null {
-  const drain = drainOf(pass, job);
+  const drain = leaveOf(pass, job);
   if (drain === null) return null;
   const { message, since, deadline: endsAt } = drain;
   const end = knownEnd(job);

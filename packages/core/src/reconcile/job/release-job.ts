@@ -18,8 +18,10 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
   const instance = pass.instanceOf(job);
   orderRemoval(pass, job, instance);
-  const none = { instanceId: null, claimedBlocks: 0, charge: null, reserved: null };
+  const none = { instanceId: null, claimedBlocks: 0, charge: null, reclaim: null, reserved: null };
   const free = draft.jobs.set(job, none);
+  // Those who were asked to leave for it may stay.
+  for (const id of job.reclaim?.runs ?? []) draft.signal('run', id);
   if (isQueued(job) || job.charge !== null) {
     // Gangs behind it may use the capacity that was held for it, or what it used of a quota.
     const { kind, id } = projectCapacity(job.projectId);

@@ -51,6 +51,8 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (followsRequeue(pass, job)) return Infinity;
   // The capacity may be there: only its own project keeps it back.
   if (job.refusal?.kind === 'quota') return Infinity;
+  // Others have to leave for it, or will.
+  if (job.reclaim !== null) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);

@@ -50,6 +50,8 @@ export function newSubmissions(
     instanceId: null,
     claimedBlocks: 0,
     charge: null,
+    eviction: null,
+    reclaim: null,
     provisioningData: null,
     runtimeData: null,
     submittedAt: now,

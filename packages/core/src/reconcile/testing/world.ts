@@ -68,6 +68,7 @@ export class World extends WorldRows {
   requests: RunSnapshot['requests'] = null;
   load: RunSnapshot['load'] = null;
   livenessFailures: RunSnapshot['livenessFailures'] = {};
+  askers: ReadonlySet<string> = new Set();
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
@@ -141,6 +142,7 @@ export class World extends WorldRows {
       gpuSamples: this.gpuSamples,
       load: this.load,
       livenessFailures: this.livenessFailures,
+      askers: this.askers,
       probes: this.probes,
       volumes: this.volumes,
       requests: this.requests,

@@ -16,7 +16,8 @@ export const pool: WorkDescriptor<'pool'> = {
     const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
     return async (id) => {
       const examined = deps.examined(id);
-      const loaded = await deps.store.engine.loadPlacement(id, examined);
+      const withClaims = deps.context().settings.preemption?.mode === 'priority';
+      const loaded = await deps.store.engine.loadPlacement(id, examined, withClaims);
       if (!loaded) {
         if (examined === 'all') deps.arm('pool', id, null);
         return { ending: 'done' };

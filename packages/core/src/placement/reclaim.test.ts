@@ -1,0 +1,176 @@
+/** Guarantees: who comes first, who has to leave, and what is kept for whom. */
+import { describe, expect, it } from 'vitest';
+import type { ClaimState, Gang, JobRecord, QuotaState } from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
+import {
+  aContext,
+  aFleet,
+  aGang,
+  anInstance,
+  anOffer,
+  aRun,
+  changesOf,
+  jobChange,
+  mayUse,
+  placed,
+} from './testing.ts';
+
+const HOSTS = aFleet('hosts', { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto' });
+const EIGHT = anOffer({ gpus: 8, gpu: 'H100', cpus: 64, memoryGb: 512 });
+const ctx = aContext();
+const LONG_AGO = ctx.now - 3600 * SECOND;
+const A = 'project-1';
+const B = 'project-2';
+const NONE = { gpu: null, cpu: null, memory: null, instances: null, cost: null };
+
+const host = (num: number, busyBlocks = 8) =>
+  anInstance(HOSTS, num, EIGHT, {
+    ...{ totalBlocks: 8, busyBlocks, status: busyBlocks > 0 ? 'busy' : 'idle' },
+  });
+
+function guarantee(projectId: string, gpu: number): QuotaState {
+  const quota = { id: `q-${projectId}`, projectId, fleetId: null, userId: null };
+  return {
+    quota: { ...quota, guaranteed: { ...NONE, gpu }, limits: null, weight: null },
+    used: {},
+  };
+}
+
+/** A running job with so many GPUs of a host. */
+function claim(name: string, projectId: string, blocks: number, part: Partial<ClaimState> = {}) {
+  return {
+    ...{ jobId: `job-${name}`, version: 3, runId: `run-${name}`, projectId, replicaNum: 0 },
+    ...{ priority: 0, instanceId: 'hosts-0', blocks, claimedAt: LONG_AGO, runningAt: LONG_AGO },
+    charge: null,
+    ...{ isEnding: false, isService: false, isReady: false, eviction: null },
+    ...part,
+  } satisfies ClaimState;
+}
+
+const asks = (name: string, gpu: number, projectId = A, patch: Partial<JobRecord> = {}): Gang =>
+  aGang(aRun(name, { resources: { cpu: '1..', memory: '1GB..', gpu } }, { projectId }), 0, patch);
+const waiting = { refusal: { kind: 'no-fleets' as const }, waitingSince: 1, demand: 'd' };
+
+const world = (part: object) => ({
+  ...{ fleets: [HOSTS], instances: [host(0)], projects: mayUse([A, B], [HOSTS]) },
+  ...part,
+});
+const decide = (part: object, settings: object = {}) =>
+  placed(world(part), [], { ...ctx, settings: { ...ctx.settings, ...settings } });
+const evicted = (decision: ReturnType<typeof placed>) =>
+  changesOf(decision, 'job.update')
+    .filter(({ set }) => set.eviction)
+    .map(({ id }) => id);
+
+describe('a gang within the guarantee of its project', () => {
+  const borrowed = [claim('b1', B, 4), claim('b2', B, 4, { claimedAt: LONG_AGO + 9 })];
+
+  it('has enough others leave who borrow, and asks for nobody twice', () => {
+    const gangs = [asks('a', 4, A, waiting)];
+    const decision = decide({ gangs, claims: borrowed, quotas: [guarantee(A, 8)] });
+    const [leaving, ...more] = evicted(decision);
+    expect(more).toEqual([]);
+    expect(jobChange(decision, leaving!)!.eviction).toEqual({
+      ...{ runId: 'run-a', replicaNum: 0, kind: 'reclaim', requestedAt: ctx.now, seconds: 60 },
+    });
+    const { reclaim } = jobChange(decision, 'job-a-0-0')!;
+    expect(reclaim).toMatchObject({ instances: ['hosts-0'] });
+    expect(decision.signals).toContainEqual({ kind: 'run', id: leaving!.replace('job', 'run') });
+    const eviction = jobChange(decision, leaving!)!.eviction!;
+    const asked = borrowed.map((one) => (one.jobId === leaving ? { ...one, eviction } : one));
+    const again = [asks('a', 4, A, { ...waiting, reclaim: reclaim! })];
+    const next = decide({ gangs: again, claims: asked, quotas: [guarantee(A, 8)] });
+    expect(evicted(next)).toEqual([]);
+  });
+
+  it('ends nobody where its project would exceed its guarantee with it', () => {
+    const gangs = [asks('a', 4, A, waiting)];
+    const claims = [claim('a0', A, 2), claim('b', B, 6)];
+    expect(evicted(decide({ gangs, claims, quotas: [guarantee(A, 5)] }))).toEqual([]);
+    expect(evicted(decide({ gangs, claims, quotas: [guarantee(A, 6)] }))).toEqual(['job-b']);
+  });
+
+  it('ends nobody who is within the guarantee of his own project', () => {
+    const gangs = [asks('a', 4, A, waiting)];
+    const quotas = [guarantee(A, 8), guarantee(B, 8)];
+    expect(evicted(decide({ gangs, claims: borrowed, quotas }))).toEqual([]);
+    const less = [guarantee(A, 8), guarantee(B, 4)];
+    expect(evicted(decide({ gangs, claims: borrowed, quotas: less }))).toEqual(['job-b2']);
+  });
+
+  it('waits for those that have just started, also without retry, and looks again when they may leave', () => {
+    const young = borrowed.map((one) => ({ ...one, runningAt: ctx.now - 100 * SECOND }));
+    const decision = decide({
+      ...{ gangs: [asks('a', 4, A, waiting)], claims: young, quotas: [guarantee(A, 8)] },
+    });
+    expect(evicted(decision)).toEqual([]);
+    expect(jobChange(decision, 'job-a-0-0')?.reclaim).toMatchObject({ runs: [] });
+    expect(decision.again).toBe(ctx.now + 200 * SECOND);
+  });
+
+  it('leaves the last ready replica of a service alone', () => {
+    const service = claim('b', B, 8, { isService: true, isReady: true });
+    const gangs = [asks('a', 4, A, waiting)];
+    const quotas = [guarantee(A, 8)];
+    expect(evicted(decide({ gangs, claims: [service], quotas }))).toEqual([]);
+    const other = { ...service, replicaNum: 1, jobId: 'job-b-1', blocks: 4 };
+    const claims = [{ ...service, blocks: 4 }, other];
+    expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
+  });
+
+  it('asks nobody while what ends anyway is enough, and nobody where preemption is off', () => {
+    const gangs = [asks('a', 4, A, waiting)];
+    const quotas = [guarantee(A, 8)];
+    const [first, second] = borrowed;
+    const ending = [{ ...first!, isEnding: true }, second!];
+    expect(evicted(decide({ gangs, claims: ending, quotas }))).toEqual([]);
+    const off = { preemption: { mode: 'off', minRuntime: 0, grace: 60 } };
+    expect(evicted(decide({ gangs, claims: borrowed, quotas }, off))).toEqual([]);
+  });
+
+  it('comes before others of any priority, and what it could use is not lent meanwhile', () => {
+    const urgent = aGang(
+      aRun(
+        'b',
+        { resources: { cpu: '1..', memory: '1GB..', gpu: 4 }, priority: 90 },
+        { projectId: B },
+      ),
+    );
+    const gangs = [urgent, asks('a', 4)];
+    const quotas = [guarantee(A, 8)];
+    const half = world({ gangs, quotas, claims: [], instances: [host(0, 4)] });
+    const decision = placed(half, [], ctx);
+    expect(jobChange(decision, 'job-a-0-0')?.instanceId).toBe('hosts-0');
+    const large = [urgent, asks('a', 8, A, waiting)];
+    const claims = [claim('b0', B, 4)];
+    const kept = placed(world({ gangs: large, quotas, claims, instances: [host(0, 4)] }), [], ctx);
+    expect(jobChange(kept, 'job-b-0-0')?.instanceId ?? null).toBeNull();
+    expect(evicted(kept)).toEqual(['job-b0']);
+  });
+
+  it('counts gangs of its project that wait before it against the guarantee', () => {
+    const gangs = [asks('a1', 4, A, waiting), asks('a2', 4, A, waiting)];
+    const decision = decide({ gangs, claims: borrowed, quotas: [guarantee(A, 4)] });
+    expect(evicted(decision)).toHaveLength(1);
+  });
+});
+
+describe('a gang of higher priority', () => {
+  const mode = { preemption: { mode: 'priority', minRuntime: 300, grace: 60 } };
+  const urgent = aGang(
+    aRun('a', { resources: { cpu: '1..', memory: '1GB..', gpu: 4 }, priority: 9 }),
+    0,
+    waiting,
+  );
+
+  it('has jobs of lower priority leave in its own project, if the server says so', () => {
+    const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
+    expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual(['job-low']);
+    expect(evicted(decide({ gangs: [urgent], claims }))).toEqual([]);
+  });
+
+  it('leaves equals alone', () => {
+    const claims = [claim('same', A, 8, { priority: 9 })];
+    expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual([]);
+  });
+});

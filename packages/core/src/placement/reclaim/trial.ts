@@ -1,0 +1,53 @@
+/** Where a gang would be placed if others had left. */
+import type { Amounts, Id, InstanceRecord, QuotaState } from '../../model/index.ts';
+import { chargedUser } from '../../quotas/accounts.ts';
+import { minus } from '../../quotas/amounts.ts';
+import type { Claim } from '../../quotas/claims.ts';
+import type { GangRequest } from '../gang-request.ts';
+import { CapacityLedger } from '../place/capacity-ledger.ts';
+import { chooseFleet, type FleetOption } from '../place/choose-fleet.ts';
+
+/**
+ * The place of the gang on what the pass has left and the claims of those that leave. `kept`: instances on which
+ * capacity becomes free for others that have asked.
+ */
+export function placeWithout(
+  ledger: CapacityLedger,
+  request: GangRequest,
+  leaving: readonly Claim[],
+  kept: ReadonlySet<Id>,
+): FleetOption | null {
+  const freed = new Map<Id, number>();
+  for (const { instanceId, blocks } of leaving) {
+    freed.set(instanceId, (freed.get(instanceId) ?? 0) + blocks);
+  }
+  const instances = ledger.snapshot.instances.map((instance): InstanceRecord => {
+    const busyBlocks = Math.max(0, ledger.busyBlocks(instance) - (freed.get(instance.id) ?? 0));
+    return busyBlocks === instance.busyBlocks ? instance : { ...instance, busyBlocks };
+  });
+  const quotas = (ledger.snapshot.quotas ?? []).map((state) => withoutUse(state, leaving));
+  const { localMaxInstances, moment } = ledger;
+  const trial = new CapacityLedger(
+    { ...ledger.snapshot, instances, quotas, occupants: [] },
+    { localMaxInstances },
+    moment,
+  );
+  for (const instance of instances) {
+    if (kept.has(instance.id)) trial.hold(instance, OTHERS);
+  }
+  const fleetId = ledger.fleetOfRun(request.run);
+  return chooseFleet(trial, { ...request, run: { ...request.run, fleetId } }, () => []);
+}
+
+/** Whoever has asked before. */
+const OTHERS = { id: '', name: '', projectId: '', userId: '', priority: 0, submittedAt: 0 };
+
+function withoutUse({ quota, used }: QuotaState, leaving: readonly Claim[]): QuotaState {
+  const left: Record<string, Amounts> = { ...used };
+  for (const { projectId, charge } of leaving) {
+    if (charge === null) continue;
+    const user = chargedUser(quota, { projectId, ...charge });
+    if (user !== null) left[user] = minus(left[user] ?? {}, charge.amounts);
+  }
+  return { quota, used: left };
+}

@@ -1,0 +1,90 @@
+/** What projects are guaranteed, and what of their use lies beyond it. */
+import type { Amounts, Id, QuotaRecord, QuotaState } from '../model/index.ts';
+import { plus, termsAmounts } from './amounts.ts';
+import type { Claim } from './claims.ts';
+
+/** Use that counts against the guarantees of its project. */
+export interface Use {
+  readonly projectId: Id;
+  readonly fleetId: Id;
+  readonly amounts: Amounts;
+}
+
+interface Guarantee {
+  readonly quota: QuotaRecord;
+  readonly amounts: Amounts;
+}
+
+/** Guarantees of projects, on one fleet or on all; only claims change what is used of them. */
+export class Guarantees {
+  readonly #guarantees: readonly Guarantee[];
+  readonly #weights = new Map<Id, number>();
+  /** By project alone, and by project and fleet. */
+  readonly #used = new Map<string, Amounts>();
+
+  constructor(quotas: readonly QuotaState[], claims: readonly Claim[]) {
+    const ofProjects = quotas.map(({ quota }) => quota).filter(({ userId }) => userId === null);
+    this.#guarantees = ofProjects
+      .filter(({ guaranteed }) => guaranteed !== null)
+      .map((quota) => ({ quota, amounts: termsAmounts(quota.guaranteed) }));
+    for (const { projectId, fleetId, weight } of ofProjects) {
+      if (fleetId === null && weight !== null) this.#weights.set(projectId, weight);
+    }
+    for (const claim of claims) this.claim(claim);
+  }
+
+  get isEmpty(): boolean {
+    return this.#guarantees.length === 0;
+  }
+
+  claim({ projectId, fleetId, amounts }: Use): void {
+    for (const key of [projectId, `${projectId} ${fleetId}`]) {
+      this.#used.set(key, plus(this.#used.get(key) ?? {}, amounts));
+    }
+  }
+
+  weightOf(projectId: Id): number {
+    return this.#weights.get(projectId) ?? 1;
+  }
+
+  /** Whether the project is guaranteed a part of these amounts, and stays within its guarantees with them. */
+  isWithin({ projectId, fleetId, amounts }: Use): boolean {
+    const own = this.#guarantees.filter(
+      ({ quota }) =>
+        quota.projectId === projectId && (quota.fleetId === null || quota.fleetId === fleetId),
+    );
+    const concerned = own.flatMap((one) =>
+      Object.keys(one.amounts)
+        .filter((resource) => (amounts[resource] ?? 0) > 0)
+        .map((resource) => ({ ...one, resource })),
+    );
+    return (
+      concerned.length > 0 &&
+      concerned.every(({ quota, amounts: most, resource }) => {
+        const used = this.#usedOf(projectId, quota.fleetId)[resource] ?? 0;
+        return used + (amounts[resource] ?? 0) <= (most[resource] ?? 0);
+      })
+    );
+  }
+
+  /** Resources of which the project is guaranteed some on this fleet. */
+  resourcesOf(projectId: Id, fleetId: Id): string[] {
+    const own = this.#guarantees.filter(
+      ({ quota }) =>
+        quota.projectId === projectId && (quota.fleetId === null || quota.fleetId === fleetId),
+    );
+    return [...new Set(own.flatMap(({ amounts }) => Object.keys(amounts)))];
+  }
+
+  /** The most that is guaranteed to the project of a resource on all fleets together. */
+  guaranteedOf(projectId: Id, resource: string): number {
+    const own = this.#guarantees.filter(({ quota }) => quota.projectId === projectId);
+    const whole = own.find(({ quota }) => quota.fleetId === null)?.amounts[resource];
+    if (whole !== undefined) return whole;
+    return own.reduce((sum, { amounts }) => sum + (amounts[resource] ?? 0), 0);
+  }
+
+  #usedOf(projectId: Id, fleetId: Id | null): Amounts {
+    return this.#used.get(fleetId === null ? projectId : `${projectId} ${fleetId}`) ?? {};
+  }
+}

@@ -1,0 +1,68 @@
+/** Jobs with places, for preemption. */
+import { isJobTerminating, UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
+import type { ClaimState, EvictionRecord, Id, QuotaState } from '@dstack/core';
+import type { Tx } from '../context.ts';
+import { forIds } from '../query.ts';
+import { decodeCharge } from './charges.ts';
+
+/** Whether somebody may have to leave: a project is guaranteed something. */
+export function hasGuarantees(quotas: readonly QuotaState[]): boolean {
+  return quotas.some(({ quota }) => quota.guaranteed !== null);
+}
+
+/** On the instances of these fleets. */
+export async function loadClaims(tx: Tx, fleetIds: readonly Id[]): Promise<ClaimState[]> {
+  const rows = await forIds(fleetIds, (slice) =>
+    tx
+      .selectFrom('instances as i')
+      .innerJoin('jobs as j', 'j.instance_id', 'i.id')
+      .innerJoin('runs as r', 'r.id', 'j.run_id')
+      .select(['j.id', 'j.version', 'j.run_id', 'j.project_id', 'j.replica_num', 'j.instance_id'])
+      .select(['j.claimed_blocks', 'j.charge', 'j.status', 'j.notice', 'j.eviction', 'j.ready'])
+      .select(['j.running_at', 'j.provisioned_at', 'j.submitted_at', 'j.stop_requested_at'])
+      .select(['r.priority', 'r.service_spec'])
+      .where('i.fleet_id', 'in', slice)
+      .where('i.deleted', '=', false)
+      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
+      .orderBy('j.id')
+      .execute(),
+  );
+  return rows.map((row) => {
+    const charge = decodeCharge(row.charge);
+    const eviction =
+      typeof row.eviction === 'string' ? (JSON.parse(row.eviction) as EvictionRecord) : null;
+    return {
+      ...{ jobId: row.id, version: row.version, runId: row.run_id, projectId: row.project_id },
+      ...{ replicaNum: row.replica_num, priority: row.priority, instanceId: row.instance_id ?? '' },
+      ...{ blocks: row.claimed_blocks, charge, runningAt: row.running_at, eviction },
+      claimedAt: charge?.claimedAt ?? row.provisioned_at ?? row.submitted_at,
+      isEnding:
+        isJobTerminating(row.status) ||
+        row.stop_requested_at !== null ||
+        (row.notice !== null && eviction === null),
+      isService: row.service_spec !== null,
+      isReady: Boolean(row.ready),
+    };
+  });
+}
+
+/** Of these gangs, by `run replica`, those that still wait for places that others have to leave. */
+export async function waitingAskers(
+  tx: Tx,
+  evictions: readonly EvictionRecord[],
+): Promise<ReadonlySet<string>> {
+  const rows = await forIds(
+    evictions.map(({ runId }) => runId),
+    (slice) =>
+      tx
+        .selectFrom('jobs')
+        .select(['run_id', 'replica_num'])
+        .where('run_id', 'in', slice)
+        .where('instance_id', 'is', null)
+        .where('status', '=', 'submitted')
+        .where('stop_requested_at', 'is', null)
+        .where('reclaim', 'is not', null)
+        .execute(),
+  );
+  return new Set(rows.map((row) => `${row.run_id} ${row.replica_num}`));
+}
