@@ -77,14 +77,3 @@ export async function newCloudAccount(
     },
   };
 }
-
-/** Called with each machine as soon as the provider has made it, before its answer is sent. */
-export function onLaunch({ account }: Cloud, then: () => void): void {
-  const { vms } = account;
-  const create = vms.create.bind(vms);
-  vms.create = (order) => {
-    const vm = create(order);
-    then();
-    return vm;
-  };
-}

@@ -1,11 +1,9 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
   type CloudAccountAtWork,
   type CloudYard,
   missingForClouds,
   newCloudAccount,
-  onLaunch,
-  QUICK,
   startCloudYard,
 } from './cloud-account.ts';
 import { onFleet } from './hosts.ts';
@@ -15,133 +13,75 @@ import { until } from './until.ts';
 
 const missing = missingForClouds();
 
+/**
+ * One server and one account for both stories. Each fault at each step of a machine's life is in the table of
+ * `packages/server/src/testing/clouds`, where nothing has to boot.
+ */
 describe.skipIf(missing !== null)('machines of Lambda', { timeout: 180_000 }, () => {
   let hosts: CloudYard;
   let world: CloudAccountAtWork;
   beforeAll(async () => {
     hosts = await startCloudYard();
-  });
-  afterAll(async () => await hosts?.[Symbol.asyncDispose]());
-  beforeEach(async () => {
     world = await newCloudAccount('lambda', hosts);
     await world.home.startServer();
+    await applyCloudFleet(world.home, ['nodes: 0..1', 'backends: [lambda]', 'idle_duration: 10s']);
   });
-  afterEach(async () => await world[Symbol.asyncDispose]());
+  afterAll(async () => {
+    await world?.[Symbol.asyncDispose]();
+    await hosts?.[Symbol.asyncDispose]();
+  });
 
-  const fleet = (more: readonly string[] = []) =>
-    applyCloudFleet(world.home, [
-      'nodes: 0..1',
-      'backends: [lambda]',
-      'idle_duration: 3s',
-      ...more,
-    ]);
   const start = (name: string, commands: readonly string[]) =>
     submit(world.home, name, commands, onFleet('pool', hosts.image));
-  const allEnded = async () => {
+  const done = async (name: string) =>
+    expect((await untilRun(world.home, name, isFinished)).status).toBe('done');
+  /** Each machine was made once and has ended. */
+  async function allEnded(): Promise<void> {
     const { home, cloud } = world;
     await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
     expect(leftOver(cloud.history())).toEqual([]);
-  };
+  }
 
-  it('are offered with live prices and availability', async () => {
+  it('are offered, give way where they are sold out, run one task after another, and end when idle', async () => {
     const { home, cloud } = world;
-    cloud.sellOut('gpu_1x_a10', 'us-east-1');
-    const offers = await home.ok('offer', '--gpu', 'A10', '--backend', 'lambda');
-    expect(offers).toMatch(/lambda \(us-west-1\) .*gpu_1x_a10 +\$0\.75$/m);
-    expect(offers).toMatch(/lambda \(us-east-1\) .*\$0\.75 +not available/);
-    const { stdout } = await home.dstack(['backend', 'check', 'lambda']);
-    expect(stdout).toMatch(/lambda +ok/);
-  });
-
-  it('run a task from apply to its logs, serve the next one, and end when they are idle', async () => {
-    const { home, cloud } = world;
-    await fleet();
+    const offers = await home.ok('offer', '--cpu', '4', '--backend', 'lambda');
+    expect(offers).toMatch(/lambda \(us-east-1\) .*cpu_4x_general +\$0\.1$/m);
+    // Since it was offered.
+    cloud.sellOut('cpu_4x_general', 'us-east-1');
     await start('first', ['echo hello from Lambda', 'cat /etc/hostname']);
-    const run = await untilRun(home, 'first', isFinished);
-    expect(run.status).toBe('done');
+    await done('first');
+    await start('second', ['echo again']);
     expect(await home.ok('logs', 'first')).toContain('hello from Lambda');
+    const launches = cloud.log.filter(({ path }) => path.endsWith('/launch'));
+    expect(launches.map(({ status }) => status)).toEqual([400, 200]);
     const [vm] = cloud.account.vms.all();
     const [shown] = await instancesOf(home);
-    expect(shown).toMatchObject({ status: 'idle', hostname: vm?.address, price: 0.1 });
-    await start('second', ['echo again']);
-    expect((await untilRun(home, 'second', isFinished)).status).toBe('done');
+    expect(shown).toMatchObject({ region: 'us-west-1', hostname: vm?.address, price: 0.1 });
+    await done('second');
     expect(cloud.history()).toEqual([`+${vm?.id}`]);
     await allEnded();
   });
 
-  it('that are sold out since they were offered give way to the next offer', async () => {
+  it('survive kill -9 of the server while the agent is copied, and while the job runs', async () => {
     const { home, cloud } = world;
-    await fleet();
-    await home.ok('offer', '--backend', 'lambda');
-    cloud.sellOut('cpu_4x_general', 'us-east-1');
-    await start('next', ['echo elsewhere']);
-    expect((await untilRun(home, 'next', isFinished)).status).toBe('done');
-    const launches = cloud.log.filter(({ path }) => path.endsWith('/launch'));
-    expect(launches.map(({ status }) => status)).toEqual([400, 200]);
-    expect((await instancesOf(home))[0]).toMatchObject({ region: 'us-west-1', price: 0.1 });
+    const before = cloud.history().length;
+    await start('survivor', ['sleep 6', 'echo survived']);
+    const [vm] = await untilMade(cloud);
+    const copies = 'find /opt/dstack /var/lib/dstack -maxdepth 2 -name "*.part" 2>/dev/null; true';
+    await until(async () => (await hosts.yard.exec(vm?.id ?? '', copies)).includes('.part'));
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    await untilRun(home, 'survivor', isRunning);
+    await home.stopServer('SIGKILL');
+    await home.startServer();
+    await done('survivor');
+    expect(await home.ok('logs', 'survivor')).toContain('survived');
     await allEnded();
+    expect(cloud.history()).toHaveLength(before + 2);
   });
 
-  describe('survive kill -9 of the server, one for each order and none left,', () => {
-    /** Kills the server at a moment of the order, and heals the account. */
-    async function killedWhen(is: () => boolean | Promise<boolean>): Promise<void> {
-      const { home, cloud } = world;
-      await until(is);
-      await home.stopServer('SIGKILL');
-      cloud.faults.set(QUICK);
-      await home.startServer();
-    }
-    it.each([
-      [
-        'before the launch',
-        () => {
-          const before = world.cloud.log.length;
-          world.cloud.faults.set({ ...QUICK, hold: 'request' });
-          return () => world.cloud.log.length >= before;
-        },
-      ],
-      [
-        'between the launch and its answer',
-        () => {
-          onLaunch(world.cloud, () => world.cloud.faults.set({ ...QUICK, hold: 'answer' }));
-          return () => world.cloud.vms() > 0;
-        },
-      ],
-      [
-        'while the machine boots',
-        () => {
-          world.cloud.faults.set({ boot_seconds: [30, 30] });
-          return async () => (await world.home.ok('fleet')).includes('booting');
-        },
-      ],
-      [
-        'while the agent is installed',
-        () => async () => /Copying|Starting the agent|Checking/.test(await world.home.ok('fleet')),
-      ],
-      [
-        'while the job runs',
-        () => async () => isRunning(await untilRun(world.home, 'survivor', () => true)),
-      ],
-    ] satisfies [string, () => () => boolean | Promise<boolean>][])('%s', async (_, prepare) => {
-      const { home, cloud } = world;
-      await fleet();
-      const is = prepare();
-      await start('survivor', ['sleep 3', 'echo survived']);
-      await killedWhen(is);
-      expect((await untilRun(home, 'survivor', isFinished)).status).toBe('done');
-      expect(await home.ok('logs', 'survivor')).toContain('survived');
-      await allEnded();
-      expect(cloud.history()).toHaveLength(2);
-    });
-
-    it('while the machine ends', async () => {
-      const { home, cloud } = world;
-      await fleet();
-      await start('short', ['true']);
-      await untilRun(home, 'short', isFinished);
-      cloud.faults.set({ ...QUICK, delete_seconds: 5 });
-      await killedWhen(() => cloud.account.vms.all().some(({ state }) => state === 'ending'));
-      await allEnded();
-    });
-  });
+  async function untilMade({ account }: CloudAccountAtWork['cloud']) {
+    await until(() => account.vms.all().length > 0);
+    return account.vms.all();
+  }
 });

@@ -1,0 +1,54 @@
+/**
+ * Tries an account at a provider: the checks and offers of the adapter, and the life of one machine, the
+ * cheapest. Without `--yes` it explains itself and orders nothing. See `scripts/test-live`.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { type BackendHost, backendKind } from '@dstack/backends';
+import { errorMessage } from '@dstack/contract/error-message';
+import { newEd25519Pair } from '@dstack/ssh';
+import { tryAccount } from '../packages/backends/src/base/testing/live-account.ts';
+
+const BOOT_MS = 30 * 60_000;
+const TYPES = ['lambda', 'digitalocean', 'amddevcloud'] as const;
+
+const type = TYPES.find((one) => one === process.argv[2]);
+const apiKey = process.env.DSTACK_LIVE_API_KEY;
+const isMeant = process.argv.includes('--yes');
+
+if (!type || !apiKey || !isMeant) {
+  console.error(
+    `Usage: DSTACK_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+  );
+  process.exit(2);
+}
+
+const facts = new Map<string, string>();
+const host = {
+  catalog: new Map(),
+  facts: {
+    get: async (key: string) => facts.get(key) ?? null,
+    set: async (key: string, value: string) => void facts.set(key, value),
+  },
+} as unknown as BackendHost;
+const opener = await backendKind(type)?.configure(process.env, { url: null }).load(host);
+const config = { type, creds: { type: 'api_key', api_key: apiKey } };
+const opened = await opener?.open(config, 'live', { isOperators: true });
+if (!opened) throw new Error(`there is no adapter for ${type}`);
+// The waits of adapters keep no process alive.
+const alive = setInterval(() => {}, BOOT_MS);
+const { publicKey } = newEd25519Pair('dstack-test-live');
+try {
+  const left = await tryAccount({
+    ...{ backend: opened.backend, publicKey, bootMs: BOOT_MS },
+    print: (line) => console.log(line),
+    delay: (ms) => delay(ms),
+  });
+  for (const id of left) console.log(`LEFT  ${id}: end it at the provider`);
+  process.exitCode = left.length === 0 ? 0 : 1;
+} catch (error) {
+  console.error(`FAILED  ${errorMessage(error)}`);
+  process.exitCode = 1;
+} finally {
+  clearInterval(alive);
+  opened.close();
+}
