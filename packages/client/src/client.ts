@@ -15,7 +15,7 @@ import {
   gatewaysOf,
   importsOf,
   instancesOf,
-  quotasOf,
+  quotaCalls,
   retentionOf,
   secretCalls,
   serviceTokensOf,
@@ -79,7 +79,7 @@ export function createClient(options: ClientOptions): Client {
     signInAtService: (request) => signInAtService(transport, request),
     changes: changesOf(transport),
     users: usersOf(transport),
-    quotas: quotasOf(transport),
+    quotas: quotaCalls(transport),
     projects: projectCalls(transport),
     files: filesOf(transport),
     listRuns: (query: ListRunsQuery) => listRuns(transport, query),
@@ -126,7 +126,7 @@ export interface Client {
   signInAtService(request: ServiceSignInRequest): Promise<ServiceSignIn>;
   readonly changes: ReturnType<typeof changesOf>;
   readonly users: ReturnType<typeof usersOf>;
-  readonly quotas: ReturnType<typeof quotasOf>;
+  readonly quotas: ReturnType<typeof quotaCalls>;
   readonly projects: ReturnType<typeof projectCalls>;
   readonly files: ReturnType<typeof filesOf>;
   listRuns(query: ListRunsQuery): Promise<Run[]>;

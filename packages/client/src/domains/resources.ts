@@ -30,7 +30,7 @@ export interface QuotaName {
 }
 
 /** Calls on the quotas of all projects. Servers of dstack 0.22.5 have none of them. */
-export function quotasOf(transport: Transport) {
+export function quotaCalls(transport: Transport) {
   return {
     /** `projectName`: null = those of all projects of the caller. */
     list: (projectName: string | null): Promise<Quota[]> =>

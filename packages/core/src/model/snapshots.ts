@@ -130,7 +130,7 @@ export interface CapacitySnapshot {
   readonly projects: ReadonlyMap<Id, PoolProject>;
   /** The quotas of the projects; omitted = they have none. */
   readonly quotas?: readonly QuotaState[];
-  /** Jobs with places, where somebody may have to leave one; omitted = nobody may. */
+  /** Jobs with places, where some of them may have to leave; omitted = none may. */
   readonly claims?: readonly ClaimState[];
   /** Jobs on the instances that have a `max_duration`. Of the others, no end is known. */
   readonly occupants?: readonly Occupant[];

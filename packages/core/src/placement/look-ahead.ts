@@ -15,7 +15,7 @@ import {
 } from './place/choose-fleet.ts';
 import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './place/new-capacity.ts';
 import { refusalOf } from './place/refusals.ts';
-import { fleetsWithin } from './quota/refusal.ts';
+import { fleetsWithin } from './quota/within.ts';
 import { queueOf } from './rank/queue.ts';
 
 /** The place of one request. */
@@ -78,7 +78,7 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   for (const { gang, request } of queue) {
     const key = demandKey(ledger, request);
     if (asked.has(key)) continue;
-    // No capacity would help: nobody needs to be asked for any.
+    // No capacity would help, so no backend is asked for any.
     if (isKeptByQuota(ledger, request)) continue;
     const option = asked.size === 0 && !isReserved ? chooseFleet(ledger, request, ask) : null;
     if (option) {

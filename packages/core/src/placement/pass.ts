@@ -175,7 +175,7 @@ export class PlacementPass {
     if (groupId !== null) this.#order(groupId, option.fleet, planned, groupOffers ?? []);
     this.#counts.placed += 1;
     this.#draft.signal('run', run.id);
-    // Those who were asked to leave may stay, unless they are gone.
+    // Jobs that were asked to leave may stay, unless they have ended.
     for (const id of jobs[0]?.reclaim?.runs ?? []) this.#draft.signal('run', id);
   }
 

@@ -65,7 +65,7 @@ const evicted = (decision: ReturnType<typeof placed>) =>
 describe('a gang within the guarantee of its project', () => {
   const borrowed = [claim('b1', B, 4), claim('b2', B, 4, { claimedAt: LONG_AGO + 9 })];
 
-  it('has enough others leave who borrow, and asks for nobody twice', () => {
+  it('has enough others leave who borrow, and asks for no job twice', () => {
     const gangs = [asks('a', 4, A, waiting)];
     const decision = decide({ gangs, claims: borrowed, quotas: [guarantee(A, 8)] });
     const [leaving, ...more] = evicted(decision);
@@ -83,14 +83,14 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(next)).toEqual([]);
   });
 
-  it('ends nobody where its project would exceed its guarantee with it', () => {
+  it('ends no job where its project would exceed its guarantee with it', () => {
     const gangs = [asks('a', 4, A, waiting)];
     const claims = [claim('a0', A, 2), claim('b', B, 6)];
     expect(evicted(decide({ gangs, claims, quotas: [guarantee(A, 5)] }))).toEqual([]);
     expect(evicted(decide({ gangs, claims, quotas: [guarantee(A, 6)] }))).toEqual(['job-b']);
   });
 
-  it('ends nobody who is within the guarantee of his own project', () => {
+  it('ends no job that is within the guarantee of its own project', () => {
     const gangs = [asks('a', 4, A, waiting)];
     const quotas = [guarantee(A, 8), guarantee(B, 8)];
     expect(evicted(decide({ gangs, claims: borrowed, quotas }))).toEqual([]);
@@ -118,7 +118,7 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
   });
 
-  it('asks nobody while what ends anyway is enough, and nobody where preemption is off', () => {
+  it('asks for no job while what ends anyway is enough, and for none where preemption is off', () => {
     const gangs = [asks('a', 4, A, waiting)];
     const quotas = [guarantee(A, 8)];
     const [first, second] = borrowed;
@@ -128,7 +128,7 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims: borrowed, quotas }, off))).toEqual([]);
   });
 
-  it('comes before others of any priority, and what it could use is not lent meanwhile', () => {
+  it('comes before others of any priority, and others that borrow do not get what it could use', () => {
     const urgent = aGang(
       aRun(
         'b',
@@ -163,7 +163,7 @@ describe('a gang of higher priority', () => {
     waiting,
   );
 
-  it('has jobs of lower priority leave in its own project, if the server says so', () => {
+  it('has jobs of lower priority leave in its own project, if the server is set so', () => {
     const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
     expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual(['job-low']);
     expect(evicted(decide({ gangs: [urgent], claims }))).toEqual([]);

@@ -3,7 +3,7 @@ import type { Offer } from '../model/index.ts';
 
 const MICRO = 1_000_000;
 
-/** Micro-dollars per hour for a whole machine; 0 also where no price is known, as for hosts of one's own. */
+/** Micro-dollars per hour for a whole machine; 0 also where no price is known, as for SSH hosts. */
 export function hourlyPrice({ price }: Pick<Offer, 'price'>): number {
   return Math.max(0, Math.round(price * MICRO));
 }

@@ -1,7 +1,7 @@
 /** Which quotas a claim is charged to. */
 import { ALL_USERS, EVERY_USER, type Id, type QuotaRecord } from '../model/index.ts';
 
-/** Who pays for a claim, and on which fleet; userId null = nobody in particular, as in a plan without a user. */
+/** Who pays for a claim, and on which fleet; userId null = no user in particular, as in a plan without a user. */
 export interface Payer {
   readonly projectId: Id;
   readonly userId: Id | null;

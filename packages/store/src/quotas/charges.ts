@@ -46,7 +46,7 @@ export async function changedClaims(
       after: after.get(row.id) ?? null,
     }))
     .filter((claim) => claim.before !== null || claim.after !== null);
-  // Before any row is locked: whoever counts claims holds this lock while it writes jobs.
+  // Before any row is locked: a transaction that counts claims holds this lock while it writes jobs.
   for (const id of projectsOf(claims)) await lockQuotas(tx, id, postgres, 'shared');
   return claims;
 }
@@ -139,7 +139,7 @@ export async function quotasOf(tx: Tx, projectIds: readonly Id[]): Promise<Quota
 }
 
 /**
- * Whoever counts the claims of a project blocks those who change them until the commit; these do not block each other.
+ * A transaction that counts the claims of a project blocks those that change them until the commit; these do not block each other.
  * On SQLite the transaction has the database to itself.
  */
 export async function lockQuotas(

@@ -5,7 +5,7 @@ import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';
 import { decodeCharge } from './charges.ts';
 
-/** Whether somebody may have to leave: a project is guaranteed something. */
+/** Whether jobs may have to leave: a project is guaranteed something. */
 export function hasGuarantees(quotas: readonly QuotaState[]): boolean {
   return quotas.some(({ quota }) => quota.guaranteed !== null);
 }

@@ -63,7 +63,7 @@ export function createQuotas(context: StoreContext): Quotas {
 /** Claims can only change between two tries, so more failures cannot be a coincidence. */
 const MAX_TRIES = 50;
 
-/** A transaction that nobody who changes claims of the project runs beside. */
+/** A transaction beside which no claim of the project changes. */
 async function counted<T>(
   context: StoreContext,
   projectId: Id,
@@ -124,7 +124,7 @@ export async function quotaStates(tx: Tx, projectIds: readonly Id[]): Promise<Qu
   return await withUse(tx, await quotasOf(tx, projectIds));
 }
 
-/** Those of all projects of the pools of these projects: one that is not waiting may lend. */
+/** Those of all projects of the pools of these projects: jobs of one that is not waiting may have to leave. */
 export async function poolQuotas(tx: Tx, projectIds: readonly Id[]): Promise<QuotaState[]> {
   const rows = await forIds(projectIds, (slice) =>
     tx

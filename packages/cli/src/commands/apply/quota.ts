@@ -2,7 +2,7 @@ import type { Quota, QuotaConfiguration } from '@dstack/contract/wire';
 import type { LoadedConfiguration } from '../../configuration/load-file.ts';
 import type { Cli } from '../../context.ts';
 import { renderProperties } from '../../terminal/table.ts';
-import { isSamePlace, placeText, quotaPlace } from '../quota/place.ts';
+import { isSamePlace, quotaPlace, quotaText } from '../quota/place.ts';
 import { renderQuotaTable } from '../quota/quota-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { type CreateDecision, confirmed } from './create-flow.ts';
@@ -11,7 +11,7 @@ import { diffFields, renderDiff } from './spec-diff.ts';
 type Loaded = LoadedConfiguration & { readonly value: QuotaConfiguration };
 type Terms = Pick<Quota, 'guaranteed' | 'limit' | 'weight'>;
 
-/** Applies a quota. The plan says what changes; nothing that runs ends because of it. */
+/** Applies a quota. The plan shows what changes; nothing that runs ends because of it. */
 export async function runApplyQuota(
   { value, path }: Loaded,
   options: ApplyOptions,
@@ -23,7 +23,7 @@ export async function runApplyQuota(
   const wanted = { ...place, guaranteed, limit, weight };
   const known = await client.quotas.list(place.project_name);
   const current = known.find((one) => isSamePlace(one, place)) ?? null;
-  const decision = decideQuota(placeText(place), current, wanted);
+  const decision = decideQuota(quotaText(place), current, wanted);
   const plan = { quota: wanted, current };
   const layout = { width: cli.io.width, paint: cli.io.paint };
   if (options.json) {

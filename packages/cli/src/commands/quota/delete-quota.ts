@@ -1,7 +1,7 @@
 import type { QuotaName } from '@dstack/client';
 import type { Cli } from '../../context.ts';
 import { orNotFound } from '../../resource-error.ts';
-import { placeText } from './place.ts';
+import { quotaText } from './place.ts';
 
 export async function runDeleteQuota(
   place: QuotaName,
@@ -9,7 +9,7 @@ export async function runDeleteQuota(
   cli: Cli,
 ): Promise<void> {
   const { client } = await cli.connect();
-  const name = placeText(place);
+  const name = quotaText(place);
   if (!yes && !(await cli.prompt.confirm(`Delete the quota of ${name}?`))) {
     cli.io.info('Exiting...');
     return;

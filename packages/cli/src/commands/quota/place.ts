@@ -12,7 +12,7 @@ export async function quotaPlace(
 }
 
 /** `project lab`, `user ann of project lab on fleet hosts`. */
-export function placeText({ project_name, fleet_name, user_name }: QuotaName): string {
+export function quotaText({ project_name, fleet_name, user_name }: QuotaName): string {
   const user =
     user_name === null ? '' : user_name === '*' ? 'each user of ' : `user ${user_name} of `;
   return `${user}project ${project_name}${fleet_name === null ? '' : ` on fleet ${fleet_name}`}`;

@@ -9,7 +9,7 @@ import {
   outputOptions,
 } from '../../output/output-options.ts';
 import { runDeleteQuota } from './delete-quota.ts';
-import { placeText, quotaPlace } from './place.ts';
+import { quotaPlace, quotaText } from './place.ts';
 import { renderQuotaTable } from './quota-table.ts';
 import { type TermFlags, termsOf } from './terms.ts';
 
@@ -90,7 +90,7 @@ function quotas(cli: Cli) {
   const layout = { width: cli.io.width, paint: cli.io.paint };
   return {
     key: 'quotas',
-    name: (quota: Quota) => placeText(quota),
+    name: (quota: Quota) => quotaText(quota),
     table: (list: readonly Quota[]) => renderQuotaTable(list, layout),
   };
 }

@@ -4,16 +4,11 @@ import type { FleetRecord, Offer } from '../../model/index.ts';
 import { isQueueingOffer } from '../../offers/availability.ts';
 import { type PoolOffer, refersTo } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
-import { fleetsWithin } from '../quota/refusal.ts';
 import { admitted } from '../quota/slots.ts';
+import { fleetsWithin } from '../quota/within.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
-import {
-  type ExistingSlot,
-  existingSlot,
-  matchNodes,
-  poolSlots,
-  projectsOf,
-} from './existing-instances.ts';
+import { existingSlot, matchNodes, poolSlots, projectsOf } from './existing-instances.ts';
+import type { FleetOption, Slot } from './fleet-option.ts';
 import { unusableVolume } from './mounts.ts';
 import {
   type Ask,
@@ -25,18 +20,7 @@ import {
   whyNotGrow,
 } from './new-capacity.ts';
 
-/** The place of one job of a gang: an existing instance or a new one. */
-export type Slot = ExistingSlot | NewSlot;
-
-/** A fleet in which the whole gang finds a place. */
-export interface FleetOption {
-  readonly fleet: FleetRecord;
-  /** One per node, in the gang's order. */
-  readonly slots: readonly Slot[];
-  /** Prices of the cheapest existing instance and of the cheapest new one; Infinity = none. */
-  readonly poolPrice: number;
-  readonly offerPrice: number;
-}
+export type { FleetOption, Slot };
 
 /**
  * The fleet and the slots for a gang: first fleets that can hold the whole run on existing

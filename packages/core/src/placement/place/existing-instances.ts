@@ -1,23 +1,15 @@
 /** The slots that existing instances offer to a gang. */
-import type { FleetRecord, InstanceRecord, Offer, VolumeRecord } from '../../model/index.ts';
+import type { FleetRecord, InstanceRecord } from '../../model/index.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import { admitsShare } from '../quota/slots.ts';
 import type { CapacityLedger } from './capacity-ledger.ts';
 import type { AlikeNow } from './fleet-capacity.ts';
+import type { ExistingSlot } from './fleet-option.ts';
 import { mountsOn } from './mounts.ts';
 
-/** A share of an existing instance. */
-export interface ExistingSlot {
-  readonly kind: 'existing';
-  readonly instance: InstanceRecord;
-  readonly blocks: number;
-  /** The job's share of the instance. */
-  readonly offer: Offer;
-  /** One for each mount of a named volume. */
-  readonly volumes: readonly VolumeRecord[];
-}
+export type { ExistingSlot };
 
 /** How references to fleets and instances in the request are read. */
 export function projectsOf(ledger: CapacityLedger, request: GangRequest): ProjectScope {

@@ -19,8 +19,11 @@ import {
 } from './existing-instances.ts';
 import type { AlikeNow } from './fleet-capacity.ts';
 import { byNumber } from './fleet-index.ts';
+import { fleetName } from './fleet-name.ts';
 import { mountsOn, unusableVolume } from './mounts.ts';
 import { type Ask, newCapacityFor, whyNeverGrow, whyNotGrow } from './new-capacity.ts';
+
+export { fleetName };
 
 /** Why `chooseFleet` finds nothing for the gang. */
 export function refusalOf(ledger: CapacityLedger, request: GangRequest, ask: Ask): Refusal {
@@ -95,16 +98,6 @@ function fleetRefusal(
     pool: summarize(findings),
     growth: growth.finding,
   };
-}
-
-/** The fleet's name in the run's project; an imported fleet has its own project before it. */
-export function fleetName(
-  ledger: CapacityLedger,
-  fleet: FleetRecord,
-  request: Pick<GangRequest, 'run'>,
-): string {
-  if (fleet.projectId === request.run.projectId) return fleet.name;
-  return `${ledger.snapshot.projectNames[fleet.projectId] ?? '?'}/${fleet.name}`;
 }
 
 /** Existing instances that could take the gang, now or once they are free. */

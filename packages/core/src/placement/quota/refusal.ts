@@ -5,22 +5,11 @@ import { inUnits } from '../../quotas/amounts.ts';
 import type { GangRequest } from '../gang-request.ts';
 import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, chooseFleet } from '../place/choose-fleet.ts';
+import { fleetName } from '../place/fleet-name.ts';
 import type { Ask } from '../place/new-capacity.ts';
-import { fleetName } from '../place/refusals.ts';
 import { leastAmounts } from './least.ts';
 import type { Lack } from './quota-ledger.ts';
 import { amountsOfOption, payerOf } from './slots.ts';
-
-/** Fleets of which quotas leave enough for the least that the gang may use. */
-export function fleetsWithin(
-  { quotas }: Pick<CapacityLedger, 'quotas'>,
-  request: GangRequest,
-  fleets: readonly FleetRecord[],
-): readonly FleetRecord[] {
-  if (!quotas.concerns(request.run)) return fleets;
-  const least = leastAmounts(request);
-  return fleets.filter((fleet) => quotas.lackFor(payerOf(request, fleet), least) === null);
-}
 
 /**
  * The quota that keeps the gang from a place; null = that is not the cause. A gang that its quotas admit somewhere,

@@ -12,7 +12,7 @@ import type { Payer } from '../../quotas/accounts.ts';
 import { greatest, plus, times } from '../../quotas/amounts.ts';
 import { chargeOf, chargeOfShare } from '../../quotas/charge.ts';
 import type { GangRequest } from '../gang-request.ts';
-import type { FleetOption, Slot } from '../place/choose-fleet.ts';
+import type { FleetOption, Slot } from '../place/fleet-option.ts';
 import { triedOffers } from '../place/new-capacity.ts';
 import type { Lending } from './lending.ts';
 import type { QuotaLedger } from './quota-ledger.ts';
@@ -58,7 +58,7 @@ export function amountsOfOption({ slots }: Pick<FleetOption, 'slots'>): Amounts 
   return slots.map(amountsOfSlot).reduce(plus, {});
 }
 
-/** Whether quotas leave enough for a node on this share of an existing instance, and nobody is entitled to it. */
+/** Whether quotas leave enough for a node on this share of an existing instance, and no other gang is entitled to it. */
 export function admitsShare(
   { quotas, lending }: Accounts,
   request: GangRequest,

@@ -1,14 +1,12 @@
 /** The queue of a pass: the eligible gangs in their order. */
-import type { Gang, PlacementSnapshot } from '../../model/index.ts';
+import type { PlacementSnapshot } from '../../model/index.ts';
 import { isEligible } from '../eligible/eligible.ts';
-import { type GangRequest, gangRequest } from '../gang-request.ts';
+import { gangRequest } from '../gang-request.ts';
 import { compareRanks, rankOf } from './order.ts';
+import type { QueuedGang } from './queued-gang.ts';
 import { byStanding } from './standing.ts';
 
-export interface QueuedGang {
-  readonly gang: Gang;
-  readonly request: GangRequest;
-}
+export type { QueuedGang };
 
 export function queueOf(
   snapshot: Pick<PlacementSnapshot, 'gangs' | 'quotas' | 'claims' | 'instances'>,

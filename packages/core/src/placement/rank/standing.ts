@@ -3,7 +3,7 @@ import type { PlacementSnapshot } from '../../model/index.ts';
 import { claimsOn } from '../../quotas/claims.ts';
 import { Guarantees } from '../../quotas/guarantees.ts';
 import { leastAmounts } from '../quota/least.ts';
-import type { QueuedGang } from './queue.ts';
+import type { QueuedGang } from './queued-gang.ts';
 
 type Known = Pick<PlacementSnapshot, 'quotas' | 'claims' | 'instances'>;
 

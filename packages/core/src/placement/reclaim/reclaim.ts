@@ -94,7 +94,7 @@ export class Reclaim {
     return uses.find((use) => this.#expected.isWithin(use)) ?? null;
   }
 
-  /** The gang found no place. What an entitled gang could use is lent to nobody anew. */
+  /** The gang found no place. What an entitled gang could use no other project borrows anew. */
   refused(queued: QueuedGang, isKeptByQuota: boolean): void {
     const { mode } = this.#settings;
     if (mode === 'off') return;
@@ -175,7 +175,7 @@ export class Reclaim {
     kept: ReadonlySet<Id>,
   ): Leaving | null {
     const open = this.#gangs.filter(({ key }) => !taken.has(key));
-    // What ends anyway: nobody has to leave if it is enough.
+    // What ends anyway: no other job has to leave if it is enough.
     const ending = open.filter(({ claims }) => claims.every(({ isEnding }) => isEnding));
     const ownInstances = new Set(queued.gang.jobs[0]?.reclaim?.instances ?? []);
     const others = new Set([...kept].filter((id) => !ownInstances.has(id)));

@@ -39,7 +39,7 @@ export function placeWithout(
   return chooseFleet(trial, { ...request, run: { ...request.run, fleetId } }, () => []);
 }
 
-/** Whoever has asked before. */
+/** Gangs that have asked before. */
 const OTHERS = { id: '', name: '', projectId: '', userId: '', priority: 0, submittedAt: 0 };
 
 function withoutUse({ quota, used }: QuotaState, leaving: readonly Claim[]): QuotaState {

@@ -99,7 +99,7 @@ describe('those who have to leave', () => {
     );
   });
 
-  it('are nobody where nobody borrows', () => {
+  it('are none where no project borrows', () => {
     const gangs = [gang('a', { project: 'b', size: 4, host: 0, priority: 0 }, 0)];
     expect(leaversOf(gangs, lendersOf(gangs, { b: 4 }), 1)).toBeUndefined();
     expect(leaversOf(gangs, lendersOf(gangs, { b: 3 }), 1)).toEqual(['a']);

@@ -18,7 +18,7 @@ export interface Lenders {
 const MOST_VICTIMS = 64;
 
 /**
- * The gangs that leave; null = the gang finds no room whoever leaves. `fits` must stay true when more gangs leave.
+ * The gangs that leave; null = the gang finds no room although all of them leave. `fits` must stay true when more gangs leave.
  */
 export function chooseVictims(
   next: (chosen: readonly PlacedGang[]) => PlacedGang | null,

@@ -14,7 +14,7 @@ import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from '../place/choose-fleet.ts';
 import { type Ask, whyNotGrow } from '../place/new-capacity.ts';
 import { fitting } from '../place/refusals.ts';
-import { fleetsWithin } from '../quota/refusal.ts';
+import { fleetsWithin } from '../quota/within.ts';
 import type { QueuedGang } from '../rank/queue.ts';
 import { earliestStart, mayServe, type PlannedStart, startOnShares } from './earliest-start.ts';
 

@@ -63,7 +63,7 @@ export function followNotice(pass: RunPass, given: JobRecord): void {
   carryOut(pass, job, { notice, last, holds });
 }
 
-/** Whoever asked has a place, or waits no more: the next request is a new one. */
+/** The gang that asked has a place, or waits no more: the next request is a new one. */
 function forgetEviction(pass: RunPass, job: JobRecord): JobRecord {
   if (job.eviction === null || isAskedStill(pass, job.eviction)) return job;
   return pass.draft.jobs.set(job, { eviction: null });

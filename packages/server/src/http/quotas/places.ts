@@ -11,7 +11,7 @@ export interface NamedPlace {
   readonly user_name: string | null;
 }
 
-export interface Place extends QuotaPlace {
+export interface SettablePlace extends QuotaPlace {
   readonly project: ProjectRecord;
   readonly fleetOwner: ProjectRecord | null;
   readonly names: { readonly fleet: string | null; readonly user: string | null };
@@ -27,7 +27,7 @@ export async function settablePlace(
   deps: HttpDeps,
   caller: UserRecord,
   named: NamedPlace,
-): Promise<Place> {
+): Promise<SettablePlace> {
   const isAdmin = caller.globalRole === 'admin';
   const { fleet, project } = await namesFound(deps, caller, named);
   const manages = async (id: Id) => isManager(await deps.store.projects.role(id, caller.id));

@@ -167,7 +167,7 @@ describe('a run', () => {
     expect((await submit({ gpu: 8 })).status).toBe(200);
   });
 
-  it('is refused where too many wait, and the quota says in which project', async () => {
+  it('is refused where too many wait, and the text names the project', async () => {
     await apply({ user_name: '*', limit: { runs: 1 } }, 'boss');
     expect((await submit({ gpu: 1 }, 'ann')).status).toBe(200);
     const answer = await submit({ gpu: 1 }, 'ann');

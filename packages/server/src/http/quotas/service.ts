@@ -6,7 +6,7 @@ import type { QuotaTerms, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
-import { type NamedPlace, type Place, settablePlace } from './places.ts';
+import { type NamedPlace, type SettablePlace, settablePlace } from './places.ts';
 import { wireQuota } from './wire-quota.ts';
 
 /** Those of the caller's projects, and those of other projects on fleets of these. */
@@ -26,8 +26,11 @@ export async function applyQuotas(
   caller: UserRecord,
   quotas: readonly QuotaToApply[],
 ): Promise<Quota[]> {
-  const places: { readonly place: Place; readonly terms: QuotaTerms; readonly event: NewEvent }[] =
-    [];
+  const places: {
+    readonly place: SettablePlace;
+    readonly terms: QuotaTerms;
+    readonly event: NewEvent;
+  }[] = [];
   for (const wanted of quotas) {
     const place = await settablePlace(deps, caller, wanted);
     places.push({ place, ...(await checkedTerms(deps, caller, place, wanted)) });
@@ -50,7 +53,7 @@ export async function applyQuotas(
   return views.filter(({ quota }) => set.includes(quota.id)).map(wireQuota);
 }
 
-const keyOf = ({ projectId, fleetId, userId }: Place): string =>
+const keyOf = ({ projectId, fleetId, userId }: SettablePlace): string =>
   JSON.stringify([projectId, fleetId, userId]);
 
 const FIELDS = ['guaranteed', 'limit', 'weight'];
@@ -58,7 +61,7 @@ const FIELDS = ['guaranteed', 'limit', 'weight'];
 async function checkedTerms(
   deps: HttpDeps,
   caller: UserRecord,
-  place: Place,
+  place: SettablePlace,
   wanted: QuotaToApply,
 ): Promise<{ readonly terms: QuotaTerms; readonly event: NewEvent }> {
   const known = await deps.store.quotas.byPlace(place);
@@ -81,7 +84,7 @@ async function checkedTerms(
 }
 
 /** The project, and the user if the quota is of one. */
-async function targetsOf(deps: HttpDeps, { project, userId }: Place) {
+async function targetsOf(deps: HttpDeps, { project, userId }: SettablePlace) {
   const user = userId === null ? null : await deps.store.users.byId(userId);
   return [projectTarget(project), ...(user ? [userTarget(user)] : [])];
 }
@@ -91,7 +94,7 @@ export async function deleteQuotas(
   caller: UserRecord,
   quotas: readonly NamedPlace[],
 ): Promise<void> {
-  const places: Place[] = [];
+  const places: SettablePlace[] = [];
   for (const named of quotas) {
     const place = await settablePlace(deps, caller, named);
     const known = await deps.store.quotas.byPlace(place);
