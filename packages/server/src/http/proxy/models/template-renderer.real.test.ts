@@ -78,7 +78,7 @@ describe('chat templates', () => {
   it('do not survive a server that is killed, whatever they do', async () => {
     const here = import.meta.dirname;
     const script = `
-      const { TemplateRenderer } = await import('${here}/template-renderer.ts');
+      const { TemplateRenderer } = await import('${here}/../../../../../proxy/src/index.ts');
       const { assets } = await import('${here}/../../../assets.ts');
       const renderer = new TemplateRenderer({ program: assets.templateProgram, timeoutMs: 600_000 });
       await renderer.render({ template: 'a', messages: [] });
