@@ -15,6 +15,9 @@ const SECOND = 1_000_000;
 
 const MOST_CONFLICTS = 200;
 
+/** Seconds within which a server has started, also if its database breaks meanwhile. */
+const STARTED = 15;
+
 export interface SimServersParts {
   readonly clock: SimClock;
   readonly random: Random;
@@ -125,7 +128,7 @@ export class SimServers {
 
   /** All end, and after hours as many start again. */
   async outage(pause: (seconds: number) => Promise<void>): Promise<void> {
-    const { random, clock } = this.#parts;
+    const { random } = this.#parts;
     const count = this.#all.length;
     for (const server of this.#all) {
       server.crash();
@@ -135,12 +138,14 @@ export class SimServers {
     this.#noteSleep();
     await pause(600 + random.next() * 6 * 3600);
     this.#start();
-    this.#outageEndedAt = clock.now;
+    this.#outageEndedAt = this.now;
     this.#noteSleep();
     for (let n = 1; n < count; n++) {
       await pause(random.next() * 60);
       this.#start();
     }
+    // Until they have read what is unfinished, they look as if they had nothing to do.
+    await pause(STARTED);
   }
 
   /** All work again, and one is there in any case. */

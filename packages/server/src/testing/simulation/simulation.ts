@@ -198,8 +198,12 @@ class Simulation {
     if (isDoneBefore) await this.#finished(request);
     const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
     if (fault === 'crash') await this.#servers.crash((seconds) => this.#run(seconds));
-    else if (fault === 'outage') await this.#servers.outage((seconds) => this.#run(seconds));
-    else if (fault === 'exhaust' || fault === 'refill') this.#servers.setShort(fault === 'exhaust');
+    else if (fault === 'outage') {
+      // What a user saw hours ago may not be there any more.
+      await this.#finished(request);
+      await this.#servers.outage((seconds) => this.#run(seconds));
+    } else if (fault === 'exhaust' || fault === 'refill')
+      this.#servers.setShort(fault === 'exhaust');
     else if (fault === 'suspend') this.#servers.suspend();
     else if (fault === 'resume') this.#servers.resume();
     else await doFault(fault, this.#world, this.#random);
