@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { type KeptGrant, RateBuckets } from '@dstack/proxy';
+import { type KeptGrant, RateBuckets, UseDelivery } from '@dstack/proxy';
 import { AccessQuestions } from './access-questions.ts';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
@@ -22,7 +22,7 @@ import { ServerQuestions } from './server-questions.ts';
 import { type SentServices, StoredState, withService } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
 import { TunnelRelay } from './tunnel-relay.ts';
-import { UseDelivery } from './use-delivery.ts';
+import { GATEWAY_USES } from './use-kind.ts';
 import { gatewayVersion } from './version.ts';
 import { WantedTunnels } from './wanted-tunnels.ts';
 import { webUser } from './web-user.ts';
@@ -62,7 +62,7 @@ export class GatewayProgram {
   readonly #link: LinkServer;
   readonly #counts: CountSpool;
   readonly #logs: OwnLogs;
-  readonly #usage: UseDelivery;
+  readonly #usage: UseDelivery<GatewayModelUse>;
   readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
   readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
   readonly #buckets = new RateBuckets(Date.now);
@@ -109,9 +109,10 @@ export class GatewayProgram {
       nginx: join(runtime, 'nginx-error.log'),
     });
     this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
-    this.#usage = new UseDelivery(this.#usageDir, (batch) =>
-      this.#link.send({ type: 'usage', ...batch }),
-    );
+    this.#usage = new UseDelivery({
+      ...{ dir: this.#usageDir, kind: GATEWAY_USES },
+      send: (batch) => this.#link.send({ type: 'usage', ...batch }),
+    });
     this.#link = new LinkServer({
       path: join(runtime, 'link.sock'),
       onOpen: () => this.#connected(),
@@ -379,7 +380,7 @@ export class GatewayProgram {
         }
         return;
       case 'deliver':
-        this.#usage.deliverAll(message.files, () => {
+        void this.#usage.deliverAll(message.files).then(() => {
           this.#workers?.sendAll({ type: 'tokens-used', tokens: message.tokens });
           worker.send({ type: 'delivered', n: message.n });
         });

@@ -1,25 +1,20 @@
 /** The proxy of services: the policy, and the engine on Node around it. */
 
-export type { Admit, ClientConnection, ServiceCaller } from './callers/callers.ts';
-export {
-  type AdmissionAsk,
-  type Granted,
-  type GrantedCaller,
-  type KeptGrant,
-  proofText,
-} from './callers/grants.ts';
+export type { Admit } from './callers/callers.ts';
+export type { AdmissionAsk, Granted, GrantedCaller, KeptGrant } from './callers/grants.ts';
 export { OwnTokens } from './callers/own-tokens.ts';
-export { type ModelAdmission, WorkerAdmission } from './callers/worker-admission.ts';
+export { WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
 export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
-export { keepUse, newUseName, type UseBatch, type UseKind, UseSpool } from './counts/use-spool.ts';
+export { keepUses, UseDelivery } from './counts/use-delivery.ts';
+export { type UseBatch, type UseKind, UseSpool } from './counts/use-spool.ts';
 export { networkOf } from './head/client-network.ts';
 export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
 export { originForm } from './head/origin-form.ts';
 export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
-export { askForBody, awaitBody, isBodyAwaited } from './intake/awaited-bodies.ts';
+export { awaitBody, isBodyAwaited } from './intake/awaited-bodies.ts';
 export type { BodyMemory } from './intake/body-budget.ts';
 export { RefusedBody } from './intake/body-refusal.ts';
 export { Gathered } from './intake/gathered.ts';
@@ -28,16 +23,15 @@ export { JSON_LIMITS, type ListRule } from './intake/json-scan.ts';
 export { pacer } from './intake/pacer.ts';
 export { UnprocessableError } from './intake/parse-json.ts';
 export { type BodyPace, receive } from './intake/receive.ts';
-export { ChannelClosed, type Handlers, LineChannel } from './link/line-channel.ts';
+export { type Handlers, LineChannel } from './link/line-channel.ts';
 export { LineStream } from './link/line-stream.ts';
 export { type AskedServer, isServerAway, ServerLink, serverAway } from './link/server-link.ts';
 export type { ProxyLog } from './log.ts';
 export type { MeteredUse, UseStore } from './models/metered-use.ts';
-export { type AdmitToModels, ModelApi, type ModelApiRequest } from './models/model-api.ts';
+export { type AdmitToModels, ModelApi } from './models/model-api.ts';
 export type { ModelEndpoint, ModelEndpointDeps, ModelUser } from './models/model-endpoint.ts';
 export { type JsonAnswer, modelErrorAnswer, modelRefusal } from './models/model-errors.ts';
 export type { ModelToken } from './models/model-token.ts';
-export type { OnModelUse } from './models/model-use.ts';
 export type { Model, ModelTable, ServedModel } from './models/served-model.ts';
 export { serviceUsage } from './models/service-usage.ts';
 export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
@@ -67,8 +61,7 @@ export {
   type ServiceStats,
   sumOfStats,
 } from './policy/service-stats.ts';
-export { openAiErrorType } from './refusals/openai-error.ts';
-export { Outages, type ReadOutage, type ServiceOutage } from './refusals/outages.ts';
+export { Outages, type ReadOutage } from './refusals/outages.ts';
 export {
   hostNotFound,
   notAdmitted,
@@ -92,14 +85,10 @@ export {
 export { openReplica } from './replicas/open-replica.ts';
 export type { OpenPort } from './replicas/replica-connections.ts';
 export { ReplicaTunnels, type TunnelRoute } from './replicas/replica-tunnels.ts';
-export type { UpstreamFailure } from './replicas/upstream-failure.ts';
-export { askAny, inOrderOfTrial } from './requests/ask-any.ts';
 export { rawOf } from './requests/grpc/call-headers.ts';
 export { refuseCall } from './requests/grpc/grpc-status.ts';
 export { dropRest } from './requests/request-body.ts';
-export type { Question } from './requests/requests.ts';
 export { ServiceProxy } from './requests/service-proxy.ts';
-export type { ServiceProxyOptions } from './requests/service-proxy-options.ts';
 export { refuseUpgrade } from './requests/upgrade.ts';
 export { dnsProblem } from './routes/dns-check.ts';
 export { routeOf, type ServiceRoute } from './routes/service-route.ts';

@@ -1,5 +1,5 @@
 import type { GatewayModelUse } from '@dstack/contract/agent';
-import { keepUse, type MeteredUse, newUseName, type UseStore } from '@dstack/proxy';
+import { keepUses, type MeteredUse, type UseStore } from '@dstack/proxy';
 
 export interface GatewayUsageOptions {
   readonly dir: string;
@@ -17,16 +17,10 @@ export class GatewayUsage implements UseStore {
 
   async add(uses: readonly MeteredUse[]): Promise<void> {
     const { dir, deliver } = this.#options;
-    const kept = uses.map((use) => ({ use, name: newUseName() }));
-    await Promise.all(kept.map(({ use, name }) => keepUse(dir, sentUse(use), name)));
+    const files = await keepUses(dir, uses.map(sentUse));
     // The next request of a token must find what its budget has left.
-    const ofTokens = kept.filter(({ use }) => use.tokenId !== null);
-    if (ofTokens.length === 0) return;
-    const tokens = new Set(ofTokens.flatMap(({ use }) => use.tokenId ?? []));
-    await deliver(
-      ofTokens.map(({ name }) => name),
-      [...tokens],
-    );
+    const tokens = new Set(uses.flatMap(({ tokenId }) => tokenId ?? []));
+    if (tokens.size > 0) await deliver(files, [...tokens]);
   }
 }
 

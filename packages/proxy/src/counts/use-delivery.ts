@@ -1,0 +1,73 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { keepUse, newUseName, UseSpool, type UseSpoolOptions } from './use-spool.ts';
+
+interface Waiting {
+  readonly files: Set<string>;
+  readonly done: () => void;
+}
+
+/** Keeps each use on the disk; resolves with the names of their files once they are durable. */
+export async function keepUses(dir: string, uses: readonly object[]): Promise<string[]> {
+  const kept = uses.map((use) => ({ use, name: newUseName() }));
+  await Promise.all(kept.map(({ use, name }) => keepUse(dir, use, name)));
+  return kept.map(({ name }) => name);
+}
+
+/** Delivers what models have used, and lets a request wait until the server has stored its part. */
+export class UseDelivery<Use extends object> {
+  readonly #dir: string;
+  readonly #spool: UseSpool<Use>;
+  readonly #waiting = new Set<Waiting>();
+
+  constructor(options: UseSpoolOptions<Use>) {
+    this.#dir = options.dir;
+    this.#spool = new UseSpool(options);
+  }
+
+  deliver(): void {
+    this.#spool.deliver();
+  }
+
+  get isEmpty(): boolean {
+    return this.#spool.isEmpty;
+  }
+
+  /** Resolves once the server has stored the uses in these files, or cannot do it now. */
+  deliverAll(files: readonly string[]): Promise<void> {
+    // Others have been delivered meanwhile.
+    const left = files.filter((name) => existsSync(join(this.#dir, name)));
+    if (left.length === 0) return Promise.resolve();
+    return new Promise((done) => {
+      this.#waiting.add({ files: new Set(left), done });
+      this.deliver();
+    });
+  }
+
+  used(n: number): void {
+    const stored = this.#spool.used(n);
+    for (const one of this.#waiting) {
+      for (const name of stored) one.files.delete(name);
+      if (one.files.size === 0) this.#end(one);
+    }
+  }
+
+  /** The server has not stored them; they are on the disk. */
+  failed(n: number): void {
+    this.#spool.failed(n);
+    this.disconnected();
+  }
+
+  connected(): void {
+    this.#spool.connected();
+  }
+
+  disconnected(): void {
+    for (const one of this.#waiting) this.#end(one);
+  }
+
+  #end(one: Waiting): void {
+    this.#waiting.delete(one);
+    one.done();
+  }
+}
