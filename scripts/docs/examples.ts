@@ -66,6 +66,10 @@ fleets: [lab, other-project/shared]
 instances: [lab-0]
 tags:
   team: nlp
+depends_on:
+  - run: prepare
+    on: success
+    keep: true
 backend_settings:
   kubernetes:
     labels: {team: nlp}

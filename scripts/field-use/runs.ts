@@ -54,6 +54,7 @@ const RUN: ModelUse = {
   shell: used(JOB_SPEC),
   resources: used(JOB_SPEC),
   priority: used('core/src/run-spec'),
+  depends_on: used('server/src/http/runs/dependencies.ts'),
   volumes: used(JOB_SPEC),
   docker: used(JOB_SPEC),
   repos: used(JOB_SPEC),
@@ -109,6 +110,11 @@ export const RUNS: Readonly<Record<string, ModelUse>> = {
   PortMapping: {
     local_port: used(JOB_SPEC),
     container_port: used(JOB_SPEC),
+  },
+  RunDependency: {
+    run: used('server/src/http/runs/dependencies.ts'),
+    on: used('core/src/placement/eligible'),
+    keep: used(RECONCILE),
   },
   RegistryAuth: {
     username: used('server/src/effects/agent-job-spec.ts'),

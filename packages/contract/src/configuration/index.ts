@@ -6,6 +6,7 @@ export type { ReadTextFile } from './backend-secrets.ts';
 export * from './backend-settings.ts';
 export * from './backend-types.ts';
 export * from './cli-config.ts';
+export * from './depends-on.ts';
 export * from './dev-environment.ts';
 export * from './durations.ts';
 export * from './env.ts';

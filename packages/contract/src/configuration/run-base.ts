@@ -3,6 +3,7 @@ import { numberText } from '../grammar/number-text.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { parseShell, parseUnixUser } from '../grammar/unix-user.ts';
 import { BackendSettings } from './backend-settings.ts';
+import { RunDependencies } from './depends-on.ts';
 import { Env } from './env.ts';
 import { FilePathMapping, Repos } from './files-and-repos.ts';
 import { MountPoint } from './mounts.ts';
@@ -76,6 +77,7 @@ export const runShape = {
   files: z.array(FilePathMapping).default([]),
   dstack: bool().default(false),
   setup: z.array(string()).default([]),
+  depends_on: ours(RunDependencies),
   backend_settings: ours(BackendSettings),
   ...profileShape,
 };

@@ -259,6 +259,10 @@ export const IN_MODELS: Readonly<Record<string, string>> = {
     'How long more replicas must be required before they are added; 30s by default.',
   'RpsAutoscaling.target': 'Requests per second that one replica is to have.',
   'RpsAutoscaling.window': 'The time over which is measured: 30s, 1m (default) or 5m.',
+  'RunDependency.keep':
+    'Wait until it is released, instead of failing, if that can no longer become true.',
+  'RunDependency.on': 'How the other run has to end: success (the default), end or failure.',
+  'RunDependency.run': 'The name of the other run.',
   'RunpodVolumeConfiguration.name': 'The name of the volume; a random one by default.',
   'SSHHostParams.hostname': 'Address of the host.',
   'SSHHostParams.port': 'Its SSH port.',

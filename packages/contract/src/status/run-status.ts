@@ -94,6 +94,7 @@ export const isAbort = (reason: RunTerminationReason | null): boolean =>
 
 /** The same sets for queries. */
 export const UNFINISHED_RUN_STATUSES = RUN_STATUSES.filter((status) => !isRunFinished(status));
+export const FINISHED_RUN_STATUSES = RUN_STATUSES.filter(isRunFinished);
 export const FAILED_RUN_STATUSES = RUN_STATUSES.filter(isRunFailed);
 export const WAITING_RUN_STATUSES = RUN_STATUSES.filter(isRunWaiting);
 export const ALIVE_RUN_STATUSES = RUN_STATUSES.filter(isRunAlive);

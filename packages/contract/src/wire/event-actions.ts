@@ -10,6 +10,8 @@ export const EVENT_ACTIONS = [
   'run.updated',
   'run.status_changed',
   'run.deleted',
+  'run.dependencies_met',
+  'run.dependency_unmet',
   'run.held',
   'run.released',
   'run.scaled',

@@ -112,6 +112,13 @@ export interface EventData {
   'run.updated': ConfigurationChange & { readonly deployment: number };
   'run.status_changed': StatusChangeWithReason<RunStatus>;
   'run.deleted': NoData;
+  'run.dependencies_met': NoData;
+  /** `run`: that it depends on; `outcome`: how that one ended. */
+  'run.dependency_unmet': {
+    readonly run: string;
+    readonly on: 'success' | 'end' | 'failure';
+    readonly outcome: 'success' | 'failure';
+  };
   'run.held': NoData;
   /** `placed`: the hold came too late, since the run had its place already. */
   'run.released': { readonly why: 'request' | 'placed' };

@@ -51,6 +51,9 @@ const TEXTS: {
     `Run updated. Deployment: ${deployment}. Changed fields: ${fields.join(', ') || 'none'}`,
   'run.status_changed': (data, wording) => `Run ${changeWithReason(data, wording)}`,
   'run.deleted': () => 'Run deleted',
+  'run.dependencies_met': () => 'All runs that it depends on have ended',
+  'run.dependency_unmet': ({ run, on, outcome }) =>
+    `Run cannot start: it depends on the ${on} of run ${run}, which ${outcome === 'success' ? 'is done' : 'has failed'}`,
   'run.held': () => 'Run held',
   'run.released': ({ why }) =>
     why === 'request' ? 'Run released' : 'Hold withdrawn: the run has its place already',

@@ -36,6 +36,7 @@ export type ExplainKind = keyof typeof EXPLAIN_KINDS;
 export const STATE_RULES = [
   // Before a run is in the queue.
   'held',
+  'dependency',
   'schedule',
   'retry_delay',
   'crash_loop',

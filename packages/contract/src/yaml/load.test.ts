@@ -181,6 +181,10 @@ describe('structure', () => {
   });
 });
 
+test('the key `on` is a text, and the value a boolean, as in YAML 1.1', () => {
+  expect(value('on: end\nb: on\n')).toEqual({ on: 'end', b: true });
+});
+
 describe('errors have a place and a reason', () => {
   test.each([
     ['k: =\n', 1, 4, 'quotes'],
@@ -195,7 +199,7 @@ describe('errors have a place and a reason', () => {
     ['a: &x [*x]\n', 1, 8, 'contains itself'],
     ['a: !!python/object:os.system x\n', 1, 32, 'tag'],
     ['a: !mine x\n', 1, 4, 'tag'],
-    ['on: x\n', 1, 1, 'boolean'],
+    ['off: x\n', 1, 1, 'boolean'],
     ['? [a]\n: b\n', 1, 3, 'quotes'],
     ['a: 2024-13-45\n', 1, 4, 'date'],
     ['<<: 1\n', 1, 5, 'refers to no map'],

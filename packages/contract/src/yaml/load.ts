@@ -261,6 +261,8 @@ class Loader {
       this.numbers.pop();
       return numberText(key);
     }
+    // No key is a boolean, and `on` is a key of ours.
+    if (key === true && isScalar(node) && node.source === 'on') return node.source;
     const written = isScalar(node) ? `'${node.source}'` : 'a list or map';
     const kind = typeof key === 'boolean' ? 'a boolean' : key === null ? 'null' : 'no text';
     return this.refuse(

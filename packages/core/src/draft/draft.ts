@@ -7,6 +7,7 @@ import type {
   AttachmentRecord,
   Change,
   DecisionContext,
+  EndOutcome,
   FleetRecord,
   FleetUse,
   GatewayRecord,
@@ -64,6 +65,7 @@ export class Draft {
   #checks = new Map<string, Change>();
   /** Changes of the volumes that jobs use. */
   #uses: Change[] = [];
+  #outcomes: Change[] = [];
   #events: NewEvent[] = [];
   #alarms: string[] = [];
   #signals = new Map<string, Signal>();
@@ -179,6 +181,11 @@ export class Draft {
     return this.#due;
   }
 
+  /** The run has ended, or an execution of its schedule. */
+  outcome(id: Id, outcome: EndOutcome): void {
+    this.#outcomes.push({ type: 'run.outcome', id, outcome });
+  }
+
   event(event: NewEvent): void {
     this.#events.push(event);
   }
@@ -287,6 +294,7 @@ export class Draft {
       ...[...this.#cancelled]
         .filter((one) => !freshKeys.has(one))
         .map((one): Change => ({ type: 'intent.cancel', key: one })),
+      ...this.#outcomes,
       ...this.#events.map((event): Change => ({ type: 'event', event })),
     ];
   }

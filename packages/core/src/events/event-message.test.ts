@@ -36,6 +36,17 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
     ],
   ],
   'run.deleted': [[none, 'Run deleted']],
+  'run.dependencies_met': [[none, 'All runs that it depends on have ended']],
+  'run.dependency_unmet': [
+    [
+      { run: 'prepare', on: 'success', outcome: 'failure' },
+      'Run cannot start: it depends on the success of run prepare, which has failed',
+    ],
+    [
+      { run: 'check', on: 'failure', outcome: 'success' },
+      'Run cannot start: it depends on the failure of run check, which is done',
+    ],
+  ],
   'run.held': [[none, 'Run held']],
   'run.released': [
     [{ why: 'request' }, 'Run released'],

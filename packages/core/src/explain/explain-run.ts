@@ -7,6 +7,7 @@ import { cronOf } from '../reconcile/run/pending-run.ts';
 import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { instantText } from '../time/instant-text.ts';
 import { capacityFixes } from './capacity-fixes.ts';
+import { dependencyReasons } from './dependencies.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
 import { runEndText, wasRefusedByOffers } from './endings.ts';
 import type { Answerable, ExplainContext, ExplainedRun } from './input.ts';
@@ -105,13 +106,19 @@ export const nameOf = ({ name, spec }: RunRecord): string =>
   `${spec.configuration.type === 'service' ? 'Service' : 'Run'} ${name}`;
 
 function assessEnded(
-  { pass, firstWaiting }: RunDiagnosis,
+  { pass, firstWaiting, upstreams }: RunDiagnosis,
   jobs: readonly JobDiagnosis[],
 ): Assessment {
   const { run } = pass;
   const since = run.lastProcessedAt;
   const why = runEndText(run);
   const rule = run.terminationReason === 'retry_limit_exceeded' ? 'retry_limit' : 'ended';
+  if (run.dependencyState === 'unmet' && run.terminationReason === 'server_error') {
+    const unmet = dependencyReasons(pass.snapshot.dependencies, upstreams);
+    const texts = listText(unmet.map(({ text }) => text));
+    const summary = `${nameOf(run)} could not start: it ${texts || 'depends on another run'}.`;
+    return { state: 'ended', waits: false, reasons: unmet, summary };
+  }
   const own = why === null ? [] : [reason(rule, why, { has: run.terminationReason, since })];
   const failed = jobs.filter(({ job }) => !isJobDone(job.status));
   const assessment = failed.length > 0 ? failed : jobs;
@@ -152,6 +159,7 @@ function nowText(waiting: Waiting | null, jobs: readonly JobDiagnosis[]): string
 function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Assessment {
   const { run, now } = diagnosis.pass;
   if (run.hold !== null) return assessHeld(run, run.hold);
+  if (awaitsOthers(run)) return assessDependent(diagnosis);
   if (run.resubmissionAttempt > 0)
     return { ...assessJobs(run, jobs), state: 'retrying', waits: true };
   const cron = cronOf(run);
@@ -173,6 +181,19 @@ function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): 
   const text = 'is about to be submitted';
   const reasons = [reason('submitting', text, { since: run.lastProcessedAt })];
   return { state: 'waiting', waits: true, reasons, summary: `${nameOf(run)} ${text}.` };
+}
+
+const awaitsOthers = ({ dependencyState: state }: RunRecord): boolean =>
+  state === 'open' || state === 'unmet';
+
+function assessDependent({ pass, upstreams }: RunDiagnosis): Assessment {
+  const { run } = pass;
+  const reasons = dependencyReasons(pass.snapshot.dependencies, upstreams);
+  const texts = reasons.map(({ text }) => text);
+  const isKept = run.dependencyState === 'unmet';
+  const text = isKept ? `${listText(texts)}, and waits to be released` : listText(texts);
+  const summary = `${nameOf(run)} ${text || 'is about to be submitted'}.`;
+  return { state: 'waiting', waits: true, reasons, summary };
 }
 
 function assessHeld(run: RunRecord, { by, since }: HoldRecord): Assessment {

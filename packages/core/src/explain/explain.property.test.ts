@@ -11,12 +11,21 @@ import type { ExplainedRun } from './input.ts';
 function explained({ snapshot, offers }: World, { run, jobs }: Gang): Diagnosis {
   const input: ExplainedRun = {
     run: {
-      ...{ run, projectName: 'main', jobs, instances: [], fleetUses: [], hosts: [], reports: [] },
+      ...{
+        run,
+        projectName: 'main',
+        dependencies: [],
+        jobs,
+        instances: [],
+        fleetUses: [],
+        hosts: [],
+        reports: [],
+      },
       ...{ logEnds: {}, intents: [], volumes: [], probes: {} },
       ...{ overQuota: {}, gpuSamples: {}, requests: null, load: null, livenessFailures: {} },
     },
     queue: snapshot,
-    ...{ places: [], holders: [], projectNames: snapshot.projectNames },
+    ...{ places: [], holders: [], upstreams: [], projectNames: snapshot.projectNames },
   };
   const names = [...new Set(offers.map((offer) => offer.backend))];
   const backends = {

@@ -13,6 +13,7 @@ export type {
   ExplainedRun,
   NamedRun,
   QueuePlace,
+  UpstreamRun,
   Viewer,
 } from './input.ts';
 export { withHostNames } from './served-names.ts';

@@ -1,6 +1,7 @@
 /** The input of explanations, read in one transaction. */
 import type {
   DecisionContext,
+  DependencyRecord,
   Id,
   PlacementSnapshot,
   RunRecord,
@@ -27,6 +28,12 @@ export interface QueuePlace {
   readonly first: readonly NamedRun[];
 }
 
+/** A run that the subject waits for, itself or through others, with what it waits for in turn. */
+export interface UpstreamRun {
+  readonly run: Pick<RunRecord, 'id' | 'name' | 'status' | 'hold' | 'dependencyState'>;
+  readonly dependencies: readonly DependencyRecord[];
+}
+
 /** A run with all capacity that it could be placed on, whether or not it waits. */
 export interface ExplainedRun {
   readonly run: RunSnapshot;
@@ -35,6 +42,8 @@ export interface ExplainedRun {
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */
   readonly holders: readonly BlockHolder[];
+  /** As far as they still exist. */
+  readonly upstreams: readonly UpstreamRun[];
   /** Project names by id, for all runs in this input. */
   readonly projectNames: Readonly<Record<Id, string>>;
 }

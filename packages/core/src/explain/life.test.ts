@@ -61,6 +61,64 @@ const SITUATIONS: readonly Lives[] = [
     },
   ],
   [
+    'waits for other runs, and names the chain',
+    {
+      run: { status: 'pending', dependencyState: 'open' },
+      jobs: [],
+      dependencies: [
+        { upstreamId: 'b', name: 'tune', on: 'success', keep: false, outcome: null },
+        { upstreamId: 'x', name: 'gone', on: 'end', keep: false, outcome: 'success' },
+      ],
+      upstreams: [
+        {
+          run: { id: 'b', name: 'tune', status: 'pending', hold: null, dependencyState: 'open' },
+          dependencies: [
+            { upstreamId: 'a', name: 'prepare', on: 'end', keep: false, outcome: null },
+          ],
+        },
+        {
+          run: { id: 'a', name: 'prepare', status: 'running', hold: null, dependencyState: null },
+          dependencies: [],
+        },
+      ],
+    },
+    {
+      ...{ state: 'waiting', rules: ['dependency'] },
+      summary:
+        'waits until run tune is done, which waits until run prepare has ended, which is running.',
+      fixes: ['dstack explain run tune'],
+    },
+  ],
+  [
+    'waits although a run that it depends on has failed',
+    {
+      run: { status: 'pending', dependencyState: 'unmet' },
+      jobs: [],
+      dependencies: [
+        { upstreamId: 'b', name: 'tune', on: 'success', keep: true, outcome: 'failure' },
+      ],
+    },
+    {
+      ...{ state: 'waiting', rules: ['dependency'] },
+      summary: 'depends on the success of run tune, which has failed, and waits to be released.',
+      fixes: ['dstack release train'],
+    },
+  ],
+  [
+    'has failed, since a run that it depends on has',
+    {
+      run: { status: 'failed', terminationReason: 'server_error', dependencyState: 'unmet' },
+      jobs: [],
+      dependencies: [
+        { upstreamId: 'b', name: 'tune', on: 'success', keep: false, outcome: 'failure' },
+      ],
+    },
+    {
+      ...{ state: 'ended', rules: ['dependency'] },
+      summary: 'could not start: it depends on the success of run tune, which has failed.',
+    },
+  ],
+  [
     'has a schedule that never comes',
     {
       configuration: { schedule: { cron: '0 0 31 feb *' } },

@@ -16,7 +16,7 @@ import {
 } from '../status/index.ts';
 import type { Surroundings } from './considered.ts';
 import { demandOrId, examinedJobs } from './examined.ts';
-import type { ExplainContext, ExplainedRun } from './input.ts';
+import type { ExplainContext, ExplainedRun, UpstreamRun } from './input.ts';
 import type { JobDiagnosis } from './job-diagnosis.ts';
 import { diagnoseJob, diagnoseRetry } from './job-parts.ts';
 import { Names } from './names.ts';
@@ -60,6 +60,10 @@ export class RunDiagnosis {
     this.#answered = ({ key }) => answers.offers.get(key) ?? [];
     this.world = { snapshot: this.#queue(), ask, ctx: context };
     this.#findPlaces();
+  }
+
+  get upstreams(): readonly UpstreamRun[] {
+    return this.#input.upstreams;
   }
 
   get jobs(): JobRecord[] {

@@ -39,6 +39,16 @@ function liveFixes(
   if (run.hold !== null && isRunPending(run.status)) {
     return [fix('Let it into the queue', { command: `dstack release ${run.name}` })];
   }
+  if (isRunPending(run.status) && run.dependencyState === 'unmet') {
+    return [fix('Start it all the same', { command: `dstack release ${run.name}` })];
+  }
+  if (isRunPending(run.status) && run.dependencyState === 'open') {
+    return pass.snapshot.dependencies
+      .filter(({ outcome }) => outcome === null)
+      .map(({ name }) =>
+        fix(`See what run ${name} does`, { command: `dstack explain run ${name}` }),
+      );
+  }
   const fixes: Fix[] = [];
   if (LOG_RULES.some((rule) => rules.has(rule)) || jobs.some((one) => one.state === 'running')) {
     fixes.push(fix('See what it prints', { command: `dstack logs ${run.name}` }));

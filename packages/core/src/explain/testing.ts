@@ -33,6 +33,9 @@ export interface Situation {
   readonly job?: Partial<JobRecord>;
   /** Any submissions, instead of that replica. */
   readonly jobs?: readonly JobRecord[];
+  readonly dependencies?: RunSnapshot['dependencies'];
+  /** The runs that it waits for, and those that they wait for. */
+  readonly upstreams?: ExplainedRun['upstreams'];
   readonly fleets?: readonly FleetRecord[];
   readonly instances?: readonly InstanceRecord[];
   /** Other waiting gangs, in this project and in others, which `projects` must know. */
@@ -91,6 +94,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
   return {
     run: {
       ...{ run, projectName: PROJECT_NAMES['project-1'], jobs, instances: own, fleetUses: [] },
+      dependencies: situation.dependencies ?? [],
       hosts: situation.hosts ?? [],
       reports: situation.reports ?? [],
       logEnds: situation.logEnds ?? {},
@@ -103,6 +107,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     queue,
     places: first ? [{ jobId: first.id, ahead: 0, first: [], ...situation.place }] : [],
     holders: situation.holders ?? [],
+    upstreams: situation.upstreams ?? [],
     projectNames: PROJECT_NAMES,
   };
 }

@@ -4,6 +4,7 @@
  * pass then runs again on the present state). Events are written in the given order.
  */
 import type { EventAction, EventData, EventOutcome } from '@dstack/contract/wire';
+import type { EndOutcome } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
@@ -20,6 +21,8 @@ export type Change =
       readonly version: number;
       readonly set: Patch<RunRecord>;
     }
+  /** The run has ended, or an execution of its schedule: those that depend on it get a pass. */
+  | { readonly type: 'run.outcome'; readonly id: Id; readonly outcome: EndOutcome }
   | { readonly type: 'job.insert'; readonly job: JobRecord }
   | {
       readonly type: 'job.update';

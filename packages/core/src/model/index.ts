@@ -1,4 +1,5 @@
 export * from './changes.ts';
+export * from './dependencies.ts';
 export * from './groups.ts';
 export * from './intents.ts';
 export * from './names.ts';

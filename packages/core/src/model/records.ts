@@ -17,6 +17,7 @@ import type {
   RunSpec,
   ServiceSpec,
 } from '@dstack/contract/wire';
+import type { DependencyState, EndOutcome } from './dependencies.ts';
 import type {
   FleetStatus,
   HealthStatus,
@@ -65,6 +66,10 @@ export interface RunRecord {
   readonly gatewayId: Id | null;
   readonly serviceSpec: ServiceSpec | null;
   readonly submittedAt: Timestamp;
+  /** Null = it depends on no other run. */
+  readonly dependencyState: DependencyState | null;
+  /** How the last execution ended of a run with a schedule; null = there was none. */
+  readonly lastOutcome: EndOutcome | null;
   /** Null = it is not held. */
   readonly hold: HoldRecord | null;
   /** Since when it may be in the queue, if that is later than its submission; null = since then. */

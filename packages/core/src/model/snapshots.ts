@@ -2,6 +2,7 @@
  * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
  * receives the facts that only the memory of a server holds.
  */
+import type { DependencyRecord } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
 import type { ObservationRecord } from './observations.ts';
@@ -54,6 +55,8 @@ export interface EngineSettings {
 export interface RunSnapshot {
   readonly run: RunRecord;
   readonly projectName: string;
+  /** The runs that have to end before it starts. */
+  readonly dependencies: readonly DependencyRecord[];
   /** Every submission, oldest first; superseded ones only as far as texts and retries need them. */
   readonly jobs: readonly JobRecord[];
   /** Instances claimed by these jobs, and their fleets. */

@@ -5,6 +5,13 @@ export type {
   BackendOffers,
   BackendsState,
 } from './backend-answers.ts';
+export {
+  dependencyState,
+  endOutcome,
+  isMet,
+  isUnmet,
+  presentOutcome,
+} from './eligible/dependencies.ts';
 export { type Forecast, forecastQueue } from './forecast.ts';
 export { configuredImage, demandOf, volumeNamesOf } from './gang-request.ts';
 export { wantsBackendOffers } from './look-ahead.ts';

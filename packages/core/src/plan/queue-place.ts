@@ -40,7 +40,14 @@ function plannedGang(
     ...{ status: 'submitted', terminationReason: null, fleetId: runFleetId ?? null },
     ...{ priority: spec.configuration.priority ?? 0, deploymentNum: 0, resubmissionAttempt: 0 },
     ...{ desiredReplicas: {}, rollout: null, autoscaling: null, gatewayId: null },
-    ...{ serviceSpec: null, submittedAt: ctx.now, lastProcessedAt: ctx.now, hold: null },
+    ...{
+      serviceSpec: null,
+      submittedAt: ctx.now,
+      lastProcessedAt: ctx.now,
+      dependencyState: null,
+      lastOutcome: null,
+      hold: null,
+    },
     ...{ nextTriggeredAt: null, eligibleAt: null, nextPassAt: null, deleted: false, version: 0 },
   };
   const group = jobSpecs[0]?.replica_group;

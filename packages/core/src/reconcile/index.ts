@@ -11,7 +11,13 @@ export { reconcileInstance } from './instance/reconcile-instance.ts';
 export { healthMessage } from './instance/track-health.ts';
 export { isGang } from './job/gang.ts';
 export { groupMemberJob, nodeAddress } from './job/node-address.ts';
-export { type HoldRequest, holdRefusal, holdRun, releaseRun } from './run/hold.ts';
+export {
+  type HoldRequest,
+  holdRefusal,
+  holdRun,
+  isReleasable,
+  releaseRun,
+} from './run/hold.ts';
 export { type NewSubmissions, newSubmissions } from './run/new-submission.ts';
 export { reconcileRun } from './run/reconcile-run.ts';
 export type { RunContext } from './run/run-pass.ts';

@@ -139,7 +139,9 @@ export function sameRunSpec(a: RunSpec, b: RunSpec): boolean {
  */
 export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
   const [to, from] = [wanted.configuration, stored.configuration];
-  if (to.type !== 'service' || from.type !== 'service') return wanted;
+  if (to.type !== from.type) return wanted;
+  const kept = { ...storedKeys(from), ...to };
+  if (to.type !== 'service' || from.type !== 'service') return { ...wanted, configuration: kept };
   const groups =
     to.groups?.map((group) => ({
       ...storedKeys(from.groups?.find(({ name }) => name === group.name) ?? {}),
@@ -148,10 +150,10 @@ export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
   return { ...wanted, configuration: { ...storedKeys(from), ...to, groups } };
 }
 
-/** Keys of services and their groups that dstack 0.22.5 does not have. */
+/** Keys of runs, and of groups of services, that dstack 0.22.5 does not have. */
 const OUR_KEYS = [
   ...['rollout', 'autoscaling', 'liveness', 'held_requests', 'affinity', 'hosts'],
-  ...['mirror', 'protocol'],
+  ...['mirror', 'protocol', 'depends_on', 'backend_settings'],
 ];
 
 const storedKeys = (from: object): object =>
@@ -162,9 +164,10 @@ const withoutOurKeys = <T extends object>(from: T): T =>
 
 /** Clients of dstack 0.22.5 drop the keys that they do not have. */
 function withoutOurs(spec: RunSpec): RunSpec {
-  if (spec.configuration.type !== 'service') return spec;
-  const groups = spec.configuration.groups?.map(withoutOurKeys) ?? null;
-  return { ...spec, configuration: { ...withoutOurKeys(spec.configuration), groups } };
+  const configuration = withoutOurKeys(spec.configuration);
+  if (configuration.type !== 'service') return { ...spec, configuration };
+  const groups = configuration.groups?.map(withoutOurKeys) ?? null;
+  return { ...spec, configuration: { ...configuration, groups } };
 }
 
 function normal(spec: RunSpec): RunSpec {

@@ -63,6 +63,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
   const error =
     (spec.run_name == null ? null : nameError(spec.run_name)) ??
     repoError(spec) ??
+    dependencyError(spec, profile) ??
     sizeError(spec, settings.maxJobs) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
@@ -99,6 +100,19 @@ function repoError(spec: RunSpec): SpecError | null {
     return specError('repo_data must be set if repo_id is set');
   }
   return null;
+}
+
+/** A cycle cannot be written, since the other runs exist already; a run may only not name itself. */
+function dependencyError(spec: RunSpec, profile: Profile): SpecError | null {
+  const names = (spec.configuration.depends_on ?? []).map(({ run }) => run);
+  if (names.length === 0) return null;
+  if (spec.run_name !== null && names.includes(spec.run_name)) {
+    return specError(`depends_on: the run ${spec.run_name} cannot depend on itself`);
+  }
+  if (!profile.schedule) return null;
+  return specError(
+    'depends_on: a run with a schedule starts at its times and cannot wait for others',
+  );
 }
 
 function profileError(profile: Profile, settings: RunSpecSettings): SpecError | null {

@@ -111,16 +111,17 @@ function failedMessage(
 }
 
 /**
- * Text of `run.status_message` on the wire: `held`, `pulling` and `retrying` are not statuses, and a
+ * Text of `run.status_message` on the wire: `held`, `dependency`, `pulling` and `retrying` are not statuses, and a
  * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
  * job id.
  */
 export function runStatusMessage(
-  run: Pick<RunRecord, 'status'> & Partial<Pick<RunRecord, 'hold'>>,
+  run: Pick<RunRecord, 'status'> & Partial<Pick<RunRecord, 'hold' | 'dependencyState'>>,
   jobs: readonly JobRecord[],
   stages: Readonly<Record<Id, JobStage>> = {},
 ): string {
   if (run.hold && isRunWaiting(run.status)) return 'held';
+  if (isRunPending(run.status) && awaitsOthers(run)) return 'dependency';
   if (jobs.length === 0) return run.status;
   const latest = latestSubmissions(jobs);
   const [condition, ...others] = new Set(
@@ -129,6 +130,9 @@ export function runStatusMessage(
   const text = statusText(run, jobs, latest);
   return condition && others.length === 0 ? `${text} (${condition})` : text;
 }
+
+const awaitsOthers = ({ dependencyState: state }: Partial<RunRecord>): boolean =>
+  state === 'open' || state === 'unmet';
 
 function statusText(
   run: { readonly status: RunStatus },

@@ -108,6 +108,8 @@ export function runRecord(part: Partial<RunRecord> = {}): RunRecord {
     gatewayId: null,
     serviceSpec: null,
     submittedAt,
+    dependencyState: null,
+    lastOutcome: null,
     hold: null,
     eligibleAt: null,
     lastProcessedAt: submittedAt,

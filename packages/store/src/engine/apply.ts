@@ -8,6 +8,7 @@ import { StoreError } from '../errors.ts';
 import { insertInSlices } from '../query.ts';
 import { changedClaims, settleClaims } from '../quotas/charges.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
+import { settleDependants } from '../runs/dependencies.ts';
 import {
   attachmentTable,
   gatewayTable,
@@ -36,7 +37,7 @@ type Of<T extends Change['type']> = Extract<Change, { type: T }>;
  * reused here; references are checked at the commit.
  */
 export async function applyChanges(
-  { tx, changed }: Pick<Write, 'tx' | 'changed'>,
+  { tx, changed, add }: Pick<Write, 'tx' | 'changed' | 'add'>,
   changes: readonly Change[],
   { now, postgres }: { readonly now: number; readonly postgres: boolean },
 ): Promise<boolean> {
@@ -56,6 +57,8 @@ export async function applyChanges(
   await changeVolumeUses(tx, changes);
   for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
   for (const { key } of only(changes, 'intent.cancel')) await cancelIntent(tx, key, now);
+  for (const change of only(changes, 'run.outcome'))
+    await settleDependants({ tx, add }, change, now);
   changed(...changesOfOthers(changes));
   return true;
 }

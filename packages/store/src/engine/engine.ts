@@ -89,10 +89,10 @@ function createApply(context: StoreContext): EngineStore['apply'] {
   return async (changes, signals) => {
     try {
       return await context.write<'applied' | 'conflict'>(async (write) => {
-        const { tx, add, changed, abort } = write;
+        const { add, abort } = write;
         const { postgres } = context;
         const on = { now: context.now(), postgres };
-        if (!(await applyChanges({ tx, changed }, changes, on))) abort('conflict');
+        if (!(await applyChanges(write, changes, on))) abort('conflict');
         await refreshAfter(context, write, changes);
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';

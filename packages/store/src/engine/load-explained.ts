@@ -18,6 +18,7 @@ import {
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
+import { upstreamsOf } from '../runs/dependencies.ts';
 import {
   type Cached,
   loadCapacity,
@@ -69,7 +70,8 @@ export async function loadExplainedRun(
     ...Object.keys(queue.projectNames),
     ...others.map((one) => one.projectId),
   ]);
-  return { run, queue, places, holders, projectNames };
+  const upstreams = await upstreamsOf(tx, run.dependencies);
+  return { run, queue, places, holders, upstreams, projectNames };
 }
 
 function shownInstances(

@@ -16,6 +16,7 @@ import type { StoreContext, Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
 import { waitingAskers } from '../quotas/load-claims.ts';
+import { dependenciesOf } from '../runs/dependencies.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { serviceLoad } from '../services/load.ts';
 import { requestCounts } from '../services/requests.ts';
@@ -55,6 +56,7 @@ export async function loadRun(
   return {
     run,
     projectName: row.project_name,
+    dependencies: run.dependencyState === null ? [] : await dependenciesOf(tx, id),
     jobs,
     instances,
     fleetUses: await fleetUses(

@@ -7,6 +7,7 @@ import type { StoreContext, Tx, Write } from '../context.ts';
 import { refreshPools } from '../pools/refresh.ts';
 import { insertInSlices, notDeleted } from '../query.ts';
 import { fullQuota } from '../quotas/waiting.ts';
+import { insertDependencies, lockUpstreams } from '../runs/dependencies.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import { guardGateway } from './gateway-use.ts';
 import type {
@@ -26,17 +27,19 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     if (tooMany !== null) return { type: 'too-many-waiting', waiting: tooMany };
     const full = submit.userId ? await fullQuota(tx, submit.projectId, submit.userId) : null;
     if (full !== null) return { type: 'quota-of-waiting', ...full };
+    const upstreams = await lockUpstreams(context, tx, submit.projectId, submit.upstreams ?? []);
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
       if (active) return { type: 'name-taken', active };
     }
     const name = await chooseName(tx, 'run', submit.projectId, submit.name);
     if (name === null) throw new Error(`run ${submit.projectId} was named while names were locked`);
-    const { run, jobs, ...extras } = submit.build(name);
+    const { run, jobs, dependencies = [], ...extras } = submit.build(name, upstreams);
     add(extras);
     write.changed(recordChange('run', run.id, run.version));
     write.changed(...jobs.map((job) => recordChange('job', job.id, job.version)));
     await tx.insertInto('runs').values(runTable.insert(run)).execute();
+    await insertDependencies(tx, run, dependencies);
     await insertInSlices(jobs.map(jobTable.insert), (slice) =>
       tx.insertInto('jobs').values(slice).execute(),
     );

@@ -1,4 +1,5 @@
 import {
+  isRunPending,
   isRunSubmitted,
   isRunTerminating,
   type RunStatus,
@@ -9,6 +10,7 @@ import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
+import { overlookedDependants } from '../runs/dependencies.ts';
 import type { Alarm, EngineStore, ScheduledKind } from './types.ts';
 
 const TABLES = {
@@ -70,6 +72,7 @@ export function createTimers({ db }: StoreContext): Timers {
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')
         .innerJoin('projects as p', 'p.id', 'r.project_id')
         .select(['r.id', 'p.pool_id', 'r.status', 'j.waiting'])
+        .select(['r.hold', 'r.dependency_state', 'r.next_pass_at'])
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
         .execute();
       const pools = new Set(
@@ -85,8 +88,9 @@ export function createTimers({ db }: StoreContext): Timers {
       return [
         ...intents.map((row): Signal => ({ kind: 'intent', id: row.key })),
         ...runs
-          .filter((row) => !waitsForCapacity(row))
+          .filter((row) => !waitsForCapacity(row) && !isKeptOut(row))
           .map((row): Signal => ({ kind: 'run', id: row.id })),
+        ...(await overlookedDependants(db)).map((id): Signal => ({ kind: 'run', id })),
         ...[...pools].map((id): Signal => ({ kind: 'pool', id })),
         ...others,
       ];
@@ -123,4 +127,16 @@ function waitsForCapacity(run: {
   readonly waiting: number | null;
 }): boolean {
   return isRunSubmitted(run.status) && Number(run.waiting) === 1;
+}
+
+/** Such a run needs no pass until it is released or one that it depends on ends, which sets its alarm. */
+function isKeptOut(run: {
+  readonly status: RunStatus;
+  readonly hold: unknown;
+  readonly dependency_state: string | null;
+  readonly next_pass_at: number | null;
+}): boolean {
+  const { hold, dependency_state: state } = run;
+  const isOut = hold !== null || state === 'open' || state === 'unmet';
+  return isRunPending(run.status) && isOut && run.next_pass_at === null;
 }

@@ -4,6 +4,7 @@ import type {
   CapacitySnapshot,
   Change,
   Decision,
+  DependencyRecord,
   ExplainedRun,
   FleetRecord,
   FleetSnapshot,
@@ -44,6 +45,8 @@ export type BareRun = Pick<RunSnapshot, 'run'>;
 export interface NewRun extends WriteExtras {
   readonly run: RunRecord;
   readonly jobs: readonly JobRecord[];
+  /** The runs that it waits for; none by default. */
+  readonly dependencies?: readonly DependencyRecord[];
 }
 
 /** A gateway that a service is about to use. It does not change until the service is stored. */
@@ -80,8 +83,13 @@ export interface SubmitRun {
   readonly limit?: WaitingLimit;
   /** Quotas limit the waiting runs of the project, and of this user in it; omitted: they do not. */
   readonly userId?: Id;
-  /** Pure; called inside the transaction once the name is certain. */
-  readonly build: (name: string) => NewRun;
+  /** Names of runs of the project that it waits for; none by default. */
+  readonly upstreams?: readonly string[];
+  /**
+   * Pure; called inside the transaction once the name is certain, with the present runs of the names of
+   * `upstreams`, by name. None of them ends before the commit.
+   */
+  readonly build: (name: string, upstreams: ReadonlyMap<string, RunRecord>) => NewRun;
   /** Event for each finished namesake, which is marked deleted. */
   readonly superseded: (run: RunRecord) => NewEvent;
 }

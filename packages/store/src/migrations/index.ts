@@ -47,6 +47,7 @@ import { reservations } from './0046-reservations.ts';
 import { holds } from './0047-holds.ts';
 import { quotas } from './0048-quotas.ts';
 import { preemption } from './0049-preemption.ts';
+import { dependencies } from './0050-dependencies.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -103,4 +104,5 @@ export const MIGRATIONS: readonly Migration[] = [
   holds,
   quotas,
   preemption,
+  dependencies,
 ];

@@ -38,6 +38,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   probes: withOwner('jobs'),
   volume_uses: withOwner('jobs'),
   upload_uses: withOwner('runs'),
+  run_dependencies: withOwner('runs'),
   service_registrations: withOwner('runs'),
   service_requests: withOwner('runs'),
   service_load: withOwner('runs'),

@@ -11,6 +11,7 @@ import { forIds, notDeleted } from '../query.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { paidJobs } from './costs.ts';
+import { dependenciesOf } from './dependencies.ts';
 import { inProjects, listRuns } from './list-runs.ts';
 import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
@@ -60,6 +61,7 @@ export function createRuns(context: StoreContext): Runs {
         .execute();
       return rows.map(runTable.decode);
     },
+    dependencies: (id) => dependenciesOf(db, id),
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
     async counts() {
       const rows = await db

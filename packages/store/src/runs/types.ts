@@ -1,5 +1,6 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type {
+  DependencyRecord,
   Id,
   JobRecord,
   JobStage,
@@ -63,6 +64,8 @@ export interface Runs {
   byNames(projectId: Id, names: readonly string[]): Promise<RunRecord[]>;
   /** Unfinished runs of a project, without jobs. */
   active(projectId: Id): Promise<RunRecord[]>;
+  /** The runs that it waits for, or has waited for. */
+  dependencies(id: Id): Promise<DependencyRecord[]>;
   /** Marks finished runs deleted; none if one of them is active. Unknown names are ignored. */
   delete(
     projectId: Id,

@@ -1,3 +1,4 @@
+import type { DependencyRecord, EndOutcome } from '@dstack/core';
 import type { Generated } from 'kysely';
 import type { logPieceTable } from '../logs/log-piece-table.ts';
 import type * as account from './account-tables.ts';
@@ -71,6 +72,16 @@ export interface DB {
   };
   /** `upload`: the id of a row of `codes` or `file_archives`. */
   upload_uses: { run_id: string; upload: string };
+  /** The runs that a run waits for, in the order of its configuration. They may be deleted before it. */
+  run_dependencies: {
+    run_id: string;
+    position: number;
+    upstream_id: string;
+    name: string;
+    condition: DependencyRecord['on'];
+    keep: boolean;
+    outcome: EndOutcome | null;
+  };
   service_tokens: RowOf<typeof account.serviceTokenTable> & { token_hash: string };
   /** Hashes of the two parts of the proof, and of the token with which it was opened. */
   sessions: RowOf<typeof account.sessionTable> & {

@@ -32,6 +32,8 @@ export const runTable = table<RunRecord>()('runs', {
   gatewayId: 'plain',
   serviceSpec: 'json',
   submittedAt: 'plain',
+  dependencyState: 'plain',
+  lastOutcome: 'plain',
   hold: 'json',
   eligibleAt: 'plain',
   lastProcessedAt: 'plain',

@@ -9,7 +9,7 @@ test.each([
   [['hold', 'a', 'b'], 'hold', { runs_names: ['a', 'b'] }, 'Held a, b; dstack release a b'],
   [['release', 'a'], 'release', { runs_names: ['a'] }, 'Released a'],
   [['priority', 'a', '70'], 'set_priority', { run_name: 'a', priority: 70 }, 'has the priority 70'],
-])('%j sends the request and says what holds now', async (argv, call, body, text) => {
+])('%j sends the request and reports what holds now', async (argv, call, body, text) => {
   const fake = await startFakeServer({ [`POST ${BASE}/${call}`]: { json: null } });
   const { code, err } = await runCommand(argv, { env: serverEnv(fake.url) });
   expect([code, err]).toEqual([0, expect.stringContaining(text)]);

@@ -1,4 +1,5 @@
 /** A run in `terminating`: its jobs end, then the run ends. */
+import { endOutcome } from '../../placement/eligible/dependencies.ts';
 import {
   isAbort,
   isEndedByUser,
@@ -32,7 +33,10 @@ export function settleEndedRun(pass: RunPass): void {
   if (cron !== null && !isEndedByUser(reason)) {
     const nextTriggeredAt = pass.ctx.nextFire(cron, pass.now);
     if (nextTriggeredAt !== null) {
+      const lastOutcome = endOutcome(runEnd(reason).finalStatus);
+      pass.draft.outcome(pass.run.id, lastOutcome);
       pass.moveRun('pending', {
+        lastOutcome,
         nextTriggeredAt,
         terminationReason: null,
         fleetId: null,
@@ -41,5 +45,7 @@ export function settleEndedRun(pass: RunPass): void {
       return;
     }
   }
-  pass.moveRun(runEnd(reason).finalStatus, { nextPassAt: null });
+  const { finalStatus } = runEnd(reason);
+  pass.draft.outcome(pass.run.id, endOutcome(finalStatus));
+  pass.moveRun(finalStatus, { nextPassAt: null });
 }

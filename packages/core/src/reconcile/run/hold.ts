@@ -38,17 +38,25 @@ export function holdRun(run: RunRecord, request: HoldRequest): RequestedChanges 
   return requested(run, { hold: { by, since: now }, nextPassAt: now }, event, request);
 }
 
-/** Null: it is not held. Its age in the queue counts from now. */
+/** Whether something keeps the run out of the queue that a user may overrule. */
+export const isReleasable = ({ hold, status, dependencyState }: RunRecord): boolean =>
+  hold !== null || (isRunPending(status) && dependencyState === 'unmet');
+
+/**
+ * Null: it is not held, and not kept because of a dependency that can no longer come true. Its age in the
+ * queue counts from now.
+ */
 export function releaseRun(run: RunRecord, request: UserRequest): RequestedChanges | null {
   const { hold } = run;
-  if (hold === null || !(isRunWaiting(run.status) || isRunActive(run.status))) return null;
+  if (!isReleasable(run) || !(isRunWaiting(run.status) || isRunActive(run.status))) return null;
   return requested(
     run,
     {
       hold: null,
       eligibleAt: request.now,
       // Starts of its schedule that passed during the hold are not made up for.
-      ...(isMissed(run, hold.since) && { nextTriggeredAt: null }),
+      ...(hold !== null && isMissed(run, hold.since) && { nextTriggeredAt: null }),
+      ...(hold === null && { dependencyState: 'met' as const }),
       nextPassAt: request.now,
     },
     releasedEvent(run, 'request', request.actor),

@@ -1,14 +1,15 @@
-/** A run that waits: for its release, its schedule, a retry, or demand. */
+/** A run that waits: for its release, other runs, its schedule, a retry, or demand. */
 import type { RunRecord } from '../../model/index.ts';
 import { mergedProfile } from '../../profile/merge.ts';
 import { isReplicaOver, replicasOf, wantedFailures } from '../service/replicas.ts';
+import { awaitsOthers } from './dependencies.ts';
 import { retryWhenDue } from './derive-run.ts';
 import { verdictAlone } from './retry.ts';
 import type { RunPass } from './run-pass.ts';
 import { submitReplica } from './submit-jobs.ts';
 
 export function advancePending(pass: RunPass): void {
-  if (pass.run.hold !== null) return;
+  if (pass.run.hold !== null || awaitsOthers(pass)) return;
   if (pass.run.resubmissionAttempt > 0) advanceRetry(pass);
   else if (cronOf(pass.run) !== null) advanceSchedule(pass);
   else if (wanted(pass.run) > 0) submitAll(pass);

@@ -63,6 +63,7 @@ export class World extends WorldRows {
   gpuSamples: RunSnapshot['gpuSamples'] = {};
   probes: RunSnapshot['probes'] = {};
   volumes: RunSnapshot['volumes'] = [];
+  dependencies: RunSnapshot['dependencies'] = [];
   /** Instances of the server host, for an instance that a fleet plans. */
   localInstances: number | null = null;
   requests: RunSnapshot['requests'] = null;
@@ -131,6 +132,7 @@ export class World extends WorldRows {
     return {
       run: this.run,
       projectName: 'main',
+      dependencies: this.dependencies,
       jobs,
       instances,
       fleetUses: [{ fleet: this.fleet, active: this.#active() }],

@@ -25,6 +25,7 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
+import { upstreamNames } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
 import { newRun } from './new-run.ts';
@@ -182,19 +183,24 @@ export async function submitNew(
     gateway: place?.guard ?? null,
     ...(most > 0 && { limit: { userId: user.id, most } }),
     userId: user.id,
-    build: (name) =>
-      newRun(name, {
-        projectId: project.id,
-        actor: actorOf(user),
-        spec,
-        now,
-        newId,
-        jobSettings: deps.settings.jobSpecs,
-        images,
-        newSshKey: () => newNodeKey(deps.store.cipher),
-        serviceSpec: place?.specOf ?? null,
-        gatewayId: place?.gatewayId ?? null,
-      }),
+    upstreams: upstreamNames(spec),
+    build: (name, upstreams) =>
+      newRun(
+        name,
+        {
+          projectId: project.id,
+          actor: actorOf(user),
+          spec,
+          now,
+          newId,
+          jobSettings: deps.settings.jobSpecs,
+          images,
+          newSshKey: () => newNodeKey(deps.store.cipher),
+          serviceSpec: place?.specOf ?? null,
+          gatewayId: place?.gatewayId ?? null,
+        },
+        upstreams,
+      ),
     superseded: (run) =>
       recordEvent({ action: 'run.deleted', targets: [runTarget(run)], actor: actorOf(user) }),
   });

@@ -10,6 +10,7 @@ import {
   fieldChanges,
   holdRefusal,
   holdRun,
+  isReleasable,
   recordEvent,
   releaseRun,
   runTarget,
@@ -43,7 +44,7 @@ export async function releaseRuns(
   { runs_names: names }: HoldRunsRequest,
 ): Promise<void> {
   const views = await present(deps, project, names);
-  for (const { run } of views) refuse(run.hold === null ? `Run ${run.name} is not held` : null);
+  for (const { run } of views) refuse(isReleasable(run) ? null : `Run ${run.name} is not held`);
   for (const { run } of views) {
     await deps.store.engine.updateRun(run.id, (now) =>
       releaseRun(now.run, { actor: actorOf(user), now: deps.context().now }),

@@ -3,6 +3,7 @@ import { ruleError } from '@dstack/contract/api';
 import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
 import {
   buildJobSpecs,
+  dependencyState,
   type EventActor,
   initialReplicas,
   type JobRecord,
@@ -17,6 +18,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { NewRun } from '@dstack/store';
+import { resolvedDependencies } from './dependencies.ts';
 import type { KnownImages } from './known-images.ts';
 
 export interface NewRunParts {
@@ -37,13 +39,19 @@ export interface NewRunParts {
 /**
  * All records of the new run, once its name is final. Throws `ApiError` if there is nothing to run.
  */
-export function newRun(name: string, parts: NewRunParts): NewRun {
+export function newRun(
+  name: string,
+  parts: NewRunParts,
+  upstreams: ReadonlyMap<string, RunRecord> = new Map(),
+): NewRun {
   const { now, newId, projectId } = parts;
   const spec = { ...parts.spec, run_name: name };
   const cron = mergedProfile(spec).schedule?.cron ?? null;
   const nextTriggeredAt = cron === null ? null : nextFire([cron].flat(), now);
   const isEmpty = Object.values(initialReplicas(spec)).every((count) => count === 0);
-  const isWaiting = nextTriggeredAt !== null || isEmpty;
+  const dependencies = resolvedDependencies(spec, upstreams);
+  const state = dependencies.length === 0 ? null : dependencyState(dependencies);
+  const isWaiting = nextTriggeredAt !== null || isEmpty || (state !== null && state !== 'met');
   const run: RunRecord = {
     id: newId(),
     projectId,
@@ -62,11 +70,14 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
     gatewayId: parts.gatewayId,
     serviceSpec: parts.serviceSpec?.(name) ?? null,
     submittedAt: now,
+    // Also where it can no longer come true: the pass of the run decides what follows.
+    dependencyState: state === 'unmet' ? 'open' : state,
+    lastOutcome: null,
     hold: null,
     eligibleAt: null,
     lastProcessedAt: now,
     nextTriggeredAt,
-    nextPassAt: nextTriggeredAt,
+    nextPassAt: state === 'unmet' ? now : nextTriggeredAt,
     deleted: false,
     version: 0,
   };
@@ -79,6 +90,7 @@ export function newRun(name: string, parts: NewRunParts): NewRun {
   return {
     run,
     jobs,
+    dependencies,
     events: [submitted, ...jobs.map((job) => jobCreatedEvent(job, 'run submission'))],
     signals: [
       { kind: 'run', id: run.id },

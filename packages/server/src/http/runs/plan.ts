@@ -33,6 +33,7 @@ import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { customHostsRefusal } from './custom-hosts.ts';
+import { checkDependencies } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { mirrorNotes } from './mirror-notes.ts';
 import { planInput } from './plan-input.ts';
@@ -50,6 +51,7 @@ export async function getRunPlan(
   const current = name === null ? null : await deps.store.runs.byName(project.id, name);
   const isUpdate = current !== null && !isRunFinished(current.run.status);
   const effective = isUpdate && !isOurs ? withStoredKeys(sent, current.run.spec) : sent;
+  if (!isUpdate) await checkDependencies(deps, project, sent);
   const options = {
     maxOffers: request.max_offers,
     reverseOffers: request.reverse_offers,

@@ -76,9 +76,11 @@ async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): P
   const jobs = latestSubmissions(await store.jobs.ofRun(run.id));
   const bounded = run.nextPassAt !== null;
   const wanted = Object.values(run.desiredReplicas).some((count) => count > 0);
-  const waits = run.hold !== null;
+  const state = run.dependencyState;
+  const waits = run.hold !== null || state === 'open' || state === 'unmet';
+  if (state === 'open' && run.hold === null) await checkUpstreams(store, run);
   if (waits && (!isRunPending(run.status) || jobs.some((job) => !isJobFinished(job.status)))) {
-    throw new Breach(1, `run ${run.name} (${run.status}) is held and has work`);
+    throw new Breach(1, `run ${run.name} (${run.status}) is kept out of the queue and has work`);
   }
   if (isRunPending(run.status) && !bounded && wanted && !waits) {
     throw new Breach(1, `run ${run.name} is pending without an end`);
@@ -99,6 +101,15 @@ async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): P
       throw new Breach(1, `${what} has lasted for ${(at - job.statusChangedAt) / SECOND} s`);
     }
   }
+}
+
+/** A run that waits for others has one that has not ended, and whose end will signal it. */
+async function checkUpstreams(store: Store, run: RunRecord): Promise<void> {
+  const dependencies = await store.runs.dependencies(run.id);
+  const open = dependencies.filter(({ outcome }) => outcome === null);
+  const views = await store.runs.viewsByIds(open.map(({ upstreamId }) => upstreamId));
+  if (views.some((view) => !isRunFinished(view.run.status))) return;
+  throw new Breach(1, `run ${run.name} waits for runs that have ended`);
 }
 
 /** In the view of the servers: a link that breaks is reported by itself. */

@@ -13,6 +13,7 @@ type Action =
   | 'stop'
   | 'updateService'
   | 'updatePriority'
+  | 'dependent'
   | 'hold'
   | 'release'
   | 'rerun'
@@ -38,6 +39,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   stop: 3,
   updateService: 2,
   updatePriority: 0.5,
+  dependent: 3,
   hold: 1.5,
   release: 1.5,
   rerun: 0.4,
@@ -70,6 +72,8 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['deleteVolume', 'deleteFleet'],
   ['updateService', 'stop'],
   ['hold', 'release'],
+  ['dependent', 'stop'],
+  ['dependent', 'replaceRun'],
   ['hold', 'stop'],
   ['rerun', 'replaceRun'],
   ['replaceRun', 'replaceRun'],
@@ -135,6 +139,8 @@ export class SimUsers {
         return runs.updateService();
       case 'updatePriority':
         return runs.updatePriority();
+      case 'dependent':
+        return runs.submitDependent();
       case 'hold':
         return runs.hold();
       case 'release':

@@ -2,7 +2,7 @@
 import { isRunFinished } from '@dstack/contract/status';
 import type { RunSpec } from '@dstack/contract/wire';
 import { RunSpec as RunSpecSchema } from '@dstack/contract/wire';
-import type { RunRecord } from '@dstack/core';
+import { isReleasable, type RunRecord } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import { applyRun } from '../../http/runs/apply.ts';
 import { holdRuns, releaseRuns } from '../../http/runs/hold.ts';
@@ -36,6 +36,26 @@ export class UserRuns {
     if (!project) return;
     const configuration = this.#configurations[kind](await volumes.namesIn(project));
     await this.#apply(project, this.#spec(`run-${++this.#names}`, configuration));
+  }
+
+  /** Waits for one or two of the runs that are there. */
+  async submitDependent(): Promise<void> {
+    const { random, projects, volumes } = this.#parts;
+    const active = await this.#active();
+    if (active.length >= MOST_RUNS) return await this.stop();
+    const first = random.pick(active);
+    const project = projects.find((one) => one.id === first?.projectId);
+    if (!first || !project) return;
+    const second = random.pick(active.filter((one) => one.projectId === project.id));
+    const names = new Set([first.name, second?.name ?? first.name]);
+    const depends_on = [...names].map((run) => ({
+      run,
+      on: random.pick(['success', 'end', 'end', 'failure']),
+      keep: random.chance(0.3),
+    }));
+    const configuration = this.#configurations.task(await volumes.namesIn(project));
+    const spec = this.#spec(`run-${++this.#names}`, { ...configuration, depends_on });
+    await this.#apply(project, spec);
   }
 
   async stop(): Promise<void> {
@@ -90,7 +110,7 @@ export class UserRuns {
   }
 
   async release(): Promise<void> {
-    await this.#queued((run) => run.hold !== null, releaseRuns);
+    await this.#queued(isReleasable, releaseRuns);
   }
 
   async releaseAll(): Promise<void> {

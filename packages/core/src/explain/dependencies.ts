@@ -1,0 +1,57 @@
+/** What a run waits for that depends on others, and the chain behind them. */
+import type { DependencyCondition } from '@dstack/contract';
+import type { DependencyRecord, Id } from '../model/index.ts';
+import { isUnmet } from '../placement/eligible/dependencies.ts';
+import { isRunPending } from '../status/index.ts';
+import { type Reason, reason } from './diagnosis.ts';
+import type { UpstreamRun } from './input.ts';
+import { listText } from './texts.ts';
+
+const WANTED: Readonly<Record<DependencyCondition, string>> = {
+  success: 'is done',
+  end: 'has ended',
+  failure: 'has failed',
+};
+
+/** Links of a chain that a text names. */
+const LONGEST = 10;
+
+/** One for each dependency that is open, or that can no longer come true. */
+export function dependencyReasons(
+  dependencies: readonly DependencyRecord[],
+  upstreams: readonly UpstreamRun[],
+): Reason[] {
+  const known = new Map(upstreams.map((one) => [one.run.id, one]));
+  const relevant = dependencies.some(isUnmet)
+    ? dependencies.filter(isUnmet)
+    : dependencies.filter(({ outcome }) => outcome === null);
+  return relevant.map((one) =>
+    reason('dependency', dependencyText(one, known), {
+      asked: `${one.name}: ${one.on}`,
+      has: one.outcome ?? known.get(one.upstreamId)?.run.status ?? null,
+    }),
+  );
+}
+
+function dependencyText(one: DependencyRecord, known: ReadonlyMap<Id, UpstreamRun>): string {
+  if (isUnmet(one)) {
+    const has = one.outcome === 'success' ? 'is done' : 'has failed';
+    return `depends on the ${one.on} of run ${one.name}, which ${has}`;
+  }
+  return `waits until run ${one.name} ${WANTED[one.on]}${stateText(one.upstreamId, known, LONGEST)}`;
+}
+
+/** `, which is pending and waits until run prepare is done, which is running` */
+function stateText(id: Id, known: ReadonlyMap<Id, UpstreamRun>, links: number): string {
+  const upstream = known.get(id);
+  if (upstream === undefined || links === 0) return '';
+  const { run, dependencies } = upstream;
+  if (run.hold !== null && isRunPending(run.status)) return `, which is held by ${run.hold.by}`;
+  const open = dependencies.filter(({ outcome }) => outcome === null);
+  if (!isRunPending(run.status) || open.length === 0) return `, which is ${run.status}`;
+  const texts = open.map(
+    ({ name, on, upstreamId }) =>
+      `run ${name} ${WANTED[on]}${stateText(upstreamId, known, links - 1)}`,
+  );
+  return `, which waits until ${listText(texts)}`;
+}
