@@ -62,7 +62,9 @@ forEachStore((tests) => {
       await engine.apply([{ type: 'instance.update', id, version, set }]);
       expect(names((await engine.loadPlacement(pool, 'new'))?.gangs)).toEqual(['new']);
       expect(names((await engine.loadPlacement(pool))?.gangs)).toEqual(['new', 'waits']);
-      const free = { status: 'idle', busyBlocks: 0 } as const;
+      // Without its machine it could take nothing.
+      const provisioningData = { instance_type: { name: 'm' }, availability_zone: null } as never;
+      const free = { status: 'idle', busyBlocks: 0, provisioningData } as const;
       await engine.apply([{ type: 'instance.update', id, version: version + 1, set: free }]);
       expect(names((await engine.loadPlacement(pool, 'new'))?.gangs)).toEqual(['new', 'waits']);
     });
