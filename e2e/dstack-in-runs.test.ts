@@ -1,8 +1,7 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import { shellQuote } from '@dstack/contract/shell';
 import type { Installation } from '@dstack/testkit';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { startHosts, type TestHosts } from '@dstack/testkit/hosts';
@@ -18,18 +17,16 @@ import {
 } from './hosts.ts';
 import {
   applyFleet,
-  dstack,
   isFinished,
   isRunning,
   newInstallation,
+  productForJobs,
   sharedFile,
+  sharedFolder,
   submit,
   untilRun,
 } from './installation.ts';
 import { officialClient } from './official-client/official-client.ts';
-
-/** The product may lie in a folder whose name has spaces. */
-const program = shellQuote(dstack);
 
 const logsOf = async (home: Installation, name: string) =>
   (await home.ok('logs', name)).replaceAll('\r', '');
@@ -79,6 +76,7 @@ describe('a process with `dstack: true`', () => {
   const leave = (file: string) => `echo "$DSTACK_SERVER_URL $DSTACK_TOKEN" > ${file}`;
 
   it('reaches its project by the command line without further settings', async () => {
+    const program = productForJobs(home);
     const yaml = 'type: task\\nname: made\\ncommands: [echo made inside]\\nresources: {gpu: 0}\\n';
     const output = await outputOf(
       home,
@@ -164,13 +162,16 @@ describe('a process with `dstack: true`', () => {
     const { path, missing } = officialClient(version);
     if (missing) console.warn(`dstack ${version} in runs is NOT tested: ${missing}`);
     it.skipIf(path === null)(`reaches it by the official client ${version}`, async () => {
-      const client = shellQuote(join(path ?? '', 'bin', 'dstack'));
+      // Jobs may not see the clone, in which the client is installed.
+      const copy = join(sharedFolder(home), 'client');
+      cpSync(path ?? '', copy, { recursive: true, verbatimSymlinks: true });
+      const python = join(copy, 'bin', 'python');
       const output = await outputOf(
         home,
         `official-${version.replaceAll('.', '-')}`,
         [
-          `${client} ps -a`,
-          `${shellQuote(join(path ?? '', 'bin', 'python'))} -c "${[
+          `${python} ${join(copy, 'bin', 'dstack')} ps -a`,
+          `${python} -c "${[
             'from dstack.api import Client',
             'import os',
             "url, token = os.environ['DSTACK_SERVER_URL'], os.environ['DSTACK_TOKEN']",

@@ -14,7 +14,7 @@ import { join, resolve } from 'node:path';
 import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { shellLines } from '../scripts/docs/shell-lines.ts';
-import { FOLLOWING, fixtures, NOT_RUN, replaced, WAITING } from './guides.ts';
+import { FOLLOWING, fixtures, NOT_RUN, QUEUED, replaced, WAITING } from './guides.ts';
 import {
   dstack,
   isFinished,
@@ -68,9 +68,28 @@ describe('commands that readers copy', () => {
 
   const exists = async (...args: string[]) => (await home.dstack(args)).code === 0;
 
+  let isGated = false;
+
+  /** Run `train` waits for run `gate` as long as lines need it so. */
+  async function setGate(isWanted: boolean): Promise<void> {
+    if (isWanted === isGated) return;
+    isGated = isWanted;
+    const abort = (run: string) => home.dstack(['stop', run, '--abort', '-y', '--wait']);
+    if (!isWanted) {
+      await abort('gate');
+      return;
+    }
+    await abort('train');
+    for (const run of ['gate', 'waiting']) {
+      await home.ok('apply', '-f', `${run}.dstack.yml`, '-y', '-d');
+    }
+  }
+
   /** Creates the objects that a line needs, and removes those that would be in its way. */
   async function prepare(line: string): Promise<void> {
     rmSync(end, { force: true });
+    await setGate(QUEUED.test(line));
+    if (isGated) return;
     if (line.startsWith('dstack init'))
       rmSync(join(home.home, 'hello.dstack.yml'), { force: true });
     const has = (word: string) => new RegExp(`(?<![\\w.-])${word}(?![\\w.])`).test(line);

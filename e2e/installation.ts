@@ -1,4 +1,12 @@
-import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join, resolve } from 'node:path';
 import { Installation } from '@dstack/testkit';
 import { onTestFinished } from 'vitest';
@@ -46,6 +54,16 @@ export function sharedFile(installation: Installation): string {
   writeFileSync(path, '');
   chmodSync(path, 0o666);
   return path;
+}
+
+/** A copy of the built product in a folder that jobs see, as they may not see the clone; returns its program. */
+export function productForJobs(installation: Installation): string {
+  const folder = join(sharedFolder(installation), 'product');
+  const node = join('node_modules', `node-linux-${process.arch}`, 'bin', 'node');
+  for (const part of ['dist', join('bin', 'dstack'), node]) {
+    cpSync(resolve(import.meta.dirname, '..', part), join(folder, part), { recursive: true });
+  }
+  return join(folder, 'bin', 'dstack');
 }
 
 /** Writes a configuration into the user's current folder and returns its name. */

@@ -2,6 +2,7 @@
 import { execFileSync } from 'node:child_process';
 import { copyFileSync, cpSync, mkdirSync, readdirSync, symlinkSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
+import { shellQuote } from '@dstack/contract/shell';
 
 const root = resolve(import.meta.dirname, '..');
 const nodePackage = join(root, 'node_modules', `node-linux-${process.arch}`);
@@ -18,7 +19,7 @@ const run = (program: string, args: readonly string[]): string =>
  */
 export function pack(folder: string, { docs }: { readonly docs: boolean }): string {
   const options = `--ignore-scripts --loglevel=error --pack-destination ${folder}`;
-  const build = docs ? `${process.execPath} scripts/build.ts docs && ` : '';
+  const build = docs ? `${shellQuote(process.execPath)} scripts/build.ts docs && ` : '';
   mkdirSync(join(root, '.cache'), { recursive: true });
   run('flock', ['.cache/pack.lock', 'sh', '-c', `${build}npm pack ${options}`]);
   return join(folder, readdirSync(folder).find((name) => name.endsWith('.tgz')) ?? '');
