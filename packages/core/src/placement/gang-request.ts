@@ -15,6 +15,12 @@ export interface NodeRequest {
   readonly kind: string;
 }
 
+/**
+ * 0: the gang waits for those whom it has asked to leave. 1: it is wholly within the guarantee of its project. 2: neither.
+ * Lower ones come first, whatever their priority.
+ */
+export type Standing = 0 | 1 | 2;
+
 /** A gang as placement and plans see it. */
 export interface GangRequest {
   readonly run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId'> &
@@ -25,6 +31,7 @@ export interface GangRequest {
   readonly nodesRequired: number;
   /** Equal for gangs with the same requirements; the fleet of the run is not included. */
   readonly kind: string;
+  readonly standing: Standing;
   readonly priority: number;
   /** Seconds after which all of its jobs have ended by their `max_duration`; null = unknown. */
   readonly limit: number | null;
@@ -52,7 +59,8 @@ export function requestOf(
   const kind = JSON.stringify([run.projectId, whereOf(profile), required, kinds]);
   const priority = spec.configuration.priority ?? 0;
   const limit = limitOf(jobSpecs);
-  return { run, profile, nodes, nodesRequired: required, kind, priority, limit, key: null };
+  const of = { standing: 2, priority, limit, key: null } as const;
+  return { run, profile, nodes, nodesRequired: required, kind, ...of };
 }
 
 /**

@@ -108,6 +108,12 @@ export class PlacementPass {
 
   /** Whether the gang got a place. */
   take(queued: QueuedGang): boolean {
+    const isPlaced = this.#take(queued);
+    this.#holds.passOn();
+    return isPlaced;
+  }
+
+  #take(queued: QueuedGang): boolean {
     this.#counts.gangs += 1;
     let refused = this.#refusedAs(queued);
     if (refused === null) {

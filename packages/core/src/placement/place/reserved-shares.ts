@@ -1,7 +1,7 @@
 /** What waiting gangs have reserved, as those see it who could use it meanwhile. */
 import type { Id, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import type { GangRequest } from '../gang-request.ts';
+import type { GangRequest, Standing } from '../gang-request.ts';
 import type { Claimant } from './claimant.ts';
 import type { KnownEnds } from './known-ends.ts';
 
@@ -9,6 +9,7 @@ export interface Reservation {
   /** See `GangRequest.key`. */
   readonly key: string;
   readonly by: Claimant;
+  readonly standing: Standing;
   readonly fleetId: Id;
   readonly startsAt: Timestamp;
   readonly shares: readonly ReservedShare[];
@@ -84,9 +85,21 @@ export class ReservedShares {
     return Math.max(busy, stays + share.blocks);
   }
 
-  /** A reservation gives way to a higher priority only: not to a gang that has come to be ahead. */
-  #binds({ key, by, startsAt }: Reservation, { key: own, priority, limit }: GangRequest): boolean {
-    if (key === own || priority > by.priority) return false;
-    return limit === null || this.#ends.now + limit * SECOND > startsAt;
+  #binds(reservation: Reservation, request: GangRequest): boolean {
+    if (reservation.key === request.key || givesWay(reservation, request)) return false;
+    const { limit } = request;
+    return limit === null || this.#ends.now + limit * SECOND > reservation.startsAt;
   }
+}
+
+/**
+ * A reservation gives way to a gang with more right to capacity, or of a higher priority: not to one that has
+ * come to be ahead.
+ */
+export function givesWay(
+  { by, standing }: Pick<Reservation, 'by' | 'standing'>,
+  asker: Pick<GangRequest, 'standing' | 'priority'>,
+): boolean {
+  if (asker.standing !== standing) return asker.standing < standing;
+  return asker.priority > by.priority;
 }

@@ -2,6 +2,7 @@
 import type { PlacementSnapshot } from '../../model/index.ts';
 import { claimsOn } from '../../quotas/claims.ts';
 import { Guarantees } from '../../quotas/guarantees.ts';
+import type { Standing } from '../gang-request.ts';
 import { leastAmounts } from '../quota/least.ts';
 import type { QueuedGang } from './queued-gang.ts';
 
@@ -18,14 +19,14 @@ export function byStanding(
   const guarantees = new Guarantees(quotas, claimsOn(claims, instances));
   const hasAsked = ({ gang }: QueuedGang) => (gang.jobs[0]?.reclaim?.runs.length ?? 0) > 0;
   if (guarantees.isEmpty && !queue.some(hasAsked)) return queue;
-  const standing = new Map<QueuedGang, number>();
-  for (const queued of queue) {
+  const standing = (queued: QueuedGang): Standing => {
     const { projectId, fleetId } = queued.request.run;
     const use = { projectId, fleetId: fleetId ?? '', amounts: leastAmounts(queued.request) };
     const isWithin = guarantees.isWithin(use);
     if (isWithin) guarantees.claim(use);
-    standing.set(queued, hasAsked(queued) ? 0 : isWithin ? 1 : 2);
-  }
-  const of = (queued: QueuedGang) => standing.get(queued) ?? 2;
-  return [...queue].sort((a, b) => of(a) - of(b));
+    return hasAsked(queued) ? 0 : isWithin ? 1 : 2;
+  };
+  return queue
+    .map((queued) => ({ ...queued, request: { ...queued.request, standing: standing(queued) } }))
+    .sort((a, b) => a.request.standing - b.request.standing);
 }

@@ -14,6 +14,7 @@ import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from '../place/choose-fleet.ts';
 import { type Ask, whyNotGrow } from '../place/new-capacity.ts';
 import { fitting } from '../place/refusals.ts';
+import { givesWay } from '../place/reserved-shares.ts';
 import { fleetsWithin } from '../quota/within.ts';
 import type { QueuedGang } from '../rank/queue.ts';
 import { earliestStart, mayServe, type PlannedStart, startOnShares } from './earliest-start.ts';
@@ -39,6 +40,10 @@ export class Holds {
   readonly #taken = new Set<Id>();
   /** Fleets for which a gang waits whose start is not known: no gang behind it reserves anything there. */
   readonly #open = new Set<Id>();
+  /** By fleet, the first gang that a reservation there kept from one of its own. */
+  readonly #passedOver = new Map<Id, QueuedGang>();
+  /** Fleets in which a reservation ended in this pass. */
+  readonly #freed = new Set<Id>();
   /** Gangs with a stored reservation, by key. */
   readonly #stored = new Map<string, QueuedGang>();
 
@@ -68,7 +73,22 @@ export class Holds {
   /** The gang has got a place, and no longer needs its reservation. */
   release({ gang }: QueuedGang): void {
     const own = this.#ledger.reserved.of(gangKey(gang));
-    if (own) this.#ledger.reserved.drop(own);
+    if (own === null) return;
+    this.#ledger.reserved.drop(own);
+    this.#freed.add(own.fleetId);
+  }
+
+  /**
+   * Where a reservation has ended, a gang that is ahead of its holder is next. It was looked at before, and
+   * otherwise the gangs behind the holder would reserve one after the other.
+   */
+  passOn(): void {
+    for (const fleetId of [...this.#freed]) {
+      this.#freed.delete(fleetId);
+      const isFree = this.#ledger.reserved.inFleet(fleetId) === null && !this.#taken.has(fleetId);
+      const next = isFree ? this.#passedOver.get(fleetId) : undefined;
+      if (next) this.keepFor(next);
+    }
   }
 
   /** What is or becomes free on these instances is for the gang, for which others leave them. */
@@ -93,7 +113,8 @@ export class Holds {
     this.release(queued);
     const { request } = queued;
     const candidates = candidateFleets(this.#ledger, request);
-    const fleets = fleetsWithin(this.#ledger, request, candidates).filter(
+    const within = fleetsWithin(this.#ledger, request, candidates);
+    const fleets = within.filter(
       (fleet) => !this.#taken.has(fleet.id) && this.#mayTake(fleet, queued),
     );
     const start = this.#startIn(fleets, stored, queued);
@@ -101,7 +122,15 @@ export class Holds {
     else {
       if (reservedBy(queued) !== null) this.#write(queued, null);
       this.#keepOpen(fleets, queued);
-      this.#holdIn(fleets, queued);
+      if (!this.#holdIn(fleets, queued)) this.#passOver(within, queued);
+    }
+  }
+
+  #passOver(within: readonly FleetRecord[], queued: QueuedGang): void {
+    for (const fleet of within) {
+      if (this.#taken.has(fleet.id) || this.#passedOver.has(fleet.id)) continue;
+      if (this.#mayTake(fleet, queued) || !mayServe(this.#ledger, fleet, queued.request)) continue;
+      this.#passedOver.set(fleet.id, queued);
     }
   }
 
@@ -129,10 +158,9 @@ export class Holds {
       .reduce((best, one) => (one && (!best || isBetter(one, best)) ? one : best), kept);
   }
 
-  /** The gangs that are ahead by now do not take a reservation away, only those of higher priority. */
   #mayTake(fleet: FleetRecord, { request }: QueuedGang): boolean {
     const present = this.#ledger.reserved.inFleet(fleet.id);
-    return present === null || request.priority > present.by.priority;
+    return present === null || givesWay(present, request);
   }
 
   #reserve(queued: QueuedGang, start: PlannedStart): void {
@@ -156,7 +184,8 @@ export class Holds {
   #put({ gang, request }: QueuedGang, { fleet, startsAt, shares }: PlannedStart): void {
     const key = gangKey(gang);
     const by = { ...gang.run, priority: request.priority };
-    this.#ledger.reserved.put({ key, by, fleetId: fleet.id, startsAt, shares });
+    const { standing } = request;
+    this.#ledger.reserved.put({ key, by, standing, fleetId: fleet.id, startsAt, shares });
     this.#ledger.setApart(
       fleet.id,
       shares.map(({ instanceId }) => instanceId),
@@ -175,12 +204,13 @@ export class Holds {
     return fleet ? startOnShares(this.#ledger, fleet, request, reserved.shares) : null;
   }
 
-  #holdIn(fleets: readonly FleetRecord[], queued: QueuedGang): void {
+  /** Whether there was anything to hold. */
+  #holdIn(fleets: readonly FleetRecord[], queued: QueuedGang): boolean {
     const holds = fleets
       .map((fleet) => this.#holdOf(fleet, queued))
       .filter((hold): hold is Hold => hold !== null);
     const [first, ...others] = holds;
-    if (!first) return;
+    if (!first) return false;
     const size = (hold: Hold): number => hold.instances.length + hold.places;
     const best = others.reduce((a, b) => (size(b) > size(a) ? b : a), first);
     const { run } = queued.gang;
@@ -189,6 +219,7 @@ export class Holds {
     for (let i = 0; i < best.places; i++) {
       this.#ledger.holdPlace(best.fleet.id, best.isLocal, run);
     }
+    return true;
   }
 
   /** Null: the fleet has nothing free for the gang, or could never hold it. */
