@@ -101,6 +101,33 @@ describe('a run that is held', () => {
   });
 });
 
+test('a held start of a schedule is no retry of the start before, which failed', () => {
+  const MINUTE = 60_000_000;
+  const world = new World({
+    run: { status: 'pending' },
+    nextFire: (_cron, after) => (Math.floor(after / MINUTE) + 1) * MINUTE,
+  });
+  const configuration = { ...world.run.spec.configuration, schedule: { cron: '* * * * *' } };
+  world.run = { ...world.run, spec: { ...world.run.spec, configuration } as never };
+  const nextStart = () => {
+    world.now = world.run.nextTriggeredAt ?? 0;
+    world.pass();
+  };
+  world.pass();
+  nextStart();
+  const failed = world.latest();
+  const end = { finishedAt: world.now, terminationReason: 'container_exited_with_error' } as const;
+  world.jobs.set(failed.id, { ...failed, ...end, status: 'failed', provisionedAt: world.now });
+  world.pass();
+  expect(world.run).toMatchObject({ status: 'pending', lastOutcome: 'failure' });
+  nextStart();
+  expect(world.latest()).toMatchObject({ status: 'submitted', submissionNum: 1 });
+  hold(world).pass();
+  release(world.later(5)).pass();
+  expect(world.run.status).toBe('submitted');
+  expect(world.latest()).toMatchObject({ status: 'submitted', submissionNum: 1, attempt: 0 });
+});
+
 test('only a run that waits can be held, and the refusal contains what it does', () => {
   const busy = running();
   expect(holdRefusal(busy.run, [...busy.jobs.values()])).toBe(

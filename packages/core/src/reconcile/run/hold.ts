@@ -92,11 +92,17 @@ export function obeyHold(pass: RunPass): void {
   // Gangs behind it may use the capacity that was kept for it.
   const { kind, id } = projectCapacity(run.projectId);
   pass.draft.signal(kind, id);
-  const isRetry = wantedFailures(pass).length > 0;
+  const isRetry = wantedFailures(pass).some(({ jobs }) => jobs.some(isOfThisStart(run)));
   pass.moveRun('pending', {
     fleetId: null,
     resubmissionAttempt: isRetry ? Math.max(1, run.resubmissionAttempt) : 0,
     // A start of its schedule that waits in the queue is not lost.
-    ...(cronOf(run) !== null && { nextTriggeredAt: run.hold.since }),
+    ...(cronOf(run) !== null && !isRetry && { nextTriggeredAt: run.hold.since }),
   });
 }
+
+/** A run with a schedule still has the jobs of its earlier starts, which ended before the present one. */
+const isOfThisStart =
+  (run: RunRecord) =>
+  ({ finishedAt }: JobRecord): boolean =>
+    cronOf(run) === null || (finishedAt ?? Infinity) > (run.nextTriggeredAt ?? 0);
