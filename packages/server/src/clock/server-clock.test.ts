@@ -79,9 +79,11 @@ it('shows the time of the database whatever the clock of the host shows', async 
   expect(one.clock.now()).toBe(database);
   expect(one.clock.steadySince).toBe(database);
   one.pass(1000);
-  one.step(10 * HOUR_MS);
+  one.step(-10 * HOUR_MS);
   expect(one.clock.now()).toBe(database + SECOND);
   expect(await one.jumps()).toBe(0);
+  one.step(10 * HOUR_MS);
+  expect(one.clock.now()).toBe(database + SECOND);
 });
 
 it('is not moved by the uncertainty of a slow answer', () => {
@@ -102,7 +104,26 @@ it('follows the database over a suspend of the host', async () => {
   one.answer(database + 3600 * SECOND);
   expect(one.clock.now()).toBe(database + 3600 * SECOND);
   expect(one.clock.jumpedAt).toBe(database + 3600 * SECOND);
-  expect(await one.jumps()).toBe(1);
+  // Once when it was noticed, and once when its length was known.
+  expect(await one.jumps()).toBe(2);
+});
+
+it('counts a host that may have been suspended as a jump before the database is asked again', () => {
+  const one = host();
+  const database = one.wall;
+  one.answer(database);
+  for (let second = 0; second < 60; second++) {
+    one.pass(1000);
+    one.clock.now();
+  }
+  one.pass(1000);
+  expect(one.clock.steadySince).toBe(database);
+  // Its time is behind that of the others by so much, and what they write seems to lie in the future.
+  one.step(9000);
+  expect(one.clock.now()).toBe(database + 61 * SECOND);
+  expect(one.clock.steadySince).toBe(database + 61 * SECOND);
+  one.answer(database + 70 * SECOND);
+  expect(one.clock.now()).toBe(database + 70 * SECOND);
 });
 
 it('reports a host whose clock is certainly more than five seconds off', () => {

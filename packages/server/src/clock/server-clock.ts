@@ -27,6 +27,12 @@ export interface ClockLead {
 /** A lease of another server has certainly expired after this time (µs). */
 export const LEASE = 9 * SECOND;
 
+/**
+ * A wall clock that gains more than this on the monotonic one was set, or the host was suspended (µs). With a
+ * shared database, times of other servers that lie further ahead than 5 s count as wrong.
+ */
+const SUSPECTED = 3 * SECOND;
+
 /** Steps of the wall clock below this are rounding (ms). */
 const ROUNDING_MS = 2;
 
@@ -40,7 +46,9 @@ interface Reading {
  *
  * Without a shared database it is the host's wall clock. With one, it is the database's clock: the time
  * of the last sample plus what the monotonic clock has counted since, so that a step of this host's
- * clock moves nothing and a suspend is corrected by the next sample.
+ * clock moves nothing and a suspend is corrected by the next sample. Until then the time is behind that of other
+ * servers by the suspend, so that what they write seems to lie ahead. A suspend and a step look alike: both are
+ * jumps, after which nothing ends for want of an answer that came meanwhile.
  *
  * A jump is a moment at which more than a lease passed without this process having had the chance to
  * work (a suspend, a step of the clock, a stopped process), and so is the end of an outage: of all
@@ -71,8 +79,9 @@ export class ServerClock {
     const passed = reading.monotonic - before.monotonic;
     if (this.#lead === null) this.#followWall(reading);
     const time = this.#at(reading.monotonic);
-    const step = this.#lead === null ? reading.wall - before.wall - passed : 0;
-    if (passed * 1000 > LEASE || Math.abs(step) * 1000 > LEASE) this.#jumped(time);
+    const step = (reading.wall - before.wall - passed) * 1000;
+    const isStep = this.#lead === null ? Math.abs(step) > LEASE : step > SUSPECTED;
+    if (passed * 1000 > LEASE || isStep) this.#jumped(time);
     return time;
   }
 

@@ -70,7 +70,8 @@ export class SimServers {
   /** Since when that time has passed evenly, no server was stopped and continued, and one worked. */
   get steadySince(): number {
     const { clock } = this.#parts;
-    const even = this.#hostClock?.clock.steadySince ?? clock.start;
+    // A step of a host's clock looks like a suspend, also where time is shared.
+    const even = this.#hostClock?.clock.steadySince ?? Math.max(clock.start, this.#steppedAt);
     return Math.max(even, clock.lastContinued, this.#outageEndedAt);
   }
 
