@@ -15,7 +15,7 @@ import { worlds } from './testing-worlds.ts';
 function* questions(snapshot: PlacementSnapshot) {
   const { settings, now } = aContext();
   const ledger = new CapacityLedger(snapshot, settings, { now });
-  for (const { request } of queueOf(snapshot)) {
+  for (const { request } of queueOf(snapshot, (one) => candidateFleets(ledger, one))) {
     for (const fleet of candidateFleets(ledger, request)) {
       for (const node of request.nodes) yield { ledger, fleet, node, request };
     }

@@ -72,7 +72,7 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   };
   const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
   const asked = new Set<string>();
-  const queue = queueOf(snapshot);
+  const queue = queueOf(snapshot, (request) => candidateFleets(ledger, request));
   // What is reserved is known when the pass begins.
   const isReserved = queue.some(({ gang }) => gang.jobs.some((job) => job.reserved !== null));
   for (const { gang, request } of queue) {

@@ -81,7 +81,7 @@ export class PlacementPass {
       ctx.settings.preemption ?? DEFAULT_PREEMPTION,
       ctx.now,
     );
-    this.queue = queueOf(snapshot);
+    this.queue = queueOf(snapshot, (request) => candidateFleets(this.#ledger, request));
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
     // Instances are added as they are claimed: a pool may have thousands.

@@ -80,13 +80,13 @@ it('a gang that came to be ahead reserves next, not one behind it', () => {
   expect(sharesOf(decision, 'younger')).toBeNull();
 });
 
-const guaranteed: QuotaState = {
+const guaranteed = (fleetId: string | null): QuotaState => ({
   quota: {
-    ...{ id: 'q', projectId: A, fleetId: null, userId: null },
+    ...{ id: 'q', projectId: A, fleetId, userId: null },
     ...{ guaranteed: { ...NONE, gpu: 4 }, limits: null, weight: null },
   },
   used: {},
-};
+});
 
 const lent: ClaimState = {
   ...{ jobId: 'job-b', version: 3, runId: 'run-b', projectId: B, replicaNum: 0, priority: 0 },
@@ -94,10 +94,13 @@ const lent: ClaimState = {
   ...{ isEnding: false, isService: false, isReady: false, eviction: null },
 };
 
-it('a gang within the guarantee of its project is not bound by the reservation of a borrower', () => {
+it.each([
+  ['all fleets', null],
+  ['one fleet', FLEET.id],
+])('a gang within a guarantee on %s is not bound by the reservation of a borrower', (_on, id) => {
   const borrower = asks('borrower', { nodes: 2, projectId: B }, reserved(0, 1));
   const entitled = asks('entitled', { submittedAt: 9 });
-  const quotas = { quotas: [guaranteed], claims: [lent] };
+  const quotas = { quotas: [guaranteed(id)], claims: [lent] };
   const gangs = [borrower, entitled];
   const decision = placed(world([false, true], { occupants: [ends(1, 100)], gangs, ...quotas }));
   expect(instanceOf(decision, 'entitled')).toBe('pool-0');

@@ -4,17 +4,18 @@ import { isEligible } from '../eligible/eligible.ts';
 import { gangRequest } from '../gang-request.ts';
 import { compareRanks, rankOf } from './order.ts';
 import type { QueuedGang } from './queued-gang.ts';
-import { byStanding } from './standing.ts';
+import { byStanding, type FleetsOf } from './standing.ts';
 
 export type { QueuedGang };
 
 export function queueOf(
   snapshot: Pick<PlacementSnapshot, 'gangs' | 'quotas' | 'claims' | 'instances'>,
+  fleetsOf: FleetsOf,
 ): readonly QueuedGang[] {
   const queue = snapshot.gangs
     .filter(isEligible)
     .map((gang) => ({ gang, rank: rankOf(gang) }))
     .sort((a, b) => compareRanks(a.rank, b.rank))
     .map(({ gang }) => ({ gang, request: gangRequest(gang) }));
-  return byStanding(queue, snapshot);
+  return byStanding(queue, snapshot, fleetsOf);
 }

@@ -1,10 +1,13 @@
 /** Which gangs come before all others, whatever their priority: those with a right to capacity that others use. */
-import type { PlacementSnapshot } from '../../model/index.ts';
+import type { Id, PlacementSnapshot } from '../../model/index.ts';
 import { claimsOn } from '../../quotas/claims.ts';
-import { Guarantees } from '../../quotas/guarantees.ts';
-import type { Standing } from '../gang-request.ts';
+import { Guarantees, type Use } from '../../quotas/guarantees.ts';
+import type { GangRequest, Standing } from '../gang-request.ts';
 import { leastAmounts } from '../quota/least.ts';
 import type { QueuedGang } from './queued-gang.ts';
+
+/** The fleets that a gang may use. */
+export type FleetsOf = (request: GangRequest) => readonly { readonly id: Id }[];
 
 type Known = Pick<PlacementSnapshot, 'quotas' | 'claims' | 'instances'>;
 
@@ -15,16 +18,19 @@ type Known = Pick<PlacementSnapshot, 'quotas' | 'claims' | 'instances'>;
 export function byStanding(
   queue: readonly QueuedGang[],
   { quotas = [], claims = [], instances }: Known,
+  fleetsOf: FleetsOf,
 ): readonly QueuedGang[] {
   const guarantees = new Guarantees(quotas, claimsOn(claims, instances));
   const hasAsked = ({ gang }: QueuedGang) => (gang.jobs[0]?.reclaim?.runs.length ?? 0) > 0;
   if (guarantees.isEmpty && !queue.some(hasAsked)) return queue;
   const standing = (queued: QueuedGang): Standing => {
-    const { projectId, fleetId } = queued.request.run;
-    const use = { projectId, fleetId: fleetId ?? '', amounts: leastAmounts(queued.request) };
-    const isWithin = guarantees.isWithin(use);
-    if (isWithin) guarantees.claim(use);
-    return hasAsked(queued) ? 0 : isWithin ? 1 : 2;
+    const { request } = queued;
+    const amounts = leastAmounts(request);
+    const { projectId } = request.run;
+    const uses = fleetsOf(request).map(({ id }): Use => ({ projectId, fleetId: id, amounts }));
+    const within = uses.find((use) => guarantees.isWithin(use));
+    if (within) guarantees.claim(within);
+    return hasAsked(queued) ? 0 : within ? 1 : 2;
   };
   return queue
     .map((queued) => ({ ...queued, request: { ...queued.request, standing: standing(queued) } }))
