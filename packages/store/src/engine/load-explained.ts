@@ -21,6 +21,7 @@ import { forIds, groupBy } from '../query.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
 import {
   type Cached,
+  claimsIn,
   loadCapacity,
   loadOccupants,
   loadProjectNames,
@@ -56,6 +57,7 @@ export async function loadExplainedRun(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
       occupants: await loadOccupants(tx, capacity.fleets),
+      ...(await claimsIn(tx, capacity)),
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },
     (id) => (id === projectId ? hints : null),

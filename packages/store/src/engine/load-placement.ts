@@ -64,14 +64,20 @@ export async function loadPlacement(
     ...queue,
     ...machines,
     ...(queue.gangs.some(isWaiting) && { occupants: await loadOccupants(tx, machines.fleets) }),
-    ...((withClaims || hasGuarantees(machines.quotas ?? [])) && {
-      claims: await loadClaims(
-        tx,
-        machines.fleets.map(({ id }) => id),
-      ),
-    }),
+    ...(await claimsIn(tx, machines, withClaims)),
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
+}
+
+/** The jobs with places, where the order of the queue depends on what they use. */
+export async function claimsIn(
+  tx: Tx,
+  { fleets, quotas = [] }: Pick<ProjectCapacity, 'fleets' | 'quotas'>,
+  isNeeded = false,
+): Promise<Pick<LoadedPool, 'claims'>> {
+  if (!isNeeded && !hasGuarantees(quotas)) return {};
+  const ids = fleets.map(({ id }) => id);
+  return { claims: await loadClaims(tx, ids) };
 }
 
 /** Reservations are made for gangs that wait: for new work alone no ends are read. */

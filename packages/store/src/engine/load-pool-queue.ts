@@ -5,6 +5,7 @@ import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';
 import {
   type Cached,
+  claimsIn,
   loadOccupants,
   loadRights,
   loadUsable,
@@ -43,6 +44,7 @@ export async function loadPoolQueue(
     ...{ pool: null, gangs, more: new Set<string>(), rights, ...machines },
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
+    ...(await claimsIn(tx, machines)),
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),
   };

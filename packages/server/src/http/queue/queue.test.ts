@@ -122,6 +122,15 @@ describe('the queue of a pool', () => {
     expect((await list('main', undefined, { limit: 0 })).status).toBe(422);
   });
 
+  it('prefers no run of a project that uses all that it is guaranteed', async () => {
+    await fullPool();
+    const quotas = [{ project_name: 'main', guaranteed: { instances: 1 } }];
+    expect((await server.call('/api/quotas/apply', { quotas })).status).toBe(200);
+    await wait(await submit('urgent', 'lab', { priority: 9 }), server.deps.context().now);
+    const queue: RunQueue = (await list()).body;
+    expect(queue.runs.map(({ run }) => run)).toEqual(['urgent', 'first', 'secret']);
+  });
+
   it('is empty if no run waits', async () => {
     expect((await list()).body).toEqual({ runs: [], total: 0 });
   });
