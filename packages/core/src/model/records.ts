@@ -99,6 +99,8 @@ export interface ReservedRecord {
   readonly since: Timestamp;
   /** The expected start, by the known ends of the jobs that are there now. */
   readonly startsAt: Timestamp;
+  /** The earliest start that was expected on these instances, if it has been put off since. */
+  readonly promisedAt?: Timestamp;
   readonly shares: readonly ReservedShare[];
 }
 

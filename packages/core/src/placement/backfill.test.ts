@@ -261,7 +261,25 @@ describe('a reservation', () => {
   it('has a later start if one of its ends slips', () => {
     const slipped = [ends(0, 4, 100), ends(2, 4, 300), ends(1, 4, 900)];
     const decision = placed(world([4, 4, 4], slipped, [head]));
-    expect(reservedBy(decision, 'head')).toEqual({ ...reserved, startsAt: NOW + 300 * SECOND });
+    expect(reservedBy(decision, 'head')).toEqual({
+      ...{ ...reserved, startsAt: NOW + 300 * SECOND },
+      promisedAt: NOW + 200 * SECOND,
+    });
+  });
+
+  it('is for nobody else once it waits for twice as long as was promised first', () => {
+    const short = asks('short', { limit: 30, submittedAt: 2 });
+    const slipped = (since: number) => {
+      const late = { since: NOW - since * SECOND, promisedAt: NOW - 100 * SECOND };
+      const own = { ...WAITS, reserved: { ...reserved, ...late, startsAt: NOW } };
+      const gangs = [asks('head', { nodes: 2 }, own), short];
+      return placed(world([0, 4, 4], [ends(2, 4, 60)], gangs));
+    };
+    expect(jobChange(slipped(240), 'job-short-0-0')?.instanceId).toBe('pool-0');
+    expect(jobChange(slipped(160), 'job-short-0-0')?.instanceId).toBeUndefined();
+    expect(reservedBy(slipped(160), 'head')).toMatchObject({
+      ...{ startsAt: NOW + 60 * SECOND, promisedAt: NOW - 100 * SECOND },
+    });
   });
 
   it('ends if no start is known any more', () => {

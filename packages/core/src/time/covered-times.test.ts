@@ -24,7 +24,7 @@ const ROOTS = [
 const MAY_LIE_AHEAD = new Set([
   ...['nextPassAt', 'nextTriggeredAt', 'coolsUntil', 'expiresAt', 'renewsAt'],
   // Computed anew from times that are corrected.
-  'startsAt',
+  ...['startsAt', 'promisedAt'],
   ...['lastProcessedAt', 'deletedAt'],
   // A person has chosen it.
   'until',

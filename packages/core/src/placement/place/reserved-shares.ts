@@ -12,6 +12,8 @@ export interface Reservation {
   readonly standing: Standing;
   readonly fleetId: Id;
   readonly startsAt: Timestamp;
+  /** Others that end by then may use it: the start, unless that was put off for too long. */
+  readonly openUntil: Timestamp;
   readonly shares: readonly ReservedShare[];
 }
 
@@ -75,7 +77,7 @@ export class ReservedShares {
 
   /**
    * The blocks of an instance that the gang cannot use, of which `busy` are in use. A gang that ends
-   * before the reservation starts may use all that is free; another one what is left beside it then.
+   * while the reservation is open may use all that is free; another one what is left beside it then.
    */
   busyFor(instance: InstanceRecord, busy: number, request: GangRequest): number {
     const share = this.#shares.get(instance.id);
@@ -88,7 +90,7 @@ export class ReservedShares {
   #binds(reservation: Reservation, request: GangRequest): boolean {
     if (reservation.key === request.key || givesWay(reservation, request)) return false;
     const { limit } = request;
-    return limit === null || this.#ends.now + limit * SECOND > reservation.startsAt;
+    return limit === null || this.#ends.now + limit * SECOND > reservation.openUntil;
   }
 }
 

@@ -7,7 +7,13 @@
  * the gang's first job, so it outlives the pass and ends with the job's wait. If no start is known, the
  * gang *holds* what is free for this pass: others may only use what it cannot.
  */
-import type { FleetRecord, Id, InstanceRecord, ReservedRecord } from '../../model/index.ts';
+import type {
+  FleetRecord,
+  Id,
+  InstanceRecord,
+  ReservedRecord,
+  Timestamp,
+} from '../../model/index.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
 import { gangKey } from '../gang-request.ts';
 import type { CapacityLedger } from '../place/capacity-ledger.ts';
@@ -61,7 +67,7 @@ export class Holds {
       if (reservedBy(queued) === null) continue;
       this.#stored.set(gangKey(queued.gang), queued);
       const start = this.#storedStart(queued);
-      if (start && ledger.reserved.inFleet(start.fleet.id) === null) this.#put(queued, start);
+      if (start && ledger.reserved.inFleet(start.fleet.id) === null) this.#put(queued, start, true);
     }
   }
 
@@ -118,7 +124,7 @@ export class Holds {
       (fleet) => !this.#taken.has(fleet.id) && this.#mayTake(fleet, queued),
     );
     const start = this.#startIn(fleets, stored, queued);
-    if (start) this.#reserve(queued, start);
+    if (start) this.#reserve(queued, start, stored !== null);
     else {
       if (reservedBy(queued) !== null) this.#write(queued, null);
       this.#keepOpen(fleets, queued);
@@ -163,13 +169,15 @@ export class Holds {
     return present === null || givesWay(present, request);
   }
 
-  #reserve(queued: QueuedGang, start: PlannedStart): void {
+  /** `isKept`: none of the instances that it had reserved before was lost. */
+  #reserve(queued: QueuedGang, start: PlannedStart, isKept: boolean): void {
     this.#takeOver(start.fleet);
-    this.#put(queued, start);
+    const { since, promisedAt } = this.#put(queued, start, isKept);
     const { now } = this.#ledger.ends;
-    const stored = reservedBy(queued);
-    const startsAt = start.startsAt > now ? start.startsAt : Math.min(now, stored?.startsAt ?? now);
-    this.#write(queued, { since: stored?.since ?? now, startsAt, shares: start.shares });
+    const stored = reservedBy(queued)?.startsAt ?? now;
+    const startsAt = start.startsAt > now ? start.startsAt : Math.min(now, stored);
+    const slipped = promisedAt < startsAt && { promisedAt };
+    this.#write(queued, { since, startsAt, ...slipped, shares: start.shares });
   }
 
   #takeOver(fleet: FleetRecord): void {
@@ -181,15 +189,27 @@ export class Holds {
     if (loser) this.#write(loser, null);
   }
 
-  #put({ gang, request }: QueuedGang, { fleet, startsAt, shares }: PlannedStart): void {
+  #put(queued: QueuedGang, { fleet, startsAt, shares }: PlannedStart, isKept: boolean): Promised {
+    const { gang, request } = queued;
+    const promised = this.#promised(queued, startsAt, isKept);
+    const openUntil = Math.min(startsAt, latestOpen(promised));
     const key = gangKey(gang);
     const by = { ...gang.run, priority: request.priority };
     const { standing } = request;
-    this.#ledger.reserved.put({ key, by, standing, fleetId: fleet.id, startsAt, shares });
+    const when = { startsAt, openUntil };
+    this.#ledger.reserved.put({ key, by, standing, fleetId: fleet.id, ...when, shares });
     this.#ledger.setApart(
       fleet.id,
       shares.map(({ instanceId }) => instanceId),
     );
+    return promised;
+  }
+
+  #promised(queued: QueuedGang, startsAt: Timestamp, isKept: boolean): Promised {
+    const stored = reservedBy(queued);
+    const since = stored?.since ?? this.#ledger.ends.now;
+    const before = isKept && stored ? (stored.promisedAt ?? stored.startsAt) : startsAt;
+    return { since, promisedAt: Math.min(before, startsAt) };
   }
 
   /** When the gang could start on what it has reserved; null = not there any more. */
@@ -252,6 +272,15 @@ export class Holds {
     return Math.min(needed, room, isLocal ? Math.max(0, this.#ledger.localLeft) : needed);
   }
 }
+
+type Promised = Required<Pick<ReservedRecord, 'since' | 'promisedAt'>>;
+
+/**
+ * A job may take longer to its end than its `max_duration`. So that jobs which use what is reserved do not put
+ * the start off again and again, they may do so for no longer than the gang was first told to wait.
+ */
+const latestOpen = ({ since, promisedAt }: Promised): Timestamp =>
+  promisedAt + Math.max(0, promisedAt - since);
 
 const reservedBy = ({ gang }: QueuedGang): ReservedRecord | null => gang.jobs[0]?.reserved ?? null;
 
