@@ -1,6 +1,7 @@
 import type { Change } from '@dstack/core';
 import type { Examined } from '@dstack/store';
 import { expect, it, onTestFinished } from 'vitest';
+import { NO_HINTS } from '../http/testing/offers.ts';
 import { passDeps } from '../http/testing/pass-deps.ts';
 import { insertInstances } from '../http/testing/services.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
@@ -43,16 +44,27 @@ async function fullPool() {
   return { server, waiting, startsAt: now + HOUR };
 }
 
-/** A pass over the pool; returns the alarms that it sets and removes. */
-async function pass(server: TestServer, examined: Examined) {
+/** Passes over the pool; each returns the alarms that it sets and removes. */
+function passesOf(server: TestServer, hasPolledBackends = false) {
   const armed: (number | null)[] = [];
+  let next: Examined = 'all';
   const deps = passDeps(server);
-  const arm = (_kind: string, _id: string, at: number | null) => void armed.push(at);
-  const projectId = (await server.store.projects.byName('main'))?.id ?? '';
-  const [id = ''] = await server.store.engine.waitingFor({ kind: 'project', projectId });
-  await pool.work({ ...deps, arm, examined: () => examined })(id);
-  return armed;
+  const work = pool.work({
+    ...deps,
+    offers: { ...deps.offers, hints: async () => ({ ...NO_HINTS, hasPolledBackends }) },
+    arm: (_kind: string, _id: string, at: number | null) => void armed.push(at),
+    examined: () => next,
+  });
+  return async (examined: Examined) => {
+    next = examined;
+    const projectId = (await server.store.projects.byName('main'))?.id ?? '';
+    const [id = ''] = await server.store.engine.waitingFor({ kind: 'project', projectId });
+    await work(id);
+    return armed.splice(0);
+  };
 }
+
+const pass = (server: TestServer, examined: Examined) => passesOf(server)(examined);
 
 it('a reservation is stored, and a pass is due when it should start', async () => {
   const { server, waiting, startsAt } = await fullPool();
@@ -69,4 +81,13 @@ it('a second pass over the same pool writes nothing', async () => {
   const [before] = await server.store.jobs.ofRun(waiting);
   await pass(server, 'all');
   expect((await server.store.jobs.ofRun(waiting))[0]).toEqual(before);
+});
+
+it('new work does not put off a pass that is due before', async () => {
+  const { server } = await fullPool();
+  const next = passesOf(server, true);
+  const [due] = await next('all');
+  await submit(server, 'new');
+  expect(due).not.toBeNull();
+  expect(await next('new')).toEqual([due]);
 });

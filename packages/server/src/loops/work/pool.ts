@@ -1,4 +1,10 @@
-import { place, wantsBackendOffers, withBackends, withPastTimes } from '@dstack/core';
+import {
+  place,
+  type Timestamp,
+  wantsBackendOffers,
+  withBackends,
+  withPastTimes,
+} from '@dstack/core';
 import { applyDecision } from '../apply-decision.ts';
 import { PoolAnswers } from '../pool-answers.ts';
 import type { WorkDescriptor } from './descriptor.ts';
@@ -14,12 +20,19 @@ export const pool: WorkDescriptor<'pool'> = {
   schedule: null,
   work: (deps) => {
     const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
+    /** When the passes of pools are due. */
+    const dues = new Map<string, Timestamp>();
+    const arm = (id: string, at: Timestamp | null) => {
+      if (at === null) dues.delete(id);
+      else dues.set(id, at);
+      deps.arm('pool', id, at);
+    };
     return async (id) => {
       const examined = deps.examined(id);
       const withClaims = deps.context().settings.preemption?.mode === 'priority';
       const loaded = await deps.store.engine.loadPlacement(id, examined, withClaims);
       if (!loaded) {
-        if (examined === 'all') deps.arm('pool', id, null);
+        if (examined === 'all') arm(id, null);
         return { ending: 'done' };
       }
       const waiting = withPastTimes(loaded, deps.context());
@@ -34,7 +47,8 @@ export const pool: WorkDescriptor<'pool'> = {
       const ending = await applyDecision(deps, { pool: id }, decision);
       const again = decision.again ?? null;
       // A pass that has not read what waits does not know when that is due.
-      if (loaded.isWhole || again !== null) deps.arm('pool', id, again);
+      if (loaded.isWhole) arm(id, again);
+      else if (again !== null) arm(id, Math.min(again, dues.get(id) ?? again));
       return ending;
     };
   },
