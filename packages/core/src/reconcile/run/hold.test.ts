@@ -101,6 +101,12 @@ describe('a run that is held', () => {
   });
 });
 
+test('those who were asked to leave for a held run may stay', () => {
+  const reclaim = { since: 1, runs: ['run-other'], instances: ['inst-9'] };
+  const world = hold(new World({ jobs: [aJob({ reclaim })] }));
+  expect(world.pass().signals).toContainEqual({ kind: 'run', id: 'run-other' });
+});
+
 test('a held start of a schedule is no retry of the start before, which failed', () => {
   const MINUTE = 60_000_000;
   const world = new World({

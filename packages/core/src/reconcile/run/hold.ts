@@ -88,7 +88,11 @@ export function obeyHold(pass: RunPass): void {
   }
   // What is still ending without an instance ends in this pass or the next.
   if (live.length === 0 || !live.every(isUnplaced)) return;
-  for (const job of live) pass.draft.jobs.delete(job);
+  for (const job of live) {
+    pass.draft.jobs.delete(job);
+    // Those who were asked to leave for it may stay.
+    for (const id of job.reclaim?.runs ?? []) pass.draft.signal('run', id);
+  }
   // Gangs behind it may use the capacity that was kept for it.
   const { kind, id } = projectCapacity(run.projectId);
   pass.draft.signal(kind, id);
