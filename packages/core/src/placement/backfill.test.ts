@@ -267,7 +267,7 @@ describe('a reservation', () => {
     });
   });
 
-  it('is for nobody else once it waits for twice as long as was promised first', () => {
+  it('is closed to others once it waits for twice as long as was expected first', () => {
     const short = asks('short', { limit: 30, submittedAt: 2 });
     const slipped = (since: number) => {
       const late = { since: NOW - since * SECOND, promisedAt: NOW - 100 * SECOND };

@@ -19,7 +19,7 @@ export interface NodeRequest {
  * 0: the gang waits for those whom it has asked to leave. 1: it is wholly within the guarantee of its project. 2: neither.
  * Lower ones come first, whatever their priority.
  */
-export type Standing = 0 | 1 | 2;
+export type QueueStanding = 0 | 1 | 2;
 
 /** A gang as placement and plans see it. */
 export interface GangRequest {
@@ -31,7 +31,7 @@ export interface GangRequest {
   readonly nodesRequired: number;
   /** Equal for gangs with the same requirements; the fleet of the run is not included. */
   readonly kind: string;
-  readonly standing: Standing;
+  readonly standing: QueueStanding;
   readonly priority: number;
   /** Seconds after which all of its jobs have ended by their `max_duration`; null = unknown. */
   readonly limit: number | null;

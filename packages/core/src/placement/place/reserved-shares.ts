@@ -1,7 +1,7 @@
 /** What waiting gangs have reserved, as those see it who could use it meanwhile. */
 import type { Id, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import type { GangRequest, Standing } from '../gang-request.ts';
+import type { GangRequest, QueueStanding } from '../gang-request.ts';
 import type { Claimant } from './claimant.ts';
 import type { KnownEnds } from './known-ends.ts';
 
@@ -9,7 +9,7 @@ export interface Reservation {
   /** See `GangRequest.key`. */
   readonly key: string;
   readonly by: Claimant;
-  readonly standing: Standing;
+  readonly standing: QueueStanding;
   readonly fleetId: Id;
   readonly startsAt: Timestamp;
   /** Others that end by then may use it: the start, unless that was put off for too long. */

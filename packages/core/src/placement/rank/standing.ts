@@ -2,7 +2,7 @@
 import type { Id, PlacementSnapshot } from '../../model/index.ts';
 import { claimsOn } from '../../quotas/claims.ts';
 import { Guarantees, type Use } from '../../quotas/guarantees.ts';
-import type { GangRequest, Standing } from '../gang-request.ts';
+import type { GangRequest, QueueStanding } from '../gang-request.ts';
 import { leastAmounts } from '../quota/least.ts';
 import type { QueuedGang } from './queued-gang.ts';
 
@@ -23,7 +23,7 @@ export function byStanding(
   const guarantees = new Guarantees(quotas, claimsOn(claims, instances));
   const hasAsked = ({ gang }: QueuedGang) => (gang.jobs[0]?.reclaim?.runs.length ?? 0) > 0;
   if (guarantees.isEmpty && !queue.some(hasAsked)) return queue;
-  const standing = (queued: QueuedGang): Standing => {
+  const standing = (queued: QueuedGang): QueueStanding => {
     const { request } = queued;
     const amounts = leastAmounts(request);
     const { projectId } = request.run;

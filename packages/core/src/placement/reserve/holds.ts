@@ -277,7 +277,7 @@ type Promised = Required<Pick<ReservedRecord, 'since' | 'promisedAt'>>;
 
 /**
  * A job may take longer to its end than its `max_duration`. So that jobs which use what is reserved do not put
- * the start off again and again, they may do so for no longer than the gang was first told to wait.
+ * the start off again and again, they may do so for no longer than the wait that was first expected.
  */
 const latestOpen = ({ since, promisedAt }: Promised): Timestamp =>
   promisedAt + Math.max(0, promisedAt - since);
