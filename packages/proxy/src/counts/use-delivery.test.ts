@@ -70,3 +70,16 @@ it.each(['disconnected', 'failed'] as const)(
     expect(sent.at(-1)?.batch).toBe(sent[0]?.batch);
   },
 );
+
+it('no request waits for a server that is away already', async () => {
+  const { sent, state, delivery, deliverAll } = world();
+  state.isThere = false;
+  await deliverAll(await kept(), 'first');
+  state.isThere = true;
+  delivery.connected();
+  const second = deliverAll(await kept(), 'second');
+  state.isThere = false;
+  // The batch with the use of the second one cannot be sent.
+  delivery.used(sent[0]?.n ?? 0);
+  await second;
+});

@@ -27,6 +27,7 @@ export class UseDelivery<Use extends object> {
 
   deliver(): void {
     this.#spool.deliver();
+    this.#releaseIfAway();
   }
 
   get isEmpty(): boolean {
@@ -50,6 +51,7 @@ export class UseDelivery<Use extends object> {
       for (const name of stored) one.files.delete(name);
       if (one.files.size === 0) this.#end(one);
     }
+    this.#releaseIfAway();
   }
 
   /** The server has not stored them; they are on the disk. */
@@ -60,10 +62,16 @@ export class UseDelivery<Use extends object> {
 
   connected(): void {
     this.#spool.connected();
+    this.#releaseIfAway();
   }
 
   disconnected(): void {
     for (const one of this.#waiting) this.#end(one);
+  }
+
+  /** Without a batch under way no confirmation will come. */
+  #releaseIfAway(): void {
+    if (!this.#spool.isSending) this.disconnected();
   }
 
   #end(one: Waiting): void {

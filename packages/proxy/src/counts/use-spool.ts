@@ -125,6 +125,11 @@ export class UseSpool<Use extends object> {
     if (this.#sent?.n === n) this.#sent = null;
   }
 
+  /** A batch was sent that the server has neither confirmed nor refused. */
+  get isSending(): boolean {
+    return this.#sent !== null;
+  }
+
   /** Nothing is left to deliver. */
   get isEmpty(): boolean {
     return this.#files.length === 0;
