@@ -379,6 +379,9 @@ export class GatewayProgram {
           if (other !== worker) other.send({ type: 'cached', entries: [message.entry] });
         }
         return;
+      case 'caller-refused':
+        this.#onRefused(worker, message.key);
+        return;
       case 'deliver':
         void this.#usage.deliverAll(message.files).then(() => {
           this.#workers?.sendAll({ type: 'tokens-used', tokens: message.tokens });
@@ -404,6 +407,16 @@ export class GatewayProgram {
       case 'is-token':
       case 'why':
         this.#questions.ask(worker, message);
+    }
+  }
+
+  /** A confirmation that crossed a change of the access must not outlive it. */
+  #onRefused(worker: Worker, key: string): void {
+    // Most are strangers, whom no other worker knows.
+    if (!this.#callers.delete(key)) return;
+    this.#state.write('callers', [...this.#callers.values()]);
+    for (const other of this.#workers?.all ?? []) {
+      if (other !== worker) other.send({ type: 'caller-refused', key });
     }
   }
 

@@ -18,6 +18,8 @@ export type ToWorker =
   /** These service tokens have used something: what their budgets have left is asked again. */
   | { readonly type: 'tokens-used'; readonly tokens: readonly string[] }
   | { readonly type: 'cached'; readonly entries: readonly KeptGrant[] }
+  /** The server has refused this caller to another worker. */
+  | { readonly type: 'caller-refused'; readonly key: string }
   /** The server cannot be asked now. */
   | { readonly type: 'unanswered'; readonly n: number };
 
@@ -62,4 +64,6 @@ export type FromWorker =
       readonly files: readonly string[];
       readonly tokens: readonly string[];
     }
-  | { readonly type: 'caller'; readonly entry: KeptGrant };
+  | { readonly type: 'caller'; readonly entry: KeptGrant }
+  /** The server has refused this caller. */
+  | { readonly type: 'caller-refused'; readonly key: string };

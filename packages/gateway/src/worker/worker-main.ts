@@ -42,6 +42,7 @@ const LONGEST_IDLE_MS = 60_000;
 const LONGEST_MS = 600_000;
 const LOOK_MS = 200;
 const FIGURES_MS = 1000;
+const EXPIRED_MS = 1000;
 /** Connections of nginx that wait until they are accepted; it refuses the requests of more. */
 const BACKLOG = 4096;
 /** Bytes that nginx adds to the headers of a request. */
@@ -79,6 +80,7 @@ const admission = new WorkerAdmission({
   maxAgeMs: () => authAge * 1000,
   unknown: serverUnreachable,
   onConfirmed: (entry) => send({ type: 'caller', entry }),
+  onRefused: (key) => send({ type: 'caller-refused', key }),
   now: Date.now,
 });
 /** Microseconds. */
@@ -174,6 +176,8 @@ function sendFigures(): void {
   if (changed.length > 0) send({ type: 'figures', services: changed });
 }
 setInterval(sendFigures, FIGURES_MS);
+// The server watches no tokens for a gateway.
+setInterval(() => admission.askAboutExpired(), EXPIRED_MS);
 
 let busy = 0;
 /** Connections that nginx has open; it may send a request over each. */
@@ -292,6 +296,9 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
       return;
     case 'cached':
       admission.restore(message.entries);
+      return;
+    case 'caller-refused':
+      admission.revoke(message.key);
       return;
     case 'tokens-used':
       admission.tokensUsed(new Set(message.tokens));

@@ -4,7 +4,7 @@ import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { ProxyRefusal } from '../refusals/refusal.ts';
 import { away, linked } from '../testing/index.ts';
-import type { KeptGrant } from './grants.ts';
+import type { GrantedCaller, KeptGrant } from './grants.ts';
 import { WorkerAdmission } from './worker-admission.ts';
 
 const MAX_AGE_MS = 600_000;
@@ -13,24 +13,27 @@ const CALLER = {
   ...{ token: null, services: null },
 };
 
-function world() {
+function world(caller: Partial<GrantedCaller> = {}) {
   const asked: string[] = [];
   let refusal: Error | null = null;
   let now = 1_000_000;
+  let maxAge = MAX_AGE_MS;
   let onAsked = () => {};
   const { link, connect } = linked({
     admit: ({ authorization }) => {
       asked.push(authorization);
       if (refusal) throw refusal;
       onAsked();
-      return CALLER;
+      return { ...CALLER, ...caller };
     },
     release: () => {},
   });
   const kept: KeptGrant[] = [];
+  const refused: string[] = [];
   const admission = new WorkerAdmission({
-    ...{ link, addressOf: () => '10.0.0.1', maxAgeMs: () => MAX_AGE_MS, now: () => now },
+    ...{ link, addressOf: () => '10.0.0.1', maxAgeMs: () => maxAge, now: () => now },
     onConfirmed: (grant) => kept.push(grant),
+    onRefused: (key) => refused.push(key),
   });
   const ends: string[] = [];
   const admit = (authorization: string) =>
@@ -38,7 +41,10 @@ function world() {
       ends.push(authorization),
     );
   return {
-    ...{ link, connect, admission, admit, asked, ends, kept },
+    ...{ link, connect, admission, admit, asked, ends, kept, refused },
+    keepFor: (ms: number) => {
+      maxAge = ms;
+    },
     refuse: (error: Error = new ProxyRefusal(403, 'no')) => {
       refusal = error;
     },
@@ -186,4 +192,49 @@ it('admits no caller after the end of their token, whether the server is there o
   expect((await admit('a')).name).toBe('eve');
   pass(500);
   await expect(admit('a')).rejects.toMatchObject({ status: 503 });
+});
+
+it('remembers callers without requests for as long as they are admitted without a server', async () => {
+  const { link, connect, admit, pass, keepFor } = world();
+  keepFor(3_600_000);
+  const server = connect();
+  (await admit('a')).release();
+  pass(1_200_000);
+  // Others come meanwhile.
+  (await admit('b')).release();
+  await away(link, server);
+  expect((await admit('a')).name).toBe('eve');
+});
+
+it('reports whom the server does not admit any more, so that no other process does', async () => {
+  const { connect, admission, admit, kept, refused, refuse } = world();
+  connect();
+  await admit('a');
+  const key = kept[0]?.key ?? '';
+  const other = world();
+  other.admission.restore(kept);
+  admission.stale(key);
+  refuse(new ProxyRefusal(503, 'no database'));
+  await admit('a');
+  expect(refused).toEqual([]);
+  refuse();
+  await expect(admit('a')).rejects.toMatchObject({ status: 403 });
+  expect(refused).toEqual([key]);
+  for (const one of refused) other.admission.revoke(one);
+  await expect(other.admit('a')).rejects.toMatchObject({ status: 503 });
+});
+
+it('cuts off open requests when their token has ended, and the server confirms that', async () => {
+  const { connect, admission, admit, asked, ends, refuse, pass } = world({
+    expiresAt: 1_060_000_000,
+  });
+  connect();
+  await admit('open');
+  admission.askAboutExpired();
+  expect(asked).toEqual(['open']);
+  pass(60_000);
+  refuse();
+  admission.askAboutExpired();
+  while (ends.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  expect(ends).toEqual(['open']);
 });

@@ -21,8 +21,11 @@ const MAX_REMEMBERED = 10_000;
 /** Tokens and sessions are shorter; what strangers send may have the length of all headers. */
 const MAX_PROOF = 512;
 
-/** A caller without requests for so long (ms) is forgotten. */
+/** A caller without requests for so long (ms) is forgotten, unless they are admitted longer without a server. */
 const IDLE_MS = 600_000;
+
+/** Between two questions about an open request whose token has ended (ms); the clocks may differ. */
+const EXPIRED_MS = 10_000;
 
 /** Answers that were outdated when they arrived: then the last one counts until the next request. */
 const MOST_OUTDATED = 3;
@@ -39,6 +42,8 @@ export interface WorkerAdmissionOptions {
   readonly unknown?: () => ProxyRefusal;
   /** Called whenever the server has confirmed a caller. */
   readonly onConfirmed?: (grant: KeptGrant) => void;
+  /** Called whenever the server has refused a caller: no other process may admit them from memory. */
+  readonly onRefused?: (key: string) => void;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -153,6 +158,16 @@ export class WorkerAdmission {
     void this.#renew([...open, ...idle].flatMap(({ ask }) => ask ?? []));
   }
 
+  /** Where nothing else watches the ends of tokens: called once a second, it cuts off their open requests. */
+  askAboutExpired(): void {
+    if (this.#options.link.isAway) return;
+    const now = this.#options.now();
+    const over = [...this.#grants.values()].filter(
+      (one) => one.isOpen && one.isExpired(now) && one.age(now) >= EXPIRED_MS,
+    );
+    void this.#renew(over.flatMap(({ ask }) => ask ?? []));
+  }
+
   #put(key: string, caller: GrantedCaller): Grant {
     const now = this.#options.now();
     const known = this.#grants.get(key);
@@ -165,7 +180,7 @@ export class WorkerAdmission {
   #remember(key: string, grant: Grant): Grant {
     const now = this.#options.now();
     const isDue = Math.abs(now - this.#sweptAt) > IDLE_MS / 10;
-    if (isDue) this.#forgetIdle(now - IDLE_MS);
+    if (isDue) this.#forgetIdle(now - Math.max(IDLE_MS, this.#options.maxAgeMs()));
     if (this.#grants.size >= MAX_REMEMBERED) this.#forgetIdle(Number.POSITIVE_INFINITY);
     this.#grants.set(key, grant);
     return grant;
@@ -236,7 +251,10 @@ export class WorkerAdmission {
         return this.#put(ask.key, caller).isFor(ask);
       }
     } catch (error) {
-      if (isVerdict(error)) this.revoke(ask.key);
+      if (isVerdict(error)) {
+        this.revoke(ask.key);
+        this.#options.onRefused?.(ask.key);
+      }
       throw error;
     } finally {
       this.#asking.delete(ask.key);
@@ -312,11 +330,11 @@ class Grant {
   }
 
   isFresh(now: number): boolean {
-    return this.#isFresh && this.#age(now) < FRESH_MS && !this.#isExpired(now);
+    return this.#isFresh && this.age(now) < FRESH_MS && !this.isExpired(now);
   }
 
   isUsable(now: number, maxAgeMs: number): boolean {
-    return this.#age(now) < maxAgeMs && !this.#isExpired(now);
+    return this.age(now) < maxAgeMs && !this.isExpired(now);
   }
 
   confirm(caller: GrantedCaller, at: number): void {
@@ -356,11 +374,11 @@ class Grant {
   }
 
   /** Also if the clock was set back meanwhile. */
-  #age(now: number): number {
+  age(now: number): number {
     return Math.abs(now - this.#confirmedAt);
   }
 
-  #isExpired(now: number): boolean {
+  isExpired(now: number): boolean {
     const { expiresAt } = this.#caller;
     return expiresAt !== null && now * 1000 >= expiresAt;
   }
