@@ -7,6 +7,7 @@ import { away, linked } from '../testing/index.ts';
 import type { GrantedCaller, KeptGrant } from './grants.ts';
 import { WorkerAdmission } from './worker-admission.ts';
 
+const immediate = () => new Promise((resolve) => setImmediate(resolve));
 const MAX_AGE_MS = 600_000;
 const CALLER = {
   ...{ name: 'eve', userId: 'u', projectId: 'p', projectName: 'main', expiresAt: null },
@@ -19,9 +20,11 @@ function world(caller: Partial<GrantedCaller> = {}) {
   let now = 1_000_000;
   let maxAge = MAX_AGE_MS;
   let onAsked = () => {};
+  let slowness = 0;
   const { link, connect } = linked({
-    admit: ({ authorization }) => {
+    admit: async ({ authorization }) => {
       asked.push(authorization);
+      for (let left = slowness; left > 0; left--) await immediate();
       if (refusal) throw refusal;
       onAsked();
       return { ...CALLER, ...caller };
@@ -42,6 +45,10 @@ function world(caller: Partial<GrantedCaller> = {}) {
     );
   return {
     ...{ link, connect, admission, admit, asked, ends, kept, refused },
+    /** The server answers after so many rounds of the event loop. */
+    slow: (rounds: number) => {
+      slowness = rounds;
+    },
     keepFor: (ms: number) => {
       maxAge = ms;
     },
@@ -101,7 +108,7 @@ it('cuts off open requests of a caller whom the next server does not admit', asy
   await away(link, server);
   refuse();
   connect();
-  while (ends.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (ends.length === 0) await immediate();
   expect(ends).toEqual(['a']);
   await expect(admit('b')).rejects.toMatchObject({ status: 403 });
 });
@@ -152,8 +159,27 @@ it('asks about all known callers when the access of any user may have changed', 
   (await admit('idle')).release();
   refuse();
   admission.changed();
-  while (admission.asks.length > 0) await new Promise((resolve) => setImmediate(resolve));
+  while (admission.asks.length > 0) await immediate();
   expect([asked, ends]).toEqual([['open', 'idle', 'open', 'idle'], ['open']]);
+});
+
+it('asks about callers again for a burst of changes as for one, and about open requests first', async () => {
+  const { connect, admission, admit, asked, ends, refuse, slow } = world();
+  connect();
+  for (let n = 0; n < 1000; n++) (await admit(`idle-${n}`)).release();
+  await admit('open');
+  asked.length = 0;
+  slow(5);
+  for (let change = 0; change < 50; change++) {
+    admission.changed();
+    await immediate();
+  }
+  refuse();
+  admission.changed();
+  while (admission.asks.length > 0) await immediate();
+  expect(ends).toEqual(['open']);
+  // Each change begins with the open request, and what is asked in its time is asked once.
+  expect(asked.length).toBeLessThan(2 * 1001);
 });
 
 it('knows whom another process has admitted only while the server is away, and only for a time', async () => {
@@ -235,6 +261,6 @@ it('cuts off open requests when their token has ended, and the server confirms t
   pass(60_000);
   refuse();
   admission.askAboutExpired();
-  while (ends.length === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (ends.length === 0) await immediate();
   expect(ends).toEqual(['open']);
 });

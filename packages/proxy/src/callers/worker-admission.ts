@@ -72,6 +72,9 @@ export class WorkerAdmission {
   /** By the text that they are the digest of: callers repeat themselves. */
   readonly #keys = new Map<string, string>();
   readonly #asking = new Map<string, Asking>();
+  /** Callers to be asked about again, by key. */
+  #due: Map<string, AdmissionAsk> = new Map();
+  #renewing = 0;
   #sweptAt = 0;
 
   constructor(options: WorkerAdmissionOptions) {
@@ -155,7 +158,7 @@ export class WorkerAdmission {
     }
     const open = known.filter((one) => one.isOpen);
     const idle = known.filter((one) => !one.isOpen);
-    void this.#renew([...open, ...idle].flatMap(({ ask }) => ask ?? []));
+    this.#renew([...open, ...idle].flatMap(({ ask }) => ask ?? []));
   }
 
   /** Where nothing else watches the ends of tokens: called once a second, it cuts off their open requests. */
@@ -165,7 +168,7 @@ export class WorkerAdmission {
     const over = [...this.#grants.values()].filter(
       (one) => one.isOpen && one.isExpired(now) && one.age(now) >= EXPIRED_MS,
     );
-    void this.#renew(over.flatMap(({ ask }) => ask ?? []));
+    this.#renew(over.flatMap(({ ask }) => ask ?? []));
   }
 
   #put(key: string, caller: GrantedCaller): Grant {
@@ -265,15 +268,35 @@ export class WorkerAdmission {
   #reconnected(): void {
     for (const grant of this.#grants.values()) grant.expire();
     // A refusal cuts off what is open.
-    void this.#renew([...this.#grants.values()].flatMap((one) => (one.isOpen && one.ask) || []));
+    this.#renew([...this.#grants.values()].flatMap((one) => (one.isOpen && one.ask) || []));
   }
 
-  async #renew(asks: readonly AdmissionAsk[]): Promise<void> {
-    const left = asks.values();
-    const renewSome = async () => {
-      for (const ask of left) await this.#ask(ask).catch(() => {});
-    };
-    await Promise.all(Array.from({ length: ASKED_AT_ONCE }, renewSome));
+  /**
+   * Asks again, about these first. A change that comes meanwhile begins anew, so that many changes cost no more than
+   * the server can answer.
+   */
+  #renew(asks: readonly AdmissionAsk[]): void {
+    const added = asks.map((ask) => [ask.key, ask] as const);
+    this.#due = new Map([...added, ...this.#due]);
+    while (this.#renewing < ASKED_AT_ONCE && this.#due.size > 0) void this.#renewDue();
+  }
+
+  async #renewDue(): Promise<void> {
+    this.#renewing += 1;
+    for (let next = this.#nextDue(); next !== null; next = this.#nextDue()) {
+      await this.#ask(next).catch(() => {});
+    }
+    this.#renewing -= 1;
+  }
+
+  #nextDue(): AdmissionAsk | null {
+    const now = this.#options.now();
+    for (const [key, ask] of this.#due) {
+      this.#due.delete(key);
+      // Others were confirmed, refused or forgotten meanwhile.
+      if (this.#grants.get(key)?.isFresh(now) === false) return ask;
+    }
+    return null;
   }
 
   #key(text: string): string {
