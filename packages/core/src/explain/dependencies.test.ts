@@ -12,7 +12,7 @@ const named = (name: string): DependencyRecord => ({
 const layer = (number: number) =>
   number === LAYERS ? [] : Array.from({ length: WIDTH }, (_, n) => named(`run-${number}-${n}`));
 
-test('tells of each run once, however many ways lead to it', () => {
+test('each run is described once, however many ways lead to it', () => {
   const upstreams = Array.from({ length: LAYERS }, (_, number) =>
     layer(number).map(({ name }): UpstreamRun => {
       const run = { id: name, name, status: 'pending', hold: null };

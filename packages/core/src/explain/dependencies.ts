@@ -17,10 +17,10 @@ const WANTED: Readonly<Record<DependencyCondition, string>> = {
 const LONGEST = 10;
 const SHOWN = 3;
 
-/** The runs behind the dependencies, by id, and those that a text has told of. */
+/** The runs behind the dependencies, by id, and those that a text has described. */
 interface Chain {
   readonly known: ReadonlyMap<Id, UpstreamRun>;
-  readonly told: Set<Id>;
+  readonly described: Set<Id>;
 }
 
 /** One for each dependency that is open, or that can no longer come true. */
@@ -29,7 +29,7 @@ export function dependencyReasons(
   upstreams: readonly UpstreamRun[],
 ): Reason[] {
   const known = new Map(upstreams.map((one) => [one.run.id, one]));
-  const chain = { known, told: new Set<Id>() };
+  const chain = { known, described: new Set<Id>() };
   const relevant = dependencies.some(isUnmet)
     ? dependencies.filter(isUnmet)
     : dependencies.filter(({ outcome }) => outcome === null);
@@ -50,13 +50,13 @@ function dependencyText(one: DependencyRecord, chain: Chain): string {
 }
 
 /**
- * `, which is pending and waits until run prepare is done, which is running`. Empty where it was told before: between
- * the runs of a few links there may be more ways than anybody can read.
+ * `, which is pending and waits until run prepare is done, which is running`. Empty where it was described before: the number of
+ * ways between the runs of a few links has no bound.
  */
 function stateText(id: Id, chain: Chain, links: number): string {
   const upstream = chain.known.get(id);
-  if (upstream === undefined || links === 0 || chain.told.has(id)) return '';
-  chain.told.add(id);
+  if (upstream === undefined || links === 0 || chain.described.has(id)) return '';
+  chain.described.add(id);
   const { run, dependencies } = upstream;
   if (run.hold !== null && isRunPending(run.status)) return `, which is held by ${run.hold.by}`;
   const open = dependencies.filter(({ outcome }) => outcome === null);
