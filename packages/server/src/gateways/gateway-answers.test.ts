@@ -128,3 +128,62 @@ it('the record of a certificate is refused with the cause', async () => {
   );
   expect(await errorOf(async () => {})).toBeNull();
 });
+
+it('stores the deliveries of a gateway in their order, so that none that is repeated counts twice', async () => {
+  const stall = Promise.withResolvers<void>();
+  const stored: (string | undefined)[] = [];
+  let reads = 0;
+  const store = {
+    projects: {
+      byNames: async () => {
+        reads += 1;
+        if (reads === 1) await stall.promise;
+        return [];
+      },
+    },
+    users: { byNames: async () => [] },
+    modelUsage: {
+      add: async (_uses: unknown, delivery: { readonly batch: string } | null) => {
+        stored.push(delivery?.batch);
+      },
+    },
+  } as unknown as GatewayAnswersOptions['store'];
+  const answers = new GatewayAnswers({ store } as GatewayAnswersOptions);
+  const sent: object[] = [];
+  const replica = { id: 'r', gatewayId: 'g' };
+  const link = { replica, send: (frame: object) => sent.push(frame) } as unknown as GatewayLink;
+  const asker = askerOf(link, { reach: new GatewayReach(() => 0) });
+  const deliver = (n: number, batch: string) =>
+    answers.answer(asker, { type: 'usage', n, batch, uses: [] });
+  // The database is slow, so the gateway sends it again, and then the next one.
+  const all = [deliver(1, 'first'), deliver(2, 'first'), deliver(3, 'second')];
+  for (let n = 0; n < 5; n++) await turn();
+  stall.resolve();
+  await Promise.all(all);
+  expect(stored).toEqual(['first', 'first', 'second']);
+  expect(sent).toMatchObject([{ n: 1 }, { n: 2 }, { n: 3 }]);
+});
+
+it('an error while a delivery is stored delays none of the later ones', async () => {
+  const answers = new GatewayAnswers({
+    store: {
+      services: {
+        addRequests: async (_owner: string, counts: readonly unknown[]) => {
+          if (counts.length === 0) throw new Error('no database');
+        },
+      },
+    },
+  } as unknown as GatewayAnswersOptions);
+  const sent: object[] = [];
+  const link = { replica: { id: 'r' }, send: (frame: object) => sent.push(frame) };
+  const asker = askerOf(link as unknown as GatewayLink);
+  const counts = { type: 'counts' as const, waiting: [], batch: 'b', sent_at: null };
+  const failing = answers.answer(asker, { ...counts, n: 1, counts: [] });
+  const next = answers.answer(asker, {
+    ...{ ...counts, n: 2 },
+    counts: [{ run_id: QUESTION.job_id, second: 1, requests: 1 }],
+  });
+  await expect(failing).rejects.toThrow('no database');
+  expect(await next).toBe(true);
+  expect(sent).toEqual([{ type: 'counted', n: 2 }]);
+});

@@ -70,6 +70,8 @@ type Question = FrameOf<
 /** Answers the questions of gateways, which are bound to what the gateway serves: see `boundFrame`. */
 export class GatewayAnswers {
   readonly #options: GatewayAnswersOptions;
+  /** The last delivery of each replica. */
+  readonly #deliveries = new WeakMap<Carried, Promise<unknown>>();
 
   constructor(options: GatewayAnswersOptions) {
     this.#options = options;
@@ -89,11 +91,11 @@ export class GatewayAnswers {
         return true;
       }
       case 'counts':
-        await this.#count(link, question);
+        await this.#inTurn(asker, () => this.#count(link, question));
         link.send({ type: 'counted', n: question.n });
         return true;
       case 'usage': {
-        const isOwn = await this.#addUsage(asker, question);
+        const isOwn = await this.#inTurn(asker, () => this.#addUsage(asker, question));
         link.send({ type: 'used', n: question.n });
         return isOwn;
       }
@@ -110,6 +112,20 @@ export class GatewayAnswers {
         await this.#tunnel(asker, question);
         return true;
     }
+  }
+
+  /**
+   * The database knows the last delivery only: one that was sent again must not be stored after the one that
+   * followed it.
+   */
+  async #inTurn<T>({ carried }: GatewayAsker, store: () => Promise<T>): Promise<T> {
+    const before = this.#deliveries.get(carried) ?? Promise.resolve();
+    const stored = before.then(store);
+    this.#deliveries.set(
+      carried,
+      stored.catch(() => {}),
+    );
+    return await stored;
   }
 
   async #admit(
