@@ -152,6 +152,20 @@ it('asks again where the access has changed while the answer was on its way', as
   expect(asked).toEqual(['a', 'a', 'a']);
 });
 
+it('lets an answer that changes have overtaken again and again count for one request only', async () => {
+  const { connect, admission, admit, asked, refuse, whenAsked } = world();
+  connect();
+  await admit('a');
+  const key = admission.asks[0]?.key ?? '';
+  admission.stale(key);
+  whenAsked(() => admission.stale(key));
+  expect((await admit('a')).name).toBe('eve');
+  whenAsked(() => {});
+  refuse();
+  await expect(admit('a')).rejects.toMatchObject({ status: 403 });
+  expect(asked).toHaveLength(6);
+});
+
 it('asks about all known callers when the access of any user may have changed', async () => {
   const { connect, admission, admit, asked, refuse, ends } = world();
   connect();

@@ -249,7 +249,9 @@ export class WorkerAdmission {
           asking.isOutdated = false;
           continue;
         }
-        return this.#put(ask.key, caller).isFor(ask);
+        const grant = this.#put(ask.key, caller).isFor(ask);
+        if (asking.isOutdated) grant.expire();
+        return grant;
       }
     } catch (error) {
       if (isVerdict(error)) {
