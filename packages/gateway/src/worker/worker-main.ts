@@ -42,7 +42,7 @@ const LONGEST_IDLE_MS = 60_000;
 const LONGEST_MS = 600_000;
 const LOOK_MS = 200;
 const FIGURES_MS = 1000;
-const EXPIRED_MS = 1000;
+const DOUBTFUL_MS = 1000;
 /** Connections of nginx that wait until they are accepted; it refuses the requests of more. */
 const BACKLOG = 4096;
 /** Bytes that nginx adds to the headers of a request. */
@@ -176,8 +176,8 @@ function sendFigures(): void {
   if (changed.length > 0) send({ type: 'figures', services: changed });
 }
 setInterval(sendFigures, FIGURES_MS);
-// The server watches no tokens for a gateway.
-setInterval(() => admission.askAboutExpired(), EXPIRED_MS);
+// The server watches no callers for a gateway.
+setInterval(() => admission.askAboutOpen(), DOUBTFUL_MS);
 
 let busy = 0;
 /** Connections that nginx has open; it may send a request over each. */

@@ -32,6 +32,11 @@ export class Grant {
     return this.#isFresh && this.age(now) < FRESH_MS && !this.isExpired(now);
   }
 
+  /** The token has ended, or the access may have changed. */
+  isDoubtful(now: number): boolean {
+    return !this.#isFresh || this.isExpired(now);
+  }
+
   isUsable(now: number, maxAgeMs: number): boolean {
     return this.age(now) < maxAgeMs && !this.isExpired(now);
   }

@@ -270,11 +270,28 @@ it('cuts off open requests when their token has ended, and the server confirms t
   });
   connect();
   await admit('open');
-  admission.askAboutExpired();
+  admission.askAboutOpen();
   expect(asked).toEqual(['open']);
   pass(60_000);
   refuse();
-  admission.askAboutExpired();
+  admission.askAboutOpen();
   while (ends.length === 0) await immediate();
   expect(ends).toEqual(['open']);
+});
+
+it('cuts off open requests after a change for which the server could not answer at first', async () => {
+  const { connect, admission, admit, asked, ends, refuse, pass } = world();
+  connect();
+  await admit('open');
+  (await admit('idle')).release();
+  refuse(new Error('no database'));
+  admission.changed();
+  while (asked.length < 4) await immediate();
+  await immediate();
+  expect(ends).toEqual([]);
+  pass(10_000);
+  refuse();
+  admission.askAboutOpen();
+  while (ends.length === 0) await immediate();
+  expect([ends, asked]).toEqual([['open'], ['open', 'idle', 'open', 'idle', 'open']]);
 });

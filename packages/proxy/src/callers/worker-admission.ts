@@ -22,8 +22,8 @@ const MAX_PROOF = 512;
 /** A caller without requests for so long (ms) is forgotten, unless they are admitted longer without a server. */
 const IDLE_MS = 600_000;
 
-/** Between two questions about an open request whose token has ended (ms); the clocks may differ. */
-const EXPIRED_MS = 10_000;
+/** A caller with open requests is asked about again this long (ms) after an answer: the clocks may differ. */
+const DOUBTFUL_MS = 10_000;
 
 /** Answers that were outdated when they arrived: then the last one counts until the next request. */
 const MOST_OUTDATED = 3;
@@ -159,12 +159,15 @@ export class WorkerAdmission {
     this.#renew([...open, ...idle].flatMap(({ ask }) => ask ?? []));
   }
 
-  /** Where nothing else watches the ends of tokens: called once a second, it cuts off their open requests. */
-  askAboutExpired(): void {
+  /**
+   * Where the server does not watch the callers: called once a second, it cuts off open requests whose token has ended,
+   * or about which the server could not answer after a change.
+   */
+  askAboutOpen(): void {
     if (this.#options.link.isAway) return;
     const now = this.#options.now();
     const over = [...this.#grants.values()].filter(
-      (one) => one.isOpen && one.isExpired(now) && one.age(now) >= EXPIRED_MS,
+      (one) => one.isOpen && one.isDoubtful(now) && one.age(now) >= DOUBTFUL_MS,
     );
     this.#renew(over.flatMap(({ ask }) => ask ?? []));
   }

@@ -115,7 +115,7 @@ export class GatewayAnswers {
   }
 
   /**
-   * The database knows the last delivery only: one that was sent again must not be stored after the one that
+   * Only the last delivery is recorded, by which a repeated one is recognised: none may be stored after the one that
    * followed it.
    */
   async #inTurn<T>({ carried }: GatewayAsker, store: () => Promise<T>): Promise<T> {
