@@ -78,6 +78,7 @@ export class PlacementPass {
     this.#ask = ask;
     this.#reclaim = new Reclaim(
       this.#ledger,
+      this.#ask,
       ctx.settings.preemption ?? DEFAULT_PREEMPTION,
       ctx.now,
     );

@@ -16,6 +16,7 @@ import {
 } from './testing.ts';
 
 const HOSTS = aFleet('hosts', { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto' });
+const CLUSTER = { ssh_config: { hosts: ['h'], user: 'u' }, placement: 'cluster' };
 const EIGHT = anOffer({ gpus: 8, gpu: 'H100', cpus: 64, memoryGb: 512 });
 const ctx = aContext();
 const LONG_AGO = ctx.now - 3600 * SECOND;
@@ -118,6 +119,102 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
   });
 
+  it('leaves a service one of the replicas that serve, however many of them borrow', () => {
+    const replica = (num: number) =>
+      claim('b', B, 4, {
+        ...{ isService: true, isReady: true },
+        ...{ replicaNum: num, jobId: `job-b-${num}` },
+      });
+    const claims = [replica(0), replica(1)];
+    const quotas = [guarantee(A, 8)];
+    expect(evicted(decide({ gangs: [asks('a', 8, A, waiting)], claims, quotas }))).toEqual([]);
+    const gangs = [asks('a1', 4, A, waiting), asks('a2', 4, A, waiting)];
+    expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
+  });
+
+  it('takes nothing from a project within its own guarantee of another resource', () => {
+    const gangs = [asks('a', 8, A, waiting)];
+    const claims = [claim('b', B, 8)];
+    const { quota } = guarantee(B, 0);
+    const named = { ...quota, guaranteed: { ...NONE, gpu: { H100: 8 } } };
+    const quotas = [guarantee(A, 8), { quota: named, used: {} }];
+    expect(evicted(decide({ gangs, claims, quotas }))).toEqual([]);
+    const less = { ...quota, guaranteed: { ...NONE, gpu: { H100: 4 } } };
+    const borrows = [guarantee(A, 8), { quota: less, used: {} }];
+    expect(evicted(decide({ gangs, claims, quotas: borrows }))).toEqual(['job-b']);
+  });
+
+  it('counts what the lender is guaranteed on a fleet for claims on that fleet alone', () => {
+    const gangs = [asks('a', 8, A, waiting)];
+    const claims = [claim('b', B, 8)];
+    const { quota, used } = guarantee(B, 8);
+    const on = (fleetId: string) => [guarantee(A, 8), { quota: { ...quota, fleetId }, used }];
+    expect(evicted(decide({ gangs, claims, quotas: on(HOSTS.id) }))).toEqual([]);
+    expect(evicted(decide({ gangs, claims, quotas: on('another') }))).toEqual(['job-b']);
+  });
+
+  it('counts what a lender uses where the gang may not go', () => {
+    const gangs = [asks('a', 8, A, waiting)];
+    const charge = { userId: 'u', fleetId: 'own', claimedAt: 1, amounts: { gpu: 8 } };
+    const elsewhere = claim('b0', B, 8, { instanceId: 'unknown', charge, claimedAt: 1 });
+    const quotas = [guarantee(A, 8), guarantee(B, 8)];
+    const here = claim('b', B, 8);
+    expect(evicted(decide({ gangs, claims: [here], quotas }))).toEqual([]);
+    expect(evicted(decide({ gangs, claims: [elsewhere, here], quotas }))).toEqual(['job-b']);
+  });
+
+  it('keeps nothing from others that it could never use', () => {
+    const resources = { cpu: '1..', memory: '1GB..', gpu: 8 };
+    const pair = aGang(aRun('a', { nodes: 2, resources }, { projectId: A }), 0, waiting);
+    const cluster = { ...HOSTS, spec: aFleet('hosts', CLUSTER).spec };
+    const part = {
+      ...{ fleets: [cluster], projects: mayUse([A, B], [cluster]), instances: [host(0, 0)] },
+      ...{ gangs: [pair, asks('b', 4, B)], claims: [], quotas: [guarantee(A, 16)] },
+    };
+    expect(jobChange(decide(part), 'job-b-0-0')?.instanceId).toBe('hosts-0');
+  });
+
+  it('keeps no one from growing a fleet that may not grow for it, or has no offer for it', () => {
+    const cloud = aFleet('cloud');
+    const small = anOffer({ gpus: 1, gpu: 'T4', cpus: 8, memoryGb: 32 });
+    const grows = (projectId: string, gpu: number) => {
+      const gangs = [asks('a', gpu, projectId, waiting), asks('b', 1, A)];
+      const part = {
+        ...{ fleets: [cloud], instances: [], projects: mayUse([A, B], [cloud]) },
+        ...{ gangs, claims: [], quotas: [guarantee(projectId, 8)] },
+      };
+      const decision = placed(world(part), [small], ctx);
+      return (jobChange(decision, 'job-b-0-0')?.instanceId ?? null) !== null;
+    };
+    expect([grows(B, 1), grows(B, 8), grows(A, 8)]).toEqual([true, true, true]);
+  });
+
+  it('is not protected from by a start that the clock has left behind', () => {
+    const gangs = [asks('a', 8, A, waiting)];
+    const quotas = [guarantee(A, 8)];
+    const ahead = (seconds: number) => [
+      claim('b', B, 8, { runningAt: ctx.now + seconds * SECOND }),
+    ];
+    expect(evicted(decide({ gangs, claims: ahead(2), quotas }))).toEqual([]);
+    expect(evicted(decide({ gangs, claims: ahead(3600), quotas }))).toEqual(['job-b']);
+  });
+
+  it('tells those it has asked when it is not entitled any more', () => {
+    const reclaim = { since: 1, runs: ['run-b1'], instances: ['hosts-0'] };
+    const gangs = [asks('a', 4, A, { ...waiting, reclaim })];
+    const decision = decide({ gangs, quotas: [] });
+    expect(jobChange(decision, 'job-a-0-0')?.reclaim).toBeNull();
+    expect(decision.signals).toContainEqual({ kind: 'run', id: 'run-b1' });
+  });
+
+  it('looks at nothing again where many gangs ask in vain', () => {
+    const gangs = Array.from({ length: 12 }, (_, n) => asks(`a${n}`, (n % 6) + 2, A, waiting));
+    const quotas = [guarantee(A, 100), guarantee(B, 8)];
+    const decision = decide({ gangs, claims: [claim('b', B, 8)], quotas });
+    expect(evicted(decision)).toEqual([]);
+    expect(decision.again).toBeNull();
+  });
+
   it('asks for no job while what ends anyway is enough, and for none where preemption is off', () => {
     const gangs = [asks('a', 4, A, waiting)];
     const quotas = [guarantee(A, 8)];
@@ -167,6 +264,14 @@ describe('a gang of higher priority', () => {
     const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
     expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual(['job-low']);
     expect(evicted(decide({ gangs: [urgent], claims }))).toEqual([]);
+  });
+
+  it('does not wait for young jobs that it may not have leave', () => {
+    const young = { runningAt: ctx.now - SECOND };
+    const claims = [claim('same', A, 4, { priority: 9, ...young }), claim('b', B, 4, young)];
+    const decision = decide({ gangs: [urgent], claims }, mode);
+    expect(jobChange(decision, 'job-a-0-0')?.reclaim ?? null).toBeNull();
+    expect(decision.again).toBeNull();
   });
 
   it('leaves equals alone', () => {

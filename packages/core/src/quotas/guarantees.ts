@@ -1,12 +1,18 @@
 /** What projects are guaranteed, and what of their use lies beyond it. */
 import type { Amounts, Id, QuotaRecord, QuotaState } from '../model/index.ts';
-import { plus, termsAmounts } from './amounts.ts';
+import { termsAmounts } from './amounts.ts';
 import type { Claim } from './claims.ts';
 
 /** Use that counts against the guarantees of its project. */
 export interface Use {
   readonly projectId: Id;
   readonly fleetId: Id;
+  readonly amounts: Amounts;
+}
+
+/** What a project is guaranteed; `fleetId` null = on all fleets together. */
+export interface GuaranteedPart {
+  readonly fleetId: Id | null;
   readonly amounts: Amounts;
 }
 
@@ -20,7 +26,7 @@ export class Guarantees {
   readonly #guarantees: readonly Guarantee[];
   readonly #weights = new Map<Id, number>();
   /** By project alone, and by project and fleet. */
-  readonly #used = new Map<string, Amounts>();
+  readonly #used = new Map<string, Record<string, number>>();
 
   constructor(quotas: readonly QuotaState[], claims: readonly Claim[]) {
     const ofProjects = quotas.map(({ quota }) => quota).filter(({ userId }) => userId === null);
@@ -38,8 +44,14 @@ export class Guarantees {
   }
 
   claim({ projectId, fleetId, amounts }: Use): void {
+    if (this.isEmpty) return;
     for (const key of [projectId, `${projectId} ${fleetId}`]) {
-      this.#used.set(key, plus(this.#used.get(key) ?? {}, amounts));
+      // Thousands of claims are counted in each pass: no new object for each of them.
+      const used = this.#used.get(key) ?? {};
+      this.#used.set(key, used);
+      for (const [resource, amount] of Object.entries(amounts)) {
+        used[resource] = (used[resource] ?? 0) + amount;
+      }
     }
   }
 
@@ -76,12 +88,11 @@ export class Guarantees {
     return [...new Set(own.flatMap(({ amounts }) => Object.keys(amounts)))];
   }
 
-  /** The most that is guaranteed to the project of a resource on all fleets together. */
-  guaranteedOf(projectId: Id, resource: string): number {
-    const own = this.#guarantees.filter(({ quota }) => quota.projectId === projectId);
-    const whole = own.find(({ quota }) => quota.fleetId === null)?.amounts[resource];
-    if (whole !== undefined) return whole;
-    return own.reduce((sum, { amounts }) => sum + (amounts[resource] ?? 0), 0);
+  /** Each guarantee of the project. */
+  ofProject(projectId: Id): GuaranteedPart[] {
+    return this.#guarantees
+      .filter(({ quota }) => quota.projectId === projectId)
+      .map(({ quota, amounts }) => ({ fleetId: quota.fleetId, amounts }));
   }
 
   #usedOf(projectId: Id, fleetId: Id | null): Amounts {

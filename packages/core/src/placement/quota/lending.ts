@@ -14,9 +14,14 @@ export class Lending {
     this.#isBorrower = !gang.isEntitled;
   }
 
-  close(fleetId: Id, instanceIds: readonly Id[]): void {
-    this.#fleets.add(fleetId);
-    for (const id of instanceIds) this.#instances.add(id);
+  /** `mayGrow`: new instances of the fleet are kept for it too. */
+  close(part: {
+    readonly fleetId: Id;
+    readonly instanceIds: readonly Id[];
+    readonly mayGrow: boolean;
+  }): void {
+    if (part.mayGrow) this.#fleets.add(part.fleetId);
+    for (const id of part.instanceIds) this.#instances.add(id);
   }
 
   mayTake(instanceId: Id): boolean {

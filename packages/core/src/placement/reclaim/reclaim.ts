@@ -13,17 +13,25 @@ import type {
   Timestamp,
 } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { type Claim, claimsOn, type PlacedGang, placedGangs } from '../../quotas/claims.ts';
+import {
+  type Claim,
+  claimsOn,
+  gangKeyOf,
+  type PlacedGang,
+  placedGangs,
+} from '../../quotas/claims.ts';
 import { Guarantees, type Use } from '../../quotas/guarantees.ts';
 import type { GangRequest } from '../gang-request.ts';
-import type { CapacityLedger } from '../place/capacity-ledger.ts';
+import { type CapacityLedger, demandKey } from '../place/capacity-ledger.ts';
 import { candidateFleets } from '../place/choose-fleet.ts';
-import { fitting } from '../place/refusals.ts';
+import type { Ask } from '../place/new-capacity.ts';
 import { leastAmounts } from '../quota/least.ts';
 import { amountsOfOption } from '../quota/slots.ts';
 import type { QueuedGang } from '../rank/queue.ts';
+import { Lenders } from './lenders.ts';
 import { placeWithout } from './trial.ts';
-import { chooseVictims, nextBorrowed, nextOfLowerPriority } from './victims.ts';
+import { type UsablePart, usableBy } from './usable.ts';
+import { chooseVictims, type Next, nextBorrowed, nextOfLowerPriority } from './victims.ts';
 
 export const DEFAULT_PREEMPTION: PreemptionSettings = {
   mode: 'reclaim',
@@ -33,6 +41,9 @@ export const DEFAULT_PREEMPTION: PreemptionSettings = {
 
 /** Gangs that ask in one pass; the others ask in the next one. */
 const MOST_ASKERS = 8;
+
+/** Looks for places in one pass: each arranges all instances anew. */
+const MOST_LOOKS = 64;
 
 /** Sets of leavers that are tried for one gang, each without the first of the set before. */
 const MOST_SETS = 8;
@@ -44,22 +55,44 @@ interface Leaving {
   readonly use: Use | null;
 }
 
+/** Whether a gang may leave: at once, from a time on, or not. */
+type Departure = 'now' | 'never' | { readonly from: Timestamp };
+
+/** Who waits, and the instances that it could use. */
+interface Waiting {
+  readonly queued: QueuedGang;
+  readonly isWithin: boolean;
+  readonly usable: ReadonlySet<Id>;
+}
+
 export class Reclaim {
   readonly #ledger: CapacityLedger;
+  readonly #ask: Ask;
   readonly #settings: PreemptionSettings;
   readonly #now: Timestamp;
   readonly #gangs: readonly PlacedGang[];
+  readonly #lenders: Lenders;
+  /** All of their claims end anyway. */
+  readonly #ending: readonly PlacedGang[];
+  /** By resources. */
+  readonly #borrowed = new Map<string, readonly PlacedGang[]>();
+  /** Gangs, by key, for which others have to leave that are still there. */
+  readonly #served: ReadonlySet<string>;
+  /** By run, the replicas of a service that serve and have not been asked to leave. */
+  readonly #ready: ReadonlyMap<Id, readonly PlacedGang[]>;
   /** Used by claims and by entitled gangs that wait; by claims and by those that have asked already. */
   readonly #expected: Guarantees;
   readonly #firm: Guarantees;
-  readonly #waiting: { readonly queued: QueuedGang; readonly isWithin: boolean }[] = [];
+  readonly #waiting: Waiting[] = [];
   /** They have asked, and are not entitled to anything any more. */
-  readonly #lapsed: QueuedGang[] = [];
+  readonly #lapsed: Gang[] = [];
+  #looks = 0;
   /** When a protected gang may have to leave: look again then. */
   #again: Timestamp | null = null;
 
-  constructor(ledger: CapacityLedger, settings: PreemptionSettings, now: Timestamp) {
+  constructor(ledger: CapacityLedger, ask: Ask, settings: PreemptionSettings, now: Timestamp) {
     this.#ledger = ledger;
+    this.#ask = ask;
     this.#settings = settings;
     this.#now = now;
     const { claims = [], instances, quotas = [] } = ledger.snapshot;
@@ -67,6 +100,19 @@ export class Reclaim {
     this.#gangs = placedGangs(known);
     this.#expected = new Guarantees(quotas, known);
     this.#firm = new Guarantees(quotas, known);
+    this.#lenders = new Lenders({
+      gangs: this.#gangs,
+      guaranteesOf: (id) => this.#firm.ofProject(id),
+      weightOf: (id) => this.#firm.weightOf(id),
+    });
+    this.#ending = this.#gangs.filter(({ claims: own }) => own.every(({ isEnding }) => isEnding));
+    this.#served = new Set(
+      known.flatMap(({ eviction }) => (eviction === null ? [] : [gangKeyOf(eviction)])),
+    );
+    this.#ready = Map.groupBy(
+      this.#gangs.filter((one) => isServing(one) && !isAsked(one)),
+      ({ runId }) => runId,
+    );
   }
 
   get again(): Timestamp | null {
@@ -100,18 +146,17 @@ export class Reclaim {
     if (mode === 'off') return;
     const use = isKeptByQuota ? null : this.#useWithin(queued.request);
     const isWithin = use !== null;
-    if (!isWithin && mode !== 'priority') {
-      if (queued.gang.jobs[0]?.reclaim && !this.#isServed(queued.gang)) this.#lapsed.push(queued);
+    if (!isWithin && (mode !== 'priority' || this.#gangs.length === 0)) {
+      this.#lapse(queued.gang);
       return;
     }
-    this.#waiting.push({ queued, isWithin });
+    const isEntitled = (one: Use) => !isWithin || this.#expected.isWithin(one);
+    const parts = usableBy(this.#ledger, queued.request, this.#ask, isEntitled);
+    const usable = new Set(parts.flatMap(({ instanceIds }: UsablePart) => instanceIds));
+    this.#waiting.push({ queued, isWithin, usable });
     if (use === null) return;
     this.#expected.claim(use);
-    for (const fleet of candidateFleets(this.#ledger, queued.request)) {
-      const { instances } = fitting(this.#ledger, fleet, queued.request);
-      const ids = instances.flatMap((alike) => alike.first(alike.size).map(({ id }) => id));
-      this.#ledger.lending.close(fleet.id, ids);
-    }
+    for (const part of parts) this.#ledger.lending.close(part);
   }
 
   /** The requests of this pass, and the runs that they concern. */
@@ -123,121 +168,156 @@ export class Reclaim {
     for (const { queued } of this.#waiting) {
       for (const id of queued.gang.jobs[0]?.reclaim?.instances ?? []) kept.add(id);
     }
-    for (const { gang } of this.#lapsed) {
-      changes.push(...reclaimOf(gang, null));
-      runs.push(gang.run.id);
-    }
+    const inVain = new Set<string>();
     let asked = 0;
-    for (const { queued, isWithin } of this.#waiting) {
-      if (asked >= MOST_ASKERS) {
-        this.#lookAgain(this.#now + SECOND);
-        break;
-      }
+    let isCut = false;
+    for (const waiting of this.#waiting) {
+      const { queued, isWithin } = waiting;
       if (this.#isServed(queued.gang)) {
         const use = isWithin ? this.#leastUse(queued.request) : null;
         if (use) this.#firm.claim(use);
         continue;
       }
-      asked += 1;
-      const found = this.#leaversFor(queued, isWithin, taken, kept);
-      if (found === null || found.gangs.length === 0) {
-        // Without `retry` it waits for those that are protected or end anyway.
-        const isLater = found !== null || this.#again !== null;
-        if (!isLater || queued.gang.jobs[0]?.reclaim) continue;
-        changes.push(...reclaimOf(queued.gang, { since: this.#now, runs: [], instances: [] }));
-        runs.push(queued.gang.run.id);
+      const { request, gang } = queued;
+      const kind = `${isWithin} ${request.priority} ${demandKey(this.#ledger, request)}`;
+      if (asked >= MOST_ASKERS || this.#looks >= MOST_LOOKS) {
+        isCut = true;
         continue;
       }
+      const found = inVain.has(kind) ? null : this.#leaversFor(waiting, taken, kept);
+      const { reclaim = null } = gang.jobs[0] ?? {};
+      if (found === null) {
+        inVain.add(kind);
+        if (!isWithin) this.#lapse(gang);
+        continue;
+      }
+      if (found.gangs.length === 0) {
+        // Without `retry` it waits for those that are protected or end anyway.
+        if (reclaim) continue;
+        changes.push(...reclaimOf(gang, { since: this.#now, runs: [], instances: [] }));
+        runs.push(gang.run.id);
+        continue;
+      }
+      asked += 1;
       for (const one of found.gangs) taken.add(one.key);
       const claims = found.gangs.flatMap((one) => one.claims);
       for (const { instanceId } of claims) kept.add(instanceId);
-      changes.push(...this.#request(queued.gang, found.kind, claims));
+      changes.push(...this.#request(gang, found.kind, claims));
       if (found.use) this.#firm.claim(found.use);
-      runs.push(queued.gang.run.id, ...claims.map(({ runId }) => runId));
+      runs.push(gang.run.id, ...claims.map(({ runId }) => runId));
+    }
+    // Only after a pass that has changed something, or it would be repeated for ever.
+    if (isCut && asked > 0) this.#lookAgain(this.#now + SECOND);
+    for (const gang of this.#lapsed) {
+      changes.push(...reclaimOf(gang, null));
+      // Those who were asked to leave may stay.
+      runs.push(gang.run.id, ...(gang.jobs[0]?.reclaim?.runs ?? []));
     }
     return { changes, runs: [...new Set(runs)] };
   }
 
+  #lapse(gang: Gang): void {
+    if (gang.jobs[0]?.reclaim && !this.#isServed(gang)) this.#lapsed.push(gang);
+  }
+
   /** Those whom it has asked to leave are still there. */
   #isServed({ run, jobs }: Gang): boolean {
-    const replicaNum = jobs[0]?.replicaNum;
-    return this.#gangs.some(({ claims }) =>
-      claims.some(
-        ({ eviction }) => eviction?.runId === run.id && eviction.replicaNum === replicaNum,
-      ),
-    );
+    return this.#served.has(gangKeyOf({ runId: run.id, replicaNum: jobs[0]?.replicaNum ?? 0 }));
   }
 
   #leaversFor(
-    queued: QueuedGang,
-    isWithin: boolean,
+    { queued, isWithin, usable }: Waiting,
     taken: ReadonlySet<string>,
     kept: ReadonlySet<Id>,
   ): Leaving | null {
-    const open = this.#gangs.filter(({ key }) => !taken.has(key));
+    const { request, gang } = queued;
+    const { projectId } = request.run;
+    const isOpen = (one: PlacedGang) =>
+      !taken.has(one.key) && one.claims.some(({ instanceId }) => usable.has(instanceId));
     // What ends anyway: no other job has to leave if it is enough.
-    const ending = open.filter(({ claims }) => claims.every(({ isEnding }) => isEnding));
-    const ownInstances = new Set(queued.gang.jobs[0]?.reclaim?.instances ?? []);
-    const others = new Set([...kept].filter((id) => !ownInstances.has(id)));
-    const option = (leaving: readonly PlacedGang[]) =>
-      placeWithout(
-        this.#ledger,
-        queued.request,
-        [...ending, ...leaving].flatMap((one) => one.claims),
-        others,
-      );
-    if (option([]) !== null) return { gangs: [], kind: 'reclaim', use: null };
-    const candidates = open.filter((one) => !ending.includes(one) && this.#mayLeave(one));
-    const { projectId } = queued.request.run;
-    if (isWithin) {
-      const found = this.#reclaimed(queued, candidates, option);
-      if (found) return { gangs: found, kind: 'reclaim', use: this.#leastUse(queued.request) };
-    }
-    if (this.#settings.mode !== 'priority') return null;
-    const lower = candidates.filter(
-      (one) => one.projectId === projectId && one.priority < queued.request.priority,
+    const ending = this.#ending.filter(isOpen);
+    const resources = isWithin ? this.#guaranteedIn(request) : [];
+    const foreign = this.#borrowedIn(resources).filter(
+      (one) => one.projectId !== projectId && isOpen(one),
     );
-    if (lower.length === 0 || option(lower) === null) return null;
-    const fits = (leaving: readonly PlacedGang[]) => option(leaving) !== null;
-    const found = chooseVictims(nextOfLowerPriority(lower, this.#now), fits);
-    return found && { gangs: found, kind: 'priority', use: null };
-  }
-
-  #reclaimed(
-    queued: QueuedGang,
-    candidates: readonly PlacedGang[],
-    option: (leaving: readonly PlacedGang[]) => ReturnType<typeof placeWithout>,
-  ): readonly PlacedGang[] | null {
-    const { projectId } = queued.request.run;
-    const needed = leastAmounts(queued.request);
-    const resources = [
-      ...new Set(
-        candidateFleets(this.#ledger, queued.request).flatMap(({ id }) =>
-          this.#firm.resourcesOf(projectId, id),
-        ),
-      ),
-    ].filter((resource) => (needed[resource] ?? 0) > 0);
-    const lenders = {
-      ...{ gangs: this.#gangs, resources },
-      guaranteedOf: (id: Id, resource: string) => this.#firm.guaranteedOf(id, resource),
-      weightOf: (id: Id) => this.#firm.weightOf(id),
+    const lower =
+      this.#settings.mode === 'priority'
+        ? this.#gangs.filter(
+            (one) => one.projectId === projectId && one.priority < request.priority && isOpen(one),
+          )
+        : [];
+    if (ending.length + foreign.length + lower.length === 0) return null;
+    const ownInstances = new Set(gang.jobs[0]?.reclaim?.instances ?? []);
+    const others = new Set([...kept].filter((id) => !ownInstances.has(id)));
+    const option = (leaving: readonly PlacedGang[]) => {
+      this.#looks += 1;
+      const claims = [...ending, ...leaving].flatMap((one) => one.claims);
+      return placeWithout(this.#ledger, request, claims, others);
     };
+    if (option([]) !== null) return isWithin || ending.length > 0 ? LATER : null;
+    const mayLeave = (one: PlacedGang, chosen: readonly PlacedGang[]) =>
+      this.#servesWithout(one, chosen, taken);
+    const asked = { lenders: this.#lenders, resources, now: this.#now, mayLeave };
     const fits = (leaving: readonly PlacedGang[]): boolean => {
       const found = option(leaving);
       if (found === null) return false;
       const use = { projectId, fleetId: found.fleet.id, amounts: amountsOfOption(found) };
       return this.#firm.isWithin(use);
     };
-    let rest = candidates.filter((one) => one.projectId !== projectId);
-    if (rest.length === 0 || !fits(rest)) return null;
-    for (let sets = 0; sets < MOST_SETS && rest.length > 0; sets++) {
-      const next = nextBorrowed(rest, lenders, this.#now);
-      const found = chooseVictims(next, fits);
-      if (found !== null) return found;
-      const first = next([]);
-      rest = rest.filter((one) => one !== first);
+    const reclaimed = this.#chosenOf(foreign, (gangs) => nextBorrowed(gangs, asked), fits);
+    if (reclaimed === LATER) return LATER;
+    if (reclaimed) return { ...reclaimed, use: this.#leastUse(request) };
+    const found = this.#chosenOf(
+      lower,
+      (gangs) => nextOfLowerPriority(gangs, this.#now, mayLeave),
+      (leaving) => option(leaving) !== null,
+    );
+    return found === null || found === LATER ? found : { ...found, kind: 'priority' };
+  }
+
+  /** Gangs that their projects borrow in one of these resources. */
+  #borrowedIn(resources: readonly string[]): readonly PlacedGang[] {
+    if (resources.length === 0) return [];
+    const key = [...resources].sort().join(' ');
+    const known = this.#borrowed.get(key);
+    if (known) return known;
+    const found = this.#gangs.filter((one) => this.#lenders.isBorrowed(one, [], resources));
+    this.#borrowed.set(key, found);
+    return found;
+  }
+
+  /** Of these gangs those that leave now; `LATER`: there is room once some are not protected any more. */
+  #chosenOf(
+    gangs: readonly PlacedGang[],
+    nextOf: (gangs: readonly PlacedGang[]) => Next,
+    fits: (leaving: readonly PlacedGang[]) => boolean,
+  ): Leaving | null {
+    const departures = gangs.map((one) => ({ one, departure: this.#departureOf(one) }));
+    let rest = departures.flatMap(({ one, departure }) => (departure === 'now' ? [one] : []));
+    if (rest.length > 0 && fits(rest)) {
+      for (let sets = 0; sets < MOST_SETS && rest.length > 0; sets++) {
+        const next = nextOf(rest);
+        const found = chooseVictims(next, fits);
+        if (found !== null) return { ...LATER, gangs: found };
+        const first = next([]);
+        rest = rest.filter((one) => one !== first);
+      }
     }
-    return null;
+    const later = departures.flatMap(({ one, departure }) =>
+      typeof departure === 'object' ? [{ one, from: departure.from }] : [],
+    );
+    if (later.length === 0 || !fits([...rest, ...later.map(({ one }) => one)])) return null;
+    this.#lookAgain(Math.min(...later.map(({ from }) => from)));
+    return LATER;
+  }
+
+  /** Resources that the gang needs and that its project is guaranteed. */
+  #guaranteedIn(request: GangRequest): string[] {
+    const needed = leastAmounts(request);
+    const resources = candidateFleets(this.#ledger, request).flatMap(({ id }) =>
+      this.#firm.resourcesOf(request.run.projectId, id),
+    );
+    return [...new Set(resources)].filter((resource) => (needed[resource] ?? 0) > 0);
   }
 
   #leastUse(request: GangRequest): Use | null {
@@ -246,22 +326,26 @@ export class Reclaim {
     return fleet ? { projectId, fleetId: fleet.id, amounts: leastAmounts(request) } : null;
   }
 
-  /** Not protected: it has run long enough, and is not the last ready replica of a service. */
-  #mayLeave({ claims, runId }: PlacedGang): boolean {
-    if (claims.some(({ eviction, isEnding }) => eviction !== null || isEnding)) return false;
+  /** It is protected until it has run long enough. */
+  #departureOf({ claims }: PlacedGang): Departure {
+    if (claims.some(({ eviction, isEnding }) => eviction !== null || isEnding)) return 'never';
+    const protection = this.#settings.minRuntime * SECOND;
     const since = Math.max(...claims.map(({ runningAt }) => runningAt ?? 0));
-    const until = since + this.#settings.minRuntime * SECOND;
-    if (since > 0 && until > this.#now) {
-      this.#lookAgain(until);
-      return false;
-    }
-    if (!claims.some(({ isService, isReady }) => isService && isReady)) return true;
-    const ready = this.#gangs.filter(
-      (one) =>
-        one.runId === runId &&
-        one.claims.some(({ isReady, eviction }) => isReady && eviction === null),
-    );
-    return ready.length > 1;
+    // A start that far ahead was written before the clock was set back: it protects nothing.
+    const isProtected =
+      since > 0 && since + protection > this.#now && since <= this.#now + protection;
+    return isProtected ? { from: since + protection } : 'now';
+  }
+
+  /** Whether the gang is no replica that serves, or another one of its service still does. */
+  #servesWithout(
+    one: PlacedGang,
+    chosen: readonly PlacedGang[],
+    taken: ReadonlySet<string>,
+  ): boolean {
+    if (!isServing(one)) return true;
+    const ready = this.#ready.get(one.runId) ?? [];
+    return ready.some((other) => other !== one && !chosen.includes(other) && !taken.has(other.key));
   }
 
   #lookAgain(at: Timestamp): void {
@@ -292,6 +376,14 @@ export class Reclaim {
     ];
   }
 }
+
+/** It waits for others that are protected, or end anyway. */
+const LATER: Leaving = { gangs: [], kind: 'reclaim', use: null };
+
+/** A replica of a service that is ready, and stays. */
+const isServing = ({ claims }: PlacedGang): boolean =>
+  claims.some(({ isService, isReady }) => isService && isReady) &&
+  !claims.some(({ isEnding }) => isEnding);
 
 const isAsked = ({ claims }: PlacedGang): boolean =>
   claims.some(({ eviction }) => eviction !== null);

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PlacedGang } from '../../quotas/claims.ts';
-import { chooseVictims, isLegal, type Lenders, nextBorrowed } from './victims.ts';
+import { Lenders } from './lenders.ts';
+import { chooseVictims, nextBorrowed } from './victims.ts';
 
 const NOW = 1_000;
 
@@ -20,8 +21,8 @@ function gang(name: string, { project, size, host, priority }: Drawn, at: number
     amounts: { gpu: size },
   };
   return {
-    ...{ key: name, runId: name, projectId: project, priority, claimedAt: at },
-    ...{ claims: [claim], amounts: { gpu: size } },
+    ...{ key: name, runId: name, projectId: project, fleetId: 'fleet', priority },
+    ...{ claimedAt: at, claims: [claim], amounts: { gpu: size } },
   };
 }
 
@@ -30,18 +31,20 @@ function lendersOf(
   guarantees: Readonly<Record<string, number>>,
   weights: Readonly<Record<string, number>> = {},
 ): Lenders {
-  return {
-    ...{ gangs, resources: ['gpu'] },
-    guaranteedOf: (id) => guarantees[id] ?? 0,
+  return new Lenders({
+    gangs,
+    guaranteesOf: (id) => [{ fleetId: null, amounts: { gpu: guarantees[id] ?? 0 } }],
     weightOf: (id) => weights[id] ?? 1,
-  };
+  });
 }
+
+const asked = (lenders: Lenders) => ({ lenders, resources: ['gpu'], now: NOW });
 
 const sizeOf = (gangs: readonly PlacedGang[]): number =>
   gangs.reduce((sum, one) => sum + (one.amounts.gpu ?? 0), 0);
 
 const leaversOf = (gangs: readonly PlacedGang[], lenders: Lenders, wanted: number) =>
-  chooseVictims(nextBorrowed(gangs, lenders, NOW), (leaving) => sizeOf(leaving) >= wanted)?.map(
+  chooseVictims(nextBorrowed(gangs, asked(lenders)), (leaving) => sizeOf(leaving) >= wanted)?.map(
     ({ key }) => key,
   );
 
@@ -66,17 +69,17 @@ const worlds = fc
       sizeOf(leaving.filter((one) => one.claims[0]?.instanceId === `host-${host}`));
     const fits = (leaving: readonly PlacedGang[]) =>
       onHost(leaving) >= Math.min(2, wanted) && sizeOf(leaving) >= wanted;
-    return { gangs, lenders: lendersOf(gangs, guarantees, weights), fits };
+    return { gangs, guarantees, lenders: lendersOf(gangs, guarantees, weights), fits };
   });
 
 describe('those who have to leave', () => {
   it('are enough, no one of them is too many, and all of them are borrowed', () => {
     fc.assert(
       fc.property(worlds, ({ gangs, lenders, fits }) => {
-        const found = chooseVictims(nextBorrowed(gangs, lenders, NOW), fits);
+        const found = chooseVictims(nextBorrowed(gangs, asked(lenders)), fits);
         if (found === null) return;
         expect(fits(found)).toBe(true);
-        expect(isLegal(found, lenders)).toBe(true);
+        expect(lenders.isLegal(found, ['gpu'])).toBe(true);
         for (const one of found) expect(fits(found.filter((other) => other !== one))).toBe(false);
       }),
       { numRuns: 500 },
@@ -85,14 +88,15 @@ describe('those who have to leave', () => {
 
   it('leave their projects at least what these are guaranteed, but for one gang that straddles it', () => {
     fc.assert(
-      fc.property(worlds, ({ gangs, lenders, fits }) => {
-        const found = chooseVictims(nextBorrowed(gangs, lenders, NOW), fits) ?? [];
+      fc.property(worlds, ({ gangs, guarantees, lenders, fits }) => {
+        const most: Readonly<Record<string, number>> = guarantees;
+        const found = chooseVictims(nextBorrowed(gangs, asked(lenders)), fits) ?? [];
         for (const one of found) {
           const others = gangs.filter(
             (other) =>
               other.projectId === one.projectId && (!found.includes(other) || other === one),
           );
-          expect(sizeOf(others)).toBeGreaterThan(lenders.guaranteedOf(one.projectId, 'gpu'));
+          expect(sizeOf(others)).toBeGreaterThan(most[one.projectId] ?? 0);
         }
       }),
       { numRuns: 500 },

@@ -1,27 +1,25 @@
 /**
  * Who has to leave for a gang: an inclusion-minimal set of gangs by which it really finds room, each of which its own
- * project borrows. Nothing here depends on shares of the one who asks: only so is no set taken back by another.
+ * project borrows.
  */
-import type { Id, Timestamp } from '../../model/index.ts';
+import type { Timestamp } from '../../model/index.ts';
 import type { PlacedGang } from '../../quotas/claims.ts';
-
-export interface Lenders {
-  /** All gangs of each project with a place, oldest claim first. */
-  readonly gangs: readonly PlacedGang[];
-  /** Resources that the asking gang needs and is guaranteed. */
-  readonly resources: readonly string[];
-  readonly guaranteedOf: (projectId: Id, resource: string) => number;
-  readonly weightOf: (projectId: Id) => number;
-}
+import type { Lenders } from './lenders.ts';
 
 /** The most gangs that are looked at for one that asks. */
 const MOST_VICTIMS = 64;
+
+/** The gang that leaves beside those that are chosen; null = there is none. */
+export type Next = (chosen: readonly PlacedGang[]) => PlacedGang | null;
+
+/** Whether the gang may leave beside those that are chosen; what is refused once is refused beside more of them too. */
+type MayLeave = (one: PlacedGang, chosen: readonly PlacedGang[]) => boolean;
 
 /**
  * The gangs that leave; null = the gang finds no room although all of them leave. `fits` must stay true when more gangs leave.
  */
 export function chooseVictims(
-  next: (chosen: readonly PlacedGang[]) => PlacedGang | null,
+  next: Next,
   fits: (leaving: readonly PlacedGang[]) => boolean,
 ): readonly PlacedGang[] | null {
   const order: PlacedGang[] = [];
@@ -51,57 +49,38 @@ function pruned(
   return kept;
 }
 
-/**
- * Whether every gang of the set is borrowed although the others of the set leave: the use of its project, the others
- * subtracted, exceeds the guarantee in a resource that the asking gang needs. A part of such a set is one too.
- */
-export function isLegal(leaving: readonly PlacedGang[], lenders: Lenders): boolean {
-  return leaving.every((one) =>
-    lenders.resources.some((resource) => {
-      const others = leaving.filter((other) => other !== one);
-      return (
-        useOf(one.projectId, resource, others, lenders) >
-        lenders.guaranteedOf(one.projectId, resource)
-      );
-    }),
-  );
-}
-
-function useOf(
-  projectId: Id,
-  resource: string,
-  without: readonly PlacedGang[],
-  { gangs }: Lenders,
-): number {
-  let sum = 0;
-  for (const one of gangs) {
-    if (one.projectId === projectId && !without.includes(one)) sum += one.amounts[resource] ?? 0;
-  }
-  return sum;
+export interface Asked {
+  readonly lenders: Lenders;
+  /** Resources that the asking gang needs and is guaranteed. */
+  readonly resources: readonly string[];
+  readonly now: Timestamp;
+  readonly mayLeave?: MayLeave;
 }
 
 /** The next borrowed gang: of the project with most borrowed by weight, then of the lowest priority, then the least work lost. */
 export function nextBorrowed(
   candidates: readonly PlacedGang[],
-  lenders: Lenders,
-  now: Timestamp,
-): (chosen: readonly PlacedGang[]) => PlacedGang | null {
+  { lenders, resources, now, mayLeave = always }: Asked,
+): Next {
+  const [resource = ''] = resources;
+  const mayAlso: MayLeave = (one, chosen) =>
+    lenders.isBorrowed(one, chosen, resources) &&
+    lenders.isLegal([...chosen, one], resources) &&
+    mayLeave(one, chosen);
+  const queues = [...Map.groupBy(candidates, ({ projectId }) => projectId)].map(
+    ([projectId, own]) => ({ projectId, next: inOrder(own, now, mayAlso) }),
+  );
   return (chosen) => {
-    const open = candidates.filter(
-      (one) =>
-        !chosen.includes(one) &&
-        isBorrowed(one, chosen, lenders) &&
-        isLegal([...chosen, one], lenders),
-    );
-    const borrowed = new Map(
-      [...new Set(open.map(({ projectId }) => projectId))].map((id) => [
-        id,
-        borrowedOf(id, chosen, lenders),
-      ]),
-    );
-    const rate = ({ projectId }: PlacedGang) =>
-      (borrowed.get(projectId) ?? 0) / lenders.weightOf(projectId);
-    return first(open, (a, b) => rate(b) - rate(a) || byLoss(a, b, now));
+    let best: { readonly one: PlacedGang; readonly rate: number } | null = null;
+    for (const { projectId, next } of queues) {
+      const one = next(chosen);
+      if (one === null) continue;
+      const rate = lenders.rateOf(projectId, chosen, resource);
+      const isBetter =
+        best === null || rate > best.rate || (rate === best.rate && byLoss(now)(one, best.one) < 0);
+      if (isBetter) best = { one, rate };
+    }
+    return best?.one ?? null;
   };
 }
 
@@ -109,27 +88,36 @@ export function nextBorrowed(
 export function nextOfLowerPriority(
   candidates: readonly PlacedGang[],
   now: Timestamp,
-): (chosen: readonly PlacedGang[]) => PlacedGang | null {
-  return (chosen) =>
-    first(
-      candidates.filter((one) => !chosen.includes(one)),
-      (a, b) => byLoss(a, b, now),
-    );
+  mayLeave: MayLeave = always,
+): Next {
+  return inOrder(candidates, now, mayLeave);
 }
 
-function first(
-  gangs: readonly PlacedGang[],
-  compare: (a: PlacedGang, b: PlacedGang) => number,
-): PlacedGang | null {
-  return gangs.reduce<PlacedGang | null>(
-    (best, one) => (best === null || compare(one, best) < 0 ? one : best),
-    null,
-  );
+const always: MayLeave = () => true;
+
+/**
+ * The first that may leave. Those that were passed over are not looked at again while more are chosen: of thousands of
+ * gangs each is then looked at about once.
+ */
+function inOrder(gangs: readonly PlacedGang[], now: Timestamp, mayLeave: MayLeave): Next {
+  const order = [...gangs].sort(byLoss(now));
+  let from = 0;
+  let known = 0;
+  return (chosen) => {
+    if (chosen.length < known) from = 0;
+    known = chosen.length;
+    for (; from < order.length; from++) {
+      const one = order[from];
+      if (one && !chosen.includes(one) && mayLeave(one, chosen)) return one;
+    }
+    return null;
+  };
 }
 
-function byLoss(a: PlacedGang, b: PlacedGang, now: Timestamp): number {
-  return a.priority - b.priority || workOf(a, now) - workOf(b, now) || (a.key < b.key ? -1 : 1);
-}
+const byLoss =
+  (now: Timestamp) =>
+  (a: PlacedGang, b: PlacedGang): number =>
+    a.priority - b.priority || workOf(a, now) - workOf(b, now) || (a.key < b.key ? -1 : 1);
 
 /** GPU-seconds of the present attempt; of jobs without GPUs, their seconds. */
 function workOf({ claims }: PlacedGang, now: Timestamp): number {
@@ -138,25 +126,4 @@ function workOf({ claims }: PlacedGang, now: Timestamp): number {
       sum + (runningAt === null ? 0 : now - runningAt) * Math.max(1, amounts.gpu ?? 0),
     0,
   );
-}
-
-/** Of the gangs that stay, by time of claim, those beyond the guarantee; one that straddles it counts as a whole. */
-function isBorrowed(one: PlacedGang, leaving: readonly PlacedGang[], lenders: Lenders): boolean {
-  return lenders.resources.some((resource) => {
-    if ((one.amounts[resource] ?? 0) === 0) return false;
-    let sum = 0;
-    for (const other of lenders.gangs) {
-      if (other.projectId !== one.projectId || leaving.includes(other)) continue;
-      sum += other.amounts[resource] ?? 0;
-      if (other === one) break;
-    }
-    return sum > lenders.guaranteedOf(one.projectId, resource);
-  });
-}
-
-function borrowedOf(projectId: Id, leaving: readonly PlacedGang[], lenders: Lenders): number {
-  const [resource = ''] = lenders.resources;
-  const beyond =
-    useOf(projectId, resource, leaving, lenders) - lenders.guaranteedOf(projectId, resource);
-  return Math.max(0, beyond);
 }
