@@ -132,6 +132,19 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
   });
 
+  it('gets a whole host of many on which small jobs borrow', () => {
+    const hosts = Array.from({ length: 40 }, (_, n) => host(n));
+    const claims = hosts.flatMap(({ id }, n) =>
+      [0, 1, 2, 3].map((k) =>
+        claim(`b${n}-${k}`, B, 2, { instanceId: id, runningAt: LONG_AGO + (k * 40 + n) * SECOND }),
+      ),
+    );
+    const gangs = [asks('a', 8, A, waiting)];
+    const decision = decide({ gangs, instances: hosts, claims, quotas: [guarantee(A, 8)] });
+    const left = evicted(decision).map((id) => id.split('-')[1]);
+    expect([left.length, new Set(left).size]).toEqual([4, 1]);
+  });
+
   it('takes nothing from a project within its own guarantee of another resource', () => {
     const gangs = [asks('a', 8, A, waiting)];
     const claims = [claim('b', B, 8)];

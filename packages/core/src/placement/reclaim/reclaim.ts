@@ -23,12 +23,13 @@ import {
 import { Guarantees, type Use } from '../../quotas/guarantees.ts';
 import type { GangRequest } from '../gang-request.ts';
 import { type CapacityLedger, demandKey } from '../place/capacity-ledger.ts';
-import { candidateFleets } from '../place/choose-fleet.ts';
+import { candidateFleets, type FleetOption } from '../place/choose-fleet.ts';
 import type { Ask } from '../place/new-capacity.ts';
 import { leastAmounts } from '../quota/least.ts';
 import { amountsOfOption } from '../quota/slots.ts';
 import type { QueuedGang } from '../rank/queue.ts';
 import { Lenders } from './lenders.ts';
+import { byInstance, gangsOn } from './places.ts';
 import { placeWithout } from './trial.ts';
 import { type UsablePart, usableBy } from './usable.ts';
 import { chooseVictims, type Next, nextBorrowed, nextOfLowerPriority } from './victims.ts';
@@ -45,7 +46,7 @@ const MOST_ASKERS = 8;
 /** Looks for places in one pass: each arranges all instances anew. */
 const MOST_LOOKS = 64;
 
-/** Sets of leavers that are tried for one gang, each without the first of the set before. */
+/** Instances that are tried for one gang. */
 const MOST_SETS = 8;
 
 /** Those who have to leave; `use`: what the gang will use of its guarantee. */
@@ -258,20 +259,18 @@ export class Reclaim {
     const mayLeave = (one: PlacedGang, chosen: readonly PlacedGang[]) =>
       this.#servesWithout(one, chosen, taken);
     const asked = { lenders: this.#lenders, resources, now: this.#now, mayLeave };
-    const fits = (leaving: readonly PlacedGang[]): boolean => {
+    const within = (leaving: readonly PlacedGang[]): FleetOption | null => {
       const found = option(leaving);
-      if (found === null) return false;
+      if (found === null) return null;
       const use = { projectId, fleetId: found.fleet.id, amounts: amountsOfOption(found) };
-      return this.#firm.isWithin(use);
+      return this.#firm.isWithin(use) ? found : null;
     };
-    const reclaimed = this.#chosenOf(foreign, (gangs) => nextBorrowed(gangs, asked), fits);
+    const reclaimed = this.#chosenOf(foreign, (gangs) => nextBorrowed(gangs, asked), within);
     if (reclaimed === LATER) return LATER;
     if (reclaimed) return { ...reclaimed, use: this.#leastUse(request) };
-    const found = this.#chosenOf(
-      lower,
-      (gangs) => nextOfLowerPriority(gangs, this.#now, mayLeave),
-      (leaving) => option(leaving) !== null,
-    );
+    const nextOf = (gangs: readonly PlacedGang[]) =>
+      nextOfLowerPriority(gangs, this.#now, mayLeave);
+    const found = this.#chosenOf(lower, nextOf, option);
     return found === null || found === LATER ? found : { ...found, kind: 'priority' };
   }
 
@@ -286,21 +285,23 @@ export class Reclaim {
     return found;
   }
 
-  /** Of these gangs those that leave now; `LATER`: there is room once some are not protected any more. */
+  /**
+   * Of these gangs those that leave now; `LATER`: there is room once some are not protected any more. `placeOf`: where
+   * the gang that asks would be placed without them.
+   */
   #chosenOf(
     gangs: readonly PlacedGang[],
     nextOf: (gangs: readonly PlacedGang[]) => Next,
-    fits: (leaving: readonly PlacedGang[]) => boolean,
+    placeOf: (leaving: readonly PlacedGang[]) => FleetOption | null,
   ): Leaving | null {
+    const fits = (leaving: readonly PlacedGang[]): boolean => placeOf(leaving) !== null;
     const departures = gangs.map((one) => ({ one, departure: this.#departureOf(one) }));
-    let rest = departures.flatMap(({ one, departure }) => (departure === 'now' ? [one] : []));
-    if (rest.length > 0 && fits(rest)) {
-      for (let sets = 0; sets < MOST_SETS && rest.length > 0; sets++) {
-        const next = nextOf(rest);
-        const found = chooseVictims(next, fits);
+    const rest = departures.flatMap(({ one, departure }) => (departure === 'now' ? [one] : []));
+    const place = rest.length > 0 ? placeOf(rest) : null;
+    if (place !== null) {
+      for (const some of this.#setsOf(rest, place)) {
+        const found = chooseVictims(nextOf(some), fits);
         if (found !== null) return { ...LATER, gangs: found };
-        const first = next([]);
-        rest = rest.filter((one) => one !== first);
       }
     }
     const later = departures.flatMap(({ one, departure }) =>
@@ -309,6 +310,17 @@ export class Reclaim {
     if (later.length === 0 || !fits([...rest, ...later.map(({ one }) => one)])) return null;
     this.#lookAgain(Math.min(...later.map(({ from }) => from)));
     return LATER;
+  }
+
+  /**
+   * Those of whom some may leave: all; those on one instance, of a few; those on the instances that the gang would get if
+   * all left.
+   */
+  *#setsOf(rest: readonly PlacedGang[], { slots }: FleetOption): Iterable<readonly PlacedGang[]> {
+    yield rest;
+    if (slots.length === 1) yield* byInstance(rest).slice(0, MOST_SETS);
+    const ids = slots.flatMap((slot) => (slot.kind === 'existing' ? [slot.instance.id] : []));
+    yield gangsOn(rest, new Set(ids));
   }
 
   /** Resources that the gang needs and that its project is guaranteed. */

@@ -21,9 +21,12 @@ export function placeWithout(
   for (const { instanceId, blocks } of leaving) {
     freed.set(instanceId, (freed.get(instanceId) ?? 0) + blocks);
   }
-  const instances = ledger.snapshot.instances.map((instance): InstanceRecord => {
-    const busyBlocks = Math.max(0, ledger.busyBlocks(instance) - (freed.get(instance.id) ?? 0));
-    return busyBlocks === instance.busyBlocks ? instance : { ...instance, busyBlocks };
+  const instances = ledger.snapshot.instances.flatMap((instance): InstanceRecord[] => {
+    const left = freed.get(instance.id) ?? 0;
+    const busyBlocks = Math.max(0, ledger.busyBlocks(instance) - left);
+    // A pool may have thousands of full instances, which can take nothing.
+    if (left === 0 && busyBlocks >= (instance.totalBlocks ?? 0)) return [];
+    return [busyBlocks === instance.busyBlocks ? instance : { ...instance, busyBlocks }];
   });
   const quotas = (ledger.snapshot.quotas ?? []).map((state) => withoutUse(state, leaving));
   const { localMaxInstances, moment } = ledger;
