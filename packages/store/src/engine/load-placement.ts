@@ -51,9 +51,12 @@ export async function loadPlacement(
   if (projectIds.length === 0) return null;
   const rights = await loadRights(tx, projectIds);
   const machines = await loadUsable(tx, context, rights);
-  // Without room no gang that waits gets a place, and nothing has changed for it.
-  const perClass = only === 'new' && roomOf(machines) === 0 ? 0 : PER_CLASS;
   const { quotas } = machines;
+  const mayReclaim = withClaims || hasGuarantees(quotas ?? []);
+  // Without room no gang that waits gets a place, and nothing has changed for it. Where others may have to leave, gangs
+  // that wait already are entitled before new ones.
+  const isOfNewAlone = only === 'new' && !mayReclaim && roomOf(machines) === 0;
+  const perClass = isOfNewAlone ? 0 : PER_CLASS;
   const queue = await loadQueue(tx, context.records, projectIds, { perClass, quotas });
   if (queue.gangs.length === 0) return null;
   return {
@@ -64,20 +67,9 @@ export async function loadPlacement(
     ...queue,
     ...machines,
     ...(queue.gangs.some(isWaiting) && { occupants: await loadOccupants(tx, machines.fleets) }),
-    ...(await claimsIn(tx, machines, withClaims)),
+    ...(mayReclaim && { claims: await loadClaims(tx, poolId) }),
     volumes: await volumesOfGangs(tx, queue.gangs),
   };
-}
-
-/** The jobs with places, where the order of the queue depends on what they use. */
-export async function claimsIn(
-  tx: Tx,
-  { fleets, quotas = [] }: Pick<ProjectCapacity, 'fleets' | 'quotas'>,
-  isNeeded = false,
-): Promise<Pick<LoadedPool, 'claims'>> {
-  if (!isNeeded && !hasGuarantees(quotas)) return {};
-  const ids = fleets.map(({ id }) => id);
-  return { claims: await loadClaims(tx, ids) };
 }
 
 /** Reservations are made for gangs that wait: for new work alone no ends are read. */

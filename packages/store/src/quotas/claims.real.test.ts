@@ -26,15 +26,15 @@ async function lending(world: World, guaranteed: object | null) {
   const asker = await insertWaiting(world, 'asks', { projectId: lab.id });
   const project = (await world.store.projects.byId(lab.id)) as unknown as { poolId?: string };
   expect(project).not.toBeNull();
-  return { run, victim: victim!, asker, instance: instances[0]! };
+  return { run, victim: victim!, asker, instance: instances[0]!, lab };
 }
 
-async function loaded(world: World) {
+async function loaded(world: World, only: 'all' | 'new' = 'all') {
   const signals = await world.store.engine.waitingFor({
     kind: 'project',
     projectId: world.projectId,
   });
-  return await world.store.engine.loadPlacement(signals[0] ?? '');
+  return await world.store.engine.loadPlacement(signals[0] ?? '', only);
 }
 
 const reload = (world: World, id: string) =>
@@ -55,6 +55,56 @@ forEachStore((tests) => {
     const other = await openWorld(tests);
     await lending(other, null);
     expect((await loaded(other))?.claims).toBeUndefined();
+  });
+
+  it('a pass for new gangs alone reads those that wait before them, where a project is guaranteed something', async () => {
+    for (const [guaranteed, expected] of [
+      [{ ...NONE, gpu: 4 }, ['asks', 'new']],
+      [null, ['new']],
+    ] as const) {
+      const world = await openWorld(tests);
+      const { instance, lab } = await lending(world, guaranteed);
+      const set = { status: 'busy' as const, totalBlocks: 2, busyBlocks: 2 };
+      const { id, version } = instance;
+      await world.store.engine.apply([{ type: 'instance.update', id, version, set }]);
+      await insertRun(world, { name: 'new', projectId: lab.id }, [{ demand: 'small' }]);
+      const found = await loaded(world, 'new');
+      expect(found?.gangs.map(({ run }) => run.name).sort()).toEqual(expected);
+    }
+  });
+
+  it('a pass knows the claims of a lender on fleets that no waiting project may use', async () => {
+    const world = await openWorld(tests);
+    const { victim } = await lending(world, { ...NONE, gpu: 4 });
+    const { instances } = await insertFleetWithNodes(world, { name: 'own' });
+    const { jobs } = await insertRun(world, { name: 'other', status: 'running' }, [{}]);
+    const [job] = jobs;
+    const set = {
+      ...{ status: 'running' as const, instanceId: instances[0]!.id, claimedBlocks: 1 },
+      ...{ provisionedAt: 5, runningAt: 7 },
+    };
+    const { id, version } = job!;
+    await world.store.engine.apply([{ type: 'job.update', id, version, set }]);
+    const found = await loaded(world);
+    expect(found?.claims?.map(({ jobId }) => jobId).sort()).toEqual([victim.id, id].sort());
+    expect(found?.fleets.map(({ name }) => name)).toEqual(['hosts']);
+  });
+
+  it('what was guaranteed on a fleet ends with the fleet', async () => {
+    const world = await openWorld(tests);
+    await lending(world, null);
+    const { fleet } = await insertFleetWithNodes(world, { name: 'gone' });
+    const place = { projectId: world.projectId, fleetId: fleet.id, userId: null };
+    const terms = { guaranteed: { ...NONE, gpu: 4 }, limits: null, weight: null };
+    await world.store.quotas.set(place, terms as never);
+    const ofFleet = async () =>
+      (await loaded(world))?.quotas?.filter(({ quota }) => quota.fleetId === fleet.id).length;
+    expect(await ofFleet()).toBe(1);
+    const { id } = fleet;
+    const version = (await world.store.engine.loadFleet(id))?.fleet.version ?? 0;
+    const set = { status: 'terminated' as const, deleted: true };
+    await world.store.engine.apply([{ type: 'fleet.update', id, version, set }]);
+    expect(await ofFleet()).toBe(0);
   });
 
   it('a run whose job has to leave knows whether the gang that asked still waits', async () => {

@@ -10,23 +10,40 @@ export function hasGuarantees(quotas: readonly QuotaState[]): boolean {
   return quotas.some(({ quota }) => quota.guaranteed !== null);
 }
 
-/** On the instances of these fleets. */
-export async function loadClaims(tx: Tx, fleetIds: readonly Id[]): Promise<ClaimState[]> {
-  const rows = await forIds(fleetIds, (slice) =>
-    tx
-      .selectFrom('instances as i')
-      .innerJoin('jobs as j', 'j.instance_id', 'i.id')
-      .innerJoin('runs as r', 'r.id', 'j.run_id')
-      .select(['j.id', 'j.version', 'j.run_id', 'j.project_id', 'j.replica_num', 'j.instance_id'])
-      .select(['j.claimed_blocks', 'j.charge', 'j.status', 'j.notice', 'j.eviction', 'j.ready'])
-      .select(['j.running_at', 'j.provisioned_at', 'j.submitted_at', 'j.stop_requested_at'])
-      .select(['r.priority', 'r.service_spec'])
-      .where('i.fleet_id', 'in', slice)
-      .where('i.deleted', '=', false)
-      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
-      .orderBy('j.id')
-      .execute(),
-  );
+/** The claims in the pool of the project, where the order of its queue depends on what they use. */
+export async function claimsAround(
+  tx: Tx,
+  projectId: Id,
+  quotas: readonly QuotaState[] = [],
+): Promise<{ readonly claims?: readonly ClaimState[] }> {
+  if (!hasGuarantees(quotas)) return {};
+  const project = await tx
+    .selectFrom('projects')
+    .select('pool_id')
+    .where('id', '=', projectId)
+    .executeTakeFirst();
+  return project?.pool_id ? { claims: await loadClaims(tx, project.pool_id) } : {};
+}
+
+/**
+ * On the instances of all fleets of the pool, also of those that no waiting project may use: what runs there counts
+ * against the guarantee of its project too.
+ */
+export async function loadClaims(tx: Tx, poolId: Id): Promise<ClaimState[]> {
+  const rows = await tx
+    .selectFrom('fleets as f')
+    .innerJoin('instances as i', 'i.fleet_id', 'f.id')
+    .innerJoin('jobs as j', 'j.instance_id', 'i.id')
+    .innerJoin('runs as r', 'r.id', 'j.run_id')
+    .select(['j.id', 'j.version', 'j.run_id', 'j.project_id', 'j.replica_num', 'j.instance_id'])
+    .select(['j.claimed_blocks', 'j.charge', 'j.status', 'j.notice', 'j.eviction', 'j.ready'])
+    .select(['j.running_at', 'j.provisioned_at', 'j.submitted_at', 'j.stop_requested_at'])
+    .select(['r.priority', 'r.service_spec'])
+    .where('f.pool_id', '=', poolId)
+    .where('i.deleted', '=', false)
+    .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
+    .orderBy('j.id')
+    .execute();
   return rows.map((row) => {
     const charge = decodeCharge(row.charge);
     const eviction =

@@ -135,7 +135,20 @@ export async function poolQuotas(tx: Tx, projectIds: readonly Id[]): Promise<Quo
           .selectFrom('projects as p')
           .innerJoin('projects as o', 'o.pool_id', 'p.pool_id')
           .select('o.id')
-          .where('p.id', 'in', slice),
+          .where('p.id', 'in', slice)
+          .where(notDeleted('o.deleted')),
+      )
+      // What was granted on a fleet ends with it.
+      .where(({ or, eb, exists, selectFrom }) =>
+        or([
+          eb('fleet_id', 'is', null),
+          exists(
+            selectFrom('fleets as f')
+              .select('f.id')
+              .whereRef('f.id', '=', 'quotas.fleet_id')
+              .where(notDeleted('f.deleted')),
+          ),
+        ]),
       )
       .execute(),
   );
