@@ -36,12 +36,26 @@ const opened = await opener?.open(config, 'live', { isOperators: true });
 if (!opened) throw new Error(`there is no adapter for ${type}`);
 // The waits of adapters keep no process alive.
 const alive = setInterval(() => {}, BOOT_MS);
+let stop = new AbortController();
+process.once('SIGINT', () => {
+  console.log('The machine is being ended. Another Ctrl-C leaves it to the account');
+  stop.abort(new Error('interrupted'));
+});
+/** Ctrl-C ends one wait: the machine is ended after it, with waits of its own. */
+async function interruptible(ms: number): Promise<void> {
+  const { signal } = stop;
+  try {
+    await delay(ms, undefined, { signal });
+  } finally {
+    if (signal.aborted) stop = new AbortController();
+  }
+}
 const { publicKey } = newEd25519Pair('dstack-test-live');
 try {
   const left = await tryAccount({
     ...{ backend: opened.backend, publicKey, bootMs: BOOT_MS },
     print: (line) => console.log(line),
-    delay: (ms) => delay(ms),
+    delay: interruptible,
   });
   for (const id of left) console.log(`LEFT  ${id}: end it at the provider`);
   process.exitCode = left.length === 0 ? 0 : 1;

@@ -41,3 +41,36 @@ it('ends the machine of a try that fails', async () => {
   expect(cloud.vms()).toBe(0);
   expect(printed.at(-1)).toBe('ok  nothing is left');
 });
+
+it('ends the machine of a try that is interrupted, although lists and waits fail meanwhile', async () => {
+  const { backend, delay } = options;
+  let isInterrupted = false;
+  let failures = 0;
+  const { instances } = backend;
+  if (instances === null) throw new Error('no machines');
+  const list: typeof instances.list = async (owner) => {
+    if (isInterrupted && failures++ < 3) throw new Error('no answer');
+    return await instances.list(owner);
+  };
+  const trying = tryAccount({
+    ...options,
+    backend: {
+      ...backend,
+      instances: {
+        create: (order) => instances.create(order),
+        observe: (handle, seen) => instances.observe(handle, seen),
+        release: (handle) => instances.release(handle),
+        list,
+      },
+    },
+    delay: async (ms) => {
+      await delay(ms);
+      if (isInterrupted && failures > 1) return;
+      isInterrupted = true;
+      throw new Error('interrupted');
+    },
+  });
+  await expect(trying).rejects.toThrow('interrupted');
+  expect(cloud.vms()).toBe(0);
+  expect(printed.at(-1)).toBe('ok  nothing is left');
+});

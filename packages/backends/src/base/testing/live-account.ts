@@ -88,15 +88,21 @@ async function cleared(
   server: string,
 ): Promise<readonly string[]> {
   for (let round = 0; ; round++) {
-    const left = await instances.list({ server });
-    if (left.length === 0 || round === MAX_RELEASES) {
-      print(left.length === 0 ? 'ok  nothing is left' : `LEFT  ${left.length} machines`);
-      return left.map(({ handle }) => handle.id);
+    try {
+      const left = await instances.list({ server });
+      if (left.length === 0 || round >= MAX_RELEASES) {
+        print(left.length === 0 ? 'ok  nothing is left' : `LEFT  ${left.length} machines`);
+        return left.map(({ handle }) => handle.id);
+      }
+      for (const { handle } of left) {
+        await instances.release(handle).catch((error: unknown) => print(errorMessage(error)));
+      }
+    } catch (error) {
+      print(`LEFT?  the machines with the tag of server ${server}: ${errorMessage(error)}`);
+      if (round >= MAX_RELEASES) throw error;
     }
-    for (const { handle } of left) {
-      await instances.release(handle).catch((error: unknown) => print(errorMessage(error)));
-    }
-    await delay(LOOK_MS);
+    // Nothing keeps it from ending what costs money.
+    await delay(LOOK_MS).catch(() => {});
   }
 }
 
