@@ -75,14 +75,15 @@ export class Watch {
   }
 
   /**
-   * 3: a submission that failed under the same spec is followed by another after a growing delay.
+   * 3: a submission that failed under the same spec is followed by another after a growing delay. Nodes that
+   * were ended because another one had to leave did not fail.
    */
   #checkDelay(job: JobRecord): void {
     const earlier = this.#of(job.runId)
       .filter((one) => one.replicaNum === job.replicaNum && one.jobNum === job.jobNum)
       .sort((a, b) => b.submissionNum - a.submissionNum);
     const [last] = earlier;
-    if (!last || jobOutcome(last) !== 'failed' || hadToLeave(last)) return;
+    if (!last || jobOutcome(last) !== 'failed' || this.#hadAllToLeave(last)) return;
     if (last.deploymentNum !== job.deploymentNum) return;
     if (last.spec.job_num !== 0 || last.finishedAt === null || job.attempt === 0) return;
     const gap = job.submittedAt - last.finishedAt;
@@ -93,6 +94,17 @@ export class Watch {
     if (job.attempt > 1 && job.attempt !== last.attempt + 1) {
       throw new Breach(3, `${job.name} counts attempt ${job.attempt} after ${last.attempt}`);
     }
+  }
+
+  #hadAllToLeave({ runId, replicaNum, submissionNum }: JobRecord): boolean {
+    const failed = this.#of(runId).filter(
+      (job) =>
+        job.replicaNum === replicaNum &&
+        job.submissionNum === submissionNum &&
+        jobOutcome(job) === 'failed',
+    );
+    const own = failed.filter((job) => job.terminationReason !== 'terminated_by_server');
+    return own.length > 0 && own.every(hadToLeave);
   }
 
   /** 7: no job is placed on an instance that fails its health checks. */
