@@ -9,7 +9,7 @@ export interface PlannedPlace extends Pick<Forecast, 'startsAt' | 'isAbout'> {
   readonly place: number;
 }
 
-/** `total`: all gangs that wait in the pool; `queue` has the first of them. */
+/** `total`: all gangs that wait in the pool; `queue` has the first of them, and those with reservations. */
 export function placeInQueue(
   input: PlanInput,
   queue: PlacementSnapshot,
@@ -23,8 +23,11 @@ export function placeInQueue(
   const index = forecasts.findIndex(({ gang }) => gang.run.id === PLANNED);
   const found = forecasts[index];
   if (!found) return null;
-  const isLast = index === forecasts.length - 1;
-  const place = isLast ? Math.max(index, total) + 1 : index + 1;
+  // Between the first gangs and those that were read for what they have reserved, there are others.
+  const isKnown =
+    queue.gangs.length >= total ||
+    forecasts.slice(index + 1).some(({ gang }) => (gang.jobs[0]?.reserved ?? null) === null);
+  const place = isKnown ? index + 1 : Math.max(index, total) + 1;
   return { place, startsAt: found.startsAt, isAbout: found.isAbout };
 }
 

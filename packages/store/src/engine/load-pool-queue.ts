@@ -11,7 +11,13 @@ import {
   loadUsable,
   volumesOfGangs,
 } from './load-placement.ts';
-import { gangsOf, HAS_WAITING_JOBS, type Head, UNPLACED } from './load-queue.ts';
+import {
+  gangsOf,
+  HAS_WAITING_JOBS,
+  type Head,
+  reservationHolders,
+  UNPLACED,
+} from './load-queue.ts';
 import { queueOrder } from './queue-order.ts';
 import type { PoolQueue } from './types.ts';
 
@@ -33,7 +39,8 @@ export async function loadPoolQueue(
     .execute();
   const projectIds = waiting.map(({ id }) => id);
   const { heads, total } = await headsInOrder(tx, projectIds, limit);
-  const gangs = await gangsOf(tx, context.records, heads);
+  const holders = await reservationHolders(tx, projectIds);
+  const gangs = await gangsOf(tx, context.records, [...heads, ...holders]);
   const rights = await loadRights(tx, [...new Set([projectId, ...projectIds])]);
   const machines = await loadUsable(tx, context, rights);
   const users = await forIds(

@@ -59,7 +59,7 @@ export async function loadQueue(
       heads.push(...(await own));
     }
   }
-  const holders = perClass > 0 ? await holdersOf(tx, projectIds) : [];
+  const holders = perClass > 0 ? await reservationHolders(tx, projectIds) : [];
   const counts = groupBy(heads, (head) => `${head.user_id ?? ''} ${head.demand}`);
   const full = [...counts.values()].filter((own) => own.length === perClass);
   return {
@@ -83,12 +83,12 @@ export async function loadExplainedQueue(
     .limit(EXPLAINED.gangs)
     .execute();
   const heads = await firstHeadsOf(tx, projectId);
-  const holders = await holdersOf(tx, [projectId]);
+  const holders = await reservationHolders(tx, [projectId]);
   return await gangsOf(tx, records, [...unseen, ...heads, ...holders]);
 }
 
 /** The gangs that have reserved something, wherever in the queue they are now. */
-async function holdersOf(tx: Tx, projectIds: readonly Id[]): Promise<Head[]> {
+export async function reservationHolders(tx: Tx, projectIds: readonly Id[]): Promise<Head[]> {
   return await forIds(projectIds, (slice) =>
     tx
       .selectFrom('jobs')

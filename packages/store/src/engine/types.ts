@@ -175,7 +175,10 @@ export interface EngineStore {
   loadGroup(id: Id): Promise<GroupSnapshot | null>;
   /** A run and all capacity that it may use, for explanations. Null: no such run. */
   loadExplainedRun(id: Id, hints: CapacityHints, memory: RunMemory): Promise<ExplainedRun | null>;
-  /** The queue of the project's pool, `limit` gangs at most. The project must exist. */
+  /**
+   * The first `limit` gangs of the queue of the project's pool, and those behind them that have reserved
+   * something. The project must exist.
+   */
   loadPoolQueue(projectId: Id, limit: number): Promise<PoolQueue>;
   /** Runs that hold blocks of these instances, oldest job first. */
   blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;

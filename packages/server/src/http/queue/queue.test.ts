@@ -122,6 +122,19 @@ describe('the queue of a pool', () => {
     expect((await list('main', undefined, { limit: 0 })).status).toBe(422);
   });
 
+  it('regards what runs have reserved that come behind those asked for', async () => {
+    const { endsAt } = await fullPool();
+    const { now } = server.deps.context();
+    const holder = await submit('holder', 'main', { max_duration: '10m', priority: 5 });
+    const [busy] = await server.store.instances.list({ onlyActive: true, projectIds: null });
+    const shares = [{ instanceId: busy?.instance.id ?? '', blocks: 1 }];
+    const reserved = { since: now, startsAt: Date.parse(endsAt) * 1000, shares };
+    await change(holder, { refusal: { kind: 'no-fleets' }, waitingSince: now, reserved });
+    const { runs, total }: RunQueue = (await list('main', undefined, { limit: 1 })).body;
+    expect([runs.map(({ run }) => run), total]).toEqual([['first'], 3]);
+    expect(millis(runs[0]?.expected_start)).toBe(Date.parse(endsAt) + 10 * 60_000);
+  });
+
   it('prefers no run of a project that uses all that it is guaranteed', async () => {
     await fullPool();
     const quotas = [{ project_name: 'main', guaranteed: { instances: 1 } }];

@@ -20,7 +20,8 @@ export async function listQueue(
   const loaded = await deps.store.engine.loadPoolQueue(project.id, limit);
   const ids = await visibleProjects(deps, user);
   const isVisible = (id: string) => id === project.id || ids === null || ids.includes(id);
-  const runs = forecastOf(deps, loaded).map((one, index): QueuedRun => {
+  const first = forecastOf(deps, loaded).slice(0, limit);
+  const runs = first.map((one, index): QueuedRun => {
     const { startsAt, isAbout, gang } = one;
     const times = { expected_start: formatOptionalTimestamp(startsAt), is_about: isAbout };
     const shown = isVisible(gang.run.projectId) ? named(one, loaded) : NAMELESS;
