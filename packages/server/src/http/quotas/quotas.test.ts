@@ -8,7 +8,7 @@ const tokens: Record<string, string> = {};
 
 beforeAll(async () => {
   server = await startTestServer();
-  for (const name of ['boss', 'ann', 'eve', 'hostess']) {
+  for (const name of ['boss', 'ann', 'eve', 'hostess', 'hand']) {
     await server.call('/api/users/create', { username: name, global_role: 'user' });
     const user = await server.call('/api/users/get_user', { username: name });
     tokens[name] = user.body.creds.token;
@@ -19,7 +19,8 @@ beforeAll(async () => {
   const member = (username: string, project_role: string) => ({ username, project_role });
   const members = [member('boss', 'manager'), member('ann', 'user')];
   await server.call('/api/projects/lab/add_members', { members });
-  await server.call('/api/projects/farm/add_members', { members: [member('hostess', 'manager')] });
+  const ofFarm = [member('hostess', 'manager'), member('hand', 'user')];
+  await server.call('/api/projects/farm/add_members', { members: ofFarm });
   await insertHosts('farm');
   await server.call('/api/project/farm/exports/create', {
     ...{ name: 'shared', importer_projects: ['lab'], exported_fleets: ['hosts'] },
@@ -28,21 +29,21 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-async function insertHosts(project: string): Promise<void> {
+async function insertHosts(project: string, name = 'hosts'): Promise<void> {
   const spec = FleetSpec.parse({
-    configuration: { type: 'fleet', name: 'hosts', ssh_config: { user: 'u', hosts: ['10.0.0.1'] } },
+    configuration: { type: 'fleet', name, ssh_config: { user: 'u', hosts: ['10.0.0.1'] } },
     configuration_path: 'fleet.dstack.yml',
     profile: { name: 'default' },
   });
   const { now, newId } = server.deps.context();
   const projectId = (await server.store.projects.byName(project))?.id ?? '';
   const fleet = {
-    ...{ id: newId(), projectId, name: 'hosts', spec, status: 'active' as const },
+    ...{ id: newId(), projectId, name, spec, status: 'active' as const },
     ...{ statusMessage: null, createdAt: now, consolidationAttempt: 0, lastConsolidatedAt: null },
     ...{ masterInstanceId: null, nextPassAt: null, deleted: false, version: 0 },
   };
   const build = () => ({ fleet, instances: [] });
-  await server.store.engine.createFleet({ projectId, name: { exact: 'hosts' }, build });
+  await server.store.engine.createFleet({ projectId, name: { exact: name }, build });
 }
 
 const tokenOf = (name?: string) => (name ? { token: tokens[name] ?? '' } : {});
@@ -113,8 +114,37 @@ describe('who may set quotas', () => {
       ['null null', 'null *', 'null ann', 'farm/hosts null'].sort(),
     );
     expect(names(await list('hostess'))).toEqual(['farm/hosts null']);
+    expect(await list('hand')).toEqual([]);
     expect(await list('eve')).toEqual([]);
     expect(names(await list(undefined, { project_name: 'lab' }))).toHaveLength(4);
+  });
+
+  it('learns of no project that he may not see', async () => {
+    const unknown = "Project 'lab' not found";
+    for (const as of ['eve', 'hand']) {
+      for (const fleet_name of [null, 'farm/hosts', 'absent']) {
+        const answer = await apply({ fleet_name, ...LIMIT }, as);
+        expect(JSON.stringify(answer.body), `${as} ${fleet_name}`).toContain(unknown);
+      }
+    }
+  });
+
+  it('deletes those of users who have left, and on fleets that are not shared any more', async () => {
+    const members = [{ username: 'hand', project_role: 'user' }];
+    await server.call('/api/projects/lab/add_members', { members });
+    await apply({ user_name: 'hand', ...LIMIT });
+    await server.call('/api/projects/lab/remove_members', { usernames: ['hand'] });
+    expect((await remove({ user_name: 'hand' }, 'boss')).status).toBe(200);
+    const fleet = { fleet_name: 'farm/late' };
+    await insertHosts('farm', 'late');
+    const late = { name: 'late', importer_projects: ['lab'], exported_fleets: ['late'] };
+    const made = { ...late, is_global: false, exported_gateways: [] };
+    await server.call('/api/project/farm/exports/create', made);
+    expect((await apply({ ...fleet, ...LIMIT }, 'hostess')).status).toBe(200);
+    await server.call('/api/project/farm/exports/delete', { name: 'late' });
+    expect((await apply({ ...fleet, ...LIMIT }, 'hostess')).status).toBe(400);
+    expect((await remove(fleet, 'hostess')).status).toBe(200);
+    expect((await remove(fleet)).status).toBe(400);
   });
 
   it('records who changed what', async () => {

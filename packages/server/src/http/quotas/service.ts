@@ -6,17 +6,23 @@ import type { QuotaTerms, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
-import { type NamedPlace, type SettablePlace, settablePlace } from './places.ts';
+import { isManager, type NamedPlace, type SettablePlace, settablePlace } from './places.ts';
 import { wireQuota } from './wire-quota.ts';
 
-/** Those of the caller's projects, and those of other projects on fleets of these. */
+/** Those of the caller's projects, and those of other projects on fleets that he manages. */
 export async function listQuotas(
   deps: HttpDeps,
   caller: UserRecord,
   projectName: string | null,
 ): Promise<Quota[]> {
   const visible = await visibleProjects(deps, caller, projectName);
-  const views = await deps.store.quotas.list(visible, visible ?? []);
+  const memberships =
+    visible === null ? [] : await deps.store.projects.memberships(caller.id, visible);
+  const managed = memberships.filter(({ role }) => isManager(role));
+  const views = await deps.store.quotas.list(
+    visible,
+    managed.map(({ projectId }) => projectId),
+  );
   return views.map(wireQuota);
 }
 
@@ -96,7 +102,7 @@ export async function deleteQuotas(
 ): Promise<void> {
   const places: SettablePlace[] = [];
   for (const named of quotas) {
-    const place = await settablePlace(deps, caller, named);
+    const place = await settablePlace(deps, caller, named, { mayBeGone: true });
     const known = await deps.store.quotas.byPlace(place);
     if (known === null) throw notExists(`Quota not found: ${placeText(named)}`);
     if (!place.isOfProjects && (known.guaranteed !== null || known.weight !== null)) {
