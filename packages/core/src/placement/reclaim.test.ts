@@ -212,7 +212,7 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims: ahead(3600), quotas }))).toEqual(['job-b']);
   });
 
-  it('tells those it has asked when it is not entitled any more', () => {
+  it('signals those it has asked when it is not entitled any more', () => {
     const reclaim = { since: 1, runs: ['run-b1'], instances: ['hosts-0'] };
     const gangs = [asks('a', 4, A, { ...waiting, reclaim })];
     const decision = decide({ gangs, quotas: [] });

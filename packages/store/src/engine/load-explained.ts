@@ -18,7 +18,7 @@ import {
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
-import { claimsAround } from '../quotas/load-claims.ts';
+import { claimsBeside } from '../quotas/load-claims.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
 import {
   type Cached,
@@ -57,7 +57,7 @@ export async function loadExplainedRun(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
       occupants: await loadOccupants(tx, capacity.fleets),
-      ...(await claimsAround(tx, projectId, capacity.quotas)),
+      ...(await claimsBeside(tx, projectId, capacity.quotas)),
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },
     (id) => (id === projectId ? hints : null),

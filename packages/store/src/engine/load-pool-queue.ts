@@ -3,7 +3,7 @@ import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';
-import { claimsAround } from '../quotas/load-claims.ts';
+import { claimsBeside } from '../quotas/load-claims.ts';
 import {
   type Cached,
   loadOccupants,
@@ -51,7 +51,7 @@ export async function loadPoolQueue(
     ...{ pool: null, gangs, more: new Set<string>(), rights, ...machines },
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
-    ...(await claimsAround(tx, projectId, machines.quotas)),
+    ...(await claimsBeside(tx, projectId, machines.quotas)),
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),
   };

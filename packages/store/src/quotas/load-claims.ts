@@ -10,21 +10,6 @@ export function hasGuarantees(quotas: readonly QuotaState[]): boolean {
   return quotas.some(({ quota }) => quota.guaranteed !== null);
 }
 
-/** The claims in the pool of the project, where the order of its queue depends on what they use. */
-export async function claimsAround(
-  tx: Tx,
-  projectId: Id,
-  quotas: readonly QuotaState[] = [],
-): Promise<{ readonly claims?: readonly ClaimState[] }> {
-  if (!hasGuarantees(quotas)) return {};
-  const project = await tx
-    .selectFrom('projects')
-    .select('pool_id')
-    .where('id', '=', projectId)
-    .executeTakeFirst();
-  return project?.pool_id ? { claims: await loadClaims(tx, project.pool_id) } : {};
-}
-
 /**
  * On the instances of all fleets of the pool, also of those that no waiting project may use: what runs there counts
  * against the guarantee of its project too.
@@ -61,6 +46,21 @@ export async function loadClaims(tx: Tx, poolId: Id): Promise<ClaimState[]> {
       isReady: Boolean(row.ready),
     };
   });
+}
+
+/** For people who look at a queue: as a pass would read them, and only where it would. */
+export async function claimsBeside(
+  tx: Tx,
+  projectId: Id,
+  quotas: readonly QuotaState[] = [],
+): Promise<{ readonly claims?: readonly ClaimState[] }> {
+  if (!hasGuarantees(quotas)) return {};
+  const row = await tx
+    .selectFrom('projects')
+    .select('pool_id')
+    .where('id', '=', projectId)
+    .executeTakeFirst();
+  return row?.pool_id ? { claims: await loadClaims(tx, row.pool_id) } : {};
 }
 
 /** Of these gangs, by `run replica`, those that still wait for places that others have to leave. */

@@ -40,7 +40,7 @@ export class Lenders {
 
   /**
    * Whether the gang lies beyond the guarantees of its project in one of these resources: the oldest claims are
-   * guaranteed, and one that straddles the line is borrowed as a whole. `leaving`: claims that are gone then.
+   * guaranteed, and one that straddles the line is borrowed as a whole. `leaving`: claims that have ended then.
    */
   isBorrowed(
     one: PlacedGang,
