@@ -20,6 +20,13 @@ export interface ReclaimRecord {
   readonly runs: readonly Id[];
   /** On which they are: what becomes free there is for this gang. */
   readonly instances: readonly Id[];
+  /** What it will use; undefined = asked by an older server, which keeps whole instances for it. */
+  readonly shares?: readonly PlannedShare[];
+}
+
+export interface PlannedShare {
+  readonly instanceId: Id;
+  readonly blocks: number;
 }
 
 /** A job with a place, as preemption sees it. */

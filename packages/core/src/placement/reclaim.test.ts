@@ -132,6 +132,29 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims, quotas }))).toHaveLength(1);
   });
 
+  it('does not wait for others of its project that take back other parts of a host', () => {
+    const claims = Array.from({ length: 8 }, (_, n) => claim(`b${n}`, B, 1));
+    const gangs = Array.from({ length: 8 }, (_, n) => asks(`a${n}`, n < 2 ? 2 : 1, A, waiting));
+    const quotas = [guarantee(A, 8)];
+    const decision = decide({ gangs, claims, quotas });
+    expect(evicted(decision)).toHaveLength(8);
+    const reclaim = jobChange(decision, 'job-a0-0-0')?.reclaim ?? null;
+    expect(reclaim?.shares).toEqual([{ instanceId: 'hosts-0', blocks: 2 }]);
+    // Of those who leave for the first, one has left: the second gets nothing of it.
+    const asked = claims.flatMap((one) => {
+      const { eviction = null } = jobChange(decision, one.jobId) ?? {};
+      return eviction?.runId === 'run-a0' ? [{ ...one, eviction }] : [];
+    });
+    expect(asked).toHaveLength(2);
+    const rest = claims.filter(({ jobId }) => !asked.some((one) => one.jobId === jobId));
+    const first = asks('a0', 2, A, { ...waiting, reclaim });
+    const next = decide({
+      ...{ gangs: [first, asks('a1', 1, A, waiting)], instances: [host(0, 7)], quotas },
+      claims: [...asked.slice(1), ...rest],
+    });
+    expect(evicted(next)).toHaveLength(1);
+  });
+
   it('gets a whole host of many on which small jobs borrow', () => {
     const hosts = Array.from({ length: 40 }, (_, n) => host(n));
     const claims = hosts.flatMap(({ id }, n) =>

@@ -8,6 +8,7 @@ import type {
   EvictionRecord,
   Gang,
   Id,
+  PlannedShare,
   PreemptionSettings,
   ReclaimRecord,
   Timestamp,
@@ -21,7 +22,7 @@ import {
   placedGangs,
 } from '../../quotas/claims.ts';
 import { Guarantees, type Use } from '../../quotas/guarantees.ts';
-import type { GangRequest } from '../gang-request.ts';
+import { type GangRequest, gangKey } from '../gang-request.ts';
 import { type CapacityLedger, demandKey } from '../place/capacity-ledger.ts';
 import { candidateFleets, type FleetOption } from '../place/choose-fleet.ts';
 import type { Ask } from '../place/new-capacity.ts';
@@ -30,6 +31,7 @@ import { amountsOfOption } from '../quota/slots.ts';
 import type { QueuedGang } from '../rank/queue.ts';
 import { Lenders } from './lenders.ts';
 import { byInstance, gangsOn } from './places.ts';
+import { Plans, sharesOf } from './plans.ts';
 import { placeWithout } from './trial.ts';
 import { type UsablePart, usableBy } from './usable.ts';
 import { chooseVictims, type Next, nextBorrowed, nextOfLowerPriority } from './victims.ts';
@@ -54,6 +56,7 @@ interface Leaving {
   readonly gangs: readonly PlacedGang[];
   readonly kind: EvictionRecord['kind'];
   readonly use: Use | null;
+  readonly shares: readonly PlannedShare[];
 }
 
 /** Whether a gang may leave: at once, from a time on, or not. */
@@ -77,8 +80,8 @@ export class Reclaim {
   readonly #ending: readonly PlacedGang[];
   /** By resources. */
   readonly #borrowed = new Map<string, readonly PlacedGang[]>();
-  /** Gangs, by key, for which others have to leave that are still there. */
-  readonly #served: ReadonlySet<string>;
+  /** By gang that has asked, those who have to leave for it and are still there. */
+  readonly #served: ReadonlyMap<string, readonly Claim[]>;
   /** By run, the replicas of a service that serve and have not been asked to leave. */
   readonly #ready: ReadonlyMap<Id, readonly PlacedGang[]>;
   /** Used by claims and by entitled gangs that wait; by claims and by those that have asked already. */
@@ -107,8 +110,9 @@ export class Reclaim {
       weightOf: (id) => this.#firm.weightOf(id),
     });
     this.#ending = this.#gangs.filter(({ claims: own }) => own.every(({ isEnding }) => isEnding));
-    this.#served = new Set(
-      known.flatMap(({ eviction }) => (eviction === null ? [] : [gangKeyOf(eviction)])),
+    this.#served = Map.groupBy(
+      known.filter(({ eviction }) => eviction !== null),
+      ({ eviction }) => (eviction === null ? '' : gangKeyOf(eviction)),
     );
     this.#ready = Map.groupBy(
       this.#gangs.filter((one) => isServing(one) && !isAsked(one)),
@@ -165,9 +169,11 @@ export class Reclaim {
     const changes: Change[] = [];
     const runs: Id[] = [];
     const taken = new Set(this.#gangs.filter(isAsked).map(({ key }) => key));
-    const kept = new Set<Id>();
+    const plans = new Plans();
     for (const { queued } of this.#waiting) {
-      for (const id of queued.gang.jobs[0]?.reclaim?.instances ?? []) kept.add(id);
+      const { reclaim = null } = queued.gang.jobs[0] ?? {};
+      const key = gangKey(queued.gang);
+      if (reclaim) plans.add(key, reclaim, this.#served.get(key) ?? []);
     }
     const inVain = new Set<string>();
     let asked = 0;
@@ -185,8 +191,7 @@ export class Reclaim {
         isCut = true;
         continue;
       }
-      const found = inVain.has(kind) ? null : this.#leaversFor(waiting, taken, kept);
-      const { reclaim = null } = gang.jobs[0] ?? {};
+      const found = inVain.has(kind) ? null : this.#leaversFor(waiting, taken, plans);
       if (found === null) {
         inVain.add(kind);
         if (!isWithin) this.#lapse(gang);
@@ -194,7 +199,7 @@ export class Reclaim {
       }
       if (found.gangs.length === 0) {
         // Without `retry` it waits for those that are protected or end anyway.
-        if (reclaim) continue;
+        if (gang.jobs[0]?.reclaim) continue;
         changes.push(...reclaimOf(gang, { since: this.#now, runs: [], instances: [] }));
         runs.push(gang.run.id);
         continue;
@@ -202,8 +207,9 @@ export class Reclaim {
       asked += 1;
       for (const one of found.gangs) taken.add(one.key);
       const claims = found.gangs.flatMap((one) => one.claims);
-      for (const { instanceId } of claims) kept.add(instanceId);
-      changes.push(...this.#request(gang, found.kind, claims));
+      const reclaim = this.#reclaimFor(claims, found.shares);
+      plans.add(gangKey(gang), reclaim, claims);
+      changes.push(...this.#request(gang, found.kind, claims), ...reclaimOf(gang, reclaim));
       if (found.use) this.#firm.claim(found.use);
       runs.push(gang.run.id, ...claims.map(({ runId }) => runId));
     }
@@ -222,14 +228,14 @@ export class Reclaim {
   }
 
   /** Those whom it has asked to leave are still there. */
-  #isServed({ run, jobs }: Gang): boolean {
-    return this.#served.has(gangKeyOf({ runId: run.id, replicaNum: jobs[0]?.replicaNum ?? 0 }));
+  #isServed(gang: Gang): boolean {
+    return this.#served.has(gangKey(gang));
   }
 
   #leaversFor(
     { queued, isWithin, usable }: Waiting,
     taken: ReadonlySet<string>,
-    kept: ReadonlySet<Id>,
+    plans: Plans,
   ): Leaving | null {
     const { request, gang } = queued;
     const { projectId } = request.run;
@@ -248,8 +254,7 @@ export class Reclaim {
           )
         : [];
     if (ending.length + foreign.length + lower.length === 0) return null;
-    const ownInstances = new Set(gang.jobs[0]?.reclaim?.instances ?? []);
-    const others = new Set([...kept].filter((id) => !ownInstances.has(id)));
+    const others = plans.without(gangKey(gang));
     const option = (leaving: readonly PlacedGang[]) => {
       this.#looks += 1;
       const claims = [...ending, ...leaving].flatMap((one) => one.claims);
@@ -301,7 +306,8 @@ export class Reclaim {
     if (place !== null) {
       for (const some of this.#setsOf(rest, place)) {
         const found = chooseVictims(nextOf(some), fits);
-        if (found !== null) return { ...LATER, gangs: found };
+        const place = found && placeOf(found);
+        if (found && place) return { ...LATER, gangs: found, shares: sharesOf(place) };
       }
     }
     const later = departures.flatMap(({ one, departure }) =>
@@ -370,27 +376,29 @@ export class Reclaim {
       ...{ runId: run.id, replicaNum: jobs[0]?.replicaNum ?? 0, kind },
       ...{ requestedAt: this.#now, seconds: this.#settings.grace },
     };
-    const reclaim = {
+    return claims.map(
+      ({ jobId: id, version }): Change => ({
+        type: 'job.update',
+        id,
+        version,
+        set: { eviction },
+      }),
+    );
+  }
+
+  #reclaimFor(claims: readonly Claim[], shares: readonly PlannedShare[]): ReclaimRecord {
+    const instances = [...claims, ...shares].map(({ instanceId }) => instanceId);
+    return {
       since: this.#now,
       runs: [...new Set(claims.map(({ runId }) => runId))],
-      instances: [...new Set(claims.map(({ instanceId }) => instanceId))],
+      instances: [...new Set(instances)],
+      shares,
     };
-    return [
-      ...claims.map(
-        ({ jobId: id, version }): Change => ({
-          type: 'job.update',
-          id,
-          version,
-          set: { eviction },
-        }),
-      ),
-      ...reclaimOf(gang, reclaim),
-    ];
   }
 }
 
 /** It waits for others that are protected, or end anyway. */
-const LATER: Leaving = { gangs: [], kind: 'reclaim', use: null };
+const LATER: Leaving = { gangs: [], kind: 'reclaim', use: null, shares: [] };
 
 /** A replica of a service that is ready, and stays. */
 const isServing = ({ claims }: PlacedGang): boolean =>

@@ -7,15 +7,20 @@ import type { GangRequest } from '../gang-request.ts';
 import { CapacityLedger } from '../place/capacity-ledger.ts';
 import { chooseFleet, type FleetOption } from '../place/choose-fleet.ts';
 
-/**
- * The place of the gang on what the pass has left and the claims of those that leave. `kept`: instances on which
- * capacity becomes free for others that have asked.
- */
+/** What other gangs have asked for. */
+export interface Others {
+  /** Instances on which what becomes free is theirs. */
+  readonly kept: ReadonlySet<Id>;
+  /** By instance, the blocks that they will use beyond those that leave for them; negative = some are left over. */
+  readonly planned: ReadonlyMap<Id, number>;
+}
+
+/** The place of the gang on what the pass and others leave it, and the claims of those that leave. */
 export function placeWithout(
   ledger: CapacityLedger,
   request: GangRequest,
   leaving: readonly Claim[],
-  kept: ReadonlySet<Id>,
+  { kept, planned }: Others,
 ): FleetOption | null {
   const freed = new Map<Id, number>();
   for (const { instanceId, blocks } of leaving) {
@@ -23,7 +28,10 @@ export function placeWithout(
   }
   const instances = ledger.snapshot.instances.flatMap((instance): InstanceRecord[] => {
     const left = freed.get(instance.id) ?? 0;
-    const busyBlocks = Math.max(0, ledger.busyBlocks(instance) - left);
+    const busyBlocks = Math.max(
+      0,
+      ledger.busyBlocks(instance) + (planned.get(instance.id) ?? 0) - left,
+    );
     // A pool may have thousands of full instances, which can take nothing.
     if (left === 0 && busyBlocks >= (instance.totalBlocks ?? 0)) return [];
     return [busyBlocks === instance.busyBlocks ? instance : { ...instance, busyBlocks }];
