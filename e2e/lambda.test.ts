@@ -66,9 +66,10 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 180_000 }, ()
     const { home, cloud } = world;
     const before = cloud.history().length;
     await start('survivor', ['sleep 6', 'echo survived']);
-    const [vm] = await untilMade(cloud);
+    await until(() => hosts.yard.ids.length > 0);
+    const [vm = ''] = hosts.yard.ids;
     const copies = 'find /opt/dstack /var/lib/dstack -maxdepth 2 -name "*.part" 2>/dev/null; true';
-    await until(async () => (await hosts.yard.exec(vm?.id ?? '', copies)).includes('.part'));
+    await until(async () => (await hosts.yard.exec(vm, copies)).includes('.part'));
     await home.stopServer('SIGKILL');
     await home.startServer();
     await untilRun(home, 'survivor', isRunning);
@@ -79,9 +80,4 @@ describe.skipIf(missing !== null)('machines of Lambda', { timeout: 180_000 }, ()
     await allEnded();
     expect(cloud.history()).toHaveLength(before + 2);
   });
-
-  async function untilMade({ account }: CloudAccountAtWork['cloud']) {
-    await until(() => account.vms.all().length > 0);
-    return account.vms.all();
-  }
 });

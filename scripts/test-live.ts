@@ -12,12 +12,12 @@ const BOOT_MS = 30 * 60_000;
 const TYPES = ['lambda', 'digitalocean', 'amddevcloud'] as const;
 
 const type = TYPES.find((one) => one === process.argv[2]);
-const apiKey = process.env.DSTACK_LIVE_API_KEY;
+const apiKey = process.env.TEST_LIVE_API_KEY;
 const isMeant = process.argv.includes('--yes');
 
 if (!type || !apiKey || !isMeant) {
   console.error(
-    `Usage: DSTACK_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
   );
   process.exit(2);
 }
