@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort } from './free-port.ts';
+import { jobNode } from './job-programs.ts';
 
 const run = promisify(execFile);
 const BUILDER = resolve(import.meta.dirname, '..', 'pebble', 'build-pebble.sh');
@@ -128,7 +129,7 @@ export async function startAuthority(
     dnsHook: (path: string) => {
       const url = JSON.stringify(`http://127.0.0.1:${control}/`);
       const lines = [
-        `#!${process.execPath}`,
+        `#!${jobNode()}`,
         "const fs = require('node:fs');",
         'const [, , action, name, value] = process.argv;',
         // While a file has its name, a record is refused.
