@@ -10,7 +10,7 @@ import { percentile, print } from './measure.ts';
 import { averaged, type Figures, figuresOf } from './replay/figures.ts';
 import { gpuMix } from './replay/gpu-mix.ts';
 import { lublin } from './replay/lublin.ts';
-import { Random } from './replay/random.ts';
+import { TraceRandom } from './replay/random.ts';
 import { readSwf } from './replay/swf.ts';
 import { playTextbook } from './replay/textbook.ts';
 import { type Trace, type TraceJob, withLoad } from './replay/trace.ts';
@@ -38,12 +38,14 @@ export async function replay(argument = ''): Promise<void> {
   const numbers = Array.from({ length: Number(seeds) }, (_, index) => index + 1);
   for (const [name, generate] of Object.entries(GENERATORS)) {
     if (only !== undefined && only !== name) continue;
-    const traces = numbers.map((seed) => withLoad(generate(new Random(seed), count), Number(load)));
+    const traces = numbers.map((seed) =>
+      withLoad(generate(new TraceRandom(seed), count), Number(load)),
+    );
     compare(`${name}, ${count} jobs, load ${load}`, traces);
   }
 }
 
-const GENERATORS: Readonly<Record<string, (random: Random, count: number) => Trace>> = {
+const GENERATORS: Readonly<Record<string, (random: TraceRandom, count: number) => Trace>> = {
   'lublin-exact': (random, count) => lublin(random, count, 'exact'),
   'lublin-user': (random, count) => lublin(random, count, 'user'),
   'gpu-mix': gpuMix,

@@ -2,7 +2,7 @@
  * A mix like that of published GPU clusters (Helios, Philly, PAI), fitted by eye: most jobs have one GPU,
  * large ones have most of the GPU time, and run times spread over five orders of magnitude.
  */
-import type { Random } from './random.ts';
+import type { TraceRandom } from './random.ts';
 import { DAY, LONGEST, roundedLimit, type Trace, type TraceJob } from './trace.ts';
 
 const HOSTS = 64;
@@ -27,14 +27,14 @@ const SHAPES: readonly (readonly [Shape, number])[] = [
   [{ gpus: 64, median: 7200, sigma: 1.7 }, 0.008],
 ];
 
-export function gpuMix(random: Random, count: number): Trace {
+export function gpuMix(random: TraceRandom, count: number): Trace {
   const users = Array.from({ length: USERS }, (_, i) => [i, 1 / (i + 1) ** 1.2] as const);
   const jobs: TraceJob[] = [];
   let at = 0;
   while (jobs.length < count) {
     at += (-Math.log(1 - random.next()) * 60) / activity(at);
-    const project = `p${random.pick(users) % PROJECTS}`;
-    const shape = random.pick(SHAPES);
+    const project = `p${random.choice(users) % PROJECTS}`;
+    const shape = random.choice(SHAPES);
     const typical = shape.median * Math.exp(shape.sigma * random.normal());
     const burst = 1 + random.geometric(0.3);
     for (let i = 0; i < burst && jobs.length < count; i++) {
@@ -46,10 +46,10 @@ export function gpuMix(random: Random, count: number): Trace {
 }
 
 /** Jobs of one burst last alike; some fail early, some are stopped. */
-function timesOf(random: Random, typical: number): Pick<TraceJob, 'runs' | 'limit'> {
+function timesOf(random: TraceRandom, typical: number): Pick<TraceJob, 'runs' | 'limit'> {
   const whole = Math.min(LONGEST, Math.max(5, typical * Math.exp(0.3 * random.normal())));
   // Those without a limit get the one that a partition has for them.
-  const limit = random.occurs(0.15) ? LONGEST : roundedLimit(whole / random.between(0.02, 1));
+  const limit = random.chance(0.15) ? LONGEST : roundedLimit(whole / random.between(0.02, 1));
   const end = random.next();
   const part = end < 0.12 ? 0.1 : end < 0.27 ? random.next() : 1;
   return { runs: Math.max(1, Math.round(whole * part)), limit };

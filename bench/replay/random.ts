@@ -1,27 +1,14 @@
-/** Random numbers with a seed, so that a trace is the same on every computer. */
+/** Random numbers of the distributions that traces are made of. */
+import { Random } from '@dstack/testkit/random';
 
-export class Random {
-  #state: number;
-
+export class TraceRandom extends Random {
+  /** Small seeds next to each other are spread first. */
   constructor(seed: number) {
-    this.#state = (seed * 2_654_435_761) >>> 0;
-  }
-
-  /** In [0, 1): mulberry32. */
-  next(): number {
-    this.#state = (this.#state + 0x6d2b79f5) >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
+    super(seed * 2_654_435_761);
   }
 
   between(low: number, high: number): number {
     return low + (high - low) * this.next();
-  }
-
-  occurs(p: number): boolean {
-    return this.next() < p;
   }
 
   /** Standard normal: Box–Muller. */
@@ -50,7 +37,7 @@ export class Random {
   }
 
   /** One of these, by weights that need not sum to 1. */
-  pick<T>(choices: readonly (readonly [T, number])[]): T {
+  choice<T>(choices: readonly (readonly [T, number])[]): T {
     const total = choices.reduce((sum, [, weight]) => sum + weight, 0);
     let left = this.next() * total;
     for (const [value, weight] of choices) {
