@@ -10,7 +10,6 @@ import type {
   Id,
   PlannedShare,
   PreemptionSettings,
-  ReclaimRecord,
   Timestamp,
 } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
@@ -32,6 +31,7 @@ import type { QueuedGang } from '../rank/queue.ts';
 import { Lenders } from './lenders.ts';
 import { byInstance, gangsOn } from './places.ts';
 import { Plans, sharesOf } from './plans.ts';
+import { evictionFor, evictionsOf, reclaimOf, reclaimRecord } from './requests.ts';
 import { placeWithout } from './trial.ts';
 import { type UsablePart, usableBy } from './usable.ts';
 import { chooseVictims, type Next, nextBorrowed, nextOfLowerPriority } from './victims.ts';
@@ -207,9 +207,10 @@ export class Reclaim {
       asked += 1;
       for (const one of found.gangs) taken.add(one.key);
       const claims = found.gangs.flatMap((one) => one.claims);
-      const reclaim = this.#reclaimFor(claims, found.shares);
+      const reclaim = reclaimRecord(claims, found.shares, this.#now);
       plans.add(gangKey(gang), reclaim, claims);
-      changes.push(...this.#request(gang, found.kind, claims), ...reclaimOf(gang, reclaim));
+      const eviction = evictionFor(gang, found.kind, this.#now, this.#settings.grace);
+      changes.push(...evictionsOf(claims, eviction), ...reclaimOf(gang, reclaim));
       if (found.use) this.#firm.claim(found.use);
       runs.push(gang.run.id, ...claims.map(({ runId }) => runId));
     }
@@ -369,32 +370,6 @@ export class Reclaim {
   #lookAgain(at: Timestamp): void {
     this.#again = this.#again === null ? at : Math.min(this.#again, at);
   }
-
-  #request(gang: Gang, kind: EvictionRecord['kind'], claims: readonly Claim[]): Change[] {
-    const { run, jobs } = gang;
-    const eviction: EvictionRecord = {
-      ...{ runId: run.id, replicaNum: jobs[0]?.replicaNum ?? 0, kind },
-      ...{ requestedAt: this.#now, seconds: this.#settings.grace },
-    };
-    return claims.map(
-      ({ jobId: id, version }): Change => ({
-        type: 'job.update',
-        id,
-        version,
-        set: { eviction },
-      }),
-    );
-  }
-
-  #reclaimFor(claims: readonly Claim[], shares: readonly PlannedShare[]): ReclaimRecord {
-    const instances = [...claims, ...shares].map(({ instanceId }) => instanceId);
-    return {
-      since: this.#now,
-      runs: [...new Set(claims.map(({ runId }) => runId))],
-      instances: [...new Set(instances)],
-      shares,
-    };
-  }
 }
 
 /** It waits for others that are protected, or end anyway. */
@@ -407,7 +382,3 @@ const isServing = ({ claims }: PlacedGang): boolean =>
 
 const isAsked = ({ claims }: PlacedGang): boolean =>
   claims.some(({ eviction }) => eviction !== null);
-
-function reclaimOf({ jobs }: Gang, reclaim: ReclaimRecord | null): Change[] {
-  return jobs.map(({ id, version }) => ({ type: 'job.update', id, version, set: { reclaim } }));
-}
