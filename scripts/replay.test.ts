@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { figuresOf } from '../bench/replay/figures.ts';
 import { gpuMix } from '../bench/replay/gpu-mix.ts';
 import { lublin } from '../bench/replay/lublin.ts';
-import { Random } from '../bench/replay/random.ts';
+import { TraceRandom } from '../bench/replay/random.ts';
 import { readSwf } from '../bench/replay/swf.ts';
 import { playTextbook } from '../bench/replay/textbook.ts';
 import { type Trace, usedGpus, withLoad } from '../bench/replay/trace.ts';
@@ -44,29 +44,31 @@ describe('a trace in the Standard Workload Format', () => {
 
 describe('generated traces', () => {
   it('are the same for the same seed, and others for another one', () => {
-    expect(gpuMix(new Random(3), 200)).toEqual(gpuMix(new Random(3), 200));
-    expect(lublin(new Random(3), 200, 'user')).not.toEqual(lublin(new Random(4), 200, 'user'));
+    expect(gpuMix(new TraceRandom(3), 200)).toEqual(gpuMix(new TraceRandom(3), 200));
+    expect(lublin(new TraceRandom(3), 200, 'user')).not.toEqual(
+      lublin(new TraceRandom(4), 200, 'user'),
+    );
   });
 
   it('have the sizes and run times of their models', () => {
-    const { jobs } = lublin(new Random(1), 4000, 'exact');
+    const { jobs } = lublin(new TraceRandom(1), 4000, 'exact');
     const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
     expect(mean(jobs.map((job) => job.gpus))).toBeCloseTo(6.7, 0);
     expect(mean(jobs.map((job) => job.runs)) / 3870).toBeCloseTo(1, 0);
-    const mix = gpuMix(new Random(1), 8000).jobs;
+    const mix = gpuMix(new TraceRandom(1), 8000).jobs;
     expect(mix.filter((job) => job.gpus === 1).length / mix.length).toBeCloseTo(0.65, 1);
     expect(mix.every((job) => job.runs <= job.limit)).toBe(true);
   });
 
   it('offer the work that is asked for', () => {
-    const trace = withLoad(gpuMix(new Random(1), 500), 0.5);
+    const trace = withLoad(gpuMix(new TraceRandom(1), 500), 0.5);
     const work = trace.jobs.reduce((sum, job) => sum + usedGpus(job, 8) * job.runs, 0);
     const span = Math.max(...trace.jobs.map((job) => job.arrives));
     expect(work / (64 * 8 * span)).toBeCloseTo(0.5, 2);
   });
 
   it('draw from a gamma distribution by its mean and variance', () => {
-    const random = new Random(1);
+    const random = new TraceRandom(1);
     const drawn = Array.from({ length: 20_000 }, () => random.gamma(4.2, 0.94));
     const mean = drawn.reduce((a, b) => a + b, 0) / drawn.length;
     const variance = drawn.reduce((a, b) => a + (b - mean) ** 2, 0) / drawn.length;
@@ -94,11 +96,11 @@ describe('the textbook', () => {
   });
 
   it.each(['lublin', 'gpu-mix'] as const)('is no better than placement: %s', (name) => {
-    const generate = (random: Random): Trace =>
+    const generate = (random: TraceRandom): Trace =>
       name === 'lublin' ? lublin(random, 60, 'user') : gpuMix(random, 60);
     const waits = { easy: 0, ours: 0 };
     for (const seed of [1, 2]) {
-      const trace = withLoad(generate(new Random(seed)), 0.85);
+      const trace = withLoad(generate(new TraceRandom(seed)), 0.85);
       waits.easy += figuresOf(trace, playTextbook(trace.jobs, trace, 'easy')).wait_mean_s;
       const ours = new Replay(trace).play(trace.jobs).map((one) => ({
         ...one,
