@@ -22,7 +22,8 @@ async function lending(world: World, guaranteed: object | null) {
     { importers: [lab.id], fleets: [fleet.id], gateways: [] },
   );
   const place = { projectId: lab.id, fleetId: null, userId: null };
-  await world.store.quotas.set(place, { guaranteed, limits: null, weight: null } as never);
+  const terms = { guaranteed, limits: null, weight: null } as never;
+  await world.store.quotas.apply([{ place, terms }]);
   const asker = await insertWaiting(world, 'asks', { projectId: lab.id });
   const project = (await world.store.projects.byId(lab.id)) as unknown as { poolId?: string };
   expect(project).not.toBeNull();
@@ -96,7 +97,7 @@ forEachStore((tests) => {
     const { fleet } = await insertFleetWithNodes(world, { name: 'gone' });
     const place = { projectId: world.projectId, fleetId: fleet.id, userId: null };
     const terms = { guaranteed: { ...NONE, gpu: 4 }, limits: null, weight: null };
-    await world.store.quotas.set(place, terms as never);
+    await world.store.quotas.apply([{ place, terms: terms as never }]);
     const ofFleet = async () =>
       (await loaded(world))?.quotas?.filter(({ quota }) => quota.fleetId === fleet.id).length;
     expect(await ofFleet()).toBe(1);

@@ -5,6 +5,7 @@ import { insertFleetWithNodes, insertRun, insertWaiting } from '../testing/inser
 import { rawSql } from '../testing/raw-sql.ts';
 import { newEvent, runRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
+import type { QuotaPlace, QuotaTerms } from './types.ts';
 
 const NONE = { guaranteed: null, limits: null, weight: null };
 const limits = (part: object) => ({
@@ -52,23 +53,25 @@ async function fleetOf(tests: StoreTests) {
 
 const project = ({ projectId }: World) => ({ projectId, fleetId: null, userId: null });
 
+const setQuota = (world: World, place: QuotaPlace, terms: QuotaTerms) =>
+  world.store.quotas.apply([{ place, terms }]);
+
 forEachStore((tests) => {
   it('a claim is charged to the quotas that hold for it, and released with it', async () => {
     const { world, fleet, instance } = await fleetOf(tests);
     const bob = userRecord({ name: 'bob' });
     await world.store.users.insert(bob);
-    const { quotas } = world.store;
     const all = project(world);
-    await quotas.set(all, { ...NONE, limits: limits({ gpu: 4 }) });
-    await quotas.set({ ...all, fleetId: fleet.id }, { ...NONE, limits: limits({ cpu: 8 }) });
-    await quotas.set({ ...all, fleetId: 'other' }, NONE);
-    await quotas.set({ ...all, userId: '*' }, { ...NONE, limits: limits({ gpu: 3 }) });
-    await quotas.set({ ...all, userId: bob.id }, NONE);
+    await setQuota(world, all, { ...NONE, limits: limits({ gpu: 4 }) });
+    await setQuota(world, { ...all, fleetId: fleet.id }, { ...NONE, limits: limits({ cpu: 8 }) });
+    await setQuota(world, { ...all, fleetId: 'other' }, NONE);
+    await setQuota(world, { ...all, userId: '*' }, { ...NONE, limits: limits({ gpu: 3 }) });
+    await setQuota(world, { ...all, userId: bob.id }, NONE);
     const first = await claimant(world, 'first', { gpu: 2, 'gpu:h100': 2, cpu: 4000 });
     const second = await claimant(world, 'second', { gpu: 1, cpu: 500 }, bob.id);
     expect(await first.claim(instance)).toBe('applied');
     expect(await second.claim(instance)).toBe('applied');
-    const states = await quotas.ofProject(world.projectId);
+    const states = await world.store.quotas.ofProject(world.projectId);
     const used = (part: object) =>
       states.find(({ quota }) => Object.entries(part).every(([k, v]) => quota[k as 'id'] === v))
         ?.used;
@@ -83,7 +86,7 @@ forEachStore((tests) => {
     });
     await first.release();
     await second.release();
-    expect((await quotas.ofProject(world.projectId)).map((one) => one.used)).toEqual([
+    expect((await world.store.quotas.ofProject(world.projectId)).map((one) => one.used)).toEqual([
       {},
       {},
       {},
@@ -98,7 +101,7 @@ forEachStore((tests) => {
     const stores =
       tests.dialect === 'sqlite' ? [world.store] : [world.store, await tests.open({ url })];
     const { instances } = await insertFleetWithNodes(world, { name: 'hosts' }, [0]);
-    await world.store.quotas.set(project(world), { ...NONE, limits: limits({ gpu: 3 }) });
+    await setQuota(world, project(world), { ...NONE, limits: limits({ gpu: 3 }) });
     const claimants = [];
     for (let n = 0; n < 8; n++) claimants.push(await claimant(world, `run-${n}`, { gpu: 1 }));
     const outcomes = await Promise.all(
@@ -115,7 +118,7 @@ forEachStore((tests) => {
   it('a lowered limit ends nothing, and admits nothing until enough was released', async () => {
     const { world, instance } = await fleetOf(tests);
     const set = (gpu: number) =>
-      world.store.quotas.set(project(world), { ...NONE, limits: limits({ gpu }) });
+      setQuota(world, project(world), { ...NONE, limits: limits({ gpu }) });
     await set(4);
     const [a, b, c] = [
       await claimant(world, 'a', { gpu: 2 }),
@@ -151,7 +154,7 @@ forEachStore((tests) => {
     const early = await claimant(world, 'early', {});
     await early.claim(machine!, world.store, false);
     const pool = await poolOf(world);
-    await world.store.quotas.set(project(world), { ...NONE, limits: limits({ gpu: 8 }) });
+    await setQuota(world, project(world), { ...NONE, limits: limits({ gpu: 8 }) });
     expect(await usedOf(world)).toEqual([
       {
         '': {
@@ -173,7 +176,7 @@ forEachStore((tests) => {
 
   it('a recount drops what a server of an older version has released', async () => {
     const { world, instance } = await fleetOf(tests);
-    await world.store.quotas.set(project(world), NONE);
+    await setQuota(world, project(world), NONE);
     const one = await claimant(world, 'one', { gpu: 1 });
     await one.claim(instance);
     await rawSql(world.url, `update jobs set instance_id = null, version = version + 1`);
@@ -187,8 +190,8 @@ forEachStore((tests) => {
     const bob = userRecord({ name: 'bob' });
     await world.store.users.insert(bob);
     const all = project(world);
-    await world.store.quotas.set(all, { ...NONE, limits: limits({ runs: 3 }) });
-    await world.store.quotas.set({ ...all, userId: '*' }, { ...NONE, limits: limits({ runs: 2 }) });
+    await setQuota(world, all, { ...NONE, limits: limits({ runs: 3 }) });
+    await setQuota(world, { ...all, userId: '*' }, { ...NONE, limits: limits({ runs: 2 }) });
     const submit = (name: string, userId: string) => {
       const run = runRecord({ projectId: world.projectId, userId, name });
       return world.store.engine.submitRun({
@@ -218,18 +221,41 @@ forEachStore((tests) => {
       return (await world.store.engine.loadPlacement(pool.id))?.gangs.map(({ run }) => run.id);
     };
     expect(await ids()).not.toContain(last.run.id);
-    await world.store.quotas.set({ ...project(world), userId: '*' }, NONE);
+    await setQuota(world, { ...project(world), userId: '*' }, NONE);
     expect(await ids()).toContain(last.run.id);
+  });
+
+  it('several quotas are set or deleted together, or none of them', async () => {
+    const { world } = await fleetOf(tests);
+    const place = project(world);
+    const { quotas } = world.store;
+    const unknown = { ...place, projectId: 'unknown' };
+    await expect(
+      quotas.apply([
+        { place, terms: { ...NONE, weight: 2 } },
+        { place: unknown, terms: NONE },
+      ]),
+    ).rejects.toThrow();
+    expect(await quotas.byPlace(place)).toBeNull();
+    await setQuota(world, place, NONE);
+    await expect(
+      quotas.apply([
+        { place, terms: null },
+        { place: unknown, terms: NONE },
+      ]),
+    ).rejects.toThrow();
+    expect(await quotas.byPlace(place)).not.toBeNull();
   });
 
   it('a deleted quota limits nothing and its use is forgotten', async () => {
     const { world, instance } = await fleetOf(tests);
     const place = project(world);
-    await world.store.quotas.set(place, { ...NONE, limits: limits({ gpu: 0 }) });
+    await setQuota(world, place, { ...NONE, limits: limits({ gpu: 0 }) });
     const one = await claimant(world, 'one', { gpu: 1 });
     expect(await one.claim(instance)).toBe('conflict');
-    expect(await world.store.quotas.delete(place)).toBe(true);
-    expect(await world.store.quotas.delete(place)).toBe(false);
+    const remove = () => world.store.quotas.apply([{ place, terms: null }]);
+    expect(await remove()).toMatchObject([place]);
+    expect(await remove()).toEqual([null]);
     expect(await one.claim(instance)).toBe('applied');
     expect(await rawSql(world.url, 'select * from quota_uses')).toEqual([]);
   });

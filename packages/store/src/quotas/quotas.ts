@@ -7,7 +7,7 @@ import { forIds, groupBy, notDeleted } from '../query.ts';
 import { quotaTable } from '../schema/resource-tables.ts';
 import { lockQuotas, quotasOf } from './charges.ts';
 import { CHANGED, countClaims } from './count-claims.ts';
-import type { QuotaPlace, Quotas, QuotaView } from './types.ts';
+import type { QuotaChange, QuotaPlace, Quotas, QuotaView } from './types.ts';
 import { waitingRuns } from './waiting.ts';
 
 export function createQuotas(context: StoreContext): Quotas {
@@ -16,34 +16,16 @@ export function createQuotas(context: StoreContext): Quotas {
       context.read((tx) => listQuotas(tx, projectIds, fleetOwners)),
     ofProject: (projectId) => context.read((tx) => quotaStates(tx, [projectId])),
     byPlace: (place) => byPlace(context.db, place),
-    set: (place, terms, extras) =>
-      counted(context, place.projectId, async (write) => {
-        const { tx, add, changed } = write;
-        add(extras);
-        const known = await byPlace(tx, place);
-        const quota = { ...place, id: known?.id ?? context.newId(), ...terms };
-        if (known) {
-          const { id, ...set } = quota;
-          await tx.updateTable('quotas').set(quotaTable.update(set)).where('id', '=', id).execute();
-        } else {
-          await tx.insertInto('quotas').values(quotaTable.insert(quota)).execute();
-        }
-        await countClaims(write, place.projectId, [quota]);
-        await examineQueue(write, place.projectId);
-        changed(projectChange(place.projectId, 'quotas'));
-        return quota;
-      }),
-    delete: (place, extras) =>
-      counted(context, place.projectId, async (write) => {
-        const { tx, add, changed } = write;
-        const known = await byPlace(tx, place);
-        if (known === null) return false;
-        add(extras);
-        await tx.deleteFrom('quotas').where('id', '=', known.id).execute();
-        await examineQueue(write, place.projectId);
-        changed(projectChange(place.projectId, 'quotas'));
-        return true;
-      }),
+    apply: (changes) =>
+      counted(
+        context,
+        changes.map(({ place }) => place.projectId),
+        async (write) => {
+          const outcome: (QuotaRecord | null)[] = [];
+          for (const change of changes) outcome.push(await applyOne(context, write, change));
+          return outcome;
+        },
+      ),
     async recount() {
       const rows = await context.db
         .selectFrom('quotas')
@@ -52,7 +34,7 @@ export function createQuotas(context: StoreContext): Quotas {
         .orderBy('project_id')
         .execute();
       for (const { project_id: id } of rows) {
-        await counted(context, id, async (write) =>
+        await counted(context, [id], async (write) =>
           countClaims(write, id, await quotasOf(write.tx, [id])),
         );
       }
@@ -63,39 +45,65 @@ export function createQuotas(context: StoreContext): Quotas {
 /** Claims can only change between two tries, so more failures cannot be a coincidence. */
 const MAX_TRIES = 50;
 
-/** A transaction beside which no claim of the project changes. */
+/** A transaction beside which no claim of these projects changes. */
 async function counted<T>(
   context: StoreContext,
-  projectId: Id,
+  projectIds: readonly Id[],
   work: (write: Write) => Promise<T>,
 ): Promise<T> {
+  const ids = [...new Set(projectIds)].sort();
   for (let tries = 0; tries < MAX_TRIES; tries++) {
     const outcome = await context.write(async (write): Promise<T | typeof CHANGED> => {
-      await raisePool(write.tx, projectId);
-      await lockQuotas(write.tx, projectId, context.postgres, 'alone');
+      await raisePools(write.tx, ids);
+      for (const id of ids) await lockQuotas(write.tx, id, context.postgres, 'alone');
       return await work(write);
     });
     if (outcome !== CHANGED) return outcome as T;
   }
   throw new StoreError(
     'store_contended',
-    `The claims of project ${projectId} could not be counted in ${MAX_TRIES} tries.`,
+    `The claims of project ${ids.join(', ')} could not be counted in ${MAX_TRIES} tries.`,
     'Try again; if it goes on, look for a loop that writes its jobs all the time.',
   );
 }
 
+/** Null: the quota that should be deleted does not exist. */
+async function applyOne(
+  context: StoreContext,
+  write: Write,
+  { place, terms, extras }: QuotaChange,
+): Promise<QuotaRecord | null> {
+  const { tx, add, changed } = write;
+  const known = await byPlace(tx, place);
+  const quota = terms === null ? known : { ...place, id: known?.id ?? context.newId(), ...terms };
+  if (quota === null) return null;
+  if (terms === null) {
+    await tx.deleteFrom('quotas').where('id', '=', quota.id).execute();
+  } else {
+    const { id, ...set } = quota;
+    await (known
+      ? tx.updateTable('quotas').set(quotaTable.update(set)).where('id', '=', id).execute()
+      : tx.insertInto('quotas').values(quotaTable.insert(quota)).execute());
+    await countClaims(write, place.projectId, [quota]);
+  }
+  add(extras);
+  await examineQueue(write, place.projectId);
+  changed(projectChange(place.projectId, 'quotas'));
+  return quota;
+}
+
 /**
- * Decisions of placement that were made before are refused: they may claim without a charge. The pool comes before the
- * quotas, as in the transaction of a claim.
+ * Decisions of placement that were made before are refused: they may claim without a charge. Pools come before quotas,
+ * as in the transaction of a claim, and in one order, so that two transactions do not wait for each other in a circle.
  */
-async function raisePool(tx: Tx, projectId: Id): Promise<void> {
-  await tx
-    .updateTable('pools')
-    .set({ version: sql`version + 1` })
-    .where('id', '=', (eb) =>
-      eb.selectFrom('projects').select('pool_id').where('id', '=', projectId),
-    )
-    .execute();
+async function raisePools(tx: Tx, projectIds: readonly Id[]): Promise<void> {
+  const rows = await forIds(projectIds, (slice) =>
+    tx.selectFrom('projects').select('pool_id').where('id', 'in', slice).execute(),
+  );
+  const pools = [...new Set(rows.flatMap(({ pool_id }) => pool_id ?? []))].sort();
+  for (const id of pools) {
+    await tx.updateTable('pools').set({ version: sql`version + 1` }).where('id', '=', id).execute();
+  }
 }
 
 async function examineQueue({ tx, add }: Write, projectId: Id): Promise<void> {

@@ -7,6 +7,13 @@ export type QuotaPlace = Pick<QuotaRecord, 'projectId' | 'fleetId' | 'userId'>;
 /** What a quota grants. */
 export type QuotaTerms = Pick<QuotaRecord, 'guaranteed' | 'limits' | 'weight'>;
 
+/** `terms`: null = the quota is deleted. */
+export interface QuotaChange {
+  readonly place: QuotaPlace;
+  readonly terms: QuotaTerms | null;
+  readonly extras?: WriteExtras;
+}
+
 /** A quota with names for people, and with what is used of it. */
 export interface QuotaView extends QuotaState {
   readonly projectName: string;
@@ -31,12 +38,10 @@ export interface Quotas {
   ofProject(projectId: Id): Promise<QuotaState[]>;
   byPlace(place: QuotaPlace): Promise<QuotaRecord | null>;
   /**
-   * Creates the quota or replaces its terms, counts what present claims use of it, and has the queue of the pool
-   * examined. Nothing ends that exceeds it.
+   * Sets or deletes quotas, all of them or none; counts what present claims use of those that are set, and has the queues
+   * of their pools examined. Nothing ends that exceeds a quota. Null: a quota that should be deleted does not exist.
    */
-  set(place: QuotaPlace, terms: QuotaTerms, extras?: WriteExtras): Promise<QuotaRecord>;
-  /** False: there is none. */
-  delete(place: QuotaPlace, extras?: WriteExtras): Promise<boolean>;
+  apply(changes: readonly QuotaChange[]): Promise<readonly (QuotaRecord | null)[]>;
   /** Counts anew what present claims use, in all projects with quotas. */
   recount(): Promise<void>;
 }

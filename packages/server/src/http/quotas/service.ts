@@ -2,7 +2,7 @@
 import { accessDenied, notExists, type QuotaToApply, ruleError } from '@dstack/contract/api';
 import type { Quota } from '@dstack/contract/wire';
 import { fieldChanges, type NewEvent, projectTarget, recordEvent, userTarget } from '@dstack/core';
-import type { QuotaTerms, UserRecord } from '@dstack/store';
+import type { QuotaPlace, QuotaTerms, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
@@ -26,7 +26,7 @@ export async function listQuotas(
   return views.map(wireQuota);
 }
 
-/** All of them are checked before the first is set. */
+/** All of them are set, or none. */
 export async function applyQuotas(
   deps: HttpDeps,
   caller: UserRecord,
@@ -45,18 +45,17 @@ export async function applyQuotas(
   if (new Set(keys).size < keys.length) {
     throw ruleError('The request names a quota twice: name each project, fleet and user once');
   }
-  const set: string[] = [];
-  for (const { place, terms, event } of places) {
-    const { projectId, fleetId, userId } = place;
-    const quota = await deps.store.quotas.set({ projectId, fleetId, userId }, terms, {
-      events: [event],
-    });
-    set.push(quota.id);
-  }
+  const set = await deps.store.quotas.apply(
+    places.map(({ place, terms, event }) => ({
+      ...{ place: placeOf(place), terms },
+      extras: { events: [event] },
+    })),
+  );
+  const ids = new Set(set.map((quota) => quota?.id));
   const views = await deps.store.quotas.list([
     ...new Set(places.map(({ place }) => place.projectId)),
   ]);
-  return views.filter(({ quota }) => set.includes(quota.id)).map(wireQuota);
+  return views.filter(({ quota }) => ids.has(quota.id)).map(wireQuota);
 }
 
 const keyOf = ({ projectId, fleetId, userId }: SettablePlace): string =>
@@ -112,15 +111,19 @@ export async function deleteQuotas(
     }
     places.push(place);
   }
-  for (const place of places) {
-    const { projectId, fleetId, userId } = place;
+  const changes = places.map(async (place) => {
     const event = recordEvent({
       ...{ action: 'quota.deleted', data: place.names },
       ...{ targets: await targetsOf(deps, place), actor: actorOf(caller) },
     });
-    await deps.store.quotas.delete({ projectId, fleetId, userId }, { events: [event] });
-  }
+    return { place: placeOf(place), terms: null, extras: { events: [event] } };
+  });
+  await deps.store.quotas.apply(await Promise.all(changes));
 }
+
+const placeOf = ({ projectId, fleetId, userId }: SettablePlace): QuotaPlace => ({
+  ...{ projectId, fleetId, userId },
+});
 
 function placeText({ project_name, fleet_name, user_name }: NamedPlace): string {
   const fleet = fleet_name === null ? '' : `, fleet ${fleet_name}`;
