@@ -140,9 +140,13 @@ export interface InstancePort {
   readonly leaseEnding?: LeaseEnding;
   /**
    * Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; call it
-   * again.
+   * again. Where an order may have made two machines, the other one ends with it, unless it is ended as an
+   * orphan.
    */
-  release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
+  release(
+    handle: InstanceHandle,
+    how?: { readonly isOrphan: boolean },
+  ): Promise<'released' | 'releasing'>;
   /** Everything that carries the owner's server tag and has not ended. */
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]>;
 }

@@ -1,6 +1,7 @@
 /** The calls of DigitalOcean's API (v2) that this adapter makes. AMD Developer Cloud has the same API. */
 import { NoAnswerError } from '../base/errors.ts';
 import type { CallKind } from '../base/rest-vm/call-limiter.ts';
+import type { TimedKeys } from '../base/rest-vm/key-claims.ts';
 import type { RefusalRule } from '../base/rest-vm/refusals.ts';
 import { RestClient, type RestClientOptions } from '../base/rest-vm/rest-client.ts';
 
@@ -114,6 +115,20 @@ export class DigitalOceanApi {
     return this.#all('/v2/account/keys', 'ssh_keys');
   }
 
+  /** With the provider's time. */
+  async timedKeys(): Promise<TimedKeys> {
+    const { items, time } = await this.#timed<AccountKey>('/v2/account/keys', 'ssh_keys');
+    const keys = items.map(({ id, name, public_key: publicKey }) => ({
+      ...{ id: String(id), name, publicKey },
+    }));
+    return { keys, time };
+  }
+
+  async removeKey(id: string): Promise<void> {
+    const path = `/v2/account/keys/${encodeURIComponent(id)}`;
+    await this.#client.call({ method: 'DELETE', path, kind: 'look' });
+  }
+
   projects(): Promise<readonly DropletProject[]> {
     return this.#all('/v2/projects', 'projects');
   }
@@ -139,17 +154,24 @@ export class DigitalOceanApi {
 
   /** All pages of a list. */
   async #all<T>(path: string, key: string): Promise<readonly T[]> {
+    return (await this.#timed<T>(path, key)).items;
+  }
+
+  /** With the provider's time when it was asked for the first page. */
+  async #timed<T>(path: string, key: string) {
     const found: T[] = [];
+    let first: number | null = null;
     for (let page = 1; ; page++) {
       const query = `${path.includes('?') ? '&' : '?'}per_page=${PAGE}&page=${page}`;
-      const answer = await this.#client.call<Page<T>>({
+      const { body: answer, time } = await this.#client.timed<Page<T>>({
         ...{ method: 'GET', path: `${path}${query}`, kind: 'look' },
       });
       const items = answer[key];
       // An account that seems empty would end every machine that we know.
       if (!Array.isArray(items)) throw new NoAnswerError(`${this.#title}: a list without ${key}`);
       found.push(...(items as readonly T[]));
-      if (!answer.links?.pages?.next) return found;
+      if (page === 1) first = time;
+      if (!answer.links?.pages?.next) return { items: found as readonly T[], time: first };
     }
   }
 }

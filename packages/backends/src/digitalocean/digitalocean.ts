@@ -11,8 +11,9 @@ import {
   NoCapacityError,
   PreparingError,
 } from '../base/errors.ts';
-import type { CheckResult } from '../base/port.ts';
+import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
+import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
@@ -48,10 +49,19 @@ export class DigitalOcean implements VmCloud {
   readonly #keys = new Map<string, number>();
   #projectId: string | null = null;
 
+  readonly claims: Claims;
+
   constructor(options: DigitalOceanOptions) {
     this.#options = options;
     this.type = options.type;
     this.title = options.title;
+    const { api, title } = options;
+    this.claims = keyClaims({
+      title,
+      list: () => api.timedKeys(),
+      add: async (name, publicKey) => void (await api.addKey(name, publicKey)),
+      remove: (id) => api.removeKey(id),
+    });
   }
 
   async list(): Promise<readonly Vm[]> {

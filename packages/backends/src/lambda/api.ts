@@ -1,5 +1,6 @@
 /** The calls of Lambda's cloud API (1.10) that this adapter makes. */
 import { NoAnswerError } from '../base/errors.ts';
+import type { TimedKeys } from '../base/rest-vm/key-claims.ts';
 import type { RefusalRule } from '../base/rest-vm/refusals.ts';
 import { RestClient, type RestClientOptions } from '../base/rest-vm/rest-client.ts';
 
@@ -52,6 +53,11 @@ export interface LambdaInstance {
   readonly tags?: readonly LambdaTag[] | null;
 }
 
+/** A key that is stored. */
+export interface StoredLambdaKey extends LambdaKey {
+  readonly id: string;
+}
+
 export interface LambdaKey {
   readonly name: string;
   readonly public_key: string;
@@ -95,12 +101,27 @@ export class LambdaApi {
     return await this.#get('instances');
   }
 
-  async keys(): Promise<readonly LambdaKey[]> {
+  async keys(): Promise<readonly StoredLambdaKey[]> {
     return await this.#get('ssh-keys');
+  }
+
+  /** With the provider's time. */
+  async timedKeys(): Promise<TimedKeys> {
+    const call = { method: 'GET', path: path('ssh-keys'), kind: 'look' } as const;
+    const { body, time } = await this.#client.timed<Answer<readonly StoredLambdaKey[]>>(call);
+    const keys = dataIn('ssh-keys', body).map(({ id, name, public_key: publicKey }) => ({
+      ...{ id, name, publicKey },
+    }));
+    return { keys, time };
   }
 
   async addKey(key: LambdaKey): Promise<void> {
     await this.#client.call({ method: 'POST', path: path('ssh-keys'), body: key, kind: 'look' });
+  }
+
+  async removeKey(id: string): Promise<void> {
+    const at = path(`ssh-keys/${encodeURIComponent(id)}`);
+    await this.#client.call({ method: 'DELETE', path: at, kind: 'look' });
   }
 
   /** The id of the machine. */
@@ -121,11 +142,16 @@ export class LambdaApi {
 
   async #get<T>(what: string): Promise<T> {
     const call = { method: 'GET', path: path(what), kind: 'look' } as const;
-    const answer = await this.#client.call<{ readonly data?: T } | null>(call);
-    // An account that seems empty would end every machine that we know.
-    if (answer?.data === undefined) throw new NoAnswerError(`Lambda: no data about ${what}`);
-    return answer.data;
+    return dataIn(what, await this.#client.call<Answer<T>>(call));
   }
+}
+
+type Answer<T> = { readonly data?: T } | null;
+
+function dataIn<T>(what: string, answer: Answer<T>): T {
+  // An account that seems empty would end every machine that we know.
+  if (answer?.data === undefined) throw new NoAnswerError(`Lambda: no data about ${what}`);
+  return answer.data;
 }
 
 const path = (what: string): string => `/api/v1/${what}`;

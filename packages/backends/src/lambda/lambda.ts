@@ -3,8 +3,9 @@
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
 import { BusyError, CredentialsError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
-import type { CheckResult } from '../base/port.ts';
+import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
+import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
@@ -37,8 +38,17 @@ export class Lambda implements VmCloud {
   /** Keys that the account has. */
   readonly #keys = new Set<string>();
 
+  readonly claims: Claims;
+
   constructor(options: LambdaOptions) {
     this.#options = options;
+    const { api } = options;
+    this.claims = keyClaims({
+      title: this.title,
+      list: () => api.timedKeys(),
+      add: (name, publicKey) => api.addKey({ name, public_key: publicKey }),
+      remove: (id) => api.removeKey(id),
+    });
   }
 
   async list(): Promise<readonly Vm[]> {

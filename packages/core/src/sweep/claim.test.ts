@@ -22,10 +22,10 @@ const judge = (claims: readonly Claim[], now = T0) =>
 
 describe('claims of an account', () => {
   it('are no hindrance while all of them are this installation’s', () => {
-    expect(judge([])).toEqual({ claimant: 'me', rivals: [] });
+    expect(judge([])).toEqual({ claimant: 'me', rivals: [], isOwnMissing: true });
     // The claim under a former name belongs to this installation too: only it has its nonce.
     const own = [claim('me', 'mine'), claim('before', 'mine')];
-    expect(judge(own)).toEqual({ claimant: 'me', rivals: [] });
+    expect(judge(own)).toEqual({ claimant: 'me', rivals: [], isOwnMissing: false });
   });
 
   it('of others hinder until they expire', () => {
@@ -34,9 +34,16 @@ describe('claims of an account', () => {
     expect(judge([other], T0 + CLAIM_LIFETIME).rivals).toEqual([]);
   });
 
+  it('expire by the clock that wrote them, whatever the clock of this server shows', () => {
+    const recent = { ...claim('other', 'theirs'), age: HOUR };
+    expect(judge([recent], T0 + 400 * CLAIM_LIFETIME).rivals).toEqual([recent]);
+    const old = { ...claim('other', 'theirs'), age: CLAIM_LIFETIME };
+    expect(judge([old], T0).rivals).toEqual([]);
+  });
+
   it('with an unknown nonce reveal that a copy of this installation renews them', () => {
     const double = claim('me', 'unknown');
-    expect(judge([double])).toEqual({ claimant: 'new', rivals: [double] });
+    expect(judge([double])).toMatchObject({ claimant: 'new', rivals: [double] });
   });
 });
 
@@ -55,6 +62,12 @@ it('the watch for rivals begins again when the time has stepped', () => {
   expect(soleSince(T0, alone, later, later - SECOND)).toBe(later - SECOND);
   expect(soleSince(later, alone, T0, T0 - SECOND)).toBe(T0 - SECOND);
   expect(soleSince(T0, alone, later, T0 - HOUR)).toBe(T0);
+});
+
+it('the watch begins again when the claim of this installation is missing in the list', () => {
+  const later = T0 + CLAIM_WATCH;
+  expect(soleSince(T0, { rivals: [], isOwnMissing: true }, later)).toBe(later);
+  expect(soleSince(T0, { rivals: [], isOwnMissing: false }, later)).toBe(T0);
 });
 
 /** One installation: the content of its database, and the memory of its process. */

@@ -17,6 +17,11 @@ export interface Claim {
   /** Different with each renewal. */
   readonly nonce: string;
   readonly renewedAt: Timestamp;
+  /**
+   * How long ago that was by the clock that wrote `renewedAt`, in µs, so that no other clock decides whether
+   * it has expired. Omitted: not known.
+   */
+  readonly age?: number;
 }
 
 /** A claim expires after this time without a renewal. */
@@ -39,6 +44,8 @@ export interface ClaimVerdict {
   readonly claimant: string;
   /** Claims of other installations that have not expired. */
   readonly rivals: readonly Claim[];
+  /** This installation has claimed before, and none of its claims was read: the list may be incomplete. */
+  readonly isOwnMissing: boolean;
 }
 
 export function judgeClaims(
@@ -50,7 +57,8 @@ export function judgeClaims(
   const isDoubled = others.some(({ claimant }) => claimant === own.claimant);
   return {
     claimant: isDoubled ? newId() : own.claimant,
-    rivals: others.filter(({ renewedAt }) => now - renewedAt < CLAIM_LIFETIME),
+    rivals: others.filter(({ renewedAt, age = now - renewedAt }) => age < CLAIM_LIFETIME),
+    isOwnMissing: own.nonces.size > 0 && others.length === claims.length,
   };
 }
 
@@ -64,12 +72,20 @@ export function withNonce(nonces: readonly string[], nonce: string): string[] {
  */
 export function soleSince(
   before: Timestamp | null,
-  { rivals }: Pick<ClaimVerdict, 'rivals'>,
+  { rivals, isOwnMissing = false }: Pick<ClaimVerdict, 'rivals'> & Partial<ClaimVerdict>,
   now: Timestamp,
   steadySince: Timestamp | null = null,
 ): Timestamp | null {
   if (rivals.length > 0) return null;
-  const since = before ?? now;
+  return isOwnMissing ? now : evenSince(before ?? now, now, steadySince);
+}
+
+/** From when the time until `now` can be counted: a step of the clock after `since` would lengthen it. */
+export function evenSince(
+  since: Timestamp,
+  now: Timestamp,
+  steadySince: Timestamp | null,
+): Timestamp {
   return steadySince !== null && (since < steadySince || since > now) ? steadySince : since;
 }
 

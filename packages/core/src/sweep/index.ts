@@ -22,5 +22,6 @@ export {
   orphanFoundEvent,
   type SweepDecision,
   type SweepInput,
+  type Watched,
 } from './orphans.ts';
 export { isSweepDue, nextSweep, sweepRetry } from './schedule.ts';

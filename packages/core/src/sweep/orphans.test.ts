@@ -20,6 +20,7 @@ const known = (thing: ListedThing) => ({ thing, isAccountedFor: true });
 function look(part: Partial<SweepInput>): SweepDecision {
   return decideSweep({
     ...{ project, backend: 'aws', listed: [unknown(machine)], orphans: [], mayEnd: true },
+    ...{ watched: new Map(), steadySince: null },
     ...{ now: T0, newId: () => 'o-1', ...part },
   });
 }
@@ -29,7 +30,7 @@ function looks(times: readonly number[], part: Partial<SweepInput> = {}): SweepD
   let orphans: readonly OrphanRecord[] = [];
   let last: SweepDecision | null = null;
   for (const now of times) {
-    last = look({ ...part, now, orphans });
+    last = look({ ...part, now, orphans, watched: last?.watched ?? new Map() });
     orphans = last.orphans;
   }
   return last as SweepDecision;
@@ -60,6 +61,23 @@ describe('a resource without a record', () => {
     const times = [T0, T0 + CONFIRM_AFTER, T0 + 2 * CONFIRM_AFTER];
     const { toEnd } = looks(times);
     expect(toEnd).toMatchObject([{ id: 'o-1', endRequestedAt: T0 + CONFIRM_AFTER }]);
+  });
+
+  it('is not ended for what another server, or an earlier process, has seen', () => {
+    const { orphans } = look({ now: T0 - 3600 * SECOND });
+    const first = look({ orphans, now: T0 });
+    expect([first.reported.length, first.toEnd]).toEqual([1, []]);
+    expect(nextSweep(first, 'seed', T0)).toBe(T0 + CONFIRM_AFTER);
+    const later = { orphans: first.orphans, watched: first.watched, now: T0 + CONFIRM_AFTER };
+    expect(look(later).toEnd).toMatchObject([{ id: 'o-1' }]);
+  });
+
+  it('is not ended sooner because the clock was set ahead meanwhile', () => {
+    const first = look({ mayEnd: true });
+    const now = T0 + 3600 * SECOND;
+    const next = { orphans: first.orphans, watched: first.watched, now };
+    expect(look({ ...next, steadySince: now - SECOND }).toEnd).toEqual([]);
+    expect(look({ ...next, steadySince: T0 - SECOND }).toEnd).toHaveLength(1);
   });
 
   it('is not ended while that is not allowed, not even if it was before', () => {
@@ -108,7 +126,9 @@ describe('the next sweep', () => {
   const HOUR = 3600 * SECOND;
 
   it('comes after an hour, a little earlier or later', () => {
-    const delays = ['a', 'b', 'c'].map((seed) => nextSweep({ orphans: [], toEnd: [] }, seed, T0));
+    const delays = ['a', 'b', 'c'].map((seed) =>
+      nextSweep({ orphans: [], toEnd: [], isWatching: false }, seed, T0),
+    );
     expect(new Set(delays).size).toBe(3);
     for (const at of delays) expect(Math.abs(at - T0 - HOUR)).toBeLessThanOrEqual(HOUR / 10);
   });

@@ -3,6 +3,7 @@ import { projectTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
 import type { BackendName, Id, NewEvent, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
+import { evenSince } from './claim.ts';
 import type { ListedThing, OrphanRecord } from './model.ts';
 
 /**
@@ -18,9 +19,19 @@ export interface SweepInput {
   /** Found in this backend before. */
   readonly orphans: readonly OrphanRecord[];
   readonly mayEnd: boolean;
+  /** As the last sweep of this process returned it. */
+  readonly watched: Watched;
   readonly now: Timestamp;
+  /** Since when `now` has passed evenly; null = always. */
+  readonly steadySince: Timestamp | null;
   readonly newId: () => Id;
 }
+
+/**
+ * Since when each of the last sweeps of this process has found an orphan, by its id. What another server, or an
+ * earlier process, has recorded may be of a clock that was off, so it ends nothing sooner.
+ */
+export type Watched = ReadonlyMap<Id, Timestamp>;
 
 export interface SweepDecision {
   /** Every present orphan. */
@@ -31,6 +42,9 @@ export interface SweepDecision {
   readonly reported: readonly OrphanRecord[];
   /** Orphans that the backend has to end once the decision is written. */
   readonly toEnd: readonly OrphanRecord[];
+  readonly watched: Watched;
+  /** Some will be ended once this process has watched them for long enough. */
+  readonly isWatching: boolean;
   readonly events: readonly NewEvent[];
 }
 
@@ -38,6 +52,7 @@ export function decideSweep(input: SweepInput): SweepDecision {
   const unaccounted = input.listed.filter((one) => !one.isAccountedFor);
   const orphans = unaccounted.map(({ thing }) => seen(input, thing));
   const present = new Set(orphans.map(({ id }) => id));
+  const watched = new Map(orphans.map(({ id }) => [id, watchedSince(input, id)]));
   const settled = input.orphans.filter(({ id }) => !present.has(id));
   const reported = orphans.filter(({ reportedAt }) => reportedAt === input.now);
   return {
@@ -45,6 +60,10 @@ export function decideSweep(input: SweepInput): SweepDecision {
     settled,
     reported,
     toEnd: orphans.filter(({ endRequestedAt }) => input.mayEnd && endRequestedAt !== null),
+    watched,
+    isWatching: orphans.some(
+      (one) => input.mayEnd && isEndable(one) && one.endRequestedAt === null,
+    ),
     events: [
       ...reported.map((orphan) => orphanFoundEvent(input.project, orphan)),
       ...settled
@@ -81,15 +100,22 @@ export function isEndable({ kind }: Pick<OrphanRecord, 'kind'>): boolean {
   return kind !== 'volume';
 }
 
-function seen({ now, mayEnd, ...input }: SweepInput, thing: ListedThing): OrphanRecord {
+function watchedSince({ watched, now, steadySince }: SweepInput, id: Id): Timestamp {
+  return evenSince(watched.get(id) ?? now, now, steadySince);
+}
+
+function seen(input: SweepInput, thing: ListedThing): OrphanRecord {
+  const { now, mayEnd } = input;
   const before = input.orphans.find((orphan) => isSame(orphan, thing));
   const firstSeenAt = before?.firstSeenAt ?? now;
   const isConfirmed = before !== undefined && now - firstSeenAt >= CONFIRM_AFTER;
   const reportedAt = before?.reportedAt ?? (isConfirmed ? now : null);
-  const isToEnd = reportedAt !== null && mayEnd && isEndable(thing);
+  const id = before?.id ?? input.newId();
+  const isWatched = now - watchedSince(input, id) >= CONFIRM_AFTER;
+  const isToEnd = reportedAt !== null && isWatched && mayEnd && isEndable(thing);
   return {
     ...thing,
-    id: before?.id ?? input.newId(),
+    id,
     projectId: input.project.id,
     backend: input.backend,
     firstSeenAt,

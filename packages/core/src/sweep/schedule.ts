@@ -16,14 +16,15 @@ const ENDING_AGAIN = 120 * SECOND;
 
 /** `seed` differs for each backend and each sweep: core has no randomness. */
 export function nextSweep(
-  { orphans, toEnd }: Pick<SweepDecision, 'orphans' | 'toEnd'>,
+  { orphans, toEnd, isWatching }: Pick<SweepDecision, 'orphans' | 'toEnd' | 'isWatching'>,
   seed: string,
   now: Timestamp,
 ): Timestamp {
   const delays = toEnd.map(({ endRequestedAt }) =>
     Math.max(ENDING_AGAIN, now - (endRequestedAt ?? now)),
   );
-  if (orphans.some(({ reportedAt }) => reportedAt === null)) delays.push(CONFIRM_AFTER);
+  const isUnconfirmed = orphans.some(({ reportedAt }) => reportedAt === null);
+  if (isUnconfirmed || isWatching) delays.push(CONFIRM_AFTER);
   return now + Math.min(jittered(HOUR, seed), ...delays);
 }
 

@@ -54,7 +54,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     // A machine that is ordered after its caller has given up may be one too many.
     create: (order) => call('for an instance', (signal) => its.create({ ...order, signal })),
     observe: (handle, seen) => call('about an instance', () => its.observe(handle, seen)),
-    release: (handle) => call('to end an instance', () => its.release(handle)),
+    release: (handle, how) => call('to end an instance', () => its.release(handle, how)),
     list: (owner) => call('for a list of instances', () => its.list(owner)),
   });
   const boundedVolumes = (its: VolumePort): VolumePort => ({

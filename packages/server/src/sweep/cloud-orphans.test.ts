@@ -1,6 +1,6 @@
 import { type BackendHost, backendKind } from '@dstack/backends';
 import { newOrder, OTHER_SERVER, OUR_SERVER, REQUIREMENTS } from '@dstack/backends/testing';
-import { CONFIRM_AFTER } from '@dstack/core';
+import { CLAIM_WATCH, CONFIRM_AFTER } from '@dstack/core';
 import { type Cloud, startCloud } from '@dstack/testkit/cloud';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
@@ -28,26 +28,49 @@ async function opened() {
   return { ...backend, instances: backend.instances };
 }
 
-it('reports machines of a cloud that carry the tag of this installation and have no record', async () => {
-  const backend = await opened();
+async function ordered(backend: Awaited<ReturnType<typeof opened>>): Promise<void> {
   const { offers } = await backend.offers(REQUIREMENTS.met);
   for (const owner of [OUR_SERVER, OTHER_SERVER]) {
     const order = newOrder(offers[0] ?? null, owner);
     await backend.instances.create({ ...order, authorizedKeys: ['ssh-ed25519 AAAAC3Nz main'] });
   }
+}
+
+it('ends machines of a cloud that carry the tag of this installation and have no record', async () => {
+  const backend = await opened();
+  await ordered(backend);
+  const [ours, others] = cloud.account.vms.all();
   const clock = { now: Date.now() * 1000 };
   const sweeper = await orphanSweeper(server, { backend, type: 'digitalocean', clock });
   for (const later of [0, CONFIRM_AFTER]) {
     clock.now += later;
     await sweeper.sweep();
   }
-  await sweeper.close();
-  const [ours] = cloud.account.vms.all();
   expect(await server.store.sweeps.orphans()).toMatchObject([
     { kind: 'instance', handle: { id: ours?.id }, owner: { project: 'main', fleet: 'pool' } },
   ]);
-  // No claim of this installation can be kept in such an account, so that none is ended.
+  expect((await server.store.sweeps.list())[0]?.hindrance).toContain('for 3 hours first');
   expect(cloud.vms()).toBe(2);
-  const [sweep] = await server.store.sweeps.list();
-  expect(sweep?.hindrance).toBe('backend digitalocean cannot keep claims');
+  clock.now += CLAIM_WATCH;
+  await sweeper.sweep();
+  expect(cloud.account.vms.all().map(({ id }) => id)).toEqual([others?.id]);
+  await sweeper.close();
+  // One key of the account is there for other installations to see.
+  const names = cloud.account.keys.all().map(({ name }) => name);
+  expect(names.filter((name) => name.startsWith('dstack-claim-'))).toHaveLength(1);
+});
+
+it('ends nothing in an account that a copy of this installation has claimed', async () => {
+  const backend = await opened();
+  await ordered(backend);
+  await backend.claims?.renew({ server: OUR_SERVER }, { claimant: 'copy', nonce: 'of-the-copy' });
+  const clock = { now: Date.now() * 1000 };
+  const sweeper = await orphanSweeper(server, { backend, type: 'digitalocean', clock });
+  for (const later of [0, CLAIM_WATCH, CLAIM_WATCH]) {
+    clock.now += later;
+    await sweeper.sweep();
+  }
+  await sweeper.close();
+  expect(cloud.vms()).toBe(2);
+  expect((await server.store.sweeps.list())[0]?.hindrance).toContain('another installation');
 });

@@ -10,6 +10,7 @@ import {
   type SweepRecord,
   sweepRetry,
   type Timestamp,
+  type Watched,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
@@ -26,7 +27,11 @@ export interface SweepDeps {
   readonly serverId: string;
   readonly policy: SweepPolicy;
   readonly claims: ClaimKeeper;
+  /** What this process has found, by backend. */
+  readonly watched: Map<string, Watched>;
   readonly now: () => Timestamp;
+  /** Since when `now` has passed evenly; omitted: always. */
+  readonly steadySince?: () => Timestamp;
   readonly log: Logger;
 }
 
@@ -64,14 +69,18 @@ async function sweep(
   const now = deps.now();
   const known = await store.sweeps.orphans();
   const of = { project, backend: backend.name, orphans: known, now };
+  const key = `${project.id} ${backend.name}`;
   const decision = decideSweep({
     ...of,
     listed: await accountFor(store, things, of),
     orphans: known.filter((orphan) => isOf(orphan, { project, backend })),
     mayEnd: claimed.hindrance === null,
+    watched: deps.watched.get(key) ?? new Map(),
+    steadySince: deps.steadySince?.() ?? null,
     newId: randomUUID,
   });
-  const seed = `${project.id} ${backend.name} ${now}`;
+  deps.watched.set(key, decision.watched);
+  const seed = `${key} ${now}`;
   const nextAt = nextSweep(decision, seed, now);
   const after = { ...claimed, sweptAt: now, nextAt, failures: 0, error: null };
   const settled = decision.settled.map(({ id }) => id);
@@ -123,7 +132,8 @@ async function end(
 
 /** Why it still exists; null = it has ended, or is ending. */
 async function orderEnd(backend: Backend, { kind, handle }: OrphanRecord): Promise<string | null> {
-  if (kind === 'instance') await backend.instances?.release(handle);
+  // Another machine of the same order may serve it.
+  if (kind === 'instance') await backend.instances?.release(handle, { isOrphan: true });
   else if (kind === 'gateway') await backend.gateways?.release(handle);
   else if ((await backend.groups?.delete(handle)) === 'in-use') return 'it is in use';
   return null;

@@ -1,13 +1,11 @@
 import { isSweepDue, type SweepRecord, type Timestamp } from '@dstack/core';
 import { leased } from '../loops/leased.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
-import { ClaimKeeper, type ClaimKeeperOptions } from './claim-keeper.ts';
+import { ClaimKeeper } from './claim-keeper.ts';
 import { type SweepDeps, sweepBackend } from './sweep-backend.ts';
 import { type SweptBackend, sweptBackends } from './swept-backends.ts';
 
-export interface SweeperOptions
-  extends Omit<SweepDeps, 'claims'>,
-    Pick<ClaimKeeperOptions, 'steadySince'> {
+export interface SweeperOptions extends Omit<SweepDeps, 'claims' | 'watched'> {
   readonly backends: Pick<ProjectBackends, 'of'>;
   /** Random id of this process: owner of its leases. */
   readonly owner: string;
@@ -42,7 +40,7 @@ export class Sweeper {
 
   constructor(options: SweeperOptions) {
     this.#options = options;
-    this.#deps = { ...options, claims: new ClaimKeeper(options) };
+    this.#deps = { ...options, claims: new ClaimKeeper(options), watched: new Map() };
     this.#timer = setTimeout(() => this.#start(), FIRST_MS).unref();
   }
 
@@ -70,7 +68,10 @@ export class Sweeper {
     const swept = await sweptBackends(store, backends);
     const sweeps = await store.sweeps.list();
     const removed = sweeps.filter((sweep) => !swept.some((one) => isOf(sweep, one)));
-    for (const sweep of removed) await store.sweeps.forget(sweep);
+    for (const sweep of removed) {
+      await store.sweeps.forget(sweep);
+      this.#deps.watched.delete(`${sweep.projectId} ${sweep.backend}`);
+    }
     const isFirst = this.#isFirst;
     const records = await Promise.all(
       swept.map(async (one) => {

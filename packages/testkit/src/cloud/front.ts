@@ -93,7 +93,8 @@ export function cloudApi({ personality, account, calls, ...options }: CloudApiOp
       const { method, body } = request;
       log.push({ method, path, body, status: answer?.status ?? null, at: account.clock.now });
       if (answer === null) return null;
-      const headers = { ...personality.headers?.(limits.allowance), ...answer.headers };
+      const date = new Date(account.clock.now / 1000).toUTCString();
+      const headers = { date, ...personality.headers?.(limits.allowance), ...answer.headers };
       return { ...answer, headers };
     },
   };

@@ -245,6 +245,20 @@ describe('an order of a machine', () => {
     expect(cloud.alive.map(({ vm: one }) => one.id)).toEqual([handle.id, 'm2', 'm3']);
   });
 
+  it('goes on when a second machine that was made for it is ended as an orphan', async () => {
+    const { cloud, start } = world(QUIET);
+    const order = newOrder(OFFER);
+    const { handle } = await start().create(order);
+    const [{ vm } = { vm: null }] = cloud.alive;
+    if (vm === null) throw new Error('there is no machine');
+    const second = { ...vm, offer: OFFER, owner: order.owner, authorizedKeys: [], userData: '' };
+    const id = await cloud.create(second);
+    cloud.now += LATE_MS;
+    await start().release({ id, data: null }, { isOrphan: true });
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(cloud.alive.map(({ vm: one }) => one.id)).toEqual([handle.id]);
+  });
+
   it('is ended although a list has omitted it for a moment', async () => {
     const { cloud, start } = world(QUIET);
     const instances = start();

@@ -259,11 +259,15 @@ export class VmInstances implements InstancePort {
     };
   }
 
-  async release({ id }: InstanceHandle): Promise<'released' | 'releasing'> {
+  async release(
+    { id }: InstanceHandle,
+    { isOrphan }: { readonly isOrphan: boolean } = { isOrphan: false },
+  ): Promise<'released' | 'releasing'> {
     const machines = await this.#machines.shared();
     const vm = machines.find((one) => one.id === id);
     if (vm !== undefined) {
-      this.#endDoubles(vm, machines);
+      // The other one of an orphan's order may be the one that serves it.
+      if (!isOrphan) this.#endDoubles(vm, machines);
       this.#unlisted.delete(id);
       return await this.#end(vm);
     }

@@ -44,12 +44,23 @@ export class RestClient {
 
   /** The body of the answer; null if it is empty. Throws the errors of the port. */
   async call<T>(call: RestCall): Promise<T> {
+    return (await this.#answered<T>(call)).body;
+  }
+
+  /** With the provider's time in µs; null = the answer lacks it. */
+  async timed<T>(call: RestCall): Promise<{ readonly body: T; readonly time: number | null }> {
+    const { body, date } = await this.#answered<T>(call);
+    const ms = Date.parse(date ?? '');
+    return { body, time: Number.isNaN(ms) ? null : ms * 1000 };
+  }
+
+  async #answered<T>(call: RestCall) {
     const { title, rules } = this.#options;
     const first = await this.#inTurn(call);
     // Others may use the account too: a look-up that was one call too many waits, and is made again.
     const isRepeated = first.status === TOO_MANY && call.method === 'GET';
-    const { status, text } = isRepeated ? await this.#inTurn(call) : first;
-    if (status < 300) return parsed<T>(text, title);
+    const { status, text, date } = isRepeated ? await this.#inTurn(call) : first;
+    if (status < 300) return { body: parsed<T>(text, title), date };
     throw portError(title, this.#refusalOf(status, text), rules);
   }
 
@@ -81,7 +92,8 @@ export class RestClient {
         signal: AbortSignal.timeout(timeoutMs),
       });
       const retryMs = retryAfter(response.headers.get('retry-after'));
-      return { status: response.status, retryMs, text: await response.text() };
+      const { status, headers: answered } = response;
+      return { status, retryMs, date: answered.get('date'), text: await response.text() };
     } catch (error) {
       const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
       const isLate = error instanceof Error && error.name === 'TimeoutError';

@@ -26,6 +26,7 @@ export function restVm({ cloud, offers, secret, pace }: RestVmOptions): Backend 
     },
     instances: new VmInstances({ cloud, offers, secret, pace }),
     ...{ volumes: null, groups: null },
+    ...(cloud.claims && { claims: cloud.claims }),
     check: () => cloud.check(),
   };
 }

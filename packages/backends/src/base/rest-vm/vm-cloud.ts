@@ -2,7 +2,7 @@
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { OwnerTags } from '../owner-tags.ts';
-import type { CheckResult } from '../port.ts';
+import type { CheckResult, Claims } from '../port.ts';
 
 export interface VmCloud {
   readonly type: BackendType;
@@ -26,6 +26,8 @@ export interface VmCloud {
   offers(): Promise<readonly Offer[]>;
   /** Without creating anything. */
   check(): Promise<readonly CheckResult[]>;
+  /** Kept in the account. Omitted: orphans there are reported only. */
+  readonly claims?: Claims;
 }
 
 /** `reclaimed`: the provider took it back. `broken`: it could not be started. */

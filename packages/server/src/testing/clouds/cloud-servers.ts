@@ -8,6 +8,7 @@ import type { Random } from '@dstack/testkit/random';
 import { boundedBackend } from '../../offers/bounded-backend.ts';
 import { capacityHints } from '../../offers/capacity-hints.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
+import type { SweepPolicy } from '../../sweep/sweep-backend.ts';
 import type { SimClock } from '../simulation/sim-clock.ts';
 import { type Offsets, SimHostClock } from '../simulation/sim-host-clock.ts';
 import { SimPeers } from '../simulation/sim-peers.ts';
@@ -27,6 +28,8 @@ export interface CloudServersParts {
   readonly store: Store;
   readonly as: BackendType;
   readonly onFailure: (error: unknown) => void;
+  /** Omitted: servers look for no orphans. */
+  readonly sweep?: SweepPolicy;
 }
 
 export class CloudServers {
@@ -56,12 +59,13 @@ export class CloudServers {
 
   /** `offsets`: how wrong its clock is, and how far it is set. */
   async start(offsets: Offsets = RIGHT): Promise<SimServer> {
-    const { clock, random, world, store, onFailure, as } = this.#parts;
+    const { clock, random, world, store, onFailure, as, sweep } = this.#parts;
     const backends = await openBackends(world.account, store, as);
     const server = new SimServer({
       ...{ clock, random, world, store, backends, peers: this.#peers, onBreach: onFailure },
       ...{ hostClock: new SimHostClock(clock, random, offsets), hasSharedTime: true },
       ...{ name: `server-${++this.#names}`, retention: null, drainSeconds: () => 0 },
+      ...(sweep && { sweep }),
       observer: { applied: () => {}, passEnded: () => {} },
     });
     this.#all.push(server);

@@ -12,6 +12,7 @@ import { pino } from 'pino';
 import { applyFleet } from '../../http/fleets/apply.ts';
 import { deleteFleets } from '../../http/fleets/delete.ts';
 import { applyRun } from '../../http/runs/apply.ts';
+import type { SweepPolicy } from '../../sweep/sweep-backend.ts';
 import { SimClock } from '../simulation/sim-clock.ts';
 import { makeProjects, type SimProjects } from '../simulation/sim-projects.ts';
 import { CloudServers, openBackends, RIGHT, WRONG } from './cloud-servers.ts';
@@ -27,6 +28,8 @@ export interface CloudStoryOptions {
   readonly hasWrongClock?: boolean;
   /** The backend has this name and what it can do; by default it is Lambda, which has no clusters. */
   readonly as?: BackendType;
+  /** How servers handle orphans; omitted: they look for none. */
+  readonly sweep?: SweepPolicy;
 }
 
 export class CloudStory {
@@ -46,6 +49,7 @@ export class CloudStory {
     readonly random: Random;
     readonly projects: SimProjects;
     readonly as: BackendType;
+    readonly sweep: { readonly sweep?: SweepPolicy };
   }) {
     const { clock, world, store, random } = parts;
     this.clock = clock;
@@ -53,7 +57,15 @@ export class CloudStory {
     this.store = store;
     this.#projects = parts.projects;
     const onFailure = (error: unknown) => void this.#failures.push(error);
-    this.servers = new CloudServers({ clock, random, world, store, onFailure, as: parts.as });
+    this.servers = new CloudServers({
+      clock,
+      random,
+      world,
+      store,
+      onFailure,
+      as: parts.as,
+      ...parts.sweep,
+    });
   }
 
   /** One server has started. */
@@ -61,6 +73,7 @@ export class CloudStory {
     seed,
     hasWrongClock,
     as = 'lambda',
+    ...sweep
   }: CloudStoryOptions): Promise<CloudStory> {
     const clock = new SimClock();
     const random = new Random(seed);
@@ -72,7 +85,7 @@ export class CloudStory {
     const world = new CloudWorld({ clock, random, seed });
     const backends = await openBackends(world.account, store, as);
     const projects = await makeProjects({ store, now, newId, backends });
-    const story = new CloudStory({ clock, world, store, random, projects, as });
+    const story = new CloudStory({ clock, world, store, random, projects, as, sweep });
     clock.install(() => random.next());
     globalThis.fetch = story.servers.fetch;
     await story.servers.start(hasWrongClock ? WRONG : RIGHT);

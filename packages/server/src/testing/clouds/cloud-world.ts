@@ -99,6 +99,18 @@ export class CloudWorld extends SimWorld implements VmHosts {
     this.#foreign.push(this.account.account.vms.create(order).id);
   }
 
+  /** Makes a machine with these tags, which no server has ordered, and returns its id. */
+  addUnordered(tags: Readonly<Record<string, string>>): string {
+    const { account } = this.account;
+    const [type] = account.catalog.types;
+    const [region] = account.catalog.regions;
+    const [image = ''] = account.catalog.images;
+    if (!type || !region) throw new Error('the account sells nothing');
+    const order = { type, image, region: region.name, keys: [], name: 'unordered', userData: null };
+    const list = Object.entries(tags).map(([key, value]) => ({ key, value }));
+    return account.vms.create({ ...order, tags: list, isPublic: true }).id;
+  }
+
   /** Machines of others that were ended. */
   get lostOfOthers(): number {
     return this.#foreign.filter((id) => this.account.account.vms.get(id) === null).length;

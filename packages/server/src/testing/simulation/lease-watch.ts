@@ -5,6 +5,9 @@ import type { SimClock } from './sim-clock.ts';
 /** A free lease that a server waits for is taken within this time (µs). */
 const PATIENCE = 4_000_000;
 
+/** An effect may belong to the other server by now; old data and orphans wait for the next round. */
+const ASKED_LATER: ReadonlySet<LeasedKind> = new Set(['intent', 'retention', 'sweep']);
+
 interface Waiting {
   readonly kind: LeasedKind;
   readonly id: string;
@@ -38,8 +41,7 @@ export class LeaseWatch {
       const name = `${kind} ${id}`;
       this.#waiting.delete(name);
       const isTaken = await store.engine.claim(kind, id, owner, ttl);
-      // An effect may belong to the other server by now, and old data waits for the next round.
-      if (!isTaken && kind !== 'intent' && kind !== 'retention') {
+      if (!isTaken && !ASKED_LATER.has(kind)) {
         const question = {};
         this.#waiting.set(name, question);
         this.#checkLater({ kind, id, question }, ttl);

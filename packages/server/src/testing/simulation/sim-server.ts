@@ -38,6 +38,8 @@ import type { ProjectBackends } from '../../offers/project-backends.ts';
 import { RetentionRounds } from '../../retention/rounds.ts';
 import { retentionSteps } from '../../retention/steps.ts';
 import { StrayLogs } from '../../retention/stray-logs.ts';
+import type { SweepPolicy } from '../../sweep/sweep-backend.ts';
+import { Sweeper } from '../../sweep/sweeper.ts';
 import { LeaseWatch, type LeaseWatchParts } from './lease-watch.ts';
 import { PortStore } from './port-store.ts';
 import { RETENTION, type RetentionWatch } from './retention-watch.ts';
@@ -46,6 +48,9 @@ import type { SimClock } from './sim-clock.ts';
 import type { SimHostClock } from './sim-host-clock.ts';
 import { SimLink } from './sim-link.ts';
 import type { SimPeers } from './sim-peers.ts';
+
+/** All servers of a simulation are one installation. */
+export const SERVER_ID = 'simulation';
 
 export const ENGINE_SETTINGS: EngineSettings = {
   unreachableTolerance: null,
@@ -70,6 +75,8 @@ export interface SimServerParts {
   readonly random: Random;
   readonly backends: ProjectBackends;
   readonly observer: LoopObserver;
+  /** How it handles orphans; omitted: it looks for none. */
+  readonly sweep?: SweepPolicy;
   /** Null: old data stays. */
   readonly retention: RetentionWatch | null;
   /** Seconds for which requests of a scaled-down replica continue. */
@@ -93,6 +100,8 @@ export class SimServer {
   readonly #links: LinkSupervisor;
   readonly #simLinks: SimLink[] = [];
   readonly #rounds: RetentionRounds | null;
+  readonly #startSweeper: () => Sweeper | null;
+  #sweeper: Sweeper | null = null;
   #isShort = false;
   /** By the monotonic clock of its host, in milliseconds. */
   #recoveredAt: number | null = null;
@@ -130,7 +139,7 @@ export class SimServer {
     this.#hosts = new Hosts({
       ...{ store, log, now, logs: this.#logs },
       onHealth: (hostId, report) => this.#health.take(hostId, report),
-      serverId: 'simulation',
+      serverId: SERVER_ID,
       owner: random.uuid(),
       isShort: () => this.#isShort,
       link: (options) => {
@@ -146,12 +155,20 @@ export class SimServer {
     const connectors = { socket, backend: socket, ssh };
     this.#links = new LinkSupervisor({ store, hosts: this.#hosts, connectors, log });
     const backends = this.#backends(store);
+    this.#startSweeper = () =>
+      parts.sweep
+        ? new Sweeper({
+            ...{ store, backends, serverId: SERVER_ID, policy: parts.sweep, now, log },
+            owner: random.uuid(),
+            steadySince: () => this.steadySince,
+          })
+        : null;
     this.offers = offerSource(backends, log);
     const effect = effects({
       ...{ store, log, backends },
       hosts: this.#hosts,
       links: this.#links,
-      serverId: 'simulation',
+      serverId: SERVER_ID,
       starter: new JobStarter({
         ...{ store, defaultRegistry: null, pushKeys: () => {}, loopback: false },
         cloneLimits: { bytes: null, seconds: null },
@@ -187,6 +204,7 @@ export class SimServer {
     this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
     this.#rounds?.start();
+    this.#sweeper = this.#startSweeper();
     await this.#links.start();
     const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
     await this.#links.keep({
@@ -204,6 +222,7 @@ export class SimServer {
     this.#links.close();
     // Its round never ends: no call is answered any more.
     void this.#rounds?.close();
+    void this.#sweeper?.close();
     void this.#engine.close();
     this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
