@@ -31,6 +31,8 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/', 'Last failures'],
   ['/runs/launch', 'A new run is created'],
   ['/offers?kind=cpu', 'x86'],
+  ['/queue', 'In the queue'],
+  ['/queue?show=kept', 'Kept back'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

@@ -11,7 +11,7 @@ import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { newInstallation } from '../e2e/installation.ts';
 import { launchBrowser, NARROW, Visitor, WIDE } from '../e2e/web/browser.ts';
-import { seedTeam } from '../e2e/web/seed.ts';
+import { seedQueue, seedTeam } from '../e2e/web/seed.ts';
 
 interface State {
   readonly name: string;
@@ -72,6 +72,10 @@ const MORE_STATES: readonly State[] = [
   { name: 'all-metrics', path: run('chat', '/metrics?job=all'), text: 'CPU' },
   { name: 'inspect', path: run(TRAIN, '/inspect'), text: 'run_spec' },
   { name: 'offers', path: '/offers?kind=cpu', text: 'x86' },
+  { name: 'queue', path: '/queue', text: 'sweep-0417' },
+  { name: 'kept-back', path: '/queue?show=kept', text: 'Held by' },
+  { name: 'depends', path: run('report'), text: 'Depends on' },
+  { name: 'held', path: run('ablation'), text: 'joins the queue' },
   { name: 'fleets', path: '/fleets', text: 'default' },
   { name: 'add-fleet', path: '/projects/main/fleets/add', text: 'Login user' },
   { name: 'instances', path: '/instances', text: 'default-0' },
@@ -186,6 +190,7 @@ let browser: Browser | null = null;
 try {
   await home.startServer();
   await seedTeam(home);
+  await seedQueue(home);
   browser = await launchBrowser();
   const problems = await photograph(browser, home, states);
   for (const problem of problems) console.error(problem);

@@ -57,6 +57,27 @@ export async function seedTeam(home: Installation): Promise<void> {
   }
 }
 
+/** Beside them: runs that wait for capacity, for a person, and for each other. */
+export async function seedQueue(home: Installation): Promise<void> {
+  await apply(home, 'sweep-0418', waiting('sweep-0418', 'priority: 20'));
+  await apply(home, 'ablation', waiting('ablation'));
+  await home.ok('hold', 'ablation');
+  await apply(home, 'distil', waiting('distil', 'depends_on: [ablation]'));
+  await apply(
+    home,
+    'report',
+    waiting('report', 'depends_on: [distil, {run: evaluate, on: end}, {run: chat, on: failure}]'),
+  );
+}
+
+const waiting = (name: string, more = '') => `type: task
+name: ${name}
+commands: [sleep 3600]
+retry: {on_events: [no-capacity], duration: 1d}
+resources: {gpu: "H100:8"}
+${more}
+`;
+
 /** Prints like a training does, in colours, and goes on. */
 const TRAINING = `
 printf '\\033[1mLoading\\033[0m meta-llama/Llama-3.1-8B from /mnt/datasets\\n'

@@ -11,7 +11,14 @@ const PROJECT = { project: 'name' };
 
 export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
   ps: { keys: { ...PROJECT, runs: 'list of `Run`' } },
-  queue: { keys: { runs: 'list of `QueuedRun`', total: 'number of all that wait' } },
+  queue: {
+    keys: {
+      runs: 'list of `QueuedRun`',
+      total: 'number of all that wait',
+      kept_back: 'list of `KeptBackRun`',
+      kept_back_total: 'number of all that are held or wait for other runs',
+    },
+  },
   'fleet list': { keys: { ...PROJECT, fleets: 'list of `Fleet`, with its `instances`' } },
   'gateway list': { keys: { ...PROJECT, gateways: 'list of `Gateway`' } },
   'volume list': { keys: { ...PROJECT, volumes: 'list of `Volume`' } },

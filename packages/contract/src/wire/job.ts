@@ -32,6 +32,13 @@ import {
   Uuid4,
 } from './scalars.ts';
 
+/**
+ * Why a job has to leave its instance: its process gets Ctrl-C at `interrupt_at`, and is killed at `ends_at`. It is then
+ * submitted again. Ours.
+ */
+export const SubmissionNotice = model({ message: Text, interrupt_at: DateTime, ends_at: DateTime });
+export type SubmissionNotice = z.infer<typeof SubmissionNotice>;
+
 export const JobStatus = choiceOf(JOB_STATUSES);
 export type JobStatus = z.infer<typeof JobStatus>;
 
@@ -218,6 +225,7 @@ export const JobSubmission = model({
   error: nullable(Text),
   probes: listOf(Probe),
   image_pull_progress: nullable(ImagePullProgress),
+  notice: SubmissionNotice.optional(),
 });
 export type JobSubmission = z.infer<typeof JobSubmission>;
 

@@ -1,6 +1,7 @@
 /** The queue of the pool that a project is in: an addition of ours. */
 import type * as z from 'zod';
-import { DateTime, Flag, Integer, listOf, model, nullable, Text } from './scalars.ts';
+import { RunHold } from './run.ts';
+import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid } from './scalars.ts';
 
 /**
  * A run, or one replica of a service, that waits for a place. `place`: in the order of the queue, from 1.
@@ -11,6 +12,7 @@ import { DateTime, Flag, Integer, listOf, model, nullable, Text } from './scalar
  */
 export const QueuedRun = model({
   place: Integer,
+  run_id: nullable(Uuid),
   run: Text,
   replica: nullable(Integer),
   project: nullable(Text),
@@ -26,6 +28,31 @@ export const QueuedRun = model({
 });
 export type QueuedRun = z.infer<typeof QueuedRun>;
 
-/** `runs`: the first ones, most urgent first. `total`: all that wait. */
-export const RunQueue = model({ runs: listOf(QueuedRun), total: Integer });
+/**
+ * A run of the project that is in no queue yet. `hold`: a person keeps it out; null = it is not held. `waits_for`: the
+ * runs that it depends on and that have not ended. `is_unmet`: one of them has ended in another way, and this run
+ * is kept until it is released.
+ */
+export const KeptBackRun = model({
+  run_id: Uuid,
+  run: Text,
+  user: Text,
+  priority: Integer,
+  submitted_at: DateTime,
+  hold: nullable(RunHold),
+  waits_for: listOf(Text),
+  is_unmet: Flag,
+});
+export type KeptBackRun = z.infer<typeof KeptBackRun>;
+
+/**
+ * `runs`: the first ones, most urgent first. `total`: all that wait. `kept_back`: the first ones, the oldest first, of
+ * `kept_back_total`.
+ */
+export const RunQueue = model({
+  runs: listOf(QueuedRun),
+  total: Integer,
+  kept_back: listOf(KeptBackRun),
+  kept_back_total: Integer.default(0),
+});
 export type RunQueue = z.infer<typeof RunQueue>;

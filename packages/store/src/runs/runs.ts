@@ -12,6 +12,7 @@ import { requestLogDeletion } from '../retention/log-places.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { paidJobs } from './costs.ts';
 import { dependenciesOf } from './dependencies.ts';
+import { keptBack } from './kept-back.ts';
 import { inProjects, listRuns } from './list-runs.ts';
 import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
@@ -62,6 +63,7 @@ export function createRuns(context: StoreContext): Runs {
       return rows.map(runTable.decode);
     },
     dependencies: (id) => dependenciesOf(db, id),
+    keptBack: (projectId, limit) => keptBack(db, projectId, limit),
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
     async counts() {
       const rows = await db

@@ -10,6 +10,7 @@ import type {
   Timestamp,
 } from '@dstack/core';
 import type { Page } from '../page.ts';
+import type { KeptBackView } from './kept-back.ts';
 
 /** A run with everything that the wire's `Run` contains. */
 export interface RunView {
@@ -66,6 +67,11 @@ export interface Runs {
   active(projectId: Id): Promise<RunRecord[]>;
   /** The runs that it waits for, or has waited for. */
   dependencies(id: Id): Promise<DependencyRecord[]>;
+  /** The oldest runs that a person holds or that depend on others, and the number of all. */
+  keptBack(
+    projectId: Id,
+    limit: number,
+  ): Promise<{ readonly runs: readonly KeptBackView[]; readonly total: number }>;
   /** Marks finished runs deleted; none if one of them is active. Unknown names are ignored. */
   delete(
     projectId: Id,

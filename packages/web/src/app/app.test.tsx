@@ -113,6 +113,7 @@ it.each([
   ['/', 'Overview'],
   ['/runs/launch', 'Launch a run'],
   ['/offers', 'Offers'],
+  ['/queue', 'Queue'],
 ])('%s shows users who are in no project what to do', async (address, title) => {
   const overview = {
     ...{ runs: [], gpus: [], failures: [], has_fleets: false, has_runs: false },

@@ -5,6 +5,7 @@ it.each([
   ['/', '/'],
   ['/runs', '/runs'],
   ['/runs/launch', '/runs'],
+  ['/queue', '/queue'],
   ['/projects', '/projects'],
   ['/projects/main/members', '/projects'],
   ['/projects/main/runs/train/logs', '/runs'],

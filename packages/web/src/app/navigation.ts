@@ -6,6 +6,7 @@ import {
   HardDrive,
   History,
   LayoutDashboard,
+  ListOrdered,
   type LucideIcon,
   Play,
   Server,
@@ -20,6 +21,7 @@ import type { SessionUser } from '../data/session/session.ts';
 export type SectionPath =
   | '/'
   | '/runs'
+  | '/queue'
   | '/services'
   | '/fleets'
   | '/offers'
@@ -52,6 +54,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     items: [
       { to: '/', label: 'Overview', icon: LayoutDashboard, key: 'o' },
       { to: '/runs', label: 'Runs', icon: Play, key: 'r' },
+      { to: '/queue', label: 'Queue', icon: ListOrdered, key: 'q' },
       { to: '/services', label: 'Services', icon: Waypoints, key: 'm' },
     ],
   },

@@ -8,14 +8,23 @@ import { declareQueue, type QueueOptions } from './queue.ts';
 const NOW = Date.parse('2026-11-24T12:00:00Z');
 
 const RUN: QueuedRun = {
-  ...{ place: 1, run: 'train', replica: null, project: 'main', user: 'ann', nodes: 2, priority: 5 },
+  ...{ place: 1, run_id: 'r1', run: 'train', replica: null, project: 'main', user: 'ann' },
+  ...{ nodes: 2, priority: 5 },
   ...{ submitted_at: '2026-11-24T11:00:00Z', since: '2026-11-24T11:50:00Z' },
   ...{ expected_start: '2026-11-24T12:05:00Z', is_about: false, is_reserved: true },
   why: 'fleet lab is full',
 };
 const NAMELESS: QueuedRun = {
   ...RUN,
-  ...{ place: 2, run: HIDDEN_RUN, project: null, user: null, nodes: null, priority: null },
+  ...{
+    place: 2,
+    run_id: null,
+    run: HIDDEN_RUN,
+    project: null,
+    user: null,
+    nodes: null,
+    priority: null,
+  },
   ...{ submitted_at: null, since: null, expected_start: '2026-11-24T13:00:00Z', is_about: true },
   ...{ is_reserved: false, why: null },
 };

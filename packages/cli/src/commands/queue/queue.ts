@@ -27,19 +27,20 @@ export function declareQueue(program: Command, cli: Cli, run: typeof runQueue = 
 
 export async function runQueue(options: QueueOptions, cli: Cli): Promise<void> {
   const { project } = await cli.connect();
-  let total = 0;
+  let rest: Omit<RunQueue, 'runs'> = { total: 0, kept_back: [], kept_back_total: 0 };
   const load = async (): Promise<readonly QueuedRun[]> => {
-    const queue: RunQueue = await project.queue(options.last);
-    total = queue.total;
-    return queue.runs;
+    const { runs, ...others }: RunQueue = await project.queue(options.last);
+    rest = others;
+    return runs;
   };
   const listing = {
     key: 'runs',
     load,
     name: ({ run }: QueuedRun) => run,
-    table: (runs: readonly QueuedRun[], verbose: boolean) => queueTable(runs, total, verbose, cli),
+    table: (runs: readonly QueuedRun[], verbose: boolean) =>
+      queueTable(runs, rest.total, verbose, cli),
     get document() {
-      return { total };
+      return rest;
     },
     empty: `No run waits for capacity that project ${project.name} can use.`,
   };

@@ -9,11 +9,13 @@ import {
   type JobSpec,
   type JobSubmission,
   type RunSpec,
+  type SubmissionNotice,
 } from '@dstack/contract/wire';
 import {
   type JobRecord,
   jobError,
   jobStatusMessage,
+  type NoticeRecord,
   type RuntimeData,
   terminationText,
 } from '@dstack/core';
@@ -89,8 +91,15 @@ function submissionOf(
     error: jobError(job.terminationReason),
     probes: [],
     image_pull_progress: null,
+    ...(job.notice !== null && { notice: wireNotice(job.notice) }),
   };
 }
+
+const wireNotice = ({ message, interruptAt, endsAt }: NoticeRecord): SubmissionNotice => ({
+  message,
+  interrupt_at: formatTimestamp(interruptAt),
+  ends_at: formatTimestamp(endsAt),
+});
 
 /** Clients require an address and a port even before there are any. */
 function wireProvisioningData(

@@ -100,7 +100,8 @@ describe('the queue of a pool', () => {
     expect(JSON.stringify(ours)).not.toMatch(/secret|lab/);
     const theirs = (await list('lab', await member('lea', 'lab'))).body;
     expect(theirs.runs[0]).toEqual({
-      ...{ place: 1, run: HIDDEN_RUN, replica: null, project: null, user: null, nodes: null },
+      ...{ place: 1, run_id: null, run: HIDDEN_RUN, replica: null },
+      ...{ project: null, user: null, nodes: null },
       ...{ priority: null, submitted_at: null, since: null, is_reserved: false, why: null },
       ...{ is_about: false, expected_start: ours.runs[0].expected_start },
     });
@@ -145,7 +146,34 @@ describe('the queue of a pool', () => {
   });
 
   it('is empty if no run waits', async () => {
-    expect((await list()).body).toEqual({ runs: [], total: 0 });
+    const none = { runs: [], total: 0, kept_back: [], kept_back_total: 0 };
+    expect((await list()).body).toEqual(none);
+  });
+
+  it('has beside it the runs of the project that are kept out of it, and why', async () => {
+    await submit('prepare');
+    await server.call('/api/project/main/runs/hold', { runs_names: ['prepare'] });
+    await submit('train', 'main', { priority: 7, depends_on: ['prepare'] });
+    const queue: RunQueue = (await list()).body;
+    expect(queue.kept_back.map(({ run }) => run)).toEqual(['prepare', 'train']);
+    expect(queue.kept_back).toMatchObject([
+      { user: 'admin', hold: { by: 'admin' }, waits_for: [], is_unmet: false },
+      { priority: 7, hold: null, waits_for: ['prepare'], is_unmet: false },
+    ]);
+    expect(queue.kept_back_total).toBe(2);
+    const first: RunQueue = (await list('main', undefined, { limit: 1 })).body;
+    expect([first.kept_back.length, first.kept_back_total]).toEqual([1, 2]);
+    await server.call('/api/project/main/runs/release', { runs_names: ['prepare'] });
+    const after: RunQueue = (await list()).body;
+    expect(after.kept_back.map(({ run }) => run)).toEqual(['train']);
+  });
+
+  it('keeps those of other projects to itself', async () => {
+    await fullPool();
+    await submit('theirs', 'lab');
+    await server.call('/api/project/lab/runs/hold', { runs_names: ['theirs'] });
+    expect((await list('main')).body.kept_back).toEqual([]);
+    expect((await list('lab')).body.kept_back).toMatchObject([{ run: 'theirs' }]);
   });
 
   it('is where an explanation and a plan see a run', async () => {

@@ -1,12 +1,14 @@
 /** The queue of a pool, for people. */
 import {
   formatOptionalTimestamp,
+  formatTimestamp,
   HIDDEN_RUN,
+  type KeptBackRun,
   type QueuedRun,
   type RunQueue,
   refusalText,
 } from '@dstack/contract/wire';
-import { type Forecast, forecastQueue, withBackends, withPastTimes } from '@dstack/core';
+import { type Forecast, forecastQueue, type Id, withBackends, withPastTimes } from '@dstack/core';
 import type { PoolQueue } from '@dstack/store';
 import type { Asker } from '../explain/service.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -27,7 +29,23 @@ export async function listQueue(
     const shown = isVisible(gang.run.projectId) ? named(one, loaded) : NAMELESS;
     return { place: index + 1, ...shown, ...times };
   });
-  return { runs, total: Math.max(loaded.total, runs.length) };
+  const { runs: kept_back, total: kept_back_total } = await keptBack(deps, project.id, limit);
+  return { runs, total: Math.max(loaded.total, runs.length), kept_back, kept_back_total };
+}
+
+async function keptBack(deps: HttpDeps, projectId: Id, limit: number) {
+  const { runs, total } = await deps.store.runs.keptBack(projectId, limit);
+  return {
+    total,
+    runs: runs.map(
+      ({ id, name, userName, priority, submittedAt, hold, waitsFor, isUnmet }): KeptBackRun => ({
+        ...{ run_id: id, run: name, user: userName, priority },
+        submitted_at: formatTimestamp(submittedAt),
+        hold: hold && { by: hold.by, since: formatTimestamp(hold.since) },
+        ...{ waits_for: [...waitsFor], is_unmet: isUnmet },
+      }),
+    ),
+  };
 }
 
 function forecastOf(deps: HttpDeps, loaded: PoolQueue): Forecast[] {
@@ -40,7 +58,7 @@ function forecastOf(deps: HttpDeps, loaded: PoolQueue): Forecast[] {
 type Shown = Omit<QueuedRun, 'place' | 'expected_start' | 'is_about'>;
 
 const NAMELESS: Shown = {
-  ...{ run: HIDDEN_RUN, replica: null, project: null, user: null, nodes: null },
+  ...{ run_id: null, run: HIDDEN_RUN, replica: null, project: null, user: null, nodes: null },
   ...{ priority: null, submitted_at: null, since: null, is_reserved: false, why: null },
 };
 
@@ -48,6 +66,7 @@ function named({ gang: { run, jobs } }: Forecast, loaded: PoolQueue): Shown {
   const [first] = jobs;
   const isService = run.spec.configuration.type === 'service';
   return {
+    run_id: run.id,
     run: run.name,
     replica: isService ? (first?.replicaNum ?? null) : null,
     project: loaded.projectNames[run.projectId] ?? null,

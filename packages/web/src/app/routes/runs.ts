@@ -1,6 +1,7 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { CompareSearch } from '../../pages/compare/compare-search.ts';
 import { OpenServiceSearch } from '../../pages/open-service/open-service-search.ts';
+import { QueueSearch } from '../../pages/queue/queue-search.ts';
 import { MetricsSearch } from '../../pages/run/metrics-search.ts';
 import { RunSearch } from '../../pages/run/run-search.ts';
 import { RunsSearch } from '../../pages/runs/runs-search.ts';
@@ -11,6 +12,13 @@ const runs = createRoute({
   path: '/runs',
   validateSearch: (search) => RunsSearch.parse(search),
   component: lazyRouteComponent(() => import('../../pages/runs/runs-page.tsx'), 'RunsPage'),
+});
+
+const queue = createRoute({
+  getParentRoute: () => shell,
+  path: '/queue',
+  validateSearch: (search) => QueueSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/queue/queue-page.tsx'), 'QueuePage'),
 });
 
 const run = createRoute({
@@ -109,4 +117,4 @@ const compare = createRoute({
   ),
 });
 
-export const runPages = [runs, runTabs, openService, compare] as const;
+export const runPages = [runs, queue, runTabs, openService, compare] as const;

@@ -1,7 +1,16 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { queueKeys } from '../runs/queue-query.ts';
 
 /** Between two requests for the same data, in ms. */
 const PACE_MS = 300;
+
+/** Longer for what costs the server more, by the beginning of the key. */
+const PACES: readonly (readonly [key: QueryKey, ms: number])[] = [[queueKeys.all, 2000]];
+
+function paceOf(queryKey: QueryKey): number {
+  const found = PACES.find(([key]) => key.every((part, index) => queryKey[index] === part));
+  return found?.[1] ?? PACE_MS;
+}
 
 /**
  * Asks for outdated data again: at once, and then with pauses, as a record that changes all the time
@@ -9,7 +18,7 @@ const PACE_MS = 300;
  */
 export class Refresher {
   readonly #cache: QueryClient;
-  readonly #later: (run: () => void) => void;
+  readonly #later: (run: () => void, ms: number) => void;
   readonly #isHidden: () => boolean;
   readonly #pausing = new Map<string, { isOutdated: boolean }>();
   /** The keys of queries that became outdated while the page was hidden. */
@@ -17,7 +26,7 @@ export class Refresher {
 
   constructor(
     cache: QueryClient,
-    later: (run: () => void) => void = (run) => setTimeout(run, PACE_MS),
+    later: (run: () => void, ms: number) => void = setTimeout,
     isHidden: () => boolean = () => globalThis.document?.visibilityState === 'hidden',
   ) {
     this.#cache = cache;
@@ -49,6 +58,6 @@ export class Refresher {
     this.#later(() => {
       this.#pausing.delete(id);
       if (begun.isOutdated) this.refresh(queryKey);
-    });
+    }, paceOf(queryKey));
   }
 }

@@ -2,8 +2,10 @@ import {
   isRunAlive,
   isRunFinished,
   isRunTerminating,
+  isRunWaiting,
   type RunStatus,
 } from '@dstack/contract/status';
+import type { Run } from '@dstack/contract/wire';
 
 /** `null`: the action is possible; otherwise the reason why it is not. */
 export interface RunActions {
@@ -23,6 +25,16 @@ export function runActions(status: RunStatus): RunActions {
     return { stop: 'The run is already stopping', abort: null, remove: active };
   }
   return { stop: null, abort: null, remove: active };
+}
+
+/** Whether the run can be kept out of the queue, or let into it again. */
+export function holdAction({
+  status,
+  hold,
+}: Pick<Run, 'status' | 'hold'>): 'hold' | 'release' | null {
+  if (isRunFinished(status) || isRunTerminating(status)) return null;
+  if (hold !== undefined) return 'release';
+  return isRunWaiting(status) ? 'hold' : null;
 }
 
 /** The filters of the list of runs by status. */

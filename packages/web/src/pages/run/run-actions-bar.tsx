@@ -1,11 +1,24 @@
 import type { Run } from '@dstack/contract/wire';
 import { useNavigate } from '@tanstack/react-router';
-import { Ban, Copy, Ellipsis, Pencil, RotateCcw, Square, Terminal, Trash2 } from 'lucide-react';
+import {
+  Ban,
+  Copy,
+  Ellipsis,
+  ListOrdered,
+  Pause,
+  Pencil,
+  Play,
+  RotateCcw,
+  Square,
+  Terminal,
+  Trash2,
+} from 'lucide-react';
 import { useMemo, useState } from 'react';
 import { useCommands } from '../../app/commands/command-context.tsx';
 import { DeleteDialog } from '../../domain/deletion/delete-dialog.tsx';
+import { useQueueMoves } from '../../domain/queue/use-queue-moves.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
-import { runActions } from '../../domain/runs/run-actions.ts';
+import { holdAction, runActions } from '../../domain/runs/run-actions.ts';
 import { RUN_DELETION } from '../../domain/runs/run-deletion.tsx';
 import { Button, IconButton } from '../../ui/button/button.tsx';
 import { Menu } from '../../ui/menu/menu.tsx';
@@ -28,6 +41,9 @@ export function RunActionsBar({ run, status }: RunActionsBarProps) {
   const navigate = useNavigate();
   const close = () => setAsked(null);
   const canStop = actions.stop === null;
+  const holding = holdAction(run);
+  const moves = useQueueMoves();
+  const named = [{ project: run.project_name, name: run.run_spec.run_name ?? '' }];
   useCommands(
     useMemo(
       () => [
@@ -73,6 +89,29 @@ export function RunActionsBar({ run, status }: RunActionsBarProps) {
             disabled: actions.abort !== null,
             onSelect: () => setAsked('abort'),
           },
+          ...(holding === null
+            ? []
+            : [
+                {
+                  kind: 'action' as const,
+                  label: holding === 'hold' ? 'Hold' : 'Release',
+                  icon: holding === 'hold' ? <Pause size={15} /> : <Play size={15} />,
+                  onSelect: () => void moves[holding](named),
+                },
+                {
+                  kind: 'action' as const,
+                  label: 'Show in the queue',
+                  icon: <ListOrdered size={15} />,
+                  onSelect: () =>
+                    void navigate({
+                      to: '/queue',
+                      search: {
+                        project: run.project_name,
+                        ...(holding === 'release' ? { show: 'kept' as const } : {}),
+                      },
+                    }),
+                },
+              ]),
           {
             kind: 'action',
             label: 'Run again',

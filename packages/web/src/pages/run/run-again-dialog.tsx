@@ -15,7 +15,7 @@ interface RunAgainDialogProps {
   readonly onClose: () => void;
 }
 
-/** Submits the same configuration once more. */
+/** Submits what is stored of the run once more, on behalf of the reader. */
 export function RunAgainDialog({ run, open, onClose }: RunAgainDialogProps) {
   const client = useClient();
   const cache = useQueryClient();
@@ -25,9 +25,7 @@ export function RunAgainDialog({ run, open, onClose }: RunAgainDialogProps) {
   const [name, setName] = useState(isOver ? old : `${old}-2`);
   const project = run.project_name;
   const confirm = async () => {
-    const configuration = { ...run.run_spec.configuration, name };
-    const run_spec = { ...run.run_spec, run_name: name, configuration };
-    const created = await client.project(project).runs.apply({ run_spec, current_resource: null });
+    const created = await client.project(project).runs.rerun({ id: run.id }, name);
     await cache.invalidateQueries({ queryKey: runKeys.all });
     const created_name = created.run_spec.run_name ?? name;
     await navigate({

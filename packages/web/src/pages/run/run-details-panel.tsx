@@ -1,12 +1,21 @@
+import { isRunFinished } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { latestSubmission, runRow } from '../../data/runs/run-row.ts';
 import { plural } from '../../domain/format/quantities.ts';
 import { backendText, instancesText, resourcesText } from '../../domain/format/resources.ts';
+import { PriorityEditor } from '../../domain/queue/priority-editor.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { Properties } from '../../ui/panel/properties.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
+
+/** Of a run that has not ended it can be changed. */
+function priorityOf(run: Run, priority: number) {
+  if (isRunFinished(run.status)) return priority || null;
+  const { run_name } = run.run_spec;
+  return <PriorityEditor project={run.project_name} run={run_name ?? ''} priority={priority} />;
+}
 
 /** The remaining facts of a run. What differs from job to job is in the table of jobs. */
 export function RunDetailsPanel({ run }: { readonly run: Run }) {
@@ -48,7 +57,7 @@ export function RunDetailsPanel({ run }: { readonly run: Run }) {
           { label: 'Host', value: placed?.hostname ?? null },
           { label: 'Spot', value: row.resources?.spot ? 'yes' : null },
           { label: 'Image', value: images.length === 1 ? images[0] : null, wide: true },
-          { label: 'Priority', value: configuration.priority || null },
+          { label: 'Priority', value: priorityOf(run, configuration.priority ?? 0) },
           { label: 'Deployment', value: run.deployment_num > 0 ? run.deployment_num : null },
           { label: 'Submitted', value: <RelativeTime at={run.submitted_at} /> },
           {

@@ -16,6 +16,7 @@ import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
 import { RunActionsBar } from './run-actions-bar.tsx';
 import { RunCost } from './run-cost.tsx';
+import { RunNoticesView } from './run-notices-view.tsx';
 import { TerminalKeeper } from './terminal-keeper.tsx';
 import { useRunCommands } from './use-run-commands.ts';
 
@@ -58,6 +59,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
       actions={<RunActionsBar run={run} status={state.status} />}
     >
       {notice}
+      <RunNoticesView run={run} />
       <TabLinks label="Parts of the run">
         {RUN_TABS.map(([to, label]) => (
           <Link

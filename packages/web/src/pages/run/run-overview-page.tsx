@@ -13,6 +13,7 @@ import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
+import { DependenciesPanel } from './dependencies-panel.tsx';
 import { FailureLines, LastLinesPanel } from './last-lines-panel.tsx';
 import { RequestsPanel } from './requests-panel.tsx';
 import { useRun } from './run-context.tsx';
@@ -50,6 +51,7 @@ export function RunOverviewPage() {
               {hasFailed ? <FailureLines run={run} /> : null}
             </ExplainPanel>
           ) : null}
+          <DependenciesPanel run={run} />
           {run.jobs.length > 1 ? <Jobs run={run} /> : null}
           <TimelinePanel
             rows={timelineOf(run.jobs, events)}

@@ -20,9 +20,9 @@ function world(path: string, get: () => Run, output = '', more: object = {}) {
       runs: {
         get: async () => get(),
         stop: async () => {},
-        apply: async (plan: { run_spec: Run['run_spec'] }) => {
-          applied.push(plan);
-          return aRun(plan.run_spec.run_name ?? '');
+        rerun: async (...request: unknown[]) => {
+          applied.push(request);
+          return aRun(String(request[1]));
         },
       },
       logs: {
@@ -252,10 +252,7 @@ it('submits the same configuration again under the given name', async () => {
   await user.type(name, 'train-2');
   await user.click(screen.getByRole('button', { name: 'Submit' }));
   await waitFor(() => expect(applied).toHaveLength(1));
-  expect(applied[0]).toMatchObject({
-    run_spec: { run_name: 'train-2', configuration: { type: 'task', name: 'train-2' } },
-    current_resource: null,
-  });
+  expect(applied[0]).toEqual([{ id: done.id }, 'train-2']);
 });
 
 describe('a running service', () => {
