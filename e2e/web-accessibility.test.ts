@@ -33,6 +33,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/offers?kind=cpu', 'x86'],
   ['/queue', 'In the queue'],
   ['/queue?show=kept', 'Kept back'],
+  ['/quotas', 'Nothing is limited'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

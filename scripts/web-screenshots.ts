@@ -74,6 +74,16 @@ const MORE_STATES: readonly State[] = [
   { name: 'offers', path: '/offers?kind=cpu', text: 'x86' },
   { name: 'queue', path: '/queue', text: 'sweep-0417' },
   { name: 'kept-back', path: '/queue?show=kept', text: 'Held by' },
+  { name: 'quotas', path: '/quotas', text: 'GPUs' },
+  {
+    name: 'quota',
+    path: '/quotas',
+    text: 'GPUs',
+    act: async ({ page }) => {
+      await page.getByRole('button', { name: 'New quota' }).click();
+      await page.getByRole('dialog').waitFor();
+    },
+  },
   { name: 'depends', path: run('report'), text: 'Depends on' },
   { name: 'held', path: run('ablation'), text: 'joins the queue' },
   { name: 'fleets', path: '/fleets', text: 'default' },

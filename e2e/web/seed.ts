@@ -57,8 +57,13 @@ export async function seedTeam(home: Installation): Promise<void> {
   }
 }
 
-/** Beside them: runs that wait for capacity, for a person, and for each other. */
+/** Beside them: runs that wait for capacity, for a person, and for each other, and quotas. */
 export async function seedQueue(home: Installation): Promise<void> {
+  const quotas = [
+    { project_name: 'main', guaranteed: { cpu: 1 }, limit: { cpu: 16, gpu: 8, runs: 200 } },
+    { project_name: 'main', user_name: '*', limit: { instances: 6, cost: 40 }, weight: 2 },
+  ];
+  await home.api('/api/quotas/apply', { quotas });
   await apply(home, 'sweep-0418', waiting('sweep-0418', 'priority: 20'));
   await apply(home, 'ablation', waiting('ablation'));
   await home.ok('hold', 'ablation');

@@ -6,6 +6,7 @@ it.each([
   ['/runs', '/runs'],
   ['/runs/launch', '/runs'],
   ['/queue', '/queue'],
+  ['/quotas', '/quotas'],
   ['/projects', '/projects'],
   ['/projects/main/members', '/projects'],
   ['/projects/main/runs/train/logs', '/runs'],

@@ -2,6 +2,7 @@ import {
   Activity,
   Cpu,
   FolderKanban,
+  Gauge,
   Globe,
   HardDrive,
   History,
@@ -30,6 +31,7 @@ export type SectionPath =
   | '/gateways'
   | '/events'
   | '/projects'
+  | '/quotas'
   | '/users'
   | '/server';
 
@@ -72,6 +74,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     label: 'Organisation',
     items: [
       { to: '/projects', label: 'Projects', icon: FolderKanban, key: 'p' },
+      { to: '/quotas', label: 'Quotas', icon: Gauge, key: 'l' },
       { to: '/users', label: 'Users', icon: Users, key: 'u', adminOnly: true },
       { to: '/events', label: 'Events', icon: History, key: 'e' },
       { to: '/server', label: 'Server', icon: Activity, key: 's', adminOnly: true },

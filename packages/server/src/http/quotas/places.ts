@@ -1,5 +1,5 @@
 /** Finds what a quota is about by its names, and who may set it. */
-import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
+import { ApiError, accessDenied } from '@dstack/contract/api';
 import { EVERY_USER, type Id } from '@dstack/core';
 import type { ProjectRecord, QuotaPlace, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
@@ -76,14 +76,19 @@ async function namesFound(
     (fleet !== null && isManager(await projects.role(fleet.owner.id, caller.id)));
   if (!isVisible) throw unknownProject(project_name);
   if (fleet === null && fleet_name !== null) {
-    throw notExists(
+    throw new ApiError(
+      'resource_not_exists',
       `Fleet '${fleet_name}' not found: project '${project.name}' neither has nor imports it; write project/fleet for a fleet of another project`,
+      { fields: [['fleet_name']] },
     );
   }
   return { project, fleet };
 }
 
-const unknownProject = (name: string) => notExists(`Project '${name}' not found`);
+const unknownProject = (name: string) =>
+  new ApiError('resource_not_exists', `Project '${name}' not found`, {
+    fields: [['project_name']],
+  });
 
 /** Null: the project may not use such a fleet. */
 async function fleetOf(
@@ -116,7 +121,9 @@ async function userOf(
   const views = mayBeGone ? await deps.store.quotas.list([project.id]) : [];
   const known = views.find(({ userName }) => userName?.toLowerCase() === name.toLowerCase());
   if (known?.quota.userId) return known.quota.userId;
-  throw ruleError(`User '${name}' is not a member of project '${project.name}'`);
+  throw new ApiError('error', `User '${name}' is not a member of project '${project.name}'`, {
+    fields: [['user_name']],
+  });
 }
 
 function refusal(

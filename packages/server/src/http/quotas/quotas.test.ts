@@ -87,6 +87,7 @@ describe('who may set quotas', () => {
     expect((await apply({ user_name: 'ann', ...LIMIT, weight: 3 }, 'boss')).status).toBe(200);
     const stranger = await apply({ user_name: 'eve', ...LIMIT }, 'boss');
     expect(JSON.stringify(stranger.body)).toContain("User 'eve' is not a member of project 'lab'");
+    expect(stranger.body.detail[0].fields).toEqual(['user_name']);
   });
 
   it('limits of importers on a fleet: managers of the project that owns it, and no guarantees', async () => {

@@ -16,6 +16,13 @@ const projects = createRoute({
   ),
 });
 
+const quotas = createRoute({
+  getParentRoute: () => shell,
+  path: '/quotas',
+  validateSearch: (search) => ListSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/quotas/quotas-page.tsx'), 'QuotasPage'),
+});
+
 const project = createRoute({
   getParentRoute: () => shell,
   path: '/projects/$project',
@@ -150,6 +157,7 @@ export const accessPages = [
   users,
   user.addChildren([userAccount, userProjects, userKeys, userEvents]),
   projects,
+  quotas,
   project.addChildren([
     projectSettings,
     projectMembers,
