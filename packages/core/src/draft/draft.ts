@@ -23,6 +23,7 @@ import type {
   RunRecord,
   Signal,
   Timestamp,
+  Unobserved,
   VolumeRecord,
   VolumeUseRecord,
   WorkKind,
@@ -46,7 +47,7 @@ interface Loaded {
 
 export class Draft {
   readonly now: Timestamp;
-  readonly jumpedAt: Timestamp | null;
+  readonly unobserved: readonly Unobserved[];
   readonly newId: () => Id;
   readonly runs: DraftTable<RunRecord>;
   readonly fleets: DraftTable<FleetRecord>;
@@ -77,7 +78,7 @@ export class Draft {
       this.#touched = true;
     };
     this.now = ctx.now;
-    this.jumpedAt = ctx.jumpedAt ?? null;
+    this.unobserved = ctx.unobserved ?? [];
     this.newId = ctx.newId ?? noIds;
     this.runs = new DraftTable(loaded.run ? [loaded.run] : [], touched);
     const uses = loaded.fleetUses ?? [];

@@ -53,7 +53,7 @@ export interface Viewer {
   readonly projects: ReadonlySet<Id> | null;
 }
 
-export interface ExplainContext extends Pick<DecisionContext, 'now' | 'jumpedAt' | 'settings'> {
+export interface ExplainContext extends Pick<DecisionContext, 'now' | 'unobserved' | 'settings'> {
   readonly viewer: Viewer;
 }
 

@@ -22,16 +22,22 @@ import type { ServiceLoad } from './scaling.ts';
 import type { BackendName, Id, Timestamp } from './values.ts';
 import type { FleetVolume, JobVolume, MountableVolume } from './volumes.ts';
 
+/**
+ * A time in which nothing that agents, hosts or providers did could be noticed: no server worked, or its clock was set ahead.
+ * It is empty (`until` = `from`) after a jump over which no time is known to have passed.
+ */
+export interface Unobserved {
+  readonly from: Timestamp;
+  readonly until: Timestamp;
+}
+
 /** Values that a decision may not create itself. */
 export interface DecisionContext {
   readonly now: Timestamp;
   /** Since when `now` has passed evenly: the start of the server or the last jump; default: `now`. */
   readonly steadySince?: Timestamp;
-  /**
-   * When `now` last jumped by more than a lease (a step of the clock, a suspend): until then hosts and
-   * providers could not be asked. Null or omitted: never.
-   */
-  readonly jumpedAt?: Timestamp | null;
+  /** When no answer of a host or provider could be noticed: oldest first, without overlaps. Omitted: never. */
+  readonly unobserved?: readonly Unobserved[];
   readonly newId: () => Id;
   readonly settings: EngineSettings;
 }

@@ -79,7 +79,7 @@ function needFinding(unmet: NeedName, needs: JobNeeds, offer: Offer): Finding {
 }
 
 /** The time of a decision, and the last jump of the clock before it. */
-export type DecisionMoment = Pick<DecisionContext, 'now' | 'jumpedAt'>;
+export type DecisionMoment = Pick<DecisionContext, 'now' | 'unobserved'>;
 
 /** The state that keeps a suitable instance from taking a job now; null if none does. */
 export function stateFinding(instance: InstanceRecord, ctx: DecisionMoment): Finding | null {

@@ -22,7 +22,7 @@ export const DETACH_WAIT = 120;
 
 /** When a volume is detached by force: the latest time that any of the jobs that used it allows. */
 export function forceDetachAt(
-  ctx: Pick<DecisionContext, 'jumpedAt'>,
+  ctx: Pick<DecisionContext, 'unobserved'>,
   { statusChangedAt }: Pick<AttachmentRecord, 'statusChangedAt'>,
   jobs: readonly Pick<VolumeUse['job'], 'terminationReason' | 'spec'>[],
 ): Timestamp {

@@ -50,7 +50,7 @@ export const RECONNECT_LIMIT = silence(60);
  * so only the process itself, an abort or the loss of its host ends it.
  */
 export function killDeadline(
-  ctx: Pick<DecisionContext, 'jumpedAt'>,
+  ctx: Pick<DecisionContext, 'unobserved'>,
   job: Pick<JobRecord, 'stopRequestedAt' | 'stopGraceful' | 'spec' | 'notice'>,
 ): Timestamp | null {
   if (job.stopRequestedAt === null) return null;

@@ -181,7 +181,7 @@ describe('deadlines', () => {
   test('a graceful stop ends a margin after stop_duration, a kill at once, off never', () => {
     const asked = (stop_duration: number | null, stopGraceful: boolean) =>
       killDeadline(
-        { jumpedAt: null },
+        {},
         aJob({ spec: aJobSpec({ stop_duration }), stopRequestedAt: T0, stopGraceful }),
       );
     expect(asked(20, true)).toBe(T0 + 30_000_000);

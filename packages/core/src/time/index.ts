@@ -1,1 +1,2 @@
 export { withPastTimes } from './past-times.ts';
+export { unobservedUntil, withUnobserved } from './unobserved.ts';

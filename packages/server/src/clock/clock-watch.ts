@@ -47,7 +47,7 @@ export class ClockWatch {
     this.#timer = setTimeout(async () => {
       await this.#look().catch((error) => {
         this.#options.log.warn({ err: error }, "the database's clock was not read");
-        if (this.#isOutage()) this.#options.clock.observesNothing();
+        if (this.#isOutage()) this.#options.clock.missesSince(this.#answeredAt ?? 0);
       });
       this.#later();
     }, PERIOD_MS).unref();
@@ -58,7 +58,7 @@ export class ClockWatch {
     clock.now();
     if (database === null) return;
     clock.follow(await this.#sample(database));
-    if (this.#isOutage()) clock.observesSince(clock.now());
+    if (this.#isOutage()) clock.missed([{ from: this.#answeredAt ?? 0, until: clock.now() }]);
     this.#answeredAt = clock.now();
     this.#report();
   }

@@ -1,4 +1,4 @@
-import { SECOND } from '@dstack/core';
+import { SECOND, type Unobserved } from '@dstack/core';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { ClockWatch } from './clock-watch.ts';
@@ -26,6 +26,9 @@ function database(isShared: boolean, isNew = false) {
     return value;
   };
   return {
+    record(to: ServedTime) {
+      served = to;
+    },
     setDown(to: boolean) {
       isDown = to;
     },
@@ -59,6 +62,7 @@ function database(isShared: boolean, isNew = false) {
 }
 
 const now = () => Date.now() * 1000;
+const jumpedAt = ({ clock }: { clock: ServerClock }) => clock.unobserved.at(-1)?.until ?? null;
 
 describe.each([true, false])('a database (shared: %s)', (isShared) => {
   it('without a server for hours lets the next one wait for answers from its start on', async () => {
@@ -68,9 +72,30 @@ describe.each([true, false])('a database (shared: %s)', (isShared) => {
     await one.kill();
     await pass(3 * HOUR_MS);
     const two = await db.server();
-    expect(two.clock.jumpedAt).toBe(now());
+    expect(jumpedAt(two)).toBe(now());
     await pass(HOUR_MS);
-    expect(two.clock.jumpedAt).toBe(now() - 3600 * SECOND);
+    expect(jumpedAt(two)).toBe(now() - 3600 * SECOND);
+  });
+
+  it('remembers each time without a server over all restarts', async () => {
+    const db = database(isShared);
+    const times: Unobserved[] = [];
+    let last = await db.server();
+    for (let n = 0; n < 20; n++) {
+      await pass(2 * 60_000);
+      await last.kill();
+      const from = now();
+      await pass(3 * 60_000);
+      last = await db.server();
+      times.push({ from, until: now() });
+    }
+    const known = last.clock.unobserved.slice(1);
+    expect(known).toHaveLength(times.length);
+    for (const [index, { from, until }] of times.entries()) {
+      expect(known[index]?.until).toBe(until);
+      // Since the last record before the kill.
+      expect(from - (known[index]?.from ?? 0)).toBeLessThanOrEqual(60 * SECOND);
+    }
   });
 
   it('whose server is restarted at once, again and again, lets deadlines come', async () => {
@@ -80,7 +105,7 @@ describe.each([true, false])('a database (shared: %s)', (isShared) => {
     for (let n = 0; n < 100; n++) {
       await pass(5000);
       const server = await db.server();
-      expect(server.clock.jumpedAt).toBe(first);
+      expect(jumpedAt(server)).toBe(first);
       await pass(20_000);
       await server.end();
     }
@@ -90,25 +115,32 @@ describe.each([true, false])('a database (shared: %s)', (isShared) => {
 it('the first server of a database has missed nothing', async () => {
   const db = database(false, true);
   const one = await db.server();
-  expect(one.clock.jumpedAt).toBeNull();
+  expect(jumpedAt(one)).toBeNull();
   await pass(10 * 60_000);
   await one.end();
   await pass(5000);
-  expect((await db.server()).clock.jumpedAt).toBeNull();
+  expect(jumpedAt(await db.server())).toBeNull();
 });
 
 it('a server that ended in order half a minute ago was away for half a minute', async () => {
   const db = database(false);
   await (await db.server()).end();
   await pass(30_000);
-  expect((await db.server()).clock.jumpedAt).toBe(now());
+  expect(jumpedAt(await db.server())).toBe(now());
+});
+
+it('the record of an older version gives the end of the last outage, before which nothing counts', async () => {
+  const db = database(false);
+  const since = now() - 600 * SECOND;
+  db.record({ at: now() - SECOND, since, ended: true });
+  expect((await db.server()).clock.unobserved).toEqual([{ from: 0, until: since }]);
 });
 
 it('a record that lies ahead was made by a wrong clock', async () => {
   const db = database(false);
   await (await db.server()).end();
   vi.setSystemTime(Date.now() - 5 * HOUR_MS);
-  expect((await db.server()).clock.jumpedAt).toBe(now());
+  expect(jumpedAt(await db.server())).toBe(now());
 });
 
 describe('servers that share a database', () => {
@@ -120,8 +152,8 @@ describe('servers that share a database', () => {
     const two = await db.server();
     await one.kill();
     await pass(10 * 60_000);
-    expect(two.clock.jumpedAt).toBe(began);
-    expect((await db.server()).clock.jumpedAt).toBe(began);
+    expect(jumpedAt(two)).toBe(began);
+    expect(jumpedAt(await db.server())).toBe(began);
   });
 
   it('start after an outage one by one, and regard it all', async () => {
@@ -131,7 +163,7 @@ describe('servers that share a database', () => {
     await db.server();
     const back = now();
     await pass(30_000);
-    expect((await db.server()).clock.jumpedAt).toBe(back);
+    expect(jumpedAt(await db.server())).toBe(back);
   });
 
   it('observe nothing while the database does not answer, and decide anew once it does', async () => {
@@ -143,13 +175,13 @@ describe('servers that share a database', () => {
     db.setDown(true);
     await pass(2 * HOUR_MS);
     // Whatever decides first once it answers again does not look back.
-    expect(now() - (clock.jumpedAt ?? 0)).toBeLessThan(4 * SECOND);
+    expect(now() - (jumpedAt({ clock }) ?? 0)).toBeLessThan(4 * SECOND);
     expect(jumps).toBe(0);
     db.setDown(false);
     await pass(3000);
     expect(jumps).toBeGreaterThan(0);
-    const back = clock.jumpedAt;
+    const back = jumpedAt({ clock });
     await pass(10 * 60_000);
-    expect((clock.jumpedAt ?? 0) - (back ?? 0)).toBeLessThan(61 * SECOND);
+    expect((jumpedAt({ clock }) ?? 0) - (back ?? 0)).toBeLessThan(61 * SECOND);
   });
 });

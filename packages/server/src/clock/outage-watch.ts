@@ -1,4 +1,4 @@
-import { SECOND, type Timestamp } from '@dstack/core';
+import { SECOND, type Timestamp, type Unobserved, withUnobserved } from '@dstack/core';
 import type { Logger } from '../process/logging.ts';
 import { LEASE, type ServerClock } from './server-clock.ts';
 
@@ -8,6 +8,8 @@ export interface ServedTime {
   readonly at: Timestamp;
   /** Since when at least one has worked without an outage; 0 = always. */
   readonly since: Timestamp;
+  /** When none worked, oldest first. Omitted by older versions, which knew only the end of the last outage. */
+  readonly outages?: readonly Unobserved[];
   /** The only server ended in order, at `at`. */
   readonly ended: boolean;
 }
@@ -27,12 +29,16 @@ export interface OutageWatchOptions {
 /** At rest a server writes nothing else, so it is as seldom as the sweep. */
 const PERIOD_MS = 60_000;
 
+/** The first record after the start comes sooner, so that servers that work for less than a period count for something. */
+const FIRST_PERIOD_MS = 15_000;
+
 /** A server that was killed may have worked until its next record was due, which may be late. */
 const LONGEST_SILENCE = 90 * SECOND;
 
 /**
  * Records when servers work, and treats a time in which none did as a jump of the clock: agents, hosts and
- * providers could report nothing, so nothing is given up before they were asked again.
+ * providers could report nothing, so it counts for no deadline by which they have to answer. After a kill it begins with the
+ * last record, so it may be up to a period too long.
  */
 export class OutageWatch {
   readonly #options: OutageWatchOptions;
@@ -47,7 +53,7 @@ export class OutageWatch {
   /** Before anything is decided. Throws the error of the database. */
   async start(): Promise<void> {
     await this.#record();
-    this.#later();
+    this.#later(FIRST_PERIOD_MS);
   }
 
   /** Records when the only server ended, so that the next start sees how long there was none. */
@@ -64,32 +70,37 @@ export class OutageWatch {
     }
   }
 
-  #later(): void {
+  #later(ms: number): void {
     if (this.#isClosed) return;
     this.#timer = setTimeout(async () => {
       await this.#record().catch((error) => {
         this.#options.log.warn({ err: error }, 'the time of work was not recorded');
       });
-      this.#later();
-    }, PERIOD_MS).unref();
+      this.#later(PERIOD_MS);
+    }, ms).unref();
   }
 
   async #record(): Promise<void> {
     const { clock, load, save } = this.#options;
     const last = await load();
     const now = clock.now();
-    const since = await this.#since(last, now);
-    if (since === now) this.#report(last, now);
-    clock.observesSince(since);
+    const outage = await this.#outage(last, now);
+    if (outage !== null) this.#report(last, now);
+    const past = last === null ? [] : outagesUntil(last, now);
+    const outages = outage === null ? past : withUnobserved(past, outage);
+    clock.missed(outages);
     if (this.#isClosed) return;
-    await save({ at: now, since, ended: false });
+    await save({ at: now, since: outages.at(-1)?.until ?? 0, outages, ended: false });
     this.#recordedAt = now;
   }
 
-  async #since(last: ServedTime | null, now: Timestamp): Promise<Timestamp> {
-    if (last === null) return (await this.#options.isNew()) ? 0 : now;
+  /** The time without a server that ends now; null: one has worked until now. */
+  async #outage(last: ServedTime | null, now: Timestamp): Promise<Unobserved | null> {
+    if (last === null) return (await this.#options.isNew()) ? null : { from: 0, until: now };
     const hasWorked = now - this.#recordedAt <= LONGEST_SILENCE;
-    return last.since <= now && (hasWorked || isRecent(last, now)) ? last.since : now;
+    if (last.since <= now && (hasWorked || isRecent(last, now))) return null;
+    // Of a record that lies ahead nothing is certain, also not what passed before.
+    return { from: last.at > now || last.since > now ? 0 : last.at, until: now };
   }
 
   #report(last: ServedTime | null, now: Timestamp): void {
@@ -106,4 +117,9 @@ export class OutageWatch {
 function isRecent({ at, ended }: ServedTime, now: Timestamp): boolean {
   const passed = now - at;
   return passed > -LEASE && passed <= (ended ? LEASE : LONGEST_SILENCE);
+}
+
+function outagesUntil({ since, outages }: ServedTime, now: Timestamp): readonly Unobserved[] {
+  const known = outages ?? (since > 0 ? [{ from: 0, until: since }] : []);
+  return known.filter(({ until }) => until <= now);
 }

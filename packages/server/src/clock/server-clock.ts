@@ -1,4 +1,10 @@
-import { SECOND, type Timestamp } from '@dstack/core';
+import {
+  SECOND,
+  type Timestamp,
+  type Unobserved,
+  unobservedUntil,
+  withUnobserved,
+} from '@dstack/core';
 
 /** The clocks of this process. */
 export interface LocalClocks {
@@ -48,7 +54,7 @@ interface Reading {
  * of the last sample plus what the monotonic clock has counted since, so that a step of this host's
  * clock moves nothing and a suspend is corrected by the next sample. Until then the time is behind that of other
  * servers by the suspend, so that what they write seems to lie ahead. A suspend and a step look alike: both are
- * jumps, after which nothing ends for want of an answer that came meanwhile.
+ * jumps, and the time that they passed over is none in which an answer could have been noticed.
  *
  * A jump is a moment at which more than a lease passed without this process having had the chance to
  * work (a suspend, a step of the clock, a stopped process), and so is the end of an outage: of all
@@ -64,6 +70,7 @@ export class ServerClock {
   #anchor: { readonly time: Timestamp; readonly monotonic: number };
   #lead: ClockLead | null = null;
   #jumpedAt: Timestamp | null = null;
+  #unobserved: readonly Unobserved[] = [];
 
   constructor(local: LocalClocks) {
     this.#local = local;
@@ -75,19 +82,20 @@ export class ServerClock {
   now(): Timestamp {
     const before = this.#last;
     const reading = this.#read();
+    const from = this.#at(before.monotonic);
     this.#last = reading;
     const passed = reading.monotonic - before.monotonic;
     if (this.#lead === null) this.#followWall(reading);
     const time = this.#at(reading.monotonic);
     const step = (reading.wall - before.wall - passed) * 1000;
     const isStep = this.#lead === null ? Math.abs(step) > LEASE : step > SUSPECTED;
-    if (passed * 1000 > LEASE || isStep) this.#jumped(time);
+    if (passed * 1000 > LEASE || isStep) this.#jumped({ from, until: time });
     return time;
   }
 
-  /** When the time last jumped; null = never since the start. */
-  get jumpedAt(): Timestamp | null {
-    return this.#jumpedAt;
+  /** When nothing that others did could be noticed: oldest first, without overlaps. */
+  get unobserved(): readonly Unobserved[] {
+    return this.#unobserved;
   }
 
   /** Since when the time has passed evenly: the last jump, or the start. */
@@ -120,22 +128,28 @@ export class ServerClock {
     const off = time - this.#at(middle);
     const correction = Math.sign(off) * Math.max(0, Math.abs(off) - (isFirst ? 0 : error));
     if (correction === 0) return;
+    const from = this.#at(monotonic);
     this.#anchor = { time: this.#anchor.time + correction, monotonic: this.#anchor.monotonic };
     if (isFirst) this.#startedAt += Math.round(correction);
-    else if (Math.abs(correction) > LEASE) this.#jumped(this.#at(monotonic));
+    else if (correction > SUSPECTED || correction < -LEASE)
+      this.#jumped({ from, until: this.#at(monotonic) });
   }
 
   /**
-   * Before `since` nothing that others did could be noticed, because no server worked or its database did not
-   * answer. A time that is known already changes nothing.
+   * Nothing that others did could be noticed in these times, because no server worked or its database did not
+   * answer. Times that are known already change nothing.
    */
-  observesSince(since: Timestamp): void {
-    if (since > (this.#jumpedAt ?? 0)) this.#jumped(since);
+  missed(times: readonly Unobserved[]): void {
+    const known = this.#unobserved.at(-1)?.until ?? 0;
+    for (const time of times) this.#unobserved = withUnobserved(this.#unobserved, time);
+    const last = times.at(-1);
+    if (last !== undefined && last.until > known) this.#jumped(last);
   }
 
-  /** As long as nothing that others do can be noticed; `observesSince` ends it. */
-  observesNothing(): void {
+  /** As long as nothing that others do can be noticed, since `from`; `missed` ends it. */
+  missesSince(from: Timestamp): void {
     this.#jumpedAt = this.now();
+    this.#add({ from, until: this.#jumpedAt });
   }
 
   /** Back to the clock of this host. */
@@ -157,9 +171,15 @@ export class ServerClock {
     return { wall: this.#local.wall(), monotonic: this.#local.monotonic() };
   }
 
+  #add({ from, until }: Unobserved): void {
+    const past = unobservedUntil(this.#unobserved, until);
+    this.#unobserved = withUnobserved(past, { from: Math.min(from, until), until });
+  }
+
   /** Listeners are called later: a question for the time is not interrupted by them. */
-  #jumped(at: Timestamp): void {
-    this.#jumpedAt = at;
+  #jumped(time: Unobserved): void {
+    this.#jumpedAt = time.until;
+    this.#add(time);
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
 }

@@ -1,6 +1,7 @@
 import type { RunRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { ServerClock } from '../clock/server-clock.ts';
+import type { Shortage } from '../process/open-files.ts';
 import { compileSettings } from '../settings/settings.ts';
 import { decisionContext } from './decision-context.ts';
 
@@ -42,29 +43,31 @@ it('gives no key to a single job', () => {
   expect(keysOf(aRun({ nodes: 1 }))).toEqual([null]);
 });
 
-it('starts the deadlines of hosts anew while the server is out of files, until it has recovered', () => {
+it('counts the time in which the server is out of files as none in which a host could answer', () => {
   let millis = 1_000_000;
   const clock = new ServerClock({ wall: () => millis, monotonic: () => millis });
-  const files: { msSinceShort: number | null } = { msSinceShort: null };
+  const files: { shortages: Shortage[] } = { shortages: [] };
   const context = decisionContext(settings, cipher, { clock, files });
   const { now: start, steadySince } = context();
-  expect(context().jumpedAt).toBeNull();
-  files.msSinceShort = 0;
+  expect(context().unobserved).toEqual([]);
+  files.shortages = [{ from: 5000, until: 0 }];
   millis += 5000;
-  expect(context().jumpedAt).toBe(start + 5_000_000);
-  millis += 5000;
-  expect(context()).toMatchObject({ jumpedAt: start + 10_000_000, steadySince });
-  files.msSinceShort = 3000;
+  const times = { from: start, until: start + 5_000_000 };
+  expect(context()).toMatchObject({ unobserved: [times], steadySince });
+  files.shortages = [{ from: 8000, until: 3000 }];
   millis += 3000;
-  expect(context().jumpedAt).toBe(start + 10_000_000);
+  expect(context().unobserved).toEqual([times]);
 });
 
-it('counts from a jump of the time that came after a shortage of files', () => {
+it('counts a jump of the time beside a shortage of files', () => {
   let millis = 1_000_000;
   const clock = new ServerClock({ wall: () => millis, monotonic: () => millis });
-  const context = decisionContext(settings, cipher, { clock, files: { msSinceShort: 30_000 } });
-  context();
+  const files = { shortages: [{ from: 30_000, until: 25_000 }] };
+  const context = decisionContext(settings, cipher, { clock, files });
+  const { now: start } = context();
   millis += 20_000;
-  const { now, jumpedAt } = context();
-  expect(jumpedAt).toBe(now);
+  expect(context().unobserved).toEqual([
+    { from: start - 10_000_000, until: start - 5_000_000 },
+    { from: start, until: start + 20_000_000 },
+  ]);
 });

@@ -6,6 +6,7 @@ import {
   type RunContext,
   type RunRecord,
   type Timestamp,
+  withUnobserved,
 } from '@dstack/core';
 import type { Cipher } from '@dstack/store';
 import type { ServerClock } from '../clock/server-clock.ts';
@@ -17,7 +18,7 @@ import type { ServerSettings } from '../settings/settings.ts';
 export interface ContextSources {
   readonly clock?: ServerClock;
   /** Omitted: there are always enough. */
-  readonly files?: Pick<OpenFiles, 'msSinceShort'>;
+  readonly files?: Pick<OpenFiles, 'shortages'>;
 }
 
 /**
@@ -51,21 +52,19 @@ export function decisionContext(
   });
 }
 
-/**
- * The times of a decision. A server that could open no connection received no answer, as after a jump: all
- * deadlines by which a host or a provider has to answer start anew until it has recovered.
- */
+/** The times of a decision. A server that could open no connection noticed no answer, as over a jump. */
 export function timesOf(
   clock: ServerClock,
   files: ContextSources['files'],
-): Pick<RunContext, 'now' | 'steadySince' | 'jumpedAt'> {
+): Pick<RunContext, 'now' | 'steadySince' | 'unobserved'> {
   // The first question of the time notices a jump.
   const now: Timestamp = clock.now();
-  const { steadySince, jumpedAt } = clock;
-  const msSinceShort = files?.msSinceShort ?? null;
-  if (msSinceShort === null) return { now, steadySince, jumpedAt };
-  const recoveredAt = now - Math.round(msSinceShort * 1000);
-  return { now, steadySince, jumpedAt: Math.max(recoveredAt, jumpedAt ?? 0) };
+  const { steadySince } = clock;
+  const ago = (ms: number): Timestamp => now - Math.round(ms * 1000);
+  const unobserved = (files?.shortages ?? [])
+    .map(({ from, until }) => ({ from: ago(from), until: ago(until) }))
+    .reduce(withUnobserved, clock.unobserved);
+  return { now, steadySince, unobserved };
 }
 
 export function jobSpecSettings({ images }: ServerSettings): JobSpecSettings {

@@ -27,7 +27,7 @@ function engine(options: Partial<EngineOptions>): Engine {
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },
     // The clock of this process may have jumped in tests before this one.
-    context: () => ({ ...context(), now: deps.context().now, jumpedAt: null }),
+    context: () => ({ ...context(), now: deps.context().now, unobserved: [] }),
     quota: new LogQuota(store, deps.log),
     log: deps.log,
     owner: 'test',

@@ -49,13 +49,18 @@ it('counts again only after a moment, however often it is asked', () => {
   expect(files.isShort).toBe(true);
 });
 
-it('knows since when it is no longer short', () => {
-  expect(files.msSinceShort).toBeNull();
+it('knows when it was short, from the look before to the one after', () => {
+  expect(files.shortages).toEqual([]);
+  count(10);
+  now += 1000;
   count(95);
-  expect(files.msSinceShort).toBe(0);
+  now += 2000;
+  expect(files.shortages.at(-1)).toMatchObject({ until: 0 });
   count(10);
   now += 4000;
-  expect(files.msSinceShort).toBe(4000);
+  const [shortage] = files.shortages;
+  expect(shortage?.until).toBe(4000);
+  expect(shortage?.from).toBeGreaterThanOrEqual(6000);
   count(99);
-  expect(files.msSinceShort).toBe(0);
+  expect(files.shortages).toMatchObject([{ until: 5000 }, { until: 0 }]);
 });

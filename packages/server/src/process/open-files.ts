@@ -1,5 +1,6 @@
 /** The open files of this process, of which each connection is one, and their limit. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { type Unobserved, withUnobserved } from '@dstack/core';
 import type { Logger } from './logging.ts';
 
 /** Errors of a process that can open nothing more. */
@@ -28,6 +29,12 @@ export interface OpenFilesOptions {
   readonly now?: () => number;
 }
 
+/** A time in which it was short, in milliseconds before the question: `from` is the greater one. */
+export interface Shortage {
+  readonly from: number;
+  readonly until: number;
+}
+
 /** Work that is refused because the server has too few open files left. Answered with 503. */
 export class OutOfFiles extends Error {
   readonly retryAfterSeconds = 30;
@@ -42,8 +49,8 @@ export class OpenFiles {
   #open = 0;
   #countedAt = Number.NEGATIVE_INFINITY;
   #hasWarned = false;
-  /** The last look that found too few, or the one that found enough again. */
-  #shortAt: number | null = null;
+  /** From the last look that found enough to the next one. */
+  #shortTimes: readonly Unobserved[] = [];
   #wasShort = false;
 
   constructor({ log, limit, count, now }: OpenFilesOptions) {
@@ -65,10 +72,14 @@ export class OpenFiles {
     return this.open >= this.limit * SHORT;
   }
 
-  /** Milliseconds since it was last found short, 0 while it is; null: it never was. */
-  get msSinceShort(): number | null {
-    if (this.isShort) return 0;
-    return this.#shortAt === null ? null : this.#now() - this.#shortAt;
+  /** When it was short, oldest first; the last one ends now while it is. */
+  get shortages(): readonly Shortage[] {
+    const isShort = this.isShort;
+    const now = this.#now();
+    return this.#shortTimes.map(({ from, until }, index) => {
+      const isLast = index === this.#shortTimes.length - 1;
+      return { from: now - from, until: isShort && isLast ? 0 : now - until };
+    });
   }
 
   /** Throws `OutOfFiles` while new work would harm what runs. */
@@ -84,10 +95,13 @@ export class OpenFiles {
 
   #look(): void {
     this.#open = this.#countNow() ?? this.limit;
-    this.#countedAt = this.#now();
+    const until = this.#now();
+    const from = Number.isFinite(this.#countedAt) ? this.#countedAt : until;
+    this.#countedAt = until;
     const isShort = this.#open >= this.limit * SHORT;
-    // Until the first look that finds enough, no connection may have been possible.
-    if (isShort || this.#wasShort) this.#shortAt = this.#countedAt;
+    // Between two looks of which one found too few, no connection may have been possible.
+    if (isShort || this.#wasShort)
+      this.#shortTimes = withUnobserved(this.#shortTimes, { from, until });
     this.#wasShort = isShort;
     const isHigh = this.#open >= this.limit * WARN;
     if (isHigh === this.#hasWarned) return;

@@ -27,7 +27,7 @@ import { VolumeLedger } from './volume-ledger.ts';
 type Shares = ReturnType<typeof sharesFor>;
 
 /** In a plan, an instance whose connection was lost moments ago counts as lost. */
-const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY, jumpedAt: null };
+const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY };
 
 /**
  * The capacity that a pass can still assign: the snapshot less the pass's own *claims* (given to a

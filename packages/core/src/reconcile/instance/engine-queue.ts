@@ -18,7 +18,7 @@ export function capacityWait({ spec: { retry } }: Pick<JobRecord, 'spec'>): numb
 /** When an instance in `provisioning` is given up. */
 export function provisioningDeadline(
   snapshot: Starting,
-  ctx: Pick<DecisionContext, 'jumpedAt'>,
+  ctx: Pick<DecisionContext, 'unobserved'>,
 ): Timestamp {
   const { instance, observation } = snapshot;
   const begun = instance.startedAt ?? instance.statusChangedAt;

@@ -87,8 +87,7 @@ describe('a job that needs a new machine', () => {
     const world = onNewInstance();
     world.created('inst-1');
     world.pass();
-    world.later(900);
-    world.jumpedAt = world.now;
+    world.jump(900);
     world.pass();
     world.instancePass();
     world.later(599).pass();

@@ -212,11 +212,7 @@ describe('a running job on a drained instance', () => {
 
 describe('a notice', () => {
   /** The clock of the server is set. */
-  const jump = (world: World, seconds: number): World => {
-    world.later(seconds);
-    world.jumpedAt = world.now;
-    return world;
-  };
+  const jump = (world: World, seconds: number): World => world.jump(seconds);
 
   it('ends with Ctrl-C and its grace when the clock of the server is set ahead past its end', () => {
     const world = jump(deliver(drain(task())), 7200);

@@ -105,7 +105,7 @@ export interface StartingJob {
 
 /** When a job that its agent has not accepted is given up. */
 export function startDeadline(
-  ctx: Pick<RunContext, 'jumpedAt'>,
+  ctx: Pick<RunContext, 'unobserved'>,
   { job, instance, from }: StartingJob,
 ): Timestamp {
   const type = job.provisioningData?.instance_type.name ?? '';

@@ -59,8 +59,7 @@ describe('a service that scales by demand', () => {
       const world = service({ running: 2 });
       world.later(100_000);
       ask(world, 1200);
-      world.later(step);
-      world.jumpedAt = world.now;
+      world.jump(step);
       // The requests were counted at other times.
       ask(world, 0);
       expect(wanted(world)).toBe(2);

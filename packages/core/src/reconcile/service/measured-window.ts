@@ -1,4 +1,5 @@
 import { SECOND } from '../../model/values.ts';
+import { observedSince } from '../../time/unobserved.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
 /**
@@ -6,7 +7,7 @@ import type { RunPass } from '../run/run-pass.ts';
  * replicas in use would be taken away. Schedules a pass at the moment from which it is known.
  */
 export function isMeasured({ ctx, now, draft }: RunPass, seconds: number): boolean {
-  const from = (ctx.jumpedAt ?? 0) + seconds * SECOND;
+  const from = observedSince(ctx) + seconds * SECOND;
   if (now >= from) return true;
   draft.dueAt(from);
   return false;

@@ -13,6 +13,7 @@ import type {
   JobRecord,
   Signal,
   Timestamp,
+  Unobserved,
   VolumeHost,
   VolumeObservation,
   VolumeObservationRecord,
@@ -22,6 +23,7 @@ import type {
 } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { volumeRecord } from '../../testing/records.ts';
+import { unobservedUntil, withUnobserved } from '../../time/index.ts';
 import { reconcileVolume } from '../volume/reconcile-volume.ts';
 import { aJob, anInstance, SETTINGS, T0 } from './records.ts';
 
@@ -46,7 +48,7 @@ interface Start {
 
 export class VolumeWorld {
   now: Timestamp = T0;
-  jumpedAt: Timestamp | null = null;
+  unobserved: readonly Unobserved[] = [];
   volume: VolumeRecord;
   fleet: FleetRecord | null;
   hosts: readonly VolumeHost[];
@@ -86,7 +88,7 @@ export class VolumeWorld {
   /** One pass; a second one changes nothing. */
   pass(): Decision {
     const newId = () => `attachment-${++this.#ids}`;
-    const ctx = { now: this.now, jumpedAt: this.jumpedAt, settings: SETTINGS, newId };
+    const ctx = { now: this.now, unobserved: this.unobserved, settings: SETTINGS, newId };
     const decision = reconcileVolume(this.snapshot(), ctx);
     for (const change of decision.changes) this.#write(change);
     this.signals = [...decision.signals];
@@ -141,6 +143,15 @@ export class VolumeWorld {
 
   later(seconds: number): this {
     this.now += seconds * SECOND;
+    return this;
+  }
+
+  /** No server works for so long, or the clock is set by it. */
+  jump(seconds: number): this {
+    const from = Math.min(this.now, this.now + seconds * SECOND);
+    this.later(seconds);
+    const past = unobservedUntil(this.unobserved, this.now);
+    this.unobserved = withUnobserved(past, { from, until: this.now });
     return this;
   }
 

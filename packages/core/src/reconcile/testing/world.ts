@@ -22,9 +22,11 @@ import type {
   Offer,
   RunRecord,
   RunSnapshot,
+  Unobserved,
 } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import { isInstanceActive, isJobFinished } from '../../status/index.ts';
+import { unobservedUntil, withUnobserved } from '../../time/index.ts';
 import { reconcileInstance } from '../instance/reconcile-instance.ts';
 import { reconcileRun } from '../run/reconcile-run.ts';
 import type { RunContext } from '../run/run-pass.ts';
@@ -73,7 +75,7 @@ export class World extends WorldRows {
   buildJobs: RunContext['buildJobs'];
   nextFire: RunContext['nextFire'];
   settings: EngineSettings;
-  jumpedAt: number | null = null;
+  unobserved: readonly Unobserved[] = [];
   #ids = 0;
 
   constructor(start: Start = {}) {
@@ -102,7 +104,7 @@ export class World extends WorldRows {
   get ctx(): RunContext {
     return {
       now: this.now,
-      jumpedAt: this.jumpedAt,
+      unobserved: this.unobserved,
       newId: () => `new-${++this.#ids}`,
       settings: this.settings,
       buildJobs: this.buildJobs,
@@ -194,6 +196,15 @@ export class World extends WorldRows {
 
   later(seconds: number): this {
     this.now += seconds * SECOND;
+    return this;
+  }
+
+  /** No server works for so long, or the clock is set by it. */
+  jump(seconds: number): this {
+    const from = Math.min(this.now, this.now + seconds * SECOND);
+    this.later(seconds);
+    const past = unobservedUntil(this.unobserved, this.now);
+    this.unobserved = withUnobserved(past, { from, until: this.now });
     return this;
   }
 

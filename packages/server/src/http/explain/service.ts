@@ -36,9 +36,9 @@ export async function explainContext(
   { user }: Pick<Asker, 'user'>,
 ): Promise<ExplainContext> {
   const ids = await visibleProjects(deps, user);
-  const { now, jumpedAt, settings } = deps.context();
+  const { now, unobserved, settings } = deps.context();
   const viewer = { projects: ids === null ? null : new Set(ids) };
-  return { now, ...(jumpedAt !== undefined && { jumpedAt }), settings, viewer };
+  return { now, ...(unobserved !== undefined && { unobserved }), settings, viewer };
 }
 
 /** Requests offers until none are missing; offers that never arrive count as none. */

@@ -3,10 +3,18 @@ import type { SimWorld } from './sim-backends.ts';
 
 /**
  * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
- * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`), and
- * ends all of them for hours (`outage`).
+ * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`),
+ * ends all of them for hours (`outage`), and lets all end and start every few minutes (`restarts`).
  */
-export type Fault = 'crash' | 'outage' | 'exhaust' | 'refill' | 'suspend' | 'resume' | WorldFault;
+export type Fault =
+  | 'crash'
+  | 'outage'
+  | 'restarts'
+  | 'exhaust'
+  | 'refill'
+  | 'suspend'
+  | 'resume'
+  | WorldFault;
 
 type WorldFault =
   | 'breakLink'
@@ -39,6 +47,8 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   refill: 0.5,
   crash: 0.4,
   outage: 0.03,
+  // As long as a story.
+  restarts: 0,
   suspend: 0.05,
   resume: 0.6,
   quota: 0.5,

@@ -18,6 +18,8 @@ const ENDINGS: readonly (readonly [text: string, seconds: number])[] = [
   ['It was not ready within 20 minutes', 1200],
   ['it was not attached within 5 minutes', 300],
 ];
+/** The longest of these limits that an instance or volume has, twice: up to a minute of work before a crash is not recorded. */
+const LONGEST = 2 * 1200;
 /** From the order of a kill to the end of a job without an answer. */
 const KILL = 30;
 /** Passes take a moment (µs). */
@@ -57,6 +59,18 @@ export class SilenceWatch {
       const { awake } = this.#options;
       if (set.status !== undefined) this.#since.set(change.id, awake());
       if (set.stopRequestedAt !== undefined) this.#asked.set(change.id, awake());
+    }
+  }
+
+  /** These wait for their machine still: none of them has waited for much longer than it may. */
+  checkGivenUp(waiting: readonly { readonly id: Id; readonly name: string }[]): void {
+    const { awake, onBreach } = this.#options;
+    for (const { id, name } of waiting) {
+      const passed = awake() - (this.#since.get(id) ?? awake());
+      if (passed <= LONGEST * SECOND) continue;
+      onBreach(
+        new Breach(16, `${name} is still waited for after ${Math.round(passed / SECOND)} s`),
+      );
     }
   }
 

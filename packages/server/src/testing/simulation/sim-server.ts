@@ -7,6 +7,8 @@ import {
   type Id,
   nextFire,
   type RunContext,
+  type Unobserved,
+  withUnobserved,
 } from '@dstack/core';
 import { temporary } from '@dstack/ssh';
 import type { HostAccessRecord, Store } from '@dstack/store';
@@ -35,6 +37,7 @@ import { RunChanges } from '../../loops/run-changes.ts';
 import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
+import type { Shortage } from '../../process/open-files.ts';
 import { RetentionRounds } from '../../retention/rounds.ts';
 import { retentionSteps } from '../../retention/steps.ts';
 import { StrayLogs } from '../../retention/stray-logs.ts';
@@ -104,7 +107,8 @@ export class SimServer {
   #sweeper: Sweeper | null = null;
   #isShort = false;
   /** By the monotonic clock of its host, in milliseconds. */
-  #recoveredAt: number | null = null;
+  #shortages: readonly Unobserved[] = [];
+  #shortSince = 0;
   readonly offers: ReturnType<typeof offerSource>;
 
   constructor(parts: SimServerParts) {
@@ -272,7 +276,11 @@ export class SimServer {
 
   /** It is out of descriptors: its links break, and it opens no other ones until it recovers. */
   setShort(isShort: boolean): void {
-    if (this.#isShort && !isShort) this.#recoveredAt = this.#hostClock.monotonic();
+    const now = this.#hostClock.monotonic();
+    if (isShort && !this.#isShort) this.#shortSince = now;
+    if (this.#isShort) {
+      this.#shortages = withUnobserved(this.#shortages, { from: this.#shortSince, until: now });
+    }
     this.#isShort = isShort;
     if (isShort) for (const link of this.#simLinks) link.cut();
   }
@@ -293,7 +301,7 @@ export class SimServer {
   context(): RunContext {
     const { random } = this.#parts;
     return {
-      ...timesOf(this.#hostClock.clock, { msSinceShort: this.#msSinceShort }),
+      ...timesOf(this.#hostClock.clock, { shortages: this.#shortagesNow() }),
       newId: () => random.uuid(),
       settings: ENGINE_SETTINGS,
       nextFire,
@@ -305,9 +313,12 @@ export class SimServer {
     };
   }
 
-  get #msSinceShort(): number | null {
-    if (this.#isShort) return 0;
-    return this.#recoveredAt && this.#hostClock.monotonic() - this.#recoveredAt;
+  #shortagesNow(): readonly Shortage[] {
+    const now = this.#hostClock.monotonic();
+    const present = this.#isShort ? [{ from: this.#shortSince, until: now }] : [];
+    return [...this.#shortages, ...present].map(({ from, until }) => ({
+      ...{ from: now - from, until: now - until },
+    }));
   }
 
   #hostOf(hostId: string) {

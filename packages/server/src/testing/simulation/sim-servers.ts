@@ -130,6 +130,28 @@ export class SimServers {
   /** All end, and after hours as many start again. */
   async outage(pause: (seconds: number) => Promise<void>): Promise<void> {
     const { random } = this.#parts;
+    const count = await this.#endAll(() => pause(600 + random.next() * 6 * 3600));
+    for (let n = 1; n < count; n++) {
+      await pause(random.next() * 60);
+      this.#start();
+    }
+    // Until they have read what is unfinished, they look as if they had nothing to do.
+    await pause(STARTED);
+  }
+
+  /** All end, and for two hours one works for two minutes and is away for as long. */
+  async restarts(pause: (seconds: number) => Promise<void>): Promise<void> {
+    const count = this.#all.length;
+    for (let n = 0; n < 30; n++) {
+      await this.#endAll(() => pause(120));
+      await pause(120);
+    }
+    for (let n = 1; n < count; n++) this.#start();
+    await pause(STARTED);
+  }
+
+  /** All crash, and one starts after the pause. Returns how many there were. */
+  async #endAll(pause: () => Promise<void>): Promise<number> {
     const count = this.#all.length;
     for (const server of this.#all) {
       server.crash();
@@ -137,16 +159,11 @@ export class SimServers {
     }
     this.#all = [];
     this.#noteSleep();
-    await pause(600 + random.next() * 6 * 3600);
+    await pause();
     this.#start();
     this.#outageEndedAt = this.now;
     this.#noteSleep();
-    for (let n = 1; n < count; n++) {
-      await pause(random.next() * 60);
-      this.#start();
-    }
-    // Until they have read what is unfinished, they look as if they had nothing to do.
-    await pause(STARTED);
+    return count;
   }
 
   /** All work again, and one is there in any case. */

@@ -26,6 +26,7 @@ import { backendsOf, makeProjects } from './sim-projects.ts';
 import { SimServers } from './sim-servers.ts';
 import { SimUsers } from './sim-users.ts';
 import { StampWatch } from './stamp-watch.ts';
+import { notMadeYet } from './unmade.ts';
 import { checkNoVolumesLeft, checkVolumes, checkVolumesAtRest } from './volume-checks.ts';
 import { VolumeWatch } from './volume-watch.ts';
 import { Watch } from './watch.ts';
@@ -41,6 +42,8 @@ export interface SimulationOptions {
   readonly hasOwnClock?: boolean;
   /** How often faults happen, where it differs from `FAULTS`. */
   readonly faults?: Partial<Record<Fault, number>>;
+  /** The share of machines and volumes that never get ready. */
+  readonly neverReady?: number;
   /** Whether servers delete what is some minutes old. */
   readonly retention?: boolean;
   /** Omitted: a database in memory. */
@@ -127,7 +130,12 @@ class Simulation {
       hostFaults: { lostAnswer: 0.05, refusal: 0.02, crash: 0.1 },
       cloudFaults: {
         ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
-        ...{ slowSeconds: 8, bootSeconds: [1, 60], neverReady: 0.05, failsToBoot: 0.03 },
+        ...{
+          slowSeconds: 8,
+          bootSeconds: [1, 60],
+          neverReady: options.neverReady ?? 0.05,
+          failsToBoot: 0.03,
+        },
         ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
         ...{ attachSeconds: [0, 20], stuckDetach: 0.2 },
       },
@@ -202,6 +210,10 @@ class Simulation {
       // What a user saw hours ago may not be there any more.
       await this.#finished(request);
       await this.#servers.outage((seconds) => this.#run(seconds));
+    } else if (fault === 'restarts') {
+      await this.#finished(request);
+      await this.#servers.restarts((seconds) => this.#run(seconds));
+      this.#silence.checkGivenUp(await notMadeYet(this.#scene()));
     } else if (fault === 'exhaust' || fault === 'refill')
       this.#servers.setShort(fault === 'exhaust');
     else if (fault === 'suspend') this.#servers.suspend();
