@@ -27,6 +27,7 @@ const groups = [
       'kubernetes',
       'slurm',
       'runs',
+      'arrays',
       'services',
       'volumes',
       'gateways',

@@ -273,6 +273,17 @@ backend: remote
 region: lab
 size: 100GB
 `,
+  'TaskConfiguration with an array': `type: task
+name: sweep
+commands:
+  - python train.py --lr \${{ array.lr }} --seed \${{ array.seed }}
+array:
+  matrix:
+    lr: [0.1, 0.01]
+    seed: [1, 2, 3]
+  max_parallel: 2
+  max_failures: 1
+`,
   'TaskConfiguration with groups': `type: task
 name: client-and-server
 python: "3.12"

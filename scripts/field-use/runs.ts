@@ -82,6 +82,7 @@ export const RUNS: Readonly<Record<string, ModelUse>> = {
     groups: used(JOB_SPEC),
     ports: used(JOB_SPEC),
     commands: used(JOB_SPEC),
+    array: used('core/src/run-spec/array-member.ts'),
   },
   ServiceConfiguration: {
     ...RUN,
@@ -115,6 +116,14 @@ export const RUNS: Readonly<Record<string, ModelUse>> = {
     run: used('server/src/http/runs/dependencies.ts'),
     on: used('core/src/placement/eligible'),
     keep: used(RECONCILE),
+  },
+  TaskArray: {
+    count: used('contract/src/configuration/array-members.ts'),
+    values: used('contract/src/configuration/array-members.ts'),
+    matrix: used('contract/src/configuration/array-members.ts'),
+    indexes: used('contract/src/configuration/array-members.ts'),
+    max_parallel: used('server/src/http/runs/arrays.ts'),
+    max_failures: used('server/src/http/runs/arrays.ts'),
   },
   RegistryAuth: {
     username: used('server/src/effects/agent-job-spec.ts'),

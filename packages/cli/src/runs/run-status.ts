@@ -8,6 +8,7 @@ import {
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import { localDateTime } from '../format/time.ts';
 import type { Style } from '../terminal/style.ts';
+import { rollupText } from './array-text.ts';
 
 /** The submission that counts: the last one. */
 export function currentSubmission(job: Job): JobSubmission | undefined {
@@ -69,9 +70,10 @@ export interface StatusText {
   readonly style: Style;
 }
 
-/** Includes the time of the next start if the run waits for its schedule. */
+/** Includes the time of the next start if the run waits for its schedule; of an array, its members. */
 export function runStatusText(run: Run): StatusText {
-  const text = run.status_message || run.status;
+  const rollup = isRunPending(run.status) ? null : rollupText(run);
+  const text = rollup ?? (run.status_message || run.status);
   const style = TEXT_STYLES[text] ?? RUN_STYLES[run.status] ?? 'plain';
   const next = scheduledStart(run);
   return { text: next === null ? text : `${text} (next run ${next})`, style };

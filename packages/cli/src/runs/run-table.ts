@@ -60,7 +60,7 @@ function columnsFor(verbose: boolean, probes: boolean): (Column & { field: Field
 
 function runRows(run: Run, options: RunTableOptions): Fields[] {
   const deployments = showsDeployments(run, options.verbose);
-  const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
+  const only = run.jobs.length === 1 && !run.array ? run.jobs[0] : undefined;
   if (only !== undefined && !deployments) return [mergedRow(run, only, options)];
   const name = run.run_spec.run_name ?? '';
   const head: Fields = {
@@ -75,7 +75,9 @@ function runRows(run: Run, options: RunTableOptions): Fields[] {
     submitted: when(run.submitted_at, options),
     error: run.error ?? '',
   };
-  if (run.jobs.length === 0) head.backend = '-';
+  if (run.jobs.length === 0 || run.array) head.backend = '-';
+  // The jobs of an array are only some of its members.
+  if (run.array) return [head];
   return [head, ...jobRows(run, deployments, options)];
 }
 

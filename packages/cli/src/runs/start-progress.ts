@@ -133,7 +133,7 @@ function pullText(pull: PullState): string {
 
 /** Leaves out byte counts of a pull, which would print a line for each progress report. */
 function plainStatus(run: Run): string {
-  const only = run.jobs.length === 1 ? run.jobs[0] : undefined;
+  const only = run.jobs.length === 1 && !run.array ? run.jobs[0] : undefined;
   const submission = only && currentSubmission(only);
   if (!submission || isRunPending(run.status)) return runStatusText(run).text;
   return isJobPulling(submission.status) ? 'pulling' : jobStatusText(submission).text;

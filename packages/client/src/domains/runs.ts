@@ -19,6 +19,8 @@ export interface ListRunsQuery {
   /** 0..100. */
   readonly limit?: number;
   readonly ascending?: boolean;
+  /** Ours: the members of this array of the project. */
+  readonly array?: string | null;
 }
 
 export interface RunPlanRequest {
@@ -66,9 +68,19 @@ export function runsOf(transport: Transport, base: string) {
     /** From 0 to 100; counts at once for jobs that wait. */
     setPriority: (name: string, priority: number): Promise<void> =>
       transport.write(`${base}/runs/set_priority`, { run_name: name, priority }),
-    /** Submits the stored configuration and code again; under another name if `name` is not null. */
-    rerun: (run: RunReference, name: string | null = null): Promise<Run> =>
-      transport.write(`${base}/runs/rerun`, { run_name: null, id: null, ...run, name }),
+    /**
+     * Submits the stored configuration and code again; under another name if `name` is not null.
+     * `failedOnly`: of an array, only the members that are not done.
+     */
+    rerun: (
+      run: RunReference,
+      name: string | null = null,
+      { failedOnly = false }: { readonly failedOnly?: boolean } = {},
+    ): Promise<Run> =>
+      transport.write(`${base}/runs/rerun`, {
+        ...{ run_name: null, id: null, ...run, name },
+        ...(failedOnly && { failed_only: true }),
+      }),
     delete: (names: readonly string[]): Promise<void> =>
       transport.write(`${base}/runs/delete`, { runs_names: names }),
     listGpus: (request: GpusQuery): Promise<ListGpusResponse> =>

@@ -206,6 +206,8 @@ export const RerunRequest = model({
   run_name: nullable(Text),
   id: nullable(Uuid),
   name: nullable(Text),
+  /** Of an array: only the members that are not done. */
+  failed_only: Flag.default(false),
 });
 export type RerunRequest = z.infer<typeof RerunRequest>;
 

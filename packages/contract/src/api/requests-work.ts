@@ -40,6 +40,8 @@ export const ListRunsRequest = model({
   prev_run_id: nullable(Uuid),
   limit: integer({ ge: 0, le: MAX_PAGE }).default(MAX_PAGE),
   ascending: Flag.default(false),
+  /** Ours: the members of this array of the project, which are in no other list. */
+  array: nullable(Text),
 });
 export type ListRunsRequest = z.infer<typeof ListRunsRequest>;
 

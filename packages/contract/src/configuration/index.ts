@@ -1,5 +1,7 @@
 /** The configuration language: a zod schema and a type of the same name each. */
 export * from './any-configuration.ts';
+export * from './array.ts';
+export * from './array-members.ts';
 export * from './autoscaling.ts';
 export * from './backend-files.ts';
 export type { ReadTextFile } from './backend-secrets.ts';

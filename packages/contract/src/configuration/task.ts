@@ -1,10 +1,12 @@
 import * as z from 'zod';
+import { TaskArray } from './array.ts';
+import { unknownValue } from './array-members.ts';
 import { GroupName, groupList } from './groups.ts';
 import { PortMapping } from './port-mapping.ts';
 import { defaultResources, ResourcesSpec } from './resources.ts';
 import { type Break, checkImageChoice, withRules } from './rules.ts';
 import { runShape } from './run-base.ts';
-import { int, optional, string } from './scalars.ts';
+import { int, optional, ours, string } from './scalars.ts';
 import { choice, closed, named } from './schema-kit.ts';
 
 /** Nodes of one kind within a task; the first node of the first group is the master. */
@@ -29,10 +31,12 @@ export const TaskConfiguration = named(
       ports: z.array(PortMapping).default([]),
       commands: z.array(string()).default([]),
       type: choice(['task'], 'literal_error').default('task'),
+      array: ours(TaskArray),
       ...runShape,
     }),
     (task, broken) => {
       checkImageChoice(task, broken);
+      checkArray(task, broken);
       if (task.groups) checkGroups(task, broken);
       else if (!task.image && task.commands?.length === 0) {
         broken(
@@ -44,6 +48,22 @@ export const TaskConfiguration = named(
   ),
 );
 export type TaskConfiguration = z.infer<typeof TaskConfiguration>;
+
+type WithArray = Pick<TaskConfiguration, 'array' | 'nodes' | 'groups'>;
+
+function checkArray(task: WithArray, broken: Break): void {
+  if (task.array == null) return;
+  if ((task.nodes ?? 1) > 1) {
+    broken(['array', 'nodes'], 'can have one node per member only: remove nodes or array', [
+      'nodes',
+    ]);
+  }
+  if (task.groups) broken(['array', 'groups'], "can't be used beside groups", ['array']);
+  const unknown = unknownValue(task, task.array);
+  if (unknown === null) return;
+  const [key = 'array'] = unknown.path;
+  broken(['array', String(key)], unknown.message, unknown.path);
+}
 
 type WithGroups = Pick<
   TaskConfiguration,

@@ -54,6 +54,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   placement: 'cluster = instances with a fast network between them.',
   ports: 'Ports to forward: 8000, 80:8000 (local:container), *:8000 (any free local port).',
   price: 'What the host costs you per hour, in dollars; shown in plans and by dstack cost.',
+  array: 'Many runs of this task: a number, or a map with count, values or matrix.',
   depends_on: 'Runs that have to end before this one starts: names, or maps.',
   priority: 'From 0 to 100; higher is placed first. 0 by default.',
   protocol: 'What the app of a service speaks: http (default), or grpc, behind a gateway only.',

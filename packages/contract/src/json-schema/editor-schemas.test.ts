@@ -89,6 +89,8 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/DevEnvironmentConfiguration/properties/depends_on': 'the same',
   '$defs/ServiceConfiguration/properties/depends_on': 'the same',
   '$defs/RunDependency': 'the same',
+  '$defs/TaskConfiguration/properties/array': 'many runs of one task',
+  '$defs/TaskArray': 'the same',
   '$defs/TaskConfiguration/properties/backend_settings': 'options of single kinds of backends',
   '$defs/DevEnvironmentConfiguration/properties/backend_settings': 'the same',
   '$defs/ServiceConfiguration/properties/backend_settings': 'the same',

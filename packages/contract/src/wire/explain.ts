@@ -46,6 +46,7 @@ export const STATE_RULES = [
   'queue',
   'quota',
   'placing',
+  'array',
   'no_fleets',
   'fleets_missing',
   'fleet_deleted',

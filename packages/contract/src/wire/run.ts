@@ -86,6 +86,28 @@ export type RolloutState = z.infer<typeof RolloutState>;
 export const RunHold = model({ by: Text, since: DateTime });
 export type RunHold = z.infer<typeof RunHold>;
 
+/** The members of an array that are born, by status; `total`: of all that there will be. Ours. */
+export const RunArray = model({
+  total: Integer,
+  max_parallel: Integer,
+  max_failures: Integer,
+  members: model({
+    pending: Integer,
+    submitted: Integer,
+    provisioning: Integer,
+    running: Integer,
+    terminating: Integer,
+    terminated: Integer,
+    failed: Integer,
+    done: Integer,
+  }),
+});
+export type RunArray = z.infer<typeof RunArray>;
+
+/** The array of a member, and its index there. Ours. */
+export const RunMember = model({ array: Text, index: Integer });
+export type RunMember = z.infer<typeof RunMember>;
+
 /** `cost` in USD, 4 decimals; `latest_job_submission` is that of the first job. */
 export const Run = model({
   id: Uuid4,
@@ -105,6 +127,8 @@ export const Run = model({
   deployment_num: Integer.default(0),
   rollout: RolloutState.optional(),
   hold: RunHold.optional(),
+  array: RunArray.optional(),
+  member: RunMember.optional(),
   error: nullable(Text),
   deleted: nullable(Flag),
   next_triggered_at: nullable(DateTime),

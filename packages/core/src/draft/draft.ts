@@ -4,6 +4,7 @@
  * the events in the order in which they were noted.
  */
 import type {
+  ArrayRecord,
   AttachmentRecord,
   Change,
   DecisionContext,
@@ -67,6 +68,9 @@ export class Draft {
   /** Changes of the volumes that jobs use. */
   #uses: Change[] = [];
   #outcomes: Change[] = [];
+  /** Members of arrays that are born, and what else changes in their arrays. */
+  #births: RunRecord[] = [];
+  #arrays: Change[] = [];
   #events: NewEvent[] = [];
   #alarms: string[] = [];
   #signals = new Map<string, Signal>();
@@ -182,6 +186,18 @@ export class Draft {
     return this.#due;
   }
 
+  /** A member of the array whose run this pass is for. */
+  bear(run: RunRecord): void {
+    this.#births.push(run);
+  }
+
+  array(
+    id: Id,
+    set: Partial<Pick<ArrayRecord, 'nextPosition' | 'generation' | 'directive' | 'early'>>,
+  ): void {
+    this.#arrays.push({ type: 'array.update', id, set });
+  }
+
   /** The run has ended, or an execution of its schedule. */
   outcome(id: Id, outcome: EndOutcome): void {
     this.#outcomes.push({ type: 'run.outcome', id, outcome });
@@ -266,6 +282,8 @@ export class Draft {
     return [
       ...this.#checks.values(),
       ...this.runs.updated().map((u): Change => ({ type: 'run.update', ...u })),
+      ...this.#births.map((run): Change => ({ type: 'run.insert', run })),
+      ...this.#arrays,
       ...this.fleets.updated().map((u): Change => ({ type: 'fleet.update', ...u })),
       ...this.groups.inserted().map((group): Change => ({ type: 'group.insert', group })),
       ...this.groups.updated().map((u): Change => ({ type: 'group.update', ...u })),

@@ -1,11 +1,18 @@
 /** Explains a run, or one of its jobs. */
 import type { ExplainState, Fix } from '@dstack/contract/wire';
-import type { HoldRecord, JobRecord, RunRecord } from '../model/index.ts';
+import type { ArraySnapshot, HoldRecord, JobRecord, RunRecord } from '../model/index.ts';
 import type { BackendAnswers, BackendsState } from '../placement/backend-answers.ts';
 import type { Forecast } from '../placement/forecast.ts';
 import { cronOf } from '../reconcile/run/pending-run.ts';
-import { isJobDone, isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
+import {
+  isJobDone,
+  isRunActive,
+  isRunFinished,
+  isRunPending,
+  isRunTerminating,
+} from '../status/index.ts';
 import { instantText } from '../time/instant-text.ts';
+import { arrayReasons, arrayText, endedArrayText } from './arrays.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { dependencyReasons } from './dependencies.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
@@ -90,6 +97,8 @@ function isWaiting(state: ExplainState): boolean {
 function assessRun(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Assessment {
   const { run } = diagnosis.pass;
   if (isRunFinished(run.status)) return assessEnded(diagnosis, jobs);
+  const { array } = diagnosis.pass.snapshot;
+  if (array !== undefined && isRunActive(run.status)) return assessArray(run, array);
   const scaling = scalingReasons(diagnosis.pass);
   if (isRunPending(run.status)) return withReasons(assessPending(diagnosis, jobs), scaling);
   const assessment = withReasons(assessJobs(run, jobs), scaling);
@@ -119,6 +128,8 @@ function assessEnded(
     const summary = `${nameOf(run)} could not start: it ${texts || 'depends on another run'}.`;
     return { state: 'ended', waits: false, reasons: unmet, summary };
   }
+  const { array } = pass.snapshot;
+  if (array !== undefined) return assessEndedArray(run, array);
   const own = why === null ? [] : [reason(rule, why, { has: run.terminationReason, since })];
   const failed = jobs.filter(({ job }) => !isJobDone(job.status));
   const assessment = failed.length > 0 ? failed : jobs;
@@ -136,6 +147,24 @@ function assessEnded(
     ...(firstWaiting?.look.option ? [] : (firstWaiting?.reasons ?? [])),
   ];
   return { state: 'ended', waits: false, reasons, summary: sentences(summary) };
+}
+
+function assessArray(run: RunRecord, array: ArraySnapshot): Assessment {
+  const reasons = arrayReasons(run, array);
+  const state = array.members.running > 0 ? 'running' : 'waiting';
+  const summary = sentences([
+    `Array ${run.name} has ${arrayText(array)}`,
+    ...reasons.map(({ text }) => text),
+  ]);
+  return { state, waits: isWaiting(state), reasons, summary };
+}
+
+function assessEndedArray(run: RunRecord, array: ArraySnapshot): Assessment {
+  const since = run.lastProcessedAt;
+  const text = endedArrayText(run, array);
+  const reasons = [reason('ended', text, { has: run.terminationReason, since })];
+  const ends = `Array ${run.name} ${ENDS[run.status] ?? run.status}`;
+  return { state: 'ended', waits: false, reasons, summary: `${ends}: ${text}.` };
 }
 
 const ENDS: Partial<Record<RunRecord['status'], string>> = {

@@ -4,6 +4,7 @@
  * pass then runs again on the present state). Events are written in the given order.
  */
 import type { EventAction, EventData, EventOutcome } from '@dstack/contract/wire';
+import type { ArrayRecord } from './arrays.ts';
 import type { EndOutcome } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
@@ -20,6 +21,16 @@ export type Change =
       readonly id: Id;
       readonly version: number;
       readonly set: Patch<RunRecord>;
+    }
+  /** A member of an array. */
+  | { readonly type: 'run.insert'; readonly run: RunRecord }
+  /** Guarded by an update of the array's run in the same decision. */
+  | {
+      readonly type: 'array.update';
+      readonly id: Id;
+      readonly set: Partial<
+        Pick<ArrayRecord, 'nextPosition' | 'generation' | 'directive' | 'early'>
+      >;
     }
   /** The run has ended, or an execution of its schedule: those that depend on it get a pass. */
   | { readonly type: 'run.outcome'; readonly id: Id; readonly outcome: EndOutcome }

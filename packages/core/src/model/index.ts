@@ -1,3 +1,4 @@
+export * from './arrays.ts';
 export * from './changes.ts';
 export * from './dependencies.ts';
 export * from './groups.ts';

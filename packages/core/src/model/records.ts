@@ -72,6 +72,13 @@ export interface RunRecord {
   readonly lastOutcome: EndOutcome | null;
   /** Null = it is not held. */
   readonly hold: HoldRecord | null;
+  /** The run of the array that it is a member of; null = it is none. */
+  readonly arrayId: Id | null;
+  readonly arrayIndex: number | null;
+  /** Since when the array may be in the queue, plus the index: members are placed by it. */
+  readonly arraySince: Timestamp | null;
+  /** Number of the directive of its array that it has obeyed; null = it is no member. */
+  readonly arraySeen: number | null;
   /** Since when it may be in the queue, if that is later than its submission; null = since then. */
   readonly eligibleAt: Timestamp | null;
   readonly lastProcessedAt: Timestamp;

@@ -2,6 +2,7 @@
  * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
  * receives the facts that only the memory of a server holds.
  */
+import type { ArrayDirective, ArraySnapshot } from './arrays.ts';
 import type { DependencyRecord } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
@@ -63,6 +64,10 @@ export interface RunSnapshot {
   readonly projectName: string;
   /** The runs that have to end before it starts. */
   readonly dependencies: readonly DependencyRecord[];
+  /** Of the run of an array. */
+  readonly array?: ArraySnapshot;
+  /** Of a member that has not obeyed the present directive of its array. */
+  readonly directive?: { readonly generation: number; readonly wanted: ArrayDirective };
   /** Every submission, oldest first; superseded ones only as far as texts and retries need them. */
   readonly jobs: readonly JobRecord[];
   /** Instances claimed by these jobs, and their fleets. */

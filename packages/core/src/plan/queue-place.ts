@@ -50,6 +50,7 @@ function plannedGang(
       dependencyState: null,
       lastOutcome: null,
       hold: null,
+      ...{ arrayId: null, arrayIndex: null, arraySince: null, arraySeen: null },
     },
     ...{ nextTriggeredAt: null, eligibleAt: null, nextPassAt: null, deleted: false, version: 0 },
   };

@@ -153,7 +153,7 @@ export function withStoredKeys(wanted: RunSpec, stored: RunSpec): RunSpec {
 /** Keys of runs, and of groups of services, that dstack 0.22.5 does not have. */
 const OUR_KEYS = [
   ...['rollout', 'autoscaling', 'liveness', 'held_requests', 'affinity', 'hosts'],
-  ...['mirror', 'protocol', 'depends_on', 'backend_settings'],
+  ...['mirror', 'protocol', 'depends_on', 'array', 'backend_settings'],
 ];
 
 const storedKeys = (from: object): object =>

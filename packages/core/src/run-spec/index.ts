@@ -1,4 +1,12 @@
 export {
+  arrayOf,
+  directiveOf,
+  indexesOf,
+  memberId,
+  memberRun,
+  memberSpec,
+} from './array-member.ts';
+export {
   changedRunFields,
   diffRunSpecs,
   type RunSpecDiff,

@@ -1,9 +1,10 @@
-import { placeholders, replacePlaceholders } from '@dstack/contract';
+import { arraySize, memberName, placeholders, replacePlaceholders } from '@dstack/contract';
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import type { VolumeRecord } from '../model/volumes.ts';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { isVolumeActive } from '../status/index.ts';
+import { arrayOf, indexesOf } from './array-member.ts';
 import { groupReferenceError } from './group-references.ts';
 import { resourcesError, withResourceDefaults } from './resources.ts';
 import { nameError, type PreparedRunSpec, type SpecError, specError } from './result.ts';
@@ -64,6 +65,7 @@ export function prepareRunSpec(spec: RunSpec, context: RunSpecContext): Prepared
     (spec.run_name == null ? null : nameError(spec.run_name)) ??
     repoError(spec) ??
     dependencyError(spec, profile) ??
+    arrayError(spec, profile) ??
     sizeError(spec, settings.maxJobs) ??
     profileError(profile, settings) ??
     configurationError(spec, profile, settings) ??
@@ -112,6 +114,22 @@ function dependencyError(spec: RunSpec, profile: Profile): SpecError | null {
   if (!profile.schedule) return null;
   return specError(
     'depends_on: a run with a schedule starts at its times and cannot wait for others',
+  );
+}
+
+/** The other rules about arrays need no more than the configuration, which checks them itself. */
+function arrayError(spec: RunSpec, profile: Profile): SpecError | null {
+  const array = arrayOf(spec);
+  if (array === null) return null;
+  if (profile.schedule) {
+    return specError('array: a run with a schedule starts at its times and cannot have members');
+  }
+  const last = indexesOf(array).at(-1) ?? 0;
+  if (spec.run_name === null) return null;
+  const error = nameError(memberName(spec.run_name, last));
+  if (error === null) return null;
+  return specError(
+    `array: the name ${spec.run_name} is too long for ${arraySize(array)} members, which are called ${memberName(spec.run_name, last)} and so on. Shorten it`,
   );
 }
 

@@ -1,6 +1,7 @@
 import type { RunSpec } from '@dstack/contract/wire';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
+import { arrayOf, indexesOf } from './array-member.ts';
 import { type SpecError, specError } from './result.ts';
 
 /** The most items of one list or map; each offer is compared with all of them. */
@@ -12,10 +13,15 @@ const MOST_EXPRESSIONS = 32;
 /** The most characters of the configuration times the number of jobs: each job stores a copy. */
 const MOST_TEXT = 4 * 1024 * 1024;
 
+/** The same times the number of members of an array, which are not stored at once. */
+const MOST_MEMBER_TEXT = 128 * 1024 * 1024;
+
 /** Refuses runs that are too large to be planned and stored quickly; null = accepted. */
 export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
   const { configuration } = spec;
-  const long = longList(configuration, []) ?? longList(spec.profile, ['profile']);
+  const array = arrayOf(spec);
+  const rest = { ...configuration, array: undefined };
+  const long = longList(rest, []) ?? longList(spec.profile, ['profile']);
   if (long) {
     return specError(
       `\`${long.path.join('.')}\` has ${long.items} items; at most ${MOST_ITEMS} are allowed`,
@@ -33,8 +39,14 @@ export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
       `The run may have up to ${jobs} jobs; this server allows ${maxJobs} (DSTACK_SERVER_MAX_JOBS_PER_RUN)`,
     );
   }
-  const text = JSON.stringify(configuration).length * jobs;
-  if (text <= MOST_TEXT) return null;
+  const members = array === null ? null : indexesOf(array).length;
+  const size = JSON.stringify(rest).length;
+  if (members !== null && size * members > MOST_MEMBER_TEXT) {
+    return specError(
+      `The configuration is too large for ${members} members: it is stored for each of them. Put long scripts into \`files\``,
+    );
+  }
+  if (size * jobs <= MOST_TEXT) return null;
   return specError(
     `The configuration is too large for ${jobs} jobs: it is stored for each of them. Put long scripts into \`files\``,
   );

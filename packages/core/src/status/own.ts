@@ -1,7 +1,9 @@
 /** Additions of core to the statuses of the contract. */
+
 export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
 export * from './host-faults.ts';
+export { aliveMembers, endedMembers, NO_MEMBERS } from './member-counts.ts';
 export * from './notices.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';

@@ -111,6 +111,7 @@ export function runRecord(part: Partial<RunRecord> = {}): RunRecord {
     dependencyState: null,
     lastOutcome: null,
     hold: null,
+    ...{ arrayId: null, arrayIndex: null, arraySince: null, arraySeen: null },
     eligibleAt: null,
     lastProcessedAt: submittedAt,
     nextTriggeredAt: null,

@@ -4,6 +4,7 @@ import { SECOND } from '../model/values.ts';
 /** Instants of something that has happened, in all kinds of records. */
 const PAST = [
   'appUpdatedAt',
+  'arraySince',
   'at',
   'checkedAt',
   'claimedAt',
@@ -36,10 +37,12 @@ const PAST = [
 
 /** Fields of records with records below them that have such instants. */
 const PARTS = [
+  'array',
   'attachment',
   'attachments',
   'autoscaling',
   'charge',
+  'directive',
   'eviction',
   'fleet',
   'gang',
@@ -58,6 +61,7 @@ const PARTS = [
   'scheduling',
   'tracks',
   'users',
+  'wanted',
   'uses',
   'volume',
 ] as const;

@@ -1,5 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Change, Id, IntentRecord } from '@dstack/core';
+import type { Change, Id, IntentRecord, RunStatus } from '@dstack/core';
+import { updateArray } from '../arrays/array-rows.ts';
+import { countMember, insertMembers, MemberMoves } from '../arrays/member-counts.ts';
 import { changeOfDelete, changeOfUpdate, changesOfOthers } from '../changes/changed-records.ts';
 import { recordChange } from '../changes/record-change.ts';
 import type { RecordChange } from '../changes/types.ts';
@@ -42,23 +44,28 @@ export async function applyChanges(
   { now, postgres }: { readonly now: number; readonly postgres: boolean },
 ): Promise<boolean> {
   if (!(await checksHold(tx, changes, postgres))) return false;
+  const moves = new MemberMoves();
   const claims = await changedClaims(tx, changes, postgres);
   for (const removal of rowDeletes(changes)) {
     if (!(await remove({ tx, changed }, removal, now))) return false;
   }
   for (const update of mergeUpdates(changes)) {
-    if (!(await updateRow({ tx, changed }, update))) return false;
+    if (!(await updateRow({ tx, changed, moves }, update))) return false;
   }
   if (!(await settleClaims(tx, claims))) return false;
   for (const change of only(changes, 'project.default-gateway')) {
     if (!(await setDefaultGateway(tx, change))) return false;
   }
+  const members = only(changes, 'run.insert').map(({ run }) => run);
+  await insertMembers({ tx, changed }, members, moves);
+  for (const change of only(changes, 'array.update')) await updateArray(tx, change);
   await insertRows(tx, changes);
   await changeVolumeUses(tx, changes);
   for (const { intent } of only(changes, 'intent.insert')) await insertIntent(tx, intent);
   for (const { key } of only(changes, 'intent.cancel')) await cancelIntent(tx, key, now);
   for (const change of only(changes, 'run.outcome'))
     await settleDependants({ tx, add }, change, now);
+  await moves.write({ tx, add, changed });
   changed(...changesOfOthers(changes));
   return true;
 }
@@ -106,8 +113,14 @@ async function changedOwner(tx: Tx, { table, id }: RowDelete): Promise<RecordCha
   return row ? [recordChange('fleet', row.fleet_id)] : [];
 }
 
-async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<boolean> {
+async function updateRow(
+  { tx, changed, moves }: Changing & { readonly moves: MemberMoves },
+  update: RowUpdate,
+): Promise<boolean> {
   changed(...changeOfUpdate(update), ...(await changedWhole(tx, update)));
+  if (update.table === 'runs' && update.set.status !== undefined) {
+    return await moveRun(tx, moves, update, update.set.status);
+  }
   // The tables differ in type only: `columnsOf` has encoded the columns of this one.
   const result = await tx
     .updateTable(update.table as 'runs')
@@ -116,6 +129,25 @@ async function updateRow({ tx, changed }: Changing, update: RowUpdate): Promise<
     .where('version', '=', update.version)
     .executeTakeFirst();
   return result.numUpdatedRows === 1n;
+}
+
+/** The status of a run is counted if it is a member of an array. */
+async function moveRun(
+  tx: Tx,
+  moves: MemberMoves,
+  { id, version, set }: Extract<RowUpdate, { table: 'runs' }>,
+  status: RunStatus,
+): Promise<boolean> {
+  const row = await tx
+    .updateTable('runs')
+    .set({ ...runTable.update(set), version: version + 1 })
+    .where('id', '=', id)
+    .where('version', '=', version)
+    .returning(['id', 'array_id', 'counted_status'])
+    .executeTakeFirst();
+  if (row === undefined) return false;
+  await countMember(tx, moves, row, status);
+  return true;
 }
 
 /** The record that clients see an updated row as a part of. */

@@ -1,5 +1,6 @@
 import { isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
+  arrayOf,
   autoscalingRules,
   type GpuSample,
   type Id,
@@ -12,6 +13,7 @@ import {
   windowOf,
 } from '@dstack/core';
 import { sql } from 'kysely';
+import { loadArray, openDirective } from '../arrays/array-rows.ts';
 import type { StoreContext, Tx } from '../context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
@@ -52,11 +54,15 @@ export async function loadRun(
   const run = runTable.decode(row);
   const evictions = jobs.flatMap(({ eviction }) => eviction ?? []);
   const rules = autoscalingRules(run);
+  const array = arrayOf(run.spec) === null ? null : await loadArray(tx, id);
+  const directive = await openDirective(tx, run);
   const gpuWindow = Math.max(0, ...rules.filter(({ metric }) => metric === 'gpu').map(windowOf));
   return {
     run,
     projectName: row.project_name,
     dependencies: run.dependencyState === null ? [] : await dependenciesOf(tx, id),
+    ...(array !== null && { array }),
+    ...(directive !== null && { directive }),
     jobs,
     instances,
     fleetUses: await fleetUses(

@@ -1,6 +1,9 @@
-import { isRunFinished, WAITING_RUN_STATUSES } from '@dstack/contract/status';
-import type { Id, RunRecord } from '@dstack/core';
+import { isRunFinished } from '@dstack/contract/status';
+import { arrayOf, type Id, type RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
+import { insertArray } from '../arrays/array-rows.ts';
+import { markMembersDeleted, reservingArray, runsInTheWay } from '../arrays/member-names.ts';
+import { waitingByUser } from '../arrays/waiting-room.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { chooseName, lockNames } from '../choose-name.ts';
 import type { StoreContext, Tx, Write } from '../context.ts';
@@ -9,6 +12,7 @@ import { insertInSlices, notDeleted } from '../query.ts';
 import { fullQuota } from '../quotas/waiting.ts';
 import { insertDependencies, lockUpstreams } from '../runs/dependencies.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
+import type { NameChoice } from '../writes.ts';
 import { guardGateway } from './gateway-use.ts';
 import type {
   CreateFleet,
@@ -23,28 +27,43 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     const { tx, add } = write;
     await lockNames(context, tx, 'run', submit.projectId);
     await guardGateway(context, tx, submit.gateway);
-    const tooMany = submit.limit ? await exceeded(context, tx, submit.limit) : null;
+    const adding = submit.adding ?? 1;
+    const tooMany = submit.limit ? await exceeded(context, tx, submit.limit, adding) : null;
     if (tooMany !== null) return { type: 'too-many-waiting', waiting: tooMany };
-    const full = submit.userId ? await fullQuota(tx, submit.projectId, submit.userId) : null;
+    const full = submit.userId
+      ? await fullQuota(tx, submit.projectId, submit.userId, adding)
+      : null;
     if (full !== null) return { type: 'quota-of-waiting', ...full };
     const upstreams = await lockUpstreams(context, tx, submit.projectId, submit.upstreams ?? []);
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
       if (active) return { type: 'name-taken', active };
     }
-    const name = await chooseName(tx, 'run', submit.projectId, submit.name);
-    if (name === null) throw new Error(`run ${submit.projectId} was named while names were locked`);
-    const { run, jobs, dependencies = [], ...extras } = submit.build(name, upstreams);
+    let name = await nameOf(tx, submit.projectId, submit.name);
+    const reserving = await reservingArray(tx, submit.projectId, name);
+    if (reserving !== null && 'exact' in submit.name)
+      return { type: 'name-taken', active: reserving };
+    if (reserving !== null) name = await nameOf(tx, submit.projectId, { base: name });
+    const { run, jobs, dependencies = [], array, ...extras } = submit.build(name, upstreams);
+    const inTheWay = await supersedeMembers(write, submit, run);
+    if (inTheWay !== null) return { type: 'name-taken', active: inTheWay };
     add(extras);
     write.changed(recordChange('run', run.id, run.version));
     write.changed(...jobs.map((job) => recordChange('job', job.id, job.version)));
     await tx.insertInto('runs').values(runTable.insert(run)).execute();
     await insertDependencies(tx, run, dependencies);
+    if (array !== undefined) await insertArray(tx, run, array);
     await insertInSlices(jobs.map(jobTable.insert), (slice) =>
       tx.insertInto('jobs').values(slice).execute(),
     );
     return { type: 'submitted', run, jobs };
   });
+}
+
+async function nameOf(tx: Tx, projectId: Id, choice: NameChoice): Promise<string> {
+  const name = await chooseName(tx, 'run', projectId, choice);
+  if (name === null) throw new Error(`run ${projectId} was named while names were locked`);
+  return name;
 }
 
 /**
@@ -55,36 +74,56 @@ async function exceeded(
   context: StoreContext,
   tx: Tx,
   { userId, most }: WaitingLimit,
+  adding: number,
 ): Promise<number | null> {
   if (context.postgres) {
     const scope = `waiting_runs_${userId}`;
     await sql`select pg_advisory_xact_lock(hashtextextended(${scope}, 0))`.execute(tx);
   }
-  const { waiting } = await tx
-    .selectFrom('runs')
-    .select((eb) => eb.fn.countAll<number>().as('waiting'))
-    .where('user_id', '=', userId)
-    .where('status', 'in', WAITING_RUN_STATUSES)
-    .executeTakeFirstOrThrow();
-  return Number(waiting) < most ? null : Number(waiting);
+  const waiting = (await waitingByUser(tx, sql`r.user_id = ${userId}`)).get(userId) ?? 0;
+  return waiting + adding <= most ? null : waiting;
 }
 
 /** Marks a finished namesake deleted; returns one that is not finished. */
 async function supersede(
-  { tx, add, changed }: Write,
+  { tx, add, changed }: Writes,
   submit: SubmitRun,
   name: string,
 ): Promise<RunRecord | null> {
   const namesake = await namesakeOf(tx, submit.projectId, name);
   if (!namesake) return null;
   if (!isRunFinished(namesake.status)) return namesake;
+  await markDeleted({ tx, add, changed }, submit, namesake);
+  return null;
+}
+
+type Writes = Pick<Write, 'tx' | 'add' | 'changed'>;
+
+async function markDeleted(
+  { tx, add, changed }: Writes,
+  submit: SubmitRun,
+  run: RunRecord,
+): Promise<void> {
   await tx
     .updateTable('runs')
     .set({ deleted: true, version: sql`version + 1` })
-    .where('id', '=', namesake.id)
+    .where('id', '=', run.id)
     .execute();
-  changed(recordChange('run', namesake.id, namesake.version + 1));
-  add({ events: [submit.superseded(namesake)] });
+  if (arrayOf(run.spec) !== null) await markMembersDeleted(tx, [run.id]);
+  changed(recordChange('run', run.id, run.version + 1));
+  add({ events: [submit.superseded(run)] });
+}
+
+/** The same for the names of all members of a new array. */
+async function supersedeMembers(
+  write: Writes,
+  submit: SubmitRun,
+  run: RunRecord,
+): Promise<RunRecord | null> {
+  const found = await runsInTheWay(write.tx, run);
+  const active = found.find(({ status }) => !isRunFinished(status));
+  if (active !== undefined) return active;
+  for (const one of found) await markDeleted(write, submit, one);
   return null;
 }
 

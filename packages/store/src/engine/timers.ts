@@ -8,6 +8,7 @@ import {
 } from '@dstack/contract/status';
 import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
+import { countOverlooked } from '../arrays/member-counts.ts';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { overlookedDependants } from '../runs/dependencies.ts';
@@ -46,7 +47,8 @@ const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
 
 type Timers = Pick<EngineStore, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
 
-export function createTimers({ db }: StoreContext): Timers {
+export function createTimers(context: StoreContext): Timers {
+  const { db } = context;
   return {
     async due(kind, until, limit) {
       const rows = await db
@@ -67,6 +69,7 @@ export function createTimers({ db }: StoreContext): Timers {
       return row?.next ?? null;
     },
     async unfinished() {
+      await countOverlooked(context);
       const runs = await db
         .selectFrom('runs as r')
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')

@@ -31,6 +31,7 @@ import type {
   WaitingPool,
   WorkKind,
 } from '@dstack/core';
+import type { NewArray, UnbornMember } from '../arrays/array-rows.ts';
 import type { NameChoice, WriteExtras } from '../writes.ts';
 
 /** The decision of a write of the API about the row that it has locked; null = nothing to do. */
@@ -47,6 +48,8 @@ export interface NewRun extends WriteExtras {
   readonly jobs: readonly JobRecord[];
   /** The runs that it waits for; none by default. */
   readonly dependencies?: readonly DependencyRecord[];
+  /** If it is the run of an array. */
+  readonly array?: NewArray;
 }
 
 /** A gateway that a service is about to use. It does not change until the service is stored. */
@@ -81,6 +84,8 @@ export interface SubmitRun {
   readonly gateway?: GatewayGuard | null;
   /** The limit of one user's waiting runs, in all projects; none by default. */
   readonly limit?: WaitingLimit;
+  /** How many runs may wait because of this one, at one time; 1 by default. */
+  readonly adding?: number;
   /** Quotas limit the waiting runs of the project, and of this user in it; omitted: they do not. */
   readonly userId?: Id;
   /** Names of runs of the project that it waits for; none by default. */
@@ -206,6 +211,8 @@ export interface EngineStore {
     decide: Decide<BareRun>,
     gateway?: GatewayGuard | null,
   ): Promise<BareRun | null>;
+  /** Of an array, while this member of it is not born; null = it is, or there is no such array. */
+  updateArray(id: Id, memberId: Id, decide: Decide<UnbornMember>): Promise<UnbornMember | null>;
   updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
   updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
   updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;

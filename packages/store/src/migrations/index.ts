@@ -48,6 +48,7 @@ import { holds } from './0047-holds.ts';
 import { quotas } from './0048-quotas.ts';
 import { preemption } from './0049-preemption.ts';
 import { dependencies } from './0050-dependencies.ts';
+import { arrays } from './0051-arrays.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -105,4 +106,5 @@ export const MIGRATIONS: readonly Migration[] = [
   quotas,
   preemption,
   dependencies,
+  arrays,
 ];

@@ -14,12 +14,12 @@ export async function projectFolder(db: Db | Tx, projectId: Id): Promise<string>
 }
 
 /**
- * The logs of these jobs, or of all jobs of these runs, will be deleted. Goes along with the write
+ * The logs of these jobs, of all jobs of these runs, or of all members of these arrays will be deleted. Goes along with the write
  * after which nothing else leads to them.
  */
 export async function requestLogDeletion(
   tx: Tx,
-  of: 'id' | 'run_id',
+  of: 'id' | 'run_id' | 'array_id',
   ids: readonly Id[],
   now: number,
 ): Promise<void> {
@@ -39,7 +39,7 @@ export async function requestLogDeletion(
             'r.name as run',
             sql<number>`cast(${now} as bigint)`.as('due_at'),
           ])
-          .where(`j.${of}`, 'in', slice)
+          .where(of === 'array_id' ? 'r.array_id' : `j.${of}`, 'in', slice)
           // A job without a machine has written nothing.
           .where('j.provisioned_at', 'is not', null),
       )

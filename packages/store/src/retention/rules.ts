@@ -39,6 +39,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   volume_uses: withOwner('jobs'),
   upload_uses: withOwner('runs'),
   run_dependencies: withOwner('runs'),
+  run_arrays: withOwner('runs'),
   service_registrations: withOwner('runs'),
   service_requests: withOwner('runs'),
   service_load: withOwner('runs'),

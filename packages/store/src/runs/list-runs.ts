@@ -1,6 +1,7 @@
 import { FAILED_RUN_STATUSES, UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
+import { SHOWN_MEMBERS } from '../arrays/shown-members.ts';
 import type { Db, StoreContext } from '../context.ts';
 import { keyset, notDeleted } from '../query.ts';
 import { NAMED_RUN, toViews, withNames } from './run-views.ts';
@@ -22,12 +23,13 @@ export async function listRuns(
   return toViews(reads, keys, {
     jobs: filter.includeJobs ?? false,
     submissionsLimit: filter.submissionsLimit,
+    members: SHOWN_MEMBERS.list,
   });
 }
 
 async function pageKeys(db: Db, filter: RunFilter) {
   const projects = filter.projectIds?.length ?? 1;
-  if (projects === 1 && !filter.onlyActive && !filter.onlyFailed) {
+  if (projects === 1 && !filter.onlyActive && !filter.onlyFailed && !filter.status) {
     // An index contains them in order, and sorting them again would be most of the work.
     return withNames(db.selectFrom(page(db, filter).select(NAMED_RUN).as('r')));
   }
@@ -45,7 +47,7 @@ async function pageKeys(db: Db, filter: RunFilter) {
  */
 async function pageByProjects(db: Db, filter: RunFilter) {
   const limit = filter.page?.limit;
-  if (limit === undefined || filter.onlyActive || filter.userId) return null;
+  if (limit === undefined || filter.onlyActive || filter.userId || filter.arrayId) return null;
   const projectIds = filter.projectIds ?? (await firstProjects(db));
   if (projectIds.length === 0 || projectIds.length > MAX_BRANCHES) return null;
   const order = keyset(filter.page, 'submitted_at', 'id');
@@ -75,6 +77,12 @@ function page(db: Db, filter: RunFilter) {
     .where(inProjects(filter.projectIds))
     .orderBy('r.submitted_at', order.timeOrder)
     .orderBy('r.id', order.idOrder);
+  // Spelled as in the partial indexes.
+  query =
+    filter.arrayId === undefined
+      ? query.where(sql<SqlBool>`r.array_id is null`)
+      : query.where('r.array_id', '=', filter.arrayId);
+  if (filter.status) query = query.where('r.status', '=', filter.status);
   if (filter.userId) query = query.where('r.user_id', '=', filter.userId);
   if (filter.repoId) query = query.where(sql<string>`r.spec ->> 'repo_id'`, '=', filter.repoId);
   if (filter.onlyActive) query = query.where('r.status', 'in', UNFINISHED_RUN_STATUSES);

@@ -4,8 +4,10 @@ import {
   isJobSubmitted,
   isJobTerminating,
 } from '@dstack/contract/status';
-import type { Id, JobRecord, JobStage } from '@dstack/core';
+import { type ArrayRecord, arrayOf, type Id, type JobRecord, type JobStage } from '@dstack/core';
 import { type SelectQueryBuilder, sql } from 'kysely';
+import { arraysByIds } from '../arrays/array-rows.ts';
+import { asReplica, shownMembers } from '../arrays/shown-members.ts';
 import type { StoreContext } from '../context.ts';
 import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
@@ -53,7 +55,67 @@ interface NamedKey extends VersionedKey {
 export async function toViews(
   reads: Reads,
   keys: readonly NamedKey[],
-  options: { readonly jobs: boolean; readonly submissionsLimit?: number | undefined },
+  options: ViewOptions,
+): Promise<RunView[]> {
+  const views = await ownViews(reads, keys, options);
+  return options.members === undefined ? views : await withMembers(reads, views, options);
+}
+
+interface ViewOptions {
+  readonly jobs: boolean;
+  readonly submissionsLimit?: number | undefined;
+  /** The most members of each array that are shown as its jobs; omitted: none, and no figures. */
+  readonly members?: number;
+}
+
+/** Arrays with their figures, and with jobs of some of their members in place of their own. */
+async function withMembers(
+  reads: Reads,
+  views: readonly RunView[],
+  { members: limit = 0, ...options }: ViewOptions,
+): Promise<RunView[]> {
+  const ids = views.flatMap(({ run }) => (arrayOf(run.spec) === null ? [] : [run.id]));
+  if (ids.length === 0) return [...views];
+  const arrays = await arraysByIds(reads.db, ids);
+  const full: RunView[] = [];
+  for (const view of views) {
+    const array = arrays.get(view.run.id);
+    if (array === undefined) full.push(view);
+    else if (!options.jobs) full.push({ ...view, array });
+    else full.push(await withJobsOfMembers(reads, view, array, limit, options));
+  }
+  return full;
+}
+
+async function withJobsOfMembers(
+  reads: Reads,
+  view: RunView,
+  array: ArrayRecord,
+  limit: number,
+  options: ViewOptions,
+): Promise<RunView> {
+  const shown = await shownMembers(reads.db, array, limit);
+  const keys = await forIds([...shown.keys()], (slice) =>
+    withNames(reads.db.selectFrom('runs as r').where('r.id', 'in', slice)).execute(),
+  );
+  const members = await ownViews(reads, keys, options);
+  const jobs = members.flatMap((member) =>
+    member.jobs.map((job) => asReplica(job, array.id, shown.get(member.run.id) ?? 0)),
+  );
+  return {
+    ...view,
+    array,
+    jobs: jobs.sort((a, b) => a.replicaNum - b.replicaNum || a.submissionNum - b.submissionNum),
+    probes: Object.assign({}, ...members.map((member) => member.probes)),
+    pulls: Object.assign({}, ...members.map((member) => member.pulls)),
+    stages: Object.assign({}, ...members.map((member) => member.stages)),
+  };
+}
+
+async function ownViews(
+  reads: Reads,
+  keys: readonly NamedKey[],
+  options: ViewOptions,
 ): Promise<RunView[]> {
   const { db, records } = reads;
   const runs = await records.read(db, runTable, keys);

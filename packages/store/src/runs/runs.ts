@@ -3,8 +3,11 @@ import {
   isRunFinished,
   UNFINISHED_RUN_STATUSES,
 } from '@dstack/contract/status';
-import type { Id, NewEvent, RunRecord, RunStatus } from '@dstack/core';
+import { arrayOf, type Id, type NewEvent, type RunRecord, type RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
+import { arraysByIds } from '../arrays/array-rows.ts';
+import { markMembersDeleted } from '../arrays/member-names.ts';
+import { SHOWN_MEMBERS } from '../arrays/shown-members.ts';
 import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
@@ -23,13 +26,15 @@ export function createRuns(context: StoreContext): Runs {
     list: (filter) => listRuns(context, filter),
     async byId(id) {
       const keys = await withNames(db.selectFrom('runs as r').where('r.id', '=', id)).execute();
-      return (await toViews(context, keys, { jobs: true }))[0] ?? null;
+      return (await toViews(context, keys, { jobs: true, members: SHOWN_MEMBERS.one }))[0] ?? null;
     },
     async viewsByIds(ids) {
       const keys = await forIds(ids, (slice) =>
         withNames(db.selectFrom('runs as r').where('r.id', 'in', slice)).execute(),
       );
-      return toViews(context, keys, { jobs: true, submissionsLimit: 1 });
+      return toViews(context, keys, {
+        ...{ jobs: true, submissionsLimit: 1, members: SHOWN_MEMBERS.list },
+      });
     },
     async byName(projectId, name) {
       const run = db
@@ -38,7 +43,7 @@ export function createRuns(context: StoreContext): Runs {
         .where('r.name', '=', name)
         .where(notDeleted('r.deleted'));
       const keys = await withNames(run).execute();
-      return (await toViews(context, keys, { jobs: true }))[0] ?? null;
+      return (await toViews(context, keys, { jobs: true, members: SHOWN_MEMBERS.one }))[0] ?? null;
     },
     async byNames(projectId, names) {
       const rows = await forIds(names, (slice) =>
@@ -64,6 +69,15 @@ export function createRuns(context: StoreContext): Runs {
     },
     dependencies: (id) => dependenciesOf(db, id),
     keptBack: (projectId, limit) => keptBack(db, projectId, limit),
+    async members(arrayId) {
+      const rows = await db
+        .selectFrom('runs')
+        .select(['array_index', 'status'])
+        .where('array_id', '=', arrayId)
+        .execute();
+      return rows.map((row) => ({ index: row.array_index ?? 0, status: row.status }));
+    },
+    arrayOf: async (id) => (await arraysByIds(db, [id])).get(id) ?? null,
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
     async counts() {
       const rows = await db
@@ -88,6 +102,7 @@ export function createRuns(context: StoreContext): Runs {
         .selectFrom('runs as r')
         .where(inProjects(projectIds))
         .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+        .where('r.array_id', 'is', null)
         .select('r.status')
         .select((eb) => eb.fn.countAll<number>().as('count'))
         .groupBy('r.status')
@@ -144,7 +159,10 @@ function deleteRuns(
     const active = runs.filter((run) => !isRunFinished(run.status));
     if (active.length > 0) abort({ type: 'active', names: active.map((run) => run.name) });
     const ids = runs.map((run) => run.id);
+    const arrays = runs.filter(({ spec }) => arrayOf(spec) !== null).map(({ id }) => id);
     await requestLogDeletion(tx, 'run_id', ids, context.now());
+    await requestLogDeletion(tx, 'array_id', arrays, context.now());
+    await markMembersDeleted(tx, arrays);
     changed(...runs.map((run) => recordChange('run', run.id, run.version)));
     add({ events: runs.map(event) });
     return { type: 'deleted', runs };

@@ -1,5 +1,6 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type {
+  ArrayRecord,
   DependencyRecord,
   Id,
   JobRecord,
@@ -15,6 +16,8 @@ import type { KeptBackView } from './kept-back.ts';
 /** A run with everything that the wire's `Run` contains. */
 export interface RunView {
   readonly run: RunRecord;
+  /** Of the run of an array: some of its members are shown as its `jobs`. */
+  readonly array?: ArrayRecord;
   readonly projectName: string;
   readonly userName: string;
   readonly fleet: { readonly id: Id; readonly name: string } | null;
@@ -38,6 +41,10 @@ export interface RunFilter {
   readonly onlyActive?: boolean;
   /** Only failed ones that were not deleted. */
   readonly onlyFailed?: boolean;
+  /** The members of this array; omitted: runs that are no members. */
+  readonly arrayId?: Id;
+  /** Only in this status. */
+  readonly status?: RunStatus | null;
   readonly includeJobs?: boolean;
   /** Newest submissions per job; 0 = none, undefined = all. */
   readonly submissionsLimit?: number;
@@ -72,7 +79,11 @@ export interface Runs {
     projectId: Id,
     limit: number,
   ): Promise<{ readonly runs: readonly KeptBackView[]; readonly total: number }>;
-  /** Marks finished runs deleted; none if one of them is active. Unknown names are ignored. */
+  /** All members of an array that are born, without order. */
+  members(arrayId: Id): Promise<readonly { readonly index: number; readonly status: RunStatus }[]>;
+  /** Null: the run is not that of an array. */
+  arrayOf(id: Id): Promise<ArrayRecord | null>;
+  /** Marks finished runs deleted, arrays with their members; none if one of them is active. Unknown names are ignored. */
   delete(
     projectId: Id,
     names: readonly string[],

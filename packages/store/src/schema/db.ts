@@ -1,5 +1,5 @@
-import type { DependencyRecord, EndOutcome } from '@dstack/core';
-import type { Generated } from 'kysely';
+import type { DependencyRecord, EndOutcome, MemberCounts, RunStatus } from '@dstack/core';
+import type { ColumnType, Generated } from 'kysely';
 import type { logPieceTable } from '../logs/log-piece-table.ts';
 import type * as account from './account-tables.ts';
 import type * as resource from './resource-tables.ts';
@@ -113,7 +113,23 @@ export interface DB {
   server_meta: { key: string; value: string };
 
   /** `noted_deployment`: the last one whose uploads are in `upload_uses`. */
-  runs: RowOf<typeof work.runTable> & Lease & { noted_deployment: Generated<number> };
+  runs: RowOf<typeof work.runTable> &
+    Lease & {
+      noted_deployment: Generated<number>;
+      /** The status in which `run_arrays` counts a member; null = it is none. */
+      counted_status: Generated<RunStatus | null>;
+    };
+  /** Arrays, with the number of their members by status. */
+  run_arrays: MemberCounts & {
+    run_id: string;
+    total: number;
+    max_parallel: number;
+    max_failures: number;
+    next_position: number;
+    generation: number;
+    directive: ColumnType<unknown, string, string>;
+    early: ColumnType<unknown, string, string>;
+  };
   jobs: RowOf<typeof work.jobTable>;
   instances: RowOf<typeof work.instanceTable> & Lease;
   /** `deletion_seen_at`: when retention first found it deleted. */

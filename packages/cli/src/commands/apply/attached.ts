@@ -25,6 +25,7 @@ import { StartProgress } from '../../runs/start-progress.ts';
 import { WaitReasons } from '../../runs/wait-reasons.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
 import type { Attachment } from '../../ssh/attach-run.ts';
+import { followArray } from './follow-array.ts';
 import type { FollowInput } from './follow-input.ts';
 import { askAndStop } from './interrupted.ts';
 import { openOtherNodes } from './other-nodes.ts';
@@ -46,7 +47,9 @@ export async function followRun(run: Run, input: FollowInput, cli: Cli): Promise
   const rollback = new RollbackWatch(run, input.connection);
   try {
     const signal = AbortSignal.any([attention.signal, rollback.signal]);
-    const final = await follow(name, input, signal, cli);
+    const final = run.array
+      ? await followArray(name, input.options.json, input.connection, signal, cli)
+      : await follow(name, input, signal, cli);
     const outcome = isScheduled(final) ? LEFT : outcomeOf(final);
     if (input.options.json) cli.io.json({ type: 'result', ...final, exit: outcome });
     cli.setExitCode(outcome.code);

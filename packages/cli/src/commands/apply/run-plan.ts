@@ -1,3 +1,5 @@
+import type { TaskArray } from '@dstack/contract';
+import { arrayIndexes } from '@dstack/contract/array-members';
 import type { JobPlan, Profile, RunPlan } from '@dstack/contract/wire';
 import { requestedResources } from '../../format/resources.ts';
 import { durationInOneUnit, durationInUnits } from '../../format/time.ts';
@@ -50,6 +52,9 @@ export function planProperties(plan: RunPlan, verbose: boolean): Property[] {
       'Type',
       configuration.type === 'task' ? `${configuration.type} (nodes=${nodes})` : configuration.type,
     ],
+    configuration.type === 'task' && configuration.array
+      ? ['Array', arrayProperty(configuration.array)]
+      : null,
     job ? ['Resources', requestedResources(job.requirements.resources)] : null,
     ['Spot policy', spotPolicy(job?.requirements.spot)],
     ['Max price', maxPrice(job?.requirements.max_price)],
@@ -63,6 +68,14 @@ export function planProperties(plan: RunPlan, verbose: boolean): Property[] {
     reservation !== null || verbose ? ['Reservation', reservation ?? '-'] : null,
   ];
   return properties.filter((p) => p !== null);
+}
+
+/** `20 members, 4 at a time, 1 may fail` */
+function arrayProperty(array: TaskArray): string {
+  const count = arrayIndexes(array).length;
+  const parallel = array.max_parallel < count ? `, ${array.max_parallel} at a time` : '';
+  const failures = array.max_failures > 0 ? `, ${array.max_failures} may fail` : '';
+  return `${count} members${parallel}${failures}`;
 }
 
 /** One job plan for each kind of job: per node group, per replica group. */

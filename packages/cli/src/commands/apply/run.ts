@@ -201,7 +201,8 @@ async function submit(submission: Submission, options: ApplyOptions, cli: Cli): 
     if (options.json) cli.io.json(run);
     const runName = run.run_spec.run_name ?? '';
     // Until its first start, a run with a schedule has no output.
-    const hint = isScheduled ? '' : ` (dstack logs -f ${runName})`;
+    const logs = run.array ? `dstack ps --members ${runName}` : `dstack logs -f ${runName}`;
+    const hint = isScheduled ? '' : ` (${logs})`;
     cli.io.info(`Run ${cli.io.paintErr('code', runName)} submitted, detaching...${hint}`);
     for (const line of scheduleLines(run, cli.io.paintErr)) cli.io.info(line);
     for (const line of serviceLines(run, connection)) cli.io.info(line);

@@ -5,6 +5,7 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { collect, integerOption } from '../../options.ts';
+import { refuseArray } from '../../runs/array-text.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { chooseJob, started } from '../../runs/live-run.ts';
@@ -61,7 +62,9 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   }
   const since = options.since === null ? null : parseSince(options.since, cli.now());
   const connection = await cli.connect();
-  const run = await stable(await findRun(connection, options.run), connection, cli);
+  const found = await findRun(connection, options.run);
+  refuseArray(found, `dstack attach ${options.run}-0`);
+  const run = await stable(found, connection, cli);
   if (isRunFinished(run.status)) {
     await showFinished(run, options, since, connection, cli);
     return;

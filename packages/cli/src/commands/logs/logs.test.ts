@@ -34,6 +34,7 @@ function page(texts: readonly string[], next: string | null = null): Route {
 
 test.each<[string[], Partial<LogsOptions>]>([
   [['logs', 'r'], {}],
+  [['logs', 'sweep', '--index', '7'], { run: 'sweep-7', index: 7 }],
   [['logs', 'r', '-d'], { diagnose: true }],
   [['logs', 'r', '-f', '-n', '5'], { follow: true, lines: 5 }],
   [['logs', '--job', '1', '--replica=2', 'r'], { job: 1, replica: 2 }],
@@ -54,6 +55,7 @@ test.each<[string[], Partial<LogsOptions>]>([
   await parseCommand((program, cli) => declareLogs(program, cli, keep), argv);
   expect(options).toEqual({
     run: 'r',
+    index: null,
     diagnose: false,
     replica: 0,
     job: 0,

@@ -1,3 +1,4 @@
+import { memberName } from '@dstack/contract/array-members';
 import { isRunFinished } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
@@ -5,6 +6,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { integerOption } from '../../options.ts';
+import { refuseArray } from '../../runs/array-text.ts';
 import { findRun } from '../../runs/get-run.ts';
 import { nodeSink, nodesBeside, streamNodes } from '../../runs/node-output.ts';
 import { outcomeOf } from '../../runs/run-outcome.ts';
@@ -22,6 +24,8 @@ export interface LogsOptions extends AttemptChoice {
   readonly run: string;
   readonly diagnose: boolean;
   readonly replica: number;
+  /** The member of an array; null = the run is none. */
+  readonly index: number | null;
   readonly job: number;
   /** The output of every node of the replica. */
   readonly allNodes: boolean;
@@ -47,6 +51,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('-f, --follow', 'follow the output until the job ends')
     .option('-n, --lines <n>', 'only the last N lines', integerOption(0))
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
+    .option('--index <n>', 'of this member of an array', integerOption(0))
     .option('--replica <n>', 'number of the replica', integerOption(0), 0)
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option(
@@ -65,7 +70,8 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .action((name, options) =>
       run(
         {
-          run: name,
+          run: options.index === undefined ? name : memberName(name, options.index),
+          index: options.index ?? null,
           diagnose: options.diagnose ?? false,
           replica: options.replica,
           job: options.job,
@@ -102,6 +108,9 @@ export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
   }
   const connection = await cli.connect();
   const run = await findRun(connection, options.run);
+  if (options.replica + options.job === 0) {
+    refuseArray(run, `dstack logs --index 0 ${options.run}`);
+  }
   const latest = requireJob(run, options);
   const isOlder = options.attempt !== null || options.previous;
   const chosen = (each: Job): Job => inAttempt(each, options, options.run);

@@ -24,6 +24,7 @@ test.each<[string[], Partial<PsOptions>]>([
   [['ps'], {}],
   [['ps', '-a', '-v'], { all: true, verbose: true }],
   [['ps', '-n', '5'], { last: 5 }],
+  [['ps', '--members', 'sweep'], { members: 'sweep' }],
   [['ps', '--watch'], { watch: true }],
   [['ps', '--json'], { format: 'json' }],
   [['ps', '--format', 'json'], { format: 'json' }],
@@ -38,7 +39,14 @@ test.each<[string[], Partial<PsOptions>]>([
     options = given;
   };
   await parseCommand((program, cli) => declarePs(program, cli, keep), argv);
-  const none = { all: false, verbose: false, watch: false, last: null, format: 'table' };
+  const none = {
+    all: false,
+    verbose: false,
+    watch: false,
+    last: null,
+    members: null,
+    format: 'table',
+  };
   expect(options).toEqual({ ...none, ...expected });
 });
 

@@ -13,6 +13,8 @@ import { hangingText } from '../../terminal/text-width.ts';
 export interface PsOptions extends ListOptions {
   readonly all: boolean;
   readonly last: number | null;
+  /** The members of this array instead of runs. */
+  readonly members: string | null;
 }
 
 /** The maximum number of runs in one request. */
@@ -26,8 +28,12 @@ export function declarePs(program: Command, cli: Cli, run: typeof runPs = runPs)
       `show the last N runs (up to ${MAX_RUNS})`,
       integerOption(1, MAX_RUNS),
     )
+    .option('--members <array>', 'list the members of an array, finished ones too')
     .addOption(olderFormatOption())
-    .action((o) => run({ all: o.all ?? false, last: o.last ?? null, ...listOptions(o) }, cli));
+    .action((o) => {
+      const { all = false, last = null, members = null } = o;
+      return run({ all, last, members, ...listOptions(o) }, cli);
+    });
 }
 
 export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
@@ -49,7 +55,9 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
       (verbose ? renderAddresses(runs, connection, layout) : '') +
       reasons,
     document: { project },
-    empty: `No runs in project ${project}. Start one: ${await applyHint(cli.cwd)}`,
+    empty: options.members
+      ? `Array ${options.members} has no members yet`
+      : `No runs in project ${project}. Start one: ${await applyHint(cli.cwd)}`,
   };
   await showList(listing, options, cli);
 }
@@ -84,9 +92,10 @@ async function listRuns(connection: Connection, options: PsOptions): Promise<Run
       prev_submitted_at: null,
       prev_run_id: null,
       limit,
-      ascending: false,
+      ascending: options.members !== null,
+      ...(options.members !== null && { array: options.members }),
     });
-  const everything = options.all || options.last !== null;
+  const everything = options.all || options.last !== null || options.members !== null;
   const active = await list(!everything, options.last ?? MAX_RUNS);
   const runs = active.length === 0 && !everything ? await list(false, 1) : active;
   // The list of an unknown project is empty too.

@@ -39,7 +39,7 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
 
 /**
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
- * limit, so that a lack of capacity never ends a working service. The same applies to a replica
+ * limit, as does a member of an array, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service. Every job
  * waits for the first instance of a cluster, for a host that cannot start jobs now and for a cordoned
  * instance, and a moment for a host whose connection was just lost:
@@ -47,6 +47,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
+  // As many members are born as may wait, so a full queue is no reason to end one.
+  if (pass.run.arrayId !== null) return Infinity;
   // Its host failed, or it had to leave it; the run therefore waits for as long as it takes.
   if (followsRequeue(pass, job)) return Infinity;
   // The capacity may be there: only its own project keeps it back.

@@ -4,9 +4,11 @@ import { recordEvent } from '../../events/record-event.ts';
 import { projectCapacity } from '../../instances/index.ts';
 import type { EventActor, JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
 import { isUnplaced } from '../../placement/eligible/eligible.ts';
+import { arrayOf } from '../../run-spec/array-member.ts';
 import {
   isJobFinished,
   isRunActive,
+  isRunAlive,
   isRunPending,
   isRunTerminating,
   isRunWaiting,
@@ -24,6 +26,8 @@ export interface HoldRequest extends UserRequest {
 /** Why the run cannot be held; null = it can. `jobs`: the newest submission of each job. */
 export function holdRefusal(run: RunRecord, jobs: readonly JobRecord[]): string | null {
   const { name, status } = run;
+  // Those of its members that wait are held, and no others are born.
+  if (arrayOf(run.spec) !== null && isRunAlive(status)) return null;
   if (!isRunWaiting(status)) return `Run ${name} is ${status}: only a run that waits can be held`;
   const placed = jobs.find((job) => !isJobFinished(job.status) && job.instanceId !== null);
   if (placed === undefined) return null;
@@ -32,7 +36,8 @@ export function holdRefusal(run: RunRecord, jobs: readonly JobRecord[]): string 
 
 /** Null: it is held already, or does not wait any more. */
 export function holdRun(run: RunRecord, request: HoldRequest): RequestedChanges | null {
-  if (run.hold !== null || !isRunWaiting(run.status)) return null;
+  const isHoldable = arrayOf(run.spec) === null ? isRunWaiting : isRunAlive;
+  if (run.hold !== null || !isHoldable(run.status)) return null;
   const { by, now, actor } = request;
   const event = recordEvent({ action: 'run.held', targets: [runTarget(run)], actor });
   return requested(run, { hold: { by, since: now }, nextPassAt: now }, event, request);

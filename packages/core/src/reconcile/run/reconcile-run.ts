@@ -5,14 +5,17 @@
  * the run is one transaction).
  */
 import type { Decision, RunSnapshot } from '../../model/index.ts';
-import { isRunActive, isRunFinished, isRunPending, isRunTerminating } from '../../status/index.ts';
+import { isRunActive, isRunPending, isRunTerminating } from '../../status/index.ts';
 import { advanceJob } from '../job/advance-job.ts';
 import { scaleByDemand } from '../service/demand.ts';
 import { scaleService } from '../service/services.ts';
+import { reconcileArray } from './array.ts';
 import { deriveRun } from './derive-run.ts';
 import { endJobsOfRun, settleEndedRun } from './end-run.ts';
 import { obeyHold } from './hold.ts';
+import { obeyArray } from './obey-array.ts';
 import { advancePending } from './pending-run.ts';
+import { runDecision } from './run-decision.ts';
 import { type RunContext, RunPass } from './run-pass.ts';
 
 /**
@@ -21,14 +24,16 @@ import { type RunContext, RunPass } from './run-pass.ts';
 const MAX_ROUNDS = 10_000;
 
 export function reconcileRun(snapshot: RunSnapshot, ctx: RunContext): Decision {
+  if (snapshot.array !== undefined) return reconcileArray(snapshot, snapshot.array, ctx);
   const pass = new RunPass(snapshot, ctx);
+  obeyArray(pass);
   let rounds = 0;
   do {
     if (++rounds > MAX_ROUNDS) throw new Error(`Run ${snapshot.run.id} does not settle`);
     pass.draft.beginRound();
     round(pass);
   } while (pass.draft.touched);
-  return decide(pass, rounds);
+  return runDecision(pass, rounds);
 }
 
 function round(pass: RunPass): void {
@@ -40,27 +45,4 @@ function round(pass: RunPass): void {
   if (isRunActive(pass.run.status)) deriveRun(pass);
   else if (isRunPending(pass.run.status)) advancePending(pass);
   else if (isRunTerminating(pass.run.status)) settleEndedRun(pass);
-}
-
-function decide(pass: RunPass, rounds: number): Decision {
-  const { run, draft } = pass;
-  pass.setRun({ nextPassAt: draft.due });
-  const moved = run.status !== pass.snapshot.run.status;
-  if (moved) pass.setRun({ lastProcessedAt: pass.now });
-  const changes = draft.changes();
-  return {
-    changes,
-    signals: draft.signals(),
-    alarms: draft.alarms,
-    summary: {
-      run: run.id,
-      from: pass.snapshot.run.status,
-      to: run.status,
-      finished: isRunFinished(run.status),
-      jobs: pass.latest.map((job) => `${job.name}#${job.submissionNum}:${job.status}`),
-      changes: changes.length,
-      rounds,
-      nextPassAt: draft.due,
-    },
-  };
 }

@@ -7,6 +7,7 @@ import { LogStoreError } from '../../logs/log-store.ts';
 import { pageOfLines } from '../../logs/page-of-lines.ts';
 import type { Logger } from '../../process/logging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { isNamed } from '../runs/arrays.ts';
 import { diagnosis } from './diagnosis.ts';
 
 /**
@@ -27,12 +28,18 @@ export async function pollLogs(
     limit: request.limit,
   };
   const ref = { project: project.name, run: request.run_name, jobId: request.job_submission_id };
+  const poll = async (nextToken: string | null) => {
+    const page = await deps.logs.poll(ref, { ...query, nextToken });
+    if (page.events.length > 0 || nextToken !== null) return page;
+    const member = await memberWithJob(deps, project, request);
+    return member === null
+      ? page
+      : deps.logs.poll({ ...ref, run: member }, { ...query, nextToken });
+  };
   try {
     const lines = request.diagnose ? await diagnosed(deps, project, request) : null;
     const read = async (nextToken: string | null) =>
-      lines === null
-        ? deps.logs.poll(ref, { ...query, nextToken })
-        : pageOfLines(lines, { ...query, nextToken });
+      lines === null ? poll(nextToken) : pageOfLines(lines, { ...query, nextToken });
     const { grep, next_token: first } = request;
     const page =
       grep === null ? await read(first) : await matchingPage(matcherOf(grep, request), first, read);
@@ -52,6 +59,20 @@ export async function pollLogs(
     log.error({ err: error, run: request.run_name }, 'log could not be read');
     throw ruleError('Failed to poll logs from log storage');
   }
+}
+
+/**
+ * Clients of 0.22.5 see members of an array as jobs of its run, so they request the log of a member under
+ * the name of the array. Null: the job is of no member of it.
+ */
+async function memberWithJob(
+  deps: HttpDeps,
+  project: ProjectRecord,
+  { job_submission_id: id, run_name: name }: PollLogsRequest,
+): Promise<string | null> {
+  const run = (await deps.store.jobs.byId(id))?.run;
+  if (run === undefined || run.projectId !== project.id || run.arrayIndex === null) return null;
+  return isNamed(run, name) ? run.name : null;
 }
 
 /** One request reads at most this many pages; the client continues at the token. */
@@ -87,6 +108,6 @@ async function diagnosed(
   request: PollLogsRequest,
 ): Promise<readonly PageEvent[]> {
   const view = await deps.store.jobs.byId(request.job_submission_id);
-  const isMeant = view?.run.projectId === project.id && view.run.name === request.run_name;
+  const isMeant = view?.run.projectId === project.id && isNamed(view.run, request.run_name);
   return view && isMeant ? await diagnosis(deps.store, view) : [];
 }

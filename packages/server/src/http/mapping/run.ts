@@ -3,9 +3,12 @@ import {
   formatTimestamp,
   type RolloutState,
   type Run,
+  type RunArray,
+  type RunMember,
   type ServiceSpec,
 } from '@dstack/contract/wire';
 import {
+  type ArrayRecord,
   type JobRecord,
   type RolloutRecord,
   type RunRecord,
@@ -44,6 +47,8 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     ...(run.hold !== null && {
       hold: { by: run.hold.by, since: formatTimestamp(run.hold.since) },
     }),
+    ...(view.array !== undefined && { array: wireArray(view.array) }),
+    ...(run.arrayIndex !== null && { member: wireMember(run.name, run.arrayIndex) }),
     error: runError(run.terminationReason),
     deleted: run.deleted,
     // Clients of 0.22.5 show it as the start of the run, and a held one does not start then.
@@ -66,6 +71,18 @@ const wireRollout = (rollout: RolloutRecord): RolloutState => ({
   ready: rollout.ready,
   previous_deployment_num: rollout.previous?.deploymentNum ?? null,
   message: rollout.message,
+});
+
+const wireArray = ({ total, maxParallel, maxFailures, members }: ArrayRecord): RunArray => ({
+  total,
+  max_parallel: maxParallel,
+  max_failures: maxFailures,
+  members: { ...members },
+});
+
+const wireMember = (name: string, index: number): RunMember => ({
+  array: name.slice(0, -`-${index}`.length),
+  index,
 });
 
 const wireRunSpec = perRecord((spec: RunRecord['spec']) => spec);

@@ -5,10 +5,14 @@ import { type ApplyRunPlanRequest, notExists, ruleError } from '@dstack/contract
 import { isRunFinished } from '@dstack/contract/status';
 import type { Run, RunSpec } from '@dstack/contract/wire';
 import {
+  arrayOf,
+  buildJobSpecs,
   type Change,
   desiredAfterUpdate,
   diffRunSpecs,
   fieldChanges,
+  indexesOf,
+  memberSpec,
   type RunRecord,
   type RunSnapshot,
   type RunSpecDiff,
@@ -25,6 +29,7 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
+import { mostAtOnce } from './arrays.ts';
 import { upstreamNames } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { knownImages } from './known-images.ts';
@@ -177,12 +182,15 @@ export async function submitNew(
   const images = await knownImages(deps, project.id, spec);
   const { now, newId } = deps.context();
   const most = deps.settings.waitingRunsPerUser;
+  const adding = mostAtOnce(spec);
+  checkMembers(deps, spec);
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
     name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
     gateway: place?.guard ?? null,
     ...(most > 0 && { limit: { userId: user.id, most } }),
     userId: user.id,
+    adding,
     upstreams: upstreamNames(spec),
     build: (name, upstreams) =>
       newRun(
@@ -208,16 +216,40 @@ export async function submitNew(
     case 'submitted':
       return outcome.run.id;
     case 'name-taken':
-      throw ruleError('Cannot override active run. Stop the run first.');
+      throw ruleError(nameTaken(spec.run_name, outcome.active));
     case 'quota-of-waiting':
       throw ruleError(
-        `Quota: ${outcome.waiting} runs of ${outcome.of === 'user' ? `the user '${user.name}'` : `project '${project.name}'`} wait without a running job, and the quota allows ${outcome.most} in project '${project.name}'. Wait until some of them run, or stop some`,
+        `Quota: ${outcome.waiting} runs of ${outcome.of === 'user' ? `the user '${user.name}'` : `project '${project.name}'`} wait without a running job${more(adding)}, and the quota allows ${outcome.most} in project '${project.name}'. Wait until some of them run, or stop some`,
       );
     case 'too-many-waiting':
       throw ruleError(
-        `The user '${user.name}' has ${outcome.waiting} runs without a running job, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until some of them run, or stop some`,
+        `The user '${user.name}' has ${outcome.waiting} runs without a running job${more(adding)}, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until some of them run, or stop some`,
       );
   }
+}
+
+/** Of an array, as many are counted as may wait at one time. */
+const more = (adding: number): string =>
+  adding === 1 ? '' : `, this array may add ${adding} (\`array.max_parallel\` makes them fewer)`;
+
+function nameTaken(name: string | null, active: RunRecord): string {
+  const text = 'Cannot override active run. Stop the run first.';
+  if (active.name === name) return text;
+  return name !== null && active.name.startsWith(`${name}-`)
+    ? `${text} Run ${active.name} has the name of a member of the array ${name}`
+    : `${text} ${name} is the name of a member of the array ${active.name}`;
+}
+
+/** Their jobs are made when they are born: what could not be made is refused now. */
+function checkMembers(deps: HttpDeps, spec: RunSpec): void {
+  const array = arrayOf(spec);
+  if (array === null) return;
+  const [index = 0] = indexesOf(array);
+  const built = buildJobSpecs(memberSpec(spec, index), {
+    ...{ runName: 'member', replicaNum: 0, replicaGroup: '0' },
+    settings: deps.settings.jobSpecs,
+  });
+  if (!built.ok) throw ruleError(built.message);
 }
 
 /** A run without a repo has a virtual one, which is created on first use. */

@@ -2,6 +2,7 @@
 import { ruleError } from '@dstack/contract/api';
 import type { JobSpec, RunSpec, ServiceSpec } from '@dstack/contract/wire';
 import {
+  arrayOf,
   buildJobSpecs,
   dependencyState,
   type EventActor,
@@ -18,6 +19,7 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import type { NewRun } from '@dstack/store';
+import { newArray } from './arrays.ts';
 import { resolvedDependencies } from './dependencies.ts';
 import type { KnownImages } from './known-images.ts';
 
@@ -48,7 +50,9 @@ export function newRun(
   const spec = { ...parts.spec, run_name: name };
   const cron = mergedProfile(spec).schedule?.cron ?? null;
   const nextTriggeredAt = cron === null ? null : nextFire([cron].flat(), now);
-  const isEmpty = Object.values(initialReplicas(spec)).every((count) => count === 0);
+  const isArray = arrayOf(spec) !== null;
+  const replicas = isArray ? {} : initialReplicas(spec);
+  const isEmpty = !isArray && Object.values(replicas).every((count) => count === 0);
   const dependencies = resolvedDependencies(spec, upstreams);
   const state = dependencies.length === 0 ? null : dependencyState(dependencies);
   const isWaiting = nextTriggeredAt !== null || isEmpty || (state !== null && state !== 'met');
@@ -64,7 +68,7 @@ export function newRun(
     deploymentNum: 0,
     rollout: null,
     autoscaling: null,
-    desiredReplicas: initialReplicas(spec),
+    desiredReplicas: replicas,
     resubmissionAttempt: 0,
     fleetId: null,
     gatewayId: parts.gatewayId,
@@ -74,6 +78,7 @@ export function newRun(
     dependencyState: state === 'unmet' ? 'open' : state,
     lastOutcome: null,
     hold: null,
+    ...{ arrayId: null, arrayIndex: null, arraySince: null, arraySeen: null },
     eligibleAt: null,
     lastProcessedAt: now,
     nextTriggeredAt,
@@ -81,7 +86,7 @@ export function newRun(
     deleted: false,
     version: 0,
   };
-  const jobs = isWaiting ? [] : firstJobs(run, parts);
+  const jobs = isWaiting || isArray ? [] : firstJobs(run, parts);
   const submitted = recordEvent({
     action: 'run.submitted',
     data: { status: run.status },
@@ -91,6 +96,7 @@ export function newRun(
     run,
     jobs,
     dependencies,
+    ...newArray(run),
     events: [submitted, ...jobs.map((job) => jobCreatedEvent(job, 'run submission'))],
     signals: [
       { kind: 'run', id: run.id },

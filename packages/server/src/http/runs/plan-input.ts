@@ -1,7 +1,15 @@
 /** The inputs of a plan or a search for offers, read at one moment. */
 import { ruleError } from '@dstack/contract/api';
 import type { JobSpec, RunSpec } from '@dstack/contract/wire';
-import { type PlanInput, type PlanOptions, planJobSpecs, volumeNamesOf } from '@dstack/core';
+import {
+  arrayOf,
+  indexesOf,
+  memberSpec,
+  type PlanInput,
+  type PlanOptions,
+  planJobSpecs,
+  volumeNamesOf,
+} from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { knownImages } from './known-images.ts';
@@ -10,11 +18,12 @@ import { knownImages } from './known-images.ts';
 export async function planInput(
   deps: HttpDeps,
   project: ProjectRecord,
-  spec: RunSpec,
+  whole: RunSpec,
   options: PlanOptions,
   runFleetId: string | null = null,
   userId: string | null = null,
 ): Promise<PlanInput> {
+  const spec = firstMember(whole);
   const imageConfig = await knownImages(deps, project.id, spec);
   const built = planJobSpecs(spec, { settings: deps.settings.jobSpecs, imageConfig });
   if (!built.ok) throw ruleError(built.message);
@@ -33,6 +42,12 @@ export async function planInput(
     options,
     settings: deps.context().settings,
   };
+}
+
+/** An array is planned as its first member: the others require the same. */
+function firstMember(spec: RunSpec): RunSpec {
+  const array = arrayOf(spec);
+  return array === null ? spec : memberSpec(spec, indexesOf(array)[0] ?? 0);
 }
 
 /** Before the run is submitted, its volumes have been looked for. */

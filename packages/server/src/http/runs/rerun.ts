@@ -2,9 +2,11 @@
 import { notExists, type RerunRequest, ruleError } from '@dstack/contract/api';
 import { isRunFinished } from '@dstack/contract/status';
 import type { Run, RunSpec } from '@dstack/contract/wire';
+import type { RunRecord } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { checkPublicKey, submitNew, wireOf } from './apply.ts';
+import { specOfFailed } from './arrays.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { storedRun } from './service.ts';
 
@@ -31,15 +33,16 @@ export async function rerunRun(
     );
   }
   await checkUploads(deps, project, view);
-  const spec = await effectiveRunSpec(deps, project, user, specFor(user, view, name));
+  const stored = request.failed_only ? await specOfFailed(deps, view) : run.spec;
+  const spec = await effectiveRunSpec(deps, project, user, specFor(user, run, stored, name));
   checkPublicKey(spec.ssh_key_pub);
   return await wireOf(deps, await submitNew(deps, project, user, spec, run.id));
 }
 
 /** Another user attaches with a key of their own. */
-function specFor(user: UserRecord, { run }: RunView, name: string): RunSpec {
-  const ssh_key_pub = run.userId === user.id ? run.spec.ssh_key_pub : null;
-  return { ...run.spec, run_name: name, ssh_key_pub };
+function specFor(user: UserRecord, { userId }: RunRecord, spec: RunSpec, name: string): RunSpec {
+  const ssh_key_pub = userId === user.id ? spec.ssh_key_pub : null;
+  return { ...spec, run_name: name, ssh_key_pub };
 }
 
 /** Uploads are kept while a run names them, and for a time after that. */

@@ -6,7 +6,7 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Run } from '@dstack/contract/wire';
-import { recordEvent, runTarget, stopRun } from '@dstack/core';
+import { arrayOf, recordEvent, runTarget, stopRun } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import { mapInTurns } from '../in-turns.ts';
@@ -15,6 +15,7 @@ import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
 import { repoDoesNotExist } from '../repos/service.ts';
 import { visibleProjects } from '../visible-projects.ts';
+import { stopUnborn, unbornMember } from './arrays.ts';
 
 /** Submissions of each job in a list, unless the caller requests fewer. */
 const LISTED_SUBMISSIONS = 10;
@@ -31,8 +32,11 @@ export async function listRuns(
   if (request.repo_id !== null && request.project_name === null) return [];
   if (request.repo_id !== null) await checkRepo(deps, projectIds?.[0], request.repo_id);
   const submissionsLimit = request.job_submissions_limit ?? LISTED_SUBMISSIONS;
+  const arrayId = await listedArray(deps, projectIds, request);
+  if (arrayId === null) throw notExists(`Array ${request.array} not found`);
   const found = await deps.store.runs.list({
     projectIds,
+    ...(arrayId !== undefined && { arrayId }),
     userId,
     repoId: request.repo_id,
     onlyActive: request.only_active,
@@ -44,6 +48,19 @@ export async function listRuns(
   const { sshEntry: entry, serviceOrigins: origins } = deps.settings;
   const submissions = submissionsLimit > 0;
   return await mapInTurns(found, (view) => wireRun(view, { now, entry, origins, submissions }));
+}
+
+/** Undefined: no members are listed; null: the project has no such array. */
+async function listedArray(
+  deps: HttpDeps,
+  projectIds: readonly string[] | null,
+  { array, project_name: project }: ListRunsRequest,
+): Promise<string | null | undefined> {
+  if (array === null) return undefined;
+  const [projectId] = projectIds ?? [];
+  if (project === null || projectId === undefined) return null;
+  const [run] = await deps.store.runs.byNames(projectId, [array]);
+  return run !== undefined && arrayOf(run.spec) !== null ? run.id : null;
 }
 
 async function userIdOf(deps: HttpDeps, name: string): Promise<string> {
@@ -90,10 +107,12 @@ export async function storedRun(
     const view = await runs.byId(request.id);
     return view?.run.projectId === project.id ? view : null;
   }
-  return request.run_name === null ? null : runs.byName(project.id, request.run_name);
+  if (request.run_name === null) return null;
+  const view = await runs.byName(project.id, request.run_name);
+  return view ?? (await unbornMember(deps, project, request.run_name));
 }
 
-/** Unknown and finished ones are ignored; the runs end later. */
+/** Unknown and finished ones are ignored; the runs end later, an array with its members. */
 export async function stopRuns(
   deps: HttpDeps,
   project: ProjectRecord,
@@ -102,6 +121,14 @@ export async function stopRuns(
 ): Promise<void> {
   const { abort, names } = stop;
   const request = { abort, actor: actorOf(actor) };
+  const found = await deps.store.runs.byNames(project.id, names);
+  const known = new Set(found.map(({ name }) => name));
+  for (const name of names) {
+    if (!known.has(name)) {
+      await stopUnborn(deps, project, name, { ...request, now: deps.context().now });
+    }
+  }
+  // Also those that were born meanwhile.
   await deps.store.engine.updateUnfinishedRuns(project.id, names, ({ run }) =>
     stopRun(run, { ...request, now: deps.context().now }),
   );

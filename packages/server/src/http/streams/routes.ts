@@ -17,6 +17,7 @@ import type { RunChanges } from '../../loops/run-changes.ts';
 import { serviceBehindGateway } from '../gateways/served-run.ts';
 import { identifyCaller } from '../identity.ts';
 import type { HttpDeps } from '../ports.ts';
+import { isNamed } from '../runs/arrays.ts';
 import { AccessPeers } from './access-peers.ts';
 import { openStream } from './open-stream.ts';
 import { type ReadAccess, streamAccess } from './stream-access.ts';
@@ -53,9 +54,9 @@ export function streamRoutes(app: FastifyInstance, deps: StreamDeps): void {
     const run = required(query, 'run_name');
     const jobId = required(query, 'job_submission_id');
     const view = await deps.store.jobs.byId(jobId);
-    if (view?.run.projectId !== project.id || view.run.name !== run)
+    if (view?.run.projectId !== project.id || !isNamed(view.run, run))
       throw notFound('Job not found');
-    const ref = { project: project.name, run, jobId };
+    const ref = { project: project.name, run: view.run.name, jobId };
     const given = request.headers['last-event-id'] ?? query.offset;
     const offset =
       given === undefined

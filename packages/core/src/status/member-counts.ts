@@ -1,0 +1,21 @@
+/** Numbers of members of an array. */
+import {
+  FINISHED_RUN_STATUSES,
+  RUN_STATUSES,
+  UNFINISHED_RUN_STATUSES,
+} from '@dstack/contract/status';
+import type { MemberCounts } from '../model/arrays.ts';
+import type { RunStatus } from '../model/names.ts';
+
+const sum = (members: MemberCounts, statuses: readonly RunStatus[]): number =>
+  statuses.reduce((total, status) => total + members[status], 0);
+
+/** Born and not ended. */
+export const aliveMembers = (members: MemberCounts): number =>
+  sum(members, UNFINISHED_RUN_STATUSES);
+
+export const endedMembers = (members: MemberCounts): number => sum(members, FINISHED_RUN_STATUSES);
+
+export const NO_MEMBERS: MemberCounts = Object.fromEntries(
+  RUN_STATUSES.map((status) => [status, 0]),
+) as Record<RunStatus, number>;

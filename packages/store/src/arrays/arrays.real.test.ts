@@ -1,0 +1,142 @@
+import { directiveOf, memberRun, NO_MEMBERS, type RunRecord } from '@dstack/core';
+import { expect, it } from 'vitest';
+import { newEvent, runRecord } from '../testing/records.ts';
+import { forEachStore, openWorld, type World } from '../testing/stores.ts';
+
+const MEMORY = { overQuota: new Map<string, string>() };
+
+function arrayRun({ projectId, userId }: World, name: string, count: number): RunRecord {
+  const array = { count, max_parallel: 1000, max_failures: 0 };
+  const spec = { run_name: name, repo_id: 'repo', configuration: { type: 'task', array } };
+  const run = runRecord({ projectId, userId, name, desiredReplicas: {} });
+  return { ...run, spec: spec as unknown as RunRecord['spec'] };
+}
+
+async function submit(world: World, name: string, count = 3, limit = Infinity) {
+  const run = arrayRun(world, name, count);
+  const outcome = await world.store.engine.submitRun({
+    ...{ projectId: world.projectId, name: { exact: name }, superseded: () => newEvent('') },
+    adding: count,
+    ...(limit !== Infinity && { limit: { userId: world.userId, most: limit } }),
+    build: () => ({
+      ...{ run, jobs: [] },
+      array: { total: count, maxParallel: 1000, maxFailures: 0, directive: directiveOf(run) },
+    }),
+  });
+  return { run, outcome };
+}
+
+const birth = (run: RunRecord, index: number) => memberRun(run, index, { now: 5, generation: 0 });
+
+const bear = (world: World, run: RunRecord, indexes: readonly number[]) =>
+  world.store.engine.apply([
+    { type: 'run.update', id: run.id, version: run.version, set: {} },
+    ...indexes.map((index) => ({ type: 'run.insert', run: birth(run, index) }) as const),
+    { type: 'array.update', id: run.id, set: { nextPosition: indexes.length } },
+  ]);
+
+const move = (world: World, { id, version }: RunRecord, status: RunRecord['status']) =>
+  world.store.engine.apply([{ type: 'run.update', id, version, set: { status } }]);
+
+const loaded = async (world: World, { id }: RunRecord) => {
+  const run = await world.store.engine.loadRun(id, MEMORY);
+  if (!run) throw new Error('no run');
+  return run;
+};
+const counts = async (world: World, run: RunRecord) => (await loaded(world, run)).array?.members;
+
+forEachStore((tests) => {
+  it('members are counted in the transaction that changes them, and no one is born twice', async () => {
+    const world = await openWorld(tests);
+    const { run } = await submit(world, 'sweep');
+    expect(await counts(world, run)).toEqual(NO_MEMBERS);
+    expect(await bear(world, run, [0, 1])).toBe('applied');
+    // The pass of another server, and one that comes again after a crash.
+    expect(await bear(world, run, [0, 1])).toBe('conflict');
+    expect(await bear(world, (await loaded(world, run)).run, [1, 2])).toBe('conflict');
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 2 });
+    const first = (await loaded(world, birth(run, 0))).run;
+    const signals: string[] = [];
+    const off = world.store.engine.onSignal(({ kind, id }) => signals.push(`${kind}:${id}`));
+    expect(await move(world, first, 'running')).toBe('applied');
+    expect(await move(world, first, 'terminating')).toBe('conflict');
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 1, running: 1 });
+    await expect.poll(() => signals).toContain(`run:${run.id}`);
+    signals.length = 0;
+    await move(world, (await loaded(world, first)).run, 'terminating');
+    await move(world, (await loaded(world, first)).run, 'failed');
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 1, failed: 1 });
+    await expect.poll(() => signals).toContain(`run:${run.id}`);
+    off();
+  });
+
+  it('what an older server changes in members is counted at the next start', async () => {
+    const world = await openWorld(tests);
+    const { run } = await submit(world, 'sweep');
+    await bear(world, run, [0, 1]);
+    const { db } = tests.raw(world);
+    await db
+      .updateTable('runs')
+      .set({ status: 'done' })
+      .where('id', '=', birth(run, 1).id)
+      .execute();
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 2 });
+    expect(await world.store.engine.unfinished()).toContainEqual({ kind: 'run', id: run.id });
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 1, done: 1 });
+  });
+
+  it('a member obeys a directive once, and until then its array finds it', async () => {
+    const world = await openWorld(tests);
+    const { run } = await submit(world, 'sweep');
+    await bear(world, run, [0, 1]);
+    const parent = (await loaded(world, run)).run;
+    const directive = { ...directiveOf(parent), priority: 7 };
+    await world.store.engine.apply([
+      { type: 'run.update', id: run.id, version: parent.version, set: {} },
+      { type: 'array.update', id: run.id, set: { generation: 1, directive } },
+    ]);
+    const ids = [0, 1].map((index) => birth(run, index).id);
+    expect([...((await loaded(world, run)).array?.behind ?? [])].sort()).toEqual(ids);
+    const member = await loaded(world, birth(run, 0));
+    expect(member.directive).toEqual({ generation: 1, wanted: directive });
+    const { id, version } = member.run;
+    await world.store.engine.apply([{ type: 'run.update', id, version, set: { arraySeen: 1 } }]);
+    expect((await loaded(world, birth(run, 0))).directive).toBeUndefined();
+    expect((await loaded(world, run)).array?.behind).toEqual([ids[1]]);
+  });
+
+  it('the limit of waiting runs counts all that may wait of an array, born or not', async () => {
+    const world = await openWorld(tests);
+    expect((await submit(world, 'large', 11, 10)).outcome).toMatchObject({
+      ...{ type: 'too-many-waiting', waiting: 0 },
+    });
+    const { run } = await submit(world, 'first', 6, 10);
+    expect((await submit(world, 'second', 5, 10)).outcome).toMatchObject({ waiting: 6 });
+    await bear(world, run, [0, 1]);
+    expect((await submit(world, 'second', 5, 10)).outcome).toMatchObject({ waiting: 6 });
+    await move(world, (await loaded(world, birth(run, 0))).run, 'running');
+    expect((await submit(world, 'second', 5, 10)).outcome.type).toBe('submitted');
+  });
+
+  it('is listed and deleted as one, with jobs of some members', async () => {
+    const world = await openWorld(tests);
+    const { run } = await submit(world, 'sweep');
+    await bear(world, run, [0, 1, 2]);
+    const { runs } = world.store;
+    const projectIds = [world.projectId];
+    const listed = await runs.list({ projectIds, includeJobs: true, page: { limit: 10 } });
+    expect(listed.map((view) => [view.run.name, view.array?.members.pending])).toEqual([
+      ['sweep', 3],
+    ]);
+    const members = await runs.list({ projectIds, arrayId: run.id, page: { limit: 2 } });
+    expect(members).toHaveLength(2);
+    expect(await runs.activeCounts(projectIds)).toEqual([{ status: 'submitted', count: 1 }]);
+    for (const one of [run, ...[0, 1, 2].map((index) => birth(run, index))]) {
+      await move(world, (await loaded(world, one)).run, 'done');
+    }
+    expect((await runs.delete(world.projectId, ['sweep'], () => newEvent(''))).type).toBe(
+      'deleted',
+    );
+    expect(await runs.byName(world.projectId, 'sweep-1')).toBeNull();
+  });
+});
