@@ -3,7 +3,8 @@ import { arrayIndexes, memberName, parseMemberName } from '@dstack/contract';
 import { isRunFinished } from '@dstack/contract/status';
 import { arrayOf, type Id, type RunRecord } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import { recordChange } from '../changes/record-change.ts';
+import type { Tx, Write } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 
@@ -51,14 +52,18 @@ export async function runsInTheWay(tx: Tx, array: RunRecord): Promise<RunRecord[
 }
 
 /** The members go with their array. All of them have ended, since the array has. */
-export async function markMembersDeleted(tx: Tx, arrayIds: readonly Id[]): Promise<void> {
-  await forIds(arrayIds, async (slice) => {
-    await tx
+export async function markMembersDeleted(
+  { tx, changed }: Pick<Write, 'tx' | 'changed'>,
+  arrayIds: readonly Id[],
+): Promise<void> {
+  const rows = await forIds(arrayIds, (slice) =>
+    tx
       .updateTable('runs')
       .set({ deleted: true, version: sql`version + 1` })
       .where('array_id', 'in', slice)
       .where(notDeleted('deleted'))
-      .execute();
-    return [];
-  });
+      .returning(['id', 'version'])
+      .execute(),
+  );
+  changed(...rows.map(({ id, version }) => recordChange('run', id, version)));
 }

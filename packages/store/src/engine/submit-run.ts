@@ -109,7 +109,7 @@ async function markDeleted(
     .set({ deleted: true, version: sql`version + 1` })
     .where('id', '=', run.id)
     .execute();
-  if (arrayOf(run.spec) !== null) await markMembersDeleted(tx, [run.id]);
+  if (arrayOf(run.spec) !== null) await markMembersDeleted({ tx, changed }, [run.id]);
   changed(recordChange('run', run.id, run.version + 1));
   add({ events: [submit.superseded(run)] });
 }

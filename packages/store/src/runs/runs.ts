@@ -162,7 +162,7 @@ function deleteRuns(
     const arrays = runs.filter(({ spec }) => arrayOf(spec) !== null).map(({ id }) => id);
     await requestLogDeletion(tx, 'run_id', ids, context.now());
     await requestLogDeletion(tx, 'array_id', arrays, context.now());
-    await markMembersDeleted(tx, arrays);
+    await markMembersDeleted({ tx, changed }, arrays);
     changed(...runs.map((run) => recordChange('run', run.id, run.version)));
     add({ events: runs.map(event) });
     return { type: 'deleted', runs };
