@@ -130,6 +130,7 @@ module.exports = {
           // Constants, grammars and small functions, without the schemas beside them.
           '^packages/contract/src/wire/(custom-urls|event-text|session-key|usage-sum|version)\\.ts$',
           '^packages/contract/src/agent/tunnel-security\\.ts$',
+          '^packages/contract/src/configuration/array-members\\.ts$',
           '^packages/contract/src/grammar/(git|image-name|memory|nearest|plain-text|shell|ssh)\\.ts$',
           '^packages/contract/src/terminal/terminal-text\\.ts$',
           '^packages/contract/src/errors/error-message\\.ts$',

@@ -14,7 +14,7 @@ import { firstDuplicate, withRules } from './rules.ts';
 import { int, ours, readString, string } from './scalars.ts';
 import { closed, isMap, named, type Reader, reader, shorthand } from './schema-kit.ts';
 
-/** How many members may be in the queue or run at a time, unless the configuration says so. */
+/** How many members may be in the queue or run at a time by default. */
 export const DEFAULT_MAX_PARALLEL = 1000;
 
 const VALUE_JSON = { anyOf: [{ type: 'string' }, { type: 'number' }] };

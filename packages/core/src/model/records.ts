@@ -77,7 +77,7 @@ export interface RunRecord {
   readonly arrayIndex: number | null;
   /** Since when the array may be in the queue, plus the index: members are placed by it. */
   readonly arraySince: Timestamp | null;
-  /** Number of the directive of its array that it has obeyed; null = it is no member. */
+  /** Number of the directive of its array that it has obeyed; null = it is in no array. */
   readonly arraySeen: number | null;
   /** Since when it may be in the queue, if that is later than its submission; null = since then. */
   readonly eligibleAt: Timestamp | null;

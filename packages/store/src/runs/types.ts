@@ -41,7 +41,7 @@ export interface RunFilter {
   readonly onlyActive?: boolean;
   /** Only failed ones that were not deleted. */
   readonly onlyFailed?: boolean;
-  /** The members of this array; omitted: runs that are no members. */
+  /** The members of this array; omitted: runs that are in no array. */
   readonly arrayId?: Id;
   /** Only in this status. */
   readonly status?: RunStatus | null;

@@ -72,7 +72,7 @@ function follow(pass: RunPass, { members, total, maxFailures }: ArraySnapshot): 
 
 function verdict(members: ArraySnapshot['members'], maxFailures: number): RunTerminationReason {
   if (members.failed > maxFailures) return 'job_failed';
-  // Somebody has stopped every single one.
+  // Users have stopped every single one.
   return members.done + members.failed === 0 ? 'stopped_by_user' : 'all_jobs_done';
 }
 
