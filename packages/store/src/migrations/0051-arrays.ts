@@ -56,6 +56,11 @@ export const arrays: Migration = {
       ...listed,
       name: 'runs_listed',
     });
+    await createIndex(c, 'runs', 'user_id, submitted_at, id', {
+      ...listed,
+      name: 'runs_listed_by_user',
+    });
+    await createIndex(c, 'runs', 'submitted_at, id', { ...listed, name: 'runs_listed_by_time' });
     await createIndex(c, 'runs', 'status, project_id, submitted_at, id', {
       ...listed,
       name: 'runs_listed_by_status',

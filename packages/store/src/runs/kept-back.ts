@@ -1,7 +1,7 @@
 /** Runs that are in no queue: held by a person, or dependent on others. */
 import { WAITING_RUN_STATUSES } from '@dstack/contract/status';
 import type { HoldRecord, Id, Timestamp } from '@dstack/core';
-import { type ExpressionBuilder, sql } from 'kysely';
+import { type ExpressionBuilder, type SqlBool, sql } from 'kysely';
 import type { Db } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import type { DB } from '../schema/db.ts';
@@ -32,6 +32,10 @@ export async function keptBack(
     .where('r.project_id', '=', projectId)
     .where('r.status', 'in', WAITING_RUN_STATUSES)
     .where(notDeleted('r.deleted'))
+    // Those of a held array are represented by it.
+    .where(
+      sql<SqlBool>`not exists (select 1 from runs a where a.id = r.array_id and a.hold is not null)`,
+    )
     .where(isKeptBack);
   const counted = await all.select((eb) => eb.fn.countAll<number>().as('count')).executeTakeFirst();
   const rows = await all

@@ -46,7 +46,7 @@ export function newArray(run: RunRecord): Pick<NewRun, 'array'> {
 }
 
 interface Unborn {
-  readonly view: RunView;
+  readonly array: RunRecord;
   readonly index: number;
 }
 
@@ -58,10 +58,10 @@ async function unborn(
 ): Promise<Unborn | null> {
   const parsed = parseMemberName(name);
   if (parsed === null) return null;
-  const view = await deps.store.runs.byName(project.id, parsed.array);
-  const array = view === null ? null : arrayOf(view.run.spec);
-  if (view === null || array === null || !indexesOf(array).includes(parsed.index)) return null;
-  return { view, index: parsed.index };
+  const [array] = await deps.store.runs.byNames(project.id, [parsed.array]);
+  const spec = array === undefined ? null : arrayOf(array.spec);
+  if (array === undefined || spec === null || !indexesOf(spec).includes(parsed.index)) return null;
+  return { array, index: parsed.index };
 }
 
 /** A member that is not born yet, as its array knows it: it waits, or will not be born any more. */
@@ -72,8 +72,8 @@ export async function unbornMember(
 ): Promise<RunView | null> {
   const found = await unborn(deps, project, name);
   if (found === null) return null;
-  const { view, index } = found;
-  const { run } = view;
+  const { array: run, index } = found;
+  const user = await deps.store.users.byId(run.userId);
   const member = memberRun(run, index, { now: run.submittedAt, generation: 0 });
   const ended = { status: 'terminated', terminationReason: run.terminationReason } as const;
   return {
@@ -82,8 +82,8 @@ export async function unbornMember(
       ...(isRunFinished(run.status) ? ended : { hold: run.hold }),
       nextPassAt: null,
     },
-    projectName: view.projectName,
-    userName: view.userName,
+    projectName: project.name,
+    userName: user?.name ?? '',
     fleet: null,
     jobs: [],
     probes: {},
@@ -101,9 +101,9 @@ export async function stopUnborn(
 ): Promise<boolean> {
   const found = await unborn(deps, project, name);
   if (found === null) return false;
-  const { view, index } = found;
-  const id = memberId(view.run.id, index);
-  const done = await deps.store.engine.updateArray(view.run.id, id, ({ run, array }) => {
+  const { index } = found;
+  const id = memberId(found.array.id, index);
+  const done = await deps.store.engine.updateArray(found.array.id, id, ({ run, array }) => {
     if (!isRunAlive(run.status)) return null;
     const member: RunRecord = {
       ...memberRun(run, index, { now, generation: array.generation }),

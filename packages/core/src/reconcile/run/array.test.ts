@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import type { ArraySnapshot, Change, RunRecord, RunSnapshot } from '../../model/index.ts';
+import { directiveOf, memberId, memberRun } from '../../run-spec/array-member.ts';
+import { NO_MEMBERS } from '../../status/member-counts.ts';
+import { aJobSpec, aRun, SETTINGS } from '../testing/records.ts';
+import { reconcileRun } from './reconcile-run.ts';
+
+const ID = '6f1f5a3e-52a3-4c8e-9d35-ffffffffffff';
+const NOW = 1_800_000_000_000_000;
+
+function run(part: Partial<RunRecord> = {}, array: object = { count: 200 }): RunRecord {
+  const base = aRun();
+  const limits = { max_parallel: 100, max_failures: 0 };
+  const configuration = {
+    ...{ type: 'task', commands: ['x'], env: {} },
+    array: { ...limits, ...array },
+  };
+  const spec = { ...base.spec, run_name: 'sweep', configuration } as unknown as RunRecord['spec'];
+  return { ...base, id: ID, name: 'sweep', spec, desiredReplicas: {}, submittedAt: NOW, ...part };
+}
+
+function arrayOf(of: RunRecord, part: Partial<ArraySnapshot> = {}): ArraySnapshot {
+  return {
+    ...{ id: ID, total: 200, maxParallel: 100, maxFailures: 0, nextPosition: 0, generation: 0 },
+    ...{ directive: directiveOf(of), early: [], members: NO_MEMBERS, behind: [], ...part },
+  };
+}
+
+const EMPTY = {
+  ...{ projectName: 'main', dependencies: [], jobs: [], instances: [], fleetUses: [], hosts: [] },
+  ...{ reports: [], logEnds: {}, intents: [], volumes: [], overQuota: {}, probes: {} },
+  ...{ livenessFailures: {}, requests: null, load: null, gpuSamples: {} },
+};
+
+function pass(of: RunRecord, more: Partial<RunSnapshot>) {
+  const snapshot: RunSnapshot = { ...EMPTY, run: of, ...more };
+  return reconcileRun(snapshot, {
+    ...{ now: NOW, newId: () => 'new', settings: SETTINGS, buildJobs: () => [aJobSpec()] },
+    nextFire: () => null,
+  });
+}
+
+const bornIn = (changes: readonly Change[]) =>
+  changes.flatMap((change) => (change.type === 'run.insert' ? [change.run] : []));
+const setOf = (changes: readonly Change[]) =>
+  Object.assign(
+    {},
+    ...changes.map((change) => (change.type === 'run.update' ? change.set : {})),
+  ) as Partial<RunRecord>;
+const arraySet = (changes: readonly Change[]) =>
+  changes.find((change) => change.type === 'array.update');
+
+describe('the run of an array', () => {
+  it('lets some members be born at a time, in the order of their indexes, guarded by its version', () => {
+    const of = run();
+    const { changes, signals } = pass(of, { array: arrayOf(of) });
+    const members = bornIn(changes);
+    expect(members.map(({ arrayIndex }) => arrayIndex)).toEqual([...Array(50).keys()]);
+    expect(members[3]).toMatchObject({
+      ...{ name: 'sweep-3', status: 'pending', arrayId: ID, arraySince: NOW + 3 },
+    });
+    expect(arraySet(changes)).toMatchObject({ set: { nextPosition: 50 } });
+    expect(changes).toContainEqual(expect.objectContaining({ type: 'run.update', id: ID }));
+    // The others follow in another pass.
+    expect(signals).toContainEqual({ kind: 'run', id: ID });
+    expect(signals).toContainEqual({ kind: 'run', id: memberId(ID, 49) });
+  });
+
+  it('lets no more be born than may wait or run, and passes over those that exist', () => {
+    const of = run({}, { count: 200, indexes: '5-9,20' });
+    const members = { ...NO_MEMBERS, running: 97, pending: 1 };
+    const { changes, signals } = pass(of, {
+      array: arrayOf(of, { total: 6, members, early: [6] }),
+    });
+    expect(bornIn(changes).map(({ arrayIndex }) => arrayIndex)).toEqual([5, 7]);
+    expect(arraySet(changes)).toMatchObject({ set: { nextPosition: 3 } });
+    expect(signals).not.toContainEqual({ kind: 'run', id: ID });
+  });
+
+  it.each([
+    [{ done: 199, failed: 1 }, 0, 'job_failed', 'failed'],
+    [{ done: 199, failed: 1 }, 1, 'all_jobs_done', 'done'],
+    [{ done: 1, terminated: 199 }, 0, 'all_jobs_done', 'done'],
+    [{ terminated: 200 }, 0, 'stopped_by_user', 'terminated'],
+  ])('has ended with its last member: %j, %i may fail', (counts, maxFailures, reason, status) => {
+    const of = run({ status: 'running' });
+    const members = { ...NO_MEMBERS, ...counts };
+    const array = arrayOf(of, { members, maxFailures, nextPosition: 200 });
+    const { changes } = pass(of, { array });
+    expect(setOf(changes)).toMatchObject({ status, terminationReason: reason });
+    expect(changes).toContainEqual(expect.objectContaining({ type: 'run.outcome', id: ID }));
+  });
+
+  it('goes on while a member has not ended', () => {
+    const of = run({ status: 'running' });
+    const members = { ...NO_MEMBERS, done: 199, terminating: 1 };
+    const { changes } = pass(of, { array: arrayOf(of, { members, nextPosition: 200 }) });
+    expect(changes).toEqual([]);
+  });
+
+  it('gives a request on as one directive, then reminds those that have not obeyed it', () => {
+    const of = run({ status: 'terminating', terminationReason: 'stopped_by_user' });
+    const members = { ...NO_MEMBERS, running: 2 };
+    const before = directiveOf(run());
+    const first = pass(of, { array: arrayOf(of, { members, directive: before }) });
+    expect(arraySet(first.changes)).toMatchObject({
+      set: { generation: 1, directive: { end: 'stopped_by_user' } },
+    });
+    expect(bornIn(first.changes)).toEqual([]);
+    expect(first.signals).toEqual([{ kind: 'run', id: ID }]);
+    const behind = [memberId(ID, 0), memberId(ID, 1)];
+    const second = pass(of, { array: arrayOf(of, { members, generation: 1, behind }) });
+    expect(second.signals).toEqual(behind.map((id) => ({ kind: 'run', id })));
+    expect(setOf(second.changes)).toEqual({ nextPassAt: NOW + 1_000_000 });
+  });
+
+  it('leaves the queue when it is held before a member runs', () => {
+    const of = run({ hold: { by: 'ann', since: NOW } });
+    const { changes } = pass(of, {
+      array: arrayOf(of, { members: { ...NO_MEMBERS, submitted: 3 } }),
+    });
+    expect(setOf(changes).status).toBe('pending');
+    expect(bornIn(changes)).toEqual([]);
+  });
+
+  it('has members with ids of their own, also at the end of the range', () => {
+    expect(memberId(ID, 0)).toBe('6f1f5a3e-52a3-4c8e-9d35-000000000000');
+    expect(new Set([...Array(10_000).keys()].map((index) => memberId(ID, index))).size).toBe(
+      10_000,
+    );
+  });
+});
+
+describe('a member of an array', () => {
+  const member = (part: Partial<RunRecord> = {}) => ({
+    ...memberRun(run(), 3, { now: NOW, generation: 0 }),
+    ...part,
+  });
+  const wanted = directiveOf(run());
+
+  it('ends as its array is to end, and an abort overtakes a stop', () => {
+    const stop = { generation: 1, wanted: { ...wanted, end: 'stopped_by_user' as const } };
+    expect(setOf(pass(member(), { directive: stop }).changes)).toMatchObject({
+      ...{ status: 'terminated', terminationReason: 'stopped_by_user', arraySeen: 1 },
+    });
+    const ending = member({ status: 'terminating', terminationReason: 'stopped_by_user' });
+    const abort = { generation: 2, wanted: { ...wanted, end: 'aborted_by_user' as const } };
+    expect(setOf(pass(ending, { directive: abort }).changes).terminationReason).toBe(
+      'aborted_by_user',
+    );
+  });
+
+  it('is held and released with its array, and stays held if it was held since', () => {
+    const hold = { by: 'ann', since: NOW - 9 };
+    const held = pass(member(), { directive: { generation: 1, wanted: { ...wanted, hold } } });
+    expect(setOf(held.changes)).toMatchObject({ hold, arraySeen: 1 });
+    const released = { generation: 2, wanted: { ...wanted, eligibleAt: NOW - 5 } };
+    const free = pass(member({ hold }), { directive: released });
+    expect(setOf(free.changes)).toMatchObject({ hold: null, eligibleAt: NOW - 5 + 3 });
+    const own = pass(member({ hold: { by: 'bob', since: NOW - 1 } }), { directive: released });
+    expect(setOf(own.changes)).toEqual({ arraySeen: 2, nextPassAt: null });
+  });
+});
