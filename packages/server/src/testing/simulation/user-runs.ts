@@ -126,7 +126,8 @@ export class UserRuns {
     const { deps, random, user, projects } = this.#parts;
     const project = random.pick(projects);
     const run_name = `run-${random.whole(1, Math.max(1, this.#names))}`;
-    if (project) await rerunRun(deps, project, user, { run_name, id: null, name: null, failed_only: false });
+    if (project)
+      await rerunRun(deps, project, user, { run_name, id: null, name: null, failed_only: false });
   }
 
   /** Refused while it is active. */
