@@ -66,8 +66,7 @@ function setup({ jobs = [aNode(0), aNode(1)], blobs = {}, ...of }: Setup = {}) {
       archivesByIds: async (ids: string[]) => archives.filter(({ id }) => ids.includes(id)),
     },
     fleets: { recordById: async () => null },
-    runs: { byId: async () => ({ run }) },
-    jobs: { ofRun: async () => jobs },
+    jobs: { byId: async () => ({ run }), ofRun: async () => jobs },
     instances: {
       byId: async (id: string) => ({ instance: { hostFacts: { ssh_host_key: `key of ${id}` } } }),
     },

@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { directoryOf } from '@dstack/backends';
 import type { CloneLimits, ClusterInfo, StartJob } from '@dstack/contract/agent';
-import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack/core';
+import type { InstanceRecord, JobRecord, VolumeRecord } from '@dstack/core';
 import {
   capabilitiesOf,
   configuredImage,
@@ -92,7 +92,7 @@ export class JobStarter {
         ),
       ),
     );
-    await this.#followKeys(run, instance, userKeys);
+    await this.#followKeys(job, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;
       await agent.uploadArchive(job.id, id, await this.#blob(sha256, `archive ${id}`));
@@ -155,9 +155,9 @@ export class JobStarter {
   }
 
   /** Keys that changed before the agent had the job were not sent to it. */
-  async #followKeys({ id }: RunRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
+  async #followKeys({ id }: JobRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
     const { store, pushKeys } = this.#options;
-    const run = (await store.runs.byId(id))?.run;
+    const run = (await store.jobs.byId(id))?.run;
     const now = run ? await keysForAgent(store, run) : [];
     if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
   }
@@ -195,10 +195,7 @@ export class JobStarter {
 
   async #cluster(view: JobView): Promise<ClusterInfo> {
     const { job } = view;
-    const siblings = (await this.#options.store.jobs.ofRun(job.runId))
-      .filter((other) => other.replicaNum === job.replicaNum)
-      .filter((other) => other.submissionNum === job.submissionNum)
-      .sort((a, b) => a.jobNum - b.jobNum);
+    const siblings = isGang(job) ? await this.#siblings(job) : [job];
     const ips = siblings.map(addressAmongNodes);
     const gpus = siblings.map((other) => gpuCount(other.runtimeData?.offer ?? null));
     return {
@@ -208,6 +205,14 @@ export class JobStarter {
       gpus_per_node: gpus,
       host_keys: await Promise.all(siblings.map((other) => this.#hostKey(other))),
     };
+  }
+
+  /** The nodes of the job's replica, of the same submission. */
+  async #siblings(job: JobRecord): Promise<JobRecord[]> {
+    return (await this.#options.store.jobs.ofRun(job.runId))
+      .filter((other) => other.replicaNum === job.replicaNum)
+      .filter((other) => other.submissionNum === job.submissionNum)
+      .sort((a, b) => a.jobNum - b.jobNum);
   }
 
   async #hostKey({ instanceId }: JobRecord): Promise<string | null> {

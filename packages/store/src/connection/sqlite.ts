@@ -1,19 +1,24 @@
-import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
+import { closeSync, existsSync, fdatasync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { promisify } from 'node:util';
 import { errorMessage } from '@dstack/contract/error-message';
 import {
+  type DatabaseConnection,
+  type DialectAdapter,
   type Driver,
   Kysely,
+  SqliteAdapter,
   type SqliteDatabase,
   SqliteDialect,
   type SqliteStatement,
 } from 'kysely';
 import { StoreError } from '../errors.ts';
 import type { DB } from '../schema/db.ts';
+import { DurableCommits } from './durable-commits.ts';
 import { EventLoopTurns } from './event-loop-turns.ts';
+import { FirstCome } from './first-come.ts';
 import { lockDatabase } from './lock-file.ts';
-
 import { type OnStatement, statementLog } from './statements.ts';
 
 /** Prepared statements kept; more than the number of distinct frequent queries. */
@@ -31,27 +36,37 @@ export interface SqliteConnection {
 
 /**
  * Opens the file (or creates it, readable by its owner only) with settings that lose no commit.
+ * `sync`: resolves when what is written to the open file is on the disk.
  * Throws `store_locked` if another server has it, `store_unreachable` if it cannot be opened.
  */
 export function openSqlite(
   path: string,
   now: () => number,
   onStatement?: OnStatement,
+  sync: (file: number) => Promise<void> = promisify(fdatasync),
 ): SqliteConnection {
   prepareFile(path);
   const lock = lockDatabase(path, now);
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
-  // FULL: a commit is on the disk when it returns, also with WAL. Incremental vacuum comes first: it
-  // can only be chosen for a file without tables, and changes nothing in others.
+  // Incremental vacuum comes first: it can only be chosen for a file without tables, and changes nothing
+  // in others.
   database.exec(`
     pragma auto_vacuum = incremental;
     pragma journal_mode = wal;
-    pragma synchronous = full;
     pragma cache_size = -16384;
     pragma temp_store = memory;
   `);
+  const log = openLog(database, path);
+  const commits = log === null ? null : new DurableCommits(() => sync(log));
+  // With NORMAL, SQLite itself syncs its log only before it moves pages from there to the file, so nothing
+  // is ever damaged; that commits are on the disk before any caller sees them is the work of `commits`.
+  // FULL syncs inside each commit, on the thread that serves everything.
+  database.exec(`pragma synchronous = ${commits ? 'normal' : 'full'}`);
   const db = new Kysely<DB>({
-    dialect: new FairDialect({ database: adapt(database) }),
+    dialect: new OneConnectionDialect(
+      adapt(database, () => commits?.committed()),
+      commits,
+    ),
     log: statementLog(onStatement),
   });
   return {
@@ -60,25 +75,64 @@ export function openSqlite(
     async close() {
       await db.destroy();
       if (database.isOpen) database.close();
+      if (log !== null) closeSync(log);
       lock.release();
     },
   };
 }
 
 /**
- * Before it hands out the connection, it lets other work of the process go first when that is due.
+ * The write-ahead log, open as long as the database, whose only connection keeps the same file. Null: the
+ * file system does not allow one. SQLite's locks are on other files, so that none is lost when this closes.
  */
-class FairDialect extends SqliteDialect {
+function openLog(database: DatabaseSync, path: string): number | null {
+  const mode = database.prepare('pragma journal_mode').get()?.journal_mode;
+  if (mode !== 'wal') return null;
+  // The first read creates the file.
+  database.prepare('select 1 from sqlite_schema').get();
+  return openSync(`${path}-wal`, 'r');
+}
+
+/**
+ * Hands the connection to one caller after another; before that, it lets other work of the process go first
+ * when that is due. A caller goes on when all that it can have written or read is on the disk, while the next
+ * one uses the connection already.
+ */
+class OneConnectionDialect extends SqliteDialect {
+  readonly #commits: DurableCommits | null;
+
+  constructor(database: SqliteDatabase, commits: DurableCommits | null) {
+    super({ database });
+    this.#commits = commits;
+  }
+
+  override createAdapter(): DialectAdapter {
+    return new ConnectionsByDriver();
+  }
+
   override createDriver(): Driver {
     const driver = super.createDriver();
+    const commits = this.#commits;
     const turns = new EventLoopTurns();
+    const connection = new FirstCome();
     const acquire = driver.acquireConnection.bind(driver);
-    driver.acquireConnection = async (...options) => {
-      const connection = await acquire(...options);
+    driver.acquireConnection = async (...options): Promise<DatabaseConnection> => {
+      await connection.take();
       await turns.take();
-      return connection;
+      return acquire(...options);
+    };
+    driver.releaseConnection = async () => {
+      connection.give();
+      await commits?.settled();
     };
     return driver;
+  }
+}
+
+/** Kysely's own mutex would be held until all is on the disk, and wakes all waiting callers each time. */
+class ConnectionsByDriver extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
   }
 }
 
@@ -86,7 +140,7 @@ class FairDialect extends SqliteDialect {
 export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
   const database = new DatabaseSync(':memory:', { enableForeignKeyConstraints: true });
   const db = new Kysely<DB>({
-    dialect: new SqliteDialect({ database: adapt(database) }),
+    dialect: new SqliteDialect({ database: adapt(database, () => undefined) }),
     log: statementLog(onStatement),
   });
   return {
@@ -140,8 +194,11 @@ function makeFolder(path: string): void {
   mkdirSync(path, { mode: 0o700 });
 }
 
-/** The interface that Kysely's SQLite dialect expects, on `node:sqlite`. */
-function adapt(database: DatabaseSync): SqliteDatabase {
+/** Statements that leave nothing to be made durable. */
+const WRITES_NOTHING = /^\s*(?:select|begin|rollback)\b/i;
+
+/** The interface that Kysely's SQLite dialect expects, on `node:sqlite`. `committed`: after each commit. */
+function adapt(database: DatabaseSync, committed: () => void): SqliteDatabase {
   const statements = new Map<string, SqliteStatement>();
   return {
     close() {
@@ -152,7 +209,11 @@ function adapt(database: DatabaseSync): SqliteDatabase {
       const known = statements.get(sql);
       if (known) return known;
       if (sql.startsWith('pragma incremental_vacuum')) return whole(database, sql);
-      const statement = forTransactions(database, sql, adaptStatement(database.prepare(sql)));
+      const prepared = adaptStatement(database.prepare(sql));
+      const watched = WRITES_NOTHING.test(sql)
+        ? prepared
+        : reporting(database, prepared, committed);
+      const statement = forTransactions(database, sql, watched);
       if (statements.size >= MAX_STATEMENTS) {
         const [oldest] = statements.keys();
         if (oldest !== undefined) statements.delete(oldest);
@@ -189,6 +250,23 @@ function forTransactions(
   return {
     ...statement,
     run: (parameters) => (database.isTransaction ? statement.run(parameters) : nothing),
+  };
+}
+
+/** Reports the end of a transaction, and a write that is a transaction of its own. */
+function reporting(
+  database: DatabaseSync,
+  statement: SqliteStatement,
+  committed: () => void,
+): SqliteStatement {
+  const report = <T>(result: T): T => {
+    if (!database.isTransaction) committed();
+    return result;
+  };
+  return {
+    ...statement,
+    all: (parameters) => report(statement.all(parameters)),
+    run: (parameters) => report(statement.run(parameters)),
   };
 }
 

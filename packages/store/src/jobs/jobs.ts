@@ -3,14 +3,16 @@ import { recordChange } from '../changes/record-change.ts';
 import type { Db, StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
+import { together } from '../together.ts';
 import type { Jobs, JobView } from './types.ts';
 
 export function createJobs(context: StoreContext): Jobs {
   const { db } = context;
   return {
-    async byId(id) {
-      return (await jobViews(db, [id]))[0] ?? null;
-    },
+    byId: together(async (ids) => {
+      const views = await jobViews(db, ids);
+      return new Map(views.map((view) => [view.job.id, view]));
+    }),
     async byIds(ids) {
       const rows = await forIds(ids, (slice) =>
         db.selectFrom('jobs').selectAll().where('id', 'in', slice).execute(),

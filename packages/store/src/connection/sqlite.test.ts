@@ -1,0 +1,114 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { sql } from 'kysely';
+import { expect, it, onTestFinished } from 'vitest';
+import { openSqlite } from './sqlite.ts';
+
+/** A database whose syncs end when the test ends them. */
+async function database() {
+  const dir = mkdtempSync(join(tmpdir(), 'sqlite-'));
+  const syncs: { end(): void; fail(error: Error): void }[] = [];
+  let isSlow = false;
+  const sync = () =>
+    isSlow ? new Promise<void>((end, fail) => syncs.push({ end, fail })) : Promise.resolve();
+  let commits = 0;
+  const count = (text: string) => {
+    if (isSlow && text === 'commit') commits++;
+  };
+  const { db, close } = openSqlite(join(dir, 'data.db'), () => 0, count, sync);
+  onTestFinished(async () => {
+    isSlow = false;
+    for (const { end } of syncs) end();
+    await close();
+    rmSync(dir, { recursive: true });
+  });
+  await sql`create table notes (text text)`.execute(db);
+  isSlow = true;
+  return {
+    syncs,
+    transactions: () => commits,
+    write: (text: string) =>
+      db.transaction().execute((tx) => sql`insert into notes values (${text})`.execute(tx)),
+    writeAlone: (text: string) => sql`insert into notes values (${text})`.execute(db),
+    read: async () => (await sql<{ text: string }>`select text from notes`.execute(db)).rows,
+  };
+}
+
+/** Lets other work of the process go on until this is true. */
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setImmediate(resolve));
+}
+
+function follow(promise: Promise<unknown>): () => string {
+  let state = 'waits';
+  promise.then(
+    () => {
+      state = 'done';
+    },
+    (error: Error) => {
+      state = error.message;
+    },
+  );
+  return () => state;
+}
+
+it('a writer is answered when its commit is on the disk, alone or in a transaction', async () => {
+  const { syncs, write, writeAlone } = await database();
+  for (const how of [write, writeAlone]) {
+    const state = follow(how('a'));
+    await until(() => syncs.length === 1);
+    expect(state()).toBe('waits');
+    syncs.pop()?.end();
+    await until(() => state() === 'done');
+  }
+});
+
+it('the next transaction begins while the disk is busy, and shares the next sync', async () => {
+  const { syncs, write, transactions } = await database();
+  const first = follow(write('a'));
+  await until(() => syncs.length === 1);
+  const others = [follow(write('b')), follow(write('c'))];
+  await until(() => transactions() === 3);
+  syncs[0]?.end();
+  await until(() => first() === 'done' && syncs.length === 2);
+  expect(others.map((state) => state())).toEqual(['waits', 'waits']);
+  syncs[1]?.end();
+  await until(() => others.every((state) => state() === 'done'));
+  expect(syncs.length).toBe(2);
+});
+
+it('a reader learns of nothing that a loss of power could take back', async () => {
+  const { syncs, write, read, transactions } = await database();
+  const writer = follow(write('a'));
+  await until(() => syncs.length === 1);
+  const rows = read();
+  const reader = follow(rows);
+  const next = follow(write('b'));
+  await until(() => transactions() === 2);
+  expect(reader()).toBe('waits');
+  for (const one of [0, 1]) {
+    await until(() => syncs.length > one);
+    syncs[one]?.end();
+  }
+  expect(await rows).toEqual([{ text: 'a' }]);
+  await until(() => writer() === 'done' && next() === 'done');
+});
+
+it('a failed sync rejects the writer, and the next one tries again', async () => {
+  const { syncs, write } = await database();
+  const first = follow(write('a'));
+  await until(() => syncs.length === 1);
+  syncs[0]?.fail(new Error('EIO'));
+  await until(() => first() === 'EIO');
+  const next = follow(write('b'));
+  await until(() => syncs.length === 2);
+  syncs[1]?.end();
+  await until(() => next() === 'done');
+});
+
+it('no reader waits for a disk to which nothing was written', async () => {
+  const { syncs, read } = await database();
+  expect(await read()).toEqual([]);
+  expect(syncs.length).toBe(0);
+});
