@@ -250,6 +250,10 @@ export class PlacementPass {
   askToLeave(): void {
     const { changes, runs } = this.#reclaim.requests();
     this.#runs.push(...changes);
+    // A project that is guaranteed more since then must not be asked any more.
+    if (changes.length > 0 && this.#snapshot.pool !== null) {
+      this.#draft.checkPool(this.#snapshot.pool);
+    }
     for (const id of runs) this.#draft.signal('run', id);
   }
 

@@ -155,6 +155,66 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(next)).toHaveLength(1);
   });
 
+  it.each([
+    ['a host that is not divided', 1, 1],
+    ['two of three hosts for its nodes', 3, 2],
+  ])('gets %s', (_, hosts, nodes) => {
+    const cluster = aFleet('cluster', CLUSTER);
+    const whole = { totalBlocks: 1, busyBlocks: 1, status: 'busy' as const };
+    const instances = Array.from({ length: hosts }, (_, n) =>
+      anInstance(cluster, n, anOffer({ cpus: 8, memoryGb: 64 }), whole),
+    );
+    const claims = instances.map(({ id }, n) => claim(`b${n}`, B, 1, { instanceId: id }));
+    const resources = { cpu: '8..', memory: '1GB..' };
+    const gang = aGang(aRun('a', { resources, nodes }, { projectId: A }), 0, waiting);
+    const quota = { ...guarantee(A, 0).quota, guaranteed: { ...NONE, cpu: 16 } };
+    const decision = decide({
+      ...{ fleets: [cluster], instances, projects: mayUse([A, B], [cluster]) },
+      ...{ gangs: [gang], claims, quotas: [{ quota, used: {} }] },
+    });
+    expect(evicted(decision)).toHaveLength(nodes);
+  });
+
+  it.each([20, 60])(
+    'gets as many whole hosts as its %i nodes need, however many jobs leave',
+    (nodes) => {
+      const cluster = aFleet('cluster', { ...CLUSTER, blocks: 8 });
+      const state = { totalBlocks: 8, busyBlocks: 8, status: 'busy' as const };
+      const instances = Array.from({ length: nodes + 3 }, (_, n) =>
+        anInstance(cluster, n, EIGHT, state),
+      );
+      const claims = instances.flatMap(({ id }, host) =>
+        Array.from({ length: 8 }, (_, n) => claim(`b${host}-${n}`, B, 1, { instanceId: id })),
+      );
+      const resources = { cpu: '1..', memory: '1GB..', gpu: 8 };
+      const gang = aGang(aRun('a', { resources, nodes }, { projectId: A }), 0, waiting);
+      const decision = decide({
+        ...{ fleets: [cluster], instances, projects: mayUse([A, B], [cluster]) },
+        ...{ gangs: [gang], claims, quotas: [guarantee(A, 8 * nodes)] },
+      });
+      expect(evicted(decision)).toHaveLength(8 * nodes);
+    },
+  );
+
+  it('takes nothing back that is guaranteed once those have left whom another one has asked', () => {
+    const eviction = { runId: 'run-x', replicaNum: 0, kind: 'reclaim' as const };
+    const asked = { ...eviction, requestedAt: ctx.now, seconds: 60 };
+    const claims = [
+      claim('b1', B, 2, { claimedAt: LONG_AGO }),
+      claim('b2', B, 4, { claimedAt: LONG_AGO + 1, eviction: asked }),
+      claim('b3', B, 2, { claimedAt: LONG_AGO + 2 }),
+    ];
+    const x = asks('x', 4, A, {
+      ...waiting,
+      reclaim: { since: 1, runs: ['run-b2'], instances: [] },
+    });
+    const gangs = [x, asks('a', 2, A, waiting)];
+    const decided = (guaranteed: number) =>
+      evicted(decide({ gangs, claims, quotas: [guarantee(A, 8), guarantee(B, guaranteed)] }));
+    expect(decided(4)).toEqual([]);
+    expect(decided(3)).toEqual(['job-b3']);
+  });
+
   it('gets a whole host of many on which small jobs borrow', () => {
     const hosts = Array.from({ length: 40 }, (_, n) => host(n));
     const claims = hosts.flatMap(({ id }, n) =>

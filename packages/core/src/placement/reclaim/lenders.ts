@@ -5,7 +5,7 @@ import type { PlacedGang } from '../../quotas/claims.ts';
 import type { GuaranteedPart } from '../../quotas/guarantees.ts';
 
 export interface LendersFacts {
-  /** All gangs with a place, oldest claim first. */
+  /** All gangs that keep their places, oldest claim first: those that leave anyway use nothing any more. */
   readonly gangs: readonly PlacedGang[];
   readonly guaranteesOf: (projectId: Id) => readonly GuaranteedPart[];
   readonly weightOf: (projectId: Id) => number;
@@ -59,10 +59,20 @@ export class Lenders {
    * Whether every gang of the set is borrowed although the others of the set leave. A part of such a set is one too.
    */
   isLegal(leaving: readonly PlacedGang[], resources: readonly string[]): boolean {
+    // Thousands may leave for a large gang: what leaves of each line is summed once.
+    const left = new Map<Id, readonly number[]>();
+    for (const [projectId, own] of Map.groupBy(leaving, (one) => one.projectId)) {
+      const { lines, total } = this.#of(projectId);
+      left.set(
+        projectId,
+        total.map((sum, index) => sum - sumOf(own, lines[index])),
+      );
+    }
     return leaving.every((one) => {
-      const { lines, total } = this.#of(one.projectId);
-      const others = leaving.filter((other) => other !== one && other.projectId === one.projectId);
-      const used = total.map((sum, index) => sum - sumOf(others, lines[index]));
+      const { lines } = this.#of(one.projectId);
+      const used = lines.map(
+        (line, index) => (left.get(one.projectId)?.[index] ?? 0) + amountIn(line, one),
+      );
       return isBeyond(one, lines, used, resources);
     });
   }

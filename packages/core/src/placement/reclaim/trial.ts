@@ -3,6 +3,7 @@ import type { Amounts, Id, InstanceRecord, QuotaState } from '../../model/index.
 import { chargedUser } from '../../quotas/accounts.ts';
 import { minus } from '../../quotas/amounts.ts';
 import type { Claim } from '../../quotas/claims.ts';
+import { isInstanceBusy } from '../../status/index.ts';
 import type { GangRequest } from '../gang-request.ts';
 import { CapacityLedger } from '../place/capacity-ledger.ts';
 import { chooseFleet, type FleetOption } from '../place/choose-fleet.ts';
@@ -34,7 +35,7 @@ export function placeWithout(
     );
     // A pool may have thousands of full instances, which can take nothing.
     if (left === 0 && busyBlocks >= (instance.totalBlocks ?? 0)) return [];
-    return [busyBlocks === instance.busyBlocks ? instance : { ...instance, busyBlocks }];
+    return [busyBlocks === instance.busyBlocks ? instance : withBusy(instance, busyBlocks)];
   });
   const quotas = (ledger.snapshot.quotas ?? []).map((state) => withoutUse(state, leaving));
   const { localMaxInstances, moment } = ledger;
@@ -48,6 +49,12 @@ export function placeWithout(
   }
   const fleetId = ledger.fleetOfRun(request.run);
   return chooseFleet(trial, { ...request, run: { ...request.run, fleetId } }, () => []);
+}
+
+/** A whole machine can only be taken while it is idle. */
+function withBusy(instance: InstanceRecord, busyBlocks: number): InstanceRecord {
+  const isEmpty = busyBlocks === 0 && isInstanceBusy(instance.status);
+  return { ...instance, busyBlocks, status: isEmpty ? 'idle' : instance.status };
 }
 
 /** Gangs that have asked before. */

@@ -6,8 +6,14 @@ import type { Timestamp } from '../../model/index.ts';
 import type { PlacedGang } from '../../quotas/claims.ts';
 import type { Lenders } from './lenders.ts';
 
-/** The most gangs that are looked at for one that asks. */
+/** The most gangs that are looked at for one that asks, wherever they are. */
 const MOST_VICTIMS = 64;
+
+/** The most of those on the instances that it would get: a gang of whole hosts may need as many as there run jobs. */
+export const MOST_ON_PLACE = 2048;
+
+/** Of more than these, pieces are given back, this many: each look arranges the instances anew. */
+const MOST_GIVEN_BACK = 128;
 
 /** The gang that leaves beside those that are chosen; null = there is none. */
 export type Next = (chosen: readonly PlacedGang[]) => PlacedGang | null;
@@ -21,10 +27,11 @@ type MayLeave = (one: PlacedGang, chosen: readonly PlacedGang[]) => boolean;
 export function chooseVictims(
   next: Next,
   fits: (leaving: readonly PlacedGang[]) => boolean,
+  most = MOST_VICTIMS,
 ): readonly PlacedGang[] | null {
   const order: PlacedGang[] = [];
   let tried = 0;
-  while (order.length < MOST_VICTIMS) {
+  while (order.length < most) {
     const one = next(order);
     if (one === null) break;
     order.push(one);
@@ -36,14 +43,16 @@ export function chooseVictims(
   return order.length > tried && fits(order) ? pruned(order, fits) : null;
 }
 
-/** Gives back those without whom there is room all the same, the last chosen first. */
+/** Gives back those without whom there is room all the same, the last chosen first; of very many, piece by piece. */
 function pruned(
   order: readonly PlacedGang[],
   fits: (leaving: readonly PlacedGang[]) => boolean,
 ): readonly PlacedGang[] {
+  const size = Math.ceil(order.length / MOST_GIVEN_BACK);
   let kept = [...order];
-  for (const one of [...order].reverse()) {
-    const without = kept.filter((other) => other !== one);
+  for (let end = order.length; end > 0; end -= size) {
+    const piece = new Set(order.slice(Math.max(0, end - size), end));
+    const without = kept.filter((other) => !piece.has(other));
     if (without.length > 0 && fits(without)) kept = without;
   }
   return kept;
