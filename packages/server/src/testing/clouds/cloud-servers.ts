@@ -13,6 +13,7 @@ import type { SimClock } from '../simulation/sim-clock.ts';
 import { type Offsets, SimHostClock } from '../simulation/sim-host-clock.ts';
 import { SimPeers } from '../simulation/sim-peers.ts';
 import { SimServer } from '../simulation/sim-server.ts';
+import { ENGINE_SETTINGS } from '../simulation/sim-settings.ts';
 import type { CloudWorld } from './cloud-world.ts';
 
 const SECOND = 1_000_000;
@@ -63,6 +64,7 @@ export class CloudServers {
     const backends = await openBackends(world.account, store, as);
     const server = new SimServer({
       ...{ clock, random, world, store, backends, peers: this.#peers, onBreach: onFailure },
+      settings: ENGINE_SETTINGS,
       ...{ hostClock: new SimHostClock(clock, random, offsets), hasSharedTime: true },
       ...{ name: `server-${++this.#names}`, retention: null, drainSeconds: () => 0 },
       ...(sweep && { sweep }),

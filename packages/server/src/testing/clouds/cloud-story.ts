@@ -15,6 +15,7 @@ import { applyRun } from '../../http/runs/apply.ts';
 import type { SweepPolicy } from '../../sweep/sweep-backend.ts';
 import { SimClock } from '../simulation/sim-clock.ts';
 import { makeProjects, type SimProjects } from '../simulation/sim-projects.ts';
+import { ENGINE_SETTINGS } from '../simulation/sim-settings.ts';
 import { CloudServers, openBackends, RIGHT, WRONG } from './cloud-servers.ts';
 import { CloudWorld } from './cloud-world.ts';
 
@@ -84,7 +85,9 @@ export class CloudStory {
     });
     const world = new CloudWorld({ clock, random, seed });
     const backends = await openBackends(world.account, store, as);
-    const projects = await makeProjects({ store, now, newId, backends });
+    const projects = await makeProjects({
+      ...{ store, now, newId, backends, settings: ENGINE_SETTINGS },
+    });
     const story = new CloudStory({ clock, world, store, random, projects, as, sweep });
     clock.install(() => random.next());
     globalThis.fetch = story.servers.fetch;

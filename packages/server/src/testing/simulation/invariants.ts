@@ -27,7 +27,6 @@ import {
 import type { Store } from '@dstack/store';
 import { Breach } from './breach.ts';
 import type { Scene } from './scene.ts';
-import { ENGINE_SETTINGS } from './sim-server.ts';
 
 const SECOND = 1_000_000;
 
@@ -133,7 +132,8 @@ async function checkCapacity(scene: Scene): Promise<void> {
 }
 
 async function checkPool(scene: Scene, poolId: Id): Promise<void> {
-  const loaded = await scene.store.engine.loadPlacement(poolId);
+  const withClaims = scene.settings.preemption?.mode === 'priority';
+  const loaded = await scene.store.engine.loadPlacement(poolId, 'all', withClaims);
   if (!loaded) return;
   const snapshot = withBackends(loaded, () => null);
   const withCloud = await placedJobs(scene, snapshot, (id) => [
@@ -178,14 +178,14 @@ async function placedJobs(
       return [key, offers.flatMap((answer) => answer.offers)] as const;
     }),
   );
-  const ctx = { now: scene.now(), newId: scene.newId, settings: ENGINE_SETTINGS };
+  const ctx = { now: scene.now(), newId: scene.newId, settings: scene.settings };
   return place(snapshot, new Map(answers), ctx).changes.flatMap((change) =>
     change.type === 'job.update' && change.set.instanceId ? [change.id] : [],
   );
 }
 
 /** 6 and 8: fleets keep no instances that they do not want, and blocks and slots add up. */
-async function checkFleets({ store, projects }: Scene): Promise<void> {
+async function checkFleets({ store, projects, settings }: Scene): Promise<void> {
   let local = 0;
   const projectIds = projects.map((project) => project.id);
   for (const { fleet, instances } of await store.fleets.list({ projectIds, onlyActive: true })) {
@@ -203,7 +203,7 @@ async function checkFleets({ store, projects }: Scene): Promise<void> {
     for (const instance of active) await checkBlocks(store, instance);
     local += active.filter((one) => one.backend === 'local').length;
   }
-  if (local > ENGINE_SETTINGS.localMaxInstances) {
+  if (local > settings.localMaxInstances) {
     throw new Breach(8, `${local} instances share the slots of the server's machine`);
   }
 }

@@ -1,4 +1,4 @@
-import type { Id } from '@dstack/core';
+import type { EngineSettings, Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { SimWorld } from './sim-backends.ts';
 import type { SimServer } from './sim-server.ts';
@@ -13,4 +13,5 @@ export interface Scene {
   /** Since when this time has passed evenly, and no server was stopped and continued. */
   readonly steadySince: () => number;
   readonly newId: () => Id;
+  readonly settings: EngineSettings;
 }

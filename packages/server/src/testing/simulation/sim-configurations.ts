@@ -7,9 +7,12 @@ type Names = readonly string[];
 
 export class SimConfigurations {
   readonly #random: Random;
+  readonly #isCrowd: boolean;
 
-  constructor(random: Random) {
+  /** `isCrowd`: runs are long and much alike, and fight for few hosts. */
+  constructor(random: Random, isCrowd = false) {
     this.#random = random;
+    this.#isCrowd = isCrowd;
   }
 
   /** `volumes`: names that may be mounted. */
@@ -24,7 +27,8 @@ export class SimConfigurations {
 
   schedule(volumes: Names): object {
     const schedule = { cron: '*/5 * * * *' };
-    return { type: 'task', schedule, ...this.#work(this.#mounts(volumes)) };
+    const where = this.#isCrowd ? this.#whereAllAre(false) : {};
+    return { type: 'task', schedule, ...this.#work(this.#mounts(volumes)), ...where };
   }
 
   service(volumes: Names): object {
@@ -46,7 +50,7 @@ export class SimConfigurations {
    */
   #mounts(volumes: Names): object[] {
     const random = this.#random;
-    if (volumes.length === 0 || random.chance(0.5)) return [];
+    if (this.#isCrowd || volumes.length === 0 || random.chance(0.5)) return [];
     const name = () => {
       const one = random.pick(volumes) ?? '';
       const kind = random.weighted({ one: 6, several: 2, ranked: 3, numbered: 1 });
@@ -60,6 +64,7 @@ export class SimConfigurations {
 
   #work(volumes: readonly object[]): object {
     const random = this.#random;
+    if (this.#isCrowd) return this.#longWork();
     const hasDirectory = random.chance(0.2);
     const script: JobScript = {
       seconds: random.chance(0.1) ? null : random.whole(1, 90),
@@ -73,6 +78,16 @@ export class SimConfigurations {
       ...(random.chance(0.2) ? { stop_duration: random.whole(5, 60) } : {}),
       ...(random.chance(0.2) ? { max_duration: random.whole(30, 600) } : {}),
     };
+  }
+
+  /** The ends of half of them are known. */
+  #longWork(): object {
+    const random = this.#random;
+    const seconds = random.chance(0.1) ? null : random.whole(60, 900);
+    const exitStatus = random.chance(0.9) ? 0 : 1;
+    const script = { seconds, exitStatus, stubborn: random.chance(0.1), mounts: 0 };
+    const limit = random.chance(0.5) ? { max_duration: random.pick([300, 600]) } : {};
+    return { commands: [scriptCommand(script)], stop_duration: 30, ...limit };
   }
 
   #serverCommands(mounts: number): string[] {
@@ -112,6 +127,7 @@ export class SimConfigurations {
    */
   #where(cluster: boolean): object {
     const random = this.#random;
+    if (this.#isCrowd) return this.#whereAllAre(cluster);
     const retry = random.weighted({ none: 4, all: 4, errors: 1, short: 1 });
     return {
       resources: {
@@ -127,6 +143,18 @@ export class SimConfigurations {
       ...(retry === 'all' ? { retry: true } : {}),
       ...(retry === 'errors' ? { retry: { on_events: ['error'], duration: 3600 } } : {}),
       ...(retry === 'short' ? { retry: { on_events: ['no-capacity'], duration: 120 } } : {}),
+    };
+  }
+
+  /** On the hosts that the projects share, with one of few requirements. */
+  #whereAllAre(cluster: boolean): object {
+    const random = this.#random;
+    const cpu = cluster ? 8 : random.pick([4, 8]);
+    return {
+      resources: { cpu: `${cpu}..`, memory: '1GB..', disk: null },
+      fleets: ['second/cluster'],
+      ...(random.chance(0.3) ? { priority: random.pick([10, 50]) } : {}),
+      ...(random.chance(0.8) ? { retry: true } : {}),
     };
   }
 }

@@ -1,6 +1,10 @@
 /** The projects of a simulation, and the API as their users use it. */
 import { generateKeyPairSync } from 'node:crypto';
-import { DEFAULT_JOB_SPEC_SETTINGS, DEFAULT_RUN_SPEC_SETTINGS } from '@dstack/core';
+import {
+  DEFAULT_JOB_SPEC_SETTINGS,
+  DEFAULT_RUN_SPEC_SETTINGS,
+  type EngineSettings,
+} from '@dstack/core';
 import type { ProjectRecord, Store, UserRecord } from '@dstack/store';
 import { pino } from 'pino';
 import type { HttpDeps } from '../../http/ports.ts';
@@ -9,13 +13,15 @@ import { createUser } from '../../http/users/service.ts';
 import { capacityHints } from '../../offers/capacity-hints.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
 import type { SimWorld } from './sim-backends.ts';
-import { ENGINE_SETTINGS } from './sim-server.ts';
 
 const SSH_KEY = testKey();
 
 export interface SimProjects {
   readonly deps: HttpDeps;
+  /** Manages everything. */
   readonly user: UserRecord;
+  /** Who submit runs. */
+  readonly users: readonly UserRecord[];
   readonly projects: readonly ProjectRecord[];
   readonly sshKey: typeof SSH_KEY;
 }
@@ -25,11 +31,13 @@ export async function makeProjects({
   now,
   newId,
   backends,
+  settings,
 }: {
   readonly store: Store;
   readonly now: () => number;
   readonly newId: () => string;
   readonly backends: Pick<ProjectBackends, 'state'>;
+  readonly settings: EngineSettings;
 }): Promise<SimProjects> {
   const pair = { privateKey: SSH_KEY.private, publicKey: SSH_KEY.public };
   const deps = {
@@ -40,7 +48,7 @@ export async function makeProjects({
     offers: { answer: async () => new Map() },
     expectHosts: () => {},
     files: { admitWork: () => {} },
-    context: () => ({ now: now(), newId, settings: ENGINE_SETTINGS }),
+    context: () => ({ now: now(), newId, settings }),
     settings: {
       permissions: { allow_non_admins_manage_ssh_fleets: true },
       runSpecs: DEFAULT_RUN_SPEC_SETTINGS,
@@ -51,8 +59,9 @@ export async function makeProjects({
     },
     log: pino({ level: 'silent' }),
   } as unknown as HttpDeps;
-  const request = { username: 'ann', global_role: 'admin', email: null, active: true } as const;
-  const user = await createUser(deps, request, null, 'token');
+  const admin = { global_role: 'admin', email: null, active: true } as const;
+  const user = await createUser(deps, { ...admin, username: 'ann' }, null, 'token');
+  const other = await createUser(deps, { ...admin, username: 'bob' }, null, 'second');
   const projects: ProjectRecord[] = [];
   for (const project_name of ['first', 'second', 'third']) {
     const asked = { project_name, is_public: false, templates_repo: null };
@@ -65,7 +74,7 @@ export async function makeProjects({
     const row = { id: newId(), projectId: project.id, type: 'aws' } as const;
     await store.backends.insert({ ...row, ...plain, createdAt: now(), updatedAt: now() });
   }
-  return { deps, user, projects, sshKey: SSH_KEY };
+  return { deps, user, users: [user, other], projects, sshKey: SSH_KEY };
 }
 
 /** Never used to log in anywhere; generated anew for each process. */

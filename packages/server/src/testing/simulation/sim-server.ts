@@ -55,19 +55,12 @@ import type { SimPeers } from './sim-peers.ts';
 /** All servers of a simulation are one installation. */
 export const SERVER_ID = 'simulation';
 
-export const ENGINE_SETTINGS: EngineSettings = {
-  unreachableTolerance: null,
-  maxOffersTried: 25,
-  gatewayMoveSeconds: 1800,
-  jobNetworkMode: 1,
-  localMaxInstances: 3,
-};
-
 export interface SimServerParts {
   readonly name: string;
   readonly peers: SimPeers;
   /** A lease is free, and this server does not take it. */
   readonly onBreach: LeaseWatchParts['onBreach'];
+  readonly settings: EngineSettings;
   /** The one database of all servers. */
   readonly store: Store;
   readonly world: SimWorld;
@@ -303,7 +296,7 @@ export class SimServer {
     return {
       ...timesOf(this.#hostClock.clock, { shortages: this.#shortagesNow() }),
       newId: () => random.uuid(),
-      settings: ENGINE_SETTINGS,
+      settings: this.#parts.settings,
       nextFire,
       buildJobs: (run, replicaNum, replicaGroup) => {
         const built = buildJobSpecs(run.spec, { runName: run.name, replicaNum, replicaGroup });

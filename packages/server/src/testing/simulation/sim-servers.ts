@@ -1,4 +1,5 @@
 /** The servers of a simulation over its time: they start, crash, are stopped, run short, and start again. */
+import type { EngineSettings } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
@@ -23,6 +24,7 @@ export interface SimServersParts {
   readonly random: Random;
   readonly world: SimWorld;
   readonly backends: ProjectBackends;
+  readonly settings: EngineSettings;
   /** As in `SimulationOptions`. */
   readonly hasOwnClock: boolean;
   readonly onFailure: (error: unknown) => void;
@@ -201,14 +203,14 @@ export class SimServers {
 
   #start(): void {
     if (!this.#database) return;
-    const { clock, random, world, backends, hasOwnClock, onFailure } = this.#parts;
+    const { clock, random, world, settings, backends, hasOwnClock, onFailure } = this.#parts;
     const hostClock = this.#hostClock ?? this.#newHostClock();
     const server = new SimServer({
       ...{ hostClock, hasSharedTime: !hasOwnClock },
       peers: this.#peers,
       onBreach: onFailure,
       name: `server-${++this.#names}`,
-      ...{ ...this.#database, world, clock, random, backends },
+      ...{ ...this.#database, world, clock, random, settings, backends },
       drainSeconds: () => this.#drainSeconds(),
       observer: {
         applied: () => {},

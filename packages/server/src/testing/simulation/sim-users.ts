@@ -2,6 +2,7 @@
 import type { Random } from '@dstack/testkit/random';
 import { UserFleets } from './user-fleets.ts';
 import type { UserParts } from './user-parts.ts';
+import { UserQuotas } from './user-quotas.ts';
 import { UserRuns } from './user-runs.ts';
 import { UserVolumes } from './user-volumes.ts';
 
@@ -28,6 +29,7 @@ type Action =
   | 'deleteRun'
   | 'replaceRun'
   | 'share'
+  | 'quota'
   | 'createVolume'
   | 'deleteVolume';
 
@@ -54,8 +56,17 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   deleteRun: 0.3,
   replaceRun: 0.5,
   share: 0.5,
+  quota: 1,
   createVolume: 2.5,
   deleteVolume: 0.7,
+};
+
+/** Of a crowd that fights for few hosts. */
+const CROWD: Readonly<Partial<Record<Action, number>>> = {
+  ...{ task: 18, gang: 3, service: 1, schedule: 0.7, stop: 2, updateService: 0.3 },
+  ...{ updatePriority: 2, dependent: 1.5, hold: 1, release: 1, quota: 1, care: 0.5 },
+  ...{ resizeFleet: 0, changeFleet: 0, changeHosts: 0.1, deleteFleet: 0, restoreFleet: 1 },
+  ...{ share: 0.05, createVolume: 0, deleteVolume: 0, requests: 0.5, deleteInstance: 0.1 },
 };
 
 /** Requests of which each changes what the other one relies on. */
@@ -79,6 +90,8 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['replaceRun', 'replaceRun'],
   ['deleteFleet', 'restoreFleet'],
   ['share', 'gang'],
+  ['quota', 'task'],
+  ['quota', 'quota'],
   ['care', 'gang'],
   ['care', 'care'],
 ];
@@ -89,25 +102,34 @@ export class SimUsers {
   readonly fleets: UserFleets;
   readonly runs: UserRuns;
   readonly volumes: UserVolumes;
+  readonly quotas: UserQuotas;
   readonly #random: Random;
+  readonly #isCrowd: boolean;
 
-  constructor(parts: UserParts) {
+  /** `isCrowd`: fleets are shared from the beginning, two projects have guarantees on them, and all want the same. */
+  constructor(parts: UserParts, isCrowd: boolean) {
     this.#random = parts.random;
+    this.#isCrowd = isCrowd;
     this.fleets = new UserFleets(parts);
     this.volumes = new UserVolumes(parts);
-    this.runs = new UserRuns({ ...parts, volumes: this.volumes });
+    this.quotas = new UserQuotas(parts);
+    this.runs = new UserRuns({ ...parts, volumes: this.volumes, isCrowd });
   }
 
   /** Fleets and volumes that exist before the story begins. */
   async begin(): Promise<void> {
     await this.fleets.makeAll();
+    if (this.#isCrowd) {
+      await this.fleets.share();
+      if (this.#random.chance(0.7)) await this.quotas.begin();
+    }
     for (let n = 0; n < FIRST_VOLUMES; n++) await this.#try('createVolume');
   }
 
   /** One random request, or two at the same moment. */
   async act(): Promise<string> {
     const kind = this.#random.weighted({ one: 7, two: 2, rivals: 1 });
-    const one = () => this.#random.weighted(WEIGHTS);
+    const one = () => this.#random.weighted(this.#isCrowd ? { ...WEIGHTS, ...CROWD } : WEIGHTS);
     if (kind === 'one') return await this.#try(one());
     const both = (kind === 'rivals' && this.#random.pick(RIVALS)) || [one(), one()];
     const done = await Promise.all(both.map((action) => this.#try(action)));
@@ -126,7 +148,7 @@ export class SimUsers {
   }
 
   #do(action: Action): Promise<void> {
-    const { fleets, runs, volumes } = this;
+    const { fleets, quotas, runs, volumes } = this;
     switch (action) {
       case 'task':
       case 'gang':
@@ -169,6 +191,8 @@ export class SimUsers {
         return fleets.care();
       case 'share':
         return fleets.share();
+      case 'quota':
+        return this.#isCrowd && this.#random.chance(0.5) ? quotas.begin() : quotas.change();
       case 'createVolume':
         return volumes.create();
       case 'deleteVolume':

@@ -14,7 +14,9 @@ const PATIENCE_MS = 600_000;
 async function tell(
   seed: number,
   faults: SimulationOptions['faults'] = {},
-  more: Partial<Pick<SimulationOptions, 'steps' | 'hasOwnClock' | 'retention' | 'neverReady'>> = {},
+  more: Partial<
+    Pick<SimulationOptions, 'steps' | 'hasOwnClock' | 'retention' | 'neverReady' | 'isCrowd'>
+  > = {},
 ): Promise<void> {
   try {
     const { submissions, checks } = await simulate({ seed, steps: STEPS, faults, ...more });
@@ -107,6 +109,19 @@ it(
     console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
     const more = { steps: STEPS / 6, neverReady: 0.8 };
     await tell(seed, { restarts: 2, crash: 0, outage: 0 }, more);
+  },
+  PATIENCE_MS,
+);
+
+it(
+  'a crowd that fights for few hosts gets what it is guaranteed, in its order, and no limit is exceeded',
+  async () => {
+    const seed = SEED === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(SEED);
+    console.log(`SIM_SEED=${seed} SIM_STEPS=${STEPS}`);
+    // Few faults, or there are seldom hosts to fight for.
+    const rare = { breakLink: 0.1, failHost: 0.05, hangDaemon: 0.05, restartDaemon: 0.05 };
+    const more = { restoreHost: 3, repairHost: 2, removeContainer: 0.05, exhaust: 0.05, outage: 0 };
+    await tell(seed, { ...rare, ...more }, { isCrowd: true });
   },
   PATIENCE_MS,
 );

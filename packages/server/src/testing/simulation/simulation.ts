@@ -6,7 +6,7 @@
 
 import { NO_FAULTS } from '@dstack/backends/sim';
 import { isRunFinished } from '@dstack/contract/status';
-import type { Change } from '@dstack/core';
+import type { Change, EngineSettings } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store } from '@dstack/store';
 import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
@@ -17,6 +17,7 @@ import { checkEvents, checkNothingLeft, checkOutput, checkServices } from './fin
 import { HostFaultWatch } from './host-fault-watch.ts';
 import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
 import { NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
+import { type QueueCounts, QueueWatches } from './queue-watches.ts';
 import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
 import type { Scene } from './scene.ts';
 import { SilenceWatch } from './silence-watch.ts';
@@ -24,6 +25,7 @@ import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
 import { backendsOf, makeProjects } from './sim-projects.ts';
 import { SimServers } from './sim-servers.ts';
+import { settingsOfStory } from './sim-settings.ts';
 import { SimUsers } from './sim-users.ts';
 import { StampWatch } from './stamp-watch.ts';
 import { notMadeYet } from './unmade.ts';
@@ -44,6 +46,8 @@ export interface SimulationOptions {
   readonly faults?: Partial<Record<Fault, number>>;
   /** The share of machines and volumes that never get ready. */
   readonly neverReady?: number;
+  /** Many long runs fight for few shared hosts, on which two projects have guarantees. */
+  readonly isCrowd?: boolean;
   /** Whether servers delete what is some minutes old. */
   readonly retention?: boolean;
   /** Omitted: a database in memory. */
@@ -61,6 +65,7 @@ export interface SimulationResult {
   readonly checks: number;
   /** Seconds of simulated time that passed. */
   readonly seconds: number;
+  readonly queue: QueueCounts;
 }
 
 /** Throws `Breach`, or an error of a part of the server. */
@@ -79,6 +84,17 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
     await simulation.close();
   }
 }
+
+/** Faults that take nothing away, and requests that change who may use what. */
+const HARMLESS: ReadonlySet<Fault> = new Set<Fault>([
+  ...(['nothing', 'restoreHost', 'repairHost', 'reviveDaemon', 'mountShare'] as const),
+  ...(['refill', 'quota'] as const),
+]);
+const DISTURBING = /quota|care|share|Fleet|Hosts|Instance|Volume/;
+
+/** How long users and faults leave the servers alone, by how often. */
+const PAUSES = { none: 3, short: 4, long: 2, veryLong: 0.3 };
+const CROWD_PAUSES = { none: 1, short: 2, long: 5, veryLong: 0.1 };
 
 class Simulation {
   readonly #options: SimulationOptions;
@@ -109,6 +125,8 @@ class Simulation {
   });
   readonly #world: SimWorld;
   readonly #failures: unknown[] = [];
+  readonly #settings: EngineSettings;
+  #queue: QueueWatches | null = null;
   #store: Store | null = null;
   #retention: RetentionWatch | null = null;
   #users: SimUsers | null = null;
@@ -123,6 +141,7 @@ class Simulation {
     const onBreach = (breach: Breach) => this.#onFailure(breach);
     this.#watch = new Watch(onBreach, options.hasOwnClock !== true);
     this.#random = new Random(options.seed);
+    this.#settings = settingsOfStory(this.#random);
     this.#world = new SimWorld({
       clock: this.#clock,
       random: this.#random,
@@ -143,7 +162,7 @@ class Simulation {
     });
     this.#backends = backendsOf(this.#world, () => this.#projects);
     this.#servers = new SimServers({
-      ...{ clock: this.#clock, random: this.#random, world: this.#world },
+      ...{ clock: this.#clock, random: this.#random, world: this.#world, settings: this.#settings },
       ...{ backends: this.#backends, hasOwnClock: options.hasOwnClock === true },
       onFailure: this.#onFailure,
     });
@@ -158,12 +177,18 @@ class Simulation {
       submissions: this.#watch.submissions,
       checks: this.#checks,
       seconds: (this.#clock.now - this.#clock.start) / SECOND,
+      queue: this.queue.counts,
     };
   }
 
   get store(): Store {
     if (!this.#store) throw new Error('the simulation has not begun');
     return this.#store;
+  }
+
+  get queue(): QueueWatches {
+    if (!this.#queue) throw new Error('the simulation has not begun');
+    return this.#queue;
   }
 
   get users(): SimUsers {
@@ -180,11 +205,19 @@ class Simulation {
     const store = await openStore({ now, newId, logger, cipher: plain });
     const retention = new RetentionWatch({ store, now, onBreach: this.#onFailure });
     this.#retention = this.#options.retention ? retention : null;
+    this.#queue = new QueueWatches({
+      ...{ store, now, steadySince: () => this.#servers.steadySince, onBreach: this.#onFailure },
+      ...{ job: (id) => this.#watch.job(id), jobs: () => this.#watch.jobs },
+      settings: this.#settings,
+    });
     this.#store = watchedStore(store, this.#storeWatch(store, retention));
     // Not an upgraded installation, which would wait for a week.
     await store.meta.set('retention', JSON.stringify({ at: now(), deletesFrom: now() }));
     const { store: watched } = this;
-    const made = await makeProjects({ store: watched, now, newId, backends: this.#backends });
+    const settings = this.#settings;
+    const made = await makeProjects({
+      ...{ store: watched, now, newId, backends: this.#backends, settings },
+    });
     this.#projects = made.projects;
     await store.pools.shareServerHost({
       ...{ hostId: 'local', projects: new Set(['first', 'second']) },
@@ -193,7 +226,10 @@ class Simulation {
     const parts = { clock: this.#clock, random: this.#random, faults: NO_DATABASE_FAULTS };
     const port = new PortStore(watched, parts).store;
     const deps = { ...made.deps, store: port };
-    this.#users = new SimUsers({ ...made, deps, now, store: port, random: this.#random });
+    this.#users = new SimUsers(
+      { ...made, deps, now, store: port, random: this.#random },
+      this.#options.isCrowd === true,
+    );
     await this.#finished(this.#users.begin());
     this.#servers.begin({ store: watched, retention: this.#retention });
     await this.#run(30);
@@ -221,8 +257,10 @@ class Simulation {
     else await doFault(fault, this.#world, this.#random);
     if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#servers.stepClock();
     const done = await this.#finished(request);
+    if (!HARMLESS.has(fault) || DISTURBING.test(done)) this.queue.disturb();
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
-    const pause = this.#random.weighted({ none: 3, short: 4, long: 2, veryLong: 0.3 });
+    const isCrowd = this.#options.isCrowd === true;
+    const pause = this.#random.weighted(isCrowd ? CROWD_PAUSES : PAUSES);
     const longest = { none: 0.05, short: 3, long: 60, veryLong: 900 }[pause];
     await this.#run(this.#random.next() * longest);
     await this.#checkIfQuiet(10);
@@ -258,6 +296,7 @@ class Simulation {
     this.#servers.startUnlessOneRuns();
     await this.#finished(this.users.fleets.uncordonAll());
     await this.#finished(this.users.runs.releaseAll());
+    this.queue.begin();
     await this.#rest();
     // A service has to recover even from zero replicas, whatever updates preceded.
     for (const host of this.#world.hosts.values()) host.jobs.killForever();
@@ -265,7 +304,11 @@ class Simulation {
   }
 
   async #rest(): Promise<void> {
-    await this.#run(3600);
+    const minutes = this.#options.isCrowd ? 25 : 60;
+    for (let minute = 0; minute < minutes; minute++) {
+      await this.#run(60);
+      await this.queue.check(this.#scene());
+    }
     await this.#mustBeQuiet();
     await checkServices(this.#scene());
     await checkVolumesAtRest(this.#scene());
@@ -275,6 +318,7 @@ class Simulation {
   async end(): Promise<void> {
     const { users } = this;
     await this.#finished(users.runs.stopAll());
+    await this.#finished(users.quotas.deleteAll());
     await this.#run(1800);
     const scene = this.#scene();
     const left = await scene.store.runs.list({ onlyActive: true, projectIds: null });
@@ -338,6 +382,7 @@ class Simulation {
       this.#throwFailure();
     }
     this.#checks += 1;
+    await this.queue.check(this.#scene());
     await checkQuiet(this.#scene());
     await checkVolumes(this.#scene());
   }
@@ -357,6 +402,7 @@ class Simulation {
       now: () => this.#servers.now,
       steadySince: () => this.#servers.steadySince,
       newId: () => this.#random.uuid(),
+      settings: this.#settings,
     };
   }
 
@@ -377,7 +423,12 @@ class Simulation {
         this.#watch.applying(changes);
         this.#hostFaults.applying(changes);
       },
-      submitted: (jobs) => this.#watch.inserted(jobs),
+      during: (write) => this.queue.during(write),
+      quotasSet: () => this.queue.quotasSet(),
+      submitted: (jobs) => {
+        this.#watch.inserted(jobs);
+        this.queue.inserted(jobs);
+      },
       created: (volume) => this.#volumes.created(volume),
       applied: (changes) => this.#onCommitted(store, changes),
     };
@@ -389,6 +440,7 @@ class Simulation {
       this.#volumes.applied(changes);
       this.#silence.applied(changes);
       this.#stamps.applied(changes);
+      await this.queue.applied(changes);
       for (const change of changes) {
         if (change.type === 'instance.update') await checkBlocks(store, change);
       }

@@ -16,6 +16,7 @@ const MOST_RUNS = 40;
 
 interface UserRunsParts extends UserParts {
   readonly volumes: UserVolumes;
+  readonly isCrowd: boolean;
 }
 
 export class UserRuns {
@@ -25,14 +26,15 @@ export class UserRuns {
 
   constructor(parts: UserRunsParts) {
     this.#parts = parts;
-    this.#configurations = new SimConfigurations(parts.random);
+    this.#configurations = new SimConfigurations(parts.random, parts.isCrowd);
   }
 
   /** Above the limit one is stopped instead. */
   async submit(kind: 'task' | 'gang' | 'service' | 'schedule'): Promise<void> {
-    const { random, projects, volumes } = this.#parts;
+    const { projects, volumes, isCrowd, random } = this.#parts;
     if ((await this.#active()).length >= MOST_RUNS) return await this.stop();
-    const project = random.pick(projects);
+    // Most of a crowd have no guarantee: there is something to take back from them.
+    const project = isCrowd && random.chance(0.4) ? projects.at(-1) : random.pick(projects);
     if (!project) return;
     const configuration = this.#configurations[kind](await volumes.namesIn(project));
     await this.#apply(project, this.#spec(`run-${++this.#names}`, configuration));
@@ -157,8 +159,8 @@ export class UserRuns {
   }
 
   #apply(project: ProjectRecord, spec: RunSpec): Promise<unknown> {
-    const { deps, user } = this.#parts;
-    return applyRun(deps, project, user, {
+    const { deps, random, user, users } = this.#parts;
+    return applyRun(deps, project, random.pick(users) ?? user, {
       plan: { run_spec: spec, current_resource: null },
       force: true,
     } as Parameters<typeof applyRun>[3]);

@@ -31,6 +31,10 @@ export class Watch {
     return this.#submissions;
   }
 
+  get jobs(): Iterable<JobRecord> {
+    return this.#jobs.values();
+  }
+
   job(id: Id): JobRecord | null {
     return this.#jobs.get(id) ?? null;
   }
