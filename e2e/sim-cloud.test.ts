@@ -1,4 +1,7 @@
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { isFinished, isRunning, type ShownRun, showRun, submit, untilRun } from './installation.ts';
@@ -33,6 +36,29 @@ const reasons = (run: ShownRun) =>
   (run as unknown as ShownSubmissions).jobs[0]?.job_submissions.map(
     ({ termination_reason }) => termination_reason,
   );
+
+/** Metadata in the form of EC2, which announce an end to the machine that asks first. */
+async function spotMetadata() {
+  let seconds: number | null = null;
+  const server = createServer((_, response) => {
+    if (seconds === null) {
+      response.writeHead(404).end();
+      return;
+    }
+    const time = new Date(Date.now() + seconds * 1000).toISOString();
+    seconds = null;
+    response.end(JSON.stringify({ action: 'terminate', time }));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  return {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    announce: (left: number) => {
+      seconds = left;
+    },
+    close: () => void server.close(),
+  };
+}
 
 describe('a cloud', () => {
   it('makes a machine for a run, keeps it for the next one, and ends it when it is idle', async () => {
@@ -72,6 +98,38 @@ describe('a cloud', () => {
       status_message: 'no capacity',
     });
     expect(control.history()).toEqual([]);
+  });
+
+  it('announces that it takes a machine back: the job gets notice, and the run goes on elsewhere by its retry', async () => {
+    const metadata = await spotMetadata();
+    try {
+      const { home, control } = await started(`notice_url: ${metadata.url}`);
+      await applyCloudFleet(home, ['nodes: 0..2', 'idle_duration: 0s']);
+      const mark = join(home.home, 'mark');
+      const commands = [
+        `if [ -e ${mark} ]; then echo second; exit 0; fi`,
+        `touch ${mark}`,
+        "trap 'echo saved; exit 5' INT",
+        'while [ ! -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
+        'cat "$DSTACK_PREEMPTION_FILE"',
+        'while :; do sleep 0.1; done',
+      ];
+      const retry = 'retry:\n  on_events: [interruption]\n  duration: 1h\n';
+      await submit(home, 'told', commands, retry);
+      await untilRun(home, 'told', isRunning);
+      const [first] = control.machines();
+      metadata.announce(12);
+      const done = await untilRun(home, 'told', isFinished);
+      expect(reasons(done)).toEqual(['interrupted_by_no_capacity', 'done_by_runner']);
+      const output = await home.ok('logs', 'told', '--attempt', '1');
+      expect(output).toMatch(/"reason":"aws takes pool-0 back: terminate at [^"]*"/);
+      expect(output).toContain('saved');
+      const events = await home.ok('event');
+      expect(events).toContain('Provider takes the instance back (terminate at ');
+      await until(() => control.history().includes(`-${first?.id}`));
+    } finally {
+      metadata.close();
+    }
   });
 
   it('takes a spot instance back: the run is interrupted, and counts that when it is tried again', async () => {

@@ -12,6 +12,7 @@ import { GatewayPrograms } from './gateways/gateway-programs.ts';
 import { nowMicros } from './host/clock.ts';
 import { findHostFacts } from './host/host-facts.ts';
 import type { EventLogger } from './host/log.ts';
+import { MetadataWatch } from './host/notices/metadata-watch.ts';
 import { bootId } from './host/process-identity.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
 import { JobRegistry } from './jobs/registry.ts';
@@ -125,6 +126,10 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     log,
     onEnd: setup.onLeaseEnd,
   });
+  const notices = new MetadataWatch({
+    log,
+    onNotice: (frame) => server.session?.onNotice(frame),
+  });
   const allEnded = Promise.withResolvers<void>();
   let isEnding = false;
   const lookForEnd = () => {
@@ -139,6 +144,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     token: setup.token,
     info,
     health: () => health.frame,
+    notices,
     registry,
     volumes,
     gateways,
@@ -167,6 +173,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
     close: async () => {
       idle.close();
       lease.close();
+      notices.close();
       ticker.close();
       volumes.close();
       gateways.close();

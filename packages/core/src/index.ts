@@ -40,6 +40,7 @@ export {
   type Site,
   siteText,
   sshHostInstance,
+  takeBackInstance,
   terminateByUser,
   uncordonInstance,
   volumeTolerance,

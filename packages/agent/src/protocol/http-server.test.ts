@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
-import type { AgentLease, HostShellKeys, ImagePlan } from '@dstack/contract/agent';
+import type { AgentLease, HostShellKeys, ImagePlan, NoticeWatch } from '@dstack/contract/agent';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { createEventLogger } from '../host/log.ts';
@@ -27,6 +27,7 @@ let server: AgentServer;
 let plans: ImagePlan[];
 let shells: HostShellKeys[];
 let leases: AgentLease[];
+let watches: NoticeWatch[];
 let presence: boolean[];
 
 beforeEach(async () => {
@@ -41,7 +42,7 @@ beforeEach(async () => {
     devices: { unmount: async () => {} },
     log: createEventLogger(() => {}),
   });
-  [plans, shells, leases, presence] = [[], [], [], []];
+  [plans, shells, leases, presence, watches] = [[], [], [], [], []];
   await serve({});
 });
 afterEach(async () => {
@@ -62,6 +63,10 @@ async function serve(more: Partial<AgentServerOptions>): Promise<void> {
     planImages: (plan) => void plans.push(plan),
     openShells: (keys) => void shells.push(keys),
     claim: () => true,
+    notices: {
+      watch: (watch) => void watches.push(watch),
+      frame: { type: 'notice', reason: 'terminate', at: null, left_secs: 60 },
+    },
     lease: { grant: (lease) => void leases.push(lease), renew: () => {} },
     onPresence: (present) => void presence.push(present),
     ...more,
@@ -180,6 +185,8 @@ describe('the commands of a server', () => {
     const lease = { seconds: 7200, ending: 'exit' };
     expect((await call('PUT', '/v1/lease', lease)).status).toBe(204);
     expect(leases).toEqual([lease]);
+    expect((await call('PUT', '/v1/notice-watch', { sources: [] })).status).toBe(204);
+    expect(watches).toEqual([{ sources: [] }]);
   });
 
   it('are answered 404 by an agent that opens no shells', async () => {

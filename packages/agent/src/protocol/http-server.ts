@@ -11,6 +11,7 @@ import {
   JobSpecForAgent,
   MAX_EXEC_MESSAGE,
   NoticeJob,
+  NoticeWatch,
   PutGateway,
   PutVolume,
   StartJob,
@@ -21,6 +22,7 @@ import {
 import { WebSocketServer } from 'ws';
 import type { GatewayPrograms } from '../gateways/gateway-programs.ts';
 import type { EventLogger } from '../host/log.ts';
+import type { MetadataWatch } from '../host/notices/metadata-watch.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';
 import type { ServerLease } from '../jobs/server-lease.ts';
@@ -38,6 +40,7 @@ export interface AgentServerOptions {
   readonly info: () => AgentInfo;
   /** The newest results of the health checks; null before the first ones. */
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
+  readonly notices: Pick<MetadataWatch, 'watch' | 'frame'>;
   readonly registry: JobRegistry;
   readonly volumes: VolumeDirectories;
   readonly gateways: Pick<GatewayPrograms, 'put' | 'remove' | 'dial'>;
@@ -136,6 +139,8 @@ export class AgentServer {
         return this.#openShells(await readBody(request, HostShellKeys));
       case 'PUT v1 lease':
         return this.#options.lease.grant(await readBody(request, AgentLease));
+      case 'PUT v1 notice-watch':
+        return this.#options.notices.watch(await readBody(request, NoticeWatch));
       case 'PUT v1 images':
         return this.#options.planImages(await readBody(request, ImagePlan));
       case 'PUT v1 volumes :id':
@@ -204,7 +209,8 @@ export class AgentServer {
     this.#sockets.handleUpgrade(request, socket, head, (webSocket) => {
       // The server has reconnected before the agent noticed the loss.
       this.#session?.close(CLOSE_REPLACED, 'replaced by a newer connection');
-      const session = new StreamSession(webSocket, this.#options);
+      const notice = () => this.#options.notices.frame;
+      const session = new StreamSession(webSocket, { ...this.#options, notice });
       this.#session = session;
       this.#options.onPresence(true);
       // An open stream is no proof of a contact: the other end may have disappeared.

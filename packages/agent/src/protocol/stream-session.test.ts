@@ -72,6 +72,7 @@ let registry: JobRegistry;
 let socket: ScriptedSocket;
 let session: StreamSession;
 let owner: string;
+let notice: (AgentFrame & { type: 'notice' }) | null;
 let health: (AgentFrame & { type: 'health' }) | null;
 
 beforeEach(() => {
@@ -81,6 +82,7 @@ beforeEach(() => {
   registry = scriptedRegistry(dir, executor);
   owner = 'server-1';
   health = null;
+  notice = null;
 });
 afterEach(async () => {
   socket.close(1000);
@@ -94,6 +96,7 @@ function connect(): void {
   session = new StreamSession(socket as unknown as WebSocket, {
     info: () => AGENT_INFO,
     health: () => health,
+    notice: () => notice,
     registry,
     log: createEventLogger(() => {}),
     claim: (id) => id === owner,
@@ -139,6 +142,17 @@ describe('a stream', () => {
       { n: 3, state: { id, phase: 'starting' } },
       { n: 4, state: { id, phase: 'running' } },
     ]);
+  });
+
+  it('reports that the provider takes the machine back, at once or to a server that has answered', () => {
+    const found = { type: 'notice', reason: 'terminate', at: null, left_secs: 9 } as const;
+    connect();
+    notice = found;
+    session.onNotice(found);
+    expect(socket.kinds).toEqual(['hello', 'sync']);
+    socket.receive({ type: 'resume', server_id: 'server-1', logs: {} });
+    session.onNotice({ ...found, left_secs: 5 });
+    expect(socket.sent.slice(2)).toEqual([found, { ...found, left_secs: 5 }]);
   });
 
   it('reports the health of the host to a server that has answered, if it is known', async () => {

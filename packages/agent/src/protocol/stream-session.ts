@@ -8,6 +8,7 @@ import {
 } from '@dstack/contract/agent';
 import type { RawData, WebSocket } from 'ws';
 import type { EventLogger } from '../host/log.ts';
+import type { NoticeFrame } from '../host/notices/metadata-watch.ts';
 import type { AgentJob } from '../jobs/job.ts';
 import type { JobListener, JobRegistry } from '../jobs/registry.ts';
 import { LogPusher, type Turn } from './log-pusher.ts';
@@ -27,6 +28,8 @@ export interface StreamOptions {
   readonly info: () => AgentInfo;
   /** The newest results of the health checks; null before the first ones. */
   readonly health: () => (AgentFrame & { type: 'health' }) | null;
+  /** That the provider takes the machine back; null = it does not. */
+  readonly notice: () => NoticeFrame | null;
   readonly registry: JobRegistry;
   readonly log: EventLogger;
   /** False if this agent belongs to another server; else this server owns it from now on. */
@@ -95,6 +98,11 @@ export class StreamSession implements JobListener {
     this.#sendIfTaken(frame);
   }
 
+  /** Before `resume` it is dropped, because it is sent then. */
+  onNotice(frame: NoticeFrame): void {
+    if (this.#resumed) this.#send(frame);
+  }
+
   close(code: number, reason: string): void {
     this.#socket.close(code, reason);
   }
@@ -137,8 +145,9 @@ export class StreamSession implements JobListener {
     if (this.#resumed) return;
     this.#resumed = true;
     for (const frame of this.#early.splice(0)) this.#send(frame);
-    const health = this.#options.health();
-    if (health) this.#send(health);
+    for (const frame of [this.#options.notice(), this.#options.health()]) {
+      if (frame) this.#send(frame);
+    }
     for (const job of this.#options.registry.jobs) {
       const stored = logs[job.id];
       if (stored !== undefined) this.#push(job, stored);

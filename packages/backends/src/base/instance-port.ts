@@ -1,7 +1,7 @@
 /** The part of the capacity port for instances: what is ordered, and how one is followed and reached. */
 import type { Duplex } from 'node:stream';
 import type { BackendSettings, RegistryAuth } from '@dstack/contract';
-import type { HostFacts, LeaseEnding } from '@dstack/contract/agent';
+import type { HostFacts, LeaseEnding, NoticeWatch } from '@dstack/contract/agent';
 import type { Requirements, UnixUser } from '@dstack/contract/wire';
 import type {
   Id,
@@ -138,6 +138,8 @@ export interface InstancePort {
    * of its lease. Omitted: it cannot, and gets no lease.
    */
   readonly leaseEnding?: LeaseEnding;
+  /** Where a machine finds that its provider takes it back. Omitted: the provider announces nothing there. */
+  readonly notices?: NoticeWatch;
   /**
    * Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; call it
    * again. Where an order may have made two machines, the other one ends with it, unless it is ended as an

@@ -57,7 +57,7 @@ export function openSim(options: OpenSimOptions): OpenedSim {
   });
   const backend = simBackend({
     ...{ as: config.as, provider, matches, offers: SIM_OFFERS },
-    ...{ watch: config.watch, hasNoSshd: isReal },
+    ...{ watch: config.watch, hasNoSshd: isReal, noticeUrl: config.notice_url },
   });
   return { backend, resume: () => provider.resume(), close: () => scripted?.close() };
 }

@@ -1,9 +1,11 @@
+import type { NoticeWatch } from '@dstack/contract/agent';
 import type { Requirements } from '@dstack/contract/wire';
 import { type BackendName, capabilitiesOf, type Offer } from '@dstack/core';
 import { SkipOfferError } from '../base/errors.ts';
 import type { Observation } from '../base/instance-port.ts';
 import type { Backend } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
+import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import { simGateways } from './gateways.ts';
 import type { SimProvider } from './provider.ts';
 import type { SimMachine } from './tables.ts';
@@ -21,11 +23,13 @@ export interface SimOptions {
    * The machines have no sshd: clients reach the SSH server of a job only through the server's entry.
    */
   readonly hasNoSshd?: boolean;
+  /** Where its machines find that they are taken back, in the form of EC2. */
+  readonly noticeUrl?: string | null;
 }
 
 /** A backend for tests and benchmarks, whose provider is a `SimProvider`. */
 export function simBackend(options: SimOptions): Backend {
-  const { as, provider, offers, matches, watch = false } = options;
+  const { as, provider, offers, matches, watch = false, noticeUrl = null } = options;
   return {
     name: as,
     capabilities: capabilitiesOf(as),
@@ -54,6 +58,7 @@ export function simBackend(options: SimOptions): Backend {
       release: (handle) => provider.release(handle),
       list: (owner) => provider.list(owner),
       leaseEnding: 'exit',
+      ...(noticeUrl !== null && { notices: noticesAt(noticeUrl) }),
     },
     volumes: provider.volumes,
     groups: provider.groups,
@@ -65,6 +70,10 @@ export function simBackend(options: SimOptions): Backend {
     check: async () => [{ name: 'sim:everything', ok: true, problem: null }],
   };
 }
+
+const noticesAt = (url: string): NoticeWatch => ({
+  sources: [{ ...EC2_SPOT_NOTICE, url, token: null, interval_secs: 1 }],
+});
 
 async function observationOf(
   { provider, hasNoSshd = false }: SimOptions,

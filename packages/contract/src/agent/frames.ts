@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { HostHealth } from './health.ts';
 import { AgentInfo, MAX_GPUS } from './host.ts';
 import { JobState } from './job-state.ts';
+import { HostNotice } from './notices.ts';
 import { parseFrame } from './parse-message.ts';
 import {
   amount,
@@ -64,6 +65,8 @@ export const AgentFrame = byType(
   frame('tunnel', { id: uuid, tunnel: uuid }),
   /** Sent after `resume`, after each change of a result, and every few minutes to compare the clocks. */
   frame('health', HostHealth.shape),
+  /** The provider takes the machine back. Sent once it is found, and after each `resume`. */
+  frame('notice', HostNotice.shape),
   /** The spool has lost bytes before `offset` (rotation, full disk): the log continues there. */
   frame('gap', { id: uuid, offset: whole() }),
 );

@@ -15,6 +15,7 @@
  *   PUT    /v1/keys                     JobKeys -> 204, 404 from an agent that cannot replace keys
  *   PUT    /v1/host-shell               HostShellKeys -> 204, 404 from an agent that opens no shells
  *   PUT    /v1/lease                    AgentLease -> 204, 404 from an agent without leases
+ *   PUT    /v1/notice-watch             NoticeWatch -> 204, 404 from an agent that watches for no notices
  *   PUT    /v1/images                   ImagePlan -> 204, 404 from an agent without plans
  *   PUT    /v1/volumes/{id}             PutVolume -> 204, 404 from an agent that keeps no volumes
  *   POST   /v1/volumes/{id}/state       VolumePlace -> VolumeState, 404 {"code":"unknown_volume"}
@@ -72,6 +73,7 @@ export {
 } from './job-state.ts';
 export * from './lease.ts';
 export { decodeLogFrame, encodeLogFrame, type LogFrame } from './log-frame.ts';
+export { HostNotice, NoticeSource, NoticeWatch } from './notices.ts';
 export { Malformed, parseLogFrame, parseMessage } from './parse-message.ts';
 export type { Infer, MessageSchema } from './schema-kit.ts';
 export {

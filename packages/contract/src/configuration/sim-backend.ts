@@ -87,6 +87,8 @@ export const SimBackendConfig = closed({
   dir: optional(path()),
   /** Whether the backend reports changes, so that the server need not ask. */
   watch: bool().default(false),
+  /** Where agents ask whether their machine is taken back, in the form of EC2's metadata. */
+  notice_url: optional(path()),
   ...KNOBS,
 });
 export type SimBackendConfig = z.infer<typeof SimBackendConfig>;

@@ -45,6 +45,7 @@ export const EVENT_ACTIONS = [
   'instance.uncordoned',
   'instance.draining',
   'instance.drained',
+  'instance.taken_back',
   'instance.machine_abandoned',
 
   'fleet.created',

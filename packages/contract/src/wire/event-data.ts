@@ -179,6 +179,8 @@ export interface EventData {
   /** `deadline`: ISO 8601. */
   'instance.draining': { readonly deadline: string; readonly reason: string | null };
   'instance.drained': NoData;
+  /** `reason`: in the words of the provider. `deadline`: ISO 8601, when the last job has to have left. */
+  'instance.taken_back': { readonly reason: string; readonly deadline: string };
   'instance.machine_abandoned': {
     readonly instance: string;
     /** Id and address, as far as they are known. */

@@ -100,6 +100,8 @@ const TEXTS: {
     `Instance uncordoned${expired ? ': the time of its cordon is over' : ''}`,
   'instance.draining': ({ deadline, reason }) =>
     `Instance is drained until ${deadline}${reason === null ? '' : `: ${reason}`}`,
+  'instance.taken_back': ({ reason, deadline }) =>
+    `Provider takes the instance back (${reason}): its jobs leave it until ${deadline}`,
   'instance.drained': () => 'Instance drained: it has no jobs',
   'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +

@@ -186,6 +186,12 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
       'Instance is drained until 2026-12-01T10:00:00Z: a fan is replaced',
     ],
   ],
+  'instance.taken_back': [
+    [
+      { reason: 'terminate', deadline: '2026-12-01T10:00:00Z' },
+      'Provider takes the instance back (terminate): its jobs leave it until 2026-12-01T10:00:00Z',
+    ],
+  ],
   'instance.drained': [[none, 'Instance drained: it has no jobs']],
   'instance.uncordoned': [
     [{ expired: false }, 'Instance uncordoned'],

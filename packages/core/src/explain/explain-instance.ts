@@ -289,6 +289,7 @@ export function atText(at: Timestamp, now: Timestamp): string {
 }
 
 function instanceFixes({ instance: { instance } }: ExplainedInstance): Fix[] {
+  if (isInstanceActive(instance.status) && instance.scheduling?.isTakenBack) return [];
   if (isInstanceActive(instance.status) && instance.scheduling !== null) {
     const command = `dstack instance uncordon ${instance.name}`;
     return [fix('Let it get new jobs again', { command })];

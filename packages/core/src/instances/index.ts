@@ -55,6 +55,7 @@ export { releaseInstance, settleFree } from './release.ts';
 export { correctReservation, occupyReserved, reserveInstance } from './reserve.ts';
 export { runtimeDataFor } from './runtime-data.ts';
 export { occupyInstance, startInstance } from './start.ts';
+export { type TakeBack, takeBackInstance } from './take-back.ts';
 export {
   abandonPlanned,
   discardPlaceholder,

@@ -37,7 +37,7 @@ import type { BackendName, Id, Offer, ProvisioningData, RuntimeData, Timestamp }
 
 /** By request of a user, a run stays out of the queue until it is released. */
 export interface HoldRecord {
-  /** Name of that user at the time. */
+  /** Name of that user at the time, or of the backend. */
   readonly by: string;
   readonly since: Timestamp;
 }
@@ -93,6 +93,8 @@ export interface RunRecord {
 export interface NoticeRecord {
   readonly message: string;
   readonly requestedAt: Timestamp;
+  /** The provider takes the machine back, so that `retry` decides whether the run goes on. */
+  readonly isTakenBack?: true;
   /** Its process gets Ctrl-C; until then the notice can be withdrawn, and an exit is the job's own. */
   readonly interruptAt: Timestamp;
   readonly endsAt: Timestamp;
@@ -203,10 +205,13 @@ export interface HostTrouble {
   readonly coolsUntil: Timestamp | null;
 }
 
-/** By request of a person, an instance gets no new jobs; if it is drained, its present jobs leave it. */
+/**
+ * By request of a person, or because its provider takes it back, an instance gets no new jobs; if it is drained, its
+ * present jobs leave it.
+ */
 export interface SchedulingRecord {
   readonly state: 'cordoned' | 'draining';
-  /** As that person has written it. */
+  /** As that person, or the provider, has written it. */
   readonly reason: string | null;
   /** Name of that user at the time. */
   readonly by: string;
@@ -217,6 +222,8 @@ export interface SchedulingRecord {
   readonly seconds?: number;
   /** When the last job had left; only a drain sets it. */
   readonly drainedAt?: Timestamp;
+  /** The provider takes the machine back: it ends once the last job has left. */
+  readonly isTakenBack?: true;
 }
 
 export interface InstanceRecord {

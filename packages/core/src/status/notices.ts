@@ -15,12 +15,17 @@ export const graceSeconds = ({
 /** Termination reason of a job whose process ends after Ctrl-C of a notice. */
 export const NOTICE_REASON = 'interrupted_by_no_capacity';
 
-/** Whether the submission had to leave its instance. Its run goes on elsewhere. */
-export function hadToLeave({
+/** Whether the agent ended the submission by its notice: its host was not lost with it. */
+export function leftByNotice({
   notice,
   terminationReason,
 }: Pick<JobRecord, 'notice' | 'terminationReason'>): boolean {
   return notice !== null && terminationReason === NOTICE_REASON;
+}
+
+/** Whether people or other runs have had the submission leave its instance. Its run goes on elsewhere. */
+export function hadToLeave(job: Pick<JobRecord, 'notice' | 'terminationReason'>): boolean {
+  return leftByNotice(job) && job.notice?.isTakenBack !== true;
 }
 
 /** Whether the submission is followed by another one whatever the value of `retry`, which it does not use up. */

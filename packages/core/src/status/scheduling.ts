@@ -14,10 +14,13 @@ const STATE_WORDS = {
   drained: 'drained',
 } as const;
 
+const PROVIDERS_WORDS = 'being taken back';
+
 /** `cordoned by ann until 2026-12-01 10:00:00 UTC: a fan is replaced`. */
 export function schedulingText(scheduling: SchedulingRecord): string {
-  const { by, reason } = scheduling;
-  return `${STATE_WORDS[stateText(scheduling)]} by ${by}${endText(scheduling)}${reason === null ? '' : `: ${reason}`}`;
+  const { by, reason, isTakenBack } = scheduling;
+  const words = isTakenBack ? PROVIDERS_WORDS : STATE_WORDS[stateText(scheduling)];
+  return `${words} by ${by}${endText(scheduling)}${reason === null ? '' : `: ${reason}`}`;
 }
 
 export function stateText({

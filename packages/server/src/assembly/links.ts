@@ -16,6 +16,7 @@ import { assets } from '../assets.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import { AgentLeases, type AgentLeasesOptions } from '../hosts/agent-leases.ts';
 import { HealthIntake } from '../hosts/health-intake.ts';
+import { HostNotices } from '../hosts/host-notices.ts';
 import { HostShells } from '../hosts/host-shells.ts';
 import { Hosts } from '../hosts/hosts.ts';
 import { ImagePlans } from '../hosts/image-plans.ts';
@@ -94,12 +95,14 @@ export function makeLinks(
       for (const notify of reported) notify(hostId, state);
     },
     onHealth: (hostId, report) => health.take(hostId, report),
+    onNotice: (hostId, notice) => notices.take(hostId, notice),
     onTunnel: (hostId, jobId, tunnel) => tunnels.fetch(hostId, jobId, tunnel),
     onConnected: (hostId) => {
       imagePlans.onHostConnected(hostId);
       jobKeys.push(hostId);
       hostShells.connected(hostId);
       agentLeases.connected(hostId);
+      notices.connected(hostId);
       for (const notify of connected) notify(hostId);
     },
   });
@@ -122,6 +125,8 @@ export function makeLinks(
     seconds: settings.agentLeaseSeconds,
   });
   closing.add(() => agentLeases.close());
+  const notices = new HostNotices({ store, backend, client, now: systemNow, log });
+  closing.add(() => notices.close());
   const imagePlans = new ImagePlans({
     store,
     log,

@@ -11,6 +11,7 @@ import {
   MAX_EXEC_MESSAGE,
   type MessageSchema,
   type NoticeJob,
+  type NoticeWatch,
   type PutGateway,
   PutJobAnswer,
   type PutVolume,
@@ -97,6 +98,11 @@ export class AgentClient {
   /** `AgentRefusal` 404: an agent without support for leases. */
   lease(lease: AgentLease): Promise<void> {
     return this.#call('PUT', '/v1/lease', lease, nothing);
+  }
+
+  /** `AgentRefusal` 404: an agent that watches for no notices. */
+  watchNotices(watch: NoticeWatch): Promise<void> {
+    return this.#call('PUT', '/v1/notice-watch', watch, nothing);
   }
 
   startJob(id: string, body: StartJob): Promise<JobState> {

@@ -2,6 +2,7 @@ import {
   type AgentFrame,
   type AgentInfo,
   type HostHealth,
+  type HostNotice,
   type JobMetrics,
   type JobState,
   type LogFrame,
@@ -39,6 +40,8 @@ export interface HostSink {
   tunnel(jobId: string, tunnel: string): void;
   /** Results of all health checks of the host. */
   health(report: HostHealth): void;
+  /** The provider takes the machine back. */
+  notice(notice: HostNotice): void;
 }
 
 export interface HostLinkOptions {
@@ -215,6 +218,8 @@ export class HostLink {
         return sink.tunnel(frame.id, frame.tunnel);
       case 'health':
         return sink.health(frame);
+      case 'notice':
+        return sink.notice(frame);
       case 'gap':
         return await sink.gap(frame.id, frame.offset);
     }

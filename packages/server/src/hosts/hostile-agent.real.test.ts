@@ -68,6 +68,7 @@ function startLink(pingMs = 10_000): void {
       return { rewindTo: null };
     },
     gap: async () => {},
+    notice: () => {},
     pull: () => {},
     metrics: () => {},
     activity: () => {},

@@ -1,5 +1,6 @@
 import type {
   HostHealth,
+  HostNotice,
   JobMetrics,
   JobState,
   LogFrame,
@@ -34,6 +35,8 @@ export interface HostsOptions {
   readonly onTunnel?: (hostId: string, jobId: string, tunnel: string) => void;
   /** Results of all health checks of the host. */
   readonly onHealth?: (hostId: string, report: HostHealth) => void;
+  /** The provider takes the machine of the host back. */
+  readonly onNotice?: (hostId: string, notice: HostNotice) => void;
   /** Receives states of jobs, all of them again whenever a link is made. */
   readonly onState?: (hostId: string, state: JobState) => void;
   /** Whether this server can open no connection, so that it judges no host. */
@@ -214,6 +217,9 @@ export class Hosts {
       tunnel: (jobId, tunnel) => onTunnel?.(hostId, jobId, tunnel),
       health: (report) => {
         if (this.#leases.holds(hostId)) this.#options.onHealth?.(hostId, report);
+      },
+      notice: (notice) => {
+        if (this.#leases.holds(hostId)) this.#options.onNotice?.(hostId, notice);
       },
     };
   }

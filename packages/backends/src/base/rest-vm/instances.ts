@@ -2,6 +2,7 @@
  * Machines of a provider as instances. Each order is looked for before it is made, by its name and its
  * tags; a creation without an answer is looked for until lists must contain it.
  */
+import type { NoticeWatch } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { InstanceHandle } from '@dstack/core';
 import {
@@ -53,6 +54,7 @@ interface Made {
 }
 
 export class VmInstances implements InstancePort {
+  readonly notices?: NoticeWatch;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
   /** Creations under way, by name. */
@@ -69,6 +71,7 @@ export class VmInstances implements InstancePort {
   constructor(options: VmInstancesOptions) {
     this.#options = options;
     const { cloud, pace } = options;
+    if (cloud.notices) this.notices = cloud.notices;
     this.#machines = new AccountVms(() => cloud.list(), pace);
   }
 

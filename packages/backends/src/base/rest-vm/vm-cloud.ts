@@ -1,4 +1,5 @@
 /** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
+import type { NoticeWatch } from '@dstack/contract/agent';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { OwnerTags } from '../owner-tags.ts';
@@ -26,6 +27,8 @@ export interface VmCloud {
   offers(): Promise<readonly Offer[]>;
   /** Without creating anything. */
   check(): Promise<readonly CheckResult[]>;
+  /** Where its machines find that they are taken back; omitted: it announces nothing there. */
+  readonly notices?: NoticeWatch;
   /** Kept in the account. Omitted: orphans there are reported only. */
   readonly claims?: Claims;
 }

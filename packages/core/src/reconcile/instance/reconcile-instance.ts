@@ -51,12 +51,22 @@ function round(pass: InstancePass): void {
     return;
   }
   trackCordon(pass);
+  if (isOver(pass)) {
+    const { by, reason } = pass.instance.scheduling ?? {};
+    pass.giveUp('interrupted', `${by} takes the machine back: ${reason}`);
+    return;
+  }
   if (isInstancePending(status)) advancePlanned(pass);
   else if (isInstanceProvisioning(status)) provision(pass);
   else if (isInstanceAvailable(status)) {
     trackHealth(pass);
     advanceUp(pass);
   }
+}
+
+/** Its provider takes it back and it has no jobs: what is left of its time would cost money for nothing. */
+function isOver({ instance, hasJobs }: InstancePass): boolean {
+  return instance.scheduling?.isTakenBack === true && !hasJobs;
 }
 
 /** Ends a machine that its fleet or its job no longer needs, before its agent connects. */

@@ -8,6 +8,8 @@ export interface InstanceDrain {
   readonly message: string;
   readonly since: Timestamp;
   readonly deadline: Timestamp;
+  /** The provider takes the machine back. */
+  readonly isTakenBack?: true;
 }
 
 function drainOn(instance: InstanceRecord | null): InstanceDrain | null {
@@ -15,8 +17,11 @@ function drainOn(instance: InstanceRecord | null): InstanceDrain | null {
   if (instance === null || scheduling === null) return null;
   const deadline = drainDeadline(scheduling);
   if (deadline === null) return null;
-  const { by, reason, since } = scheduling;
+  const { by, reason, since, isTakenBack } = scheduling;
   const why = reason === null ? '' : `: ${reason}`;
+  if (isTakenBack) {
+    return { message: `${by} takes ${instance.name} back${why}`, since, deadline, isTakenBack };
+  }
   return { message: `${instance.name} is drained by ${by}${why}`, since, deadline };
 }
 

@@ -4,13 +4,13 @@ import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, JobTerminationReason } from '../../model/index.ts';
 import {
-  hadToLeave,
   isInstanceActive,
   isJobRunning,
   jobEnd,
   KILL_LIMIT,
   killDeadline,
   LOG_WAIT,
+  leftByNotice,
 } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import type { RunPass } from '../run/run-pass.ts';
@@ -98,7 +98,7 @@ function mayHaveProcess(pass: RunPass, job: JobRecord): boolean {
 /** The host itself is lost, so no agent can report the end of the process. */
 function isLost(job: JobRecord): boolean {
   const { terminationReason: reason } = job;
-  if (hadToLeave(job)) return false;
+  if (leftByNotice(job)) return false;
   return reason === 'instance_unreachable' || reason === 'interrupted_by_no_capacity';
 }
 

@@ -91,14 +91,17 @@ function isSame(a: NoticeRecord, b: NoticeRecord | null): boolean {
 function wantedNotice(pass: RunPass, job: JobRecord): NoticeRecord | null {
   const drain = leaveOf(pass, job);
   if (drain === null) return null;
-  const { message, since, deadline: endsAt } = drain;
+  const { message, since, deadline: endsAt, isTakenBack } = drain;
   const end = knownEnd(job);
   if (end !== null && end <= endsAt) return null;
   const graceFrom = Math.max(since, endsAt - NOTICE_GRACE);
   const interruptAt = graceFrom + Math.floor((endsAt - graceFrom) / 2);
   const isReplica = pass.run.spec.configuration.type === 'service';
   const from = isReplica ? graceFrom : since;
-  const given = { message, requestedAt: pass.now, interruptAt, endsAt };
+  const given = {
+    ...{ message, requestedAt: pass.now, interruptAt, endsAt },
+    ...(isTakenBack && { isTakenBack }),
+  };
   // A clock that is set back withdraws nothing.
   if (pass.now >= from || isSame(given, job.notice)) return given;
   pass.draft.dueAt(from);
