@@ -15,6 +15,7 @@ import { hostile } from './hostile.ts';
 import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
 import { liveJobs } from './live-jobs.ts';
+import { offers } from './offers.ts';
 import { placement } from './placement.ts';
 import { pool } from './pool.ts';
 import { proxy } from './proxy.ts';
@@ -57,6 +58,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   services,
   'wake-up': wakeUp,
   'at-rest': atRest,
+  offers,
   queue,
   placement,
   replay,

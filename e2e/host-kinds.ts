@@ -49,8 +49,11 @@ export interface Accelerators {
   readonly prints?: string;
 }
 
+/** Runs a command as root. */
+type Reached = Pick<TestHost, 'exec'>;
+
 /** Gives a host devices and a tool that it does not have, in a private `/dev`. */
-export async function giveAccelerators(host: TestHost, given: Accelerators): Promise<void> {
+export async function giveAccelerators(host: Reached, given: Accelerators): Promise<void> {
   const { devices, links = {}, tool, prints } = given;
   await host.exec(`set -e
 own=$(mktemp -d); mount -t tmpfs -o mode=755 dev $own
@@ -65,7 +68,7 @@ mount --rbind $own /dev`);
 }
 
 /** Puts a program into the host's PATH, or replaces it at once. */
-export async function putTool(host: TestHost, name: string, script: string): Promise<void> {
+export async function putTool(host: Reached, name: string, script: string): Promise<void> {
   const path = `/usr/local/bin/${name}`;
   await host.exec(`set -e
 cat > ${path}.new <<'TOOL'

@@ -1,9 +1,11 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
 import {
   type Installation,
   type PostgresCluster,
   postgresBinaries,
   startPostgres,
 } from '@dstack/testkit';
+import { startCloud } from '@dstack/testkit/cloud';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
@@ -64,6 +66,31 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     await home.stopServer();
     await home.startServer();
     expect(await home.ok('logs', 'hello')).toContain('hello hello');
+  });
+
+  it('stay together within the limits on the calls of an account', async () => {
+    await using cloud = await startCloud({ personality: 'lambda' });
+    const env = { DSTACK_BACKEND_LAMBDA_ENDPOINT: cloud.url };
+    const first = newInstallation({ DSTACK_DATABASE_URL: url, ...env });
+    homes.push(first);
+    mkdirSync(first.serverDir, { recursive: true });
+    const backend = `{type: lambda, creds: {type: api_key, api_key: ${cloud.apiKey}}}`;
+    const yaml = `projects:\n- name: main\n  backends:\n  - ${backend}\n`;
+    writeFileSync(`${first.serverDir}/config.yml`, yaml, { mode: 0o600 });
+    await first.startServer();
+    const second = await newServerBeside(first, { DSTACK_DATABASE_URL: url, ...env });
+    homes.push(second);
+    const before = cloud.log.length;
+    const check = (home: Installation) =>
+      home.api<{ backend: string; status: string }[]>('/api/project/main/backends/check', {});
+    const checks = [first, second].flatMap((home) => [1, 2, 3].map(() => check(home)));
+    for (const answer of await Promise.all(checks)) {
+      expect(answer).toContainEqual(expect.objectContaining({ backend: 'lambda', status: 'ok' }));
+    }
+    // Lambda admits one call in a second, and answers more with 429.
+    const calls = cloud.log.slice(before);
+    expect(calls.length).toBeGreaterThanOrEqual(checks.length);
+    expect(calls.filter(({ status }) => status !== 200)).toEqual([]);
   });
 
   it('lose nothing when they are killed', async () => {

@@ -26,6 +26,7 @@ export * from './base/owner-tags.ts';
 export * from './base/port.ts';
 export type { AgentPrograms } from './base/programs.ts';
 export { orderedProvisioningData } from './base/provisioning-data.ts';
+export { ACCOUNT_FACTS, isOldFact } from './base/rest-vm/account-facts.ts';
 export { secured } from './base/secured.ts';
 export type { RemotePlace, SshOpener } from './base/ssh.ts';
 export * from './base/volume-port.ts';

@@ -9,6 +9,8 @@ export interface CloudOptions {
   /** Null = all regions of the catalogue. */
   readonly regions: readonly string[] | null;
   readonly catalog: Catalog;
+  /** Where its prices are from, for people; null, or omitted: there is nothing to add. */
+  readonly note?: string | null;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
 }
 
@@ -17,7 +19,7 @@ export interface CloudOptions {
  * shown as `not_available`: a plan lists them, and placement never uses them.
  */
 export function cloudBackend(options: CloudOptions): Backend {
-  const { type, regions, catalog, matches } = options;
+  const { type, regions, catalog, matches, note = null } = options;
   const wanted = regions && new Set(regions.map((region) => region.toLowerCase()));
   const { runtime } = capabilitiesOf(type);
   const items = catalogItems(catalog, type)
@@ -30,7 +32,7 @@ export function cloudBackend(options: CloudOptions): Backend {
       offers: items
         .map((item) => catalogOffer(type, item, requirements, 'not_available', runtime))
         .filter((offer) => matches(requirements, offer)),
-      notes: [],
+      notes: note === null ? [] : [note],
     }),
     signalsCapacity: false,
     instances: null,

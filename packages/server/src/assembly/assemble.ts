@@ -1,10 +1,9 @@
-import { loadCatalog } from '@dstack/backends';
-import { assets } from '../assets.ts';
 import { recordRestore } from '../backup/restored.ts';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
 import { backendHost } from '../capacity/backend-host.ts';
 import { OpenedBackends } from '../capacity/opened-backends.ts';
+import { openCatalog } from '../catalog/open-catalog.ts';
 import { systemClock, systemMillis } from '../clock/system-clock.ts';
 import { applyServerConfig, type Bootstrapped, bootstrap } from '../config/bootstrap.ts';
 import { GatewayAccess } from '../gateways/gateway-access.ts';
@@ -62,7 +61,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   await shareServerHost(parts, local);
   const sims = await simBackends(settings, serverId);
   if (sims) closing.add(() => sims.close());
-  const catalog = loadCatalog(assets.catalog);
+  const { catalog, catalogNote } = await openCatalog(parts);
   const dialIns = await openDialIns(parts);
   const opened = new OpenedBackends({
     ...{ store, log, kinds: settings.backendKinds },
@@ -73,7 +72,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     }),
   });
   closing.add(() => opened.close());
-  const backends = makeBackends(parts, hosts, supervisor, local, { sims, opened, catalog });
+  const backends = makeBackends(parts, hosts, supervisor, local, {
+    ...{ sims, opened, catalog, catalogNote },
+  });
   const offers = offerSource(backends, log);
   const blobs = store.shared
     ? draftedInMemory(store.files.blobs)

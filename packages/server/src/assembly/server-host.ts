@@ -157,6 +157,7 @@ export interface LastingBackends {
   readonly opened: OpenedBackends;
   /** The price lists of all others. */
   readonly catalog: Catalog;
+  readonly catalogNote: () => string | null;
 }
 
 /** The projects' backends, including the server's machine. */
@@ -165,7 +166,7 @@ export function makeBackends(
   hosts: Hosts,
   supervisor: LinkSupervisor,
   { host, use }: LocalCapacity,
-  { sims, opened, catalog }: LastingBackends,
+  { sims, opened, catalog, catalogNote }: LastingBackends,
 ): ProjectBackends {
   const volumes = directoryVolumes(directoryAgents({ store, hosts }));
   const gateways = hostGatewayPort(store, hosts, host);
@@ -189,7 +190,7 @@ export function makeBackends(
       },
     }),
     local: host && serverHostBackend(settings, store, hosts, { volumes, gateways }, host),
-    catalog,
+    ...{ catalog, catalogNote },
     localProjects: host?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,
   });

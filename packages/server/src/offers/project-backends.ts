@@ -45,6 +45,8 @@ export interface ProjectBackendsState extends BackendsState {
 export interface ProjectBackendsOptions {
   readonly store: Store;
   readonly catalog: Catalog;
+  /** Where its prices are from; null, or omitted: there is nothing to add. */
+  readonly catalogNote?: () => string | null;
   /** Null if the server's machine is not capacity. */
   readonly local: Backend | null;
   /** The simulated backend of a row; null, or omitted, = it is none. */
@@ -64,7 +66,10 @@ export interface ProjectBackendsOptions {
 export function projectBackends(options: ProjectBackendsOptions): ProjectBackends {
   const { store, catalog, local, remote, localProjects } = options;
   const cloudOf = ({ type, config }: BackendRecord): Backend =>
-    cloudBackend({ type, regions: regionsOf(config), catalog, matches: requirementsMatch });
+    cloudBackend({
+      ...{ type, regions: regionsOf(config), catalog, matches: requirementsMatch },
+      note: options.catalogNote?.() ?? null,
+    });
   // Instances end by their backend even if the project may no longer use it.
   const builtIn = [remote, ...(local ? [local] : [])];
   const opened = async (row: BackendRecord): Promise<Backend> => {

@@ -1,4 +1,6 @@
 /** The steps of a round of retention, in their order. */
+
+import { ACCOUNT_FACTS, isOldFact } from '@dstack/backends';
 import { SECOND, type Timestamp } from '@dstack/core';
 import { ENDED_KINDS } from '@dstack/store';
 import { deleteBlobs } from './delete-blobs.ts';
@@ -10,6 +12,8 @@ import type { RetentionStep, StepDeps } from './step.ts';
 /** Rows per step; a step that takes too long gets fewer the next time. */
 const ROWS = 2000;
 const FILES = 200;
+/** Offers of an account take tens of kilobytes. */
+const FACTS = 20;
 
 /** Unused pages per step: 4 MiB. */
 const PAGES = 1024;
@@ -63,6 +67,7 @@ export function retentionSteps(deps: StepDeps): readonly RetentionStep[] {
       older(policy.records, (before, limit) => retention.deleteRetiredTokens(before, limit)),
     ),
     paused('intents without a subject', ROWS, strayIntents(deps)),
+    known('facts about accounts', FACTS, oldFacts(deps)),
     paused('logs without a job', FILES, (limit, now) => deps.strays.deleteNext(limit, now)),
     always('unused pages', PAGES, (limit) => retention.releasePages(limit)),
   ];
@@ -83,6 +88,26 @@ const older =
     const before = cutoff(now, seconds);
     return before === null ? 0 : await work(before, limit);
   };
+
+/** Once a day over all facts, kind by kind. */
+function oldFacts({ store }: StepDeps): RetentionStep['run'] {
+  let [kinds, position]: [readonly (typeof ACCOUNT_FACTS)[number][], string] = [ACCOUNT_FACTS, ''];
+  let restsUntil = 0;
+  return async (limit, now) => {
+    if (now < restsUntil && restsUntil <= now + DAY) return 0;
+    const [kind, ...others] = kinds;
+    if (kind === undefined) {
+      kinds = ACCOUNT_FACTS;
+      restsUntil = now + DAY;
+      return 0;
+    }
+    const isOld = (key: string, value: string) => isOldFact(key, value, now);
+    const { next } = await store.retention.deleteOldFacts(kind, position, isOld, limit);
+    position = next ?? '';
+    if (next === null) kinds = others;
+    return limit;
+  };
+}
 
 /** One pass over all intents takes many steps; then it begins again. */
 function strayIntents({ store }: StepDeps): RetentionStep['run'] {

@@ -91,6 +91,8 @@ describe('settings', () => {
         `DSTACK_AGENT_LEASE is "${wrong}"; it must be a duration of at least 60 seconds`,
       );
     }
+    expect(compileSettings({}).catalogUrl).toBeNull();
+    expect(() => compileSettings({ DSTACK_CATALOG_URL: 'ftp://x' })).toThrow('http or https URL');
     expect(compileSettings({}).sweep).toBe('report');
     expect(() => compileSettings({ DSTACK_SERVER_SWEEP: 'delete' })).toThrow('report, terminate');
   });

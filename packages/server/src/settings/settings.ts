@@ -81,6 +81,8 @@ export interface ServerSettings {
   readonly agentLeaseSeconds: number | null;
   /** Whether orphans at providers are only reported or also ended (`DSTACK_SERVER_SWEEP`). */
   readonly sweep: SweepPolicy;
+  /** Where prices of providers are refreshed from (`DSTACK_CATALOG_URL`); null = the samples of the product. */
+  readonly catalogUrl: string | null;
   readonly retention: RetentionPolicy;
   /** Seconds without a byte after which a request to a service fails. */
   readonly serviceTimeoutSeconds: number;
@@ -216,6 +218,7 @@ export function compileSettings(
     },
     hostShell: choiceVariable(env, 'DSTACK_SERVER_HOST_SHELL', ['managers', 'off', 'users']),
     agentLeaseSeconds: durationOrOff(env, 'DSTACK_AGENT_LEASE', { fallback: 7200, least: 60 }),
+    catalogUrl: catalogUrl(env),
     sweep: choiceVariable(env, 'DSTACK_SERVER_SWEEP', ['report', 'terminate']),
     retention: retentionSettings(env),
     serviceTimeoutSeconds,
@@ -413,4 +416,14 @@ function logFormat(env: ProcessEnv): 'json' | 'pretty' {
 function updateDefaultProject(env: ProcessEnv): boolean | null {
   if (isSet(env, 'DSTACK_UPDATE_DEFAULT_PROJECT')) return true;
   return isSet(env, 'DSTACK_DO_NOT_UPDATE_DEFAULT_PROJECT') ? false : null;
+}
+
+function catalogUrl(env: ProcessEnv): string | null {
+  const text = env.DSTACK_CATALOG_URL?.trim();
+  if (!text) return null;
+  const { protocol } = URL.parse(text) ?? {};
+  if (protocol === 'https:' || protocol === 'http:') return text;
+  throw new SettingsError(
+    `DSTACK_CATALOG_URL is ${JSON.stringify(text)}; it must be an http or https URL of a catalogue`,
+  );
 }

@@ -84,4 +84,26 @@ forEachStore((tests) => {
       intents[2]?.key,
     ]);
   });
+
+  it('facts of one kind that are old go, also if there are many, and others stay', async () => {
+    const { store } = await open();
+    const facts = { 'calls:a': 'old', 'calls:b': 'new', 'calls:c': 'old', 'callsx:d': 'old' };
+    for (const [key, value] of Object.entries({ ...facts, calls: 'old' })) {
+      await store.meta.set(key, value);
+    }
+    let after: string | null = '';
+    let count = 0;
+    while (after !== null) {
+      const part: { count: number; next: string | null } = await store.retention.deleteOldFacts(
+        ...(['calls', after, (_key: string, value: string) => value === 'old', 2] as const),
+      );
+      count += part.count;
+      after = part.next;
+    }
+    expect(count).toBe(2);
+    const left = await Promise.all(
+      [...Object.keys(facts), 'calls'].map((key) => store.meta.get(key)),
+    );
+    expect(left).toEqual([null, 'new', null, 'old', 'old']);
+  });
 });

@@ -7,7 +7,7 @@ import type { EndedKind, Retention } from './types.ts';
 
 type EndedResources = Pick<
   Retention,
-  'deleteEnded' | 'deleteStrayIntents' | 'deleteUsage' | 'deleteRetiredTokens'
+  'deleteEnded' | 'deleteStrayIntents' | 'deleteOldFacts' | 'deleteUsage' | 'deleteRetiredTokens'
 >;
 
 interface EndedRule {
@@ -96,6 +96,31 @@ export function createEndedResources(context: StoreContext): EndedResources {
         if (stray.length > 0) await tx.deleteFrom('intents').where('key', 'in', stray).execute();
         const next = rows.length < limit ? null : (rows.at(-1)?.key ?? null);
         return { count: stray.length, next };
+      }),
+    deleteOldFacts: (kind, after, isOld, limit) =>
+      context.write(async ({ tx }) => {
+        const rows = await tx
+          .selectFrom('server_meta')
+          .selectAll()
+          .where('key', '>=', `${kind}:`)
+          // The character after the colon.
+          .where('key', '<', `${kind};`)
+          .where('key', '>', after)
+          .orderBy('key')
+          .limit(limit)
+          .execute();
+        const old = rows.filter(({ key, value }) => isOld(key, value));
+        let count = 0n;
+        for (const { key, value } of old) {
+          const { numDeletedRows } = await tx
+            .deleteFrom('server_meta')
+            .where('key', '=', key)
+            .where('value', '=', value)
+            .executeTakeFirst();
+          count += numDeletedRows;
+        }
+        const next = rows.length < limit ? null : (rows.at(-1)?.key ?? null);
+        return { count: Number(count), next };
       }),
     async deleteUsage(day, limit) {
       const tokens = await sql`delete from service_token_usage where (token_id, day) in (

@@ -107,6 +107,6 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   sweeps: present('one for each backend'),
   orphans: present('deleted when the resource has ended'),
   leases: present('held work only'),
-  server_meta: present('facts about the installation'),
+  server_meta: present('facts about the installation; those about accounts are deleted unused'),
   dstack_migrations: present('one for each change of the schema'),
 };

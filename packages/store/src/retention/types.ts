@@ -168,6 +168,16 @@ export interface Retention {
     before: Timestamp,
     limit: number,
   ): Promise<{ readonly count: number; readonly next: string | null }>;
+  /**
+   * Of the next `limit` facts with such a key (`kind:…`) those that `isOld` returns true for, by key and value. A fact
+   * that is written meanwhile stays.
+   */
+  deleteOldFacts(
+    kind: string,
+    after: string,
+    isOld: (key: string, value: string) => boolean,
+    limit: number,
+  ): Promise<{ readonly count: number; readonly next: string | null }>;
   /** `day`: days since the epoch. */
   deleteUsage(day: number, limit: number): Promise<number>;
   deleteRetiredTokens(before: Timestamp, limit: number): Promise<number>;

@@ -194,7 +194,8 @@ export class VmInstances implements InstancePort {
   async #afterError(name: string, order: InstanceOrder, error: unknown): Promise<CreatedInstance> {
     const { offers } = this.#options;
     if (error instanceof NoCapacityError && order.offer) {
-      offers.refused(order.offer, error instanceof QuotaError ? 'quota' : 'capacity');
+      const why = error instanceof QuotaError ? 'quota' : 'capacity';
+      offers.refused(order.offer, why, error.message);
     }
     if (!(error instanceof NoAnswerError)) throw error;
     this.#doubt(name, error instanceof TimedOutError);

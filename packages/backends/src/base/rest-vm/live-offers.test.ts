@@ -94,22 +94,25 @@ describe('live offers', () => {
     const offers = started();
     await prices(offers);
     const availability = async () => (await offers.answer()).offers[0]?.availability;
-    offers.refused(offer('small', 1), 'capacity');
+    offers.refused(offer('small', 1), 'capacity', 'sold out');
     expect(await availability()).toBe('not_available');
     now += 2 * MINUTE_MS;
     expect(await availability()).toBe('available');
-    offers.refused(offer('small', 1), 'quota');
+    offers.refused(offer('small', 1), 'quota', 'Lambda: 4 instances at most');
+    const { notes } = await offers.answer();
+    expect(notes).toEqual(['no quota: small in us: Lambda: 4 instances at most']);
     now += 2 * MINUTE_MS;
     expect(await availability()).toBe('no_quota');
     now += 5 * MINUTE_MS;
     expect(await availability()).toBe('available');
+    expect((await offers.answer()).notes).toEqual([]);
   });
 
   it('are asked for again after a clock that was a year ahead', async () => {
     const offers = started();
     now += 365 * 1440 * MINUTE_MS;
     await prices(offers);
-    offers.refused(offer('small', 1), 'quota');
+    offers.refused(offer('small', 1), 'quota', 'full');
     now -= 365 * 1440 * MINUTE_MS;
     answer = async () => [offer('small', 2)];
     await prices(offers);

@@ -31,9 +31,15 @@ const OLD_MS = 120_000;
 /** How long a refusal of the provider counts more than a list with the opposite. */
 const SOLD_OUT_MS = 60_000;
 const NO_QUOTA_MS = 300_000;
+/** Notes about refused quotas in one answer. */
+const SHOWN_QUOTAS = 3;
 
 interface Refused {
   readonly availability: 'not_available' | 'no_quota';
+  readonly name: string;
+  readonly region: string;
+  /** In the words of the provider. */
+  readonly text: string;
   readonly until: number;
 }
 
@@ -57,9 +63,10 @@ export class LiveOffers {
   }> {
     const known = await this.#current();
     if (this.#error instanceof CredentialsError) throw this.#error;
+    this.#forget();
     return {
       offers: known.offers.map((offer) => this.#corrected(offer)),
-      notes: this.#notes(known),
+      notes: [...this.#notes(known), ...this.#quotaNotes()],
     };
   }
 
@@ -76,13 +83,14 @@ export class LiveOffers {
   }
 
   /** The provider has refused an order of this offer. */
-  refused({ instance, region }: Offer, why: 'capacity' | 'quota'): void {
+  refused({ instance, region }: Offer, why: 'capacity' | 'quota', text: string): void {
     const now = this.#options.now();
+    const { name } = instance;
     this.#refused.set(
-      keyOf(instance.name, region),
+      keyOf(name, region),
       why === 'quota'
-        ? { availability: 'no_quota', until: now + NO_QUOTA_MS }
-        : { availability: 'not_available', until: now + SOLD_OUT_MS },
+        ? { availability: 'no_quota', name, region, text, until: now + NO_QUOTA_MS }
+        : { availability: 'not_available', name, region, text, until: now + SOLD_OUT_MS },
     );
   }
 
@@ -132,13 +140,23 @@ export class LiveOffers {
   }
 
   #corrected(offer: Offer): Offer {
-    const key = keyOf(offer.instance.name, offer.region);
-    const refused = this.#refused.get(key);
-    if (refused === undefined) return offer;
-    const left = refused.until - this.#options.now();
-    if (left > 0 && left <= NO_QUOTA_MS) return { ...offer, availability: refused.availability };
-    this.#refused.delete(key);
-    return offer;
+    const refused = this.#refused.get(keyOf(offer.instance.name, offer.region));
+    return refused === undefined ? offer : { ...offer, availability: refused.availability };
+  }
+
+  /** A later end than any refusal has was written before the clock was set back. */
+  #forget(): void {
+    const now = this.#options.now();
+    for (const [key, { until }] of this.#refused) {
+      if (until <= now || until - now > NO_QUOTA_MS) this.#refused.delete(key);
+    }
+  }
+
+  #quotaNotes(): readonly string[] {
+    const short = [...this.#refused.values()].filter((one) => one.availability === 'no_quota');
+    return short
+      .slice(0, SHOWN_QUOTAS)
+      .map(({ name, region, text }) => `no quota: ${name} in ${region}: ${text}`);
   }
 
   #notes({ at }: KnownOffers): readonly string[] {

@@ -3,6 +3,7 @@
  * provider's limits. A stored turn is a call that has begun.
  */
 import type { SharedFacts } from '../kind.ts';
+import { TURNS_FACT } from './account-facts.ts';
 import { CALL_KINDS, type CallKind, type CallRule, type SharedTurns } from './call-limiter.ts';
 
 /** A rule for more calls than this counts them in parts of its time, so that what is stored stays small. */
@@ -34,7 +35,7 @@ export function sharedTurns(
   account: string,
   rules: readonly CallRule[],
 ): SharedTurns {
-  const key = `call-turns:${account}`;
+  const key = `${TURNS_FACT}:${account}`;
   const change = async (next: (state: TurnState, now: number) => Turn): Promise<number> =>
     await facts.amend(key, (value, now) => {
       const { state, wait } = next(stateIn(value, rules), now);

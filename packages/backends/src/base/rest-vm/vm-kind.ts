@@ -3,6 +3,7 @@ import { type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/
 import type { BackendType } from '@dstack/contract/wire';
 import { type CatalogItem, catalogItems } from '../../catalog/catalog.ts';
 import type { BackendHost, BackendKind, BackendOpener } from '../kind.ts';
+import { OFFERS_FACT } from './account-facts.ts';
 import { AccountLimiters, accountId } from './accounts.ts';
 import type { CallLimiter, CallRule } from './call-limiter.ts';
 import { LiveOffers } from './live-offers.ts';
@@ -62,13 +63,13 @@ function openerOf<Config>(
       const config = kind.parse(given);
       const account = accountId(endpoint, ...kind.credentials(config));
       const scope = accountId(account, ...(kind.regions(config) ?? []));
-      const limiter = limiters.of(account);
+      const { limiter, leave } = limiters.join(account);
       const listed = catalogItems(catalog, type);
       const cloud = await kind.adapter({ config, endpoint, limiter, listed });
       const ask = () => cloud.offers();
-      const factKey = `live-offers:${type}:${scope}`;
+      const factKey = `${OFFERS_FACT}:${type}:${scope}`;
       const offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
-      return { backend: restVm({ cloud, offers, secret, pace }), close: () => {} };
+      return { backend: restVm({ cloud, offers, secret, pace }), close: leave };
     },
   };
 }
