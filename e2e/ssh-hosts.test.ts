@@ -231,7 +231,7 @@ describe.skipIf(missing !== null)('hosts of an SSH fleet', () => {
       const file = fleetFile('refused', [plain], 'root');
       const { code, stderr } = await home.dstack(['apply', '-f', file, '-y']);
       expect(code).toBe(1);
-      const steps = `${plain.address}: (Checking the host|Uploading|Starting the agent)`;
+      const steps = `${plain.address}: (Checking the host|Installing the agent|Starting the agent)`;
       expect(stderr).toMatch(
         new RegExp(`${steps}[^]*1 of 1 instances failed[^]*line \\d+, contains`),
       );

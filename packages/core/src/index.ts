@@ -11,6 +11,7 @@ export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export * from './groups/index.ts';
 export {
+  AGENT_INSTALLATION,
   type ClusterSite,
   clusterSite,
   cordonInstance,

@@ -4,6 +4,9 @@ import { recordEvent } from '../events/record-event.ts';
 import type { Change, InstanceSnapshot } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
 
+/** How a stage begins in which programs are copied to a new host. */
+export const AGENT_INSTALLATION = 'Installing the agent';
+
 /** Null: it is shown already, or the instance does not wait for its creation any more. */
 export function reportPreparation(
   { instance }: Pick<InstanceSnapshot, 'instance'>,
@@ -26,4 +29,4 @@ export function reportPreparation(
 }
 
 /** `… (3 of 47 MB)`: each amount is not worth an event. */
-const withoutAmount = (text: string): string => text.replace(/ \(\d+ of \d+ MB\)$/, '');
+export const withoutAmount = (text: string): string => text.replace(/ \(\d+ of \d+ MB\)$/, '');

@@ -177,4 +177,18 @@ describe('the stage that a backend reports', () => {
     w.connect('inst-1').instancePass();
     expect(w.instance()).toMatchObject({ status: 'idle', terminationMessage: null });
   });
+
+  test('on the way to its agent is shown, and an event when the agent is installed', () => {
+    const w = world(anInstance({ status: 'provisioning' }));
+    const stages = [
+      ...['10.0.0.9: Connecting to 10.0.0.9', '10.0.0.9: connection refused'],
+      ...[0, 20, 43].map((sent) => `10.0.0.9: Installing the agent (${sent} of 68 MB)`),
+    ];
+    for (const error of stages) {
+      w.hosts.set('inst-1', aHost({ id: 'inst-1', connected: false, error }));
+      w.instancePass();
+      expect(w.instance().terminationMessage).toBe(error);
+    }
+    expect(w.events).toEqual(['Instance is being provisioned: 10.0.0.9: Installing the agent']);
+  });
 });

@@ -3,6 +3,7 @@
 import { instanceTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import {
+  AGENT_INSTALLATION,
   adoptHandle,
   adoptInstance,
   describeInstance,
@@ -10,6 +11,7 @@ import {
   type OfferedInstance,
   startInstance,
   untriedIn,
+  withoutAmount,
 } from '../../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../../model/index.ts';
 import { totalBlocksOf } from '../../offers/blocks.ts';
@@ -164,11 +166,11 @@ function reportStage(pass: InstancePass): void {
   const stage = stageOf(pass);
   if (stage === instance.terminationMessage) return;
   const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
-  if (stage !== null && isOfBackend) {
+  if (stage !== null && (isOfBackend || isInstallation(stage, instance.terminationMessage))) {
     pass.draft.event(
       recordEvent({
         action: 'instance.provisioning',
-        data: { stage },
+        data: { stage: withoutAmount(stage) },
         targets: [instanceTarget(instance)],
       }),
     );
@@ -176,6 +178,10 @@ function reportStage(pass: InstancePass): void {
   pass.set({ terminationMessage: stage });
   pass.signalRuns();
 }
+
+/** What follows on the way to the agent is repeated until the machine answers, and is no event each time. */
+const isInstallation = (stage: string, before: string | null): boolean =>
+  stage.includes(AGENT_INSTALLATION) && before?.includes(AGENT_INSTALLATION) !== true;
 
 /** The stage of the creation, or what delays it, for people; null = nothing was reported. */
 export function stageOf({

@@ -3,7 +3,7 @@ import { loaderName } from './libraries.ts';
 import type { Preflight, ProgramDir } from './preflight.ts';
 import type { Program } from './program.ts';
 import type { Programs } from './programs.ts';
-import { counted } from './upload-progress.ts';
+import { UploadProgress } from './upload-progress.ts';
 
 /** The programs that were copied to a host, and how Node is started there. */
 export interface Installed {
@@ -41,9 +41,11 @@ export async function putPrograms(
   const [node, agent] = await Promise.all([programs.node(arch), programs.agent()]);
   const wanted = [node, agent, ...(libraries ? [libraries] : [])];
   const dir = chooseDir(host.programDirs, wanted);
-  await put(host, dir, node, 'Node', UNPACK_NODE, progress);
-  await put(host, dir, agent, 'the agent', UNPACK_TAR, progress);
-  const runtime = await workingNode(host, programs, dir, { node, libraries, problem }, progress);
+  const upload = new UploadProgress(progress);
+  upload.expect(wanted.filter(({ name }) => !dir.installed.has(name)));
+  await put(host, dir, { program: node, what: 'Node', unpack: UNPACK_NODE, upload });
+  await put(host, dir, { program: agent, what: 'the agent', unpack: UNPACK_TAR, upload });
+  const runtime = await workingNode(host, programs, dir, { node, libraries, problem }, upload);
   return {
     dir: dir.path,
     names: [node.name, agent.name, ...runtime.names],
@@ -63,7 +65,7 @@ async function workingNode(
   programs: Programs,
   dir: ProgramDir,
   { node, libraries, problem }: Parts,
-  progress: (text: string) => void,
+  upload: UploadProgress,
 ): Promise<{ readonly command: readonly string[]; readonly names: readonly string[] }> {
   const plain = `${dir.path}/${node.name}/bin/node`;
   if (libraries === null) {
@@ -72,9 +74,10 @@ async function workingNode(
     // A suitable glibc without the other libraries of Node; the copied ones are complete.
     const why = `Node does not start there: ${failure}`;
     const parts = { node, problem: why, libraries: await librariesFor(host, programs, why) };
-    return await workingNode(host, programs, dir, parts, progress);
+    return await workingNode(host, programs, dir, parts, upload);
   }
-  await put(host, dir, libraries, 'libraries for Node', UNPACK_TAR, progress);
+  const what = 'libraries for Node';
+  await put(host, dir, { program: libraries, what, unpack: UNPACK_TAR, upload });
   const lib = `${dir.path}/${libraries.name}`;
   const command = [`${lib}/${loaderName(host.arch)}`, '--library-path', lib, plain];
   const failure = await whyItFails(host, command);
@@ -119,13 +122,19 @@ function neededMib({ installed }: ProgramDir, programs: readonly Program[]): num
   return Math.ceil((bytes * GENERATIONS) / 2 ** 20);
 }
 
+interface Upload {
+  readonly program: Program;
+  /** For messages. */
+  readonly what: string;
+  /** Shell lines that read it. */
+  readonly unpack: string;
+  readonly upload: UploadProgress;
+}
+
 async function put(
   host: Preflight,
   dir: ProgramDir,
-  program: Program,
-  what: string,
-  unpack: string,
-  progress: (text: string) => void,
+  { program, what, unpack, upload }: Upload,
 ): Promise<void> {
   if (dir.installed.has(program.name)) return;
   const script = [
@@ -136,6 +145,6 @@ async function put(
     'rm -rf TARGET; mv TARGET.part TARGET',
   ].join('; ');
   const command = script.replaceAll('TARGET', `${dir.path}/${program.name}`);
-  const data = counted(program, `Uploading ${what}`, progress);
+  const data = upload.counted(program);
   await host.shell.feed(`Uploading ${what}`, command, data, UPLOAD_MS);
 }

@@ -1,35 +1,54 @@
 import { type Readable, Transform } from 'node:stream';
+import { AGENT_INSTALLATION } from '@dstack/core';
 import type { Program } from './program.ts';
 
 const MB = 1e6;
 /** The least time between two reports. */
 const REPORT_MS = 1000;
 
-/**
- * The program's bytes; while they are read, `progress` receives how many were sent (`… 3 of 47
- * MB`).
- */
-export function counted(
-  program: Program,
-  title: string,
-  progress: (text: string) => void,
-): Readable {
-  const total = Math.ceil(program.size / MB);
-  let sent = 0;
-  let reported = 0;
-  const counter = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
-      sent += chunk.length;
-      const now = performance.now();
-      if (total > 1 && now - reported >= REPORT_MS) {
-        reported = now;
-        progress(`${title}: ${Math.floor(sent / MB)} of ${total} MB`);
-      }
-      done(null, chunk);
-    },
-  });
-  progress(title);
-  const source = program.open();
-  source.on('error', (error) => counter.destroy(error));
-  return source.pipe(counter);
+/** Reports how much of all programs that a host lacks has been sent: `Installing the agent (43 of 68 MB)`. */
+export class UploadProgress {
+  readonly #report: (text: string) => void;
+  readonly #counted = new Set<Program>();
+  #total = 0;
+  #sent = 0;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+
+  constructor(report: (text: string) => void) {
+    this.#report = report;
+  }
+
+  /** They will be sent; some are known only when others have arrived. */
+  expect(programs: readonly Program[]): void {
+    for (const program of programs) {
+      if (this.#counted.has(program)) continue;
+      this.#counted.add(program);
+      this.#total += program.size;
+    }
+  }
+
+  /** The program's bytes, counted while they are read. */
+  counted(program: Program): Readable {
+    this.expect([program]);
+    const counter = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        this.#sent += chunk.length;
+        this.#show();
+        done(null, chunk);
+      },
+    });
+    this.#show();
+    const source = program.open();
+    source.on('error', (error) => counter.destroy(error));
+    return source.pipe(counter);
+  }
+
+  #show(): void {
+    const now = performance.now();
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    const total = Math.ceil(this.#total / MB);
+    const sent = Math.floor(this.#sent / MB);
+    this.#report(total > 1 ? `${AGENT_INSTALLATION} (${sent} of ${total} MB)` : AGENT_INSTALLATION);
+  }
 }
