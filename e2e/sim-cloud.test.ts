@@ -109,10 +109,12 @@ describe('a cloud', () => {
       const commands = [
         `if [ -e ${mark} ]; then echo second; exit 0; fi`,
         `touch ${mark}`,
-        "trap 'echo saved; exit 5' INT",
-        'while [ ! -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
-        'cat "$DSTACK_PREEMPTION_FILE"',
-        'while :; do sleep 0.1; done',
+        `sh -c '${[
+          'trap "echo saved; exit 5" INT',
+          'while [ ! -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
+          'cat "$DSTACK_PREEMPTION_FILE"',
+          'while :; do sleep 0.1; done',
+        ].join('; ')}'`,
       ];
       const retry = 'retry:\n  on_events: [interruption]\n  duration: 1h\n';
       await submit(home, 'told', commands, retry);
