@@ -10,7 +10,10 @@ import { print, summary } from './measure.ts';
 const CLOUDS = ['lambda', 'digitalocean', 'amddevcloud'] as const;
 const SLOW_SECONDS = 20;
 const task = { type: 'task', name: 'planned', commands: ['true'], resources: { gpu: '1..' } };
-const PLAN = { run_spec: { run_name: 'planned', configuration: task }, max_offers: 50 };
+const PLAN = {
+  run_spec: { run_name: 'planned', configuration: task },
+  ...{ max_offers: 50, for_offers_only: true },
+};
 
 interface Plan {
   readonly job_plans: readonly { readonly total_offers: number }[];
@@ -38,13 +41,16 @@ export async function offers(restarts = '10'): Promise<void> {
     print({ name: 'offers: first plan, nothing known', unit: 'ms', ...summary([await plan()]) });
     for (const { faults } of clouds) faults.set({ slow_seconds: SLOW_SECONDS });
     const known: number[] = [];
+    const next: number[] = [];
     for (let i = 0; i < Number(restarts); i++) {
       await home.stopServer();
       await home.startServer();
       known.push(await plan());
+      next.push(await plan());
     }
     const name = `offers: first plan after a restart, providers answer after ${SLOW_SECONDS} s`;
     print({ name, unit: 'ms', ...summary(known) });
+    print({ name: 'offers: the plan after it', unit: 'ms', ...summary(next) });
   } finally {
     await home.dispose();
     for (const cloud of clouds) await cloud.close();
