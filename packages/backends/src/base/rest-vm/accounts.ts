@@ -34,6 +34,11 @@ export class AccountLimiters {
     this.#options = options;
   }
 
+  /** For a backend that never closes: the account is not forgotten. */
+  of(account: string): CallLimiter {
+    return this.join(account).limiter;
+  }
+
   /** `leave`: the account is not used any more by the caller. */
   join(account: string): { readonly limiter: CallLimiter; readonly leave: () => void } {
     this.#forget();

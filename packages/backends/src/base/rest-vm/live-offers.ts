@@ -38,8 +38,8 @@ interface Refused {
   readonly availability: 'not_available' | 'no_quota';
   readonly name: string;
   readonly region: string;
-  /** In the words of the provider. */
-  readonly text: string;
+  /** In the words of the provider; null = not known. */
+  readonly text: string | null;
   readonly until: number;
 }
 
@@ -83,7 +83,11 @@ export class LiveOffers {
   }
 
   /** The provider has refused an order of this offer. */
-  refused({ instance, region }: Offer, why: 'capacity' | 'quota', text: string): void {
+  refused(
+    { instance, region }: Offer,
+    why: 'capacity' | 'quota',
+    text: string | null = null,
+  ): void {
     const now = this.#options.now();
     const { name } = instance;
     this.#refused.set(
@@ -156,7 +160,9 @@ export class LiveOffers {
     const short = [...this.#refused.values()].filter((one) => one.availability === 'no_quota');
     return short
       .slice(0, SHOWN_QUOTAS)
-      .map(({ name, region, text }) => `no quota: ${name} in ${region}: ${text}`);
+      .map(({ name, region, text }) =>
+        ['no quota', `${name} in ${region}`, text].filter((part) => part !== null).join(': '),
+      );
   }
 
   #notes({ at }: KnownOffers): readonly string[] {
