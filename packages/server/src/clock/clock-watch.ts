@@ -25,6 +25,7 @@ export class ClockWatch {
   /** When the database last answered. */
   #answeredAt: Timestamp | null = null;
   #isClosed = false;
+  #forget = () => {};
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
@@ -33,11 +34,13 @@ export class ClockWatch {
   /** Resolves when the database's clock has been read once. Throws its error. */
   async start(): Promise<void> {
     await this.#look();
+    this.#forget = this.#options.clock.onJump(() => void this.#looked());
     this.#later();
   }
 
   close(): void {
     this.#isClosed = true;
+    this.#forget();
     clearTimeout(this.#timer);
     this.#options.clock.unfollow();
   }
@@ -45,12 +48,21 @@ export class ClockWatch {
   #later(): void {
     if (this.#isClosed) return;
     this.#timer = setTimeout(async () => {
-      await this.#look().catch((error) => {
-        this.#options.log.warn({ err: error }, "the database's clock was not read");
-        if (this.#isOutage()) this.#options.clock.missesSince(this.#answeredAt ?? 0);
-      });
+      await this.#looked();
       this.#later();
     }, PERIOD_MS).unref();
+  }
+
+  /**
+   * After a suspend the time is behind that of other servers: what this one decides until the next look would seem to
+   * have happened before what it follows.
+   */
+  async #looked(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#look().catch((error) => {
+      this.#options.log.warn({ err: error }, "the database's clock was not read");
+      if (this.#isOutage()) this.#options.clock.missesSince(this.#answeredAt ?? 0);
+    });
   }
 
   async #look(): Promise<void> {
