@@ -1,5 +1,5 @@
 /** Reads the queue of a pool in its order, for people. */
-import type { Id } from '@dstack/core';
+import type { Id, QuotaState } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';
@@ -38,11 +38,13 @@ export async function loadPoolQueue(
     .orderBy('id')
     .execute();
   const projectIds = waiting.map(({ id }) => id);
-  const { heads, total } = await headsInOrder(tx, projectIds, limit);
-  const holders = await reservationHolders(tx, projectIds);
-  const gangs = await gangsOf(tx, context.records, [...heads, ...holders]);
   const rights = await loadRights(tx, [...new Set([projectId, ...projectIds])]);
   const machines = await loadUsable(tx, context, rights);
+  const { heads, total } = await headsInOrder(tx, projectIds, limit);
+  const holders = await reservationHolders(tx, projectIds);
+  const entitled = await entitledHeads(tx, projectIds, machines.quotas ?? [], limit);
+  const all = new Map([...heads, ...entitled, ...holders].map((head) => [keyOf(head), head]));
+  const gangs = await gangsOf(tx, context.records, [...all.values()]);
   const users = await forIds(
     gangs.map(({ run }) => run.userId),
     (slice) => tx.selectFrom('users').select(['id', 'name']).where('id', 'in', slice).execute(),
@@ -55,6 +57,25 @@ export async function loadPoolQueue(
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),
   };
+}
+
+const keyOf = ({ run_id, replica_num }: Head): string => `${run_id} ${replica_num}`;
+
+/** Gangs of projects with guarantees may come before all others, wherever they are by their rank. */
+async function entitledHeads(
+  tx: Tx,
+  projectIds: readonly Id[],
+  quotas: readonly QuotaState[],
+  limit: number,
+): Promise<Head[]> {
+  const guaranteed = new Set(
+    quotas.flatMap(({ quota }) => (quota.guaranteed === null ? [] : [quota.projectId])),
+  );
+  const heads: Head[] = [];
+  for (const id of projectIds) {
+    if (guaranteed.has(id)) heads.push(...(await headsInOrder(tx, [id], limit)).heads);
+  }
+  return heads;
 }
 
 /** A person asks for this, so all waiting jobs of the pool may be read. */

@@ -123,6 +123,15 @@ describe('the queue of a pool', () => {
     expect((await list('main', undefined, { limit: 0 })).status).toBe(422);
   });
 
+  it('begins with runs within the guarantee of their project, however many have a higher priority', async () => {
+    await fullPool();
+    const guaranteed = { gpu: null, cpu: null, memory: null, instances: 1, cost: null };
+    const quotas = [{ project_name: 'lab', guaranteed }];
+    expect((await server.call('/api/quotas/apply', { quotas })).status).toBe(200);
+    const queue: RunQueue = (await list('main', undefined, { limit: 1 })).body;
+    expect(queue.runs).toMatchObject([{ place: 1, run: 'secret' }]);
+  });
+
   it('regards what runs have reserved that come behind those asked for', async () => {
     const { endsAt } = await fullPool();
     const { now } = server.deps.context();
