@@ -1,6 +1,7 @@
 /** Who is placed before whom, and when those start who have reserved something. */
 import { isJobSubmitted } from '@dstack/contract/status';
 import type { Change, Id, JobRecord } from '@dstack/core';
+import type { Store } from '@dstack/store';
 import { Breach } from './breach.ts';
 import type { QuotaWatch } from './quota-watch.ts';
 
@@ -13,6 +14,7 @@ const STALE = 15 * SECOND;
 const LATE = (300 + 120) * SECOND;
 
 export interface OrderWatchOptions {
+  readonly store: Store;
   readonly jobs: () => Iterable<JobRecord>;
   readonly quotas: QuotaWatch;
   readonly now: () => number;
@@ -33,6 +35,8 @@ interface Promised {
 export class OrderWatch {
   readonly #options: OrderWatchOptions;
   readonly #changedAt = new Map<Id, number>();
+  /** Jobs that have asked others to leave, or have reserved something: they may come before older ones. */
+  readonly #rights = new Set<Id>();
   readonly #promises = new Map<Id, Promised>();
   #isCalm = false;
   #promised = 0;
@@ -56,7 +60,7 @@ export class OrderWatch {
     for (const { id } of jobs) this.#changedAt.set(id, this.#options.now());
   }
 
-  applied(changes: readonly Change[]): void {
+  async applied(changes: readonly Change[]): Promise<void> {
     const jobs = new Map([...this.#options.jobs()].map((job) => [job.id, job]));
     for (const change of changes) {
       if (change.type === 'job.insert') this.inserted([change.job]);
@@ -64,10 +68,12 @@ export class OrderWatch {
       const job = jobs.get(change.id);
       if (!job) continue;
       if (change.set.instanceId) {
-        this.#checkOrder(job, jobs);
+        await this.#checkOrder(job, jobs);
         this.#forgetBehind(job, jobs);
       }
       if (change.set.reserved !== undefined || change.set.instanceId) this.#follow(job);
+      if (job.reserved !== null || job.reclaim !== null) this.#rights.add(job.id);
+      else this.#rights.delete(job.id);
       const { reserved: _, ...others } = change.set;
       if (Object.keys(others).length > 0) this.#changedAt.set(job.id, this.#options.now());
     }
@@ -83,10 +89,10 @@ export class OrderWatch {
     }
   }
 
-  #checkOrder(placed: JobRecord, jobs: ReadonlyMap<Id, JobRecord>): void {
+  async #checkOrder(placed: JobRecord, jobs: ReadonlyMap<Id, JobRecord>): Promise<void> {
     const { quotas, now, steadySince } = this.#options;
     if (placed.jobNum !== 0 || placed.demand === null || !isAlone(placed, jobs)) return;
-    const hadRight = placed.reserved !== null || placed.reclaim !== null;
+    const hadRight = this.#rights.has(placed.id);
     const ofUsers = quotas.quotasOf(placed.projectId).some(({ userId }) => userId !== null);
     const recent = now() - STALE;
     if (hadRight || ofUsers || steadySince() > recent || quotas.changedAt > recent) return;
@@ -99,10 +105,18 @@ export class OrderWatch {
       const isAhead =
         other.priority > placed.priority ||
         (other.priority === placed.priority && other.queuedAt < placed.queuedAt);
-      if (!isAhead) continue;
+      if (!isAhead || (await this.#haveOtherPriorities([placed, other]))) continue;
       const text = `${placed.name} was placed before ${other.name}, which needs the same and is ahead`;
       this.#options.onBreach(new Breach(20, text));
     }
+  }
+
+  /** A changed priority of a run counts before its jobs have it. */
+  async #haveOtherPriorities(jobs: readonly JobRecord[]): Promise<boolean> {
+    const views = await this.#options.store.runs.viewsByIds(jobs.map(({ runId }) => runId));
+    return jobs.some((job) =>
+      views.some(({ run }) => run.id === job.runId && run.priority !== job.priority),
+    );
   }
 
   /** A more urgent gang may use what others have reserved, and one that is guaranteed its place. */

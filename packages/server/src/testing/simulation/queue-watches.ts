@@ -62,7 +62,7 @@ export class QueueWatches {
   async applied(changes: readonly Change[]): Promise<void> {
     await this.#quotas.applied(changes);
     this.#preemption.applied(changes);
-    this.#order.applied(changes);
+    await this.#order.applied(changes);
   }
 
   quotasSet(): Promise<void> {
