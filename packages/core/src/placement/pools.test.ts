@@ -79,6 +79,22 @@ describe('projects that share fleets', () => {
     expect(refusedWith(decision, 'job-small-0-0')).toContain('1 held for a run that is ahead');
   });
 
+  it('do not keep hosts idle that the first of their gangs cannot use', () => {
+    const gpus = (gpu: string) => anOffer({ gpus: 4, gpu, cpus: 32, memoryGb: 256 });
+    const part = [
+      anInstance(HOSTS, 0, gpus('H100'), { totalBlocks: 1, busyBlocks: 1, status: 'busy' }),
+      anInstance(HOSTS, 1, gpus('A100'), { totalBlocks: 1, busyBlocks: 0, status: 'idle' }),
+    ];
+    const asks = (gpu: string) => ({ resources: { cpu: '1..', memory: '1GB..', gpu } });
+    const gangs = [
+      gangOf('project-1', 'head', { submittedAt: 1 }, WAITS, asks('H100:4')),
+      gangOf('project-2', 'next', { submittedAt: 2 }, {}, asks('A100:4')),
+    ];
+    const decision = placed({ fleets: [HOSTS], instances: part, gangs, projects: both() });
+    expect(jobChange(decision, 'job-next-0-0')?.instanceId).toBe('hosts-1');
+    expect(jobChange(decision, 'job-head-0-0')?.instanceId ?? null).toBeNull();
+  });
+
   it('write only while no project has gained or lost the use of a fleet', () => {
     const gangs = [gangOf('project-1', 'ours')];
     const decision = placed({ fleets: [HOSTS], instances, gangs });

@@ -34,5 +34,9 @@ export function byStanding(
   };
   return queue
     .map((queued) => ({ ...queued, request: { ...queued.request, standing: standing(queued) } }))
-    .sort((a, b) => a.request.standing - b.request.standing);
+    .sort((a, b) => a.request.standing - b.request.standing || askedAt(a) - askedAt(b));
 }
+
+/** What becomes free is first for the one who asked first, whatever the priority of those who ask later. */
+const askedAt = ({ gang, request }: QueuedGang): number =>
+  request.standing === 0 ? (gang.jobs[0]?.reclaim?.since ?? 0) : 0;
