@@ -209,6 +209,10 @@ name: lab
 placement: cluster
 blocks: 2
 shared_volumes_path: /mnt/nfs/volumes
+preemption:
+  mode: priority
+  min_runtime: 15m
+  grace: 2m
 ssh_config:
   user: ubuntu
   identity_file: ~/.ssh/id_ed25519

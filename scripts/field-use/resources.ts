@@ -113,6 +113,11 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     network: used(FLEET_SPEC),
     price: used(FLEET_SPEC),
   },
+  FleetPreemption: {
+    mode: used('core/src/placement/reclaim/fleet-settings.ts'),
+    min_runtime: used('core/src/placement/reclaim/fleet-settings.ts'),
+    grace: used('core/src/placement/reclaim/fleet-settings.ts'),
+  },
   FleetConfiguration: {
     type,
     name: used(FLEET_SPEC),
@@ -120,6 +125,7 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     blocks: used('core/src/plan', 'configuration.blocks'),
     nodes: used('core/src/instances'),
     shared_volumes_path: used('core/src/reconcile/volume/volume-start.ts'),
+    preemption: used('core/src/placement/reclaim/fleet-settings.ts'),
     reservation: used(FLEET_SPEC),
     resources: used(FLEET_SPEC),
     backends: used(OFFERS),

@@ -5,6 +5,7 @@ import { parseSharedPath } from '../grammar/paths.ts';
 import { Problem, quote } from '../grammar/problem.ts';
 import { splitRange } from '../grammar/range.ts';
 import { parseSshHost, parseSshIdentityFile, parseSshPort, parseSshUser } from '../grammar/ssh.ts';
+import { duration } from './durations.ts';
 import { Env } from './env.ts';
 import { delegate, reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
@@ -209,6 +210,17 @@ function nodesProblems(
   return [];
 }
 
+/** Ours: what holds on the fleet in place of the server's settings; times in seconds. */
+export const FleetPreemption = named(
+  'FleetPreemption',
+  closed({
+    mode: optional(choice(['off', 'reclaim', 'priority'], 'enum', 'FleetPreemptionMode')),
+    min_runtime: optional(duration({ ge: 0 })),
+    grace: optional(duration({ ge: 1 })),
+  }),
+);
+export type FleetPreemption = z.infer<typeof FleetPreemption>;
+
 /**
  * A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server requires exactly
  * one.
@@ -236,6 +248,7 @@ export const FleetConfiguration = named(
     ssh_config: optional(SSHParams),
     // Ours: a directory that all hosts of an SSH fleet share, in which its volumes are kept.
     shared_volumes_path: ours(stringBy(parseSharedPath)),
+    preemption: ours(FleetPreemption),
     env: Env.default({}),
   }),
 );

@@ -3,6 +3,11 @@
  * those of the definitions in the JSON Schemas.
  */
 export const IN_MODELS: Readonly<Record<string, string>> = {
+  'FleetPreemption.mode':
+    'off: no job has to leave; reclaim: for runs within the guarantee of their project; priority: also for runs of higher priority in their project.',
+  'FleetPreemption.min_runtime': 'How long a run goes on before it may have to leave, like 5m.',
+  'FleetPreemption.grace':
+    'From the notice to the end of the job, like 60s; Ctrl-C comes at half of it.',
   'ACMGatewayCertificate.arn': 'The ARN of the certificate.',
   'ACMGatewayCertificate.type': 'acm: a certificate of AWS.',
   'AESEncryptionKeyConfig.name': 'A name that distinguishes keys.',

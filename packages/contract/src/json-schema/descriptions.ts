@@ -136,6 +136,8 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   path: 'Absolute path in the container.',
   plugins: 'Accepted for compatibility; plugins of dstack 0.22 are not loaded.',
   port: 'The port.',
+  preemption:
+    "When jobs on the fleet may have to leave for others, in place of the server's settings: mode, min_runtime, grace.",
   private_key: 'The private key.',
   profiles: 'The profiles.',
   projects: 'The projects.',

@@ -63,6 +63,10 @@ const OURS: Readonly<Record<string, string>> = {
     'the wire form of such a volume, with the instance that holds it',
   '$defs/FleetConfiguration/properties/shared_volumes_path':
     'where volumes lie that all hosts of an SSH fleet can use',
+  '$defs/FleetConfiguration/properties/preemption':
+    'when jobs on the fleet may have to leave for others',
+  '$defs/FleetPreemption': 'the same',
+  '$defs/FleetPreemptionMode': 'the same',
   '$defs/SSHParams/properties/price': 'what the hosts of an SSH fleet cost their owner',
   '$defs/SSHHostParams/properties/price': 'the same of one host',
   '$defs/ServiceConfiguration/properties/rollout': 'how the replicas of an update replace others',

@@ -18,6 +18,7 @@ export interface FleetSpecDiff {
  * idle.
  */
 const UPDATABLE_CLOUD = [
+  'preemption',
   'nodes',
   'reservation',
   'tags',
@@ -56,7 +57,7 @@ function forbiddenChange(
     return 'A fleet cannot change between cloud instances and SSH hosts';
   }
   // Volumes stay where they were created.
-  const allowed = ssh ? ['ssh_config', 'shared_volumes_path'] : UPDATABLE_CLOUD;
+  const allowed = ssh ? ['ssh_config', 'shared_volumes_path', 'preemption'] : UPDATABLE_CLOUD;
   const wrong = changed.filter(
     (key) => key !== 'configuration_path' && !allowed.some((it) => key === `configuration.${it}`),
   );
@@ -137,7 +138,7 @@ export function sameFleetSpec(a: FleetSpec, b: FleetSpec): boolean {
   return sameJson(withoutKeys(comparable(a)), withoutKeys(comparable(b)));
 }
 
-const NOT_COMPARED = new Set(['ssh_key', 'price', 'shared_volumes_path']);
+const NOT_COMPARED = new Set(['ssh_key', 'price', 'shared_volumes_path', 'preemption']);
 
 function withoutKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutKeys);

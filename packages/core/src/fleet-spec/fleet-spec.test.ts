@@ -176,6 +176,27 @@ describe('changes of a fleet', () => {
     expect(spec(true)).toEqual(sent.configuration.ssh_config);
   });
 
+  it.each([
+    [
+      'hosts',
+      (more: object) =>
+        fleet({ ssh_config: { user: 'root', ssh_key: KEY, hosts: ['a'] }, ...more }),
+    ],
+    ['cloud', (more: object) => fleet({ nodes: 2, ...more })],
+  ])('of preemption on %s apply in place, and clients without our keys keep it', (_, of) => {
+    const preemption = { mode: 'priority', min_runtime: '15m', grace: '2m' };
+    const stored = of({ preemption });
+    expect(stored.configuration.preemption).toEqual({
+      ...{ mode: 'priority', min_runtime: 900, grace: 120 },
+    });
+    expect(fleetPlanAction(of({}), stored)).toBe('update');
+    expect(diffFleetSpecs(of({}), stored).changed).toEqual(['configuration.preemption']);
+    expect(prepareFleetSpec(of({}), { current: stored })).toEqual({ ok: true, spec: stored });
+    expect(prepareFleetSpec(of({ preemption: null }), { current: stored })).toMatchObject({
+      spec: { configuration: expect.not.objectContaining({ preemption: expect.anything() }) },
+    });
+  });
+
   it('name the hosts that are added and removed', () => {
     expect(diffFleetSpecs(ssh(['a', 'b']), ssh(['b', 'c']))).toMatchObject({
       addedHosts: ['c:22'],

@@ -86,18 +86,23 @@ export function prepareFleetSpec(
   if (error) return error;
   const current = context.current ?? null;
   const priced = context.isOurs === false ? withKeptPrices(spec, current) : spec;
-  return { ok: true, spec: withKeptPath(priced, current) };
+  return { ok: true, spec: withKeptKeys(priced, current) };
 }
 
 /**
- * dstack 0.22.5 does not send this key: a missing key keeps the stored value, and only null removes
+ * dstack 0.22.5 does not send these keys: a missing key keeps the stored value, and only null removes
  * it.
  */
-function withKeptPath(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
+function withKeptKeys(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
   const { configuration } = spec;
-  const { shared_volumes_path: path, ...others } = configuration;
-  const kept = path === undefined ? current?.configuration.shared_volumes_path : path;
-  const own = kept ? { shared_volumes_path: kept } : {};
+  const { shared_volumes_path: path, preemption, ...others } = configuration;
+  const known = current?.configuration;
+  const kept = path === undefined ? known?.shared_volumes_path : path;
+  const keptPreemption = preemption === undefined ? known?.preemption : preemption;
+  const own = {
+    ...(kept ? { shared_volumes_path: kept } : {}),
+    ...(keptPreemption ? { preemption: keptPreemption } : {}),
+  };
   return { ...spec, configuration: { ...others, ...own } };
 }
 

@@ -24,3 +24,4 @@ export { type Pool, poolsOf, type Uses } from './pools/components.ts';
 export { withBackends } from './pools/with-backends.ts';
 export { type Exceeded, exceededLimit } from './quota/never-fits.ts';
 export { type Criterion, compareRanks, ORDER, type Rank } from './rank/order.ts';
+export { hasPriorityPreemption } from './reclaim/fleet-settings.ts';

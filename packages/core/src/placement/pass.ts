@@ -30,7 +30,8 @@ import type { Lack } from './quota/quota-ledger.ts';
 import { holdQuotas, lackOf, quotaRefusal } from './quota/refusal.ts';
 import { amountsOfSlot, claimCharge, payerOf } from './quota/slots.ts';
 import { type QueuedGang, queueOf } from './rank/queue.ts';
-import { DEFAULT_PREEMPTION, Reclaim } from './reclaim/reclaim.ts';
+import { DEFAULT_PREEMPTION } from './reclaim/fleet-settings.ts';
+import { Reclaim } from './reclaim/reclaim.ts';
 import { Holds } from './reserve/holds.ts';
 
 /**

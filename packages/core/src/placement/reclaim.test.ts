@@ -228,6 +228,21 @@ describe('a gang within the guarantee of its project', () => {
     expect([left.length, new Set(left).size]).toEqual([4, 1]);
   });
 
+  it('takes nothing from a gang of which a node has ended, without a gang that is owed its place', () => {
+    const cluster = aFleet('cluster', CLUSTER);
+    const whole = { totalBlocks: 1, busyBlocks: 1, status: 'busy' as const };
+    const instances = [0, 1].map((n) => anInstance(cluster, n, EIGHT, whole));
+    // Its first node has ended well, and another project uses that place.
+    const claims = [
+      claim('b', B, 1, { instanceId: 'cluster-1', jobId: 'job-b-1' }),
+      claim('c', B, 1, { instanceId: 'cluster-0' }),
+    ];
+    const gangs = [asks('a', 8, A, waiting)];
+    const world = { fleets: [cluster], instances, projects: mayUse([A, B], [cluster]), claims };
+    expect(evicted(decide({ ...world, gangs, quotas: [guarantee(B, 8)] }))).toEqual([]);
+    expect(evicted(decide({ ...world, gangs, quotas: [guarantee(A, 8)] }))).toHaveLength(1);
+  });
+
   it('takes nothing from a project within its own guarantee of another resource', () => {
     const gangs = [asks('a', 8, A, waiting)];
     const claims = [claim('b', B, 8)];
@@ -319,6 +334,11 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decide({ gangs, claims: ending, quotas }))).toEqual([]);
     const off = { preemption: { mode: 'off', minRuntime: 0, grace: 60 } };
     expect(evicted(decide({ gangs, claims: borrowed, quotas }, off))).toEqual([]);
+    const ssh = { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto' };
+    const fleetWith = (mode: string) => [aFleet('hosts', { ...ssh, preemption: { mode } })];
+    const here = { gangs, claims: borrowed, quotas };
+    expect(evicted(decide({ ...here, fleets: fleetWith('off') }))).toEqual([]);
+    expect(evicted(decide({ ...here, fleets: fleetWith('reclaim') }, off))).toHaveLength(1);
   });
 
   it('comes before others of any priority, and others that borrow do not get what it could use', () => {
@@ -368,6 +388,20 @@ describe('a gang of higher priority', () => {
     const decision = decide({ gangs: [urgent], claims }, mode);
     expect(jobChange(decision, 'job-a-0-0')?.reclaim ?? null).toBeNull();
     expect(decision.again).toBeNull();
+  });
+
+  it('has those leave whose fleet is set so, after the times of that fleet', () => {
+    const on = (preemption: object) => {
+      const ssh = { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto', preemption };
+      const claims = [claim('low', A, 4, { priority: 1, runningAt: ctx.now - 100 * SECOND })];
+      const full = [...claims, claim('b', B, 4)];
+      return decide({ fleets: [aFleet('hosts', ssh)], gangs: [urgent], claims: full });
+    };
+    expect(evicted(on({}))).toEqual([]);
+    expect(evicted(on({ mode: 'priority' }))).toEqual([]);
+    const decision = on({ mode: 'priority', min_runtime: '1m', grace: '10s' });
+    expect(evicted(decision)).toEqual(['job-low']);
+    expect(jobChange(decision, 'job-low')?.eviction).toMatchObject({ seconds: 10 });
   });
 
   it('leaves equals alone', () => {

@@ -3,6 +3,7 @@ import {
   type FleetRecord,
   type FreedCapacity,
   type Gang,
+  hasPriorityPreemption,
   type Id,
   type MountableVolume,
   type Occupant,
@@ -52,7 +53,8 @@ export async function loadPlacement(
   const rights = await loadRights(tx, projectIds);
   const machines = await loadUsable(tx, context, rights);
   const { quotas } = machines;
-  const mayReclaim = withClaims || hasGuarantees(quotas ?? []);
+  const mayReclaim =
+    withClaims || hasGuarantees(quotas ?? []) || hasPriorityPreemption(machines.fleets);
   // Without room no gang that waits gets a place, and nothing has changed for it. Where others may have to leave, gangs
   // that wait already are entitled before new ones.
   const isOfNewAlone = only === 'new' && !mayReclaim && roomOf(machines) === 0;

@@ -59,7 +59,7 @@ interface Candidates {
 
 export interface LeaversFacts {
   readonly ledger: CapacityLedger;
-  readonly settings: PreemptionSettings;
+  readonly settingsOn: (fleetId: Id) => PreemptionSettings;
   readonly now: Timestamp;
   /** All gangs with a place, oldest claim first. */
   readonly gangs: readonly PlacedGang[];
@@ -119,21 +119,24 @@ export class Leavers {
   for({ queued, isWithin, usable }: Waiting, plans: Plans): Leaving | null {
     const { request, gang } = queued;
     const { projectId } = request.run;
-    const { gangs, settings, firm } = this.#facts;
+    const { gangs, settingsOn, firm } = this.#facts;
     const isOpen = (one: PlacedGang) =>
-      !this.#taken.has(one.key) && one.claims.some(({ instanceId }) => usable.has(instanceId));
+      settingsOn(one.fleetId).mode !== 'off' &&
+      !this.#taken.has(one.key) &&
+      one.claims.some(({ instanceId }) => usable.has(instanceId));
     // What ends anyway: no other job has to leave if it is enough.
     const ending = this.#ending.filter(isOpen);
     const resources = isWithin ? this.#guaranteedIn(request) : [];
     const foreign = this.#borrowedIn(resources).filter(
       (one) => one.projectId !== projectId && isOpen(one),
     );
-    const lower =
-      settings.mode === 'priority'
-        ? gangs.filter(
-            (one) => one.projectId === projectId && one.priority < request.priority && isOpen(one),
-          )
-        : [];
+    const lower = gangs.filter(
+      (one) =>
+        one.projectId === projectId &&
+        one.priority < request.priority &&
+        settingsOn(one.fleetId).mode === 'priority' &&
+        isOpen(one),
+    );
     if (ending.length + foreign.length + lower.length === 0) return null;
     const others = plans.without(gangKey(gang));
     const option = (leaving: readonly PlacedGang[]) => {
@@ -247,10 +250,10 @@ export class Leavers {
   }
 
   /** It is protected until it has run long enough. */
-  #departureOf({ claims }: PlacedGang): Departure {
-    const { settings, now } = this.#facts;
+  #departureOf({ claims, fleetId }: PlacedGang): Departure {
+    const { settingsOn, now } = this.#facts;
     if (claims.some(({ eviction, isEnding }) => eviction !== null || isEnding)) return 'never';
-    const protection = settings.minRuntime * SECOND;
+    const protection = settingsOn(fleetId).minRuntime * SECOND;
     const since = Math.max(...claims.map(({ runningAt }) => runningAt ?? 0));
     // A start that far ahead was written before the clock was set back: it protects nothing.
     const isProtected = since > 0 && since + protection > now && since <= now + protection;

@@ -19,16 +19,11 @@ import { candidateFleets } from '../place/choose-fleet.ts';
 import type { Ask } from '../place/new-capacity.ts';
 import { leastAmounts } from '../quota/least.ts';
 import type { QueuedGang } from '../rank/queue.ts';
+import { preemptionOn } from './fleet-settings.ts';
 import { Leavers, type Leaving, type Waiting } from './leavers.ts';
 import { Plans } from './plans.ts';
 import { evictionFor, evictionsOf, reclaimOf, reclaimRecord } from './requests.ts';
 import { type UsablePart, usableBy } from './usable.ts';
-
-export const DEFAULT_PREEMPTION: PreemptionSettings = {
-  mode: 'reclaim',
-  minRuntime: 300,
-  grace: 60,
-};
 
 /** Gangs that ask in one pass; the others ask in the next one. */
 const MOST_ASKERS = 8;
@@ -39,7 +34,7 @@ const MOST_LOOKS = 64;
 export class Reclaim {
   readonly #ledger: CapacityLedger;
   readonly #ask: Ask;
-  readonly #settings: PreemptionSettings;
+  readonly #settingsOn: (fleetId: Id) => PreemptionSettings;
   readonly #now: Timestamp;
   readonly #gangs: readonly PlacedGang[];
   readonly #leavers: Leavers;
@@ -55,7 +50,9 @@ export class Reclaim {
   constructor(ledger: CapacityLedger, ask: Ask, settings: PreemptionSettings, now: Timestamp) {
     this.#ledger = ledger;
     this.#ask = ask;
-    this.#settings = settings;
+    const fleets = new Map(ledger.fleets.map((fleet) => [fleet.id, fleet]));
+    this.#settingsOn = (fleetId) => preemptionOn(fleets.get(fleetId), settings);
+    const settingsOn = this.#settingsOn;
     this.#now = now;
     const { claims = [], instances, quotas = [] } = ledger.snapshot;
     const known = claimsOn(claims, instances);
@@ -63,7 +60,7 @@ export class Reclaim {
     this.#expected = new Guarantees(quotas, known);
     this.#firm = new Guarantees(quotas, known);
     this.#leavers = new Leavers({
-      ...{ ledger, settings, now, gangs: this.#gangs, firm: this.#firm },
+      ...{ ledger, settingsOn, now, gangs: this.#gangs, firm: this.#firm },
     });
     this.#served = Map.groupBy(
       known.filter(({ eviction }) => eviction !== null),
@@ -98,16 +95,20 @@ export class Reclaim {
 
   /** The gang found no place. What an entitled gang could use no other project borrows anew. */
   refused(queued: QueuedGang, isKeptByQuota: boolean): void {
-    const { mode } = this.#settings;
-    if (mode === 'off') return;
+    const modes = new Set(
+      candidateFleets(this.#ledger, queued.request).map(({ id }) => this.#settingsOn(id).mode),
+    );
+    if (!modes.has('reclaim') && !modes.has('priority')) return;
     const use = isKeptByQuota ? null : this.#useWithin(queued.request);
     const isWithin = use !== null;
-    if (!isWithin && (mode !== 'priority' || this.#gangs.length === 0)) {
+    if (!isWithin && (!modes.has('priority') || this.#gangs.length === 0)) {
       this.#lapse(queued.gang);
       return;
     }
     const isEntitled = (one: Use) => !isWithin || this.#expected.isWithin(one);
-    const parts = usableBy(this.#ledger, queued.request, this.#ask, isEntitled);
+    const parts = usableBy(this.#ledger, queued.request, this.#ask, isEntitled).filter(
+      ({ fleetId }) => this.#settingsOn(fleetId).mode !== 'off',
+    );
     const usable = new Set(parts.flatMap(({ instanceIds }: UsablePart) => instanceIds));
     this.#waiting.push({ queued, isWithin, usable });
     if (use === null) return;
@@ -177,10 +178,13 @@ export class Reclaim {
     const claims = gangs.flatMap((one) => one.claims);
     const reclaim = reclaimRecord(claims, shares, this.#now);
     plans.add(gangKey(gang), reclaim, claims);
-    const eviction = evictionFor(gang, kind, this.#now, this.#settings.grace);
+    const evictions = gangs.flatMap(({ claims: own, fleetId }) => {
+      const { grace } = this.#settingsOn(fleetId);
+      return evictionsOf(own, evictionFor(gang, kind, this.#now, grace));
+    });
     if (use) this.#firm.claim(use);
     return {
-      changes: [...evictionsOf(claims, eviction), ...reclaimOf(gang, reclaim)],
+      changes: [...evictions, ...reclaimOf(gang, reclaim)],
       runs: [gang.run.id, ...claims.map(({ runId }) => runId)],
     };
   }
