@@ -4,6 +4,7 @@ import type { Cli } from '../../context.ts';
 import { renderProperties } from '../../terminal/table.ts';
 import { isSamePlace, quotaPlace, quotaText } from '../quota/place.ts';
 import { renderQuotaTable } from '../quota/quota-table.ts';
+import { warnOfUnpriced } from '../quota/unpriced.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { type CreateDecision, confirmed } from './create-flow.ts';
 import { diffFields, renderDiff } from './spec-diff.ts';
@@ -48,6 +49,7 @@ export async function runApplyQuota(
   if (!quota) return;
   if (options.json) cli.io.json(quota);
   else cli.io.print(renderQuotaTable([quota], layout));
+  await warnOfUnpriced(quota, cli);
 }
 
 function decideQuota(name: string, current: Quota | null, wanted: Terms): CreateDecision {

@@ -15,7 +15,15 @@ const quota = {
   ],
 };
 
-async function withServer(known: readonly object[] = [quota]) {
+const fleetOf = (name: string, backend: string, price: number | null) => ({
+  name,
+  instances: [{ backend, price }],
+});
+
+async function withServer(
+  known: readonly object[] = [quota],
+  fleets: readonly object[] = [fleetOf('cloud', 'aws', 0)],
+) {
   const sent: { path: string; body: unknown }[] = [];
   const keep = (path: string, json: unknown) => [
     `POST /api/quotas/${path}`,
@@ -25,7 +33,10 @@ async function withServer(known: readonly object[] = [quota]) {
     },
   ];
   const fake = await startFakeServer(
-    Object.fromEntries([keep('list', known), keep('apply', [quota]), keep('delete', null)]),
+    Object.fromEntries([
+      ...[keep('list', known), keep('apply', [quota]), keep('delete', null)],
+      ['POST /api/project/main/fleets/list', () => ({ json: fleets })],
+    ]),
   );
   const env = serverEnv(fake.url);
   return { sent, run: (args: string[], more: object = {}) => runCommand(args, { env, ...more }) };
@@ -89,4 +100,13 @@ test('the plan shows what changes of a quota, and nothing is sent for one that i
   await writeFile(join(cwd, 'b.yml'), 'type: quota\nlimit: {gpu: 8, cost: 12.5}\nweight: 2\n');
   await run(['apply', '-f', 'b.yml', '-y'], { cwd });
   expect(sent.map(({ path }) => path)).toEqual(['list', 'list']);
+});
+
+test('a limit of cost warns of hosts without a price, for which it does not hold', async () => {
+  const fleets = [fleetOf('lab', 'remote', null), fleetOf('priced', 'remote', 1.5)];
+  const { run } = await withServer([quota], fleets);
+  const { err } = await run(['quota', 'set', '--limit', 'cost=12.5']);
+  expect(err).toMatch(/does not hold on hosts without a price.*fleet\s+lab\./s);
+  const other = await withServer();
+  expect((await other.run(['quota', 'set', '--limit', 'cost=12.5'])).err).toBe('');
 });

@@ -12,6 +12,7 @@ import { runDeleteQuota } from './delete-quota.ts';
 import { quotaPlace, quotaText } from './place.ts';
 import { renderQuotaTable } from './quota-table.ts';
 import { type TermFlags, termsOf } from './terms.ts';
+import { warnOfUnpriced } from './unpriced.ts';
 
 interface PlaceFlags {
   readonly fleet: string | null;
@@ -115,7 +116,9 @@ export async function runQuotaSet(options: QuotaSetOptions, cli: Cli): Promise<v
   const { client } = await cli.connect();
   const place = await quotaPlace({ project: null, ...options }, cli);
   const [quota] = await client.quotas.apply([{ ...place, guaranteed, limit, weight }]);
-  if (quota) await showOne<Quota>(quota, quotas(cli), options, cli);
+  if (!quota) return;
+  await showOne<Quota>(quota, quotas(cli), options, cli);
+  await warnOfUnpriced(quota, cli);
 }
 
 export async function runQuotaDelete(options: QuotaDeleteOptions, cli: Cli): Promise<void> {
