@@ -4,6 +4,7 @@
  */
 import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
+import { array } from './array.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
 import { crashLoop } from './crash-loop.ts';
@@ -60,6 +61,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'at-rest': atRest,
   offers,
   queue,
+  array,
   placement,
   replay,
   pool,

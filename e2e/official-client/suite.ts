@@ -3,6 +3,7 @@ import type { Installation } from '@dstack/testkit';
 import { afterAll, beforeAll, describe, it } from 'vitest';
 import { isFinished, newInstallation, untilRun } from '../installation.ts';
 import { freePort } from '../serving.ts';
+import { arrayFlows } from './flows/arrays.ts';
 import { attachFlows } from './flows/attach.ts';
 import { gatewayFlows } from './flows/gateways.ts';
 import { inspectionFlows } from './flows/inspection.ts';
@@ -72,6 +73,7 @@ export function describeOfficialClient(version: string): void {
       inspectionFlows,
       resourceFlows,
       pythonFlows,
+      arrayFlows,
       // Gateways on the machine of the server are tried with the newest version only.
       ...(version.startsWith('0.22.') ? [gatewayFlows] : []),
     ])

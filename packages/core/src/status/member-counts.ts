@@ -16,6 +16,16 @@ export const aliveMembers = (members: MemberCounts): number =>
 
 export const endedMembers = (members: MemberCounts): number => sum(members, FINISHED_RUN_STATUSES);
 
+/** In the queue, or in a delay of `retry`. */
+export const waitingMembers = (members: MemberCounts): number =>
+  sum(members, ['submitted', 'pending']);
+
+/**
+ * The most members of one array that wait at a time: enough for every pass of placement to find some. Others
+ * are born as these get their places, so an array of thousands costs the queue no more than one of a hundred.
+ */
+export const MOST_WAITING_MEMBERS = 100;
+
 export const NO_MEMBERS: MemberCounts = Object.fromEntries(
   RUN_STATUSES.map((status) => [status, 0]),
 ) as Record<RunStatus, number>;

@@ -3,7 +3,13 @@
 export * from './attachment-deadlines.ts';
 export * from './deadlines.ts';
 export * from './host-faults.ts';
-export { aliveMembers, endedMembers, NO_MEMBERS } from './member-counts.ts';
+export {
+  aliveMembers,
+  endedMembers,
+  MOST_WAITING_MEMBERS,
+  NO_MEMBERS,
+  waitingMembers,
+} from './member-counts.ts';
 export * from './notices.ts';
 export * from './reasons.ts';
 export * from './record-status.ts';

@@ -83,7 +83,9 @@ function runMessages(
     if (view === undefined) return [];
     const { run, projectName: project } = view;
     const data = wireRun(view, shape);
-    return message({ type: 'run', id, project, version: run.version, data }, of(run.projectId));
+    // The figures of an array change without its record.
+    const version = view.array === undefined ? run.version : null;
+    return message({ type: 'run', id, project, version, data }, of(run.projectId));
   });
 }
 

@@ -1,5 +1,5 @@
 /** The numbers of an array's members by status, kept in the transaction that changes a member. */
-import { isRunFinished } from '@dstack/contract/status';
+import { hasRunInstances, isRunFinished } from '@dstack/contract/status';
 import type { Id, RunRecord, RunStatus } from '@dstack/core';
 import { type SqlBool, sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
@@ -21,17 +21,21 @@ export class MemberMoves {
     this.#moves.set(arrayId, [...(this.#moves.get(arrayId) ?? []), move]);
   }
 
-  /** The array's run gets a pass if its window moves, or if members run for the first time. */
+  /** The array's run gets a pass if others may be born, or if members run for the first time. */
   async write({ tx, add, changed }: Pick<Write, 'tx' | 'add' | 'changed'>): Promise<void> {
     for (const [id, moves] of [...this.#moves].sort(([a], [b]) => (a < b ? -1 : 1))) {
       const isFirst = await count(tx, id, moves);
-      if (isFirst || moves.some(({ to }) => isRunFinished(to))) {
+      if (isFirst || moves.some(makesRoom)) {
         add({ signals: [{ kind: 'run', id }] });
       }
       changed(recordChange('run', id));
     }
   }
 }
+
+/** One has ended, or has left the queue. */
+const makesRoom = ({ from, to }: Move): boolean =>
+  isRunFinished(to) || (from !== null && !hasRunInstances(from) && hasRunInstances(to));
 
 /** Returns whether the first members are provisioned or run now. */
 async function count(tx: Tx, id: Id, moves: readonly Move[]): Promise<boolean> {

@@ -1,10 +1,13 @@
 /** How many runs wait, for the limits of waiting runs: an array counts with all that may wait of it. */
+import { UNFINISHED_RUN_STATUSES, WAITING_RUN_STATUSES } from '@dstack/contract/status';
 import {
-  isRunWaiting,
-  UNFINISHED_RUN_STATUSES,
-  WAITING_RUN_STATUSES,
-} from '@dstack/contract/status';
-import { aliveMembers, endedMembers, type Id, type MemberCounts } from '@dstack/core';
+  aliveMembers,
+  endedMembers,
+  type Id,
+  type MemberCounts,
+  MOST_WAITING_MEMBERS,
+  waitingMembers,
+} from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { arraysByIds } from './array-rows.ts';
@@ -56,9 +59,6 @@ interface Window {
 /** Those that wait, and those that will be born beside them. */
 export function mostWaiting({ total, maxParallel, members }: Window): number {
   const left = Math.min(maxParallel, total - endedMembers(members));
-  const waiting = Object.entries(members).reduce(
-    (sum, [status, count]) => sum + (isRunWaiting(status as keyof MemberCounts) ? count : 0),
-    0,
-  );
-  return Math.max(0, left - (aliveMembers(members) - waiting));
+  const placed = aliveMembers(members) - waitingMembers(members);
+  return Math.max(0, Math.min(left - placed, MOST_WAITING_MEMBERS));
 }

@@ -131,6 +131,20 @@ describe('the run of an array', () => {
   });
 });
 
+describe('the queue', () => {
+  it('has no more than a hundred members of one array, however many may run', () => {
+    const of = run({ status: 'running' }, { count: 9000, max_parallel: 9000 });
+    const waiting = { submitted: 80, pending: 10 };
+    const array = arrayOf(of, { total: 9000, maxParallel: 9000, nextPosition: 100 });
+    const members = { ...NO_MEMBERS, ...waiting, running: 10 };
+    const { changes, signals } = pass(of, { array: { ...array, members } });
+    expect(bornIn(changes)).toHaveLength(10);
+    expect(signals).not.toContainEqual({ kind: 'run', id: ID });
+    const full = { ...NO_MEMBERS, submitted: 100, running: 10 };
+    expect(pass(of, { array: { ...array, members: full } }).changes).toEqual([]);
+  });
+});
+
 describe('a member of an array', () => {
   const member = (part: Partial<RunRecord> = {}) => ({
     ...memberRun(run(), 3, { now: NOW, generation: 0 }),

@@ -20,6 +20,8 @@ import {
   isRunRunning,
   isRunSubmitted,
   isRunTerminating,
+  MOST_WAITING_MEMBERS,
+  waitingMembers,
 } from '../../status/index.ts';
 import { awaitsOthers } from './dependencies.ts';
 import { settleEndedRun } from './end-run.ts';
@@ -92,10 +94,11 @@ function bear(pass: RunPass, array: ArraySnapshot): void {
   const spec = arrayOf(run.spec);
   if (spec === null) return;
   const indexes = indexesOf(spec);
-  const room = Math.min(array.maxParallel - aliveMembers(array.members), BIRTHS);
+  const room = roomFor(array);
+  const births = Math.min(room, BIRTHS);
   let position = array.nextPosition;
   let born = 0;
-  for (; position < indexes.length && born < room; position++) {
+  for (; position < indexes.length && born < births; position++) {
     const index = indexes[position] ?? 0;
     if (array.early.includes(index)) continue;
     const member = memberRun(run, index, { now, generation: array.generation });
@@ -113,9 +116,12 @@ function bear(pass: RunPass, array: ArraySnapshot): void {
   if (position === array.nextPosition) return;
   pass.draft.array(array.id, { nextPosition: position });
   pass.draft.runs.guard(array.id);
-  const isWindowFull = aliveMembers(array.members) + born >= array.maxParallel;
-  if (position < indexes.length && !isWindowFull) pass.draft.signal('run', array.id);
+  if (position < indexes.length && born < room) pass.draft.signal('run', array.id);
 }
+
+/** How many more members may be born now. */
+const roomFor = ({ maxParallel, members }: ArraySnapshot): number =>
+  Math.min(maxParallel - aliveMembers(members), MOST_WAITING_MEMBERS - waitingMembers(members));
 
 function remind(pass: RunPass, { behind }: ArraySnapshot): void {
   if (behind.length === 0) return;

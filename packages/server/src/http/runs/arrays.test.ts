@@ -223,6 +223,9 @@ describe('an array', () => {
     await pass(id);
     for (const index of [0, 1]) await move(`gone-${index}`, 'terminating', 'done');
     await pass(id);
+    expect((await call('delete', { runs_names: ['gone-1'] })).status).toBe(200);
+    // It is not taken for one that will be born.
+    expect((await call('get', { run_name: 'gone-1' })).status).toBe(400);
     expect((await call('delete', { runs_names: ['gone'] })).status).toBe(200);
     expect((await call('get', { run_name: 'gone-0' })).status).toBe(400);
   });
@@ -256,9 +259,12 @@ describe('an array', () => {
 
 describe('the limit of waiting runs', () => {
   it('refuses an array as a whole, by as many as may wait at one time', async () => {
-    const most = server.deps.settings.waitingRunsPerUser;
-    const refused = await apply('flood', { count: 10_000, max_parallel: most + 1 });
-    expect(refused.text).toContain(`this array may add ${most + 1}`);
+    const quotas = [{ project_name: 'main', limit: { runs: 60 } }];
+    expect((await server.call('/api/quotas/apply', { quotas })).status).toBe(200);
+    const refused = await apply('flood', { count: 10_000, max_parallel: 61 });
+    expect(refused.text).toContain('this array may add 61');
     expect((await call('get', { run_name: 'flood' })).status).toBe(400);
+    await server.call('/api/quotas/delete', { quotas: [{ project_name: 'main' }] });
+    expect((await apply('flood', { count: 10_000, max_parallel: 61 })).status).toBe(200);
   });
 });

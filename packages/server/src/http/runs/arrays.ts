@@ -8,6 +8,7 @@ import {
   type Change,
   directiveOf,
   indexesOf,
+  MOST_WAITING_MEMBERS,
   memberId,
   memberRun,
   type RunRecord,
@@ -28,7 +29,8 @@ export const isNamed = ({ name, arrayIndex }: RunRecord, wanted: string): boolea
 /** How many runs may wait at one time because of this one. */
 export function mostAtOnce(spec: RunSpec): number {
   const array = arrayOf(spec);
-  return array === null ? 1 : Math.min(indexesOf(array).length, array.max_parallel);
+  if (array === null) return 1;
+  return Math.min(indexesOf(array).length, array.max_parallel, MOST_WAITING_MEMBERS);
 }
 
 /** What is stored beside the run of an array. */
@@ -61,7 +63,9 @@ async function unborn(
   const [array] = await deps.store.runs.byNames(project.id, [parsed.array]);
   const spec = array === undefined ? null : arrayOf(array.spec);
   if (array === undefined || spec === null || !indexesOf(spec).includes(parsed.index)) return null;
-  return { array, index: parsed.index };
+  // One that was born, ended and deleted is not born again.
+  const isBorn = (await deps.store.runs.byId(memberId(array.id, parsed.index))) !== null;
+  return isBorn ? null : { array, index: parsed.index };
 }
 
 /** A member that is not born yet, as its array knows it: it waits, or will not be born any more. */

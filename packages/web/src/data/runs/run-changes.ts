@@ -6,7 +6,8 @@ import { type RunRow, runRow } from './run-row.ts';
 
 /** Writes changed runs into all lists and pages that are loaded. */
 export function applyRuns(cache: QueryClient, runs: readonly Run[]): void {
-  const rows = runs.map(runRow);
+  // Lists show an array in place of its members.
+  const rows = runs.filter(({ member }) => member === undefined).map(runRow);
   for (const { queryKey } of cache.getQueryCache().findAll({ queryKey: runKeys.lists })) {
     const scope = queryKey[2] as RunScope;
     cache.setQueryData<RunPages>(queryKey, (pages) => pages && withRows(pages, rows, scope));
