@@ -5,10 +5,10 @@ const ANY_NAME = /^[A-Za-z_][A-Za-z0-9_.[\]]*$/;
 
 /**
  * The server's later treatment of the text. `none`: the server leaves it as it is. `groups`: it removes only
- * the escapes of the namespace `groups`. `all`: if a reference is left, it applies the same replacement to
+ * the escapes of the namespace `groups`; `members`: those of `array` too. `all`: if a reference is left, it applies the same replacement to
  * all namespaces.
  */
-export type LaterStep = 'none' | 'groups' | 'all';
+export type LaterStep = 'none' | 'groups' | 'members' | 'all';
 
 /**
  * Replaces `${{ namespace.name }}`, as dstack 0.22.5 does: `$$` means one `$` where the scan
@@ -68,7 +68,8 @@ function scan(text: string, resolve: (name: string, whole: string) => Piece): Pi
 
 function joined(pieces: readonly Piece[], later: LaterStep): string {
   const plain = pieces.map(({ text }) => text).join('');
-  if (later === 'groups') return escapedGroups(pieces);
+  if (later === 'groups') return escaped(pieces, /\$\{\{\s*groups\b/g);
+  if (later === 'members') return escaped(pieces, /\$\{\{\s*(?:groups|array)\b/g);
   // The server replaces only in texts that contain `${{`, and then interprets every `$` in them.
   if (later === 'none' || !plain.includes('${{')) return plain;
   return pieces
@@ -76,12 +77,12 @@ function joined(pieces: readonly Piece[], later: LaterStep): string {
     .join('');
 }
 
-/** Escapes literal text that looks like a reference to a group. */
-function escapedGroups(pieces: readonly Piece[]): string {
+/** Escapes literal text that looks like one of these references. */
+function escaped(pieces: readonly Piece[], references: RegExp): string {
   let literal = '';
   let result = '';
   const flush = (): void => {
-    result += literal.replace(/\$\{\{\s*groups\b/g, '$$$&');
+    result += literal.replace(references, '$$$&');
     literal = '';
   };
   for (const { text, isReference } of pieces) {

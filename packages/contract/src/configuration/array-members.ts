@@ -111,7 +111,7 @@ function arrayKey(inner: string): string | null {
 /** Keys whose texts are those of the whole array. */
 const WHOLE: readonly string[] = ['type', 'name', 'array', 'depends_on'];
 
-/** The configuration with each `${{ array.key }}` replaced; `$${{` stays as it is. */
+/** The configuration with each `${{ array.key }}` replaced; `$${{ array.key }}` loses a dollar. */
 export function interpolateMember<T extends object>(
   configuration: T,
   values: Readonly<Record<string, string>>,
@@ -125,8 +125,9 @@ export function interpolateMember<T extends object>(
 
 const fillText = (text: string, values: Readonly<Record<string, string>>): string =>
   replacePlaceholders(text, ({ text: written, inner, isEscaped }) => {
-    const key = isEscaped ? null : arrayKey(inner);
-    return key === null ? written : (values[key] ?? written);
+    const key = arrayKey(inner);
+    if (key === null) return written;
+    return isEscaped ? written.slice(1) : (values[key] ?? written);
   });
 
 /** The recursion is bounded: configurations are as deep as their schema. */

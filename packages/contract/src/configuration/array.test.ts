@@ -110,7 +110,7 @@ describe('the members of an array', () => {
     );
     expect(filled).toEqual({
       name: `n ${open} array.index }}`,
-      commands: [`a 3 v $${open} array.x }} ${open} secrets.y }}`],
+      commands: [`a 3 v ${open} array.x }} ${open} secrets.y }}`],
       env: { A: 'v' },
     });
   });

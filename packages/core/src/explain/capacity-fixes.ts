@@ -154,7 +154,9 @@ function exclusionFixes({ waiting: { look }, trials }: Repair): Fix[] {
 function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
   const [job] = look.gang.jobs;
   const events = job?.spec.retry?.on_events ?? [];
-  if (!job || events.includes('no-capacity')) return [];
+  // Members of arrays wait anyway.
+  const waits = look.gang.run.arrayId !== null;
+  if (!job || waits || events.includes('no-capacity')) return [];
   if (!isPossible || look.refusal?.kind !== 'no-place') return [];
   const nodes = nodesNeeded(look.ledger, look.request);
   const what = nodes > 1 ? `${nodes} nodes are` : 'a place is';

@@ -94,6 +94,17 @@ test('arguments and environment are filled in, secrets are left for the server',
   });
 });
 
+test('values of members are left for the server where the task is an array', () => {
+  const commands = ['a ${{ array.lr }} ${{ run.args }} $${{ array.lr }} $$HOME'];
+  const given = { envFlags: [], runArgs: ['x'], env: {} };
+  const plain = { ...task, commands } as ApplicableRun;
+  const array = { ...plain, array: { count: 2, max_parallel: 1, max_failures: 0 } };
+  expect(resolveReferences(array as ApplicableRun, given)).toMatchObject({
+    commands: ['a ${{ array.lr }} x $${{ array.lr }} $HOME'],
+  });
+  expect(() => resolveReferences(plain, given)).toThrow('array.lr');
+});
+
 test('arguments that a command uses must be given', () => {
   const input = { envFlags: [], runArgs: [], env: {} };
   expect(() => resolveReferences(task, input)).toThrow('run.args');

@@ -160,7 +160,7 @@ export function resolveReferences(
   const result: Record<string, unknown> = { ...configuration, env };
   const values = Object.fromEntries(Object.entries(env).map(([k, v]) => [`env.${k}`, v]));
   const inEnv = (text: string): string =>
-    replaceReferences(text, values, { skip: ['secrets'], later: 'all' });
+    replaceReferences(text, values, { skip: ['secrets', 'array'], later: 'all' });
   if (configuration.registry_auth) {
     const { username, password } = configuration.registry_auth;
     result.registry_auth = { username: inEnv(username), password: inEnv(password) };
@@ -176,8 +176,11 @@ export function resolveReferences(
   if (configuration.type !== 'dev-environment') {
     const args: Record<string, string> =
       input.runArgs.length > 0 ? { 'run.args': shellJoin(input.runArgs) } : {};
+    const isArray = configuration.type === 'task' && configuration.array != null;
     const command = (text: string): string =>
-      replaceReferences(text, args, { skip: ['secrets', 'groups'], later: 'groups' });
+      isArray
+        ? replaceReferences(text, args, { skip: ['secrets', 'groups', 'array'], later: 'members' })
+        : replaceReferences(text, args, { skip: ['secrets', 'groups'], later: 'groups' });
     result.commands = configuration.commands?.map(command);
     if (configuration.groups) {
       result.groups = configuration.groups.map((group) => ({

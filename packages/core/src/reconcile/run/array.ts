@@ -101,7 +101,9 @@ function bear(pass: RunPass, array: ArraySnapshot): void {
   for (; position < indexes.length && born < births; position++) {
     const index = indexes[position] ?? 0;
     if (array.early.includes(index)) continue;
-    const member = memberRun(run, index, { now, generation: array.generation });
+    // Lists order by this time, and by ids where it is equal.
+    const at = now + born;
+    const member = memberRun(run, index, { now: at, generation: array.generation });
     pass.draft.bear(member);
     pass.draft.event(
       recordEvent({
