@@ -10,6 +10,7 @@ import { residentMb } from './server-start.ts';
 const MEMBERS = '10000';
 const SLOTS = 4;
 const LIST_MS = 5000;
+/** Runs that are submitted at a time. */
 const SINGLES = 20;
 
 interface ShownArray {
@@ -23,8 +24,9 @@ export async function array(members = MEMBERS): Promise<void> {
   try {
     await home.startServer();
     await applyFleet(home, `0..${SLOTS}`);
+    await singles(home, 'beside none');
     await untilAtRest(home);
-    await lists(home, 'beside none');
+    await lists(home, `${SINGLES} waiting runs, beside no array`);
     const before = performance.now();
     const array = { count: Number(members) };
     await submit(home, 'sweep', { commands: ['sleep 86400'], array });
@@ -79,7 +81,8 @@ async function singles(home: Installation, beside: string): Promise<void> {
   for (let i = 0; i < SINGLES; i++) {
     const before = performance.now();
     await submit(home, `single-${number++}`, {
-      ...{ commands: ['true'], priority: 1 },
+      // They wait for ever.
+      ...{ commands: ['true'], resources: { gpu: 'H100:8' } },
       retry: { on_events: ['no-capacity'], duration: '1d' },
     });
     times.push(performance.now() - before);

@@ -10,9 +10,13 @@ import {
 } from './installation.ts';
 import { waitFor } from './until.ts';
 
+type Members = Readonly<
+  Record<'pending' | 'submitted' | 'running' | 'terminated' | 'done' | 'failed', number>
+>;
+
 interface ShownArray {
   readonly status: string;
-  readonly array: { readonly total: number; readonly members: Readonly<Record<string, number>> };
+  readonly array: { readonly total: number; readonly members: Members };
 }
 
 describe('an array on the server’s machine', () => {

@@ -99,6 +99,19 @@ describe('the first gang that waits in a fleet', () => {
     });
   });
 
+  it('is the first member of an array, whose others reserve nothing', () => {
+    const members = [3, 1, 2].map((index) => {
+      const gang = asks(`sweep-${index}`, { nodes: 1 });
+      const run = { ...gang.run, arrayId: 'sweep', arrayIndex: index, arraySince: 5 + index };
+      return { ...gang, run };
+    });
+    const occupants = [ends(0, 4, 100), ends(1, 4, 900)];
+    const decision = placed(world([4, 4], occupants, members));
+    expect(reservedBy(decision, 'sweep-1')?.startsAt).toBe(NOW + 100 * SECOND);
+    expect(reservedBy(decision, 'sweep-2')).toBeUndefined();
+    expect(reservedBy(decision, 'sweep-3')).toBeUndefined();
+  });
+
   it('leaves idle instances to others, where instances with work are free in time', () => {
     const occupants = [ends(1, 4, 100), ends(2, 4, 100), ends(3, 4, 100)];
     const small = asks('small', { submittedAt: 2 });

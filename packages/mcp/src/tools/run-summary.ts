@@ -23,6 +23,8 @@ export const RunSummary = z.object({
   submitted_at: z.string(),
   cost_usd: z.number(),
   service_url: z.string().nullable(),
+  /** Of an array: its members by status. */
+  array: z.object({ total: z.number(), members: z.record(z.string(), z.number()) }).nullable(),
 });
 
 /** A run without its configuration and its jobs. */
@@ -39,6 +41,7 @@ export function runSummary(run: Run): z.infer<typeof RunSummary> {
     submitted_at: run.submitted_at,
     cost_usd: run.cost ?? 0,
     service_url: run.service?.url ?? null,
+    array: run.array ? { total: run.array.total, members: run.array.members } : null,
   };
 }
 

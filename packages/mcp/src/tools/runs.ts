@@ -10,19 +10,22 @@ const MOST_JOBS = 50;
 export const listRunsTool = tool({
   name: 'list_runs',
   title: 'List runs',
-  description: 'Lists the runs of the project, newest first: status, cost, fleet.',
+  description:
+    'Lists the runs of the project, newest first: status, cost, fleet. An array is one run; its members are listed with array.',
   kind: 'read',
   input: z.object({
     active_only: z.boolean().default(false).describe('Only runs that have not ended'),
     limit: z.int().min(1).max(100).default(20),
+    array: runName.nullable().default(null).describe('The members of this array instead'),
   }),
   output: z.object({ project: z.string(), runs: z.array(RunSummary) }),
-  run: async ({ active_only, limit }, { client, project }) => {
+  run: async ({ active_only, limit, array }, { client, project }) => {
     const runs = await client.listRuns({
       project_name: project.name,
       only_active: active_only,
       include_jobs: false,
       limit,
+      ...(array !== null && { array, ascending: true }),
     });
     const present = runs.filter((run) => run.deleted !== true);
     return { data: { project: project.name, runs: present.map(runSummary) } };
