@@ -19,9 +19,9 @@ import { retentionSteps } from '../packages/server/src/retention/steps.ts';
 import { StrayLogs } from '../packages/server/src/retention/stray-logs.ts';
 import { print } from './measure.ts';
 
-const RUNS_A_DAY = 1000;
+export const RUNS_A_DAY = 1000;
 const DAY = 86_400 * SECOND;
-const NOW = 1_800_000_000 * SECOND;
+export const NOW = 1_800_000_000 * SECOND;
 
 export async function retention(days = '100'): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-retention-'));
@@ -98,7 +98,7 @@ async function measure(dir: string, days: number): Promise<void> {
   print({ name: `${name}: file after`, unit: 'MB', value: size() });
 }
 
-async function insertTemplate(store: Awaited<ReturnType<typeof openStore>>) {
+export async function insertTemplate(store: Awaited<ReturnType<typeof openStore>>) {
   const [userId, projectId] = [randomUUID(), randomUUID()];
   const keys = { sshPublicKey: 'ssh-rsa AAAA', sshPrivateKey: 'private' };
   await store.users.insert({
@@ -121,13 +121,13 @@ async function insertTemplate(store: Awaited<ReturnType<typeof openStore>>) {
       throw new Error('the database is empty');
     },
   });
-  return { runId: run.id, jobId: job.id };
+  return { runId: run.id, jobId: job.id, projectId };
 }
 
 /** Copies the run, its job and what belongs to them, in the order of time. */
-function fill(
+export function fill(
   path: string,
-  { runId, jobId }: { runId: string; jobId: string },
+  { runId, jobId }: { readonly runId: string; readonly jobId: string },
   days: number,
 ): void {
   const database = new DatabaseSync(path);

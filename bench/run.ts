@@ -25,6 +25,7 @@ import { proxyWorkers } from './proxy-workers.ts';
 import { queue } from './queue.ts';
 import { replay } from './replay.ts';
 import { retention } from './retention.ts';
+import { retentionProject } from './retention-project.ts';
 import { retentionYear } from './retention-year.ts';
 import { serverStart } from './server-start.ts';
 import { services } from './services.ts';
@@ -34,6 +35,7 @@ import { slurm } from './slurm.ts';
 import { ssh } from './ssh.ts';
 import { sshFleet } from './ssh-fleet.ts';
 import { sshHosts } from './ssh-hosts.ts';
+import { takenOut } from './taken-out.ts';
 import { wakeUp } from './wake-up.ts';
 import { web } from './web.ts';
 
@@ -42,6 +44,8 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'server-start': serverStart,
   latency,
   retention,
+  'taken-out': takenOut,
+  'retention-project': retentionProject,
   'retention-year': retentionYear,
   ssh,
   fleet,

@@ -48,13 +48,39 @@ forEachStore((tests) => {
     expect(await list({ projectIds: null })).toHaveLength(3);
     expect((await store.runs.active(projectId)).map((run) => run.name)).toEqual(['a', 'b']);
     expect((await store.runs.byNames(projectId, ['a', 'b', 'x'])).length).toBe(2);
-    const counts = await store.runs.counts();
-    const own = counts.filter((row) => row.projectId === projectId);
-    // Per user and status.
-    expect(own.map((row) => [row.projectName, row.count])).toEqual([
-      ['main', 1],
-      ['main', 1],
-      ['main', 1],
+    const unfinished = await store.runs.unfinishedCounts();
+    expect(unfinished.filter((row) => row.projectId === projectId)).toEqual([
+      { projectId, userId, status: 'submitted', count: 2 },
+    ]);
+  });
+
+  it('counts ended runs by project, user and status in pieces of time', async () => {
+    const world = await openWorld(tests);
+    const { store, userId, projectId } = world;
+    for (let n = 1; n <= 7; n++) {
+      const status = n % 2 ? 'done' : 'failed';
+      await insertRun(world, { name: `run-${n}`, status, lastProcessedAt: n * 10 });
+    }
+    await insertRun(world, { name: 'active', lastProcessedAt: 5 });
+    const seen: (readonly [string, number])[][] = [];
+    for (let from: number | null = 0; from !== null; ) {
+      const piece: Awaited<ReturnType<typeof store.runs.endedCounts>> =
+        await store.runs.endedCounts(from, 70, 3);
+      expect(
+        piece.counts.every((one) => one.userId === userId && one.projectId === projectId),
+      ).toBe(true);
+      seen.push(piece.counts.map(({ status, count }) => [status, count] as const).sort());
+      from = piece.next;
+    }
+    expect(seen).toEqual([
+      [
+        ['done', 2],
+        ['failed', 1],
+      ],
+      [
+        ['done', 1],
+        ['failed', 2],
+      ],
     ]);
   });
 

@@ -5,22 +5,27 @@
 
 import type { JobMetrics } from '@dstack/contract/agent';
 import { HEALTH_STATUSES, isRunFinished } from '@dstack/contract/status';
-import { type Offer, type OrphanRecord, SECOND, type Timestamp } from '@dstack/core';
-import type { InstanceView, JobView, Store } from '@dstack/store';
+import { type Id, type Offer, type OrphanRecord, SECOND, type Timestamp } from '@dstack/core';
+import type { InstanceView, JobView, RunCount, Store } from '@dstack/store';
 import { Counter, Gauge, Registry } from 'prom-client';
 import { certificatesOf } from '../gateways/certificates-of.ts';
 import { wireBackend } from '../http/mapping/backend-name.ts';
+import type { RunCounts } from './run-counts.ts';
 
 type Labels = Readonly<Record<string, string | number>>;
 
 const MIB = 1024 * 1024;
 const GIB = 1024 * MIB;
 
-export async function productSeries(store: Store, now: Timestamp): Promise<string> {
+export async function productSeries(
+  store: Store,
+  runs: RunCounts,
+  now: Timestamp,
+): Promise<string> {
   const series = new Series();
   const instances = await store.instances.list({ projectIds: null, onlyActive: true });
   for (const view of instances) addInstance(series, view, now);
-  await addRuns(series, store);
+  await addRuns(series, store, await runs.read(now));
   const jobs = (await store.jobs.running()).filter(({ job }) => job.provisioningData !== null);
   const points = await store.metrics.lastJobPoints(jobs.map(({ job }) => job.id));
   for (const view of jobs) addJob(series, view, points.get(view.job.id) ?? null, now);
@@ -99,10 +104,26 @@ function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
   );
 }
 
-async function addRuns(series: Series, store: Store): Promise<void> {
-  for (const { projectName, userName, status, count } of await store.runs.counts()) {
-    const labels = { dstack_project_name: projectName, dstack_user_name: userName };
-    series.counter('dstack_run_count_total', 'Runs ever submitted', labels, count);
+async function addRuns(
+  series: Series,
+  { projects, users }: Store,
+  counts: readonly RunCount[],
+): Promise<void> {
+  const idsOf = (id: 'projectId' | 'userId') => [...new Set(counts.map((one) => one[id]))];
+  const names = new Map<Id, string>();
+  for (const { id, name } of await projects.byIds(idsOf('projectId'))) names.set(id, name);
+  for (const { id, name } of await users.byIds(idsOf('userId'))) names.set(id, name);
+  for (const { projectId, userId, status, count } of counts) {
+    const labels = {
+      dstack_project_name: names.get(projectId) ?? projectId,
+      dstack_user_name: names.get(userId) ?? userId,
+    };
+    series.counter(
+      'dstack_run_count_total',
+      'Runs submitted and still known when the server started',
+      labels,
+      count,
+    );
     if (!isRunFinished(status)) continue;
     series.counter(`dstack_run_count_${status}_total`, `Runs that ended ${status}`, labels, count);
   }

@@ -8,6 +8,7 @@ import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import type { LoopObserver } from '../loops/loop-observer.ts';
 import type { QueueDepth, WorkEnding } from '../loops/work-queue.ts';
 import { productSeries } from './product-series.ts';
+import { RunCounts } from './run-counts.ts';
 import { serviceSeries } from './service-series.ts';
 
 export type Depths = Readonly<Record<WorkKind, QueueDepth>>;
@@ -35,6 +36,7 @@ const PASS_BUCKETS = [0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1, 5, 30];
 
 export class ServerMetrics implements LoopObserver {
   readonly #options: ServerMetricsOptions;
+  readonly #runs: RunCounts;
   readonly #registry = new Registry();
   readonly #passes: Histogram;
   readonly #provisioning: Histogram;
@@ -43,6 +45,7 @@ export class ServerMetrics implements LoopObserver {
 
   constructor(options: ServerMetricsOptions) {
     this.#options = options;
+    this.#runs = new RunCounts(options.store);
     const registers = [this.#registry];
     this.#passes = new Histogram({
       name: 'dstack_server_pass_duration_seconds',
@@ -159,7 +162,8 @@ export class ServerMetrics implements LoopObserver {
 
   /** The text that Prometheus reads. */
   async text(): Promise<string> {
-    const product = await productSeries(this.#options.store, this.#options.now());
+    const { store, now } = this.#options;
+    const product = await productSeries(store, this.#runs, now());
     const services = serviceSeries((await this.#options.services?.()) ?? []);
     return [product, await services, await this.#registry.metrics()].join('\n');
   }

@@ -6,7 +6,7 @@ import type { RetentionPolicy } from './policy.ts';
 import type { StrayLogs } from './stray-logs.ts';
 
 export interface StepDeps {
-  readonly store: Pick<Store, 'retention' | 'instances'>;
+  readonly store: Pick<Store, 'retention' | 'instances' | 'meta'>;
   readonly logs: Pick<LogStore, 'delete'>;
   readonly blobs: Pick<Blobs, 'delete'>;
   readonly strays: StrayLogs;

@@ -8,12 +8,15 @@ import { deleteOldLogs, deleteOldRuns, deletePendingLogs } from './delete-logs.t
 import { deleteEvents, deleteMetrics } from './delete-own-periods.ts';
 import { cutoff } from './policy.ts';
 import type { RetentionStep, StepDeps } from './step.ts';
+import { strayIntents } from './stray-intents.ts';
 
 /** Rows per step; a step that takes too long gets fewer the next time. */
 const ROWS = 2000;
 const FILES = 200;
 /** Offers of an account take tens of kilobytes. */
 const FACTS = 20;
+/** Runs with all that belongs to them: their rows are many. */
+const RUNS = 50;
 
 /** Unused pages per step: 4 MiB. */
 const PAGES = 1024;
@@ -29,7 +32,7 @@ export function retentionSteps(deps: StepDeps): readonly RetentionStep[] {
   return [
     always('logs of deleted runs', FILES, (limit, now) => deletePendingLogs(deps, limit, now)),
     paused('logs', FILES, (limit, now) => deleteOldLogs(deps, limit, now)),
-    paused('runs', FILES, (limit, now) => deleteOldRuns(deps, limit, now)),
+    paused('runs', RUNS, (limit, now) => deleteOldRuns(deps, limit, now)),
     always('uses of uploads', FILES, (limit) => retention.noteUploads(limit)),
     paused(
       'uploads',
@@ -106,18 +109,5 @@ function oldFacts({ store }: StepDeps): RetentionStep['run'] {
     position = next ?? '';
     if (next === null) kinds = others;
     return limit;
-  };
-}
-
-/** One pass over all intents takes many steps; then it begins again. */
-function strayIntents({ store }: StepDeps): RetentionStep['run'] {
-  let position = '';
-  let restsUntil = 0;
-  return async (limit, now) => {
-    if (now < restsUntil && restsUntil <= now + DAY) return 0;
-    const { next } = await store.retention.deleteStrayIntents(position, now - DAY, limit);
-    position = next ?? '';
-    if (next === null) restsUntil = now + DAY;
-    return next === null ? 0 : limit;
   };
 }

@@ -49,6 +49,7 @@ import { quotas } from './0048-quotas.ts';
 import { preemption } from './0049-preemption.ts';
 import { dependencies } from './0050-dependencies.ts';
 import { arrays } from './0051-arrays.ts';
+import { runCounts } from './0052-run-counts.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -107,4 +108,5 @@ export const MIGRATIONS: readonly Migration[] = [
   preemption,
   dependencies,
   arrays,
+  runCounts,
 ];

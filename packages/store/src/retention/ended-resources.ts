@@ -95,7 +95,7 @@ export function createEndedResources(context: StoreContext): EndedResources {
         const stray = rows.filter((row) => Boolean(row.stray)).map(({ key }) => key);
         if (stray.length > 0) await tx.deleteFrom('intents').where('key', 'in', stray).execute();
         const next = rows.length < limit ? null : (rows.at(-1)?.key ?? null);
-        return { count: stray.length, next };
+        return { count: stray.length, seen: rows.length, next };
       }),
     deleteOldFacts: (kind, after, isOld, limit) =>
       context.write(async ({ tx }) => {

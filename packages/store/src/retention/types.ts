@@ -162,12 +162,12 @@ export interface Retention {
 
   /** Deleted instances, fleets, … that nothing names any more. */
   deleteEnded(kind: EndedKind, before: Timestamp, limit: number): Promise<number>;
-  /** Settled intents whose subject has no row, among the next `limit` intents. */
+  /** Settled intents whose subject has no row, among the next `limit` intents; `seen`: how many of these there were. */
   deleteStrayIntents(
     after: string,
     before: Timestamp,
     limit: number,
-  ): Promise<{ readonly count: number; readonly next: string | null }>;
+  ): Promise<{ readonly count: number; readonly seen: number; readonly next: string | null }>;
   /**
    * Of the next `limit` facts with such a key (`kind:…`) those that `isOld` returns true for, by key and value. A fact
    * that is written meanwhile stays.

@@ -17,6 +17,7 @@ import { paidJobs } from './costs.ts';
 import { dependenciesOf } from './dependencies.ts';
 import { keptBack } from './kept-back.ts';
 import { inProjects, listRuns } from './list-runs.ts';
+import { createRunCounts } from './run-counts.ts';
 import { toViews, withNames } from './run-views.ts';
 import type { Runs } from './types.ts';
 
@@ -67,6 +68,19 @@ export function createRuns(context: StoreContext): Runs {
         .execute();
       return rows.map(runTable.decode);
     },
+    async unfinishedNames(projectId, names) {
+      const rows = await forIds(names, (slice) =>
+        db
+          .selectFrom('runs')
+          .select('name')
+          .where('project_id', '=', projectId)
+          .where('name', 'in', slice)
+          .where(notDeleted('deleted'))
+          .where('status', 'in', UNFINISHED_RUN_STATUSES)
+          .execute(),
+      );
+      return rows.map(({ name }) => name);
+    },
     dependencies: (id) => dependenciesOf(db, id),
     keptBack: (projectId, limit) => keptBack(db, projectId, limit),
     async members(arrayId) {
@@ -79,23 +93,7 @@ export function createRuns(context: StoreContext): Runs {
     },
     arrayOf: async (id) => (await arraysByIds(db, [id])).get(id) ?? null,
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
-    async counts() {
-      const rows = await db
-        .selectFrom('runs as r')
-        .innerJoin('projects as p', 'p.id', 'r.project_id')
-        .innerJoin('users as u', 'u.id', 'r.user_id')
-        .select(['r.project_id', 'p.name as project_name', 'u.name as user_name', 'r.status'])
-        .select((eb) => eb.fn.countAll<number>().as('count'))
-        .groupBy(['r.project_id', 'p.name', 'u.name', 'r.status'])
-        .execute();
-      return rows.map((row) => ({
-        projectId: row.project_id,
-        projectName: row.project_name,
-        userName: row.user_name,
-        status: row.status as RunStatus,
-        count: Number(row.count),
-      }));
-    },
+    ...createRunCounts(context),
     async activeCounts(projectIds) {
       if (projectIds?.length === 0) return [];
       const rows = await db

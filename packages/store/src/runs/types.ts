@@ -53,8 +53,7 @@ export interface RunFilter {
 
 export interface RunCount {
   readonly projectId: Id;
-  readonly projectName: string;
-  readonly userName: string;
+  readonly userId: Id;
   readonly status: RunStatus;
   readonly count: number;
 }
@@ -92,8 +91,19 @@ export interface Runs {
     | { readonly type: 'deleted'; readonly runs: readonly RunRecord[] }
     | { readonly type: 'active'; readonly names: readonly string[] }
   >;
-  /** Number of runs per project, user and status, deleted ones included; for metrics. */
-  counts(): Promise<readonly RunCount[]>;
+  /** Which of the names unfinished runs of the project have. */
+  unfinishedNames(projectId: Id, names: readonly string[]): Promise<readonly string[]>;
+  /** Unfinished runs per project, user and status. */
+  unfinishedCounts(): Promise<readonly RunCount[]>;
+  /**
+   * The same of those that ended in [from, until), deleted ones included: of about `limit` of them, which end before `next`;
+   * null: of all.
+   */
+  endedCounts(
+    from: Timestamp,
+    until: Timestamp,
+    limit: number,
+  ): Promise<{ readonly counts: readonly RunCount[]; readonly next: Timestamp | null }>;
   /** Number of unfinished runs per status. Null = all projects that are not deleted. */
   activeCounts(
     projectIds: readonly Id[] | null,

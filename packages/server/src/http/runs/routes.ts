@@ -1,12 +1,14 @@
 import type { On } from '../call.ts';
+import { actorOf } from '../event-actor.ts';
 import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { applyRun } from './apply.ts';
+import { deleteEnded } from './delete-runs.ts';
 import { holdRuns, releaseRuns, setRunPriority } from './hold.ts';
 import { getRunPlan } from './plan.ts';
 import { rerunRun } from './rerun.ts';
 import { changeRollout } from './rollout.ts';
-import { deleteRuns, getRun, listRuns, stopRuns } from './service.ts';
+import { getRun, listRuns, stopRuns } from './service.ts';
 
 export function runRoutes(on: On, deps: HttpDeps): void {
   on('runs.list', ({ user, body }) => listRuns(deps, user, body));
@@ -43,7 +45,7 @@ export function runRoutes(on: On, deps: HttpDeps): void {
     return rerunRun(deps, project, user, body);
   });
   on('runs.delete', async ({ project, user, body }) => {
-    await deleteRuns(deps, project, body.runs_names, user);
+    await deleteEnded(deps.store, project.id, { names: body.runs_names, actor: actorOf(user) });
     return null;
   });
 }

@@ -1,4 +1,4 @@
-/** Lists runs as callers may see them; stops and deletes runs. */
+/** Lists runs as callers may see them; stops them. */
 import {
   type GetRunRequest,
   type ListRunsRequest,
@@ -6,7 +6,7 @@ import {
   ruleError,
 } from '@dstack/contract/api';
 import type { Run } from '@dstack/contract/wire';
-import { arrayOf, recordEvent, runTarget, stopRun } from '@dstack/core';
+import { arrayOf, stopRun } from '@dstack/core';
 import type { ProjectRecord, RunView, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
 import { mapInTurns } from '../in-turns.ts';
@@ -132,19 +132,4 @@ export async function stopRuns(
   await deps.store.engine.updateUnfinishedRuns(project.id, names, ({ run }) =>
     stopRun(run, { ...request, now: deps.context().now }),
   );
-}
-
-/** All or none: if one of them is active, nothing is deleted. */
-export async function deleteRuns(
-  deps: HttpDeps,
-  project: ProjectRecord,
-  names: readonly string[],
-  actor: UserRecord,
-): Promise<void> {
-  const outcome = await deps.store.runs.delete(project.id, names, (run) =>
-    recordEvent({ action: 'run.deleted', targets: [runTarget(run)], actor: actorOf(actor) }),
-  );
-  if (outcome.type === 'deleted') return;
-  const active = outcome.names.map((name) => `'${name}'`).join(', ');
-  throw ruleError(`Cannot delete active runs: [${active}]`);
 }

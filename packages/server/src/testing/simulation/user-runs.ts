@@ -4,10 +4,12 @@ import type { RunSpec } from '@dstack/contract/wire';
 import { RunSpec as RunSpecSchema } from '@dstack/contract/wire';
 import { isReleasable, type RunRecord } from '@dstack/core';
 import type { ProjectRecord } from '@dstack/store';
+import { actorOf } from '../../http/event-actor.ts';
 import { applyRun } from '../../http/runs/apply.ts';
+import { deleteEnded } from '../../http/runs/delete-runs.ts';
 import { holdRuns, releaseRuns } from '../../http/runs/hold.ts';
 import { rerunRun } from '../../http/runs/rerun.ts';
-import { deleteRuns, stopRuns } from '../../http/runs/service.ts';
+import { stopRuns } from '../../http/runs/service.ts';
 import { SimConfigurations } from './sim-configurations.ts';
 import type { UserParts } from './user-parts.ts';
 import type { UserVolumes } from './user-volumes.ts';
@@ -137,7 +139,7 @@ export class UserRuns {
     const { deps, random, user, projects } = this.#parts;
     const project = random.pick(projects);
     const name = `run-${random.whole(1, Math.max(1, this.#names))}`;
-    if (project) await deleteRuns(deps, project, [name], user);
+    if (project) await deleteEnded(deps.store, project.id, { names: [name], actor: actorOf(user) });
   }
 
   /** Another run under a used name: it follows a finished one, or is refused. */

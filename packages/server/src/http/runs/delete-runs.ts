@@ -1,0 +1,36 @@
+import { ruleError } from '@dstack/contract/api';
+import { type EventActor, type Id, recordEvent, runTarget } from '@dstack/core';
+import type { Store } from '@dstack/store';
+
+/** Runs deleted by one transaction, for which all other writes wait. */
+const PIECE = 100;
+
+export interface DeletedRuns {
+  readonly names: readonly string[];
+  readonly actor: EventActor | null;
+}
+
+/**
+ * Deletes ended runs. If one of them is active, nothing is deleted; one that starts under such a name while thousands
+ * are being deleted keeps itself and those after it.
+ */
+export async function deleteEnded(
+  { runs }: { readonly runs: Pick<Store['runs'], 'unfinishedNames' | 'delete'> },
+  projectId: Id,
+  { names, actor }: DeletedRuns,
+): Promise<void> {
+  const active = await runs.unfinishedNames(projectId, names);
+  if (active.length > 0) throw activeRuns(active);
+  for (let start = 0; start < names.length; start += PIECE) {
+    const piece = names.slice(start, start + PIECE);
+    const outcome = await runs.delete(projectId, piece, (run) =>
+      recordEvent({ action: 'run.deleted', targets: [runTarget(run)], actor }),
+    );
+    if (outcome.type === 'active') throw activeRuns(outcome.names);
+  }
+}
+
+function activeRuns(names: readonly string[]) {
+  const active = names.map((name) => `'${name}'`).join(', ');
+  return ruleError(`Cannot delete active runs: [${active}]`);
+}
