@@ -1,6 +1,3 @@
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -15,13 +12,9 @@ import {
   untilRun,
 } from './installation.ts';
 import { waitFor } from './until.ts';
+import { faketime, wrongClock } from './wrong-clock.ts';
 
-/** Interposes the calls for the wall clock; the monotonic clock stays. */
-const library = ['x86_64', 'aarch64']
-  .map((machine) => `/usr/lib/${machine}-linux-gnu/faketime/libfaketime.so.1`)
-  .find((path) => existsSync(path));
 const binaries = postgresBinaries();
-if (!library) console.warn('Wrong clocks are NOT tested: faketime is not installed');
 
 /** A computer may have less room than all runs need at one time. */
 const PATIENT = 'retry: {on_events: [no-capacity], duration: 30m}\n';
@@ -29,22 +22,6 @@ const PATIENT = 'retry: {on_events: [no-capacity], duration: 30m}\n';
 const HOUR_MS = 3_600_000;
 /** The time that a busy computer may need for a step of a test. */
 const SLACK_MS = 120_000;
-
-/** A clock that is set by writing `+2h` or `-1h` to a file. */
-function wrongClock(offset: string) {
-  const dir = mkdtempSync(join(tmpdir(), 'dstack-clock-'));
-  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-  const file = join(dir, 'offset');
-  const set = (to: string) => writeFileSync(file, `${to}\n`);
-  set(offset);
-  const env = {
-    LD_PRELOAD: library,
-    FAKETIME_TIMESTAMP_FILE: file,
-    FAKETIME_DONT_FAKE_MONOTONIC: '1',
-    FAKETIME_NO_CACHE: '1',
-  };
-  return { env, set };
-}
 
 interface Times {
   readonly submitted_at: string;
@@ -75,7 +52,7 @@ async function start(env: NodeJS.ProcessEnv): Promise<Installation> {
   return home;
 }
 
-describe.skipIf(!library || binaries === null)('servers on PostgreSQL with wrong clocks', () => {
+describe.skipIf(!faketime || binaries === null)('servers on PostgreSQL with wrong clocks', () => {
   it.each(['+1h', '-1h'])('share the time of the database (%s)', async (offset) => {
     const cluster = await startPostgres(binaries ?? '');
     onTestFinished(() => cluster.stop());
@@ -105,7 +82,7 @@ describe.skipIf(!library || binaries === null)('servers on PostgreSQL with wrong
   });
 });
 
-describe.skipIf(!library)('a server on SQLite', () => {
+describe.skipIf(!faketime)('a server on SQLite', () => {
   it('follows a step of its clock: a schedule fires, and no run ends by it', async () => {
     const { env, set } = wrongClock('+0');
     const home = await start(env);
