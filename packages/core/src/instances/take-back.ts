@@ -31,8 +31,9 @@ export function takeBackInstance(
   now: Timestamp,
 ): Pick<Decision, 'changes' | 'signals'> | null {
   if (!isInstanceActive(instance.status) || instance.deleted) return null;
-  const seconds = left - Math.min(RESERVE, left * RESERVED_SHARE);
-  const deadline = now + Math.floor(seconds * SECOND);
+  // Whole seconds, so that all times made of it are whole microseconds.
+  const seconds = Math.floor(left - Math.min(RESERVE, left * RESERVED_SHARE));
+  const deadline = now + seconds * SECOND;
   const before = instance.scheduling && drainDeadline(instance.scheduling);
   if (before !== null && before <= deadline + SAME) return null;
   const draft = new Draft({ instances: [instance] }, { now });

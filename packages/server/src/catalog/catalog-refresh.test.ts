@@ -90,8 +90,29 @@ describe('the catalogue of an address', () => {
     catalog = new Map(parseCatalog(csv(9)));
     const elsewhere = refresher('https://other.example.com/');
     await elsewhere.start();
+    await elsewhere.refresh();
     await elsewhere.close();
     expect(price()).toBe(9);
     expect(elsewhere.note).toContain('has not been read yet, because');
+  });
+
+  it('is asked for no longer when the server ends', async () => {
+    let isAborted = false;
+    const refresh = new CatalogRefresh({
+      ...{ url: URL_OF_PRICES, catalog, now: () => now, log: pino({ level: 'silent' }) },
+      meta: { get: async () => null, set: async () => {} },
+      outgoing: {
+        get: (_, { signal }) =>
+          new Promise((_resolve, reject) => {
+            signal?.addEventListener('abort', () => {
+              isAborted = true;
+              reject(new Error('aborted'));
+            });
+          }),
+      },
+    });
+    await refresh.start();
+    await refresh.close();
+    expect(isAborted).toBe(true);
   });
 });

@@ -44,7 +44,7 @@ export class CatalogRefresh {
   #failures = 0;
   #error: string | null = null;
   #timer: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #over = new AbortController();
   #round: Promise<void> = Promise.resolve();
 
   constructor(options: CatalogRefreshOptions) {
@@ -60,7 +60,7 @@ export class CatalogRefresh {
   }
 
   async close(): Promise<void> {
-    this.#isClosed = true;
+    this.#over.abort();
     clearTimeout(this.#timer);
     await this.#round;
   }
@@ -72,6 +72,7 @@ export class CatalogRefresh {
       this.#failures = 0;
       this.#error = null;
     } catch (error) {
+      if (this.#over.signal.aborted) return;
       this.#failures++;
       this.#error = errorMessage(error);
       const { log, url } = this.#options;
@@ -96,7 +97,7 @@ export class CatalogRefresh {
 
   #begin(): void {
     this.#round = this.refresh().then(() => {
-      if (this.#isClosed) return;
+      if (this.#over.signal.aborted) return;
       const ms =
         this.#failures === 0 ? EVERY_MS : Math.min(EVERY_MS, AGAIN_MS * 2 ** (this.#failures - 1));
       this.#timer = setTimeout(() => this.#begin(), ms * (0.9 + Math.random() * 0.2)).unref();
@@ -116,7 +117,8 @@ export class CatalogRefresh {
     const { url, now, outgoing } = this.#options;
     const { etag = null } = this.#kept ?? {};
     const headers = { accept: 'text/csv', ...(etag !== null && { 'if-none-match': etag }) };
-    const { status, header, body } = await outgoing.get(url, { headers, maxBytes: MOST_BYTES });
+    const asked = { headers, maxBytes: MOST_BYTES, signal: this.#over.signal };
+    const { status, header, body } = await outgoing.get(url, asked);
     if (status === NOT_MODIFIED && this.#kept !== null) {
       await this.#keep({ ...this.#kept, at: now() });
       return;

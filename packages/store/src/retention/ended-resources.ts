@@ -102,9 +102,8 @@ export function createEndedResources(context: StoreContext): EndedResources {
         const rows = await tx
           .selectFrom('server_meta')
           .selectAll()
-          .where('key', '>=', `${kind}:`)
-          // The character after the colon.
-          .where('key', '<', `${kind};`)
+          // A range of keys would depend on the collation of the database.
+          .where('key', 'like', `${kind}:%`)
           .where('key', '>', after)
           .orderBy('key')
           .limit(limit)

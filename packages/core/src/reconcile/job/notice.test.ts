@@ -248,7 +248,11 @@ describe('a running job on an instance that its provider takes back', () => {
   it('is divided alike when the provider leaves half a minute or nothing', () => {
     const world = task();
     takenBack(world, 30);
-    expect(world.job('job-0').notice).toMatchObject({ endsAt: world.now + 22.5 * SECOND });
+    expect(world.job('job-0').notice).toMatchObject({ endsAt: world.now + 22 * SECOND });
+    const exact = task();
+    takenBack(exact, 29.980_143_14);
+    const { interruptAt, endsAt } = exact.job('job-0').notice ?? {};
+    expect([interruptAt, endsAt].every(Number.isSafeInteger)).toBe(true);
     const late = task();
     takenBack(late, 0);
     expect(late.job('job-0').notice).toMatchObject({ interruptAt: late.now, endsAt: late.now });
