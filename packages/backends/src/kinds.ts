@@ -1,3 +1,4 @@
+import { awsKind } from './aws/aws-kind.ts';
 import type { BackendKind } from './base/kind.ts';
 import { amdDevCloudKind, digitalOceanKind } from './digitalocean/digitalocean-kind.ts';
 import { kubernetesKind } from './kubernetes/kubernetes-kind.ts';
@@ -11,6 +12,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   lambdaKind,
   digitalOceanKind,
   amdDevCloudKind,
+  awsKind,
 ];
 
 /** Null: backends of this type only have a price list. */

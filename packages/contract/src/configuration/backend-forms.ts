@@ -54,8 +54,12 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
     fields: [
       { path: 'access_key', label: 'Access key' },
       { path: 'secret_key', label: 'Secret key', secret: true },
-      REGIONS,
+      { ...REGIONS, hint: 'Separated by commas; the eleven usual ones if empty.' },
     ],
+    before: {
+      text: 'Create a user with the policy of the documentation, and an access key.',
+      url: 'https://console.aws.amazon.com/iam/home#/users',
+    },
   },
   gcp: {
     label: 'GCP',

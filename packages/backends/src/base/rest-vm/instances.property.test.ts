@@ -259,6 +259,17 @@ describe('an order of a machine', () => {
     expect(cloud.alive.map(({ vm: one }) => one.id)).toEqual([handle.id]);
   });
 
+  it('has ended as soon as the provider reports it, although lists still have it', async () => {
+    const { cloud, start } = world(QUIET);
+    const order = newOrder(OFFER);
+    const { handle } = await start().create(order);
+    cloud.now += LATE_MS;
+    const list = cloud.list.bind(cloud);
+    cloud.list = async () => (await list()).map((vm) => ({ ...vm, isOver: true }));
+    expect(await start().release(handle)).toBe('released');
+    expect(await start().list({ server: order.owner.server })).toEqual([]);
+  });
+
   it('is ended although a list has omitted it for a moment', async () => {
     const { cloud, start } = world(QUIET);
     const instances = start();

@@ -166,7 +166,9 @@ export class VmInstances implements InstancePort {
       (vm) =>
         vm.name === name && vm.tags[KEY_TAG] === key && ownerIn(vm.tags).server === owner.server,
     );
-    const [first, ...others] = ours.sort((a, b) => (a.id < b.id ? -1 : 1));
+    const alive = ours.filter((vm) => !isOver(this.#options.cloud, vm));
+    const kept = alive.length > 0 ? alive : ours;
+    const [first, ...others] = kept.sort((a, b) => (a.id < b.id ? -1 : 1));
     for (const vm of others) await this.#end(vm);
     return first ?? null;
   }
@@ -176,7 +178,9 @@ export class VmInstances implements InstancePort {
     const { cloud, offers, secret } = this.#options;
     const { offer, owner, key, authorizedKeys, volumes, reservation } = order;
     if (offer === null) throw new SkipOfferError(`${cloud.title} creates machines from offers`);
-    if (volumes.length > 0) throw new SkipOfferError(`${cloud.title} has no volumes here`);
+    if (volumes.length > 0 && !cloud.hasVolumes) {
+      throw new SkipOfferError(`${cloud.title} has no volumes here`);
+    }
     if (reservation !== null) throw new SkipOfferError(`${cloud.title} has no reservations`);
     const price = await offers.priceOf(offer);
     if (price !== null && price > offer.price) {
@@ -186,6 +190,7 @@ export class VmInstances implements InstancePort {
     }
     return {
       ...{ name, offer, owner, authorizedKeys, signal: order.signal },
+      placementGroup: order.placementGroup,
       tags: { ...order.tags, ...ownerTags(owner, key) },
       userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
     };
@@ -257,7 +262,7 @@ export class VmInstances implements InstancePort {
       state: 'ready',
       machine: { offer: null, provisioningData: dataOf(cloud, vm), totalBlocks: null },
       access: {
-        ...{ kind: 'ssh', hostname, port: SSH_PORT, user: cloud.loginUser },
+        ...{ kind: 'ssh', hostname, port: SSH_PORT, user: loginUserOf(cloud, vm) },
         hostKey: key === undefined ? null : hostKeyOf(secret, key).blob,
       },
     };
@@ -301,9 +306,8 @@ export class VmInstances implements InstancePort {
 
   async #end(vm: Vm): Promise<'released' | 'releasing'> {
     const { cloud } = this.#options;
-    const phase = phaseOf(cloud, vm);
-    if (phase === 'ended') return 'released';
-    if (phase === 'ending') return 'releasing';
+    if (isOver(cloud, vm)) return 'released';
+    if (phaseOf(cloud, vm) === 'ending') return 'releasing';
     try {
       await cloud.end(vm);
     } catch (error) {
@@ -319,8 +323,7 @@ export class VmInstances implements InstancePort {
     const machines = await this.#machines.fresh();
     return machines.flatMap((vm) => {
       const owner = ownerIn(vm.tags);
-      const isOver = phaseOf(this.#options.cloud, vm) === 'ended';
-      if (owner.server !== server || isOver) return [];
+      if (owner.server !== server || isOver(this.#options.cloud, vm)) return [];
       return [{ handle: handleOf(vm.id), owner, key: vm.tags[KEY_TAG] ?? null }];
     });
   }
@@ -339,6 +342,10 @@ function phaseOf({ statuses }: VmCloud, { status }: Vm): VmPhase {
   return (Object.hasOwn(statuses, status) && statuses[status]) || 'waiting';
 }
 
+function isOver(cloud: VmCloud, vm: Vm): boolean {
+  return vm.isOver === true || phaseOf(cloud, vm) === 'ended';
+}
+
 function orderedOf({ instanceId }: InstanceOrder, id: string): CreatedInstance {
   return { handle: handleOf(id), hostId: instanceId, provisioningData: null };
 }
@@ -354,10 +361,21 @@ function createdOf({ instanceId, offer }: InstanceOrder, vm: Vm): CreatedInstanc
   };
 }
 
-function dataOf({ type, loginUser }: VmCloud, vm: Vm) {
+function loginUserOf(cloud: VmCloud, vm: Vm): string {
+  return vm.loginUser ?? cloud.loginUser;
+}
+
+function dataOf(cloud: VmCloud, vm: Vm) {
+  const { type } = cloud;
   const { instance, region, price, address: hostname, privateAddress } = vm;
   const runtime = { backend: type, instance, region, instance_runtime: 'shim' } as const;
   return orderedProvisioningData({ ...runtime, price: price ?? 0 }, vm.id, {
-    ...{ hostname, internal_ip: privateAddress, username: loginUser, ssh_port: SSH_PORT },
+    availability_zone: vm.zone ?? null,
+    ...{
+      hostname,
+      internal_ip: privateAddress,
+      username: loginUserOf(cloud, vm),
+      ssh_port: SSH_PORT,
+    },
   });
 }

@@ -83,15 +83,12 @@ export class LiveOffers {
   }
 
   /** The provider has refused an order of this offer. */
-  refused(
-    { instance, region }: Offer,
-    why: 'capacity' | 'quota',
-    text: string | null = null,
-  ): void {
+  refused(offer: Offer, why: 'capacity' | 'quota', text: string | null = null): void {
     const now = this.#options.now();
-    const { name } = instance;
+    const { region } = offer;
+    const { name } = offer.instance;
     this.#refused.set(
-      keyOf(name, region),
+      keyOf(offer),
       why === 'quota'
         ? { availability: 'no_quota', name, region, text, until: now + NO_QUOTA_MS }
         : { availability: 'not_available', name, region, text, until: now + SOLD_OUT_MS },
@@ -144,7 +141,7 @@ export class LiveOffers {
   }
 
   #corrected(offer: Offer): Offer {
-    const refused = this.#refused.get(keyOf(offer.instance.name, offer.region));
+    const refused = this.#refused.get(keyOf(offer));
     return refused === undefined ? offer : { ...offer, availability: refused.availability };
   }
 
@@ -175,7 +172,9 @@ export class LiveOffers {
   }
 }
 
-const keyOf = (name: string, region: string): string => `${name} ${region}`;
+/** Spot machines have a capacity and quotas of their own. */
+const keyOf = ({ instance: { name, resources }, region }: Offer): string =>
+  `${name} ${region} ${resources.spot}`;
 
 const MINUTE_MS = 60_000;
 const UNITS = [

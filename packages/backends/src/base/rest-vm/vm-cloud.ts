@@ -13,6 +13,8 @@ export interface VmCloud {
   readonly loginUser: string;
   /** Meanings of the statuses that the provider reports. Any other status means: not ready yet. */
   readonly statuses: Readonly<Record<string, VmPhase>>;
+  /** Whether its volumes can be attached to machines. By default there are none. */
+  readonly hasVolumes?: boolean;
   /** How long a new machine may be missing in lists, in milliseconds. */
   readonly lateMs: number;
   /** The machines of the account, of all owners, by one call where the provider allows it. */
@@ -51,6 +53,12 @@ export interface Vm {
   readonly tags: Readonly<Record<string, string>>;
   /** Why it failed, in the provider's words; null = it does not say. */
   readonly problem: string | null;
+  /** It has ended and costs nothing, although lists still have it; omitted = as its status means. */
+  readonly isOver?: boolean;
+  /** The user who may log in; null or omitted = that of the cloud. */
+  readonly loginUser?: string | null;
+  /** The zone in its region; null or omitted = not known, or there are none. */
+  readonly zone?: string | null;
 }
 
 export interface VmOrder {
@@ -64,6 +72,8 @@ export interface VmOrder {
   readonly authorizedKeys: readonly string[];
   /** For cloud-init. */
   readonly userData: string;
+  /** As in `InstanceOrder`; null or omitted = in none. */
+  readonly placementGroup?: string | null;
   /** Aborted before the call that creates it is sent, it is not sent. */
   readonly signal?: AbortSignal | undefined;
 }

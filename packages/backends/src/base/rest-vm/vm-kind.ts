@@ -75,7 +75,7 @@ function openerOf<Config>(
 }
 
 /** Null: it is not set. */
-function endpointOf(env: ProcessEnv, variable: string): string | null {
+export function endpointOf(env: ProcessEnv, variable: string): string | null {
   const text = env[variable]?.trim();
   if (!text) return null;
   const { protocol } = URL.parse(text) ?? {};

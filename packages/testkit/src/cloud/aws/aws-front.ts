@@ -13,79 +13,104 @@ import {
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { CloudCalls } from '../calls.ts';
-import { type CloudClock, SECOND_US } from '../clock.ts';
-import type { CloudFaults } from '../faults.ts';
 import { Refusal } from '../refusal.ts';
-import type { CloudRandom } from '../vm.ts';
 import { Ec2Attachments } from './attachments.ts';
 import { type Fields, fieldsOf, listed, regionOf } from './ec2-request.ts';
-import { allTexts, type Ec2Answer, ec2Error, firstText, keepItems } from './ec2-xml.ts';
+import { Ec2Vms, type Ec2VmsOptions } from './ec2-vms.ts';
+import {
+  allTexts,
+  changeItems,
+  type Ec2Answer,
+  ec2Answer,
+  ec2Error,
+  firstText,
+} from './ec2-xml.ts';
 import { refusedByEc2 } from './errors.ts';
+import { type MotoCall, motoCalls, zoneOfOrder } from './moto-call.ts';
 import { PlacementGroups, unknownGroup } from './placement-groups.ts';
+import { Ec2Capacity, Ec2Quotas } from './quotas.ts';
 import { Ec2Tokens } from './tokens.ts';
 
-export interface AwsFrontOptions {
+export interface AwsFrontOptions extends Ec2VmsOptions {
   readonly moto: string;
   readonly calls: CloudCalls;
-  readonly clock: CloudClock;
-  readonly random: CloudRandom;
-  readonly faults: () => CloudFaults;
+  /** The address at which it listens. */
+  readonly host: string;
+}
+
+/** A request as it arrived, and how it was answered. */
+export interface AwsLogEntry {
+  readonly action: string;
+  readonly region: string;
+  readonly fields: Fields;
+  /** Null: the client got no answer. */
+  readonly status: number | null;
 }
 
 export interface AwsFront {
   readonly url: string;
-  /** Ids of machines that were made and not ended. */
-  readonly vms: readonly string[];
+  readonly vms: Ec2Vms;
+  readonly quotas: Ec2Quotas;
+  readonly capacity: Ec2Capacity;
+  /** Regions that answer nothing. */
+  readonly unreachable: Set<string>;
+  readonly log: readonly AwsLogEntry[];
   close(): Promise<void>;
-}
-
-interface Ec2Vm {
-  readonly createdAt: number;
-  readonly group: string | null;
 }
 
 export async function startAwsFront(options: AwsFrontOptions): Promise<AwsFront> {
   const ec2 = new Ec2Front(options);
+  const log: AwsLogEntry[] = [];
+  const unreachable = new Set<string>();
   const server = createServer((incoming, response) => {
     void serve(incoming, response).catch(() => response.destroy());
   });
-  server.listen(0, '127.0.0.1');
+  server.listen(0, options.host);
   await once(server, 'listening');
 
   async function serve(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const body = await text(incoming);
-    const answer = await ec2.answer(incoming, body);
+    const fields = fieldsOf(body);
+    const region = regionOf(incoming.headers);
+    const answer = unreachable.has(region) ? null : await ec2.answer(incoming, body, fields);
+    const target = String(incoming.headers['x-amz-target'] ?? '').split('.')[1] ?? '';
+    const { Action: action = target } = fields;
+    log.push({ action, region, fields, status: answer?.status ?? null });
     if (answer === null) response.destroy();
     else response.writeHead(answer.status, { 'content-type': 'text/xml' }).end(answer.body);
   }
 
+  const { vms, quotas, capacity } = ec2;
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
-    get vms() {
-      return [...ec2.vms.keys()];
-    },
+    url: `http://${options.host}:${(server.address() as AddressInfo).port}`,
+    ...{ vms, quotas, capacity, log, unreachable },
     close: async () => {
       server.close();
       server.closeAllConnections();
       if (server.listening) await once(server, 'close');
+      await vms.close();
     },
   };
 }
 
 class Ec2Front {
-  readonly vms = new Map<string, Ec2Vm>();
+  readonly vms: Ec2Vms;
+  readonly quotas = new Ec2Quotas();
+  readonly capacity = new Ec2Capacity();
   readonly #options: AwsFrontOptions;
   readonly #tokens = new Ec2Tokens();
   readonly #groups = new PlacementGroups();
   readonly #attachments = new Ec2Attachments();
+  readonly #ask: MotoCall;
 
   constructor(options: AwsFrontOptions) {
     this.#options = options;
+    this.vms = new Ec2Vms(options);
+    this.#ask = motoCalls(options.moto);
   }
 
   /** Null: the client gets no answer. */
-  async answer(incoming: IncomingMessage, body: string): Promise<Ec2Answer | null> {
-    const fields = fieldsOf(body);
+  async answer(incoming: IncomingMessage, body: string, fields: Fields): Promise<Ec2Answer | null> {
     const carryOut = async () => {
       try {
         return await this.#carryOut(incoming, body, fields);
@@ -99,9 +124,11 @@ class Ec2Front {
   async #carryOut(incoming: IncomingMessage, body: string, fields: Fields): Promise<Ec2Answer> {
     const region = regionOf(incoming.headers);
     const forward = async () => asEc2(await this.#forward(incoming, body));
-    const isUsed = (name: string) => [...this.vms.values()].some(({ group }) => group === name);
+    const isUsed = (name: string) => this.vms.isInGroup(name);
     const own =
-      this.#groups.answer(region, fields, isUsed) ?? this.#attachments.refusal(fields) ?? null;
+      this.quotas.answer(incoming.headers['x-amz-target']) ??
+      this.#groups.answer(region, fields, isUsed) ??
+      this.#attachments.refusal(fields);
     if (own) return own;
     switch (fields.Action) {
       case 'RunInstances':
@@ -115,7 +142,7 @@ class Ec2Front {
       case 'DetachVolume':
         return this.#attachments.onAnswer(fields, await forward());
       case 'TerminateInstances':
-        return this.#onTerminated(fields, await forward());
+        return this.#ended(fields) ?? this.#onTerminated(fields, await forward());
       case 'DescribeInstances':
         return await this.#describe(fields, forward);
       default:
@@ -128,26 +155,41 @@ class Ec2Front {
     fields: Fields,
     forward: () => Promise<Ec2Answer>,
   ): Promise<Ec2Answer> {
-    const { random, faults, clock } = this.#options;
+    const { random, faults } = this.#options;
     const { quota, noCapacity } = faults();
     const { 'Placement.GroupName': group = null, InstanceType: type = '' } = fields;
     // A rehearsal changes nothing, and fails for permissions alone.
     if (fields.DryRun === 'true') return await forward();
     if (group !== null && !this.#groups.has(region, group)) return unknownGroup(group);
-    if (this.vms.size >= quota) throw new Refusal('quota', `${quota} machines`);
-    if (random.chance(noCapacity)) throw new Refusal('no_capacity', type, { what: type });
+    if (this.vms.ids.length >= quota) throw new Refusal('quota', `${quota} VMs`);
+    const { capacity } = this;
+    const zone = capacity.isAsked ? await zoneOfOrder(this.#ask, region, fields) : null;
+    if (!capacity.has(fields, zone) || random.chance(noCapacity)) {
+      throw new Refusal('no_capacity', type, { what: type });
+    }
     const answer = await forward();
     for (const id of allTexts(answer.body, 'instanceId')) {
-      this.vms.set(id, { createdAt: clock.now, group });
+      this.vms.onMade(id, region, fields);
       this.#attachments.onVm(id, firstText(answer.body, 'availabilityZone'));
     }
     return answer;
   }
 
+  /** EC2 takes the end of an ended machine as a success, and moto misses its network interface. */
+  #ended(fields: Fields): Ec2Answer | null {
+    const ids = listed(fields, 'InstanceId');
+    const isAll = ids.length > 0 && ids.every((id) => this.vms.hasEnded(id));
+    if (!isAll || fields.DryRun === 'true') return null;
+    const state = '<code>48</code><name>terminated</name>';
+    const states = `<currentState>${state}</currentState><previousState>${state}</previousState>`;
+    const items = ids.map((id) => `<item><instanceId>${id}</instanceId>${states}</item>`);
+    return ec2Answer('TerminateInstances', `<instancesSet>${items.join('')}</instancesSet>`);
+  }
+
   #onTerminated(fields: Fields, answer: Ec2Answer): Ec2Answer {
-    if (answer.status !== 200) return answer;
+    if (answer.status !== 200 || fields.DryRun === 'true') return answer;
     for (const id of listed(fields, 'InstanceId')) {
-      this.vms.delete(id);
+      this.vms.onEnded(id);
       this.#tokens.onTerminated(id);
       this.#attachments.onTerminated(id);
     }
@@ -155,17 +197,15 @@ class Ec2Front {
   }
 
   async #describe(fields: Fields, forward: () => Promise<Ec2Answer>): Promise<Ec2Answer> {
-    const { clock, faults } = this.#options;
-    const since = clock.now - faults().eventualSeconds * SECOND_US;
-    const hidden = [...this.vms].flatMap(([id, { createdAt }]) => (createdAt > since ? [id] : []));
-    const asked = listed(fields, 'InstanceId').find((id) => hidden.includes(id));
+    const { vms } = this;
+    const asked = listed(fields, 'InstanceId').find((id) => vms.isHidden(id));
     if (asked !== undefined) {
       const message = `The instance ID '${asked}' does not exist`;
       return ec2Error(400, 'InvalidInstanceID.NotFound', message);
     }
     const answer = await forward();
-    const isKept = (item: string) => !hidden.some((id) => item.includes(id));
-    return { ...answer, body: keepItems(answer.body, 'reservationSet', isKept) };
+    const view = (item: string) => vms.view(item);
+    return { ...answer, body: changeItems(answer.body, 'reservationSet', view) };
   }
 
   /** With all headers, as the signature covers them. */

@@ -13,9 +13,13 @@ export function regionOf({ authorization = '' }: IncomingHttpHeaders): string {
   return region;
 }
 
-/** Values of `name.1`, `name.2` and so on. */
-export function listed(fields: Fields, name: string): readonly string[] {
-  return Object.entries(fields).flatMap(([key, value]) =>
-    key.startsWith(`${name}.`) && /^\d+$/.test(key.slice(name.length + 1)) ? [value] : [],
-  );
+/** Values of `name.1`, `name.2` and so on, or of `name.1.part`. */
+export function listed(fields: Fields, name: string, part?: string): readonly string[] {
+  const end = part === undefined ? '' : `.${part}`;
+  const values: string[] = [];
+  for (;;) {
+    const value = fields[`${name}.${values.length + 1}${end}`];
+    if (value === undefined) return values;
+    values.push(value);
+  }
 }

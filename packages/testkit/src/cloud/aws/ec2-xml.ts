@@ -34,14 +34,26 @@ export function allTexts(xml: string, name: string): readonly string[] {
   );
 }
 
-/** The same document, with only those direct items of the list `name` that are kept. */
-export function keepItems(xml: string, name: string, isKept: (item: string) => boolean): string {
+/** The same document, with each direct item of the list `name` as `change` returns it; null leaves it out. */
+export function changeItems(
+  xml: string,
+  name: string,
+  change: (item: string) => string | null,
+): string {
   const [open, close] = [`<${name}>`, `</${name}>`];
   const from = xml.indexOf(open) + open.length;
   const to = xml.lastIndexOf(close);
   if (from < open.length || to < from) return xml;
-  const kept = itemsOf(xml.slice(from, to)).filter(isKept);
-  return xml.slice(0, from) + kept.join('') + xml.slice(to);
+  const items = itemsOf(xml.slice(from, to)).map((item) => change(item) ?? '');
+  return xml.slice(0, from) + items.join('') + xml.slice(to);
+}
+
+/** The same document, with another text in all elements of that name. */
+export function withText(xml: string, name: string, text: string): string {
+  return xml.replaceAll(
+    new RegExp(`<${name}>[^<]*</${name}>`, 'g'),
+    () => `<${name}>${escaped(text)}</${name}>`,
+  );
 }
 
 /** Items contain lists with items of their own. */
@@ -55,6 +67,6 @@ function itemsOf(list: string): readonly string[] {
   return items;
 }
 
-function escaped(text: string): string {
+export function escaped(text: string): string {
   return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }

@@ -1,9 +1,12 @@
 /** Moto, a server that stands in for AWS; not written here. Needs a Python with `moto[server]`. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { freePort } from '../../free-port.ts';
 import { type PythonEnvironment, pythonEnvironment } from '../../python-environment.ts';
+import { motoImages } from './images.ts';
 
 const REQUIREMENT = 'moto[server]==5.2.5';
 
@@ -21,6 +24,9 @@ export function motoEnvironment(): PythonEnvironment {
 
 /** Resolves when it answers. `environment`: of `motoEnvironment`. */
 export async function startMoto(environment: string): Promise<Moto> {
+  const dir = mkdtempSync(join(tmpdir(), 'moto-'));
+  const images = join(dir, 'images.json');
+  writeFileSync(images, motoImages());
   const port = await freePort();
   const program = join(environment, 'bin', 'moto_server');
   // Types, images and key pairs are checked as the real service does.
@@ -28,6 +34,7 @@ export async function startMoto(environment: string): Promise<Moto> {
     MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION: '1',
     MOTO_ENABLE_AMI_VALIDATION: '1',
     MOTO_ENABLE_KEYPAIR_VALIDATION: '1',
+    MOTO_AMIS_PATH: images,
   };
   const child = spawn(program, ['-H', '127.0.0.1', '-p', String(port)], {
     env: { ...process.env, ...checks },
@@ -49,6 +56,7 @@ export async function startMoto(environment: string): Promise<Moto> {
     close: async () => {
       child.kill();
       await ended;
+      rmSync(dir, { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,48 @@
+import { type Moto, manualClock, startAws } from '@dstack/testkit/cloud';
+import { afterAll, beforeAll, describe } from 'vitest';
+import type { BackendWorld } from '../base/testing/backend-world.ts';
+import { describeBackend } from '../base/testing/contract.suite.ts';
+import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
+import { passingPace } from '../base/testing/passing-pace.ts';
+import { awsAt, motoAtHand, REGION } from './testing.ts';
+
+/** Longer than a machine boots and ends. */
+const SETTLED_S = 300;
+const ZONE = `${REGION}a`;
+
+const at = motoAtHand('AWS');
+let moto: Moto;
+
+async function world(): Promise<BackendWorld> {
+  const clock = manualClock();
+  const aws = await startAws(at.environment ?? '', {
+    ...{ moto, clock, regions: [REGION], faults: { boot_seconds: [60, 60] } },
+  });
+  const backend = awsAt({ aws, pace: passingPace(clock) });
+  const made = await aws.ask(REGION, 'CreateVolume', { AvailabilityZone: ZONE, Size: '5' });
+  const [, volume = ''] = /<volumeId>([^<]*)/.exec(made) ?? [];
+  return {
+    ...{ backend, requirements: REQUIREMENTS, calls: aws.calls },
+    userVolume: { id: volume, region: REGION },
+    order: async (server) => {
+      const { offers } = await backend.offers(REQUIREMENTS.met);
+      // EC2 puts no machine of the types t2 and t3 into a placement group.
+      const offer = offers.find(({ instance }) => instance.name.startsWith('m5')) ?? null;
+      const order = newOrder(offer, server);
+      return { ...order, authorizedKeys: ['ssh-ed25519 AAAAC3Nz main'] };
+    },
+    facts: async () => null,
+    settle: async () => clock.advance(SETTLED_S),
+    machines: async () => aws.vms().length,
+    vanish: ({ id }) => aws.vanish(id),
+    close: () => aws.close(),
+  };
+}
+
+describe.skipIf(at.environment === null)('AWS at moto', () => {
+  beforeAll(async () => {
+    moto = await at.start();
+  });
+  afterAll(() => moto?.close());
+  describeBackend('AWS', world, ['gateways']);
+});

@@ -1,0 +1,87 @@
+import type { ProcessEnv } from '@dstack/contract';
+import { AWSBackendConfigWithCreds } from '@dstack/contract/wire';
+import type { BackendHost, BackendKind, BackendOpener } from '../base/kind.ts';
+import { AccountLimiters, accountId } from '../base/rest-vm/accounts.ts';
+import { REAL_PACE } from '../base/rest-vm/pace.ts';
+import { endpointOf } from '../base/rest-vm/vm-kind.ts';
+import { catalogItems } from '../catalog/catalog.ts';
+import type { AwsCredentials } from './aws-client.ts';
+import { type AwsConfig, configProblem, settingsOf } from './config.ts';
+import { CREDENTIAL_VARIABLES } from './credential-variables.ts';
+import type { AwsEndpoints } from './endpoints.ts';
+import { AWS_RULES } from './limits.ts';
+
+const OWN_VARIABLE = 'DSTACK_BACKEND_AWS_ENDPOINT';
+/** That of AWS's own tools. */
+const USUAL_VARIABLE = 'AWS_ENDPOINT_URL';
+const DEFAULT_REGION = 'us-east-1';
+const NOT_OPERATORS =
+  'creds.type: default is the identity of the server: only config.yml and global admins may use it';
+
+export const awsKind: BackendKind = {
+  type: 'aws',
+  variables: [OWN_VARIABLE, USUAL_VARIABLE, ...CREDENTIAL_VARIABLES],
+  problem: (config) => (config.type === 'aws' ? configProblem(config) : null),
+  configure: (env) => {
+    const endpoint = endpointOf(env, OWN_VARIABLE) ?? endpointOf(env, USUAL_VARIABLE);
+    return { type: 'aws', load: async (host) => await openerOf(endpoint, env, host) };
+  },
+};
+
+/** `endpoint`: one address for all services; null = those of AWS. */
+async function openerOf(
+  endpoint: string | null,
+  env: ProcessEnv,
+  { facts, sharedFacts = null, catalog }: BackendHost,
+): Promise<BackendOpener> {
+  const [{ awsBackend }, { AwsClient }, { awsEndpoints }] = await Promise.all([
+    import('./aws.ts'),
+    import('./aws-client.ts'),
+    import('./endpoints.ts'),
+  ]);
+  const pace = REAL_PACE;
+  const limiters = new AccountLimiters({
+    title: 'AWS',
+    rules: AWS_RULES,
+    pace,
+    facts: sharedFacts,
+  });
+  const listed = catalogItems(catalog, 'aws');
+  return {
+    open: async (given, secret, { isOperators }) => {
+      const config = AWSBackendConfigWithCreds.parse(given);
+      if (config.creds.type === 'default' && !isOperators) throw new Error(NOT_OPERATORS);
+      const settings = settingsOf(config);
+      const endpoints = awsEndpoints(endpoint);
+      const credentials = await credentialsOf(config, endpoints, env);
+      // The server has one identity.
+      const key = config.creds.type === 'default' ? 'default' : config.creds.access_key;
+      const account = accountId(endpoint ?? '', key);
+      const client = new AwsClient({
+        ...{ credentials, endpoints, now: Date.now },
+        limiter: (region) => limiters.of(accountId(account, region)),
+      });
+      const factKey = `live-offers:aws:${accountId(account, ...settings.regions)}`;
+      return {
+        backend: awsBackend({
+          ...{ client, settings, listed, secret, facts, factKey, pace, now: Date.now },
+        }),
+        close: () => {},
+      };
+    },
+  };
+}
+
+async function credentialsOf(
+  { creds, regions }: AwsConfig,
+  endpoints: AwsEndpoints,
+  env: ProcessEnv,
+): Promise<() => Promise<AwsCredentials>> {
+  if (creds.type === 'access_key') {
+    const { access_key: accessKey, secret_key: secretKey } = creds;
+    return async () => ({ accessKey, secretKey, sessionToken: null });
+  }
+  const { defaultCredentials } = await import('./default-credentials.ts');
+  const { url: sts } = endpoints.of('sts', regions?.[0] ?? DEFAULT_REGION);
+  return defaultCredentials({ env, sts, now: Date.now });
+}

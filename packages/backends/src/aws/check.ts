@@ -1,0 +1,133 @@
+/** Tries the credentials, each right that the adapter needs, and the network of each region. Creates nothing. */
+import { errorMessage } from '@dstack/contract/error-message';
+import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
+import type { CheckResult } from '../base/port.ts';
+import type { AwsClient } from './aws-client.ts';
+import { Ec2 } from './ec2.ts';
+import type { AwsParameters } from './form.ts';
+import { Images } from './images.ts';
+import type { Networks } from './networks.ts';
+import { type AwsRight, EC2_PERMISSIONS, QUOTA_PERMISSION } from './permissions.ts';
+import { awsCode } from './refusals.ts';
+import type { AwsSettings } from './settings.ts';
+
+export interface AwsCheckOptions {
+  readonly client: AwsClient;
+  readonly settings: AwsSettings;
+  readonly networksOf: (region: string) => Pick<Networks, 'network'>;
+}
+
+/** AWS's codes for a missing right. */
+const DENIED: ReadonlySet<string> = new Set([
+  'UnauthorizedOperation',
+  'AccessDenied',
+  'AccessDeniedException',
+]);
+/** A type that every region sells. */
+const SMALL = { name: 't3.micro', resources: { gpus: [], cpu_arch: 'x86' as const } };
+
+export async function checkAws(options: AwsCheckOptions): Promise<readonly CheckResult[]> {
+  const { client, settings, networksOf } = options;
+  const [region = ''] = settings.regions;
+  const accepted = await checked('the credentials are accepted', async () => {
+    await client.xml({ service: 'sts', region, action: 'GetCallerIdentity', kind: 'look' });
+  });
+  if (!accepted.ok) return [accepted];
+  const results = await Promise.all([
+    ...EC2_PERMISSIONS.map((permission) => checkedRight(options, region, permission)),
+    checkedQuotas(client, region),
+    ...(settings.profile === null ? [] : [checkedProfile(client, region, settings.profile)]),
+    ...settings.regions.map((one) =>
+      checked(
+        `a network for machines in ${one}`,
+        async () => void (await networksOf(one).network()),
+      ),
+    ),
+  ]);
+  return [accepted, ...results];
+}
+
+async function checkedRight(
+  options: AwsCheckOptions,
+  region: string,
+  { action, rehearsal }: AwsRight,
+): Promise<CheckResult> {
+  return await checked(action, async () => {
+    const parameters = rehearsal ?? (await smallMachine(options, region));
+    await granted(action, region, () =>
+      options.client.rehearse({ region, action: action.replace('ec2:', ''), parameters }),
+    );
+  });
+}
+
+async function checkedQuotas(client: AwsClient, region: string): Promise<CheckResult> {
+  const parameters = { ServiceCode: 'ec2', MaxResults: 1 };
+  return await checked(QUOTA_PERMISSION, () =>
+    granted(QUOTA_PERMISSION, region, async () => {
+      const action = 'ListServiceQuotas';
+      await client.json({ service: 'servicequotas', region, action, parameters, kind: 'look' });
+    }),
+  );
+}
+
+async function checkedProfile(client: AwsClient, region: string, name: string) {
+  const right = 'iam:GetInstanceProfile';
+  return await checked(right, () =>
+    granted(right, region, async () => {
+      const parameters = { InstanceProfileName: name };
+      const call = { service: 'iam', action: 'GetInstanceProfile', kind: 'look' } as const;
+      try {
+        await client.xml({ ...call, region, parameters });
+      } catch (error) {
+        if (!awsCode(error)?.startsWith('NoSuchEntity')) throw error;
+        throw new Error(`IAM instance profile ${name} not found`);
+      }
+    }),
+  );
+}
+
+/** The order of a machine like those that users order, so that nothing but a missing right refuses it. */
+async function smallMachine(
+  { client, settings, networksOf }: AwsCheckOptions,
+  region: string,
+): Promise<AwsParameters> {
+  const { images, profile } = settings;
+  const now = () => 0;
+  const choices = images?.cpu ? images : null;
+  const image = await new Images(new Ec2(client, region), choices, now).of(SMALL);
+  const { subnets } = await networksOf(region).network();
+  return {
+    ...{ ImageId: image.id, InstanceType: SMALL.name, MinCount: 1, MaxCount: 1 },
+    SubnetId: subnets[0]?.id,
+    ...(profile !== null && { IamInstanceProfile: { Name: profile } }),
+  };
+}
+
+/** Every refusal but that of a missing right is about the pretended values. */
+async function granted(right: string, region: string, call: () => Promise<void>): Promise<void> {
+  try {
+    await call();
+  } catch (error) {
+    const code = awsCode(error);
+    const isOther = code !== null && !DENIED.has(code) && !(error instanceof CredentialsError);
+    const isSilent = error instanceof BusyError || error instanceof NoAnswerError;
+    if (isOther && !isSilent) return;
+    if (code === null || !DENIED.has(code)) throw error;
+    throw new Error(
+      `${right} is not allowed in ${region}: attach the policy of docs/backends.md to the user (${errorMessage(error)})`,
+    );
+  }
+}
+
+async function checked(name: string, check: () => Promise<void>): Promise<CheckResult> {
+  try {
+    await check();
+    return { name: `aws: ${name}`, ok: true, problem: null };
+  } catch (error) {
+    return {
+      ...{ name: `aws: ${name}`, ok: false, problem: errorMessage(error) },
+      unanswered: error instanceof NoAnswerError || error instanceof BusyError,
+      refused: error instanceof CredentialsError,
+    };
+  }
+}

@@ -1,0 +1,40 @@
+/** Addresses of AWS's services. */
+
+export type AwsService = 'ec2' | 'sts' | 'iam' | 'servicequotas';
+
+export interface AwsEndpoint {
+  readonly url: string;
+  /** The region in the signature. */
+  readonly scope: string;
+  /** Version of the API, of services with forms. */
+  readonly version: string;
+  /** Prefix of the actions of services with JSON. */
+  readonly target: string;
+}
+
+export interface AwsEndpoints {
+  of(service: AwsService, region: string): AwsEndpoint;
+}
+
+const VERSIONS = { ec2: '2016-11-15', sts: '2011-06-15', iam: '2010-05-08', servicequotas: '' };
+const TARGETS = { ec2: '', sts: '', iam: '', servicequotas: 'ServiceQuotasV20190624' };
+
+/** `override`: one address for all services of all regions; null = those of AWS. */
+export function awsEndpoints(override: string | null): AwsEndpoints {
+  return {
+    of: (service, region) => {
+      const isChina = region.startsWith('cn-');
+      const domain = isChina ? 'amazonaws.com.cn' : 'amazonaws.com';
+      // IAM is one service for all regions of a partition.
+      const home = isChina ? 'cn-north-1' : region.startsWith('us-gov-') ? 'us-gov-west-1' : null;
+      const scope = service === 'iam' ? (home ?? 'us-east-1') : region;
+      const place = service === 'iam' && home === null ? '' : `.${scope}`;
+      return {
+        url: `${override ?? `https://${service}${place}.${domain}`}/`,
+        scope,
+        version: VERSIONS[service],
+        target: TARGETS[service],
+      };
+    },
+  };
+}

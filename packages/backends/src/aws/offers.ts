@@ -1,0 +1,167 @@
+/**
+ * Offers of AWS: sizes and prices of the catalogue, in the zones where EC2 sells them, within the account's
+ * quotas. EC2 reports no capacity before it is asked for a machine.
+ */
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import { CredentialsError } from '../base/errors.ts';
+import { KeptAnswer } from '../base/kept-answer.ts';
+import type { CatalogItem } from '../catalog/catalog.ts';
+import { catalogOffer } from '../catalog/offers.ts';
+import type { AwsClient } from './aws-client.ts';
+import { Ec2 } from './ec2.ts';
+import { bucketOf, ec2Quotas, type QuotaLimits } from './quotas.ts';
+
+/** The families of dstack 0.22.5. */
+export const FAMILIES: readonly string[] = [
+  ...['m7i', 'c7i', 'r7i', 't3', 'c5', 'm5', 'p6-b300', 'p6-b200', 'p5', 'p5e', 'p5en', 'p4d'],
+  ...['p4de', 'g7', 'g7e', 'g6', 'g6e', 'gr6', 'g5', 'g4dn'],
+];
+const TYPES: readonly string[] = ['t2.small'];
+
+export interface AwsOffersOptions {
+  readonly client: AwsClient;
+  readonly regions: readonly string[];
+  /** Types besides those of the families above. */
+  readonly experimental: readonly string[];
+  readonly listed: readonly CatalogItem[];
+  /** Milliseconds that no step of the clock moves. */
+  readonly now: () => number;
+}
+
+interface RegionFacts {
+  /** Zones in which a type is sold. */
+  readonly zones: ReadonlyMap<string, readonly string[]>;
+  readonly limits: QuotaLimits;
+  readonly problem: string | null;
+}
+
+/** Root disks that AWS sells, in GB. */
+const DISK = { least: 100, most: 16_384 };
+const MIB_PER_GIB = 1024;
+const ZONES_KEPT_MS = 3_600_000;
+const QUOTAS_KEPT_MS = 600_000;
+
+/** Sizes do not depend on requirements, except for the disk, which `withDisk` sets. */
+const NO_REQUIREMENTS = { resources: { disk: null } } as unknown as Requirements;
+
+export class AwsOffers {
+  readonly #options: AwsOffersOptions;
+  readonly #items: readonly CatalogItem[];
+  readonly #regions: ReadonlyMap<string, () => Promise<RegionFacts>>;
+  #problems: readonly string[] = [];
+  readonly #limits = new Map<string, QuotaLimits>();
+
+  constructor(options: AwsOffersOptions) {
+    this.#options = options;
+    const { listed, experimental, regions } = options;
+    const families = new Set(FAMILIES);
+    const types = new Set([...TYPES, ...experimental]);
+    this.#items = listed.filter(
+      ({ instanceName: type }) => types.has(type) || families.has(type.split('.')[0] ?? ''),
+    );
+    this.#regions = new Map(regions.map((region) => [region, this.#factsOf(region)]));
+  }
+
+  /** What went wrong with single regions when they were asked for last. */
+  get problems(): readonly string[] {
+    return this.#problems;
+  }
+
+  /** Of all regions that answer. Rejects if none does. */
+  async all(): Promise<readonly Offer[]> {
+    const answers = await Promise.all(
+      [...this.#regions].map(async ([region, facts]) => {
+        const answer = await facts().catch((error: unknown) => ({ error }));
+        return { region, answer };
+      }),
+    );
+    const known = answers.flatMap(({ region, answer }) =>
+      'error' in answer ? [] : [{ region, facts: answer }],
+    );
+    const failed = answers.flatMap(({ region, answer }) =>
+      'error' in answer ? [{ region, error: answer.error }] : [],
+    );
+    if (known.length === 0 && failed[0]) {
+      const refused = failed.find(({ error }) => error instanceof CredentialsError);
+      throw (refused ?? failed[0]).error;
+    }
+    this.#problems = [
+      ...failed.map(
+        ({ region, error }) => `offers of ${region} are left out: ${errorMessage(error)}`,
+      ),
+      ...known.flatMap(({ region, facts: { problem } }) =>
+        problem === null ? [] : [`quotas of AWS in ${region} are not known: ${problem}`],
+      ),
+    ];
+    for (const { region, facts } of known) this.#limits.set(region, facts.limits);
+    return known.flatMap(({ region, facts }) => this.#ofRegion(region, facts));
+  }
+
+  /** Null: it is not known. */
+  limitOf({ region, instance }: Offer): number | null {
+    const { code } = bucketOf(instance.name, instance.resources.spot);
+    return this.#limits.get(region)?.get(code) ?? null;
+  }
+
+  /** Null: the catalogue does not list it. */
+  sizes(type: string): Offer['instance'] | null {
+    const item = this.#items.find(({ instanceName }) => instanceName === type);
+    return item ? this.#offerOf(item, 'unknown').instance : null;
+  }
+
+  #offerOf(item: CatalogItem, availability: Offer['availability']): Offer {
+    return catalogOffer('aws', item, NO_REQUIREMENTS, availability, 'shim');
+  }
+
+  #ofRegion(region: string, { zones, limits }: RegionFacts): readonly Offer[] {
+    return this.#items
+      .filter(({ location }) => location.toLowerCase() === region)
+      .flatMap((item) => {
+        const sold = zones.get(item.instanceName) ?? [];
+        if (sold.length === 0) return [];
+        const limit = limits.get(bucketOf(item.instanceName, item.spot).code);
+        const isOver = limit !== undefined && limit < item.cpus;
+        const offer = this.#offerOf(item, isOver ? 'no_quota' : 'unknown');
+        return [{ ...offer, region, availability_zones: sold.toSorted() }];
+      });
+  }
+
+  /** What changes seldom is asked for seldom. */
+  #factsOf(region: string): () => Promise<RegionFacts> {
+    const { client, now } = this.#options;
+    const here = this.#items.filter(({ location }) => location.toLowerCase() === region);
+    const types = [...new Set(here.map(({ instanceName }) => instanceName))];
+    const ec2 = new Ec2(client, region);
+    const zones = new KeptAnswer(ZONES_KEPT_MS, now, () => ec2.zonesOf(types));
+    const quotas = new KeptAnswer(QUOTAS_KEPT_MS, now, () => ec2Quotas(client, region));
+    return async () => {
+      const [sold, { limits, problem }] = await Promise.all([zones.value(), quotas.value()]);
+      return { zones: sold, limits, problem };
+    };
+  }
+}
+
+/** The offer with the disk that is asked for; null = AWS has none of this size. */
+export function withDisk(offer: Offer, { resources }: Requirements): Offer | null {
+  const { min, max } = resources.disk?.size ?? {};
+  const gb = Math.max(DISK.least, min ?? DISK.least);
+  if (gb > DISK.most || (max !== null && max !== undefined && gb > max)) return null;
+  const { instance } = offer;
+  const disk = { size_mib: Math.round(gb * MIB_PER_GIB) };
+  return { ...offer, instance: { ...instance, resources: { ...instance.resources, disk } } };
+}
+
+/** Quotas that exclude offers, for the plan. */
+export function quotaNotes(offers: readonly Offer[], limitOf: (offer: Offer) => number | null) {
+  const notes = new Set<string>();
+  for (const offer of offers) {
+    const limit = limitOf(offer);
+    if (offer.availability !== 'no_quota' || limit === null) continue;
+    const { name, resources } = offer.instance;
+    const { title } = bucketOf(name, resources.spot);
+    notes.add(`no quota: ${resources.cpus} vCPU of ${title} in ${offer.region}, limit ${limit}`);
+  }
+  return [...notes];
+}
