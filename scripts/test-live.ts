@@ -3,35 +3,43 @@
  * cheapest. Without `--yes` it explains itself and orders nothing. See `scripts/test-live`.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type BackendHost, backendKind } from '@dstack/backends';
+import { type BackendHost, backendKind, loadCatalog } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import { newEd25519Pair } from '@dstack/ssh';
 import { tryAccount } from '../packages/backends/src/base/testing/live-account.ts';
 
 const BOOT_MS = 30 * 60_000;
-const TYPES = ['lambda', 'digitalocean', 'amddevcloud'] as const;
+const TYPES = ['lambda', 'digitalocean', 'amddevcloud', 'aws'] as const;
+const CATALOG = new URL('../packages/backends/data/catalog.csv', import.meta.url);
 
 const type = TYPES.find((one) => one === process.argv[2]);
 const apiKey = process.env.TEST_LIVE_API_KEY;
 const isMeant = process.argv.includes('--yes');
 
-if (!type || !apiKey || !isMeant) {
+/** AWS's own variables have its keys. */
+const hasKey = type === 'aws' ? Boolean(process.env.AWS_ACCESS_KEY_ID) : Boolean(apiKey);
+
+if (!type || !hasKey || !isMeant) {
   console.error(
-    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
   );
   process.exit(2);
 }
 
 const facts = new Map<string, string>();
 const host = {
-  catalog: new Map(),
+  catalog: loadCatalog(CATALOG),
   facts: {
     get: async (key: string) => facts.get(key) ?? null,
     set: async (key: string, value: string) => void facts.set(key, value),
   },
 } as unknown as BackendHost;
 const opener = await backendKind(type)?.configure(process.env, { url: null }).load(host);
-const config = { type, creds: { type: 'api_key', api_key: apiKey } };
+const regions = process.env.TEST_LIVE_REGIONS?.split(',') ?? null;
+const config =
+  type === 'aws'
+    ? { type, regions, creds: { type: 'default' } }
+    : { type, regions, creds: { type: 'api_key', api_key: apiKey } };
 const opened = await opener?.open(config, 'live', { isOperators: true });
 if (!opened) throw new Error(`there is no adapter for ${type}`);
 // The waits of adapters keep no process alive.

@@ -107,7 +107,10 @@ async function cleared(
 }
 
 function cheapest(offers: readonly Offer[]): Offer {
-  const open = offers.filter(({ availability }) => availability === 'available');
+  // Some providers report no capacity before they are asked for a machine.
+  const open = offers.filter(
+    ({ availability }) => availability === 'available' || availability === 'unknown',
+  );
   const [offer] = open.toSorted((a, b) => a.price - b.price);
   if (!offer) throw new Error('the provider has no machine available now');
   return offer;
