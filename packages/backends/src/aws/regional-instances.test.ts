@@ -1,0 +1,92 @@
+import type { Offer } from '@dstack/core';
+import { describe, expect, it } from 'vitest';
+import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
+import type { InstanceOrder, InstancePort } from '../base/instance-port.ts';
+import { newOrder } from '../base/testing/orders.ts';
+import { RegionalInstances } from './regional-instances.ts';
+
+const OFFER = {
+  ...{ backend: 'aws', region: 'eu-west-1', price: 1, availability_zones: ['a', 'b', 'c'] },
+  instance: { name: 'm5.large', resources: { spot: false } },
+} as unknown as Offer;
+
+/** `answers`: of the zones; the name of a machine, or a refusal. */
+function regional(answers: Readonly<Record<string, string | Error>>, open = ['a', 'b', 'c']) {
+  const asked: InstanceOrder[] = [];
+  const refused: string[] = [];
+  const released: string[] = [];
+  const of = (region: string) => ({
+    zones: async () => open,
+    instances: {
+      create: async (order) => {
+        asked.push(order);
+        const answer = answers[order.offer?.availability_zones?.[0] ?? ''];
+        if (typeof answer !== 'string') throw answer;
+        const handle = { id: answer, data: null };
+        return { handle, hostId: order.instanceId, provisioningData: null };
+      },
+      release: async ({ id }) => {
+        released.push(`${region} ${id}`);
+        return 'released';
+      },
+      observe: async () => ({ state: 'missing' }),
+      list: async () => [
+        { handle: { id: region, data: null }, owner: newOrder(null).owner, key: null },
+      ],
+    } satisfies InstancePort as InstancePort,
+  });
+  const offers = { refused: (_: Offer, why: string) => void refused.push(why) };
+  const regions = ['eu-west-1', 'us-east-1'];
+  return { instances: new RegionalInstances({ regions, of, offers }), asked, refused, released };
+}
+
+const zonesOf = (asked: readonly InstanceOrder[]) =>
+  asked.map(({ offer, mayExist }) => `${offer?.availability_zones} ${mayExist}`);
+
+describe('machines in the regions of AWS', () => {
+  it('are asked for in one zone after another, and only the first one waits for an earlier attempt', async () => {
+    const { instances, asked, refused } = regional({ a: new NoCapacityError('full'), b: 'i-1' });
+    const created = await instances.create({ ...newOrder(OFFER), mayExist: true });
+    expect(created.handle).toEqual({ id: 'i-1', data: '{"region":"eu-west-1"}' });
+    expect(zonesOf(asked)).toEqual(['a true', 'b false']);
+    expect(refused).toEqual([]);
+  });
+
+  it('are sold out when no zone has them, and over the quota in all zones at once', async () => {
+    const full = new NoCapacityError('full');
+    const soldOut = regional({ a: full, b: full, c: full });
+    await expect(soldOut.instances.create(newOrder(OFFER))).rejects.toBe(full);
+    expect([soldOut.asked.length, soldOut.refused]).toEqual([3, ['capacity']]);
+    const quota = regional({ a: new QuotaError('limit 0') });
+    await expect(quota.instances.create(newOrder(OFFER))).rejects.toThrow('limit 0');
+    expect([quota.asked.length, quota.refused]).toEqual([1, ['quota']]);
+  });
+
+  it('are not asked for again after an error that leaves open whether there is one', async () => {
+    const { instances, asked } = regional({ a: new BackendError('who knows'), b: 'i-1' });
+    await expect(instances.create(newOrder(OFFER))).rejects.toThrow('who knows');
+    expect(asked).toHaveLength(1);
+  });
+
+  it('without a subnet skip the offer, but not an order that may have been carried out', async () => {
+    const { instances } = regional({}, ['d']);
+    const skipped = instances.create(newOrder(OFFER));
+    await expect(skipped).rejects.toThrow(SkipOfferError);
+    await expect(skipped).rejects.toThrow('the network of eu-west-1 has no subnet in a, b, c');
+    const error = await instances
+      .create({ ...newOrder(OFFER), mayExist: true })
+      .catch((failure: unknown) => failure);
+    expect((error as Error).constructor).toBe(BackendError);
+  });
+
+  it('are ended in the region of their handle, and listed in all', async () => {
+    const { instances, released } = regional({});
+    await instances.release({ id: 'i-9', data: '{"region":"ap-southeast-1"}' });
+    expect(released).toEqual(['ap-southeast-1 i-9']);
+    const listed = await instances.list({ server: 's' });
+    expect(listed.map(({ handle }) => handle.data)).toEqual([
+      '{"region":"eu-west-1"}',
+      '{"region":"us-east-1"}',
+    ]);
+  });
+});
