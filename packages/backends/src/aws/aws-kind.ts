@@ -1,6 +1,7 @@
 import type { ProcessEnv } from '@dstack/contract';
 import { AWSBackendConfigWithCreds } from '@dstack/contract/wire';
 import type { BackendHost, BackendKind, BackendOpener } from '../base/kind.ts';
+import { OFFERS_FACT } from '../base/rest-vm/account-facts.ts';
 import { AccountLimiters, accountId } from '../base/rest-vm/accounts.ts';
 import { REAL_PACE } from '../base/rest-vm/pace.ts';
 import { endpointOf } from '../base/rest-vm/vm-kind.ts';
@@ -57,17 +58,34 @@ async function openerOf(
       // The server has one identity.
       const key = config.creds.type === 'default' ? 'default' : config.creds.access_key;
       const account = accountId(endpoint ?? '', key);
+      const turns = turnsOf(limiters, account);
       const client = new AwsClient({
         ...{ credentials, endpoints, now: Date.now },
-        limiter: (region) => limiters.of(accountId(account, region)),
+        limiter: (region) => turns.of(region),
       });
-      const factKey = `live-offers:aws:${accountId(account, ...settings.regions)}`;
+      const factKey = `${OFFERS_FACT}:aws:${accountId(account, ...settings.regions)}`;
       return {
         backend: awsBackend({
           ...{ client, settings, listed, secret, facts, factKey, pace, now: Date.now },
         }),
-        close: () => {},
+        close: turns.leave,
       };
+    },
+  };
+}
+
+/** Turns of the regions that a backend has called, until it is closed. */
+function turnsOf(limiters: AccountLimiters, account: string) {
+  const joined = new Map<string, ReturnType<AccountLimiters['join']>>();
+  return {
+    of: (region: string) => {
+      const known = joined.get(region) ?? limiters.join(accountId(account, region));
+      joined.set(region, known);
+      return known.limiter;
+    },
+    leave: () => {
+      for (const { leave } of joined.values()) leave();
+      joined.clear();
     },
   };
 }

@@ -2,6 +2,7 @@ import type { Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
 import type { InstanceOrder, InstancePort } from '../base/instance-port.ts';
+import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import { newOrder } from '../base/testing/orders.ts';
 import { RegionalInstances } from './regional-instances.ts';
 
@@ -77,6 +78,10 @@ describe('machines in the regions of AWS', () => {
       .create({ ...newOrder(OFFER), mayExist: true })
       .catch((failure: unknown) => failure);
     expect((error as Error).constructor).toBe(BackendError);
+  });
+
+  it('watch for the notice of EC2 before a spot machine ends', () => {
+    expect(regional({}).instances.notices.sources).toEqual([EC2_SPOT_NOTICE]);
   });
 
   it('are ended in the region of their handle, and listed in all', async () => {

@@ -12,6 +12,7 @@ import type {
   Observation,
 } from '../base/instance-port.ts';
 import type { LiveOffers } from '../base/rest-vm/live-offers.ts';
+import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import { inRegionData, regionIn } from './resources.ts';
 
 export interface RegionalInstancesOptions {
@@ -29,6 +30,7 @@ export interface RegionParts {
 }
 
 export class RegionalInstances implements InstancePort {
+  readonly notices = { sources: [EC2_SPOT_NOTICE] };
   readonly #options: RegionalInstancesOptions;
 
   constructor(options: RegionalInstancesOptions) {
