@@ -18,8 +18,17 @@ import { applyFleet, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
 export async function gateway(): Promise<void> {
+  const ways: Ways = new Map();
+  for (const engine of ['workers', 'nginx'] as const) await measure(engine, ways);
+  printWays('gateway', ways);
+}
+
+async function measure(engine: 'workers' | 'nginx', ways: Ways): Promise<void> {
   const port = await freePort();
-  const home = installation({ DSTACK_GATEWAY_HTTP_PORT: String(port) });
+  const home = installation({
+    DSTACK_GATEWAY_HTTP_PORT: String(port),
+    DSTACK_GATEWAY_PROXY: engine,
+  });
   try {
     await home.startServer();
     await applyFleet(home, '0..2');
@@ -34,18 +43,18 @@ export async function gateway(): Promise<void> {
     const headers = { host: 'app.apps.test', authorization: `Bearer ${home.token()}` };
     const through: Target = { url: new URL(`http://127.0.0.1:${port}/`), headers };
     const own: Target = { url: await runningApp(home), headers: {} };
-    const ways: Ways = new Map([
-      ['gateway', await measured(through)],
-      ['direct', await measured(own)],
-      ['nginx', await throughNginx(own.url)],
-    ]);
-    printWays('gateway', ways);
+    ways.set(`gateway, ${engine}`, await measured(through));
+    if (engine === 'nginx') {
+      ways.set('direct', await measured(own));
+      ways.set('nginx', await throughNginx(own.url));
+    }
     const pids = execFileSync('pgrep', ['-f', `${join(root, 'dist')}/agent/gateway`]).toString();
     const memory = pids
       .trim()
       .split('\n')
       .map((pid) => residentMb(Number(pid)));
-    print({ name: 'gateway: memory of program and workers', unit: 'MB', value: memory.join(', ') });
+    const value = memory.join(', ');
+    print({ name: `gateway, ${engine}: memory of program and workers`, unit: 'MB', value });
   } finally {
     await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
     await home.dispose();

@@ -111,7 +111,10 @@ const bundles: Readonly<Record<string, Bundle>> = {
       'gateway-template': 'packages/proxy/src/models/template-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
-    files: await addOnFiles(),
+    files: {
+      ...(await addOnFiles()),
+      ...(await luaFiles()),
+    },
   },
 };
 
@@ -124,6 +127,13 @@ async function addOnFiles(): Promise<Record<string, string>> {
       join(folder, 'pty.node'),
     ]),
   );
+}
+
+/** What nginx of gateways runs. */
+async function luaFiles(): Promise<Record<string, string>> {
+  const folder = 'packages/gateway/src/nginx/plain';
+  const names = (await readdir(join(root, folder))).filter((name) => name.endsWith('.lua'));
+  return Object.fromEntries(names.map((name) => [name, `${folder}/${name}`]));
 }
 
 /** The Node for hosts of another architecture, at the version of the lock file. */

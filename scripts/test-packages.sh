@@ -28,6 +28,7 @@ want gcc gcc
 want sudo sudo
 want nginx nginx-light
 [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] || missing="$missing libnginx-mod-stream"
+[ -e /usr/lib/nginx/modules/ngx_http_lua_module.so ] || missing="$missing libnginx-mod-http-lua"
 want pebble pebble
 want mkfs.ext4 e2fsprogs
 want losetup mount

@@ -22,7 +22,7 @@ function world() {
   const questions = new AccessQuestions<FakeWorker>((frame) => sent.push(frame) > 0);
   const workers = [new FakeWorker(), new FakeWorker()] as const;
   const answer = (at: 0 | 1, n = workers[at].asked) =>
-    questions.answered(workers[at], { type: 'access-page', n, page: page(`w${at}`) });
+    questions.answered(workers[at], { type: 'access-pages', n, pages: [page(`w${at}`)] });
   return { sent, questions, workers, answer };
 }
 

@@ -3,7 +3,7 @@ import type { AccessPages, GatewayCommand, GatewayFrame } from '@dstack/contract
 import type { FromWorker, ToWorker } from './worker/messages.ts';
 
 type Order = Extract<GatewayCommand, { type: 'access' }>;
-type Answer = Extract<FromWorker, { type: 'access-page' }>;
+type Answer = Extract<FromWorker, { type: 'access-pages' }>;
 type Frame = Extract<GatewayFrame, { type: 'accessed' }>;
 
 interface Asked<Worker> {
@@ -35,10 +35,10 @@ export class AccessQuestions<Worker extends { send(message: ToWorker): void }> {
     if (workers.length === 0) this.#finish(number);
   }
 
-  answered(worker: Worker, { n, page }: Answer): void {
+  answered(worker: Worker, { n, pages }: Answer): void {
     const asked = this.#asked.get(n);
     if (!asked?.waiting.delete(worker)) return;
-    asked.pages.push(page);
+    asked.pages.push(...pages);
     if (asked.waiting.size === 0) this.#finish(n);
   }
 

@@ -16,6 +16,10 @@ import { Figures } from './figures.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
+import { plainSocket } from './nginx/plain/plain-configuration.ts';
+import { controlOf } from './nginx/plain/plain-control.ts';
+import { PlainEngine } from './nginx/plain/plain-engine.ts';
+import { learnAddress } from './nginx/plain/replica-addresses.ts';
 import { OwnLogs } from './own-logs.ts';
 import { dismiss, earlierProgram, isReplaced, recordProgram } from './program-record.ts';
 import { ServerQuestions } from './server-questions.ts';
@@ -27,6 +31,7 @@ import { gatewayVersion } from './version.ts';
 import { WantedTunnels } from './wanted-tunnels.ts';
 import { webUser } from './web-user.ts';
 import type { FromWorker, ToWorker } from './worker/messages.ts';
+import { HostedServices } from './worker/services.ts';
 import { type Worker, Workers } from './workers.ts';
 
 export interface GatewayOptions {
@@ -66,6 +71,9 @@ export class GatewayProgram {
   readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
   readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
   readonly #buckets = new RateBuckets(Date.now);
+  readonly #hosted = new HostedServices();
+  /** nginx, as far as it answers requests itself. */
+  readonly #plain: PlainEngine;
   readonly #key: TunnelKey;
   readonly #group: number | null;
   /** Callers whom the server has admitted, also while it is away and after a restart. */
@@ -80,6 +88,10 @@ export class GatewayProgram {
   /** Shown while requests are answered all the same. */
   #diskProblem: string | null = null;
   #reported = '';
+  /** Why nginx leaves all requests to the workers although it is to answer some; null = it is not so. */
+  #notPlain: string | null = null;
+  /** The same, as it was reported to the server: once, also over restarts of this program. */
+  #reportedNotPlain: string | null;
   #isEnding = false;
   #applying: Promise<void> = Promise.resolve();
 
@@ -94,9 +106,16 @@ export class GatewayProgram {
     for (const one of this.#state.read('callers') ?? []) {
       if ('caller' in one) this.#callers.set(one.key, one);
     }
+    this.#reportedNotPlain = this.#state.read('not-plain')?.reported ?? null;
     this.#key = keyForTunnels(stateDir);
     this.#nginx = new Nginx({
       ...{ runtime, user: user?.name ?? null, group: this.#group, log: this.#log },
+    });
+    this.#plain = new PlainEngine({
+      ...{ control: controlOf(plainSocket(runtime)), services: this.#hosted, log: this.#log },
+      learn: learnAddress,
+      onMessage: (worker, message) => this.#onMessage(worker, message),
+      onRestart: (worker) => this.#figures.ended(worker),
     });
     this.#certificates = new Certificates({
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
@@ -132,6 +151,8 @@ export class GatewayProgram {
     const { runtime } = this.#options;
     const earlier = earlierProgram(runtime);
     this.#services = this.#state.read('services');
+    this.#hosted.replace(this.#services?.services ?? []);
+    this.#plain.setHosts(this.#services?.hosts ?? {});
     const stored = this.#state.read('settings');
     if (stored) this.#settings = { type: 'settings', ...stored, issued: null };
     process.on('SIGTERM', () => void this.#end());
@@ -165,6 +186,7 @@ export class GatewayProgram {
     if (this.#isEnding) return;
     this.#isEnding = true;
     this.#link.close();
+    this.#plain.close();
     this.#counts.store();
     this.#state.flush();
     if (existsSync(join(this.#options.stateDir, 'gateway.json'))) {
@@ -201,12 +223,14 @@ export class GatewayProgram {
     try {
       this.#setCertificates();
       await this.#ensureWorkers();
-      await this.#nginx.ensure(
+      const isPlain = settings.proxy === 'nginx';
+      const { notPlain } = await this.#nginx.ensure(
         {
           httpPort: settings.http_port,
           httpsPort: settings.tls ? settings.https_port : null,
           maxBody: settings.max_body,
           hsts: settings.hsts ?? 0,
+          plainTimeoutMs: isPlain ? settings.timeout_ms : null,
           workers: this.#workers?.sockets ?? [],
           acmeProof: settings.acme?.account_key ? accountProof(settings.acme.account_key) : null,
           acmeSocket:
@@ -216,6 +240,7 @@ export class GatewayProgram {
         },
         { install: settings.install },
       );
+      this.#setPlain(isPlain && notPlain === null, notPlain);
       this.#status = { state: 'ready', text: null };
     } catch (error) {
       const state = error instanceof Refused ? 'refused' : 'waiting';
@@ -223,6 +248,35 @@ export class GatewayProgram {
       this.#log.warn({ err: error }, 'the gateway is not ready');
     }
     this.#report();
+  }
+
+  #setPlain(isOn: boolean, why: string | null): void {
+    if (why !== null && why !== this.#notPlain) {
+      this.#log.warn(`workers answer all requests: ${why}`);
+    }
+    this.#notPlain = why;
+    if (why === null && this.#reportedNotPlain !== null) {
+      this.#reportedNotPlain = null;
+      this.#state.remove('not-plain');
+    }
+    this.#plain.isOn = isOn;
+  }
+
+  /** All that answer requests. */
+  get #answering(): Worker[] {
+    const workers = this.#workers?.all ?? [];
+    return this.#plain.isOn ? [...workers, this.#plain] : workers;
+  }
+
+  #sendAll(message: ToWorker): void {
+    const before = this.#plain.generation;
+    this.#workers?.sendAll(message);
+    this.#plain.send(message);
+    if (this.#plain.generation !== before) this.#sendGeneration();
+  }
+
+  #sendGeneration(): void {
+    this.#workers?.sendAll({ type: 'generation', generation: this.#plain.generation });
   }
 
   async #ensureWorkers(): Promise<void> {
@@ -253,6 +307,7 @@ export class GatewayProgram {
       ...(this.#services ? [this.#services] : []),
       { type: 'cached', entries: [...this.#callers.values()] },
       { type: 'online', online: this.#link.isOpen },
+      { type: 'generation', generation: this.#plain.generation },
     ];
   }
 
@@ -271,11 +326,11 @@ export class GatewayProgram {
     this.#counts.connected();
     this.#usage.connected();
     this.#figures.connected();
-    this.#workers?.sendAll({ type: 'online', online: true });
+    this.#sendAll({ type: 'online', online: true });
   }
 
   #disconnected(): void {
-    this.#workers?.sendAll({ type: 'online', online: false });
+    this.#sendAll({ type: 'online', online: false });
     this.#records.disconnected();
     this.#questions.disconnected();
     this.#usage.disconnected();
@@ -295,9 +350,20 @@ export class GatewayProgram {
       text: this.#status.text ?? this.#diskProblem,
       public_key: this.#key.publicKey,
     };
+    const news = this.#newNotPlain;
     const text = JSON.stringify(frame);
-    if (text === this.#reported) return;
-    if (this.#link.send(frame)) this.#reported = text;
+    if (text === this.#reported && news === null) return;
+    if (!this.#link.send({ ...frame, ...(news !== null && { not_plain: news }) })) return;
+    this.#reported = text;
+    if (news === null) return;
+    this.#reportedNotPlain = news;
+    this.#state.write('not-plain', { reported: news });
+  }
+
+  /** What is yet to be reported. */
+  get #newNotPlain(): string | null {
+    const why = this.#notPlain?.slice(0, 1000) ?? null;
+    return this.#reportedNotPlain === why ? null : why;
   }
 
   #onOrder(order: GatewayCommand): void {
@@ -311,9 +377,12 @@ export class GatewayProgram {
       }
       case 'services':
         this.#services = order;
+        this.#hosted.replace(order.services);
+        this.#plain.setHosts(order.hosts);
         break;
       case 'service':
         if (this.#services) this.#services = withService(this.#services, order);
+        this.#hosted.set(order.run_id, order.service);
         break;
       case 'counted':
         this.#counts.counted(order);
@@ -341,10 +410,10 @@ export class GatewayProgram {
         return;
       }
       case 'access':
-        this.#access.ask(order, this.#workers?.all ?? []);
+        this.#access.ask(order, this.#answering);
         return;
       case 'leave':
-        this.#leaving.set(order.job_id, new Set(this.#workers?.all ?? []));
+        this.#leaving.set(order.job_id, new Set([...(this.#workers?.all ?? []), this.#plain]));
         break;
       case 'access-changed':
         this.#callers.clear();
@@ -356,8 +425,9 @@ export class GatewayProgram {
       this.#figures.keepOnly(new Set(this.#services?.services.map(({ run_id }) => run_id)));
       this.#setCertificates();
       this.#report();
+      this.#plain.changed();
     }
-    this.#workers?.sendAll(order);
+    this.#sendAll(order);
   }
 
   #onMessage(worker: Worker, message: FromWorker): void {
@@ -394,7 +464,7 @@ export class GatewayProgram {
       case 'figures':
         this.#figures.put(worker, message.services);
         return;
-      case 'access-page':
+      case 'access-pages':
         this.#access.answered(worker, message);
         return;
       case 'idle':
@@ -418,6 +488,8 @@ export class GatewayProgram {
     for (const other of this.#workers?.all ?? []) {
       if (other !== worker) other.send({ type: 'caller-refused', key });
     }
+    this.#plain.send({ type: 'caller-refused', key });
+    this.#sendGeneration();
   }
 
   /** The job has no requests once no worker has any. */

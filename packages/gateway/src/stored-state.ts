@@ -25,6 +25,8 @@ interface Files {
   /** Those whom the server has admitted. An earlier version stored them in another form. */
   readonly callers: readonly KeptGrant[];
   readonly counts: readonly ServiceCount[];
+  /** Why nginx answers no requests itself, as it was reported to the server. */
+  readonly 'not-plain': { readonly reported: string };
   /** May have been received; an earlier version does not read it. */
   readonly 'sent-counts': CountBatch;
 }

@@ -128,6 +128,8 @@ export const GatewaySettings = object({
   timeout_ms: whole(),
   /** Seconds for which browsers are to ask by HTTPS alone; 0 = no limit of that kind. Earlier servers send none. */
   hsts: optional(whole()),
+  /** Who answers requests that need no judgement: nginx itself, where it can. Earlier servers send none: workers. */
+  proxy: optional(oneOf('nginx', 'workers')),
 });
 export type GatewaySettings = Infer<typeof GatewaySettings>;
 
@@ -356,6 +358,8 @@ export const GatewayFrame = byType(
     /** Opens the jobs of its services; null = this gateway has none. */
     public_key: nullable(PublicKey),
     certificates: list(CertificateState, SERVICES),
+    /** Why nginx answers no requests itself although that is set; sent once. Earlier programs send none. */
+    not_plain: optional(messageText()),
   }),
   /** `authorization`: the header of the client. `project`: whose services it wants to use. */
   frame('admit', {

@@ -84,6 +84,7 @@ export const EVENT_ACTIONS = [
   'gateway.machine_abandoned',
   'gateway.replica_created',
   'gateway.replica_cut_off',
+  'gateway.replica_not_plain',
   'gateway.replica_status_changed',
 
   'project.created',

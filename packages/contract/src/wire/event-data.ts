@@ -236,6 +236,11 @@ export interface EventData {
   'gateway.replica_created': { readonly status: GatewayReplicaStatus };
   /** `replica`: its number. */
   'gateway.replica_cut_off': { readonly gateway: string; readonly replica: number };
+  'gateway.replica_not_plain': {
+    readonly gateway: string;
+    readonly replica: number;
+    readonly why: string;
+  };
   'gateway.replica_status_changed': StatusChange<GatewayReplicaStatus>;
 
   'project.created': NoData;

@@ -157,6 +157,8 @@ const TEXTS: {
   'gateway.replica_cut_off': ({ gateway, replica }) =>
     `Replica ${replica} of gateway ${gateway} has sent too many messages about runs, projects and users that are not behind it. ` +
     'Its link to the server is closed for a minute. If its host is not yours, delete the gateway; if it is, upgrade the server, which replaces the program of the gateway',
+  'gateway.replica_not_plain': ({ gateway, replica, why }) =>
+    `Workers of replica ${replica} of gateway ${gateway} answer all requests, which nginx was to answer itself: ${why}`,
   'gateway.replica_status_changed': (data, wording) =>
     `Gateway replica ${change('status', data, wording)}`,
 

@@ -344,6 +344,12 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
       'Replica 1 of gateway edge has sent too many messages about runs, projects and users that are not behind it. Its link to the server is closed for a minute. If its host is not yours, delete the gateway; if it is, upgrade the server, which replaces the program of the gateway',
     ],
   ],
+  'gateway.replica_not_plain': [
+    [
+      { gateway: 'edge', replica: 1, why: 'there is no module' },
+      'Workers of replica 1 of gateway edge answer all requests, which nginx was to answer itself: there is no module',
+    ],
+  ],
   'gateway.replica_status_changed': [
     [
       { from: 'running', to: 'terminating', message: 'Scaled in' },

@@ -15,6 +15,19 @@ export function gatewayCutOffEvent(
   });
 }
 
+/** nginx of a replica cannot answer requests itself, as it is set. `why`: what is missing. */
+export function gatewayNotPlainEvent(
+  gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>,
+  { replicaNum }: Pick<GatewayReplicaRecord, 'replicaNum'>,
+  why: string,
+): NewEvent {
+  return recordEvent({
+    action: 'gateway.replica_not_plain',
+    data: { replica: replicaNum, gateway: gateway.name, why },
+    targets: [gatewayTarget(gateway)],
+  });
+}
+
 /** The DNS hook has set a record for a domain that is not proven. `why`: what is missing. */
 export function unprovenDomainEvent(
   gateway: Pick<GatewayRecord, 'id' | 'name' | 'projectId'>,

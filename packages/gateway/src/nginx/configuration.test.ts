@@ -12,6 +12,7 @@ const OPTIONS = {
   },
   ...{ acmeProof: null, acmeSocket: null, streamModule: null, user: null, hasIpv6: false },
   hasHttp2Directive: true,
+  plain: null,
 };
 
 it('keeps certificates in memory where nginx can', () => {

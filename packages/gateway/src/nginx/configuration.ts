@@ -1,4 +1,12 @@
 /** The configuration of nginx. It does not depend on services: their routes are in the workers. */
+import {
+  FOR_WORKERS,
+  inLua,
+  PLAIN_VARIABLES,
+  type PlainOptions,
+  plainLocation,
+  plainShared,
+} from './plain/plain-configuration.ts';
 
 export interface NginxOptions {
   /** Absolute, without spaces and quotes. */
@@ -31,6 +39,8 @@ export interface NginxOptions {
    */
   readonly hasCertificateCache: boolean;
   readonly hasIpv6: boolean;
+  /** Requests that nginx answers itself; null = workers answer all of them. */
+  readonly plain: PlainOptions | null;
 }
 
 /** More than a head that workers pass on (`MAX_HEADERS`), and what is added to it. */
@@ -39,7 +49,7 @@ const HEAD = '96k';
 const BACKLOG = 'backlog=4096';
 
 export function nginxConfiguration(options: NginxOptions): string {
-  const { runtime, user, maxBody, workers } = options;
+  const { runtime, user, maxBody, workers, plain } = options;
   return `# Written by dstack; changes are overwritten.
 ${user === null ? '' : `user ${user};\n`}${moduleOf(options)}worker_processes 2;
 worker_rlimit_nofile 65535;
@@ -66,7 +76,7 @@ http {
     default "none";
     "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
   }
-${hstsOf(options)}  map $http_upgrade $dstack_connection {
+${hstsOf(options)}${plain === null ? '' : plainShared(plain, runtime, inLua(workers))}  map $http_upgrade $dstack_connection {
     default "upgrade";
     "" "";
   }
@@ -94,7 +104,7 @@ ${workers.map((path) => `    server unix:${callsSocket(path)} max_fails=0;`).joi
     listen ${options.httpPort} default_server reuseport ${BACKLOG};${options.hasIpv6 ? `\n    listen [::]:${options.httpPort} default_server reuseport ${BACKLOG};` : ''}
     server_name _;
 ${challenges(options)}
-${forwarding('http')}
+${forwarding('http', plain)}
 ${REFUSALS}
   }
 ${options.httpsPort === null ? '' : tlsServer(options, options.httpsPort)}}
@@ -130,8 +140,12 @@ function challenges({ runtime, acmeProof }: NginxOptions): string {
     }`;
 }
 
-function moduleOf({ acmeSocket, streamModule }: NginxOptions): string {
-  return acmeSocket === null || streamModule === null ? '' : `load_module ${streamModule};\n`;
+function moduleOf({ acmeSocket, streamModule, plain }: NginxOptions): string {
+  const needed = [
+    ...(acmeSocket === null || streamModule === null ? [] : [streamModule]),
+    ...(plain?.modules ?? []),
+  ];
+  return needed.map((path) => `load_module ${path};\n`).join('');
 }
 
 /** Where nginx itself takes connections of clients, if those of authorities are led elsewhere. */
@@ -178,7 +192,7 @@ ${options.hasCertificateCache ? '    ssl_certificate_cache max=2000 inactive=1h 
     ssl_ecdh_curve X25519:prime256v1:secp384r1;
     ssl_session_cache shared:dstack_tls:10m;
     ssl_session_timeout 1h;
-${options.hsts === 0 ? '' : '    add_header Strict-Transport-Security $dstack_hsts always;\n'}${forwarding('https')}
+${options.hsts === 0 ? '' : '    add_header Strict-Transport-Security $dstack_hsts always;\n'}${forwarding('https', options.plain)}
 ${CALLS}
 ${REFUSALS}
   }
@@ -254,10 +268,23 @@ const ACCEL = [
   'X-Accel-Charset',
 ];
 
+/** Clients do not speak for nginx. */
+const FOR_WORKERS_ONLY = `      proxy_set_header X-Dstack-Gateway-Wants "";
+      proxy_set_header X-Dstack-Gateway-Failed "";
+`;
+
 /** A client's own headers of these names are replaced. */
-function forwarding(scheme: 'http' | 'https'): string {
-  return `    location / {
-${scheme === 'https' ? TO_CALLS : ''}      proxy_pass http://dstack;
+function forwarding(scheme: 'http' | 'https', plain: PlainOptions | null): string {
+  const before = scheme === 'https' ? TO_CALLS : '';
+  if (plain === null) return toWorkers('/', scheme, `${before}${FOR_WORKERS_ONLY}`);
+  return `${PLAIN_VARIABLES}
+${plainLocation(plain, { scheme, before, head: HEAD, accel: ACCEL })}
+${toWorkers('@workers', scheme, FOR_WORKERS)}`;
+}
+
+function toWorkers(location: string, scheme: 'http' | 'https', before: string): string {
+  return `    location ${location} {
+${before}      proxy_pass http://dstack;
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection $dstack_connection;

@@ -50,7 +50,12 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     await nginx.ensure(
       {
         ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000, hsts: 3600 },
-        ...{ workers: [join(runtime, 'worker.sock')], acmeProof: null, acmeSocket: null },
+        ...{
+          workers: [join(runtime, 'worker.sock')],
+          acmeProof: null,
+          acmeSocket: null,
+          plainTimeoutMs: null,
+        },
       },
       { install: false },
     );

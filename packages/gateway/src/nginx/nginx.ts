@@ -15,6 +15,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ProxyLog } from '@dstack/proxy';
 import { clientSocket, type NginxOptions, nginxConfiguration } from './configuration.ts';
+import { luaFolder, removeOtherLua } from './plain/lua-files.ts';
+import {
+  modulesFolder,
+  PLAIN_MODULES,
+  type PlainOptions,
+  plainSocket,
+} from './plain/plain-configuration.ts';
 import { portHolder, processesWith } from './port-holders.ts';
 
 /** The host cannot be a gateway until a person changes something. */
@@ -22,12 +29,16 @@ export class Refused extends Error {
   override name = 'Refused';
 }
 
+class WrongConfiguration extends Refused {}
+
 const execute = promisify(execFile);
 const PROGRAMS = ['/usr/sbin/nginx', '/usr/local/sbin/nginx', '/usr/local/nginx/sbin/nginx'];
 /** Without `ngx_http_v2_module` and TLS there is no gateway; Debian's smallest package has both. */
 const PACKAGE = 'nginx-light';
 /** For challenges by tls-alpn-01 alone. */
 const STREAM_PACKAGE = 'libnginx-mod-stream';
+/** For requests that nginx answers itself. */
+const LUA_PACKAGE = 'libnginx-mod-http-lua';
 /** Setting of the network namespace: connections that wait at a closed listener move to another one. */
 const MOVE_WAITING = '/proc/sys/net/ipv4/tcp_migrate_req';
 const START_MS = 5000;
@@ -37,7 +48,15 @@ const LEAVE_MS = 8000;
 export type Wanted = Pick<
   NginxOptions,
   'httpPort' | 'httpsPort' | 'maxBody' | 'hsts' | 'workers' | 'acmeProof' | 'acmeSocket'
->;
+> & {
+  /** Milliseconds without a byte after which a request that nginx answers itself fails; null = workers answer all. */
+  readonly plainTimeoutMs: number | null;
+};
+
+/** What nginx does now. `notPlain`: why it answers no requests itself although that is wanted; null = it does. */
+export interface NginxState {
+  readonly notPlain: string | null;
+}
 
 export interface NginxSetup {
   readonly runtime: string;
@@ -66,18 +85,41 @@ export class Nginx {
 
   /**
    * Makes nginx run with this configuration, which is checked first; if it is wrong, nginx goes on with
-   * the one before. Throws `Refused`.
+   * the one before. Without its module for Lua nginx leaves all requests to the workers. Throws `Refused`.
    */
-  async ensure(wanted: Wanted, { install }: { readonly install: boolean }): Promise<void> {
+  async ensure(wanted: Wanted, { install }: { readonly install: boolean }): Promise<NginxState> {
     const program = await this.#program(install);
-    const text = nginxConfiguration({
-      ...wanted,
-      streamModule: wanted.acmeSocket === null ? null : await this.#streamModule(program, install),
-      ...{ runtime: this.#setup.runtime, user: this.#setup.user },
-      hasHttp2Directive: isFrom(program, [1, 25, 1]),
-      hasCertificateCache: isFrom(program, [1, 27, 4]),
-      hasIpv6: existsSync('/proc/net/if_inet6'),
-    });
+    const { plainTimeoutMs } = wanted;
+    const streamModule =
+      wanted.acmeSocket === null ? null : await this.#streamModule(program, install);
+    const textWith = (plain: PlainOptions | null) =>
+      nginxConfiguration({
+        ...{ ...wanted, streamModule, plain },
+        ...{ runtime: this.#setup.runtime, user: this.#setup.user },
+        hasHttp2Directive: isFrom(program, [1, 25, 1]),
+        hasCertificateCache: isFrom(program, [1, 27, 4]),
+        hasIpv6: existsSync('/proc/net/if_inet6'),
+      });
+    const found = plainTimeoutMs === null ? null : await this.#luaModules(program, install);
+    if (plainTimeoutMs === null || typeof found === 'string') {
+      await this.#run(program, wanted, textWith(null));
+      return { notPlain: found as string | null };
+    }
+    const folder = luaFolder(this.#setup.runtime);
+    if (!this.isRunning()) removeOtherLua(this.#setup.runtime, folder);
+    const plain = { modules: found ?? [], folder, timeoutMs: plainTimeoutMs };
+    try {
+      await this.#run(program, wanted, textWith(plain));
+      return { notPlain: null };
+    } catch (error) {
+      // A module that does not fit its nginx must not keep it from running.
+      if (!(error instanceof WrongConfiguration)) throw error;
+      await this.#run(program, wanted, textWith(null));
+      return { notPlain: error.message };
+    }
+  }
+
+  async #run(program: string, wanted: Wanted, text: string): Promise<void> {
     const isRunning = this.isRunning();
     const isSame = textOf(this.#path) === text;
     if (isRunning && isSame) return;
@@ -95,8 +137,10 @@ export class Nginx {
       return;
     }
     this.#keepWaiting();
-    // A master process that was killed has left it; its workers lead new connections to the next one.
-    rmSync(clientSocket(this.#setup.runtime), { force: true });
+    // A master process that was killed has left them; its workers lead new connections to the next one.
+    for (const path of [clientSocket(this.#setup.runtime), plainSocket(this.#setup.runtime)]) {
+      rmSync(path, { force: true });
+    }
     await this.#start(program);
     // They shared the ports until now, and finish their requests.
     for (const pid of orphans) end(pid, 'SIGQUIT');
@@ -170,6 +214,22 @@ export class Nginx {
     return path;
   }
 
+  /** Paths of the modules for Lua, in their order; a text = why there are none. */
+  async #luaModules(program: string, install: boolean): Promise<string[] | string> {
+    const { stderr } = spawnSync(program, ['-V'], { encoding: 'utf8' });
+    if (/lua-nginx-module/.test(stderr)) return [];
+    const paths = PLAIN_MODULES.map((name) => `${modulesFolder(stderr)}/${name}`);
+    const isThere = () => paths.every((path) => existsSync(path));
+    if (isThere()) return paths;
+    try {
+      await this.#install(LUA_PACKAGE, 'the module of nginx for Lua', install);
+    } catch (error) {
+      if (error instanceof Refused) return error.message;
+      throw error;
+    }
+    return isThere() ? paths : `${LUA_PACKAGE} has no module for this nginx`;
+  }
+
   async #install(name: string, what: string, install: boolean): Promise<void> {
     if (!install || this.#setup.user === null) {
       throw new Refused(
@@ -212,7 +272,7 @@ export class Nginx {
       await execute(program, ['-t', '-q', '-c', path]);
     } catch (error) {
       rmSync(path, { force: true });
-      throw new Refused(`nginx refuses its configuration: ${lastLine(error)}`);
+      throw new WrongConfiguration(`nginx refuses its configuration: ${lastLine(error)}`);
     }
   }
 

@@ -96,7 +96,7 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     // Less than some messages and streams have.
     const maxBody = 1024 * 1024;
     const rest = { maxBody, hsts: 0, workers: workers.sockets, acmeProof: null, acmeSocket: null };
-    await nginx.ensure({ ...ports, ...rest }, { install: false });
+    await nginx.ensure({ ...ports, ...rest, plainTimeoutMs: null }, { install: false });
     address = `127.0.0.1:${ports.httpsPort}`;
   });
   afterAll(async () => {

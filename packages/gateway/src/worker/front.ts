@@ -17,6 +17,7 @@ import {
   type ServiceTarget,
 } from '@dstack/proxy';
 import type { ModelFront } from './model-front.ts';
+import { grantText, nginxReport } from './nginx-headers.ts';
 import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
 import type { HostedService, HostedServices } from './services.ts';
 
@@ -25,6 +26,8 @@ export interface FrontOptions {
   readonly proxy: ServiceProxy;
   readonly models: ModelFront;
   readonly httpsPort: () => number;
+  /** See `ToWorker`. */
+  readonly generation: () => string | null;
   readonly log: ProxyLog;
 }
 
@@ -125,7 +128,21 @@ export class Front {
       response.writeHead(308, { location: `${prefix}/${rest}` }).end();
       return;
     }
+    // Read before the admission: a change after it must make the answer outdated.
+    const generation = this.#options.generation();
     const admitted = await proxy.admit(target(found), request, response);
+    const report = nginxReport(request);
+    if (report.wantsGrant && generation !== null) {
+      response.setHeader('X-Dstack-Grant', grantText(admitted, request, generation));
+    }
+    if (report.isQuestion) {
+      response.writeHead(204).end();
+      return;
+    }
+    if (report.failure !== null) {
+      await proxy.undelivered(admitted, { request, id: randomUUID() }, report.failure);
+      return;
+    }
     if (service.isGrpc) throw new ProxyRefusal(415, `${service.run} answers calls of gRPC only`);
     await proxy.forward(admitted, { request, response, id: randomUUID() });
   }

@@ -17,6 +17,8 @@ export type ToWorker =
   | { readonly type: 'delivered'; readonly n: number }
   /** These service tokens have used something: what their budgets have left is asked again. */
   | { readonly type: 'tokens-used'; readonly tokens: readonly string[] }
+  /** What nginx learns about callers counts as long as this is the present one; null = it learns nothing. */
+  | { readonly type: 'generation'; readonly generation: string | null }
   | { readonly type: 'cached'; readonly entries: readonly KeptGrant[] }
   /** The server has refused this caller to another worker. */
   | { readonly type: 'caller-refused'; readonly key: string }
@@ -41,7 +43,7 @@ export type FromWorker =
     >
   | { readonly type: 'listening' }
   /** Answer to `access`. */
-  | { readonly type: 'access-page'; readonly n: number; readonly page: AccessPages[number] }
+  | { readonly type: 'access-pages'; readonly n: number; readonly pages: AccessPages }
   /** Those that have changed. */
   | { readonly type: 'figures'; readonly services: readonly CountedService[] }
   | {

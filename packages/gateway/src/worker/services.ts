@@ -71,6 +71,11 @@ export class HostedServices implements ModelTable {
     return found;
   }
 
+  /** Services that have a host name alone, by that name. */
+  get wholeHosts(): ReadonlyMap<string, HostedService> {
+    return this.#hosts.wholes;
+  }
+
   ofName(project: string, run: string): HostedService | null {
     return this.#byName.get(nameKey(project, run)) ?? null;
   }

@@ -65,6 +65,7 @@ const timeoutMs = Number(process.argv[2] ?? 300_000);
 const usageDir = process.argv[3] ?? '';
 let authAge = 3600;
 let httpsPort = 443;
+let generation: string | null = null;
 
 const send = (message: FromWorker): void => {
   if (process.connected) process.send?.(message);
@@ -164,7 +165,12 @@ const models = new ModelFront({
   modelBodies: { dir: usageDir, limit: MOST_BODY },
   chatTemplates: new TemplateRenderer({ program: templateProgram(), node: workerNode() }),
 });
-const front = new Front({ services, proxy, models, httpsPort: () => httpsPort, log });
+const front = new Front({
+  ...{ services, proxy, models, log },
+  httpsPort: () => httpsPort,
+  // Without a server nothing would end what nginx has learnt.
+  generation: () => (link.isAway ? null : generation),
+});
 
 const changedFigures = new ChangedFigures();
 
@@ -284,7 +290,7 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
     case 'access': {
       const { n, run_id: runId, after } = message;
       const page = proxy.accessSince(runId, after[ID] ?? null);
-      send({ type: 'access-page', n, page: { process: ID, ...page } });
+      send({ type: 'access-pages', n, pages: [{ process: ID, ...page }] });
       return;
     }
     case 'online':
@@ -293,6 +299,9 @@ process.on('message', (message: ToWorker | TunnelOpen, handle) => {
       return;
     case 'access-changed':
       admission.changed();
+      return;
+    case 'generation':
+      generation = message.generation;
       return;
     case 'cached':
       admission.restore(message.entries);

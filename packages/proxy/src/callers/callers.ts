@@ -21,6 +21,8 @@ export interface ServiceCaller {
   readonly isSession?: boolean;
   /** Names of the runs that a program's token is limited to; null = all of the project. */
   readonly services: readonly string[] | null;
+  /** When their access ends, in microseconds since the epoch; null = not by itself. */
+  readonly expiresAt?: number | null;
   /** Call it when the request is over. */
   release(): void;
 }

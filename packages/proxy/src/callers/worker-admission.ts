@@ -84,8 +84,9 @@ export class WorkerAdmission {
     const method = request.method ?? 'GET';
     const ask = this.#askOf('service', project, { method, request, session });
     const grant = this.#fresh(ask) ?? (await this.#asked(ask));
-    const { name, services, userId, projectId } = grant.caller;
-    return { name, services, account: { userId, projectId }, release: grant.hold(ask, onRevoked) };
+    const { name, services, expiresAt, userId, projectId } = grant.caller;
+    const account = { userId, projectId };
+    return { name, services, expiresAt, account, release: grant.hold(ask, onRevoked) };
   };
 
   /** A caller of models of the project: of their list with `GET`. Rejects with `ProxyRefusal`. */

@@ -37,6 +37,16 @@ export class HostRoutes<T> {
     return this.#names.has(host);
   }
 
+  /** Services that have a name alone, with all its paths. */
+  get wholes(): Map<string, T> {
+    const found = new Map<string, T>();
+    for (const [host, { paths }] of this.#names) {
+      const whole = paths.get('');
+      if (whole !== undefined && paths.size === 1) found.set(host, whole);
+    }
+    return found;
+  }
+
   /** `url`: path and query, beginning with a slash. Null: no service has this path. Throws `ProxyRefusal`. */
   find(host: string, url: string): HostMatch<T> | null {
     const paths = this.#names.get(host)?.paths;

@@ -25,7 +25,7 @@ import {
   serviceNotFound,
 } from '../refusals/refusal.ts';
 import { ReplicaConnections } from '../replicas/replica-connections.ts';
-import { ConnectFailure } from '../replicas/upstream-failure.ts';
+import { ConnectFailure, NoAnswerInTime } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { ServiceRoutes } from '../routes/service-routes.ts';
 import type { ServiceTarget } from '../routes/service-target.ts';
@@ -257,6 +257,19 @@ export class ServiceProxy {
       throw error;
     }
     ended(forwarded.response.statusCode);
+  }
+
+  /** Throws the refusal of a request that nginx has sent to a replica in vain, and that may not be repeated. */
+  async undelivered(
+    admitted: AdmittedRequest,
+    { request, id }: Pick<ForwardedRequest, 'request' | 'id'>,
+    why: 'connection_broken' | 'timed_out',
+  ): Promise<void> {
+    await this.#log.record(begun(admitted, { request, id }), async () => {
+      const text = 'nginx got no answer';
+      const error = why === 'timed_out' ? new NoAnswerInTime(text) : new Error(text);
+      throw await this.#outages.failed(admitted.route, error, admitted.route.auth);
+    });
   }
 
   async #forward(

@@ -26,3 +26,19 @@ export async function away(link: ServerLink, server: LineChannel): Promise<void>
   server.close();
   while (!link.isAway) await new Promise((resolve) => setImmediate(resolve));
 }
+export { isBetter } from '../policy/choice.ts';
+export {
+  afterEjection,
+  type Ejections,
+  ejectedAgain,
+  ejectionOf,
+  NO_EJECTIONS,
+} from '../policy/outliers.ts';
+export { avoidedMs } from '../policy/refusals.ts';
+export {
+  afterAnswer,
+  afterStart,
+  isServerError,
+  NEW_RECORD,
+  type ReplicaRecord,
+} from '../policy/replica-record.ts';

@@ -9,7 +9,9 @@ import {
   type GatewayReplicaRecord,
   type GatewayReport,
   gatewayCutOffEvent,
+  gatewayNotPlainEvent,
   type Id,
+  type NewEvent,
 } from '@dstack/core';
 import type { GatewayView } from '@dstack/store';
 import type { FrameType } from './bound-frames.ts';
@@ -271,11 +273,16 @@ export class GatewayLinks {
 
   /** The link is closed for a while. */
   #cutOff({ gateway, link }: Linked, type: FrameType | 'unknown'): void {
-    const { log, store } = this.#options;
+    const { log } = this.#options;
     const event = gatewayCutOffEvent(gateway, link.replica);
     const text = eventMessage(event);
     link.cutOff(text);
     log.error({ gateway: gateway.name, message: type }, text);
+    this.#write(event);
+  }
+
+  #write(event: NewEvent): void {
+    const { log, store } = this.#options;
     store.events.write([event]).catch((error) => {
       log.warn({ err: error }, 'an event of a gateway was not stored');
     });
@@ -367,6 +374,9 @@ export class GatewayLinks {
     const { addressOf, hostOf } = this.#options;
     const hostname = await addressOf(hostOf(one.link.replica));
     await this.#report(one, reportedBy(frame, hostname));
+    if (frame.not_plain && !one.events.add()) {
+      this.#write(gatewayNotPlainEvent(one.gateway, one.link.replica, frame.not_plain));
+    }
   }
 
   /** Stores only what has changed. Never rejects. */

@@ -21,6 +21,8 @@ export interface GatewayDefaults {
   readonly timeoutMs: number;
   /** Seconds of `Strict-Transport-Security`; 0 = no such header. */
   readonly hsts: number;
+  /** See `GatewaySettings`. */
+  readonly proxy: 'nginx' | 'workers';
 }
 
 /** The settings that differ between the replicas of gateways. */
@@ -43,13 +45,14 @@ export function gatewaySettings(
   { configuration }: Pick<GatewayRecord, 'configuration'>,
   given: GatewayDefaults & GivenToReplica,
 ): GatewaySettings {
-  const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs, hsts } = given;
+  const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs, hsts, proxy } =
+    given;
   const requests = requestsCertificates({ configuration });
   return {
     ...{ http_port: httpPort, https_port: httpsPort, install, dns },
     acme: requests ? { ...acme, account_key: given.accountKey } : null,
     tls: requests || given.hasFiles,
     ...{ address: given.address, other_addresses: [...given.others], turn: given.turn },
-    ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs, hsts },
+    ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs, hsts, proxy },
   };
 }

@@ -34,6 +34,7 @@ export function gatewayDefaults(
     maxBody: integerVariable(env, 'DSTACK_DEFAULT_SERVICE_CLIENT_MAX_BODY_SIZE', 64 * 1024 * 1024),
     timeoutMs: timeoutSeconds * 1000,
     hsts: integerVariable(env, 'DSTACK_GATEWAY_HSTS', 0),
+    proxy: engine(env),
   };
 }
 
@@ -41,6 +42,15 @@ function port(env: ProcessEnv, name: string, fallback: number): number {
   const value = integerVariable(env, name, fallback);
   if (value >= 1 && value <= 65_535) return value;
   throw new SettingsError(`${name} is ${value}; it is a port from 1 to 65535`);
+}
+
+/** Who answers requests that need no judgement. */
+function engine(env: ProcessEnv): 'nginx' | 'workers' {
+  const text = env.DSTACK_GATEWAY_PROXY || 'workers';
+  if (text === 'nginx' || text === 'workers') return text;
+  throw new SettingsError(
+    `DSTACK_GATEWAY_PROXY is ${JSON.stringify(text)}; it is nginx or workers`,
+  );
 }
 
 function directory(env: ProcessEnv): string {

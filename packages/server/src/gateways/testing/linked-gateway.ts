@@ -130,7 +130,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
     defaults: {
       ...{ httpPort: 80, httpsPort: 443, install: false, dnsHook: null, dns: null },
       domains: new Map(),
-      ...{ authAge: 60, maxBody: 0, timeoutMs: 1000, hsts: 0 },
+      ...{ authAge: 60, maxBody: 0, timeoutMs: 1000, hsts: 0, proxy: 'workers' },
       acme: {
         ...{ challenge: 'http-01', dns_wait: null, directory: 'https://acme.test/', ca: null },
         ...{ eab_kid: null, eab_hmac_key: null },

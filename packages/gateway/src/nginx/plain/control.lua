@@ -1,0 +1,114 @@
+-- What the main process tells nginx and asks of it (`plain-engine.ts`).
+local clock = require "clock"
+local policy = require "policy"
+
+local shared = ngx.shared
+local routes, counts, live = shared.dstack_routes, shared.dstack_counts, shared.dstack_live
+local ejected, pages = shared.dstack_ejected, shared.dstack_pages
+local sub, gmatch = string.sub, string.gmatch
+
+local M = {}
+
+local function body_lines()
+  ngx.req.read_body()
+  local text = ngx.req.get_body_data()
+  if not text then
+    local path = ngx.req.get_body_file()
+    local file = path and io.open(path, "rb")
+    text = file and file:read("*a") or ""
+    if file then file:close() end
+  end
+  return gmatch(text, "[^\n]+")
+end
+
+local PAIRS = policy.pairs_of_buckets()
+
+local function each_count(run, visit)
+  for class = 1, 9 do
+    for _, pair in ipairs(PAIRS) do visit(run .. ":" .. class .. ":" .. pair, class .. ":" .. pair) end
+  end
+end
+
+-- Lines `s <key> <value>`, `d <key>`, and `c <run>`, whose counts are forgotten; between tabs. With `?all` nothing
+-- else stays in the table.
+function M.push()
+  local named = {}
+  for line in body_lines() do
+    local kind, key, value = line:match("^(%a)\t([^\t]*)\t?(.*)$")
+    if kind == "s" then
+      routes:set(key, value)
+      named[key] = true
+    elseif kind == "d" then routes:delete(key)
+    elseif kind == "c" then
+      each_count(key, function(one) counts:delete(one) end)
+      counts:delete("s:" .. key)
+      counts:delete("b:" .. key)
+    end
+  end
+  if ngx.var.args == "all" then
+    for _, key in ipairs(routes:get_keys(0)) do
+      if not named[key] and (key == "generation" or sub(key, 1, 2) == "h:") then routes:delete(key) end
+    end
+  end
+  -- Last: until then processes may have read what was there before.
+  routes:incr("version", 1, 0)
+  ngx.print(routes:get("epoch"))
+end
+
+-- Renews the lease (first line: milliseconds). Then the runs, each with the sum of its times that was seen last.
+function M.tick()
+  local next_line = body_lines()
+  local out = { "e\t" .. routes:get("epoch") }
+  local function add(...) out[#out + 1] = table.concat({ ... }, "\t") end
+  routes:set("lease", clock.now() + tonumber(next_line()))
+  for line in next_line do
+    local run, before = line:match("^([^\t]*)\t(.*)$")
+    local ms = counts:get("s:" .. run)
+    if ms and tostring(ms) ~= before then
+      add("s", run, ms)
+      each_count(run, function(key, short)
+        local count = counts:get(key)
+        if count then add("n", run, short, count) end
+      end)
+    end
+    local begun = counts:get("b:" .. run)
+    if begun then add("b", run, begun) end
+  end
+  for _, key in ipairs(live:get_keys(0)) do
+    local pid, job = key:match("^(%d+):(.*)$")
+    add("f", job, pid, live:get(key) or 0)
+  end
+  for _, key in ipairs(ejected:get_keys(0)) do
+    local text = ejected:get(key)
+    if text then add("x", text) end
+  end
+  ngx.print(table.concat(out, "\n"))
+end
+
+-- A process has ended; its requests too.
+function M.ended()
+  local pid = ngx.var.arg_pid
+  for _, key in ipairs(live:get_keys(0)) do
+    if key:match("^(%d+):") == pid then live:delete(key) end
+  end
+end
+
+-- The latest requests of a run, in the form that each process has written them after it was asked for.
+function M.pages()
+  local run = ngx.var.arg_run
+  pages:set("w:" .. run, "1", 10)
+  local out = {}
+  for _, key in ipairs(pages:get_keys(0)) do
+    local pid, of = key:match("^a:(%d+):(.*)$")
+    local text = of == run and pages:get(key)
+    if text then out[#out + 1] = "p\t" .. pid .. "\t" .. text end
+  end
+  ngx.print(table.concat(out, "\n"))
+end
+
+function M.start()
+  -- Names this memory.
+  routes:add("epoch", ngx.worker.pid() .. "-" .. math.floor(clock.wall()))
+end
+
+return M

@@ -1,0 +1,67 @@
+-- Whether the head of a request can be passed on without a judgement: it has no token of dstack, and nothing that
+-- concerns this connection alone. In doubt it has; see `head/credential-places.ts` of the proxy.
+local find = string.find
+
+local M = {}
+
+local CREDENTIAL = "auth|token|key|secret|passw|credential|bearer|jwt"
+-- A token of dstack, an id as users' tokens are, and a user with password. An encoded letter may hide one.
+local TOKEN = "dstack|[0-9a-f]{8}-[0-9a-f]{4}-|basic"
+local HIDDEN = "%(?:2d|5f|3[0-9]|[46][1-9a-f]|[57][0-9a])"
+local IN_VALUES = TOKEN
+local IN_PAIRS = TOKEN .. "|" .. CREDENTIAL .. "|" .. HIDDEN
+
+local KINDS = {
+  host = "pass", authorization = "pass", ["x-request-id"] = "pass", range = "pass", date = "pass",
+  forwarded = "drop", ["cf-connecting-ip"] = "drop", ["fastly-client-ip"] = "drop", ["true-client-ip"] = "drop",
+  ["x-client-ip"] = "drop", ["x-cluster-client-ip"] = "drop", ["x-original-forwarded-for"] = "drop",
+  ["x-real-ip"] = "drop", connection = "connection", ["keep-alive"] = "drop", ["proxy-connection"] = "drop",
+  cookie = "pairs", referer = "pairs",
+  expect = "judge", upgrade = "judge", te = "judge", trailer = "judge", ["transfer-encoding"] = "judge",
+  ["http2-settings"] = "judge", ["proxy-authorization"] = "judge", ["proxy-authenticate"] = "judge",
+}
+local kinds, kinds_size = {}, 0
+
+local function kind_of(name)
+  local known = KINDS[name] or kinds[name]
+  if known then return known end
+  local kind = "value"
+  if find(name, "^x%-forwarded%-") then kind = "drop"
+  elseif find(name, "^x%-dstack%-") then kind = "judge"
+  elseif find(name, "^content%-") or find(name, "^accept") or find(name, "^if%-")
+    or find(name, "^sec%-fetch%-") then kind = "pass"
+  elseif ngx.re.find(name, CREDENTIAL, "ijo") then kind = "judge"
+  end
+  if kinds_size > 1000 then kinds, kinds_size = {}, 0 end
+  kinds[name], kinds_size = kind, kinds_size + 1
+  return kind
+end
+
+-- Values that were looked at: clients repeat themselves.
+local clean, clean_size = { pairs = {}, value = {} }, 0
+
+function M.is_clean(kind, text)
+  local known = clean[kind]
+  if known[text] then return true end
+  if ngx.re.find(text, kind == "pairs" and IN_PAIRS or IN_VALUES, "ijo") then return false end
+  if #text > 1024 then return true end
+  if clean_size > 5000 then clean, clean_size = { pairs = {}, value = {} }, 0 end
+  clean[kind][text], clean_size = true, clean_size + 1
+  return true
+end
+
+-- Whether all headers can be passed on without a judgement, but `Authorization`.
+function M.are_plain(headers)
+  for name, value in pairs(headers) do
+    local kind = kind_of(name)
+    if kind == "judge" or type(value) == "table" then return false end
+    if kind == "drop" then ngx.req.clear_header(name)
+    elseif kind == "connection" then
+      local lower = value:lower()
+      if lower ~= "keep-alive" and lower ~= "close" then return false end
+    elseif kind ~= "pass" and not M.is_clean(kind, value) then return false end
+  end
+  return true
+end
+
+return M

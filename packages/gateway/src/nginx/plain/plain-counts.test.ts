@@ -1,0 +1,69 @@
+import { expect, it } from 'vitest';
+import { PlainCounts, tickOf } from './plain-counts.ts';
+
+const text = [
+  'e\t7-1',
+  's\trun\t1500',
+  'n\trun\t2:7:10\t3',
+  'n\trun\t5:0:1\t1',
+  'b\trun\t4',
+  'f\tjob\t12\t2',
+  'x\trun\tjob\terrors_in_row\t5\t0\t99000',
+].join('\n');
+
+it('reads what nginx has counted', () => {
+  expect(tickOf(text)).toEqual({
+    epoch: '7-1',
+    runs: new Map([
+      [
+        'run',
+        {
+          ms: '1500',
+          counts: new Map([
+            ['2:7:10', 3],
+            ['5:0:1', 1],
+          ]),
+        },
+      ],
+    ]),
+    begun: new Map([['run', 4]]),
+    inFlight: [{ job: 'job', pid: 12, n: 2 }],
+    ejected: [{ runId: 'run', jobId: 'job', cause: 'errors_in_row', until: 99_000 }],
+  });
+});
+
+function counts() {
+  const clock = { now: 1_000_000 };
+  const subject = new PlainCounts(() => clock.now);
+  const put = (ms: number, count: number, isEarlier = false) =>
+    subject.put('run', { ms: String(ms), counts: new Map([['2:7:10', count]]) }, isEarlier);
+  return { clock, subject, put };
+}
+
+it('reports totals, and those of the last minute by when they were seen', () => {
+  const { clock, subject, put } = counts();
+  put(1000, 3);
+  clock.now += 10_000;
+  put(3000, 5);
+  put(3500, 6);
+  expect(subject.seen('run')).toBe('3500');
+  const { answered, latencies, slices } = subject.raw('run');
+  expect([answered, latencies?.seconds, latencies?.counts[7]]).toEqual([{ '2xx': 6 }, 3.5, 6]);
+  expect(slices).toEqual([
+    { number: 100, count: 3, buckets: [[10, 3]] },
+    { number: 101, count: 3, buckets: [[10, 3]] },
+  ]);
+  for (let n = 0; n < 10; n++) {
+    clock.now += 10_000;
+    put(4000 + n, 7 + n);
+  }
+  expect(subject.raw('run').slices).toHaveLength(6);
+});
+
+it('leaves out what an earlier process has reported', () => {
+  const { subject, put } = counts();
+  put(1000, 3, true);
+  expect(subject.raw('run')).toMatchObject({ answered: {}, latencies: { seconds: 0 }, slices: [] });
+  put(1500, 4);
+  expect(subject.raw('run')).toMatchObject({ answered: { '2xx': 1 }, latencies: { seconds: 0.5 } });
+});

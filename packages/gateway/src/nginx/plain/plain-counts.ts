@@ -1,0 +1,140 @@
+/** What nginx has counted, in the form in which workers report it. */
+import { type CountedService, NO_LATENCIES, type RawStats } from '@dstack/proxy';
+
+/** One answer of nginx. */
+export interface Tick {
+  /** Another one: its memory is new, and all counts begin again. */
+  readonly epoch: string;
+  readonly runs: ReadonlyMap<string, RunTick>;
+  /** Requests begun, by run, of services that scale by them. */
+  readonly begun: ReadonlyMap<string, number>;
+  /** Requests in flight, by job and process. */
+  readonly inFlight: readonly { readonly job: string; readonly pid: number; readonly n: number }[];
+  readonly ejected: readonly AvoidedReplica[];
+}
+
+interface RunTick {
+  /** As it was sent: the sum of all durations in milliseconds. */
+  readonly ms: string;
+  /** By `class:duration:latency`. */
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+export interface AvoidedReplica {
+  readonly runId: string;
+  readonly jobId: string;
+  readonly cause: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+export function tickOf(text: string): Tick {
+  const runs = new Map<string, { ms: string; counts: Map<string, number> }>();
+  const begun = new Map<string, number>();
+  const inFlight: Tick['inFlight'][number][] = [];
+  const ejected: AvoidedReplica[] = [];
+  let epoch = '';
+  for (const line of text.split('\n')) {
+    const [kind, ...rest] = line.split('\t');
+    const [first = '', second = '', third = ''] = rest;
+    if (kind === 'e') epoch = first;
+    else if (kind === 's') runs.set(first, { ms: second, counts: new Map() });
+    else if (kind === 'n') runs.get(first)?.counts.set(second, Number(third));
+    else if (kind === 'b') begun.set(first, Number(second));
+    else if (kind === 'f') inFlight.push({ job: first, pid: Number(second), n: Number(third) });
+    else if (kind === 'x') {
+      const until = Number(rest[5] ?? 0);
+      ejected.push({ runId: first, jobId: second, cause: third, until });
+    }
+  }
+  return { epoch, runs, begun, inFlight, ejected };
+}
+
+/** As in `service-stats.ts`. */
+const SLICE_MS = 10_000;
+const SLICES = 6;
+
+interface Slice {
+  readonly number: number;
+  readonly buckets: Map<number, number>;
+}
+
+interface Known {
+  ms: string;
+  counts: ReadonlyMap<string, number>;
+  readonly slices: Slice[];
+}
+
+/** Totals of the requests of each run, and those of the last minute by when they were seen. */
+export class PlainCounts {
+  readonly #now: () => number;
+  readonly #runs = new Map<string, Known>();
+  readonly #earlier = new Map<string, RunTick>();
+
+  /** `now`: milliseconds. */
+  constructor(now: () => number) {
+    this.#now = now;
+  }
+
+  /** What nginx need not send again. */
+  seen(runId: string): string {
+    return this.#runs.get(runId)?.ms ?? '';
+  }
+
+  /** `isEarlier`: these were counted while an earlier process reported them. */
+  put(runId: string, { ms, counts }: RunTick, isEarlier = false): void {
+    if (isEarlier) {
+      this.#earlier.set(runId, { ms, counts });
+      this.#runs.set(runId, { ms, counts, slices: [] });
+      return;
+    }
+    const known = this.#runs.get(runId);
+    const slices = known?.slices ?? [];
+    const number = Math.floor(this.#now() / SLICE_MS);
+    if (slices.at(-1)?.number !== number) slices.push({ number, buckets: new Map() });
+    if (slices.length > SLICES) slices.shift();
+    const { buckets } = slices.at(-1) as Slice;
+    for (const [key, count] of counts) {
+      const bucket = Number(key.split(':')[2]);
+      const more = count - (known?.counts.get(key) ?? 0);
+      if (more > 0) buckets.set(bucket, (buckets.get(bucket) ?? 0) + more);
+    }
+    this.#runs.set(runId, { ms, counts, slices });
+  }
+
+  raw(runId: string): RawStats {
+    const known = this.#runs.get(runId);
+    if (known === undefined) return { answered: {}, slices: [] };
+    const answered: Record<string, number> = {};
+    const latencies = [...NO_LATENCIES.counts];
+    const earlier = this.#earlier.get(runId);
+    for (const [key, all] of known.counts) {
+      const count = all - (earlier?.counts.get(key) ?? 0);
+      if (count === 0) continue;
+      const [hundreds = '', duration = ''] = key.split(':');
+      answered[`${hundreds}xx`] = (answered[`${hundreds}xx`] ?? 0) + count;
+      latencies[Number(duration)] = (latencies[Number(duration)] ?? 0) + count;
+    }
+    const slices = known.slices.map(({ number, buckets }) => ({
+      ...{ number, buckets: [...buckets] },
+      count: [...buckets.values()].reduce((sum, count) => sum + count, 0),
+    }));
+    const seconds = (Number(known.ms) - Number(earlier?.ms ?? 0)) / 1000;
+    return { answered, latencies: { seconds, counts: latencies }, slices };
+  }
+
+  keepOnly(runIds: ReadonlySet<string>): void {
+    for (const known of [this.#runs, this.#earlier]) {
+      for (const runId of known.keys()) if (!runIds.has(runId)) known.delete(runId);
+    }
+  }
+}
+
+/** `CountedService` of a run that nginx answers. */
+export function countedBy(
+  name: Pick<CountedService, 'runId' | 'projectName' | 'runName'>,
+  raw: RawStats,
+  now: { readonly inFlight: number; readonly ejected: number },
+): CountedService {
+  return { ...name, ...now, held: 0, raw };
+}

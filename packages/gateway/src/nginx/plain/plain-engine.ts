@@ -1,0 +1,258 @@
+/** nginx as one more worker: it gets a table of what it may answer itself, and reports what it has answered. */
+import { existsSync } from 'node:fs';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GatewayHost } from '@dstack/contract/agent';
+import type { ProxyLog } from '@dstack/proxy';
+import type { FromWorker, ToWorker } from '../../worker/messages.ts';
+import type { HostedServices } from '../../worker/services.ts';
+import type { Worker } from '../../workers.ts';
+import { pagesOf } from './plain-access.ts';
+import type { Control } from './plain-control.ts';
+import { type Tick, tickOf } from './plain-counts.ts';
+import { PlainReport } from './plain-report.ts';
+import { isPlain, plainTable } from './plain-table.ts';
+import { type LearnAddress, ReplicaAddresses } from './replica-addresses.ts';
+
+export interface PlainEngineOptions {
+  readonly control: Control;
+  readonly services: HostedServices;
+  readonly learn: LearnAddress;
+  readonly onMessage: (from: Worker, message: FromWorker) => void;
+  /** nginx was started again: what it has counted before stays. */
+  readonly onRestart: (worker: Worker) => void;
+  readonly log: ProxyLog;
+}
+
+const TICK_MS = 1000;
+/** Without the main process nginx leaves everything to the workers after so many milliseconds. */
+const LEASE_MS = 5000;
+/** Changes of that time are sent together. */
+const GATHER_MS = 20;
+/** After a job has left the table: a request that was given to it meanwhile is counted by then. */
+const SETTLE_MS = 200;
+/** The processes of nginx write the latest requests so soon after they were asked for. */
+const PAGES_MS = 250;
+
+export class PlainEngine implements Worker {
+  readonly #options: PlainEngineOptions;
+  readonly #addresses: ReplicaAddresses;
+  /** Jobs that are being stopped. */
+  readonly #leaving = new Set<string>();
+  /** See `plainTable`; null = something has changed. */
+  #table: ReadonlyMap<string, string> | null = null;
+  /** What nginx has, by key; null = not known. */
+  #sent: Map<string, string> | null = null;
+  /** Runs whose requests nginx may have counted. */
+  #runs: ReadonlySet<string> = new Set();
+  readonly #report: PlainReport;
+  #generation: string;
+  #isOnline = false;
+  #timer: NodeJS.Timeout | null = null;
+  #pushing: Promise<void> = Promise.resolve();
+  #isOn = false;
+  #isClosed = false;
+  #isFailing = false;
+
+  constructor(options: PlainEngineOptions) {
+    this.#options = options;
+    this.#addresses = new ReplicaAddresses({
+      learn: options.learn,
+      onChange: () => this.changed(),
+    });
+    this.#report = new PlainReport({
+      services: () => options.services.all,
+      onMessage: (message) => options.onMessage(this, message),
+      onRestart: () => {
+        options.onRestart(this);
+        this.#sent = null;
+      },
+    });
+    // Never that of an earlier process, whose workers may still answer.
+    this.#generation = String(Date.now() * 1000);
+    void this.#run();
+  }
+
+  /** For workers: what they answer about a caller counts until it changes. */
+  get generation(): string {
+    return this.#generation;
+  }
+
+  get isOn(): boolean {
+    return this.#isOn;
+  }
+
+  /** Whether nginx has the module; without it, nothing is sent. */
+  set isOn(isOn: boolean) {
+    if (isOn && !this.#isOn) this.#sent = null;
+    this.#isOn = isOn;
+    this.changed();
+  }
+
+  setHosts(hosts: Readonly<Record<string, GatewayHost>>): void {
+    this.#addresses.setHosts(hosts);
+  }
+
+  /** The services have changed. */
+  changed(): void {
+    this.#table = null;
+    if (!this.#isOn || this.#timer !== null) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = null;
+      void this.#push();
+    }, GATHER_MS);
+  }
+
+  send(message: ToWorker): void {
+    switch (message.type) {
+      case 'leave':
+        this.#leave(message.job_id);
+        return;
+      case 'access':
+        void this.#answerAccess(message);
+        return;
+      case 'access-changed':
+      case 'caller-refused':
+        this.#renewGeneration();
+        return;
+      case 'online':
+        this.#isOnline = message.online;
+        this.#renewGeneration();
+    }
+  }
+
+  passTunnel(): void {}
+
+  close(): void {
+    this.#isClosed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
+  }
+
+  /** Answers about callers from before it no longer count. Without a server nginx knows no callers. */
+  #renewGeneration(): void {
+    this.#generation = String(Math.max(Date.now() * 1000, Number(this.#generation) + 1));
+    if (this.#isOn) void this.#push();
+  }
+
+  #leave(jobId: string): void {
+    this.#leaving.add(jobId);
+    this.#table = null;
+    setTimeout(() => this.#leaving.delete(jobId), FOLLOW_MS).unref();
+    void this.#whenIdle(jobId);
+  }
+
+  async #whenIdle(jobId: string): Promise<void> {
+    if (this.#isOn) {
+      await this.#push();
+      await delay(SETTLE_MS);
+      while (this.#isOn && (await this.#inFlight(jobId)) > 0) {
+        await delay(SETTLE_MS);
+      }
+    }
+    this.#options.onMessage(this, { type: 'idle', job_id: jobId });
+  }
+
+  async #inFlight(jobId: string): Promise<number> {
+    const tick = await this.#tick().catch(() => null);
+    // A nginx that has ended answers nothing any more.
+    if (tick === null) return 0;
+    return sum(tick.inFlight.filter(({ job }) => job === jobId).map(({ n }) => n));
+  }
+
+  /** Sends what has changed, one after another. */
+  #push(): Promise<void> {
+    this.#pushing = this.#pushing.then(() => this.#pushNow()).catch(() => {});
+    return this.#pushing;
+  }
+
+  async #pushNow(): Promise<void> {
+    if (!this.#isOn || this.#isClosed) return;
+    const wanted = this.#wanted();
+    const before = this.#sent ?? new Map<string, string>();
+    const lines = [...wanted].flatMap(([key, value]) =>
+      before.get(key) === value ? [] : `s\t${key}\t${value}`,
+    );
+    for (const key of before.keys()) if (!wanted.has(key)) lines.push(`d\t${key}`);
+    const runs = new Set(this.#options.services.all.map(({ runId }) => runId));
+    for (const runId of this.#runs) if (!runs.has(runId)) lines.push(`c\t${runId}`);
+    const isAll = this.#sent === null;
+    if (lines.length === 0 && !isAll) return;
+    // After a failure it is not known what has arrived.
+    this.#sent = null;
+    await this.#options.control(isAll ? '/push?all' : '/push', lines.join('\n'));
+    this.#sent = wanted;
+    this.#runs = runs;
+  }
+
+  #wanted(): Map<string, string> {
+    this.#table ??= this.#newTable();
+    const wanted = new Map([...this.#table].map(([host, line]) => [`h:${host}`, line]));
+    if (this.#isOnline) wanted.set('generation', this.#generation);
+    return wanted;
+  }
+
+  #newTable(): ReadonlyMap<string, string> {
+    const wholes = this.#options.services.wholeHosts;
+    this.#addresses.want([...wholes.values()].filter(isPlain));
+    return plainTable(
+      wholes,
+      (jobId) => this.#addresses.of(jobId),
+      (jobId) => this.#leaving.has(jobId),
+    );
+  }
+
+  async #run(): Promise<void> {
+    while (!this.#isClosed) {
+      await delay(TICK_MS, undefined, { ref: false });
+      if (!this.#isOn) continue;
+      try {
+        const tick = await this.#tick();
+        this.#report.take(tick);
+        this.#forgetEnded(tick);
+        this.#isFailing = false;
+      } catch (error) {
+        // It is being started, or was killed: its memory is looked at again as soon as it answers.
+        if (!this.#isFailing) this.#options.log.warn({ err: error }, 'nginx does not answer');
+        this.#isFailing = true;
+        this.#sent = null;
+      }
+      await this.#push();
+    }
+  }
+
+  async #tick(): Promise<Tick> {
+    const runs = this.#options.services.all.map(
+      ({ runId }) => `${runId}\t${this.#report.seen(runId)}`,
+    );
+    return tickOf(await this.#options.control('/tick', [LEASE_MS, ...runs].join('\n')));
+  }
+
+  /** Requests of a process of nginx that was killed have ended with it. */
+  #forgetEnded({ inFlight }: Tick): void {
+    for (const pid of new Set(inFlight.map((one) => one.pid))) {
+      if (existsSync(`/proc/${pid}`)) continue;
+      this.#options.control(`/ended?pid=${pid}`).catch(() => {});
+    }
+  }
+
+  async #answerAccess({
+    n,
+    run_id: runId,
+    after,
+  }: Extract<ToWorker, { type: 'access' }>): Promise<void> {
+    const { control, onMessage } = this.#options;
+    try {
+      if (!this.#isOn) throw new Error('nginx answers nothing itself');
+      await control(`/pages?run=${runId}`);
+      await delay(PAGES_MS);
+      const pages = pagesOf(await control(`/pages?run=${runId}`), this.#report.epoch, after);
+      onMessage(this, { type: 'access-pages', n, pages });
+    } catch {
+      onMessage(this, { type: 'access-pages', n, pages: [] });
+    }
+  }
+}
+
+/** By then no route contains a job that was about to be stopped. */
+const FOLLOW_MS = 60_000;
+
+const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

@@ -1,0 +1,101 @@
+/** What nginx has answered itself, as workers report it. */
+import type { FromWorker } from '../../worker/messages.ts';
+import type { HostedService } from '../../worker/services.ts';
+import { countedBy, PlainCounts, type Tick } from './plain-counts.ts';
+
+export interface PlainReportOptions {
+  /** All: nginx may have answered requests of one that workers answer now. */
+  readonly services: () => readonly HostedService[];
+  readonly onMessage: (message: FromWorker) => void;
+  /** The memory of nginx is new. */
+  readonly onRestart: () => void;
+}
+
+/** As in `traffic.ts`. */
+const QUIET_MS = 30_000;
+
+export class PlainReport {
+  readonly #options: PlainReportOptions;
+  #counts = new PlainCounts(Date.now);
+  /** Requests begun, as they were seen last; null = this process has not looked yet. */
+  #begun: ReadonlyMap<string, number> | null = null;
+  /** When a run had requests last, in milliseconds. */
+  readonly #demand = new Map<string, number>();
+  readonly #shown = new Map<string, string>();
+  #epoch = '';
+
+  constructor(options: PlainReportOptions) {
+    this.#options = options;
+  }
+
+  /** Names the memory of nginx. */
+  get epoch(): string {
+    return this.#epoch;
+  }
+
+  /** See `PlainCounts.seen`. */
+  seen(runId: string): string {
+    return this.#counts.seen(runId);
+  }
+
+  take(tick: Tick): void {
+    const isFirst = this.#begun === null;
+    if (tick.epoch !== this.#epoch) {
+      if (!isFirst) {
+        this.#options.onRestart();
+        this.#counts = new PlainCounts(Date.now);
+        this.#begun = new Map();
+      }
+      this.#epoch = tick.epoch;
+    }
+    for (const [runId, run] of tick.runs) this.#counts.put(runId, run, isFirst);
+    this.#countDemand(tick);
+    this.#report(tick);
+  }
+
+  /** Requests of services that scale by them. */
+  #countDemand({ begun }: Tick): void {
+    const before = this.#begun;
+    this.#begun = begun;
+    // What an earlier process has seen, it has counted.
+    if (before === null) return;
+    const now = Date.now();
+    const counts = [...begun].flatMap(([runId, count]) => {
+      const requests = count - (before.get(runId) ?? 0);
+      return requests > 0 ? [{ run_id: runId, second: Math.floor(now / 1000), requests }] : [];
+    });
+    if (counts.length === 0) return;
+    const waiting = counts.map(({ run_id }) => run_id).filter((id) => this.#isQuiet(id, now));
+    for (const { run_id } of counts) this.#demand.set(run_id, now);
+    this.#options.onMessage({ type: 'requests', counts, waiting });
+  }
+
+  /** A run with requests evaluates its demand by itself. */
+  #isQuiet(runId: string, now: number): boolean {
+    return now - (this.#demand.get(runId) ?? 0) >= QUIET_MS;
+  }
+
+  #report(tick: Tick): void {
+    const services = this.#options.services();
+    const present = new Set(services.map(({ runId }) => runId));
+    this.#counts.keepOnly(present);
+    for (const known of [this.#shown, this.#demand]) {
+      for (const runId of known.keys()) if (!present.has(runId)) known.delete(runId);
+    }
+    const changed = services.flatMap(({ runId, project, run, route }) => {
+      const own = new Set(route.replicas.map(({ jobId }) => jobId));
+      const inFlight = sum(tick.inFlight.filter(({ job }) => own.has(job)).map(({ n }) => n));
+      const jobs = tick.ejected.filter((one) => one.runId === runId).map(({ jobId }) => jobId);
+      const ejected = new Set(jobs).size;
+      const text = `${inFlight} ${ejected}`;
+      const isSame = !tick.runs.has(runId) && this.#shown.get(runId) === text;
+      if (isSame || (!this.#shown.has(runId) && this.#counts.seen(runId) === '')) return [];
+      this.#shown.set(runId, text);
+      const name = { runId, projectName: project, runName: run };
+      return [countedBy(name, this.#counts.raw(runId), { inFlight, ejected })];
+    });
+    if (changed.length > 0) this.#options.onMessage({ type: 'figures', services: changed });
+  }
+}
+
+const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

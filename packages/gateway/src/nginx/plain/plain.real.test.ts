@@ -1,0 +1,278 @@
+/** Requests that nginx answers itself, beside those that it leaves to the workers. */
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { type IncomingHttpHeaders, request } from 'node:http';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { PlainWorld } from './testing/plain-world.ts';
+
+const hasModule = existsSync('/usr/lib/nginx/modules/ngx_http_lua_module.so');
+if (process.env.CI && !hasModule)
+  throw new Error('nginx has no module for Lua: libnginx-mod-http-lua');
+
+const known = { authorization: 'Bearer known' };
+const SOON = { timeout: 15_000, interval: 50 };
+
+interface Seen {
+  readonly name: string;
+  readonly url: string;
+  readonly method: string;
+  readonly body: string;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
+  let world: PlainWorld;
+  beforeAll(async () => {
+    world = await new PlainWorld().start();
+  }, 60_000);
+  afterAll(async () => await world?.stop());
+
+  const seen = ({ body }: { readonly body: string }) => JSON.parse(body) as Seen;
+
+  it('answers requests of an open service as workers do', async () => {
+    world.serve('open.apps.test', [await world.app('one')]);
+    const headers = {
+      ...{ 'x-own': 'a', forwarded: 'for=1.2.3.4', 'x-real-ip': '1.2.3.4' },
+      ...{ 'x-forwarded-for': '1.2.3.4', 'x-forwarded-port': '1', accept: 'a/b' },
+    };
+    const asked = (body = '', more = {}) => {
+      const method = body === '' ? 'GET' : 'POST';
+      const options = { method, headers: { ...headers, ...more }, body };
+      return world.ask('open.apps.test', '/a%2Fb//c?d=/../', options);
+    };
+    // Neither of them passes it on.
+    const forged = { 'x-dstack-user': 'ann' };
+    const byWorker = [await asked('', forged), await asked('text', forged)];
+    await world.untilPlain('open.apps.test');
+    const itself = [await asked(), await asked('text')];
+    expect([...byWorker, ...itself].map(isPlain)).toEqual([false, false, true, true]);
+    const shown = (answer: (typeof byWorker)[number]) => {
+      const { 'x-request-id': id, connection: _, ...rest } = seen(answer).headers;
+      expect(id).toMatch(/^[0-9a-f-]{32,36}$/);
+      const { date: __, 'x-request-id': own, 'content-length': ___, ...headers } = answer.headers;
+      expect(own).toBe(id);
+      return { ...seen(answer), headers: rest, status: answer.status, answered: headers };
+    };
+    expect(itself.map(shown)).toEqual(byWorker.map(shown));
+    expect(itself[0]?.headers['x-dstack-user']).toBeUndefined();
+  });
+
+  it.each([
+    ['a token in a header', { 'x-api-key': 'a' }, '/'],
+    ['a user with a password', { 'x-other': 'Basic YTpi' }, '/'],
+    ['an id that may be a token', { 'x-other': '6f1c2b1e-0000-4000-8000-000000000000' }, '/'],
+    ['a cookie of dstack', { cookie: 'a=b; dstack_session=x' }, '/'],
+    ['a cookie with a token', { cookie: 'token=x' }, '/'],
+    ['a parameter with a token', {}, '/?access_token=x'],
+    ['a parameter whose name is encoded', {}, '/?%74oken=x'],
+    ['a page with a token', { referer: 'http://open.apps.test/?key=1' }, '/'],
+    ['an unknown credential', { authorization: 'Bearer of-the-app' }, '/'],
+    ['a header of this gateway', { 'x-dstack-user': 'ann' }, '/'],
+    ['wanted trailers', { te: 'trailers' }, '/'],
+    ['a header for this connection alone', { connection: 'x-own', 'x-own': 'a' }, '/'],
+  ])('leaves a request with %s to the workers', async (_name, headers, path) => {
+    const answer = await world.ask('open.apps.test', path, { headers });
+    expect([answer.status, isPlain(answer)]).toEqual([200, false]);
+  });
+
+  it('leaves large bodies and unknown names to the workers', async () => {
+    const body = 'x'.repeat(100_000);
+    const answer = await world.ask('open.apps.test', '/', { method: 'POST', body });
+    expect([seen(answer).body.length, isPlain(answer)]).toEqual([100_000, false]);
+    const { status, body: text } = await world.ask('other.apps.test');
+    expect([status, text]).toEqual([404, expect.stringContaining('No service has the host name')]);
+  });
+
+  it('passes on what an app admits callers by, once a worker has looked at it', async () => {
+    const headers = { authorization: 'Bearer of-the-app' };
+    const ask = () => world.ask('open.apps.test', '/', { headers });
+    // The one before may have been the first of this caller.
+    await ask();
+    const answer = await ask();
+    expect([seen(answer).headers.authorization, isPlain(answer)]).toEqual([
+      headers.authorization,
+      true,
+    ]);
+  });
+
+  it('admits callers whom a worker has admitted, until their access changes', async () => {
+    const run = world.serve('members.apps.test', [await world.app('members')], { auth: true });
+    const ask = (headers: Record<string, string> = known) =>
+      world.ask('members.apps.test', '/', { headers });
+    await world.untilPlain('members.apps.test', { headers: known });
+    const before = world.asked;
+    const shown = seen(await ask()).headers;
+    expect([shown['x-dstack-user'], shown.authorization]).toEqual(['ann', undefined]);
+    expect(world.asked).toBe(before);
+    for (const headers of [{}, { authorization: 'Bearer other' }]) {
+      expect((await ask(headers as Record<string, string>)).status).toBe(403);
+    }
+    const stream = request(`${world.url}/stream`, {
+      headers: { host: 'members.apps.test', ...known },
+    });
+    stream.end();
+    const [answer] = await once(stream, 'response');
+    answer.resume();
+    await once(answer, 'data');
+    // Another access has changed: the stream goes on.
+    world.send({ type: 'access-changed' });
+    await delay(1500);
+    expect(answer.destroyed).toBe(false);
+    world.callers.delete(known.authorization);
+    world.send({ type: 'access-changed' });
+    answer.on('error', () => {});
+    await expect.poll(async () => (await ask()).status, SOON).toBe(403);
+    await expect.poll(() => answer.destroyed, SOON).toBe(true);
+    world.callers.set(known.authorization, 'ann');
+    world.serve('members.apps.test', [], { auth: true, run });
+  });
+
+  it('fails no request while replicas are replaced, refuse connections or are killed between requests', async () => {
+    const [one, two, three] = [await world.app('a'), await world.app('b'), await world.app('c')];
+    const run = world.serve('moved.apps.test', [one, two]);
+    await world.untilPlain('moved.apps.test');
+    const load = world.load('moved.apps.test');
+    await load.more(200);
+    // Only this replica's connection is refused: its table still names it.
+    two.process.kill('SIGSTOP');
+    two.process.kill('SIGCONT');
+    world.serve('moved.apps.test', [one, two, three], { run });
+    await load.more(200);
+    world.engine.send({ type: 'leave', job_id: one.job });
+    await expect.poll(() => world.idle.has(one.job), SOON).toBe(true);
+    world.workers.sendAll({ type: 'leave', job_id: one.job });
+    await delay(300);
+    one.process.kill('SIGKILL');
+    await load.more(200);
+    world.serve('moved.apps.test', [two, three], { run });
+    await load.more(200);
+    const { failed } = await load.end();
+    expect(failed).toEqual([]);
+    // The one that was killed is in the table until the server removes it.
+    three.process.kill('SIGKILL');
+    await once(three.process, 'exit');
+    const names = await Promise.all(
+      Array.from({ length: 20 }, async () => seen(await world.ask('moved.apps.test')).name),
+    );
+    expect(new Set(names)).toEqual(new Set(['b']));
+  });
+
+  it('waits with the end of a replica for the requests that it has', async () => {
+    const [one, two] = [await world.app('left'), await world.app('stays')];
+    world.serve('leaving.apps.test', [one]);
+    await world.untilPlain('leaving.apps.test');
+    const slow = world.ask('leaving.apps.test', '/slow?ms=2000');
+    await delay(300);
+    world.engine.send({ type: 'leave', job_id: one.job });
+    await delay(1000);
+    expect(world.idle.has(one.job)).toBe(false);
+    expect((await slow).status).toBe(200);
+    await expect.poll(() => world.idle.has(one.job), SOON).toBe(true);
+    two.process.kill();
+  });
+
+  it('has workers repeat what was read only, and say why another request was not answered', async () => {
+    world.serve('dies.apps.test', [await world.app('dies')]);
+    await world.untilPlain('dies.apps.test');
+    for (const [method, body] of [
+      ['GET', ''],
+      ['POST', 'x'],
+    ] as const) {
+      const { status, body: text } = await world.ask('dies.apps.test', '/die', { method, body });
+      expect([status, text]).toEqual([502, expect.stringContaining('closed the connection')]);
+    }
+  });
+
+  it('avoids a replica that answers with errors, and reports it', async () => {
+    const [good, bad] = [await world.app('good'), await world.app('bad')];
+    const run = world.serve('broken.apps.test', [good, bad]);
+    await world.untilPlain('broken.apps.test');
+    bad.process.send('break');
+    let errors = 0;
+    for (let n = 0; n < 60; n++) {
+      if ((await world.ask('broken.apps.test')).status === 500) errors += 1;
+    }
+    // Two processes of nginx, of which each has to see it.
+    expect(errors).toBeLessThanOrEqual(20);
+    const shown = async () => {
+      // When it is tried again, it is avoided again.
+      for (let n = 0; n < 10; n++) await world.ask('broken.apps.test');
+      return world.figures.get(world.engine)?.get(run)?.ejected;
+    };
+    await expect.poll(shown, SOON).toBe(1);
+  });
+
+  it('counts requests of services that scale by them', async () => {
+    const scaled = { replicas: { min: 1, max: 2 }, scaling: { metric: 'rps', target: 1 } };
+    world.serve('scaled.apps.test', [await world.app('scaled')], scaled);
+    await world.untilPlain('scaled.apps.test');
+    await delay(1500);
+    const before = world.demand;
+    for (let n = 0; n < 10; n++) await world.ask('scaled.apps.test');
+    await expect.poll(() => world.demand, SOON).toBe(before + 10);
+  });
+
+  it('loses and doubles no count of a process that is killed', async () => {
+    world.serve('counted.apps.test', [await world.app('counted')]);
+    await world.untilPlain('counted.apps.test');
+    await delay(2500);
+    const before = world.plainRequests;
+    let done = 0;
+    for (let round = 0; round < 3; round++) {
+      const load = world.load('counted.apps.test');
+      await load.more(100);
+      done += (await load.end()).answered;
+      for (const pid of nginxWorkers(world.runtime)) process.kill(pid, 'SIGKILL');
+      await expect.poll(() => nginxWorkers(world.runtime).length, SOON).toBe(2);
+    }
+    await expect.poll(() => world.plainRequests - before, SOON).toBe(done);
+    await delay(1500);
+    expect(world.plainRequests - before).toBe(done);
+  });
+
+  it('shows the latest requests', async () => {
+    const run = world.serve('shown.apps.test', [await world.app('shown')]);
+    await world.untilPlain('shown.apps.test');
+    await world.ask('shown.apps.test', '/path/a?with=query', { method: 'DELETE' });
+    world.engine.send({ type: 'access', n: 7, run_id: run, after: {} });
+    await expect.poll(() => world.accessPages.find(({ n }) => n === 7), SOON).toBeDefined();
+    const records = world.accessPages.find(({ n }) => n === 7)?.pages.flatMap((one) => one.records);
+    expect(records).toContainEqual({
+      ...{ time: expect.any(Number), method: 'DELETE', path: '/path/a', status: 200 },
+      ...{ ms: expect.any(Number), user: null, address: '127.0.0.1' },
+      request_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+    });
+  });
+
+  it('leaves everything to the workers when its table is no longer kept up to date', async () => {
+    world.engine.isOn = false;
+    await delay(6000);
+    const answer = await world.ask('open.apps.test');
+    expect([answer.status, isPlain(answer)]).toEqual([200, false]);
+    world.engine.isOn = true;
+    await world.untilPlain('open.apps.test');
+  });
+
+  it('begins anew when nginx is started again', async () => {
+    await world.nginx.stop();
+    await world.ensure();
+    await world.untilPlain('open.apps.test');
+  });
+});
+
+/** Workers name requests in another form. */
+const isPlain = ({ headers }: { readonly headers: IncomingHttpHeaders }): boolean =>
+  /^[0-9a-f]{32}$/.test(String(headers['x-request-id']));
+
+function nginxWorkers(runtime: string): number[] {
+  const master = execFileSync('cat', [`${runtime}/nginx.pid`])
+    .toString()
+    .trim();
+  const found = execFileSync('ps', ['-o', 'pid=', '--ppid', master]).toString();
+  return found
+    .split('\n')
+    .map(Number)
+    .filter((pid) => pid > 0);
+}

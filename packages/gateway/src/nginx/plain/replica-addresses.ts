@@ -1,0 +1,84 @@
+/** Where replicas on this host are reached without their agent, as nginx needs it. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import type { GatewayHost } from '@dstack/contract/agent';
+import { AgentStreams } from '@dstack/proxy';
+import type { HostedService } from '../../worker/services.ts';
+
+type Replica = HostedService['route']['replicas'][number];
+
+/** Null: it has no address of its own. Rejects if the agent or the app does not answer now. */
+export type LearnAddress = (host: GatewayHost, replica: Replica) => Promise<string | null>;
+
+export interface ReplicaAddressesOptions {
+  readonly learn: LearnAddress;
+  readonly onChange: () => void;
+}
+
+/** Before an agent or an app that did not answer is asked again. */
+const AGAIN_MS = 1000;
+
+export class ReplicaAddresses {
+  readonly #options: ReplicaAddressesOptions;
+  readonly #hosts = new Map<string, GatewayHost>();
+  readonly #known = new Map<string, string | null>();
+  readonly #asking = new Set<string>();
+  #wanted: ReadonlyMap<string, Replica> = new Map();
+
+  constructor(options: ReplicaAddressesOptions) {
+    this.#options = options;
+  }
+
+  setHosts(hosts: Readonly<Record<string, GatewayHost>>): void {
+    this.#hosts.clear();
+    for (const [id, host] of Object.entries(hosts)) this.#hosts.set(id, host);
+  }
+
+  /** Learns the addresses of these services' replicas, and forgets all others. */
+  want(services: readonly HostedService[]): void {
+    const replicas = services.flatMap(({ route }) => route.replicas);
+    this.#wanted = new Map(replicas.map((one) => [one.jobId, one]));
+    for (const jobId of this.#known.keys()) {
+      if (!this.#wanted.has(jobId)) this.#known.delete(jobId);
+    }
+    for (const replica of replicas) void this.#ask(replica);
+  }
+
+  of(jobId: string): string | null {
+    return this.#known.get(jobId) ?? null;
+  }
+
+  async #ask({ jobId }: Replica): Promise<void> {
+    if (this.#known.has(jobId) || this.#asking.has(jobId)) return;
+    this.#asking.add(jobId);
+    for (;;) {
+      // Its service may have changed meanwhile.
+      const replica = this.#wanted.get(jobId);
+      const host = replica && this.#hosts.get(replica.hostId);
+      if (!replica || !host) break;
+      try {
+        const address = await this.#options.learn(host, replica);
+        this.#known.set(jobId, address);
+        this.#asking.delete(jobId);
+        if (address !== null) this.#options.onChange();
+        return;
+      } catch {
+        await new Promise((done) => setTimeout(done, AGAIN_MS).unref());
+      }
+    }
+    this.#asking.delete(jobId);
+  }
+}
+
+/** As `openReplica` of the proxy learns it. */
+export const learnAddress: LearnAddress = async ({ socket, token }, { jobId, port }) => {
+  const agent = new AgentStreams({ dial: () => connect(socket), token });
+  const { stream, ownAddress } = await agent.openPort(jobId, port);
+  stream.on('error', () => {});
+  stream.destroy();
+  if (ownAddress === null) return null;
+  const direct = connect({ host: ownAddress, port });
+  await once(direct, 'connect');
+  direct.destroy();
+  return ownAddress;
+};

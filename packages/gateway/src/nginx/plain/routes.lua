@@ -1,0 +1,71 @@
+-- The services whose requests nginx answers, by host name, as the main process has written them (`plain-table.ts`).
+local routes = ngx.shared.dstack_routes
+local sub, gmatch = string.sub, string.gmatch
+
+local M = {}
+
+-- By host, with the line that each was read from.
+local parsed = {}
+
+local function split(text, by)
+  local parts = {}
+  for part in gmatch(text .. by, "(.-)" .. by) do parts[#parts + 1] = part end
+  return parts
+end
+
+local function route_of(host, line)
+  local known = parsed[host]
+  if known and known.line == line then return known end
+  local run, flags, project, name, list = unpack(split(line, "\t"))
+  local route = { line = line, run = run, project = project, name = name, replicas = {} }
+  for n, key in ipairs { "secure", "auth", "scaled" } do route[key] = sub(flags, n, n) == "1" end
+  for text in gmatch(list, "[^;]+") do
+    local job, address, port, failing, running = unpack(split(text, ","))
+    route.replicas[#route.replicas + 1] = {
+      job = job, address = address, port = tonumber(port),
+      failing = failing == "1", running = tonumber(running),
+    }
+  end
+  parsed[host] = route
+  return route
+end
+
+-- What was read of this version of the table.
+local version
+local current, generation = {}, nil
+
+local function read_version()
+  local now = routes:get("version")
+  if now == version then return end
+  version, current = now, {}
+  generation = routes:get("generation")
+end
+
+-- Nil: the host has none.
+function M.of(host)
+  read_version()
+  local known = current[host]
+  if known then return known end
+  local line = routes:get("h:" .. host)
+  if not line then return nil end
+  current[host] = route_of(host, line)
+  return current[host]
+end
+
+-- Whether the main process keeps the table up to date.
+function M.are_current(now) return now < (routes:get("lease") or 0) end
+
+-- Callers are known as long as this stays as it is; nil = none is.
+function M.generation()
+  read_version()
+  return generation
+end
+
+-- Hosts that are no longer in the table.
+function M.forget()
+  for host, route in pairs(parsed) do
+    if routes:get("h:" .. host) ~= route.line then parsed[host] = nil end
+  end
+end
+
+return M

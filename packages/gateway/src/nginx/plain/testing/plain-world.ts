@@ -1,0 +1,309 @@
+/** nginx with workers behind it, and apps on addresses of their own behind an agent. */
+import { type ChildProcess, fork } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
+import { once } from 'node:events';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import {
+  createServer,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+  request,
+  type Server,
+} from 'node:http';
+import { connect } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { GatewayService } from '@dstack/contract/agent';
+import type { CountedService } from '@dstack/proxy';
+import { freePort } from '@dstack/testkit';
+import { webUser } from '../../../web-user.ts';
+import type { FromWorker, ToWorker } from '../../../worker/messages.ts';
+import { HostedServices } from '../../../worker/services.ts';
+import { type Worker, Workers } from '../../../workers.ts';
+import { Nginx } from '../../nginx.ts';
+import { plainSocket } from '../plain-configuration.ts';
+import { controlOf } from '../plain-control.ts';
+import { PlainEngine } from '../plain-engine.ts';
+import { learnAddress } from '../replica-addresses.ts';
+
+export interface App {
+  readonly job: string;
+  readonly name: string;
+  readonly address: string;
+  readonly process: ChildProcess;
+}
+
+const PORT = 8123;
+const log = { debug() {}, info() {}, warn() {}, error: console.error } as never;
+
+export class PlainWorld {
+  readonly runtime = mkdtempSync(join(tmpdir(), 'dstack-plain-'));
+  readonly services = new HostedServices();
+  readonly idle = new Set<string>();
+  /** What was reported of services, by who has reported it. */
+  readonly figures = new Map<Worker, Map<string, CountedService>>();
+  /** Requests that were counted for scaling. */
+  demand = 0;
+  readonly accessPages: Extract<FromWorker, { type: 'access-pages' }>[] = [];
+  /** Names of users by the header of their requests. */
+  readonly callers = new Map<string, string>([['Bearer known', 'ann']]);
+  asked = 0;
+  url = '';
+  nginx!: Nginx;
+  workers!: Workers;
+  engine!: PlainEngine;
+  #agent!: Server;
+  #apps: App[] = [];
+  #wanted!: Parameters<Nginx['ensure']>[0];
+
+  async start(): Promise<this> {
+    const user = webUser();
+    const { runtime } = this;
+    chmodSync(runtime, 0o711);
+    mkdirSync(join(runtime, 'usage'));
+    this.#agent = await startAgent(join(runtime, 'agent.sock'), (job) => this.#addressOf(job));
+    this.engine = new PlainEngine({
+      ...{ control: controlOf(plainSocket(runtime)), services: this.services, log },
+      learn: learnAddress,
+      onMessage: (worker, message) => this.#onMessage(worker, message),
+      onRestart: () => {},
+    });
+    this.engine.setHosts(this.#hosts);
+    this.workers = new Workers({
+      ...{ runtime, group: user?.group ?? null, timeoutMs: 60_000, log },
+      usageDir: join(runtime, 'usage'),
+      initial: () => [
+        { ...{ type: 'services', services: [], models: {} }, hosts: this.#hosts },
+        { type: 'online', online: true },
+        { type: 'generation', generation: this.engine.generation },
+      ],
+      onMessage: (worker, message) => this.#onMessage(worker, message),
+      onExit: () => {},
+    });
+    await this.workers.start();
+    this.nginx = new Nginx({ runtime, user: user?.name ?? null, group: user?.group ?? null, log });
+    const httpPort = await freePort();
+    this.#wanted = {
+      ...{ httpPort, httpsPort: null, maxBody: 0, hsts: 0, workers: this.workers.sockets },
+      ...{ acmeProof: null, acmeSocket: null, plainTimeoutMs: 60_000 },
+    };
+    await this.ensure();
+    this.engine.isOn = true;
+    this.send({ type: 'online', online: true });
+    this.url = `http://127.0.0.1:${httpPort}`;
+    return this;
+  }
+
+  async ensure(): Promise<void> {
+    const { notPlain } = await this.nginx.ensure(this.#wanted, { install: false });
+    if (notPlain !== null) throw new Error(notPlain);
+  }
+
+  async stop(): Promise<void> {
+    this.engine?.close();
+    await this.nginx?.stop();
+    this.workers?.kill();
+    this.#agent?.close();
+    this.#agent?.closeAllConnections();
+    for (const { process } of this.#apps) process.kill('SIGKILL');
+    rmSync(this.runtime, { recursive: true, force: true });
+  }
+
+  async app(name: string): Promise<App> {
+    const address = `127.77.${this.#apps.length + 1}.${1 + Math.floor(Math.random() * 250)}`;
+    const process = fork(join(import.meta.dirname, 'plain-app.ts'), [name, address, String(PORT)]);
+    await once(process, 'message');
+    const app = { job: randomUUID(), name, address, process };
+    this.#apps.push(app);
+    return app;
+  }
+
+  /** Returns the id of the run. */
+  serve(
+    host: string,
+    apps: readonly App[],
+    { run = randomUUID(), ...more }: Record<string, unknown> = {},
+  ): string {
+    const service = serviceOf(String(run), host, apps, more);
+    this.services.set(String(run), service);
+    this.engine.changed();
+    this.workers.sendAll({ type: 'service', run_id: String(run), service });
+    return String(run);
+  }
+
+  /** As the main process does. */
+  send(message: ToWorker): void {
+    this.workers.sendAll(message);
+    this.engine.send(message);
+    this.workers.sendAll({ type: 'generation', generation: this.engine.generation });
+  }
+
+  async ask(host: string, path = '/', init: AskOptions = {}): Promise<Answer> {
+    const { method = 'GET', headers, body = '' } = init;
+    const sent = request(`${this.url}${path}`, { method, headers: { host, ...headers } });
+    sent.end(body);
+    const [answer] = (await once(sent, 'response')) as [IncomingMessage];
+    return {
+      ...{ status: answer.statusCode ?? 0, headers: answer.headers },
+      body: await text(answer),
+    };
+  }
+
+  /** Asks until nginx answers this by itself. */
+  async untilPlain(host: string, init: AskOptions = {}): Promise<void> {
+    for (;;) {
+      const { headers } = await this.ask(host, '/', init);
+      if (!String(headers['x-request-id']).includes('-')) return;
+      await delay(50);
+    }
+  }
+
+  /** Requests one after another in four loops. */
+  load(host: string) {
+    const failed: unknown[] = [];
+    let answered = 0;
+    let isOver = false;
+    const loops = Array.from({ length: 4 }, async () => {
+      while (!isOver) {
+        const status = await this.ask(host).then(
+          (answer) => answer.status,
+          (error: Error) => error.message,
+        );
+        if (status === 200) answered += 1;
+        else failed.push(status);
+      }
+    });
+    return {
+      more: async (count: number) => {
+        for (const wanted = answered + count; answered < wanted; ) await delay(5);
+      },
+      end: async () => {
+        isOver = true;
+        await Promise.all(loops);
+        return { answered, failed };
+      },
+    };
+  }
+
+  /** Requests that nginx has answered itself and reported. */
+  get plainRequests(): number {
+    return answeredBy(this.figures.get(this.engine));
+  }
+
+  /** The same of all processes. */
+  get allRequests(): number {
+    return [...this.figures.values()].reduce((sum, one) => sum + answeredBy(one), 0);
+  }
+
+  get #hosts() {
+    return { host: { socket: join(this.runtime, 'agent.sock'), token: 'x' } };
+  }
+
+  #addressOf(job: string): string | null {
+    return this.#apps.find((app) => app.job === job)?.address ?? null;
+  }
+
+  #onMessage(worker: Worker, message: FromWorker): void {
+    switch (message.type) {
+      case 'idle':
+        if (worker === this.engine) this.idle.add(message.job_id);
+        return;
+      case 'admit': {
+        this.asked += 1;
+        const user = this.callers.get(message.authorization) ?? null;
+        const refusal = user === null ? { status: 403, detail: 'no' } : { status: 200, detail: '' };
+        worker.send({ type: 'admitted', n: message.n, services: null, user, ...refusal });
+        return;
+      }
+      case 'is-token':
+        worker.send({ type: 'token', n: message.n, own: false });
+        return;
+      case 'why':
+        worker.send({ type: 'because', n: message.n, status: 503, detail: 'no replica', retry: 1 });
+        return;
+      case 'requests':
+        for (const { requests } of message.counts) this.demand += requests;
+        return;
+      case 'figures': {
+        const known = this.figures.get(worker) ?? new Map<string, CountedService>();
+        for (const one of message.services) known.set(one.runId, one);
+        this.figures.set(worker, known);
+        return;
+      }
+      case 'access-pages':
+        this.accessPages.push(message);
+        return;
+      case 'caller-refused':
+        this.send(message);
+    }
+  }
+}
+
+interface AskOptions {
+  readonly method?: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: string;
+}
+
+interface Answer {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: string;
+}
+
+function answeredBy(services: ReadonlyMap<string, CountedService> | undefined): number {
+  const counts = [...(services?.values() ?? [])].flatMap(({ raw }) => Object.values(raw.answered));
+  return counts.reduce((sum, count) => sum + count, 0);
+}
+
+function serviceOf(
+  run: string,
+  host: string,
+  apps: readonly App[],
+  more: Readonly<Record<string, unknown>>,
+): GatewayService {
+  const configuration = {
+    ...{ type: 'service', auth: false, strip_prefix: true, replicas: null, scaling: null },
+    ...{ autoscaling: null, rate_limits: [], held_requests: null, groups: null, affinity: null },
+    ...{ model: null, ...more },
+  };
+  return {
+    ...{ run_id: run, project: 'main', run: host.split('.')[0] ?? host, host, https: false },
+    ...{ custom_hosts: null, custom_paths: null, configuration: JSON.stringify(configuration) },
+    replicas: apps.map(({ job }) => ({
+      ...{ job_id: job, host_id: 'host', port: PORT, running_at: 0, failing: false, tunnel: null },
+    })),
+  };
+}
+
+/** Opens ports as the agent does. */
+async function startAgent(
+  path: string,
+  addressOf: (job: string) => string | null,
+): Promise<Server> {
+  const server = createServer();
+  server.on('upgrade', (request, socket) => {
+    const [, , , job = '', , port] = (request.url ?? '').split('/');
+    const address = addressOf(job) ?? '127.0.0.1';
+    const app = connect(Number(port), address);
+    app.on('error', () => {
+      const body = JSON.stringify({ code: 'port_refused', message: 'nothing listens' });
+      const head = `HTTP/1.1 502 Bad Gateway\r\nContent-Length: ${body.length}\r\n\r\n`;
+      socket.end(head + body);
+    });
+    app.on('connect', () => {
+      const own = `Dstack-Address: ${address}\r\n`;
+      const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n`;
+      socket.write(`${head}${own}\r\n`);
+      socket.pipe(app).pipe(socket);
+    });
+    socket.on('error', () => app.destroy());
+    socket.on('close', () => app.destroy());
+    app.on('close', () => socket.destroy());
+  });
+  server.listen(path);
+  await once(server, 'listening');
+  return server;
+}
