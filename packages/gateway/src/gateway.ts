@@ -461,6 +461,9 @@ export class GatewayProgram {
       case 'load':
         this.#link.send({ ...message, sent_at: Date.now() });
         return;
+      case 'avoided':
+        this.#link.send(message);
+        return;
       case 'figures':
         this.#figures.put(worker, message.services);
         return;

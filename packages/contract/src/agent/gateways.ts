@@ -56,6 +56,8 @@ const REPLICAS = 10_000;
 const count = whole(1_000_000_000_000);
 /** Requests at one moment, or within some seconds. */
 const momentary = whole(10_000_000);
+/** From 0 to 1. */
+const part = amount.check(z.maximum(1, 'is more than a whole'));
 /** Milliseconds since the epoch that are a date. */
 const instant = whole(8_640_000_000_000_000);
 /** Milliseconds of requests in flight within one slot of seconds. */
@@ -425,6 +427,18 @@ export const GatewayFrame = byType(
     value: ChallengeValue,
   }),
   frame('idle', { job_id: uuid }),
+  /** A replica answers with errors, and gets no requests for a while. */
+  frame('avoided', {
+    run_id: uuid,
+    job_id: uuid,
+    /** Milliseconds. */
+    ms: whole(3_600_000),
+    /** In a row; null = the rate is the cause. */
+    errors: nullable(momentary),
+    /** Parts of all recent answers, its own and those of other replicas. */
+    rate: nullable(part),
+    others: nullable(part),
+  }),
   /** Wants a connection to a port of a job; the server takes it by a `tunnel` connection. */
   frame('tunnel', { id: uuid, host_id: line(256), job_id: uuid, port: Port }),
 );

@@ -30,6 +30,7 @@ export const EVENT_ACTIONS = [
   'job.reachable',
   'job.unreachable',
   'job.replica_ready',
+  'job.replica_avoided',
   'job.graceful_stop_requested',
   'job.notice_given',
   'job.notice_withdrawn',

@@ -153,6 +153,13 @@ export interface EventData {
   'job.reachable': NoData;
   'job.unreachable': NoData;
   'job.replica_ready': NoData;
+  /** `errors`: in a row; null = the rate is the cause. Rates are parts of all recent answers, from 0 to 1. */
+  'job.replica_avoided': {
+    readonly seconds: number;
+    readonly errors: number | null;
+    readonly rate: number | null;
+    readonly others: number | null;
+  };
   'job.graceful_stop_requested': NoData;
   /** Times: ISO 8601. */
   'job.notice_given': {

@@ -77,6 +77,8 @@ const TEXTS: {
   'job.reachable': () => 'Job became reachable',
   'job.unreachable': () => 'Job became unreachable',
   'job.replica_ready': () => 'Service replica ready to receive requests',
+  'job.replica_avoided': ({ seconds, ...why }) =>
+    `Service replica gets no requests for ${seconds} s: ${avoidedText(why)}`,
   'job.graceful_stop_requested': () => 'Graceful job stop requested',
   'job.notice_given': ({ message, interrupt_at, ends_at }) =>
     `Job has to leave its instance: ${message}. Ctrl-C: ${interrupt_at}. End: ${ends_at}`,
@@ -257,6 +259,20 @@ function changesText(changes: readonly FieldChange[] = []): string {
 
 const valueText = (value: unknown): string =>
   value === null || value === undefined ? 'none' : JSON.stringify(value).replaceAll('"', '');
+
+/** Why a replica gets no requests; see the data of `job.replica_avoided`. */
+export function avoidedText({
+  errors,
+  rate,
+  others,
+}: Omit<EventData['job.replica_avoided'], 'seconds'>): string {
+  if (errors !== null) {
+    return `it has answered ${errors} requests in a row with errors, which other replicas do not`;
+  }
+  return `it has answered ${percent(rate)} of recent requests with errors, other replicas ${percent(others)}`;
+}
+
+const percent = (rate: number | null): string => `${Math.round((rate ?? 0) * 100)} %`;
 
 type Orphan = Pick<EventData['project.orphan_found'], 'kind' | 'id' | 'backend'>;
 

@@ -116,6 +116,16 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   'job.reachable': [[none, 'Job became reachable']],
   'job.unreachable': [[none, 'Job became unreachable']],
   'job.replica_ready': [[none, 'Service replica ready to receive requests']],
+  'job.replica_avoided': [
+    [
+      { seconds: 5, errors: 5, rate: null, others: null },
+      'Service replica gets no requests for 5 s: it has answered 5 requests in a row with errors, which other replicas do not',
+    ],
+    [
+      { seconds: 10, errors: null, rate: 0.625, others: 0.02 },
+      'Service replica gets no requests for 10 s: it has answered 63 % of recent requests with errors, other replicas 2 %',
+    ],
+  ],
   'job.notice_given': [
     [
       {

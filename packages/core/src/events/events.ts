@@ -1,4 +1,5 @@
 /** Targets of events, and the events that several places record. Texts are in `event-message.ts`. */
+import type { EventData } from '@dstack/contract/wire';
 import type {
   EventActor,
   EventTargetRecord,
@@ -204,6 +205,14 @@ const blocks = (instance: InstanceRecord) => ({
 export function jobAssignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {
   const targets = [jobTarget(job), instanceTarget(instance)];
   return recordEvent({ action: 'job.assigned', data: blocks(instance), targets });
+}
+
+/** A replica gets no requests for a while. */
+export function replicaAvoidedEvent(
+  job: JobRecord,
+  data: EventData['job.replica_avoided'],
+): NewEvent {
+  return recordEvent({ action: 'job.replica_avoided', data, targets: [jobTarget(job)] });
 }
 
 export function jobUnassignedEvent(job: JobRecord, instance: InstanceRecord): NewEvent {

@@ -21,6 +21,7 @@ import {
 import { createLog } from '../log.ts';
 import { callsSocket } from '../nginx/configuration.ts';
 import { AskedThroughMain, serverUnreachable } from './asked-server.ts';
+import { avoidedFrame } from './avoided-frame.ts';
 import { ChangedFigures } from './changed-figures.ts';
 import { Front } from './front.ts';
 import { GatewayUsage } from './gateway-usage.ts';
@@ -133,6 +134,7 @@ const proxy = new ServiceProxy({
     now: Date.now,
     log,
   }),
+  onEjected: (ejected) => send(avoidedFrame(ejected)),
   onModelUse: serviceUsage({ modelUsage, now, log }),
   trust: () => false,
   timeoutMs,

@@ -7,7 +7,7 @@ import type { ProxyLog } from '../log.ts';
 import type { OnModelUse } from '../models/model-use.ts';
 import type { TakeRate } from '../policy/rate-limits.ts';
 import type { ReadOutage } from '../refusals/outages.ts';
-import type { OpenPort } from '../replicas/replica-connections.ts';
+import type { EjectedReplica, OpenPort } from '../replicas/replica-connections.ts';
 import type { ServiceTable } from '../routes/service-table.ts';
 
 export interface ServiceProxyOptions {
@@ -37,6 +37,8 @@ export interface ServiceProxyOptions {
   readonly takeRate?: TakeRate;
   /** Figures of requests that other processes of this server have counted. */
   readonly figuresElsewhere?: () => readonly CountedService[];
+  /** A replica answers with errors, and gets no requests for a while. */
+  readonly onEjected?: (ejected: EjectedReplica) => void;
   /** A service has ended: its figures are not needed any more. */
   readonly onForgotten?: (runId: string) => void;
   /** Other servers may change services without notifying this one. */

@@ -77,11 +77,12 @@ export class ServiceProxy {
     this.#options = options;
     const replicas = new ReplicaConnections({
       ...{ open, timeoutMs, now: () => now() / 1000 },
-      onEjected: ({ runId, jobId, why, ms }) =>
-        log.warn(
-          { run: runId, job: jobId, ...why, ms },
-          'a replica answers with errors: it is avoided',
-        ),
+      onEjected: (ejected) => {
+        const { runId, jobId, why, ms } = ejected;
+        const text = 'a replica answers with errors: it is avoided';
+        log.warn({ run: runId, job: jobId, ...why, ms }, text);
+        options.onEjected?.(ejected);
+      },
     });
     const routes = new ServiceRoutes({
       services,

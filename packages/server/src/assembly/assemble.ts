@@ -1,3 +1,4 @@
+import type { EjectedReplica } from '@dstack/proxy';
 import { recordRestore } from '../backup/restored.ts';
 import { draftedInMemory } from '../blobs/drafts.ts';
 import { fileBlobs } from '../blobs/file-blobs.ts';
@@ -16,6 +17,7 @@ import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
 import { OpenFiles } from '../process/open-files.ts';
 import { serverFolder } from '../process/server-folders.ts';
+import { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { httpSettings } from '../settings/http-settings.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
@@ -96,7 +98,9 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   };
 
   let engine: Engine | null = null;
+  const avoided = new AvoidedReplicas({ store, now: systemMillis, log });
   const gatewayRequests = {
+    onAvoided: (one: EjectedReplica) => avoided.add(one),
     figures: new GatewayFigures({ services: store.services, now: systemMillis }),
     access: new GatewayAccess(store.services),
     questions: new ReplicaQuestions(store.shared ? store.peers : null),
@@ -105,6 +109,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   const forHandlers = {
     ...made,
     gatewayRequests,
+    avoided,
     keys,
     host,
     settings: forHttp,

@@ -40,6 +40,7 @@ import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { OpenFiles } from '../process/open-files.ts';
+import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../settings/http-settings.ts';
 import { type FiguresElsewhere, type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -66,6 +67,7 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
     readonly access: GatewayAccess;
     readonly questions: ReplicaQuestions;
   };
+  readonly avoided: AvoidedReplicas;
   /** Null until the loops have been made. */
   readonly engine: () => Engine | null;
 }
@@ -123,6 +125,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const front = makeProxyFront(parts, {
     ...{ http, access, signIns, changes, client, local: localAgentOf(made.host) },
     modelBodies: deps.modelBodies,
+    avoided: made.avoided,
   });
   const url = await front.open();
   links.tunnels.open((connection) => http.server.emit('connection', connection));
@@ -175,6 +178,7 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
     keys,
     context,
     engine,
+    avoided,
     gatewayRequests: { figures: gatewayFigures, questions },
   } = made;
   const { shared } = store;
@@ -186,7 +190,7 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
   closing.add(() => chatTemplates.close());
   const services = makeServiceProxy(
     parts,
-    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns, elsewhere },
+    { hosts: links.hosts, prober: links.prober, supervisor, access, signIns, elsewhere, avoided },
     changes,
   );
   const hubUrl = env.HF_ENDPOINT || 'https://huggingface.co';
@@ -232,6 +236,7 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
     queues: depths,
     volumeLooks: new VolumeLooks(store),
     expectHosts,
+    avoided,
   };
 }
 

@@ -39,6 +39,7 @@ import { OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { Prober } from '../probes/prober.ts';
 import type { OpenFiles } from '../process/open-files.ts';
 import { serverFolder } from '../process/server-folders.ts';
+import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { serviceTable } from '../service-table/service-table.ts';
 import type { Parts } from './parts.ts';
 
@@ -181,12 +182,13 @@ export interface ProxyParts {
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
   readonly elsewhere: FiguresElsewhere;
+  readonly avoided: Pick<AvoidedReplicas, 'add'>;
 }
 
 /** Services without a gateway, over connections to the agents of their hosts. */
 export function makeServiceProxy(
   { settings, store, log, closing }: Parts,
-  { hosts, prober, supervisor, access, signIns, elsewhere }: ProxyParts,
+  { hosts, prober, supervisor, access, signIns, elsewhere, avoided }: ProxyParts,
   changes: RunChanges,
 ): ServiceProxy {
   const client = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
@@ -207,6 +209,7 @@ export function makeServiceProxy(
     maxHeld: settings.serviceMaxHeld,
     figuresElsewhere: elsewhere.all,
     onForgotten: elsewhere.forget,
+    onEjected: (one) => avoided.add(one),
     onEnded: accessLog(settings.accessLogPart, log),
     onModelUse: serviceUsage({ modelUsage: store.modelUsage, now: systemNow, log }),
     shared: store.shared,

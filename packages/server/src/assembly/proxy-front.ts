@@ -19,6 +19,7 @@ import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
+import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { intakeSettings } from '../settings/http-settings.ts';
 import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
@@ -31,6 +32,7 @@ export interface FrontParts {
   readonly client: (hostId: string) => AgentClient | null;
   readonly local: PushedRoutesOptions['local'];
   readonly modelBodies: WorkerConfig['modelBodies'];
+  readonly avoided: Pick<AvoidedReplicas, 'add'>;
 }
 
 /** Milliseconds until a change without a notification is noticed. */
@@ -58,6 +60,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
   closing.add(() => routes.close());
   const desk = new WorkerDesk({
     ...{ store, routes, grants, now: systemNow, log },
+    onAvoided: (one) => made.avoided.add(one),
     readOutage: outageReader({ store, now: systemNow }),
     workers: () => workers.ids,
   });

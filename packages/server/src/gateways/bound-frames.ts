@@ -117,6 +117,14 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     const { isForeign, own } = ofServices(reach, frame.services);
     return { frame: { ...frame, services: own }, isForeign };
   },
+  avoided(frame, { reach }) {
+    const isOwn = reach.has(frame.run_id) && reach.servesJob(frame.job_id);
+    if (isOwn) return whole<'avoided'>(frame);
+    // One that has just left it may still have answered.
+    const isForeign =
+      reach.standing(frame.run_id) === 'foreign' || reach.replica(frame.job_id) === null;
+    return { frame: null, isForeign, answer: null };
+  },
   accessed(frame, { isAsked }) {
     if (!isAsked('accessed', frame.n)) return refused(null);
     // Names of processes of other servers contain a slash.

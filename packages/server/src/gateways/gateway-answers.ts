@@ -64,7 +64,10 @@ const MOST_TUNNELS = 20_000;
 const MOST_RECORDS = 8;
 
 type Question = FrameOf<
-  Exclude<FrameType, 'status' | 'idle' | 'figures' | 'accessed' | 'log' | 'renewing' | 'issued'>
+  Exclude<
+    FrameType,
+    'status' | 'idle' | 'avoided' | 'figures' | 'accessed' | 'log' | 'renewing' | 'issued'
+  >
 >;
 
 /** Answers the questions of gateways, which are bound to what the gateway serves: see `boundFrame`. */

@@ -1,5 +1,6 @@
 import type { GatewayCondition } from '@dstack/backends';
 import type { GatewayReplicaRecord, Timestamp } from '@dstack/core';
+import type { EjectedReplica } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import type { Logger } from '../process/logging.ts';
@@ -43,6 +44,7 @@ export interface GatewayLinksOptions
   readonly forget: (replica: GatewayReplicaRecord) => Promise<void>;
   readonly requests: {
     readonly figures: Pick<GatewayFigures, 'opened' | 'put' | 'forget'>;
+    readonly onAvoided: (avoided: EjectedReplica) => void;
     readonly access: Pick<GatewayAccess, 'opened' | 'answered' | 'forget' | 'isAsked'>;
     readonly questions: Pick<ReplicaQuestions, 'opened' | 'answered' | 'forget' | 'isAsked'>;
   };

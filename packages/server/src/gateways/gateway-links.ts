@@ -14,6 +14,7 @@ import {
   type NewEvent,
 } from '@dstack/core';
 import type { GatewayView } from '@dstack/store';
+import { avoidedReplica } from './avoided-replica.ts';
 import type { FrameType } from './bound-frames.ts';
 import { FrameIntake } from './frame-intake.ts';
 import { FrameMeter } from './frame-meter.ts';
@@ -331,6 +332,9 @@ export class GatewayLinks {
         return true;
       case 'figures':
         figures.put(id, frame.services);
+        return true;
+      case 'avoided':
+        this.#options.requests.onAvoided(avoidedReplica(frame));
         return true;
       case 'accessed':
         access.answered(id, frame);

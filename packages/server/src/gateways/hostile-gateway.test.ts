@@ -266,6 +266,17 @@ const ATTEMPTS: { readonly [T in FrameType]: readonly Attempt<T>[] } = {
       },
     ),
   ],
+  avoided: (['foreign', 'own'] as const).map((run) =>
+    attempt(
+      'avoided',
+      `reports a replica behind another gateway, as one of a run of ${run === 'own' ? 'its own' : 'that'}, that answers with errors`,
+      () => {
+        const ids = { run_id: world[run].id, job_id: world.foreign.jobId };
+        return { type: 'avoided', ...ids, ms: 5000, errors: 5, rate: null, others: null };
+      },
+      async () => expect(world.avoided).toEqual([]),
+    ),
+  ),
   tunnel: [
     attempt(
       'tunnel',

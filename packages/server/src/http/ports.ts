@@ -39,6 +39,7 @@ import type { SignInProviders } from '../oidc/sign-in-providers.ts';
 import type { Logger } from '../process/logging.ts';
 import type { OpenFiles } from '../process/open-files.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
+import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
 import type { ConnectionRules } from './intake/open-connections.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
@@ -60,6 +61,8 @@ export interface HttpDeps {
   readonly intake: Intake;
   readonly signIns: SignInGuard;
   readonly credentials: CredentialReader;
+  /** Replicas that get no requests; nothing is known of them where it is missing. */
+  readonly avoided?: Pick<AvoidedReplicas, 'of'>;
   /** Host names of services; null: they have none. */
   readonly origins: ServiceOrigins | null;
   readonly providers: SignInProviders;

@@ -1,4 +1,10 @@
-import type { AdmissionAsk, CountedService, Handlers, ReadOutage } from '@dstack/proxy';
+import type {
+  AdmissionAsk,
+  CountedService,
+  EjectedReplica,
+  Handlers,
+  ReadOutage,
+} from '@dstack/proxy';
 import { RateBuckets } from '@dstack/proxy';
 import type { ModelUse, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
@@ -21,6 +27,7 @@ export interface WorkerDeskOptions {
   readonly readOutage: ReadOutage;
   readonly routes: Pick<PushedRoutes, 'byName'>;
   readonly grants: Grants;
+  readonly onAvoided: (avoided: EjectedReplica) => void;
   /** Ids of the connected workers. */
   readonly workers: () => readonly string[];
   /** Microseconds. */
@@ -60,6 +67,7 @@ export class WorkerDesk {
       figures: (figures: readonly CountedService[]) => {
         link().figures = figures;
       },
+      avoided: this.#options.onAvoided,
       log: ({ line }: { readonly line: string }) => this.#log(link().id, line),
     };
   }

@@ -28,7 +28,9 @@ it('reads what nginx has counted', () => {
     ]),
     begun: new Map([['run', 4]]),
     inFlight: [{ job: 'job', pid: 12, n: 2 }],
-    ejected: [{ runId: 'run', jobId: 'job', cause: 'errors_in_row', until: 99_000 }],
+    ejected: [
+      { runId: 'run', jobId: 'job', why: { cause: 'errors_in_row', errors: 5 }, until: 99_000 },
+    ],
   });
 });
 

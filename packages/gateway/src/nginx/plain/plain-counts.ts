@@ -1,5 +1,10 @@
 /** What nginx has counted, in the form in which workers report it. */
-import { type CountedService, NO_LATENCIES, type RawStats } from '@dstack/proxy';
+import {
+  type CountedService,
+  type EjectedReplica,
+  NO_LATENCIES,
+  type RawStats,
+} from '@dstack/proxy';
 
 /** One answer of nginx. */
 export interface Tick {
@@ -20,10 +25,7 @@ interface RunTick {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-export interface AvoidedReplica {
-  readonly runId: string;
-  readonly jobId: string;
-  readonly cause: string;
+export interface AvoidedReplica extends Pick<EjectedReplica, 'runId' | 'jobId' | 'why'> {
   /** Milliseconds since the epoch. */
   readonly until: number;
 }
@@ -43,8 +45,12 @@ export function tickOf(text: string): Tick {
     else if (kind === 'b') begun.set(first, Number(second));
     else if (kind === 'f') inFlight.push({ job: first, pid: Number(second), n: Number(third) });
     else if (kind === 'x') {
-      const until = Number(rest[5] ?? 0);
-      ejected.push({ runId: first, jobId: second, cause: third, until });
+      const [figure = 0, others = 0, until = 0] = rest.slice(3).map(Number);
+      const why =
+        third === 'errors_in_row'
+          ? ({ cause: third, errors: figure } as const)
+          : ({ cause: 'error_rate', rate: figure, others } as const);
+      ejected.push({ runId: first, jobId: second, why, until });
     }
   }
   return { epoch, runs, begun, inFlight, ejected };

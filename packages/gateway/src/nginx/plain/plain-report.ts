@@ -1,4 +1,5 @@
 /** What nginx has answered itself, as workers report it. */
+import { avoidedFrame } from '../../worker/avoided-frame.ts';
 import type { FromWorker } from '../../worker/messages.ts';
 import type { HostedService } from '../../worker/services.ts';
 import { countedBy, PlainCounts, type Tick } from './plain-counts.ts';
@@ -22,6 +23,8 @@ export class PlainReport {
   /** When a run had requests last, in milliseconds. */
   readonly #demand = new Map<string, number>();
   readonly #shown = new Map<string, string>();
+  /** Replicas that were reported as avoided, and until when (milliseconds since the epoch). */
+  readonly #avoided = new Map<string, number>();
   #epoch = '';
 
   constructor(options: PlainReportOptions) {
@@ -51,6 +54,7 @@ export class PlainReport {
     for (const [runId, run] of tick.runs) this.#counts.put(runId, run, isFirst);
     this.#countDemand(tick);
     this.#report(tick);
+    this.#reportAvoided(tick);
   }
 
   /** Requests of services that scale by them. */
@@ -73,6 +77,17 @@ export class PlainReport {
   /** A run with requests evaluates its demand by itself. */
   #isQuiet(runId: string, now: number): boolean {
     return now - (this.#demand.get(runId) ?? 0) >= QUIET_MS;
+  }
+
+  /** Each process of nginx avoids a replica by itself, and for a time of its own. */
+  #reportAvoided({ ejected }: Tick): void {
+    const now = Date.now();
+    for (const [jobId, until] of this.#avoided) if (until <= now) this.#avoided.delete(jobId);
+    for (const one of ejected) {
+      if (one.until <= now || this.#avoided.has(one.jobId)) continue;
+      this.#avoided.set(one.jobId, one.until);
+      this.#options.onMessage(avoidedFrame({ ...one, ms: one.until - now }));
+    }
   }
 
   #report(tick: Tick): void {

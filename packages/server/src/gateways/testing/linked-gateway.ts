@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { duplexPair } from 'node:stream';
-import type { OpenPort } from '@dstack/proxy';
+import type { EjectedReplica, OpenPort } from '@dstack/proxy';
 import { OwnTokens } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
 import { pino } from 'pino';
@@ -58,6 +58,8 @@ export interface LinkedGateway {
   readonly booked: string[];
   /** Types of messages that were not obeyed. */
   readonly refused: string[];
+  /** Replicas that answer with errors, as it was believed. */
+  readonly avoided: EjectedReplica[];
   /** Everything that was sent before has been dealt with. */
   settled(): Promise<void>;
   close(): Promise<void>;
@@ -89,7 +91,9 @@ export async function linkedGateway(): Promise<LinkedGateway> {
   const view = await store.gateways.byId(gatewayId);
   const replicaId = view?.replicas[0]?.id ?? '';
   const program = new GatewayProgram();
+  const avoided: EjectedReplica[] = [];
   const parts = {
+    onAvoided: (one: EjectedReplica) => void avoided.push(one),
     figures: new GatewayFigures({ services: store.services, now: Date.now }),
     access: new GatewayAccess(store.services),
     questions: new ReplicaQuestions(null),
@@ -182,7 +186,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
   };
   return {
     ...{ server, program, links, gatewayId, replicaId, own, foreign, inner, parts },
-    ...{ opened, records, domains, texts, booked, refused, settled },
+    ...{ opened, records, domains, texts, booked, refused, avoided, settled },
     close: async () => {
       links.close();
       await server.close();

@@ -12,6 +12,7 @@ import {
   withPastTimes,
 } from '@dstack/core';
 import type { HttpDeps } from '../ports.ts';
+import { withAvoided } from './avoided.ts';
 import { hostNameProblems } from './host-names.ts';
 import {
   type Asker,
@@ -54,7 +55,8 @@ async function assessRun(
     explainRun(input, backends, answers, ctx),
   );
   const within = { within: { kind: 'run', ids: [run.id] } } as const;
-  const named = await withNames(deps, asker, run, diagnosis);
+  const shown = withAvoided(diagnosis, input.run.jobs, deps.avoided);
+  const named = await withNames(deps, asker, run, shown);
   return await explanation(deps, asker, subjectOf(kind, run), named, within);
 }
 

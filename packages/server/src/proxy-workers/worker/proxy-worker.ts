@@ -72,6 +72,7 @@ export class ProxyWorker {
       maxHeld: config.maxHeld,
       processes: config.processes,
       onEnded: accessLog(config.accessLogPart, this.log),
+      onEjected: (ejected) => link.notify('avoided', ejected),
       onModelUse: serviceUsage({ modelUsage: this.#usage, now: systemNow, log: this.log }),
       ...(config.countsRatesInServer && { takeRate: this.#services.takeSharedRate }),
       shared: false,

@@ -1,0 +1,68 @@
+import type { NewEvent } from '@dstack/core';
+import { expect, it } from 'vitest';
+import { AvoidedReplicas } from './avoided-replicas.ts';
+
+const inRow = { cause: 'errors_in_row', errors: 5 } as const;
+const byRate = { cause: 'error_rate', rate: 0.625, others: 0.02 } as const;
+
+function world() {
+  const clock = { now: 1_000_000 };
+  const events: NewEvent[] = [];
+  const job = { id: 'job', name: 'web-0-0', runId: 'run' };
+  const subject = new AvoidedReplicas({
+    store: {
+      runs: { byId: async (id: string) => (id === 'run' ? { jobs: [job] } : null) },
+      events: { write: async (more: readonly NewEvent[]) => void events.push(...more) },
+    } as never,
+    now: () => clock.now,
+    log: { warn() {} } as never,
+  });
+  const add = async (ms: number, why: typeof inRow | typeof byRate = inRow, jobId = 'job') => {
+    subject.add({ runId: 'run', jobId, why, ms });
+    await new Promise((resolve) => setImmediate(resolve));
+  };
+  return { clock, events, subject, add };
+}
+
+it('one event reports a replica that several processes avoid at the same time', async () => {
+  const { events, add } = world();
+  await add(5000);
+  await add(5200);
+  expect(events).toMatchObject([
+    {
+      action: 'job.replica_avoided',
+      data: { seconds: 5, errors: 5, rate: null, others: null },
+      targets: [{ type: 'job', id: 'job' }],
+    },
+  ]);
+});
+
+it('another event follows when it is avoided once more', async () => {
+  const { clock, events, add } = world();
+  await add(5000);
+  clock.now += 5001;
+  await add(10_000, byRate);
+  expect(events.map(({ data }) => data)).toEqual([
+    { seconds: 5, errors: 5, rate: null, others: null },
+    { seconds: 10, errors: null, rate: 0.625, others: 0.02 },
+  ]);
+});
+
+it('the reason and the time are known as long as it is avoided', async () => {
+  const { clock, subject, add } = world();
+  await add(5000);
+  await add(4000);
+  expect(subject.of('job')).toEqual({
+    text: 'it has answered 5 requests in a row with errors, which other replicas do not',
+    until: 1_005_000,
+  });
+  clock.now += 5000;
+  expect(subject.of('job')).toBeNull();
+  expect(subject.of('other')).toBeNull();
+});
+
+it('a replica that is not of the run has no event', async () => {
+  const { events, add } = world();
+  await add(5000, inRow, 'foreign');
+  expect(events).toEqual([]);
+});
