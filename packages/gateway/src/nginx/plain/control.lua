@@ -1,6 +1,5 @@
 -- What the main process tells nginx and asks of it (`plain-engine.ts`).
 local clock = require "clock"
-local policy = require "policy"
 
 local shared = ngx.shared
 local routes, counts, live = shared.dstack_routes, shared.dstack_counts, shared.dstack_live
@@ -21,11 +20,14 @@ local function body_lines()
   return gmatch(text, "[^\n]+")
 end
 
-local PAIRS = policy.pairs_of_buckets()
-
+-- The buckets of a run in which anything was counted. A list is read by being turned around once.
 local function each_count(run, visit)
-  for class = 1, 9 do
-    for _, pair in ipairs(PAIRS) do visit(run .. ":" .. class .. ":" .. pair, class .. ":" .. pair) end
+  local list = "l:" .. run
+  for _ = 1, counts:llen(list) or 0 do
+    local bucket = counts:lpop(list)
+    if not bucket then return end
+    counts:rpush(list, bucket)
+    visit(run .. ":" .. bucket, bucket)
   end
 end
 
@@ -41,6 +43,7 @@ function M.push()
     elseif kind == "d" then routes:delete(key)
     elseif kind == "c" then
       each_count(key, function(one) counts:delete(one) end)
+      counts:delete("l:" .. key)
       counts:delete("s:" .. key)
       counts:delete("b:" .. key)
     end
@@ -55,34 +58,49 @@ function M.push()
   ngx.print(routes:get("epoch"))
 end
 
--- Renews the lease (first line: milliseconds). Then the runs, each with the sum of its times that was seen last.
-function M.tick()
-  local next_line = body_lines()
-  local out = { "e\t" .. routes:get("epoch") }
-  local function add(...) out[#out + 1] = table.concat({ ... }, "\t") end
-  routes:set("lease", clock.now() + tonumber(next_line()))
-  for line in next_line do
-    local run, before = line:match("^([^\t]*)\t(.*)$")
-    local ms = counts:get("s:" .. run)
-    if ms and tostring(ms) ~= before then
-      add("s", run, ms)
-      each_count(run, function(key, short)
-        local count = counts:get(key)
-        if count then add("n", run, short, count) end
-      end)
-    end
-    local begun = counts:get("b:" .. run)
-    if begun then add("b", run, begun) end
-  end
+local function add_live(add)
   for _, key in ipairs(live:get_keys(0)) do
     local pid, job = key:match("^(%d+):(.*)$")
     add("f", job, pid, live:get(key) or 0)
   end
-  for _, key in ipairs(ejected:get_keys(0)) do
-    local text = ejected:get(key)
-    if text then add("x", text) end
-  end
+end
+
+local function answer_lines(write)
+  local out = {}
+  write(function(...) out[#out + 1] = table.concat({ ... }, "\t") end)
   ngx.print(table.concat(out, "\n"))
+end
+
+-- Requests in flight.
+function M.live() answer_lines(add_live) end
+
+-- Renews the lease (first line: milliseconds). Then the runs, each with the sum of its times that was seen last. Only
+-- one process asks. `?more`: about further runs.
+function M.tick()
+  local next_line = body_lines()
+  routes:set("lease", clock.now() + tonumber(next_line()))
+  answer_lines(function(add)
+    add("e", routes:get("epoch"))
+    for line in next_line do
+      local run, before = line:match("^([^\t]*)\t(.*)$")
+      local ms = counts:get("s:" .. run)
+      if ms and tostring(ms) ~= before then
+        add("s", run, ms)
+        each_count(run, function(key, short)
+          local count = counts:get(key)
+          if count then add("n", run, short, count) end
+        end)
+      end
+      local begun = counts:get("b:" .. run)
+      if begun then add("b", run, begun) end
+    end
+    if ngx.var.args == "more" then return end
+    add_live(add)
+    for _, key in ipairs(ejected:get_keys(0)) do
+      local text = ejected:get(key)
+      if text then add("x", text) end
+    end
+  end)
 end
 
 -- A process has ended; its requests too.

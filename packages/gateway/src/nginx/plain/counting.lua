@@ -44,7 +44,10 @@ function M.ended(request, status)
   local number = (class * 100 + duration) * 100 + latency
   local key = keys[number]
   if not key then
-    key = run .. ":" .. class .. ":" .. duration .. ":" .. latency
+    local bucket = class .. ":" .. duration .. ":" .. latency
+    key = run .. ":" .. bucket
+    -- Before it is counted: a bucket that is not listed would never be read. It may be listed more than once.
+    if not counts:get(key) then counts:rpush("l:" .. run, bucket) end
     keys[number] = key
   end
   -- One step, so that a process that is killed has counted it in all or in none.

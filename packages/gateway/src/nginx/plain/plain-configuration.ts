@@ -41,7 +41,7 @@ export function plainShared({ folder }: PlainOptions, runtime: string, workers: 
     listen unix:${plainSocket(runtime)};
     client_max_body_size 64m;
     client_body_buffer_size 1m;
-${['push', 'tick', 'ended', 'pages']
+${['push', 'tick', 'live', 'ended', 'pages']
   .map(
     (name) => `    location = /${name} { content_by_lua_block { require("control").${name}() } }`,
   )

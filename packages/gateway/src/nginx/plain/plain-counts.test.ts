@@ -69,3 +69,10 @@ it('leaves out what an earlier process has reported', () => {
   put(1500, 4);
   expect(subject.raw('run')).toMatchObject({ answered: { '2xx': 1 }, latencies: { seconds: 0.5 } });
 });
+
+it('keeps counts that are missing in an answer', () => {
+  const { subject, put } = counts();
+  put(1000, 3);
+  subject.put('run', { ms: '1001', counts: new Map([['5:0:1', 1]]) });
+  expect(subject.raw('run').answered).toEqual({ '2xx': 3, '5xx': 1 });
+});

@@ -105,7 +105,8 @@ export class PlainCounts {
       const more = count - (known?.counts.get(key) ?? 0);
       if (more > 0) buckets.set(bucket, (buckets.get(bucket) ?? 0) + more);
     }
-    this.#runs.set(runId, { ms, counts, slices });
+    // Counts never fall, also if one is missing in an answer.
+    this.#runs.set(runId, { ms, counts: new Map([...(known?.counts ?? []), ...counts]), slices });
   }
 
   raw(runId: string): RawStats {

@@ -26,6 +26,8 @@ export interface PlainEngineOptions {
 const TICK_MS = 1000;
 /** Without the main process nginx leaves everything to the workers after so many milliseconds. */
 const LEASE_MS = 5000;
+/** Runs in one question: a process of nginx answers no request meanwhile. */
+const AT_ONCE = 200;
 /** Changes of that time are sent together. */
 const GATHER_MS = 20;
 /** After a job has left the table: a request that was given to it meanwhile is counted by then. */
@@ -152,10 +154,10 @@ export class PlainEngine implements Worker {
   }
 
   async #inFlight(jobId: string): Promise<number> {
-    const tick = await this.#tick().catch(() => null);
+    const live = await this.#options.control('/live').catch(() => '');
     // A nginx that has ended answers nothing any more.
-    if (tick === null) return 0;
-    return sum(tick.inFlight.filter(({ job }) => job === jobId).map(({ n }) => n));
+    const { inFlight } = tickOf(live);
+    return sum(inFlight.filter(({ job }) => job === jobId).map(({ n }) => n));
   }
 
   /** Sends what has changed, one after another. */
@@ -223,7 +225,13 @@ export class PlainEngine implements Worker {
     const runs = this.#options.services.all.map(
       ({ runId }) => `${runId}\t${this.#report.seen(runId)}`,
     );
-    return tickOf(await this.#options.control('/tick', [LEASE_MS, ...runs].join('\n')));
+    const { control } = this.#options;
+    const texts: string[] = [];
+    for (let from = 0; from === 0 || from < runs.length; from += AT_ONCE) {
+      const lines = [LEASE_MS, ...runs.slice(from, from + AT_ONCE)].join('\n');
+      texts.push(await control(from === 0 ? '/tick' : '/tick?more', lines));
+    }
+    return tickOf(texts.join('\n'));
   }
 
   /** Requests of a process of nginx that was killed have ended with it. */

@@ -148,18 +148,4 @@ function M.duration_bucket(seconds)
   return #BOUNDS
 end
 
--- All pairs of both that a duration can have, as `duration:latency`.
-function M.pairs_of_buckets()
-  local found = {}
-  for bucket = 0, M.BUCKETS - 1 do
-    local low = bucket == 0 and 0 or FIRST_BOUND * GROWTH ^ (bucket - 1)
-    local high = bucket == M.BUCKETS - 1 and math.huge or FIRST_BOUND * GROWTH ^ bucket
-    -- One more on both sides: a duration at a bound may be rounded to either.
-    local first = max(0, M.duration_bucket(low / 1000) - 1)
-    local last = min(#BOUNDS, M.duration_bucket(high / 1000) + 1)
-    for bound = first, last do found[#found + 1] = bound .. ":" .. bucket end
-  end
-  return found
-end
-
 return M
