@@ -14,7 +14,8 @@ forEachStore((tests) => {
     await store.users.insert(bob);
     const other = projectRecord(bob.id, { name: 'other' });
     await store.projects.insert(other);
-    const spec = { repo_id: 'special' } as RunRecord['spec'];
+    const configuration = { type: 'task' };
+    const spec = { repo_id: 'special', configuration } as unknown as RunRecord['spec'];
     await insertRun(world, { name: 'a', submittedAt: 1, status: 'done' });
     await insertRun(world, { name: 'a', submittedAt: 2, spec });
     await insertRun(world, { name: 'b', submittedAt: 3, userId: bob.id });
@@ -49,9 +50,16 @@ forEachStore((tests) => {
     expect((await store.runs.active(projectId)).map((run) => run.name)).toEqual(['a', 'b']);
     expect((await store.runs.byNames(projectId, ['a', 'b', 'x'])).length).toBe(2);
     const unfinished = await store.runs.unfinishedCounts();
-    expect(unfinished.filter((row) => row.projectId === projectId)).toEqual([
-      { projectId, userId, status: 'submitted', count: 2 },
-    ]);
+    const own = unfinished.filter((row) => row.projectId === projectId);
+    const each = { projectId, status: 'submitted', count: 1 };
+    expect(own).toHaveLength(2);
+    expect(own).toEqual(
+      expect.arrayContaining([
+        { ...each, userId },
+        { ...each, userId: bob.id },
+      ]),
+    );
+    expect(await store.runs.unfinishedNames(projectId, ['a', 'b', 'c', 'x'])).toHaveLength(2);
   });
 
   it('counts ended runs by project, user and status in pieces of time', async () => {
