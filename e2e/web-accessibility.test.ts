@@ -34,6 +34,8 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/queue', 'In the queue'],
   ['/queue?show=kept', 'Kept back'],
   ['/quotas', 'Nothing is limited'],
+  ['/board', 'default-0'],
+  ['/board?view=table', 'default-0'],
   ['/runs', 'steps'],
   ['/projects/main/runs/steps', 'Timeline'],
   ['/projects/main/runs/broken', 'Why it ended'],

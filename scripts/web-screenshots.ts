@@ -74,6 +74,19 @@ const MORE_STATES: readonly State[] = [
   { name: 'offers', path: '/offers?kind=cpu', text: 'x86' },
   { name: 'queue', path: '/queue', text: 'sweep-0417' },
   { name: 'kept-back', path: '/queue?show=kept', text: 'Held by' },
+  { name: 'board', path: '/board', text: 'default-0' },
+  { name: 'board-table', path: '/board?view=table', text: 'default-0' },
+  {
+    name: 'board-try',
+    path: '/board',
+    text: 'default-0',
+    act: async ({ page }) => {
+      await page.getByRole('button', { name: 'Try a configuration' }).click();
+      const editor = page.getByRole('textbox', { name: 'Configuration in YAML' });
+      await editor.fill('type: task\nname: mine\ncommands: [sleep 60]\nresources: {gpu: 0}\n');
+      await page.getByText(/would start now/).waitFor();
+    },
+  },
   { name: 'quotas', path: '/quotas', text: 'GPUs' },
   {
     name: 'quota',

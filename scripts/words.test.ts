@@ -57,7 +57,6 @@ describe('the words of a name', () => {
     ['lastWords', 'words'],
     ['isOwnHost', 'own host'],
     ['SSHPassage', 'passage'],
-    ['JobBoard', 'board'],
     ['Placement.seats', 'seat'],
     ['CATALOG_PROVIDER', 'provider'],
     ['tellFollowers', 'tell'],

@@ -7,7 +7,7 @@ import { fleetsOf } from './domains/fleets.ts';
 import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
 import { modelsOf } from './domains/models.ts';
-import { runQueueOf } from './domains/queue.ts';
+import { capacityCalls, runQueueOf } from './domains/queue.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
   backendsOf,
@@ -111,6 +111,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     explain: explainOf(transport, base),
     explainPlan: explainPlanOf(transport, base),
     queue: runQueueOf(transport, base),
+    capacity: capacityCalls(transport, base),
     jobs: jobSocketsOf(transport, base),
   };
 }
@@ -156,6 +157,7 @@ export interface ProjectClient {
   readonly explain: ReturnType<typeof explainOf>;
   readonly explainPlan: ReturnType<typeof explainPlanOf>;
   readonly queue: ReturnType<typeof runQueueOf>;
+  readonly capacity: ReturnType<typeof capacityCalls>;
   /** Commands in running jobs, and connections to their ports. */
   readonly jobs: ReturnType<typeof jobSocketsOf>;
 }

@@ -1,7 +1,16 @@
-import type { RunQueue } from '@dstack/contract/wire';
+import type { CapacityBoard, RunQueue } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
 /** The queue of all projects that share fleets with this one; servers of dstack 0.22.5 have no such call. */
 export function runQueueOf(transport: Transport, base: string) {
   return (limit = 100): Promise<RunQueue> => transport.read(`${base}/queue/list`, { limit });
+}
+
+/** Calls about the capacity of a project over time; servers of dstack 0.22.5 have none of them. */
+export function capacityCalls(transport: Transport, base: string) {
+  return {
+    /** The jobs on these instances, 100 at most. */
+    board: (instanceIds: readonly string[]): Promise<CapacityBoard> =>
+      transport.read(`${base}/capacity/board`, { instance_ids: instanceIds }),
+  };
 }

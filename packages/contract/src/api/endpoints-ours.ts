@@ -1,6 +1,7 @@
 /** Endpoints that dstack 0.22.5 does not have. */
 import * as z from 'zod';
 import { BackendCheck } from '../wire/backend-check.ts';
+import { CapacityBoard } from '../wire/capacity-board.ts';
 import { CostReport } from '../wire/cost.ts';
 import { type ExplainKind, Explanation, PlanExplanation } from '../wire/explain.ts';
 import { FleetJob } from '../wire/fleet-job.ts';
@@ -111,6 +112,13 @@ export const ourEndpoints = {
     req.ListQueueRequest,
     RunQueue,
     'The queue of all projects that share fleets with this one, with expected starts',
+  ),
+  'capacity.board': call(
+    '/api/project/{project_name}/capacity/board',
+    'project_member',
+    req.CapacityBoardRequest,
+    CapacityBoard,
+    'The jobs on these instances, with their beginnings and known ends, oldest first',
   ),
   'fleets.list_jobs': get(
     '/api/project/{project_name}/fleets/{fleet_name}/jobs',

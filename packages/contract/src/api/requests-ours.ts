@@ -66,6 +66,10 @@ export type ExplainPlanRequest = z.infer<typeof ExplainPlanRequest>;
 export const ListQueueRequest = model({ limit: integer({ ge: 1, le: 1000 }).default(100) });
 export type ListQueueRequest = z.infer<typeof ListQueueRequest>;
 
+/** Instances of other fleets than those that the project has or imports are left out of the answer. */
+export const CapacityBoardRequest = model({ instance_ids: z.array(Uuid).max(100) });
+export type CapacityBoardRequest = z.infer<typeof CapacityBoardRequest>;
+
 /** `project_name`: only this project; default: all that the caller may see. */
 export const OverviewQuery = z.object({ project_name: nullable(Text) });
 export type OverviewQuery = z.infer<typeof OverviewQuery>;

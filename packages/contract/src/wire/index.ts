@@ -21,6 +21,7 @@ export * from './backend-check.ts';
 export * from './backend-config.ts';
 export * from './backend-config-clouds.ts';
 export * from './backend-config-platforms.ts';
+export * from './capacity-board.ts';
 export * from './change.ts';
 export * from './cost.ts';
 export * from './event.ts';

@@ -9,6 +9,7 @@ import {
   InstanceAvailability,
   InstanceOfferWithAvailability,
 } from './offer.ts';
+import { QueuedPlace } from './queue.ts';
 import { Run, RunSpec } from './run.ts';
 import {
   choiceOf,
@@ -52,7 +53,9 @@ export type PlanOutlook = z.infer<typeof PlanOutlook>;
  * All keys from `notes` on are our additions. `notes`: sentences for the user about unusual behaviour of the
  * run. `outlook` is null for searches, updates, and runs that do not begin when they are submitted.
  * Of a run that would wait, `queue_place` is its place in the queue, from 1, and `expected_start` when it is
- * expected to start, null = not known; `is_about`: that is an estimate, and no promise.
+ * expected to start, null = not known; `is_about`: that is an estimate, and no promise. `places`: the existing instances
+ * on which it would start now or then, of one replica of a service; absent: none is known. `new_instances`: how many
+ * would be made for it; absent: none.
  */
 export const RunPlan = model({
   project_name: Text,
@@ -67,6 +70,8 @@ export const RunPlan = model({
   queue_place: nullable(Integer),
   expected_start: nullable(DateTime),
   is_about: Flag.default(false),
+  places: z.array(QueuedPlace).optional(),
+  new_instances: Integer.optional(),
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 

@@ -3,12 +3,17 @@ import type * as z from 'zod';
 import { RunHold } from './run.ts';
 import { DateTime, Flag, Integer, listOf, model, nullable, Text, Uuid } from './scalars.ts';
 
+/** Blocks of an instance on which a waiting run is expected to start. */
+export const QueuedPlace = model({ instance_id: Uuid, blocks: Integer });
+export type QueuedPlace = z.infer<typeof QueuedPlace>;
+
 /**
  * A run, or one replica of a service, that waits for a place. `place`: in the order of the queue, from 1.
  * Of a run that the caller may not see, `run` is `HIDDEN_RUN` and the fields that can be null are null,
  * but for `expected_start`. `project`: of the run. `since`: when it began to wait. `is_reserved`: it has
  * reserved the instances on which it will start. `expected_start`: null = not known; `is_about`: it is an
- * estimate, and no promise. `why`: what it lacked when it was looked for a place first.
+ * estimate, and no promise. `places`: where, of the instances that the project can use; also of runs that
+ * the caller may not see. `max_duration`: seconds, null = without an end. `why`: what it lacked when it was looked for a place first.
  */
 export const QueuedRun = model({
   place: Integer,
@@ -24,6 +29,8 @@ export const QueuedRun = model({
   expected_start: nullable(DateTime),
   is_about: Flag,
   is_reserved: Flag,
+  places: listOf(QueuedPlace),
+  max_duration: nullable(Integer),
   why: nullable(Text),
 });
 export type QueuedRun = z.infer<typeof QueuedRun>;

@@ -6,6 +6,7 @@ import type {
   Id,
   Occupant,
   PlacementSnapshot,
+  ReservedShare,
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
@@ -22,6 +23,8 @@ export interface Forecast {
   readonly startsAt: Timestamp | null;
   /** An estimate: it relies on the forecasts of gangs ahead, or on the guessed end of a job. */
   readonly isAbout: boolean;
+  /** Where; empty where that is not known, or where it would start at once. */
+  readonly shares: readonly ReservedShare[];
 }
 
 /** Gangs behind these have no forecast: each one relies on all before it. */
@@ -45,17 +48,19 @@ export function forecastQueue(
   let count = 0;
   return queue.map((queued): Forecast => {
     const { gang } = queued;
-    if (!waiting.has(queued)) return { gang, startsAt: ctx.now, isAbout: false };
+    if (!waiting.has(queued)) return { gang, startsAt: ctx.now, isAbout: false, shares: [] };
     count += 1;
-    if (count > FORECAST) return { gang, startsAt: null, isAbout: true };
+    if (count > FORECAST) return { gang, startsAt: null, isAbout: true, shares: [] };
     return { gang, ...starts.next(queued) };
   });
 }
 
+type Start = Omit<Forecast, 'gang'>;
+
 class Starts {
   readonly #ledger: CapacityLedger;
   /** Reserved starts, by gang. */
-  readonly #exact = new Map<QueuedGang, Timestamp>();
+  readonly #exact = new Map<QueuedGang, Start>();
   /** Fleets with a gang that may start there at any time. */
   readonly #unknown = new Set<Id>();
 
@@ -71,7 +76,8 @@ class Starts {
     });
     ledger.dropHolds();
     for (const { queued, own } of reserved) {
-      this.#exact.set(queued, Math.max(own.startsAt, ledger.ends.now));
+      const startsAt = Math.max(own.startsAt, ledger.ends.now);
+      this.#exact.set(queued, { startsAt, isAbout: false, shares: own.shares });
       this.#occupy(queued, own);
     }
     for (const { instanceId, blocks, startedAt, limit } of guesses) {
@@ -81,16 +87,16 @@ class Starts {
   }
 
   /** In the order of the queue. */
-  next(queued: QueuedGang): Pick<Forecast, 'startsAt' | 'isAbout'> {
+  next(queued: QueuedGang): Start {
     const exact = this.#exact.get(queued);
-    if (exact !== undefined) return { startsAt: exact, isAbout: false };
+    if (exact !== undefined) return exact;
     const fleets = candidateFleets(this.#ledger, queued.request).filter(
       (fleet) => !this.#unknown.has(fleet.id) && mayServe(this.#ledger, fleet, queued.request),
     );
     const start = this.#earliest(fleets, queued);
     if (start) this.#occupy(queued, start);
     else for (const fleet of fleets) this.#unknown.add(fleet.id);
-    return { startsAt: start?.startsAt ?? null, isAbout: true };
+    return { startsAt: start?.startsAt ?? null, isAbout: true, shares: start?.shares ?? [] };
   }
 
   #earliest(fleets: readonly FleetRecord[], { request }: QueuedGang): PlannedStart | null {

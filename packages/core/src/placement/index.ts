@@ -18,6 +18,7 @@ export { wantsBackendOffers } from './look-ahead.ts';
 export { place } from './pass.ts';
 export { FleetIndex } from './place/fleet-index.ts';
 export { capacityOf } from './place/kept-capacity.ts';
+export { endOf as knownEnd } from './place/known-ends.ts';
 export type { OffersWanted } from './place/new-capacity.ts';
 export { roomOf } from './place/room.ts';
 export { type Pool, poolsOf, type Uses } from './pools/components.ts';

@@ -7,6 +7,7 @@ export {
   planJobSpecs,
   replicaGroups,
 } from './input.ts';
+export type { PlannedOutlook } from './outlook.ts';
 export {
   allOffers,
   type PlannedJob,

@@ -57,7 +57,10 @@ describe('the outlook of a plan', () => {
     [null, 'of a run that begins later', { schedule: { cron: '0 0 * * *' } }, [busy], []],
   ] as const)('is "%s" %s', (outlook, _where, configuration, instances, offers) => {
     const fleets = [{ ...CLOUD }];
-    expect(plan(configuration, { fleets, instances, offers }).outlook).toBe(outlook);
+    const planned = plan(configuration, { fleets, instances, offers });
+    expect(planned.outlook).toBe(outlook);
+    const isPlaced = planned.shares.length + planned.newInstances > 0;
+    expect(isPlaced).toBe(planned.outlook === 'starts');
   });
 
   it('is none of a search, and of a service that begins with no replica', () => {

@@ -1,4 +1,4 @@
-import type { JobSpec, PlanOutlook } from '@dstack/contract/wire';
+import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import type { BackendOffers } from '../placement/backend-answers.ts';
@@ -10,17 +10,16 @@ import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
 import { planNotes } from './notes.ts';
 import { findOffers } from './offers.ts';
-import { planOutlook } from './outlook.ts';
+import { type PlannedOutlook, planOutlook } from './outlook.ts';
 
 /** As the wire's `JobPlan`, except for the names of backends in offers. */
 export interface PlannedJob extends OfferListing {
   readonly job_spec: JobSpec;
 }
 
-export interface PlannedRun {
+export interface PlannedRun extends PlannedOutlook {
   readonly jobPlans: readonly PlannedJob[];
   readonly notes: readonly string[];
-  readonly outlook: PlanOutlook | null;
   /** The fleet that the scheduler would choose for the first job; null if none. */
   readonly fleetId: Id | null;
 }
@@ -75,7 +74,7 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
   return {
     jobPlans,
     notes: planNotes(ledger, input, batches, ask),
-    outlook: planOutlook(
+    ...planOutlook(
       ledger,
       input,
       batches.map(({ batch }) => batch),

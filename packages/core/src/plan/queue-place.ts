@@ -4,7 +4,7 @@ import { type Forecast, forecastQueue } from '../placement/forecast.ts';
 import { newSubmissions } from '../reconcile/run/new-submission.ts';
 import type { PlanInput } from './input.ts';
 
-export interface PlannedPlace extends Pick<Forecast, 'startsAt' | 'isAbout'> {
+export interface PlannedPlace extends Omit<Forecast, 'gang'> {
   /** From 1. */
   readonly place: number;
 }
@@ -28,7 +28,8 @@ export function placeInQueue(
     queue.gangs.length >= total ||
     forecasts.slice(index + 1).some(({ gang }) => (gang.jobs[0]?.reserved ?? null) === null);
   const place = isKnown ? index + 1 : Math.max(index, total) + 1;
-  return { place, startsAt: found.startsAt, isAbout: found.isAbout };
+  const { startsAt, isAbout, shares } = found;
+  return { place, startsAt, isAbout, shares };
 }
 
 const PLANNED = 'planned';

@@ -7,6 +7,7 @@ import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';
 import { baseHttp } from './base-http.ts';
 import type { On } from './call.ts';
+import { capacityRoutes } from './capacity/routes.ts';
 import { costRoutes } from './cost/routes.ts';
 import { docsSiteRoutes } from './docs-site/routes.ts';
 import { answerUnknown } from './error-answers.ts';
@@ -80,6 +81,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   serviceOriginRoutes,
   explainRoutes,
   queueRoutes,
+  capacityRoutes,
   orphanRoutes,
   retentionRoutes,
   costRoutes,

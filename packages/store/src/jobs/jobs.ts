@@ -4,6 +4,7 @@ import type { Db, StoreContext } from '../context.ts';
 import { forIds } from '../query.ts';
 import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
 import { together } from '../together.ts';
+import { placedJobs } from './placed-jobs.ts';
 import type { Jobs, JobView } from './types.ts';
 
 export function createJobs(context: StoreContext): Jobs {
@@ -48,6 +49,7 @@ export function createJobs(context: StoreContext): Jobs {
           instanceId === null ? [] : [{ id, instanceId }],
         );
     },
+    placed: (instanceIds, limit) => placedJobs(db, instanceIds, limit),
     async latest(runId, replicaNum, jobNum) {
       const row = await db
         .selectFrom('jobs')

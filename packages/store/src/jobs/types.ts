@@ -6,7 +6,9 @@ import type {
   JobLogEnd,
   JobRecord,
   JobReport,
+  NoticeRecord,
   RunRecord,
+  TimeLimit,
   Timestamp,
 } from '@dstack/core';
 import type { AccessSubject } from '../access/types.ts';
@@ -29,6 +31,22 @@ export interface ProbeRecord {
   readonly due: Timestamp | null;
 }
 
+/** A job on an instance. */
+export interface PlacedJob {
+  readonly name: string;
+  readonly runId: Id;
+  readonly runName: string;
+  readonly userName: string;
+  readonly projectId: Id;
+  readonly instanceId: Id;
+  readonly blocks: number;
+  readonly provisionedAt: Timestamp | null;
+  readonly runningAt: Timestamp | null;
+  /** Null = it has no `max_duration`. */
+  readonly timeLimit: TimeLimit | null;
+  readonly notice: NoticeRecord | null;
+}
+
 export interface Jobs {
   byId(id: Id): Promise<JobView | null>;
   byIds(ids: readonly Id[]): Promise<JobRecord[]>;
@@ -42,6 +60,8 @@ export interface Jobs {
     instanceIds: readonly Id[],
     limit: number,
   ): Promise<readonly { readonly id: Id; readonly instanceId: Id }[]>;
+  /** Unfinished jobs on these instances with the names of their runs and users, oldest first, `limit` at most. */
+  placed(instanceIds: readonly Id[], limit: number): Promise<PlacedJob[]>;
   /** Like `onHost`, with the runs of the jobs. */
   viewsOnHost(hostId: string): Promise<JobView[]>;
   /** Hosts with unfinished jobs of this user or project. */

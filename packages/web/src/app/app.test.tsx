@@ -114,6 +114,7 @@ it.each([
   ['/runs/launch', 'Launch a run'],
   ['/offers', 'Offers'],
   ['/queue', 'Queue'],
+  ['/board', 'Capacity board'],
 ])('%s shows users who are in no project what to do', async (address, title) => {
   const overview = {
     ...{ runs: [], gpus: [], failures: [], has_fleets: false, has_runs: false },

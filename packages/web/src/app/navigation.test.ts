@@ -6,6 +6,7 @@ it.each([
   ['/runs', '/runs'],
   ['/runs/launch', '/runs'],
   ['/queue', '/queue'],
+  ['/board', '/board'],
   ['/quotas', '/quotas'],
   ['/projects', '/projects'],
   ['/projects/main/members', '/projects'],

@@ -12,7 +12,7 @@ const RUN: QueuedRun = {
   ...{ nodes: 2, priority: 5 },
   ...{ submitted_at: '2026-11-24T11:00:00Z', since: '2026-11-24T11:50:00Z' },
   ...{ expected_start: '2026-11-24T12:05:00Z', is_about: false, is_reserved: true },
-  why: 'fleet lab is full',
+  ...{ why: 'fleet lab is full', places: [], max_duration: null },
 };
 const NAMELESS: QueuedRun = {
   ...RUN,

@@ -71,7 +71,7 @@ export class KnownEnds {
  * while it is being stopped that of its `stop_duration`. So an end is only put off at the moment at which
  * it was expected, for which a pass is due. Null: it should have ended, and nothing is known any more.
  */
-function endOf({ startedAt, runningAt, limit }: Occupant, now: Timestamp): Timestamp | null {
+export function endOf({ startedAt, runningAt, limit }: Occupant, now: Timestamp): Timestamp | null {
   const ends = [startedAt, ...(runningAt === null ? [] : [runningAt])].map(
     (since) => since + limit.seconds * SECOND,
   );

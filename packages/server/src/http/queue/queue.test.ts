@@ -89,6 +89,8 @@ describe('the queue of a pool', () => {
       ...{ is_about: false, replica: null, why: expect.stringContaining('fleet') },
     });
     expect(millis(first?.expected_start)).toBe(Date.parse(endsAt));
+    expect(first).toMatchObject({ places: [{ blocks: 1 }], max_duration: 1800 });
+    expect(second).toMatchObject({ places: first?.places, max_duration: null });
     expect(second).toMatchObject({ place: 2, run: 'secret', project: 'lab', is_about: true });
     expect(millis(second?.expected_start)).toBe(Date.parse(endsAt) + 30 * 60_000);
   });
@@ -103,7 +105,8 @@ describe('the queue of a pool', () => {
       ...{ place: 1, run_id: null, run: HIDDEN_RUN, replica: null },
       ...{ project: null, user: null, nodes: null },
       ...{ priority: null, submitted_at: null, since: null, is_reserved: false, why: null },
-      ...{ is_about: false, expected_start: ours.runs[0].expected_start },
+      ...{ is_about: false, expected_start: ours.runs[0].expected_start, max_duration: 1800 },
+      places: [{ instance_id: expect.any(String), blocks: 1 }],
     });
     expect(theirs.runs[1].run).toBe('secret');
   });
@@ -194,6 +197,7 @@ describe('the queue of a pool', () => {
     const run_spec = { run_name: 'urgent', configuration, profile: { name: 'default' } };
     const plan = await server.call('/api/project/main/runs/get_plan', { run_spec });
     expect(plan.body).toMatchObject({ outlook: 'waits', queue_place: 1, is_about: false });
+    expect(plan.body.places).toEqual([{ instance_id: expect.any(String), blocks: 1 }]);
     expect(millis(plan.body.expected_start)).toBe(Date.parse(endsAt));
     const last = { ...run_spec, configuration: { ...configuration, priority: 0 } };
     const behind = await server.call('/api/project/main/runs/get_plan', { run_spec: last });

@@ -22,12 +22,20 @@ export async function listQueue(
   const loaded = await deps.store.engine.loadPoolQueue(project.id, limit);
   const ids = await visibleProjects(deps, user);
   const isVisible = (id: string) => id === project.id || ids === null || ids.includes(id);
+  const fleetIds = loaded.rights.get(project.id);
+  const usable = new Set(
+    loaded.instances.filter((one) => fleetIds?.has(one.fleetId)).map(({ id }) => id),
+  );
   const first = forecastOf(deps, loaded).slice(0, limit);
   const runs = first.map((one, index): QueuedRun => {
-    const { startsAt, isAbout, gang } = one;
+    const { startsAt, isAbout, gang, shares } = one;
     const times = { expected_start: formatOptionalTimestamp(startsAt), is_about: isAbout };
+    const places = shares
+      .filter(({ instanceId }) => usable.has(instanceId))
+      .map(({ instanceId, blocks }) => ({ instance_id: instanceId, blocks }));
+    const max_duration = gang.jobs[0]?.timeLimit?.seconds ?? null;
     const shown = isVisible(gang.run.projectId) ? named(one, loaded) : NAMELESS;
-    return { place: index + 1, ...shown, ...times };
+    return { place: index + 1, ...shown, ...times, places, max_duration };
   });
   const { runs: kept_back, total: kept_back_total } = await keptBack(deps, project.id, limit);
   return { runs, total: Math.max(loaded.total, runs.length), kept_back, kept_back_total };
@@ -55,7 +63,7 @@ function forecastOf(deps: HttpDeps, loaded: PoolQueue): Forecast[] {
   return forecastQueue(snapshot, () => [], ctx);
 }
 
-type Shown = Omit<QueuedRun, 'place' | 'expected_start' | 'is_about'>;
+type Shown = Omit<QueuedRun, 'place' | 'expected_start' | 'is_about' | 'places' | 'max_duration'>;
 
 const NAMELESS: Shown = {
   ...{ run_id: null, run: HIDDEN_RUN, replica: null, project: null, user: null, nodes: null },

@@ -13,9 +13,11 @@ import {
   type OffersWanted,
   type PlanInput,
   type PlannedJob,
+  type PlannedOutlook,
   placeInQueue,
   planRun as plan,
   planWantsOffers,
+  type ReservedShare,
   runPlanAction,
   withBackends,
   withPastTimes,
@@ -87,31 +89,48 @@ export async function getRunPlan(
       ...(await mirrorNotes(deps, project, effective, current)),
       ...notes,
     ],
-    outlook: isUpdate ? null : planned.outlook,
-    ...(await queuePlace(deps, input, !isUpdate && planned.outlook === 'waits')),
+    ...(isUpdate ? NOT_PLACED : await outlookOf(deps, input, planned)),
   };
 }
 
-/** The place in the queue of a run that would wait, and when it would start. */
-async function queuePlace(
+type Outlook = Pick<
+  RunPlan,
+  'outlook' | 'queue_place' | 'expected_start' | 'is_about' | 'places' | 'new_instances'
+>;
+
+const NOT_PLACED: Outlook = {
+  ...{ outlook: null, queue_place: null, expected_start: null, is_about: false },
+};
+
+/** Where the run would start; of one that would wait the place in the queue too, and when it would start. */
+async function outlookOf(
   deps: HttpDeps,
   input: PlanInput,
-  waits: boolean,
-): Promise<Pick<RunPlan, 'queue_place' | 'expected_start' | 'is_about'>> {
-  if (!waits) return NO_PLACE;
+  { outlook, shares, newInstances }: PlannedOutlook,
+): Promise<Outlook> {
+  if (outlook !== 'waits') {
+    const made = outlook === 'starts' && newInstances > 0 ? { new_instances: newInstances } : {};
+    return { ...NOT_PLACED, outlook, ...placesOf(outlook === 'starts' ? shares : []), ...made };
+  }
   const ctx = deps.context();
   const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ);
   const queue = withBackends(withPastTimes(loaded, ctx), () => null);
   const found = placeInQueue(input, queue, loaded.total, ctx);
-  if (found === null) return NO_PLACE;
+  if (found === null) return { ...NOT_PLACED, outlook };
   const { place, startsAt, isAbout } = found;
   return {
-    ...{ queue_place: place, expected_start: formatOptionalTimestamp(startsAt) },
+    ...{ outlook, queue_place: place, expected_start: formatOptionalTimestamp(startsAt) },
     is_about: startsAt !== null && isAbout,
+    ...placesOf(found.shares),
   };
 }
 
-const NO_PLACE = { queue_place: null, expected_start: null, is_about: false } as const;
+function placesOf(shares: readonly ReservedShare[]): Pick<RunPlan, 'places'> {
+  if (shares.length === 0) return {};
+  return {
+    places: shares.map(({ instanceId, blocks }) => ({ instance_id: instanceId, blocks })),
+  };
+}
 
 /** Runs behind these have no forecast. */
 const QUEUE_READ = 50;

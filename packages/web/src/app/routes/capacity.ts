@@ -1,5 +1,6 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
 import { EventsSearch } from '../../domain/events/events-search.ts';
+import { BoardSearch } from '../../pages/board/board-search.ts';
 import { GatewaySearch } from '../../pages/gateway/gateway-search.ts';
 import { InstancesSearch } from '../../pages/instances/instances-search.ts';
 import { EndedSearch } from '../../ui/table/ended-search.ts';
@@ -63,6 +64,13 @@ const instances = createRoute({
     () => import('../../pages/instances/instances-page.tsx'),
     'InstancesPage',
   ),
+});
+
+const board = createRoute({
+  getParentRoute: () => shell,
+  path: '/board',
+  validateSearch: (search) => BoardSearch.parse(search),
+  component: lazyRouteComponent(() => import('../../pages/board/board-page.tsx'), 'BoardPage'),
 });
 
 const instance = createRoute({
@@ -141,6 +149,7 @@ export const capacityPages = [
   addFleet,
   fleet.addChildren([fleetOverview, fleetEvents, fleetInspect]),
   instances,
+  board,
   instance,
   services,
   playground,

@@ -1,5 +1,6 @@
 import type { ChangeMessage, Run } from '@dstack/contract/wire';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { boardKeys } from '../capacity/board-query.ts';
 import { recentMetricsKey } from '../metrics/recent-metrics.ts';
 import { overviewKey } from '../overview/overview-query.ts';
 import { queueKeys } from '../runs/queue-query.ts';
@@ -86,6 +87,7 @@ export class ChangeApplier {
           for (const key of keysOfRun(change)) outdate(...key);
           outdate('run', 'explain');
           outdate(...queueKeys.all);
+          outdate(...boardKeys.all);
           outdate('fleet', 'jobs');
           break;
         case 'instance':

@@ -1,11 +1,15 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
+import { boardKeys } from '../capacity/board-query.ts';
 import { queueKeys } from '../runs/queue-query.ts';
 
 /** Between two requests for the same data, in ms. */
 const PACE_MS = 300;
 
 /** Longer for what costs the server more, by the beginning of the key. */
-const PACES: readonly (readonly [key: QueryKey, ms: number])[] = [[queueKeys.all, 2000]];
+const PACES: readonly (readonly [key: QueryKey, ms: number])[] = [
+  [queueKeys.all, 2000],
+  [boardKeys.all, 1000],
+];
 
 function paceOf(queryKey: QueryKey): number {
   const found = PACES.find(([key]) => key.every((part, index) => queryKey[index] === part));

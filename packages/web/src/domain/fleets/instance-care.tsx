@@ -1,67 +1,16 @@
-import type { Client } from '@dstack/client';
 import type { Instance } from '@dstack/contract/wire';
-import { useQueryClient } from '@tanstack/react-query';
-import { useState } from 'react';
+import { type QueryClient, useQueryClient } from '@tanstack/react-query';
+import { CirclePause, CirclePlay, LogOut } from 'lucide-react';
+import { type ReactNode, useState } from 'react';
 import { fleetKeys } from '../../data/fleets/fleet-queries.ts';
 import { instanceKeys } from '../../data/fleets/instance-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { Button } from '../../ui/button/button.tsx';
-import { TextField } from '../../ui/field/field.tsx';
-import { FormDialog } from '../../ui/form/form-dialog.tsx';
-import { SelectField } from '../../ui/form/select-field.tsx';
+import { errorText } from '../../ui/feedback/error-text.ts';
 import { useSubmit } from '../../ui/form/use-submit.ts';
+import type { RowAction } from '../../ui/table/row-action.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
-
-interface Care {
-  readonly reason: string | null;
-  /** Null: without an end. */
-  readonly seconds: number | null;
-}
-
-/** One way to keep new jobs off an instance. */
-interface CareKind {
-  readonly title: string;
-  readonly description: string;
-  readonly action: string;
-  readonly timeLabel: string;
-  /** Seconds; empty = without an end. The first is the default. */
-  readonly times: readonly { readonly value: string; readonly label: string }[];
-  readonly done: string;
-  readonly request: (client: Client, instance: Instance, care: Care) => Promise<unknown>;
-}
-
-const HOUR = { value: '3600', label: '1 hour' };
-const DAY = { value: '86400', label: '1 day' };
-
-const CORDON: CareKind = {
-  title: 'Cordon',
-  description: 'It gets no new jobs. The jobs that it has go on.',
-  action: 'Cordon',
-  timeLabel: 'For',
-  times: [
-    { value: '', label: 'until it is uncordoned' },
-    HOUR,
-    DAY,
-    { value: '604800', label: '1 week' },
-  ],
-  done: 'gets no new jobs',
-  request: (client, { project_name, name }, { reason, seconds }) =>
-    client.project(project_name).instances.cordon([name], { reason, seconds, until: null }),
-};
-
-const DRAIN: CareKind = {
-  title: 'Drain',
-  description:
-    'It gets no new jobs, and its jobs leave it. Services get other replicas first; other jobs go on until the end of this time, and then elsewhere.',
-  action: 'Drain',
-  timeLabel: 'Jobs leave within',
-  times: [HOUR, { value: '600', label: '10 minutes' }, { value: '14400', label: '4 hours' }, DAY],
-  done: 'is drained',
-  request: (client, { project_name, name }, { reason, seconds }) =>
-    client
-      .project(project_name)
-      .instances.drain([name], { reason, seconds: seconds ?? Number(HOUR.value) }),
-};
+import { CareDialog, type CareKind, CORDON, DRAIN } from './care-dialog.tsx';
 
 /** Keeps new jobs off an instance, has its jobs leave it, or lets it get jobs again. */
 export function InstanceCare({ instance }: { readonly instance: Instance }) {
@@ -69,13 +18,11 @@ export function InstanceCare({ instance }: { readonly instance: Instance }) {
   const cache = useQueryClient();
   const submission = useSubmit();
   const [kind, setKind] = useState<CareKind | null>(null);
-  const state = instance.scheduling?.state ?? null;
-  const isByPerson = state !== null && state !== 'quarantined';
+  const { isByPerson, isLeaving } = careState(instance);
   const change = (call: () => Promise<unknown>, done: string) =>
     submission.submit(async () => {
       await call();
-      await cache.invalidateQueries({ queryKey: instanceKeys.all });
-      await cache.invalidateQueries({ queryKey: fleetKeys.all });
+      await refresh(cache);
       toast.done(`${instance.name} ${done}`);
     });
   const uncordon = () =>
@@ -92,9 +39,7 @@ export function InstanceCare({ instance }: { readonly instance: Instance }) {
       ) : (
         <Button onClick={() => setKind(CORDON)}>Cordon</Button>
       )}
-      {state === 'draining' || state === 'drained' ? null : (
-        <Button onClick={() => setKind(DRAIN)}>Drain</Button>
-      )}
+      {isLeaving ? null : <Button onClick={() => setKind(DRAIN)}>Drain</Button>}
       {kind === null ? null : (
         <CareDialog
           kind={kind}
@@ -108,37 +53,64 @@ export function InstanceCare({ instance }: { readonly instance: Instance }) {
   );
 }
 
-function CareDialog(props: {
-  readonly kind: CareKind;
-  readonly instance: Instance;
-  readonly submission: ReturnType<typeof useSubmit>;
-  readonly onClose: () => void;
-  readonly onSubmit: (care: Care) => Promise<boolean>;
-}) {
-  const { kind, instance, submission, onClose, onSubmit } = props;
-  const [reason, setReason] = useState('');
-  const [time, setTime] = useState(kind.times[0]?.value ?? '');
-  const submit = async () => {
-    const seconds = time === '' ? null : Number(time);
-    if (await onSubmit({ reason: reason.trim() || null, seconds })) onClose();
+async function refresh(cache: QueryClient): Promise<void> {
+  await cache.invalidateQueries({ queryKey: instanceKeys.all });
+  await cache.invalidateQueries({ queryKey: fleetKeys.all });
+}
+
+function careState({ scheduling }: Instance) {
+  const state = scheduling?.state ?? null;
+  return {
+    isByPerson: state !== null && state !== 'quarantined',
+    isLeaving: state === 'draining' || state === 'drained',
   };
-  return (
-    <FormDialog
-      open
-      onClose={onClose}
-      title={`${kind.title} ${instance.name}`}
-      description={kind.description}
-      action={kind.action}
-      submission={submission}
-      onSubmit={() => void submit()}
-    >
-      <SelectField label={kind.timeLabel} value={time} options={kind.times} onChange={setTime} />
-      <TextField
-        label="Reason"
-        value={reason}
-        onChange={setReason}
-        input={{ placeholder: 'a fan is replaced' }}
+}
+
+/** The same as entries of a menu. `reasonFor`: why the reader may not; null: they may. */
+export function useCareActions(reasonFor: (instance: Instance) => string | null): {
+  readonly actionsOf: (instance: Instance) => readonly RowAction[];
+  readonly dialog: ReactNode;
+} {
+  const client = useClient();
+  const cache = useQueryClient();
+  const submission = useSubmit();
+  const [asked, setAsked] = useState<{ kind: CareKind; instance: Instance } | null>(null);
+  const uncordon = async ({ project_name, name }: Instance) => {
+    try {
+      await client.project(project_name).instances.uncordon([name]);
+      await refresh(cache);
+      toast.done(`${name} gets new jobs again`);
+    } catch (error) {
+      toast.failed(`${name} could not be uncordoned`, errorText(error).what);
+    }
+  };
+  const actionsOf = (instance: Instance): readonly RowAction[] => {
+    const { isByPerson, isLeaving } = careState(instance);
+    const disabledReason = reasonFor(instance);
+    const first: RowAction = isByPerson
+      ? { label: 'Uncordon', icon: CirclePlay, run: () => void uncordon(instance) }
+      : { label: 'Cordon', icon: CirclePause, run: () => setAsked({ kind: CORDON, instance }) };
+    const drain: RowAction = {
+      ...{ label: 'Drain', icon: LogOut, run: () => setAsked({ kind: DRAIN, instance }) },
+    };
+    return [first, ...(isLeaving ? [] : [drain])].map((action) => ({ ...action, disabledReason }));
+  };
+  const close = () => setAsked(null);
+  const dialog =
+    asked === null ? null : (
+      <CareDialog
+        kind={asked.kind}
+        instance={asked.instance}
+        submission={submission}
+        onClose={close}
+        onSubmit={(care) =>
+          submission.submit(async () => {
+            await asked.kind.request(client, asked.instance, care);
+            await refresh(cache);
+            toast.done(`${asked.instance.name} ${asked.kind.done}`);
+          })
+        }
       />
-    </FormDialog>
-  );
+    );
+  return { actionsOf, dialog };
 }

@@ -8,6 +8,7 @@ const queued: QueuedRun = {
   ...{ place: 1, run_id: 'r1', run: 'train', replica: null, project: 'main', user: 'ann' },
   ...{ nodes: 2, priority: 5, submitted_at: AT, since: null, expected_start: null },
   ...{ is_about: false, is_reserved: false, why: 'fleet lab is full' },
+  ...{ places: [], max_duration: null },
 };
 const hidden: QueuedRun = {
   ...{ ...queued, place: 2, run_id: null, run: 'a run of another project', project: null },

@@ -3,6 +3,7 @@ import { lazy, Suspense, useState } from 'react';
 import { rememberProject } from '../../data/projects/usual-project.ts';
 import { completionsAt } from '../../domain/launch/completion.ts';
 import { useLaunchPlan } from '../../domain/launch/use-launch-plan.ts';
+import { useSubmitRun } from '../../domain/launch/use-submit-run.ts';
 import { Button } from '../../ui/button/button.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Segments } from '../../ui/field/segments.tsx';
@@ -15,7 +16,6 @@ import { LaunchForm } from './launch-form.tsx';
 import { PlanPanel } from './plan-panel.tsx';
 import { ProblemList } from './problem-list.tsx';
 import { TemplatePicker } from './template-picker.tsx';
-import { useSubmitRun } from './use-submit-run.ts';
 
 // The editor is larger than the rest of the page.
 const YamlEditor = lazy(() =>

@@ -3,6 +3,7 @@ import { Info, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
 import { money, plural } from '../../domain/format/quantities.ts';
 import { commandNotes } from '../../domain/launch/command-notes.ts';
+import { outlookText } from '../../domain/launch/outlook-text.ts';
 import { planEffect } from '../../domain/launch/plan-state.ts';
 import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { configurationText } from '../../domain/runs/configuration-text.ts';
@@ -11,7 +12,6 @@ import { ErrorPanel } from '../../ui/feedback/error-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { useStatusAnnouncement } from '../../ui/status/use-status-announcement.ts';
-import { absoluteTime } from '../../ui/time/format-time.ts';
 import { FleetsPanel } from './fleets-panel.tsx';
 import styles from './launch.module.css';
 import { OfferTable } from './offer-table.tsx';
@@ -95,37 +95,6 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
       </div>
     </Panel>
   );
-}
-
-/** Why the new run ends or waits if there is no place for it now; null: it starts. */
-function outlookText(plan: RunPlan): string | null {
-  const { outlook, job_plans: jobs } = plan;
-  const hasOffers = jobs.some(({ total_offers }) => total_offers > 0);
-  switch (outlook) {
-    case 'ends':
-      if (!hasOffers)
-        return 'It ends at once, because no fleet of the project has an offer that matches.';
-      return 'It ends at once, because nothing that matches is free now. With retry on no-capacity it would wait.';
-    case 'waits':
-      if (!hasOffers) return 'It waits for a fleet with an offer that matches.';
-      return `It waits, because nothing that matches is free now.${queueText(plan)}`;
-    case 'queued':
-      return 'It waits in the queue of the cluster, because no node is free now.';
-    case 'starts':
-    case null:
-    case undefined:
-      return null;
-  }
-}
-
-function queueText({ queue_place: place, expected_start: start, is_about }: RunPlan): string {
-  const parts = [
-    ...(place == null ? [] : [`is at place ${place} of the queue`]),
-    ...(start == null
-      ? []
-      : [`is expected to start ${is_about ? 'about ' : ''}at ${absoluteTime(Date.parse(start))}`]),
-  ];
-  return parts.length === 0 ? '' : ` It ${parts.join(' and ')}.`;
 }
 
 /** Offers come with the available ones first, each in the order in which they are tried. */

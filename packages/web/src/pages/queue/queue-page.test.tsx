@@ -21,6 +21,7 @@ const queued = (place: number, run: string, more: Partial<QueuedRun> = {}): Queu
   },
   ...{ submitted_at: '2026-11-26T12:00:00Z', since: '2026-11-26T12:00:00Z' },
   ...{ expected_start: null, is_about: true, is_reserved: false, why: 'fleet lab is full' },
+  ...{ places: [], max_duration: null },
   ...more,
 });
 const hidden = queued(2, 'a run of another project', {

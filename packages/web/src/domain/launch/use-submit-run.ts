@@ -5,10 +5,10 @@ import { useState } from 'react';
 import { planQuery } from '../../data/launch/launch-queries.ts';
 import { runKeys } from '../../data/runs/run-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
-import { type EditConflict, editConflict } from '../../domain/launch/edit-conflict.ts';
-import { planEffect } from '../../domain/launch/plan-state.ts';
-import type { LaunchPlan } from '../../domain/launch/use-launch-plan.ts';
 import { toast } from '../../ui/toast/toaster.tsx';
+import { type EditConflict, editConflict } from './edit-conflict.ts';
+import { planEffect } from './plan-state.ts';
+import type { LaunchPlan } from './use-launch-plan.ts';
 
 export interface RunSubmission {
   readonly label: string;

@@ -1,0 +1,43 @@
+/** The jobs on instances, with whose they are and how long they may stay. */
+import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
+import type { Id, NoticeRecord, TimeLimit } from '@dstack/core';
+import type { Db } from '../context.ts';
+import { forIds } from '../query.ts';
+import type { PlacedJob } from './types.ts';
+
+/** See `Jobs.placed`. Without the specifications of the jobs, which are most of a row. */
+export async function placedJobs(
+  db: Db,
+  instanceIds: readonly Id[],
+  limit: number,
+): Promise<PlacedJob[]> {
+  const rows = await forIds(instanceIds, (slice) =>
+    db
+      .selectFrom('jobs as j')
+      .innerJoin('runs as r', 'r.id', 'j.run_id')
+      .innerJoin('users as u', 'u.id', 'r.user_id')
+      .select(['j.name', 'j.instance_id', 'j.project_id', 'j.run_id', 'j.claimed_blocks'])
+      .select(['j.provisioned_at', 'j.running_at', 'j.time_limit', 'j.notice'])
+      .select(['r.name as run_name', 'u.name as user_name'])
+      .where('j.instance_id', 'in', slice)
+      .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
+      .orderBy('j.submitted_at')
+      .orderBy('j.id')
+      .limit(limit)
+      .execute(),
+  );
+  return rows.slice(0, limit).map((row) => ({
+    ...{ name: row.name, runId: row.run_id, runName: row.run_name, userName: row.user_name },
+    ...{ projectId: row.project_id, instanceId: row.instance_id ?? '' },
+    blocks: row.claimed_blocks,
+    provisionedAt: timeOf(row.provisioned_at),
+    runningAt: timeOf(row.running_at),
+    timeLimit: parsed<TimeLimit>(row.time_limit),
+    notice: parsed<NoticeRecord>(row.notice),
+  }));
+}
+
+const timeOf = (value: number | null) => (value === null ? null : Number(value));
+
+const parsed = <T>(value: unknown): T | null =>
+  value === null ? null : (JSON.parse(String(value)) as T);

@@ -1,0 +1,15 @@
+import { HORIZONS } from '../../domain/capacity/time-axis.ts';
+import {
+  choiceParameter,
+  type SearchOf,
+  searchSchema,
+  textParameter,
+} from '../../ui/search-schema.ts';
+
+/** What the address of the board has. `hours`: how far it looks ahead, 6 by default. */
+export const BoardSearch = searchSchema({
+  q: textParameter(),
+  hours: choiceParameter(HORIZONS),
+  view: choiceParameter(['table']),
+});
+export type BoardSearch = SearchOf<typeof BoardSearch>;
