@@ -1,10 +1,4 @@
-import {
-  type BoardJob,
-  HIDDEN_RUN,
-  type QueuedPlace,
-  type QueuedRun,
-  type RunQueue,
-} from '@dstack/contract/wire';
+import type { BoardJob, QueuedPlace, QueuedRun, RunQueue } from '@dstack/contract/wire';
 
 /**
  * `leaving`: it runs, and has notice to leave. `reserved`: it has reserved its place. `expected`: an estimate.
@@ -31,7 +25,7 @@ export interface BoardBar {
 export function jobBars(jobs: readonly BoardJob[], now: number): readonly BoardBar[] {
   return jobs.map((job, index) => {
     const { run_name, project_name, user_name, leaves_at, until } = job;
-    const run = runOf(run_name, project_name);
+    const run = runOf(job.run_id, run_name, project_name);
     return {
       key: `job ${job.run_id ?? ''} ${job.job_name ?? index}`,
       kind: leaves_at === null ? 'running' : 'leaving',
@@ -46,8 +40,8 @@ export function jobBars(jobs: readonly BoardJob[], now: number): readonly BoardB
 
 const OTHER = 'A run of another project';
 
-const runOf = (name: string, project: string | null) =>
-  project === null || name === HIDDEN_RUN ? null : { project, run: name };
+const runOf = (id: string | null, run: string, project: string | null) =>
+  id === null || project === null ? null : { project, run };
 
 const timeOf = (at: string | null) => (at === null ? null : Date.parse(at));
 
@@ -66,7 +60,7 @@ export function queueBars({ runs }: RunQueue): ReadonlyMap<string, readonly Boar
 }
 
 function queuedBar(queued: QueuedRun, blocks: number, from: number): BoardBar {
-  const run = runOf(queued.run, queued.project);
+  const run = runOf(queued.run_id, queued.run, queued.project);
   return {
     key: `queue ${queued.place}`,
     kind: queued.is_about ? 'expected' : 'reserved',

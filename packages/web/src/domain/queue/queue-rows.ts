@@ -1,4 +1,4 @@
-import { HIDDEN_RUN, type KeptBackRun, type QueuedRun, type RunQueue } from '@dstack/contract/wire';
+import type { KeptBackRun, QueuedRun, RunQueue } from '@dstack/contract/wire';
 
 /** A run that waits for a place, or that is kept out of the queue, as the list shows it. */
 export interface QueueRow {
@@ -32,7 +32,7 @@ function waitingRow(run: QueuedRun): QueueRow {
     key: run.run_id === null ? `hidden ${run.place}` : `${run.run_id} ${run.replica ?? ''}`,
     place: run.place,
     id: run.run_id,
-    name: run.run === HIDDEN_RUN ? 'A run of another project' : run.run,
+    name: run.run_id === null ? 'A run of another project' : run.run,
     replica: run.replica,
     project: run.project,
     user: run.user,

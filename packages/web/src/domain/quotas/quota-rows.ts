@@ -1,4 +1,5 @@
-import { amountText, type Quota, type QuotaUse, resourceText } from '@dstack/contract/wire';
+import { amountText, resourceText } from '@dstack/contract/quota-text';
+import type { Quota, QuotaUse } from '@dstack/contract/wire';
 
 /** One resource of a quota, of one user where the quota holds for each by himself. */
 export interface QuotaRow {
