@@ -9,6 +9,12 @@ const ENTRY = /\/src\/app\/main\.tsx$/;
 /** Bytes of source: what pages share is not divided into smaller parts. Larger ones load what is not needed. */
 const LEAST_PART = 3000;
 
+/**
+ * Both the page that launches runs and the board make plans of a configuration, for which they read YAML. What they share
+ * stays apart from the small parts of pages, which would load it otherwise.
+ */
+const PLANS = /\/src\/domain\/launch\/(?!templates|command-notes)/;
+
 export function chunkGroups(): Rolldown.CodeSplittingOptions {
   const known = new Set<string>();
   /** The entry imports it at once, itself or through others. */
@@ -31,6 +37,14 @@ export function chunkGroups(): Rolldown.CodeSplittingOptions {
         debugName: 'frame',
         name: (id, context) => (isInFrame(id, context) ? 'frame' : null),
         priority: 2,
+      },
+      {
+        name: 'plans',
+        test: PLANS,
+        minShareCount: 2,
+        entriesAware: true,
+        entriesAwareMergeThreshold: LEAST_PART,
+        priority: 1.5,
       },
       {
         name: 'parts',

@@ -1,6 +1,6 @@
 import {
   Activity,
-  CalendarRange,
+  ChartNoAxesGantt,
   Cpu,
   FolderKanban,
   Gauge,
@@ -67,7 +67,7 @@ export const NAVIGATION: readonly NavigationGroup[] = [
     items: [
       { to: '/fleets', label: 'Fleets', icon: Server, key: 'f' },
       { to: '/instances', label: 'Instances', icon: Cpu, key: 'i' },
-      { to: '/board', label: 'Board', icon: CalendarRange, key: 'b' },
+      { to: '/board', label: 'Board', icon: ChartNoAxesGantt, key: 'b' },
       { to: '/offers', label: 'Offers', icon: Tags, key: 'x' },
       { to: '/volumes', label: 'Volumes', icon: HardDrive, key: 'v' },
       { to: '/gateways', label: 'Gateways', icon: Globe, key: 'w' },

@@ -4,12 +4,6 @@ import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 import { batched, type OneOfMany } from '../batches.ts';
 import { GLANCE_MS, glanceInTurn } from '../glances.ts';
 
-/** The first part of a key is outdated by every change of a job. */
-export const boardKeys = {
-  all: ['board'] as const,
-  of: (project: string, instance: string) => [...boardKeys.all, project, instance] as const,
-};
-
 /** The jobs on an instance. */
 export interface InstanceJobs {
   readonly jobs: readonly BoardJob[];
@@ -28,7 +22,8 @@ const MOST = 100;
  */
 export function instanceJobs(client: Client, project: string, instance: string) {
   return queryOptions<InstanceJobs>({
-    queryKey: boardKeys.of(project, instance),
+    // The first part is outdated by every change of a job.
+    queryKey: ['board', project, instance],
     queryFn: async ({ signal }) => (await loaderOf(client, project)(instance, signal)) ?? NONE,
     placeholderData: keepPreviousData,
     gcTime: GLANCE_MS,

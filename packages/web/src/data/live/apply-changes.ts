@@ -1,9 +1,7 @@
 import type { ChangeMessage, Run } from '@dstack/contract/wire';
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
-import { boardKeys } from '../capacity/board-query.ts';
 import { recentMetricsKey } from '../metrics/recent-metrics.ts';
 import { overviewKey } from '../overview/overview-query.ts';
-import { queueKeys } from '../runs/queue-query.ts';
 import { refreshRunLists } from '../runs/run-cache.ts';
 import { applyPull, applyRuns } from '../runs/run-changes.ts';
 import { runKeys } from '../runs/run-queries.ts';
@@ -80,14 +78,15 @@ export class ChangeApplier {
           for (const key of keysOfRun(change)) outdate(...key);
           // Other runs may wait for this one, so every explanation is outdated.
           outdate('run', 'explain');
-          outdate(...queueKeys.all);
+          outdate('run', 'queue');
+          outdate('board');
           outdate('fleet', 'jobs');
           break;
         case 'job':
           for (const key of keysOfRun(change)) outdate(...key);
           outdate('run', 'explain');
-          outdate(...queueKeys.all);
-          outdate(...boardKeys.all);
+          outdate('run', 'queue');
+          outdate('board');
           outdate('fleet', 'jobs');
           break;
         case 'instance':

@@ -1,20 +1,13 @@
 import type { QueryClient, QueryKey } from '@tanstack/react-query';
-import { boardKeys } from '../capacity/board-query.ts';
-import { queueKeys } from '../runs/queue-query.ts';
 
 /** Between two requests for the same data, in ms. */
 const PACE_MS = 300;
 
-/** Longer for what costs the server more, by the beginning of the key. */
-const PACES: readonly (readonly [key: QueryKey, ms: number])[] = [
-  [queueKeys.all, 2000],
-  [boardKeys.all, 1000],
-];
+/** The queue and the board cost the server more than other answers. */
+const SLOW_PACE_MS = 2000;
 
-function paceOf(queryKey: QueryKey): number {
-  const found = PACES.find(([key]) => key.every((part, index) => queryKey[index] === part));
-  return found?.[1] ?? PACE_MS;
-}
+const paceOf = ([kind, part]: QueryKey): number =>
+  kind === 'board' || part === 'queue' ? SLOW_PACE_MS : PACE_MS;
 
 /**
  * Asks for outdated data again: at once, and then with pauses, as a record that changes all the time

@@ -2,11 +2,6 @@ import type { Client } from '@dstack/client';
 import type { RunQueue } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
-export const queueKeys = {
-  all: ['run', 'queue'] as const,
-  of: (project: string) => [...queueKeys.all, project] as const,
-};
-
 /** More runs are counted, not listed. */
 const MOST = 500;
 
@@ -16,7 +11,7 @@ const MOST = 500;
  */
 export function queueQuery(client: Client, project: string) {
   return queryOptions<RunQueue>({
-    queryKey: queueKeys.of(project),
+    queryKey: ['run', 'queue', project],
     queryFn: () => client.project(project).queue(MOST),
     meta: { refreshed: 'regularly' },
   });

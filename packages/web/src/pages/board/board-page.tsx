@@ -1,7 +1,7 @@
 import type { Fleet, Instance, RunPlan } from '@dstack/contract/wire';
 import { keepPreviousData, useQuery } from '@tanstack/react-query';
 import { getRouteApi, Link } from '@tanstack/react-router';
-import { CalendarRange, FlaskConical, SearchX } from 'lucide-react';
+import { ChartNoAxesGantt, FlaskConical, SearchX } from 'lucide-react';
 import { lazy, Suspense, useCallback, useMemo, useState } from 'react';
 import { useFilterCommand } from '../../app/commands/use-filter-command.ts';
 import { useListAddress } from '../../app/lists/resource-list.tsx';
@@ -216,7 +216,7 @@ const textsOf = ({ instance, queued }: BoardRowData) => [
 function NoInstances({ project }: { readonly project: string }) {
   return (
     <EmptyState
-      icon={CalendarRange}
+      icon={ChartNoAxesGantt}
       title="No instances now"
       actions={
         <Link

@@ -14,13 +14,13 @@ type Bars = ReadonlyMap<string, readonly BoardBar[]>;
 
 const NONE: readonly BoardBar[] = [];
 
-/** The instances of the fleets that have not ended, fleet by fleet. */
+/** The instances of the fleets that have not ended, fleet by fleet; first those where the tried configuration would go. */
 export function boardRows(
   fleets: readonly Fleet[],
   queued: Bars,
   tried: Bars,
 ): readonly BoardRowData[] {
-  return fleets
+  const rows = fleets
     .toSorted((a, b) => byName(a.name, b.name) || byName(a.project_name, b.project_name))
     .flatMap(({ instances }) =>
       instances
@@ -32,6 +32,8 @@ export function boardRows(
           tried: tried.get(instance.id) ?? NONE,
         })),
     );
+  const isTried = (row: BoardRowData) => row.tried.length > 0;
+  return [...rows.filter(isTried), ...rows.filter((row) => !isTried(row))];
 }
 
 const byName = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);

@@ -1,4 +1,3 @@
-import { HORIZONS } from '../../domain/capacity/time-axis.ts';
 import {
   choiceParameter,
   type SearchOf,
@@ -9,7 +8,7 @@ import {
 /** What the address of the board has. `hours`: how far it looks ahead, 6 by default. */
 export const BoardSearch = searchSchema({
   q: textParameter(),
-  hours: choiceParameter(HORIZONS),
+  hours: choiceParameter(['1', '6', '24']),
   view: choiceParameter(['table']),
 });
 export type BoardSearch = SearchOf<typeof BoardSearch>;

@@ -120,7 +120,7 @@ describe('compared runs', () => {
       /^a: latest 38 %, .*; a, highest: latest 75 %, .*; a, lowest: latest 0 %/,
     );
     expect(asked.toSorted()).toEqual([1, 16]);
-    screen.getByText(/Only the first 16 jobs of a run are included/);
+    await screen.findByText(/Only the first 16 jobs of a run are included/);
     await app.user.click(screen.getByRole('radio', { name: 'First job' }));
     await screen.findByText(/^a: latest 0 %, 0 % to 0 %/);
     expect(app.path()).toContain('jobs=first');

@@ -2,6 +2,7 @@ import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { Columns3, TriangleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
+import { lazy, Suspense } from 'react';
 import { configurationRows } from '../../domain/compare/configuration-rows.ts';
 import { runLabels } from '../../domain/compare/run-labels.ts';
 import { FEWEST_COMPARED, type RunRef } from '../../domain/compare/run-refs.ts';
@@ -17,9 +18,14 @@ import { PageFrame } from '../../ui/panel/page.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { AddRun } from './add-run.tsx';
 import styles from './compare.module.css';
-import { CompareCharts, type ComparedJobs } from './compare-charts.tsx';
+import type { ComparedJobs } from './compare-charts.tsx';
 import { type ComparedRun, CompareTable } from './compare-table.tsx';
 import { runFigures } from './run-figures.tsx';
+
+// They are below the tables.
+const CompareCharts = lazy(() =>
+  import('./compare-charts.tsx').then((module) => ({ default: module.CompareCharts })),
+);
 
 /** A run that the address names. */
 export interface CompareSlot {
@@ -78,7 +84,9 @@ export function CompareView({ slots, keys, onKeys, jobs, onJobs, onAdd }: Compar
             <CompareTable label="Figures" columns={columns} rows={runFigures(runs)} removable />
           </Panel>
           <ConfigurationPanel columns={columns} keys={keys} onKeys={onKeys} />
-          <CompareCharts columns={columns} jobs={jobs} onJobs={onJobs} />
+          <Suspense fallback={<Skeleton lines={6} />}>
+            <CompareCharts columns={columns} jobs={jobs} onJobs={onJobs} />
+          </Suspense>
         </>
       )}
     </PageFrame>
