@@ -36,11 +36,11 @@ const PLANNED = 'planned';
 
 /** All nodes of a task, or one replica of a service. */
 function plannedGang(
-  { projectId, spec, jobSpecs, runFleetId }: PlanInput,
+  { projectId, userId = '', spec, jobSpecs, runFleetId }: PlanInput,
   ctx: DecisionContext,
 ): Gang {
   const run: RunRecord = {
-    ...{ id: PLANNED, projectId, userId: '', name: spec.run_name ?? PLANNED, spec },
+    ...{ id: PLANNED, projectId, userId, name: spec.run_name ?? PLANNED, spec },
     ...{ status: 'submitted', terminationReason: null, fleetId: runFleetId ?? null },
     ...{ priority: spec.configuration.priority ?? 0, deploymentNum: 0, resubmissionAttempt: 0 },
     ...{ desiredReplicas: {}, rollout: null, autoscaling: null, gatewayId: null },

@@ -199,6 +199,14 @@ describe('the queue of a pool', () => {
     expect(plan.body).toMatchObject({ outlook: 'waits', queue_place: 1, is_about: false });
     expect(plan.body.places).toEqual([{ instance_id: expect.any(String), blocks: 1 }]);
     expect(millis(plan.body.expected_start)).toBe(Date.parse(endsAt));
+    const quotas = [{ project_name: 'main', user_name: '*', limit: { instances: 0 } }];
+    expect((await server.call('/api/quotas/apply', { quotas })).status).toBe(200);
+    const limited = await server.call('/api/project/main/runs/get_plan', { run_spec });
+    // A user whose quota is used up reserves nothing, so that no start is promised.
+    expect(limited.body.is_about || limited.body.expected_start === null).toBe(true);
+    await server.call('/api/quotas/delete', {
+      quotas: [{ project_name: 'main', user_name: '*' }],
+    });
     const last = { ...run_spec, configuration: { ...configuration, priority: 0 } };
     const behind = await server.call('/api/project/main/runs/get_plan', { run_spec: last });
     expect(behind.body).toMatchObject({ queue_place: 3, expected_start: null, is_about: false });

@@ -63,9 +63,11 @@ it('a configuration would start where and when its plan has it', () => {
     { instance_id: 'i1', blocks: 1 },
     { instance_id: 'i1', blocks: 1 },
   ];
-  const bars = triedBars({ places, expected_start: null }, 'mine', NOW);
-  expect(bars.get('i1')).toMatchObject([{ kind: 'tried', from: NOW }, { from: NOW }]);
-  expect(triedBars({ expected_start: AT }, 'mine', NOW).size).toBe(0);
+  const job_plans = [{ job_spec: { max_duration: 60 } }];
+  const bars = triedBars({ places, expected_start: null, job_plans }, 'mine', NOW);
+  const to = NOW + MINUTE;
+  expect(bars.get('i1')).toMatchObject([{ kind: 'tried', from: NOW, to }, { from: NOW }]);
+  expect(triedBars({ expected_start: AT, job_plans: [] }, 'mine', NOW).size).toBe(0);
 });
 
 it.each([

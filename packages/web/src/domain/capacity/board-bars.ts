@@ -75,17 +75,20 @@ export function triedBars(
   plan: {
     readonly places?: readonly QueuedPlace[] | undefined;
     readonly expected_start: string | null;
+    readonly job_plans: readonly { readonly job_spec: { readonly max_duration: number | null } }[];
   },
   name: string,
   now: number,
 ): ReadonlyMap<string, readonly BoardBar[]> {
   const bars = new Map<string, BoardBar[]>();
   const from = timeOf(plan.expected_start) ?? now;
+  const seconds = plan.job_plans[0]?.job_spec.max_duration ?? null;
+  const to = seconds === null ? null : from + seconds * 1000;
   for (const { instance_id, blocks } of plan.places ?? []) {
     const own = bars.get(instance_id) ?? [];
     const key = `tried ${own.length}`;
     own.push({
-      ...{ key, kind: 'tried', name, run: null, project: null, user: null, blocks, from, to: null },
+      ...{ key, kind: 'tried', name, run: null, project: null, user: null, blocks, from, to },
     });
     bars.set(instance_id, own);
   }

@@ -15,6 +15,8 @@ export interface BoardChartProps {
   readonly rows: readonly BoardRowData[];
   readonly horizon: Horizon;
   readonly onMenu: (row: BoardRowData, anchor: HTMLElement) => void;
+  /** The page scrolls, so that the chart does not fill it. */
+  readonly isFlowing: boolean;
 }
 
 /** Heights in px; the scale stays on top while rows scroll below it. */
@@ -29,7 +31,7 @@ export function BoardChart(props: BoardChartProps) {
 }
 
 function VirtualChart(props: BoardChartProps & { readonly height: number }) {
-  const { project, rows, horizon, onMenu, height } = props;
+  const { project, rows, horizon, onMenu, isFlowing, height } = props;
   const scroller = useRef<HTMLElement>(null);
   const pace = paceOf(horizon);
   const now = useTicking((time) => Math.floor(time / pace) * pace);
@@ -74,6 +76,7 @@ function VirtualChart(props: BoardChartProps & { readonly height: number }) {
       ref={scroller}
       label="Instances over time"
       className={styles.scroller}
+      data-flowing={isFlowing || undefined}
       style={gridOf(axis, now)}
       onKeyDown={onKeyDown}
     >

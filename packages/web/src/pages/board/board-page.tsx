@@ -29,7 +29,6 @@ import { usePageTitle } from '../../ui/panel/page-title.ts';
 import { filterByText } from '../../ui/table/text-filter.ts';
 import { Toolbar } from '../../ui/table/toolbar.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
-import { useLatest } from '../../ui/use-latest.ts';
 import styles from './board.module.css';
 import { BoardChart, BoardLegend } from './board-chart.tsx';
 import { type BoardRowData, boardRows } from './board-rows.ts';
@@ -73,16 +72,11 @@ function Board({ project }: { readonly project: string }) {
     (row: BoardRowData, anchor: HTMLElement) => setMenu({ row, anchor }),
     [],
   );
-  const actionsOf = useLatest(care.actionsOf);
-  const rowActions = useCallback(
-    ({ instance }: BoardRowData) => actionsOf.current(instance),
-    [actionsOf],
-  );
   const isEmpty = rows?.length === 0 && q === '';
   return (
     <PageFrame
       title="Capacity board"
-      fixed
+      fixed={!isTrying}
       actions={
         isTrying ? null : (
           <Button icon={<FlaskConical size={15} />} onClick={() => setTrying(true)}>
@@ -134,8 +128,6 @@ function Board({ project }: { readonly project: string }) {
           />
         ) : isEmpty ? (
           <NoInstances project={project} />
-        ) : view === 'table' ? (
-          <BoardTable project={project} rows={rows} rowActions={rowActions} />
         ) : rows === undefined ? (
           <Skeleton lines={10} />
         ) : rows.length === 0 ? (
@@ -144,8 +136,16 @@ function Board({ project }: { readonly project: string }) {
             title="No instance matches the filters"
             actions={<Button onClick={() => set({ q: undefined })}>Clear the filters</Button>}
           />
+        ) : view === 'table' ? (
+          <BoardTable project={project} rows={rows} onMenu={onMenu} isFlowing={isTrying} />
         ) : (
-          <BoardChart project={project} rows={rows} horizon={hours} onMenu={onMenu} />
+          <BoardChart
+            project={project}
+            rows={rows}
+            horizon={hours}
+            onMenu={onMenu}
+            isFlowing={isTrying}
+          />
         )}
       </div>
       <MenuAt

@@ -91,6 +91,8 @@ function Bar({ bar, total, axis, now }: BarProps) {
   const end = to === null ? axis.to : kind === 'running' ? Math.max(to, now) : to;
   if (from >= axis.to || end <= axis.from) return null;
   const [left, right] = [axis.at(from), axis.at(end)];
+  // The text stands beside the line of the present, not below it.
+  const past = (Math.min(right, Math.max(left, axis.at(now))) - left) / (right - left || 1);
   const share = Math.min(1, blocks / total);
   const subject = barSubject(bar, total);
   const times = barTimes(bar, (time) => relativeTimeText(time, now));
@@ -110,6 +112,7 @@ function Bar({ bar, total, axis, now }: BarProps) {
     title: `${BAR_LABELS[kind]}: ${subject}\n${exact}`,
     tabIndex: -1,
     'data-stop': '',
+    style: past < 1 ? { paddingInlineStart: `calc(${past * 100}% + 0.375rem)` } : {},
   };
   return (
     <li

@@ -1,97 +1,181 @@
-import { SearchX } from 'lucide-react';
-import { useMemo } from 'react';
-import {
-  BAR_LABELS,
-  barSubject,
-  barTimes,
-  type LanedBar,
-} from '../../domain/capacity/board-bars.ts';
+import { Link } from '@tanstack/react-router';
+import { useVirtualizer } from '@tanstack/react-virtual';
+import { Ellipsis } from 'lucide-react';
+import { type ReactNode, useRef } from 'react';
+import { BAR_LABELS, type LanedBar } from '../../domain/capacity/board-bars.ts';
 import { instanceLook } from '../../domain/fleets/fleet-look.ts';
-import { gpuText } from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
-import { nameColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
-import { EmptyState } from '../../ui/feedback/empty-state.tsx';
-import type { TableColumn } from '../../ui/table/column.ts';
-import { DataTable } from '../../ui/table/data-table.tsx';
-import type { RowActionsOf } from '../../ui/table/row-action.ts';
+import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
+import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { useTicking } from '../../ui/time/clock.ts';
-import { absoluteTime, relativeTimeText } from '../../ui/time/format-time.ts';
+import { RelativeTime } from '../../ui/time/time.tsx';
 import type { BoardRowData } from './board-rows.ts';
+import styles from './board-table.module.css';
 import { useBars } from './use-bars.ts';
 
 interface BoardTableProps {
   readonly project: string;
-  readonly rows: readonly BoardRowData[] | undefined;
-  readonly rowActions: RowActionsOf<BoardRowData>;
+  readonly rows: readonly BoardRowData[];
+  readonly onMenu: (row: BoardRowData, anchor: HTMLElement) => void;
+  /** The page scrolls, so that the table does not fill it. */
+  readonly isFlowing: boolean;
 }
 
-/** The facts of the board as a table. */
-export function BoardTable({ project, rows, rowActions }: BoardTableProps) {
-  const columns = useMemo(() => columnsOf(project), [project]);
+/** Of an instance with one job; those that are drawn are measured. */
+const ROW = 41;
+const HEAD = 36;
+
+/** The facts of the chart as a table: a part for each instance, a row for each job and each run that waits. */
+export function BoardTable({ project, rows, onMenu, isFlowing }: BoardTableProps) {
+  const scroller = useRef<HTMLElement>(null);
+  const virtual = useVirtualizer({
+    count: rows.length,
+    getScrollElement: () => scroller.current,
+    estimateSize: () => ROW,
+    getItemKey: (index) => rows[index]?.instance.id ?? index,
+    overscan: 6,
+    scrollMargin: HEAD,
+    useFlushSync: false,
+  });
+  const items = virtual.getVirtualItems();
+  const above = (items[0]?.start ?? HEAD) - HEAD;
+  const below = virtual.getTotalSize() - ((items.at(-1)?.end ?? HEAD) - HEAD);
   return (
-    <DataTable
-      label="Capacity"
-      rows={rows}
-      columns={columns}
-      rowId={({ instance }) => instance.id}
-      rowName={({ instance }) => instance.name}
-      rowActions={rowActions}
-      empty={<EmptyState icon={SearchX} title="No instance matches the filters" />}
-    />
+    <ScrollRegion
+      ref={scroller}
+      label="Instances over time"
+      className={styles.scroller}
+      data-flowing={isFlowing || undefined}
+    >
+      <table aria-label="Capacity" className={styles.table}>
+        <thead>
+          <tr>
+            {HEADINGS.map((heading) => (
+              <th key={heading} scope="col">
+                {heading}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <Spacer height={above} />
+        {items.map(({ index, key }) => {
+          const row = rows[index];
+          return row === undefined ? null : (
+            <InstancePart
+              key={key}
+              {...{ project, row, index, onMenu }}
+              measure={virtual.measureElement}
+            />
+          );
+        })}
+        <Spacer height={below} />
+      </table>
+    </ScrollRegion>
   );
 }
 
-function columnsOf(project: string): readonly TableColumn<BoardRowData>[] {
-  return [
-    nameColumn('Instance', 140, ({ instance }) => (
-      <NameLink
-        to="/projects/$project/instances/$instance"
-        params={{ project: instance.project_name, instance: instance.id }}
-      >
-        {instance.name}
-      </NameLink>
-    )),
-    statusColumn(140, ({ instance }) => instanceLook(instance)),
-    {
-      ...{ id: 'gpus', header: 'GPUs', width: 114, yields: 1 },
-      cell: ({ instance }) =>
-        instance.instance_type ? gpuText(instance.instance_type.resources) || '–' : '',
-    },
-    {
-      ...{ id: 'now', header: 'Jobs', width: 300, card: 'detail' },
-      cell: (row) => <Bars project={project} row={row} isNow />,
-    },
-    {
-      ...{ id: 'next', header: 'Next', width: 300, card: 'detail' },
-      cell: (row) => <Bars project={project} row={row} isNow={false} />,
-    },
-  ];
+const MINUTE = 60_000;
+
+const HEADINGS = ['Instance', 'State', 'Run', 'Of', 'Blocks', 'From', 'Until'] as const;
+
+function Spacer({ height }: { readonly height: number }) {
+  if (height <= 0) return null;
+  return (
+    <tbody aria-hidden="true">
+      <tr>
+        <td colSpan={HEADINGS.length} style={{ height, padding: 0 }} />
+      </tr>
+    </tbody>
+  );
 }
 
-const isPresent = ({ kind }: LanedBar): boolean => kind === 'running' || kind === 'leaving';
-
-/** The jobs of now, or what comes after them, in words. */
-function Bars(props: {
+interface InstancePartProps {
   readonly project: string;
   readonly row: BoardRowData;
-  readonly isNow: boolean;
-}) {
-  const { project, row, isNow } = props;
-  const now = useTicking((time) => Math.floor(time / PACE) * PACE);
+  readonly index: number;
+  readonly onMenu: (row: BoardRowData, anchor: HTMLElement) => void;
+  readonly measure: (element: HTMLElement | null) => void;
+}
+
+function InstancePart({ project, row, index, onMenu, measure }: InstancePartProps) {
+  const { instance } = row;
+  const now = useTicking((time) => Math.floor(time / MINUTE) * MINUTE);
   const { bars, total, problem } = useBars(project, row, now);
-  const shown = bars.filter((bar) => isPresent(bar) === isNow);
-  if (isNow && problem !== null) return problem;
-  if (shown.length === 0) return isNow ? 'free' : '–';
-  const text = (format: (time: number) => string) =>
-    shown.map((bar) => `${labelOf(bar)}${barSubject(bar, total)}, ${barTimes(bar, format)}`);
+  const [first, ...others] = bars;
+  const note = problem ?? (first === undefined ? 'Free' : null);
+  const lines = others.length + (first === undefined ? 0 : 1) + (note === null ? 0 : 1);
+  const head = (
+    <th scope="rowgroup" rowSpan={lines} className={styles.name}>
+      <span className={styles.nameLine}>
+        <NameLink
+          to="/projects/$project/instances/$instance"
+          params={{ project: instance.project_name, instance: instance.id }}
+        >
+          {instance.name}
+        </NameLink>
+        <button
+          type="button"
+          className={styles.menu}
+          aria-label={`Actions of ${instance.name}`}
+          aria-haspopup="menu"
+          onClick={(event) => onMenu(row, event.currentTarget)}
+        >
+          <Ellipsis size={16} aria-hidden="true" />
+        </button>
+      </span>
+      <StatusBadge look={instanceLook(instance)} />
+    </th>
+  );
   return (
-    <span title={text(absoluteTime).join('\n')}>
-      {text((time) => relativeTimeText(time, now)).join('; ')}
-    </span>
+    <tbody ref={measure} data-index={index}>
+      {note === null ? null : (
+        <tr>
+          {head}
+          <td colSpan={HEADINGS.length - 1} className={styles.note}>
+            {note}
+          </td>
+        </tr>
+      )}
+      {bars.map((bar, place) => (
+        <tr key={bar.key}>
+          {note === null && place === 0 ? head : null}
+          <BarCells bar={bar} total={total} />
+        </tr>
+      ))}
+    </tbody>
   );
 }
 
-/** The times of the others have their kind. */
-const labelOf = ({ kind }: LanedBar): string => (kind === 'tried' ? `${BAR_LABELS.tried}: ` : '');
+function BarCells({ bar, total }: { readonly bar: LanedBar; readonly total: number }) {
+  const { kind, run, name, user, project, blocks, from, to } = bar;
+  const of = [user, project].filter((part) => part !== null).join(' in ');
+  return (
+    <>
+      <td>
+        <span className={styles.state} data-kind={kind}>
+          {BAR_LABELS[kind]}
+        </span>
+      </td>
+      <td>
+        {run === null ? (
+          name
+        ) : (
+          <Link to="/projects/$project/runs/$run" params={run} className={styles.run}>
+            <bdi>{name}</bdi>
+          </Link>
+        )}
+      </td>
+      <td>{of === '' ? '–' : <bdi>{of}</bdi>}</td>
+      <td>{`${blocks} of ${total}`}</td>
+      <td>{timeCell(from, kind === 'expected')}</td>
+      <td>{to === null ? 'not known' : timeCell(to, kind === 'expected')}</td>
+    </>
+  );
+}
 
-const PACE = 10_000;
+const timeCell = (time: number, isAbout: boolean): ReactNode => (
+  <>
+    {isAbout ? 'about ' : null}
+    <RelativeTime at={new Date(time).toISOString()} />
+  </>
+);

@@ -21,12 +21,12 @@ function columnsFor(isNarrow: boolean): Readonly<Record<string, TableColumn<Queu
       value: ({ name }) => name,
     },
     project: {
-      ...{ id: 'project', header: 'Project', width: 100, card: 'detail' },
+      ...{ id: 'project', header: 'Project', width: 100 },
       cell: ({ project }) => project && <bdi>{project}</bdi>,
       value: ({ project }) => project,
     },
     user: {
-      ...{ id: 'user', header: 'User', width: 100, yields: 3, card: 'detail' },
+      ...{ id: 'user', header: 'User', width: 100, yields: 3 },
       cell: ({ user }) => user && <bdi>{user}</bdi>,
       value: ({ user }) => user,
     },
@@ -90,11 +90,13 @@ export const QUEUE_COLUMNS = {
   kept: { table: pick(TABLE, KEPT), cards: withWhy(pick(CARDS, KEPT)) },
 } as const;
 
-/** On a card the reason is why the run is in this list at all. */
+/** On a card there is no room for all: the reason is why the run is in this list. */
 function withWhy(columns: readonly TableColumn<QueueRow>[]): readonly TableColumn<QueueRow>[] {
   return columns.map((column) => {
-    if (column.id === 'why') return { ...column, card: 'detail' };
-    return column.id === 'user' ? { ...column, card: 'status' } : column;
+    const { card, ...rest } = column;
+    if (column.id === 'why') return { ...rest, card: 'detail' };
+    if (column.id === 'since') return { ...rest, card: 'status' };
+    return column.id === 'priority' ? rest : column;
   });
 }
 
@@ -141,7 +143,7 @@ function Start({ row, isNarrow }: { readonly row: QueueRow; readonly isNarrow: b
   );
   return (
     <span className={styles.start}>
-      {text}
+      <span>{text}</span>
       {isReserved ? <StatusBadge look={RESERVED} /> : null}
     </span>
   );
