@@ -4,7 +4,7 @@
  * the events in the order in which they were noted.
  */
 import type {
-  ArrayRecord,
+  ArrayPatch,
   AttachmentRecord,
   Change,
   DecisionContext,
@@ -191,10 +191,7 @@ export class Draft {
     this.#births.push(run);
   }
 
-  array(
-    id: Id,
-    set: Partial<Pick<ArrayRecord, 'nextPosition' | 'generation' | 'directive' | 'early'>>,
-  ): void {
+  array(id: Id, set: ArrayPatch): void {
     this.#arrays.push({ type: 'array.update', id, set });
   }
 

@@ -43,3 +43,8 @@ export interface ArraySnapshot extends ArrayRecord {
   /** Members that have not obeyed the present directive, a limited number. */
   readonly behind: readonly Id[];
 }
+
+/** The changes of an array beside those of its members. `isOpen`: false with the end of its run. */
+export type ArrayPatch = Partial<
+  Pick<ArrayRecord, 'nextPosition' | 'generation' | 'directive' | 'early'>
+> & { readonly isOpen?: false };

@@ -4,7 +4,7 @@
  * pass then runs again on the present state). Events are written in the given order.
  */
 import type { EventAction, EventData, EventOutcome } from '@dstack/contract/wire';
-import type { ArrayRecord } from './arrays.ts';
+import type { ArrayPatch } from './arrays.ts';
 import type { EndOutcome } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
@@ -28,9 +28,7 @@ export type Change =
   | {
       readonly type: 'array.update';
       readonly id: Id;
-      readonly set: Partial<
-        Pick<ArrayRecord, 'nextPosition' | 'generation' | 'directive' | 'early'>
-      >;
+      readonly set: ArrayPatch;
     }
   /** The run has ended, or an execution of its schedule: those that depend on it get a pass. */
   | { readonly type: 'run.outcome'; readonly id: Id; readonly outcome: EndOutcome }

@@ -24,6 +24,7 @@ export async function insertArray(tx: Tx, { id }: RunRecord, array: NewArray): P
     .insertInto('run_arrays')
     .values({
       run_id: id,
+      is_open: 1,
       total: array.total,
       max_parallel: array.maxParallel,
       max_failures: array.maxFailures,
@@ -117,6 +118,7 @@ export async function updateArray(
     .set({
       ...(set.nextPosition !== undefined && { next_position: set.nextPosition }),
       ...(set.generation !== undefined && { generation: set.generation }),
+      ...(set.isOpen === false && { is_open: 0 }),
       ...(set.early !== undefined && { early: JSON.stringify(set.early) }),
       ...(set.directive !== undefined && { directive: JSON.stringify(set.directive) }),
     })

@@ -1,5 +1,5 @@
 /** How many runs wait, for the limits of waiting runs: an array counts with all that may wait of it. */
-import { UNFINISHED_RUN_STATUSES, WAITING_RUN_STATUSES } from '@dstack/contract/status';
+import { ALIVE_RUN_STATUSES, isRunWaiting, WAITING_RUN_STATUSES } from '@dstack/contract/status';
 import {
   aliveMembers,
   endedMembers,
@@ -26,26 +26,29 @@ export async function waitingByUser(tx: Tx, which: CountedRuns): Promise<Map<Id,
     .select((eb) => eb.fn.countAll<number>().as('waiting'))
     .where(which)
     .where('r.status', 'in', WAITING_RUN_STATUSES)
-    .where('r.array_id', 'is', null)
-    .where(sql<SqlBool>`not exists (select 1 from run_arrays a where a.run_id = r.id)`)
+    // Spelled as in the partial indexes.
+    .where(sql<SqlBool>`r.array_id is null`)
     .groupBy('r.user_id')
     .execute();
   const counts = new Map(rows.map((row) => [row.user_id, Number(row.waiting)]));
   const arrays = await tx
     .selectFrom('run_arrays as a')
     .innerJoin('runs as r', 'r.id', 'a.run_id')
-    .select(['r.id', 'r.user_id'])
+    .select(['r.id', 'r.user_id', 'r.status'])
+    .where(sql<SqlBool>`a.is_open = 1`)
+    .where('r.status', 'in', ALIVE_RUN_STATUSES)
     .where(which)
-    .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
     .execute();
   const known = await arraysByIds(
     tx,
     arrays.map(({ id }) => id),
   );
-  for (const { id, user_id: userId } of arrays) {
+  for (const { id, user_id: userId, status } of arrays) {
     const array = known.get(id);
     if (array === undefined) continue;
-    counts.set(userId, (counts.get(userId) ?? 0) + mostWaiting(array));
+    // Its own run was counted, and waits only for its members.
+    const own = isRunWaiting(status) ? 1 : 0;
+    counts.set(userId, (counts.get(userId) ?? 0) - own + mostWaiting(array));
   }
   return counts;
 }

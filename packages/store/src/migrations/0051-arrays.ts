@@ -19,6 +19,7 @@ export const arrays: Migration = {
       'run_arrays',
       {
         run_id: 'text! => runs',
+        is_open: 'int!',
         total: 'int!',
         max_parallel: 'int!',
         max_failures: 'int!',
@@ -37,6 +38,7 @@ export const arrays: Migration = {
       },
       ['run_id'],
     );
+    await createIndex(c, 'run_arrays', 'run_id', { where: 'is_open = 1', name: 'run_arrays_open' });
     const members = { where: 'array_id is not null' };
     await createIndex(c, 'runs', 'array_id, status, array_index', {
       ...members,
@@ -61,6 +63,7 @@ export const arrays: Migration = {
       name: 'runs_listed_by_user',
     });
     await createIndex(c, 'runs', 'submitted_at, id', { ...listed, name: 'runs_listed_by_time' });
+    await createIndex(c, 'runs', 'user_id, status', { ...listed, name: 'runs_counted_by_user' });
     await createIndex(c, 'runs', 'status, project_id, submitted_at, id', {
       ...listed,
       name: 'runs_listed_by_status',

@@ -122,6 +122,8 @@ export interface DB {
   /** Arrays, with the number of their members by status. */
   run_arrays: MemberCounts & {
     run_id: string;
+    /** 1 until the run has ended: then nothing of it waits any more. */
+    is_open: number;
     total: number;
     max_parallel: number;
     max_failures: number;

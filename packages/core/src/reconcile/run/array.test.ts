@@ -89,6 +89,7 @@ describe('the run of an array', () => {
     const { changes } = pass(of, { array });
     expect(setOf(changes)).toMatchObject({ status, terminationReason: reason });
     expect(changes).toContainEqual(expect.objectContaining({ type: 'run.outcome', id: ID }));
+    expect(arraySet(changes)).toMatchObject({ set: { isOpen: false } });
   });
 
   it('goes on while a member has not ended', () => {

@@ -44,8 +44,10 @@ export function reconcileArray(
   begin(pass);
   if (isRunActive(pass.run.status)) follow(pass, array);
   obeyHold(pass);
-  if (isRunTerminating(pass.run.status) && aliveMembers(array.members) === 0) settleEndedRun(pass);
-  else if (!direct(pass, array)) {
+  if (isRunTerminating(pass.run.status) && aliveMembers(array.members) === 0) {
+    settleEndedRun(pass);
+    pass.draft.array(array.id, { isOpen: false });
+  } else if (!direct(pass, array)) {
     remind(pass, array);
     if (isRunActive(pass.run.status) && pass.run.hold === null) bear(pass, array);
   }
