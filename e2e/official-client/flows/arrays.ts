@@ -20,7 +20,8 @@ export function arrayFlows(flow: Flow): void {
       await server.api('/api/project/main/runs/apply', { plan: { run_spec }, force: false });
       await waitFor(
         () => server.api<ShownArray>('/api/project/main/runs/get', { run_name: 'sweep' }),
-        ({ array: { members } }) => (members.running ?? 0) > 0,
+        // A member has a job from its first pass on.
+        ({ array: { members } }) => (members.running ?? 0) > 0 && members.pending === 0,
         (seen) => JSON.stringify(seen.array),
       );
       const listed = await client.ok('ps');
