@@ -32,14 +32,13 @@ export async function array(members = MEMBERS): Promise<void> {
     await submit(home, 'sweep', { commands: ['sleep 86400'], array });
     print({ name: `submit an array of ${members}`, unit: 'ms', value: performance.now() - before });
     await lists(home, `while ${members} members are born`);
-    await singles(home, `while ${members} members are born`);
     await untilWindow(home);
     print({
       ...{ name: `the window of an array of ${members} is full after`, unit: 'ms' },
       value: performance.now() - before,
     });
     await untilAtRest(home);
-    await lists(home, `beside an array of ${members}`);
+    await lists(home, `${SINGLES} waiting runs, beside an array of ${members}`);
     await singles(home, `beside an array of ${members}`);
     print({ name: `memory, array of ${members}`, unit: 'MB', value: residentMb(home.serverPid) });
     const stopped = performance.now();
