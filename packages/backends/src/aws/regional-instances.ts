@@ -59,7 +59,8 @@ export class RegionalInstances implements InstancePort {
       }
     }
     refusal ??= new NoCapacityError(`AWS: no zone of ${offer.region} was asked`);
-    this.#options.offers.refused(offer, refusal instanceof QuotaError ? 'quota' : 'capacity');
+    const why = refusal instanceof QuotaError ? 'quota' : 'capacity';
+    this.#options.offers.refused(offer, why, refusal.message);
     throw refusal;
   }
 

@@ -100,7 +100,10 @@ describe('live offers', () => {
     expect(await availability()).toBe('available');
     offers.refused(offer('small', 1), 'quota', 'Lambda: 4 instances at most');
     const { notes } = await offers.answer();
-    expect(notes).toEqual(['no quota: small in us: Lambda: 4 instances at most']);
+    expect(notes).toEqual([
+      'no quota: small (spot) in us',
+      'no quota: small in us: Lambda: 4 instances at most',
+    ]);
     now += 2 * MINUTE_MS;
     expect(await availability()).toBe('no_quota');
     now += 5 * MINUTE_MS;

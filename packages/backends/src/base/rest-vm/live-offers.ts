@@ -86,7 +86,8 @@ export class LiveOffers {
   refused(offer: Offer, why: 'capacity' | 'quota', text: string | null = null): void {
     const now = this.#options.now();
     const { region } = offer;
-    const { name } = offer.instance;
+    const { name: type, resources } = offer.instance;
+    const name = resources.spot ? `${type} (spot)` : type;
     this.#refused.set(
       keyOf(offer),
       why === 'quota'
