@@ -19,6 +19,7 @@ export const JSON_SHAPES: Readonly<Record<string, JsonShape>> = {
       kept_back_total: 'number of all that are held or wait for other runs',
     },
   },
+  share: { keys: { shares: 'list of `Share`' } },
   'fleet list': { keys: { ...PROJECT, fleets: 'list of `Fleet`, with its `instances`' } },
   'gateway list': { keys: { ...PROJECT, gateways: 'list of `Gateway`' } },
   'volume list': { keys: { ...PROJECT, volumes: 'list of `Volume`' } },

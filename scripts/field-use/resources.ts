@@ -148,7 +148,7 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     user: used(QUOTA_PLACE),
     guaranteed: used('core/src/quotas/amounts.ts', 'QuotaGuarantee'),
     limit: used('core/src/placement/quota/quota-ledger.ts'),
-    weight: used('core/src/quotas/guarantees.ts'),
+    weight: used('core/src/shares/weights.ts'),
   },
   QuotaGuarantee: QUOTA_AMOUNTS,
   QuotaLimit: { ...QUOTA_AMOUNTS, runs: used('store/src/quotas/waiting.ts') },

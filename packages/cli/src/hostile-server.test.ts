@@ -58,6 +58,7 @@ const LINES: readonly (readonly string[])[] = [
   ['token', 'create', 'tt'],
   ['top', '--once'],
   ['queue'],
+  ['share'],
   ['usage'],
   ['user', 'list'],
   ['user', 'add', 'nn'],

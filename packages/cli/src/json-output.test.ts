@@ -69,6 +69,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'user rotate': ['user', 'rotate', 'ann', '-y'],
   cost: ['cost'],
   queue: ['queue'],
+  share: ['share'],
   usage: ['usage'],
   top: ['top'],
   doctor: ['doctor'],

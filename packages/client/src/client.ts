@@ -7,7 +7,7 @@ import { fleetsOf } from './domains/fleets.ts';
 import { jobSocketsOf } from './domains/job-sockets.ts';
 import { logsOf } from './domains/logs.ts';
 import { modelsOf } from './domains/models.ts';
-import { capacityCalls, runQueueOf } from './domains/queue.ts';
+import { capacityCalls, poolSharesOf, runQueueOf } from './domains/queue.ts';
 import { filesOf, reposOf } from './domains/repos.ts';
 import {
   backendsOf,
@@ -112,6 +112,7 @@ function projectClient(transport: Transport, name: string): ProjectClient {
     explainPlan: explainPlanOf(transport, base),
     queue: runQueueOf(transport, base),
     capacity: capacityCalls(transport, base),
+    shares: poolSharesOf(transport, base),
     jobs: jobSocketsOf(transport, base),
   };
 }
@@ -158,6 +159,7 @@ export interface ProjectClient {
   readonly explainPlan: ReturnType<typeof explainPlanOf>;
   readonly queue: ReturnType<typeof runQueueOf>;
   readonly capacity: ReturnType<typeof capacityCalls>;
+  readonly shares: ReturnType<typeof poolSharesOf>;
   /** Commands in running jobs, and connections to their ports. */
   readonly jobs: ReturnType<typeof jobSocketsOf>;
 }

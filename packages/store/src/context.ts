@@ -8,6 +8,7 @@ import type { FleetIndexes } from './instances/fleet-indexes.ts';
 import type { StoreLogger } from './logger.ts';
 import type { RecordCache } from './record-cache.ts';
 import type { DB } from './schema/db.ts';
+import type { PoolGpuPrices } from './shares/gpu-prices.ts';
 import type { WriteExtras } from './writes.ts';
 
 export type Db = Kysely<DB>;
@@ -35,6 +36,9 @@ export interface StoreContext {
   readonly logger: StoreLogger;
   readonly records: RecordCache;
   readonly fleetIndexes: FleetIndexes;
+  readonly gpuPrices: PoolGpuPrices;
+  /** Seconds in which half of what was used is forgotten. */
+  readonly shareHalfLife: number;
   readonly now: () => Timestamp;
   /** Microseconds that no step of the host's clock moves. */
   readonly monotonic: () => number;

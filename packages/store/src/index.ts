@@ -44,6 +44,7 @@ export type * from './secrets/types.ts';
 export type * from './service-sessions/types.ts';
 export type * from './services/types.ts';
 export type * from './sessions/types.ts';
+export type { SharesView, WaitingHead } from './shares/shares-view.ts';
 export type * from './sign-in-codes/types.ts';
 export type { OpenStoreOptions, Store } from './store.ts';
 export type * from './sweeps/types.ts';

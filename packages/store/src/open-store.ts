@@ -47,6 +47,7 @@ import { createSecrets } from './secrets/secrets.ts';
 import { createServiceSessions } from './service-sessions/service-sessions.ts';
 import { createServices } from './services/services.ts';
 import { createSessions } from './sessions/sessions.ts';
+import { PoolGpuPrices } from './shares/gpu-prices.ts';
 import { createSignInCodes } from './sign-in-codes/sign-in-codes.ts';
 import type { OpenStoreOptions, Store } from './store.ts';
 import { createSweeps } from './sweeps/sweeps.ts';
@@ -56,6 +57,7 @@ import { createVolumes } from './volumes/volumes.ts';
 
 const DEFAULT_POOL_SIZE = 10;
 const DEFAULT_MAX_OVERFLOW = 10;
+const DEFAULT_SHARE_HALF_LIFE = 7 * 86_400;
 
 /** An open database of either kind. */
 interface Connection {
@@ -230,6 +232,8 @@ function createStore(
   const records = new RecordCache();
   const context: StoreContext = {
     ...{ db, bus, postgres, now, monotonic, newId, cipher, logger, records },
+    gpuPrices: new PoolGpuPrices(),
+    shareHalfLife: options.shareHalfLife ?? DEFAULT_SHARE_HALF_LIFE,
     fleetIndexes: new FleetIndexes({ records, watch: connection.watchInstances }),
     ...createTransactions({
       ...{ db, bus, postgres },

@@ -54,6 +54,8 @@ export interface OpenStoreOptions {
   readonly maxOverflow?: number;
   /** Time limit of a statement on PostgreSQL in milliseconds (default one minute); 0 = none. */
   readonly commandTimeoutMs?: number;
+  /** Seconds in which half of what projects have used of shared pools is forgotten (default 7 days). */
+  readonly shareHalfLife?: number;
   /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */
   readonly storeEvents?: boolean;
 }

@@ -1,4 +1,4 @@
-import type { CapacityBoard, RunQueue } from '@dstack/contract/wire';
+import type { CapacityBoard, RunQueue, Share, ShareList } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
 /** The queue of all projects that share fleets with this one; servers of dstack 0.22.5 have no such call. */
@@ -12,5 +12,13 @@ export function capacityCalls(transport: Transport, base: string) {
     /** The jobs on these instances, 100 at most. */
     board: (instanceIds: readonly string[]): Promise<CapacityBoard> =>
       transport.read(`${base}/capacity/board`, { instance_ids: instanceIds }),
+  };
+}
+
+/** What the projects of the same pool have used, and their users; empty: the pool is not shared by weight. */
+export function poolSharesOf(transport: Transport, base: string) {
+  return async (): Promise<readonly Share[]> => {
+    const { shares } = await transport.read<ShareList>(`${base}/shares/list`, {});
+    return shares;
   };
 }

@@ -22,6 +22,7 @@ import { ProjectRetention, ServerUsage } from '../wire/server-usage.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
 import { OpenedSession, ServiceSignIn, Session } from '../wire/session.ts';
+import { ShareList } from '../wire/share.ts';
 import { UserWithCreds } from '../wire/user.ts';
 import { bare, call, get, optionalCall, passThrough, remove } from './endpoint.ts';
 import * as req from './requests-ours.ts';
@@ -119,6 +120,12 @@ export const ourEndpoints = {
     req.CapacityBoardRequest,
     CapacityBoard,
     'The jobs on these instances, with their beginnings and known ends, oldest first',
+  ),
+  'shares.list': bare(
+    '/api/project/{project_name}/shares/list',
+    'project_member',
+    ShareList,
+    'What the projects that share fleets with this one, and their users, have used for their weights',
   ),
   'fleets.list_jobs': get(
     '/api/project/{project_name}/fleets/{fleet_name}/jobs',

@@ -61,6 +61,7 @@ export * from './server-usage.ts';
 export * from './service-figures.ts';
 export * from './service-token.ts';
 export * from './session.ts';
+export * from './share.ts';
 export * from './timestamp.ts';
 export * from './user.ts';
 export * from './version.ts';

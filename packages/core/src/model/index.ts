@@ -11,6 +11,7 @@ export * from './records.ts';
 export * from './resources.ts';
 export * from './rollouts.ts';
 export * from './scaling.ts';
+export * from './shares.ts';
 export * from './snapshots.ts';
 export * from './values.ts';
 export * from './volumes.ts';

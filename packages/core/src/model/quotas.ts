@@ -1,5 +1,6 @@
 /** What projects and users may use of what they share, and what their jobs use of it. */
 import type { QuotaGuarantee, QuotaLimit } from '@dstack/contract/wire';
+import type { ShareCharge } from './shares.ts';
 import type { Id, Timestamp } from './values.ts';
 
 /**
@@ -8,13 +9,15 @@ import type { Id, Timestamp } from './values.ts';
  */
 export type Amounts = Readonly<Record<string, number>>;
 
-/** What the claim of a job uses of the quotas of its project, as it was at the time of the claim. */
+/** What the claim of a job uses of quotas and shares, as it was at the time of the claim. */
 export interface ChargeRecord {
   readonly userId: Id;
   readonly fleetId: Id;
   /** When the capacity was claimed. */
   readonly claimedAt: Timestamp;
   readonly amounts: Amounts;
+  /** Omitted = its pool was not shared by weight at the time. */
+  readonly share?: ShareCharge;
 }
 
 /** Each user of the project by himself. */

@@ -164,7 +164,7 @@ export interface JobRecord {
   readonly instanceId: Id | null;
   /** Blocks of the instance this job holds; 0 before assignment and after release. */
   readonly claimedBlocks: number;
-  /** What the claim uses of quotas; null = it has no claim, or its project had no quota at the time. */
+  /** Null = it has no claim, or there was no quota of its project and no weight in its pool at the time. */
   readonly charge: ChargeRecord | null;
   /** It has to give its place to a gang that comes first. */
   readonly eviction: EvictionRecord | null;

@@ -20,6 +20,7 @@ import type {
   TimeLimit,
 } from './records.ts';
 import type { ServiceLoad } from './scaling.ts';
+import type { PoolShares } from './shares.ts';
 import type { BackendName, Id, Timestamp } from './values.ts';
 import type { FleetVolume, JobVolume, MountableVolume } from './volumes.ts';
 
@@ -144,6 +145,8 @@ export interface CapacitySnapshot {
   readonly projects: ReadonlyMap<Id, PoolProject>;
   /** The quotas of the projects; omitted = they have none. */
   readonly quotas?: readonly QuotaState[];
+  /** What the projects have used; omitted = the pool is not shared by weight. */
+  readonly shares?: PoolShares;
   /** Jobs with places, where some of them may have to leave; omitted = none may. */
   readonly claims?: readonly ClaimState[];
   /** Jobs on the instances that have a `max_duration`. Of the others, no end is known. */

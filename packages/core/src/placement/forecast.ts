@@ -10,11 +10,12 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
+import type { ShareLedger } from '../shares/share-ledger.ts';
 import { PlacementPass } from './pass.ts';
 import type { CapacityLedger } from './place/capacity-ledger.ts';
 import { candidateFleets } from './place/choose-fleet.ts';
 import type { Ask } from './place/new-capacity.ts';
-import type { QueuedGang } from './rank/queue.ts';
+import { inTurn, type QueuedGang } from './rank/queue.ts';
 import { earliestStart, mayServe, type PlannedStart } from './reserve/earliest-start.ts';
 
 export interface Forecast {
@@ -42,9 +43,19 @@ export function forecastQueue(
   guesses: readonly Occupant[] = [],
 ): Forecast[] {
   const pass = new PlacementPass(snapshot, ask, ctx);
-  const { ledger, queue } = pass;
-  const waiting = new Set(queue.filter((queued) => !pass.take(queued)));
-  const starts = new Starts(ledger, [...waiting], guesses);
+  const { ledger } = pass;
+  const taken: QueuedGang[] = [];
+  const waiting = new Set<QueuedGang>();
+  for (const queued of pass.oneByOne()) {
+    taken.push(queued);
+    if (!pass.take(queued)) waiting.add(queued);
+  }
+  const queue = ledger.shares === null ? taken : turnsOf(taken, waiting, ledger.shares);
+  const starts = new Starts(
+    ledger,
+    queue.filter((queued) => waiting.has(queued)),
+    guesses,
+  );
   let count = 0;
   return queue.map((queued): Forecast => {
     const { gang } = queued;
@@ -56,6 +67,16 @@ export function forecastQueue(
 }
 
 type Start = Omit<Forecast, 'gang'>;
+
+/** Those that wait get their places one after the other, which changes the ratios. */
+function turnsOf(
+  taken: readonly QueuedGang[],
+  waiting: ReadonlySet<QueuedGang>,
+  shares: ShareLedger,
+): QueuedGang[] {
+  const placed = taken.filter((queued) => !waiting.has(queued));
+  return [...placed, ...inTurn([...waiting], shares)];
+}
 
 class Starts {
   readonly #ledger: CapacityLedger;

@@ -24,5 +24,6 @@ export { roomOf } from './place/room.ts';
 export { type Pool, poolsOf, type Uses } from './pools/components.ts';
 export { withBackends } from './pools/with-backends.ts';
 export { type Exceeded, exceededLimit } from './quota/never-fits.ts';
+export { type FairRank, inFairOrder } from './rank/fair-order.ts';
 export { type Criterion, compareRanks, ORDER, type Rank } from './rank/order.ts';
 export { hasPriorityPreemption } from './reclaim/fleet-settings.ts';

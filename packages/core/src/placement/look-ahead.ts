@@ -16,7 +16,7 @@ import {
 import { type Ask, newCapacityFor, type OffersWanted, whyNeverGrow } from './place/new-capacity.ts';
 import { refusalOf } from './place/refusals.ts';
 import { fleetsWithin } from './quota/within.ts';
-import { queueOf } from './rank/queue.ts';
+import { oneByOne, queueOf } from './rank/queue.ts';
 
 /** The place of one request. */
 export interface RequestLook {
@@ -46,7 +46,7 @@ export function lookAtGang(
 ): GangLook | null {
   const pass = new PlacementPass(snapshot, ask, ctx);
   const ahead: Gang[] = [];
-  for (const queued of pass.queue) {
+  for (const queued of pass.oneByOne()) {
     const { gang, request } = queued;
     if (isMeant(gang)) {
       const { ledger, option } = pass.look(queued);
@@ -72,10 +72,11 @@ export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly Offers
   };
   const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
   const asked = new Set<string>();
-  const queue = queueOf(snapshot, (request) => candidateFleets(ledger, request));
+  const { shares } = ledger;
+  const queue = queueOf(snapshot, (request) => candidateFleets(ledger, request), shares);
   // What is reserved is known when the pass begins.
   const isReserved = queue.some(({ gang }) => gang.jobs.some((job) => job.reserved !== null));
-  for (const { gang, request } of queue) {
+  for (const { gang, request } of oneByOne(queue, shares)) {
     const key = demandKey(ledger, request);
     if (asked.has(key)) continue;
     // No capacity would help, so no backend is asked for any.

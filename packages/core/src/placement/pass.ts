@@ -28,8 +28,9 @@ import { type Ask, triedOffers } from './place/new-capacity.ts';
 import { refusalOf, undecidedUntil } from './place/refusals.ts';
 import type { Lack } from './quota/quota-ledger.ts';
 import { holdQuotas, lackOf, quotaRefusal } from './quota/refusal.ts';
+import { shareOfSlot } from './quota/share-of-slot.ts';
 import { amountsOfSlot, claimCharge, payerOf } from './quota/slots.ts';
-import { type QueuedGang, queueOf } from './rank/queue.ts';
+import { oneByOne, type QueuedGang, queueOf } from './rank/queue.ts';
 import { DEFAULT_PREEMPTION } from './reclaim/fleet-settings.ts';
 import { Reclaim } from './reclaim/reclaim.ts';
 import { Holds } from './reserve/holds.ts';
@@ -46,13 +47,13 @@ export function place(
   ctx: DecisionContext,
 ): Decision {
   const pass = new PlacementPass(snapshot, (question) => offers.get(question.key) ?? [], ctx);
-  for (const queued of pass.queue) pass.take(queued);
+  for (const queued of pass.oneByOne()) pass.take(queued);
   pass.askToLeave();
   return pass.decision();
 }
 
 export class PlacementPass {
-  /** The gangs to take, most urgent first. */
+  /** The gangs to take, in the order in which they were before any of them got a place. */
   readonly queue: readonly QueuedGang[];
   readonly #snapshot: PlacementSnapshot;
   readonly #ctx: DecisionContext;
@@ -83,7 +84,11 @@ export class PlacementPass {
       ctx.settings.preemption ?? DEFAULT_PREEMPTION,
       ctx.now,
     );
-    this.queue = queueOf(snapshot, (request) => candidateFleets(this.#ledger, request));
+    this.queue = queueOf(
+      snapshot,
+      (request) => candidateFleets(this.#ledger, request),
+      this.#ledger.shares,
+    );
     const jobs = snapshot.gangs.flatMap((gang) => gang.jobs);
     const volumeRecords = snapshot.volumes?.map(({ volume }) => volume);
     // Instances are added as they are claimed: a pool may have thousands.
@@ -101,6 +106,11 @@ export class PlacementPass {
     this.#ledger.lending.lookFor({ isEntitled: this.#reclaim.isWithin(queued) });
     const option = isRefused ? null : chooseFleet(this.#ledger, request, this.#ask);
     return { ledger: this.#ledger, option };
+  }
+
+  /** The gangs to take, most urgent first: the next one is chosen once the one before has been taken. */
+  oneByOne(): Iterable<QueuedGang> {
+    return oneByOne(this.queue, this.#ledger.shares);
   }
 
   /** The capacity that the gangs taken so far have left. */
@@ -170,7 +180,7 @@ export class PlacementPass {
         ...{ projectId: run.projectId, fleetId: option.fleet.id },
         amounts: amountsOfSlot(slot),
       });
-      const charge = claimCharge(this.#ledger.quotas, run, option.fleet, slot, this.#ctx.now);
+      const charge = claimCharge(this.#ledger, run, option.fleet, slot, this.#ctx.now);
       if (slot.kind === 'existing') {
         this.#draft.instances.load(slot.instance);
         assignExisting(this.#draft, job, slot, charge, this.#ctx);
@@ -357,6 +367,7 @@ export function claimSlots(
     if (ledger.quotas.concerns(run)) {
       ledger.quotas.claim(payerOf({ run }, option.fleet), amountsOfSlot(slot));
     }
+    if (ledger.shares) ledger.shares.claim(run, shareOfSlot(ledger.shares, slot).rate);
     ledger.volumes.claim(slot.volumes, instance?.id ?? null);
     if (slot.kind === 'existing') {
       ledger.claim(slot.instance, slot.blocks, run, limit);

@@ -148,6 +148,7 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
     localState: patch.localState ?? 'as read',
     quotas: patch.quotas ?? [],
     ...(patch.claims && { claims: patch.claims }),
+    ...(patch.shares && { shares: patch.shares }),
   };
 }
 

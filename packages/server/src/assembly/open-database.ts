@@ -28,6 +28,7 @@ export async function openDatabase(
     maxOverflow: settings.database.maxOverflow,
     commandTimeoutMs: settings.database.commandTimeoutSeconds * 1000,
     storeEvents: retention.events > 0,
+    shareHalfLife: settings.shareHalfLife,
     onStatement: settings.sqlEcho ? (sql) => log.info({ sql }, 'statement') : undefined,
   }).catch((error: unknown) => {
     if (error instanceof StoreError) {

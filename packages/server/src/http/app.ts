@@ -46,6 +46,7 @@ import { serviceOriginRoutes } from './service-origins/routes.ts';
 import { answerOwnPath } from './service-origins/sign-in.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
+import { shareRoutes } from './shares/routes.ts';
 import { signInRoutes } from './sign-in/routes.ts';
 import { sshProxyRoutes } from './sshproxy/routes.ts';
 import { templateRoutes } from './templates/routes.ts';
@@ -71,6 +72,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   eventRoutes,
   secretRoutes,
   quotaRoutes,
+  shareRoutes,
   repoRoutes,
   fileRoutes,
   exportRoutes,

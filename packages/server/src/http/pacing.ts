@@ -11,6 +11,7 @@ const LARGE: ReadonlySet<EndpointName> = new Set<EndpointName>([
   'runs.get_plan',
   'explain.plan',
   'queue.list',
+  'shares.list',
   'fleets.list',
   'fleets.list_all',
   'instances.list',

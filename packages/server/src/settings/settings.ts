@@ -70,6 +70,8 @@ export interface ServerSettings {
   /** Backends that create machines, each with its own settings. */
   readonly backendKinds: readonly ConfiguredKind[];
   readonly engine: EngineSettings;
+  /** Seconds in which half of what was used of shared pools is forgotten (`DSTACK_SHARE_HALF_LIFE`). */
+  readonly shareHalfLife: number;
   readonly limits: Limits;
   readonly images: ImageSettings;
   /** Who gets a shell of hosts of SSH fleets by `ssh <run>-host` (`DSTACK_SERVER_HOST_SHELL`). */
@@ -206,6 +208,7 @@ export function compileSettings(
     sim: env.DSTACK_SIM === '1',
     backendKinds: BACKEND_KINDS.map((kind) => kind.configure(env, { url })),
     engine: engineSettings(env),
+    shareHalfLife: shareHalfLife(env),
     limits: limits(env),
     images: {
       base: env.DSTACK_DOCKER_BASE_IMAGE || 'dstackai/base',
@@ -319,6 +322,16 @@ function engineSettings(env: ProcessEnv): EngineSettings {
     gatewayMoveSeconds: integerVariable(env, 'DSTACK_GATEWAY_MOVE_SECONDS', 1800),
     preemption: preemptionSettings(env),
   };
+}
+
+/** Never off: usage that is never forgotten would keep a project behind for ever. */
+function shareHalfLife(env: ProcessEnv): number {
+  const name = 'DSTACK_SHARE_HALF_LIFE';
+  const seconds = durationOrOff(env, name, { fallback: 7 * 86_400, least: 60 });
+  if (seconds !== null) return seconds;
+  throw new SettingsError(
+    `${name} cannot be off; it is a duration such as 7d (without weights, nothing is shared)`,
+  );
 }
 
 function preemptionSettings(env: ProcessEnv): PreemptionSettings {

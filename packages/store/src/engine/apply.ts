@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Change, Id, IntentRecord, RunStatus } from '@dstack/core';
+import { sql } from 'kysely';
 import { updateArray } from '../arrays/array-rows.ts';
 import { countMember, insertMembers, MemberMoves } from '../arrays/member-counts.ts';
 import { changeOfDelete, changeOfUpdate, changesOfOthers } from '../changes/changed-records.ts';
@@ -25,6 +26,7 @@ import {
   jobTable,
   runTable,
 } from '../schema/work-tables.ts';
+import { type ShareClock, settleShares } from '../shares/settle-shares.ts';
 import { changeVolumeUses } from '../volumes/uses.ts';
 import { checksHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
@@ -41,8 +43,9 @@ type Of<T extends Change['type']> = Extract<Change, { type: T }>;
 export async function applyChanges(
   { tx, changed, add }: Pick<Write, 'tx' | 'changed' | 'add'>,
   changes: readonly Change[],
-  { now, postgres }: { readonly now: number; readonly postgres: boolean },
+  clock: ShareClock,
 ): Promise<boolean> {
+  const { now, postgres } = clock;
   if (!(await checksHold(tx, changes, postgres))) return false;
   const moves = new MemberMoves();
   const claims = await changedClaims(tx, changes, postgres);
@@ -53,6 +56,7 @@ export async function applyChanges(
     if (!(await updateRow({ tx, changed, moves }, update))) return false;
   }
   if (!(await settleClaims(tx, claims))) return false;
+  await settleShares(tx, claims, clock);
   for (const change of only(changes, 'project.default-gateway')) {
     if (!(await setDefaultGateway(tx, change))) return false;
   }
@@ -226,7 +230,8 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
   const instances = only(changes, 'instance.insert').map((c) => instanceTable.insert(c.instance));
   await insertInSlices(instances, (slice) => tx.insertInto('instances').values(slice).execute());
   const jobs = only(changes, 'job.insert').map((c) => jobTable.insert(c.job));
-  await insertInSlices(jobs, (slice) => tx.insertInto('jobs').values(slice).execute());
+  const owned = jobs.map((job) => ({ ...job, user_id: userOfRun(job.run_id) }));
+  await insertInSlices(owned, (slice) => tx.insertInto('jobs').values(slice).execute());
   const replicas = only(changes, 'gateway-replica.insert').map((c) => ({
     ...replicaTable.insert(c.replica),
     ssh_private_key: NO_KEY,
@@ -241,6 +246,8 @@ async function insertRows(tx: Tx, changes: readonly Change[]): Promise<void> {
     tx.insertInto('volume_attachments').values(slice).execute(),
   );
 }
+
+const userOfRun = (runId: Id) => sql<string>`(select user_id from runs where id = ${runId})`;
 
 /** The server reaches its machine by the link to the agent there. */
 const NO_KEY = '' as never;

@@ -39,7 +39,8 @@ export async function decidedWrite<S>(
       const snapshot = await load(tx, row.id);
       const decision = snapshot === null ? null : decide(snapshot);
       if (decision === null) return snapshot;
-      const on = { now: context.now(), postgres: context.postgres };
+      const { postgres, shareHalfLife } = context;
+      const on = { now: context.now(), postgres, shareHalfLife };
       if (!(await applyChanges(write, decision.changes, on))) abort(AGAIN);
       await refreshAfter(context, write, decision.changes);
       add({

@@ -93,8 +93,8 @@ function createApply(context: StoreContext): EngineStore['apply'] {
     try {
       return await context.write<'applied' | 'conflict'>(async (write) => {
         const { add, abort } = write;
-        const { postgres } = context;
-        const on = { now: context.now(), postgres };
+        const { postgres, shareHalfLife } = context;
+        const on = { now: context.now(), postgres, shareHalfLife };
         if (!(await applyChanges(write, changes, on))) abort('conflict');
         await refreshAfter(context, write, changes);
         add({ events: eventsOf(changes), signals: signals ?? [] });

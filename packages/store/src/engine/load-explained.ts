@@ -20,6 +20,7 @@ import type { StoreContext, Tx } from '../context.ts';
 import { forIds, groupBy } from '../query.ts';
 import { claimsBeside } from '../quotas/load-claims.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
+import { sharesBeside } from '../shares/pool-shares.ts';
 import {
   type Cached,
   loadCapacity,
@@ -49,15 +50,18 @@ export async function loadExplainedRun(
   const { projectId } = run.run;
   const capacity = await loadCapacity(tx, context, projectId);
   const rights = await rightsWithin(tx, projectId, capacity.fleets);
+  const shared = await sharesBeside(tx, context, [...rights.keys()], capacity.quotas);
+  const isShared = shared.shares !== undefined;
   const gangs: Gang[] = [];
   for (const id of rights.keys())
-    gangs.push(...(await loadExplainedQueue(tx, context.records, id)));
+    gangs.push(...(await loadExplainedQueue(tx, context.records, id, isShared)));
   const ofOthers = gangs.filter((gang) => gang.run.projectId !== projectId);
   const queue = withBackends(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
       occupants: await loadOccupants(tx, capacity.fleets),
       ...(await claimsBeside(tx, projectId, capacity.quotas)),
+      ...shared,
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },
     (id) => (id === projectId ? hints : null),

@@ -16,13 +16,14 @@ import { hasGuarantees, loadClaims } from '../quotas/load-claims.ts';
 import { poolQuotas } from '../quotas/quotas.ts';
 import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
+import { isOfOneProject, type ShareContext, sharesBeside } from '../shares/pool-shares.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
 import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 
 /** What is kept between reads. */
-export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes'>;
+export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes'> & ShareContext;
 
 /**
  * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
@@ -59,7 +60,9 @@ export async function loadPlacement(
   // that wait already are entitled before new ones.
   const isOfNewAlone = only === 'new' && !mayReclaim && roomOf(machines) === 0;
   const perClass = isOfNewAlone ? 0 : PER_CLASS;
-  const queue = await loadQueue(tx, context.records, projectIds, { perClass, quotas });
+  const shared = await sharesBeside(tx, context, projectIds, quotas);
+  const isShared = shared.shares !== undefined;
+  const queue = await loadQueue(tx, context.records, projectIds, { perClass, quotas, isShared });
   if (queue.gangs.length === 0) return null;
   return {
     pool,
@@ -68,6 +71,7 @@ export async function loadPlacement(
     rights,
     ...queue,
     ...machines,
+    ...shared,
     ...(queue.gangs.some(isWaiting) && { occupants: await loadOccupants(tx, machines.fleets) }),
     ...(mayReclaim && { claims: await loadClaims(tx, poolId) }),
     volumes: await volumesOfGangs(tx, queue.gangs),
@@ -105,17 +109,6 @@ export async function loadOccupants(tx: Tx, fleets: readonly FleetRecord[]): Pro
       },
     ];
   });
-}
-
-async function isOfOneProject(tx: Tx, poolId: Id): Promise<boolean> {
-  const projects = await tx
-    .selectFrom('projects')
-    .select('id')
-    .where('pool_id', '=', poolId)
-    .where('deleted', '=', false)
-    .limit(2)
-    .execute();
-  return projects.length === 1;
 }
 
 /** Volumes of the projects whose gangs mount some. */
@@ -160,7 +153,7 @@ export async function loadRights(
 
 export async function loadUsable(
   tx: Tx,
-  { records, fleetIndexes }: Cached,
+  { records, fleetIndexes }: Pick<Cached, 'records' | 'fleetIndexes'>,
   rights: ReadonlyMap<Id, ReadonlySet<Id>>,
 ): Promise<Omit<ProjectCapacity, 'volumes'>> {
   const fleets = await loadFleets(

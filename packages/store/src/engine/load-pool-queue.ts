@@ -1,9 +1,11 @@
 /** Reads the queue of a pool in its order, for people. */
-import type { Id, QuotaState } from '@dstack/core';
+import { type CapacitySnapshot, type Id, inFairOrder, ShareLedger } from '@dstack/core';
 import { sql } from 'kysely';
 import type { Tx } from '../context.ts';
 import { forIds } from '../query.ts';
 import { claimsBeside } from '../quotas/load-claims.ts';
+import { sharesBeside } from '../shares/pool-shares.ts';
+import { type HeadRow, rankedHeads } from '../shares/shares-view.ts';
 import {
   type Cached,
   loadOccupants,
@@ -18,7 +20,7 @@ import {
   reservationHolders,
   UNPLACED,
 } from './load-queue.ts';
-import { queueOrder } from './queue-order.ts';
+import { queueOrder, rankOfRow } from './queue-order.ts';
 import type { PoolQueue } from './types.ts';
 
 /** See `EngineStore.loadPoolQueue`. */
@@ -30,7 +32,7 @@ export async function loadPoolQueue(
 ): Promise<PoolQueue> {
   const waiting = await tx
     .selectFrom('projects')
-    .select(['id', 'pool_id'])
+    .select('id')
     .where('pool_id', '=', (eb) =>
       eb.selectFrom('projects').select('pool_id').where('id', '=', projectId),
     )
@@ -40,9 +42,11 @@ export async function loadPoolQueue(
   const projectIds = waiting.map(({ id }) => id);
   const rights = await loadRights(tx, [...new Set([projectId, ...projectIds])]);
   const machines = await loadUsable(tx, context, rights);
-  const { heads, total } = await headsInOrder(tx, projectIds, limit);
+  const shared = await sharesBeside(tx, context, [...rights.keys()], machines.quotas);
+  const known = { ...machines, ...shared };
+  const { heads, total } = await firstHeads(tx, projectIds, limit, known);
   const holders = await reservationHolders(tx, projectIds);
-  const entitled = await entitledHeads(tx, projectIds, machines.quotas ?? [], limit);
+  const entitled = await entitledHeads(tx, projectIds, limit, known);
   const all = new Map([...heads, ...entitled, ...holders].map((head) => [keyOf(head), head]));
   const gangs = await gangsOf(tx, context.records, [...all.values()]);
   const users = await forIds(
@@ -51,6 +55,7 @@ export async function loadPoolQueue(
   );
   return {
     ...{ pool: null, gangs, more: new Set<string>(), rights, ...machines },
+    ...shared,
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
     ...(await claimsBeside(tx, projectId, machines.quotas)),
@@ -65,27 +70,53 @@ const keyOf = ({ run_id, replica_num }: Head): string => `${run_id} ${replica_nu
 async function entitledHeads(
   tx: Tx,
   projectIds: readonly Id[],
-  quotas: readonly QuotaState[],
   limit: number,
+  known: Pick<CapacitySnapshot, 'shares' | 'quotas'>,
 ): Promise<Head[]> {
+  const { quotas = [] } = known;
   const guaranteed = new Set(
     quotas.flatMap(({ quota }) => (quota.guaranteed === null ? [] : [quota.projectId])),
   );
   const heads: Head[] = [];
   for (const id of projectIds) {
-    if (guaranteed.has(id)) heads.push(...(await headsInOrder(tx, [id], limit)).heads);
+    if (guaranteed.has(id)) heads.push(...(await firstHeads(tx, [id], limit, known)).heads);
   }
   return heads;
 }
 
 /** A person asks for this, so all waiting jobs of the pool may be read. */
-async function headsInOrder(tx: Tx, projectIds: readonly Id[], limit: number) {
+async function firstHeads(
+  tx: Tx,
+  projectIds: readonly Id[],
+  limit: number,
+  { shares, quotas = [] }: Pick<CapacitySnapshot, 'shares' | 'quotas'>,
+) {
   if (projectIds.length === 0) return { heads: [], total: 0 };
   const ids = sql.join(projectIds);
   const waits = sql`project_id in (${ids}) and ${UNPLACED} and job_num = 0`;
   const counted = await sql<{ total: number }>`select count(*) as total from jobs
     where ${waits}`.execute(tx);
+  const total = Number(counted.rows[0]?.total ?? 0);
+  if (shares) {
+    const ledger = new ShareLedger(shares, quotas);
+    return { heads: inTurns(await rankedHeads(tx, waits, limit), ledger).slice(0, limit), total };
+  }
   const { rows } = await sql<Head>`select run_id, replica_num from jobs where ${waits}
     order by ${queueOrder()} limit ${sql.lit(limit)}`.execute(tx);
-  return { heads: rows, total: Number(counted.rows[0]?.total ?? 0) };
+  return { heads: rows, total };
+}
+
+/** As if each of them needed one GPU: what they need is not read of all. */
+function inTurns(heads: readonly HeadRow[], ledger: ShareLedger): HeadRow[] {
+  const turns: HeadRow[] = [];
+  const rank = (head: HeadRow) => ({
+    ...rankOfRow(head),
+    projectId: head.project_id,
+    userId: head.user_id,
+  });
+  for (const head of inFairOrder(heads, rank, ledger)) {
+    turns.push(head);
+    ledger.claim({ projectId: head.project_id, userId: head.user_id }, 1_000_000);
+  }
+  return turns;
 }

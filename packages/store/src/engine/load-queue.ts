@@ -31,15 +31,23 @@ export interface Queue {
   readonly more: ReadonlySet<string>;
 }
 
+export interface QueueRead {
+  readonly perClass: number;
+  readonly quotas?: readonly QuotaState[];
+  /** The pool is shared by weight. */
+  readonly isShared?: boolean;
+}
+
 /**
  * All new gangs of these projects, and the most urgent waiting gangs of each demand class, `perClass`
- * at most; where users have quotas of their own, as many of each user, whom others of the class do not hold up.
+ * at most; where users have quotas of their own, or share by weight, as many of each user, whom others of the class do
+ * not hold up.
  */
 export async function loadQueue(
   tx: Tx,
   records: RecordCache,
   projectIds: readonly Id[],
-  { perClass, quotas = [] }: { readonly perClass: number; readonly quotas?: readonly QuotaState[] },
+  { perClass, quotas = [], isShared = false }: QueueRead,
 ): Promise<Queue> {
   const unseen = await forIds(projectIds, (slice) =>
     tx
@@ -55,7 +63,8 @@ export async function loadQueue(
       quotas.filter(({ quota }) => quota.userId !== null).map(({ quota }) => quota.projectId),
     );
     for (const id of projectIds) {
-      const own = byUser.has(id) ? headsByUser(tx, id, perClass) : headsOf(tx, id, perClass);
+      const isByUser = isShared || byUser.has(id);
+      const own = isByUser ? headsByUser(tx, id, perClass) : headsOf(tx, id, perClass);
       heads.push(...(await own));
     }
   }
@@ -73,6 +82,7 @@ export async function loadExplainedQueue(
   tx: Tx,
   records: RecordCache,
   projectId: Id,
+  isShared: boolean,
 ): Promise<readonly Gang[]> {
   const unseen = await tx
     .selectFrom('jobs')
@@ -82,7 +92,7 @@ export async function loadExplainedQueue(
     .orderBy(queueOrder())
     .limit(EXPLAINED.gangs)
     .execute();
-  const heads = await firstHeadsOf(tx, projectId);
+  const heads = await firstHeadsOf(tx, projectId, isShared);
   const holders = await reservationHolders(tx, [projectId]);
   return await gangsOf(tx, records, [...unseen, ...heads, ...holders]);
 }
@@ -100,8 +110,9 @@ export async function reservationHolders(tx: Tx, projectIds: readonly Id[]): Pro
 }
 
 /** The first gang of each demand class, most urgent first. */
-async function firstHeadsOf(tx: Tx, projectId: Id): Promise<Head[]> {
-  const heads = await headsOf(tx, projectId, 1, EXPLAINED.classes);
+async function firstHeadsOf(tx: Tx, projectId: Id, isShared: boolean): Promise<Head[]> {
+  const read = isShared ? headsByUser : headsOf;
+  const heads = await read(tx, projectId, 1, EXPLAINED.classes);
   return heads.sort((a, b) => compareRanks(rankOfRow(a), rankOfRow(b))).slice(0, EXPLAINED.gangs);
 }
 
@@ -114,7 +125,7 @@ interface QueueHead extends Head {
   readonly demand: string;
   readonly priority: number;
   readonly queued_at: number;
-  /** Only where users have quotas of their own. */
+  /** Only where users are distinguished. */
   readonly user_id?: string;
 }
 
@@ -149,17 +160,38 @@ async function headsOf(
   return rows;
 }
 
-/** The most urgent gangs of each user in each demand class: the whole queue of the project is read. */
-async function headsByUser(tx: Tx, projectId: Id, perClass: number): Promise<QueueHead[]> {
+/** The same of each user in each class (of a user no more than `classes`), by an index that has the user too. */
+async function headsByUser(
+  tx: Tx,
+  projectId: Id,
+  perClass: number,
+  classes: number = Number.MAX_SAFE_INTEGER,
+): Promise<QueueHead[]> {
+  const waits = sql`project_id = ${projectId} and ${QUEUED}`;
   const { rows } = await sql<QueueHead>`
-    select run_id, replica_num, demand, priority, queued_at, user_id from (
-      select j.run_id, j.replica_num, j.demand, j.priority, j.queued_at, r.user_id,
-        row_number() over (partition by j.demand, r.user_id order by ${queueOrder('j')}) as place
-      from (
-        select run_id, replica_num, demand, priority, queued_at from jobs
-        where project_id = ${projectId} and ${QUEUED} and demand > ''
-      ) j join runs r on r.id = j.run_id
-    ) ranked where place <= ${sql.lit(perClass)}`.execute(tx);
+    with recursive users(id) as (
+      select (select user_id from jobs where ${waits} and user_id >= '' order by user_id limit 1)
+      union all
+      select (
+        select user_id from jobs where ${waits} and user_id > users.id order by user_id limit 1
+      ) from users where users.id is not null
+    ), classes(user_id, demand, place) as (
+      select id, (
+        select demand from jobs where ${waits} and user_id = users.id and demand > ''
+        order by demand limit 1
+      ), cast(1 as bigint) from users where id is not null
+      union all
+      select user_id, (
+        select demand from jobs
+        where ${waits} and user_id = classes.user_id and demand > classes.demand
+        order by demand limit 1
+      ), place + 1 from classes where demand is not null and place < ${sql.lit(classes)}
+    )
+    select h.run_id, h.replica_num, h.demand, h.priority, h.queued_at, h.user_id
+    from classes c join jobs h on h.id in (
+      select id from jobs where ${waits} and user_id = c.user_id and demand = c.demand
+      order by ${queueOrder()} limit ${sql.lit(perClass)}
+    ) where c.demand is not null`.execute(tx);
   return rows;
 }
 

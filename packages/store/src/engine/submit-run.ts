@@ -53,9 +53,8 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     await tx.insertInto('runs').values(runTable.insert(run)).execute();
     await insertDependencies(tx, run, dependencies);
     if (array !== undefined) await insertArray(tx, run, array);
-    await insertInSlices(jobs.map(jobTable.insert), (slice) =>
-      tx.insertInto('jobs').values(slice).execute(),
-    );
+    const owned = jobs.map((job) => ({ ...jobTable.insert(job), user_id: run.userId }));
+    await insertInSlices(owned, (slice) => tx.insertInto('jobs').values(slice).execute());
     return { type: 'submitted', run, jobs };
   });
 }

@@ -50,6 +50,7 @@ import { preemption } from './0049-preemption.ts';
 import { dependencies } from './0050-dependencies.ts';
 import { arrays } from './0051-arrays.ts';
 import { runCounts } from './0052-run-counts.ts';
+import { shares } from './0053-shares.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -109,4 +110,5 @@ export const MIGRATIONS: readonly Migration[] = [
   dependencies,
   arrays,
   runCounts,
+  shares,
 ];

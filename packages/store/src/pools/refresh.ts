@@ -3,6 +3,7 @@ import { type Change, type Id, type Pool, poolsOf, type Signal } from '@dstack/c
 import { sql } from 'kysely';
 import type { StoreContext, Tx, Write } from '../context.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
+import { countShares } from '../shares/count-shares.ts';
 import { sharersOfServerHosts } from './server-hosts.ts';
 
 /** Key of the lock under which the rights that connect projects and fleets change. */
@@ -38,6 +39,7 @@ export async function refreshPools(
     signals.push({ kind: 'pool', id });
   }
   await deleteEmptyPools(tx);
+  for (const { id } of await withWeights(tx, changed)) await countShares(write, context, id);
   add({ signals });
 }
 
@@ -125,6 +127,24 @@ function changedPools(
       members.every((one) => known.get(one) === id && one !== owner);
     return isSame ? [] : [{ id, pool, isNew: false }];
   });
+}
+
+/** Those of which a project has a weight: claims of projects that have come to them count from now on. */
+async function withWeights(tx: Tx, changed: readonly ChangedPool[]): Promise<ChangedPool[]> {
+  const rows = await forIds(
+    changed.flatMap(({ pool }) => pool.projects),
+    (slice) =>
+      tx
+        .selectFrom('quotas')
+        .select('project_id')
+        .where('project_id', 'in', slice)
+        .where('weight', 'is not', null)
+        .execute(),
+  );
+  const weighing = new Set(rows.map((row) => row.project_id));
+  return changed
+    .filter(({ pool }) => pool.projects.some((id) => weighing.has(id)))
+    .sort((a, b) => (a.id < b.id ? -1 : 1));
 }
 
 /**

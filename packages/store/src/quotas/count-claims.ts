@@ -3,8 +3,6 @@ import {
   type Amounts,
   type ChargeRecord,
   chargedUser,
-  chargeOf,
-  greatest,
   type Id,
   type InstanceRecord,
   plus,
@@ -13,8 +11,9 @@ import {
 import { sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
 import type { Write } from '../context.ts';
-import { instanceTable, intentTable, jobTable } from '../schema/work-tables.ts';
+import { instanceTable, jobTable } from '../schema/work-tables.ts';
 import { decodeCharge } from './charges.ts';
+import { chargeOnInstance } from './claimed-instance.ts';
 
 /** A claim that changed while it was counted: repeat the transaction. */
 export const CHANGED = Symbol('a claim has changed');
@@ -79,10 +78,13 @@ async function chargesOf(write: Write, projectId: Id): Promise<ChargeRecord[]> {
       continue;
     }
     const instance = await instanceOf(write, row.instance_id ?? '');
-    const amounts = instance && (await amountsOn(write, instance, row.claimed_blocks));
-    if (instance === null || amounts === null) continue;
-    const claimedAt = row.provisioned_at ?? row.submitted_at;
-    const charge = { userId: row.user_id, fleetId: instance.fleetId, claimedAt, amounts };
+    if (instance === null) continue;
+    const { id: instanceId, fleetId, offer, totalBlocks } = instance;
+    const charge = await chargeOnInstance(tx, {
+      ...{ instanceId, fleetId, offer, totalBlocks, blocks: row.claimed_blocks },
+      ...{ userId: row.user_id, claimedAt: row.provisioned_at ?? row.submitted_at },
+    });
+    if (charge === null) continue;
     await chargeJob(write, row, charge);
     charges.push(charge);
   }
@@ -92,28 +94,6 @@ async function chargesOf(write: Write, projectId: Id): Promise<ChargeRecord[]> {
 async function instanceOf({ tx }: Write, id: Id): Promise<InstanceRecord | null> {
   const row = await tx.selectFrom('instances').selectAll().where('id', '=', id).executeTakeFirst();
   return row ? instanceTable.decode(row) : null;
-}
-
-/** Of a machine that is being ordered, the most that any of its offers uses. Null: nothing is known of it. */
-async function amountsOn(
-  { tx }: Write,
-  { id, offer, totalBlocks }: InstanceRecord,
-  blocks: number,
-): Promise<Amounts | null> {
-  if (blocks === 0) return null;
-  if (offer !== null) return chargeOf(offer, blocks, totalBlocks ?? blocks);
-  const row = await tx
-    .selectFrom('intents')
-    .selectAll()
-    .where('subject_id', '=', id)
-    .where('kind', '=', 'instance.create')
-    .orderBy('attempt', 'desc')
-    .executeTakeFirst();
-  const payload = row ? intentTable.decode(row).payload : null;
-  if (payload?.kind !== 'instance.create' || payload.offers.length === 0) return null;
-  return greatest(
-    payload.offers.map((one) => chargeOf(one, one.blocks ?? 1, one.total_blocks ?? 1)),
-  );
 }
 
 async function chargeJob(

@@ -5,6 +5,8 @@ import type { Db, StoreContext, Tx, Write } from '../context.ts';
 import { StoreError } from '../errors.ts';
 import { forIds, groupBy, notDeleted } from '../query.ts';
 import { quotaTable } from '../schema/resource-tables.ts';
+import { countShares } from '../shares/count-shares.ts';
+import { sharesView } from '../shares/shares-view.ts';
 import { lockQuotas, quotasOf } from './charges.ts';
 import { CHANGED, countClaims } from './count-claims.ts';
 import type { QuotaChange, QuotaPlace, Quotas, QuotaView } from './types.ts';
@@ -16,16 +18,23 @@ export function createQuotas(context: StoreContext): Quotas {
       context.read((tx) => listQuotas(tx, projectIds, fleetOwners)),
     ofProject: (projectId) => context.read((tx) => quotaStates(tx, [projectId])),
     byPlace: (place) => byPlace(context.db, place),
-    apply: (changes) =>
-      counted(
-        context,
-        changes.map(({ place }) => place.projectId),
-        async (write) => {
-          const outcome: (QuotaRecord | null)[] = [];
-          for (const change of changes) outcome.push(await applyOne(context, write, change));
-          return outcome;
-        },
+    shares: (projectId) =>
+      context.read(async (tx) =>
+        sharesView(tx, context, projectId, await poolQuotas(tx, [projectId])),
       ),
+    apply: (changes) => {
+      const ids = changes.map(({ place }) => place.projectId);
+      return counted(context, ids, async (write) => {
+        const outcome: (QuotaRecord | null)[] = [];
+        for (const change of changes) outcome.push(await applyOne(context, write, change));
+        if (changes.some(({ terms }) => (terms?.weight ?? null) !== null)) {
+          for (const id of await poolsOfProjects(write.tx, ids)) {
+            await countShares(write, context, id);
+          }
+        }
+        return outcome;
+      });
+    },
     async recount() {
       const rows = await context.db
         .selectFrom('quotas')
@@ -37,6 +46,10 @@ export function createQuotas(context: StoreContext): Quotas {
         await counted(context, [id], async (write) =>
           countClaims(write, id, await quotasOf(write.tx, [id])),
         );
+      }
+      const ids = rows.map((row) => row.project_id);
+      for (const pool of await poolsOfProjects(context.db, ids)) {
+        await context.write((write) => countShares(write, context, pool));
       }
     },
   };
@@ -97,13 +110,16 @@ async function applyOne(
  * as in the transaction of a claim, and in one order, so that two transactions do not wait for each other in a circle.
  */
 async function raisePools(tx: Tx, projectIds: readonly Id[]): Promise<void> {
-  const rows = await forIds(projectIds, (slice) =>
-    tx.selectFrom('projects').select('pool_id').where('id', 'in', slice).execute(),
-  );
-  const pools = [...new Set(rows.flatMap(({ pool_id }) => pool_id ?? []))].sort();
-  for (const id of pools) {
+  for (const id of await poolsOfProjects(tx, projectIds)) {
     await tx.updateTable('pools').set({ version: sql`version + 1` }).where('id', '=', id).execute();
   }
+}
+
+async function poolsOfProjects(db: Db | Tx, projectIds: readonly Id[]): Promise<Id[]> {
+  const rows = await forIds(projectIds, (slice) =>
+    db.selectFrom('projects').select('pool_id').where('id', 'in', slice).execute(),
+  );
+  return [...new Set(rows.flatMap(({ pool_id }) => pool_id ?? []))].sort();
 }
 
 async function examineQueue({ tx, add }: Write, projectId: Id): Promise<void> {

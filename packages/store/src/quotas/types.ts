@@ -1,4 +1,5 @@
 import type { Id, QuotaRecord, QuotaState } from '@dstack/core';
+import type { SharesView } from '../shares/shares-view.ts';
 import type { WriteExtras } from '../writes.ts';
 
 /** What a quota is about; there is at most one quota for each. */
@@ -37,6 +38,8 @@ export interface Quotas {
   /** Without names; read by each pass of placement. */
   ofProject(projectId: Id): Promise<QuotaState[]>;
   byPlace(place: QuotaPlace): Promise<QuotaRecord | null>;
+  /** What the pool of the project has used; null = it is not shared by weight. */
+  shares(projectId: Id): Promise<SharesView | null>;
   /**
    * Sets or deletes quotas, all of them or none; counts what present claims use of those that are set, and has the queues
    * of their pools examined. Nothing ends that exceeds a quota. Null: a quota that should be deleted does not exist.

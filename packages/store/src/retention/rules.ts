@@ -104,6 +104,7 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
   imports: withOwner('exports'),
   quotas: present('settings of projects'),
   quota_uses: withOwner('quotas'),
+  shares: present('one for each user of a project who has used a shared pool'),
   sweeps: present('one for each backend'),
   orphans: present('deleted when the resource has ended'),
   leases: present('held work only'),

@@ -132,7 +132,8 @@ export interface DB {
     directive: ColumnType<unknown, string, string>;
     early: ColumnType<unknown, string, string>;
   };
-  jobs: RowOf<typeof work.jobTable>;
+  /** `user_id`: of its run; empty in jobs of servers of an older version. */
+  jobs: RowOf<typeof work.jobTable> & { user_id: Generated<string> };
   instances: RowOf<typeof work.instanceTable> & Lease;
   /** `deletion_seen_at`: when retention first found it deleted. */
   fleets: RowOf<typeof work.fleetTable> &
@@ -235,6 +236,8 @@ export interface DB {
   quotas: RowOf<typeof resource.quotaTable>;
   /** `user_id`: '' = all users of the quota together. */
   quota_uses: { quota_id: string; user_id: string; resource: string; used: number };
+  /** `used`: GPU hours at the time `settled_at`; `rate`: of the present claims, in millionths of a GPU. */
+  shares: { project_id: string; user_id: string; used: number; rate: number; settled_at: number };
   exports: RowOf<typeof resource.exportTable>;
   exported_fleets: { export_id: string; fleet_id: string };
   exported_gateways: { export_id: string; gateway_id: string };

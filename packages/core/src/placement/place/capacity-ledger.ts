@@ -13,6 +13,7 @@ import { isServerHost } from '../../offers/capabilities.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
 import type { ShareMatch } from '../../offers/pool.ts';
+import { ShareLedger } from '../../shares/share-ledger.ts';
 import { isFleetActive } from '../../status/index.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import { Lending } from '../quota/lending.ts';
@@ -44,6 +45,8 @@ export class CapacityLedger {
   readonly reserved: ReservedShares;
   readonly quotas: QuotaLedger;
   readonly lending = new Lending();
+  /** Null: the pool is not shared by weight. */
+  readonly shares: ShareLedger | null;
   readonly #fleets: ReadonlyMap<Id, FleetCapacity>;
   readonly #held = new Map<Id, Claimant>();
   /** Claimants in this pass: by instance, and by fleet for new instances and held places. */
@@ -67,6 +70,8 @@ export class CapacityLedger {
     this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now);
     this.reserved = new ReservedShares(this.ends);
     this.quotas = new QuotaLedger(snapshot.quotas ?? []);
+    const { shares, quotas = [] } = snapshot;
+    this.shares = shares ? new ShareLedger(shares, quotas) : null;
     this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const indexes = fleetIndexes(this.fleets, snapshot.instances);

@@ -10,6 +10,8 @@ export interface Reservation {
   readonly key: string;
   readonly by: Claimant;
   readonly standing: QueueStanding;
+  /** In a pool that is shared by weight, a priority has no meaning for other projects. */
+  readonly isShared: boolean;
   readonly fleetId: Id;
   readonly startsAt: Timestamp;
   /** Others that end by then may use it: the start, unless that was put off for too long. */
@@ -99,9 +101,10 @@ export class ReservedShares {
  * come to be ahead.
  */
 export function givesWay(
-  { by, standing }: Pick<Reservation, 'by' | 'standing'>,
-  asker: Pick<GangRequest, 'standing' | 'priority'>,
+  { by, standing, isShared }: Pick<Reservation, 'by' | 'standing' | 'isShared'>,
+  asker: Pick<GangRequest, 'standing' | 'priority' | 'run'>,
 ): boolean {
   if (asker.standing !== standing) return asker.standing < standing;
+  if (isShared && asker.run.projectId !== by.projectId) return false;
   return asker.priority > by.priority;
 }

@@ -11,16 +11,23 @@ import type { PoolOffer } from '../../offers/pool.ts';
 import type { Payer } from '../../quotas/accounts.ts';
 import { greatest, plus, times } from '../../quotas/amounts.ts';
 import { chargeOf, chargeOfShare } from '../../quotas/charge.ts';
+import type { ShareLedger } from '../../shares/share-ledger.ts';
 import type { GangRequest } from '../gang-request.ts';
 import type { FleetOption, Slot } from '../place/fleet-option.ts';
 import { triedOffers } from '../place/new-capacity.ts';
 import type { Lending } from './lending.ts';
 import type { QuotaLedger } from './quota-ledger.ts';
+import { shareOfSlot } from './share-of-slot.ts';
 
 /** The accounts of a ledger beside its capacity. */
 interface Accounts {
   readonly quotas: QuotaLedger;
   readonly lending: Lending;
+}
+
+interface ClaimAccounts {
+  readonly quotas: QuotaLedger;
+  readonly shares: ShareLedger | null;
 }
 
 type Paying = { readonly projectId: Id; readonly userId?: Id };
@@ -42,16 +49,18 @@ type Offered = Parameters<typeof chargeOf>[0];
 const chargeOfOffer = (offer: Offered): Amounts =>
   chargeOf(offer, offer.blocks ?? 1, offer.total_blocks ?? 1);
 
-/** What the claim of a slot is charged; null = the project of the run has no quota. */
+/** What the claim of a slot is charged; null = the project of the run has no quota, and its pool no weight. */
 export function claimCharge(
-  quotas: QuotaLedger,
+  { quotas, shares }: ClaimAccounts,
   run: Pick<RunRecord, 'projectId' | 'userId'>,
   fleet: Pick<FleetRecord, 'id'>,
   slot: Slot,
   claimedAt: Timestamp,
 ): ChargeRecord | null {
-  if (!quotas.concerns(run)) return null;
-  return { userId: run.userId, fleetId: fleet.id, claimedAt, amounts: amountsOfSlot(slot) };
+  if (shares === null && !quotas.concerns(run)) return null;
+  const share = shares && { share: shareOfSlot(shares, slot) };
+  const amounts = amountsOfSlot(slot);
+  return { userId: run.userId, fleetId: fleet.id, claimedAt, amounts, ...share };
 }
 
 export function amountsOfOption({ slots }: Pick<FleetOption, 'slots'>): Amounts {

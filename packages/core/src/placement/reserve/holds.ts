@@ -196,8 +196,9 @@ export class Holds {
     const key = gangKey(gang);
     const by = { ...gang.run, priority: request.priority };
     const { standing } = request;
+    const isShared = this.#ledger.shares !== null;
     const when = { startsAt, openUntil };
-    this.#ledger.reserved.put({ key, by, standing, fleetId: fleet.id, ...when, shares });
+    this.#ledger.reserved.put({ key, by, standing, isShared, fleetId: fleet.id, ...when, shares });
     this.#ledger.setApart(
       fleet.id,
       shares.map(({ instanceId }) => instanceId),

@@ -11,6 +11,7 @@ import {
   runtimeDataFor,
 } from '../../instances/index.ts';
 import type { ChargeRecord, InstanceRecord, JobRecord, Offer } from '../../model/index.ts';
+import { shareRate } from '../../pricing/index.ts';
 import { chargeOf } from '../../quotas/index.ts';
 import { asJobReason, CREATE_LIMIT, isInstancePending } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
@@ -106,5 +107,10 @@ function chargeOfCreated(
 ): ChargeRecord | null {
   if (charge === null) return null;
   const amounts = chargeOf(offer, blocks, totalBlocks);
-  return sameJson(amounts, charge.amounts) ? charge : { ...charge, amounts };
+  const weights = charge.share?.weights ?? {};
+  const share = charge.share && {
+    share: { weights, rate: shareRate(offer, { blocks, totalBlocks }, weights) },
+  };
+  const corrected = { ...charge, amounts, ...share };
+  return sameJson(corrected, charge) ? charge : corrected;
 }

@@ -1,0 +1,140 @@
+/** Counts what present claims use of the shares of a pool. */
+import {
+  type ChargeRecord,
+  type GpuPrices,
+  gpuWeights,
+  type Id,
+  isShared,
+  type Offer,
+  type ShareCharge,
+  shareRate,
+} from '@dstack/core';
+import { sql } from 'kysely';
+import { recordChange } from '../changes/record-change.ts';
+import type { StoreContext, Tx, Write } from '../context.ts';
+import { forIds, notDeleted } from '../query.ts';
+import { decodeCharge, lockQuotas, quotasOf } from '../quotas/charges.ts';
+import { type ClaimedInstance, chargeOnInstance, offersOn } from '../quotas/claimed-instance.ts';
+import { jobTable } from '../schema/work-tables.ts';
+import { readGpuPrices } from './gpu-prices.ts';
+import { type Holder, type ShareClock, settleShare } from './settle-shares.ts';
+
+type Counting = Pick<StoreContext, 'postgres' | 'shareHalfLife' | 'now'>;
+
+export async function projectsOfPools(tx: Tx, poolIds: readonly Id[]): Promise<Id[]> {
+  const rows = await forIds(poolIds, (slice) =>
+    tx
+      .selectFrom('projects')
+      .select('id')
+      .where('pool_id', 'in', slice)
+      .where(notDeleted('deleted'))
+      .execute(),
+  );
+  return rows.map(({ id }) => id).sort();
+}
+
+/**
+ * Where the pool is shared by weight: gives a rate to claims from before, and sets the rates of users to the sums over
+ * their claims. Until the commit, no claim of the pool changes.
+ */
+export async function countShares(write: Write, context: Counting, poolId: Id): Promise<void> {
+  const { tx } = write;
+  const projectIds = await projectsOfPools(tx, [poolId]);
+  const quotas = await quotasOf(tx, projectIds);
+  if (!isShared(quotas, projectIds.length === 1)) return;
+  for (const id of projectIds) await lockQuotas(tx, id, context.postgres, 'alone');
+  const prices = await readGpuPrices(tx, context.postgres, poolId);
+  const sums = new Map<string, { readonly holder: Holder; rate: number }>();
+  const of = (holder: Holder) => {
+    const key = `${holder.projectId} ${holder.userId}`;
+    const known = sums.get(key) ?? { holder, rate: 0 };
+    sums.set(key, known);
+    return known;
+  };
+  for (const holder of await knownHolders(tx, projectIds)) of(holder);
+  for (const claim of await claimsOf(tx, projectIds)) {
+    const charge = claim.charge?.share ? claim.charge : await rated(write, claim, prices);
+    const { projectId } = claim;
+    if (charge?.share) of({ projectId, userId: charge.userId }).rate += charge.share.rate;
+  }
+  const clock: ShareClock = { ...context, now: context.now() };
+  const inOrder = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
+  for (const [, { holder, rate }] of inOrder) await settleShare(tx, holder, clock, () => rate);
+}
+
+async function knownHolders(tx: Tx, projectIds: readonly Id[]): Promise<Holder[]> {
+  const rows = await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('shares')
+      .select(['project_id', 'user_id'])
+      .where('project_id', 'in', slice)
+      .execute(),
+  );
+  return rows.map((row) => ({ projectId: row.project_id, userId: row.user_id }));
+}
+
+interface Claim extends ClaimedInstance {
+  readonly jobId: Id;
+  readonly projectId: Id;
+  readonly userId: Id;
+  readonly claimedAt: number;
+  readonly charge: ChargeRecord | null;
+}
+
+async function claimsOf(tx: Tx, projectIds: readonly Id[]): Promise<Claim[]> {
+  const rows = await forIds(projectIds, (slice) =>
+    tx
+      .selectFrom('jobs as j')
+      .innerJoin('instances as i', 'i.id', 'j.instance_id')
+      .innerJoin('runs as r', 'r.id', 'j.run_id')
+      .select(['j.id', 'j.project_id', 'j.charge', 'j.claimed_blocks', 'r.user_id'])
+      .select(['j.provisioned_at', 'j.submitted_at'])
+      .select(['i.id as instance_id', 'i.fleet_id', 'i.offer', 'i.total_blocks'])
+      .where('j.project_id', 'in', slice)
+      .orderBy('j.id')
+      .execute(),
+  );
+  return rows.map((row) => ({
+    ...{ jobId: row.id, projectId: row.project_id, userId: row.user_id },
+    ...{ instanceId: row.instance_id, fleetId: row.fleet_id, blocks: row.claimed_blocks },
+    offer: typeof row.offer === 'string' ? (JSON.parse(row.offer) as Offer) : null,
+    totalBlocks: row.total_blocks,
+    claimedAt: Number(row.provisioned_at ?? row.submitted_at),
+    charge: decodeCharge(row.charge),
+  }));
+}
+
+/** Null: nothing is known of the machine, or the claim has ended meanwhile. */
+async function rated(
+  { tx, changed }: Write,
+  claim: Claim,
+  prices: GpuPrices,
+): Promise<ChargeRecord | null> {
+  const share = await shareOn(tx, claim, prices);
+  const charged = claim.charge ?? (share && (await chargeOnInstance(tx, claim)));
+  if (share === null || charged === null) return null;
+  const charge = { ...charged, share };
+  const row = await tx
+    .updateTable('jobs')
+    .set({ ...jobTable.update({ charge }), version: sql<number>`version + 1` })
+    .where('id', '=', claim.jobId)
+    .where('instance_id', '=', claim.instanceId)
+    .returning('version')
+    .executeTakeFirst();
+  if (!row) return null;
+  changed(recordChange('job', claim.jobId, row.version));
+  return charge;
+}
+
+async function shareOn(tx: Tx, claim: Claim, prices: GpuPrices): Promise<ShareCharge | null> {
+  const offers = await offersOn(tx, claim);
+  if (offers.length === 0) return null;
+  const weights = gpuWeights(offers, prices);
+  const rates = offers.map((offer) => shareRate(offer, partOf(claim, offer), weights));
+  return { rate: Math.max(...rates), weights };
+}
+
+const partOf = ({ blocks, totalBlocks, offer: known }: Claim, offer: Offer) =>
+  known
+    ? { blocks, totalBlocks: totalBlocks ?? blocks }
+    : { blocks: offer.blocks ?? 1, totalBlocks: offer.total_blocks ?? 1 };
