@@ -126,11 +126,14 @@ const UNSUPPORTED: readonly (readonly [names: readonly string[], instead: string
   ],
 ];
 
+/** Jobs of an array get one for each key of its matrix. */
+const isOfArray = (name: string): boolean => name.startsWith('DSTACK_ARRAY_');
+
 /** One sentence for each variable that was set in vain. Values are never part of it. */
 export function variableWarnings(env: ProcessEnv): string[] {
   const given = Object.keys(env).filter((name) => /^DSTACK_/.test(name));
   return given.toSorted().flatMap((name) => {
-    if (KNOWN.includes(name)) return [];
+    if (KNOWN.includes(name) || isOfArray(name)) return [];
     const instead = UNSUPPORTED.find(([unsupported]) => unsupported.includes(name))?.[1];
     if (instead !== undefined) return [`${name} is not supported and has no effect: ${instead}.`];
     const near = nearest(name, KNOWN);
