@@ -205,15 +205,15 @@ forEachStore((tests) => {
   });
 
   // PostgreSQL walks tables that are so short.
-  const isIndexed = tests.dialect === 'sqlite';
-  it.runIf(isIndexed)('finds the first work of a long queue by an index', async () => {
-    const { world } = await shared(tests);
-    for (let n = 0; n < 60; n++) await insertWaiting(world, `many-${n}`, { submittedAt: n });
-    const pool = await poolOf(world);
-    await world.store.close();
-    const ask = (store: Store) => store.engine.loadPlacement(pool);
-    expect(await slowParts(tests, world.url, ask, 700)).toEqual([]);
-  });
+  if (tests.dialect === 'sqlite')
+    it('finds the first work of a long queue by an index', async () => {
+      const { world } = await shared(tests);
+      for (let n = 0; n < 60; n++) await insertWaiting(world, `many-${n}`, { submittedAt: n });
+      const pool = await poolOf(world);
+      await world.store.close();
+      const ask = (store: Store) => store.engine.loadPlacement(pool);
+      expect(await slowParts(tests, world.url, ask, 700)).toEqual([]);
+    });
 
   describe('a pool without a weight', () => {
     it('has no statement about shares, whether work is placed, ends, or is looked at', async () => {

@@ -34,7 +34,8 @@ export function* inFairOrder<T>(
 
 function isBefore<T>(a: ProjectQueue<T>, b: ProjectQueue<T>, shares: ShareLedger): boolean {
   const order = shares.compareProjects(a.id, b.id);
-  return order === 0 ? compareAges(a.head.rank, b.head.rank) < 0 : order < 0;
+  const ages = order === 0 ? compareAges(a.head.rank, b.head.rank) : order;
+  return ages === 0 ? a.id < b.id : ages < 0;
 }
 
 /** By all criteria but the priority. */
@@ -86,7 +87,8 @@ class ProjectQueue<T> {
 
   #compare(a: FairRank, b: FairRank): number {
     if (a.priority !== b.priority) return b.priority - a.priority;
-    return this.#shares.compareUsers(this.id, a.userId, b.userId) || compareRanks(a, b);
+    const order = this.#shares.compareUsers(this.id, a.userId, b.userId) || compareRanks(a, b);
+    return order || (a.userId < b.userId ? -1 : Number(a.userId > b.userId));
   }
 }
 
