@@ -7,11 +7,11 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { store, projectId } = world;
     const hold = { by: 'ann', since: 5 };
-    await insertRun(world, { name: 'late', status: 'pending', submittedAt: 3, hold });
+    await insertRun(world, { name: 'late', status: 'pending', submittedAt: 4, hold });
     await insertRun(world, { name: 'early', status: 'submitted', submittedAt: 1, hold });
     const open = { status: 'pending', dependencyState: 'open', submittedAt: 2 } as const;
     await insertRun(world, { name: 'depends', ...open });
-    await insertRun(world, { name: 'kept', ...open, dependencyState: 'unmet' });
+    await insertRun(world, { name: 'kept', ...open, submittedAt: 3, dependencyState: 'unmet' });
     // Released, waiting for a time, running, ended.
     await insertRun(world, { name: 'released', ...open, dependencyState: 'met' });
     await insertRun(world, { name: 'scheduled', status: 'pending' });
