@@ -143,7 +143,8 @@ test('a plan, a detached run and a configuration fit their schemas', async () =>
   const planned = `POST ${BASE}/runs/get_plan`;
   // The recorded answers are those of dstack 0.22.5, which has neither notes nor an outlook.
   const waits = { queue_place: 1, expected_start: null, is_about: false };
-  const ours = { notes: [], outlook: null, ...waits };
+  const uses = { preempts: [], quota: [], borrows: null };
+  const ours = { notes: [], outlook: null, ...waits, ...uses };
   const answer = { json: { ...(routes[planned] as { json: object }).json, ...ours } };
   const fake = await startFakeServer({ ...routes, [planned]: answer });
   const plan = await apply(TASK, ['--dry-run', '--json'], fake);

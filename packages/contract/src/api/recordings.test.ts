@@ -40,7 +40,7 @@ function uncut(value: unknown): unknown {
 /** Additions to run plans and stored secrets, which the reference does not have. */
 const OURS = [
   ...['notes', 'outlook', 'queue_place', 'expected_start', 'is_about'],
-  ...['places', 'new_instances'],
+  ...['places', 'new_instances', 'preempts', 'quota', 'borrows'],
 ];
 const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];
 

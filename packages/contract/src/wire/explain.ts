@@ -44,6 +44,8 @@ export const STATE_RULES = [
   'submitting',
   // Its place in the queue, and what its project may use.
   'queue',
+  'share',
+  'borrowed',
   'quota',
   'placing',
   'array',

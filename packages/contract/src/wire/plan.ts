@@ -49,13 +49,33 @@ export const PLAN_OUTLOOKS = [
 export const PlanOutlook = choiceOf(PLAN_OUTLOOKS);
 export type PlanOutlook = z.infer<typeof PlanOutlook>;
 
+/** `project`: null = the caller may not see it. `runs`: of which jobs would have to leave. */
+export const PlanPreempted = model({ project: nullable(Text), runs: Integer });
+export type PlanPreempted = z.infer<typeof PlanPreempted>;
+
+/**
+ * A limit of the project, or of the user in it (`of`), beside what is used of it now and what the run needs, null = not known;
+ * `fleet`: null = on all fleets. For `resource` and units see `QuotaUse`.
+ */
+export const PlanQuota = model({
+  of: Text,
+  fleet: nullable(Text),
+  resource: Text,
+  used: Float,
+  limit: Float,
+  needed: nullable(Float),
+});
+export type PlanQuota = z.infer<typeof PlanQuota>;
+
 /**
  * All keys from `notes` on are our additions. `notes`: sentences for the user about unusual behaviour of the
  * run. `outlook` is null for searches, updates, and runs that do not begin when they are submitted.
  * Of a run that would wait, `queue_place` is its place in the queue, from 1, and `expected_start` when it is
  * expected to start, null = not known; `is_about`: that is an estimate, and no promise. `places`: the existing instances
  * on which it would start now or then, of one replica of a service; absent: none is known. `new_instances`: how many
- * would be made for it; absent: none.
+ * would be made for it; absent: none. `preempts`: whose jobs would have to leave for it. `quota`: the limits that it
+ * would use some of. `borrows`: why it would use what other projects are guaranteed, for which it may have to leave
+ * again; null = it would not.
  */
 export const RunPlan = model({
   project_name: Text,
@@ -72,6 +92,9 @@ export const RunPlan = model({
   is_about: Flag.default(false),
   places: z.array(QueuedPlace).optional(),
   new_instances: Integer.optional(),
+  preempts: listOf(PlanPreempted),
+  quota: listOf(PlanQuota),
+  borrows: nullable(Text),
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 

@@ -8,7 +8,7 @@ import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
 import { fleetName, refusalOf } from '../placement/place/refusals.ts';
 import { batchesOf } from '../plan/batches.ts';
 import type { PlanInput } from '../plan/input.ts';
-import { ledgerOf } from '../plan/plan-run.ts';
+import { ledgerOf } from '../plan/ledger.ts';
 import { consideredRows, type Surroundings } from './considered.ts';
 import type { Row } from './diagnosis.ts';
 import type { Answerable, ExplainContext } from './input.ts';

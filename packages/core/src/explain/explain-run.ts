@@ -13,6 +13,7 @@ import {
 } from '../status/index.ts';
 import { instantText } from '../time/instant-text.ts';
 import { arrayReasons, arrayText, endedArrayText } from './arrays.ts';
+import { borrowedReasons } from './borrowed.ts';
 import { capacityFixes } from './capacity-fixes.ts';
 import { dependencyReasons } from './dependencies.ts';
 import { type Diagnosis, diagnosisOf, type Reason, reason } from './diagnosis.ts';
@@ -101,7 +102,8 @@ function assessRun(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): Asse
   if (array !== undefined && isRunActive(run.status)) return assessArray(run, array);
   const scaling = scalingReasons(diagnosis.pass);
   if (isRunPending(run.status)) return withReasons(assessPending(diagnosis, jobs), scaling);
-  const assessment = withReasons(assessJobs(run, jobs), scaling);
+  const reasons = [...scaling, ...borrowedReasons(diagnosis)];
+  const assessment = withReasons(assessJobs(run, jobs), reasons);
   if (!isRunTerminating(run.status)) return assessment;
   const alive = jobs.filter((one) => one.state !== 'ended');
   return { ...assessment, state: 'stopping', waits: true, summary: `${runText(run, alive)}.` };

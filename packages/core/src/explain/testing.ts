@@ -56,6 +56,9 @@ export interface Situation {
   readonly requests?: RequestCounts;
   readonly mounted?: RunSnapshot['volumes'];
   readonly logEnds?: RunSnapshot['logEnds'];
+  readonly shares?: PlacementSnapshot['shares'];
+  readonly quotas?: PlacementSnapshot['quotas'];
+  readonly claims?: PlacementSnapshot['claims'];
   readonly localMaxInstances?: number;
   readonly localInstances?: number;
   /** Seconds between `NOW` and the request. */
@@ -86,6 +89,9 @@ export function explainedRun(situation: Situation): ExplainedRun {
     ...(situation.projects && { projects: situation.projects }),
     projectNames: PROJECT_NAMES,
     volumes: situation.volumes ?? [],
+    ...(situation.shares && { shares: situation.shares }),
+    ...(situation.quotas && { quotas: situation.quotas }),
+    ...(situation.claims && { claims: situation.claims }),
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
   });
   const claimed = new Set(jobs.map((job) => job.instanceId));

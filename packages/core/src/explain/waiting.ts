@@ -1,6 +1,6 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
-import type { Gang, JobRecord } from '../model/index.ts';
+import type { Gang, Id, JobRecord } from '../model/index.ts';
 import type { Forecast } from '../placement/forecast.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets } from '../placement/place/choose-fleet.ts';
@@ -39,13 +39,39 @@ export function waitingOf(
   const cause = causeOf(look, place, rows, ahead);
   const first = look.gang.jobs[0];
   const since = first?.waitingSince ?? first?.submittedAt ?? null;
-  const reasons = cause.reasons.map((one) => ({ ...one, part: first?.name ?? null, since }));
+  const reasons = [...cause.reasons, ...shareReasons(look)].map((one) => ({
+    ...one,
+    part: first?.name ?? null,
+    since,
+  }));
   const { option, refusal } = look;
   const isPossible =
     option !== null ||
     refusal?.kind !== 'no-place' ||
     refusal.fleets.some((fleet) => fleet.verdict === 'full');
   return { look, place, rows, ahead, reasons, text: cause.text, isPossible, forecast };
+}
+
+/** In a pool that is shared by weight, whom it comes behind because of what was used. */
+function shareReasons({ ledger: { shares }, gang: { run }, ahead }: GangLook): Reason[] {
+  if (shares === null) return [];
+  const { projectId, userId, priority } = run;
+  const others = ahead.filter((one) => one.run.projectId !== projectId);
+  const own = ahead.filter(
+    (one) => !others.includes(one) && one.run.userId !== userId && one.run.priority === priority,
+  );
+  const used = (user: Id | null) => {
+    const weight = shares.weightOf(projectId, user);
+    const hours = (shares.ratioOf(projectId, user) * weight).toFixed(1);
+    return `${hours} GPU hours for ${user === null ? 'its' : 'his'} weight ${weight}`;
+  };
+  const texts = [
+    others.length > 0 &&
+      `runs of projects that have used less for their weight come first: this one has used ${used(null)}`,
+    own.length > 0 &&
+      `runs of users who have used less for their weight come first: the user of this one has used ${used(userId)}`,
+  ];
+  return texts.filter((text) => text !== false).map((text) => reason('share', text));
 }
 
 interface Cause {

@@ -16,3 +16,4 @@ export {
   planWantsOffers,
 } from './plan-run.ts';
 export { type PlannedPlace, placeInQueue } from './queue-place.ts';
+export { borrowing, isAnyGuaranteed, type PlannedQuota } from './quota-use.ts';

@@ -2,15 +2,16 @@ import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, Offer } from '../model/index.ts';
 import { listOffers, type OfferListing } from '../offers/listing.ts';
 import type { BackendOffers } from '../placement/backend-answers.ts';
-import { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { chooseFleet } from '../placement/place/choose-fleet.ts';
 import type { Ask, OffersWanted } from '../placement/place/new-capacity.ts';
 import { refusalOf } from '../placement/place/refusals.ts';
 import { batchesOf } from './batches.ts';
 import type { PlanInput } from './input.ts';
+import { ledgerOf } from './ledger.ts';
 import { planNotes } from './notes.ts';
 import { findOffers } from './offers.ts';
 import { type PlannedOutlook, planOutlook } from './outlook.ts';
+import { type PlannedQuota, quotaUse } from './quota-use.ts';
 
 /** As the wire's `JobPlan`, except for the names of backends in offers. */
 export interface PlannedJob extends OfferListing {
@@ -22,6 +23,8 @@ export interface PlannedRun extends PlannedOutlook {
   readonly notes: readonly string[];
   /** The fleet that the scheduler would choose for the first job; null if none. */
   readonly fleetId: Id | null;
+  /** The limits that the first replica would use some of. */
+  readonly quota: readonly PlannedQuota[];
 }
 
 /** The questions whose answers `planRun` needs. */
@@ -81,6 +84,7 @@ export function planRun(input: PlanInput, answers: BackendOffers): PlannedRun {
       ask,
     ),
     fleetId: batches[0]?.fleetId ?? null,
+    quota: batches[0] ? quotaUse(ledger, batches[0].batch.request, ask) : [],
   };
 }
 
@@ -91,16 +95,4 @@ export function allOffers(input: PlanInput, answers: BackendOffers): readonly Of
   if (!first) return [];
   const found = findOffers(ledgerOf(input), first.request, ask, input.options ?? {});
   return [...found.pool(), ...found.fresh];
-}
-
-/** Capacity that the run could be placed on. */
-export function ledgerOf(input: PlanInput): CapacityLedger {
-  const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
-  const { projectId, fleets, offersOnly } = input;
-  const own = {
-    ...{ offersOnly, hasPolledBackends: false },
-    fleets: new Set(fleets.map(({ id }) => id)),
-  };
-  const projects = new Map([[projectId, own]]);
-  return new CapacityLedger({ ...input, projectNames, projects }, input.settings);
 }

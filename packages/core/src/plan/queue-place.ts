@@ -1,12 +1,21 @@
 /** The place in the queue, and the expected start, of a run that would wait. */
-import type { DecisionContext, Gang, PlacementSnapshot, RunRecord } from '../model/index.ts';
+import type {
+  ClaimState,
+  DecisionContext,
+  Gang,
+  PlacementSnapshot,
+  RunRecord,
+} from '../model/index.ts';
 import { type Forecast, forecastQueue } from '../placement/forecast.ts';
+import { PlacementPass } from '../placement/pass.ts';
 import { newSubmissions } from '../reconcile/run/new-submission.ts';
 import type { PlanInput } from './input.ts';
 
 export interface PlannedPlace extends Omit<Forecast, 'gang'> {
   /** From 1. */
   readonly place: number;
+  /** The jobs that would have to leave for it. */
+  readonly leavers: readonly ClaimState[];
 }
 
 /** `total`: all gangs that wait in the pool; `queue` has the first of them, and those with reservations. */
@@ -28,8 +37,26 @@ export function placeInQueue(
     queue.gangs.length >= total ||
     forecasts.slice(index + 1).some(({ gang }) => (gang.jobs[0]?.reserved ?? null) === null);
   const place = isKnown ? index + 1 : Math.max(index, total) + 1;
+  const leavers = leaversFor(snapshot, ctx);
   const { startsAt, isAbout, shares } = found;
-  return { place, startsAt, isAbout, shares };
+  return { place, startsAt, isAbout, shares, leavers };
+}
+
+/** As the next pass would ask them. Nothing is known where no project of the pool is guaranteed anything. */
+function leaversFor(snapshot: PlacementSnapshot, ctx: DecisionContext): ClaimState[] {
+  const { claims = [] } = snapshot;
+  if (claims.length === 0) return [];
+  const pass = new PlacementPass(snapshot, () => [], ctx);
+  for (const queued of pass.oneByOne()) pass.take(queued);
+  pass.askToLeave();
+  const asked = new Set(
+    pass
+      .decision()
+      .changes.flatMap((change) =>
+        change.type === 'job.update' && change.set.eviction?.runId === PLANNED ? [change.id] : [],
+      ),
+  );
+  return claims.filter(({ jobId }) => asked.has(jobId));
 }
 
 const PLANNED = 'planned';

@@ -16,6 +16,14 @@ export interface GuaranteedPart {
   readonly amounts: Amounts;
 }
 
+/** In stored units. */
+export interface Excess {
+  readonly resource: string;
+  readonly used: number;
+  readonly most: number;
+  readonly needed: number;
+}
+
 interface Guarantee {
   readonly quota: QuotaRecord;
   readonly amounts: Amounts;
@@ -61,22 +69,29 @@ export class Guarantees {
 
   /** Whether the project is guaranteed a part of these amounts, and stays within its guarantees with them. */
   isWithin({ projectId, fleetId, amounts }: Use): boolean {
+    return this.excessOf({ projectId, fleetId, amounts }) === null;
+  }
+
+  /**
+   * The first resource in which the project exceeds a guarantee with these amounts; null = it stays within all of them,
+   * `none` = it is guaranteed nothing of them.
+   */
+  excessOf({ projectId, fleetId, amounts }: Use): Excess | 'none' | null {
     const own = this.#guarantees.filter(
       ({ quota }) =>
         quota.projectId === projectId && (quota.fleetId === null || quota.fleetId === fleetId),
     );
-    const concerned = own.flatMap((one) =>
-      Object.keys(one.amounts)
+    const concerned = own.flatMap(({ quota, amounts: guaranteed }) =>
+      Object.keys(guaranteed)
         .filter((resource) => (amounts[resource] ?? 0) > 0)
-        .map((resource) => ({ ...one, resource })),
+        .map((resource): Excess => {
+          const used = this.#usedOf(projectId, quota.fleetId)[resource] ?? 0;
+          const most = guaranteed[resource] ?? 0;
+          return { resource, used, most, needed: amounts[resource] ?? 0 };
+        }),
     );
-    return (
-      concerned.length > 0 &&
-      concerned.every(({ quota, amounts: most, resource }) => {
-        const used = this.#usedOf(projectId, quota.fleetId)[resource] ?? 0;
-        return used + (amounts[resource] ?? 0) <= (most[resource] ?? 0);
-      })
-    );
+    if (concerned.length === 0) return 'none';
+    return concerned.find(({ used, most, needed }) => used + needed > most) ?? null;
   }
 
   /** Resources of which the project is guaranteed some on this fleet. */

@@ -67,7 +67,7 @@ describe('calls of the wire contract', () => {
 /** Additions to run plans, stored secrets and what the server reports of itself. */
 const OURS_OF_PLANS = [
   ...['notes', 'outlook', 'queue_place', 'expected_start', 'is_about'],
-  ...['places', 'new_instances'],
+  ...['places', 'new_instances', 'preempts', 'quota', 'borrows'],
 ];
 const OURS = [...OURS_OF_PLANS, 'upload_limit'];
 const OURS_OF_EVENTS = ['action', 'data', 'outcome', 'actor_token', 'actor_address'];

@@ -67,7 +67,9 @@ export async function loadExplainedRun(
     (id) => (id === projectId ? hints : null),
   );
   const places: QueuePlace[] = [];
-  for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job));
+  // In a shared pool, the turns of several users depend on ratios.
+  const userId = isShared ? run.run.userId : null;
+  for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job, userId));
   const holders = await blockHolders(tx, shownInstances(queue.fleets, queue.instances));
   const named = [...holders.map((holder) => holder.run), ...places.flatMap((one) => one.first)];
   const others = [...named, ...ofOthers.map((gang) => gang.run)];
@@ -147,23 +149,24 @@ const namedRun = (row: NamedRow): NamedRun => ({
 });
 
 /** The index `jobs_queued` has the order of the queue. */
-async function queuePlace(tx: Tx, job: JobRecord): Promise<QueuePlace> {
+async function queuePlace(tx: Tx, job: JobRecord, userId: Id | null): Promise<QueuePlace> {
   const counted = await sql<{ count: number }>`select count(*) as count from jobs
-    where ${aheadOf(job)}`.execute(tx);
+    where ${aheadOf(job, userId)}`.execute(tx);
   const ahead = Number(counted.rows[0]?.count ?? 0);
   if (ahead === 0) return { jobId: job.id, ahead, first: [] };
   const first = await sql<NamedRow>`select r.id, r.name, r.project_id, r.priority, r.submitted_at
     from (
-      select run_id, priority, queued_at, replica_num from jobs where ${aheadOf(job)}
+      select run_id, priority, queued_at, replica_num from jobs where ${aheadOf(job, userId)}
       order by ${queueOrder()} limit ${sql.lit(NAMED_AHEAD)}
     ) as j join runs as r on r.id = j.run_id
     order by ${queueOrder('j')}`.execute(tx);
   return { jobId: job.id, ahead, first: first.rows.map(namedRun) };
 }
 
-/** Jobs of the same demand class that are ahead of this one. */
-function aheadOf(job: JobRecord): RawBuilder<SqlBool> {
+/** Jobs of the same demand class, and of this user if there is one, that are ahead of this one. */
+function aheadOf(job: JobRecord, userId: Id | null): RawBuilder<SqlBool> {
   const { projectId, demand } = job;
-  return sql<SqlBool>`project_id = ${projectId} and demand = ${demand} and ${QUEUED}
+  const ofUser = userId === null ? sql`` : sql`and user_id = ${userId}`;
+  return sql<SqlBool>`project_id = ${projectId} and demand = ${demand} and ${QUEUED} ${ofUser}
     and ${isAheadOf(rankOfJob(job))}`;
 }

@@ -49,7 +49,7 @@ export function createQuotas(context: StoreContext): Quotas {
       }
       const ids = rows.map((row) => row.project_id);
       for (const pool of await poolsOfProjects(context.db, ids)) {
-        await context.write((write) => countShares(write, context, pool));
+        await context.write((write) => countShares(write, context, pool, 'all'));
       }
     },
   };

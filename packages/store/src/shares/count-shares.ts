@@ -21,29 +21,33 @@ import { type Holder, type ShareClock, settleShare } from './settle-shares.ts';
 
 type Counting = Pick<StoreContext, 'postgres' | 'shareHalfLife' | 'now'>;
 
-export async function projectsOfPools(tx: Tx, poolIds: readonly Id[]): Promise<Id[]> {
-  const rows = await forIds(poolIds, (slice) =>
-    tx
-      .selectFrom('projects')
-      .select('id')
-      .where('pool_id', 'in', slice)
-      .where(notDeleted('deleted'))
-      .execute(),
-  );
-  return rows.map(({ id }) => id).sort();
+async function projectsOf(tx: Tx, poolId: Id): Promise<Id[]> {
+  const rows = await tx
+    .selectFrom('projects')
+    .select('id')
+    .where('pool_id', '=', poolId)
+    .where(notDeleted('deleted'))
+    .orderBy('id')
+    .execute();
+  return rows.map(({ id }) => id);
 }
 
 /**
- * Where the pool is shared by weight: gives a rate to claims from before, and sets the rates of users to the sums over
- * their claims. Until the commit, no claim of the pool changes.
+ * Where the pool is shared by weight: counts claims from before it was, or from before their project came to it. `all`: sets
+ * what users use to the sums over all of their claims, as servers of an older version release some without counting.
+ * Until the commit, no claim of the pool changes.
  */
-export async function countShares(write: Write, context: Counting, poolId: Id): Promise<void> {
+export async function countShares(
+  write: Write,
+  context: Counting,
+  poolId: Id,
+  which: 'missing' | 'all' = 'missing',
+): Promise<void> {
   const { tx } = write;
-  const projectIds = await projectsOfPools(tx, [poolId]);
+  const projectIds = await projectsOf(tx, poolId);
   const quotas = await quotasOf(tx, projectIds);
   if (!isShared(quotas, projectIds.length === 1)) return;
   for (const id of projectIds) await lockQuotas(tx, id, context.postgres, 'alone');
-  const prices = await readGpuPrices(tx, context.postgres, poolId);
   const sums = new Map<string, { readonly holder: Holder; rate: number }>();
   const of = (holder: Holder) => {
     const key = `${holder.projectId} ${holder.userId}`;
@@ -51,15 +55,20 @@ export async function countShares(write: Write, context: Counting, poolId: Id): 
     sums.set(key, known);
     return known;
   };
-  for (const holder of await knownHolders(tx, projectIds)) of(holder);
-  for (const claim of await claimsOf(tx, projectIds)) {
+  if (which === 'all') for (const holder of await knownHolders(tx, projectIds)) of(holder);
+  const claims = await claimsOf(tx, context, projectIds, which);
+  const isNew = claims.some(({ charge }) => !charge?.share);
+  const prices = isNew ? await readGpuPrices(tx, context.postgres, poolId) : {};
+  for (const claim of claims) {
     const charge = claim.charge?.share ? claim.charge : await rated(write, claim, prices);
     const { projectId } = claim;
     if (charge?.share) of({ projectId, userId: charge.userId }).rate += charge.share.rate;
   }
   const clock: ShareClock = { ...context, now: context.now() };
   const inOrder = [...sums].sort(([a], [b]) => (a < b ? -1 : 1));
-  for (const [, { holder, rate }] of inOrder) await settleShare(tx, holder, clock, () => rate);
+  for (const [, { holder, rate }] of inOrder) {
+    await settleShare(tx, holder, clock, (present) => (which === 'all' ? rate : present + rate));
+  }
 }
 
 async function knownHolders(tx: Tx, projectIds: readonly Id[]): Promise<Holder[]> {
@@ -81,7 +90,13 @@ interface Claim extends ClaimedInstance {
   readonly charge: ChargeRecord | null;
 }
 
-async function claimsOf(tx: Tx, projectIds: readonly Id[]): Promise<Claim[]> {
+async function claimsOf(
+  tx: Tx,
+  { postgres }: Counting,
+  projectIds: readonly Id[],
+  which: 'missing' | 'all',
+): Promise<Claim[]> {
+  const charge = sql.raw(postgres ? 'j.charge::text' : 'j.charge');
   const rows = await forIds(projectIds, (slice) =>
     tx
       .selectFrom('jobs as j')
@@ -91,6 +106,9 @@ async function claimsOf(tx: Tx, projectIds: readonly Id[]): Promise<Claim[]> {
       .select(['j.provisioned_at', 'j.submitted_at'])
       .select(['i.id as instance_id', 'i.fleet_id', 'i.offer', 'i.total_blocks'])
       .where('j.project_id', 'in', slice)
+      .$if(which === 'missing', (query) =>
+        query.where(sql<boolean>`(j.charge is null or ${charge} not like '%"share":%')`),
+      )
       .orderBy('j.id')
       .execute(),
   );

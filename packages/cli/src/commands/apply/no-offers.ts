@@ -1,5 +1,5 @@
 import { nearest } from '@dstack/contract/nearest';
-import type { RunPlan } from '@dstack/contract/wire';
+import { type RunPlan, resourceText } from '@dstack/contract/wire';
 import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
@@ -50,6 +50,26 @@ export function outlookNotice(plan: RunPlan, now: number): string | null {
     default:
       return null;
   }
+}
+
+/** What the plan uses of quotas, and of others; servers of dstack 0.22.5 say nothing about it. */
+export function quotaNotices({ quota = [], preempts = [], borrows }: RunPlan): string[] {
+  const lines = quota.map(({ of, fleet, resource, used, limit, needed }) => {
+    const whose = of === 'user' ? 'Your quota' : 'Quota of the project';
+    const where = fleet === null ? '' : ` on fleet ${fleet}`;
+    const amounts = `${resourceText(resource, used)} of ${resourceText(resource, limit)} used`;
+    const needs = needed === null ? '' : `, the run needs ${resourceText(resource, needed)}`;
+    return `${whose}${where}: ${amounts}${needs}`;
+  });
+  if (borrows) {
+    lines.push(`Borrowed: ${borrows}. It may have to leave for runs of those projects`);
+  }
+  const leaving = preempts.map(({ project, runs }) => {
+    const whose = project === null ? 'of other projects' : `of project ${project}`;
+    return `${runs} ${runs === 1 ? 'run' : 'runs'} ${whose}`;
+  });
+  if (leaving.length > 0) lines.push(`Has to leave for it: ${leaving.join(', ')}`);
+  return lines;
 }
 
 /** `, at place 3 of the queue; it is expected to start in about 5m`. Servers of dstack 0.22.5 have neither. */

@@ -19,7 +19,7 @@ import { hangingText } from '../../terminal/text-width.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { followRun } from './attached.ts';
 import { offerDefaultFleet } from './default-fleet.ts';
-import { missingOffersNotice, outlookNotice } from './no-offers.ts';
+import { missingOffersNotice, outlookNotice, quotaNotices } from './no-offers.ts';
 import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
 import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
@@ -160,6 +160,7 @@ async function showPlan(
     const outlook = outlookNotice(plan, cli.now());
     io.print(outlook === null ? '' : `\n${io.paint('warning', hangingText(outlook, 0, io.width))}`);
   }
+  for (const line of quotaNotices(plan)) io.print(`${hangingText(line, 0, io.width)}\n`);
   const { notice } = decide(plan);
   if (notice) io.print(notice);
 }

@@ -9,7 +9,10 @@ import {
   type ServiceConfiguration,
 } from '@dstack/contract/wire';
 import {
+  borrowing,
+  type ClaimState,
   EVERYTHING,
+  isAnyGuaranteed,
   type OffersWanted,
   type PlanInput,
   type PlannedJob,
@@ -34,6 +37,7 @@ import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
 import { wireOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
+import { visibleProjects } from '../visible-projects.ts';
 import { customHostsRefusal } from './custom-hosts.ts';
 import { checkDependencies } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
@@ -89,38 +93,41 @@ export async function getRunPlan(
       ...(await mirrorNotes(deps, project, effective, current)),
       ...notes,
     ],
-    ...(isUpdate ? NOT_PLACED : await outlookOf(deps, input, planned)),
+    quota: isUpdate ? [] : [...planned.quota],
+    ...(isUpdate ? NOT_PLACED : await outlookOf(deps, user, input, planned)),
   };
 }
 
-type Outlook = Pick<
-  RunPlan,
-  'outlook' | 'queue_place' | 'expected_start' | 'is_about' | 'places' | 'new_instances'
->;
+type QueueKeys = 'queue_place' | 'expected_start' | 'is_about' | 'preempts' | 'borrows';
+type Outlook = Pick<RunPlan, QueueKeys | 'outlook' | 'places' | 'new_instances'>;
 
 const NOT_PLACED: Outlook = {
   ...{ outlook: null, queue_place: null, expected_start: null, is_about: false },
+  ...{ preempts: [], borrows: null },
 };
 
-/** Where the run would start; of one that would wait the place in the queue too, and when it would start. */
+/** Where the run would start, and whose capacity it would use; of one that would wait its place in the queue too. */
 async function outlookOf(
   deps: HttpDeps,
+  user: UserRecord,
   input: PlanInput,
   { outlook, shares, newInstances }: PlannedOutlook,
 ): Promise<Outlook> {
-  if (outlook !== 'waits') {
-    const made = outlook === 'starts' && newInstances > 0 ? { new_instances: newInstances } : {};
-    return { ...NOT_PLACED, outlook, ...placesOf(outlook === 'starts' ? shares : []), ...made };
-  }
+  const waits = outlook === 'waits';
+  const made = outlook === 'starts' && newInstances > 0 ? { new_instances: newInstances } : {};
+  const now = { ...NOT_PLACED, outlook, ...placesOf(outlook === 'starts' ? shares : []), ...made };
+  if (!waits && (outlook === null || !isAnyGuaranteed(input))) return now;
   const ctx = deps.context();
   const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ);
   const queue = withBackends(withPastTimes(loaded, ctx), () => null);
-  const found = placeInQueue(input, queue, loaded.total, ctx);
-  if (found === null) return { ...NOT_PLACED, outlook };
-  const { place, startsAt, isAbout } = found;
+  const borrows = borrowing(input, queue.claims ?? []);
+  const found = waits ? placeInQueue(input, queue, loaded.total, ctx) : null;
+  if (found === null) return { ...now, borrows };
+  const { place, startsAt, isAbout, leavers } = found;
   return {
-    ...{ outlook, queue_place: place, expected_start: formatOptionalTimestamp(startsAt) },
+    ...{ outlook, queue_place: place, expected_start: formatOptionalTimestamp(startsAt), borrows },
     is_about: startsAt !== null && isAbout,
+    preempts: await preempted(deps, user, leavers, loaded.projectNames),
     ...placesOf(found.shares),
   };
 }
@@ -130,6 +137,23 @@ function placesOf(shares: readonly ReservedShare[]): Pick<RunPlan, 'places'> {
   return {
     places: shares.map(({ instanceId, blocks }) => ({ instance_id: instanceId, blocks })),
   };
+}
+
+/** By project; those that the caller may not see are one without a name. */
+async function preempted(
+  deps: HttpDeps,
+  user: UserRecord,
+  leavers: readonly ClaimState[],
+  names: Readonly<Record<string, string>>,
+): Promise<RunPlan['preempts']> {
+  if (leavers.length === 0) return [];
+  const ids = await visibleProjects(deps, user);
+  const nameOf = (id: string) => (ids === null || ids.includes(id) ? (names[id] ?? null) : null);
+  const groups = Map.groupBy(leavers, ({ projectId }) => nameOf(projectId));
+  return [...groups].map(([project, own]) => ({
+    project,
+    runs: new Set(own.map(({ runId }) => runId)).size,
+  }));
 }
 
 /** Runs behind these have no forecast. */

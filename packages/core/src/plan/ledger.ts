@@ -1,0 +1,14 @@
+import { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import type { PlanInput } from './input.ts';
+
+/** Capacity that the run could be placed on. */
+export function ledgerOf(input: PlanInput): CapacityLedger {
+  const projectNames = { ...input.projectNames, [input.projectId]: input.projectName };
+  const { projectId, fleets, offersOnly } = input;
+  const own = {
+    ...{ offersOnly, hasPolledBackends: false },
+    fleets: new Set(fleets.map(({ id }) => id)),
+  };
+  const projects = new Map([[projectId, own]]);
+  return new CapacityLedger({ ...input, projectNames, projects }, input.settings);
+}
