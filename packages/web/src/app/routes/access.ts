@@ -1,4 +1,5 @@
 import { createRoute, lazyRouteComponent } from '@tanstack/react-router';
+import { QuotasSearch } from '../../pages/quotas/quotas-search.ts';
 import { UserEventsSearch } from '../../pages/user/user-events-search.ts';
 import { choiceParameter, searchSchema } from '../../ui/search-schema.ts';
 import { ListSearch } from '../../ui/table/list-search.ts';
@@ -19,7 +20,7 @@ const projects = createRoute({
 const quotas = createRoute({
   getParentRoute: () => shell,
   path: '/quotas',
-  validateSearch: (search) => ListSearch.parse(search),
+  validateSearch: (search) => QuotasSearch.parse(search),
   component: lazyRouteComponent(() => import('../../pages/quotas/quotas-page.tsx'), 'QuotasPage'),
 });
 

@@ -169,3 +169,31 @@ it('explains what a quota is for where there is none', async () => {
   await screen.findByText('Nothing is limited');
   screen.getByText('dstack quota set --limit gpu=16');
 });
+
+it('shows the shares of projects and users, and whose run is next', async () => {
+  const share = { weight: 2, usage: 12.345, rate: 4, ratio: 8.17 };
+  const shares = [
+    { ...share, project_name: 'lab', user_name: null, next: 'train' },
+    { ...share, project_name: 'lab', user_name: 'ann', next: null },
+    { ...share, project_name: null, user_name: null, next: null },
+  ];
+  const { user } = await renderApp('/quotas', {
+    projects: { list: async () => [{ project_name: 'lab', members: [] }] as never },
+    quotas: { list: async () => [] },
+    project: () => ({ shares: async () => shares }),
+  });
+  await user.click(await screen.findByRole('radio', { name: 'Shares' }));
+  const next = await screen.findByRole('link', { name: 'train' });
+  expect(next.getAttribute('href')).toBe('/projects/lab/runs/train');
+  expect(screen.getAllByText('12.35')).toHaveLength(3);
+  screen.getByText('ann');
+  screen.getByText('Another project');
+});
+
+it('explains shares where capacity is not shared by weight', async () => {
+  await renderApp('/quotas?show=shares', {
+    projects: { list: async () => [{ project_name: 'lab', members: [] }] as never },
+    project: () => ({ shares: async () => [] }),
+  });
+  await screen.findByText('Capacity is not shared by weight');
+});

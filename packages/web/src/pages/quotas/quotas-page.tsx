@@ -1,5 +1,6 @@
 import type { Quota } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
+import { getRouteApi } from '@tanstack/react-router';
 import { Gauge, Pencil, Plus, Trash2 } from 'lucide-react';
 import { useCallback, useMemo, useState } from 'react';
 import { ResourceList, useListAddress } from '../../app/lists/resource-list.tsx';
@@ -15,9 +16,13 @@ import { type QuotaRow, quotaRows, resourceName } from '../../domain/quotas/quot
 import { Button } from '../../ui/button/button.tsx';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
+import { Segments } from '../../ui/field/segments.tsx';
 import { useNarrow } from '../../ui/table/use-narrow.ts';
 import { QUOTA_COLUMNS } from './quota-columns.tsx';
 import { QuotaDialog } from './quota-dialog.tsx';
+import { Shares } from './shares-page-part.tsx';
+
+const route = getRouteApi('/shell/quotas');
 
 type Asked =
   | { readonly kind: 'edit'; readonly quota: Quota }
@@ -28,7 +33,9 @@ export function QuotasPage() {
   const client = useClient();
   const user = useUser();
   const address = useListAddress();
+  const { show } = route.useSearch();
   const usual = useUsualProject();
+  const isNarrow = useNarrow();
   const query = useQuery(quotaList(client, address.project));
   const { data: projects = NONE } = useQuery(projectList(client));
   const [creating, setCreating] = useCreating();
@@ -70,16 +77,31 @@ export function QuotasPage() {
       New quota
     </Button>
   );
+  const parts = (
+    <Segments
+      label="What is shown"
+      value={show ?? 'quotas'}
+      options={[
+        ['quotas', 'Quotas'],
+        ['shares', 'Shares'],
+      ]}
+      onChange={(next) => address.set({ show: next === 'shares' ? next : undefined })}
+    />
+  );
+  if (show === 'shares') {
+    return <Shares address={address} project={address.project ?? usual} filters={parts} />;
+  }
   return (
     <>
       <ResourceList
         title="Quotas"
+        filters={parts}
         noun="quota"
         address={address}
         query={query}
         rows={rows}
         textsOf={textsOf}
-        columns={QUOTA_COLUMNS[useNarrow() ? 'cards' : 'table']}
+        columns={QUOTA_COLUMNS[isNarrow ? 'cards' : 'table']}
         rowId={({ key }) => key}
         rowName={({ subject, resource }) => `${subject}: ${resourceName(resource)}`}
         rowActions={rowActions}
