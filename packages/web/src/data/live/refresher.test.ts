@@ -1,6 +1,8 @@
 import { QueryClient } from '@tanstack/react-query';
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { Refresher } from './refresher.ts';
+
+afterEach(() => vi.unstubAllGlobals());
 
 it('asks at once, and once more for all changes of a pause', () => {
   const cache = new QueryClient();
@@ -34,4 +36,22 @@ it('asks for nothing while the page is hidden, and then once for each thing that
   isHidden = false;
   refresher.resume();
   expect(asked).toEqual(['fleet,list', 'volume']);
+});
+
+it('pauses by the timer of a browser, which cannot be a method of another object', () => {
+  const cache = new QueryClient();
+  const asked: string[] = [];
+  cache.invalidateQueries = async (filters) => void asked.push(String(filters?.queryKey));
+  const pauses: { readonly end: () => void; readonly ms: number }[] = [];
+  vi.stubGlobal('setTimeout', function (this: unknown, end: () => void, ms: number) {
+    if (this !== undefined && this !== globalThis) throw new TypeError('Illegal invocation');
+    pauses.push({ end, ms });
+  });
+  const refresher = new Refresher(cache);
+  refresher.refresh(['fleet', 'list']);
+  refresher.refresh(['board', 'main']);
+  refresher.refresh(['fleet', 'list']);
+  expect(pauses.map(({ ms }) => ms)).toEqual([300, 2000]);
+  for (const { end } of pauses.splice(0)) end();
+  expect(asked).toEqual(['fleet,list', 'board,main', 'fleet,list']);
 });

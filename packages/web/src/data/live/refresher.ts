@@ -23,7 +23,8 @@ export class Refresher {
 
   constructor(
     cache: QueryClient,
-    later: (run: () => void, ms: number) => void = setTimeout,
+    // The function itself would be called as a method of this object, which browsers refuse.
+    later: (run: () => void, ms: number) => void = (run, ms) => setTimeout(run, ms),
     isHidden: () => boolean = () => globalThis.document?.visibilityState === 'hidden',
   ) {
     this.#cache = cache;
