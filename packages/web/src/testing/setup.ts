@@ -40,5 +40,19 @@ globalThis.ResizeObserver ??= class {
   disconnect() {}
 };
 
+/** Browsers refuse a call of these as methods of another object; Node and the simulated browser do not. */
+const BOUND = ['setTimeout', 'clearTimeout', 'setInterval', 'clearInterval'] as const;
+const strict = Symbol.for('dstack.strict');
+for (const name of BOUND) {
+  const lenient: CallableFunction = globalThis[name];
+  // The suites of a worker share its globals.
+  if (strict in lenient) continue;
+  const strictly = function (this: unknown, ...values: unknown[]) {
+    if (this !== undefined && this !== globalThis) throw new TypeError('Illegal invocation');
+    return Reflect.apply(lenient, undefined, values);
+  };
+  Object.assign(globalThis, { [name]: Object.assign(strictly, lenient, { [strict]: true }) });
+}
+
 // As in a browser that has shown the page for a moment.
 await preloadParts();
