@@ -2,7 +2,7 @@
 import type { Installation } from '@dstack/testkit';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { newInstallation } from './installation.ts';
+import { newInstallation, submit } from './installation.ts';
 import { launchTestBrowser, NARROW, type Visitor, WIDE } from './web/browser.ts';
 import { seedRuns } from './web/seed.ts';
 import { visitorsOf } from './web/visitors.ts';
@@ -34,6 +34,7 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/queue', 'In the queue'],
   ['/queue?show=kept', 'Kept back'],
   ['/quotas', 'Nothing is limited'],
+  ['/quotas?show=shares', 'Capacity is not shared by weight'],
   ['/board', 'default-0'],
   ['/board?view=table', 'default-0'],
   ['/runs', 'steps'],
@@ -72,6 +73,31 @@ const PAGES: readonly (readonly [path: string, shown: string])[] = [
   ['/nowhere', 'There is no such page'],
 ];
 
+/** Pages that look different once something waits for capacity and quotas are set. */
+const FULL_PAGES: typeof PAGES = [
+  ['/queue', 'patient'],
+  ['/queue?show=kept', 'shelved'],
+  ['/quotas', 'GPUs'],
+  ['/quotas?show=shares', 'Who has used less'],
+  ['/board', 'default-0'],
+  ['/projects/main/runs/patient', 'Why it waits'],
+  ['/projects/main/runs/shelved', 'Held by'],
+];
+
+async function fillQueue(): Promise<void> {
+  const quotas = [
+    { project_name: 'main', guaranteed: { cpu: 1 }, limit: { cpu: 1000, gpu: 8 }, weight: 2 },
+    { project_name: 'main', user_name: '*', limit: { runs: 40 } },
+  ];
+  await installation.api('/api/quotas/apply', { quotas });
+  const waits = 'retry: {on_events: [no-capacity], duration: 1d}\npriority: 20\n';
+  // More than a host has; without GPUs, of which the configuration speaks already.
+  for (const name of ['patient', 'shelved']) {
+    await submit(installation, name, ['true'], `  cpu: 500..\n${waits}`);
+  }
+  await installation.ok('hold', 'shelved');
+}
+
 /**
  * Themes differ in their colours, and widths in what fits; everything else is checked once. A page is loaded in
  * the first of these and becomes the others.
@@ -101,24 +127,29 @@ it('no page has findings, in either theme and at either width', async () => {
   const v = await visitor('/runs', { viewport: LOOKS[0].size });
   v.expectProblem(/400/);
   const found: Record<string, string[]> = {};
-  const check = async (path: string) => {
+  const check = async (what: string) => {
     for (const look of LOOKS) {
       await put(v, look);
       const violations = await v.violations(look.rules);
       const wide = await v.page.evaluate<number>('document.body.scrollWidth - innerWidth');
       if (wide > 0) violations.push(`${wide} px too wide`);
-      if (violations.length > 0) found[`${path}, ${look.name}`] = violations;
+      if (violations.length > 0) found[`${what}, ${look.name}`] = violations;
     }
     await put(v, LOOKS[0]);
   };
   await v.page.getByLabel('Token').waitFor();
   await check('sign in');
   await v.signIn(installation.token());
-  for (const [path, shown] of PAGES) {
-    await v.navigate(path);
-    await v.page.getByText(shown).first().waitFor();
-    await check(path);
-  }
+  const checkAll = async (pages: typeof PAGES, note = '') => {
+    for (const [path, shown] of pages) {
+      await v.navigate(path);
+      await v.page.getByText(shown).first().waitFor();
+      await check(path + note);
+    }
+  };
+  await checkAll(PAGES);
+  await fillQueue();
+  await checkAll(FULL_PAGES, ', full');
   await v.page.keyboard.press('ControlOrMeta+k');
   await v.page.getByRole('option').first().waitFor();
   await check('palette');
