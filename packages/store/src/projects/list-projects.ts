@@ -59,6 +59,7 @@ export async function selectProjectsWithoutFleets(db: Db, userId: Id): Promise<P
 
 function matching(db: Db, filter: ProjectFilter) {
   let query = db.selectFrom('projects').where(notDeleted('deleted'));
+  if (filter.id) query = query.where('id', '=', filter.id);
   if (filter.namePattern) query = query.where(containsIgnoringCase('name', filter.namePattern));
   const { visibleTo, ofUser } = filter;
   if (visibleTo) {

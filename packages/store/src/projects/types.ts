@@ -50,6 +50,8 @@ export interface ProjectFilter {
   readonly ofUser?: Id | null;
   /** Case-insensitive substring. */
   readonly namePattern?: string | null;
+  /** Only this one. */
+  readonly id?: Id | null;
   readonly page?: Page;
 }
 

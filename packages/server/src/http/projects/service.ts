@@ -23,6 +23,7 @@ import { wireProject } from '../mapping/project.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
+import { confinement } from '../service-tokens/scope.ts';
 
 /** The full card: members and backends included. */
 export async function projectCard(deps: HttpDeps, project: ProjectRecord): Promise<Project> {
@@ -50,6 +51,7 @@ export async function listProjects(
         : { userId: caller.id, includePublic: query.include_not_joined },
     ofUser: member?.id ?? null,
     namePattern: query.name_pattern,
+    id: confinement(caller),
   };
   const page = pageOf(query.prev_created_at, query.prev_id, query);
   const found = isNobody ? [] : await deps.store.projects.list({ ...filter, page });

@@ -87,6 +87,7 @@ export function isConfined(user: UserRecord): user is ConfinedUser {
 
 /** Endpoints without a project in the path whose results are limited to the token's project, and uploads. */
 const OUTSIDE: ReadonlySet<string> = new Set([
+  '/api/projects/list',
   '/api/runs/list',
   '/api/fleets/list',
   '/api/instances/list',

@@ -95,6 +95,16 @@ describe('service tokens', () => {
     expect(events.text).not.toContain('foreign');
   });
 
+  it('have their own project as the only one, so that a command line needs no name of it', async () => {
+    for (const scope of ['read', 'admin']) {
+      const { body } = await as(scope, '/api/projects/list', { include_not_joined: true });
+      expect(body.map((one: { project_name: string }) => one.project_name)).toEqual(['main']);
+    }
+    const counted = { return_total_count: true, name_pattern: 'other' };
+    const foreign = await as('read', '/api/projects/list', counted);
+    expect(foreign.body).toEqual({ total_count: 0, projects: [] });
+  });
+
   it('expire, and end with their owner', async () => {
     const short = await create({ name: 'short', expires_in: 60 });
     tokens.short = short.body.token;
