@@ -25,6 +25,8 @@ import type {
 export function submitRun(context: StoreContext, submit: SubmitRun): Promise<SubmitOutcome> {
   return context.write(async (write): Promise<SubmitOutcome> => {
     const { tx, add } = write;
+    // Nothing of a refused submission is kept: ended runs of these names are marked deleted on the way.
+    const refuse = (active: RunRecord): never => write.abort({ type: 'name-taken', active });
     await lockNames(context, tx, 'run', submit.projectId);
     await guardGateway(context, tx, submit.gateway);
     const adding = submit.adding ?? 1;
@@ -37,16 +39,15 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
     const upstreams = await lockUpstreams(context, tx, submit.projectId, submit.upstreams ?? []);
     if ('exact' in submit.name) {
       const active = await supersede(write, submit, submit.name.exact);
-      if (active) return { type: 'name-taken', active };
+      if (active) refuse(active);
     }
     let name = await nameOf(tx, submit.projectId, submit.name);
     const reserving = await reservingArray(tx, submit.projectId, name);
-    if (reserving !== null && 'exact' in submit.name)
-      return { type: 'name-taken', active: reserving };
+    if (reserving !== null && 'exact' in submit.name) refuse(reserving);
     if (reserving !== null) name = await nameOf(tx, submit.projectId, { base: name });
     const { run, jobs, dependencies = [], array, ...extras } = submit.build(name, upstreams);
     const inTheWay = await supersedeMembers(write, submit, run);
-    if (inTheWay !== null) return { type: 'name-taken', active: inTheWay };
+    if (inTheWay !== null) refuse(inTheWay);
     add(extras);
     write.changed(recordChange('run', run.id, run.version));
     write.changed(...jobs.map((job) => recordChange('job', job.id, job.version)));

@@ -218,6 +218,21 @@ describe('an array', () => {
     expect((await apply(`n${'x'.repeat(38)}`, 100)).text).toContain('is too long for 100 members');
   });
 
+  it('leaves ended runs alone when a submission is refused because of a name', async () => {
+    const { id } = await submit('whole', { count: 2, max_parallel: 1 });
+    await pass(id);
+    await move('whole-0', 'terminating', 'done');
+    expect((await apply('whole-0', undefined)).text).toContain('is the name of a member');
+    expect(await get('whole-0')).toMatchObject({ status: 'done', member: { index: 0 } });
+    await submit('older', 1);
+    await call('stop', { runs_names: ['older'], abort: false });
+    await pass((await get('older')).id);
+    expect((await get('older')).status).toBe('terminated');
+    expect((await apply('older-1', undefined)).status).toBe(200);
+    expect((await apply('older', 2)).text).toContain('Run older-1 has the name of a member');
+    expect((await get('older')).status).toBe('terminated');
+  });
+
   it('is deleted with its members', async () => {
     const { id } = await submit('gone', 2);
     await pass(id);
