@@ -8,7 +8,7 @@ import {
   variableName,
 } from '@dstack/contract';
 import type { RunSpec } from '@dstack/contract/wire';
-import type { ArrayDirective, Id, RunRecord, Timestamp } from '../model/index.ts';
+import type { ArrayDirective, ArrayRecord, Id, RunRecord, Timestamp } from '../model/index.ts';
 import { eligibleSince } from '../placement/eligible/eligible.ts';
 
 /** The array of a run's spec; null = it is an ordinary run, or a member. */
@@ -49,6 +49,18 @@ export function memberId(arrayId: Id, index: number): Id {
   const [head, node] = [arrayId.slice(0, 24), arrayId.slice(24)];
   const next = (Number.parseInt(node, 16) + index + 1) % 2 ** 48;
   return head + next.toString(16).padStart(12, '0');
+}
+
+/**
+ * Whether this index is still to be born. The records of members do not show it: retention deletes those of
+ * members that have ended while their array goes on.
+ */
+export function isUnborn(
+  array: TaskArray,
+  { nextPosition, early }: Pick<ArrayRecord, 'nextPosition' | 'early'>,
+  index: number,
+): boolean {
+  return indexesOf(array).indexOf(index) >= nextPosition && !early.includes(index);
 }
 
 export interface Birth {

@@ -2,6 +2,7 @@ export {
   arrayOf,
   directiveOf,
   indexesOf,
+  isUnborn,
   memberId,
   memberRun,
   memberSpec,

@@ -126,17 +126,15 @@ export async function updateArray(
     .execute();
 }
 
-/** An array and its run; null if the member is born, or there is no such array. */
-export async function loadUnborn(tx: Tx, id: Id, memberId: Id): Promise<UnbornMember | null> {
-  const rows = await tx.selectFrom('runs').selectAll().where('id', 'in', [id, memberId]).execute();
+/** An array and its run; null if there is no such array. */
+export async function loadArrayRun(tx: Tx, id: Id): Promise<ArrayRun | null> {
+  const row = await tx.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
   const array = (await arraysByIds(tx, [id])).get(id);
-  const row = rows.find((one) => one.id === id);
-  if (rows.length !== 1 || row === undefined || array === undefined) return null;
+  if (row === undefined || array === undefined) return null;
   return { run: runTable.decode(row), array };
 }
 
-/** The run of an array, of which a member is not born yet. */
-export interface UnbornMember {
+export interface ArrayRun {
   readonly run: RunRecord;
   readonly array: ArrayRecord;
 }

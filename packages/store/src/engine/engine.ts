@@ -1,4 +1,4 @@
-import { loadUnborn } from '../arrays/array-rows.ts';
+import { loadArrayRun } from '../arrays/array-rows.ts';
 import { chooseName } from '../choose-name.ts';
 import { isContention, isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext } from '../context.ts';
@@ -55,8 +55,7 @@ export function createEngine(context: StoreContext): EngineStore {
         },
         decide,
       ),
-    updateArray: (id, memberId, decide) =>
-      decidedWrite(context, { table: 'runs', id }, (tx) => loadUnborn(tx, id, memberId), decide),
+    updateArray: (id, decide) => decidedWrite(context, { table: 'runs', id }, loadArrayRun, decide),
     updateInstance: (id, decide) =>
       decidedWrite(
         context,

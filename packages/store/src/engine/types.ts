@@ -31,7 +31,7 @@ import type {
   WaitingPool,
   WorkKind,
 } from '@dstack/core';
-import type { NewArray, UnbornMember } from '../arrays/array-rows.ts';
+import type { ArrayRun, NewArray } from '../arrays/array-rows.ts';
 import type { NameChoice, WriteExtras } from '../writes.ts';
 
 /** The decision of a write of the API about the row that it has locked; null = nothing to do. */
@@ -211,8 +211,8 @@ export interface EngineStore {
     decide: Decide<BareRun>,
     gateway?: GatewayGuard | null,
   ): Promise<BareRun | null>;
-  /** Of an array, while this member of it is not born; null = it is, or there is no such array. */
-  updateArray(id: Id, memberId: Id, decide: Decide<UnbornMember>): Promise<UnbornMember | null>;
+  /** The same for the run of an array, of which no member is born until the write ends. */
+  updateArray(id: Id, decide: Decide<ArrayRun>): Promise<ArrayRun | null>;
   updateInstance(id: Id, decide: Decide<InstanceSnapshot>): Promise<InstanceSnapshot | null>;
   updateFleet(id: Id, decide: Decide<FleetSnapshot>): Promise<FleetSnapshot | null>;
   updateVolume(id: Id, decide: Decide<VolumeSnapshot>): Promise<VolumeSnapshot | null>;

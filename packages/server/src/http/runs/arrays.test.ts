@@ -1,4 +1,5 @@
 /** Arrays through the API, with the passes of their runs. */
+import { memberId } from '@dstack/core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { run as runWork } from '../../loops/work/run.ts';
 import { LOCAL_OFFER } from '../testing/offers.ts';
@@ -231,6 +232,27 @@ describe('an array', () => {
     expect((await apply('older-1', undefined)).status).toBe(200);
     expect((await apply('older', 2)).text).toContain('Run older-1 has the name of a member');
     expect((await get('older')).status).toBe('terminated');
+  });
+
+  it('does not let a member be born again that retention has deleted', async () => {
+    const { id } = await submit('long', { count: 3, max_parallel: 1 });
+    await pass(id);
+    await move('long-0', 'terminating', 'done');
+    await pass(id);
+    const { retention, projects } = server.store;
+    const projectId = (await projects.byName('main'))?.id ?? '';
+    const later = server.deps.context().now + 1_000_000;
+    const ended = await retention.endedRuns(projectId, later, { runs: 1000, jobs: 1000 });
+    const member = memberId(id, 0);
+    expect(
+      await retention.deleteRuns(
+        ended.filter((one) => one.id === member),
+        later,
+      ),
+    ).toBe(1);
+    expect((await call('get', { run_name: 'long-0' })).status).toBe(400);
+    await call('stop', { runs_names: ['long-0'], abort: false });
+    expect(await membersOf('long')).toMatchObject({ done: 1, terminating: 0, pending: 1 });
   });
 
   it('is deleted with its members', async () => {

@@ -8,6 +8,7 @@ import {
   type Change,
   directiveOf,
   indexesOf,
+  isUnborn,
   MOST_WAITING_MEMBERS,
   memberId,
   memberRun,
@@ -62,10 +63,10 @@ async function unborn(
   if (parsed === null) return null;
   const [array] = await deps.store.runs.byNames(project.id, [parsed.array]);
   const spec = array === undefined ? null : arrayOf(array.spec);
-  if (array === undefined || spec === null || !indexesOf(spec).includes(parsed.index)) return null;
-  // One that was born, ended and deleted is not born again.
-  const isBorn = (await deps.store.runs.byId(memberId(array.id, parsed.index))) !== null;
-  return isBorn ? null : { array, index: parsed.index };
+  if (array === undefined || spec === null) return null;
+  const { index } = parsed;
+  const known = await deps.store.runs.arrayOf(array.id);
+  return known !== null && isUnborn(spec, known, index) ? { array, index } : null;
 }
 
 /** A member that is not born yet, as its array knows it: it waits, or will not be born any more. */
@@ -107,8 +108,10 @@ export async function stopUnborn(
   if (found === null) return false;
   const { index } = found;
   const id = memberId(found.array.id, index);
-  const done = await deps.store.engine.updateArray(found.array.id, id, ({ run, array }) => {
-    if (!isRunAlive(run.status)) return null;
+  const done = await deps.store.engine.updateArray(found.array.id, ({ run, array }) => {
+    const spec = arrayOf(run.spec);
+    // Born meanwhile, or never any more.
+    if (spec === null || !isUnborn(spec, array, index) || !isRunAlive(run.status)) return null;
     const member: RunRecord = {
       ...memberRun(run, index, { now, generation: array.generation }),
       status: 'terminating',
