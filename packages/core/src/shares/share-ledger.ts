@@ -11,6 +11,8 @@ const MICRO = 1_000_000;
 interface Holder {
   readonly weight: number;
   cost: number;
+  /** How often something was claimed in this pass. */
+  claims: number;
 }
 
 /** The parts of a run that say whose share it uses. */
@@ -29,6 +31,7 @@ export class ShareLedger {
   readonly #weights: ShareWeights;
   readonly #projects = new Map<Id, Holder>();
   readonly #users = new Map<string, Holder>();
+  #claims = 0;
 
   constructor(shares: PoolShares, quotas: readonly QuotaState[]) {
     this.#shares = shares;
@@ -44,6 +47,13 @@ export class ShareLedger {
   /** `rate`: millionths of a GPU. */
   claim(holder: ShareHolder, rate: number): void {
     this.#add(holder, Math.round(rate * PRESENT_HOURS));
+    this.#user(holder.projectId, holder.userId).claims += 1;
+    this.#claims += 1;
+  }
+
+  /** How often others than this one have claimed something: an order from before may not hold for them. */
+  claimsBeside({ projectId, userId }: ShareHolder): number {
+    return this.#claims - this.#user(projectId, userId).claims;
   }
 
   /** Negative: the ratio of `a` is lower. */
@@ -68,6 +78,7 @@ export class ShareLedger {
   /** The same amounts, for a look at what would follow. */
   copy(): ShareLedger {
     const copied = new ShareLedger(this.#shares, this.#quotas);
+    copied.#claims = this.#claims;
     for (const [key, holder] of this.#projects) copied.#projects.set(key, { ...holder });
     for (const [key, holder] of this.#users) copied.#users.set(key, { ...holder });
     return copied;
@@ -81,7 +92,7 @@ export class ShareLedger {
   #project(id: Id): Holder {
     const known = this.#projects.get(id);
     if (known) return known;
-    const holder = { weight: this.#weights.ofProject(id), cost: 0 };
+    const holder = { weight: this.#weights.ofProject(id), cost: 0, claims: 0 };
     this.#projects.set(id, holder);
     return holder;
   }
@@ -90,7 +101,7 @@ export class ShareLedger {
     const key = userKey(projectId, userId);
     const known = this.#users.get(key);
     if (known) return known;
-    const holder = { weight: this.#weights.ofUser(projectId, userId), cost: 0 };
+    const holder = { weight: this.#weights.ofUser(projectId, userId), cost: 0, claims: 0 };
     this.#users.set(key, holder);
     return holder;
   }

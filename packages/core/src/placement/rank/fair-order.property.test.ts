@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { ShareLedger } from '../../shares/share-ledger.ts';
 import { type FairRank, inFairOrder } from './fair-order.ts';
 import { compareRanks } from './order.ts';
@@ -102,6 +102,38 @@ describe('the order of a pool that is shared by weight', () => {
       shares.claim(one, 1_000_000);
     }
     expect(turns.join('')).toBe('bcbcabcaa');
+  });
+
+  it('is that of a choice among all gangs each time, whoever has claimed something', () => {
+    const claims = fc.array(fc.tuple(fc.constantFrom(...PROJECTS), fc.constantFrom(...USERS)), {
+      minLength: 1,
+    });
+    fc.assert(
+      fc.property(queue, amounts, claims, fc.boolean(), (gangs, used, claimed, isOwn) => {
+        const shares = ledgerOf(used);
+        const left = [...gangs];
+        let turn = 0;
+        for (const one of inFairOrder(gangs, (rank_) => rank_, shares)) {
+          const [next] = inFairOrder(left, (rank_) => rank_, shares.copy());
+          expect(one).toEqual(next);
+          left.splice(left.indexOf(one), 1);
+          const [projectId = '', userId = ''] = claimed[turn++ % claimed.length] ?? [];
+          shares.claim(isOwn ? one : { projectId, userId }, 1_000_000);
+        }
+      }),
+    );
+  });
+
+  it('compares each gang with few others, however many projects and users have the same ratio', () => {
+    const gangs = Array.from({ length: 2000 }, (_, n) => ({
+      ...{ projectId: `p${n % 50}`, userId: `u${n % 200}`, runId: `r${n}` },
+      ...{ priority: 0, queuedAt: (n * 7919) % 2003, replicaNum: 0 },
+    }));
+    const shares = ledgerOf([]);
+    const projects = vi.spyOn(shares, 'compareProjects');
+    const users = vi.spyOn(shares, 'compareUsers');
+    expect([...inFairOrder(gangs, (one) => one, shares)]).toHaveLength(2000);
+    expect(projects.mock.calls.length + users.mock.calls.length).toBeLessThan(20 * 2000);
   });
 
   it('has the older head first where ratios are equal, whatever its priority', () => {

@@ -6,12 +6,14 @@
  * 3. the ratio of their users
  * 4. the order without shares (`ORDER`): age, then what makes it total
  *
- * Ratios change while gangs get places, so the next one is chosen when it is wanted, not sorted before: of each project and
- * each user, only the first gang is looked at.
+ * Ratios change while gangs get places, so the next one is chosen when it is wanted, not sorted before. Of each project and
+ * each user only the first gang counts, and what is claimed for a gang moves its own project and user alone: so the cost
+ * of each choice grows with the logarithm of their number.
  */
 import type { Id } from '../../model/index.ts';
 import type { ShareHolder, ShareLedger } from '../../shares/share-ledger.ts';
 import { compareRanks, type Rank } from './order.ts';
+import { Sorted } from './sorted.ts';
 
 export type FairRank = ShareHolder & Rank;
 
@@ -23,19 +25,23 @@ export function* inFairOrder<T>(
 ): Generator<T, void> {
   const ranked = items.map((item) => ({ item, rank: rankOf(item) }));
   const byProject = Map.groupBy(ranked, ({ rank }) => rank.projectId);
-  const projects = [...byProject].map(([id, own]) => new ProjectQueue(id, own, shares));
-  for (let left = items.length; left > 0; left--) {
-    const first = projects.reduce((best, one) => (isBefore(one, best, shares) ? one : best));
-    const next = first.take();
-    if (first.isEmpty) projects.splice(projects.indexOf(first), 1);
-    yield next;
+  const queues = [...byProject].map(([id, own]) => new ProjectQueue(id, own, shares));
+  const projects = new Sorted(queues, (a, b) => compareProjects(a, b, shares));
+  for (let first = projects.first; first !== null; first = projects.first) {
+    const { item, rank } = first.take();
+    const before = shares.claimsBeside(rank);
+    yield item;
+    first.settle();
+    projects.settleFirst(first.isEmpty);
+    if (shares.claimsBeside(rank) === before) continue;
+    for (const one of queues) one.sort();
+    projects.sort();
   }
 }
 
-function isBefore<T>(a: ProjectQueue<T>, b: ProjectQueue<T>, shares: ShareLedger): boolean {
-  const order = shares.compareProjects(a.id, b.id);
-  const ages = order === 0 ? compareAges(a.head.rank, b.head.rank) : order;
-  return ages === 0 ? a.id < b.id : ages < 0;
+function compareProjects<T>(a: ProjectQueue<T>, b: ProjectQueue<T>, shares: ShareLedger): number {
+  const order = shares.compareProjects(a.id, b.id) || compareAges(a.head.rank, b.head.rank);
+  return order || (a.id < b.id ? -1 : Number(a.id > b.id));
 }
 
 /** By all criteria but the priority. */
@@ -52,37 +58,39 @@ class ProjectQueue<T> {
   readonly id: Id;
   readonly #shares: ShareLedger;
   /** The gangs of each user, the last one first. */
-  readonly #users: Ranked<T>[][];
+  readonly #users: Sorted<Ranked<T>[]>;
 
   constructor(id: Id, own: readonly Ranked<T>[], shares: ShareLedger) {
     this.id = id;
     this.#shares = shares;
     const byUser = Map.groupBy(own, ({ rank }) => rank.userId);
-    this.#users = [...byUser.values()].map((list) =>
+    const lists = [...byUser.values()].map((list) =>
       list.sort((a, b) => compareRanks(b.rank, a.rank)),
     );
+    this.#users = new Sorted(lists, (a, b) => this.#compare(headOf(a).rank, headOf(b).rank));
   }
 
   get isEmpty(): boolean {
-    return this.#users.length === 0;
+    return this.#users.first === null;
   }
 
   get head(): Ranked<T> {
-    return headOf(this.#first());
+    return headOf(this.#users.first ?? []);
   }
 
-  take(): T {
-    const first = this.#first();
-    const { item } = headOf(first);
-    first.pop();
-    if (first.length === 0) this.#users.splice(this.#users.indexOf(first), 1);
-    return item;
+  /** The first gang. `settle` follows before anything else is read. */
+  take(): Ranked<T> {
+    const { head } = this;
+    this.#users.first?.pop();
+    return head;
   }
 
-  #first(): Ranked<T>[] {
-    return this.#users.reduce((best, one) =>
-      this.#compare(headOf(one).rank, headOf(best).rank) < 0 ? one : best,
-    );
+  settle(): void {
+    this.#users.settleFirst(this.#users.first?.length === 0);
+  }
+
+  sort(): void {
+    this.#users.sort();
   }
 
   #compare(a: FairRank, b: FairRank): number {
