@@ -38,6 +38,22 @@ describe('the size of a run', () => {
       /`resources.gpu.name` has 1001/,
     ],
     [
+      'values that stand in a text many times',
+      task({
+        commands: ['$'.concat('{{array.value}}').repeat(2000)],
+        array: { values: ['x'.repeat(3000), 'y'] },
+      }),
+      /configuration of a member becomes too large by the values/,
+    ],
+    [
+      'values of many members',
+      task({
+        commands: ['$'.concat('{{array.value}}').repeat(40)],
+        array: { values: many(10_000, (i) => `${i}`.padEnd(400)) },
+      }),
+      /too large for 10000 members/,
+    ],
+    [
       'entries of a map',
       task({ env: Object.fromEntries(many(1001, (i) => [`K${i}`, 'v'])) }),
       /`env` has 1001 items/,

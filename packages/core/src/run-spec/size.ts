@@ -1,7 +1,8 @@
 import type { RunSpec } from '@dstack/contract/wire';
 import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
-import { arrayOf, indexesOf } from './array-member.ts';
+import { arrayOf } from './array-member.ts';
+import { memberTexts } from './member-texts.ts';
 import { type SpecError, specError } from './result.ts';
 
 /** The most items of one list or map; each offer is compared with all of them. */
@@ -39,13 +40,19 @@ export function sizeError(spec: RunSpec, maxJobs: number): SpecError | null {
       `The run may have up to ${jobs} jobs; this server allows ${maxJobs} (DSTACK_SERVER_MAX_JOBS_PER_RUN)`,
     );
   }
-  const members = array === null ? null : indexesOf(array).length;
-  const size = JSON.stringify(rest).length;
-  if (members !== null && size * members > MOST_MEMBER_TEXT) {
+  const text = JSON.stringify(rest);
+  const texts = array === null ? null : memberTexts(text, array);
+  if (texts !== null && texts.all > MOST_MEMBER_TEXT) {
     return specError(
-      `The configuration is too large for ${members} members: it is stored for each of them. Put long scripts into \`files\``,
+      `The configuration is too large for ${texts.members} members: it is stored for each of them, with its values. Put long scripts into \`files\``,
     );
   }
+  if (texts !== null && texts.longest > MOST_TEXT) {
+    return specError(
+      'The configuration of a member becomes too large by the values that stand in it: put long ones into `files`',
+    );
+  }
+  const size = text.length;
   if (size * jobs <= MOST_TEXT) return null;
   return specError(
     `The configuration is too large for ${jobs} jobs: it is stored for each of them. Put long scripts into \`files\``,
