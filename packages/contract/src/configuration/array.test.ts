@@ -53,6 +53,10 @@ describe('the array of a task', () => {
       { values: [{ lr: 1 }, { seed: 1 }] },
       'must have the same keys in each map (lr), has others at 1',
     ],
+    [
+      { values: [{ constructor: 1 }, { lr: 1 }] },
+      'must have the same keys in each map (constructor), has others at 1',
+    ],
     [{ matrix: { index: [1] } }, 'cannot have the key index'],
     [{ matrix: { 'a-b': [1] } }, "has the key 'a-b'"],
     [{ matrix: { lr: [1], LR: [2] } }, 'has two keys for the variable DSTACK_ARRAY_LR'],

@@ -133,7 +133,7 @@ function keysOfValues(values: readonly ArrayEntry[]): string[] | string {
     (value) =>
       typeof value !== 'object' ||
       Object.keys(value).length !== keys.length ||
-      keys.some((key) => !(key in value)),
+      keys.some((key) => !Object.hasOwn(value, key)),
   );
   return other === -1
     ? keys
