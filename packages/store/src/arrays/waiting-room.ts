@@ -59,9 +59,13 @@ interface Window {
   readonly members: MemberCounts;
 }
 
-/** Those that wait, and those that will be born beside them. */
+/**
+ * Those that wait, and those that will be born beside them. More wait than are born for it where members have lost
+ * their places.
+ */
 export function mostWaiting({ total, maxParallel, members }: Window): number {
   const left = Math.min(maxParallel, total - endedMembers(members));
-  const placed = aliveMembers(members) - waitingMembers(members);
-  return Math.max(0, Math.min(left - placed, MOST_WAITING_MEMBERS));
+  const waiting = waitingMembers(members);
+  const placed = aliveMembers(members) - waiting;
+  return Math.max(waiting, Math.min(left - placed, MOST_WAITING_MEMBERS));
 }
