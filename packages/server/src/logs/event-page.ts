@@ -41,7 +41,9 @@ async function ascending(
   const to = query.endTime === null ? source.count : await firstAfter(source, query.endTime - 1);
   const first = Math.max(from, token ?? 0);
   if (first >= to) {
-    const [last] = first === 0 ? [] : await source.records(Math.min(first, source.count) - 1, 1);
+    // A token may be that of another log, and lie behind the end of this one.
+    const before = Math.min(first, source.count);
+    const [last] = before === 0 ? [] : await source.records(before - 1, 1);
     return { events: [], nextToken: null, offset: (last ?? START).end };
   }
   const records = await withPrevious(source, first, Math.min(query.limit, to - first));

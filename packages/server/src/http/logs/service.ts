@@ -30,7 +30,7 @@ export async function pollLogs(
   const ref = { project: project.name, run: request.run_name, jobId: request.job_submission_id };
   const poll = async (nextToken: string | null) => {
     const page = await deps.logs.poll(ref, { ...query, nextToken });
-    if (page.events.length > 0 || nextToken !== null) return page;
+    if (page.events.length > 0 || page.nextToken !== null) return page;
     const member = await memberWithJob(deps, project, request);
     return member === null
       ? page

@@ -280,6 +280,24 @@ describe('an array', () => {
     expect(body.considered ?? []).toEqual([]);
   });
 
+  it('answers for the logs of members under its own name, page after page', async () => {
+    const { id } = await submit('spoken', 1);
+    await pass(id);
+    await pass((await get('spoken-0')).id);
+    const jobId = (await get('spoken-0')).jobs[0].job_submissions[0].id;
+    const ref = { project: 'main', run: 'spoken-0', jobId };
+    await server.logs.append(ref, 0, 1_000_000, Buffer.from('one\ntwo\nthree\n'));
+    const lines: string[] = [];
+    let next_token: string | null = null;
+    do {
+      const body = { run_name: 'spoken', job_submission_id: jobId, limit: 1, next_token };
+      const { body: page } = await server.call('/api/project/main/logs/poll', body);
+      for (const { message } of page.logs) lines.push(Buffer.from(message, 'base64').toString());
+      next_token = page.next_token;
+    } while (next_token !== null);
+    expect(lines.join('')).toBe('one\ntwo\nthree\n');
+  });
+
   it('is planned as its first member', async () => {
     const configuration = {
       type: 'task',
