@@ -25,6 +25,7 @@ import {
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import { newNodeKey } from '../../keys/node-key.ts';
 import { actorOf } from '../event-actor.ts';
+import { mapInTurns } from '../in-turns.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { randomName } from '../random-name.ts';
@@ -183,7 +184,7 @@ export async function submitNew(
   const { now, newId } = deps.context();
   const most = deps.settings.waitingRunsPerUser;
   const adding = mostAtOnce(spec);
-  checkMembers(deps, spec);
+  await checkMembers(deps, spec);
   const outcome = await deps.store.engine.submitRun({
     projectId: project.id,
     name: spec.run_name === null ? { base: randomName() } : { exact: spec.run_name },
@@ -240,16 +241,22 @@ function nameTaken(name: string | null, active: RunRecord): string {
     : `${text} ${name} is the name of a member of the array ${active.name}`;
 }
 
-/** Their jobs are made when they are born: what could not be made is refused now. */
-function checkMembers(deps: HttpDeps, spec: RunSpec): void {
+/**
+ * Their jobs are made when they are born: what could not be made is refused now. All are looked at where values stand
+ * in the entrypoint, which is split like a line of a shell: nothing else differs in whether a job can be made.
+ */
+async function checkMembers(deps: HttpDeps, spec: RunSpec): Promise<void> {
   const array = arrayOf(spec);
   if (array === null) return;
-  const [index = 0] = indexesOf(array);
-  const built = buildJobSpecs(memberSpec(spec, index), {
-    ...{ runName: 'member', replicaNum: 0, replicaGroup: '0' },
-    settings: deps.settings.jobSpecs,
+  const isEach = spec.configuration.entrypoint?.includes('${{') ?? false;
+  const indexes = indexesOf(array);
+  await mapInTurns(isEach ? indexes : indexes.slice(0, 1), (index) => {
+    const built = buildJobSpecs(memberSpec(spec, index), {
+      ...{ runName: 'member', replicaNum: 0, replicaGroup: '0' },
+      settings: deps.settings.jobSpecs,
+    });
+    if (!built.ok) throw ruleError(isEach ? `Member ${index}: ${built.message}` : built.message);
   });
-  if (!built.ok) throw ruleError(built.message);
 }
 
 /** A run without a repo has a virtual one, which is created on first use. */

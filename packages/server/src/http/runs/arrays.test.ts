@@ -255,6 +255,18 @@ describe('an array', () => {
     expect(await membersOf('long')).toMatchObject({ done: 1, terminating: 0, pending: 1 });
   });
 
+  it('is refused if the job of any member could not be made', async () => {
+    const entrypoint = 'sh -c $' + '{{ array.value }}';
+    const values = ['date', "it's"];
+    const refused = await apply(
+      'quoted',
+      { values },
+      { commands: [], image: 'debian', entrypoint },
+    );
+    expect(refused.text).toContain('Member 1: entrypoint: a quote is not closed');
+    expect((await call('get', { run_name: 'quoted' })).status).toBe(400);
+  });
+
   it('is deleted with its members', async () => {
     const { id } = await submit('gone', 2);
     await pass(id);
