@@ -1,8 +1,7 @@
 /** Texts about arrays. */
 
-import { memberName } from '@dstack/contract';
 import type { ArrayRecord, MemberCounts, RunRecord } from '../model/index.ts';
-import { aliveMembers, endedMembers } from '../status/index.ts';
+import { aliveMembers, endedMembers, MOST_WAITING_MEMBERS } from '../status/index.ts';
 import { instantText } from '../time/instant-text.ts';
 import { type Reason, reason } from './diagnosis.ts';
 import { listText } from './texts.ts';
@@ -36,12 +35,12 @@ export function arrayReasons(run: RunRecord, array: ArrayRecord): Reason[] {
     const text = `its members that wait are held by ${by} since ${instantText(since)}`;
     reasons.push(reason('held', text, { has: by, since }));
   } else if (unborn > 0) {
-    const text = `${unborn} members follow as others end: \`max_parallel\` lets ${maxParallel} wait or run at a time`;
+    const text = `${unborn} members follow as others get their places and end: at most ${MOST_WAITING_MEMBERS} of one array wait at a time, and \`max_parallel\` lets ${maxParallel} wait or run`;
     reasons.push(reason('array', text, { asked: String(total), has: String(maxParallel) }));
   }
   const waiting = members.submitted + members.pending;
   if (waiting > 0 && run.hold === null) {
-    const text = `each member that waits has an explanation of its own, such as dstack explain ${memberName(run.name, 0)}`;
+    const text = `each member that waits has an explanation of its own, dstack explain ${run.name}-INDEX`;
     reasons.push(reason('array', text, { has: String(waiting) }));
   }
   return reasons;
