@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { ArraySnapshot, Change, RunRecord, RunSnapshot } from '../../model/index.ts';
 import { directiveOf, memberId, memberRun } from '../../run-spec/array-member.ts';
 import { NO_MEMBERS } from '../../status/member-counts.ts';
-import { aJobSpec, aRun, SETTINGS } from '../testing/records.ts';
+import { aJobSpec, anInstance, aRun, placedJob, SETTINGS } from '../testing/records.ts';
 import { reconcileRun } from './reconcile-run.ts';
 
 const ID = '6f1f5a3e-52a3-4c8e-9d35-ffffffffffff';
@@ -172,6 +172,15 @@ describe('a member of an array', () => {
     const released = { generation: 2, wanted: { ...wanted, eligibleAt: NOW - 5 } };
     const free = pass(member({ hold }), { directive: released });
     expect(setOf(free.changes)).toMatchObject({ hold: null, eligibleAt: NOW - 5 + 3 });
+    const runs = member({ status: 'running' });
+    const instance = anInstance({ status: 'busy' });
+    const job = placedJob(instance, { runId: runs.id, submittedAt: NOW, provisionedAt: NOW });
+    const goesOn = pass(runs, {
+      ...{ jobs: [job], instances: [instance] },
+      directive: { generation: 1, wanted: { ...wanted, hold } },
+    });
+    expect(setOf(goesOn.changes)).not.toHaveProperty('hold');
+    expect(JSON.stringify(goesOn.changes)).not.toContain('run.released');
     const own = pass(member({ hold: { by: 'bob', since: NOW - 1 } }), { directive: released });
     expect(setOf(own.changes)).toEqual({ arraySeen: 2, nextPassAt: null });
   });

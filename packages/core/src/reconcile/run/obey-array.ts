@@ -1,6 +1,6 @@
 /** A member of an array does in its own pass what the array requires. */
 import type { ArrayDirective, RunTerminationReason } from '../../model/index.ts';
-import { isAbort, isRunAlive, isRunFinished } from '../../status/index.ts';
+import { isAbort, isRunAlive, isRunFinished, isRunWaiting } from '../../status/index.ts';
 import type { RunPass } from './run-pass.ts';
 
 export function obeyArray(pass: RunPass): void {
@@ -34,7 +34,8 @@ function takePriority(pass: RunPass, { priority }: ArrayDirective): void {
 function takeHold(pass: RunPass, { hold, eligibleAt }: ArrayDirective): void {
   const { run } = pass;
   if (hold !== null) {
-    pass.setRun({ hold });
+    // Those that run go on: an event that reports their release would be about a hold that never was.
+    if (isRunWaiting(run.status)) pass.setRun({ hold });
     return;
   }
   if (run.hold === null || eligibleAt === null || eligibleAt < run.hold.since) return;
