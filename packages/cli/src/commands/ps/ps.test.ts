@@ -107,6 +107,26 @@ test('without an active run the latest run is shown', async () => {
   ]);
 });
 
+test('the members of an array are listed to the last, page after page', async () => {
+  const [run] = await recordedRuns();
+  const member = (index: number) => ({
+    ...run,
+    id: `00000000-0000-4000-8000-${String(index).padStart(12, '0')}`,
+    run_spec: { ...run?.run_spec, run_name: `sweep-${index}` },
+  });
+  const page = Array.from({ length: 100 }, (_, index) => member(index));
+  const fake = await serving(page, [member(100)]);
+  const { out } = await runCommand(['ps', '--members', 'sweep', '-o', 'name'], {
+    env: serverEnv(fake.url),
+  });
+  expect(out.trimEnd().split('\n')).toHaveLength(101);
+  expect(out).toContain('sweep-100');
+  expect(fake.requests.map(({ body }) => body)).toMatchObject([
+    { array: 'sweep', limit: 100, ascending: true, prev_run_id: null },
+    { array: 'sweep', prev_run_id: page[99]?.id, prev_submitted_at: run?.submitted_at },
+  ]);
+});
+
 test('--json prints the runs on one line', async () => {
   const runs = await recordedRuns();
   const fake = await serving(runs);

@@ -1,3 +1,4 @@
+import { MOST_MEMBERS } from '@dstack/contract/array-members';
 import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import { applyHint } from '../../configuration/load-file.ts';
@@ -79,9 +80,20 @@ async function reasonsText(
   return lines.length === 0 ? '' : `\n${lines.join('')}`;
 }
 
+/** All members of an array. */
+async function allPages(page: (after: Run | null) => Promise<Run[]>): Promise<Run[]> {
+  const found: Run[] = [];
+  while (found.length < MOST_MEMBERS) {
+    const next = await page(found.at(-1) ?? null);
+    found.push(...next);
+    if (next.length < MAX_RUNS) break;
+  }
+  return found;
+}
+
 /** Active runs, or the latest run if none is active: an empty table would not help. */
 async function listRuns(connection: Connection, options: PsOptions): Promise<Run[]> {
-  const list = (onlyActive: boolean, limit: number): Promise<Run[]> =>
+  const list = (onlyActive: boolean, limit: number, after: Run | null = null): Promise<Run[]> =>
     connection.client.listRuns({
       project_name: connection.project.name,
       repo_id: null,
@@ -89,13 +101,15 @@ async function listRuns(connection: Connection, options: PsOptions): Promise<Run
       only_active: onlyActive,
       include_jobs: true,
       job_submissions_limit: 1,
-      prev_submitted_at: null,
-      prev_run_id: null,
+      prev_submitted_at: after?.submitted_at ?? null,
+      prev_run_id: after?.id ?? null,
       limit,
       ascending: options.members !== null,
       ...(options.members !== null && { array: options.members }),
     });
-  const everything = options.all || options.last !== null || options.members !== null;
+  const isWhole = options.members !== null && options.last === null;
+  if (isWhole) return await allPages((after) => list(false, MAX_RUNS, after));
+  const everything = options.all || options.last !== null;
   const active = await list(!everything, options.last ?? MAX_RUNS);
   const runs = active.length === 0 && !everything ? await list(false, 1) : active;
   // The list of an unknown project is empty too.
