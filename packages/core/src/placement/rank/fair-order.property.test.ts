@@ -104,7 +104,7 @@ describe('the order of a pool that is shared by weight', () => {
     expect(turns.join('')).toBe('bcbcabcaa');
   });
 
-  it('is that of a choice among all gangs each time, whoever has claimed something', () => {
+  it('is that of a choice among all gangs each time, also where other users claim something', () => {
     const claims = fc.array(fc.tuple(fc.constantFrom(...PROJECTS), fc.constantFrom(...USERS)), {
       minLength: 1,
     });
