@@ -368,7 +368,7 @@ forEachStore((tests) => {
     );
     const [first] = instances;
     expect(await store.instances.madeBy(projectId, 'local')).toEqual([
-      { id: first!.id, handleId: 'a' },
+      { id: first!.id, ...handle('a') },
     ]);
     expect(await store.instances.madeBy(projectId, 'aws')).toEqual([]);
     expect(await store.instances.madeBy('other', 'local')).toEqual([]);

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Backend } from '@dstack/backends';
+import type { InstanceHandle } from '@dstack/core';
 import type { BackendRecord } from '@dstack/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
@@ -36,9 +37,10 @@ function world() {
                 happened.push('watch');
                 return () => void happened.push('unwatch');
               };
-              const observe = async ({ id }: { id: string }) => ({
-                state: id === 'mine' ? 'pending' : 'missing',
-              });
+              const observe = async ({ id, data }: InstanceHandle) => {
+                if (data === null) throw new Error('a handle without its region');
+                return { state: id === 'mine' ? 'pending' : 'missing' };
+              };
               const backend = {
                 ...{ name: 'slurm', capabilities: { owner: 'provider' }, check: async () => [] },
                 instances: { watch, observe },
@@ -61,7 +63,10 @@ function world() {
 it('refuses credentials of an account that has none of the machines', async () => {
   const { backends } = world();
   const config = { type: 'slurm' } as never;
-  const tried = (ids: readonly string[]) => backends.tryOut(config, { isOperators: false }, ids);
+  const tried = (ids: readonly string[]) => {
+    const machines = ids.map((id) => ({ id, data: 'its region' }));
+    return backends.tryOut(config, { isOperators: false }, machines);
+  };
   expect(await tried([])).toEqual([]);
   expect(await tried(['ended', 'mine'])).toEqual([]);
   expect(await tried(['theirs', 'ended'])).toMatchObject([

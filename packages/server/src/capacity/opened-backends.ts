@@ -10,7 +10,7 @@ import {
   type OpenedBackend,
 } from '@dstack/backends';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
-import type { Id } from '@dstack/core';
+import type { Id, InstanceHandle } from '@dstack/core';
 import type { BackendRecord, Store } from '@dstack/store';
 import { withoutOrigin } from '../backend-config/origin.ts';
 import { joinSecrets } from '../backend-config/secrets.ts';
@@ -73,18 +73,20 @@ export class OpenedBackends {
   async tryOut(
     config: BackendConfigWithCreds,
     origin: ConfigOrigin,
-    machines: readonly string[] = [],
+    machines: readonly InstanceHandle[] = [],
   ): Promise<readonly CheckResult[] | null> {
     const kind = this.#kinds.get(config.type);
     if (!kind) return null;
     const secret = await agentSecret(this.#options.store);
     const { backend, close } = await (await this.#openerOf(kind)).open(config, secret, origin);
     try {
-      const results = await backend.check();
       const isPaid = backend.capabilities.owner === 'provider';
-      if (!isPaid || !backend.instances || results.some(({ refused }) => refused)) return results;
-      const foreign = await foreignAccount(backend.instances, machines);
-      return foreign === null ? results : [...results, { ...foreign, name: config.type }];
+      if (isPaid && backend.instances) {
+        // First: the check makes many calls, and its caller waits for some seconds only.
+        const foreign = await foreignAccount(backend.instances, machines);
+        if (foreign !== null) return [{ ...foreign, name: config.type }];
+      }
+      return await backend.check();
     } finally {
       close();
     }
@@ -152,16 +154,21 @@ const LOOKED_FOR = 5;
 
 /**
  * With the key of another account, no machine would be found any more: all would count as ended, and cost
- * money in the old one. `machines`: ids at the provider. Null: they are there, or there are none.
+ * money in the old one. Null: they are there, there are none, or the provider does not say.
  */
 async function foreignAccount(
   instances: InstancePort,
-  machines: readonly string[],
+  machines: readonly InstanceHandle[],
 ): Promise<Omit<CheckResult, 'name'> | null> {
   if (machines.length === 0) return null;
-  for (const id of machines.slice(0, LOOKED_FOR)) {
-    const { state } = await instances.observe({ id, data: null }, { facts: null });
-    if (state !== 'missing') return null;
+  try {
+    for (const machine of machines.slice(0, LOOKED_FOR)) {
+      const { state } = await instances.observe(machine, { facts: null });
+      if (state !== 'missing') return null;
+    }
+  } catch {
+    // Refused credentials are the check's to report.
+    return null;
   }
   const problem = `none of the ${machines.length} machines that this backend has made is in the account of these credentials; use a key of their account, or end them first`;
   return { ok: false, refused: true, problem };

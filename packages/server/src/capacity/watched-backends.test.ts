@@ -4,7 +4,7 @@ import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { WatchedBackends, type WatchedBackendsOptions } from './watched-backends.ts';
 
-const instance = (id: string) => ({ id, handleId: `machine-${id}` });
+const instance = (id: string) => ({ id, handle: { id: `machine-${id}`, data: null } });
 
 function world() {
   const signalled: string[][] = [];

@@ -84,7 +84,7 @@ export class WatchedBackends {
   ): Promise<void> {
     const { store } = this.#options;
     const made = await store.instances.madeBy(projectId, backend);
-    const ids = made.filter(({ handleId }) => isMeant(handleId)).map(({ id }) => id);
+    const ids = made.filter(({ handle }) => isMeant(handle.id)).map(({ id }) => id);
     for (const id of ids) this.#options.onReport?.(id);
     const signals = ids.map((id): Signal => ({ kind: 'observation', id }));
     if (signals.length > 0) await store.engine.signal(signals);

@@ -10,6 +10,7 @@ import {
   type BackendsState,
   type CapacityHints,
   type Id,
+  type InstanceHandle,
   isServerHost,
   requirementsMatch,
 } from '@dstack/core';
@@ -31,11 +32,11 @@ export interface ProjectBackends {
   readonly tryOut?: TryOut;
 }
 
-/** `machines`: ids at the provider of those that the backend has made, which the account must have. */
+/** `machines`: handles of those that the backend has made, which the account must have. */
 export type TryOut = (
   config: BackendConfigWithCreds,
   origin: ConfigOrigin,
-  machines?: readonly string[],
+  machines?: readonly InstanceHandle[],
 ) => Promise<readonly CheckResult[] | null>;
 
 export interface ProjectBackendsState extends BackendsState {

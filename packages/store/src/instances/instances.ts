@@ -50,7 +50,7 @@ export function createInstances(context: StoreContext): Instances {
         .where('status', 'not in', ENDING_INSTANCE_STATUSES)
         .where('handle', 'is not', null)
         .execute();
-      return rows.map(({ id, handle }) => ({ id, handleId: idIn(handle) }));
+      return rows.map(({ id, handle }) => ({ id, handle: handleIn(handle) }));
     },
     async byNum(fleetId, instanceNum) {
       const row = await db
@@ -94,8 +94,10 @@ export function createInstances(context: StoreContext): Instances {
   };
 }
 
-const idIn = (handle: unknown): string =>
-  String((JSON.parse(String(handle)) as Partial<InstanceHandle>).id);
+function handleIn(text: unknown): InstanceHandle {
+  const { id, data = null } = JSON.parse(String(text)) as Partial<InstanceHandle>;
+  return { id: String(id), data };
+}
 
 function instanceKeys(db: Db) {
   return db

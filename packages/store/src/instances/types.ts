@@ -1,4 +1,11 @@
-import type { BackendName, HealthStatus, Id, InstanceRecord, Timestamp } from '@dstack/core';
+import type {
+  BackendName,
+  HealthStatus,
+  Id,
+  InstanceHandle,
+  InstanceRecord,
+  Timestamp,
+} from '@dstack/core';
 import type { Page } from '../page.ts';
 
 export interface InstanceView {
@@ -20,7 +27,7 @@ export interface InstanceFilter {
 
 export interface MadeInstance {
   readonly id: Id;
-  readonly handleId: string;
+  readonly handle: InstanceHandle;
 }
 
 export interface HealthCheckRecord {

@@ -3,6 +3,7 @@ import { type CheckResult, type ConfigOrigin, CredentialsError } from '@dstack/b
 import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
 import { withTimeout } from '@dstack/contract/with-timeout';
+import type { InstanceHandle } from '@dstack/core';
 import { invalid } from '../../backend-config/check.ts';
 import { credentialStrings, isSecretField } from '../../backend-config/secrets.ts';
 import type { HttpDeps } from '../ports.ts';
@@ -19,8 +20,8 @@ export async function refuseWrongCredentials(
     machines = [],
   }: ConfigOrigin & {
     readonly config: BackendConfigWithCreds;
-    /** Ids at the provider. */
-    readonly machines?: readonly string[];
+    /** Those that the backend has made. */
+    readonly machines?: readonly InstanceHandle[];
   },
   limitMs = LIMIT_MS,
 ): Promise<void> {

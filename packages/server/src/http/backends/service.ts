@@ -58,7 +58,7 @@ export async function updateBackend(
   const made = await deps.store.instances.madeBy(project.id, type);
   await refuseWrongCredentials(deps, {
     ...{ config: full, isOperators: isOperator(caller) },
-    machines: made.map(({ handleId }) => handleId),
+    machines: made.map(({ handle }) => handle),
   });
   const event = backendUpdated(
     { project, type, actor: actorOf(caller) },
