@@ -33,7 +33,7 @@ export const awsKind: BackendKind = {
 async function openerOf(
   endpoint: string | null,
   env: ProcessEnv,
-  { facts, sharedFacts = null, catalog }: BackendHost,
+  { facts, sharedFacts = null, catalog, catalogNote = () => null }: BackendHost,
 ): Promise<BackendOpener> {
   const [{ awsBackend }, { AwsClient }, { awsEndpoints }] = await Promise.all([
     import('./aws.ts'),
@@ -47,7 +47,7 @@ async function openerOf(
     pace,
     facts: sharedFacts,
   });
-  const listed = catalogItems(catalog, 'aws');
+  const listed = () => catalogItems(catalog, 'aws');
   return {
     open: async (given, secret, { isOperators }) => {
       const config = AWSBackendConfigWithCreds.parse(given);
@@ -66,7 +66,8 @@ async function openerOf(
       const factKey = `${OFFERS_FACT}:aws:${accountId(account, ...settings.regions)}`;
       return {
         backend: awsBackend({
-          ...{ client, settings, listed, secret, facts, factKey, pace, now: Date.now },
+          ...{ client, settings, listed, catalogNote, secret, facts, factKey, pace },
+          now: Date.now,
         }),
         close: turns.leave,
       };

@@ -22,7 +22,10 @@ import { EbsVolumes } from './volumes.ts';
 export interface AwsOptions {
   readonly client: AwsClient;
   readonly settings: AwsSettings;
-  readonly listed: readonly CatalogItem[];
+  /** The catalogue's list now. */
+  readonly listed: () => readonly CatalogItem[];
+  /** Where its prices are from, for plans; null = there is nothing to add. */
+  readonly catalogNote: () => string | null;
   /** Host keys are derived from it. */
   readonly secret: string;
   readonly facts: Pick<KeptFacts, 'get' | 'set'>;
@@ -57,9 +60,10 @@ export function awsBackend(options: AwsOptions): Backend {
       const sized = all.flatMap((offer) => withDisk(offer, requirements) ?? []);
       const matching = sized.filter((offer) => requirementsMatch(requirements, offer));
       const quotas = quotaNotes(matching, (offer) => asked.limitOf(offer));
+      const prices = options.catalogNote();
       return {
         offers: matching.toSorted((a, b) => a.price - b.price),
-        notes: [...notes, ...asked.problems, ...quotas],
+        notes: [...(prices === null ? [] : [prices]), ...notes, ...asked.problems, ...quotas],
       };
     },
     instances: new RegionalInstances({ regions, of, offers }),

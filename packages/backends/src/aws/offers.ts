@@ -25,9 +25,18 @@ export interface AwsOffersOptions {
   readonly regions: readonly string[];
   /** Types besides those of the families above. */
   readonly experimental: readonly string[];
-  readonly listed: readonly CatalogItem[];
+  /** The catalogue's list now. */
+  readonly listed: () => readonly CatalogItem[];
   /** Milliseconds that no step of the clock moves. */
   readonly now: () => number;
+}
+
+/** The types of the catalogue that the adapter knows. */
+interface Sold {
+  /** The list of which it was made. */
+  readonly from: readonly CatalogItem[];
+  readonly byRegion: ReadonlyMap<string, readonly CatalogItem[]>;
+  readonly byType: ReadonlyMap<string, CatalogItem>;
 }
 
 interface RegionFacts {
@@ -48,19 +57,17 @@ const NO_REQUIREMENTS = { resources: { disk: null } } as unknown as Requirements
 
 export class AwsOffers {
   readonly #options: AwsOffersOptions;
-  readonly #items: readonly CatalogItem[];
+  readonly #types: ReadonlySet<string>;
   readonly #regions: ReadonlyMap<string, () => Promise<RegionFacts>>;
+  readonly #zones: KeptAnswer<RegionFacts['zones']>[] = [];
+  #known: Sold | null = null;
   #problems: readonly string[] = [];
   readonly #limits = new Map<string, QuotaLimits>();
 
   constructor(options: AwsOffersOptions) {
     this.#options = options;
-    const { listed, experimental, regions } = options;
-    const families = new Set(FAMILIES);
-    const types = new Set([...TYPES, ...experimental]);
-    this.#items = listed.filter(
-      ({ instanceName: type }) => types.has(type) || families.has(type.split('.')[0] ?? ''),
-    );
+    const { experimental, regions } = options;
+    this.#types = new Set([...FAMILIES, ...TYPES, ...experimental]);
     this.#regions = new Map(regions.map((region) => [region, this.#factsOf(region)]));
   }
 
@@ -71,6 +78,7 @@ export class AwsOffers {
 
   /** Of all regions that answer. Rejects if none does. */
   async all(): Promise<readonly Offer[]> {
+    this.#sold();
     const answers = await Promise.all(
       [...this.#regions].map(async ([region, facts]) => {
         const answer = await facts().catch((error: unknown) => ({ error }));
@@ -107,8 +115,26 @@ export class AwsOffers {
 
   /** Null: the catalogue does not list it. */
   sizes(type: string): Offer['instance'] | null {
-    const item = this.#items.find(({ instanceName }) => instanceName === type);
+    const item = this.#sold().byType.get(type);
     return item ? this.#offerOf(item, 'unknown').instance : null;
+  }
+
+  /** Made anew when the server has read another catalogue. */
+  #sold(): Sold {
+    const from = this.#options.listed();
+    if (this.#known?.from === from) return this.#known;
+    const items = from.filter(
+      ({ instanceName: type }) =>
+        this.#types.has(type) || this.#types.has(type.split('.')[0] ?? ''),
+    );
+    // It may list types that EC2 was not asked about.
+    for (const zones of this.#zones) zones.drop();
+    this.#known = {
+      from,
+      byRegion: Map.groupBy(items, ({ location }) => location.toLowerCase()),
+      byType: new Map(items.toReversed().map((item) => [item.instanceName, item])),
+    };
+    return this.#known;
   }
 
   #offerOf(item: CatalogItem, availability: Offer['availability']): Offer {
@@ -116,25 +142,29 @@ export class AwsOffers {
   }
 
   #ofRegion(region: string, { zones, limits }: RegionFacts): readonly Offer[] {
-    return this.#items
-      .filter(({ location }) => location.toLowerCase() === region)
-      .flatMap((item) => {
-        const sold = zones.get(item.instanceName) ?? [];
-        if (sold.length === 0) return [];
-        const limit = limits.get(bucketOf(item.instanceName, item.spot).code);
-        const isOver = limit !== undefined && limit < item.cpus;
-        const offer = this.#offerOf(item, isOver ? 'no_quota' : 'unknown');
-        return [{ ...offer, region, availability_zones: sold.toSorted() }];
-      });
+    return this.#itemsOf(region).flatMap((item) => {
+      const sold = zones.get(item.instanceName) ?? [];
+      if (sold.length === 0) return [];
+      const limit = limits.get(bucketOf(item.instanceName, item.spot).code);
+      const isOver = limit !== undefined && limit < item.cpus;
+      const offer = this.#offerOf(item, isOver ? 'no_quota' : 'unknown');
+      return [{ ...offer, region, availability_zones: sold.toSorted() }];
+    });
+  }
+
+  #itemsOf(region: string): readonly CatalogItem[] {
+    return this.#sold().byRegion.get(region) ?? [];
   }
 
   /** What changes seldom is asked for seldom. */
   #factsOf(region: string): () => Promise<RegionFacts> {
     const { client, now } = this.#options;
-    const here = this.#items.filter(({ location }) => location.toLowerCase() === region);
-    const types = [...new Set(here.map(({ instanceName }) => instanceName))];
     const ec2 = new Ec2(client, region);
-    const zones = new KeptAnswer(ZONES_KEPT_MS, now, () => ec2.zonesOf(types));
+    const zones = new KeptAnswer(ZONES_KEPT_MS, now, () => {
+      const types = new Set(this.#itemsOf(region).map(({ instanceName }) => instanceName));
+      return ec2.zonesOf([...types]);
+    });
+    this.#zones.push(zones);
     const quotas = new KeptAnswer(QUOTAS_KEPT_MS, now, () => ec2Quotas(client, region));
     return async () => {
       const [sold, { limits, problem }] = await Promise.all([zones.value(), quotas.value()]);

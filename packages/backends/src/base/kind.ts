@@ -82,8 +82,10 @@ export interface BackendHost {
   readonly sharedFacts?: SharedFacts | null;
   /** Null: agents open no connections to the server. */
   readonly dialIns: AgentDialIns | null;
-  /** Price lists of providers. */
+  /** Price lists of providers. They change while the server runs. */
   readonly catalog: Catalog;
+  /** Where its prices are from, for plans; null, or omitted: there is nothing to add. */
+  readonly catalogNote?: () => string | null;
 }
 
 export interface KeptFacts {

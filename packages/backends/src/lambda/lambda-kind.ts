@@ -15,7 +15,9 @@ export const lambdaKind: BackendKind = vmKind({
     ]);
     const api = new LambdaApi({ endpoint, limiter, apiKey: config.creds.api_key });
     const known = (type: string) =>
-      listed.filter(({ instanceName }) => instanceName === type).map(({ location }) => location);
+      listed()
+        .filter(({ instanceName }) => instanceName === type)
+        .map(({ location }) => location);
     return new Lambda({ api, regions: config.regions, known });
   },
 });

@@ -69,7 +69,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
     host: backendHost({
-      ...{ serverId, programs, dialIns, catalog, mayDial },
+      ...{ serverId, programs, dialIns, catalog, catalogNote, mayDial },
       ...{ facts: store.meta, sharedFacts: store.shared ? store.meta : null },
     }),
   });

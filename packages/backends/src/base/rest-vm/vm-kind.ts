@@ -34,8 +34,8 @@ export interface AdapterParts<Config> {
   /** Without a slash at its end. */
   readonly endpoint: string;
   readonly limiter: CallLimiter;
-  /** The catalogue's list, for what the API does not report. */
-  readonly listed: readonly CatalogItem[];
+  /** The catalogue's list now, for what the API does not report. */
+  readonly listed: () => readonly CatalogItem[];
 }
 
 export function vmKind<Config>(kind: VmKind<Config>): BackendKind {
@@ -64,7 +64,7 @@ function openerOf<Config>(
       const account = accountId(endpoint, ...kind.credentials(config));
       const scope = accountId(account, ...(kind.regions(config) ?? []));
       const { limiter, leave } = limiters.join(account);
-      const listed = catalogItems(catalog, type);
+      const listed = () => catalogItems(catalog, type);
       const cloud = await kind.adapter({ config, endpoint, limiter, listed });
       const ask = () => cloud.offers();
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
