@@ -1,5 +1,6 @@
 /** The configuration of the reference, as this adapter uses it. */
 import type { BackendConfigWithCreds } from '@dstack/contract/wire';
+import { isRegion } from './endpoints.ts';
 import type { AwsSettings } from './settings.ts';
 import { validTags } from './tags.ts';
 
@@ -12,13 +13,12 @@ export const DEFAULT_REGIONS: readonly string[] = [
 ];
 
 const MOST_TAGS = 25;
-const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 
 /** What is wrong with its form, for people; null = nothing. */
 export function configProblem(config: AwsConfig): string | null {
   const { vpc_name: vpcName, vpc_ids: vpcIds, default_vpcs: defaults, tags } = config;
   const regions = regionsOf(config);
-  const wrong = regions.find((region) => !REGION.test(region));
+  const wrong = regions.find((region) => !isRegion(region));
   if (wrong !== undefined) return `regions: ${JSON.stringify(wrong)} is no region of AWS`;
   if (config.regions?.length === 0) return 'regions must name a region, or be left out';
   if (vpcName && vpcIds) return 'only one of vpc_name and vpc_ids may be given';

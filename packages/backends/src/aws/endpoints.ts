@@ -1,4 +1,5 @@
 /** Addresses of AWS's services. */
+import { BackendError } from '../base/errors.ts';
 
 export type AwsService = 'ec2' | 'sts' | 'iam' | 'servicequotas';
 
@@ -13,16 +14,28 @@ export interface AwsEndpoint {
 }
 
 export interface AwsEndpoints {
+  /** Throws `BackendError` for what is no name of a region. */
   of(service: AwsService, region: string): AwsEndpoint;
 }
 
 const VERSIONS = { ec2: '2016-11-15', sts: '2011-06-15', iam: '2010-05-08', servicequotas: '' };
 const TARGETS = { ec2: '', sts: '', iam: '', servicequotas: 'ServiceQuotasV20190624' };
 
+const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
+
+/** By its form: which regions there are is AWS's to know. */
+export function isRegion(name: string): boolean {
+  return REGION.test(name);
+}
+
 /** `override`: one address for all services of all regions; null = those of AWS. */
 export function awsEndpoints(override: string | null): AwsEndpoints {
   return {
     of: (service, region) => {
+      // It becomes a part of the address: users name the regions of volumes, and may name no hosts.
+      if (!isRegion(region)) {
+        throw new BackendError(`AWS: ${JSON.stringify(region)} is no region of AWS`);
+      }
       const isChina = region.startsWith('cn-');
       const domain = isChina ? 'amazonaws.com.cn' : 'amazonaws.com';
       // IAM is one service for all regions of a partition.

@@ -1,6 +1,6 @@
 /** EBS volumes of the type gp3. */
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
-import { BackendError, NoCapacityError } from '../base/errors.ts';
+import { BackendError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
 import { KEY_TAG, ownerIn } from '../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../base/rest-vm/refusals.ts';
 import type {
@@ -38,13 +38,15 @@ export class EbsVolumes implements VolumePort {
   }
 
   async create(order: VolumeOrder): Promise<VolumeHandle> {
-    const { key, name, owner, region, sizeGib, tags } = order;
+    const { key, name, owner, sizeGib, tags } = order;
+    const region = this.#configured(order.region);
     if (sizeGib === null) throw new BackendError('AWS: a new volume needs a size');
     const ec2 = this.#options.of(region);
     const [made] = await ec2.volumes({ [`tag:${KEY_TAG}`]: [key] });
     if (made) return handleOf(region, made.id);
+    const zone = await this.#zoneOf(region, order.availabilityZone);
     const parameters: AwsParameters = {
-      ...{ Size: sizeGib, VolumeType: 'gp3', AvailabilityZone: await this.#zoneOf(order) },
+      ...{ Size: sizeGib, VolumeType: 'gp3', AvailabilityZone: zone },
       TagSpecification: [
         tagSpecification(
           'volume',
@@ -55,17 +57,30 @@ export class EbsVolumes implements VolumePort {
     // EC2 answers a repetition of an order without an answer with its volume.
     const ClientToken = `dstack-${digest(key)}-${digest(JSON.stringify(parameters))}`;
     const answer = await ec2.change('CreateVolume', { ...parameters, ClientToken });
-    return handleOf(region, answer.text('volumeId') ?? '');
+    const id = answer.text('volumeId');
+    if (id !== null) return handleOf(region, id);
+    throw new NoAnswerError('AWS: a creation that was answered without an id');
   }
 
-  async #zoneOf({ region, availabilityZone }: VolumeOrder): Promise<string> {
+  /** The region of a new volume, which a user has named. */
+  #configured(region: string): string {
+    const { regions } = this.#options;
+    const found = regions.find((one) => one === region.toLowerCase());
+    if (found !== undefined) return found;
+    throw new BackendError(
+      `AWS: region ${JSON.stringify(region)} is not among the regions of the backend: ${regions.join(', ')}`,
+    );
+  }
+
+  async #zoneOf(region: string, availabilityZone: string | null): Promise<string> {
     if (availabilityZone !== null) return availabilityZone;
     const [zone] = await this.#options.zones(region);
     if (zone !== undefined) return zone;
     throw new NoCapacityError(`AWS: the network of ${region} has no zones`);
   }
 
-  async register(id: string, { region }: { readonly region: string }): Promise<VolumeHandle> {
+  async register(id: string, where: { readonly region: string }): Promise<VolumeHandle> {
+    const region = this.#configured(where.region);
     const volume = await this.#find(handleOf(region, id)).catch((error: unknown) => {
       const isId = awsCode(error)?.startsWith('Invalid') === true;
       throw isId ? new BackendError(`AWS: ${id} is no id of a volume`) : error;
