@@ -1,6 +1,7 @@
 /** The calls of EC2 that this adapter makes, in one region. */
 import type { AwsClient } from './aws-client.ts';
 import type { AwsParameters } from './form.ts';
+import { awsPages } from './pages.ts';
 import type { XmlNode } from './xml.ts';
 
 export interface Ec2Instance {
@@ -188,17 +189,13 @@ export class Ec2 {
     filters: Ec2Filters,
   ): Promise<readonly XmlNode[]> {
     const Filter = Object.entries(filters).map(([Name, Value]) => ({ Name, Value }));
-    const pages: XmlNode[] = [];
-    let NextToken: string | null = null;
-    do {
-      const page: XmlNode = await this.#client.xml({
+    return await awsPages(action, async (NextToken) => {
+      const page = await this.#client.xml({
         ...{ service: 'ec2', region: this.region, action, kind: 'look' },
         parameters: { ...fixed, Filter, NextToken },
       });
-      pages.push(page);
-      NextToken = page.text('nextToken');
-    } while (NextToken !== null);
-    return pages;
+      return { page, next: page.text('nextToken') };
+    });
   }
 }
 

@@ -3,6 +3,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import { BusyError, NoAnswerError } from '../base/errors.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { AwsClient } from './aws-client.ts';
+import { awsPages } from './pages.ts';
 
 export interface QuotaBucket {
   /** AWS's code of the quota. */
@@ -54,17 +55,17 @@ export async function ec2Quotas(
 ): Promise<{ readonly limits: QuotaLimits; readonly problem: string | null }> {
   const limits = new Map<string, number>();
   try {
-    let NextToken: string | null = null;
-    do {
-      const page: QuotaPage = await client.json<QuotaPage>({
-        ...{ service: 'servicequotas', region, action: 'ListServiceQuotas', kind: 'look' },
+    const action = 'ListServiceQuotas';
+    const pages = await awsPages(action, async (NextToken) => {
+      const page = await client.json<QuotaPage>({
+        ...{ service: 'servicequotas', region, action, kind: 'look' },
         parameters: { ServiceCode: 'ec2', MaxResults: PAGE, ...(NextToken && { NextToken }) },
       });
-      for (const { QuotaCode: code, Value: value } of page.Quotas ?? []) {
-        if (code !== undefined && value !== undefined) limits.set(code, value);
-      }
-      NextToken = page.NextToken ?? null;
-    } while (NextToken !== null);
+      return { page, next: page.NextToken ?? null };
+    });
+    for (const { QuotaCode: code, Value: value } of pages.flatMap(({ Quotas }) => Quotas ?? [])) {
+      if (code !== undefined && value !== undefined) limits.set(code, value);
+    }
     return { limits, problem: null };
   } catch (error) {
     // A service that does not know them, as opposed to a missing right.

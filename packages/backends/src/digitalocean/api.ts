@@ -79,6 +79,7 @@ export type DigitalOceanApiOptions = Pick<
 > & { readonly apiKey: string };
 
 const PAGE = 200;
+const MOST_PAGES = 1000;
 
 export class DigitalOceanApi {
   readonly #client: RestClient;
@@ -172,6 +173,8 @@ export class DigitalOceanApi {
       found.push(...(items as readonly T[]));
       if (page === 1) first = time;
       if (!answer.links?.pages?.next) return { items: found as readonly T[], time: first };
+      if (page >= MOST_PAGES)
+        throw new NoAnswerError(`${this.#title}: the pages of ${key} do not end`);
     }
   }
 }
