@@ -6,6 +6,7 @@ import {
   NoAnswerError,
   NoCapacityError,
   QuotaError,
+  TurnError,
 } from '../base/errors.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import { type AwsCall, AwsClient, type AwsCredentials } from './aws-client.ts';
@@ -30,12 +31,12 @@ interface Sent {
 /** Answers one call after another; the last answer again and again. */
 function clientWith(
   answers: readonly (readonly [number, string, string?] | Error)[],
-  keys: AwsCredentials = KEYS,
+  keys: AwsCredentials | (() => Promise<AwsCredentials>) = KEYS,
 ) {
   const sent: Sent[] = [];
   const refused: (number | null)[] = [];
   const client = new AwsClient({
-    credentials: async () => keys,
+    credentials: typeof keys === 'function' ? keys : async () => keys,
     endpoints: awsEndpoints(null),
     limiter: () => ({
       turn: async () => {},
@@ -170,6 +171,17 @@ describe('calls of AWS', () => {
       .catch((failure: Error) => failure);
     expect(error).toBeInstanceOf(CredentialsError);
     expect(String(error)).not.toContain('SECRET');
+  });
+
+  it('are not sent if their caller gives up while the identity of the server is asked for', async () => {
+    const caller = new AbortController();
+    const { client, sent } = clientWith([[200, EMPTY]], async () => {
+      caller.abort();
+      return KEYS;
+    });
+    const error = await client.xml({ ...ORDER, signal: caller.signal }).catch((one) => one);
+    expect(error).toBeInstanceOf(TurnError);
+    expect(sent).toEqual([]);
   });
 
   it('are rehearsed without being made', async () => {

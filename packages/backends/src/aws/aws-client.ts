@@ -120,9 +120,7 @@ export class AwsClient {
     const { kind, signal, region } = call;
     const limiter = this.#options.limiter(region);
     await limiter.turn(kind, signal).catch((error: unknown) => {
-      throw signal?.aborted
-        ? new TurnError(`${TITLE}: not sent, because its caller has given up`)
-        : error;
+      throw signal?.aborted ? notSent() : error;
     });
     const answer = await this.#fetched(call, request);
     if (answer.status >= 300 && isTooMany(refusalOf(answer))) limiter.refused(null);
@@ -133,6 +131,8 @@ export class AwsClient {
   async #fetched(call: AwsCall, request: SentRequest): Promise<Answer> {
     const { fetch: send = fetch, timeoutMs = TIMEOUT_MS } = this.#options;
     const { url, headers } = await this.#signed(call, request);
+    // The identity of the server may have been asked for first.
+    if (call.signal?.aborted) throw notSent();
     try {
       const response = await send(url, {
         ...{ method: 'POST', headers, body: request.body },
@@ -183,6 +183,10 @@ export class AwsClient {
     const clock = clockText(answer.at, skewMs);
     return new BusyError(`${TITLE}: ${refusal.text} (${clock})`);
   }
+}
+
+function notSent(): TurnError {
+  return new TurnError(`${TITLE}: not sent, because its caller has given up`);
 }
 
 interface SentRequest {
