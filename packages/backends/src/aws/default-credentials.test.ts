@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { CredentialsError } from '../base/errors.ts';
+import { CredentialsError, NoAnswerError } from '../base/errors.ts';
 import { defaultCredentials } from './default-credentials.ts';
 
 const NOW = Date.parse('2026-12-01T08:00:00Z');
@@ -89,5 +89,18 @@ describe('the identity of the server at AWS', () => {
     const { credentials } = identity({ AWS_EC2_METADATA_DISABLED: 'true' });
     await expect(credentials()).rejects.toThrow(CredentialsError);
     await expect(credentials()).rejects.toThrow('the server has no identity of its own');
+  });
+
+  it('stays while its machine does not answer, and is no wrong key after that', async () => {
+    const answers: Record<string, string> = machine('2026-12-01T14:00:00Z');
+    const { credentials, state } = identity({}, answers);
+    await credentials();
+    for (const request of Object.keys(answers)) delete answers[request];
+    state.now = Date.parse('2026-12-01T13:58:00Z');
+    expect(await credentials()).toMatchObject({ accessKey: 'ASIA' });
+    state.now = Date.parse('2026-12-01T14:00:01Z');
+    const error = await credentials().catch((one) => one);
+    expect(error).toBeInstanceOf(NoAnswerError);
+    expect(error).not.toBeInstanceOf(CredentialsError);
   });
 });

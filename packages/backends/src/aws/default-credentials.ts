@@ -56,8 +56,15 @@ export function defaultCredentials(
     asking ??= found(options).finally(() => {
       asking = null;
     });
-    known = await asking;
-    return known;
+    try {
+      known = await asking;
+      return known;
+    } catch (error) {
+      if (known === null) throw error;
+      // Its source does not answer for a moment: the server still has it.
+      if (known.until === null || known.until > options.now()) return known;
+      throw new NoAnswerError(errorMessage(error), { cause: error });
+    }
   };
 }
 
