@@ -7,6 +7,7 @@ const MINUTE_MS = 60_000;
 
 let now: number;
 let asked: number;
+let writes: number;
 let stored: Map<string, string>;
 /** Answers a request for offers as the provider does now. */
 let answer: () => Promise<readonly Offer[]>;
@@ -14,6 +15,7 @@ let answer: () => Promise<readonly Offer[]>;
 beforeEach(() => {
   now = 1_700_000_000_000;
   asked = 0;
+  writes = 0;
   stored = new Map();
   answer = async () => [offer('small', 1)];
 });
@@ -32,7 +34,10 @@ const started = () =>
     },
     facts: {
       get: async (key) => stored.get(key) ?? null,
-      set: async (key, value) => void stored.set(key, value),
+      set: async (key, value) => {
+        writes += 1;
+        stored.set(key, value);
+      },
     },
     factKey: 'offers',
     now: () => now,
@@ -63,6 +68,27 @@ describe('live offers', () => {
     const { offers, notes } = await started().answer();
     expect(offers).toHaveLength(1);
     expect(notes).toEqual(['prices and availability of Lambda are 3 minutes old']);
+  });
+
+  it('are stored again when they change, and seldom while they do not', async () => {
+    const offers = started();
+    const askedAgain = async (ms: number) => {
+      now += ms;
+      await offers.answer();
+      await settled();
+      return writes;
+    };
+    await prices(offers);
+    expect([await askedAgain(MINUTE_MS), await askedAgain(MINUTE_MS)]).toEqual([1, 1]);
+    expect(await askedAgain(10 * MINUTE_MS)).toBe(2);
+    answer = async () => [offer('small', 2)];
+    expect(await askedAgain(MINUTE_MS)).toBe(3);
+    expect(asked).toBe(5);
+  });
+
+  it('are asked for if what is stored cannot be read', async () => {
+    stored.set('offers', '{"offers": [');
+    expect(await prices(started())).toEqual([1]);
   });
 
   it('name the reason why they are old', async () => {

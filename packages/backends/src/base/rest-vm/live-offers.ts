@@ -2,6 +2,7 @@
  * Live prices and availability of an account. The last known offers answer at once and are refreshed
  * behind; they outlive the server, so that no plan waits for a cold start.
  */
+import { createHash } from 'node:crypto';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
 import { CredentialsError } from '../errors.ts';
@@ -31,6 +32,8 @@ const OLD_MS = 120_000;
 /** How long a refusal of the provider counts more than a list with the opposite. */
 const SOLD_OUT_MS = 60_000;
 const NO_QUOTA_MS = 300_000;
+/** Offers that are still the same are stored again after this time, since their age counts. */
+const STORED_MS = 600_000;
 /** Notes about refused quotas in one answer. */
 const SHOWN_QUOTAS = 3;
 
@@ -49,6 +52,8 @@ export class LiveOffers {
   #known: KnownOffers | null = null;
   #asking: Promise<KnownOffers> | null = null;
   #stored: Promise<void> | null = null;
+  /** What this process has stored last. */
+  #written: { readonly hash: string; readonly at: number } | null = null;
   /** Why the last question failed; null = it did not. */
   #error: unknown = null;
 
@@ -122,12 +127,12 @@ export class LiveOffers {
   }
 
   async #asked(): Promise<KnownOffers> {
-    const { ask, facts, factKey, now } = this.#options;
+    const { ask, now } = this.#options;
     try {
       const known = { offers: await ask(), at: now() };
       this.#known = known;
       this.#error = null;
-      await facts.set(factKey, JSON.stringify(known)).catch(() => {});
+      await this.#write(known);
       return known;
     } catch (error) {
       this.#error = error;
@@ -135,10 +140,29 @@ export class LiveOffers {
     }
   }
 
+  /** A large provider has megabytes of offers, which seldom change. */
+  async #write(known: KnownOffers): Promise<void> {
+    const { facts, factKey } = this.#options;
+    const hash = createHash('sha256').update(JSON.stringify(known.offers)).digest('base64');
+    const age = known.at - (this.#written?.at ?? 0);
+    if (this.#written?.hash === hash && age >= 0 && age < STORED_MS) return;
+    try {
+      await facts.set(factKey, JSON.stringify(known));
+      this.#written = { hash, at: known.at };
+    } catch {
+      // It is for the next start only.
+    }
+  }
+
   async #load(): Promise<void> {
     const { facts, factKey } = this.#options;
-    const text = await facts.get(factKey).catch(() => null);
-    this.#known = text === null ? null : (JSON.parse(text) as KnownOffers);
+    try {
+      const text = await facts.get(factKey);
+      this.#known = text === null ? null : (JSON.parse(text) as KnownOffers);
+    } catch {
+      // The provider is asked instead.
+      this.#known = null;
+    }
   }
 
   #corrected(offer: Offer): Offer {
