@@ -179,7 +179,16 @@ describe('a sweep', () => {
     await server.call('/api/projects/create', { project_name: 'other' });
     await configure('other');
     await account.order(serverId, KEY);
-    await pass(2 * HOUR, installation('terminate'));
+    let [renewing, most] = [0, 0];
+    const { claims } = account.backend;
+    if (claims === undefined) throw new Error('the backend keeps claims');
+    const renew: typeof claims.renew = async (...claim) => {
+      most = Math.max(most, ++renewing);
+      await claims.renew(...claim).finally(() => renewing--);
+    };
+    const backend = { ...account.backend, claims: { ...claims, renew } };
+    await pass(2 * HOUR, installation('terminate', server.store, backend));
+    expect(most).toBe(1);
     expect(await eventTexts()).toHaveLength(1);
     // Renewing the claim of one account twice must not look like a rival.
     const { sweeps } = await report();
@@ -232,6 +241,18 @@ describe('orphans that may be terminated', () => {
       `Orphaned instance ${machine} in aws terminated by the server`,
     );
     expect((await report()).orphans).toEqual([]);
+  });
+
+  it('are terminated also after the backend was removed and configured again', async () => {
+    const sweeper = installation('terminate');
+    await pass(HOUR, sweeper);
+    const project = await server.store.projects.byName('main');
+    await server.store.backends.delete(project?.id ?? '', ['aws']);
+    await pass(HOUR, sweeper);
+    await configure('main');
+    await account.order(serverId, KEY);
+    await pass(CLAIM_WATCH + 2 * HOUR, sweeper);
+    expect(account.machines).toEqual([]);
   });
 
   it('are only reported where the backend cannot keep claims', async () => {

@@ -69,6 +69,7 @@ export class Sweeper {
     const sweeps = await store.sweeps.list();
     const removed = sweeps.filter((sweep) => !swept.some((one) => isOf(sweep, one)));
     for (const sweep of removed) {
+      await this.#deps.claims.retire(sweep);
       await store.sweeps.forget(sweep);
       this.#deps.watched.delete(`${sweep.projectId} ${sweep.backend}`);
     }
