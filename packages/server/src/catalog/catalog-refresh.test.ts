@@ -21,9 +21,9 @@ beforeEach(() => {
   answer = () => new Response(csv(1), { headers: { etag: '"1"' } });
 });
 
-function refresher(url = URL_OF_PRICES): CatalogRefresh {
+function refresher(url = URL_OF_PRICES, log = pino({ level: 'silent' })): CatalogRefresh {
   return new CatalogRefresh({
-    ...{ url, catalog, now: () => now, log: pino({ level: 'silent' }) },
+    ...{ url, catalog, now: () => now, log },
     meta: {
       get: async (key) => stored.get(key) ?? null,
       set: async (key, value) => void stored.set(key, value),
@@ -49,6 +49,15 @@ describe('the catalogue of an address', () => {
     expect(refresh.note).toContain('prices are samples: the catalogue of prices.example.com');
     await refresh.refresh();
     expect([price(), refresh.note]).toEqual([1, null]);
+  });
+
+  it('shows no key of its address in the log', async () => {
+    const lines: string[] = [];
+    const log = pino({ level: 'warn' }, { write: (line: string) => void lines.push(line) });
+    answer = () => new Response('', { status: 403 });
+    await refresher(`${URL_OF_PRICES}?key=hidden`, log).refresh();
+    expect(lines.join('')).toContain('prices.example.com');
+    expect(lines.join('')).not.toContain('hidden');
   });
 
   it('is not sent again while it is the same, and not old then', async () => {

@@ -75,8 +75,9 @@ export class CatalogRefresh {
       if (this.#over.signal.aborted) return;
       this.#failures++;
       this.#error = errorMessage(error);
-      const { log, url } = this.#options;
-      log.warn({ url, err: error }, 'the catalogue was not refreshed');
+      // The address may contain a key.
+      const { hostname } = new URL(this.#options.url);
+      this.#options.log.warn({ host: hostname, err: error }, 'the catalogue was not refreshed');
     }
   }
 
