@@ -183,15 +183,17 @@ export function withDisk(offer: Offer, { resources }: Requirements): Offer | nul
   return { ...offer, instance: { ...instance, resources: { ...instance.resources, disk } } };
 }
 
-/** Quotas that exclude offers, for the plan. */
+/** Quotas that exclude offers, for the plan: of each in a region the smallest machine that is over it. */
 export function quotaNotes(offers: readonly Offer[], limitOf: (offer: Offer) => number | null) {
-  const notes = new Set<string>();
+  const notes = new Map<string, { readonly cpus: number; readonly text: string }>();
   for (const offer of offers) {
     const limit = limitOf(offer);
     if (offer.availability !== 'no_quota' || limit === null) continue;
     const { name, resources } = offer.instance;
-    const { title } = bucketOf(name, resources.spot);
-    notes.add(`no quota: ${resources.cpus} vCPU of ${title} in ${offer.region}, limit ${limit}`);
+    const { cpus, spot } = resources;
+    const place = `${bucketOf(name, spot).title} in ${offer.region}`;
+    if (cpus >= (notes.get(place)?.cpus ?? Number.POSITIVE_INFINITY)) continue;
+    notes.set(place, { cpus, text: `no quota: ${cpus} vCPU of ${place}, limit ${limit}` });
   }
-  return [...notes];
+  return [...notes.values()].map(({ text }) => text);
 }

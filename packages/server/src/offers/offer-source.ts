@@ -38,7 +38,8 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
       const ask = async (backend: Backend, question: OffersWanted): Promise<readonly Offer[]> => {
         try {
           const answer = await within(limitMs, backend, question);
-          for (const text of answer.notes) {
+          if (answer.notes.length > 0) {
+            const text = together(answer.notes);
             notes.set(backend.name, { backend: backend.name, rule: 'backend_error', text });
           }
           return answer.offers;
@@ -56,6 +57,14 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
       return { offers: new Map(await Promise.all(answers)), notes: [...notes.values()] };
     },
   };
+}
+
+const SHOWN_NOTES = 3;
+
+/** The first notes of a backend in one text. */
+function together(notes: readonly string[]): string {
+  const more = notes.length - SHOWN_NOTES;
+  return [...notes.slice(0, SHOWN_NOTES), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
 }
 
 function isAsked(question: OffersWanted, backend: Backend): boolean {

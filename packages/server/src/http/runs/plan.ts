@@ -217,12 +217,11 @@ async function answeredPlan(deps: HttpDeps, input: PlanInput) {
   const planned = plan(input, answers.offers);
   const isWhole = planned.jobPlans.every((job) => job.total_offers > 0);
   const all = isWhole ? null : await everything(deps, input.projectId);
-  const failed = new Map(
-    [...answers.notes, ...(all?.notes ?? [])].map((one) => [one.backend, one]),
-  );
+  // Notes about the run's own question replace those about all offers.
+  const shown = new Map([...(all?.notes ?? []), ...answers.notes].map((one) => [one.backend, one]));
   return {
     planned: all ? plan({ ...input, known: all.offers }, answers.offers) : planned,
-    notes: [...failed.values()].map(({ backend, text }) => `${backend}: ${text}`),
+    notes: [...shown.values()].map(({ backend, text }) => `${backend}: ${text}`),
   };
 }
 

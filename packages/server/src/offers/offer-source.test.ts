@@ -1,0 +1,22 @@
+import type { Backend } from '@dstack/backends';
+import { pino } from 'pino';
+import { expect, it } from 'vitest';
+import { offerSource } from './offer-source.ts';
+import type { ProjectBackends } from './project-backends.ts';
+
+it('shows all notes of a backend, or the first of many', async () => {
+  let notes: readonly string[] = ['prices are old', 'no quota for G'];
+  const backend = { name: 'aws', offers: async () => ({ offers: [], notes }) };
+  const backends = { of: async () => [backend as unknown as Backend] };
+  const source = offerSource(backends as unknown as ProjectBackends, pino({ level: 'silent' }));
+  const question = { ...{ key: 'k', projectId: null, fleetId: null, backends: null } };
+  const text = async () => {
+    const answer = await source.answer('p', [{ ...question, requirements: {} as never }]);
+    return answer.notes.map((note) => note.text);
+  };
+  expect(await text()).toEqual(['prices are old; no quota for G']);
+  notes = ['one', 'two', 'three', 'four', 'five'];
+  expect(await text()).toEqual(['one; two; three; and 2 more']);
+  notes = [];
+  expect(await text()).toEqual([]);
+});
