@@ -140,7 +140,8 @@ describe('calls of AWS', () => {
 
   it('without an answer that can be understood may have been carried out', async () => {
     const cut = new TypeError('fetch failed', { cause: new Error('the socket was closed') });
-    for (const answer of [cut, [502, '<html>bad gateway'], [200, '<RunInst'], [200, EMPTY]]) {
+    const proxys = [404, 403, 502].map((status) => [status, '<html>from a proxy</html>']);
+    for (const answer of [cut, ...proxys, [200, '<RunInst'], [200, EMPTY]]) {
       const error = await errorOf(ORDER, answer as Error);
       expect(error).toBeInstanceOf(NoAnswerError);
     }

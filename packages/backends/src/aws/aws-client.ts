@@ -174,6 +174,8 @@ export class AwsClient {
 
   #errorOf(answer: Answer): BackendError {
     const refusal = refusalOf(answer);
+    // All refusals of AWS have one: a proxy's "404" must not mean that a machine or a volume is missing.
+    if (refusal.code === null) return new NoAnswerError(`${TITLE}: ${refusal.text}`);
     if (refusal.code === REHEARSED) return new RehearsedError(refusal.text);
     const error = withCode(portError(TITLE, refusal, AWS_REFUSALS), refusal.code);
     const skewMs = answer.at === null ? 0 : this.#options.now() - answer.at;
