@@ -122,6 +122,10 @@ describe('live offers', () => {
     const availability = async () => (await offers.answer()).offers[0]?.availability;
     offers.refused(offer('small', 1), 'capacity', 'sold out');
     expect(await availability()).toBe('not_available');
+    const { instance, ...rest } = offer('small', 1);
+    const spot = { ...instance, resources: { ...instance.resources, spot: true } };
+    offers.refused({ ...rest, instance: spot }, 'quota');
+    expect(await availability()).toBe('not_available');
     now += 2 * MINUTE_MS;
     expect(await availability()).toBe('available');
     offers.refused(offer('small', 1), 'quota', 'Lambda: 4 instances at most');
