@@ -60,7 +60,8 @@ local function plain_request()
     local generation = routes.generation()
     local key = callers.key(route, method, authorization)
     local caller = generation and callers.known(key, generation, now)
-    if not caller then
+    -- Whoever uses a service for everybody has no name, and is not admitted once it is for members only.
+    if not caller or (route.auth and caller.name == "") then
       var.dstack_wants = key
       return nil
     end

@@ -129,6 +129,16 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     world.serve('members.apps.test', [], { auth: true, run });
   });
 
+  it('admits nobody because the service was for everybody before', async () => {
+    const app = await world.app('closed');
+    const run = world.serve('closed.apps.test', [app]);
+    const headers = { authorization: 'Bearer of-the-app' };
+    await world.untilPlain('closed.apps.test', { headers });
+    world.serve('closed.apps.test', [app], { auth: true, run });
+    await delay(500);
+    expect((await world.ask('closed.apps.test', '/', { headers })).status).toBe(403);
+  });
+
   it('fails no request while replicas are replaced, refuse connections or are killed between requests', async () => {
     const [one, two, three] = [await world.app('a'), await world.app('b'), await world.app('c')];
     const run = world.serve('moved.apps.test', [one, two]);
