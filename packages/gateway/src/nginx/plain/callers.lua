@@ -56,19 +56,29 @@ function M.known(key, generation, now)
   return grant
 end
 
--- The name of a caller of a run: a digest, of which some are kept.
+-- Keys that are kept, by run, method and credential: strangers send any number of credentials, of any length.
+local keys, keys_size = {}, 0
+local MOST_KEYS, LONGEST = 10000, 1024
+
+local function part_of(all, name)
+  local part = all[name]
+  if not part then
+    part = {}
+    all[name] = part
+  end
+  return part
+end
+
+-- The name of a caller of a run: a digest.
 function M.key(route, method, authorization)
-  local known = route.keys and route.keys[authorization]
-  if not known then
-    if not route.keys or route.keys_size > 1000 then route.keys, route.keys_size = {}, 0 end
-    known = {}
-    route.keys[authorization], route.keys_size = known, route.keys_size + 1
-  end
-  local key = known[method]
-  if not key then
-    key = ngx.encode_base64(ngx.sha1_bin(route.run .. "\n" .. method .. "\n" .. authorization))
-    known[method] = key
-  end
+  local run = route.run
+  local known = keys[run] and keys[run][method] and keys[run][method][authorization]
+  if known then return known end
+  local key = ngx.encode_base64(ngx.sha1_bin(run .. "\n" .. method .. "\n" .. authorization))
+  if #authorization > LONGEST then return key end
+  if keys_size >= MOST_KEYS then keys, keys_size = {}, 0 end
+  part_of(part_of(keys, run), method)[authorization] = key
+  keys_size = keys_size + 1
   return key
 end
 

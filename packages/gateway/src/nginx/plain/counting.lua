@@ -12,7 +12,12 @@ local KEPT = 200
 -- A service without requests for so long (ms) is forgotten.
 local FORGET = 600000
 
+-- Characters of a path that are kept.
+local LONGEST = 1000
+
 local rings = {}
+
+local function path_of(uri) return sub(uri:match("^[^?]*"), 1, LONGEST) end
 
 local function keep(request, status, ms)
   local ring = rings[request.route.run]
@@ -21,8 +26,10 @@ local function keep(request, status, ms)
     rings[request.route.run] = ring
   end
   local var = ngx.var
+  local uri = var.request_uri
+  if #uri > LONGEST then uri = path_of(uri) end
   ring[ring.next % KEPT] = {
-    math.floor(clock.wall()), request.method, var.request_uri, status, ms, request.user or "", var.remote_addr, var.request_id,
+    math.floor(clock.wall()), request.method, uri, status, ms, request.user or "", var.remote_addr, var.request_id,
   }
   ring.next = ring.next + 1
   ring.used = clock.now()
@@ -65,7 +72,7 @@ function M.write_pages()
       local lines = { tostring(ring.next) }
       for n = math.max(0, ring.next - KEPT), ring.next - 1 do
         local record = ring[n % KEPT]
-        record[3] = sub(record[3]:match("^[^?]*"), 1, 1000)
+        record[3] = path_of(record[3])
         lines[#lines + 1] = table.concat(record, "\t")
       end
       pages:set("a:" .. ngx.worker.pid() .. ":" .. run, table.concat(lines, "\n"), 600)

@@ -21,6 +21,9 @@ local MOST_BODY = 65536
 -- Milliseconds after which a worker is asked once more whether a caller may still use a service.
 local ASK_AGAIN = 1000
 
+-- A worker answers others: what is kept of requests here must not grow by names that clients make up.
+local METHODS = { GET = true, HEAD = true, OPTIONS = true, POST = true, PUT = true, PATCH = true, DELETE = true }
+
 -- Requests that are being answered, by number: an internal redirect loses `ngx.ctx`.
 local open = {}
 local last = 0
@@ -50,7 +53,7 @@ local function plain_request()
   local named = headers.host
   if named ~= host and not (named and sub(named, 1, #host + 1) == host .. ":") then return nil end
   local method = ngx.req.get_method()
-  if not has_small_body(headers, method) then return nil end
+  if not METHODS[method] or not has_small_body(headers, method) then return nil end
   local query = var.args
   if query and not heads.is_clean("pairs", query) then return nil end
   local request = { host = host, route = route, method = method, began = now }
@@ -116,9 +119,11 @@ local own, own_size = {}, 0
 local function is_own(name)
   local known = own[name]
   if known ~= nil then return known end
+  known = sub(name, 1, 9):lower() == "x-dstack-"
+  if #name > 100 then return known end
   if own_size > 1000 then own, own_size = {}, 0 end
-  own[name], own_size = sub(name, 1, 9):lower() == "x-dstack-", own_size + 1
-  return own[name]
+  own[name], own_size = known, own_size + 1
+  return known
 end
 
 function M.headers()

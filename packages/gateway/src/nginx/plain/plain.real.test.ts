@@ -77,6 +77,12 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     expect([answer.status, isPlain(answer)]).toEqual([200, false]);
   });
 
+  it('leaves methods that only few clients know to the workers', async () => {
+    const options = { method: 'PROPFIND', headers: { 'content-length': '0' } };
+    const answer = await world.ask('open.apps.test', '/', options);
+    expect([answer.status, isPlain(answer)]).toEqual([200, false]);
+  });
+
   it('leaves large bodies and unknown names to the workers', async () => {
     const body = 'x'.repeat(100_000);
     const answer = await world.ask('open.apps.test', '/', { method: 'POST', body });
