@@ -21,6 +21,12 @@ it('keeps certificates in memory where nginx can', () => {
   expect(nginxConfiguration({ ...OPTIONS, hasCertificateCache: false })).not.toMatch(cache);
 });
 
+it('passes on no header of the connection of an app, which clients of HTTP/2 refuse', () => {
+  const plain = { modules: [], folder: '/run/edge/lua', timeoutMs: 1000 };
+  const written = nginxConfiguration({ ...OPTIONS, hasCertificateCache: false, plain });
+  expect(written).toContain('proxy_hide_header Upgrade;');
+});
+
 it('has browsers ask by HTTPS alone where that is set', () => {
   const header = /^ {4}add_header Strict-Transport-Security \$dstack_hsts always;$/m;
   const options = { ...OPTIONS, hasCertificateCache: false };

@@ -62,7 +62,9 @@ export const FOR_WORKERS = `      proxy_set_header X-Dstack-Gateway-Wants $dstac
 `;
 
 /** Headers of one connection only. */
-const HOP_BY_HOP = ['TE', 'Trailer', 'Proxy-Connection', 'Proxy-Authenticate', 'HTTP2-Settings'];
+const HOP_BY_HOP = [
+  ...['TE', 'Trailer', 'Upgrade', 'Proxy-Connection', 'Proxy-Authenticate', 'HTTP2-Settings'],
+];
 
 interface Location {
   readonly scheme: 'http' | 'https';

@@ -12,7 +12,7 @@ local heads = require "heads"
 local replicas = require "replicas"
 local routes = require "routes"
 
-local sub = string.sub
+local find, match, sub = string.find, string.match, string.sub
 
 local M = {}
 
@@ -49,12 +49,13 @@ local function plain_request()
   if route.secure and var.scheme ~= "https" then return nil end
   local headers, problem = ngx.req.get_headers(100)
   if problem or not heads.are_plain(headers) then return nil end
-  -- A request that names its host twice: workers decide which one counts.
+  -- A request that names its host twice: workers decide which one counts. nginx reads everything as a port.
   local named = headers.host
-  if named ~= host and not (named and sub(named, 1, #host + 1) == host .. ":") then return nil end
+  if named ~= host and not (named and sub(named, 1, #host) == host and find(named, "^:%d+$", #host + 1)) then return nil end
   local method = ngx.req.get_method()
   if not METHODS[method] or not has_small_body(headers, method) then return nil end
-  local query = var.args
+  -- As the app receives it: to nginx, nothing after a `#` is a query.
+  local query = match(var.request_uri, "%?(.*)$")
   if query and not heads.is_clean("pairs", query) then return nil end
   local request = { host = host, route = route, method = method, began = now }
   local authorization = headers.authorization

@@ -67,6 +67,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     ['a cookie with a token', { cookie: 'token=x' }, '/'],
     ['a parameter with a token', {}, '/?access_token=x'],
     ['a parameter whose name is encoded', {}, '/?%74oken=x'],
+    ['a token in what is no query to nginx', {}, '/#?access_token=x'],
     ['a page with a token', { referer: 'http://open.apps.test/?key=1' }, '/'],
     ['an unknown credential', { authorization: 'Bearer of-the-app' }, '/'],
     ['a header of this gateway', { 'x-dstack-user': 'ann' }, '/'],
@@ -75,6 +76,12 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
   ])('leaves a request with %s to the workers', async (_name, headers, path) => {
     const answer = await world.ask('open.apps.test', path, { headers });
     expect([answer.status, isPlain(answer)]).toEqual([200, false]);
+  });
+
+  it('lets an app see no host that is not a name with a port', async () => {
+    const ask = (host: string) => world.ask('open.apps.test', '/', { headers: { host } });
+    expect(isPlain(await ask('open.apps.test:8080'))).toBe(true);
+    expect((await ask('open.apps.test:a@evil.test')).status).toBe(404);
   });
 
   it('leaves methods that only few clients know to the workers', async () => {
