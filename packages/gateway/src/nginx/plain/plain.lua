@@ -43,7 +43,7 @@ local function plain_request()
   local host = var.host
   local now = clock.now()
   local route = routes.of(host)
-  if not route or not routes.are_current(now) then return nil end
+  if not route or route.is_interim or not routes.are_current(now) then return nil end
   local sni = var.ssl_server_name
   if sni and sni ~= "" and sni:lower() ~= host then return nil end
   if route.secure and var.scheme ~= "https" then return nil end
@@ -130,6 +130,12 @@ end
 function M.headers()
   local request = ngx.ctx.request
   if not request then return end
+  -- nginx takes an interim answer (103) for the whole one, and all that follows it for its body: the client would read
+  -- that as further answers, which may be meant for others on its connection. Workers can answer for such an app.
+  if ngx.status < 200 then
+    request.route.is_interim = true
+    return ngx.exit(502)
+  end
   local header = ngx.header
   if request.known and not request.has_answer then replicas.answered(request, ngx.status) end
   for name in pairs(ngx.resp.get_headers(0, true)) do

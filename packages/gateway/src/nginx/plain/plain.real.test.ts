@@ -208,6 +208,15 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     }
   });
 
+  it('has workers answer for an app that sends interim answers, which nginx would take for whole ones', async () => {
+    world.serve('early.apps.test', [await world.app('early')]);
+    await world.untilPlain('early.apps.test');
+    for (let n = 0; n < 3; n++) {
+      const answer = await world.ask('early.apps.test', '/early');
+      expect([answer.status, seen(answer).url, isPlain(answer)]).toEqual([200, '/early', false]);
+    }
+  });
+
   it('avoids a replica that answers with errors, and reports it', async () => {
     const [good, bad] = [await world.app('good'), await world.app('bad')];
     const run = world.serve('broken.apps.test', [good, bad]);

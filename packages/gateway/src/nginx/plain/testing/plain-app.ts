@@ -18,6 +18,7 @@ const server = createServer(async (request, response) => {
     }
     return;
   }
+  if (url.startsWith('/early')) response.writeEarlyHints({ link: '</style.css>; rel=preload' });
   if (url.startsWith('/slow')) await delay(Number(url.split('=')[1] ?? 300));
   if (url.startsWith('/die')) {
     request.socket.destroy();
