@@ -49,16 +49,18 @@ function M.ended(request, status)
   local class = math.floor(status / 100)
   local duration, latency = policy.duration_bucket(ms / 1000), policy.latency_bucket(ms)
   local number = (class * 100 + duration) * 100 + latency
-  local key = keys[number]
-  if not key then
-    local bucket = class .. ":" .. duration .. ":" .. latency
-    key = run .. ":" .. bucket
+  local known = keys[number]
+  local bucket = class .. ":" .. duration .. ":" .. latency
+  local key = known or run .. ":" .. bucket
+  if not known then
     -- Before it is counted: a bucket that is not listed would never be read. It may be listed more than once.
     if not counts:get(key) then counts:rpush("l:" .. run, bucket) end
     keys[number] = key
   end
   -- One step, so that a process that is killed has counted it in all or in none.
-  counts:incr(key, 1, 0)
+  local count = counts:incr(key, 1, 0)
+  -- The counts of the run were forgotten meanwhile, and their list too.
+  if known and count == 1 then counts:rpush("l:" .. run, bucket) end
   -- Never nothing: it shows that there was a request.
   counts:incr(keys.sum, math.max(ms, 0.001), 0)
   keep(request, status, ms)
