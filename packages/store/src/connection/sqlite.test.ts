@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { fstatSync, mkdtempSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
@@ -10,13 +10,21 @@ async function database() {
   const dir = mkdtempSync(join(tmpdir(), 'sqlite-'));
   const syncs: { end(): void; fail(error: Error): void }[] = [];
   let isSlow = false;
-  const sync = () =>
-    isSlow ? new Promise<void>((end, fail) => syncs.push({ end, fail })) : Promise.resolve();
+  const files: number[] = [];
+  const sync = (file: number) => {
+    files.push(file);
+    return isSlow ? new Promise<void>((end, fail) => syncs.push({ end, fail })) : Promise.resolve();
+  };
   let commits = 0;
   const count = (text: string) => {
     if (isSlow && text === 'commit') commits++;
   };
-  const { db, close } = openSqlite(join(dir, 'data.db'), () => 0, count, sync);
+  const { db, close: end } = openSqlite(join(dir, 'data.db'), () => 0, count, sync);
+  let closing: Promise<void> | null = null;
+  const close = () => {
+    closing ??= end();
+    return closing;
+  };
   onTestFinished(async () => {
     isSlow = false;
     for (const { end } of syncs) end();
@@ -26,13 +34,24 @@ async function database() {
   await sql`create table notes (text text)`.execute(db);
   isSlow = true;
   return {
-    syncs,
+    ...{ syncs, close },
+    isOpen: () => isOpen(files.at(-1) ?? -1),
+    logSize: () => statSync(join(dir, 'data.db-wal')).size,
     transactions: () => commits,
     write: (text: string) =>
       db.transaction().execute((tx) => sql`insert into notes values (${text})`.execute(tx)),
     writeAlone: (text: string) => sql`insert into notes values (${text})`.execute(db),
     read: async () => (await sql<{ text: string }>`select text from notes`.execute(db)).rows,
   };
+}
+
+function isOpen(file: number): boolean {
+  try {
+    fstatSync(file);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 /** Lets other work of the process go on until this is true. */
@@ -105,6 +124,32 @@ it('a failed sync rejects the writer, and the next one tries again', async () =>
   await until(() => syncs.length === 2);
   syncs[1]?.end();
   await until(() => next() === 'done');
+});
+
+it('after a failed sync everything is written again before anybody is told that it is on the disk', async () => {
+  const { syncs, write, read, logSize } = await database();
+  const first = follow(write('a'));
+  await until(() => syncs.length === 1);
+  syncs[0]?.fail(new Error('EIO'));
+  await until(() => first() === 'EIO');
+  expect(logSize()).toBeGreaterThan(0);
+  const rows = read();
+  await until(() => syncs.length === 2);
+  // All of it is in the database file, which SQLite has synced.
+  expect(logSize()).toBe(0);
+  syncs[1]?.end();
+  expect(await rows).toEqual([{ text: 'a' }]);
+});
+
+it('a commit during the end of the server is synced before the log is closed', async () => {
+  const { syncs, write, close, isOpen } = await database();
+  const writer = follow(write('a'));
+  await until(() => syncs.length === 1);
+  const closed = follow(close());
+  for (let turn = 0; turn < 5; turn++) await new Promise((resolve) => setImmediate(resolve));
+  expect([closed(), isOpen()]).toEqual(['waits', true]);
+  syncs[0]?.end();
+  await until(() => writer() === 'done' && closed() === 'done');
 });
 
 it('no reader waits for a disk to which nothing was written', async () => {

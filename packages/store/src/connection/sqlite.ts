@@ -57,7 +57,13 @@ export function openSqlite(
     pragma temp_store = memory;
   `);
   const log = openLog(database, path);
-  const commits = log === null ? null : new DurableCommits(() => sync(log));
+  const commits =
+    log === null
+      ? null
+      : new DurableCommits(
+          () => sync(log),
+          () => moveLog(database),
+        );
   // With NORMAL, SQLite itself syncs its log only before it moves pages from there to the file, so nothing
   // is ever damaged; that commits are on the disk before any caller sees them is the work of `commits`.
   // FULL syncs inside each commit, on the thread that serves everything.
@@ -75,6 +81,8 @@ export function openSqlite(
     async close() {
       await db.destroy();
       if (database.isOpen) database.close();
+      // Those who have committed still wait for it.
+      await commits?.settled().catch(() => {});
       if (log !== null) closeSync(log);
       lock.release();
     },
@@ -91,6 +99,12 @@ function openLog(database: DatabaseSync, path: string): number | null {
   // The first read creates the file.
   database.prepare('select 1 from sqlite_schema').get();
   return openSync(`${path}-wal`, 'r');
+}
+
+/** Moves all commits from the log to the file, which is synced, and empties the log. Throws if it cannot. */
+function moveLog(database: DatabaseSync): void {
+  const answer = database.prepare('pragma wal_checkpoint(truncate)').get();
+  if (answer?.busy !== 0) throw new Error('The log of the database cannot be written again');
 }
 
 /**
@@ -122,7 +136,11 @@ class OneConnectionDialect extends SqliteDialect {
       return acquire(...options);
     };
     driver.releaseConnection = async () => {
-      connection.give();
+      try {
+        commits?.idle();
+      } finally {
+        connection.give();
+      }
       await commits?.settled();
     };
     return driver;
