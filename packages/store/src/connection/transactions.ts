@@ -96,8 +96,9 @@ async function writeOnce<T>(
     deliver();
     return result;
   } catch (error) {
-    // The commit may have happened, and nothing else would signal the changes to this server.
-    if (options.postgres && isComplete && isAnswerLost(error)) deliver();
+    // The commit may have happened, and nothing else would signal the changes to this server. One of SQLite fails
+    // after it has happened if it cannot be synced.
+    if (isComplete && (!options.postgres || isAnswerLost(error))) deliver();
     throw error;
   }
 }
