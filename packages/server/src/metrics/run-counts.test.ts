@@ -50,6 +50,16 @@ it('counts every run once, in pieces', async () => {
   expect(read).toEqual([0, 0]);
 });
 
+it('misses no run that ends before a time that a wrong clock has counted up to', async () => {
+  const { ended, of } = world();
+  const now = 1000 * MINUTE;
+  ended.push({ at: now - 60 * MINUTE, status: 'done' });
+  expect(await of(now + 600 * MINUTE)).toMatchObject({ done: 1 });
+  ended.push({ at: now + MINUTE, status: 'done' });
+  expect(await of(now + 2 * MINUTE)).toMatchObject({ done: 2 });
+  expect(await of(now + 700 * MINUTE)).toMatchObject({ done: 2 });
+});
+
 it('counts a run again whose end is written late, and never loses one that retention deletes', async () => {
   const { ended, of } = world();
   const now = 1000 * MINUTE;

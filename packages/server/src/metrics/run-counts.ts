@@ -32,6 +32,11 @@ export class RunCounts {
   }
 
   async #read(now: Timestamp): Promise<readonly RunCount[]> {
+    // A clock that was ahead has counted up to a time at which runs still end.
+    if (this.#settledUntil > now) {
+      this.#settled.clear();
+      this.#settledUntil = 0;
+    }
     await this.#count(this.#settledUntil, now - SETTLED, (counts, until) => {
       for (const one of counts) add(this.#settled, one);
       this.#settledUntil = until;
