@@ -48,6 +48,15 @@ it('another event follows when it is avoided once more', async () => {
   ]);
 });
 
+it('a gateway that reports no time at all causes no flood of events', async () => {
+  const { clock, events, add } = world();
+  for (let n = 0; n < 1000; n++) {
+    clock.now += 10;
+    await add(0);
+  }
+  expect(events).toHaveLength(2);
+});
+
 it('the reason and the time are known as long as it is avoided', async () => {
   const { clock, subject, add } = world();
   await add(5000);

@@ -18,7 +18,12 @@ export interface AvoidedReplicasOptions {
 interface Avoided extends EjectedReplica {
   /** Milliseconds since the epoch. */
   readonly until: number;
+  /** The next event is written at this time at the earliest, in milliseconds since the epoch. */
+  readonly quietUntil: number;
 }
+
+/** A replica is avoided so long (ms) at least; who reports less may do so without end. */
+const SHORTEST = 5000;
 
 /** Replicas that are remembered; the one that was reported first is dropped. */
 const MOST = 10_000;
@@ -33,20 +38,24 @@ export class AvoidedReplicas {
   }
 
   /**
-   * Several processes may report the same at about the same time: there is one event until the time is over, and
-   * another one if it begins again or gets longer by far.
+   * Several processes may report the same at about the same time: there is one event until the time that was known
+   * is over.
    */
   add(ejected: EjectedReplica): void {
     const now = this.#options.now();
-    const until = now + ejected.ms;
     const known = this.#known.get(ejected.jobId);
+    const isQuiet = known !== undefined && now < known.quietUntil;
+    const until = Math.max(now + ejected.ms, known?.until ?? 0);
+    const quietUntil = isQuiet
+      ? Math.max(until, known.quietUntil)
+      : Math.max(until, now + SHORTEST);
     this.#known.delete(ejected.jobId);
-    this.#known.set(ejected.jobId, { ...ejected, until: Math.max(until, known?.until ?? 0) });
+    this.#known.set(ejected.jobId, { ...ejected, until, quietUntil });
     for (const oldest of this.#known.keys()) {
       if (this.#known.size <= MOST) break;
       this.#known.delete(oldest);
     }
-    if (known !== undefined && now < known.until) return;
+    if (isQuiet) return;
     this.#write(ejected).catch((error) => {
       this.#options.log.warn({ err: error }, 'the event of an avoided replica was not stored');
     });
