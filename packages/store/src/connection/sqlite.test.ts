@@ -126,7 +126,7 @@ it('a failed sync rejects the writer, and the next one tries again', async () =>
   await until(() => next() === 'done');
 });
 
-it('after a failed sync everything is written again before anybody is told that it is on the disk', async () => {
+it('after a failed sync everything is written again before a caller goes on', async () => {
   const { syncs, write, read, logSize } = await database();
   const first = follow(write('a'));
   await until(() => syncs.length === 1);

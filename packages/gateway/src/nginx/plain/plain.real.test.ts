@@ -84,7 +84,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     expect((await ask('open.apps.test:a@evil.test')).status).toBe(404);
   });
 
-  it('leaves methods that only few clients know to the workers', async () => {
+  it('leaves methods of few clients to the workers', async () => {
     const options = { method: 'PROPFIND', headers: { 'content-length': '0' } };
     const answer = await world.ask('open.apps.test', '/', options);
     expect([answer.status, isPlain(answer)]).toEqual([200, false]);
@@ -142,7 +142,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     world.serve('members.apps.test', [], { auth: true, run });
   });
 
-  it('admits nobody because the service was for everybody before', async () => {
+  it('admits no caller because the service was open before', async () => {
     const app = await world.app('closed');
     const run = world.serve('closed.apps.test', [app]);
     const headers = { authorization: 'Bearer of-the-app' };
@@ -211,8 +211,11 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
   it('has workers answer for an app that sends interim answers, which nginx would take for whole ones', async () => {
     world.serve('early.apps.test', [await world.app('early')]);
     await world.untilPlain('early.apps.test');
+    const ask = () => world.ask('early.apps.test', '/early');
+    // Each process of nginx breaks off the first one that it sees.
+    for (let n = 0; n < 20; n++) await ask().catch(() => null);
     for (let n = 0; n < 3; n++) {
-      const answer = await world.ask('early.apps.test', '/early');
+      const answer = await ask();
       expect([answer.status, seen(answer).url, isPlain(answer)]).toEqual([200, '/early', false]);
     }
   });

@@ -142,7 +142,8 @@ export class PlainWorld {
 
   async ask(host: string, path = '/', init: AskOptions = {}): Promise<Answer> {
     const { method = 'GET', headers, body = '' } = init;
-    const sent = request(`${this.url}${path}`, { method, headers: { host, ...headers } });
+    // A path that is part of a URL would lose what follows a `#`.
+    const sent = request(this.url, { method, path, headers: { host, ...headers } });
     sent.end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     return {
