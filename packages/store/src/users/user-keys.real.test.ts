@@ -33,7 +33,9 @@ async function insertRun(world: World, userId: string, name: string, part: Parti
   return { run, job };
 }
 
-const withKey = (ssh_key_pub: string) => ({ spec: { ssh_key_pub } as RunRecord['spec'] });
+const withKey = (ssh_key_pub: string) => ({
+  spec: { ssh_key_pub, configuration: { type: 'task' } } as unknown as RunRecord['spec'],
+});
 
 /** Runs a statement in a transaction that stays open; returns the function that commits it. */
 async function uncommitted(url: string, statement: string): Promise<() => Promise<void>> {
@@ -106,7 +108,7 @@ forEachStore((tests) => {
       const bob = await bobIn(world);
       const { run } = await insertRun(world, bob, 'live', withKey('ssh-rsa OLD bob\n'));
       const update = `update runs set version = version + 1,
-        spec = '{"ssh_key_pub": "ssh-rsa OLD bob\\n", "run_name": "renamed"}'`;
+        spec = '{"ssh_key_pub": "ssh-rsa OLD bob\\n", "run_name": "renamed", "configuration": {"type": "task"}}'`;
       const commit = await uncommitted(world.url, update);
       const keys = { privateKey: 'p', publicKey: 'ssh-rsa NEW bob\n' };
       const replaced = users.setSshKeys(bob, keys);
@@ -117,7 +119,7 @@ forEachStore((tests) => {
       }
       await replaced;
       const spec = (await runs.byId(run.id))?.run.spec;
-      expect(spec).toEqual({ ssh_key_pub: 'ssh-rsa NEW bob\n', run_name: 'renamed' });
+      expect(spec).toMatchObject({ ssh_key_pub: 'ssh-rsa NEW bob\n', run_name: 'renamed' });
     });
   }
 
