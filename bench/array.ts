@@ -53,7 +53,7 @@ export async function array(members = MEMBERS): Promise<void> {
 const shown = (home: Installation) =>
   home.api<ShownArray>('/api/project/main/runs/get', { run_name: 'sweep' });
 
-/** As many members as may be are in the queue. */
+/** Waits until the queue has as many members as it may have. */
 async function untilWindow(home: Installation): Promise<void> {
   for (;;) {
     const { members } = (await shown(home)).array;

@@ -116,7 +116,7 @@ async function completions(home: Installation, official: string | null): Promise
   }));
   await timeApart(`${name}, again`, dstack, args, () => env);
   if (official !== null) {
-    // As argcomplete calls it; the answer goes to descriptor 8.
+    // argcomplete makes the same call; the answer goes to descriptor 8.
     const line = 'dstack logs ';
     const shell = { _ARGCOMPLETE: '1', COMP_LINE: line, COMP_POINT: String(line.length) };
     const script = ['-c', '"$0" 8>/dev/null 9>/dev/null', official];

@@ -27,7 +27,7 @@ import { readStory, type StoryTable } from './year/repeatable.ts';
 import { writeStory } from './year/story.ts';
 import { postgresDatabase, sqliteDatabase, type YearDatabase } from './year/year-database.ts';
 
-/** Of about 500 runs each. */
+/** Each copy has about 500 runs. */
 const COPIES_A_DAY = 2;
 const MONTH = 30;
 /** A run's upload goes 90 days after the run, which is kept for a year. */

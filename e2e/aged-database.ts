@@ -1,4 +1,4 @@
-/** What an outage of hours leaves in the database of a server, without the hours. */
+/** Gives the database of a server the state that an outage of hours leaves, without the hours. */
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Installation } from '@dstack/testkit';

@@ -61,7 +61,7 @@ export async function gatewayAddress(home: Installation, name: string): Promise<
   return replicas.find(({ status }) => status === 'running')?.hostname ?? '';
 }
 
-/** As `pod/NAME`. */
+/** Returns the names of the pods, each as `pod/NAME`. */
 export async function gatewayPods(cluster: TestKubernetes, gateway: string): Promise<string[]> {
   const label = ['-l', 'app.kubernetes.io/name=dstack-gateway', '-o', 'name'];
   const names = (await cluster.kubectl('get', 'pods', ...label)).split('\n');
@@ -209,7 +209,7 @@ export async function gatewayByIngress({ home, cluster, service }: InCluster, ap
   }, PATIENCE);
 }
 
-/** As the official client shows and deletes it; the cluster keeps nothing of it. */
+/** Shows and deletes the gateway with the official client; the cluster keeps nothing of it. */
 export async function gatewaysOfClients(
   { cluster }: Pick<InCluster, 'cluster'>,
   client: OfficialClient,

@@ -317,7 +317,7 @@ describe('without a mouse', () => {
     await page.getByText('Stopped').first().waitFor();
   });
 
-  /** As a user without a mouse reaches it. */
+  /** Moves the focus like a user without a mouse. */
   async function untilFocused({ page }: Visitor, target: Locator): Promise<void> {
     for (let presses = 0; presses < 60; presses += 1) {
       if ((await target.and(page.locator(':focus')).count()) === 1) return;

@@ -129,7 +129,7 @@ async function addOnFiles(): Promise<Record<string, string>> {
   );
 }
 
-/** What nginx of gateways runs. */
+/** The Lua files that nginx of gateways runs. */
 async function luaFiles(): Promise<Record<string, string>> {
   const folder = 'packages/gateway/src/nginx/plain';
   const names = (await readdir(join(root, folder))).filter((name) => name.endsWith('.lua'));

@@ -136,7 +136,7 @@ function leadsSomewhere(file: string, target: string): boolean {
   return part === undefined || headings(text).includes(part);
 }
 
-/** As GitHub and the site name them. */
+/** Returns the names that GitHub and the site give to headings. */
 function headings(text: string): string[] {
   return [...text.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) =>
     title

@@ -1,9 +1,9 @@
-/** What a schedule was like. */
+/** The figures of a schedule. */
 import { percentile } from '../measure.ts';
 import type { Outcome } from './textbook.ts';
 import { type Trace, usedGpus } from './trace.ts';
 
-/** Of an outcome, what is measured. */
+/** The part of an outcome that is measured. */
 type Timed = Pick<Outcome, 'job' | 'startedAt' | 'endsAt'>;
 
 /** Jobs of seconds would dominate: run times below this count as this. */

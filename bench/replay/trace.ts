@@ -12,7 +12,7 @@ export interface Trace {
   readonly hosts: number;
   readonly gpusPerHost: number;
   readonly jobs: readonly TraceJob[];
-  /** What the reader has left out or changed. */
+  /** Parts of the trace that the reader has left out or changed. */
   readonly notes: readonly string[];
 }
 

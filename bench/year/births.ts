@@ -12,7 +12,7 @@ import type { Story } from './story.ts';
 import type { YearDatabase } from './year-database.ts';
 
 export const DAY = 86_400 * SECOND;
-/** Of the runs of a copy, this many are deleted by a user the day after. */
+/** The number of runs of a copy that a user deletes the day after. */
 const DELETED = 10;
 
 export interface BirthsParts {
@@ -21,7 +21,7 @@ export interface BirthsParts {
   readonly story: Story & StoryRows & { readonly folders: StoryFolders };
   /** Null: they are rows. */
   readonly folders: { readonly logs: string; readonly blobs: string } | null;
-  /** Of the story, in each day with births. */
+  /** The number of copies of the story that each day with births gets. */
   readonly copies: number;
 }
 

@@ -21,14 +21,14 @@ export interface StoryTable {
   readonly name: string;
   /** How each column of a copy differs. */
   readonly columns: Readonly<Record<string, 'same' | 'mark' | 'time' | 'day'>>;
-  /** What is there once: users, projects and settings. */
+  /** The rows that are there once: users, projects and settings. */
   readonly fixed: readonly Row[];
   readonly repeated: readonly Row[];
 }
 
 export interface StoryRows {
   readonly tables: readonly StoryTable[];
-  /** What an id or a name of the story has become. */
+  /** Returns the new form of an id or a name of the story. */
   readonly renamed: (text: string) => string;
 }
 

@@ -13,7 +13,7 @@ import { FileLogStore } from '../../packages/server/src/logs/file/file-log-store
 import { TableLogStore } from '../../packages/server/src/logs/tables/table-log-store.ts';
 import { simulate } from '../../packages/server/src/testing/simulation/simulation.ts';
 
-/** Of plain runs, beside those of the simulation. */
+/** The number of plain runs, beside those of the simulation. */
 const PLAIN = 440;
 const UPLOADED = 40;
 const STEPS = 60;
@@ -181,7 +181,7 @@ class PlainRuns {
   }
 }
 
-/** As many as a run of one job has. */
+/** Returns as many events as a run of one job has. */
 function events(
   run: { readonly id: string; readonly projectId: string; readonly name: string },
   job: { readonly id: string },

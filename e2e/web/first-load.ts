@@ -35,7 +35,7 @@ export class FirstLoads {
     return files;
   }
 
-  /** As browsers receive it, in bytes. Files too small to be compressed have no copy. */
+  /** Returns the bytes that browsers receive. Files too small to be compressed have no copy. */
   size(page: string, kind: 'js' | 'css'): number {
     return [...this.files(page, kind)].reduce((sum, file) => {
       const path = join(webFolder, file);

@@ -40,7 +40,7 @@ export interface Cli {
   /** `--debug`. */
   readonly debug: boolean;
   readonly connect: () => Promise<Connection>;
-  /** As `connect`, also where no project is given. */
+  /** Works like `connect`, also where no project is given. */
   readonly connectToServer: () => Promise<ServerConnection>;
   /** For commands that succeed with an exit code other than 0. */
   readonly setExitCode: (code: number) => void;

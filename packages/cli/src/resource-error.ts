@@ -11,7 +11,7 @@ export async function orNotFound<T>(what: string, next: string, get: () => Promi
   }
 }
 
-/** As {@link orNotFound}, but null instead of an error. */
+/** Works like {@link orNotFound}, but returns null instead of an error. */
 export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
   try {
     return await get();
@@ -23,7 +23,7 @@ export async function orNull<T>(get: () => Promise<T>): Promise<T | null> {
 }
 
 /**
- * As {@link orNull}, for a resource that the token may not read: tokens of programs cannot read
+ * Works like {@link orNull}, for a resource that the token may not read: tokens of programs cannot read
  * users.
  */
 export async function orForbidden<T>(get: () => Promise<T>): Promise<T | null> {

@@ -360,7 +360,7 @@ export class GatewayProgram {
     this.#state.write('not-plain', { reported: news });
   }
 
-  /** What is yet to be reported. */
+  /** The reason that was not reported yet; null = there is none. */
   get #newNotPlain(): string | null {
     const why = this.#notPlain?.slice(0, 1000) ?? null;
     return this.#reportedNotPlain === why ? null : why;

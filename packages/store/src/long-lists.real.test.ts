@@ -8,7 +8,7 @@ import { slowParts } from './testing/rows-read.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from './testing/stores.ts';
 
 const ENDED = 60_000;
-/** Of rows read for a page of a hundred, with the jobs and targets of its runs and events. */
+/** The limit of rows read for a page of a hundred, with the jobs and targets of its runs and events. */
 const MOST = 2000;
 
 interface LongWorld extends World {

@@ -4,7 +4,7 @@ import { parseKeyList, type VersionedKey } from './key-list.ts';
 import { forIds } from './query.ts';
 import type { DB } from './schema/db.ts';
 
-/** As `table()` describes it. */
+/** The parts of the result of `table()` that are used here. */
 interface VersionedTable<R> {
   readonly name: string;
   decode(row: object): R;

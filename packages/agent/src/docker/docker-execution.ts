@@ -254,7 +254,7 @@ export class DockerExecution implements Execution {
   }
 }
 
-/** As with a wait, a response that a dying daemon has begun never ends. */
+/** Limits the time of a response: if the daemon dies, a response that it has begun never ends. */
 function answered<T>(answer: Promise<T>): Promise<T> {
   return withTimeout(() => answer, {
     ms: ANSWER_MS,

@@ -98,7 +98,7 @@ function placesIn(base: string) {
   return { dir: join(base, 'repo'), home: join(base, 'home'), guard: join(base, 'guard') };
 }
 
-/** As the user of its files: root would follow what a process of theirs puts in the way. */
+/** Acts as the user of its files: root would follow links that a process of that user creates. */
 async function removePlace(base: string, user: CloneUser): Promise<void> {
   const own = join(base, 'own');
   const kill = user.uid === NOBODY ? '' : 'kill -9 -1 2>/dev/null; ';

@@ -27,7 +27,7 @@ export interface JobReachParts {
   readonly started: Promise<void>;
 }
 
-/** What leads to a job from outside: its SSH server, its ports, and commands of users beside it. */
+/** The ways to a job from outside: its SSH server, its ports, and commands of users beside it. */
 export class JobReach {
   /** Commands of users that the server has started. */
   readonly sessions = new UserSessions();

@@ -40,7 +40,7 @@ const JOIN = [
   'shift; exec "$@"',
 ].join('; ');
 
-/** As the job's user: enters the directory, makes it if needed, and sets the job's environment. */
+/** Commands of the job's user that enter the directory, make it if needed, and set the job's environment. */
 const BECOME = [
   '[ -d "$1" ] || mkdir -p "$1"; [ "$1" = . ] || cd "$1" || exit 1; unset OLDPWD; __dstack_n=$2; shift 2; __dstack_i=0',
   'while [ "$__dstack_i" -lt "$__dstack_n" ]; do',

@@ -39,7 +39,7 @@ export interface ListedGateway {
 /** The same calls as for instances, with the same promises; gateways are never listed as instances. */
 export interface GatewayPort {
   /**
-   * As of instances whose access is of the kind `backend`. Omitted: the link supervisor has the
+   * Opens a link, like that to instances whose access is of the kind `backend`. Omitted: the link supervisor has the
    * access.
    */
   readonly dial?: (handle: InstanceHandle, token: string) => Promise<Duplex>;

@@ -13,14 +13,14 @@ export interface GroupOrder {
   readonly size: number | null;
   readonly offer: Offer | null;
   readonly owner: OwnerTags;
-  /** As in `InstanceOrder`, of the first of its jobs. */
+  /** The container of the first of its jobs, in the form of `InstanceOrder`. */
   readonly container?: ContainerOrder | null;
   readonly onPreparing?: OnPreparing;
 }
 
 export interface ListedGroup {
   readonly handle: GroupHandle;
-  /** As far as the provider's tags contain it. */
+  /** The owner, as far as the provider's tags contain it. */
   readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;

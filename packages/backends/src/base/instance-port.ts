@@ -56,7 +56,7 @@ export interface ContainerOrder {
   /** With its registry. */
   readonly image: string;
   readonly registryAuth: RegistryAuth | null;
-  /** As the configuration requests it; null = the user of the image. */
+  /** The user that the configuration requests; null = the user of the image. */
   readonly user: UnixUser | null;
   readonly privileged: boolean;
   /** Other jobs of the run reach it by its address, so an instance without one is not ready. */
@@ -109,7 +109,7 @@ export interface CreatedInstance {
 
 /** Facts about an instance that the server has beside its handle. */
 export interface Seen {
-  /** As the agent reported them; null before its first connection. */
+  /** The facts that the agent reported; null before its first connection. */
   readonly facts: HostFacts | null;
 }
 
@@ -184,7 +184,7 @@ export type InstanceAccess =
 
 export interface ListedInstance {
   readonly handle: InstanceHandle;
-  /** As far as the provider's tags contain it. */
+  /** The owner, as far as the provider's tags contain it. */
   readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;

@@ -60,7 +60,7 @@ export interface VolumePort {
 
 export interface ListedVolume {
   readonly handle: VolumeHandle;
-  /** As far as the provider's tags contain it. */
+  /** The owner, as far as the provider's tags contain it. */
   readonly owner: OwnerTags;
   /** Key of the order. */
   readonly key: string | null;

@@ -3,7 +3,7 @@ import type { BackendKind } from '../base/kind.ts';
 import type { CallRule } from '../base/rest-vm/call-limiter.ts';
 import { vmKind } from '../base/rest-vm/vm-kind.ts';
 
-/** As DigitalOcean publishes them. */
+/** The limits that DigitalOcean publishes. */
 const RULES: readonly CallRule[] = [
   { calls: 250, seconds: 60 },
   { calls: 5000, seconds: 3600 },

@@ -130,7 +130,7 @@ function gaudi(labels: Labels): Described | null {
   return gpu && { gpu, label: labels[key] ? { key, value: labels[key] } : null };
 }
 
-/** As dstack names TPUs: version and number of chips of the node. */
+/** Returns the name that dstack gives to TPUs: version and number of chips of the node. */
 function tpu(labels: Labels, count: number): Described | null {
   const value = labels[TPU_LABEL] ?? '';
   const known = TPU[value];

@@ -152,7 +152,7 @@ export function ownedBy({ metadata: { name, uid = '' } }: KubeObject): OwnerRefe
   return [{ apiVersion: 'v1', kind: 'Pod', name, uid }];
 }
 
-/** As far as the annotations contain it: a person may have changed them. */
+/** Returns the owner as far as the annotations contain it: a person may have changed them. */
 export function ownerOf({ metadata }: KubeObject): ListedInstance['owner'] {
   const owner = ownerFields(metadata.annotations?.[OWNER]);
   const text = (name: keyof OwnerTags) => (typeof owner[name] === 'string' ? owner[name] : '');

@@ -36,7 +36,7 @@ const DEFAULT_SCHEDULER = 'default-scheduler';
 const UNBOUND = /unbound immediate PersistentVolumeClaims/;
 /** A new claim waits until a storage system has made its volume, or the cluster looks for one again. */
 const BIND_MS = 120_000;
-/** As the scheduler reports it. */
+/** The text by which the scheduler reports a missing claim. */
 const MISSING_CLAIM = /persistentvolumeclaim "([^"]{1,253})" (not found|is being deleted)/;
 /** The scheduler may see a new claim a little later than its pod. */
 const CLAIM_MS = 5000;

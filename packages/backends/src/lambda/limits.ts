@@ -3,7 +3,7 @@ import type { CallRule } from '../base/rest-vm/call-limiter.ts';
 
 export const LAMBDA_ENDPOINT = 'https://cloud.lambda.ai';
 
-/** As Lambda publishes them: a request a second, a launch in twelve seconds and five in a minute. */
+/** The limits that Lambda publishes: a request a second, a launch in twelve seconds and five in a minute. */
 export const LAMBDA_RULES: readonly CallRule[] = [
   { calls: 1, seconds: 1 },
   { calls: 1, seconds: 12, kind: 'create' },

@@ -36,7 +36,7 @@ export function localInstanceName(executor: 'docker' | 'process'): string {
   return executor === 'docker' ? 'local' : LOCAL_PROCESS_INSTANCE;
 }
 
-/** As part of an offer's `backend_data`. */
+/** Returns the part of an offer's `backend_data` that states these freedoms. */
 export function freedomData({
   trusted,
   mounts,

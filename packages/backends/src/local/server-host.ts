@@ -13,7 +13,7 @@ export interface ServerHostFacts {
   }[];
 }
 
-/** As the machine's agent has reported them; null before its first report. */
+/** Returns the facts that the agent of the machine reported; null before its first report. */
 export function serverHostFacts(facts: HostFacts | null): ServerHostFacts | null {
   return (
     facts && {

@@ -103,7 +103,7 @@ export class JobTable {
     return this.#latest;
   }
 
-  /** As it is after this call was made. */
+  /** Returns the queue at a moment after this call was made. */
   async view(): Promise<QueueView> {
     if (this.#asking === null) return await this.#ask();
     // The question under way may have been answered before the caller's change.

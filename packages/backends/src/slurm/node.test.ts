@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { parseGres } from './gres.ts';
 import { closedReason, parseNodes } from './node.ts';
 
-/** As Slurm 22.05.8 prints it, without the fields that are not read. */
+/** A line that Slurm 22.05.8 prints, without the fields that are not read. */
 const LINE =
   'NodeName=gpu-1 Arch=x86_64 CoresPerSocket=1  CPUAlloc=1 CPUEfctv=4 CPUTot=8 CPULoad=1.03 ' +
   'AvailableFeatures=ib,a100 ActiveFeatures=(null) Gres=gpu:h100:2(S:0-1) GresDrain=N/A ' +

@@ -133,7 +133,7 @@ export class ClusterProgramCopies {
       this.#programs.libraries(arch),
       this.#programs.agent(),
     ]);
-    // As a file first: the shell does not see that the first program of a pipe fails.
+    // The archive is unpacked to a file first: the shell does not notice that the first program of a pipe fails.
     const unpackTar = 'gunzip -c > "$part.tar"; tar -xf "$part.tar" -C "$part"';
     const missing = [
       { program: libraries, unpack: unpackTar },

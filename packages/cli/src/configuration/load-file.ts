@@ -56,7 +56,7 @@ export interface CheckedConfiguration extends LoadedConfiguration {
   readonly text: string;
 }
 
-/** As {@link loadConfiguration}, but prints nothing. */
+/** Works like {@link loadConfiguration}, but prints nothing. */
 export async function checkConfiguration(
   file: string | null,
   cli: Pick<Cli, 'cwd' | 'prompt'>,

@@ -8,7 +8,7 @@ export interface RepoUrl {
   readonly port: string | null;
   /** Without a leading slash and without `.git` at the end. */
   readonly path: string;
-  /** As given, without a leading slash: not every Git server accepts both names of a repository. */
+  /** The given path without a leading slash: not every Git server accepts both names of a repository. */
   readonly fullPath: string;
 }
 

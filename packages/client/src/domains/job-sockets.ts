@@ -63,7 +63,7 @@ export interface ExecSession {
 export interface PortTunnel {
   write(bytes: Uint8Array): void;
   close(): void;
-  /** As those of `ExecSession`. */
+  /** These work like the members of `ExecSession`. */
   pause(): void;
   resume(): void;
   readonly bufferedAmount: number;

@@ -15,7 +15,7 @@ export function capacityCalls(transport: Transport, base: string) {
   };
 }
 
-/** What the projects of the same pool have used, and their users; empty: the pool is not shared by weight. */
+/** Reads the usage of the projects of the same pool, and of their users; empty: the pool is not shared by weight. */
 export function poolSharesOf(transport: Transport, base: string) {
   return async (): Promise<readonly Share[]> => {
     const { shares } = await transport.read<ShareList>(`${base}/shares/list`, {});

@@ -22,7 +22,7 @@ import type {
 } from '@dstack/contract/wire';
 import type { Transport } from '../transport.ts';
 
-/** What a quota is about. `user_name`: `*` = each user of the project. */
+/** The subject of a quota. `user_name`: `*` = each user of the project. */
 export interface QuotaName {
   readonly project_name: string;
   readonly fleet_name: string | null;

@@ -400,7 +400,7 @@ export const GatewayFrame = byType(
         latencies: mapOf(LatencyBucket, momentary, 72),
       }),
     ),
-    /** As in `counts`, of `slot`. */
+    /** The same as in `counts`, for `slot`. */
     sent_at: optional(whole()),
   }),
   /** Replaces what was reported of these services; the counts of all others have not changed. */

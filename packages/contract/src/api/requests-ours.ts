@@ -210,7 +210,7 @@ export const RerunRequest = model({
   run_name: nullable(Text),
   id: nullable(Uuid),
   name: nullable(Text),
-  /** Of an array: only the members that are not done. */
+  /** If the run is that of an array: only the members that are not done. */
   failed_only: Flag.default(false),
 });
 export type RerunRequest = z.infer<typeof RerunRequest>;

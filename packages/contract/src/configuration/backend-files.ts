@@ -73,7 +73,7 @@ export const SlurmPrivateKeyFileConfig = named(
 );
 export type SlurmPrivateKeyFileConfig = z.infer<typeof SlurmPrivateKeyFileConfig>;
 
-/** As hosts of SSH fleets have it. `private_key`: the same as that of a cluster. */
+/** A host like that of SSH fleets. `private_key`: the same as that of a cluster. */
 export const SlurmProxyJumpFileConfig = named(
   'SlurmProxyJumpFileConfig',
   closed({

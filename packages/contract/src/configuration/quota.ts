@@ -53,7 +53,7 @@ const amountsShape = {
   cost: optional(float({ ge: 0, le: 1e9 })),
 };
 
-/** What a project may use whenever it wants to, and others may use while it does not. */
+/** Amounts that a project may use whenever it needs them, and that others may use while it does not. */
 export const QuotaGuarantee = named('QuotaGuarantee', closed(amountsShape));
 export type QuotaGuarantee = z.infer<typeof QuotaGuarantee>;
 

@@ -34,7 +34,7 @@ export interface ChangedJob {
 }
 
 interface Shapes {
-  /** As `runs/list` returns it, with the newest submission of each job. */
+  /** The run that `runs/list` returns, with the newest submission of each job. */
   readonly run: Run;
   readonly job: ChangedJob;
   readonly instance: Instance;

@@ -244,7 +244,7 @@ function at({ expires_at: instant }: Certificates): string {
   return instant === null ? '' : ` ${instant.slice(0, 19).replace('T', ' ')} UTC`;
 }
 
-/** Of the project in the targets; empty if it holds on all fleets, and for all users together. */
+/** Where in the project of the targets the quota applies; empty if on all fleets, and to all users together. */
 function quotaPlace({ fleet, user }: EventData['quota.deleted']): string {
   const whose = user === '*' ? ' of each user' : user === null ? '' : ` of user ${user}`;
   return `${whose}${fleet === null ? '' : ` on fleet ${fleet}`}`;

@@ -70,7 +70,7 @@ export type PlanQuota = z.infer<typeof PlanQuota>;
 /**
  * All keys from `notes` on are our additions. `notes`: sentences for the user about unusual behaviour of the
  * run. `outlook` is null for searches, updates, and runs that do not begin when they are submitted.
- * Of a run that would wait, `queue_place` is its place in the queue, from 1, and `expected_start` when it is
+ * If the run would wait, `queue_place` is its place in the queue, from 1, and `expected_start` when it is
  * expected to start, null = not known; `is_about`: that is an estimate, and no promise. `places`: the existing instances
  * on which it would start now or then, of one replica of a service; absent: none is known. `new_instances`: how many
  * would be made for it; absent: none. `preempts`: whose jobs would have to leave for it. `quota`: the limits that it

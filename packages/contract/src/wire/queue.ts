@@ -9,7 +9,7 @@ export type QueuedPlace = z.infer<typeof QueuedPlace>;
 
 /**
  * A run, or one replica of a service, that waits for a place. `place`: in the order of the queue, from 1.
- * Of a run that the caller may not see, `run` is `HIDDEN_RUN` and the fields that can be null are null,
+ * If the caller may not see the run, `run` is `HIDDEN_RUN` and the fields that can be null are null,
  * but for `expected_start`. `project`: of the run. `since`: when it began to wait. `is_reserved`: it has
  * reserved the instances on which it will start. `expected_start`: null = not known; `is_about`: it is an
  * estimate, and no promise. `places`: where, of the instances that the project can use; also of runs that

@@ -22,7 +22,7 @@ export function formatTimestamp(micros: number): string {
   return fraction === 0 ? `${seconds}Z` : `${seconds}.${String(fraction).padStart(6, '0')}Z`;
 }
 
-/** As `formatTimestamp`, null stays null. */
+/** Formats like `formatTimestamp`; null stays null. */
 export function formatOptionalTimestamp(micros: number | null): string | null {
   return micros === null ? null : formatTimestamp(micros);
 }

@@ -39,7 +39,7 @@ export function isOtherBase(text: string): boolean {
   return /^[-+]?0[0-7xb_]/.test(text) && INT.test(text);
 }
 
-/** As in Python: the cost of parsing digits grows faster than their number. */
+/** The limit of Python: the cost of parsing digits grows faster than their number. */
 const MOST_DIGITS = 4300;
 
 /** Parses text tagged as an integer (`!!int`), or that looks like one. */

@@ -1,4 +1,4 @@
-/** What a run waits for that depends on others, and the chain behind them. */
+/** The reason why a run that depends on others waits, and the chain behind them. */
 import type { DependencyCondition } from '@dstack/contract';
 import type { DependencyRecord, Id } from '../model/index.ts';
 import { isUnmet } from '../placement/eligible/dependencies.ts';

@@ -11,7 +11,7 @@ import type {
 } from '@dstack/contract/wire';
 import type { BackendName, Timestamp } from '../model/index.ts';
 
-/** As on the wire, except for timestamps. */
+/** The same times as on the wire, but as timestamps. */
 interface Times {
   readonly since: Timestamp | null;
   readonly until: Timestamp | null;

@@ -42,7 +42,7 @@ export interface ExplainedRun {
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */
   readonly holders: readonly BlockHolder[];
-  /** As far as they still exist. */
+  /** The runs that it depends on, as far as they still exist. */
   readonly upstreams: readonly UpstreamRun[];
   /** Project names by id, for all runs in this input. */
   readonly projectNames: Readonly<Record<Id, string>>;

@@ -28,7 +28,7 @@ export function prepareGateway(
   if (domain?.replaceAll(PROJECT_NAME, '').includes('${{')) {
     return specError('`domain` may refer to `${{ run.project_name }}` only');
   }
-  // Whose domain it is, is decided by what it ends in for all projects.
+  // The part of a domain that is the same for all projects decides to whom it belongs.
   if (domain?.endsWith('.') || (domain && fixedDomain(domain) === '')) {
     return specError(
       '`domain` must end in a domain without variables and without a dot at its end, such as *.${{ run.project_name }}.apps.example.com',

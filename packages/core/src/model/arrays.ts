@@ -8,7 +8,7 @@ import type { Id, Timestamp } from './values.ts';
 export type MemberCounts = Readonly<Record<RunStatus, number>>;
 
 /**
- * What the array's run requires of its members. Each obeys in its own pass, by the number of the
+ * The state that the array's run requires of its members. Each obeys in its own pass, by the number of the
  * directive, so that the pass of the array writes no member.
  */
 export interface ArrayDirective {
@@ -21,7 +21,7 @@ export interface ArrayDirective {
 }
 
 export interface ArrayRecord {
-  /** Of the array's run. */
+  /** The id of the array's run. */
   readonly id: Id;
   /** How many members will have been born at the end. */
   readonly total: number;

@@ -13,14 +13,14 @@ export interface EvictionRecord {
   readonly seconds: number;
 }
 
-/** What a waiting gang has asked for; kept with each of its jobs. */
+/** The request of a waiting gang; it is stored with each of its jobs. */
 export interface ReclaimRecord {
   readonly since: Timestamp;
   /** Runs of the jobs that have to leave. */
   readonly runs: readonly Id[];
   /** On which they are: what becomes free there is for this gang. */
   readonly instances: readonly Id[];
-  /** What it will use; undefined = asked by an older server, which keeps whole instances for it. */
+  /** The shares that it will use; undefined = an older server made the request, which keeps whole instances for it. */
   readonly shares?: readonly PlannedShare[];
 }
 

@@ -1,4 +1,4 @@
-/** What projects and users may use of what they share, and what their jobs use of it. */
+/** The amounts that projects and users may use of shared capacity, and the amounts that their jobs use. */
 import type { QuotaGuarantee, QuotaLimit } from '@dstack/contract/wire';
 import type { ShareCharge } from './shares.ts';
 import type { Id, Timestamp } from './values.ts';
@@ -9,7 +9,7 @@ import type { Id, Timestamp } from './values.ts';
  */
 export type Amounts = Readonly<Record<string, number>>;
 
-/** What the claim of a job uses of quotas and shares, as it was at the time of the claim. */
+/** The amounts that the claim of a job uses of quotas and shares, at the time of the claim. */
 export interface ChargeRecord {
   readonly userId: Id;
   readonly fleetId: Id;

@@ -148,7 +148,7 @@ export interface JobRecord {
   readonly refusal: Refusal | null;
   /** Since when the job waits for capacity; null = its run has not decided that it may wait. */
   readonly waitingSince: Timestamp | null;
-  /** Of the first job of a gang: the capacity that the gang has reserved while it waits. */
+  /** For the first job of a gang: the capacity that the gang has reserved while it waits. */
   readonly reserved: ReservedRecord | null;
   /** Null = it has no `max_duration`. */
   readonly timeLimit: TimeLimit | null;
@@ -211,7 +211,7 @@ export interface HostTrouble {
  */
 export interface SchedulingRecord {
   readonly state: 'cordoned' | 'draining';
-  /** As that person, or the provider, has written it. */
+  /** The reason in the words of that person, or of the provider. */
   readonly reason: string | null;
   /** Name of that user at the time. */
   readonly by: string;

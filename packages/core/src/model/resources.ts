@@ -94,7 +94,7 @@ export interface GatewaySnapshot {
   /** All that have not been deleted, oldest first. */
   readonly replicas: readonly GatewayReplicaRecord[];
   readonly reports: readonly GatewayReport[];
-  /** Whose subject is one of the replicas. */
+  /** The intents whose subject is one of the replicas. */
   readonly intents: readonly IntentRecord[];
   readonly projectName: string;
   readonly backendConfigured: boolean;

@@ -65,9 +65,9 @@ export interface RunSnapshot {
   readonly projectName: string;
   /** The runs that have to end before it starts. */
   readonly dependencies: readonly DependencyRecord[];
-  /** Of the run of an array. */
+  /** The array, if this is its run. */
   readonly array?: ArraySnapshot;
-  /** Of a member that has not obeyed the present directive of its array. */
+  /** The directive of its array, if this is a member that has not obeyed it. */
   readonly directive?: { readonly generation: number; readonly wanted: ArrayDirective };
   /** Every submission, oldest first; superseded ones only as far as texts and retries need them. */
   readonly jobs: readonly JobRecord[];
@@ -145,7 +145,7 @@ export interface CapacitySnapshot {
   readonly projects: ReadonlyMap<Id, PoolProject>;
   /** The quotas of the projects; omitted = they have none. */
   readonly quotas?: readonly QuotaState[];
-  /** What the projects have used; omitted = the pool is not shared by weight. */
+  /** The usage of the projects; omitted = the pool is not shared by weight. */
   readonly shares?: PoolShares;
   /** Jobs with places, where some of them may have to leave; omitted = none may. */
   readonly claims?: readonly ClaimState[];

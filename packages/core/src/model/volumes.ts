@@ -18,7 +18,7 @@ export interface VolumeRecord {
   readonly name: string;
   /** `remote` and `local`: a directory of a host, see `prepareVolume`. */
   readonly backend: BackendName;
-  /** As the wire has it. */
+  /** The configuration in the form of the wire. */
   readonly configuration: Volume['configuration'];
   /** Registered by its id, so never deleted at the provider. */
   readonly external: boolean;

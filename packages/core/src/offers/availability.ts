@@ -1,7 +1,7 @@
 import type { Offer } from '../model/index.ts';
 import { capabilitiesOf } from './capabilities.ts';
 
-/** As the wire defines it: `unknown` counts as available. */
+/** Follows the definition of the wire: `unknown` counts as available. */
 export function isAvailableOffer(offer: Pick<Offer, 'availability'>): boolean {
   return ['available', 'unknown', 'idle'].includes(offer.availability);
 }

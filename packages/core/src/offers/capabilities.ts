@@ -39,7 +39,7 @@ export interface Capabilities {
   readonly spot: boolean;
   /** The machine is the job's own container and ends with it: never idle, never shared. */
   readonly container: boolean;
-  /** As offers show it: the job's container starts on the machine, or is the machine. */
+  /** The runtime that offers show: the job's container starts on the machine, or is the machine. */
   readonly runtime: 'shim' | 'runner';
   /** Sells machines of other backends, so a list of backends never excludes it. */
   readonly marketplace: boolean;

@@ -23,7 +23,7 @@ interface Row extends Where {
   spot: ('spot' | 'on-demand')[];
 }
 
-/** As the wire's `GpuGroup`, except for the names of backends. */
+/** The same as the wire's `GpuGroup`, except for the names of backends. */
 export interface GpuRow extends Row {
   name: string;
   memory_mib: number;
@@ -31,7 +31,7 @@ export interface GpuRow extends Row {
   offer_price: Range;
 }
 
-/** As the wire's `CpuGroup`, except for the names of backends. */
+/** The same as the wire's `CpuGroup`, except for the names of backends. */
 export interface CpuRow extends Row {
   cpu_arch: ('x86' | 'arm')[];
   memory_mib: Range;

@@ -46,7 +46,7 @@ export interface RunNeeds {
   /** `docker: true`. */
   readonly dind: boolean;
   readonly settings: BackendSettings | null;
-  /** As the configuration names it; null = one of the server's. */
+  /** The image that the configuration names; null = one of the server's. */
   readonly image: string | null;
 }
 

@@ -27,7 +27,7 @@ export interface PlanInput {
   readonly localBusy: readonly LocalUse[];
   /** Volumes of the project, not deleted. */
   readonly volumes: readonly MountableVolume[];
-  /** Of the project; omitted = it has none. */
+  /** The quotas of the project; omitted = it has none. */
   readonly quotas?: readonly QuotaState[];
   /** Who would submit the run; omitted = only quotas of the whole project hold. */
   readonly userId?: Id;

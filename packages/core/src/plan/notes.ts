@@ -96,7 +96,7 @@ function withoutOptionalMounts({ spec }: PlanInput, local: Offer): string[] {
   );
 }
 
-/** What quotas leave: a run that is placed, and how much of them it takes. */
+/** Notes about quotas: whether they leave enough for the run, and the part of them that it takes. */
 function quotaNotes(
   ledger: CapacityLedger,
   input: PlanInput,

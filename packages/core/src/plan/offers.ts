@@ -113,7 +113,7 @@ function poolOffers(
     .map((found) => shown(ledger, found, options));
 }
 
-/** What each instance of the fleet would give: of those that are alike, one is looked at. */
+/** The offers of the instances of the fleet: of instances that are alike, one is examined. */
 function existingOffers(
   ledger: CapacityLedger,
   fleet: FleetRecord,

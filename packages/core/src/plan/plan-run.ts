@@ -13,7 +13,7 @@ import { findOffers } from './offers.ts';
 import { type PlannedOutlook, planOutlook } from './outlook.ts';
 import { type PlannedQuota, quotaUse } from './quota-use.ts';
 
-/** As the wire's `JobPlan`, except for the names of backends in offers. */
+/** The same as the wire's `JobPlan`, except for the names of backends in offers. */
 export interface PlannedJob extends OfferListing {
   readonly job_spec: JobSpec;
 }

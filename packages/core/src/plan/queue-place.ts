@@ -42,7 +42,7 @@ export function placeInQueue(
   return { place, startsAt, isAbout, shares, leavers };
 }
 
-/** As the next pass would ask them. Nothing is known where no project of the pool is guaranteed anything. */
+/** The jobs that the next pass would request to leave. None are known if no project of the pool has a guarantee. */
 function leaversFor(snapshot: PlacementSnapshot, ctx: DecisionContext): ClaimState[] {
   const { claims = [] } = snapshot;
   if (claims.length === 0) return [];

@@ -1,4 +1,4 @@
-/** What a run that is planned would use of quotas, and of what others are guaranteed. */
+/** The use of quotas by a planned run, and its use of capacity that others are guaranteed. */
 import { resourceText } from '@dstack/contract/wire';
 import type { ClaimState, QuotaState } from '../model/index.ts';
 import type { GangRequest } from '../placement/gang-request.ts';
@@ -23,7 +23,7 @@ export interface PlannedQuota {
   readonly resource: string;
   readonly used: number;
   readonly limit: number;
-  /** Of the first replica, where it would be placed now; else the least that it needs; null = not known. */
+  /** The need of the first replica, where it would be placed now; else its least need; null = not known. */
   readonly needed: number | null;
 }
 

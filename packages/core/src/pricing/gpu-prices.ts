@@ -1,4 +1,4 @@
-/** What the GPUs of a pool cost beside each other. */
+/** The prices of the GPUs of a pool, relative to each other. */
 import type { GpuWeights, Offer } from '../model/index.ts';
 import { knownPrice } from './price.ts';
 
@@ -23,7 +23,7 @@ export function gpuPricesOf(offers: Iterable<Offer>, known: GpuPrices = {}): Gpu
 }
 
 /**
- * What the GPUs of these machines count: the price of each over that of the cheapest GPU that is known, 1 where its price is
+ * The weights of the GPUs of these machines: the price of each over that of the cheapest GPU known, 1 where its price is
  * not. `prices`: of the pool; those of the machines are added.
  */
 export function gpuWeights(offers: readonly Offer[], prices: GpuPrices): GpuWeights {

@@ -1,4 +1,4 @@
-/** What a claim counts of the shares of its project and user. */
+/** The amount that a claim counts for the shares of its project and user. */
 import type { GpuWeights, Offer } from '../model/index.ts';
 import { gpuNames } from './gpu-prices.ts';
 

@@ -8,7 +8,7 @@ export interface Payer {
   readonly fleetId: Id;
 }
 
-/** Whose use of the quota the claim raises: a user or `ALL_USERS`; null = the quota does not hold for it. */
+/** The user whose use of the quota the claim raises, or `ALL_USERS`; null = the quota does not hold for the claim. */
 export function chargedUser(
   quota: Pick<QuotaRecord, 'projectId' | 'fleetId' | 'userId'>,
   payer: Payer,

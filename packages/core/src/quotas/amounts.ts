@@ -15,7 +15,7 @@ export function inUnits(resource: string, amount: number): number {
   return amount / (UNITS[resource] ?? 1);
 }
 
-/** What a quota names, in stored units; resources that it does not name are absent. */
+/** The amounts that a quota names, in stored units; resources that it does not name are absent. */
 export function termsAmounts(terms: QuotaGuarantee | null): Amounts {
   if (terms === null) return {};
   const amounts: Record<string, number> = gpuAmounts(terms.gpu);

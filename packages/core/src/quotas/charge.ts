@@ -1,4 +1,4 @@
-/** What a share of a machine uses of quotas. */
+/** The amounts that a share of a machine uses of quotas. */
 import type { Amounts, Offer } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
 import { hourlyShare } from '../pricing/price.ts';

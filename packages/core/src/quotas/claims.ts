@@ -16,7 +16,7 @@ export interface PlacedGang {
   readonly projectId: Id;
   readonly fleetId: Id;
   readonly priority: number;
-  /** Of its first claim. */
+  /** The time of its first claim. */
   readonly claimedAt: Timestamp;
   readonly claims: readonly Claim[];
   readonly amounts: Amounts;

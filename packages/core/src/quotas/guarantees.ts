@@ -1,4 +1,4 @@
-/** What projects are guaranteed, and what of their use lies beyond it. */
+/** The amounts that projects are guaranteed, and the use that exceeds them. */
 import type { Amounts, Id, QuotaRecord, QuotaState } from '../model/index.ts';
 import { termsAmounts } from './amounts.ts';
 import type { Claim } from './claims.ts';
@@ -10,7 +10,7 @@ export interface Use {
   readonly amounts: Amounts;
 }
 
-/** What a project is guaranteed; `fleetId` null = on all fleets together. */
+/** The amounts that a project is guaranteed; `fleetId` null = on all fleets together. */
 export interface GuaranteedPart {
   readonly fleetId: Id | null;
   readonly amounts: Amounts;

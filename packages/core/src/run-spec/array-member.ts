@@ -108,7 +108,7 @@ export function memberSince(
   return eligibleSince(array) + index;
 }
 
-/** What the run of an array requires of its members now. */
+/** The state that the run of an array requires of its members now. */
 export function directiveOf(run: RunRecord): ArrayDirective {
   const { priority, hold, eligibleAt, status, terminationReason } = run;
   const end = status === 'terminating' ? terminationReason : null;

@@ -1,4 +1,4 @@
-/** What projects and users have used for their weights, during a pass. */
+/** The usage of projects and users, relative to their weights, during a pass. */
 import type { Id, PoolShares, QuotaState, ShareState } from '../model/index.ts';
 import { ShareWeights, userKey } from './weights.ts';
 

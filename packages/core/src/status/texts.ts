@@ -42,7 +42,7 @@ const STOP_STAGES: Readonly<Record<StopStage, string>> = {
 /** The progress of a job's stop, or of the machine that it waits for. */
 export type JobStage =
   | { readonly kind: 'stop'; readonly stage: StopStage }
-  /** As the backend names it: `booting`. */
+  /** The name that the backend gives to the stage: `booting`. */
   | { readonly kind: 'machine'; readonly text: string };
 
 /** Characters of a backend's text that fit into a table. */

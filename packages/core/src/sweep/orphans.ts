@@ -19,7 +19,7 @@ export interface SweepInput {
   /** Found in this backend before. */
   readonly orphans: readonly OrphanRecord[];
   readonly mayEnd: boolean;
-  /** As the last sweep of this process returned it. */
+  /** The orphans that the last sweep of this process returned. */
   readonly watched: Watched;
   readonly now: Timestamp;
   /** Since when `now` has passed evenly; null = always. */

@@ -177,7 +177,7 @@ const failed = () => new ProxyRefusal(500, 'The gateway has failed');
 
 /** The head of a call, as other requests have it. */
 function headOf(headers: IncomingHttpHeaders): IncomingMessage {
-  // As nginx sends the name that the client has requested.
+  // nginx sends the name that the client has requested in this header.
   const { host = '', ...rest } = headers;
   return {
     ...{ method: headers[':method'], url: headers[':path'], socket: {} },

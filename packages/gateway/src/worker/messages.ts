@@ -17,7 +17,7 @@ export type ToWorker =
   | { readonly type: 'delivered'; readonly n: number }
   /** These service tokens have used something: what their budgets have left is asked again. */
   | { readonly type: 'tokens-used'; readonly tokens: readonly string[] }
-  /** What nginx learns about callers counts as long as this is the present one; null = it learns nothing. */
+  /** The facts about callers that nginx receives are valid while this is the present generation; null = it gets none. */
   | { readonly type: 'generation'; readonly generation: string | null }
   | { readonly type: 'cached'; readonly entries: readonly KeptGrant[] }
   /** The server has refused this caller to another worker. */

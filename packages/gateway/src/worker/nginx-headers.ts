@@ -1,4 +1,4 @@
-/** What nginx reports to a worker about a request that it does not answer itself, and what it wants to know. */
+/** The headers in which nginx reports a request that it does not answer itself, and the facts that it requires. */
 import type { IncomingMessage } from 'node:http';
 import type { ServiceProxy } from '@dstack/proxy';
 

@@ -80,7 +80,7 @@ export class HostedServices implements ModelTable {
     return this.#byName.get(nameKey(project, run)) ?? null;
   }
 
-  /** Of a project by its name. The server sends no finished ones. */
+  /** Returns the models of the project with this name. The server sends no finished ones. */
   async withModels(project: string, which: 'unfinished' | 'finished'): Promise<ServedModel[]> {
     if (which === 'finished') return [];
     const name = project.toLowerCase();

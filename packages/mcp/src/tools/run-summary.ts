@@ -23,7 +23,7 @@ export const RunSummary = z.object({
   submitted_at: z.string(),
   cost_usd: z.number(),
   service_url: z.string().nullable(),
-  /** Of an array: its members by status. */
+  /** The members of an array by status; null if the run is no array. */
   array: z.object({ total: z.number(), members: z.record(z.string(), z.number()) }).nullable(),
 });
 

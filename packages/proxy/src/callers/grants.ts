@@ -1,4 +1,4 @@
-/** What is asked about a caller whom a process does not know, and the answer. */
+/** The question of a process about a caller that it has no grant for, and the answer. */
 import type { ModelToken } from '../models/model-token.ts';
 import type { OriginSession } from '../values.ts';
 
@@ -36,7 +36,7 @@ export interface Granted {
   readonly caller: GrantedCaller;
 }
 
-/** What is kept of it: only the hash of the credential. */
+/** The part of a grant that is kept: only the hash of the credential. */
 export interface KeptGrant {
   readonly key: string;
   readonly caller: GrantedCaller;

@@ -132,7 +132,7 @@ export class WorkerAdmission {
     if (grant?.isOpen === false && this.#options.maxAgeMs() === 0) this.#forget(key);
   }
 
-  /** What the budgets of these tokens have left is asked again. */
+  /** Has the remaining budgets of these tokens requested again. */
   tokensUsed(ids: ReadonlySet<string>): void {
     for (const [key, { caller }] of this.#grants) {
       if (caller.token?.hasBudget && ids.has(caller.token.id)) this.stale(key);

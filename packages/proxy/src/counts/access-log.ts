@@ -6,7 +6,7 @@ import type { ServiceRoute } from '../routes/service-route.ts';
 export interface EndedRequest {
   readonly route: Pick<ServiceRoute, 'projectName' | 'runName' | 'runId'>;
   readonly request: Pick<IncomingMessage, 'method' | 'headers' | 'rawHeaders' | 'socket'>;
-  /** As the service received it, or would have, with its query. */
+  /** The path that the service received, or would have received, with its query. */
   readonly path: string;
   /** Name of the caller; null: the service needs no token. */
   readonly user: string | null;

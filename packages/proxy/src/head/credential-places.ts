@@ -5,7 +5,7 @@ import type { RawHeaders } from './raw-headers.ts';
 
 /** A part of the head that is passed on or dropped as a whole. */
 export interface CredentialPlace {
-  /** As it was sent: the value of a header, a cookie with its name, or a parameter with its name. */
+  /** The text that was sent: the value of a header, a cookie with its name, or a parameter with its name. */
   readonly text: string;
   /** The texts in it that may be tokens of this server. */
   readonly candidates: readonly string[];

@@ -15,7 +15,7 @@ const proxied = (trusted: string, address = '10.0.0.9'): RequestContext => ({
   sender: { address, isEncrypted: false, trust: trustIn([trusted]) },
 });
 
-/** As received by apps: by names in lower case. */
+/** Returns the headers that apps receive, by names in lower case. */
 function seen(raw: readonly string[], how: Partial<RequestContext> = {}) {
   const headers = requestHeaders(raw, { ...context, ...how });
   const pairs = headers.flatMap((part, i) => (i % 2 ? [] : [[part.toLowerCase(), headers[i + 1]]]));

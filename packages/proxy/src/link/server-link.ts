@@ -1,7 +1,7 @@
 import { ProxyRefusal } from '../refusals/refusal.ts';
 import { ChannelClosed, type LineChannel } from './line-channel.ts';
 
-/** What a process that serves services asks of the one that has the database. */
+/** The requests of a process that serves services to the process that has the database. */
 export interface AskedServer {
   /** It cannot be asked now. */
   readonly isAway: boolean;

@@ -68,7 +68,7 @@ function header(raw: RawHeaders, name: string): string | null {
   return values.length === 0 ? null : values.join(', ');
 }
 
-/** As apps read it: decoded, without empty, `.` and `..` parts, and without the query. */
+/** Returns the path that apps read: decoded, without empty, `.` and `..` parts, and without the query. */
 function resolvedPath(path: string): string {
   const [plain = ''] = path.split('?', 1);
   if (!/%|\/\/|\/\.|[\x80-\xff]/.test(plain)) return plain === '' ? '/' : plain;

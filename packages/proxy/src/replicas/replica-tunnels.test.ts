@@ -45,7 +45,7 @@ async function startSshd(allowed: string) {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  /** As a process that is killed. */
+  /** Closes the sockets like a process that is killed. */
   const kill = () => {
     for (const socket of sockets) socket.destroy();
     sockets.clear();

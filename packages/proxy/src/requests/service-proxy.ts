@@ -41,7 +41,7 @@ import { askUpgrade } from './upgrade.ts';
 import { WaitingRequests } from './waiting-requests.ts';
 import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
 
-/** Whose request is delivered. */
+/** The client whose request is delivered. */
 interface Asker {
   readonly client: ClientConnection;
   readonly request: IncomingMessage;

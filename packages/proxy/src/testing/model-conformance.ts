@@ -1,4 +1,4 @@
-/** What OpenAI's API for the models of a project answers, whichever process does: the server or a gateway. */
+/** The answers of OpenAI's API for the models of a project, which a server and a gateway both give. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';

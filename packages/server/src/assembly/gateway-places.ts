@@ -17,7 +17,7 @@ export function hostPlaces(
   });
 }
 
-/** As backends offer them. */
+/** Returns the gateway port of a backend for gateways on hosts. */
 export function hostGatewayPort(...of: Parameters<typeof hostPlaces>): GatewayPort {
   return hostGateways(hostPlaces(...of));
 }

@@ -96,7 +96,7 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     expect(before.filter(isOurs)).toHaveLength(2);
     await vi.waitFor(
       async () => {
-        // As hourly sweeps do.
+        // Hourly sweeps do the same.
         clock.now += CLAIM_WATCH;
         await sweeper.sweep();
         expect(await list()).toEqual(before.filter((name) => !isOurs(name)));
@@ -289,7 +289,7 @@ async function world(): Promise<BackendWorld & { readonly namespace: string }> {
   };
 }
 
-/** As `kubectl get -o json`, an editor and `kubectl create` make it. */
+/** Copies a pod like `kubectl get -o json`, an editor and `kubectl create`. */
 async function createCopy(namespace: string, pod: string, name: string): Promise<void> {
   const text = await cluster.kubectl('-n', namespace, 'get', 'pod', pod, '-o', 'json');
   const { apiVersion, kind, metadata } = JSON.parse(text) as {

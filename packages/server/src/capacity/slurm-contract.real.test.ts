@@ -93,7 +93,7 @@ describe.skipIf(missing !== null)('the port on a real Slurm cluster', () => {
       await sweeper.sweep();
     }
     await vi.waitFor(async () => {
-      // As hourly sweeps do: a job that was still ending leaves its folder.
+      // Hourly sweeps do the same: a job that was still ending leaves its folder.
       clock.now += CLAIM_WATCH;
       await sweeper.sweep();
       expect(await names()).toHaveLength(3);

@@ -19,7 +19,7 @@ export interface CatalogRefreshOptions {
   readonly outgoing: Pick<Outgoing, 'get'>;
 }
 
-/** As the database keeps it, for all servers. */
+/** The catalog that the database stores for all servers. */
 interface KeptCatalog {
   readonly url: string;
   /** When it was last known to be what the address has, in milliseconds since the epoch. */

@@ -10,7 +10,7 @@ export interface Message {
 }
 
 interface Kept extends Message {
-  /** As server-sent event, with its id. */
+  /** The message as a server-sent event, with its id. */
   readonly text: string;
 }
 

@@ -11,7 +11,7 @@ export interface ClockWatchOptions {
   readonly log: Logger;
 }
 
-/** As often as leases are renewed. */
+/** The clock is read at the interval at which leases are renewed. */
 const PERIOD_MS = 3000;
 
 /** The clock of a host that is further from the database's is reported (µs). */

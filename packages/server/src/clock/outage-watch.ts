@@ -99,7 +99,7 @@ export class OutageWatch {
     if (last === null) return (await this.#options.isNew()) ? null : { from: 0, until: now };
     const hasWorked = now - this.#recordedAt <= LONGEST_SILENCE;
     if (last.since <= now && (hasWorked || isRecent(last, now))) return null;
-    // Of a record that lies ahead nothing is certain, also not what passed before.
+    // If a record lies ahead of the clock, nothing is certain, also not the times before it.
     return { from: last.at > now || last.since > now ? 0 : last.at, until: now };
   }
 

@@ -46,7 +46,7 @@ it('follows the wall clock when it is set forward and back', async () => {
   one.pass(1000);
   one.step(-HOUR_MS);
   expect(one.clock.now()).toBe(one.wall);
-  // What was passed over lies ahead again.
+  // The time that was skipped lies ahead again.
   expect(one.clock.unobserved).toEqual([{ from: start, until: one.wall }]);
   expect(await one.jumps()).toBe(2);
 });

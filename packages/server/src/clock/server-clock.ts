@@ -146,7 +146,7 @@ export class ServerClock {
     if (last !== undefined && last.until > known) this.#jumped(last);
   }
 
-  /** As long as nothing that others do can be noticed, since `from`; `missed` ends it. */
+  /** Records that actions of others cannot be noticed since `from`; `missed` ends that time. */
   missesSince(from: Timestamp): void {
     this.#jumpedAt = this.now();
     this.#add({ from, until: this.#jumpedAt });

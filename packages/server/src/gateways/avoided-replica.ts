@@ -1,7 +1,7 @@
 import type { GatewayFrame } from '@dstack/contract/agent';
 import type { EjectedReplica } from '@dstack/proxy';
 
-/** What a gateway reports of a replica that gets no requests for a while. */
+/** The report of a gateway about a replica that gets no requests for a while. */
 export function avoidedReplica({
   run_id: runId,
   job_id: jobId,

@@ -82,7 +82,7 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     return { frame: bound, isForeign: isForeign || strange };
   },
   usage(frame, { now }) {
-    // Whose they are needs the database: see `ownUses`.
+    // The owners of the tokens are read from the database: see `ownUses`.
     const today = Math.floor(now / DAY_MS);
     const uses = frame.uses.flatMap((use) => {
       if (use.requests === 0 || use.day < today - OLDEST_USE) return [];

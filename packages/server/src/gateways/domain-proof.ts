@@ -1,4 +1,4 @@
-/** Whose domain it is, before the operator's DNS hook sets a record that proves it to an authority. */
+/** Finds the owner of a domain before the operator's DNS hook sets a record that proves it to an authority. */
 import { errorMessage } from '@dstack/contract/error-message';
 import { fixedDomain, type GatewayRecord, isWithinDomain } from '@dstack/core';
 import type { ProjectRecord, Store } from '@dstack/store';

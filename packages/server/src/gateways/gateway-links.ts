@@ -42,7 +42,7 @@ interface Linked {
   readonly upkeep: GatewayUpkeep;
   publicKey: string;
   reported: Reported | null;
-  /** As it was stored last, by this server or another one. */
+  /** The reason for `outdated` that this server or another one stored last. */
   outdated: string | null;
   stored: ShownState | null;
 }

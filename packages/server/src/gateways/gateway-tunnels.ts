@@ -3,7 +3,7 @@ import type { GatewayReplicaRoute, GatewayService, GatewayTunnel } from '@dstack
 import type { Id } from '@dstack/core';
 import type { HostAccessRecord, Store } from '@dstack/store';
 
-/** As in the runtime data of jobs on hosts. */
+/** The same port as in the runtime data of jobs on hosts. */
 const JOB_SSH_PORT = '10022';
 
 export type TunnelStore = Pick<Store, 'jobs' | 'hosts' | 'hostAccess'>;

@@ -63,7 +63,7 @@ export async function ownUses(
 const ownerOf = (project: { readonly id: Id }, user: { readonly id: Id }) =>
   `${project.id} ${user.id}`;
 
-/** Whose each token is; those that were deleted meanwhile have no owner, and no budget. */
+/** Returns the owner of each token; tokens that were deleted meanwhile have no owner, and no budget. */
 async function tokenOwners(
   { meta }: OwnUsesOptions['store'],
   projects: readonly { readonly id: Id }[],

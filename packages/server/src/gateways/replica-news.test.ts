@@ -1,4 +1,4 @@
-/** What programs of gateways report once, and what becomes of it. */
+/** Reports that programs of gateways send once, and their effects. */
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { type LinkedGateway, linkedGateway } from './testing/linked-gateway.ts';
 

@@ -118,7 +118,7 @@ export class AgentClient {
     return this.#call('PUT', `/v1/jobs/${id}/notice`, body, parserOf(JobState));
   }
 
-  /** As `noticeJob`. In vain if the answer has a `stop_stage`. */
+  /** Withdraws the notice of `noticeJob`. It has no effect if the answer has a `stop_stage`. */
   withdrawNotice(id: string): Promise<JobState> {
     return this.#call('DELETE', `/v1/jobs/${id}/notice`, undefined, parserOf(JobState));
   }

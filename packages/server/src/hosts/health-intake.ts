@@ -171,7 +171,7 @@ export class HealthIntake {
 
 const statusOf = (checks: readonly HostCheck[]) => worstHealth(checks.map((check) => check.status));
 
-/** As clients of dstack 0.22.5 list them: one for each check with a finding. */
+/** Returns the events that clients of dstack 0.22.5 list: one for each check with a finding. */
 function eventsOf(checks: readonly HostCheck[], at: Timestamp): HealthEvent[] {
   const timestamp = formatTimestamp(at);
   return checks

@@ -13,7 +13,7 @@ import { bearerToken } from './identity.ts';
 import { LOCAL_OFFER } from './testing/offers.ts';
 import { startTestServer, type TestServer } from './testing/test-server.ts';
 
-/** As many as possible in this time; `FUZZ_SECONDS` extends it. */
+/** Runs as many cases as possible in this time; `FUZZ_SECONDS` extends it. */
 const BOUNDED = {
   numRuns: 1_000_000,
   interruptAfterTimeLimit: Number(process.env.FUZZ_SECONDS ?? 1) * 1000,

@@ -46,7 +46,7 @@ it('counts every run once, in pieces', async () => {
   expect(await of(now)).toEqual({ done: 25_000, failed: 25_001, running: 2 });
   expect(Math.max(...read)).toBe(20_000);
   expect(await of(now + SECOND)).toEqual({ done: 25_000, failed: 25_001, running: 2 });
-  // What has ended long ago is not counted again.
+  // Runs that ended long ago are not counted again.
   expect(read).toEqual([0, 0]);
 });
 

@@ -7,7 +7,7 @@ import type { Unavailability } from './unavailability.ts';
 /** Number of characters of a message that are shown. */
 const MAX_MESSAGE = 500;
 
-/** As the proxy shows it. */
+/** Returns the form in which the proxy shows it. */
 export function shownUnavailability(one: Unavailability, now: Timestamp): Unavailable {
   return {
     cause: one.cause,

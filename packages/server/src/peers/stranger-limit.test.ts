@@ -12,7 +12,7 @@ beforeEach(() => {
 
 const enter = (network: string, name = network) => limit.enter(network, () => evicted.push(name));
 
-/** As many of the network as have room. */
+/** Enters up to `count` clients of the network, and returns how many had room. */
 function fill(network: string, count: number): number {
   const names = Array.from({ length: count }, (_, at) => `${network}${at}`);
   return names.filter((name) => enter(network, name) !== null).length;

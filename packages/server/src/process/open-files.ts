@@ -112,7 +112,7 @@ export class OpenFiles {
   }
 }
 
-/** Of this process, on Linux. */
+/** The folder that lists the open files of this process, on Linux. */
 const FILES = '/proc/self/fd';
 
 function countOfProcess(): number | null {

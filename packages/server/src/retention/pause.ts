@@ -1,6 +1,6 @@
 import { SECOND, type Timestamp } from '@dstack/core';
 
-/** As stored between rounds, and while one is under way. */
+/** The state that is stored between rounds, and while one is under way. */
 export interface RetentionState {
   /** When retention last looked at the clock. */
   readonly at: Timestamp;

@@ -27,7 +27,7 @@ export class RoundTime {
     this.#options = options;
   }
 
-  /** As stored by the last look of any server; null = there was none yet. */
+  /** Returns the state that the last look of any server stored; null = there was none yet. */
   async stored(): Promise<RetentionState | null> {
     return parseState(await this.#options.store.meta.get(STATE));
   }

@@ -100,7 +100,7 @@ export class RetentionRounds {
     return counts;
   }
 
-  /** As of the last look at the clock; null = there was none yet. */
+  /** Returns the state of the last look at the clock; null = there was none yet. */
   state(): Promise<RetentionState | null> {
     return this.#time.stored();
   }

@@ -12,7 +12,7 @@ export interface Listening {
 }
 
 export interface FakeRouter extends Listening {
-  /** As registered, by id. */
+  /** The workers that were registered, by id. */
   readonly workers: Map<string, Record<string, unknown>>;
   /** The next registrations are answered with this status and body. */
   refusal: { readonly status: number; readonly body: object } | null;

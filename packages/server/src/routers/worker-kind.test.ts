@@ -16,7 +16,7 @@ async function kindAt(listening: Listening) {
   return await workerKind(() => openLocal(listening.port), AbortSignal.timeout(10_000));
 }
 
-/** As SGLang encodes its arguments. */
+/** Encodes arguments like SGLang. */
 function sglangInfo(mode: string, port: number): Buffer {
   const string = (value: string) => ({ kind: { case: 'stringValue' as const, value } });
   const number = (value: number) => ({ kind: { case: 'numberValue' as const, value } });

@@ -14,7 +14,7 @@ export interface WorkerKind {
   readonly role: 'prefill' | 'decode' | 'regular';
   /** Where decoding workers fetch the cache of a prefilling one; null = not stated. */
   readonly bootstrapPort: number | null;
-  /** As vLLM names them; null = not stated. */
+  /** The name that vLLM gives to the connector; null = not stated. */
   readonly kvConnector: string | null;
   readonly kvRole: string | null;
 }

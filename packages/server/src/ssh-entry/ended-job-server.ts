@@ -61,7 +61,7 @@ export class EndedJobServer {
   }
 }
 
-/** As it is stored now: it is complete when a job ends. */
+/** Returns the output that is stored now; it is complete when a job ends. */
 async function storedOutput(
   logs: EndedJobServerOptions['logs'],
   ref: LogStreamRef,

@@ -17,7 +17,7 @@ afterEach(async () => {
   await server.close();
 });
 
-/** As the server opens it: by its descriptor, with the address of the API in the environment. */
+/** Opens the backend like the server: by its descriptor, with the address of the API in the environment. */
 async function opened() {
   const host = { facts: server.store.meta, catalog: new Map() } as unknown as BackendHost;
   const env = { DSTACK_BACKEND_DIGITALOCEAN_ENDPOINT: cloud.url };

@@ -27,7 +27,7 @@ export interface SweepDeps {
   readonly serverId: string;
   readonly policy: SweepPolicy;
   readonly claims: ClaimKeeper;
-  /** What this process has found, by backend. */
+  /** The orphans that this process has found, by backend. */
   readonly watched: Map<string, Watched>;
   readonly now: () => Timestamp;
   /** Since when `now` has passed evenly; omitted: always. */

@@ -53,7 +53,7 @@ export class ChannelSocket extends Duplex {
   /** Milliseconds without a byte after which `timeout` is emitted; 0 = never. */
   setTimeout(ms: number, listener?: () => void): this {
     this.#timeoutMs = ms;
-    // As with a socket: 0 removes the listener.
+    // A timeout of 0 removes the listener, like that of a socket.
     if (listener && ms === 0) this.off('timeout', listener);
     else if (listener) this.once('timeout', listener);
     this.#moved();

@@ -1,7 +1,7 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 
-/** Whose access may have changed: a user (token, keys, role, account), or all users of a project. */
+/** A user (token, keys, role, account), or all users of a project, whose access may have changed. */
 export interface AccessSubject {
   readonly kind: 'user' | 'project';
   readonly id: Id;

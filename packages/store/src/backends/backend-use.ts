@@ -1,4 +1,4 @@
-/** What of a project lives in a backend, which could not be ended without it. */
+/** Finds the objects of a project in a backend that could not be ended without it. */
 import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contract/status';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Id, IntentPayload, Timestamp } from '@dstack/core';
@@ -9,7 +9,7 @@ import type { BackendUse } from './types.ts';
 
 /**
  * Machines that do not end within this time (µs) do not prevent a deletion: the account may be lost for ever.
- * As long as the termination of a machine is retried without its backend.
+ * The termination of a machine is retried for the same time without its backend.
  */
 const ENDING_LIMIT = 900_000_000;
 

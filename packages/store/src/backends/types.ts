@@ -6,9 +6,9 @@ export interface BackendRecord {
   readonly id: Id;
   readonly projectId: Id;
   readonly type: BackendType;
-  /** As the adapter completed it, without credentials. */
+  /** The configuration that the adapter completed, without credentials. */
   readonly config: JsonObject;
-  /** As the user sent it, before the adapter completed it; null = same as `config`. */
+  /** The configuration that the user sent, before the adapter completed it; null = same as `config`. */
   readonly sourceConfig: JsonObject | null;
   readonly createdAt: Timestamp;
   readonly updatedAt: Timestamp;
@@ -21,7 +21,7 @@ export interface BackendCredentials {
 
 export type BackendWithCredentials = BackendRecord & BackendCredentials;
 
-/** What prevents the deletion of a backend. */
+/** The objects that prevent the deletion of a backend. */
 export interface BackendUse {
   readonly type: BackendType;
   /** Live ones. */
@@ -61,6 +61,6 @@ export interface Backends {
     types: readonly BackendType[],
     event?: (type: BackendType) => NewEvent,
   ): Promise<BackendUse | null>;
-  /** What prevents its deletion. */
+  /** Returns the objects that prevent its deletion. */
   inUse(projectId: Id, type: BackendType): Promise<Omit<BackendUse, 'type'>>;
 }

@@ -36,7 +36,7 @@ async function submittedRun(world: World, name: NameChoice, part = {}): Promise<
   return outcome.run;
 }
 
-/** As the API stops runs. */
+/** Stops runs in the same way as the API. */
 function stop(world: World, names: readonly string[], abort = false) {
   return world.store.engine.updateUnfinishedRuns(world.projectId, names, ({ run }) =>
     stopRun(run, { abort, actor: actor(world.userId), now: 7 }),

@@ -31,7 +31,7 @@ async function insertRun(world: World, name: string, jobs = 1) {
   return { run, jobs: records };
 }
 
-/** As many servers as the database allows. */
+/** Opens as many servers as the database allows. */
 async function servers(tests: StoreTests): Promise<{ world: World; stores: readonly Store[] }> {
   const url = await tests.createDatabase();
   const world = await openWorld(tests, { url });

@@ -22,7 +22,7 @@ import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 
-/** What is kept between reads. */
+/** The caches that are kept between reads. */
 export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes'> & ShareContext;
 
 /**

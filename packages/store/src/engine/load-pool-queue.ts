@@ -106,7 +106,7 @@ async function firstHeads(
   return { heads: rows, total };
 }
 
-/** As if each of them needed one GPU: what they need is not read of all. */
+/** Orders the gangs as if each of them needed one GPU: their true needs are not read. */
 function inTurns(heads: readonly HeadRow[], ledger: ShareLedger): HeadRow[] {
   const turns: HeadRow[] = [];
   const rank = (head: HeadRow) => ({

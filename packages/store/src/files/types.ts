@@ -3,7 +3,7 @@ import type { Id, Timestamp } from '@dstack/core';
 export interface FileArchiveRecord {
   readonly id: Id;
   readonly userId: Id;
-  /** As the client named it; unique per user. */
+  /** The hash by which the client named it; unique per user. */
   readonly hash: string;
   /** SHA-256 of the bytes: key of the blob. */
   readonly sha256: string;

@@ -87,7 +87,7 @@ function givenKeys({ access }: NewHostAccess): HostAccessRecord['hostKeys'] {
   return { [`${hostname}:${port}`]: access.vm.hostKey };
 }
 
-/** As stored; older versions, which supported only SSH hosts, stored the login without its kind. */
+/** Reads a stored record; older versions, which supported only SSH hosts, stored the login without its kind. */
 function recordOf(stored: NewHostAccess | StoredSshHost): NewHostAccess {
   if ('access' in stored) return stored;
   const { instanceId, agentToken, ...login } = stored;

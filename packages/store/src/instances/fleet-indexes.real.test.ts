@@ -6,7 +6,7 @@ import { insertFleet } from '../testing/insert.ts';
 import { instanceRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
-/** What passes see of a project, and what the rows of a fleet are. */
+/** The instances of a project that passes read, and the rows of a fleet. */
 async function views(store: Store, projectId: Id, fleetId: Id) {
   const { instances } = await store.engine.loadCapacity(projectId);
   const fleet = await store.engine.loadFleet(fleetId);

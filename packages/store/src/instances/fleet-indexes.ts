@@ -29,7 +29,7 @@ export type InstanceWatch = (listener: (fleetId: Id, instanceId: Id) => void) =>
 
 /**
  * The instances of fleets, arranged for placement, kept between passes and advanced by what was written.
- * What other servers write is found in the list of keys, which is read each time.
+ * Writes of other servers are found in the list of keys, which is read each time.
  *
  * Like those of the cache, they must not be read in a transaction that has already written.
  */

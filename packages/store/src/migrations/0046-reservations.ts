@@ -3,7 +3,7 @@ import { sql } from 'kysely';
 import { createIndex, type Migration, type MigrationContext } from './ddl.ts';
 
 /**
- * What the first waiting gang of a fleet has reserved, and the `max_duration` of jobs apart from their
+ * The capacity that the first waiting gang of a fleet has reserved, and the `max_duration` of jobs apart from their
  * specs: by it placement knows when instances become free. Jobs of servers of an older version have
  * none, so their end is not known.
  */

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
 /**
- * What projects and users may use, and what their jobs use of it. Older servers charge nothing, and release claims
+ * The amounts that projects and users may use, and those that jobs use. Older servers charge nothing, and release claims
  * without their charge: use is counted anew when a server starts and when a quota is set.
  */
 export const quotas: Migration = {

@@ -2,7 +2,7 @@ import { sql } from 'kysely';
 import { createIndex, createTable, type Migration } from './ddl.ts';
 
 /**
- * What users have used in projects, for pools that are shared by weight, and whose the waiting jobs are. Older servers count
+ * The use of projects by users, for pools that are shared by weight, and the users of waiting jobs. Older servers count
  * nothing, and release claims without counting: what is used is counted anew when a server starts. Jobs that they write
  * have no user here, and wait as if they were of one.
  */

@@ -71,12 +71,12 @@ export async function settleClaims(tx: Tx, claims: readonly ChangedClaim[]): Pro
   return true;
 }
 
-/** What changes of one quota, for one user or for all together. */
+/** The change of the use of one quota, for one user or for all together. */
 interface ChangedUse {
   readonly quota: QuotaRecord;
   readonly user: string;
   delta: Amounts;
-  /** Of `delta`, what new claims use. */
+  /** The part of `delta` that new claims use. */
   claimed: Amounts;
 }
 

@@ -1,4 +1,4 @@
-/** What a claim on a machine is charged that was not charged when it began. */
+/** The charge of a claim on a machine that was not charged when it began. */
 import {
   type Amounts,
   type ChargeRecord,

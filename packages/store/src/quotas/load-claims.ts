@@ -63,7 +63,7 @@ export async function claimsBeside(
   return row?.pool_id ? { claims: await loadClaims(tx, row.pool_id) } : {};
 }
 
-/** Of these gangs, by `run replica`, those that still wait for places that others have to leave. */
+/** Returns the keys (`run replica`) of these gangs that still wait for places that others have to leave. */
 export async function waitingAskers(
   tx: Tx,
   evictions: readonly EvictionRecord[],

@@ -162,7 +162,7 @@ export async function poolQuotas(tx: Tx, projectIds: readonly Id[]): Promise<Quo
           .where('p.id', 'in', slice)
           .where(notDeleted('o.deleted')),
       )
-      // What was granted on a fleet ends with it.
+      // Quotas on a fleet end with the fleet.
       .where(({ or, eb, exists, selectFrom }) =>
         or([
           eb('fleet_id', 'is', null),

@@ -2,10 +2,10 @@ import type { Id, QuotaRecord, QuotaState } from '@dstack/core';
 import type { SharesView } from '../shares/shares-view.ts';
 import type { WriteExtras } from '../writes.ts';
 
-/** What a quota is about; there is at most one quota for each. */
+/** The subject of a quota; there is at most one quota for each. */
 export type QuotaPlace = Pick<QuotaRecord, 'projectId' | 'fleetId' | 'userId'>;
 
-/** What a quota grants. */
+/** The amounts that a quota grants, and its weight. */
 export type QuotaTerms = Pick<QuotaRecord, 'guaranteed' | 'limits' | 'weight'>;
 
 /** `terms`: null = the quota is deleted. */
@@ -33,12 +33,12 @@ export interface QuotaView extends QuotaState {
  * claim, and released with it.
  */
 export interface Quotas {
-  /** Of these projects, null = of all; those on fleets of `fleetOwners` too. By project, fleet and user. */
+  /** Lists the quotas of these projects, null = of all, and those on fleets of `fleetOwners`, by project, fleet and user. */
   list(projectIds: readonly Id[] | null, fleetOwners?: readonly Id[]): Promise<QuotaView[]>;
   /** Without names; read by each pass of placement. */
   ofProject(projectId: Id): Promise<QuotaState[]>;
   byPlace(place: QuotaPlace): Promise<QuotaRecord | null>;
-  /** What the pool of the project has used; null = it is not shared by weight. */
+  /** Returns the usage of the pool of the project; null = it is not shared by weight. */
   shares(projectId: Id): Promise<SharesView | null>;
   /**
    * Sets or deletes quotas, all of them or none; counts what present claims use of those that are set, and has the queues

@@ -13,7 +13,7 @@ export interface RepoRecord {
 export interface CodeRecord {
   readonly id: Id;
   readonly repoId: Id;
-  /** As the client named it. */
+  /** The hash by which the client named it. */
   readonly hash: string;
   /** SHA-256 of the bytes: key of the blob. */
   readonly sha256: string;

@@ -169,7 +169,7 @@ export interface Retention {
     limit: number,
   ): Promise<{ readonly count: number; readonly seen: number; readonly next: string | null }>;
   /**
-   * Of the next `limit` facts with such a key (`kind:…`) those that `isOld` returns true for, by key and value. A fact
+   * Deletes those of the next `limit` facts of this kind (key `kind:…`) for which `isOld` returns true. A fact
    * that is written meanwhile stays.
    */
   deleteOldFacts(

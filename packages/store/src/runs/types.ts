@@ -16,7 +16,7 @@ import type { KeptBackView } from './kept-back.ts';
 /** A run with everything that the wire's `Run` contains. */
 export interface RunView {
   readonly run: RunRecord;
-  /** Of the run of an array: some of its members are shown as its `jobs`. */
+  /** The array, if this is its run: some of its members are shown as its `jobs`. */
   readonly array?: ArrayRecord;
   readonly projectName: string;
   readonly userName: string;

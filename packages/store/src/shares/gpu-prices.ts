@@ -27,7 +27,7 @@ interface Clocks {
   readonly monotonic: () => number;
 }
 
-/** Of the present machines of all fleets of the pool; those that are alike are read once. */
+/** Reads the prices from the present machines of all fleets of the pool; machines that are alike are read once. */
 export async function readGpuPrices(
   tx: Kysely<DB>,
   postgres: boolean,

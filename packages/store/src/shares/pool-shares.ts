@@ -11,14 +11,14 @@ import type { StoreContext, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { nowOf, secondsSince } from './settle-shares.ts';
 
-/** What reading shares depends on. */
+/** The parts of the store on which the reading of shares depends. */
 export type ShareContext = Pick<
   StoreContext,
   'postgres' | 'monotonic' | 'now' | 'shareHalfLife' | 'gpuPrices'
 >;
 
 /**
- * What `projectIds` have used, which are of one pool. `quotas`: of all projects of the pool. Nothing is read of a pool that
+ * The usage of `projectIds`, which are of one pool. `quotas`: of all projects of the pool. Nothing is read of a pool that
  * is not shared by weight.
  */
 export async function sharesBeside(
@@ -37,7 +37,7 @@ export async function sharesBeside(
   return { shares: { states, gpuPrices: await context.gpuPrices.of(tx, context, poolId) } };
 }
 
-/** Of these projects, by project and user. */
+/** Reads the shares of these projects, by project and user. */
 export async function shareStates(
   tx: Tx,
   context: Pick<ShareContext, 'postgres' | 'now' | 'shareHalfLife'>,

@@ -6,7 +6,7 @@ import { DATABASE_NOW } from '../engine/leases.ts';
 
 /** By which clock usage is counted, and how fast it is forgotten. */
 export interface ShareClock extends Pick<StoreContext, 'postgres' | 'shareHalfLife'> {
-  /** Of this server: the clock of a database that no other server uses. */
+  /** The time of this server, for a database that no other server uses. */
   readonly now: number;
 }
 

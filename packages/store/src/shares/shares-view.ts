@@ -1,4 +1,4 @@
-/** What the projects of a pool have used, with names for people. */
+/** The usage of the projects of a pool, with names for people. */
 import { type FairRank, type Id, isShared, type QuotaState, type ShareState } from '@dstack/core';
 import { type RawBuilder, sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
@@ -9,7 +9,7 @@ import { poolOf, shareStates } from './pool-shares.ts';
 
 /** The first gang of a user in the queue of a project. */
 export interface WaitingHead extends FairRank {
-  /** Of its run. */
+  /** The name of the run that it belongs to. */
   readonly name: string;
 }
 

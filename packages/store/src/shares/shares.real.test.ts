@@ -50,7 +50,7 @@ const rowsOf = (world: World) =>
 
 const ratesOf = async (world: World) => (await rowsOf(world)).map(({ rate }) => Number(rate));
 
-/** As if what is stored had been stored earlier (or later). */
+/** Shifts the stored times, as if the rows had been stored earlier (or later). */
 const pass = (world: World, seconds: number) =>
   rawSql(world.url, `update shares set settled_at = settled_at - ${seconds * 1_000_000}`);
 

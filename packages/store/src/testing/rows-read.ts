@@ -87,7 +87,7 @@ function isSorted({ parent, detail }: PlanStep, steps: readonly PlanStep[]): boo
   );
 }
 
-/** Of the large tables in a statement. */
+/** Returns the aliases of the large tables in a statement. */
 function aliases(statement: string): ReadonlyMap<string, string> {
   const found = statement.matchAll(/\b(runs|jobs|events|event_targets)"? (?:as )?"?(\w+)/g);
   return new Map([...found].map(([, table = '', alias = '']) => [alias, table]));

@@ -89,7 +89,7 @@ export class Vms {
     return this.#view(entry);
   }
 
-  /** As the provider knows it, whether or not its answers contain it yet. */
+  /** Returns all machines of the provider, whether or not its answers contain them yet. */
   all(): readonly Vm[] {
     this.#settle();
     return [...this.#entries.values()].map((entry) => this.#view(entry));

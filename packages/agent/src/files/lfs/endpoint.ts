@@ -96,7 +96,7 @@ async function authenticate(runner: GitRunner, login: SshLogin): Promise<LfsEndp
   }
 }
 
-/** As git-lfs: forges split the command themselves, so that plain paths stay without quotes. */
+/** Quotes like git-lfs: forges split the command themselves, so that plain paths stay without quotes. */
 const quoted = (path: string): string => (/^[\w./~@:+-]+$/.test(path) ? path : `'${path}'`);
 
 function byHttps({ target, path }: SshLogin): string {

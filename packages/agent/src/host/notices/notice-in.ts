@@ -4,7 +4,7 @@ import type { MetadataAnswer } from './ask-metadata.ts';
 
 export interface FoundNotice {
   readonly reason: string;
-  /** As the provider wrote it; null = it gave no time. */
+  /** The time that the provider wrote; null = it gave none. */
   readonly at: string | null;
   /** Seconds, at the moment of the answer. */
   readonly leftSecs: number;

@@ -1,5 +1,5 @@
 /**
- * What the database keeps about accounts, by a hash of their credentials. Credentials are also tried before they are
+ * Facts that the database keeps about accounts, by a hash of their credentials. Credentials are also tried before they are
  * stored, and replaced: what was not used for a while is deleted.
  */
 import type { Timestamp } from '@dstack/core';

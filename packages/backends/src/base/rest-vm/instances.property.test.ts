@@ -146,7 +146,7 @@ function world(of: Script) {
   return { cloud, start };
 }
 
-/** As effects do: the same order again, until there is an answer that ends it. */
+/** Repeats the same order until there is an answer that ends it, like effects do. */
 async function ordered(of: Script, order: InstanceOrder) {
   const { cloud, start } = world(of);
   let instances = start();
@@ -305,7 +305,7 @@ describe('an order of a machine', () => {
     const instances = start();
     await instances.create({ ...order, onSending });
     await instances.create({ ...order, onSending });
-    // What is there already is not sent again.
+    // A machine that exists already is not sent again.
     expect(seen).toEqual([0]);
     const withdrawn = async () => Promise.reject(new Error('withdrawn'));
     const other = { ...newOrder(OFFER), onSending: withdrawn };

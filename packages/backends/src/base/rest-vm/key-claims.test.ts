@@ -71,7 +71,7 @@ it('a key of a user is no claim, and a claim that cannot be read stops everythin
   const { keys, claims } = account();
   keys.set('a', { id: 'a', name: 'ada', publicKey: 'ssh-ed25519 AAAA dstack-claim:a:b:c:1' });
   expect(await claims.read(OURS)).toEqual([]);
-  // As it would be if the provider dropped comments.
+  // The provider may drop comments.
   keys.set('b', { id: 'b', name: 'dstack-claim-1', publicKey: 'ssh-ed25519 AAAA' });
   await expect(claims.read(OURS)).rejects.toThrow('SSH key dstack-claim-1 cannot be read');
   await expect(claims.renew(OURS, { claimant: 'one', nonce: 'n' })).rejects.toThrow();

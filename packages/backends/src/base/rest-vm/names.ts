@@ -21,7 +21,7 @@ export function ownerTags(owner: OwnerTags, key: string): Readonly<Record<string
   return { ...Object.fromEntries(tags), [KEY_TAG]: key };
 }
 
-/** As far as the tags contain it. */
+/** Returns the owner, as far as the tags contain it. */
 export function ownerIn(tags: Readonly<Record<string, string>>): OwnerTags {
   const of = (part: keyof OwnerTags) => tags[OWNER_TAGS[part]] ?? '';
   return {

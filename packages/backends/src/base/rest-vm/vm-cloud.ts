@@ -45,7 +45,7 @@ export interface Vm {
   readonly instance: Offer['instance'];
   /** Per hour; null = the provider does not say. */
   readonly price: number | null;
-  /** As the provider spells it. */
+  /** The status in the spelling of the provider. */
   readonly status: string;
   /** Where it is reached; null = not known yet. */
   readonly address: string | null;
@@ -72,7 +72,7 @@ export interface VmOrder {
   readonly authorizedKeys: readonly string[];
   /** For cloud-init. */
   readonly userData: string;
-  /** As in `InstanceOrder`; null or omitted = in none. */
+  /** The same as in `InstanceOrder`; null or omitted = in none. */
   readonly placementGroup?: string | null;
   /** Aborted before the call that creates it is sent, it is not sent. */
   readonly signal?: AbortSignal | undefined;

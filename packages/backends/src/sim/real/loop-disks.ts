@@ -70,7 +70,7 @@ async function losetup(...args: readonly string[]): Promise<string> {
   return stdout.trim();
 }
 
-/** As far as this process sees the mounts: a machine with namespaces of its own ends with them. */
+/** Unmounts the disk in the mounts that this process sees: a machine with namespaces of its own ends with them. */
 async function unmountAll(device: string): Promise<void> {
   await run('umount', ['--all-targets', '--lazy', '--', device], { timeout: LIMIT_MS }).catch(
     () => {},

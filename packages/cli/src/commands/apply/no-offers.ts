@@ -52,7 +52,7 @@ export function outlookNotice(plan: RunPlan, now: number): string | null {
   }
 }
 
-/** What the plan uses of quotas, and of others; servers of dstack 0.22.5 say nothing about it. */
+/** The quotas that the plan would use, also those of others; servers of dstack 0.22.5 do not report them. */
 export function quotaNotices({ quota = [], preempts = [], borrows }: RunPlan): string[] {
   const lines = quota.map(({ of, fleet, resource, used, limit, needed }) => {
     const whose = of === 'user' ? 'Your quota' : 'Quota of the project';

@@ -18,7 +18,7 @@ export type LinePosition =
       readonly kind: 'argument';
       /** `fleet get`. */
       readonly command: string;
-      /** As declared: `run`, `name`, `file`. */
+      /** The declared name of the argument: `run`, `name`, `file`. */
       readonly name: string;
       /** The arguments before it. */
       readonly before: readonly string[];

@@ -134,7 +134,7 @@ test('-f streams bytes until the job has ended', async () => {
     [`GET ${BASE}/logs/stream`]: { events: [logEvent('a', 1), logEvent('b\n', 3), LOG_END] },
   });
   const { out, code } = await runCommand(['logs', '-f', 'x'], { env: serverEnv(fake.url) });
-  // As the program of the recorded run.
+  // The output and the exit code are those of the program of the recorded run.
   expect([out, code]).toEqual(['ab\n', 3]);
 });
 

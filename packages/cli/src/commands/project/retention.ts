@@ -12,7 +12,7 @@ import {
 import { renderTable } from '../../terminal/table.ts';
 
 export interface RetentionOptions extends OutputOptions {
-  /** As given; null = unchanged. */
+  /** The given text; null = unchanged. */
   readonly runs: string | null;
   readonly logs: string | null;
   readonly events: string | null;

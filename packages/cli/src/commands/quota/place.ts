@@ -2,7 +2,7 @@ import type { QuotaName } from '@dstack/client';
 import type { QuotaConfiguration } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
 
-/** What a quota of a file is about; without `project`, the project of the command. */
+/** The place to which a quota of a file applies; without `project`, it is in the project of the command. */
 export async function quotaPlace(
   { project, fleet, user }: Pick<QuotaConfiguration, 'project' | 'fleet' | 'user'>,
   cli: Cli,

@@ -179,7 +179,7 @@ function reportStage(pass: InstancePass): void {
   pass.signalRuns();
 }
 
-/** What follows on the way to the agent is repeated until the machine answers, and is no event each time. */
+/** The later stages of the installation repeat until the machine answers, so they are not an event each time. */
 const isInstallation = (stage: string, before: string | null): boolean =>
   stage.includes(AGENT_INSTALLATION) && before?.includes(AGENT_INSTALLATION) !== true;
 

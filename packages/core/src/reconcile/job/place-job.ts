@@ -79,7 +79,7 @@ function provisionJob(
   const charge = chargeOfCreated(job, created.offer, claimedBlocks, total);
   const claimed = pass.draft.jobs.set(job, { claimedBlocks, charge });
   if (charge !== job.charge) {
-    // Of the offers that were tried, the one that was chosen may use less of a quota than others.
+    // The offer that was chosen may use less of a quota than the others that were tried.
     const { kind, id } = projectCapacity(job.projectId);
     pass.draft.signal(kind, id);
   }

@@ -88,7 +88,7 @@ function isUnderused(pass: RunPass, job: JobRecord): boolean {
   pass.draft.dueAt(
     Math.max((job.runningAt ?? pass.now) + policy.time_window * SECOND, pass.now + WINDOW_SLACK),
   );
-  // What lies in the window was not measured if the time has jumped since it began.
+  // The use in the window was not measured if the time has jumped since the window began.
   if (!isMeasured(pass, policy.time_window)) return false;
   const inWindow = samples.filter((sample) => sample.at >= begin);
   const oldest = inWindow[0];

@@ -27,7 +27,7 @@ describe('a run that is held', () => {
   test('leaves the queue, and needs no pass until it is released', () => {
     const world = hold(waiting());
     const { signals } = world.pass();
-    // What was kept for it is free for those behind it.
+    // The capacity that was kept for it is free for those behind it.
     expect(signals).toContainEqual({ kind: 'capacity', id: 'project:project-1' });
     expect(world.run).toMatchObject({ status: 'pending', hold: { by: 'ann' }, nextPassAt: null });
     expect(world.jobs.size).toBe(0);

@@ -91,7 +91,7 @@ export function obeyHold(pass: RunPass): void {
     pass.draft.event(releasedEvent(run, 'placed', null));
     return;
   }
-  // What is still ending without an instance ends in this pass or the next.
+  // Jobs without an instance that are still ending end in this pass or the next.
   if (live.length === 0 || !live.every(isUnplaced)) return;
   for (const job of live) {
     pass.draft.jobs.delete(job);

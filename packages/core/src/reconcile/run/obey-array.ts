@@ -17,7 +17,7 @@ export function obeyArray(pass: RunPass): void {
   takeHold(pass, wanted);
 }
 
-/** As a stop of the member itself: an abort replaces the reason of a stop. */
+/** Ends the member like a stop of its own: an abort replaces the reason of a stop. */
 function end(pass: RunPass, reason: RunTerminationReason): void {
   if (isRunAlive(pass.run.status)) pass.endRun(reason);
   else if (isAbort(reason)) pass.setRun({ terminationReason: reason });

@@ -1,4 +1,4 @@
-/** What a run's pass writes. */
+/** The changes that a run's pass writes. */
 import type { Decision } from '../../model/index.ts';
 import { isRunFinished } from '../../status/index.ts';
 import type { RunPass } from './run-pass.ts';

@@ -34,7 +34,7 @@ export function byAgent<K extends IntentKind>(
   });
 }
 
-/** As `byAgent`, for an effect that its agent may refuse. */
+/** Works like `byAgent`, for an effect that its agent may refuse. */
 export function withAgent<K extends IntentKind>(
   effect: (job: JobEffect<K>) => Promise<IntentResult>,
 ): EffectHandler<K> {

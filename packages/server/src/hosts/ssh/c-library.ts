@@ -29,7 +29,7 @@ export function libraryProblem({ getconf, ldd, loader, musl }: LibraryFacts): st
   if (major < needMajor || (major === needMajor && minor < needMinor)) {
     return `its glibc is ${major}.${minor}, older than ${needMajor}.${needMinor}`;
   }
-  // As on NixOS, whose programs use other loaders.
+  // This is so on NixOS, whose programs use other loaders.
   return loader === '' ? 'its glibc is not where programs look for it' : null;
 }
 

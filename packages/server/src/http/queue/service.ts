@@ -59,7 +59,7 @@ async function keptBack(deps: HttpDeps, projectId: Id, limit: number) {
 function forecastOf(deps: HttpDeps, loaded: PoolQueue): Forecast[] {
   const ctx = deps.context();
   const snapshot = withBackends(withPastTimes(loaded, ctx), () => null);
-  // What waits has been refused by the backends; only their next answers can change that.
+  // The backends have refused the waiting runs; only their next answers can change that.
   return forecastQueue(snapshot, () => [], ctx);
 }
 

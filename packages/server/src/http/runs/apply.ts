@@ -59,7 +59,7 @@ export async function applyRun(
 export async function wireOf(deps: HttpDeps, id: string): Promise<Run> {
   const view = await deps.store.runs.byId(id);
   if (view === null) throw notExists('Run not found');
-  // As it was submitted; storing and reading hundreds of jobs took time, and showing them will.
+  // Lets other requests run: storing and reading hundreds of jobs took time, and showing them will.
   await setImmediate();
   return wireRun(view, {
     now: deps.context().now,
@@ -229,7 +229,7 @@ export async function submitNew(
   }
 }
 
-/** Of an array, as many are counted as may wait at one time. */
+/** An array counts as the number of its members that may wait at one time. */
 const more = (adding: number): string =>
   adding === 1 ? '' : `, this array may add ${adding} (\`array.max_parallel\` makes them fewer)`;
 

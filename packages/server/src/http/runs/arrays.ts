@@ -34,7 +34,7 @@ export function mostAtOnce(spec: RunSpec): number {
   return Math.min(indexesOf(array).length, array.max_parallel, MOST_WAITING_MEMBERS);
 }
 
-/** What is stored beside the run of an array. */
+/** Returns the record that is stored beside the run of an array. */
 export function newArray(run: RunRecord): Pick<NewRun, 'array'> {
   const array = arrayOf(run.spec);
   if (array === null) return {};

@@ -63,7 +63,7 @@ async function proofProblem(
 /** Names that other services behind the gateway have, and whose they are. */
 export class TakenHosts {
   readonly #holders = new Map<string, Holder>();
-  /** Whose pages share an origin: the paths of a name are for services of one project. */
+  /** The projects whose pages share an origin: the paths of a name are for services of one project. */
   readonly #owners = new Map<string, Holder>();
 
   constructor(services: readonly ServiceBeside[]) {

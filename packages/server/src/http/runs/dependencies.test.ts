@@ -87,7 +87,7 @@ describe('a run that depends on another', () => {
     expect(await get('middle')).toMatchObject({
       ...{ status: 'failed', termination_reason: 'server_error', error: 'server error' },
     });
-    // What it waited for may be deleted: the outcome was copied.
+    // The run that it waited for may be deleted: the outcome was copied.
     await call('delete', { runs_names: ['base'] });
     await pass(top.id);
     expect((await get('top')).status).toBe('failed');

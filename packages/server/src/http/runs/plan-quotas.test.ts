@@ -1,4 +1,4 @@
-/** What a plan contains about quotas, and whose capacity a run would use. */
+/** The parts of a plan about quotas, and about the projects whose capacity a run would use. */
 import type { Change } from '@dstack/core';
 import { anOffer, provisioningDataFor } from '@dstack/core/testing';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';

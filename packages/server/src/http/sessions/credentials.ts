@@ -79,7 +79,7 @@ export class CredentialReader {
     return `the page's origin is ${quoted(origin)}, and this server's is ${expected}. Behind a proxy, set DSTACK_SERVER_URL to the public URL of the server, or DSTACK_SERVER_TRUSTED_PROXIES to the proxy's address`;
   }
 
-  /** As the browser of this request sees them: the origin of its URL, then the configured one. */
+  /** The origins that the browser of this request may see: that of its URL, then the configured one. */
   #ownOrigins({ rawHeaders, socket }: IncomingMessage): string[] {
     const sender = {
       address: socket.remoteAddress ?? '',

@@ -1,4 +1,4 @@
-/** What the projects of a pool have used for their weights, for people. */
+/** The usage of the projects of a pool, beside their weights, for people. */
 import type { Share, ShareList } from '@dstack/contract/wire';
 import { type Id, inFairOrder, ShareLedger } from '@dstack/core';
 import type { SharesView, WaitingHead } from '@dstack/store';

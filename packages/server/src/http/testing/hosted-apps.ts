@@ -141,7 +141,7 @@ export class HostedApps {
   }
 }
 
-/** As a browser sends it; without those that are removed. */
+/** Returns the header that a browser sends, without the cookies that are removed. */
 export function cookieOf(header: unknown): string {
   const all = [header].flat() as string[];
   return all

@@ -10,7 +10,7 @@ import { startTestServer, type TestServer } from './test-server.ts';
 
 export const ORIGIN = 'http://localhost';
 
-/** What a client that proves itself keeps, and sends as its challenge. */
+/** The secret that a client stores to prove its identity, and the challenge that it sends. */
 export const VERIFIER = 'v'.repeat(43);
 export const CHALLENGE = createHash('sha256').update(VERIFIER).digest('base64url');
 
@@ -19,7 +19,7 @@ export type Stated = Pick<SignInClaims, 'email' | 'isEmailVerified'> & Partial<S
 
 type Headers = Record<string, string>;
 
-/** Of a request behind a proxy that the server trusts. */
+/** The headers of a request behind a proxy that the server trusts. */
 export const at = (address: string) => ({ 'x-forwarded-for': address });
 
 export const refusal = (answer: { readonly body: { readonly detail: unknown } }) =>

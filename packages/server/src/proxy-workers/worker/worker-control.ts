@@ -33,7 +33,7 @@ interface Running {
 /** How often it is checked whether the worker is still needed, and figures are sent. */
 const TICK_MS = 1000;
 
-/** As often as the server reads the time of its database. */
+/** A worker reads the time at the interval at which the server reads the time of its database. */
 const TIME_MS = 3000;
 
 /** A worker whose server has ended before it was ready. */

@@ -17,7 +17,7 @@ import { ENGINE_SETTINGS } from '../simulation/sim-settings.ts';
 import type { CloudWorld } from './cloud-world.ts';
 
 const SECOND = 1_000_000;
-/** As long as a client waits for an answer. */
+/** The time that a client waits for an answer. */
 const TIMEOUT = 25 * SECOND;
 export const RIGHT: Offsets = { none: 1, second: 0, hour: 0, day: 0 };
 export const WRONG: Offsets = { none: 0, second: 0, hour: 1, day: 0 };

@@ -1,4 +1,4 @@
-/** What goes wrong at one step: at the provider, with the machine, or with the server. */
+/** Faults of one step: at the provider, with the machine, or with the server. */
 import type { DirectCloud } from '@dstack/testkit/cloud';
 import type { CloudStory } from './cloud-story.ts';
 

@@ -72,7 +72,7 @@ export const ORPHAN_CASES: readonly OrphanCase[] = [
   },
 ];
 
-/** As another installation with a copy of the database does it. */
+/** Claims the machines like another installation with a copy of the database. */
 function claim({ account: { account }, clock }: CloudStory, claimant: string): void {
   const nonce = `nonce-${clock.now}`;
   const seconds = Math.floor(clock.now / 1_000_000);
@@ -148,7 +148,7 @@ async function eventsAbout({ store }: CloudStory, id: string): Promise<readonly 
   return events.map(({ message }) => message).filter((message) => message.includes(id));
 }
 
-/** As Markdown. */
+/** Returns the outcomes as a Markdown table. */
 export function orphansText(outcomes: readonly OrphanOutcome[]): string {
   const rows = outcomes.map(({ name, endedAfter, lost }) => {
     const what = endedAfter === null ? 'reported' : `reported, ended after ${endedAfter} min`;

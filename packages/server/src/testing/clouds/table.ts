@@ -80,7 +80,7 @@ async function outcomeIn(story: CloudStory, fault: Fault, step: Step): Promise<C
   };
 }
 
-/** As Markdown: in each cell the machines left over and double. */
+/** Returns a Markdown table: each cell has the machines left over and double. */
 export function tableText(outcomes: readonly Cell[]): string {
   const of = (fault: string, step: string) => {
     const cell = outcomes.find((one) => one.fault === fault && one.step === step);

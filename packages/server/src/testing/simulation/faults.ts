@@ -47,7 +47,7 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   refill: 0.5,
   crash: 0.4,
   outage: 0.03,
-  // As long as a story.
+  // One such fault takes as long as a story.
   restarts: 0,
   suspend: 0.05,
   resume: 0.6,

@@ -18,7 +18,7 @@ export interface QueueWatchesOptions {
   readonly onBreach: (breach: Breach) => void;
 }
 
-/** What a story has tried, which shows that its checks were not idle. */
+/** The number of situations that a story has tried, which shows that its checks were not idle. */
 export interface QueueCounts {
   readonly quotaChecks: number;
   readonly preemptions: number;

@@ -1,4 +1,4 @@
-/** What jobs use of quotas, followed by the commits, beside the counters in the database. */
+/** The amounts that jobs use of quotas, followed by the commits, beside the counters in the database. */
 import { isJobFinished } from '@dstack/contract/status';
 import {
   type Amounts,

@@ -25,7 +25,7 @@ export interface SimServersParts {
   readonly world: SimWorld;
   readonly backends: ProjectBackends;
   readonly settings: EngineSettings;
-  /** As in `SimulationOptions`. */
+  /** See `SimulationOptions`. */
   readonly hasOwnClock: boolean;
   readonly onFailure: (error: unknown) => void;
 }

@@ -61,7 +61,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   deleteVolume: 0.7,
 };
 
-/** Of a crowd that fights for few hosts. */
+/** The weights of actions of users who compete for a few hosts. */
 const CROWD: Readonly<Partial<Record<Action, number>>> = {
   ...{ task: 18, gang: 3, service: 1, schedule: 0.7, stop: 2, updateService: 0.3 },
   ...{ updatePriority: 2, dependent: 1.5, hold: 1, release: 1, quota: 1, care: 0.5 },

@@ -243,7 +243,7 @@ class Simulation {
     const fault = this.#random.weighted({ ...FAULTS, ...this.#options.faults });
     if (fault === 'crash') await this.#servers.crash((seconds) => this.#run(seconds));
     else if (fault === 'outage') {
-      // What a user saw hours ago may not be there any more.
+      // Objects that a user saw hours ago may not exist any more.
       await this.#finished(request);
       await this.#servers.outage((seconds) => this.#run(seconds));
     } else if (fault === 'restarts') {

@@ -1,4 +1,4 @@
-/** What is known of machines beside moto: hosts, late lists, slow boots, and the provider's own reasons. */
+/** The facts of machines beside moto: hosts, late lists, slow boots, and the provider's own reasons. */
 import type { CloudClock } from '../clock.ts';
 import { SECOND_US } from '../clock.ts';
 import type { CloudFaults } from '../faults.ts';
@@ -21,7 +21,7 @@ interface Machine {
   readonly group: string | null;
   /** Null: never. */
   readonly readyAt: number | null;
-  /** Of its host; null = it has none, or still boots. */
+  /** The address of its host; null = it has none, or still boots. */
   address: string | null;
 }
 

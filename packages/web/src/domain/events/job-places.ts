@@ -1,6 +1,6 @@
 import { createContext } from 'react';
 
-/** Whose output is shown on the page of logs. */
+/** A job whose output is shown on the page of logs. */
 export interface JobPlace {
   readonly project: string;
   readonly run: string;

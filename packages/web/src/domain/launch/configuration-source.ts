@@ -13,7 +13,7 @@ export type ConfigurationSource =
   | { readonly kind: 'invalid'; readonly problem: SourceProblem }
   | {
       readonly kind: 'valid';
-      /** As it is sent to the server. */
+      /** The value that is sent to the server. */
       readonly value: Readonly<Record<string, unknown>>;
       /** The line of a path; of its nearest parent if it is not in the text. */
       readonly lineOf: (path: readonly PropertyKey[]) => number;

@@ -6,7 +6,7 @@ import { type AnsiStyle, PLAIN, styleAfter } from './ansi.ts';
 export interface LogLine {
   /** Rises by one from line to line; lines in front of the first one have negative numbers. */
   readonly id: number;
-  /** As printed, with the colours. Of lines that were redrawn (`\r`) the last drawing. */
+  /** The printed text, with the colours. If a line was redrawn (`\r`), it is the last drawing. */
   readonly text: string;
   /** The style at the beginning of the line. */
   readonly style: AnsiStyle;

@@ -12,7 +12,7 @@ export interface ChartBand {
 }
 
 export interface ChartData {
-  /** Whose measurements these are, where charts of several jobs stand together. */
+  /** The job of these measurements, where charts of several jobs stand together. */
   readonly job?: string;
   readonly title: string;
   /** Seconds since 1970, rising, or what `timeText` shows. */

@@ -12,7 +12,7 @@ export interface MovedRun {
   readonly name: string;
 }
 
-/** What a person may do to the place of runs in the queue. Each answers true if the server has done it. */
+/** Changes that a person may make to the place of runs in the queue. Each answers true if the server has done it. */
 export interface QueueMoves {
   readonly hold: (runs: readonly MovedRun[]) => Promise<boolean>;
   readonly release: (runs: readonly MovedRun[]) => Promise<boolean>;

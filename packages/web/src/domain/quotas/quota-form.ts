@@ -26,7 +26,7 @@ export function termTexts(terms: Quota['limit'] | Quota['guaranteed']): TermText
 }
 
 /**
- * What the texts ask for; null: nothing. Another text than an amount is sent as it is, so that the server's message
+ * The amounts that the texts request; null: none. Other text than an amount is sent unchanged, so that the server's message
  * about it stands at its field.
  */
 export function requestedTerms(texts: Partial<TermTexts>): Record<string, unknown> | null {

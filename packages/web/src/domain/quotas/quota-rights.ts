@@ -1,7 +1,7 @@
 import type { Project, Quota, User } from '@dstack/contract/wire';
 import { projectRights } from '../projects/project-rights.ts';
 
-/** What the user may set of a quota, for the page only: the server checks each request itself. */
+/** The terms of a quota that the user may set, for the page only: the server checks each request itself. */
 export type QuotaRight = 'all' | 'terms' | 'limit' | 'none';
 
 type Place = Pick<Quota, 'project_name' | 'fleet_name' | 'user_name'>;

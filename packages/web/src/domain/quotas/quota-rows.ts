@@ -13,7 +13,7 @@ export interface QuotaRow {
   readonly used: number;
   readonly guaranteed: number | null;
   readonly limit: number | null;
-  /** What is used beyond the guarantee; null: nothing of this resource is guaranteed. */
+  /** The use beyond the guarantee; null: nothing of this resource is guaranteed. */
   readonly borrowed: number | null;
   readonly weight: number | null;
 }

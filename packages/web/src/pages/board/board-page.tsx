@@ -184,7 +184,7 @@ interface Sources {
   readonly fleets: readonly Fleet[] | undefined;
   readonly queue: Parameters<typeof queueBars>[0] | undefined;
   readonly q: string;
-  /** Of the configuration that is tried. */
+  /** The plan of the configuration that is tried. */
   readonly plan: RunPlan | null;
 }
 

@@ -4,7 +4,7 @@ import type { BoardBar } from '../../domain/capacity/board-bars.ts';
 
 export interface BoardRowData {
   readonly instance: Instance;
-  /** What waits for it, in the order of the queue. */
+  /** The jobs that wait for the instance, in the order of the queue. */
   readonly queued: readonly BoardBar[];
   /** Where the configuration that is tried would go. */
   readonly tried: readonly BoardBar[];

@@ -5,7 +5,7 @@ import {
   textParameter,
 } from '../../ui/search-schema.ts';
 
-/** What the address of the board has. `hours`: how far it looks ahead, 6 by default. */
+/** The parameters in the address of the board. `hours`: how far it looks ahead, 6 by default. */
 export const BoardSearch = searchSchema({
   q: textParameter(),
   hours: choiceParameter(['1', '6', '24']),

@@ -6,7 +6,7 @@ export interface BoardPlace {
 
 interface BoardSize {
   readonly rows: number;
-  /** Of the row: its name and its bars. */
+  /** The number of stops in the row: its name and its bars. */
   readonly stops: number;
 }
 

@@ -21,7 +21,7 @@ interface BoardTableProps {
   readonly isFlowing: boolean;
 }
 
-/** Of an instance with one job; those that are drawn are measured. */
+/** The height of the row of an instance with one job; rows that are drawn are measured. */
 const ROW = 41;
 const HEAD = 36;
 

@@ -24,7 +24,7 @@ import styles from './quotas.module.css';
 interface QuotaDialogProps {
   /** Null: a new one. */
   readonly existing: Quota | null;
-  /** Of a new one, until the reader chooses another. */
+  /** The project of a new quota, until the reader chooses another. */
   readonly project: string;
   readonly projects: readonly Project[];
   readonly onClose: () => void;
@@ -53,7 +53,7 @@ export function QuotaDialog({ existing, project, projects, onClose }: QuotaDialo
   const save = async () => {
     const terms = {
       limit: requestedTerms(limit),
-      // Of a quota that the reader may only limit, the other terms stay.
+      // If the reader may only limit a quota, its other terms do not change.
       guaranteed: requestedTerms({ ...guaranteed, runs: '' }),
       weight: weight.trim() === '' ? null : Number(weight) || weight,
     };

@@ -28,7 +28,7 @@ type Asked =
   | { readonly kind: 'edit'; readonly quota: Quota }
   | { readonly kind: 'delete'; readonly quota: Quota; readonly open: boolean };
 
-/** What projects and their users may use of what is shared, and what they use of it. */
+/** The quotas of projects and their users on shared capacity, and the amounts that they use. */
 export function QuotasPage() {
   const client = useClient();
   const user = useUser();

@@ -10,7 +10,7 @@ import { Properties } from '../../ui/panel/properties.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import styles from './run.module.css';
 
-/** Of a run that has not ended it can be changed. */
+/** The priority, which can be changed until the run has ended. */
 function priorityOf(run: Run, priority: number) {
   if (isRunFinished(run.status)) return priority || null;
   const { run_name } = run.run_spec;

@@ -9,7 +9,7 @@ import { visibleText } from '../../ui/code/visible-text.ts';
 import { Banner } from '../../ui/feedback/banner.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 
-/** What a person, or another run, has decided about this one: it is held, or has to leave its instance. */
+/** Decisions of a person or another run about this one: it is held, or has to leave its instance. */
 export function RunNoticesView({ run }: { readonly run: Run }) {
   return (
     <>
