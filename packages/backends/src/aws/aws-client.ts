@@ -38,7 +38,7 @@ export interface AwsCall {
 export interface AwsClientOptions {
   readonly credentials: () => Promise<AwsCredentials>;
   readonly endpoints: AwsEndpoints;
-  /** Of the account, for each region: AWS counts them apart. */
+  /** Returns the limiter of the account for a region: AWS counts regions apart. */
   readonly limiter: (region: string) => Pick<CallLimiter, 'turn' | 'refused' | 'answered'>;
   /** Milliseconds since the epoch; signatures contain the time. */
   readonly now: () => number;

@@ -188,7 +188,7 @@ export class AwsRegion implements VmCloud {
       isOver: instance.state === 'terminated',
       price: tags[PRICE_TAG] === undefined || Number.isNaN(price) ? null : price,
       instance: withDisk(this.#options.sizes(type) ?? unknownInstance(instance), instance),
-      // As it was ordered, whatever the configuration is now.
+      // The order, not the present configuration, decides which address is used.
       address: tags[NETWORK_TAG] === PRIVATE ? instance.privateAddress : instance.address,
       zone: instance.zone,
       privateAddress: instance.privateAddress,

@@ -337,7 +337,7 @@ describe.skipIf(at.environment === null)('AWS', () => {
   });
 
   describe('credentials', () => {
-    /** Of a user with a policy; from then on moto checks signatures and rights. */
+    /** Makes keys of a user with a policy; from then on moto checks signatures and rights. */
     async function keysWith(policy: object): Promise<AwsCredentials> {
       const iam = async (Action: string, fields: Readonly<Record<string, string>> = {}) => {
         const scope = 'Credential=test/20260101/us-east-1/iam/aws4_request';

@@ -6,7 +6,7 @@ import { validTags } from './tags.ts';
 
 export type AwsConfig = Extract<BackendConfigWithCreds, { type: 'aws' }>;
 
-/** Of dstack 0.22.5, for a configuration without regions. */
+/** The regions that dstack 0.22.5 uses for a configuration without regions. */
 export const DEFAULT_REGIONS: readonly string[] = [
   ...['us-east-1', 'us-east-2', 'us-west-1', 'us-west-2', 'ap-southeast-1', 'ca-central-1'],
   ...['eu-central-1', 'eu-west-1', 'eu-west-2', 'eu-west-3', 'eu-north-1'],
@@ -14,7 +14,7 @@ export const DEFAULT_REGIONS: readonly string[] = [
 
 const MOST_TAGS = 25;
 
-/** What is wrong with its form, for people; null = nothing. */
+/** The error in the form of the configuration, for people; null = there is none. */
 export function configProblem(config: AwsConfig): string | null {
   const { vpc_name: vpcName, vpc_ids: vpcIds, default_vpcs: defaults, tags } = config;
   const regions = regionsOf(config);

@@ -174,7 +174,7 @@ function jsonOf(text: string): Readonly<Record<string, unknown>> {
   try {
     return JSON.parse(text) as Readonly<Record<string, unknown>>;
   } catch {
-    // As an answer without keys.
+    // Counts like an answer without keys.
     return {};
   }
 }

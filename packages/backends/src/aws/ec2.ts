@@ -71,7 +71,7 @@ export type Ec2Filters = Readonly<Record<string, readonly string[]>>;
 
 const PAGE = 1000;
 const VOLUME_PAGE = 500;
-/** Of one filter. */
+/** The limit of values in one filter. */
 const MOST_VALUES = 200;
 
 export class Ec2 {
@@ -231,7 +231,7 @@ function volumeOf(item: XmlNode): Ec2Volume {
   };
 }
 
-/** Of any resource. */
+/** Returns the tags of any resource. */
 export function tagsOf(item: XmlNode): Readonly<Record<string, string>> {
   return Object.fromEntries(
     item.items('tagSet').map((tag) => [tag.text('key') ?? '', tag.text('value') ?? '']),

@@ -4,7 +4,7 @@ import { SkipOfferError } from '../base/errors.ts';
 import { KeptAnswer } from '../base/kept-answer.ts';
 import type { Ec2, Ec2Image } from './ec2.ts';
 
-/** Of the configuration, in place of the default ones. */
+/** An image of the configuration, in place of the default ones. */
 export interface ImageChoice {
   readonly name: string;
   /** Twelve digits, or `self`. */

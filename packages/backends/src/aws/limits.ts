@@ -1,7 +1,7 @@
 /** How often EC2 may be called. It counts each region apart. */
 import type { CallRule } from '../base/rest-vm/call-limiter.ts';
 
-/** As EC2 refills its buckets, whose sizes are left as a reserve for other users of the account. */
+/** The rates at which EC2 refills its buckets; their sizes are a reserve for other users of the account. */
 export const AWS_RULES: readonly CallRule[] = [
   { calls: 20, seconds: 1 },
   { calls: 2, seconds: 1, kind: 'create' },

@@ -71,12 +71,12 @@ export class AwsOffers {
     this.#regions = new Map(regions.map((region) => [region, this.#factsOf(region)]));
   }
 
-  /** What went wrong with single regions when they were asked for last. */
+  /** The problems of single regions at the last request for offers. */
   get problems(): readonly string[] {
     return this.#problems;
   }
 
-  /** Of all regions that answer. Rejects if none does. */
+  /** Returns the offers of all regions that answer. Rejects if none does. */
   async all(): Promise<readonly Offer[]> {
     this.#sold();
     const answers = await Promise.all(
@@ -156,7 +156,7 @@ export class AwsOffers {
     return this.#sold().byRegion.get(region) ?? [];
   }
 
-  /** What changes seldom is asked for seldom. */
+  /** Facts that seldom change are seldom requested. */
   #factsOf(region: string): () => Promise<RegionFacts> {
     const { client, now } = this.#options;
     const ec2 = new Ec2(client, region);

@@ -2,7 +2,7 @@
 import type { AwsParameters } from './form.ts';
 
 export interface AwsRight {
-  /** As policies name it. */
+  /** The name of the right in policies. */
   readonly action: string;
   /** Parameters of a rehearsal; null = it cannot be rehearsed, and is tried in another way. */
   readonly rehearsal: AwsParameters | null;
@@ -19,7 +19,7 @@ const PUBLIC_KEY = Buffer.from(
 ).toString('base64');
 const VOLUME = { VolumeId: 'vol-00000000000000000', InstanceId: NO_INSTANCE };
 
-/** Of EC2, in the order of the alphabet. */
+/** The rights of EC2, in the order of the alphabet. */
 export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:AttachVolume', rehearsal: { ...VOLUME, Device: '/dev/sdf' } },
   {

@@ -1,4 +1,4 @@
-/** What AWS's error codes mean; one table for all of its services. */
+/** The meaning of AWS's error codes; one table for all of its services. */
 import type { BackendError } from '../base/errors.ts';
 import type { RefusalRule } from '../base/rest-vm/refusals.ts';
 

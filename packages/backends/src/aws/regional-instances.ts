@@ -16,9 +16,9 @@ import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import { inRegionData, regionIn } from './resources.ts';
 
 export interface RegionalInstancesOptions {
-  /** Of the configuration: where machines are created and looked for. */
+  /** The regions of the configuration: where machines are created and looked for. */
   readonly regions: readonly string[];
-  /** Of any region. */
+  /** Returns the parts of any region. */
   readonly of: (region: string) => RegionParts;
   readonly offers: Pick<LiveOffers, 'refused'>;
 }

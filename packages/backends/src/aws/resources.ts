@@ -1,4 +1,4 @@
-/** What things of AWS other than machines share: their owner tags, and the region in their handles. */
+/** The parts that all resources of AWS except machines share: their owner tags, and the region in their handles. */
 import { createHash } from 'node:crypto';
 import type { OwnerTags } from '../base/owner-tags.ts';
 import { ownerTags } from '../base/rest-vm/names.ts';

@@ -1,4 +1,4 @@
-/** What the adapter reads of a configuration. */
+/** The settings that the adapter reads of a configuration. */
 import type { ImageChoices } from './images.ts';
 import type { NetworkChoice } from './networks.ts';
 

@@ -215,7 +215,7 @@ function readyOf({ sizeGib, zone, iops }: Ec2Volume): VolumeObservation {
   return { state: 'ready', sizeGib, usedGib: null, availabilityZone: zone, price, shared: false };
 }
 
-/** As Linux calls it: most machines have NVMe, where the number of a device may be any. */
+/** Returns the name of the device in Linux: most machines have NVMe, where the number of a device may be any. */
 function deviceOf(volume: string, type: string, name: string | null): string {
   if (type.startsWith('t2.')) return (name ?? NAMES[0] ?? '').replace('/dev/sd', '/dev/xvd');
   return `/dev/disk/by-id/nvme-Amazon_Elastic_Block_Store_${volume.replace('-', '')}`;

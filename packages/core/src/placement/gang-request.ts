@@ -72,7 +72,7 @@ export function demandOf(
   jobSpecs: readonly JobSpec[],
 ): string {
   const { kind, limit } = requestOf(run, run.spec, jobSpecs);
-  // Of gangs that are alike, one that ends early enough may use what is reserved.
+  // If gangs are alike, one that ends early enough may use reserved capacity, so the limit is part of the class.
   return stableHash(`${run.fleetId ?? ''} ${kind}${limit === null ? '' : ` ${limit}`}`);
 }
 

@@ -62,7 +62,7 @@ export class PlacementPass {
   readonly #holds: Holds;
   readonly #draft: Draft;
   readonly #reclaim: Reclaim;
-  /** What found no place, by demand. */
+  /** The refusals of gangs that found no place, by demand. */
   readonly #refused = new Map<string, Refused>();
   readonly #runs: Change[] = [];
   /** Clusters that this pass has given a master. */

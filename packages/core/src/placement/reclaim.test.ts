@@ -140,7 +140,7 @@ describe('a gang within the guarantee of its project', () => {
     expect(evicted(decision)).toHaveLength(8);
     const reclaim = jobChange(decision, 'job-a0-0-0')?.reclaim ?? null;
     expect(reclaim?.shares).toEqual([{ instanceId: 'hosts-0', blocks: 2 }]);
-    // Of those who leave for the first, one has left: the second gets nothing of it.
+    // One of those who leave for the first gang has left: the second gang gets nothing of it.
     const asked = claims.flatMap((one) => {
       const { eviction = null } = jobChange(decision, one.jobId) ?? {};
       return eviction?.runId === 'run-a0' ? [{ ...one, eviction }] : [];

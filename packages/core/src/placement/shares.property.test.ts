@@ -1,4 +1,4 @@
-/** What shares promise, over simulated weeks of a pool that is always full. */
+/** Checks the promises of shares over simulated weeks of a pool that is always full. */
 import { describe, expect, it } from 'vitest';
 import { EndlessPool, type EndlessUser, HALF_LIFE, type StartedJob } from './testing-shares.ts';
 

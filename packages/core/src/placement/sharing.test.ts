@@ -1,4 +1,4 @@
-/** What broke other schedulers: each case over time, with and without protection, however long victims take to leave. */
+/** Cases that broke other schedulers, over time, with and without protection, however long victims take to leave. */
 import { describe, expect, it } from 'vitest';
 import { SharedPool, type SharedPoolOptions } from './testing-sharing.ts';
 

@@ -26,7 +26,7 @@ export interface ReplayedPool {
   readonly gpusPerHost: number;
 }
 
-/** What happened to a job; times in seconds. */
+/** The history of a job; times in seconds. */
 export interface Played {
   readonly job: ReplayedJob;
   startedAt: number;

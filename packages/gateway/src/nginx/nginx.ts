@@ -53,7 +53,7 @@ export type Wanted = Pick<
   readonly plainTimeoutMs: number | null;
 };
 
-/** What nginx does now. `notPlain`: why it answers no requests itself although that is wanted; null = it does. */
+/** The present state of nginx. `notPlain`: why it answers no requests itself although that is wanted; null = it does. */
 export interface NginxState {
   readonly notPlain: string | null;
 }

@@ -14,7 +14,7 @@ import type { Db, Tx } from '../context.ts';
 import { forIds } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 
-/** What an array is when it is submitted. */
+/** The record of an array at its submission. */
 export type NewArray = Pick<ArrayRecord, 'total' | 'maxParallel' | 'maxFailures' | 'directive'>;
 
 export async function insertArray(tx: Tx, { id }: RunRecord, array: NewArray): Promise<void> {
@@ -93,7 +93,7 @@ async function membersBehind(tx: Tx, { id, generation }: ArrayRecord): Promise<I
   return rows.map((row) => row.id);
 }
 
-/** What the array of a member requires that the member has not obeyed; null = nothing. */
+/** Returns the directive of the member's array that the member has not obeyed; null = there is none. */
 export async function openDirective(
   tx: Tx,
   { arrayId, arraySeen }: RunRecord,

@@ -75,7 +75,7 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { run } = await submit(world, 'sweep');
     await bear(world, run, [0, 1]);
-    // As if the last count were of another time: the rows of members say in which status they are counted.
+    // Makes the last count one of another time: the rows of members say in which status they are counted.
     await rawSql(
       world.url,
       `update runs set counted_status = 'running' where id = '${birth(run, 1).id}'`,

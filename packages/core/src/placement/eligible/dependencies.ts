@@ -9,7 +9,7 @@ import type {
 } from '../../model/index.ts';
 import { isRunDone, isRunFinished, isRunPending } from '../../status/index.ts';
 
-/** Of a status at the end of a run. */
+/** Returns the outcome of a status at the end of a run. */
 export const endOutcome = (status: RunStatus): EndOutcome =>
   isRunDone(status) ? 'success' : 'failure';
 

@@ -32,7 +32,7 @@ export class FleetCapacity {
   readonly #moved = new Map<Id, Moved>();
   /** The instances that were changed, again by their likeness. */
   readonly #alike = new Map<string, MovedAlike>();
-  /** Of each list of the index, how many were changed, and how many at its beginning. */
+  /** For each list of the index: how many were changed, and how many at its beginning. */
   readonly #gone = new Map<string, number>();
   readonly #begins = new Map<string, number>();
   #active: number;

@@ -151,7 +151,7 @@ it('placement decides the same with kept indexes as without', () => {
     fc.property(worlds, fc.array(fc.nat({ max: 7 })), ({ snapshot }, changed) => {
       const indexes = snapshot.fleets.map((fleet) => {
         const own = snapshot.instances.filter((one) => one.fleetId === fleet.id);
-        // As they were before some of them changed.
+        // These are the instances before some of them changed.
         const before = own.map((one) =>
           changed.includes(one.instanceNum) ? { ...one, busyBlocks: 0, unreachable: true } : one,
         );

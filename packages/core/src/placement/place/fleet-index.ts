@@ -22,7 +22,7 @@ export interface AlikeInstances {
   readonly instances: readonly InstanceRecord[];
 }
 
-/** What the limits of a fleet count. */
+/** The counts to which the limits of a fleet apply. */
 export interface FleetCounts {
   /** Instances that count against `nodes.max`. */
   readonly active: number;

@@ -1,4 +1,4 @@
-/** What waiting gangs have reserved, as those see it who could use it meanwhile. */
+/** The reservations of waiting gangs, for the gangs that could use the capacity meanwhile. */
 import type { Id, InstanceRecord, ReservedShare, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
 import type { GangRequest, QueueStanding } from '../gang-request.ts';

@@ -4,7 +4,7 @@ import { gpuResource, plus } from '../../quotas/amounts.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 
 /**
- * What the gang uses at least, wherever it is placed. Lower bounds that the language sets by default do not bind all
+ * The least amounts that the gang uses, wherever it is placed. Lower bounds that the language sets by default do not bind all
  * machines.
  */
 export function leastAmounts({ nodes }: Pick<GangRequest, 'nodes'>): Amounts {

@@ -9,7 +9,7 @@ export class Lending {
   readonly #fleets = new Set<Id>();
   #isBorrower = false;
 
-  /** Of the gang that is looked at next. */
+  /** Sets the gang that is examined next. */
   lookFor(gang: { readonly isEntitled: boolean }): void {
     this.#isBorrower = !gang.isEntitled;
   }

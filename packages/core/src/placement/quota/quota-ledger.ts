@@ -11,7 +11,7 @@ export interface Account {
   readonly held: Set<string>;
 }
 
-/** What a claim needs of a quota, beside what is used; often more than is left. */
+/** The need of a claim, beside the present use of a quota; often more than is left. */
 export interface Lack {
   readonly account: Account;
   readonly resource: string;
@@ -21,7 +21,7 @@ export interface Lack {
 }
 
 /**
- * What the pass can still charge to quotas: an account of the ledger beside the capacity. Only claims and holds change
+ * The amounts that the pass can still charge: an account of the ledger beside the capacity. Only claims and holds change
  * it. A gang that does not fit into what a quota leaves holds that rest: gangs behind it that need the same resource
  * wait too, since smaller ones could otherwise keep it from ever fitting. A gang that exceeds the limit by itself holds
  * nothing.
@@ -60,7 +60,7 @@ export class QuotaLedger {
     return this.usesOf(payer, amounts).find(isLacking) ?? null;
   }
 
-  /** What these amounts would use of each limit. */
+  /** Returns the use of each limit by these amounts. */
   usesOf(payer: Payer, amounts: Amounts): Lack[] {
     return this.#accountsOf(payer).flatMap((account) =>
       Object.entries(account.limit).flatMap(([resource, limit]) => {

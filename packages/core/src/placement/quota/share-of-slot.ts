@@ -1,4 +1,4 @@
-/** What the claim of a slot counts of the shares of its project and user. */
+/** The amount that the claim of a slot counts for the shares of its project and user. */
 import type { Offer, ShareCharge } from '../../model/index.ts';
 import { gpuWeights } from '../../pricing/gpu-prices.ts';
 import { rateWithoutGpus, shareRate } from '../../pricing/share-rate.ts';

@@ -1,4 +1,4 @@
-/** What slots and gangs use of quotas, and the slots that quotas admit. */
+/** The use of quotas by slots and gangs, and the slots that quotas admit. */
 import type {
   Amounts,
   ChargeRecord,
@@ -49,7 +49,7 @@ type Offered = Parameters<typeof chargeOf>[0];
 const chargeOfOffer = (offer: Offered): Amounts =>
   chargeOf(offer, offer.blocks ?? 1, offer.total_blocks ?? 1);
 
-/** What the claim of a slot is charged; null = the project of the run has no quota, and its pool no weight. */
+/** The charge of the claim of a slot; null = the project of the run has no quota, and its pool no weight. */
 export function claimCharge(
   { quotas, shares }: ClaimAccounts,
   run: Pick<RunRecord, 'projectId' | 'userId'>,

@@ -11,7 +11,7 @@ import { byStanding, type FleetsOf } from './standing.ts';
 
 export type { QueuedGang };
 
-/** As the order is before any of the gangs has got a place. `shares`: null = the pool is not shared by weight. */
+/** Returns the order before any of the gangs has a place. `shares`: null = the pool is not shared by weight. */
 export function queueOf(
   snapshot: Pick<PlacementSnapshot, 'gangs' | 'quotas' | 'claims' | 'instances'>,
   fleetsOf: FleetsOf,

@@ -75,7 +75,7 @@ export class Leavers {
   readonly #ready: ReadonlyMap<Id, readonly PlacedGang[]>;
   /** Gangs that leave for others already. */
   readonly #taken: Set<string>;
-  /** What projects use when these have left. */
+  /** The use of projects when these have left. */
   #lenders: Lenders;
   /** By resources. */
   readonly #borrowed = new Map<string, readonly PlacedGang[]>();
@@ -124,7 +124,7 @@ export class Leavers {
       settingsOn(one.fleetId).mode !== 'off' &&
       !this.#taken.has(one.key) &&
       one.claims.some(({ instanceId }) => usable.has(instanceId));
-    // What ends anyway: no other job has to leave if it is enough.
+    // These jobs end anyway: if they are enough, no other job has to leave.
     const ending = this.#ending.filter(isOpen);
     const resources = isWithin ? this.#guaranteedIn(request) : [];
     const foreign = this.#borrowedIn(resources).filter(
@@ -200,7 +200,7 @@ export class Leavers {
   }
 
   /**
-   * Of these gangs those that leave now; `LATER`: there is room once some are not protected any more. `placeOf`: where
+   * Returns those of these gangs that leave now; `LATER`: there is room when protections end. `placeOf`: where
    * the gang that asks would be placed without them.
    */
   #chosenOf(

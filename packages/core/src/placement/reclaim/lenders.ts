@@ -20,7 +20,7 @@ interface Line {
 
 interface Lender {
   readonly lines: readonly Line[];
-  /** What the project uses of each line, and of each resource. */
+  /** The use of the project on each line, and of each resource. */
   readonly total: readonly number[];
   readonly use: Amounts;
   /** By gang, what it and those that are older use of each line. */

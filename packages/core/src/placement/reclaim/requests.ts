@@ -1,4 +1,4 @@
-/** What a request is made of: it is stored with the gang that asks and with the jobs that have to leave. */
+/** The parts of a request: it is stored with the gang that asks and with the jobs that have to leave. */
 import type {
   Change,
   EvictionRecord,

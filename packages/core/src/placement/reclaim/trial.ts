@@ -8,7 +8,7 @@ import type { GangRequest } from '../gang-request.ts';
 import { CapacityLedger } from '../place/capacity-ledger.ts';
 import { chooseFleet, type FleetOption } from '../place/choose-fleet.ts';
 
-/** What other gangs have asked for. */
+/** The requests of other gangs. */
 export interface Others {
   /** Instances on which what becomes free is theirs. */
   readonly kept: ReadonlySet<Id>;

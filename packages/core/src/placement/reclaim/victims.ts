@@ -12,7 +12,7 @@ const MOST_VICTIMS = 64;
 /** The most of those on the instances that it would get: a gang of whole hosts may need as many as there run jobs. */
 export const MOST_ON_PLACE = 2048;
 
-/** Of more than these, pieces are given back, this many: each look arranges the instances anew. */
+/** The most pieces in which chosen gangs are given back: each look arranges the instances anew. */
 const MOST_GIVEN_BACK = 128;
 
 /** The gang that leaves beside those that are chosen; null = there is none. */

@@ -55,7 +55,7 @@ export const PLAIN_VARIABLES = ['ref', 'user', 'authorization', 'wants', 'failed
   .map((name) => `    set $dstack_${name} "";`)
   .join('\n');
 
-/** What workers learn about a request that nginx did not answer. */
+/** Headers by which nginx describes to workers a request that nginx did not answer. */
 export const FOR_WORKERS = `      proxy_set_header X-Dstack-Gateway-Wants $dstack_wants;
       proxy_set_header X-Dstack-Gateway-Failed $dstack_failed;
       header_filter_by_lua_block { require("plain").worker_headers() }

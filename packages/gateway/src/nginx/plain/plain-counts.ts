@@ -1,4 +1,4 @@
-/** What nginx has counted, in the form in which workers report it. */
+/** The counts of nginx, in the form in which workers report them. */
 import {
   type CountedService,
   type EjectedReplica,
@@ -19,7 +19,7 @@ export interface Tick {
 }
 
 interface RunTick {
-  /** As it was sent: the sum of all durations in milliseconds. */
+  /** The text that nginx sent: the sum of all durations in milliseconds. */
   readonly ms: string;
   /** By `class:duration:latency`. */
   readonly counts: ReadonlyMap<string, number>;
@@ -56,7 +56,7 @@ export function tickOf(text: string): Tick {
   return { epoch, runs, begun, inFlight, ejected };
 }
 
-/** As in `service-stats.ts`. */
+/** The same as in `service-stats.ts`. */
 const SLICE_MS = 10_000;
 const SLICES = 6;
 
@@ -82,7 +82,7 @@ export class PlainCounts {
     this.#now = now;
   }
 
-  /** What nginx need not send again. */
+  /** Returns the counts that nginx need not send again. */
   seen(runId: string): string {
     return this.#runs.get(runId)?.ms ?? '';
   }

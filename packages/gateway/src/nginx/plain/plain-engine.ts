@@ -42,7 +42,7 @@ export class PlainEngine implements Worker {
   readonly #leaving = new Set<string>();
   /** See `plainTable`; null = something has changed. */
   #table: ReadonlyMap<string, string> | null = null;
-  /** What nginx has, by key; null = not known. */
+  /** The entries that nginx has, by key; null = not known. */
   #sent: Map<string, string> | null = null;
   /** Runs whose requests nginx may have counted. */
   #runs: ReadonlySet<string> = new Set();

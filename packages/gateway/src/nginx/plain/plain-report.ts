@@ -1,4 +1,4 @@
-/** What nginx has answered itself, as workers report it. */
+/** Reports the requests that nginx answered itself, in the way in which workers report theirs. */
 import { avoidedFrame } from '../../worker/avoided-frame.ts';
 import type { FromWorker } from '../../worker/messages.ts';
 import type { HostedService } from '../../worker/services.ts';
@@ -12,7 +12,7 @@ export interface PlainReportOptions {
   readonly onRestart: () => void;
 }
 
-/** As in `traffic.ts`. */
+/** The same as in `traffic.ts`. */
 const QUIET_MS = 30_000;
 
 export class PlainReport {
@@ -61,7 +61,7 @@ export class PlainReport {
   #countDemand({ begun }: Tick): void {
     const before = this.#begun;
     this.#begun = begun;
-    // What an earlier process has seen, it has counted.
+    // An earlier process has counted the requests that it has seen.
     if (before === null) return;
     const now = Date.now();
     const counts = [...begun].flatMap(([runId, count]) => {

@@ -70,7 +70,7 @@ export class ReplicaAddresses {
   }
 }
 
-/** As `openReplica` of the proxy learns it. */
+/** Finds the address in the same way as `openReplica` of the proxy. */
 export const learnAddress: LearnAddress = async ({ socket, token }, { jobId, port }) => {
   const agent = new AgentStreams({ dial: () => connect(socket), token });
   const { stream, ownAddress } = await agent.openPort(jobId, port);

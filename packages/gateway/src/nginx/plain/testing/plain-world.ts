@@ -42,7 +42,7 @@ export class PlainWorld {
   readonly runtime = mkdtempSync(join(tmpdir(), 'dstack-plain-'));
   readonly services = new HostedServices();
   readonly idle = new Set<string>();
-  /** What was reported of services, by who has reported it. */
+  /** The figures that were reported of services, by the worker that reported them. */
   readonly figures = new Map<Worker, Map<string, CountedService>>();
   /** Requests that were counted for scaling. */
   demand = 0;
@@ -133,7 +133,7 @@ export class PlainWorld {
     return String(run);
   }
 
-  /** As the main process does. */
+  /** Sends a message to the workers and the engine, like the main process. */
   send(message: ToWorker): void {
     this.workers.sendAll(message);
     this.engine.send(message);
