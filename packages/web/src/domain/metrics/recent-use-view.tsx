@@ -21,7 +21,7 @@ interface RecentUseViewProps {
   readonly target: GlanceTarget;
   /** The kind that the heading of the column names; any other is named in the row. Null: it names none. */
   readonly expected: RecentUse['kind'] | null;
-  /** The name of the job or run in use, where that is not evident from the row. */
+  /** The name of the job, where that is not evident from the row. */
   readonly of?: string;
 }
 
