@@ -1,11 +1,12 @@
 /** The agent's watch for notices on a machine of the yard, at the address that real machines have. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import type { NoticeSource } from '@dstack/contract/agent';
 import { startYard, type VmHostOrder, type Yard, yardMissing } from '@dstack/testkit/cloud';
+import { build } from 'esbuild';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { EC2_SPOT_NOTICE, GCE_PREEMPTION_NOTICE } from './spot-notices.ts';
 
@@ -19,9 +20,9 @@ type MetadataSource = NonNullable<VmHostOrder['metadata']>;
 
 const NOTHING = { status: 404, body: 'not found' };
 
-/** Prints the first notice that the agent finds. */
-const script = (source: NoticeSource) => `
-  const { MetadataWatch } = await import(${JSON.stringify(WATCH)});
+/** Prints the first notice that the agent finds; with all that it imports, since the machine has a `/tmp` of its own. */
+const script = (watch: string, source: NoticeSource) => `
+  ${watch}
   const done = setInterval(() => {}, 1000);
   const log = { info: () => {}, error: () => {} };
   const onNotice = (frame) => { console.log(JSON.stringify(frame)); clearInterval(done); };
@@ -31,9 +32,14 @@ const script = (source: NoticeSource) => `
 describe.skipIf(missing !== null)('a machine whose provider takes it back', () => {
   let yard: Yard;
   let dir: string;
+  let watch: string;
   beforeAll(async () => {
     dir = mkdtempSync(join(tmpdir(), 'notice-keys-'));
     execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, 'key')]);
+    const bundle = { bundle: true, write: false, format: 'esm', platform: 'node' } as const;
+    const { outputFiles } = await build({ ...bundle, entryPoints: [WATCH] });
+    // Its exports have no reader in the script.
+    watch = outputFiles[0]?.text.replace(/^export \{[^}]*\};$/m, '') ?? '';
     yard = await startYard();
   });
   afterAll(async () => {
@@ -50,12 +56,18 @@ describe.skipIf(missing !== null)('a machine whose provider takes it back', () =
       metadata: (request) =>
         request.method === 'GET' && ++questions === 1 ? NOTHING : metadata(request),
     });
-    const code = script({ ...source, interval_secs: 1 });
-    const { stdout } = await run('ssh', [
+    const login = [
       ...['-i', join(dir, 'key'), '-o', 'StrictHostKeyChecking=no', '-o', 'LogLevel=ERROR'],
       ...['-o', `UserKnownHostsFile=${join(dir, 'known')}`, `root@${address}`],
-      `'${process.execPath}' --input-type=module -e '${code.replaceAll("'", "'\\''")}'`,
-    ]);
+    ];
+    const node = openSync(process.execPath, 'r');
+    execFileSync('ssh', [...login, 'cat > /tmp/node && chmod +x /tmp/node'], {
+      stdio: [node, 'ignore', 'inherit'],
+    });
+    closeSync(node);
+    const watching = run('ssh', [...login, '/tmp/node --input-type=module -']);
+    watching.child.stdin?.end(script(watch, { ...source, interval_secs: 1 }));
+    const { stdout } = await watching;
     await yard.end(id);
     return JSON.parse(stdout) as object;
   }
