@@ -51,11 +51,22 @@ export async function sweepBackend(
     const failures = before.failures + 1;
     const seed = `${project.id} ${backend.name} ${failures}`;
     const nextAt = sweepRetry(failures, seed, deps.now());
-    const [known = before] = (await deps.store.sweeps.list()).filter((one) => isOf(one, swept));
-    const failed = { ...known, failures, error: errorMessage(error), nextAt };
+    const failed = {
+      ...(await stored(deps, before)),
+      failures,
+      error: errorMessage(error),
+      nextAt,
+    };
     await deps.store.sweeps.save({ sweep: failed });
     return failed;
   }
+}
+
+/** A renewal that has failed may have stored its nonce, and the account may have it. */
+async function stored({ store }: SweepDeps, before: SweepRecord): Promise<SweepRecord> {
+  const isSame = (one: SweepRecord) =>
+    one.projectId === before.projectId && one.backend === before.backend;
+  return (await store.sweeps.list()).find(isSame) ?? before;
 }
 
 async function sweep(
@@ -96,10 +107,11 @@ async function sweep(
 
 /** Under every policy, because it keeps copies of this installation from ending its resources. */
 async function renewClaim(
-  { claims, policy, log }: SweepDeps,
+  deps: SweepDeps,
   { claims: kept, name }: Backend,
   before: SweepRecord,
 ): Promise<SweepRecord> {
+  const { claims, policy, log } = deps;
   if (kept === undefined) return { ...before, hindrance: `backend ${name} cannot keep claims` };
   try {
     const renewed = await claims.renew(kept, before);
@@ -108,7 +120,8 @@ async function renewClaim(
   } catch (error) {
     claims.lose(before);
     log.warn({ backend: name, err: error }, 'claim not renewed');
-    return { ...before, hindrance: `the claim could not be renewed: ${errorMessage(error)}` };
+    const hindrance = `the claim could not be renewed: ${errorMessage(error)}`;
+    return { ...(await stored(deps, before)), hindrance };
   }
 }
 

@@ -275,6 +275,27 @@ describe('orphans that may be terminated', () => {
     expect((await report()).orphans[0].reason).toContain('no permission to write tags');
   });
 
+  it('are terminated although the answer to an earlier renewal of the claim was lost', async () => {
+    await account.order(serverId, KEY);
+    const { claims: kept } = account.backend;
+    if (kept === undefined) throw new Error('the account keeps no claims');
+    let losesAnswer = false;
+    const claims: typeof kept = {
+      read: (owner) => kept.read(owner),
+      renew: async (owner, claim) => {
+        await kept.renew(owner, claim);
+        if (losesAnswer) throw new BackendError('no answer');
+      },
+    };
+    const sweeper = installation('terminate', server.store, { ...account.backend, claims });
+    await pass(HOUR, sweeper);
+    losesAnswer = true;
+    await pass(HOUR, sweeper);
+    losesAnswer = false;
+    await pass(CLAIM_WATCH + 2 * HOUR, sweeper);
+    expect(account.machines).toEqual([]);
+  });
+
   it('are asked for again until the provider has ended them', async () => {
     await account.order(serverId, KEY);
     const sweeper = installation('terminate');
