@@ -67,9 +67,16 @@ export class ClaimKeeper {
     await claims.renew(owner, { claimant: verdict.claimant, nonce });
     const before = this.#sole.get(keyOf(sweep)) ?? null;
     const since = soleSince(before, verdict, now(), this.#options.steadySince?.() ?? null);
+    // Other projects with the account will read the claim of this renewal, and not that there was none.
+    if (verdict.isOwnMissing) this.#watchAnew(sweep.backend, now());
     if (since === null) this.#sole.delete(keyOf(sweep));
     else this.#sole.set(keyOf(sweep), since);
     return { ...renewed, hindrance: hindranceOf(verdict, since, now()) };
+  }
+
+  /** Which projects have the same account is not known, so all with the backend count as such. */
+  #watchAnew(backend: string, now: Timestamp): void {
+    for (const key of this.#sole.keys()) if (key.endsWith(`/${backend}`)) this.#sole.set(key, now);
   }
 
   /** The claim could not be read or renewed: the watch starts anew. */

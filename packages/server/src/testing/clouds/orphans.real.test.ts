@@ -1,12 +1,7 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { ORPHAN_CASES, type OrphanOutcome, orphanOutcome, orphansText } from './orphans.ts';
 
-/**
- * Always the same, unless another one is asked for: a clock that is set by a few seconds only does not begin the watch
- * anew, and claims that are deleted just before they are renewed are not missed, so that some seeds end an orphan
- * where the others only report it.
- */
-const SEED = Number(process.env.SIM_SEED ?? 7);
+const SEED = Number(process.env.SIM_SEED ?? Math.floor(Math.random() * 2 ** 31));
 
 const outcomes: OrphanOutcome[] = [];
 
@@ -19,8 +14,9 @@ describe('a machine with the tags of this installation and without a record', ()
     const context = `SIM_SEED=${SEED}`;
     expect(outcome.lost, context).toBe(0);
     expect(outcome.events[0], context).toMatch(/^Orphaned instance \S+ in lambda found/);
-    expect(outcome.endedAfter !== null, context).toBe(of.isEnded);
-    if (!of.isEnded) return;
+    const isEnded = outcome.endedAfter !== null;
+    if (of.isEnded !== null) expect(isEnded, context).toBe(of.isEnded);
+    if (!isEnded) return;
     // Not before the server has watched the claims of the account for hours.
     expect(outcome.endedAfter, context).toBeGreaterThan(170);
     expect(outcome.events.slice(1), context).toEqual([
