@@ -13,6 +13,11 @@ export type MemberCounts = Readonly<Record<RunStatus, number>>;
  */
 export interface ArrayDirective {
   readonly priority: number;
+  /**
+   * Number of the directive that last changed the priority, 0 = that of the submission. Members that have obeyed
+   * it keep a priority of their own.
+   */
+  readonly prioritySince: number;
   readonly hold: HoldRecord | null;
   /** Since when the array may be in the queue; see `RunRecord.eligibleAt`. */
   readonly eligibleAt: Timestamp | null;

@@ -108,9 +108,21 @@ export function memberSince(
   return eligibleSince(array) + index;
 }
 
-/** The state that the run of an array requires of its members now. */
-export function directiveOf(run: RunRecord): ArrayDirective {
+/** The state that the run of an array requires of its members now, at the submission or after `last`. */
+export function directiveOf(
+  run: RunRecord,
+  last?: Pick<ArrayRecord, 'generation' | 'directive'>,
+): ArrayDirective {
   const { priority, hold, eligibleAt, status, terminationReason } = run;
   const end = status === 'terminating' ? terminationReason : null;
-  return { priority, hold, eligibleAt, end };
+  return { priority, prioritySince: prioritySince(priority, last), hold, eligibleAt, end };
+}
+
+function prioritySince(
+  priority: number,
+  last: Pick<ArrayRecord, 'generation' | 'directive'> | undefined,
+): number {
+  if (last === undefined) return 0;
+  const { generation, directive } = last;
+  return directive.priority === priority ? directive.prioritySince : generation + 1;
 }

@@ -64,11 +64,13 @@ function decode(row: ArrayRow): ArrayRecord {
     maxFailures: row.max_failures,
     nextPosition: row.next_position,
     generation: row.generation,
-    directive: JSON.parse(row.directive as string) as ArrayDirective,
+    directive: directiveFrom(row.directive),
     early: JSON.parse(row.early as string) as number[],
     members: Object.fromEntries(RUN_STATUSES.map((one) => [one, row[one]])) as MemberCounts,
   };
 }
+
+const directiveFrom = (stored: unknown) => JSON.parse(stored as string) as ArrayDirective;
 
 /** The most members that the pass of an array signals again. */
 const MOST_BEHIND = 500;
@@ -106,7 +108,7 @@ export async function openDirective(
     .where('generation', '>', arraySeen ?? 0)
     .executeTakeFirst();
   if (row === undefined) return null;
-  return { generation: row.generation, wanted: JSON.parse(row.directive as string) };
+  return { generation: row.generation, wanted: directiveFrom(row.directive) };
 }
 
 export async function updateArray(

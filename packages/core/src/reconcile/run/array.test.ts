@@ -146,6 +146,17 @@ describe('the queue', () => {
   });
 });
 
+/** The directive that the pass of this array gives. */
+function directiveIn(of: RunRecord, array: ArraySnapshot): NonNullable<RunSnapshot['directive']> {
+  const set = arraySet(pass(of, { array }).changes)?.set;
+  if (set?.directive === undefined) throw new Error('no directive');
+  return { generation: set.generation ?? 0, wanted: set.directive };
+}
+
+const asOf = ({ generation, wanted }: NonNullable<RunSnapshot['directive']>) => ({
+  ...{ generation, directive: wanted },
+});
+
 describe('a member of an array', () => {
   const member = (part: Partial<RunRecord> = {}) => ({
     ...memberRun(run(), 3, { now: NOW, generation: 0 }),
@@ -183,5 +194,24 @@ describe('a member of an array', () => {
     expect(JSON.stringify(goesOn.changes)).not.toContain('run.released');
     const own = pass(member({ hold: { by: 'bob', since: NOW - 1 } }), { directive: released });
     expect(setOf(own.changes)).toEqual({ arraySeen: 2, nextPassAt: null });
+  });
+
+  it('keeps a priority of its own until that of its array is changed', () => {
+    const hold = { by: 'ann', since: NOW };
+    const [before, raised] = [run(), run({ priority: 70, hold })];
+    const holds = directiveIn(run({ hold }), arrayOf(before));
+    const own = member({ priority: 5 });
+    const held = setOf(pass(own, { directive: holds }).changes);
+    expect(held).toMatchObject({ hold, arraySeen: 1 });
+    expect(held).not.toHaveProperty('priority');
+    const raises = directiveIn(raised, arrayOf(before, asOf(holds)));
+    expect(setOf(pass(member({ ...held, priority: 5 }), { directive: raises }).changes)).toEqual(
+      expect.objectContaining({ priority: 70, arraySeen: 2 }),
+    );
+    // A member that missed it takes it with a later directive; one that has taken it keeps its own.
+    const frees = directiveIn(run({ priority: 70 }), arrayOf(before, asOf(raises)));
+    expect(setOf(pass(own, { directive: frees }).changes)).toMatchObject({ priority: 70 });
+    const later = pass(member({ priority: 9, arraySeen: 2 }), { directive: frees });
+    expect(setOf(later.changes)).not.toHaveProperty('priority');
   });
 });

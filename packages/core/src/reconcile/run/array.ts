@@ -81,8 +81,9 @@ function verdict(members: ArraySnapshot['members'], maxFailures: number): RunTer
 }
 
 /** Gives a request of a user on to the members; returns whether there was a new one. */
-function direct(pass: RunPass, { id, generation, directive }: ArraySnapshot): boolean {
-  const wanted = directiveOf(pass.run);
+function direct(pass: RunPass, array: ArraySnapshot): boolean {
+  const { id, generation, directive } = array;
+  const wanted = directiveOf(pass.run, array);
   if (JSON.stringify(wanted) === JSON.stringify(directive)) return false;
   pass.draft.array(id, { directive: wanted, generation: generation + 1 });
   pass.draft.runs.guard(id);

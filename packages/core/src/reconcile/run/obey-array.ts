@@ -5,7 +5,8 @@ import type { RunPass } from './run-pass.ts';
 
 export function obeyArray(pass: RunPass): void {
   const { directive } = pass.snapshot;
-  if (directive === undefined || (pass.run.arraySeen ?? 0) >= directive.generation) return;
+  const seen = pass.run.arraySeen ?? 0;
+  if (directive === undefined || seen >= directive.generation) return;
   pass.setRun({ arraySeen: directive.generation });
   if (isRunFinished(pass.run.status)) return;
   const { wanted } = directive;
@@ -13,7 +14,7 @@ export function obeyArray(pass: RunPass): void {
     end(pass, wanted.end);
     return;
   }
-  takePriority(pass, wanted);
+  if (wanted.prioritySince > seen) takePriority(pass, wanted);
   takeHold(pass, wanted);
 }
 
