@@ -1,5 +1,5 @@
 import type { Change } from '@dstack/core';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { NO_HINTS } from '../http/testing/offers.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { compileSettings } from '../settings/settings.ts';
@@ -96,6 +96,26 @@ describe('the loops', () => {
     await loops.start();
     try {
       expect(await promise).toBe('job.stop:lost:1');
+    } finally {
+      await loops.close();
+    }
+  });
+
+  it('count in each sweep what older servers have changed in members of arrays', async () => {
+    const { store } = server;
+    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+    onTestFinished(() => void vi.useRealTimers());
+    let sweep = Promise.withResolvers<void>();
+    const countOverlooked = async () => sweep.resolve();
+    const loops = engine({ store: { ...store, engine: { ...store.engine, countOverlooked } } });
+    await loops.start();
+    try {
+      await sweep.promise;
+      for (let minute = 0; minute < 2; minute++) {
+        sweep = Promise.withResolvers();
+        vi.advanceTimersByTime(60_000);
+        await sweep.promise;
+      }
     } finally {
       await loops.close();
     }

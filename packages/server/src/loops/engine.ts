@@ -42,7 +42,7 @@ export interface EngineOptions {
   readonly gateways?: { changed(gatewayId: string): void };
 }
 
-/** The safety net: the sweep finds the work that signals and alarms have missed. */
+/** The safety net: the sweep finds the work that signals, alarms and older servers have missed. */
 const SWEEP_MS = 60_000;
 
 /**
@@ -185,6 +185,7 @@ export class Engine {
   async #takeUp(): Promise<WorkEnding> {
     const { engine } = this.#options.store;
     const { now } = this.#options.context();
+    await engine.countOverlooked();
     for (const { kind, id, at } of await engine.alarms()) {
       const key = `${kind}:${id}`;
       const isKept = WORK[kind].isTimedInMemory && this.#timers.has(key);
@@ -203,6 +204,7 @@ export class Engine {
     try {
       const { now } = context();
       for (const signal of await overdue({ store, now, hasAlarm })) this.#add(signal);
+      await store.engine.countOverlooked();
     } catch (error) {
       this.#options.log.warn({ err: error }, 'sweep failed');
     }

@@ -1,5 +1,5 @@
 import { directiveOf, memberRun, NO_MEMBERS, type RunRecord } from '@dstack/core';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { rawSql } from '../testing/raw-sql.ts';
 import { newEvent, runRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
@@ -71,18 +71,32 @@ forEachStore((tests) => {
     off();
   });
 
-  it('what an older server changes in members is counted at the next start', async () => {
-    const world = await openWorld(tests);
+  it('what an older server changes in members is counted by the next sweep, and signals the array', async () => {
+    const statements: string[] = [];
+    const world = await openWorld(tests, { onStatement: (text) => statements.push(text) });
     const { run } = await submit(world, 'sweep');
     await bear(world, run, [0, 1]);
+    await move(world, (await loaded(world, birth(run, 1))).run, 'done');
     // Makes the last count one of another time: the rows of members say in which status they are counted.
     await rawSql(
       world.url,
       `update runs set counted_status = 'running' where id = '${birth(run, 1).id}'`,
     );
-    await rawSql(world.url, 'update run_arrays set pending = 1, running = 1');
-    expect(await world.store.engine.unfinished()).toContainEqual({ kind: 'run', id: run.id });
-    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 2 });
+    await rawSql(world.url, 'update run_arrays set running = 1, done = 0');
+    const signals: string[] = [];
+    onTestFinished(world.store.engine.onSignal(({ kind, id }) => signals.push(`${kind}:${id}`)));
+    await world.store.engine.countOverlooked();
+    expect(await counts(world, run)).toEqual({ ...NO_MEMBERS, pending: 1, done: 1 });
+    await expect.poll(() => signals).toContain(`run:${run.id}`);
+    // Each sweep looks for more.
+    statements.length = 0;
+    await world.store.engine.countOverlooked();
+    expect(statements).toHaveLength(1);
+    if (tests.dialect === 'postgres') return;
+    const plan = await rawSql(world.url, `explain query plan ${statements[0]}`);
+    expect(plan).toEqual([
+      expect.objectContaining({ detail: expect.stringContaining('runs_uncounted') }),
+    ]);
   });
 
   it('a member obeys a directive once, and until then its array finds it', async () => {

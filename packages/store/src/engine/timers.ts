@@ -45,11 +45,12 @@ const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
       and instance_id is null then 1 else 0 end) as waiting
     from jobs where status in (${sql.join(UNFINISHED_JOB_STATUSES)}) group by run_id)`;
 
-type Timers = Pick<EngineStore, 'due' | 'nextDue' | 'unfinished' | 'alarms'>;
+type Timers = Pick<EngineStore, 'due' | 'nextDue' | 'unfinished' | 'alarms' | 'countOverlooked'>;
 
 export function createTimers(context: StoreContext): Timers {
   const { db } = context;
   return {
+    countOverlooked: () => countOverlooked(context),
     async due(kind, until, limit) {
       const rows = await db
         .selectFrom(TABLES[kind])
@@ -69,7 +70,6 @@ export function createTimers(context: StoreContext): Timers {
       return row?.next ?? null;
     },
     async unfinished() {
-      await countOverlooked(context);
       const runs = await db
         .selectFrom('runs as r')
         .leftJoin(UNFINISHED_JOBS.as('j'), 'j.run_id', 'r.id')

@@ -237,6 +237,8 @@ export interface EngineStore {
    * wait for capacity are left out: placement or their alarm signals them.
    */
   unfinished(): Promise<Signal[]>;
+  /** Counts what older servers have changed in members of arrays: at start-up and on the slow sweep. */
+  countOverlooked(): Promise<void>;
   /** Every `nextPassAt` that is set: the alarms to arm at start-up. */
   alarms(): Promise<Alarm[]>;
   /** Pools with waiting jobs in which the freed capacity may be used. */

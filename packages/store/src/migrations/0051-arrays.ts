@@ -3,7 +3,7 @@ import { createIndex, createTable, type Migration } from './ddl.ts';
 
 /**
  * Arrays of runs. Older servers let no members be born, and run those that are there; what they change in
- * them is counted when a newer server starts.
+ * them is counted by the sweep of a newer server.
  */
 export const arrays: Migration = {
   name: 'arrays of runs',
