@@ -59,9 +59,9 @@ export function lower(names: readonly string[]): string[] {
  * Rows come in no order, and other work may run between slices. A slice may contain an id twice, so
  * use it in conditions only.
  */
-export async function forIds<T>(
-  ids: readonly Id[],
-  query: (slice: Id[]) => Promise<readonly T[]>,
+export async function forIds<T, K = Id>(
+  ids: readonly K[],
+  query: (slice: K[]) => Promise<readonly T[]>,
   size: number = SLICE,
 ): Promise<T[]> {
   const unique = [...new Set(ids)];
@@ -80,9 +80,9 @@ const SLICE = 4096;
  * Repeats the last id up to a power of two, so that there are few different statements, which the
  * databases parse and plan once.
  */
-function padded(ids: readonly Id[]): Id[] {
+function padded<K>(ids: readonly K[]): K[] {
   const length = 2 ** Math.ceil(Math.log2(ids.length));
-  return Array.from({ length }, (_, i) => ids[Math.min(i, ids.length - 1)] ?? '');
+  return [...ids, ...ids.slice(-1).flatMap((last) => Array<K>(length - ids.length).fill(last))];
 }
 
 /**

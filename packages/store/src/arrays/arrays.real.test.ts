@@ -1,7 +1,7 @@
 import { directiveOf, memberRun, NO_MEMBERS, type RunRecord } from '@dstack/core';
 import { expect, it, onTestFinished } from 'vitest';
 import { rawSql } from '../testing/raw-sql.ts';
-import { newEvent, runRecord } from '../testing/records.ts';
+import { jobRecord, newEvent, runRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 const MEMORY = { overQuota: new Map<string, string>() };
@@ -35,6 +35,8 @@ const bear = (world: World, run: RunRecord, indexes: readonly number[]) =>
     ...indexes.map((index) => ({ type: 'run.insert', run: birth(run, index) }) as const),
     { type: 'array.update', id: run.id, set: { nextPosition: indexes.length } },
   ]);
+
+const jobOf = ({ id, projectId, name }: RunRecord) => jobRecord({ projectId, runId: id, name });
 
 const move = (world: World, { id, version }: RunRecord, status: RunRecord['status']) =>
   world.store.engine.apply([{ type: 'run.update', id, version, set: { status } }]);
@@ -130,6 +132,37 @@ forEachStore((tests) => {
     expect((await submit(world, 'second', 5, 10)).outcome).toMatchObject({ waiting: 6 });
     await move(world, (await loaded(world, birth(run, 0))).run, 'running');
     expect((await submit(world, 'second', 5, 10)).outcome.type).toBe('submitted');
+  });
+
+  it('shows the members of a page of arrays with as many statements as those of one', async () => {
+    const statements: string[] = [];
+    const world = await openWorld(tests, { onStatement: (text) => statements.push(text) });
+    const arrays: RunRecord[] = [];
+    for (const name of ['first', 'second', 'third']) {
+      const { run } = await submit(world, name, 12);
+      const indexes = [...Array(12).keys()];
+      await bear(world, run, indexes);
+      await move(world, (await loaded(world, birth(run, 11))).run, 'running');
+      const jobs = indexes.map((index) => jobOf(birth(run, index)));
+      await world.store.engine.apply(jobs.map((job) => ({ type: 'job.insert', job })));
+      arrays.push(run);
+    }
+    const list = async (limit: number) => {
+      statements.length = 0;
+      const filter = { projectIds: [world.projectId], includeJobs: true, page: { limit } };
+      return { views: await world.store.runs.list(filter), count: statements.length };
+    };
+    // Records are read once, then kept.
+    await list(3);
+    const [one, all] = [await list(1), await list(3)];
+    expect(all.views).toHaveLength(3);
+    for (const { run, jobs } of all.views) {
+      // The one that runs, and the first of the others.
+      const shown = [0, 1, 2, 3, 4, 5, 6, 7, 8, 11];
+      expect(jobs.map(({ name }) => name)).toEqual(shown.map((index) => `${run.name}-${index}`));
+      expect(jobs.every((job) => job.runId === run.id)).toBe(true);
+    }
+    expect(all.count).toBe(one.count);
   });
 
   it('is listed and deleted as one, with jobs of some members', async () => {

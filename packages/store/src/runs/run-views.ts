@@ -77,34 +77,39 @@ async function withMembers(
   const ids = views.flatMap(({ run }) => (arrayOf(run.spec) === null ? [] : [run.id]));
   if (ids.length === 0) return [...views];
   const arrays = await arraysByIds(reads.db, ids);
-  const full: RunView[] = [];
-  for (const view of views) {
+  const shown = options.jobs
+    ? await jobsOfMembers(reads, [...arrays.values()], limit, options)
+    : null;
+  return views.map((view) => {
     const array = arrays.get(view.run.id);
-    if (array === undefined) full.push(view);
-    else if (!options.jobs) full.push({ ...view, array });
-    else full.push(await withJobsOfMembers(reads, view, array, limit, options));
-  }
-  return full;
+    if (array === undefined) return view;
+    return { ...view, array, ...shown?.get(array.id) };
+  });
 }
 
-async function withJobsOfMembers(
+type JobsOfRun = Pick<RunView, 'jobs' | 'probes' | 'pulls' | 'stages'>;
+
+/** By array. */
+async function jobsOfMembers(
   reads: Reads,
-  view: RunView,
-  array: ArrayRecord,
+  arrays: readonly ArrayRecord[],
   limit: number,
   options: ViewOptions,
-): Promise<RunView> {
-  const shown = await shownMembers(reads.db, array, limit);
-  const keys = await forIds([...shown.keys()], (slice) =>
+): Promise<Map<Id, JobsOfRun>> {
+  const shown = await shownMembers(reads.db, arrays, limit);
+  const keys = await forIds(shown, (slice) =>
     withNames(reads.db.selectFrom('runs as r').where('r.id', 'in', slice)).execute(),
   );
   const members = await ownViews(reads, keys, options);
+  const byArray = groupBy(members, ({ run }) => run.arrayId ?? '');
+  return new Map([...byArray].map(([id, own]) => [id, together(id, own)]));
+}
+
+function together(arrayId: Id, members: readonly RunView[]): JobsOfRun {
   const jobs = members.flatMap((member) =>
-    member.jobs.map((job) => asReplica(job, array.id, shown.get(member.run.id) ?? 0)),
+    member.jobs.map((job) => asReplica(job, arrayId, member.run.arrayIndex ?? 0)),
   );
   return {
-    ...view,
-    array,
     jobs: jobs.sort((a, b) => a.replicaNum - b.replicaNum || a.submissionNum - b.submissionNum),
     probes: Object.assign({}, ...members.map((member) => member.probes)),
     pulls: Object.assign({}, ...members.map((member) => member.pulls)),
