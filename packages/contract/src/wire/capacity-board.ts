@@ -22,6 +22,6 @@ export const BoardJob = model({
 });
 export type BoardJob = z.infer<typeof BoardJob>;
 
-/** `incomplete`: instances of which not all jobs are listed, since the answer would be too long. */
+/** `incomplete`: instances whose jobs are not listed, since the answer would be too long. */
 export const CapacityBoard = model({ jobs: listOf(BoardJob), incomplete: listOf(Uuid) });
 export type CapacityBoard = z.infer<typeof CapacityBoard>;

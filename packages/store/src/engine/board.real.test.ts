@@ -38,13 +38,15 @@ forEachStore((tests) => {
     ]);
     await insertRun(world, { name: 'ended', status: 'done' }, [{ ...on, status: 'done' }]);
     const placed = await world.store.jobs.placed([instance.id], 10);
-    expect(placed).toMatchObject([
+    expect(placed.jobs).toMatchObject([
       {
         ...{ runName: 'train', instanceId: instance.id, blocks: 2 },
         ...{ provisionedAt: 7, runningAt: 8, notice, timeLimit },
       },
     ]);
-    expect(await world.store.jobs.placed([instance.id], 0)).toEqual([]);
-    expect(await world.store.jobs.placed([], 10)).toEqual([]);
+    expect(await world.store.jobs.placed([instance.id], 0)).toEqual({
+      ...{ jobs: [], incomplete: [instance.id] },
+    });
+    expect(await world.store.jobs.placed([], 10)).toEqual({ jobs: [], incomplete: [] });
   });
 });

@@ -3,14 +3,43 @@ import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, NoticeRecord, TimeLimit } from '@dstack/core';
 import type { Db } from '../context.ts';
 import { forIds } from '../query.ts';
-import type { PlacedJob } from './types.ts';
+import type { PlacedJob, PlacedJobs } from './types.ts';
 
 /** See `Jobs.placed`. Without the specifications of the jobs, which are most of a row. */
 export async function placedJobs(
   db: Db,
   instanceIds: readonly Id[],
   limit: number,
-): Promise<PlacedJob[]> {
+): Promise<PlacedJobs> {
+  const counts = await countsOn(db, instanceIds);
+  const whole: Id[] = [];
+  const incomplete: Id[] = [];
+  let left = limit;
+  for (const id of new Set(instanceIds)) {
+    const count = counts.get(id) ?? 0;
+    if (count === 0) continue;
+    const fits = count <= left;
+    (fits ? whole : incomplete).push(id);
+    if (fits) left -= count;
+  }
+  return { jobs: await jobsOn(db, whole), incomplete };
+}
+
+async function countsOn(db: Db, instanceIds: readonly Id[]): Promise<Map<Id, number>> {
+  const rows = await forIds(instanceIds, (slice) =>
+    db
+      .selectFrom('jobs')
+      .select('instance_id')
+      .select((eb) => eb.fn.countAll<number>().as('count'))
+      .where('instance_id', 'in', slice)
+      .where('status', 'in', UNFINISHED_JOB_STATUSES)
+      .groupBy('instance_id')
+      .execute(),
+  );
+  return new Map(rows.map((row) => [row.instance_id ?? '', Number(row.count)]));
+}
+
+async function jobsOn(db: Db, instanceIds: readonly Id[]): Promise<PlacedJob[]> {
   const rows = await forIds(instanceIds, (slice) =>
     db
       .selectFrom('jobs as j')
@@ -23,10 +52,9 @@ export async function placedJobs(
       .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
       .orderBy('j.submitted_at')
       .orderBy('j.id')
-      .limit(limit)
       .execute(),
   );
-  return rows.slice(0, limit).map((row) => ({
+  return rows.map((row) => ({
     ...{ name: row.name, runId: row.run_id, runName: row.run_name, userName: row.user_name },
     ...{ projectId: row.project_id, instanceId: row.instance_id ?? '' },
     blocks: row.claimed_blocks,

@@ -47,6 +47,12 @@ export interface PlacedJob {
   readonly notice: NoticeRecord | null;
 }
 
+export interface PlacedJobs {
+  readonly jobs: readonly PlacedJob[];
+  /** Instances with jobs that would not fit. */
+  readonly incomplete: readonly Id[];
+}
+
 export interface Jobs {
   byId(id: Id): Promise<JobView | null>;
   byIds(ids: readonly Id[]): Promise<JobRecord[]>;
@@ -60,8 +66,11 @@ export interface Jobs {
     instanceIds: readonly Id[],
     limit: number,
   ): Promise<readonly { readonly id: Id; readonly instanceId: Id }[]>;
-  /** Unfinished jobs on these instances with the names of their runs and users, oldest first, `limit` at most. */
-  placed(instanceIds: readonly Id[], limit: number): Promise<PlacedJob[]>;
+  /**
+   * Unfinished jobs on these instances with the names of their runs and users, oldest first, `limit` at most: of each
+   * instance all or none.
+   */
+  placed(instanceIds: readonly Id[], limit: number): Promise<PlacedJobs>;
   /** Like `onHost`, with the runs of the jobs. */
   viewsOnHost(hostId: string): Promise<JobView[]>;
   /** Hosts with unfinished jobs of this user or project. */

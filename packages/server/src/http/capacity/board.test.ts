@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { endpoints } from '@dstack/contract/api';
 import { type CapacityBoard, HIDDEN_RUN } from '@dstack/contract/wire';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -102,6 +103,21 @@ it('leaves out instances that the project cannot use, and that do not exist', as
   const empty = { jobs: [], incomplete: [] };
   expect((await board([instanceId, unknown], 'lab')).body).toEqual(empty);
   expect((await board([])).body).toEqual(empty);
+});
+
+it('names the instances whose jobs it leaves out, and has all jobs of the others', async () => {
+  const [crowded = '', quiet = ''] = await insertInstances(server, 2);
+  const { runId } = await place('swarm', 'main', crowded);
+  const [job] = await server.store.jobs.ofRun(runId);
+  if (job === undefined) throw new Error('no job');
+  const others = Array.from({ length: 2001 }, (_, index) => ({
+    ...{ ...job, id: randomUUID(), version: 0, jobNum: index + 1, name: `swarm-0-${index + 1}` },
+  }));
+  await server.store.engine.apply(others.map((one) => ({ type: 'job.insert', job: one })));
+  await place('late', 'main', quiet);
+  const { jobs, incomplete }: CapacityBoard = (await board([crowded, quiet])).body;
+  expect(incomplete).toEqual([crowded]);
+  expect(jobs).toMatchObject([{ instance_id: quiet, run_name: 'late' }]);
 });
 
 it('is for members of the project, and for so many instances at once', async () => {

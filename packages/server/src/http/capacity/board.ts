@@ -11,7 +11,7 @@ import type { Asker } from '../explain/service.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
-/** The most jobs in one answer. Instances with jobs beyond it are named: a part of their jobs would mislead. */
+/** The most jobs in one answer. Instances whose jobs are too many are named: a part of them would mislead. */
 const MOST_JOBS = 2000;
 
 /** Runs of other projects, which share the fleets, are named to those who may see them only. */
@@ -23,24 +23,21 @@ export async function capacityBoard(
   const { store } = deps;
   const { now } = deps.context();
   const usable = await usableInstances(deps, project.id, [...new Set(instanceIds)]);
-  const placed = await store.jobs.placed(usable, MOST_JOBS + 1);
-  const incomplete = new Set(placed.slice(MOST_JOBS).map(({ instanceId }) => instanceId));
+  const { jobs: placed, incomplete } = await store.jobs.placed(usable, MOST_JOBS);
   const visible = await visibleProjects(deps, user);
   const names = await projectNames(deps, placed);
   const isVisible = (id: Id) => id === project.id || visible === null || visible.includes(id);
-  const jobs = placed
-    .filter(({ instanceId }) => !incomplete.has(instanceId))
-    .map((job): BoardJob => {
-      const named = {
-        ...{ run_id: job.runId, run_name: job.runName, user_name: job.userName },
-        ...{ project_name: names.get(job.projectId) ?? null, job_name: job.name },
-      };
-      return {
-        instance_id: job.instanceId,
-        ...(isVisible(job.projectId) ? named : NAMELESS),
-        ...timesOf(job, now),
-      };
-    });
+  const jobs = placed.map((job): BoardJob => {
+    const named = {
+      ...{ run_id: job.runId, run_name: job.runName, user_name: job.userName },
+      ...{ project_name: names.get(job.projectId) ?? null, job_name: job.name },
+    };
+    return {
+      instance_id: job.instanceId,
+      ...(isVisible(job.projectId) ? named : NAMELESS),
+      ...timesOf(job, now),
+    };
+  });
   return { jobs, incomplete: [...incomplete] };
 }
 
