@@ -19,14 +19,15 @@ export function followLoss(pass: InstancePass): boolean {
     if (!isServerHost(pass.instance.backend)) pass.draft.signal('observation', pass.instance.id);
     return false;
   }
-  const { observation, since } = pass.observation;
+  const { observation, since, error } = pass.observation;
   if (observation.state === 'interrupted') {
     // A machine that has worked so far is kept, whatever its agent reports now.
     if (observation.reason === 'refused' && pass.instance.startedAt !== null) return false;
     pass.giveUp(ENDINGS[observation.reason], observation.text);
     return true;
   }
-  if (observation.state !== 'missing') return false;
+  // One answer may be wrong: the last question has to confirm it.
+  if (observation.state !== 'missing' || error !== null) return false;
   const until = silenceDeadline(pass.ctx, since, MISSING_TOLERANCE);
   if (pass.now < until) {
     pass.draft.dueAt(until);

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { notObserved } from '../../instances/index.ts';
 import { aFleet, aHost, anInstance } from '../testing/records.ts';
 import { World } from '../testing/world.ts';
 
@@ -151,6 +152,19 @@ describe('what a backend reports of an instance', () => {
     expect(w.instance().status).toBe('idle');
     expect(w.instance().nextPassAt).toBe(w.now + 60_000_000);
     w.later(60).instancePass();
+    expect(w.instance()).toMatchObject({ status: 'terminating', terminationReason: 'interrupted' });
+  });
+
+  test('it does not end while the backend does not confirm that it is missing', () => {
+    const w = world(anInstance()).connect('inst-1');
+    w.observe({ state: 'missing' }).instancePass();
+    const asked = w.observations.get('inst-1');
+    if (!asked) throw new Error('it was not observed');
+    w.observations.set('inst-1', notObserved(asked, 'no answer', w.now));
+    w.later(90).instancePass();
+    expect(w.instance().status).toBe('idle');
+    w.observations.set('inst-1', { ...asked, checkedAt: w.now });
+    w.instancePass();
     expect(w.instance()).toMatchObject({ status: 'terminating', terminationReason: 'interrupted' });
   });
 
