@@ -56,11 +56,13 @@ export class NotNowError extends BusyError {
   override name = 'NotNowError';
 }
 
+const NOT_FOUND = 404;
+
 /** Meanings of HTTP status codes, unless the adapter's own rules say otherwise. */
 const COMMON: readonly RefusalRule[] = [
   { status: 401, means: 'credentials' },
   { status: 403, means: 'forbidden' },
-  { status: 404, means: 'missing' },
+  { status: NOT_FOUND, means: 'missing' },
   { status: 429, means: 'busy' },
 ];
 
@@ -71,6 +73,8 @@ export function portError(
   rules: readonly RefusalRule[],
 ): BackendError {
   const message = `${provider}: ${refusal.text}`;
+  // Of a proxy in between, which knows nothing of the provider's machines.
+  if (refusal.status === NOT_FOUND && refusal.code === null) return new NoAnswerError(message);
   const rule = [...rules, ...COMMON].find((one) => fits(one, refusal));
   switch (rule?.means) {
     case 'no-capacity':
