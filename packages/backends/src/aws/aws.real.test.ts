@@ -331,8 +331,11 @@ describe.skipIf(at.environment === null)('AWS', () => {
       };
       await Promise.all([project('a-b')(), project('a-b')()]);
       const groups = await aws.ask(REGION, 'DescribeSecurityGroups');
-      expect(groups.match(/<groupName>dstack_security_group_a_b<\/groupName>/g)).toHaveLength(1);
+      expect(groups.match(/<groupName>dstack-security-group-a-b<\/groupName>/g)).toHaveLength(1);
       expect(groups.match(/<fromPort>22<\/fromPort>/g)).toHaveLength(1);
+      await project('a_b')();
+      const both = await aws.ask(REGION, 'DescribeSecurityGroups');
+      expect(both.match(/<groupName>dstack-security-group-[^<]*/g)).toHaveLength(2);
     });
   });
 

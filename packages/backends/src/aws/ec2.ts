@@ -67,6 +67,12 @@ export interface Ec2PlacementGroup {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+export interface Ec2SecurityGroup {
+  readonly id: string;
+  readonly name: string;
+  readonly tags: Readonly<Record<string, string>>;
+}
+
 export type Ec2Filters = Readonly<Record<string, readonly string[]>>;
 
 const PAGE = 1000;
@@ -140,11 +146,19 @@ export class Ec2 {
     return pages.flatMap((page) => page.items('routeTableSet').map(routeTableOf));
   }
 
-  /** Id of a security group; null = there is none of this name. */
-  async securityGroup(vpc: string, name: string): Promise<string | null> {
-    const filters = { 'vpc-id': [vpc], 'group-name': [name] };
-    const [page] = await this.#pages('DescribeSecurityGroups', {}, filters);
-    return page?.items('securityGroupInfo')[0]?.text('groupId') ?? null;
+  /** Those of a VPC with one of the names. */
+  async securityGroups(
+    vpc: string,
+    names: readonly string[],
+  ): Promise<readonly Ec2SecurityGroup[]> {
+    const filters = { 'vpc-id': [vpc], 'group-name': names };
+    const pages = await this.#pages('DescribeSecurityGroups', {}, filters);
+    return pages.flatMap((page) =>
+      page.items('securityGroupInfo').flatMap((group) => {
+        const id = group.text('groupId');
+        return id === null ? [] : { id, name: group.text('groupName') ?? '', tags: tagsOf(group) };
+      }),
+    );
   }
 
   /** `ids`: throws `MissingThingError` if one of them is unknown. */

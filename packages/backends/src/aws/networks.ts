@@ -29,6 +29,8 @@ export interface Network {
 }
 
 const KEPT_MS = 600_000;
+/** The tag of dstack 0.22.5. */
+const OLD_PROJECT_TAG = 'dstack_project';
 
 export class Networks {
   readonly #ec2: Ec2;
@@ -112,7 +114,7 @@ export class Networks {
   async #madeGroup(project: string, server: string): Promise<string> {
     const { vpc } = await this.network();
     const name = groupName(project);
-    const known = () => this.#ec2.securityGroup(vpc, name);
+    const known = () => this.#knownGroup(vpc, project);
     const tags = { [OWNER_TAGS.server]: server, [OWNER_TAGS.project]: project };
     const create = async () => {
       const answer = await this.#ec2.change('CreateSecurityGroup', {
@@ -134,6 +136,14 @@ export class Networks {
     return id;
   }
 
+  /** The id of the group of a project, by any of its names; null = there is none. */
+  async #knownGroup(vpc: string, project: string): Promise<string | null> {
+    const name = groupName(project);
+    const groups = await this.#ec2.securityGroups(vpc, [name, oldGroupName(project)]);
+    const own = groups.find((group) => group.name === name);
+    return (own ?? groups.find(({ tags }) => isOfProject(tags, project)))?.id ?? null;
+  }
+
   async #rule(action: string, GroupId: string, permission: object): Promise<void> {
     try {
       await this.#ec2.change(action, { GroupId, IpPermissions: [{ ...permission }] });
@@ -146,9 +156,19 @@ export class Networks {
   }
 }
 
-/** The name that dstack 0.22.5 gives it, so that one group serves both. */
-export function groupName(project: string): string {
+/** Of one project only: names of dstack 0.22.5 contain no hyphen. */
+function groupName(project: string): string {
+  return `dstack-security-group-${project}`;
+}
+
+/** The name that dstack 0.22.5 gives it, which is the same for the projects `a-b` and `a_b`. */
+function oldGroupName(project: string): string {
   return `dstack_security_group_${project.replaceAll('-', '_')}`;
+}
+
+/** Whether a group with an old name is that of a project; one without such a tag was made by a user. */
+function isOfProject(tags: Readonly<Record<string, string>>, project: string): boolean {
+  return (tags[OWNER_TAGS.project] ?? tags[OLD_PROJECT_TAG] ?? project) === project;
 }
 
 const MISSING_ROUTE = {
