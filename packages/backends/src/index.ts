@@ -1,5 +1,6 @@
 export { agentToken } from './base/agent-token.ts';
 export {
+  AllMissingError,
   BackendError,
   BusyError,
   CredentialsError,

@@ -16,6 +16,11 @@ export class NoAnswerError extends BackendError {
   override name = 'NoAnswerError';
 }
 
+/** The provider lists none of several machines, which may be a mistake, or another account. */
+export class AllMissingError extends NoAnswerError {
+  override name = 'AllMissingError';
+}
+
 /** The provider carries out nothing for now: too many requests, or an error of its own. */
 export class BusyError extends BackendError {
   override name = 'BusyError';

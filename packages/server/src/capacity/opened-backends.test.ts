@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
-import type { Backend } from '@dstack/backends';
+import { AllMissingError, type Backend } from '@dstack/backends';
 import type { InstanceHandle } from '@dstack/core';
 import type { BackendRecord } from '@dstack/store';
 import { pino } from 'pino';
@@ -39,6 +39,7 @@ function world() {
               };
               const observe = async ({ id, data }: InstanceHandle) => {
                 if (data === null) throw new Error('a handle without its region');
+                if (id === 'one of many') throw new AllMissingError('none of them is listed');
                 return { state: id === 'mine' ? 'pending' : 'missing' };
               };
               const backend = {
@@ -69,9 +70,14 @@ it('refuses credentials of an account that has none of the machines', async () =
   };
   expect(await tried([])).toEqual([]);
   expect(await tried(['ended', 'mine'])).toEqual([]);
-  expect(await tried(['theirs', 'ended'])).toMatchObject([
-    { ok: false, refused: true, problem: expect.stringMatching(/none of the 2 machines/) },
-  ]);
+  for (const ids of [
+    ['theirs', 'ended'],
+    ['theirs', 'one of many'],
+  ]) {
+    expect(await tried(ids)).toMatchObject([
+      { ok: false, refused: true, problem: expect.stringMatching(/none of the 2 machines/) },
+    ]);
+  }
 });
 
 const OPENED = 'open {"user":"ada","key":"secret"} stored';

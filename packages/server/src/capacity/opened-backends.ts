@@ -1,4 +1,5 @@
 import {
+  AllMissingError,
   type Backend,
   BackendError,
   type BackendHost,
@@ -163,8 +164,7 @@ async function foreignAccount(
   if (machines.length === 0) return null;
   try {
     for (const machine of machines.slice(0, LOOKED_FOR)) {
-      const { state } = await instances.observe(machine, { facts: null });
-      if (state !== 'missing') return null;
+      if (!(await isMissing(instances, machine))) return null;
     }
   } catch {
     // Refused credentials are the check's to report.
@@ -172,4 +172,13 @@ async function foreignAccount(
   }
   const problem = `none of the ${machines.length} machines that this backend has made is in the account of these credentials; use a key of their account, or end them first`;
   return { ok: false, refused: true, problem };
+}
+
+async function isMissing(instances: InstancePort, machine: InstanceHandle): Promise<boolean> {
+  try {
+    return (await instances.observe(machine, { facts: null })).state === 'missing';
+  } catch (error) {
+    if (error instanceof AllMissingError) return true;
+    throw error;
+  }
 }

@@ -26,6 +26,7 @@ import { orderedProvisioningData } from '../provisioning-data.ts';
 import { AccountVms } from './account-vms.ts';
 import { hostKeyOf } from './host-keys.ts';
 import type { LiveOffers } from './live-offers.ts';
+import { MissingGuard } from './missing-guard.ts';
 import { KEY_TAG, ownerIn, ownerTags, vmName } from './names.ts';
 import type { CallPace } from './pace.ts';
 import { MissingThingError, NotNowError, TimedOutError } from './refusals.ts';
@@ -57,6 +58,7 @@ export class VmInstances implements InstancePort {
   readonly notices?: NoticeWatch;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
+  readonly #missing: MissingGuard;
   /** Creations under way, by name. */
   readonly #creating = new Map<string, Promise<CreatedInstance>>();
   /** Machines whose creation the provider has accepted, by name: lists contain them later. */
@@ -72,7 +74,15 @@ export class VmInstances implements InstancePort {
     this.#options = options;
     const { cloud, pace } = options;
     if (cloud.notices) this.notices = cloud.notices;
-    this.#machines = new AccountVms(() => cloud.list(), pace);
+    this.#missing = new MissingGuard({
+      ...{ title: cloud.title, pace },
+      isExpected: (vm) => vm.tags[KEY_TAG] !== undefined && !isEnding(cloud, vm),
+    });
+    this.#machines = new AccountVms(async () => {
+      const vms = await cloud.list();
+      this.#missing.listed(vms);
+      return vms;
+    }, pace);
   }
 
   async create(order: InstanceOrder): Promise<CreatedInstance> {
@@ -216,9 +226,21 @@ export class VmInstances implements InstancePort {
   async observe({ id }: InstanceHandle): Promise<Observation> {
     const machines = await this.#machines.shared();
     const vm = machines.find((one) => one.id === id);
-    if (vm === undefined) return { state: 'missing' };
+    if (vm === undefined) {
+      if (!this.#isNew(id)) this.#missing.missing(id);
+      return { state: 'missing' };
+    }
+    this.#missing.found(id);
     this.#endDoubles(vm, machines);
     return this.#observationOf(vm);
+  }
+
+  /** Whether it was made so lately that lists may not contain it yet. */
+  #isNew(id: string): boolean {
+    const { pace, cloud } = this.#options;
+    return [...this.#made.values()].some(
+      (made) => made.id === id && pace.now() - made.at < cloud.lateMs,
+    );
   }
 
   /**
@@ -284,9 +306,14 @@ export class VmInstances implements InstancePort {
     const { pace, cloud } = this.#options;
     const since = this.#unlisted.get(id) ?? pace.now();
     this.#unlisted.set(id, since);
-    const isGone = (await this.#endById(id)) && this.#machines.hasListed(id);
+    const isUnknown = await this.#endById(id);
+    // Another account has no such machine either, and it would run on in its own.
+    if (isUnknown) this.#missing.doubt();
+    else this.#missing.ended(id);
+    const isGone = isUnknown && this.#machines.hasListed(id);
     if (!isGone && pace.now() - since < cloud.lateMs) return 'releasing';
     this.#unlisted.delete(id);
+    this.#missing.ended(id);
     return 'released';
   }
 
@@ -310,6 +337,7 @@ export class VmInstances implements InstancePort {
     if (phaseOf(cloud, vm) === 'ending') return 'releasing';
     try {
       await cloud.end(vm);
+      this.#missing.ended(vm.id);
     } catch (error) {
       // Listed a moment ago, or not listed yet: the next call decides.
       if (!(error instanceof MissingThingError || error instanceof NotNowError)) throw error;
@@ -344,6 +372,10 @@ function phaseOf({ statuses }: VmCloud, { status }: Vm): VmPhase {
 
 function isOver(cloud: VmCloud, vm: Vm): boolean {
   return vm.isOver === true || phaseOf(cloud, vm) === 'ended';
+}
+
+function isEnding(cloud: VmCloud, vm: Vm): boolean {
+  return isOver(cloud, vm) || phaseOf(cloud, vm) === 'ending';
 }
 
 function orderedOf({ instanceId }: InstanceOrder, id: string): CreatedInstance {

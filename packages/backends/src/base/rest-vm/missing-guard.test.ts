@@ -1,0 +1,114 @@
+/** A provider whose lists lack machines: some of them, or all at once. */
+import { expect, it } from 'vitest';
+import { AllMissingError } from '../errors.ts';
+import { VmInstances } from './instances.ts';
+import { MissingThingError } from './refusals.ts';
+import type { Vm, VmCloud } from './vm-cloud.ts';
+
+const MISSING = { state: 'missing' };
+const HOUR_MS = 3_600_000;
+const SOON_MS = 10_000;
+
+function machine(id: string, tags: Vm['tags'] = { 'dstack-key': id }): Vm {
+  const instance = { name: 'small' } as Vm['instance'];
+  return {
+    ...{ id, name: id, region: 'us', instance, price: 1, status: 'up', tags, problem: null },
+    ...{ address: '10.0.0.1', privateAddress: null },
+  };
+}
+
+function world(...ids: readonly string[]) {
+  let now = 0;
+  let listed: readonly Vm[] = ids.map((id) => machine(id));
+  const running = new Set(ids);
+  const cloud: VmCloud = {
+    ...{ type: 'lambda', title: 'Lambda', loginUser: 'root', statuses: { up: 'ready' } },
+    lateMs: 30_000,
+    list: async () => listed,
+    create: async () => 'new',
+    end: async ({ id }) => {
+      if (!running.delete(id)) throw new MissingThingError(id);
+    },
+    ...{ offers: async () => [], check: async () => [] },
+  };
+  const pace = { now: () => now, delay: async () => {} };
+  const offers = { priceOf: async () => 1, refused: () => {} };
+  const opened = () => new VmInstances({ cloud, offers, secret: 's', pace });
+  let instances = opened();
+  const handle = (id: string) => ({ id, data: null });
+  return {
+    observe: (id: string) => instances.observe(handle(id)).catch((error: unknown) => error),
+    release: (id: string) => instances.release(handle(id)).catch((error: unknown) => error),
+    /** Lists contain these from now on. */
+    lists: (...vms: readonly Vm[]) => {
+      listed = vms;
+      now += SOON_MS;
+    },
+    /** The account is another one. */
+    replaced: () => {
+      running.clear();
+      instances = opened();
+    },
+    later: (ms: number) => {
+      now += ms;
+    },
+  };
+}
+
+it('counts as no answer when all machines are missing at once, and as one when a part of them is', async () => {
+  const { observe, lists } = world('a', 'b', 'c');
+  for (const id of ['a', 'b', 'c']) expect(await observe(id)).toMatchObject({ state: 'ready' });
+  lists(machine('c'));
+  expect(await observe('a')).toEqual(MISSING);
+  lists(machine('b'), machine('c'));
+  expect(await observe('b')).toMatchObject({ state: 'ready' });
+  lists();
+  const error = await observe('b');
+  expect(error).toBeInstanceOf(AllMissingError);
+  expect((error as Error).message).toMatch(/^Lambda lists none of the 2 known machines/);
+  expect(await observe('c')).toBeInstanceOf(AllMissingError);
+  lists(machine('c'));
+  expect(await observe('c')).toMatchObject({ state: 'ready' });
+  expect(await observe('b')).toEqual(MISSING);
+});
+
+it('is believed about a machine that is the only one', async () => {
+  const { observe, lists } = world('a');
+  expect(await observe('a')).toMatchObject({ state: 'ready' });
+  lists();
+  expect(await observe('a')).toEqual(MISSING);
+});
+
+it('is believed after an hour of such answers', async () => {
+  const { observe, lists, later } = world('a', 'b');
+  await observe('a');
+  await observe('b');
+  lists();
+  expect(await observe('a')).toBeInstanceOf(AllMissingError);
+  later(HOUR_MS - 1);
+  expect(await observe('b')).toBeInstanceOf(AllMissingError);
+  later(1);
+  expect(await observe('a')).toEqual(MISSING);
+  expect(await observe('b')).toEqual(MISSING);
+});
+
+it('ends no machine with the key of another account, although it has machines too', async () => {
+  const { observe, release, lists, replaced } = world('a', 'b');
+  replaced();
+  lists(machine('theirs'), machine('of a person', {}));
+  // With one answer only, it is not known that the others are missing too.
+  expect(await observe('a')).toEqual(MISSING);
+  expect(await observe('b')).toBeInstanceOf(AllMissingError);
+  expect(await observe('a')).toBeInstanceOf(AllMissingError);
+  expect(await release('a')).toBeInstanceOf(AllMissingError);
+});
+
+it('does not doubt that machines have ended that were ended by orders', async () => {
+  const { observe, release, lists } = world('a', 'b', 'c');
+  for (const id of ['a', 'b', 'c']) await observe(id);
+  expect(await release('a')).toBe('releasing');
+  expect(await release('b')).toBe('releasing');
+  lists();
+  expect(await observe('c')).toEqual(MISSING);
+  expect(await release('a')).toBe('released');
+});
