@@ -84,3 +84,22 @@ it('three runs that wait for a sold-out region cost few calls, and get machines 
   expect(await statuses(of)).toEqual(['done', 'done', 'done']);
   expect(of.world.created).toHaveLength(3);
 });
+
+it('machines of which lists contain none for a while go on, also when servers are killed meanwhile', async () => {
+  const of = await begin();
+  await of.applyFleet(3, 2 * HOUR, { nodes: { min: 3, max: 3 } });
+  const idle = async () =>
+    (await of.instances()).filter(({ status }) => status === 'idle').length === 3;
+  expect(await of.until(idle, HOUR, LOOK)).toBe(true);
+  const ids = of.world.alive.map(({ id }) => id);
+  of.account.faults.eventualSeconds = 24 * HOUR;
+  await of.run(600);
+  of.servers.kill();
+  await of.servers.start();
+  await of.run(900);
+  of.account.faults.eventualSeconds = 0;
+  await of.run(600);
+  expect(await idle()).toBe(true);
+  expect(of.world.alive.map(({ id }) => id)).toEqual(ids);
+  expect(of.world.created).toHaveLength(3);
+});
