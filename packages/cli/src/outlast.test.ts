@@ -49,7 +49,8 @@ test('an answer that will not change is not asked for again', async () => {
   expect(waits).toEqual([]);
 });
 
-test('--watch keeps its last frame while the server is restarted', async () => {
+/** All that `--watch` drew when the frames or errors followed each other; the frame `two` ends it. */
+async function drawnBy(frames: (string | Error)[]): Promise<string[]> {
   const { wait } = patience();
   const drawn: string[] = [];
   let stop = (): void => {};
@@ -69,12 +70,24 @@ test('--watch keeps its last frame while the server is restarted', async () => {
       },
     },
   };
-  const frames: (string | Error)[] = ['one\n', away, away, 'two\n'];
   const frame = async (): Promise<string> => {
     const next = frames.shift() ?? '';
     if (typeof next !== 'string') throw next;
     return next;
   };
   await watchFrames(cli as unknown as Parameters<typeof watchFrames>[0], frame);
+  return drawn;
+}
+
+test('--watch keeps its last frame while the server is restarted', async () => {
+  const drawn = await drawnBy(['one\n', away, away, 'two\n']);
   expect(drawn).toEqual(['one\n', expect.stringMatching(/^one\n.*does not answer/), 'two\n']);
+});
+
+test('--watch that begins while the server is restarted waits for it, and names its address', async () => {
+  const drawn = await drawnBy([away, away, 'two\n']);
+  expect(drawn).toEqual([
+    expect.stringMatching(/trying again \(Failed to connect .*http:\/\/a\)/),
+    'two\n',
+  ]);
 });

@@ -1,6 +1,6 @@
 import type { Job, JobSubmission } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../context.ts';
-import { outlast } from '../outlast.ts';
+import { outlast, reportAway } from '../outlast.ts';
 import { submissionEnded } from './job-output.ts';
 import { currentSubmission } from './run-status.ts';
 
@@ -67,13 +67,10 @@ export async function followEvents(
     }
     return isOver;
   };
-  const onAway = (): void => cli.io.info('The server does not answer: trying again');
-  // A server that does not answer at first may have another address.
-  let isOver: boolean | null = await readNew();
-  while (isOver === false) {
+  const read = () => outlast(cli, readNew, cli.signal, reportAway(cli));
+  while ((await read()) === false) {
     wanted = { ...wanted, lines: null };
     await cli.wait(POLL_MS, cli.signal);
-    isOver = await outlast(cli, readNew, cli.signal, onAway);
   }
 }
 

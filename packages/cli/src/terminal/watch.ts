@@ -1,13 +1,13 @@
 import type { Cli } from '../context.ts';
 import { UsageError } from '../errors.ts';
-import { outlast } from '../outlast.ts';
+import { awayText, outlast } from '../outlast.ts';
 
 const REDRAW_MS = 2000;
 const AWAY = 'The server does not answer: this is what it last reported.';
 
 /**
  * `--watch`: draws the result of `frame` again and again, in place, until Ctrl-C. The last frame stays
- * while the server is away. Refused if stdout is not a terminal, where the frames would only fill a file.
+ * while the server is away; before the first one, the reason is shown. Refused if stdout is not a terminal, where the frames would only fill a file.
  */
 export async function watchFrames(
   cli: Cli,
@@ -24,11 +24,13 @@ export async function watchFrames(
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
   let shown = '';
-  const onAway = (): void => io.redrawnOut?.draw(`${shown}${io.paint('warning', AWAY)}\n`);
+  const onAway = (error: unknown): void => {
+    const note = shown === '' ? awayText(error) : AWAY;
+    io.redrawnOut?.draw(`${shown}${io.paint('warning', note)}\n`);
+  };
   try {
     while (!stop.signal.aborted) {
-      // A server that does not answer at first may have another address.
-      const text = await (shown === '' ? frame() : outlast(cli, frame, stop.signal, onAway));
+      const text = await outlast(cli, frame, stop.signal, onAway);
       if (text === null || stop.signal.aborted) break;
       shown = text;
       io.redrawnOut?.draw(text);

@@ -87,6 +87,31 @@ test('--watch prints each event once until Ctrl-C', async () => {
   ).toEqual(['e1', 'e2']);
 });
 
+test('--watch that begins while the server is restarted waits for it', async () => {
+  const refused = new Set<string>();
+  const restarted =
+    (answer: (request: ReceivedRequest) => object) => (request: ReceivedRequest) => {
+      if (refused.has(request.path)) return { json: answer(request) };
+      refused.add(request.path);
+      return { status: 500, json: { detail: 'the database is away' } };
+    };
+  const fake = await startFakeServer({
+    'POST /api/projects/list': restarted(() => [{ project_name: 'main' }]),
+    'POST /api/projects/main/get': { json: { project_id: 'p-id' } },
+    'POST /api/events/list': restarted(() => [event(1)]),
+  });
+  const { DSTACK_PROJECT: _, ...env } = serverEnv(fake.url);
+  const { out, err, code } = await runCommand(['event', '-w', '--json'], {
+    env,
+    onOutput: (text, pressCtrlC) => {
+      if (text.includes('Event 1')) pressCtrlC();
+    },
+  });
+  expect([code, [...refused].length]).toEqual([0, 2]);
+  expect(JSON.parse(out)).toMatchObject({ id: 'e1' });
+  expect(err).toContain('trying again (the database is away)');
+});
+
 test('export prints every event as JSON, oldest first, page after page', async () => {
   const all = Array.from({ length: 230 }, (_, i) => event(i));
   const fake = await serving(({ body }) => {

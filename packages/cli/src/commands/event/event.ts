@@ -5,7 +5,7 @@ import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
 import { collect } from '../../options.ts';
-import { outlast } from '../../outlast.ts';
+import { outlast, reportAway } from '../../outlast.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 import { eventLine } from './event-line.ts';
 import { type EventFilters, resolveFilters } from './filters.ts';
@@ -119,10 +119,7 @@ export async function runEventExport(options: EventListOptions, cli: Cli): Promi
   checkTypes(options);
   const bound = (value: string | null) => (value === null ? null : parseSince(value, cli.now()));
   const [since, until] = [bound(options.since), bound(options.until)];
-  const connection = await cli.connect();
-  const filters = await resolveFilters(options, connection);
-  const list = (query: ListEventsQuery): Promise<Event[]> =>
-    connection.client.server.listEvents({ ...filters, limit: PAGE, ...query });
+  const { list } = await source(options, cli);
   const last = until === null ? Number.POSITIVE_INFINITY : Date.parse(until);
   for await (const event of eventsSince(list, since)) {
     if (Date.parse(event.recorded_at) > last) return;
@@ -141,18 +138,9 @@ function checkTypes({ types }: EventListOptions): void {
 export async function runEventList(options: EventListOptions, cli: Cli): Promise<void> {
   checkTypes(options);
   const since = options.since === null ? null : parseSince(options.since, cli.now());
-  const connection = await cli.connect();
-  const filters = await resolveFilters(options, connection);
-  const list = (query: ListEventsQuery): Promise<Event[]> =>
-    connection.client.server.listEvents({ ...filters, limit: PAGE, ...query });
-  const print = (event: Event): void => {
-    if (options.json) cli.io.json(event);
-    else {
-      const line = eventLine(event, connection.project.name, cli.io.paint);
-      cli.io.print(hangingText(line, INDENT, cli.io.width));
-    }
-  };
-  if (options.watch) return watchEvents(list, print, since, cli);
+  if (options.watch) return watchEvents(options, since, cli);
+  const { list, project } = await source(options, cli);
+  const print = printer(options, project, cli);
   if (since === null) {
     const latest = await list({ ascending: false });
     for (const event of latest.reverse()) print(event);
@@ -162,6 +150,28 @@ export async function runEventList(options: EventListOptions, cli: Cli): Promise
 }
 
 type List = (query: ListEventsQuery) => Promise<Event[]>;
+
+interface Source {
+  /** Lists a page of the events that match. */
+  readonly list: List;
+  readonly project: string;
+}
+
+async function source(options: EventListOptions, cli: Cli): Promise<Source> {
+  const connection = await cli.connect();
+  const filters = await resolveFilters(options, connection);
+  return {
+    list: (query) => connection.client.server.listEvents({ ...filters, limit: PAGE, ...query }),
+    project: connection.project.name,
+  };
+}
+
+function printer({ json }: EventListOptions, project: string, { io }: Cli) {
+  return (event: Event): void => {
+    if (json) io.json(event);
+    else io.print(hangingText(eventLine(event, project, io.paint), INDENT, io.width));
+  };
+}
 
 /** `since` null: from the first one that is kept. */
 async function* eventsSince(list: List, since: string | null): AsyncGenerator<Event, void> {
@@ -182,8 +192,7 @@ const POLL_MS = 2000;
 const OVERLAP_MS = 20_000;
 
 async function watchEvents(
-  list: List,
-  print: (event: Event) => void,
+  options: EventListOptions,
   since: string | null,
   cli: Cli,
 ): Promise<void> {
@@ -192,21 +201,22 @@ async function watchEvents(
   const seen = new Map<string, number>();
   const start = since ?? new Date(cli.now()).toISOString();
   let newest = Date.parse(start);
-  const onAway = (): void => cli.io.info('The server does not answer: trying again');
-  const patient: List = async (query) =>
-    (await outlast(cli, () => list(query), stop.signal, onAway)) ?? [];
-  let read = list;
+  const patiently = <T>(request: () => Promise<T>): Promise<T | null> =>
+    outlast(cli, request, stop.signal, reportAway(cli));
   try {
+    const opened = await patiently(() => source(options, cli));
+    if (opened === null) return;
+    const print = printer(options, opened.project, cli);
+    const list: List = async (query) => (await patiently(() => opened.list(query))) ?? [];
     while (!stop.signal.aborted) {
       const from = new Date(Math.max(Date.parse(start), newest - OVERLAP_MS)).toISOString();
-      for await (const event of eventsSince(read, from)) {
+      for await (const event of eventsSince(list, from)) {
         if (seen.has(event.id)) continue;
         const at = Date.parse(event.recorded_at);
         seen.set(event.id, at);
         newest = Math.max(newest, at);
         print(event);
       }
-      read = patient;
       for (const [id, at] of seen) if (at < newest - 2 * OVERLAP_MS) seen.delete(id);
       await cli.wait(POLL_MS, stop.signal).catch(() => undefined);
     }

@@ -4,7 +4,7 @@ import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { integerOption } from '../../options.ts';
-import { outlast } from '../../outlast.ts';
+import { outlast, reportAway } from '../../outlast.ts';
 import { orNotFound } from '../../resource-error.ts';
 
 export interface GatewayLogsOptions {
@@ -58,7 +58,6 @@ export async function runGatewayLogs(options: GatewayLogsOptions, cli: Cli): Pro
     );
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
-  const onAway = (): void => cli.io.info('The server does not answer: trying again');
   const away = new Set<number>();
   const positions: Record<string, string> = {};
   try {
@@ -74,7 +73,7 @@ export async function runGatewayLogs(options: GatewayLogsOptions, cli: Cli): Pro
       if (!follow || stop.signal.aborted) return;
       await cli.wait(POLL_MS, stop.signal).catch(() => undefined);
       if (stop.signal.aborted) return;
-      const next = await outlast(cli, () => read(MOST, positions), stop.signal, onAway);
+      const next = await outlast(cli, () => read(MOST, positions), stop.signal, reportAway(cli));
       if (next === null) return;
       ({ replicas } = next);
     }
