@@ -1,5 +1,4 @@
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { type CSSProperties, type KeyboardEvent, useMemo, useRef } from 'react';
+import { type CSSProperties, type KeyboardEvent, useMemo } from 'react';
 import { BAR_LABELS, type BarKind } from '../../domain/capacity/board-bars.ts';
 import { type Horizon, paceOf, type TimeAxis, timeAxis } from '../../domain/capacity/time-axis.ts';
 import { ScrollRegion } from '../../ui/panel/scroll-region.tsx';
@@ -9,6 +8,7 @@ import styles from './board.module.css';
 import { BoardRow } from './board-row.tsx';
 import type { BoardRowData } from './board-rows.ts';
 import { boardStep } from './board-step.ts';
+import { useVisibleRows } from './use-visible-rows.ts';
 
 export interface BoardChartProps {
   readonly project: string;
@@ -32,23 +32,13 @@ export function BoardChart(props: BoardChartProps) {
 
 function VirtualChart(props: BoardChartProps & { readonly height: number }) {
   const { project, rows, horizon, onMenu, isFlowing, height } = props;
-  const scroller = useRef<HTMLElement>(null);
   const pace = paceOf(horizon);
   const now = useTicking((time) => Math.floor(time / pace) * pace);
   const axis = useMemo(() => {
     const offset = -new Date(now).getTimezoneOffset() * 60_000;
     return timeAxis(now, horizon, offset);
   }, [now, horizon]);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => height,
-    getItemKey: (index) => rows[index]?.instance.id ?? index,
-    overscan: 6,
-    scrollMargin: SCALE,
-    scrollPaddingStart: SCALE,
-    useFlushSync: false,
-  });
+  const { scroller, virtual } = useVisibleRows(rows, { row: height, top: SCALE });
   const items = virtual.getVirtualItems();
   const onKeyDown = (event: KeyboardEvent<HTMLElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;

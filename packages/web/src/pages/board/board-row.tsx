@@ -1,5 +1,4 @@
 import { Link } from '@tanstack/react-router';
-import { Ellipsis } from 'lucide-react';
 import { memo } from 'react';
 import {
   BAR_LABELS,
@@ -15,6 +14,7 @@ import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { absoluteTime, relativeTimeText } from '../../ui/time/format-time.ts';
 import styles from './board.module.css';
 import type { BoardRowData } from './board-rows.ts';
+import { InstanceMenuButton } from './instance-menu-button.tsx';
 import { useBars } from './use-bars.ts';
 
 interface BoardRowProps {
@@ -47,17 +47,7 @@ export const BoardRow = memo(function BoardRow(props: BoardRowProps) {
           <span className={styles.gpus}>{gpus}</span>
         </span>
         <StatusBadge look={instanceLook(instance)} />
-        <button
-          type="button"
-          className={styles.menu}
-          aria-label={`Actions of ${instance.name}`}
-          aria-haspopup="menu"
-          title="Actions (.)"
-          data-row-menu=""
-          onClick={(event) => onMenu(row, event.currentTarget)}
-        >
-          <Ellipsis size={16} aria-hidden="true" />
-        </button>
+        <InstanceMenuButton {...{ row, onMenu }} title="Actions (.)" />
       </div>
       <ul
         className={styles.track}

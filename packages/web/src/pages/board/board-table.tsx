@@ -1,7 +1,5 @@
 import { Link } from '@tanstack/react-router';
-import { useVirtualizer } from '@tanstack/react-virtual';
-import { Ellipsis } from 'lucide-react';
-import { type ReactNode, useRef } from 'react';
+import type { ReactNode } from 'react';
 import { BAR_LABELS, type LanedBar } from '../../domain/capacity/board-bars.ts';
 import { instanceLook } from '../../domain/fleets/fleet-look.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
@@ -11,7 +9,9 @@ import { useTicking } from '../../ui/time/clock.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import type { BoardRowData } from './board-rows.ts';
 import styles from './board-table.module.css';
+import { InstanceMenuButton } from './instance-menu-button.tsx';
 import { useBars } from './use-bars.ts';
+import { useVisibleRows } from './use-visible-rows.ts';
 
 interface BoardTableProps {
   readonly project: string;
@@ -27,16 +27,7 @@ const HEAD = 36;
 
 /** The facts of the chart as a table: a part for each instance, a row for each job and each run that waits. */
 export function BoardTable({ project, rows, onMenu, isFlowing }: BoardTableProps) {
-  const scroller = useRef<HTMLElement>(null);
-  const virtual = useVirtualizer({
-    count: rows.length,
-    getScrollElement: () => scroller.current,
-    estimateSize: () => ROW,
-    getItemKey: (index) => rows[index]?.instance.id ?? index,
-    overscan: 6,
-    scrollMargin: HEAD,
-    useFlushSync: false,
-  });
+  const { scroller, virtual } = useVisibleRows(rows, { row: ROW, top: HEAD });
   const items = virtual.getVirtualItems();
   const above = (items[0]?.start ?? HEAD) - HEAD;
   const below = virtual.getTotalSize() - ((items.at(-1)?.end ?? HEAD) - HEAD);
@@ -113,15 +104,7 @@ function InstancePart({ project, row, index, onMenu, measure }: InstancePartProp
         >
           {instance.name}
         </NameLink>
-        <button
-          type="button"
-          className={styles.menu}
-          aria-label={`Actions of ${instance.name}`}
-          aria-haspopup="menu"
-          onClick={(event) => onMenu(row, event.currentTarget)}
-        >
-          <Ellipsis size={16} aria-hidden="true" />
-        </button>
+        <InstanceMenuButton {...{ row, onMenu }} />
       </span>
       <StatusBadge look={instanceLook(instance)} />
     </th>
