@@ -67,7 +67,7 @@ function Upstream({ of, name, on, keep, link }: UpstreamProps) {
         <NameLink to="/projects/$project/runs/$run" params={params}>
           {name}
         </NameLink>
-        <Badge run={data} isMissing={isMissingError(error)} />
+        <Badge run={isAnother ? undefined : data} isMissing={isMissingError(error)} />
       </div>
       <p className={styles.note}>
         {CONDITION_TEXTS[on]}
