@@ -88,6 +88,7 @@ const MORE_STATES: readonly State[] = [
     },
   },
   { name: 'quotas', path: '/quotas', text: 'GPUs' },
+  { name: 'shares', path: '/quotas?show=shares', text: 'is placed first' },
   {
     name: 'quota',
     path: '/quotas',

@@ -1,7 +1,7 @@
 import { ApiError } from '@dstack/client';
 import type { Quota } from '@dstack/contract/wire';
 import { screen, waitFor, within } from '@testing-library/react';
-import { expect, it } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 
 const NONE = { gpu: null, cpu: null, memory: null, instances: null, cost: null };
@@ -188,6 +188,29 @@ it('shows the shares of projects and users, and whose run is next', async () => 
   expect(screen.getAllByText('12.35')).toHaveLength(3);
   screen.getByText('ann');
   screen.getByText('Another project');
+});
+
+it('names the figures of a share on a narrow screen, where no header does', async () => {
+  const share = {
+    weight: 2,
+    usage: 12,
+    rate: 4,
+    ratio: 8.17,
+    project_name: 'lab',
+    user_name: null,
+  };
+  const wide = matchMedia;
+  vi.spyOn(globalThis, 'matchMedia').mockImplementation((query) => ({
+    ...wide(query),
+    matches: query.includes('max-width'),
+  }));
+  onTestFinished(() => void vi.restoreAllMocks());
+  await renderApp('/quotas?show=shares', {
+    projects: { list: async () => [{ project_name: 'lab', members: [] }] as never },
+    project: () => ({ shares: async () => [{ ...share, next: 'train' }] }),
+  });
+  const next = await screen.findByRole('link', { name: 'train' });
+  expect(next.closest('li')?.textContent).toBe('labratio 8.17next: train');
 });
 
 it('explains shares where capacity is not shared by weight', async () => {

@@ -10,6 +10,7 @@ import { CommandBlock } from '../../ui/copy/command.tsx';
 import { EmptyState } from '../../ui/feedback/empty-state.tsx';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { ROW_FOCUS } from '../../ui/table/row-navigation.ts';
+import { useNarrow } from '../../ui/table/use-narrow.ts';
 import styles from './quotas.module.css';
 
 interface SharesProps {
@@ -31,6 +32,7 @@ export function Shares({ address, project, filters }: SharesProps) {
     placeholderData: keepPreviousData,
   });
   const { data } = query;
+  const columns = useNarrow() ? CARDS : TABLE;
   const rows = useMemo(
     () => data?.map((share, place): ShareRow => ({ ...share, key: String(place) })),
     [data],
@@ -43,23 +45,23 @@ export function Shares({ address, project, filters }: SharesProps) {
       query={query}
       rows={rows}
       textsOf={textsOf}
-      columns={COLUMNS}
+      columns={columns}
       rowId={({ key }) => key}
       rowName={nameOf}
       filters={filters}
       notice={
         project === null || !rows?.length ? null : (
           <p className={styles.notice}>
-            Of the projects that share capacity with <bdi>{project}</bdi>. Who has used less for its
-            weight is placed first.
+            Projects that share capacity with <bdi>{project}</bdi>, and their users. The one with
+            the lowest ratio is placed first.
           </p>
         )
       }
       empty={
         <EmptyState icon={Scale} title="Capacity is not shared by weight">
           <p>
-            As soon as one quota has a weight, runs of projects and users that have used less for
-            their weight come first. Until then the oldest run comes first.
+            As soon as the quota of a project has a weight, runs of projects and users that have
+            used less for their weight come first. Until then runs come by priority and age.
           </p>
           <CommandBlock text="dstack quota set --weight 1" />
         </EmptyState>
@@ -78,7 +80,8 @@ const textsOf = ({ project_name, user_name, next }: ShareRow) => [project_name, 
 /** `12.3`, `0`: hours and numbers of GPUs. */
 const figure = (value: number): string => String(Math.round(value * 100) / 100);
 
-const COLUMNS: readonly TableColumn<ShareRow>[] = [
+/** Cards have no headers, so their figures have words. */
+const columnsFor = (isNarrow: boolean): readonly TableColumn<ShareRow>[] => [
   {
     ...{ id: 'name', header: 'Share of', width: 200, grow: true, locked: true, card: 'title' },
     cell: ({ project_name, user_name }) => (
@@ -105,7 +108,7 @@ const COLUMNS: readonly TableColumn<ShareRow>[] = [
   },
   {
     ...{ id: 'ratio', header: 'Ratio', width: 90, align: 'end', locked: true, card: 'status' },
-    cell: ({ ratio }) => figure(ratio),
+    cell: ({ ratio }) => `${isNarrow ? 'ratio ' : ''}${figure(ratio)}`,
     value: ({ ratio }) => ratio,
   },
   {
@@ -114,10 +117,16 @@ const COLUMNS: readonly TableColumn<ShareRow>[] = [
       next === null || project_name === null ? (
         '–'
       ) : (
-        <NameLink to="/projects/$project/runs/$run" params={{ project: project_name, run: next }}>
-          {next}
-        </NameLink>
+        <>
+          {isNarrow ? 'next: ' : null}
+          <NameLink to="/projects/$project/runs/$run" params={{ project: project_name, run: next }}>
+            {next}
+          </NameLink>
+        </>
       ),
     value: ({ next }) => next,
   },
 ];
+
+const TABLE = columnsFor(false);
+const CARDS = columnsFor(true);
