@@ -95,6 +95,17 @@ module.exports = {
       to: { path: 'node_modules/(kysely|pg)/' },
     },
     {
+      name: 'browsers-get-no-schemas',
+      comment:
+        'they are several times as large as the page that would use them: import types, or a module without them',
+      severity: 'error',
+      from: { path: `^packages/(web|client)/src/${SOURCE}` },
+      to: {
+        path: '^packages/contract/src/((wire|api|agent)/)?index\\.ts$',
+        dependencyTypesNot: ['type-only'],
+      },
+    },
+    {
       name: 'test-code-is-for-tests',
       severity: 'error',
       from: { path: '^packages/(?!testkit/)', pathNot: ['\\.(test|suite)\\.tsx?$', TESTING] },
