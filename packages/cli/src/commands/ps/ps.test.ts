@@ -107,6 +107,13 @@ test('without an active run the latest run is shown', async () => {
   ]);
 });
 
+test('-n lists the last members of an array, as it lists the last runs', async () => {
+  const fake = await serving(await recordedRuns());
+  await runCommand(['ps', '--members', 'sweep', '-n', '5'], { env: serverEnv(fake.url) });
+  const asked = { array: 'sweep', limit: 5, ascending: false };
+  expect(fake.bodyOf('/api/runs/list')).toMatchObject(asked);
+});
+
 test('the members of an array are listed to the last, page after page', async () => {
   const [run] = await recordedRuns();
   const member = (index: number) => ({

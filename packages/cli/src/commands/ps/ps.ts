@@ -93,6 +93,7 @@ async function allPages(page: (after: Run | null) => Promise<Run[]>): Promise<Ru
 
 /** Active runs, or the latest run if none is active: an empty table would not help. */
 async function listRuns(connection: Connection, options: PsOptions): Promise<Run[]> {
+  const isWhole = options.members !== null && options.last === null;
   const list = (onlyActive: boolean, limit: number, after: Run | null = null): Promise<Run[]> =>
     connection.client.listRuns({
       project_name: connection.project.name,
@@ -104,10 +105,9 @@ async function listRuns(connection: Connection, options: PsOptions): Promise<Run
       prev_submitted_at: after?.submitted_at ?? null,
       prev_run_id: after?.id ?? null,
       limit,
-      ascending: options.members !== null,
+      ascending: isWhole,
       ...(options.members !== null && { array: options.members }),
     });
-  const isWhole = options.members !== null && options.last === null;
   if (isWhole) return await allPages((after) => list(false, MAX_RUNS, after));
   const everything = options.all || options.last !== null;
   const active = await list(!everything, options.last ?? MAX_RUNS);
