@@ -1,5 +1,6 @@
 import { nearest } from '@dstack/contract/nearest';
-import { type RunPlan, resourceText } from '@dstack/contract/wire';
+import { resourceText } from '@dstack/contract/quota-text';
+import type { RunPlan } from '@dstack/contract/wire';
 import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';

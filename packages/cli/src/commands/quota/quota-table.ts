@@ -1,4 +1,5 @@
-import { type Quota, type QuotaUse, resourceText } from '@dstack/contract/wire';
+import { resourceText } from '@dstack/contract/quota-text';
+import type { Quota, QuotaUse } from '@dstack/contract/wire';
 import { renderTable, type TableLayout } from '../../terminal/table.ts';
 
 /** A line for each resource that a quota names; a quota of a weight alone has one line. */
