@@ -16,7 +16,10 @@ export const listRunsTool = tool({
   input: z.object({
     active_only: z.boolean().default(false).describe('Only runs that have not ended'),
     limit: z.int().min(1).max(100).default(20),
-    array: runName.nullable().default(null).describe('The members of this array instead'),
+    array: runName
+      .nullable()
+      .default(null)
+      .describe('The first members of this array instead, by index; get_run shows any other'),
   }),
   output: z.object({ project: z.string(), runs: z.array(RunSummary) }),
   run: async ({ active_only, limit, array }, { client, project }) => {
