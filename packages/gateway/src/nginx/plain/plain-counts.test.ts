@@ -76,3 +76,15 @@ it('keeps counts that are missing in an answer', () => {
   subject.put('run', { ms: '1001', counts: new Map([['5:0:1', 1]]) });
   expect(subject.raw('run').answered).toEqual({ '2xx': 3, '5xx': 1 });
 });
+
+it('goes on from what it knows where nginx has forgotten a count, for want of memory', () => {
+  const { subject, put } = counts();
+  put(1000, 3, true);
+  put(1500, 5);
+  put(200, 1);
+  put(300, 2);
+  const { answered, latencies, slices } = subject.raw('run');
+  expect([answered, latencies?.seconds, latencies?.counts[7]]).toEqual([{ '2xx': 4 }, 0.8, 4]);
+  expect(slices).toEqual([{ number: 100, count: 4, buckets: [[10, 4]] }]);
+  expect(subject.seen('run')).toBe('300');
+});

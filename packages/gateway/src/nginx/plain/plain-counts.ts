@@ -66,16 +66,23 @@ interface Slice {
 }
 
 interface Known {
-  ms: string;
-  counts: ReadonlyMap<string, number>;
+  /** As nginx has sent them last. */
+  last: RunTick;
+  /** Counted since this process began to look, by the keys of `RunTick.counts`. */
+  readonly totals: Map<string, number>;
+  /** The sum of their durations. */
+  ms: number;
   readonly slices: Slice[];
 }
+
+const newKnown = (): Known => ({
+  ...{ last: { ms: '', counts: new Map() }, totals: new Map(), ms: 0, slices: [] },
+});
 
 /** Totals of the requests of each run, and those of the last minute by when they were seen. */
 export class PlainCounts {
   readonly #now: () => number;
   readonly #runs = new Map<string, Known>();
-  readonly #earlier = new Map<string, RunTick>();
 
   /** `now`: milliseconds. */
   constructor(now: () => number) {
@@ -84,29 +91,36 @@ export class PlainCounts {
 
   /** Returns the counts that nginx need not send again. */
   seen(runId: string): string {
-    return this.#runs.get(runId)?.ms ?? '';
+    return this.#runs.get(runId)?.last.ms ?? '';
   }
 
   /** `isEarlier`: these were counted while an earlier process reported them. */
-  put(runId: string, { ms, counts }: RunTick, isEarlier = false): void {
-    if (isEarlier) {
-      this.#earlier.set(runId, { ms, counts });
-      this.#runs.set(runId, { ms, counts, slices: [] });
-      return;
-    }
-    const known = this.#runs.get(runId);
-    const slices = known?.slices ?? [];
-    const number = Math.floor(this.#now() / SLICE_MS);
-    if (slices.at(-1)?.number !== number) slices.push({ number, buckets: new Map() });
-    if (slices.length > SLICES) slices.shift();
-    const { buckets } = slices.at(-1) as Slice;
-    for (const [key, count] of counts) {
+  put(runId: string, tick: RunTick, isEarlier = false): void {
+    const known = this.#runs.get(runId) ?? newKnown();
+    this.#runs.set(runId, known);
+    const { last, totals, slices } = known;
+    // A count may be missing in an answer.
+    known.last = { ms: tick.ms, counts: new Map([...last.counts, ...tick.counts]) };
+    if (isEarlier) return;
+    const { buckets } = this.#slice(slices);
+    for (const [key, count] of tick.counts) {
+      const more = increase(count, last.counts.get(key) ?? 0);
+      if (more === 0) continue;
       const bucket = Number(key.split(':')[2]);
-      const more = count - (known?.counts.get(key) ?? 0);
-      if (more > 0) buckets.set(bucket, (buckets.get(bucket) ?? 0) + more);
+      buckets.set(bucket, (buckets.get(bucket) ?? 0) + more);
+      totals.set(key, (totals.get(key) ?? 0) + more);
     }
-    // Counts never fall, also if one is missing in an answer.
-    this.#runs.set(runId, { ms, counts: new Map([...(known?.counts ?? []), ...counts]), slices });
+    known.ms += increase(Number(tick.ms), Number(last.ms));
+  }
+
+  #slice(slices: Slice[]): Slice {
+    const number = Math.floor(this.#now() / SLICE_MS);
+    const latest = slices.at(-1);
+    if (latest?.number === number) return latest;
+    const slice = { number, buckets: new Map<number, number>() };
+    slices.push(slice);
+    if (slices.length > SLICES) slices.shift();
+    return slice;
   }
 
   raw(runId: string): RawStats {
@@ -114,10 +128,7 @@ export class PlainCounts {
     if (known === undefined) return { answered: {}, slices: [] };
     const answered: Record<string, number> = {};
     const latencies = [...NO_LATENCIES.counts];
-    const earlier = this.#earlier.get(runId);
-    for (const [key, all] of known.counts) {
-      const count = all - (earlier?.counts.get(key) ?? 0);
-      if (count === 0) continue;
+    for (const [key, count] of known.totals) {
       const [hundreds = '', duration = ''] = key.split(':');
       answered[`${hundreds}xx`] = (answered[`${hundreds}xx`] ?? 0) + count;
       latencies[Number(duration)] = (latencies[Number(duration)] ?? 0) + count;
@@ -126,16 +137,16 @@ export class PlainCounts {
       ...{ number, buckets: [...buckets] },
       count: [...buckets.values()].reduce((sum, count) => sum + count, 0),
     }));
-    const seconds = (Number(known.ms) - Number(earlier?.ms ?? 0)) / 1000;
-    return { answered, latencies: { seconds, counts: latencies }, slices };
+    return { answered, latencies: { seconds: known.ms / 1000, counts: latencies }, slices };
   }
 
   keepOnly(runIds: ReadonlySet<string>): void {
-    for (const known of [this.#runs, this.#earlier]) {
-      for (const runId of known.keys()) if (!runIds.has(runId)) known.delete(runId);
-    }
+    for (const runId of this.#runs.keys()) if (!runIds.has(runId)) this.#runs.delete(runId);
   }
 }
+
+/** nginx forgets counts if their memory is full, and begins again; what it had counted before stays counted. */
+const increase = (now: number, before: number): number => (now < before ? now : now - before);
 
 /** `CountedService` of a run that nginx answers. */
 export function countedBy(
