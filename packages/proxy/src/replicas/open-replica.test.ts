@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { AgentRefusal, AgentUnreachable } from './agent-streams.ts';
 import { openReplica } from './open-replica.ts';
 
 let app: Server;
@@ -82,4 +83,40 @@ it('fails without a link', async () => {
   await expect(
     open({ hostId: 'far', jobId: 'a', port, runningAt: 0, isFailing: false }),
   ).rejects.toThrow('no link to host far');
+});
+
+/** An agent that has reported the address once, and then answers like this. */
+async function later(error: Error) {
+  const clock = { now: 0 };
+  let asked = 0;
+  const openPort = async () => {
+    asked += 1;
+    if (asked > 1) throw error;
+    return { stream: new PassThrough(), ownAddress: '127.0.0.1' };
+  };
+  const client = () => ({ openPort });
+  const open = openReplica({ client, isHere: () => true, now: () => clock.now });
+  const replica = { hostId: 'local', jobId: 'a', port, runningAt: 0, isFailing: false };
+  const connection = async () => {
+    let text = '';
+    for await (const part of await open(replica)) text += part;
+    return text;
+  };
+  expect([await connection(), await connection(), asked]).toEqual(['straight', 'straight', 1]);
+  clock.now += 5000;
+  return { connection, asked: () => asked };
+}
+
+it('has the agent check every five seconds that no other job has taken the address', async () => {
+  const refusal = new AgentRefusal(502, 'port_refused', 'a process that is not of the job listens');
+  const { connection, asked } = await later(refusal);
+  await expect(connection()).rejects.toThrow(refusal);
+  await expect(connection()).rejects.toThrow(refusal);
+  expect(asked()).toBe(4);
+});
+
+it('connects directly while the agent cannot be asked', async () => {
+  const { connection, asked } = await later(new AgentUnreachable('no answer'));
+  expect([await connection(), await connection()]).toEqual(['straight', 'straight']);
+  expect(asked()).toBe(2);
 });

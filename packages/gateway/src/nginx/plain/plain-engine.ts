@@ -60,6 +60,7 @@ export class PlainEngine implements Worker {
     this.#addresses = new ReplicaAddresses({
       learn: options.learn,
       onChange: () => this.changed(),
+      now: () => performance.now(),
     });
     this.#report = new PlainReport({
       services: () => options.services.all,
@@ -206,6 +207,7 @@ export class PlainEngine implements Worker {
     while (!this.#isClosed) {
       await delay(TICK_MS, undefined, { ref: false });
       if (!this.#isOn) continue;
+      void this.#addresses.check();
       try {
         const tick = await this.#tick();
         this.#report.take(tick);

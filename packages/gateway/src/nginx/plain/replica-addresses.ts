@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
-import { AgentStreams } from '@dstack/proxy';
+import { AgentRefusal, AgentStreams } from '@dstack/proxy';
 import type { HostedService } from '../../worker/services.ts';
 
 type Replica = HostedService['route']['replicas'][number];
@@ -13,10 +13,14 @@ export type LearnAddress = (host: GatewayHost, replica: Replica) => Promise<stri
 export interface ReplicaAddressesOptions {
   readonly learn: LearnAddress;
   readonly onChange: () => void;
+  /** A monotonic clock, in milliseconds. */
+  readonly now: () => number;
 }
 
 /** Before an agent or an app that did not answer is asked again. */
 const AGAIN_MS = 1000;
+/** The same as in `openReplica`: a process of another job may listen at an address after the job's own. */
+const CHECK_MS = 5000;
 
 export class ReplicaAddresses {
   readonly #options: ReplicaAddressesOptions;
@@ -24,9 +28,11 @@ export class ReplicaAddresses {
   readonly #known = new Map<string, string | null>();
   readonly #asking = new Set<string>();
   #wanted: ReadonlyMap<string, Replica> = new Map();
+  #checkedAt: number;
 
   constructor(options: ReplicaAddressesOptions) {
     this.#options = options;
+    this.#checkedAt = options.now();
   }
 
   setHosts(hosts: Readonly<Record<string, GatewayHost>>): void {
@@ -46,6 +52,33 @@ export class ReplicaAddresses {
 
   of(jobId: string): string | null {
     return this.#known.get(jobId) ?? null;
+  }
+
+  /** To be called often. Forgets addresses to which their agents no longer lead. */
+  async check(): Promise<void> {
+    const { now } = this.#options;
+    if (now() - this.#checkedAt < CHECK_MS) return;
+    // Until all were asked, no other check begins.
+    this.#checkedAt = Number.POSITIVE_INFINITY;
+    for (const [jobId, address] of [...this.#known]) {
+      if (address === null || (await this.#isConfirmed(jobId, address))) continue;
+      if (this.#known.get(jobId) !== address) continue;
+      this.#known.delete(jobId);
+      this.#options.onChange();
+    }
+    this.#checkedAt = now();
+  }
+
+  /** True also while the agent cannot be asked. */
+  async #isConfirmed(jobId: string, address: string): Promise<boolean> {
+    const replica = this.#wanted.get(jobId);
+    const host = replica && this.#hosts.get(replica.hostId);
+    if (!replica || !host) return true;
+    try {
+      return (await this.#options.learn(host, replica)) === address;
+    } catch (error) {
+      return !(error instanceof AgentRefusal);
+    }
   }
 
   async #ask({ jobId }: Replica): Promise<void> {
