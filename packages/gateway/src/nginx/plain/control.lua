@@ -31,7 +31,7 @@ local function each_count(run, visit)
   end
 end
 
--- Lines `s <key> <value>`, `d <key>`, and `c <run>`, whose counts are forgotten; between tabs. With `?all` nothing
+-- Lines `s <key> <value>`, `d <key>`, and `c <run>`, of which all is forgotten; between tabs. With `?all` nothing
 -- else stays in the table.
 function M.push()
   local named = {}
@@ -46,6 +46,7 @@ function M.push()
       counts:delete("l:" .. key)
       counts:delete("s:" .. key)
       counts:delete("b:" .. key)
+      routes:delete("i:" .. key)
     end
   end
   if ngx.var.args == "all" then

@@ -131,9 +131,13 @@ function M.headers()
   local request = ngx.ctx.request
   if not request then return end
   -- nginx takes an interim answer (103) for the whole one, and all that follows it for its body: the client would read
-  -- that as further answers, which may be meant for others on its connection. Workers can answer for such an app.
+  -- that as further answers, which may be meant for others on its connection. So this request is broken off, and
+  -- workers answer all others for such an app.
   if ngx.status < 200 then
-    request.route.is_interim = true
+    routes.leave_to_workers(request.route)
+    -- The replica is not to blame. nginx has not yet counted the bytes that it has sent there.
+    replicas.release(request)
+    request.was_sent = true
     return ngx.exit(502)
   end
   local header = ngx.header

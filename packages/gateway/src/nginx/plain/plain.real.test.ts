@@ -208,16 +208,32 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     }
   });
 
-  it('has workers answer for an app that sends interim answers, which nginx would take for whole ones', async () => {
-    world.serve('early.apps.test', [await world.app('early')]);
+  it('leaves an app that sends interim answers to the workers, after one broken request', async () => {
+    const app = await world.app('early');
+    const run = world.serve('early.apps.test', [app]);
     await world.untilPlain('early.apps.test');
-    const ask = () => world.ask('early.apps.test', '/early');
-    // Each process of nginx breaks off the first one that it sees.
-    for (let n = 0; n < 20; n++) await ask().catch(() => null);
-    for (let n = 0; n < 3; n++) {
-      const answer = await ask();
-      expect([answer.status, seen(answer).url, isPlain(answer)]).toEqual([200, '/early', false]);
-    }
+    // nginx closes the connection of the broken request.
+    const init = { method: 'POST', body: 'x', headers: { connection: 'close' } };
+    const ask = () => world.ask('early.apps.test', '/early', init);
+    // nginx takes the interim answer for the whole one. The app has run the request: nobody repeats it.
+    const broken = await ask();
+    expect([broken.status, broken.body]).toEqual([
+      502,
+      expect.stringContaining('closed the connection'),
+    ]);
+    const answers = async () => {
+      for (let n = 0; n < 20; n++) {
+        const answer = await ask();
+        expect([answer.status, seen(answer).url, isPlain(answer)]).toEqual([200, '/early', false]);
+      }
+    };
+    expect((await ask()).headers['x-early']).toBe('2');
+    await answers();
+    // The service is read anew, as another one that is served later is.
+    world.serve('early.apps.test', [app, await world.app('early-too')], { run });
+    world.serve('later.apps.test', [await world.app('later')]);
+    await world.untilPlain('later.apps.test');
+    await answers();
   });
 
   it('avoids a replica that answers with errors, and reports it', async () => {

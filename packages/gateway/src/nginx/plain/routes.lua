@@ -48,8 +48,17 @@ function M.of(host)
   if known then return known end
   local line = routes:get("h:" .. host)
   if not line then return nil end
-  current[host] = route_of(host, line)
-  return current[host]
+  local route = route_of(host, line)
+  route.is_interim = routes:get("i:" .. route.run)
+  current[host] = route
+  return route
+end
+
+-- From now on workers answer all requests of the run.
+function M.leave_to_workers(route)
+  route.is_interim = true
+  routes:set("i:" .. route.run, true)
+  routes:incr("version", 1, 0)
 end
 
 -- Whether the main process keeps the table up to date.

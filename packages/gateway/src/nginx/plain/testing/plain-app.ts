@@ -5,6 +5,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 
 const [name = '', address = '', port = ''] = process.argv.slice(2);
 let isBroken = false;
+/** Requests that got an interim answer. */
+let early = 0;
 
 const server = createServer(async (request, response) => {
   const url = request.url ?? '';
@@ -18,7 +20,11 @@ const server = createServer(async (request, response) => {
     }
     return;
   }
-  if (url.startsWith('/early')) response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+  if (url.startsWith('/early')) {
+    early += 1;
+    response.setHeader('x-early', early);
+    response.writeEarlyHints({ link: '</style.css>; rel=preload' });
+  }
   if (url.startsWith('/slow')) await delay(Number(url.split('=')[1] ?? 300));
   if (url.startsWith('/die')) {
     request.socket.destroy();
