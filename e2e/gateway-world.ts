@@ -1,4 +1,4 @@
-/** A server with a gateway on its own machine, and clients of the gateway. */
+/** A server with a gateway on the same machine, and clients of the gateway. */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { type IncomingMessage, request } from 'node:http';

@@ -215,7 +215,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     // nginx closes the connection of the broken request.
     const init = { method: 'POST', body: 'x', headers: { connection: 'close' } };
     const ask = () => world.ask('early.apps.test', '/early', init);
-    // nginx takes the interim answer for the whole one. The app has run the request: nobody repeats it.
+    // nginx takes the interim answer for the whole one. The app has run the request, so it must not be repeated.
     const broken = await ask();
     expect([broken.status, broken.body]).toEqual([
       502,
