@@ -78,6 +78,7 @@ function withGpus({ yard, ...rest }: CloudYard): CloudYard {
     reboot: (id) => yard.reboot(id),
     exec: (id, command) => yard.exec(id, command),
     hostKey: (id) => yard.hostKey(id),
+    numberOf: (id) => yard.numberOf(id),
     close: () => yard.close(),
   };
   return { ...rest, yard: equipped };

@@ -15,6 +15,8 @@ export * from './base/group-port.ts';
 export * from './base/instance-port.ts';
 export type {
   AgentDialIns,
+  AgentDownload,
+  AgentDownloads,
   BackendHost,
   BackendKind,
   BackendOpener,

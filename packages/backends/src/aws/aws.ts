@@ -5,6 +5,7 @@ import type { Backend } from '../base/port.ts';
 import { VmInstances } from '../base/rest-vm/instances.ts';
 import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
+import { sshWay } from '../base/rest-vm/ssh-way.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { AwsClient } from './aws-client.ts';
 import { AwsRegion } from './aws-region.ts';
@@ -101,7 +102,7 @@ function regionParts(
   const instances = new VmInstances({
     cloud,
     offers: { priceOf, refused: () => {} },
-    secret,
+    way: sshWay(cloud, secret),
     pace,
   });
   const zones = async () => (await networks.network()).subnets.map(({ zone }) => zone);

@@ -82,6 +82,8 @@ export interface BackendHost {
   readonly sharedFacts?: SharedFacts | null;
   /** Null: agents open no connections to the server. */
   readonly dialIns: AgentDialIns | null;
+  /** Null, or omitted: the server offers no downloads. */
+  readonly downloads?: AgentDownloads | null;
   /** Price lists of providers. They change while the server runs. */
   readonly catalog: Catalog;
   /** Where its prices are from, for plans; null, or omitted: there is nothing to add. */
@@ -102,6 +104,23 @@ export interface SharedFacts {
     key: string,
     change: (value: string | null, now: number) => { readonly value: string; readonly result: T },
   ): Promise<T>;
+}
+
+/** The agent as one file that the server offers to containers. */
+export interface AgentDownloads {
+  /** Rejects if it is not there for this architecture. */
+  agent(arch: 'x64' | 'arm64'): Promise<AgentDownload>;
+}
+
+/**
+ * The file begins with lines of text: how many files follow, then for each of them where it begins, its bytes and
+ * its path (`node`, `lib/…`, `agent/…`), separated by spaces.
+ */
+export interface AgentDownload {
+  /** On the server; with `.gz` at its end, the same compressed. A part of it is secret. */
+  readonly path: string;
+  /** Of the uncompressed file, hexadecimal. */
+  readonly sha256: string;
 }
 
 export interface AgentDialIns {

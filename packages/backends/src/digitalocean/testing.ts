@@ -5,6 +5,7 @@ import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { restVm } from '../base/rest-vm/rest-vm.ts';
+import { sshWay } from '../base/rest-vm/ssh-way.ts';
 import { DigitalOceanApi } from './api.ts';
 import { DigitalOcean } from './digitalocean.ts';
 
@@ -28,5 +29,5 @@ export function digitalOceanAt(at: DigitalOceanAt): Backend {
   const facts = { get: async () => null, set: async () => {} };
   const ask = () => adapter.offers();
   const offers = new LiveOffers({ title, ask, facts, factKey: '', now: () => pace.now() });
-  return restVm({ cloud: adapter, offers, secret: 'secret', pace });
+  return restVm({ cloud: adapter, offers, way: sshWay(adapter, 'secret'), pace });
 }

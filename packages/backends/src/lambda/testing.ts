@@ -5,6 +5,7 @@ import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { restVm } from '../base/rest-vm/rest-vm.ts';
+import { sshWay } from '../base/rest-vm/ssh-way.ts';
 import { LambdaApi } from './api.ts';
 import { Lambda } from './lambda.ts';
 import { LAMBDA_RULES } from './limits.ts';
@@ -30,5 +31,5 @@ export function lambdaAt({ cloud, pace, apiKey, regions = null }: LambdaAt): Bac
   const offers = new LiveOffers({
     ...{ title: 'Lambda', ask, facts, factKey: 'offers', now: () => pace.now() },
   });
-  return restVm({ cloud: adapter, offers, secret: 'secret', pace });
+  return restVm({ cloud: adapter, offers, way: sshWay(adapter, 'secret'), pace });
 }

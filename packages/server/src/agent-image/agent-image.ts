@@ -4,12 +4,10 @@
  */
 import { createHash } from 'node:crypto';
 import { buffer } from 'node:stream/consumers';
-import { pipeline } from 'node:stream/promises';
 import { createGunzip } from 'node:zlib';
-import { extract } from 'tar-stream';
 import { type Arch, loaderName } from '../hosts/ssh/libraries.ts';
 import type { Program } from '../hosts/ssh/program.ts';
-import { type TarFile, tarOf } from '../hosts/ssh/tar.ts';
+import { filesIn, type TarFile, tarOf } from '../hosts/ssh/tar.ts';
 
 export interface ImagePrograms {
   node(arch: Arch): Promise<Program>;
@@ -77,8 +75,8 @@ export async function agentImage(
 async function filesOf(programs: ImagePrograms, arch: Arch): Promise<TarFile[]> {
   const [node, libraries, agent] = await Promise.all([
     programs.node(arch).then(unpacked),
-    programs.libraries(arch).then(filesIn),
-    programs.agent().then(filesIn),
+    programs.libraries(arch).then((program) => filesIn(program.open())),
+    programs.agent().then((program) => filesIn(program.open())),
   ]);
   const loader = libraries.find(({ name }) => name === loaderName(arch));
   if (!loader) throw new Error(`the libraries contain no ${loaderName(arch)}`);
@@ -104,17 +102,4 @@ const ID_DIGITS = 16;
 
 async function unpacked(program: Program): Promise<Buffer> {
   return await buffer(program.open().pipe(createGunzip()));
-}
-
-async function filesIn(program: Program): Promise<TarFile[]> {
-  const files: TarFile[] = [];
-  const archive = extract();
-  const read = (async () => {
-    for await (const entry of archive) {
-      files.push({ name: entry.header.name, bytes: await buffer(entry) });
-    }
-  })();
-  await pipeline(program.open(), createGunzip(), archive);
-  await read;
-  return files;
 }

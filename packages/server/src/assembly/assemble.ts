@@ -21,7 +21,7 @@ import { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { httpSettings } from '../settings/http-settings.ts';
 import { simBackends } from '../sim/sim-backends.ts';
 import { startSims } from '../sim/start-sims.ts';
-import { openDialIns } from './dial-ins.ts';
+import { openDialIns, openDownloads } from './dial-ins.ts';
 import { makeGatewayLinks } from './gateways.ts';
 import { startHttp } from './http.ts';
 import { makeLinks, makeSupervisor } from './links.ts';
@@ -65,11 +65,12 @@ export async function assemble(parts: Parts): Promise<Assembled> {
   if (sims) closing.add(() => sims.close());
   const { catalog, catalogNote } = await openCatalog(parts);
   const dialIns = await openDialIns(parts);
+  const downloads = await openDownloads(parts, dialIns, programs);
   const opened = new OpenedBackends({
     ...{ store, log, kinds: settings.backendKinds },
     onReport: (instanceId) => hosts.retryNow(instanceId),
     host: backendHost({
-      ...{ serverId, programs, dialIns, catalog, catalogNote, mayDial },
+      ...{ serverId, programs, dialIns, downloads, catalog, catalogNote, mayDial },
       ...{ facts: store.meta, sharedFacts: store.shared ? store.meta : null },
     }),
   });
@@ -90,6 +91,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     files,
     ...supervision,
     dialIns,
+    downloads,
     backends,
     offers,
     context,

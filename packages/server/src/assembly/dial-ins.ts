@@ -1,5 +1,7 @@
+import type { ContainerAgents } from '../agent-downloads/agent-downloads.ts';
 import type { DialIns } from '../dial-ins/dial-ins.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
+import type { Programs } from '../hosts/ssh/programs.ts';
 import { callerAddress } from '../http/caller-address.ts';
 import type { Parts } from './parts.ts';
 
@@ -15,4 +17,15 @@ export async function openDialIns({ settings, store, closing }: Parts): Promise<
   });
   closing.add(() => dialIns.close());
   return dialIns;
+}
+
+/** Null: agents open no connections, so no container needs to fetch one. */
+export async function openDownloads(
+  { store }: Pick<Parts, 'store'>,
+  dialIns: DialIns | null,
+  programs: Programs,
+): Promise<ContainerAgents | null> {
+  if (dialIns === null) return null;
+  const { ContainerAgents } = await import('../agent-downloads/agent-downloads.ts');
+  return new ContainerAgents({ programs, secret: () => agentSecret(store) });
 }

@@ -4,6 +4,7 @@ import { type DecisionContext, SECOND } from '@dstack/core';
 import type { ServiceProxy } from '@dstack/proxy';
 import { dnsProblem, Intake, ServiceOrigins, TemplateRenderer, trustIn } from '@dstack/proxy';
 import { AccessWatch } from '../access/access-watch.ts';
+import type { ContainerAgents } from '../agent-downloads/agent-downloads.ts';
 import { assets } from '../assets.ts';
 import type { DraftedBlobs } from '../blobs/drafts.ts';
 import { ChangeHub, type ChangeHubOptions } from '../changes/change-hub.ts';
@@ -55,6 +56,8 @@ export interface HttpParts extends Pick<EngineParts, 'backends' | 'offers'>, Sup
   readonly files: OpenFiles;
   /** Null: agents open no connections. */
   readonly dialIns: DialIns | null;
+  /** Null: no container fetches its agent. */
+  readonly downloads: Pick<ContainerAgents, 'route'> | null;
   readonly blobs: DraftedBlobs;
   readonly changes: RunChanges;
   readonly keys: KeyMaker;
@@ -111,6 +114,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   jobSocketRoutes(http, { ...deps, client });
   if (made.dialIns) made.dialIns.route(http);
   else refuseDialIns(http);
+  made.downloads?.route(http);
   const { access, signIns } = deps;
   const entry = await startSshEntry(parts, {
     ...{ access, signIns, changes, client },

@@ -13,6 +13,23 @@ export interface VmHostOrder {
   readonly reusesAddress: boolean;
   /** Null: its provider has none. */
   readonly metadata: MetadataSource | null;
+  /** Null, or omitted: it is a machine with an operating system of its own. */
+  readonly container?: HostContainer | null;
+  /** The program of the container has ended, with this output. */
+  readonly onExit?: (output: string) => void;
+}
+
+/** A container as a provider starts it, in place of a machine. */
+export interface HostContainer {
+  readonly image: string;
+  /** Empty: those of the image. */
+  readonly entrypoint: readonly string[];
+  readonly command: readonly string[];
+  readonly environment: Readonly<Record<string, string>>;
+  /** In clear text; null = none was given. */
+  readonly registryAuth: { readonly username: string; readonly password: string } | null;
+  /** Network volumes by their ids, and where they are mounted. */
+  readonly volumes: readonly { readonly id: string; readonly path: string }[];
 }
 
 /** Answers what the machine asks at 169.254.169.254. */

@@ -14,6 +14,7 @@ import { newOrder } from '../testing/orders.ts';
 import { VmInstances } from './instances.ts';
 import type { CallPace } from './pace.ts';
 import { MissingThingError, NotNowError } from './refusals.ts';
+import { sshWay } from './ssh-way.ts';
 import type { Vm, VmCloud, VmOrder } from './vm-cloud.ts';
 
 const LATE_MS = 30_000;
@@ -142,7 +143,7 @@ function world(of: Script) {
     },
   };
   const offers = { priceOf: async () => 1, refused: () => {} };
-  const start = () => new VmInstances({ cloud, offers, secret: 's', pace });
+  const start = () => new VmInstances({ cloud, offers, way: sshWay(cloud, 's'), pace });
   return { cloud, start };
 }
 

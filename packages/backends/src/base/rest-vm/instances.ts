@@ -4,7 +4,7 @@
  */
 import type { NoticeWatch } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { InstanceHandle } from '@dstack/core';
+import { capabilitiesOf, type InstanceHandle, type ProvisioningData } from '@dstack/core';
 import {
   BackendError,
   BusyError,
@@ -24,24 +24,21 @@ import type {
 } from '../instance-port.ts';
 import { orderedProvisioningData } from '../provisioning-data.ts';
 import { AccountVms } from './account-vms.ts';
-import { hostKeyOf } from './host-keys.ts';
 import type { LiveOffers } from './live-offers.ts';
 import { MissingGuard } from './missing-guard.ts';
 import { KEY_TAG, ownerIn, ownerTags, vmName } from './names.ts';
 import type { CallPace } from './pace.ts';
 import { MissingThingError, NotNowError, TimedOutError } from './refusals.ts';
-import { userData } from './user-data.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from './vm-cloud.ts';
+import type { VmWay } from './vm-way.ts';
 
 export interface VmInstancesOptions {
   readonly cloud: VmCloud;
   readonly offers: Pick<LiveOffers, 'priceOf' | 'refused'>;
-  /** Host keys are derived from it. */
-  readonly secret: string;
+  readonly way: VmWay;
   readonly pace: CallPace;
 }
 
-const SSH_PORT = 22;
 /** Between two lists in which a creation without an answer is looked for. */
 const LOOK_MS = 3000;
 /** For how long a provider that did not answer in time may still carry a creation out. */
@@ -56,6 +53,7 @@ interface Made {
 
 export class VmInstances implements InstancePort {
   readonly notices?: NoticeWatch;
+  readonly dial?: NonNullable<InstancePort['dial']>;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
   readonly #missing: MissingGuard;
@@ -72,8 +70,9 @@ export class VmInstances implements InstancePort {
 
   constructor(options: VmInstancesOptions) {
     this.#options = options;
-    const { cloud, pace } = options;
+    const { cloud, way, pace } = options;
     if (cloud.notices) this.notices = cloud.notices;
+    if (way.dial) this.dial = way.dial;
     this.#missing = new MissingGuard({
       ...{ title: cloud.title, pace },
       isExpected: (vm) => vm.tags[KEY_TAG] !== undefined && !isEnding(cloud, vm),
@@ -102,9 +101,9 @@ export class VmInstances implements InstancePort {
 
   async #create(name: string, order: InstanceOrder): Promise<CreatedInstance> {
     const found = await this.#search(name, order);
-    if (found) return createdOf(order, found);
+    if (found) return this.#createdOf(order, found);
     const made = this.#made.get(name);
-    if (made) return orderedOf(order, made.id);
+    if (made) return this.#orderedOf(order, made.id);
     const { cloud } = this.#options;
     const vmOrder = await this.#checked(name, order);
     await cloud.prepare?.(vmOrder);
@@ -114,7 +113,7 @@ export class VmInstances implements InstancePort {
     try {
       const id = await this.#ordered(vmOrder);
       this.#remember(name, id);
-      return orderedOf(order, id);
+      return this.#orderedOf(order, id);
     } catch (error) {
       return await this.#afterError(name, order, error);
     } finally {
@@ -185,7 +184,7 @@ export class VmInstances implements InstancePort {
 
   /** Throws `SkipOfferError` for what cannot be ordered like this. */
   async #checked(name: string, order: InstanceOrder): Promise<VmOrder> {
-    const { cloud, offers, secret } = this.#options;
+    const { cloud, offers, way } = this.#options;
     const { offer, owner, key, authorizedKeys, volumes, reservation } = order;
     if (offer === null) throw new SkipOfferError(`${cloud.title} creates machines from offers`);
     if (volumes.length > 0 && !cloud.hasVolumes) {
@@ -202,7 +201,7 @@ export class VmInstances implements InstancePort {
       ...{ name, offer, owner, authorizedKeys, signal: order.signal },
       placementGroup: order.placementGroup,
       tags: { ...order.tags, ...ownerTags(owner, key) },
-      userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
+      ...(await way.ordered(order)),
     };
   }
 
@@ -219,7 +218,7 @@ export class VmInstances implements InstancePort {
       const text = `${error.message}; it was not looked for: ${errorMessage(failure)}`;
       throw new NoAnswerError(text, { cause: failure });
     });
-    if (found) return createdOf(order, found);
+    if (found) return this.#createdOf(order, found);
     throw error;
   }
 
@@ -262,7 +261,7 @@ export class VmInstances implements InstancePort {
   }
 
   #observationOf(vm: Vm): Observation {
-    const { cloud, secret } = this.#options;
+    const { cloud, way } = this.#options;
     const words = [vm.status, vm.problem].filter((text) => text !== null).join(': ');
     const phase = phaseOf(cloud, vm);
     switch (phase) {
@@ -277,16 +276,13 @@ export class VmInstances implements InstancePort {
       case 'ended':
         return { state: 'interrupted', reason: 'failed', text: `${cloud.title}: ${words}` };
     }
-    const { address: hostname } = vm;
-    if (hostname === null) return { state: 'pending', text: `${words}, without an address yet` };
-    const key = vm.tags[KEY_TAG];
+    const reached = way.reached(vm);
+    if (reached === null) return { state: 'pending', text: `${words}, without an address yet` };
+    const { data, access } = reached;
     return {
       state: 'ready',
-      machine: { offer: null, provisioningData: dataOf(cloud, vm), totalBlocks: null },
-      access: {
-        ...{ kind: 'ssh', hostname, port: SSH_PORT, user: loginUserOf(cloud, vm) },
-        hostKey: key === undefined ? null : hostKeyOf(secret, key).blob,
-      },
+      machine: { offer: null, provisioningData: dataOf(cloud, vm, data), totalBlocks: null },
+      access,
     };
   }
 
@@ -294,6 +290,7 @@ export class VmInstances implements InstancePort {
     { id }: InstanceHandle,
     { isOrphan }: { readonly isOrphan: boolean } = { isOrphan: false },
   ): Promise<'released' | 'releasing'> {
+    this.#options.way.released?.(id);
     const machines = await this.#machines.shared();
     const vm = machines.find((one) => one.id === id);
     if (vm !== undefined) {
@@ -352,7 +349,8 @@ export class VmInstances implements InstancePort {
     return machines.flatMap((vm) => {
       const owner = ownerIn(vm.tags);
       if (owner.server !== server || isOver(this.#options.cloud, vm)) return [];
-      return [{ handle: handleOf(vm.id), owner, key: vm.tags[KEY_TAG] ?? null }];
+      const key = vm.tags[KEY_TAG] ?? null;
+      return [{ handle: this.#handleOf(vm.id, key), owner, key }];
     });
   }
 
@@ -362,9 +360,27 @@ export class VmInstances implements InstancePort {
     for (const [key, { at }] of this.#made) if (now - at > REMEMBERED_MS) this.#made.delete(key);
     this.#made.set(name, { id, at: now });
   }
-}
 
-const handleOf = (id: string): InstanceHandle => ({ id, data: null });
+  /** `key`: of the order; null = it is not known. */
+  #handleOf(id: string, key: string | null): InstanceHandle {
+    return { id, data: this.#options.way.handleData?.(key) ?? null };
+  }
+
+  #orderedOf({ instanceId, key }: InstanceOrder, id: string): CreatedInstance {
+    return { handle: this.#handleOf(id, key), hostId: instanceId, provisioningData: null };
+  }
+
+  /** An earlier order may have taken another offer. */
+  #createdOf({ instanceId, offer, key }: InstanceOrder, vm: Vm): CreatedInstance {
+    const { instance, region } = vm;
+    const taken = offer && { ...offer, instance, region, price: vm.price ?? offer.price };
+    return {
+      handle: this.#handleOf(vm.id, key),
+      hostId: instanceId,
+      provisioningData: taken && orderedProvisioningData(taken, vm.id, this.#options.way.known),
+    };
+  }
+}
 
 function phaseOf({ statuses }: VmCloud, { status }: Vm): VmPhase {
   return (Object.hasOwn(statuses, status) && statuses[status]) || 'waiting';
@@ -378,36 +394,10 @@ function isEnding(cloud: VmCloud, vm: Vm): boolean {
   return isOver(cloud, vm) || phaseOf(cloud, vm) === 'ending';
 }
 
-function orderedOf({ instanceId }: InstanceOrder, id: string): CreatedInstance {
-  return { handle: handleOf(id), hostId: instanceId, provisioningData: null };
-}
-
-/** An earlier order may have taken another offer. */
-function createdOf({ instanceId, offer }: InstanceOrder, vm: Vm): CreatedInstance {
-  const { instance, region } = vm;
-  const taken = offer && { ...offer, instance, region, price: vm.price ?? offer.price };
-  return {
-    handle: handleOf(vm.id),
-    hostId: instanceId,
-    provisioningData: taken && orderedProvisioningData(taken, vm.id),
-  };
-}
-
-function loginUserOf(cloud: VmCloud, vm: Vm): string {
-  return vm.loginUser ?? cloud.loginUser;
-}
-
-function dataOf(cloud: VmCloud, vm: Vm) {
-  const { type } = cloud;
-  const { instance, region, price, address: hostname, privateAddress } = vm;
-  const runtime = { backend: type, instance, region, instance_runtime: 'shim' } as const;
-  return orderedProvisioningData({ ...runtime, price: price ?? 0 }, vm.id, {
-    availability_zone: vm.zone ?? null,
-    ...{
-      hostname,
-      internal_ip: privateAddress,
-      username: loginUserOf(cloud, vm),
-      ssh_port: SSH_PORT,
-    },
-  });
+function dataOf(cloud: VmCloud, vm: Vm, known: Partial<ProvisioningData>): ProvisioningData {
+  const { type: backend } = cloud;
+  const { instance, region, price } = vm;
+  const { runtime: instance_runtime } = capabilitiesOf(backend);
+  const of = { backend, instance, region, price: price ?? 0, instance_runtime };
+  return orderedProvisioningData(of, vm.id, { availability_zone: vm.zone ?? null, ...known });
 }

@@ -82,7 +82,8 @@ export class LiveOffers {
       (offer) =>
         offer.instance.name === instance.name &&
         offer.region === region &&
-        offer.instance.resources.spot === instance.resources.spot,
+        offer.instance.resources.spot === instance.resources.spot &&
+        offer.instance.resources.gpus.length === instance.resources.gpus.length,
     );
     return found?.price ?? null;
   }
@@ -197,9 +198,9 @@ export class LiveOffers {
   }
 }
 
-/** Spot machines have a capacity and quotas of their own. */
+/** Spot machines have a capacity and quotas of their own, and some providers name a type by its GPU alone. */
 const keyOf = ({ instance: { name, resources }, region }: Offer): string =>
-  `${name} ${region} ${resources.spot}`;
+  `${name} ${resources.gpus.length} ${region} ${resources.spot}`;
 
 const MINUTE_MS = 60_000;
 const UNITS = [

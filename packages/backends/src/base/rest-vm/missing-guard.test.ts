@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import { AllMissingError } from '../errors.ts';
 import { VmInstances } from './instances.ts';
 import { MissingThingError } from './refusals.ts';
+import { sshWay } from './ssh-way.ts';
 import type { Vm, VmCloud } from './vm-cloud.ts';
 
 const MISSING = { state: 'missing' };
@@ -33,7 +34,7 @@ function world(...ids: readonly string[]) {
   };
   const pace = { now: () => now, delay: async () => {} };
   const offers = { priceOf: async () => 1, refused: () => {} };
-  const opened = () => new VmInstances({ cloud, offers, secret: 's', pace });
+  const opened = () => new VmInstances({ cloud, offers, way: sshWay(cloud, 's'), pace });
   let instances = opened();
   const handle = (id: string) => ({ id, data: null });
   return {

@@ -1,9 +1,11 @@
 /** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
+import type { RegistryAuth } from '@dstack/contract';
 import type { NoticeWatch } from '@dstack/contract/agent';
-import type { BackendType } from '@dstack/contract/wire';
+import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { OwnerTags } from '../owner-tags.ts';
 import type { CheckResult, Claims } from '../port.ts';
+import type { VolumePort } from '../volume-port.ts';
 
 export interface VmCloud {
   readonly type: BackendType;
@@ -27,10 +29,16 @@ export interface VmCloud {
   end(vm: Pick<Vm, 'id' | 'region'>): Promise<void>;
   /** Everything that it sells now in the configured regions, available or not. */
   offers(): Promise<readonly Offer[]>;
+  /** An offer as it is for these requirements, where it has no fixed size; omitted: all are as they are. */
+  shaped?(offer: Offer, requirements: Requirements): Offer;
+  /** Why it cannot serve these requirements at all, for plans; null, or omitted: its offers decide. */
+  refusalOf?(requirements: Requirements): string | null;
   /** Without creating anything. */
   check(): Promise<readonly CheckResult[]>;
   /** Where its machines find that they are taken back; omitted: it announces nothing there. */
   readonly notices?: NoticeWatch;
+  /** Omitted: it has no network volumes, or another part makes them. */
+  readonly volumes?: VolumePort;
   /** Kept in the account. Omitted: orphans there are reported only. */
   readonly claims?: Claims;
 }
@@ -61,6 +69,19 @@ export interface Vm {
   readonly zone?: string | null;
 }
 
+/** The container of a job, as the provider starts it. */
+export interface VmContainer {
+  readonly image: string;
+  /** In clear text; null = the image is public. */
+  readonly registryAuth: RegistryAuth | null;
+  /** The program and its first arguments, in place of those of the image. */
+  readonly command: readonly string[];
+  /** Without secrets of the job: the provider stores and shows it. */
+  readonly environment: Readonly<Record<string, string>>;
+  /** Network volumes, and where they are mounted. */
+  readonly volumes: readonly { readonly id: string; readonly path: string }[];
+}
+
 export interface VmOrder {
   /** Deterministic. */
   readonly name: string;
@@ -70,8 +91,10 @@ export interface VmOrder {
   readonly tags: Readonly<Record<string, string>>;
   /** One line each; the first is that of the project. */
   readonly authorizedKeys: readonly string[];
-  /** For cloud-init. */
+  /** For cloud-init; empty for containers. */
   readonly userData: string;
+  /** What a machine runs that is the container of a job; omitted for all others. */
+  readonly container?: VmContainer;
   /** The same as in `InstanceOrder`; null or omitted = in none. */
   readonly placementGroup?: string | null;
   /** Aborted before the call that creates it is sent, it is not sent. */

@@ -9,7 +9,9 @@ import type { CallLimiter, CallRule } from './call-limiter.ts';
 import { LiveOffers } from './live-offers.ts';
 import { REAL_PACE } from './pace.ts';
 import { restVm } from './rest-vm.ts';
+import { sshWay } from './ssh-way.ts';
 import type { VmCloud } from './vm-cloud.ts';
+import type { VmWay } from './vm-way.ts';
 
 export interface VmKind<Config> {
   readonly type: BackendType;
@@ -39,21 +41,27 @@ export interface AdapterParts<Config> {
 }
 
 export function vmKind<Config>(kind: VmKind<Config>): BackendKind {
-  const variable = `DSTACK_BACKEND_${kind.type.toUpperCase()}_ENDPOINT`;
+  const variable = endpointVariable(kind.type);
   return {
     type: kind.type,
     variables: [variable],
     configure: (env) => {
       const endpoint = endpointOf(env, variable) ?? kind.endpoint;
-      return { type: kind.type, load: async (host) => openerOf(kind, endpoint, host) };
+      return { type: kind.type, load: async (host) => openerOf(kind, endpoint, host, sshWay) };
     },
   };
 }
 
-function openerOf<Config>(
+/** The variable that names another API than the provider's own. */
+export const endpointVariable = (type: BackendType): string =>
+  `DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`;
+
+/** `wayOf`: with the secret from which keys and tokens are derived. */
+export function openerOf<Config>(
   kind: VmKind<Config>,
   endpoint: string,
   { facts, sharedFacts = null, catalog }: BackendHost,
+  wayOf: (cloud: VmCloud, secret: string) => VmWay,
 ): BackendOpener {
   const { type, title, rules } = kind;
   const pace = REAL_PACE;
@@ -69,7 +77,12 @@ function openerOf<Config>(
       const ask = () => cloud.offers();
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
       const offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
-      return { backend: restVm({ cloud, offers, secret, pace }), close: leave };
+      const way = wayOf(cloud, secret);
+      const close = () => {
+        leave();
+        way.close?.();
+      };
+      return { backend: restVm({ cloud, offers, way, pace }), close };
     },
   };
 }

@@ -1,3 +1,4 @@
+export { CONTAINER_LAUNCHER, LAUNCHER_VARIABLES } from '../container-cloud/launcher.ts';
 export {
   type BackendWorld,
   OTHER_SERVER,

@@ -1,5 +1,8 @@
+import type { Readable } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
+import { pipeline } from 'node:stream/promises';
+import { createGunzip } from 'node:zlib';
+import { extract, pack } from 'tar-stream';
 
 export interface TarFile {
   readonly name: string;
@@ -19,4 +22,18 @@ export async function tarOf(files: readonly TarFile[]): Promise<Buffer> {
   }
   archive.finalize();
   return await buffer(archive);
+}
+
+/** The files of a compressed archive, without their rights. */
+export async function filesIn(compressed: Readable): Promise<TarFile[]> {
+  const files: TarFile[] = [];
+  const archive = extract();
+  const read = (async () => {
+    for await (const entry of archive) {
+      files.push({ name: entry.header.name, bytes: await buffer(entry) });
+    }
+  })();
+  await pipeline(compressed, createGunzip(), archive);
+  await read;
+  return files;
 }

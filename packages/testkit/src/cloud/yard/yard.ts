@@ -32,6 +32,8 @@ export interface Yard extends VmHosts {
   readonly dir: string;
   /** Runs a command as root, whatever keys it accepts besides; rejects if it fails. */
   exec(id: string, command: string): Promise<string>;
+  /** The number of its folder below `base` in `dir`, once it has booted. */
+  numberOf(id: string): Promise<number>;
   /** The first line of its public host key, once it has booted. */
   hostKey(id: string): Promise<string>;
   /** Ends all hosts and removes what they have left. */
@@ -117,13 +119,13 @@ class NamespaceYard implements Yard {
   }
 
   async reboot(id: string): Promise<void> {
-    const number = String(await this.#numberOf(id));
+    const number = String(await this.numberOf(id));
     await this.#script.run(['crash', number]);
     await this.#script.run(['boot', number]);
   }
 
   async exec(id: string, command: string): Promise<string> {
-    return await this.#script.run(['exec', String(await this.#numberOf(id)), command]);
+    return await this.#script.run(['exec', String(await this.numberOf(id)), command]);
   }
 
   async hostKey(id: string): Promise<string> {
@@ -136,7 +138,7 @@ class NamespaceYard implements Yard {
     this.#script.close();
   }
 
-  async #numberOf(id: string): Promise<number> {
+  async numberOf(id: string): Promise<number> {
     const host = this.#hosts.get(id);
     await host?.booted;
     if (host?.number != null) return host.number;

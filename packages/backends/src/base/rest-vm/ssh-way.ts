@@ -1,0 +1,29 @@
+/** The server logs in to machines over SSH, with the host key that it has given them. */
+import { hostKeyOf } from './host-keys.ts';
+import { KEY_TAG } from './names.ts';
+import { userData } from './user-data.ts';
+import type { VmCloud } from './vm-cloud.ts';
+import type { VmWay } from './vm-way.ts';
+
+const SSH_PORT = 22;
+
+/** `secret`: host keys are derived from it. */
+export function sshWay(cloud: Pick<VmCloud, 'loginUser'>, secret: string): VmWay {
+  return {
+    ordered: async ({ authorizedKeys, key }) => ({
+      userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
+    }),
+    reached: ({ address: hostname, privateAddress: internal_ip, loginUser, tags }) => {
+      if (hostname === null) return null;
+      const user = loginUser ?? cloud.loginUser;
+      const key = tags[KEY_TAG];
+      return {
+        data: { hostname, internal_ip, username: user, ssh_port: SSH_PORT },
+        access: {
+          ...{ kind: 'ssh', hostname, port: SSH_PORT, user },
+          hostKey: key === undefined ? null : hostKeyOf(secret, key).blob,
+        },
+      };
+    },
+  };
+}

@@ -1,0 +1,81 @@
+/**
+ * The agent for containers, whose provider offers no other way in: they fetch it from this server. Its path contains a
+ * part that is derived from the installation's secret, so that strangers learn and cost nothing.
+ */
+import { createHmac, timingSafeEqual } from 'node:crypto';
+import type { AgentDownload, AgentDownloads } from '@dstack/backends';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { answerUnknown } from '../http/error-answers.ts';
+import { type AgentFile, agentFile, type FilePrograms } from './agent-file.ts';
+
+export const AGENT_PROGRAM_PATH = '/api/agents/program/';
+/** Hexadecimal digits of the hash, and of the secret part. */
+const DIGITS = 32;
+const NAME = /^(x64|arm64)-([0-9a-f]{32})([0-9a-f]{32})(\.gz)?$/;
+/** The URL changes with the content. */
+const CACHED = 'private, max-age=31536000, immutable';
+
+type Arch = 'x64' | 'arm64';
+
+export interface ContainerAgentsOptions {
+  readonly programs: FilePrograms;
+  /** The secret of the installation. */
+  readonly secret: () => Promise<string>;
+}
+
+export class ContainerAgents implements AgentDownloads {
+  readonly #options: ContainerAgentsOptions;
+  readonly #made = new Map<Arch, Promise<AgentFile>>();
+
+  constructor(options: ContainerAgentsOptions) {
+    this.#options = options;
+  }
+
+  async agent(arch: Arch): Promise<AgentDownload> {
+    const { sha256 } = await this.#file(arch);
+    const name = `${arch}-${sha256.slice(0, DIGITS)}${await this.#key()}`;
+    return { path: `${AGENT_PROGRAM_PATH}${name}`, sha256 };
+  }
+
+  route(app: FastifyInstance): void {
+    app.get(`${AGENT_PROGRAM_PATH}:name`, { exposeHeadRoute: false }, async (request, reply) =>
+      this.#answer(request, reply),
+    );
+  }
+
+  async #answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { name } = request.params as { readonly name: string };
+    const [, arch, digits, key, suffix] = NAME.exec(name) ?? [];
+    if (arch === undefined || !isSame(key ?? '', await this.#key())) {
+      return answerUnknown(request, reply);
+    }
+    const file = await this.#file(arch as Arch);
+    // Another version of this server has made the URL, and the launcher would refuse this content.
+    if (!file.sha256.startsWith(digits ?? '-')) return answerUnknown(request, reply);
+    const isPacked = suffix !== undefined;
+    return reply
+      .headers({
+        'content-type': 'application/octet-stream',
+        'content-length': isPacked ? file.packedSize : file.size,
+        'cache-control': CACHED,
+      })
+      .send(isPacked ? file.openPacked() : file.open());
+  }
+
+  #file(arch: Arch): Promise<AgentFile> {
+    const known = this.#made.get(arch);
+    if (known) return known;
+    const made = agentFile(this.#options.programs, arch);
+    made.catch(() => this.#made.delete(arch));
+    this.#made.set(arch, made);
+    return made;
+  }
+
+  async #key(): Promise<string> {
+    const key = createHmac('sha256', await this.#options.secret()).update('agent program');
+    return key.digest('hex').slice(0, DIGITS);
+  }
+}
+
+/** Of texts with the same length. */
+const isSame = (a: string, b: string): boolean => timingSafeEqual(Buffer.from(a), Buffer.from(b));
