@@ -51,8 +51,9 @@ export function directCloud(options: DirectCloudOptions): DirectCloud {
     if (answer === null) {
       throw new TypeError('fetch failed', { cause: new Error('the connection was cut off') });
     }
-    const { status, headers: answered = {} } = answer;
-    return new Response(answer.body === null ? null : JSON.stringify(answer.body), {
+    const { status, text, headers: answered = {} } = answer;
+    const json = answer.body === null ? null : JSON.stringify(answer.body);
+    return new Response(text ?? json, {
       ...{ status, headers: answered },
     });
   };

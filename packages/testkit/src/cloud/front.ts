@@ -115,6 +115,10 @@ export async function startFront(options: FrontOptions): Promise<CloudFront> {
       response.destroy();
       return;
     }
+    if (answer.text !== undefined) {
+      response.writeHead(answer.status, answer.headers).end(answer.text);
+      return;
+    }
     if (answer.body === null) {
       response.writeHead(answer.status, answer.headers).end();
       return;

@@ -8,6 +8,8 @@ export type { CloudKnobs } from './faults.ts';
 export type { VmHostOrder, VmHosts } from './hosts.ts';
 export { type PrismProxy, startPrism } from './judges/prism.ts';
 export { publishedDocument, unjudged } from './judges/published-documents.ts';
+export { registriesOf } from './personalities/runpod/registries.ts';
+export { type Pods, startPods } from './pods/pods.ts';
 export { type Cloud, type CloudOptions, startCloud } from './start-cloud.ts';
 export type { Vm } from './vm.ts';
 export { startYard, type Yard, yardMissing } from './yard/yard.ts';

@@ -11,5 +11,7 @@ export interface CloudAnswer {
   readonly status: number;
   /** Sent as JSON; null = no body. */
   readonly body: unknown;
+  /** Sent as it is, in place of the body. */
+  readonly text?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }

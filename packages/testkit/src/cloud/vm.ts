@@ -1,7 +1,7 @@
 /** A machine of an account, as the account knows it. */
 import type { Random } from '../random.ts';
 import type { VmType } from './capacity.ts';
-import type { MetadataAnswer, MetadataRequest } from './hosts.ts';
+import type { HostContainer, MetadataAnswer, MetadataRequest } from './hosts.ts';
 import type { SshKey } from './keys.ts';
 
 export interface VmOrder {
@@ -14,6 +14,8 @@ export interface VmOrder {
   readonly tags: readonly CloudTag[];
   /** Whether it gets a public address. */
   readonly isPublic: boolean;
+  /** What it runs, at providers whose machines are containers. */
+  readonly container?: HostContainer;
 }
 
 /** `value` is null with providers whose tags are flat texts. */

@@ -199,6 +199,10 @@ export class Vms {
         authorizedKeys: order.keys.map(({ publicKey }) => publicKey),
         ...{ hasSshd: !random.chance(noSsh), reusesAddress: reuseAddress },
         metadata: metadata && ((request) => metadata(this.#view(entry), request)),
+        container: order.container ?? null,
+        onExit: (output) => {
+          entry.failure ??= output;
+        },
       });
       entry.isBooting = false;
     } catch (error) {

@@ -1,12 +1,14 @@
 import type { Personality } from '../personality.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
 import { LAMBDA } from './lambda/lambda.ts';
+import { RUNPOD } from './runpod/runpod.ts';
 
 /** By the name of the backend's type. */
 export const PERSONALITIES = {
   amddevcloud: AMDDEVCLOUD,
   digitalocean: DIGITALOCEAN,
   lambda: LAMBDA,
+  runpod: RUNPOD,
 } as const satisfies Readonly<Record<string, Personality>>;
 
 export type PersonalityName = keyof typeof PERSONALITIES;
