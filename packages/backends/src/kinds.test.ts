@@ -36,6 +36,17 @@ describe('the kinds of backends', () => {
     configured('kubernetes', { ...env, DSTACK_KUBERNETES_AGENT_IMAGE: 'agent:1' });
   });
 
+  it('have containers whose agents connect to the server only where they reach it', async () => {
+    const reached = await configured('runpod', {})?.dialIn?.();
+    expect(reached?.('dstack-0123456789abcdef0123')).toBe(true);
+    expect(reached?.('dstack-main-train-0-0123456789ab.0')).toBe(false);
+    const runpod = backendKind('runpod');
+    expect(runpod?.configure({}, { url: null }).dialIn).toBeUndefined();
+    expect(runpod?.configure({}, { url: 'http://localhost:3000' }).dialIn).toBeUndefined();
+    const env = { DSTACK_BACKEND_RUNPOD_ENDPOINT: 'http://127.0.0.1:1' };
+    expect(runpod?.configure(env, { url: 'http://127.0.0.1:3000' }).dialIn).toBeDefined();
+  });
+
   it('have agents that connect to the server only where its URL is known', () => {
     const env = { DSTACK_SLURM_DIAL_OUT: '1' };
     expect(configured('slurm', env)?.dialIn).toBeDefined();

@@ -3,6 +3,7 @@ import type { BackendKind } from './base/kind.ts';
 import { amdDevCloudKind, digitalOceanKind } from './digitalocean/digitalocean-kind.ts';
 import { kubernetesKind } from './kubernetes/kubernetes-kind.ts';
 import { lambdaKind } from './lambda/lambda-kind.ts';
+import { runpodKind } from './runpod/runpod-kind.ts';
 import { slurmKind } from './slurm/slurm-kind.ts';
 
 /** Every kind of backend that creates machines. The other types that projects configure are price lists. */
@@ -13,6 +14,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   digitalOceanKind,
   amdDevCloudKind,
   awsKind,
+  runpodKind,
 ];
 
 /** Null: backends of this type only have a price list. */

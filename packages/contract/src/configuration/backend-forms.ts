@@ -107,7 +107,13 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       url: 'https://cloud.lambda.ai/api-keys',
     },
   },
-  runpod: byKey('RunPod', [REGIONS]),
+  runpod: {
+    ...byKey('RunPod', [{ ...REGIONS, hint: 'Data centres, separated by commas; all if empty.' }]),
+    before: {
+      text: 'Create an API key that may read and write pods, network volumes and registries. The server needs a public URL.',
+      url: 'https://console.runpod.io/user/settings',
+    },
+  },
   vastai: byKey('Vast.ai', [REGIONS]),
   vultr: byKey('Vultr', [REGIONS]),
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),

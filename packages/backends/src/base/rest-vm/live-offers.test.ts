@@ -21,7 +21,7 @@ beforeEach(() => {
 });
 
 function offer(name: string, price: number): Offer {
-  const instance = { name, resources: { spot: false } };
+  const instance = { name, resources: { spot: false, gpus: [] } };
   return { instance, region: 'us', price, availability: 'available' } as unknown as Offer;
 }
 

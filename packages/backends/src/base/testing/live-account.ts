@@ -4,7 +4,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
 import type { InstancePort, Observation } from '../instance-port.ts';
 import type { Backend } from '../port.ts';
-import { newOrder, REQUIREMENTS } from './orders.ts';
+import { newOrder, REQUIREMENTS, withContainer } from './orders.ts';
 
 export interface LiveOptions {
   readonly backend: Backend;
@@ -49,8 +49,9 @@ async function lifeOf(
   instances: InstancePort,
   { offer, server }: { readonly offer: Offer; readonly server: string },
 ): Promise<void> {
-  const { print, publicKey } = options;
-  const order = { ...newOrder(offer, server), authorizedKeys: [publicKey] };
+  const { backend, print, publicKey } = options;
+  const plain = { ...newOrder(offer, server), authorizedKeys: [publicKey] };
+  const order = backend.capabilities.container ? withContainer(plain) : plain;
   const { handle } = await instances.create(order);
   print(`ok  ordered machine ${handle.id}`);
   const again = await instances.create({ ...order, mayExist: true });

@@ -1,0 +1,288 @@
+/** RunPod as a provider of containers: each pod is the container of one job. */
+import { createHmac } from 'node:crypto';
+import { errorMessage } from '@dstack/contract/error-message';
+import type { Requirements } from '@dstack/contract/wire';
+import type { Offer } from '@dstack/core';
+import { TAGS_VARIABLE, tagsAsVariable, tagsFromVariable } from '../base/container-cloud/tags.ts';
+import {
+  BackendError,
+  BusyError,
+  CredentialsError,
+  NoAnswerError,
+  PreparingError,
+  SkipOfferError,
+} from '../base/errors.ts';
+import { largestKnownGpu } from '../base/known-gpus.ts';
+import type { CheckResult } from '../base/port.ts';
+import { KEY_TAG } from '../base/rest-vm/names.ts';
+import type { CallPace } from '../base/rest-vm/pace.ts';
+import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { VolumePort } from '../base/volume-port.ts';
+import type { CatalogItem } from '../catalog/catalog.ts';
+import type { GpuType, NewPod, Pod, Registry, RunpodApi } from './api.ts';
+import { cpuInstance, gpuModel, runpodOffers, withDisk } from './offers.ts';
+import { runpodVolumes } from './volumes.ts';
+
+export interface RunpodOptions {
+  readonly api: RunpodApi;
+  /** Names of stored credentials of registries are derived from it. */
+  readonly apiKey: string;
+  /** Data centres of the configuration; null = all. */
+  readonly regions: readonly string[] | null;
+  /** The catalogue's list now. */
+  readonly listed: () => readonly CatalogItem[];
+  readonly pace: Pick<CallPace, 'now'>;
+}
+
+const STATUSES: Readonly<Record<string, VmPhase>> = {
+  PROVISIONING: 'waiting',
+  STARTING: 'waiting',
+  RUNNING: 'ready',
+  // Its disk costs money until it is deleted.
+  EXITED: 'broken',
+  ERROR: 'broken',
+  TERMINATED: 'ended',
+};
+
+/** Availability depends on the number of GPUs, and each of them costs a call. */
+const ASKED_COUNTS = [1, 2, 4, 8] as const;
+const MIB_PER_GB = 1024;
+/** Of hosts with NVIDIA's GPUs: the default image needs it, and dstack 0.22.5 asks for it too. */
+const LEAST_CUDA = '12.8';
+const REGISTRY_PREFIX = 'dstack-registry-';
+const DIGITS = 20;
+/** The words for credentials that are not there; they have no code of their own. */
+const NO_REGISTRY = /registry auth not found/i;
+/** Pods whose last messages are asked for by one list, and remembered. */
+const WORDS = { atOnce: 3, kept: 1000 };
+
+export class Runpod implements VmCloud {
+  readonly type = 'runpod';
+  readonly title = 'RunPod';
+  readonly loginUser = 'root';
+  readonly statuses = STATUSES;
+  readonly hasVolumes = true;
+  readonly lateMs = 30_000;
+  readonly #options: RunpodOptions;
+  readonly volumes: VolumePort;
+  #gpuTypes = new Map<string, GpuType>();
+  /** Last messages of pods that have ended, by id; null = there are none. */
+  readonly #words = new Map<string, string | null>();
+  /** Credentials of registries that the account has, by name. */
+  readonly #registries = new Map<string, string>();
+  #pods: readonly Pod[] = [];
+
+  constructor(options: RunpodOptions) {
+    this.#options = options;
+    this.volumes = runpodVolumes(options);
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    this.#pods = await this.#options.api.pods();
+    await this.#listen();
+    return this.#pods.map((pod) => this.#vmOf(pod));
+  }
+
+  /** Asks why pods of ours have ended. */
+  async #listen(): Promise<void> {
+    const ended = this.#pods.filter(
+      ({ id, status, env }) =>
+        (STATUSES[status] ?? 'waiting') === 'broken' &&
+        !this.#words.has(id) &&
+        tagsFromVariable(env?.[TAGS_VARIABLE])[KEY_TAG] !== undefined,
+    );
+    await Promise.all(
+      ended.slice(0, WORDS.atOnce).map(async ({ id }) => {
+        this.#words.set(id, await this.#options.api.lastLine(id));
+        const [oldest] = this.#words.keys();
+        if (this.#words.size > WORDS.kept && oldest !== undefined) this.#words.delete(oldest);
+      }),
+    );
+  }
+
+  /** Credentials for the image are stored in the account first; pods name them by their id. */
+  async prepare({ container }: VmOrder): Promise<void> {
+    const { api } = this.#options;
+    const auth = container?.registryAuth;
+    if (!auth) return;
+    const name = this.#registryName(auth);
+    if (this.#registries.has(name)) return;
+    const known = (await api.registries()).find((one) => one.name === name);
+    const { id } = known ?? (await api.createRegistry({ name, ...auth }));
+    this.#registries.set(name, id);
+  }
+
+  async create(order: VmOrder): Promise<string> {
+    const { container, signal } = order;
+    if (!container) throw new SkipOfferError('RunPod needs a job to run');
+    const auth = container.registryAuth;
+    const name = auth && this.#registryName(auth);
+    const registry = name === null ? null : (this.#registries.get(name) ?? null);
+    if (name !== null && registry === null) {
+      throw new PreparingError('RunPod is asked for the credentials of the registry again');
+    }
+    try {
+      return await this.#options.api.createPod(podOf(order, container, registry), signal);
+    } catch (error) {
+      if (name === null || error instanceof BusyError) throw error;
+      // A user may have deleted them, or this server with the last other pod that used them.
+      this.#registries.delete(name);
+      const isGone = NO_REGISTRY.test(errorMessage(error));
+      throw isGone ? new PreparingError(errorMessage(error), { cause: error }) : error;
+    }
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    const { api } = this.#options;
+    await api.deletePod(id);
+    const registry = this.#pods.find((pod) => pod.id === id)?.registry ?? null;
+    if (registry === null || this.#pods.some((pod) => pod.id !== id && pod.registry === registry)) {
+      return;
+    }
+    // RunPod keeps what a pod still uses, and the next pod that ends tries it again.
+    await this.#forgetRegistry(registry).catch(() => {});
+  }
+
+  async offers(): Promise<readonly Offer[]> {
+    const { api, regions, listed } = this.#options;
+    const [cpus, ...gpus] = await Promise.all([
+      api.cpus(),
+      ...ASKED_COUNTS.map((count) => api.gpus(count)),
+    ]);
+    this.#gpuTypes = new Map(gpus[0]?.map((type) => [type.id, type]));
+    const byCount = new Map(ASKED_COUNTS.map((count, index) => [count, gpus[index] ?? []]));
+    return runpodOffers({ gpus: byCount, cpus, regions, listed: listed() });
+  }
+
+  shaped(offer: Offer, requirements: Requirements): Offer {
+    return withDisk(offer, requirements);
+  }
+
+  /** Its pods are in no common network; its clusters are ordered as a whole. */
+  refusalOf({ multinode }: Requirements): string | null {
+    return multinode
+      ? 'clusters of RunPod cannot be used yet, so it runs jobs on one node only'
+      : null;
+  }
+
+  /** Keys have scopes; those for creating cannot be tried without creating something. */
+  async check(): Promise<readonly CheckResult[]> {
+    const { api } = this.#options;
+    const pods = await tried('pods', () => api.pods());
+    if (!pods.ok) return [pods];
+    return [
+      pods,
+      ...(await Promise.all([
+        tried('catalogue', () => api.cpus()),
+        tried('registries', () => api.registries()),
+        tried('network volumes', () => api.volumes()),
+      ])),
+    ];
+  }
+
+  /** Reveals nothing of them: the key of the account is part of the name. */
+  #registryName({ username, password }: NonNullable<VmContainer['registryAuth']>): string {
+    const hash = createHmac('sha256', this.#options.apiKey).update(`${username}\0${password}`);
+    return `${REGISTRY_PREFIX}${hash.digest('hex').slice(0, DIGITS)}`;
+  }
+
+  async #forgetRegistry(id: string): Promise<void> {
+    const { api } = this.#options;
+    const isOurs = (one: Registry) => one.id === id && one.name.startsWith(REGISTRY_PREFIX);
+    const found = (await api.registries()).find(isOurs);
+    if (!found) return;
+    await api.deleteRegistry(id);
+    this.#registries.delete(found.name);
+  }
+
+  #vmOf(pod: Pod): Vm {
+    const { id, name, status, cost, dataCenterId, env, globalNetworking } = pod;
+    return {
+      ...{ id, name, status, region: dataCenterId ?? '', instance: this.#instanceOf(pod) },
+      price: cost > 0 ? cost : null,
+      ...{ address: null, privateAddress: globalNetworking?.ip ?? null },
+      tags: tagsFromVariable(env?.[TAGS_VARIABLE]),
+      problem: this.#words.get(id) ?? null,
+    };
+  }
+
+  #instanceOf({ gpu, cpu, disk }: Pod): Offer['instance'] {
+    const size = { size_mib: disk * MIB_PER_GB };
+    if (cpu !== undefined) {
+      const { name, resources } = cpuInstance(cpu.id, cpu.vcpuCount, cpu.memory);
+      return { name, resources: { ...resources, disk: size } };
+    }
+    const { id = '', count = 1, vcpuCount = 0, memory = 0 } = gpu ?? {};
+    const model = this.#modelOf(id);
+    return {
+      name: id,
+      resources: {
+        ...{ cpus: vcpuCount, memory_mib: Math.round(memory * MIB_PER_GB), disk: size },
+        gpus: model === null ? [] : Array.from({ length: count }, () => model),
+        ...{ spot: false, cpu_arch: 'x86', description: '' },
+      },
+    };
+  }
+
+  /** By the catalogue, if it has been asked for since the start; else by the words of the id. */
+  #modelOf(id: string) {
+    const type = this.#gpuTypes.get(id);
+    if (type) return gpuModel(type);
+    const [, maker = '', name = ''] = /^(NVIDIA|AMD)(?: Instinct)? (.+)$/.exec(id) ?? [];
+    const found = gpuModel({ manufacturer: maker, name, memory: 0 });
+    return found && largestKnownGpu(found.vendor as 'nvidia', found.name);
+  }
+}
+
+function podOf(order: VmOrder, container: VmContainer, registry: string | null): NewPod {
+  const { name, offer, tags } = order;
+  const { image, command, environment, volumes } = container;
+  const [program = '', ...rest] = command;
+  const [volume, ...others] = volumes;
+  if (others.length > 0) throw new SkipOfferError('RunPod mounts one network volume into a pod');
+  return {
+    ...{ name, cloud: 'SECURE', dataCenterIds: [offer.region], image },
+    ...{ entrypoint: [program], cmd: rest, disk: gbOf(offer.instance.resources.disk.size_mib) },
+    // Root, whatever the user of the image is, as dstack 0.22.5 asks for it.
+    env: { ...environment, [TAGS_VARIABLE]: tagsAsVariable(tags), RUNPOD_POD_USER: '0' },
+    ...computeOf(offer),
+    ...(registry !== null && { registry }),
+    ...(volume && { mounts: { network: [{ volumeId: volume.id, path: volume.path }] } }),
+  };
+}
+
+const gbOf = (mib: number): number => Math.max(1, Math.round(mib / MIB_PER_GB));
+
+function computeOf({ instance: { name, resources } }: Offer): Pick<NewPod, 'gpu' | 'cpu'> {
+  const { gpus, cpus, memory_mib: memory } = resources;
+  const [first] = gpus;
+  if (first === undefined) {
+    const [, flavour] = /^(.+)-\d+-\d+$/.exec(name) ?? [];
+    if (flavour === undefined) throw new BackendError(`RunPod has no type ${name}`);
+    return { cpu: { id: flavour, vcpuCount: cpus } };
+  }
+  const count = gpus.length;
+  return {
+    gpu: {
+      ...{ id: name, count },
+      // What the offer has promised. Rounded down, or the host that it is based on would be left out.
+      minVcpuCountPerGpu: Math.max(1, Math.floor(cpus / count)),
+      minRamPerGpu: Math.max(1, Math.floor(memory / MIB_PER_GB / count)),
+      ...(first.vendor === 'nvidia' && { minCudaVersion: LEAST_CUDA }),
+    },
+  };
+}
+
+async function tried(what: string, call: () => Promise<unknown>): Promise<CheckResult> {
+  const name = `runpod: ${what}`;
+  try {
+    await call();
+    return { name, ok: true, problem: null };
+  } catch (error) {
+    return {
+      ...{ name, ok: false, problem: errorMessage(error) },
+      unanswered: error instanceof NoAnswerError || error instanceof BusyError,
+      refused: error instanceof CredentialsError,
+    };
+  }
+}
