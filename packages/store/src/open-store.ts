@@ -89,10 +89,13 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 
 /**
  * A store in the memory of this process, for simulations: nothing waits for a disk. Queries and
- * migrations are the same as on a file.
+ * migrations are the same as on a file. Closing it writes it to `file`, which must not exist, if that is given.
  */
-export async function openMemoryStore(options: Omit<OpenStoreOptions, 'url'>): Promise<Store> {
-  const opened = openMemorySqlite(options.onStatement);
+export async function openMemoryStore(
+  options: Omit<OpenStoreOptions, 'url'>,
+  file?: string,
+): Promise<Store> {
+  const opened = openMemorySqlite(options.onStatement, file);
   await migrate({ db: opened.db, postgres: false, now: options.now, label: 'in memory' });
   return createStore(options, 'sqlite', { ...opened, bus: localBus(options.logger) }, 0);
 }

@@ -154,8 +154,8 @@ class ConnectionsByDriver extends SqliteAdapter {
   }
 }
 
-/** A database in the memory of this process, for simulations and tests. */
-export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
+/** A database in the memory of this process, for simulations and tests; closing writes it to `file`, if given. */
+export function openMemorySqlite(onStatement?: OnStatement, file?: string): SqliteConnection {
   const database = new DatabaseSync(':memory:', { enableForeignKeyConstraints: true });
   const db = new Kysely<DB>({
     dialect: new SqliteDialect({ database: adapt(database, () => undefined) }),
@@ -164,7 +164,10 @@ export function openMemorySqlite(onStatement?: OnStatement): SqliteConnection {
   return {
     db,
     watchInstances: (listener) => watchInstances(database, listener),
-    close: () => db.destroy(),
+    async close() {
+      if (file !== undefined && database.isOpen) database.prepare('vacuum into ?').run(file);
+      await db.destroy();
+    },
   };
 }
 
