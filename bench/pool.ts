@@ -25,6 +25,8 @@ const STARTS = 30;
 const POLL_MS = 1000;
 const SETTLE_MS = 5000;
 const REST_MS = 20_000;
+/** Names in one request; the server reads at most 6 000 values of a body. */
+const STOPPED_AT_ONCE = 1000;
 /** A scripted job that does not end by itself. */
 const SLEEP = { commands: ['sleep 86400'], env: { SIM_SECONDS: 'never' } };
 
@@ -98,9 +100,7 @@ async function submitMany(
 /** Resolves when no run waits for its place any more. */
 async function untilPlaced(home: Installation): Promise<void> {
   for (;;) {
-    const runs = await home.api<{ status: string }[]>('/api/runs/list', {
-      ...{ only_active: true, limit: 100, job_submissions_limit: 1 },
-    });
+    const runs = await activeRuns(home);
     if (runs.every(({ status }) => status === 'running')) return;
     await delay(POLL_MS);
   }
@@ -196,26 +196,43 @@ function linkOf(path: string): string {
 
 /** Stops all runs at once, until none is left. */
 async function stops(home: Installation, beside: string): Promise<void> {
+  const names = await activeNames(home);
   const before = usage(home.serverPid);
   const start = performance.now();
-  let count = 0;
-  for (;;) {
-    const runs = await home.api<{ status: string; run_spec: { run_name: string } }[]>(
-      '/api/runs/list',
-      { only_active: true, limit: 1000, job_submissions_limit: 1 },
-    );
-    if (runs.length === 0) break;
-    const names = runs
-      .filter(({ status }) => status !== 'terminating')
-      .map(({ run_spec }) => run_spec.run_name);
-    count += names.length;
-    const body = { runs_names: names, abort: false };
-    if (names.length > 0) await home.api('/api/project/main/runs/stop', body);
-    else await delay(POLL_MS);
+  for (let i = 0; i < names.length; i += STOPPED_AT_ONCE) {
+    const runs_names = names.slice(i, i + STOPPED_AT_ONCE);
+    await home.api('/api/project/main/runs/stop', { runs_names, abort: false });
   }
+  while ((await activeRuns(home)).length > 0) await delay(POLL_MS);
   const seconds = Math.round(performance.now() - start) / 1000;
+  const count = names.length;
   const cpuEach = Math.round(((usage(home.serverPid).cpuMs - before.cpuMs) / count) * 100) / 100;
   print({ name: `stop of all runs, ${beside}`, unit: 's', count, seconds, cpuEach });
+}
+
+interface ActiveRun {
+  readonly id: string;
+  readonly status: string;
+  readonly submitted_at: string;
+  readonly run_spec: { readonly run_name: string };
+}
+
+async function activeNames(home: Installation): Promise<string[]> {
+  const names: string[] = [];
+  let page = await activeRuns(home);
+  while (page.length > 0) {
+    names.push(...page.map(({ run_spec }) => run_spec.run_name));
+    page = await activeRuns(home, page.at(-1));
+  }
+  return names;
+}
+
+/** A page of the runs that have not ended, the newest first: those after `previous`. */
+function activeRuns(home: Installation, previous?: ActiveRun): Promise<ActiveRun[]> {
+  return home.api('/api/runs/list', {
+    ...{ only_active: true, limit: 100, job_submissions_limit: 1 },
+    ...(previous && { prev_submitted_at: previous.submitted_at, prev_run_id: previous.id }),
+  });
 }
 
 /** A full pool: what runs that must wait cost, alike and each with a demand of its own. */

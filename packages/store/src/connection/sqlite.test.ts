@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
-import { openSqlite } from './sqlite.ts';
+import { openMemorySqlite, openSqlite } from './sqlite.ts';
 
 /** A database whose syncs end when the test ends them. */
 async function database() {
@@ -156,4 +156,17 @@ it('no reader waits for a disk to which nothing was written', async () => {
   const { syncs, read } = await database();
   expect(await read()).toEqual([]);
   expect(syncs.length).toBe(0);
+});
+
+it('writes a database in memory to its file when it is closed', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'sqlite-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, "a name with a '.db");
+  const memory = openMemorySqlite(undefined, path);
+  await sql`create table notes (text text)`.execute(memory.db);
+  await sql`insert into notes values ('kept')`.execute(memory.db);
+  await memory.close();
+  const { db, close } = openSqlite(path, () => 0);
+  onTestFinished(close);
+  expect((await sql`select * from notes`.execute(db)).rows).toEqual([{ text: 'kept' }]);
 });
