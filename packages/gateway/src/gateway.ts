@@ -2,17 +2,30 @@ import { randomUUID } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayCommand, GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
+import type {
+  AccessPages,
+  GatewayCommand,
+  GatewayFrame,
+  GatewayModelUse,
+} from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import { type KeptGrant, RateBuckets, UseDelivery } from '@dstack/proxy';
-import { AccessQuestions } from './access-questions.ts';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import {
+  type KeptCount,
+  KeptCounts,
+  type Known,
+  keptCounts,
+  PushedTable,
+  SpoolDelivery,
+} from '@dstack/proxy';
+import { AdmittedCallers } from './admitted-callers.ts';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, Certificates } from './certificates/certificates.ts';
 import { DnsRecords } from './certificates/dns-records.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
-import { CountSpool } from './count-spool.ts';
 import { boundLog, fullDisk } from './disk.ts';
 import { Figures } from './figures.ts';
+import { countsFrame, GatewayDesk } from './gateway-desk.ts';
 import { LinkServer } from './link-server.ts';
 import { createLog } from './log.ts';
 import { Nginx, Refused } from './nginx/nginx.ts';
@@ -22,6 +35,7 @@ import { PlainEngine } from './nginx/plain/plain-engine.ts';
 import { learnAddress } from './nginx/plain/replica-addresses.ts';
 import { OwnLogs } from './own-logs.ts';
 import { dismiss, earlierProgram, isReplaced, recordProgram } from './program-record.ts';
+import { pushedRoute, pushedRoutes } from './pushed-route.ts';
 import { ServerQuestions } from './server-questions.ts';
 import { type SentServices, StoredState, withService } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
@@ -30,9 +44,8 @@ import { GATEWAY_USES } from './use-kind.ts';
 import { gatewayVersion } from './version.ts';
 import { WantedTunnels } from './wanted-tunnels.ts';
 import { webUser } from './web-user.ts';
-import type { FromWorker, ToWorker } from './worker/messages.ts';
-import { HostedServices } from './worker/services.ts';
-import { type Worker, Workers } from './workers.ts';
+import type { GatewayState } from './worker/gateway-state.ts';
+import { type RequestEngine, Workers } from './workers.ts';
 
 export interface GatewayOptions {
   readonly stateDir: string;
@@ -46,15 +59,16 @@ type Status = Pick<Extract<GatewayFrame, { type: 'status' }>, 'state' | 'text'>;
 const LOOK_MS = 100;
 /** A refusal may pass by itself: the holder of a port ends. */
 const TRY_AGAIN_MS = 5000;
-/** Time between two looks for new uses of models. */
-const USAGE_MS = 1000;
+/** Time between two looks for what workers have kept. */
+const DELIVER_MS = 1000;
 const FIGURES_MS = 1000;
 /** Time between two looks at the disk. */
 const DISK_MS = 5000;
 /** Bytes of a log, of which there may be two. */
 const MAX_LOG = 10_000_000;
 
-const MOST_CALLERS = 10_000;
+/** An engine that is busier is left out of the latest requests, in milliseconds. */
+const ACCESS_MS = 500;
 
 /** The main process: everything but requests. */
 export class GatewayProgram {
@@ -65,22 +79,19 @@ export class GatewayProgram {
   readonly #certificates: Certificates;
   readonly #records = new DnsRecords((frame) => this.#link.send(frame));
   readonly #link: LinkServer;
-  readonly #counts: CountSpool;
+  readonly #counts: SpoolDelivery<KeptCount>;
   readonly #logs: OwnLogs;
-  readonly #usage: UseDelivery<GatewayModelUse>;
-  readonly #figures = new Figures<Worker>((frame) => this.#link.send(frame));
-  readonly #access = new AccessQuestions<Worker>((frame) => this.#link.send(frame));
-  readonly #buckets = new RateBuckets(Date.now);
-  readonly #hosted = new HostedServices();
+  readonly #usage: SpoolDelivery<GatewayModelUse>;
+  readonly #figures = new Figures<object>((frame) => this.#link.send(frame));
+  readonly #table = new PushedTable();
+  readonly #desk: GatewayDesk;
   /** nginx, as far as it answers requests itself. */
   readonly #plain: PlainEngine;
   readonly #key: TunnelKey;
   readonly #group: number | null;
-  /** Callers whom the server has admitted, also while it is away and after a restart. */
-  readonly #callers = new Map<string, KeptGrant>();
+  readonly #callers: AdmittedCallers;
   readonly #questions = new ServerQuestions((frame) => this.#link.send(frame));
   readonly #tunnels = new WantedTunnels((frame) => this.#link.send(frame));
-  readonly #leaving = new Map<string, Set<Worker>>();
   #workers: Workers | null = null;
   #settings: Settings | null = null;
   #services: SentServices | null = null;
@@ -103,19 +114,29 @@ export class GatewayProgram {
     mkdirSync(runtime, { recursive: true });
     chmodSync(runtime, user === null ? 0o700 : 0o711);
     this.#state = new StoredState(stateDir);
-    for (const one of this.#state.read('callers') ?? []) {
-      if ('caller' in one) this.#callers.set(one.key, one);
-    }
+    this.#callers = new AdmittedCallers({
+      ...{ state: this.#state, questions: this.#questions },
+      notify: (type, data) => this.#workers?.notify(type, data),
+      onRefused: () => this.#renewGeneration(),
+    });
     this.#reportedNotPlain = this.#state.read('not-plain')?.reported ?? null;
     this.#key = keyForTunnels(stateDir);
     this.#nginx = new Nginx({
       ...{ runtime, user: user?.name ?? null, group: this.#group, log: this.#log },
     });
+    const counts = new KeptCounts({
+      ...{ dir: this.#countsDir, now: Date.now, log: this.#log },
+      link: { isAlone: false, ask: async () => this.#counts.deliver() as never },
+    });
     this.#plain = new PlainEngine({
-      ...{ control: controlOf(plainSocket(runtime)), services: this.#hosted, log: this.#log },
+      ...{ control: controlOf(plainSocket(runtime)), services: this.#table, log: this.#log },
       learn: learnAddress,
-      onMessage: (worker, message) => this.#onMessage(worker, message),
-      onRestart: (worker) => this.#figures.ended(worker),
+      reports: {
+        count: (counted, wakes) => void counts.add(counted, wakes),
+        avoided: (ejected) => this.#desk.avoided(ejected),
+        figures: (changed) => this.#figures.put(this.#plain, changed),
+      },
+      onRestart: () => this.#figures.ended(this.#plain),
     });
     this.#certificates = new Certificates({
       ...{ stateDir, runtime, group: this.#group, log: this.#log },
@@ -127,10 +148,20 @@ export class GatewayProgram {
       gateway: join(stateDir, 'gateway.log'),
       nginx: join(runtime, 'nginx-error.log'),
     });
-    this.#counts = new CountSpool(this.#state, (frame) => this.#link.send(frame));
-    this.#usage = new UseDelivery({
+    this.#counts = new SpoolDelivery({
+      ...{ dir: this.#countsDir, kind: keptCounts(() => Date.now() * 1000) },
+      send: ({ n, batch, items }) => this.#link.send(countsFrame(n, batch, items)),
+    });
+    this.#usage = new SpoolDelivery({
       ...{ dir: this.#usageDir, kind: GATEWAY_USES },
-      send: (batch) => this.#link.send({ type: 'usage', ...batch }),
+      send: ({ n, batch, items }) => this.#link.send({ type: 'usage', n, batch, uses: items }),
+    });
+    this.#desk = new GatewayDesk({
+      ...{ questions: this.#questions, callers: this.#callers, services: this.#table },
+      ...{ counts: this.#counts, uses: this.#usage },
+      ...{ figures: this.#figures, tunnels: this.#tunnels },
+      send: (frame) => this.#link.send(frame),
+      notify: (type, data) => this.#workers?.notify(type, data),
     });
     this.#link = new LinkServer({
       path: join(runtime, 'link.sock'),
@@ -151,7 +182,7 @@ export class GatewayProgram {
     const { runtime } = this.#options;
     const earlier = earlierProgram(runtime);
     this.#services = this.#state.read('services');
-    this.#hosted.replace(this.#services?.services ?? []);
+    this.#table.replace(pushedRoutes(this.#services?.services ?? []));
     this.#plain.setHosts(this.#services?.hosts ?? {});
     const stored = this.#state.read('settings');
     if (stored) this.#settings = { type: 'settings', ...stored, issued: null };
@@ -163,7 +194,7 @@ export class GatewayProgram {
     await this.#link.listen();
     if (earlier !== null) dismiss(earlier);
     this.#log.info('the gateway has started');
-    setInterval(() => this.#usage.deliver(), USAGE_MS).unref();
+    setInterval(() => this.#deliver(), DELIVER_MS).unref();
     setInterval(() => this.#figures.deliver(), FIGURES_MS).unref();
     setInterval(() => void this.#lookAtDisk(), DISK_MS).unref();
     this.#look();
@@ -171,6 +202,15 @@ export class GatewayProgram {
 
   get #usageDir(): string {
     return join(this.#options.stateDir, 'usage');
+  }
+
+  get #countsDir(): string {
+    return join(this.#options.stateDir, 'counts');
+  }
+
+  #deliver(): void {
+    this.#usage.deliver();
+    this.#counts.deliver();
   }
 
   async #lookAtDisk(): Promise<void> {
@@ -187,7 +227,6 @@ export class GatewayProgram {
     this.#isEnding = true;
     this.#link.close();
     this.#plain.close();
-    this.#counts.store();
     this.#state.flush();
     if (existsSync(join(this.#options.stateDir, 'gateway.json'))) {
       this.#workers?.leave();
@@ -263,20 +302,24 @@ export class GatewayProgram {
   }
 
   /** All that answer requests. */
-  get #answering(): Worker[] {
-    const workers = this.#workers?.all ?? [];
-    return this.#plain.isOn ? [...workers, this.#plain] : workers;
+  get #engines(): RequestEngine[] {
+    return [...(this.#workers?.all ?? []), this.#plain];
   }
 
-  #sendAll(message: ToWorker): void {
-    const before = this.#plain.generation;
-    this.#workers?.sendAll(message);
-    this.#plain.send(message);
-    if (this.#plain.generation !== before) this.#sendGeneration();
+  /** To all workers. */
+  #sendState(state: Partial<GatewayState>): void {
+    this.#workers?.notify('state', state);
   }
 
-  #sendGeneration(): void {
-    this.#workers?.sendAll({ type: 'generation', generation: this.#plain.generation });
+  /** What nginx knows of callers is outdated. */
+  #renewGeneration(): void {
+    this.#plain.renewGeneration();
+    this.#sendState({ generation: this.#plain.generation });
+  }
+
+  #setOnline(online: boolean): void {
+    this.#plain.isOnline = online;
+    this.#sendState({ online, generation: this.#plain.generation });
   }
 
   async #ensureWorkers(): Promise<void> {
@@ -285,30 +328,34 @@ export class GatewayProgram {
     const before = this.#workers;
     const workers = new Workers({
       ...{ runtime: this.#options.runtime, group: this.#group, timeoutMs, log: this.#log },
-      usageDir: this.#usageDir,
+      spools: { uses: this.#usageDir, counts: this.#countsDir },
       initial: () => this.#initial(),
-      onMessage: (worker, message) => this.#onMessage(worker, message),
-      // Its requests have ended with it.
-      onExit: (worker) => {
-        this.#figures.ended(worker);
-        this.#access.ended(worker);
-        for (const jobId of [...this.#leaving.keys()]) this.#idle(worker, jobId);
-      },
+      handlers: (worker) => this.#desk.handlers(worker),
+      onExit: (worker) => this.#figures.ended(worker),
     });
     this.#workers = workers;
     await workers.start();
     before?.leave();
   }
 
-  #initial(): ToWorker[] {
+  #initial(): [string, unknown][] {
+    const { services = [], hosts = {}, models = {} } = this.#services ?? {};
+    const known: Known = { routes: pushedRoutes(services), grants: [], kept: this.#callers.all };
+    const { generation } = this.#plain;
+    const state: Partial<GatewayState> = {
+      ...{ ...this.#limits, hosts, models, generation, online: this.#link.isOpen },
+      tunnelKey: this.#key.privateKey,
+    };
     return [
-      { type: 'tunnel-key', key: this.#key.privateKey },
-      ...(this.#settings ? [this.#settings] : []),
-      ...(this.#services ? [this.#services] : []),
-      { type: 'cached', entries: [...this.#callers.values()] },
-      { type: 'online', online: this.#link.isOpen },
-      { type: 'generation', generation: this.#plain.generation },
+      ['known', known],
+      ['state', state],
     ];
+  }
+
+  get #limits(): Partial<GatewayState> {
+    if (this.#settings === null) return {};
+    const { auth_age: authAge, https_port: httpsPort } = this.#settings.settings;
+    return { authAge, httpsPort };
   }
 
   #setCertificates(): void {
@@ -326,14 +373,15 @@ export class GatewayProgram {
     this.#counts.connected();
     this.#usage.connected();
     this.#figures.connected();
-    this.#sendAll({ type: 'online', online: true });
+    this.#setOnline(true);
   }
 
   #disconnected(): void {
-    this.#sendAll({ type: 'online', online: false });
+    this.#setOnline(false);
     this.#records.disconnected();
     this.#questions.disconnected();
     this.#usage.disconnected();
+    this.#counts.disconnected();
     this.#tunnels.disconnected();
   }
 
@@ -372,20 +420,32 @@ export class GatewayProgram {
         const { settings, certificates } = order;
         this.#settings = order;
         this.#state.write('settings', { settings, certificates: [...certificates] });
+        this.#sendState(this.#limits);
         void this.#applyInTurn();
-        break;
+        return;
       }
-      case 'services':
+      case 'services': {
+        const { services, hosts, models } = order;
+        const routes = pushedRoutes(services);
         this.#services = order;
-        this.#hosted.replace(order.services);
-        this.#plain.setHosts(order.hosts);
-        break;
-      case 'service':
+        this.#table.replace(routes);
+        this.#plain.setHosts(hosts);
+        this.#sendState({ hosts, models });
+        this.#workers?.notify('known', { routes, grants: [] } satisfies Known);
+        this.#onServices();
+        return;
+      }
+      case 'service': {
+        const route = pushedRoute(order.run_id, order.service);
         if (this.#services) this.#services = withService(this.#services, order);
-        this.#hosted.set(order.run_id, order.service);
-        break;
+        this.#table.put(route);
+        this.#sendState({ models: this.#services?.models ?? {} });
+        this.#workers?.notify('route', route);
+        this.#onServices();
+        return;
+      }
       case 'counted':
-        this.#counts.counted(order);
+        this.#counts.used(order.n);
         return;
       case 'used':
         this.#usage.used(order.n);
@@ -410,97 +470,41 @@ export class GatewayProgram {
         return;
       }
       case 'access':
-        this.#access.ask(order, this.#answering);
+        void this.#readAccess(order);
         return;
       case 'leave':
-        this.#leaving.set(order.job_id, new Set([...(this.#workers?.all ?? []), this.#plain]));
-        break;
+        void this.#leave(order.job_id);
+        return;
       case 'access-changed':
-        this.#callers.clear();
-        this.#state.write('callers', []);
-        break;
-    }
-    if (order.type === 'services' || order.type === 'service') {
-      if (this.#services) this.#state.write('services', this.#services);
-      this.#figures.keepOnly(new Set(this.#services?.services.map(({ run_id }) => run_id)));
-      this.#setCertificates();
-      this.#report();
-      this.#plain.changed();
-    }
-    this.#sendAll(order);
-  }
-
-  #onMessage(worker: Worker, message: FromWorker): void {
-    switch (message.type) {
-      case 'take': {
-        const wait = this.#buckets.take(message.key, message.rate, message.service);
-        worker.send({ type: 'taken', n: message.n, wait: Number(wait) });
-        return;
-      }
-      case 'requests':
-        this.#counts.add(message.counts, message.waiting);
-        return;
-      case 'caller':
-        if (this.#callers.size >= MOST_CALLERS) this.#callers.clear();
-        this.#callers.set(message.entry.key, message.entry);
-        this.#state.write('callers', [...this.#callers.values()]);
-        // A caller is known to the gateway, whichever worker has asked the server.
-        for (const other of this.#workers?.all ?? []) {
-          if (other !== worker) other.send({ type: 'cached', entries: [message.entry] });
-        }
-        return;
-      case 'caller-refused':
-        this.#onRefused(worker, message.key);
-        return;
-      case 'deliver':
-        void this.#usage.deliverAll(message.files).then(() => {
-          this.#workers?.sendAll({ type: 'tokens-used', tokens: message.tokens });
-          worker.send({ type: 'delivered', n: message.n });
-        });
-        return;
-      case 'load':
-        this.#link.send({ ...message, sent_at: Date.now() });
-        return;
-      case 'avoided':
-        this.#link.send(message);
-        return;
-      case 'figures':
-        this.#figures.put(worker, message.services);
-        return;
-      case 'access-pages':
-        this.#access.answered(worker, message);
-        return;
-      case 'idle':
-        this.#idle(worker, message.job_id);
-        return;
-      case 'tunnel':
-        this.#tunnels.want(worker, message);
-        return;
-      case 'admit':
-      case 'is-token':
-      case 'why':
-        this.#questions.ask(worker, message);
+        this.#callers.changed();
+        this.#workers?.notify('changed', {});
+        this.#renewGeneration();
     }
   }
 
-  /** A confirmation that crossed a change of the access must not outlive it. */
-  #onRefused(worker: Worker, key: string): void {
-    // Most are strangers, whom no other worker knows.
-    if (!this.#callers.delete(key)) return;
-    this.#state.write('callers', [...this.#callers.values()]);
-    for (const other of this.#workers?.all ?? []) {
-      if (other !== worker) other.send({ type: 'caller-refused', key });
-    }
-    this.#plain.send({ type: 'caller-refused', key });
-    this.#sendGeneration();
+  #onServices(): void {
+    if (this.#services) this.#state.write('services', this.#services);
+    this.#figures.keepOnly(new Set(this.#services?.services.map(({ run_id }) => run_id)));
+    this.#setCertificates();
+    this.#report();
+    this.#plain.changed();
   }
 
-  /** The job has no requests once no worker has any. */
-  #idle(worker: Worker, jobId: string): void {
-    const waiting = this.#leaving.get(jobId);
-    waiting?.delete(worker);
-    if (waiting && waiting.size > 0) return;
-    this.#leaving.delete(jobId);
+  /** One that ends meanwhile, or is too busy, is left out. */
+  async #readAccess({ n, run_id: runId, after }: Extract<GatewayCommand, { type: 'access' }>) {
+    const none = (): AccessPages => [];
+    const pages = this.#engines.map((engine) =>
+      withTimeout(() => engine.access(runId, after).catch(none), {
+        ms: ACCESS_MS,
+        onTimeout: none,
+      }),
+    );
+    this.#link.send({ type: 'accessed', n, pages: (await Promise.all(pages)).flat() });
+  }
+
+  /** The job has no requests once no engine has any: those of a worker that ends have ended with it. */
+  async #leave(jobId: string): Promise<void> {
+    await Promise.all(this.#engines.map((engine) => engine.leave(jobId).catch(() => {})));
     this.#link.send({ type: 'idle', job_id: jobId });
   }
 }

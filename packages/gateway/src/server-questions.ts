@@ -1,15 +1,23 @@
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
-import type { FromWorker } from './worker/messages.ts';
-import type { Worker } from './workers.ts';
+import { withTimeout } from '@dstack/contract/with-timeout';
+import { serverAway } from '@dstack/proxy';
 
-type Question = Extract<FromWorker, { type: 'admit' | 'is-token' | 'why' }>;
-type Answer = Extract<GatewayCommand, { type: 'admitted' | 'token' | 'because' }>;
+/** The types of questions, and those of their answers. */
+interface Answers {
+  readonly admit: 'admitted';
+  readonly 'is-token': 'token';
+  readonly why: 'because';
+}
 
-/** Questions of workers to the server. */
+type Question<T extends keyof Answers> = Omit<Extract<GatewayFrame, { type: T }>, 'n'>;
+type Answer<T extends keyof Answers> = Extract<GatewayCommand, { type: Answers[T] }>;
+
+const LIMIT_MS = 5000;
+
+/** Questions to the server, for workers. */
 export class ServerQuestions {
   readonly #send: (frame: GatewayFrame) => boolean;
-  /** By the number that this process gave them. */
-  readonly #asked = new Map<number, { readonly worker: Worker; readonly n: number }>();
+  readonly #open = new Map<number, PromiseWithResolvers<Answer<keyof Answers>>>();
   #last = 0;
 
   /** `send` returns whether there is a server. */
@@ -17,21 +25,29 @@ export class ServerQuestions {
     this.#send = send;
   }
 
-  ask(worker: Worker, question: Question): void {
+  /** Rejects with `isServerAway` if there is no server, or it does not answer. */
+  async ask<T extends keyof Answers>(question: Question<T>): Promise<Answer<T>> {
     this.#last += 1;
     const n = this.#last;
-    if (this.#send({ ...question, n })) this.#asked.set(n, { worker, n: question.n });
-    else worker.send({ type: 'unanswered', n: question.n });
+    const open = Promise.withResolvers<Answer<keyof Answers>>();
+    if (!this.#send({ ...question, n } as unknown as GatewayFrame)) throw serverAway();
+    this.#open.set(n, open);
+    const onTimeout = () => {
+      throw serverAway();
+    };
+    try {
+      const answer = await withTimeout(() => open.promise, { ms: LIMIT_MS, onTimeout });
+      return answer as Answer<T>;
+    } finally {
+      this.#open.delete(n);
+    }
   }
 
-  answered(answer: Answer): void {
-    const asked = this.#asked.get(answer.n);
-    this.#asked.delete(answer.n);
-    asked?.worker.send({ ...answer, n: asked.n });
+  answered(answer: Answer<keyof Answers>): void {
+    this.#open.get(answer.n)?.resolve(answer);
   }
 
   disconnected(): void {
-    for (const { worker, n } of this.#asked.values()) worker.send({ type: 'unanswered', n });
-    this.#asked.clear();
+    for (const { reject } of this.#open.values()) reject(serverAway());
   }
 }

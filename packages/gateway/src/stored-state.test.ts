@@ -12,14 +12,14 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 it('writes later what the disk refuses, and the rest at once', () => {
   const state = new StoredState(dir);
-  mkdirSync(join(dir, 'counts.json.new'));
-  const count = { run_id: 'r', second: 1, requests: 2 };
-  state.write('counts', [count]);
+  mkdirSync(join(dir, 'not-plain.json.new'));
+  const news = { reported: 'why' };
+  state.write('not-plain', news);
   state.write('callers', []);
   state.flush();
   const stored = new StoredState(dir);
-  expect([stored.read('counts'), stored.read('callers')]).toEqual([null, []]);
-  rmSync(join(dir, 'counts.json.new'), { recursive: true });
+  expect([stored.read('not-plain'), stored.read('callers')]).toEqual([null, []]);
+  rmSync(join(dir, 'not-plain.json.new'), { recursive: true });
   state.flush();
-  expect(stored.read('counts')).toEqual([count]);
+  expect(stored.read('not-plain')).toEqual(news);
 });

@@ -6,29 +6,13 @@ import type { KeptGrant } from '@dstack/proxy';
 
 export type SentServices = Extract<GatewayCommand, { type: 'services' }>;
 
-export interface ServiceCount {
-  readonly run_id: string;
-  readonly second: number;
-  readonly requests: number;
-}
-
-/** Counts that were sent together. `waiting`: runs that the server must examine at once. */
-export interface CountBatch {
-  readonly batch: string;
-  readonly counts: readonly ServiceCount[];
-  readonly waiting: readonly string[];
-}
-
 interface Files {
   readonly settings: { readonly settings: GatewaySettings; readonly certificates: GatewayPem[] };
   readonly services: SentServices;
   /** Those whom the server has admitted. An earlier version stored them in another form. */
   readonly callers: readonly KeptGrant[];
-  readonly counts: readonly ServiceCount[];
   /** Why nginx answers no requests itself, as it was reported to the server. */
   readonly 'not-plain': { readonly reported: string };
-  /** May have been received; an earlier version does not read it. */
-  readonly 'sent-counts': CountBatch;
 }
 
 /** Changes within this time are written once, in milliseconds. */

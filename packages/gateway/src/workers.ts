@@ -1,27 +1,41 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { ProxyLog } from '@dstack/proxy';
-import type { TunnelEnd } from './link-server.ts';
-import type { FromWorker, ToWorker, TunnelOpen } from './worker/messages.ts';
+import type { AccessPages } from '@dstack/contract/agent';
+import {
+  type AccessPage,
+  type Handlers,
+  type OtherProcess,
+  ProcessChannel,
+  type ProxyLog,
+  type ServiceWorkerOptions,
+} from '@dstack/proxy';
 import { workerNode } from './worker/template-program.ts';
+
+/** What answers requests: a worker, or nginx itself. */
+export interface RequestEngine {
+  /** Sends no more requests to the job; resolves when it answers none. */
+  leave(jobId: string): Promise<unknown>;
+  /** The latest requests of a service; `after`: what was read last, by process. */
+  access(runId: string, after: Readonly<Record<string, number>>): Promise<AccessPages>;
+}
+
+export interface Worker extends RequestEngine {
+  notify(type: string, data: unknown): void;
+}
 
 export interface WorkersOptions {
   readonly runtime: string;
   /** Group id of the sockets; null = this process is not root. */
   readonly group: number | null;
   readonly timeoutMs: number;
-  /** Where they store what requests to models have used. */
-  readonly usageDir: string;
-  /** Messages that each new worker receives before it listens. */
-  readonly initial: () => readonly ToWorker[];
-  readonly onMessage: (from: Worker, message: FromWorker) => void;
+  /** Where they keep what models have used, and counted requests. */
+  readonly spools: ServiceWorkerOptions['spools'];
+  /** Types and data of the messages that each new worker receives before it listens. */
+  readonly initial: () => readonly (readonly [string, unknown])[];
+  readonly handlers: (worker: Worker) => Handlers;
   readonly onExit: (worker: Worker) => void;
   readonly log: ProxyLog;
-}
-
-export interface Worker {
-  send(message: ToWorker): void;
-  passTunnel(id: string, end: TunnelEnd): void;
 }
 
 /** Two, so that one answers while the other is started again. */
@@ -30,10 +44,36 @@ const RESTART_MS = 250;
 /** New objects get at most 16 MB before they are collected, instead of 32: less memory under load. */
 const MEMORY = ['--max-old-space-size=512', '--max-semi-space-size=16'];
 
+class ChildWorker implements Worker {
+  readonly child: ChildProcess;
+  readonly channel: ProcessChannel;
+  /** Names the process among all that answer requests. */
+  readonly #id = randomUUID();
+
+  constructor(child: ChildProcess, handlers: (worker: Worker) => Handlers) {
+    this.child = child;
+    this.channel = new ProcessChannel(child as OtherProcess, handlers(this));
+  }
+
+  notify(type: string, data: unknown): void {
+    this.channel.notify(type, data);
+  }
+
+  leave(jobId: string): Promise<unknown> {
+    return this.channel.ask('leave', { jobId });
+  }
+
+  async access(runId: string, after: Readonly<Record<string, number>>): Promise<AccessPages> {
+    const asked = { runId, after: after[this.#id] ?? null };
+    const page = await this.channel.ask<AccessPage>('access', asked);
+    return [{ process: this.#id, ...page, records: [...page.records] }];
+  }
+}
+
 /** The processes that carry requests. */
 export class Workers {
   readonly #options: WorkersOptions;
-  readonly #children = new Map<number, ChildProcess & Worker>();
+  readonly #started = new Map<number, ChildWorker>();
   #closed = false;
 
   constructor(options: WorkersOptions) {
@@ -53,67 +93,69 @@ export class Workers {
     await Promise.all(Array.from({ length: COUNT }, (_, index) => this.#start(index)));
   }
 
-  sendAll(message: ToWorker): void {
-    for (const child of this.#children.values()) child.send(message);
+  notify(type: string, data: unknown): void {
+    for (const worker of this.#started.values()) worker.notify(type, data);
   }
 
   get all(): Worker[] {
-    return [...this.#children.values()];
+    return [...this.#started.values()];
   }
 
   /** They go on until others have taken their sockets. */
   leave(): void {
     this.#closed = true;
-    for (const child of this.#children.values()) if (child.connected) child.disconnect();
+    for (const { channel } of this.#started.values()) channel.close();
   }
 
   /** Ends them with the gateway. */
   kill(): void {
     this.#closed = true;
-    for (const child of this.#children.values()) child.kill('SIGKILL');
+    for (const { child } of this.#started.values()) child.kill('SIGKILL');
   }
 
   #socket(index: number): string {
     return `${this.#options.runtime}/worker-${index}.sock`;
   }
 
+  /** Resolves when it listens. One that ends before is followed by another one. */
   #start(index: number): Promise<void> {
-    const { group, timeoutMs, usageDir, initial, onMessage, onExit, log } = this.#options;
+    const { group, initial, onExit, log } = this.#options;
+    const worker = this.#spawn();
+    const { child, channel } = worker;
+    this.#started.set(index, worker);
+    for (const [type, data] of initial()) channel.notify(type, data);
+    child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
+    child.on('exit', (code, signal) => {
+      onExit(worker);
+      if (this.#closed || this.#started.get(index) !== worker) return;
+      log.warn({ index, code, signal }, 'a worker has ended; another one is started');
+      setTimeout(() => !this.#closed && void this.#start(index), RESTART_MS);
+    });
+    return new Promise((resolve) => {
+      channel.ask('listen', { socket: this.#socket(index), group }).then(
+        () => resolve(),
+        () => {},
+      );
+    });
+  }
+
+  #spawn(): ChildWorker {
+    const { timeoutMs, spools, handlers } = this.#options;
     const isSource = import.meta.url.endsWith('.ts');
     const entry = new URL(
       isSource ? './worker/worker-main.ts' : './gateway-worker.js',
       import.meta.url,
     );
     const [node = process.execPath, ...before] = workerNode();
-    const args = [...before, ...MEMORY, fileURLToPath(entry), String(timeoutMs), usageDir];
-    const child = workerOf(
-      spawn(node, args, { detached: true, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] }),
-    );
-    this.#children.set(index, child);
-    for (const message of initial()) child.send(message);
-    child.send({ type: 'start', socket: this.#socket(index), group });
-    child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
-    child.on('exit', (code, signal) => {
-      onExit(child);
-      if (this.#closed || this.#children.get(index) !== child) return;
-      log.warn({ index, code, signal }, 'a worker has ended; another one is started');
-      setTimeout(() => !this.#closed && void this.#start(index), RESTART_MS);
-    });
-    return new Promise((resolve) => {
-      child.on('message', (message: FromWorker) => {
-        if (message.type === 'listening') resolve();
-        else onMessage(child, message);
-      });
-    });
+    const args = [
+      ...before,
+      ...MEMORY,
+      fileURLToPath(entry),
+      String(timeoutMs),
+      spools.uses,
+      spools.counts,
+    ];
+    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
+    return new ChildWorker(spawn(node, args, { detached: true, stdio: [...stdio] }), handlers);
   }
-}
-
-function workerOf(child: ChildProcess): ChildProcess & Worker {
-  return Object.assign(child, {
-    passTunnel(id: string, { socket, opening }: TunnelEnd): void {
-      const head = opening.rest.toString('base64');
-      const message: TunnelOpen = { type: 'tunnel-open', id, head };
-      child.send(message, socket, (error) => error && socket.destroy());
-    },
-  });
 }

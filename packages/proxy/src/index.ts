@@ -3,12 +3,14 @@
 export type { Admit } from './callers/callers.ts';
 export type { AdmissionAsk, Granted, GrantedCaller, KeptGrant } from './callers/grants.ts';
 export { OwnTokens } from './callers/own-tokens.ts';
-export { WorkerAdmission } from './callers/worker-admission.ts';
+export { isVerdict, WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
+export { type KeptCount, KeptCounts, keptCounts } from './counts/kept-counts.ts';
+export { KeptUses } from './counts/kept-uses.ts';
 export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
-export { keepUses, UseDelivery } from './counts/use-delivery.ts';
-export { type UseBatch, type UseKind, UseSpool } from './counts/use-spool.ts';
+export type { SpoolBatch, SpoolKind, SpoolOptions } from './counts/spool.ts';
+export { SpoolDelivery } from './counts/spool-delivery.ts';
 export { networkOf } from './head/client-network.ts';
 export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
@@ -23,9 +25,11 @@ export { JSON_LIMITS, type ListRule } from './intake/json-scan.ts';
 export { pacer } from './intake/pacer.ts';
 export { UnprocessableError } from './intake/parse-json.ts';
 export { type BodyPace, receive } from './intake/receive.ts';
-export { type Handlers, LineChannel } from './link/line-channel.ts';
+export { LineChannel } from './link/line-channel.ts';
 export { LineStream } from './link/line-stream.ts';
+export { type OtherProcess, ProcessChannel } from './link/process-channel.ts';
 export { type AskedServer, isServerAway, ServerLink, serverAway } from './link/server-link.ts';
+export { type Handlers, WithSocket, WorkerChannel } from './link/worker-channel.ts';
 export type { ProxyLog } from './log.ts';
 export type { MeteredUse, UseStore } from './models/metered-use.ts';
 export { type AdmitToModels, ModelApi } from './models/model-api.ts';
@@ -94,3 +98,13 @@ export { dnsProblem } from './routes/dns-check.ts';
 export { routeOf, type ServiceRoute } from './routes/service-route.ts';
 export type { ServiceTable } from './routes/service-table.ts';
 export { type ServiceTarget, serviceTarget } from './routes/service-target.ts';
+export type { CountedSecond, MeasuredSlot, ReplicaTarget } from './values.ts';
+export {
+  type KeptFiles,
+  type Known,
+  NO_HOST_NAMES,
+  type PushedRoute,
+  type PushedService,
+} from './worker/protocol.ts';
+export { PushedTable } from './worker/pushed-table.ts';
+export { ServiceWorker, type ServiceWorkerOptions } from './worker/service-worker.ts';

@@ -8,6 +8,7 @@ import {
   existsSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
   rmSync,
   writeFileSync,
@@ -19,6 +20,7 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { GatewayService } from '@dstack/contract/agent';
+import { type AdmissionAsk, ProxyRefusal } from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
 import {
   type Client,
@@ -30,9 +32,9 @@ import {
 } from '@grpc/grpc-js';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Nginx } from '../nginx/nginx.ts';
+import { pushedRoute } from '../pushed-route.ts';
 import { webUser } from '../web-user.ts';
 import { Workers } from '../workers.ts';
-import type { FromWorker } from './messages.ts';
 import { ECHO } from './testing/echo-service.ts';
 
 const hasNginx = existsSync('/usr/sbin/nginx');
@@ -57,7 +59,6 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
   let address: string;
   let ca: Buffer;
   let replicas: Replica[] = [];
-  const idle = new Set<string>();
   const waiting = new Set<string>();
 
   beforeAll(async () => {
@@ -68,26 +69,33 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     ca = certificate(join(runtime, 'certificates', 'echo.apps.test.pem'), user?.group ?? null);
     agent = await startAgent(join(runtime, 'agent.sock'));
     replicas = [await start('one'), await start('two')];
+    const counts = join(runtime, 'counts');
     workers = new Workers({
-      ...{ runtime, group: user?.group ?? null, timeoutMs: 60_000, usageDir: runtime, log },
+      ...{ runtime, group: user?.group ?? null, timeoutMs: 60_000, log },
+      spools: { uses: join(runtime, 'uses'), counts },
       initial: () => [
-        {
-          ...{ type: 'services', services: [service(replicas)], models: {} },
-          hosts: { host: { socket: join(runtime, 'agent.sock'), token: 'x' } },
-        },
-        { type: 'online', online: true },
+        ['known', { routes: [pushedRoute(RUN, service(replicas))], grants: [] }],
+        [
+          'state',
+          { hosts: { host: { socket: join(runtime, 'agent.sock'), token: 'x' } }, online: true },
+        ],
       ],
-      onMessage: (worker, message) => {
-        if (message.type === 'idle') idle.add(message.job_id);
-        if (message.type === 'admit') worker.send(verdict(message));
-        if (message.type === 'is-token') worker.send({ type: 'token', n: message.n, own: false });
-        if (message.type === 'why') {
-          const because = { status: 503, detail: 'no replica', retry: 1 };
-          worker.send({ type: 'because', n: message.n, ...because });
-        }
-        if (message.type === 'take') worker.send({ type: 'taken', n: message.n, wait: 1 });
-        if (message.type === 'requests') for (const id of message.waiting) waiting.add(id);
-      },
+      handlers: () => ({
+        admit: callerOf,
+        isToken: () => false,
+        outage() {
+          throw new ProxyRefusal(503, 'no replica', { retryAfter: 1 });
+        },
+        takeRate: () => 1,
+        load() {},
+        deliver() {
+          for (const name of readdirSync(counts)) {
+            if (!name.endsWith('.json')) continue;
+            const { uses } = JSON.parse(readFileSync(join(counts, name), 'utf8'));
+            for (const { runId, wakes } of uses) if (wakes) waiting.add(runId);
+          }
+        },
+      }),
       onExit: () => {},
     });
     await workers.start();
@@ -134,7 +142,7 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
   }
 
   const serve = (served: readonly Replica[], more: object = {}) =>
-    workers.sendAll({ type: 'service', run_id: RUN, service: service(served, more) });
+    workers.notify('route', pushedRoute(RUN, service(served, more)));
   const LIMITED = {
     rate_limits: [{ prefix: '/test.Echo/', key: { type: 'ip_address' }, rps: 1, burst: 0 }],
   };
@@ -338,9 +346,7 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     const [one, two] = replicas as [Replica, Replica];
     serve([one, two, three]);
     await more(calls);
-    idle.delete(one.job);
-    workers.sendAll({ type: 'leave', job_id: one.job });
-    while (!idle.has(one.job)) await delay(5);
+    await Promise.all(workers.all.map((worker) => worker.leave(one.job)));
     one.app.kill('SIGKILL');
     serve([two, three]);
     replicas = [two, three];
@@ -356,14 +362,10 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
   });
 });
 
-type Admit = Extract<FromWorker, { type: 'admit' }>;
-
-function verdict({ n, authorization }: Admit) {
-  const isKnown = authorization === 'Bearer known';
-  return {
-    ...{ type: 'admitted' as const, n, services: null, user: isKnown ? 'ann' : null },
-    ...(isKnown ? { status: 200, detail: '' } : { status: 403, detail: 'Ünknown, 5 %' }),
-  };
+function callerOf({ authorization, project }: AdmissionAsk) {
+  if (authorization !== 'Bearer known') throw new ProxyRefusal(403, 'Ünknown, 5 %');
+  const caller = { name: 'ann', userId: 'ann', projectId: project, projectName: project };
+  return { ...caller, expiresAt: null, token: null, services: null };
 }
 
 /** Opens ports as the agent does. */

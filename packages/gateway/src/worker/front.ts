@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
-import type { HostMatch, ProxyLog } from '@dstack/proxy';
+import type { HostMatch, ProxyLog, PushedService, PushedTable } from '@dstack/proxy';
 import {
   OPEN_TO_ORIGINS,
   originForm,
@@ -19,14 +19,13 @@ import {
 import type { ModelFront } from './model-front.ts';
 import { grantText, nginxReport } from './nginx-headers.ts';
 import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
-import type { HostedService, HostedServices } from './services.ts';
 
 export interface FrontOptions {
-  readonly services: HostedServices;
+  readonly services: Pick<PushedTable, 'ofHost'>;
   readonly proxy: ServiceProxy;
   readonly models: ModelFront;
   readonly httpsPort: () => number;
-  /** See `ToWorker`. */
+  /** See `GatewayState`. */
   readonly generation: () => string | null;
   readonly log: ProxyLog;
 }
@@ -44,7 +43,7 @@ export class Front {
     if (this.isLeaving) response.shouldKeepAlive = false;
     showClient(request);
     const origin = originOf(request);
-    let found: HostMatch<HostedService> | null = null;
+    let found: HostMatch<PushedService> | null = null;
     try {
       checkName(origin);
       found = this.#options.services.ofHost(origin.host, originForm(request.url ?? '/'));
@@ -72,7 +71,8 @@ export class Front {
       const { proxy } = this.#options;
       const { service } = found;
       const admitted = await proxy.admit(target(found), request, stream);
-      if (!service.isGrpc) throw new ProxyRefusal(415, `${service.run} has no \`protocol: grpc\``);
+      if (!service.isGrpc)
+        throw new ProxyRefusal(415, `${service.route.runName} has no \`protocol: grpc\``);
       await proxy.call(admitted, { request, stream, id: randomUUID() });
     } catch (error) {
       if (!(error instanceof ProxyRefusal)) this.#options.log.error({ err: error }, 'call failed');
@@ -103,7 +103,7 @@ export class Front {
   }
 
   async #forward(
-    found: HostMatch<HostedService>,
+    found: HostMatch<PushedService>,
     origin: RequestOrigin,
     request: IncomingMessage,
     response: ServerResponse,
@@ -124,7 +124,7 @@ export class Front {
       return;
     }
     // Relative links of an app resolve into the app only from below its path.
-    if (prefix !== '' && !rest.startsWith('/') && service.stripPrefix) {
+    if (prefix !== '' && !rest.startsWith('/') && service.route.stripPrefix) {
       response.writeHead(308, { location: `${prefix}/${rest}` }).end();
       return;
     }
@@ -143,13 +143,14 @@ export class Front {
       await proxy.undelivered(admitted, { request, id: randomUUID() }, report.failure);
       return;
     }
-    if (service.isGrpc) throw new ProxyRefusal(415, `${service.run} answers calls of gRPC only`);
+    if (service.isGrpc)
+      throw new ProxyRefusal(415, `${service.route.runName} answers calls of gRPC only`);
     await proxy.forward(admitted, { request, response, id: randomUUID() });
   }
 
   #refuse(
     error: unknown,
-    { service, path }: { readonly service: HostedService | null; readonly path: string },
+    { service, path }: { readonly service: PushedService | null; readonly path: string },
     request: IncomingMessage,
     response: ServerResponse,
   ): void {
@@ -192,8 +193,8 @@ function checkName({ host, sni }: RequestOrigin): void {
   throw new ProxyRefusal(421, `This connection was opened for ${sni}, not for ${host}`);
 }
 
-function target({ service, prefix, rest }: HostMatch<HostedService>): ServiceTarget {
-  const { project, run } = service;
+function target({ service, prefix, rest }: HostMatch<PushedService>): ServiceTarget {
+  const { projectName: project, runName: run } = service.route;
   return { project, run, prefix, rest, isOnSharedName: prefix !== '' };
 }
 

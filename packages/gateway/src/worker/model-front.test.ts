@@ -11,8 +11,11 @@ import {
   type AskedServer,
   type GrantedCaller,
   Intake,
+  type KeptFiles,
+  KeptUses,
   type ModelToken,
   ProxyRefusal,
+  PushedTable,
   RateBuckets,
   ServiceProxy,
   TemplateRenderer,
@@ -21,9 +24,9 @@ import {
 import { type ModelWorld, modelConformance, TGI_TEMPLATE } from '@dstack/proxy/testing';
 import { pino } from 'pino';
 import { afterEach, expect, it } from 'vitest';
-import { GatewayUsage } from './gateway-usage.ts';
+import { pushedRoutes } from '../pushed-route.ts';
+import { gatewayUse } from './gateway-state.ts';
 import { ModelFront } from './model-front.ts';
-import { HostedServices } from './services.ts';
 import { templateProgram } from './template-program.ts';
 
 const HOST = 'gateway.apps.test';
@@ -149,8 +152,8 @@ interface OpenGateway {
 async function open(all: readonly GatewayService[]): Promise<OpenGateway> {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-models-'));
   const known = new KnownServer(dir);
-  const services = new HostedServices();
-  services.replace(all);
+  const services = new PushedTable();
+  services.replace(pushedRoutes(all));
   const log = pino({ level: 'silent' });
   const now = () => NOW;
   const admission = new WorkerAdmission({
@@ -179,13 +182,14 @@ async function open(all: readonly GatewayService[]): Promise<OpenGateway> {
     ...{ now, log },
   });
   const chatTemplates = new TemplateRenderer({ program: templateProgram(), timeoutMs: 15_000 });
-  const modelUsage = new GatewayUsage({
-    dir,
-    deliver: async (_files, tokens) => {
-      known.collect();
-      admission.tokensUsed(new Set(tokens));
-    },
-  });
+  // As the main process does.
+  const ask = async <T>(_type: string, kept: unknown): Promise<T> => {
+    known.collect();
+    admission.tokensUsed(new Set((kept as KeptFiles).tokens));
+    return null as T;
+  };
+  const link = { isAlone: false, ask };
+  const modelUsage = new KeptUses({ link, dir, form: gatewayUse, log });
   const models = new ModelFront({
     ...{ services: proxy, models: services, modelUsage, admission, chatTemplates, now, log },
     intake: new Intake({ memory: 2 ** 26, pace: { graceMs: 10_000, bytesPerSecond: 1000 } }),

@@ -12,7 +12,6 @@ import {
   type WorkerAdmission,
 } from '@dstack/proxy';
 import { unknownHost } from './origin.ts';
-import type { HostedService } from './services.ts';
 
 export interface ModelFrontOptions extends ModelEndpointDeps {
   readonly admission: Pick<WorkerAdmission, 'admitModelUser'>;
@@ -41,12 +40,6 @@ export class ModelFront {
   /** Host names, and the projects whose models they lead to. */
   setHosts(hosts: Readonly<Record<string, string>>): void {
     this.#projects = new Map(Object.entries(hosts));
-  }
-
-  /** A service that was published after the others. */
-  add({ host, project }: Pick<HostedService, 'host' | 'project'>): void {
-    const own = `gateway${host.slice(host.indexOf('.'))}`;
-    if (!this.#projects.has(own)) this.#projects.set(own, project);
   }
 
   async answer(host: string, request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -4,21 +4,27 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { serverAway } from '@dstack/proxy';
 import { expect, it, onTestFinished } from 'vitest';
 import { LinkServer } from '../link-server.ts';
 import { TunnelRelay, type TunnelTaker } from '../tunnel-relay.ts';
-import type { FromWorker } from './messages.ts';
 import { ReplicaPorts } from './replica-ports.ts';
 
 const log = { debug() {}, info() {}, warn() {}, error() {} } as never;
 const REPLICA = { jobId: randomUUID(), hostId: 'far', port: 8000, runningAt: 0, isFailing: false };
 
 function worker(now = () => 0) {
-  const sent: FromWorker[] = [];
+  const asked: unknown[] = [];
   const tunnels = { open: () => null, isOpen: () => false };
-  const ports = new ReplicaPorts({ send: (message) => sent.push(message), tunnels, now });
+  const link = {
+    ask: async (_type: string, wanted: unknown) => {
+      asked.push(wanted);
+      throw serverAway();
+    },
+  };
+  const ports = new ReplicaPorts({ link, tunnels, now });
   ports.setOnline(true);
-  return { ports, sent };
+  return { ports, asked };
 }
 
 /** The next main process, whose server answers each wish by `serve`. */
@@ -49,13 +55,11 @@ it('a worker whose main process has ended reaches replicas on other hosts throug
     server.write(`{"type":"tunnel","id":"${randomUUID()}"}\nhello `);
     server.on('data', (bytes) => server.end(`answer to ${bytes}`));
   });
-  const { ports, sent } = worker();
-  const early = ports.open(REPLICA);
-  early.catch(() => {});
-  expect(sent).toMatchObject([{ type: 'tunnel', host_id: 'far' }]);
+  const { ports, asked } = worker();
+  // The main process ends. Nothing was sent yet: the request is delivered again.
+  await expect(ports.open(REPLICA)).rejects.toThrow(/is away/);
+  expect(asked).toMatchObject([{ hostId: 'far' }]);
   ports.leave(path);
-  // It was not opened yet, so nothing was sent: the request is delivered again.
-  await expect(early).rejects.toThrow(/is away/);
   const socket = (await ports.open(REPLICA)) as Socket;
   const parts: Buffer[] = [];
   socket.on('data', (part) => parts.push(part));

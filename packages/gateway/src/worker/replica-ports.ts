@@ -1,15 +1,15 @@
-import { randomUUID } from 'node:crypto';
 import { connect, type Socket } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
 import {
   AgentStreams,
   AgentUnreachable,
+  isServerAway,
   type OpenPort,
   openReplica,
   type ReplicaTunnels,
+  type ServerLink,
 } from '@dstack/proxy';
 import { askRelay } from '../tunnel-relay.ts';
-import type { FromWorker } from './messages.ts';
 
 /** Time for the server to open a connection to a replica on another host. */
 const TUNNEL_MS = 10_000;
@@ -17,15 +17,16 @@ const TUNNEL_MS = 10_000;
 const RETURN_MS = 15_000;
 
 export interface ReplicaPortsOptions {
-  readonly send: (message: FromWorker) => void;
+  readonly link: Pick<ServerLink, 'ask'>;
   readonly tunnels: Pick<ReplicaTunnels, 'open' | 'isOpen'>;
   /** Milliseconds. */
   readonly now: () => number;
 }
 
-interface Waiting {
-  readonly done: (socket: Socket) => void;
-  readonly fail: (error: Error) => void;
+/** `socket` null: the connection has ended while it was passed on. `head`: its first bytes, in Base64. */
+interface Opened {
+  readonly socket: Socket | null;
+  readonly head: string;
 }
 
 /**
@@ -34,11 +35,10 @@ interface Waiting {
  * address.
  */
 export class ReplicaPorts {
-  readonly #send: (message: FromWorker) => void;
+  readonly #link: Pick<ServerLink, 'ask'>;
   readonly #tunnels: Pick<ReplicaTunnels, 'open' | 'isOpen'>;
   readonly #now: () => number;
   readonly #agents = new Map<string, AgentStreams>();
-  readonly #waiting = new Map<string, Waiting>();
   readonly #direct: OpenPort;
 
   /** When the server was lost; null = it is connected. */
@@ -49,8 +49,8 @@ export class ReplicaPorts {
   /** Where the next main process listens; null = the one of this worker runs. */
   #linkPath: string | null = null;
 
-  constructor({ send, tunnels, now }: ReplicaPortsOptions) {
-    this.#send = send;
+  constructor({ link, tunnels, now }: ReplicaPortsOptions) {
+    this.#link = link;
     this.#tunnels = tunnels;
     this.#now = now;
     this.#serverLostAt = now();
@@ -78,20 +78,7 @@ export class ReplicaPorts {
     }
     if (this.#linkPath !== null) return await this.#relayed(this.#linkPath, replica);
     if (this.#serverLostAt !== null) throw new Error(AWAY);
-    const id = randomUUID();
-    const { hostId: host_id, jobId: job_id, port } = replica;
-    let timer: NodeJS.Timeout | undefined;
-    try {
-      return await new Promise<Socket>((done, fail) => {
-        this.#waiting.set(id, { done, fail });
-        const text = 'the server, through which its host is reached, has not answered';
-        timer = setTimeout(() => fail(new Error(text)), TUNNEL_MS);
-        this.#send({ type: 'tunnel', id, host_id, job_id, port });
-      });
-    } finally {
-      clearTimeout(timer);
-      this.#waiting.delete(id);
-    }
+    return await this.#throughServer(replica);
   };
 
   readonly #openHere: OpenPort = async (replica) => {
@@ -110,6 +97,18 @@ export class ReplicaPorts {
   leave(linkPath: string): void {
     this.#linkPath = linkPath;
     this.setOnline(false);
+  }
+
+  async #throughServer({ hostId, jobId, port }: Parameters<OpenPort>[0]): Promise<Socket> {
+    try {
+      const wanted = { hostId, jobId, port };
+      const { socket, head } = await this.#link.ask<Opened>('port', wanted, TUNNEL_MS);
+      if (socket === null) throw new Error('the connection to its host has ended');
+      if (head !== '') socket.unshift(Buffer.from(head, 'base64'));
+      return socket;
+    } catch (error) {
+      throw isServerAway(error) ? new Error(AWAY) : error;
+    }
   }
 
   async #relayed(path: string, { hostId, jobId, port }: Parameters<OpenPort>[0]): Promise<Socket> {
@@ -131,32 +130,8 @@ export class ReplicaPorts {
   }
 
   setOnline(isOnline: boolean): void {
-    if (isOnline) {
-      this.#serverLostAt = null;
-      return;
-    }
-    this.#serverLostAt ??= this.#now();
-    // Nothing will open those that wait.
-    for (const { fail } of this.#waiting.values()) fail(new Error(AWAY));
-  }
-
-  /**
-   * The server has opened the connection. `head`: its first bytes, in Base64. Without a socket it has ended
-   * while it was passed on.
-   */
-  opened(id: string, socket: Socket | undefined, head: string): void {
-    if (socket === undefined) {
-      this.failed(id, 'the connection to its host has ended');
-      return;
-    }
-    const waiting = this.#waiting.get(id);
-    if (head !== '') socket.unshift(Buffer.from(head, 'base64'));
-    if (waiting) waiting.done(socket);
-    else socket.destroy();
-  }
-
-  failed(id: string, error: string): void {
-    this.#waiting.get(id)?.fail(new Error(error));
+    if (isOnline) this.#serverLostAt = null;
+    else this.#serverLostAt ??= this.#now();
   }
 }
 

@@ -31,20 +31,19 @@ function world(caller: Partial<GrantedCaller> = {}) {
     },
     release: () => {},
   });
-  const kept: KeptGrant[] = [];
-  const refused: string[] = [];
   const admission = new WorkerAdmission({
     ...{ link, addressOf: () => '10.0.0.1', maxAgeMs: () => maxAge, now: () => now },
-    onConfirmed: (grant) => kept.push(grant),
-    onRefused: (key) => refused.push(key),
   });
   const ends: string[] = [];
   const admit = (authorization: string) =>
     admission.admit('main', { method: 'GET', headers: { authorization } } as never, () =>
       ends.push(authorization),
     );
+  /** What the process keeps that leads this worker. */
+  const kept = (): KeptGrant[] =>
+    admission.asks.map(({ key }) => ({ key, caller: { ...CALLER, ...caller }, confirmedAt: now }));
   return {
-    ...{ link, connect, admission, admit, asked, ends, kept, refused },
+    ...{ link, connect, admission, admit, asked, ends, kept },
     /** The server answers after so many rounds of the event loop. */
     slow: (rounds: number) => {
       slowness = rounds;
@@ -201,7 +200,7 @@ it('knows whom another process has admitted only while the server is away, and o
   first.connect();
   await first.admit('a');
   const { link, connect, admission, admit, asked, pass } = world();
-  admission.restore(first.kept);
+  admission.restore(first.kept());
   expect((await admit('a')).name).toBe('eve');
   const server = connect();
   await admit('a');
@@ -217,7 +216,7 @@ it('does not keep callers longer because their confirmation is from the future',
   const first = world();
   first.connect();
   await first.admit('a');
-  admission.restore(first.kept.map((kept) => ({ ...kept, ...grant })));
+  admission.restore(first.kept().map((kept) => ({ ...kept, ...grant })));
   pass(MAX_AGE_MS);
   await expect(admit('a')).rejects.toMatchObject({ status: 503 });
 });
@@ -228,7 +227,7 @@ it('admits no caller after the end of their token, whether the server is there o
   await first.admit('a');
   const { admission, admit, pass } = world();
   const ending = { ...CALLER, expiresAt: 1_000_500_000 };
-  admission.restore(first.kept.map((kept) => ({ ...kept, caller: ending })));
+  admission.restore(first.kept().map((kept) => ({ ...kept, caller: ending })));
   expect((await admit('a')).name).toBe('eve');
   pass(500);
   await expect(admit('a')).rejects.toMatchObject({ status: 503 });
@@ -244,24 +243,6 @@ it('remembers callers without requests for as long as they are admitted without 
   (await admit('b')).release();
   await away(link, server);
   expect((await admit('a')).name).toBe('eve');
-});
-
-it('reports whom the server does not admit any more, so that no other process does', async () => {
-  const { connect, admission, admit, kept, refused, refuse } = world();
-  connect();
-  await admit('a');
-  const key = kept[0]?.key ?? '';
-  const other = world();
-  other.admission.restore(kept);
-  admission.stale(key);
-  refuse(new ProxyRefusal(503, 'no database'));
-  await admit('a');
-  expect(refused).toEqual([]);
-  refuse();
-  await expect(admit('a')).rejects.toMatchObject({ status: 403 });
-  expect(refused).toEqual([key]);
-  for (const one of refused) other.admission.revoke(one);
-  await expect(other.admit('a')).rejects.toMatchObject({ status: 503 });
 });
 
 it('cuts off open requests when their token has ended, and the server confirms that', async () => {

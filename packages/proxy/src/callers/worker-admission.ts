@@ -38,10 +38,6 @@ export interface WorkerAdmissionOptions {
   readonly maxAgeMs: () => number;
   /** The refusal of unknown callers while the server is away; by default that of the link. */
   readonly unknown?: () => ProxyRefusal;
-  /** Called whenever the server has confirmed a caller. */
-  readonly onConfirmed?: (grant: KeptGrant) => void;
-  /** Called whenever the server has refused a caller: no other process may admit them from memory. */
-  readonly onRefused?: (key: string) => void;
   /** Milliseconds. */
   readonly now: () => number;
 }
@@ -177,9 +173,7 @@ export class WorkerAdmission {
     const now = this.#options.now();
     const known = this.#grants.get(key);
     known?.confirm(caller, now);
-    const grant = known ?? this.#remember(key, new Grant(caller, now, now));
-    this.#options.onConfirmed?.({ key, caller, confirmedAt: now });
-    return grant;
+    return known ?? this.#remember(key, new Grant(caller, now, now));
   }
 
   #remember(key: string, grant: Grant): Grant {
@@ -258,10 +252,7 @@ export class WorkerAdmission {
         return grant;
       }
     } catch (error) {
-      if (isVerdict(error)) {
-        this.revoke(ask.key);
-        this.#options.onRefused?.(ask.key);
-      }
+      if (isVerdict(error)) this.revoke(ask.key);
       throw error;
     } finally {
       this.#asking.delete(ask.key);
@@ -327,6 +318,6 @@ export class WorkerAdmission {
 }
 
 /** Whether the server has refused the caller, instead of being unable to answer. */
-function isVerdict(error: unknown): boolean {
+export function isVerdict(error: unknown): boolean {
   return error instanceof ProxyRefusal && error.status < 500 && error.status !== 429;
 }

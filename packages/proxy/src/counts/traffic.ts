@@ -3,15 +3,14 @@ import type { ServiceTable } from '../routes/service-table.ts';
 
 export interface TrafficOptions {
   readonly services: Pick<ServiceTable, 'addRequests'>;
+  /** Counts are written at most this often, in milliseconds. */
+  readonly everyMs: number;
   /** Random id of this process. */
   readonly owner: string;
   /** Microseconds. */
   readonly now: () => number;
   readonly log: ProxyLog;
 }
-
-/** Counts are written at most this often, in milliseconds. */
-const FLUSH_MS = 1000;
 
 /**
  * A run with requests in its window re-evaluates its demand by itself. Within the shortest window
@@ -60,7 +59,7 @@ export class Traffic {
     if (this.#timer && (this.#soon || !soon)) return;
     clearTimeout(this.#timer);
     this.#soon = soon;
-    this.#timer = setTimeout(() => void this.#flush(), soon ? 0 : FLUSH_MS).unref();
+    this.#timer = setTimeout(() => void this.#flush(), soon ? 0 : this.#options.everyMs).unref();
   }
 
   async #flush(): Promise<void> {

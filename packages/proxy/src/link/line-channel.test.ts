@@ -1,7 +1,8 @@
 import { duplexPair } from 'node:stream';
 import { expect, it } from 'vitest';
 import { ProxyRefusal } from '../refusals/refusal.ts';
-import { ChannelClosed, type Handlers, LineChannel } from './line-channel.ts';
+import { LineChannel } from './line-channel.ts';
+import { ChannelClosed, type Handlers } from './worker-channel.ts';
 
 function pair(handlers: Handlers) {
   const [a, b] = duplexPair();

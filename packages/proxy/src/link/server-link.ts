@@ -1,5 +1,6 @@
+import { withTimeout } from '@dstack/contract/with-timeout';
 import { ProxyRefusal } from '../refusals/refusal.ts';
-import { ChannelClosed, type LineChannel } from './line-channel.ts';
+import { ChannelClosed, type WorkerChannel } from './worker-channel.ts';
 
 /** The requests of a process that serves services to the process that has the database. */
 export interface AskedServer {
@@ -20,17 +21,29 @@ export function serverAway(): ProxyRefusal {
   });
 }
 
-/** The connection of the server to this worker; a new server replaces it. */
+/** The connection of a worker to the process that leads it; a new server replaces the one before. */
 export class ServerLink implements AskedServer {
-  #channel: LineChannel | null = null;
+  readonly #limitMs: number | null;
+  #channel: WorkerChannel | null = null;
+  #isOnline = true;
   #awaySince: number | null = performance.now();
   readonly #onPresent = new Set<() => void>();
 
+  /** `limitMs`: a question that is not answered so long is given up; null = the process alone may end it. */
+  constructor(limitMs: number | null = null) {
+    this.#limitMs = limitMs;
+  }
+
   get isAway(): boolean {
+    return this.#channel === null || !this.#isOnline;
+  }
+
+  /** No process leads this worker, so that nothing it sends is kept for the server either. */
+  get isAlone(): boolean {
     return this.#channel === null;
   }
 
-  /** Milliseconds by `performance.now`; null: the server is connected. */
+  /** Milliseconds by `performance.now`; null: a process leads this worker. */
   get awaySince(): number | null {
     return this.#awaySince;
   }
@@ -39,7 +52,7 @@ export class ServerLink implements AskedServer {
     this.#onPresent.add(notify);
   }
 
-  use(channel: LineChannel): void {
+  use(channel: WorkerChannel): void {
     this.#channel = channel;
     this.#awaySince = null;
     void channel.closed.then(() => {
@@ -50,10 +63,19 @@ export class ServerLink implements AskedServer {
     for (const notify of this.#onPresent) notify();
   }
 
-  async ask<T>(type: string, data: unknown): Promise<T> {
+  /** The main process of a gateway has got its connection to the server, or has lost it. */
+  setOnline(isOnline: boolean): void {
+    const isBack = isOnline && !this.#isOnline;
+    this.#isOnline = isOnline;
+    if (isBack) for (const notify of this.#onPresent) notify();
+  }
+
+  async ask<T>(type: string, data: unknown, limitMs = this.#limitMs): Promise<T> {
     if (this.#channel === null) throw serverAway();
+    const answer = this.#channel.ask<T>(type, data);
     try {
-      return await this.#channel.ask<T>(type, data);
+      if (limitMs === null) return await answer;
+      return await withTimeout(() => answer, { ms: limitMs, onTimeout: neverAnswered });
     } catch (error) {
       throw error instanceof ChannelClosed ? serverAway() : error;
     }
@@ -63,6 +85,10 @@ export class ServerLink implements AskedServer {
     this.#channel?.notify(type, data);
     return this.#channel !== null;
   }
+}
+
+function neverAnswered(): never {
+  throw serverAway();
 }
 
 export function isServerAway(error: unknown): boolean {

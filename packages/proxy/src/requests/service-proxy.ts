@@ -50,6 +50,7 @@ interface Asker {
 /** How long a route is used without being read again, in milliseconds; own changes invalidate it. */
 const TTL_SHARED = 1000;
 const TTL = 30_000;
+const COUNTS_MS = 1000;
 
 /** Requests that may be repeated where they have been sent and not been answered. */
 const REPEATABLE = new Set(['GET', 'HEAD', 'OPTIONS']);
@@ -123,7 +124,10 @@ export class ServiceProxy {
       others: options.figuresElsewhere ?? (() => []),
       onForgotten: options.onForgotten ?? (() => {}),
     });
-    this.#traffic = new Traffic({ services, owner: randomUUID(), now, log });
+    this.#traffic = new Traffic({
+      ...{ services, owner: randomUUID(), now, log },
+      everyMs: options.countsEveryMs ?? COUNTS_MS,
+    });
     this.#load = new LoadMeter({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
       replicas,

@@ -1,6 +1,7 @@
 import { duplexPair } from 'node:stream';
-import { type Handlers, LineChannel } from '../link/line-channel.ts';
+import { LineChannel } from '../link/line-channel.ts';
 import { ServerLink } from '../link/server-link.ts';
+import type { Handlers } from '../link/worker-channel.ts';
 
 export {
   type ModelWorld,

@@ -19,6 +19,7 @@ import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
+import { WorkerSpools } from '../proxy-workers/worker-spools.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { intakeSettings } from '../settings/http-settings.ts';
 import { listen } from './listen.ts';
@@ -58,11 +59,18 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     },
   });
   closing.add(() => routes.close());
+  const spools = new WorkerSpools({
+    ...{ dir: paths.dir, store, now: systemNow, log },
+    // The next request of these tokens must find what their budgets have left.
+    onUsed: (tokens) => workers.notify('used', { tokens }),
+  });
+  closing.add(() => spools.close());
   const desk = new WorkerDesk({
     ...{ store, routes, grants, now: systemNow, log },
     onAvoided: (one) => made.avoided.add(one),
     readOutage: outageReader({ store, now: systemNow }),
     workers: () => workers.ids,
+    spools,
   });
   const config = workerConfig(parts, paths, made.modelBodies);
   const workers: ProxyWorkers = new ProxyWorkers({
@@ -74,8 +82,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     onSynced: (id) => grants.hold(id),
     onClosed: (id) => grants.releaseAll(id),
     onAllLost: () => void front.onAllLost(),
-    storeUsage: (uses, delivery) =>
-      store.modelUsage.add(uses, delivery && { ...delivery, kind: 'usage', now: systemNow() }),
+    spools,
   });
   const socket = new ApiSocket({ path: paths.serverSocket, http: http.server, client });
   const front = new ProxyFront({

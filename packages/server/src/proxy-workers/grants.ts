@@ -1,5 +1,4 @@
 import { type Endpoint, endpoints } from '@dstack/contract/api';
-import type { Id } from '@dstack/core';
 import type { AdmissionAsk, Granted, GrantedCaller } from '@dstack/proxy';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { IdentityDeps } from '../http/identity.ts';
@@ -58,14 +57,6 @@ export class Grants {
       return granted.caller;
     } catch (error) {
       throw refusedAdmission(project, error);
-    }
-  }
-
-  /** These tokens have used something: their next request asks whether a budget is left. */
-  used(tokenIds: ReadonlySet<Id>): void {
-    for (const [key, { caller }] of this.#known) {
-      const { token } = caller;
-      if (token?.hasBudget && tokenIds.has(token.id)) this.#options.notify('stale', { key });
     }
   }
 

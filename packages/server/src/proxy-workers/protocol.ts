@@ -1,13 +1,12 @@
-/** The messages between the server and its proxy workers. */
-import type { Id } from '@dstack/core';
-import type { Granted, OriginPattern, ServedModel, ServiceRoute } from '@dstack/proxy';
-import type { HostAccess, RequestCount } from '@dstack/store';
+/** What the server and its proxy workers exchange besides the messages of every worker (`proxy/src/worker`). */
+import type { Known, OriginPattern } from '@dstack/proxy';
+import type { HostAccess } from '@dstack/store';
 
 /**
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 5;
+export const WORKER_PROTOCOL = 6;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
@@ -35,10 +34,8 @@ export interface Spawn {
 }
 
 /** A worker with this takes requests. */
-export interface Sync {
+export interface Sync extends Known<PushedHost> {
   readonly config: WorkerConfig;
-  readonly routes: readonly PushedRoute[];
-  readonly grants: readonly Granted[];
 }
 
 export interface WorkerConfig {
@@ -80,26 +77,3 @@ export type PushedHost =
     }
   /** Only the server has a connection. */
   | { readonly kind: 'server' };
-
-/** A service, without anything that only the server needs. */
-export interface PushedService {
-  readonly projectId: Id;
-  readonly route: ServiceRoute;
-  /** Null: it serves no model. */
-  readonly served: ServedModel | null;
-}
-
-/** `service` null: the run is no longer a service that the proxy serves. */
-export interface PushedRoute {
-  readonly runId: Id;
-  readonly service: PushedService | null;
-  readonly hosts: Readonly<Record<string, PushedHost>>;
-}
-
-/** See `Services.addRequests`. */
-export interface CountedRequests {
-  /** The same each time that the same counts are sent. */
-  readonly batch: string;
-  readonly counts: readonly RequestCount[];
-  readonly wakes: readonly Id[];
-}

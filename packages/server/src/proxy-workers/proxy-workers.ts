@@ -1,42 +1,29 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, rmSync } from 'node:fs';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import {
-  type AccessPage,
-  type CountedService,
-  type Granted,
-  type Handlers,
-  type UseBatch,
-  UseSpool,
-} from '@dstack/proxy';
-import type { ModelUse } from '@dstack/store';
+import type { AccessPage, CountedService, Handlers, Known } from '@dstack/proxy';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../process/logging.ts';
 import { EndedFigures } from './ended-figures.ts';
-import { keptUses } from './kept-uses.ts';
-import type { Address, PushedRoute, Sync, WorkerConfig } from './protocol.ts';
+import type { Address, PushedHost, Sync, WorkerConfig } from './protocol.ts';
 import { spawnWorker } from './spawn-worker.ts';
-import { MODEL_USES } from './use-kind.ts';
 import { WorkerLink } from './worker-link.ts';
 import {
   announceWorker,
   deleteRecord,
-  earlierSpooledIds,
-  earlierSpoolPath,
   isWorkerAlive,
   killWorker,
   logPath,
   readWorkerRecords,
-  spooledIds,
-  spoolPath,
   startTimeOf,
   type WorkerPaths,
   withdrawAnnouncement,
   withdrawAnnouncements,
   writeRecord,
 } from './worker-records.ts';
+import type { WorkerSpools } from './worker-spools.ts';
 
 export interface ProxyWorkersOptions {
   readonly paths: WorkerPaths;
@@ -49,19 +36,12 @@ export interface ProxyWorkersOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly handlers: (link: () => WorkerLink) => Handlers;
   /** Everything that a worker must know. */
-  readonly known: () => Promise<{
-    readonly routes: readonly PushedRoute[];
-    readonly grants: readonly Granted[];
-  }>;
+  readonly known: () => Promise<Known<PushedHost>>;
   readonly onSynced: (workerId: string) => void;
   readonly onClosed: (workerId: string) => void;
   /** No worker has the listening socket any more. */
   readonly onAllLost: () => void;
-  /** `batch`: of a worker, to be added once. */
-  readonly storeUsage: (
-    uses: readonly ModelUse[],
-    delivery: { readonly workerId: string; readonly batch: string } | null,
-  ) => Promise<void>;
+  readonly spools: Pick<WorkerSpools, 'collect' | 'deliverKept'>;
   readonly log: Logger;
 }
 
@@ -94,7 +74,6 @@ export class ProxyWorkers {
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
-  #collecting: Promise<void> = Promise.resolve();
   #isClosed = false;
   #isDetached = false;
 
@@ -133,6 +112,7 @@ export class ProxyWorkers {
   /** The service has ended. */
   forget(runId: Id): void {
     this.#lost.forget(runId);
+    for (const link of this.#links.values()) link.forget(runId);
   }
 
   notify(type: string, data: unknown): void {
@@ -219,7 +199,7 @@ export class ProxyWorkers {
       await channel.closed;
     });
     await Promise.all(ends);
-    await this.#collectUsage();
+    await this.#collectKept();
   }
 
   async #find(): Promise<WorkerLink[]> {
@@ -239,7 +219,7 @@ export class ProxyWorkers {
       }
     }
     withdrawAnnouncements(paths.dir);
-    await this.#collectUsage();
+    await this.#collectKept();
     return found;
   }
 
@@ -267,9 +247,10 @@ export class ProxyWorkers {
   }
 
   async #sync(link: WorkerLink): Promise<void> {
-    const { config, known, onSynced } = this.#options;
+    const { config, known, onSynced, spools } = this.#options;
     await link.sync({ config, ...(await known()) } satisfies Sync);
     onSynced(link.id);
+    void spools.deliverKept(link.id);
   }
 
   async #start(from: { readonly through: WorkerLink } | { readonly listenerFd: number }) {
@@ -318,7 +299,7 @@ export class ProxyWorkers {
     if (!this.#isDetached) this.#lost.add(link.figures);
     this.#options.onClosed(link.id);
     if (this.#isClosed) return;
-    void this.#collectUsage();
+    void this.#collectKept();
     if (link.isDraining) return;
     const { paths, log } = this.#options;
     for (const record of readWorkerRecords(paths.dir)) {
@@ -371,61 +352,8 @@ export class ProxyWorkers {
     await this.#filling;
   }
 
-  /** One at a time: two at one spool would give the same uses to two batches. */
-  async #collectUsage(): Promise<void> {
-    this.#collecting = this.#collecting
-      .then(() => this.#collectAll())
-      .catch((error: unknown) => {
-        this.#options.log.warn({ err: error }, 'usage of models was not collected');
-      });
-    await this.#collecting;
-  }
-
-  /** Collects the usage that workers which have ended left on the disk. */
-  async #collectAll(): Promise<void> {
-    const { dir } = this.#options.paths;
-    for (const id of spooledIds(dir)) {
-      if (!this.#links.has(id)) await this.#collect(spoolPath(dir, id), id);
-    }
-    for (const id of earlierSpooledIds(dir)) {
-      if (!this.#links.has(id)) await this.#collectEarlier(earlierSpoolPath(dir, id));
-    }
-  }
-
-  async #collect(path: string, workerId: string): Promise<void> {
-    const { storeUsage, log } = this.#options;
-    const over = Promise.withResolvers<void>();
-    const store = async ({ n, batch, uses }: UseBatch<ModelUse>) => {
-      await storeUsage(uses, { workerId, batch });
-      spool.used(n);
-      if (spool.isEmpty) over.resolve();
-    };
-    const spool = new UseSpool<ModelUse>({
-      ...{ dir: path, kind: MODEL_USES },
-      send: (batch) => {
-        store(batch).catch(over.reject);
-        return true;
-      },
-    });
-    try {
-      if (!spool.isEmpty) {
-        spool.deliver();
-        await over.promise;
-      }
-      rmSync(path, { force: true, recursive: true });
-    } catch (error) {
-      log.warn({ err: error, path }, 'usage of models was not stored');
-    }
-  }
-
-  async #collectEarlier(path: string): Promise<void> {
-    const { storeUsage, log } = this.#options;
-    try {
-      const uses = keptUses(path);
-      if (uses.length > 0) await storeUsage(uses, null);
-      rmSync(path, { force: true });
-    } catch (error) {
-      log.warn({ err: error, path }, 'usage of models was not stored');
-    }
+  /** Stores what workers that have ended left on the disk. */
+  async #collectKept(): Promise<void> {
+    await this.#options.spools.collect((id) => this.#links.has(id));
   }
 }

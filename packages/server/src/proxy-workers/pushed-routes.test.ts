@@ -1,5 +1,5 @@
+import type { PushedRoute } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import type { PushedRoute } from './protocol.ts';
 import { PushedRoutes } from './pushed-routes.ts';
 
 const configuration = {

@@ -1,10 +1,17 @@
 import { hash } from 'node:crypto';
 import type { Id } from '@dstack/core';
-import type { ServiceName } from '@dstack/proxy';
+import {
+  NO_HOST_NAMES,
+  type PushedRoute,
+  type PushedService,
+  type ServiceName,
+} from '@dstack/proxy';
 import type { ServiceView, Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
 import { servedModel, viewRoute } from '../service-table/view-route.ts';
-import type { PushedHost, PushedRoute, PushedService } from './protocol.ts';
+import type { PushedHost } from './protocol.ts';
+
+type Route = PushedRoute<PushedHost>;
 
 export interface PushedRoutesOptions {
   readonly store: {
@@ -14,7 +21,7 @@ export interface PushedRoutesOptions {
   /** The agent of the server host; null: there is none. */
   readonly local: { readonly hostId: string; readonly path: string; readonly token: string } | null;
   /** Called with every service that has changed, and with its end. */
-  readonly onRoute: (route: PushedRoute) => void;
+  readonly onRoute: (route: Route) => void;
   readonly log: Logger;
 }
 
@@ -43,7 +50,7 @@ export class PushedRoutes {
   }
 
   /** All services that have not ended. Pushes those that have changed without a notification. */
-  all(): Promise<PushedRoute[]> {
+  all(): Promise<Route[]> {
     return this.#inTurn(async () => {
       const routes = await this.#routes(await this.#options.store.services.unfinished());
       const present = new Set(routes.map(({ runId }) => runId));
@@ -54,7 +61,7 @@ export class PushedRoutes {
     });
   }
 
-  async byName({ projectName, runName }: ServiceName): Promise<PushedRoute | null> {
+  async byName({ projectName, runName }: ServiceName): Promise<Route | null> {
     const view = await this.#options.store.services.byName(projectName, runName);
     const [route = null] = view ? await this.#routes([view]) : [];
     return route;
@@ -102,7 +109,7 @@ export class PushedRoutes {
     }
   }
 
-  #push(route: PushedRoute): void {
+  #push(route: Route): void {
     this.#services.set(route.runId, digest(route));
     this.#options.onRoute(route);
   }
@@ -112,7 +119,7 @@ export class PushedRoutes {
     this.#options.onRoute({ runId, service: null, hosts: {} });
   }
 
-  async #routes(views: readonly ServiceView[]): Promise<PushedRoute[]> {
+  async #routes(views: readonly ServiceView[]): Promise<Route[]> {
     const ids = new Set(views.flatMap(({ replicas }) => replicas.map(({ hostId }) => hostId)));
     const hosts = await this.#hosts([...ids]);
     return views.map((view) => ({
@@ -143,7 +150,9 @@ export class PushedRoutes {
 /** Null: the run is no service. */
 function pushedService(view: ServiceView): PushedService | null {
   const route = viewRoute(view);
-  return route && { projectId: view.run.projectId, route, served: servedModel(view) };
+  return (
+    route && { projectId: view.run.projectId, route, served: servedModel(view), ...NO_HOST_NAMES }
+  );
 }
 
-const digest = (route: PushedRoute) => hash('sha1', JSON.stringify(route), 'base64');
+const digest = (route: Route) => hash('sha1', JSON.stringify(route), 'base64');

@@ -3,16 +3,17 @@ import type {
   CountedService,
   EjectedReplica,
   Handlers,
+  KeptFiles,
   ReadOutage,
 } from '@dstack/proxy';
 import { RateBuckets } from '@dstack/proxy';
-import type { ModelUse, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
 import { modelTable } from '../service-table/view-route.ts';
 import type { Grants } from './grants.ts';
-import type { CountedRequests } from './protocol.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
+import type { WorkerSpools } from './worker-spools.ts';
 
 export interface WorkerDeskOptions {
   readonly store: {
@@ -21,12 +22,12 @@ export interface WorkerDeskOptions {
       Store['services'],
       'withModels' | 'addRequests' | 'setLoad' | 'takeRate' | 'byIdPrefix'
     >;
-    readonly modelUsage: Pick<Store['modelUsage'], 'add'>;
     readonly access: Pick<Store['access'], 'isToken'>;
   };
   readonly readOutage: ReadOutage;
   readonly routes: Pick<PushedRoutes, 'byName'>;
   readonly grants: Grants;
+  readonly spools: Pick<WorkerSpools, 'deliver'>;
   readonly onAvoided: (avoided: EjectedReplica) => void;
   /** Ids of the connected workers. */
   readonly workers: () => readonly string[];
@@ -46,7 +47,7 @@ export class WorkerDesk {
   }
 
   handlers(link: () => WorkerLink): Handlers {
-    const { store, routes, readOutage, grants, workers, now } = this.#options;
+    const { store, routes, readOutage, grants, spools, workers, now } = this.#options;
     return {
       time: now,
       admit: (ask: AdmissionAsk) => grants.admit(ask, workers()),
@@ -61,31 +62,19 @@ export class WorkerDesk {
         store.shared
           ? store.services.takeRate(key, rate, now())
           : this.#buckets.take(key, rate, service),
-      count: (counted: CountedRequests) => this.#count(link().id, counted),
+      wake: ({ runIds }) => this.#wake(link().id, runIds),
       load: ({ owner, slots }) => store.services.setLoad(owner, slots),
-      usage: (used) => this.#used(link().id, used),
-      figures: (figures: readonly CountedService[]) => {
-        link().figures = figures;
-      },
+      deliver: (kept: KeptFiles) => spools.deliver(link().id, kept),
+      figures: (changed: readonly CountedService[]) => link().counted(changed),
       avoided: this.#options.onAvoided,
       log: ({ line }: { readonly line: string }) => this.#log(link().id, line),
     };
   }
 
-  async #count(workerId: string, { batch, counts, wakes }: CountedRequests): Promise<void> {
-    const { store, now } = this.#options;
-    const signals = wakes.map((id) => ({ kind: 'run' as const, id }));
-    const delivery = { workerId, kind: 'counts', batch, now: now() } as const;
-    await store.services.addRequests(workerId, counts, { signals }, delivery);
-  }
-
-  async #used(
-    workerId: string,
-    { batch, uses }: { readonly batch: string; readonly uses: readonly ModelUse[] },
-  ): Promise<void> {
-    const { store, now } = this.#options;
-    await store.modelUsage.add(uses, { workerId, kind: 'usage', batch, now: now() });
-    this.#options.grants.used(new Set(uses.flatMap(({ tokenId }) => tokenId ?? [])));
+  /** Has these runs examined. */
+  async #wake(workerId: string, runIds: readonly string[]): Promise<void> {
+    const signals = runIds.map((id) => ({ kind: 'run' as const, id }));
+    await this.#options.store.services.addRequests(workerId, [], { signals });
   }
 
   #log(worker: string, line: string): void {

@@ -11,13 +11,12 @@ const HELLO_MS = 5000;
 export class WorkerLink {
   readonly channel: LineChannel;
   readonly hello: Hello;
-  /** The last figures of its services. */
-  figures: readonly CountedService[] = [];
   isDraining: boolean;
   /** It takes requests, or has taken them. */
   isReady = false;
   /** Notifications while the services are being read; null: sent at once. */
   #queue: { readonly type: string; readonly data: unknown }[] | null = [];
+  readonly #figures = new Map<string, CountedService>();
   readonly openedAt = performance.now();
 
   private constructor(channel: LineChannel, hello: Hello) {
@@ -44,6 +43,21 @@ export class WorkerLink {
     const hello = await withTimeout(() => greeted.promise, { ms: HELLO_MS, onTimeout });
     link = new WorkerLink(channel, hello);
     return link;
+  }
+
+  /** The figures of these services have changed. */
+  counted(changed: readonly CountedService[]): void {
+    for (const one of changed) this.#figures.set(one.runId, one);
+  }
+
+  /** The last figures of its services. */
+  get figures(): CountedService[] {
+    return [...this.#figures.values()];
+  }
+
+  /** The service has ended. */
+  forget(runId: string): void {
+    this.#figures.delete(runId);
   }
 
   get id(): string {

@@ -122,14 +122,22 @@ function commandLine(path: string): string[] {
   }
 }
 
-/** Ids of workers with a folder for what models have used. */
+/** Ids of workers with folders for what the server is to store. */
 export function spooledIds(dir: string): string[] {
-  return names(dir, USES).map((name) => name.slice(0, -USES.length));
+  const ids = [USES, COUNTS].flatMap((end) =>
+    names(dir, end).map((name) => name.slice(0, -end.length)),
+  );
+  return [...new Set(ids)];
 }
 
-/** Ids of workers of the version before with a file for that, which only holds what no server has confirmed. */
-export function earlierSpooledIds(dir: string): string[] {
-  return names(dir, USAGE).map((name) => name.slice(0, -USAGE.length));
+/** Folders of a worker: for what models have used, and for counted requests. */
+export function spoolPaths(dir: string, id: string) {
+  return { uses: join(dir, `${id}${USES}`), counts: join(dir, `${id}${COUNTS}`) };
+}
+
+export function removeSpools(dir: string, id: string): void {
+  for (const path of Object.values(spoolPaths(dir, id)))
+    rmSync(path, { force: true, recursive: true });
 }
 
 /** Workers of an earlier server listen at the address. */
@@ -158,9 +166,7 @@ const announcementPath = (dir: string, id: string) => join(dir, `${id}${STARTING
 export const recordPath = (dir: string, id: string) => join(dir, `${id}.json`);
 export const logPath = (dir: string) => join(dir, 'workers.log');
 const USES = '.uses';
-const USAGE = '.usage';
-export const spoolPath = (dir: string, id: string) => join(dir, `${id}${USES}`);
-export const earlierSpoolPath = (dir: string, id: string) => join(dir, `${id}${USAGE}`);
+const COUNTS = '.counts';
 
 /**
  * Null: there is no such process, or it has ended and its parent has not noticed. Its first thread may have

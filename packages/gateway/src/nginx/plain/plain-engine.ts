@@ -1,25 +1,23 @@
 /** nginx as one more worker: it gets a table of what it may answer itself, and reports what it has answered. */
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayHost } from '@dstack/contract/agent';
-import type { ProxyLog } from '@dstack/proxy';
-import type { FromWorker, ToWorker } from '../../worker/messages.ts';
-import type { HostedServices } from '../../worker/services.ts';
-import type { Worker } from '../../workers.ts';
+import type { AccessPages, GatewayHost } from '@dstack/contract/agent';
+import type { ProxyLog, PushedTable } from '@dstack/proxy';
+import type { RequestEngine } from '../../workers.ts';
 import { pagesOf } from './plain-access.ts';
 import type { Control } from './plain-control.ts';
 import { type Tick, tickOf } from './plain-counts.ts';
-import { PlainReport } from './plain-report.ts';
+import { PlainReport, type PlainReports } from './plain-report.ts';
 import { isPlain, plainTable } from './plain-table.ts';
 import { type LearnAddress, ReplicaAddresses } from './replica-addresses.ts';
 
 export interface PlainEngineOptions {
   readonly control: Control;
-  readonly services: HostedServices;
+  readonly services: Pick<PushedTable, 'all' | 'wholeHosts'>;
   readonly learn: LearnAddress;
-  readonly onMessage: (from: Worker, message: FromWorker) => void;
+  readonly reports: PlainReports;
   /** nginx was started again: what it has counted before stays. */
-  readonly onRestart: (worker: Worker) => void;
+  readonly onRestart: () => void;
   readonly log: ProxyLog;
 }
 
@@ -35,7 +33,7 @@ const SETTLE_MS = 200;
 /** The processes of nginx write the latest requests so soon after they were asked for. */
 const PAGES_MS = 250;
 
-export class PlainEngine implements Worker {
+export class PlainEngine implements RequestEngine {
   readonly #options: PlainEngineOptions;
   readonly #addresses: ReplicaAddresses;
   /** Jobs that are being stopped. */
@@ -64,9 +62,9 @@ export class PlainEngine implements Worker {
     });
     this.#report = new PlainReport({
       services: () => options.services.all,
-      onMessage: (message) => options.onMessage(this, message),
+      reports: options.reports,
       onRestart: () => {
-        options.onRestart(this);
+        options.onRestart();
         this.#sent = null;
       },
     });
@@ -105,25 +103,11 @@ export class PlainEngine implements Worker {
     }, GATHER_MS);
   }
 
-  send(message: ToWorker): void {
-    switch (message.type) {
-      case 'leave':
-        this.#leave(message.job_id);
-        return;
-      case 'access':
-        void this.#answerAccess(message);
-        return;
-      case 'access-changed':
-      case 'caller-refused':
-        this.#renewGeneration();
-        return;
-      case 'online':
-        this.#isOnline = message.online;
-        this.#renewGeneration();
-    }
+  /** Whether there is a server. */
+  set isOnline(isOnline: boolean) {
+    this.#isOnline = isOnline;
+    this.renewGeneration();
   }
-
-  passTunnel(): void {}
 
   close(): void {
     this.#isClosed = true;
@@ -131,27 +115,20 @@ export class PlainEngine implements Worker {
   }
 
   /** Answers about callers from before it no longer count. Without a server nginx knows no callers. */
-  #renewGeneration(): void {
+  renewGeneration(): void {
     this.#generation = String(Math.max(Date.now() * 1000, Number(this.#generation) + 1));
     if (this.#isOn) void this.#push();
   }
 
-  #leave(jobId: string): void {
+  /** Gives the job no more requests; resolves when it answers none. */
+  async leave(jobId: string): Promise<void> {
     this.#leaving.add(jobId);
     this.#table = null;
     setTimeout(() => this.#leaving.delete(jobId), FOLLOW_MS).unref();
-    void this.#whenIdle(jobId);
-  }
-
-  async #whenIdle(jobId: string): Promise<void> {
-    if (this.#isOn) {
-      await this.#push();
-      await delay(SETTLE_MS);
-      while (this.#isOn && (await this.#inFlight(jobId)) > 0) {
-        await delay(SETTLE_MS);
-      }
-    }
-    this.#options.onMessage(this, { type: 'idle', job_id: jobId });
+    if (!this.#isOn) return;
+    await this.#push();
+    await delay(SETTLE_MS);
+    while (this.#isOn && (await this.#inFlight(jobId)) > 0) await delay(SETTLE_MS);
   }
 
   async #inFlight(jobId: string): Promise<number> {
@@ -175,7 +152,7 @@ export class PlainEngine implements Worker {
       before.get(key) === value ? [] : `s\t${key}\t${value}`,
     );
     for (const key of before.keys()) if (!wanted.has(key)) lines.push(`d\t${key}`);
-    const runs = new Set(this.#options.services.all.map(({ runId }) => runId));
+    const runs = new Set(this.#options.services.all.map(({ route }) => route.runId));
     for (const runId of this.#runs) if (!runs.has(runId)) lines.push(`c\t${runId}`);
     const isAll = this.#sent === null;
     if (lines.length === 0 && !isAll) return;
@@ -225,7 +202,7 @@ export class PlainEngine implements Worker {
 
   async #tick(): Promise<Tick> {
     const runs = this.#options.services.all.map(
-      ({ runId }) => `${runId}\t${this.#report.seen(runId)}`,
+      ({ route: { runId } }) => `${runId}\t${this.#report.seen(runId)}`,
     );
     const { control } = this.#options;
     const texts: string[] = [];
@@ -244,21 +221,12 @@ export class PlainEngine implements Worker {
     }
   }
 
-  async #answerAccess({
-    n,
-    run_id: runId,
-    after,
-  }: Extract<ToWorker, { type: 'access' }>): Promise<void> {
-    const { control, onMessage } = this.#options;
-    try {
-      if (!this.#isOn) throw new Error('nginx answers nothing itself');
-      await control(`/pages?run=${runId}`);
-      await delay(PAGES_MS);
-      const pages = pagesOf(await control(`/pages?run=${runId}`), this.#report.epoch, after);
-      onMessage(this, { type: 'access-pages', n, pages });
-    } catch {
-      onMessage(this, { type: 'access-pages', n, pages: [] });
-    }
+  async access(runId: string, after: Readonly<Record<string, number>>): Promise<AccessPages> {
+    const { control } = this.#options;
+    if (!this.#isOn) return [];
+    await control(`/pages?run=${runId}`);
+    await delay(PAGES_MS);
+    return pagesOf(await control(`/pages?run=${runId}`), this.#report.epoch, after);
   }
 }
 

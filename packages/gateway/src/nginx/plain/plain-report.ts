@@ -1,13 +1,19 @@
-/** Reports the requests that nginx answered itself, in the way in which workers report theirs. */
-import { avoidedFrame } from '../../worker/avoided-frame.ts';
-import type { FromWorker } from '../../worker/messages.ts';
-import type { HostedService } from '../../worker/services.ts';
+/** PlainReports the requests that nginx answered itself, in the way in which workers report theirs. */
+import type { CountedSecond, CountedService, EjectedReplica, PushedService } from '@dstack/proxy';
 import { countedBy, PlainCounts, type Tick } from './plain-counts.ts';
+
+/** Where the requests are reported. */
+export interface PlainReports {
+  /** `wakes`: runs to examine at once. */
+  count(counts: readonly CountedSecond[], wakes: readonly string[]): void;
+  avoided(ejected: EjectedReplica): void;
+  figures(changed: readonly CountedService[]): void;
+}
 
 export interface PlainReportOptions {
   /** All: nginx may have answered requests of one that workers answer now. */
-  readonly services: () => readonly HostedService[];
-  readonly onMessage: (message: FromWorker) => void;
+  readonly services: () => readonly PushedService[];
+  readonly reports: PlainReports;
   /** The memory of nginx is new. */
   readonly onRestart: () => void;
 }
@@ -66,12 +72,12 @@ export class PlainReport {
     const now = Date.now();
     const counts = [...begun].flatMap(([runId, count]) => {
       const requests = count - (before.get(runId) ?? 0);
-      return requests > 0 ? [{ run_id: runId, second: Math.floor(now / 1000), requests }] : [];
+      return requests > 0 ? [{ runId, second: Math.floor(now / 1000), requests }] : [];
     });
     if (counts.length === 0) return;
-    const waiting = counts.map(({ run_id }) => run_id).filter((id) => this.#isQuiet(id, now));
-    for (const { run_id } of counts) this.#demand.set(run_id, now);
-    this.#options.onMessage({ type: 'requests', counts, waiting });
+    const wakes = counts.map(({ runId }) => runId).filter((id) => this.#isQuiet(id, now));
+    for (const { runId } of counts) this.#demand.set(runId, now);
+    this.#options.reports.count(counts, wakes);
   }
 
   /** A run with requests evaluates its demand by itself. */
@@ -86,18 +92,19 @@ export class PlainReport {
     for (const one of ejected) {
       if (one.until <= now || this.#avoided.has(one.jobId)) continue;
       this.#avoided.set(one.jobId, one.until);
-      this.#options.onMessage(avoidedFrame({ ...one, ms: one.until - now }));
+      this.#options.reports.avoided({ ...one, ms: one.until - now });
     }
   }
 
   #report(tick: Tick): void {
     const services = this.#options.services();
-    const present = new Set(services.map(({ runId }) => runId));
+    const present = new Set(services.map(({ route }) => route.runId));
     this.#counts.keepOnly(present);
     for (const known of [this.#shown, this.#demand]) {
       for (const runId of known.keys()) if (!present.has(runId)) known.delete(runId);
     }
-    const changed = services.flatMap(({ runId, project, run, route }) => {
+    const changed = services.flatMap(({ route }) => {
+      const { runId, projectName, runName } = route;
       const own = new Set(route.replicas.map(({ jobId }) => jobId));
       const inFlight = sum(tick.inFlight.filter(({ job }) => own.has(job)).map(({ n }) => n));
       const jobs = tick.ejected.filter((one) => one.runId === runId).map(({ jobId }) => jobId);
@@ -106,10 +113,11 @@ export class PlainReport {
       const isSame = !tick.runs.has(runId) && this.#shown.get(runId) === text;
       if (isSame || (!this.#shown.has(runId) && this.#counts.seen(runId) === '')) return [];
       this.#shown.set(runId, text);
-      const name = { runId, projectName: project, runName: run };
-      return [countedBy(name, this.#counts.raw(runId), { inFlight, ejected })];
+      return [
+        countedBy({ runId, projectName, runName }, this.#counts.raw(runId), { inFlight, ejected }),
+      ];
     });
-    if (changed.length > 0) this.#options.onMessage({ type: 'figures', services: changed });
+    if (changed.length > 0) this.#options.reports.figures(changed);
   }
 }
 

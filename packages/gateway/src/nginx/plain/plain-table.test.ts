@@ -1,6 +1,7 @@
 import type { GatewayService } from '@dstack/contract/agent';
+import { PushedTable } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { HostedServices } from '../../worker/services.ts';
+import { pushedRoutes } from '../../pushed-route.ts';
 import { plainTable } from './plain-table.ts';
 
 const RUN = '11111111-1111-4111-8111-111111111111';
@@ -26,8 +27,8 @@ function table(
   services: readonly GatewayService[],
   { unknown = '', leaving = '' }: { readonly unknown?: string; readonly leaving?: string } = {},
 ): Record<string, string> {
-  const hosted = new HostedServices();
-  hosted.replace(services);
+  const hosted = new PushedTable();
+  hosted.replace(pushedRoutes(services));
   const found = plainTable(
     hosted.wholeHosts,
     (jobId) => (jobId === unknown ? null : `127.0.0.${jobId === 'a' ? 1 : 2}`),

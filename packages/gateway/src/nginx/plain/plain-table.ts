@@ -1,5 +1,5 @@
 /** The services whose requests nginx may answer itself, in the form that `plain.lua` reads. */
-import type { HostedService } from '../../worker/services.ts';
+import type { PushedService } from '@dstack/proxy';
 
 /** `address`: of a replica on this host that every program may connect to; null = it has none, or it is not known. */
 export type AddressOf = (jobId: string) => string | null;
@@ -9,7 +9,7 @@ export type AddressOf = (jobId: string) => string | null;
  * copies, affinity, rate limits, names that services share, a measured load, or replicas that are not reached directly.
  */
 export function plainTable(
-  hosts: ReadonlyMap<string, HostedService>,
+  hosts: ReadonlyMap<string, PushedService>,
   addressOf: AddressOf,
   isLeaving: (jobId: string) => boolean,
 ): Map<string, string> {
@@ -21,7 +21,7 @@ export function plainTable(
   return table;
 }
 
-export function isPlain({ route, isGrpc, served }: HostedService): boolean {
+export function isPlain({ route, isGrpc, served }: PushedService): boolean {
   return (
     !isGrpc &&
     served === null &&
@@ -36,7 +36,7 @@ export function isPlain({ route, isGrpc, served }: HostedService): boolean {
 
 /** Null: not all of its replicas are reached directly, or there is none. */
 function lineOf(
-  { route, https, project, run }: HostedService,
+  { route, https }: PushedService,
   addressOf: AddressOf,
   isLeaving: (jobId: string) => boolean,
 ): string | null {
@@ -48,7 +48,8 @@ function lineOf(
   });
   if (replicas.length === 0 || replicas.includes(null)) return null;
   const flags = [https, route.auth, route.scaled].map((flag) => (flag ? '1' : '0')).join('');
-  const fields = [route.runId, flags, project, run, replicas.join(';')];
+  const { runId, projectName, runName } = route;
+  const fields = [runId, flags, projectName, runName, replicas.join(';')];
   // Such a name would be read as more than one field.
   return fields.some((field) => /[\t\n]/.test(field)) ? null : fields.join('\t');
 }

@@ -130,11 +130,11 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     answer.resume();
     await once(answer, 'data');
     // Another access has changed: the stream goes on.
-    world.send({ type: 'access-changed' });
+    world.accessChanged();
     await delay(1500);
     expect(answer.destroyed).toBe(false);
     world.callers.delete(known.authorization);
-    world.send({ type: 'access-changed' });
+    world.accessChanged();
     answer.on('error', () => {});
     await expect.poll(async () => (await ask()).status, SOON).toBe(403);
     await expect.poll(() => answer.destroyed, SOON).toBe(true);
@@ -163,10 +163,8 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     two.process.kill('SIGCONT');
     world.serve('moved.apps.test', [one, two, three], { run });
     await load.more(200);
-    world.engine.send({ type: 'leave', job_id: one.job });
-    await expect.poll(() => world.idle.has(one.job), SOON).toBe(true);
-    world.workers.sendAll({ type: 'leave', job_id: one.job });
-    await delay(300);
+    await world.engine.leave(one.job);
+    await Promise.all(world.workers.all.map((worker) => worker.leave(one.job)));
     one.process.kill('SIGKILL');
     await load.more(200);
     world.serve('moved.apps.test', [two, three], { run });
@@ -188,11 +186,14 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     await world.untilPlain('leaving.apps.test');
     const slow = world.ask('leaving.apps.test', '/slow?ms=2000');
     await delay(300);
-    world.engine.send({ type: 'leave', job_id: one.job });
+    let hasLeft = false;
+    const leaving = world.engine.leave(one.job).then(() => {
+      hasLeft = true;
+    });
     await delay(1000);
-    expect(world.idle.has(one.job)).toBe(false);
+    expect(hasLeft).toBe(false);
     expect((await slow).status).toBe(200);
-    await expect.poll(() => world.idle.has(one.job), SOON).toBe(true);
+    await leaving;
     two.process.kill();
   });
 
@@ -287,9 +288,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     const run = world.serve('shown.apps.test', [await world.app('shown')]);
     await world.untilPlain('shown.apps.test');
     await world.ask('shown.apps.test', '/path/a?with=query', { method: 'DELETE' });
-    world.engine.send({ type: 'access', n: 7, run_id: run, after: {} });
-    await expect.poll(() => world.accessPages.find(({ n }) => n === 7), SOON).toBeDefined();
-    const records = world.accessPages.find(({ n }) => n === 7)?.pages.flatMap((one) => one.records);
+    const records = (await world.engine.access(run, {})).flatMap((one) => one.records);
     expect(records).toContainEqual({
       ...{ time: expect.any(Number), method: 'DELETE', path: '/path/a', status: 200 },
       ...{ ms: expect.any(Number), user: null, address: '127.0.0.1' },

@@ -1,7 +1,7 @@
 import type { GatewayService } from '@dstack/contract/agent';
-import { AgentRefusal, AgentUnreachable } from '@dstack/proxy';
+import { AgentRefusal, AgentUnreachable, PushedTable } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { HostedServices } from '../../worker/services.ts';
+import { pushedRoutes } from '../../pushed-route.ts';
 import { ReplicaAddresses } from './replica-addresses.ts';
 
 const configuration = {
@@ -31,8 +31,8 @@ async function known(answer: () => Promise<string | null>) {
     now: () => clock.now,
   });
   addresses.setHosts({ host: { socket: '/agent.sock', token: 'token' } });
-  const hosted = new HostedServices();
-  hosted.replace([service]);
+  const hosted = new PushedTable();
+  hosted.replace(pushedRoutes([service]));
   addresses.want([...hosted.wholeHosts.values()]);
   await expect.poll(() => changes).toBe(1);
   await addresses.check();

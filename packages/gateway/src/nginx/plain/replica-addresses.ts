@@ -2,10 +2,12 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
-import { AgentRefusal, AgentStreams } from '@dstack/proxy';
-import type { HostedService } from '../../worker/services.ts';
-
-type Replica = HostedService['route']['replicas'][number];
+import {
+  AgentRefusal,
+  AgentStreams,
+  type PushedService,
+  type ReplicaTarget as Replica,
+} from '@dstack/proxy';
 
 /** Null: it has no address of its own. Rejects if the agent or the app does not answer now. */
 export type LearnAddress = (host: GatewayHost, replica: Replica) => Promise<string | null>;
@@ -41,7 +43,7 @@ export class ReplicaAddresses {
   }
 
   /** Learns the addresses of these services' replicas, and forgets all others. */
-  want(services: readonly HostedService[]): void {
+  want(services: readonly PushedService[]): void {
     const replicas = services.flatMap(({ route }) => route.replicas);
     this.#wanted = new Map(replicas.map((one) => [one.jobId, one]));
     for (const jobId of this.#known.keys()) {

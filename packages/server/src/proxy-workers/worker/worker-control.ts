@@ -1,16 +1,16 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
 import { createServer, Server as NetServer, type Socket } from 'node:net';
-import { type Granted, LineChannel, ServerLink } from '@dstack/proxy';
+import { type Handlers, LineChannel, ServerLink } from '@dstack/proxy';
 import { systemClock } from '../../clock/system-clock.ts';
 import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
-import type { Hello, PushedRoute, Spawn, Sync } from '../protocol.ts';
+import type { Hello, Spawn, Sync } from '../protocol.ts';
 import { WORKER_PROTOCOL } from '../protocol.ts';
 import { LISTENER_FD, spawnWorker } from '../spawn-worker.ts';
 import {
   deleteRecord,
-  spoolPath,
+  spoolPaths,
   startTimeOf,
   type WorkerRecord,
   writeRecord,
@@ -25,7 +25,7 @@ export interface WorkerOptions extends Omit<WorkerRecord, 'pid' | 'startTime'> {
 }
 
 interface Running {
-  readonly worker: ProxyWorker;
+  readonly own: ProxyWorker;
   readonly http: WorkerHttp;
   readonly lingerMs: number;
 }
@@ -56,7 +56,6 @@ export class WorkerControl {
   readonly #sockets = new Set<Socket>();
   #drainingSince: number | null = null;
   #isEnding = false;
-  #figures = '';
 
   constructor(options: WorkerOptions) {
     this.#options = options;
@@ -80,14 +79,8 @@ export class WorkerControl {
 
   #attach(connection: Socket): void {
     const channel: LineChannel = new LineChannel(connection, {
+      ...this.#ofServices,
       sync: (sync: Sync) => this.#sync(sync, channel),
-      route: (route: PushedRoute) => void this.#use(({ worker }) => worker.route(route)),
-      granted: (grant: Granted) => void this.#use(({ worker }) => worker.granted(grant)),
-      stale: ({ key }) => void this.#use(({ worker }) => worker.stale(key)),
-      revoked: ({ key }) => void this.#use(({ worker }) => worker.revoked(key)),
-      access: ({ runId, after }) =>
-        this.#use(({ worker }) => worker.proxy.accessSince(runId, after)),
-      leave: ({ jobId }) => this.#use(({ worker }) => worker.leave(jobId)),
       spawn: (spawn: Spawn) => spawnWorker(spawn, LISTENER_FD),
       drain: () => this.#drain(),
       end: ({ limitMs, delayMs }) => this.#end(limitMs, delayMs),
@@ -100,22 +93,32 @@ export class WorkerControl {
     } satisfies Hello);
   }
 
+  /** The messages about services, which it takes once it runs. */
+  get #ofServices(): Handlers {
+    const types = ['route', 'granted', 'stale', 'revoked', 'used', 'access', 'leave'];
+    return Object.fromEntries(
+      types.map((type) => [
+        type,
+        (data: unknown) => this.#use(({ own }) => own.worker.handlers[type]?.(data)),
+      ]),
+    );
+  }
+
   async #sync(sync: Sync, channel: LineChannel): Promise<void> {
     // Before the first request: it is counted in a second of the server.
     await followServer(systemClock, channel);
     const before = this.#running;
     this.#running ??= this.#run(sync);
-    const { worker } = await this.#running;
-    if (before) worker.sync(sync);
-    this.#figures = '';
+    const { own } = await this.#running;
+    if (before) own.worker.take(sync);
     if (!channel.isClosed) this.#link.use(channel);
   }
 
   async #run(sync: Sync): Promise<Running> {
     const { dir, id } = this.#options;
-    const worker = new ProxyWorker(this.#link, sync.config, spoolPath(dir, id));
-    worker.sync(sync);
-    const http = await worker.http();
+    const own = new ProxyWorker(this.#link, sync.config, spoolPaths(dir, id));
+    own.worker.take(sync);
+    const http = await own.http();
     const { server } = http;
     server.prependListener('request', (_request, response) => {
       if (this.#drainingSince !== null) response.shouldKeepAlive = false;
@@ -128,7 +131,7 @@ export class WorkerControl {
       server.once('error', reject);
       server.listen({ fd: LISTENER_FD }, resolve);
     });
-    return { worker, http, lingerMs: sync.config.lingerMs };
+    return { own, http, lingerMs: sync.config.lingerMs };
   }
 
   /** Accepts no new connections; those that are open are served to their end. */
@@ -143,13 +146,13 @@ export class WorkerControl {
     this.#isEnding = true;
     const running = await this.#running;
     if (running) {
-      const { worker, http } = running;
+      const { own, http } = running;
       await endHttp({
-        ...{ server: http.server, shutdown: worker.shutdown, log: worker.log },
-        giveUp: () => worker.proxy.giveUp(),
+        ...{ server: http.server, shutdown: own.shutdown, log: own.log },
+        giveUp: () => own.worker.proxy.giveUp(),
         ...{ delayMs, limitMs },
       });
-      await worker.close();
+      await own.close();
     }
     // The answer to the server leaves first.
     setImmediate(() => void this.#exit());
@@ -162,10 +165,9 @@ export class WorkerControl {
       if (away > UNUSED_MS) await this.#exit();
       return;
     }
-    const { worker, http, lingerMs } = await this.#running;
-    worker.sweep();
-    this.#sendFigures(worker);
-    const streams = worker.shutdown.underWay;
+    const { own, http, lingerMs } = await this.#running;
+    own.worker.sendFigures();
+    const streams = own.shutdown.underWay;
     if (away > lingerMs && streams === 0) await this.#exit();
     // No server comes back: only the streams that are open are still served.
     if (away > lingerMs) await this.#drain();
@@ -184,15 +186,6 @@ export class WorkerControl {
     for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
   }
 
-  #sendFigures(worker: ProxyWorker): void {
-    if (this.#link.isAway) return;
-    const { figures } = worker.proxy;
-    const text = JSON.stringify(figures);
-    if (text === this.#figures) return;
-    this.#figures = text;
-    this.#link.notify('figures', figures);
-  }
-
   async #use<T>(use: (running: Running) => T): Promise<T | null> {
     return this.#running === null ? null : await use(await this.#running);
   }
@@ -200,7 +193,7 @@ export class WorkerControl {
   /** The last requests are counted too. */
   async #exit(): Promise<void> {
     const running = await this.#running;
-    if (running) this.#sendFigures(running.worker);
+    running?.own.worker.sendFigures();
     deleteRecord(this.#options.dir, this.#record);
     rmSync(this.#options.socket, { force: true });
     // A server that runs has its own socket there.

@@ -15,13 +15,21 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { GatewayService } from '@dstack/contract/agent';
-import type { CountedService } from '@dstack/proxy';
+import type { GatewayFrame, GatewayService } from '@dstack/contract/agent';
+import {
+  type CountedSecond,
+  type CountedService,
+  type KeptCount,
+  keptCounts,
+  PushedTable,
+  SpoolDelivery,
+} from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
+import { AdmittedCallers } from '../../../admitted-callers.ts';
+import { GatewayDesk } from '../../../gateway-desk.ts';
+import { pushedRoute } from '../../../pushed-route.ts';
 import { webUser } from '../../../web-user.ts';
-import type { FromWorker, ToWorker } from '../../../worker/messages.ts';
-import { HostedServices } from '../../../worker/services.ts';
-import { type Worker, Workers } from '../../../workers.ts';
+import { Workers } from '../../../workers.ts';
 import { Nginx } from '../../nginx.ts';
 import { plainSocket } from '../plain-configuration.ts';
 import { controlOf } from '../plain-control.ts';
@@ -40,13 +48,11 @@ const log = { debug() {}, info() {}, warn() {}, error: console.error } as never;
 
 export class PlainWorld {
   readonly runtime = mkdtempSync(join(tmpdir(), 'dstack-plain-'));
-  readonly services = new HostedServices();
-  readonly idle = new Set<string>();
-  /** The figures that were reported of services, by the worker that reported them. */
-  readonly figures = new Map<Worker, Map<string, CountedService>>();
+  readonly services = new PushedTable();
+  /** The figures that were reported of services, by who has reported them. */
+  readonly figures = new Map<object, Map<string, CountedService>>();
   /** Requests that were counted for scaling. */
   demand = 0;
-  readonly accessPages: Extract<FromWorker, { type: 'access-pages' }>[] = [];
   /** Names of users by the header of their requests. */
   readonly callers = new Map<string, string>([['Bearer known', 'ann']]);
   asked = 0;
@@ -54,6 +60,8 @@ export class PlainWorld {
   nginx!: Nginx;
   workers!: Workers;
   engine!: PlainEngine;
+  #callers!: AdmittedCallers;
+  #counts!: SpoolDelivery<KeptCount>;
   #agent!: Server;
   #apps: App[] = [];
   #wanted!: Parameters<Nginx['ensure']>[0];
@@ -64,22 +72,34 @@ export class PlainWorld {
     chmodSync(runtime, 0o711);
     mkdirSync(join(runtime, 'usage'));
     this.#agent = await startAgent(join(runtime, 'agent.sock'), (job) => this.#addressOf(job));
+    this.#counts = new SpoolDelivery({
+      ...{ dir: join(runtime, 'counts'), kind: keptCounts(() => Date.now() * 1000) },
+      send: ({ n, items }) => {
+        this.#demanded(items);
+        setImmediate(() => this.#counts.used(n));
+        return true;
+      },
+    });
+    const desk = this.#desk();
     this.engine = new PlainEngine({
       ...{ control: controlOf(plainSocket(runtime)), services: this.services, log },
       learn: learnAddress,
-      onMessage: (worker, message) => this.#onMessage(worker, message),
+      reports: {
+        count: (counts) => this.#demanded(counts),
+        avoided: (ejected) => desk.avoided(ejected),
+        figures: (changed) => this.#counted(this.engine, changed),
+      },
       onRestart: () => {},
     });
     this.engine.setHosts(this.#hosts);
     this.workers = new Workers({
       ...{ runtime, group: user?.group ?? null, timeoutMs: 60_000, log },
-      usageDir: join(runtime, 'usage'),
-      initial: () => [
-        { ...{ type: 'services', services: [], models: {} }, hosts: this.#hosts },
-        { type: 'online', online: true },
-        { type: 'generation', generation: this.engine.generation },
-      ],
-      onMessage: (worker, message) => this.#onMessage(worker, message),
+      spools: { uses: join(runtime, 'usage'), counts: join(runtime, 'counts') },
+      initial: () => {
+        const { generation } = this.engine;
+        return [['state', { hosts: this.#hosts, online: true, generation }]];
+      },
+      handlers: (worker) => desk.handlers(worker),
       onExit: () => {},
     });
     await this.workers.start();
@@ -91,7 +111,8 @@ export class PlainWorld {
     };
     await this.ensure();
     this.engine.isOn = true;
-    this.send({ type: 'online', online: true });
+    this.engine.isOnline = true;
+    this.#sendGeneration();
     this.url = `http://127.0.0.1:${httpPort}`;
     return this;
   }
@@ -126,18 +147,23 @@ export class PlainWorld {
     apps: readonly App[],
     { run = randomUUID(), ...more }: Record<string, unknown> = {},
   ): string {
-    const service = serviceOf(String(run), host, apps, more);
-    this.services.set(String(run), service);
+    const route = pushedRoute(String(run), serviceOf(String(run), host, apps, more));
+    this.services.put(route);
     this.engine.changed();
-    this.workers.sendAll({ type: 'service', run_id: String(run), service });
+    this.workers.notify('route', route);
     return String(run);
   }
 
-  /** Sends a message to the workers and the engine, like the main process. */
-  send(message: ToWorker): void {
-    this.workers.sendAll(message);
-    this.engine.send(message);
-    this.workers.sendAll({ type: 'generation', generation: this.engine.generation });
+  /** The access of a caller may have changed. */
+  accessChanged(): void {
+    this.#callers.changed();
+    this.workers.notify('changed', {});
+    this.engine.renewGeneration();
+    this.#sendGeneration();
+  }
+
+  #sendGeneration(): void {
+    this.workers.notify('state', { generation: this.engine.generation });
   }
 
   async ask(host: string, path = '/', init: AskOptions = {}): Promise<Answer> {
@@ -206,39 +232,45 @@ export class PlainWorld {
     return this.#apps.find((app) => app.job === job)?.address ?? null;
   }
 
-  #onMessage(worker: Worker, message: FromWorker): void {
-    switch (message.type) {
-      case 'idle':
-        if (worker === this.engine) this.idle.add(message.job_id);
-        return;
-      case 'admit': {
-        this.asked += 1;
-        const user = this.callers.get(message.authorization) ?? null;
-        const refusal = user === null ? { status: 403, detail: 'no' } : { status: 200, detail: '' };
-        worker.send({ type: 'admitted', n: message.n, services: null, user, ...refusal });
-        return;
-      }
-      case 'is-token':
-        worker.send({ type: 'token', n: message.n, own: false });
-        return;
-      case 'why':
-        worker.send({ type: 'because', n: message.n, status: 503, detail: 'no replica', retry: 1 });
-        return;
-      case 'requests':
-        for (const { requests } of message.counts) this.demand += requests;
-        return;
-      case 'figures': {
-        const known = this.figures.get(worker) ?? new Map<string, CountedService>();
-        for (const one of message.services) known.set(one.runId, one);
-        this.figures.set(worker, known);
-        return;
-      }
-      case 'access-pages':
-        this.accessPages.push(message);
-        return;
-      case 'caller-refused':
-        this.send(message);
-    }
+  #desk(): GatewayDesk {
+    const questions = { ask: (asked: object) => this.#answer(asked as GatewayFrame) } as never;
+    this.#callers = new AdmittedCallers({
+      ...{ questions, state: { read: () => null, write() {} } },
+      notify: (type, data) => this.workers.notify(type, data),
+      onRefused: () => {
+        this.engine.renewGeneration();
+        this.#sendGeneration();
+      },
+    });
+    return new GatewayDesk({
+      ...{ questions, callers: this.#callers, services: this.services },
+      counts: this.#counts,
+      uses: { deliverAll: async () => {} },
+      figures: { put: (worker, changed) => this.#counted(worker, changed) },
+      tunnels: { want() {} },
+      send: () => true,
+      notify() {},
+    });
+  }
+
+  async #answer(asked: GatewayFrame): Promise<object> {
+    if (asked.type === 'is-token') return { own: false };
+    if (asked.type === 'why') return { status: 503, detail: 'no replica', retry: 1 };
+    if (asked.type !== 'admit') throw new Error(asked.type);
+    this.asked += 1;
+    const user = this.callers.get(asked.authorization) ?? null;
+    const refusal = user === null ? { status: 403, detail: 'no' } : { status: 200, detail: '' };
+    return { services: null, user, ...refusal };
+  }
+
+  #demanded(counts: readonly CountedSecond[]): void {
+    for (const { requests } of counts) this.demand += requests;
+  }
+
+  #counted(worker: object, changed: readonly CountedService[]): void {
+    const known = this.figures.get(worker) ?? new Map<string, CountedService>();
+    for (const one of changed) known.set(one.runId, one);
+    this.figures.set(worker, known);
   }
 }
 

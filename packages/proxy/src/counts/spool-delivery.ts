@@ -1,28 +1,28 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { keepUse, newUseName, UseSpool, type UseSpoolOptions } from './use-spool.ts';
+import { keepItem, newItemName, Spool, type SpoolOptions } from './spool.ts';
 
 interface Waiting {
   readonly files: Set<string>;
   readonly done: () => void;
 }
 
-/** Keeps each use on the disk; resolves with the names of their files once they are durable. */
-export async function keepUses(dir: string, uses: readonly object[]): Promise<string[]> {
-  const kept = uses.map((use) => ({ use, name: newUseName() }));
-  await Promise.all(kept.map(({ use, name }) => keepUse(dir, use, name)));
+/** Keeps each item on the disk; resolves with the names of their files once they are durable. */
+export async function keepItems(dir: string, items: readonly object[]): Promise<string[]> {
+  const kept = items.map((item) => ({ item, name: newItemName() }));
+  await Promise.all(kept.map(({ item, name }) => keepItem(dir, item, name)));
   return kept.map(({ name }) => name);
 }
 
-/** Delivers what models have used, and lets a request wait until the server has stored its part. */
-export class UseDelivery<Use extends object> {
+/** Delivers what is kept, and lets a request wait until the server has stored its part. */
+export class SpoolDelivery<Item extends object> {
   readonly #dir: string;
-  readonly #spool: UseSpool<Use>;
+  readonly #spool: Spool<Item>;
   readonly #waiting = new Set<Waiting>();
 
-  constructor(options: UseSpoolOptions<Use>) {
+  constructor(options: SpoolOptions<Item>) {
     this.#dir = options.dir;
-    this.#spool = new UseSpool(options);
+    this.#spool = new Spool(options);
   }
 
   deliver(): void {
@@ -34,7 +34,7 @@ export class UseDelivery<Use extends object> {
     return this.#spool.isEmpty;
   }
 
-  /** Resolves once the server has stored the uses in these files, or cannot do it now. */
+  /** Resolves once the server has stored what is in these files, or cannot do it now. */
   deliverAll(files: readonly string[]): Promise<void> {
     // Others have been delivered meanwhile.
     const left = files.filter((name) => existsSync(join(this.#dir, name)));
@@ -43,6 +43,11 @@ export class UseDelivery<Use extends object> {
       this.#waiting.add({ files: new Set(left), done });
       this.deliver();
     });
+  }
+
+  /** Resolves once the server has stored all that is kept, or cannot do it now. */
+  deliverEverything(): Promise<void> {
+    return this.deliverAll(this.#spool.files);
   }
 
   used(n: number): void {

@@ -3,52 +3,54 @@ import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync
 import { open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Uses of one kind are those that can be added up. */
-export interface UseKind<Use> {
-  keyOf(use: Use): string;
-  sum(one: Use, other: Use): Use;
+/** What can be added up. */
+export interface SpoolKind<Item> {
+  keyOf(item: Item): string;
+  sum(one: Item, other: Item): Item;
+  /** Whether it still has a meaning; by default, always. */
+  isWanted?(item: Item): boolean;
 }
 
-/** Uses that are sent until the server confirms them, always as the same batch. */
-export interface UseBatch<Use> {
+/** Items that are sent until the server confirms them, always as the same batch. */
+export interface SpoolBatch<Item> {
   /** The number of this sending, for `used` and `failed`. */
   readonly n: number;
   readonly batch: string;
-  readonly uses: readonly Use[];
+  readonly items: readonly Item[];
 }
 
-export interface UseSpoolOptions<Use> {
+export interface SpoolOptions<Item> {
   readonly dir: string;
-  readonly kind: UseKind<Use>;
+  readonly kind: SpoolKind<Item>;
   /** Returns whether there is a server to receive it; `used` is called when it has stored it. */
-  readonly send: (batch: UseBatch<Use>) => boolean;
+  readonly send: (batch: SpoolBatch<Item>) => boolean;
   /** Milliseconds. */
   readonly now?: () => number;
   readonly most?: number;
 }
 
-/** Uses that are sent together. */
+/** Files whose items are sent together. */
 interface Batch {
   readonly id: string;
   readonly files: readonly string[];
 }
 
-/** Uses in one message, and files that are read for it. */
+/** Items in one message, and files that are read for it. */
 const MOST = 1000;
-/** The prefix of files that contain the uses of other files. */
+/** The prefix of files that contain the items of other files. */
 const SUM = 'sum-';
 /** The server may have failed to store a message, and has answered nothing. */
 const AGAIN_MS = 5000;
 
-/** A name for the file of a new use. */
-export const newUseName = (): string => `${randomUUID()}.json`;
+/** A name for a new file. */
+export const newItemName = (): string => `${randomUUID()}.json`;
 
-/** Writes a use to a file of its own, so that a killed process loses none. Resolves once it is durable. */
-export async function keepUse(dir: string, use: object, name = newUseName()): Promise<void> {
+/** Writes an item to a file of its own, so that a killed process loses none. Resolves once it is durable. */
+export async function keepItem(dir: string, item: object, name = newItemName()): Promise<void> {
   const path = join(dir, name);
   const file = await open(`${path}.new`, 'w', 0o600);
   try {
-    await file.writeFile(JSON.stringify(use));
+    await file.writeFile(JSON.stringify(item));
     await file.datasync();
   } finally {
     await file.close();
@@ -56,23 +58,29 @@ export async function keepUse(dir: string, use: object, name = newUseName()): Pr
   await rename(`${path}.new`, path);
 }
 
-/** Delivers what models have used, from a folder of kept uses, until the server has confirmed it. */
-export class UseSpool<Use extends object> {
+/**
+ * Writes items to one file: a process that is killed loses none, and a computer that loses its power those of some
+ * seconds. Returns the name of the file.
+ */
+export function keepTogether(dir: string, items: readonly object[]): string {
+  const name = newItemName();
+  const path = join(dir, name);
+  writeFileSync(`${path}.new`, JSON.stringify({ uses: items, of: [] }), { mode: 0o600 });
+  renameSync(`${path}.new`, path);
+  return name;
+}
+
+/** Delivers what is kept in a folder, until the server has confirmed it. */
+export class Spool<Item extends object> {
   readonly #dir: string;
-  readonly #kind: UseKind<Use>;
-  readonly #send: UseSpoolOptions<Use>['send'];
+  readonly #kind: SpoolKind<Item>;
+  readonly #send: SpoolOptions<Item>['send'];
   readonly #now: () => number;
   readonly #most: number;
   #sent: { readonly n: number; readonly batch: Batch; readonly at: number } | null = null;
   #last = 0;
 
-  constructor({
-    dir,
-    kind,
-    send,
-    now = () => performance.now(),
-    most = MOST,
-  }: UseSpoolOptions<Use>) {
+  constructor({ dir, kind, send, now = () => performance.now(), most = MOST }: SpoolOptions<Item>) {
     this.#dir = dir;
     this.#kind = kind;
     this.#most = most;
@@ -98,12 +106,12 @@ export class UseSpool<Use extends object> {
     if (this.#sent !== null && this.#now() - this.#sent.at < AGAIN_MS) return;
     const batch = this.#sent?.batch ?? this.#storedBatch() ?? this.#newBatch();
     if (batch === null) return;
-    const { uses } = this.#sumOf(batch.files);
+    const { items } = this.#sumOf(batch.files);
     this.#last += 1;
     const n = this.#last;
     // Before it is sent: the confirmation may come at once.
     this.#sent = { n, batch, at: this.#now() };
-    if (this.#send({ n, batch: batch.id, uses })) return;
+    if (this.#send({ n, batch: batch.id, items })) return;
     this.#sent = null;
     this.#addUp(batch);
   }
@@ -132,38 +140,39 @@ export class UseSpool<Use extends object> {
 
   /** Nothing is left to deliver. */
   get isEmpty(): boolean {
-    return this.#files.length === 0;
+    return this.files.length === 0;
   }
 
-  /** Adds up the uses in these files, as many of them as fit into one message. */
-  #sumOf(names: readonly string[]): { readonly uses: Use[]; readonly files: string[] } {
-    const { keyOf, sum } = this.#kind;
-    const sums = new Map<string, Use>();
+  /** Adds up the items in these files, as many of them as fit into one message. */
+  #sumOf(names: readonly string[]): { readonly items: Item[]; readonly files: string[] } {
+    const { keyOf, sum, isWanted = () => true } = this.#kind;
+    const sums = new Map<string, Item>();
     const files: string[] = [];
     for (const name of names) {
-      const uses = new Map(usesIn<Use>(join(this.#dir, name)).map((use) => [keyOf(use), use]));
-      const added = [...uses.keys()].filter((key) => !sums.has(key)).length;
+      const found = itemsIn<Item>(join(this.#dir, name)).filter((item) => isWanted(item));
+      const items = new Map(found.map((item) => [keyOf(item), item]));
+      const added = [...items.keys()].filter((key) => !sums.has(key)).length;
       if (files.length > 0 && sums.size + added > this.#most) break;
       files.push(name);
-      for (const [key, use] of uses) {
+      for (const [key, item] of items) {
         const before = sums.get(key);
-        sums.set(key, before ? sum(before, use) : use);
+        sums.set(key, before ? sum(before, item) : item);
       }
     }
-    return { uses: [...sums.values()], files };
+    return { items: [...sums.values()], files };
   }
 
   /** The server is away: many files become one. `batch` may have been received, and stays as it is. */
   #addUp(batch: Batch): void {
     const sent = new Set(batch.files);
-    const files = this.#files.filter((name) => !sent.has(name));
+    const files = this.files.filter((name) => !sent.has(name));
     if (files.length < 2 * this.#most) return;
-    const { uses, files: of } = this.#sumOf(files.slice(0, this.#most));
+    const { items: uses, files: of } = this.#sumOf(files.slice(0, this.#most));
     if (of.length < 2) return;
     const name = `${SUM}${randomUUID()}.json`;
     const path = join(this.#dir, name);
     try {
-      writeFileSync(`${path}.new`, JSON.stringify({ uses, of } satisfies Sum<Use>), {
+      writeFileSync(`${path}.new`, JSON.stringify({ uses, of } satisfies Sum<Item>), {
         mode: 0o600,
       });
       renameSync(`${path}.new`, path);
@@ -176,11 +185,12 @@ export class UseSpool<Use extends object> {
   }
 
   #removeSummed(sum: string): void {
-    const { of = [] } = readJson<Sum<Use>>(join(this.#dir, sum)) ?? {};
+    const { of = [] } = readJson<Sum<Item>>(join(this.#dir, sum)) ?? {};
     for (const name of of) rmSync(join(this.#dir, name), { force: true });
   }
 
-  get #files(): string[] {
+  /** Names of what is kept. */
+  get files(): string[] {
     return readdirSync(this.#dir).filter((name) => name.endsWith('.json'));
   }
 
@@ -199,7 +209,7 @@ export class UseSpool<Use extends object> {
 
   /** Null: there is nothing to send, or no room to write down what is sent; it then stays where it is. */
   #newBatch(): Batch | null {
-    const files = this.#files;
+    const files = this.files;
     if (files.length === 0) return null;
     const batch = { id: randomUUID(), files: this.#sumOf(files.slice(0, this.#most)).files };
     try {
@@ -212,17 +222,17 @@ export class UseSpool<Use extends object> {
   }
 }
 
-interface Sum<Use> {
-  readonly uses: readonly Use[];
-  /** Their files, which may still be there. */
+interface Sum<Item> {
+  readonly uses: readonly Item[];
+  /** The files that they were read from, which may still be there. */
   readonly of: readonly string[];
 }
 
 /** Empty: the file is damaged. */
-function usesIn<Use extends object>(path: string): readonly Use[] {
-  const read = readJson<Use | Sum<Use>>(path);
+function itemsIn<Item extends object>(path: string): readonly Item[] {
+  const read = readJson<Item | Sum<Item>>(path);
   if (read === null) return [];
-  return 'of' in read && 'uses' in read ? read.uses : [read as Use];
+  return 'of' in read && 'uses' in read ? read.uses : [read as Item];
 }
 
 function readJson<T>(path: string): T | null {

@@ -2,8 +2,8 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { keepUses, UseDelivery } from './use-delivery.ts';
-import type { UseBatch, UseKind } from './use-spool.ts';
+import type { SpoolBatch, SpoolKind } from './spool.ts';
+import { keepItems, SpoolDelivery } from './spool-delivery.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -16,18 +16,18 @@ interface Use {
   readonly requests: number;
 }
 
-const KIND: UseKind<Use> = {
+const KIND: SpoolKind<Use> = {
   keyOf: ({ user }) => user,
   sum: (one, other) => ({ ...one, requests: one.requests + other.requests }),
 };
 
-const kept = () => keepUses(dir, [{ user: 'ann', requests: 1 }]);
+const kept = () => keepItems(dir, [{ user: 'ann', requests: 1 }]);
 
 function world() {
-  const sent: UseBatch<Use>[] = [];
+  const sent: SpoolBatch<Use>[] = [];
   const state = { isThere: true };
-  const send = (batch: UseBatch<Use>) => state.isThere && sent.push(batch) > 0;
-  const delivery = new UseDelivery({ dir, kind: KIND, send });
+  const send = (batch: SpoolBatch<Use>) => state.isThere && sent.push(batch) > 0;
+  const delivery = new SpoolDelivery({ dir, kind: KIND, send });
   const ends: string[] = [];
   const deliverAll = (files: readonly string[], name: string) =>
     delivery.deliverAll(files).then(() => void ends.push(name));

@@ -1,4 +1,4 @@
-import type { CountedService } from '@dstack/proxy';
+import type { CountedService } from './proxy-figures.ts';
 
 /** The figures that were last sent for each service, of which there may be thousands. */
 export class ChangedFigures {

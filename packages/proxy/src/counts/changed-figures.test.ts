@@ -1,6 +1,6 @@
-import type { CountedService } from '@dstack/proxy';
 import { expect, it } from 'vitest';
 import { ChangedFigures } from './changed-figures.ts';
+import type { CountedService } from './proxy-figures.ts';
 
 const counted = (runId: string, inFlight = 0) => ({ runId, inFlight }) as unknown as CountedService;
 

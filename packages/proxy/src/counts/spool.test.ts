@@ -3,7 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keepUse, type UseBatch, type UseKind, UseSpool } from './use-spool.ts';
+import { keepItem, Spool, type SpoolBatch, type SpoolKind } from './spool.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -18,11 +18,11 @@ interface Use {
   readonly requests: number;
   readonly tokens: number;
 }
-type Sent = UseBatch<Use>;
+type Sent = SpoolBatch<Use>;
 
 const use = (): Use => ({ user: 'ann', requests: 1, tokens: 7 });
 
-const kind: UseKind<Use> = {
+const kind: SpoolKind<Use> = {
   keyOf: ({ user }) => user,
   sum: (one, { requests, tokens }) => ({
     ...one,
@@ -33,15 +33,15 @@ const kind: UseKind<Use> = {
 it('delivers stored uses together, and keeps them until the server has confirmed them', async () => {
   const sent: Sent[] = [];
   let isThere = false;
-  const spool = new UseSpool({
+  const spool = new Spool({
     ...{ dir, kind },
     send: (frame) => {
       if (isThere) sent.push(frame);
       return isThere;
     },
   });
-  await keepUse(dir, use());
-  await keepUse(dir, use());
+  await keepItem(dir, use());
+  await keepItem(dir, use());
   spool.deliver();
   expect(uses()).toHaveLength(2);
   isThere = true;
@@ -49,7 +49,7 @@ it('delivers stored uses together, and keeps them until the server has confirmed
   expect(sent).toEqual([
     {
       ...{ n: 2, batch: expect.any(String) },
-      uses: [{ user: 'ann', requests: 2, tokens: 14 }],
+      items: [{ user: 'ann', requests: 2, tokens: 14 }],
     },
   ]);
   spool.deliver();
@@ -65,31 +65,31 @@ it('sends again, as the same batch, what was not confirmed: by a process that is
   const sent: Sent[] = [];
   const send = (frame: Sent) => sent.push(frame) > 0;
   let now = 0;
-  await keepUse(dir, use());
-  const spool = new UseSpool({ dir, kind, send, now: () => now });
+  await keepItem(dir, use());
+  const spool = new Spool({ dir, kind, send, now: () => now });
   spool.deliver();
-  await keepUse(dir, use());
+  await keepItem(dir, use());
   now += 5000;
   spool.deliver();
-  new UseSpool({ dir, kind, send }).deliver();
-  const { batch, uses } = sent[0] as Sent;
-  expect(sent).toMatchObject([{ n: 1 }, { n: 2, batch, uses }, { n: 1, batch, uses }]);
+  new Spool({ dir, kind, send }).deliver();
+  const { batch, items } = sent[0] as Sent;
+  expect(sent).toMatchObject([{ n: 1 }, { n: 2, batch, items }, { n: 1, batch, items }]);
   spool.used(2);
   expect(sent).toHaveLength(4);
   expect(sent[3]?.batch).not.toBe(batch);
-  expect(sent[3]?.uses).toMatchObject([{ requests: 1 }]);
+  expect(sent[3]?.items).toMatchObject([{ requests: 1 }]);
 });
 
 it('keeps uses while a full disk does not take what is sent', async () => {
   const sent: Sent[] = [];
-  const spool = new UseSpool({ dir, kind, send: (frame: Sent) => sent.push(frame) > 0 });
-  await keepUse(dir, use());
+  const spool = new Spool({ dir, kind, send: (frame: Sent) => sent.push(frame) > 0 });
+  await keepItem(dir, use());
   mkdirSync(join(dir, 'batch.new'));
   spool.deliver();
   expect(sent).toEqual([]);
   rmSync(join(dir, 'batch.new'), { recursive: true });
   spool.deliver();
-  expect(sent).toMatchObject([{ uses: [{ requests: 1 }] }]);
+  expect(sent).toMatchObject([{ items: [{ requests: 1 }] }]);
 });
 
 describe('uses that add up while the server is away', () => {
@@ -98,13 +98,13 @@ describe('uses that add up while the server is away', () => {
       writeFileSync(join(dir, `${randomUUID()}.json`), JSON.stringify({ ...use(), ...more }));
     }
   }
-  const spoolOf = (send: (frame: Sent) => boolean) => new UseSpool({ dir, kind, send, most: 10 });
-  const deliver = (spool: UseSpool<Use>, sent: Sent[]) => {
+  const spoolOf = (send: (frame: Sent) => boolean) => new Spool({ dir, kind, send, most: 10 });
+  const deliver = (spool: Spool<Use>, sent: Sent[]) => {
     spool.connected();
     for (let n = sent.at(-1)?.n ?? 0; uses().length > 0; n = sent.at(-1)?.n ?? 0) {
       spool.used(n);
     }
-    return sent.flatMap((frame) => frame.uses);
+    return sent.flatMap((frame) => frame.items);
   };
   const requests = (all: readonly Use[]) => all.reduce((sum, one) => sum + one.requests, 0);
 
@@ -140,29 +140,29 @@ describe('uses that add up while the server is away', () => {
     for (let n = 0; n < 3; n++) spool.deliver();
     isThere = true;
     expect(requests(deliver(spool, sent))).toBe(31);
-    expect(Math.max(...sent.map((frame) => frame.uses.length))).toBeLessThanOrEqual(10);
+    expect(Math.max(...sent.map((frame) => frame.items.length))).toBeLessThanOrEqual(10);
   });
 });
 
 it('removes a damaged file with the next confirmed message', async () => {
   writeFileSync(join(dir, 'half.json'), '{"pro');
   const sent: Sent[] = [];
-  const spool = new UseSpool({ dir, kind, send: (frame: Sent) => sent.push(frame) > 0 });
+  const spool = new Spool({ dir, kind, send: (frame: Sent) => sent.push(frame) > 0 });
   spool.deliver();
-  expect(sent).toMatchObject([{ n: 1, uses: [] }]);
+  expect(sent).toMatchObject([{ n: 1, items: [] }]);
   spool.used(1);
   expect(readdirSync(dir)).toEqual([]);
 });
 
 it('keeps the uses that a process was adding up when it was killed', async () => {
-  await keepUse(dir, use());
-  await keepUse(dir, use());
+  await keepItem(dir, use());
+  await keepItem(dir, use());
   const of = uses();
   const half = JSON.stringify({ uses: [use()], of });
   writeFileSync(join(dir, `sum-${randomUUID()}.json.new`), half);
   const sent: Sent[] = [];
   const send = (batch: Sent) => sent.push(batch) > 0;
-  new UseSpool<Use>({ dir, kind, send }).deliver();
-  expect(sent.map((one) => one.uses)).toEqual([[{ user: 'ann', requests: 2, tokens: 14 }]]);
+  new Spool<Use>({ dir, kind, send }).deliver();
+  expect(sent.map((one) => one.items)).toEqual([[{ user: 'ann', requests: 2, tokens: 14 }]]);
   expect(readdirSync(dir).filter((name) => name.endsWith('.new'))).toEqual([]);
 });

@@ -1,0 +1,137 @@
+import type { IncomingMessage } from 'node:http';
+import { OwnTokens } from '../callers/own-tokens.ts';
+import { WorkerAdmission } from '../callers/worker-admission.ts';
+import { ChangedFigures } from '../counts/changed-figures.ts';
+import { KeptCounts } from '../counts/kept-counts.ts';
+import { KeptUses } from '../counts/kept-uses.ts';
+import type { ServerLink } from '../link/server-link.ts';
+import type { Handlers } from '../link/worker-channel.ts';
+import type { MeteredUse } from '../models/metered-use.ts';
+import { serviceUsage } from '../models/service-usage.ts';
+import type { ProxyRefusal } from '../refusals/refusal.ts';
+import { ServiceProxy } from '../requests/service-proxy.ts';
+import type { ServiceProxyOptions } from '../requests/service-proxy-options.ts';
+import type { Known, PushedRoute } from './protocol.ts';
+import { PushedServices } from './pushed-services.ts';
+
+/** Counted requests are on the disk after this time (ms): a worker that is killed loses no more. */
+const COUNTS_MS = 50;
+
+export interface ServiceWorkerOptions
+  extends Pick<
+    ServiceProxyOptions,
+    | ('open' | 'returnsUntil' | 'trust' | 'timeoutMs' | 'maxBody' | 'maxHeld' | 'processes')
+    | ('onEnded' | 'shared' | 'now' | 'log')
+  > {
+  readonly link: ServerLink;
+  /** Folders for what models have used and for counted requests. */
+  readonly spools: { readonly uses: string; readonly counts: string };
+  /** How a use is written, where that differs from `MeteredUse`. */
+  readonly useForm?: (use: MeteredUse) => object;
+  /** The address of a caller. */
+  readonly addressOf: (request: IncomingMessage) => string;
+  /** Without a server a caller is admitted so long (ms) after the server has confirmed the access. */
+  readonly maxAgeMs: () => number;
+  /** See `WorkerAdmissionOptions`. */
+  readonly unknown?: () => ProxyRefusal;
+  /** Tokens of the server's settings, which no app may receive. */
+  readonly tokens: readonly string[];
+  /** Rates of services are counted for all workers together. */
+  readonly sharesRates: boolean;
+  readonly onHosts: (hosts: PushedRoute['hosts']) => void;
+  /** The services have changed, or have left. */
+  readonly onServices: () => void;
+}
+
+/**
+ * Everything in a worker that answers requests to services, between a front, which accepts the connections of clients,
+ * and a link to the process that leads it.
+ */
+export class ServiceWorker {
+  readonly proxy: ServiceProxy;
+  readonly services: PushedServices;
+  readonly admission: WorkerAdmission;
+  readonly usage: KeptUses;
+  readonly #options: ServiceWorkerOptions;
+  readonly #figures = new ChangedFigures();
+
+  constructor(options: ServiceWorkerOptions) {
+    const { link, spools, useForm, tokens, sharesRates, now, log } = options;
+    this.#options = options;
+    const counts = new KeptCounts({ link, dir: spools.counts, now: () => now() / 1000, log });
+    this.services = new PushedServices({ link, onHosts: options.onHosts, counts });
+    this.usage = new KeptUses({
+      ...{ link, dir: spools.uses, log },
+      ...(useForm && { form: useForm }),
+    });
+    this.admission = new WorkerAdmission({ ...options, now: () => now() / 1000 });
+    this.proxy = new ServiceProxy({
+      ...options,
+      services: this.services,
+      countsEveryMs: COUNTS_MS,
+      readOutage: (project, run) => link.ask('outage', { project, run }),
+      admit: this.admission.admit,
+      ownTokens: new OwnTokens({
+        isToken: (text) => link.ask('isToken', { text }),
+        settings: tokens,
+        now: () => performance.now(),
+        log,
+      }),
+      onEjected: (ejected) => link.notify('avoided', ejected),
+      onModelUse: serviceUsage({ modelUsage: this.usage, now, log }),
+      ...(sharesRates && { takeRate: this.services.takeSharedRate }),
+    });
+  }
+
+  /** The messages of the process that leads this worker, once it has taken `Known`. */
+  readonly handlers: Handlers = {
+    route: (route: PushedRoute) => this.#put(route),
+    granted: (grant: Known['grants'][number]) => this.admission.put(grant),
+    stale: ({ key }) => this.admission.stale(key),
+    revoked: ({ key }) => this.admission.revoke(key),
+    changed: () => this.admission.changed(),
+    used: ({ tokens }) => this.admission.tokensUsed(new Set(tokens)),
+    access: ({ runId, after }) => this.proxy.accessSince(runId, after),
+    leave: ({ jobId }) => this.#leave(jobId),
+  };
+
+  /** Replaces all services. A process that has just connected knows no figures either. */
+  take({ routes, grants, kept = [] }: Known): void {
+    for (const { hosts } of routes) this.#options.onHosts(hosts);
+    for (const runId of this.services.table.replace(routes)) this.proxy.changed(runId);
+    this.#options.onServices();
+    this.admission.restore(kept);
+    for (const grant of grants) this.admission.put(grant);
+    this.#figures.of([]);
+  }
+
+  /** Reports the figures that have changed. */
+  sendFigures(): void {
+    const { link } = this.#options;
+    if (link.isAlone) return;
+    const { table } = this.services;
+    const own = this.proxy.figures.filter(
+      ({ projectName, runName, runId }) =>
+        table.ofName(projectName, runName)?.route.runId === runId,
+    );
+    const changed = this.#figures.of(own);
+    if (changed.length > 0) link.notify('figures', changed);
+  }
+
+  #put(route: PushedRoute): void {
+    this.#options.onHosts(route.hosts);
+    this.services.table.put(route);
+    this.proxy.changed(route.runId);
+    this.#options.onServices();
+  }
+
+  /** Sends no more requests to the job; resolves when it answers none. */
+  #leave(jobId: string): Promise<void> {
+    return new Promise((resolve) => {
+      const whenIdle = () => {
+        if (this.proxy.leave(jobId, () => {})) resolve();
+      };
+      if (this.proxy.leave(jobId, whenIdle)) resolve();
+    });
+  }
+}
