@@ -4,13 +4,14 @@ import type { CountedService } from '@dstack/proxy';
 import { expect, it } from 'vitest';
 import { Figures } from './figures.ts';
 
-const RUN = randomUUID();
+const [RUN, JOB] = [randomUUID(), randomUUID()];
 
 function counted(more: Partial<CountedService> = {}): CountedService {
   const raw = { answered: { '2xx': 3 }, slices: [{ number: 7, count: 3, buckets: [[1, 3]] }] };
   return {
     ...{ runId: RUN, projectName: 'main', runName: 'web', inFlight: 1, held: 0, ejected: 1 },
     ...{ raw, rawMirrored: { answered: { dropped: 1 }, slices: [] } },
+    byReplica: { [JOB]: { answered: { '2xx': 3 }, latencies: { seconds: 1, counts: [3] } } },
     ...more,
   } as CountedService;
 }
@@ -41,6 +42,12 @@ it('the workers of a gateway are added up, and only changes are sent', () => {
       ...{ run_id: RUN, in_flight: 5, held: 0, ejected: 1 },
       requests: { answered: { '2xx': 6 }, slices: [{ number: 7, count: 6, buckets: [[1, 6]] }] },
       mirrored: { answered: { dropped: 2 }, slices: [] },
+      replicas: {
+        [JOB]: {
+          answered: { '2xx': 6 },
+          latencies: { seconds: 2, counts: [6, ...Array(14).fill(0)] },
+        },
+      },
     },
   ]);
 });

@@ -1,6 +1,12 @@
 /** The requests of services, added up over the workers, for the server. */
 import { FIGURES, type GatewayCounts, type GatewayFrame } from '@dstack/contract/agent';
-import { type CountedService, type RawStats, sumOfStats } from '@dstack/proxy';
+import {
+  type CountedService,
+  type RawStats,
+  sumOfStats,
+  sumOfTotals,
+  type TotalsByReplica,
+} from '@dstack/proxy';
 
 type Frame = Extract<GatewayFrame, { type: 'figures' }>;
 
@@ -8,10 +14,11 @@ type Frame = Extract<GatewayFrame, { type: 'figures' }>;
 interface Counts {
   readonly requests: RawStats;
   readonly mirrored: RawStats;
+  readonly replicas: TotalsByReplica;
 }
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
-const NONE: Counts = { requests: NOTHING, mirrored: NOTHING };
+const NONE: Counts = { requests: NOTHING, mirrored: NOTHING, replicas: {} };
 
 export class Figures<Worker> {
   readonly #send: (frame: Frame) => boolean;
@@ -79,15 +86,25 @@ export class Figures<Worker> {
       ejected: Math.max(0, ...parts.map((one) => one.ejected)),
       requests: inWireForm(counts.requests),
       mirrored: inWireForm(counts.mirrored),
+      replicas: Object.fromEntries(
+        Object.entries(counts.replicas).map(([jobId, { answered, latencies }]) => [
+          jobId,
+          { answered, latencies: { ...latencies, counts: [...latencies.counts] } },
+        ]),
+      ),
     };
   }
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
 
-const added = (counts: Counts, { raw, rawMirrored = NOTHING }: CountedService): Counts => ({
+const added = (
+  counts: Counts,
+  { raw, rawMirrored = NOTHING, byReplica = {} }: CountedService,
+): Counts => ({
   requests: sumOfStats(counts.requests, raw),
   mirrored: sumOfStats(counts.mirrored, rawMirrored),
+  replicas: sumOfTotals(counts.replicas, byReplica),
 });
 
 const inWireForm = ({ answered, latencies, slices }: RawStats): GatewayCounts['requests'] => ({

@@ -8,7 +8,7 @@ export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
 export { type KeptCount, KeptCounts, keptCounts } from './counts/kept-counts.ts';
 export { KeptUses } from './counts/kept-uses.ts';
-export type { CountedService, ProxiedService } from './counts/proxy-figures.ts';
+export { type CountedService, ofPresent, type ProxiedService } from './counts/proxy-figures.ts';
 export type { SpoolBatch, SpoolKind, SpoolOptions } from './counts/spool.ts';
 export { SpoolDelivery } from './counts/spool-delivery.ts';
 export { networkOf } from './head/client-network.ts';
@@ -59,6 +59,7 @@ export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
 export { durationBucket, histogramLines, NO_LATENCIES } from './policy/latency-totals.ts';
 export { RateBuckets } from './policy/rate-buckets.ts';
 export type { TakeRate } from './policy/rate-limits.ts';
+export { sumOfTotals, type TotalsByReplica } from './policy/replica-totals.ts';
 export {
   type RawStats,
   RequestStats,

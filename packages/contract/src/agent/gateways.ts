@@ -299,6 +299,8 @@ export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 /** Services in one message of figures. */
 export const FIGURES = 500;
 
+const Latencies = object({ seconds: amount, counts: list(count, 50) });
+
 /** Ended requests since the program started, and their latencies in the last minute. */
 const CountedRequests = object({
   answered: mapOf(
@@ -307,9 +309,15 @@ const CountedRequests = object({
     20,
   ),
   /** The latencies of all requests; see `LatencyTotals` of the proxy. Earlier programs send none. */
-  latencies: optional(object({ seconds: amount, counts: list(count, 50) })),
+  latencies: optional(Latencies),
   /** Pairs of a bucket and its count. */
   slices: list(object({ number: whole(), count, buckets: list(list(count, 2), 100) }), 20),
+});
+
+/** What one replica has answered: see `ReplicaTotals` of the proxy. */
+const ReplicaCounts = object({
+  answered: mapOf(textLike(/^([1-9]xx|failed)$/, 'is not an outcome of requests'), count, 20),
+  latencies: Latencies,
 });
 
 /** The requests of a service. */
@@ -321,6 +329,8 @@ export const GatewayCounts = object({
   requests: CountedRequests,
   /** Copies of its requests for another service. */
   mirrored: CountedRequests,
+  /** By the id of the job. Earlier programs send none. */
+  replicas: optional(mapOf(uuid, ReplicaCounts, 1000)),
 });
 export type GatewayCounts = Infer<typeof GatewayCounts>;
 

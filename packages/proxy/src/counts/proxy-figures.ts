@@ -1,3 +1,4 @@
+import { sumOfTotals, type TotalsByReplica } from '../policy/replica-totals.ts';
 import type { RawStats, RequestStats, ServiceStats } from '../policy/service-stats.ts';
 import type { ServiceName } from '../refusals/refusal.ts';
 import type { ReplicaConnections } from '../replicas/replica-connections.ts';
@@ -15,6 +16,8 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly ejected: number;
   /** Copies of its requests, which another service got; also those that were `dropped` or `failed`. */
   readonly mirrored: ServiceStats;
+  /** What each of its present replicas has answered. */
+  readonly byReplica: TotalsByReplica;
 }
 
 /** The figures of a service in one process. */
@@ -26,6 +29,8 @@ export interface CountedService extends ServiceName {
   readonly raw: RawStats;
   /** Figures of the copies of its requests; workers of an earlier version have none. */
   readonly rawMirrored?: RawStats;
+  /** Workers of an earlier version have none. */
+  readonly byReplica?: TotalsByReplica;
 }
 
 export interface ProxyFiguresOptions {
@@ -64,6 +69,12 @@ export class ProxyFigures {
         runId,
         elsewhere.flatMap(({ rawMirrored }) => rawMirrored ?? []),
       ),
+      byReplica: ofPresent(
+        replicas,
+        elsewhere
+          .map((one) => one.byReplica ?? {})
+          .reduce(sumOfTotals, connections.totalsOf(runId)),
+      ),
       // Each process ejects by the connections that it has tried.
       ejected: Math.max(ejected, ...elsewhere.map((one) => one.ejected)),
     };
@@ -92,8 +103,18 @@ export class ProxyFigures {
       ...{ inFlight: replicas.pending(runId), held: waiting.count(runId) },
       ejected: replicas.ejectedOf(runId),
       rawMirrored: mirrored.raw(runId),
+      byReplica: replicas.totalsOf(runId),
     }));
   }
+}
+
+/** Those of replicas that have left are of no use any more. */
+export function ofPresent(
+  replicas: readonly { readonly jobId: string }[],
+  totals: TotalsByReplica,
+): TotalsByReplica {
+  const present = new Set(replicas.map(({ jobId }) => jobId));
+  return Object.fromEntries(Object.entries(totals).filter(([jobId]) => present.has(jobId)));
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

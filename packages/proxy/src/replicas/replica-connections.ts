@@ -20,6 +20,11 @@ import {
   NEW_RECORD,
   type ReplicaRecord,
 } from '../policy/replica-record.ts';
+import {
+  ReplicaCounter,
+  type ReplicaTotals,
+  type TotalsByReplica,
+} from '../policy/replica-totals.ts';
 import type { ReplicaTarget } from '../values.ts';
 import { ReplicaSessions } from './replica-sessions.ts';
 import { ConnectFailure } from './upstream-failure.ts';
@@ -80,6 +85,7 @@ interface Known extends ConnectedReplica {
   avoidedUntil: number;
   /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
+  readonly counter: ReplicaCounter;
 }
 
 /**
@@ -160,6 +166,7 @@ export class ReplicaConnections {
       known.goodAnswers += 1;
       lease.good = { errorsBefore: known.record.errorsInRow, number: known.goodAnswers };
     }
+    known.counter.answer(status, this.#options.now() - lease.startedAt);
     this.#record(lease, isError);
   }
 
@@ -178,7 +185,9 @@ export class ReplicaConnections {
   /** The replica has taken the request, and has not answered it. */
   failed(replica: ConnectedReplica): void {
     const lease = replica as Lease;
-    if (!lease.hasAnswer) this.#record(lease, true);
+    if (lease.hasAnswer) return;
+    lease.known.counter.failure();
+    this.#record(lease, true);
   }
 
   #record(lease: Lease, isError: boolean): void {
@@ -216,6 +225,15 @@ export class ReplicaConnections {
   ejectedOf(runId: string): number {
     const own = [...this.#replicas.values()].filter((replica) => replica.runId === runId);
     return own.filter(({ target }) => this.isEjected(target)).length;
+  }
+
+  /** What the present replicas of a run have answered. */
+  totalsOf(runId: string): TotalsByReplica {
+    const own: Record<string, ReplicaTotals> = {};
+    for (const [jobId, replica] of this.#replicas) {
+      if (replica.runId === runId) own[jobId] = replica.counter.totals;
+    }
+    return own;
   }
 
   /** Whether any of these may receive a request. */
@@ -360,6 +378,7 @@ export class ReplicaConnections {
       ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
       goodAnswers: 0,
       ...{ ejections: NO_EJECTIONS, refusals: 0, avoidedUntil: 0, idle: new Set<() => void>() },
+      counter: new ReplicaCounter(),
     };
     this.#replicas.set(target.jobId, known);
     return known;

@@ -8,6 +8,7 @@ const stats = { rps: 1.5, p50: 2, p95: 3, p99: null, answered: { '2xx': 4 }, lat
 const state: ProxiedService = {
   ...{ projectName: 'main', runName: 'web', ...stats },
   ...{ inFlight: 1, held: 0, replicas: 2, ejected: 0, mirrored: { ...stats, answered: {} } },
+  byReplica: { job: { answered: { '2xx': 4 }, latencies: { seconds: 1, counts: [4] } } },
 };
 
 /** A server of a database that knows the figures of these services. */

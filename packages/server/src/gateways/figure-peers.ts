@@ -19,6 +19,11 @@ const Stats = z.object({
     .default(null),
 });
 
+const ReplicaTotals = z.object({
+  answered: z.record(z.string(), z.number()),
+  latencies: z.object({ seconds: z.number(), counts: z.array(z.number()) }),
+});
+
 const Question = z.object({ type: z.literal('figures'), reader: z.string(), run: z.string() });
 
 const Answer = z.object({
@@ -32,6 +37,7 @@ const Answer = z.object({
     replicas: z.number(),
     ejected: z.number(),
     mirrored: Stats,
+    byReplica: z.record(z.string(), ReplicaTotals).default({}),
   }),
 });
 

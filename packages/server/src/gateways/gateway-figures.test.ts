@@ -8,13 +8,20 @@ const view = (id: string, isFailing = false) =>
   ({
     run: { id, name: `name-of-${id}`, gatewayId: 'edge' },
     projectName: 'main',
-    replicas: [{ isFailing }, { isFailing: false }],
+    replicas: [
+      { jobId: 'a', isFailing },
+      { jobId: 'b', isFailing: false },
+    ],
   }) as unknown as ServiceView;
 
 const counted = (id: string, answered: Record<string, number> = { '2xx': 4 }): Counted => ({
   ...{ run_id: id, in_flight: 1, held: 2, ejected: 0 },
   requests: { answered, slices: [{ number: 99, count: 4, buckets: [[8, 4]] }] },
   mirrored: { answered: { dropped: 1 }, slices: [] },
+  replicas: {
+    a: { answered: { failed: 2 }, latencies: { seconds: 3, counts: [1, 2] } },
+    left: { answered: { '2xx': 1 }, latencies: { seconds: 3, counts: [1] } },
+  },
 });
 
 function figures(views: readonly ServiceView[]) {
@@ -44,6 +51,10 @@ it('the replicas of a gateway are added up', async () => {
   expect(text).toContain(
     'dstack_service_requests_total{dstack_project_name="main",dstack_run_name="name-of-web",status="2xx"} 8',
   );
+  const ofReplica = 'dstack_project_name="main",dstack_run_name="name-of-web",dstack_job_id="a"';
+  expect(text).toContain(`dstack_service_replica_requests_total{${ofReplica},status="failed"} 4`);
+  expect(text).toContain(`dstack_service_replica_answer_seconds_sum{${ofReplica}} 6`);
+  expect(text).not.toContain('left');
   expect(text).toMatch(/mirrored_requests_total\{.*status="dropped"\} 2/);
 });
 

@@ -1,8 +1,15 @@
 /** The requests of services behind gateways, as their programs report them. */
 import type { GatewayCounts as Counted } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
-import type { ProxiedService } from '@dstack/proxy';
-import { type RawStats, RequestStats, sumOfStats } from '@dstack/proxy';
+import {
+  ofPresent,
+  type ProxiedService,
+  type RawStats,
+  RequestStats,
+  sumOfStats,
+  sumOfTotals,
+  type TotalsByReplica,
+} from '@dstack/proxy';
 import type { Services, ServiceView } from '@dstack/store';
 
 export interface GatewayFiguresOptions {
@@ -24,6 +31,7 @@ interface Source {
 interface Totals {
   readonly requests: RawStats;
   readonly mirrored: RawStats;
+  readonly replicas: TotalsByReplica;
 }
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
@@ -116,6 +124,7 @@ export class GatewayFigures {
       replicas: replicas.length,
       ejected: Math.min(replicas.length, Math.max(failing, ...parts.map((one) => one.ejected))),
       mirrored: total(totals.map(({ mirrored }) => mirrored)),
+      byReplica: ofPresent(replicas, totals.map((one) => one.replicas).reduce(sumOfTotals, {})),
     };
   }
 }
@@ -126,10 +135,11 @@ function totalsOf({ services, before, ended }: Source, runId: Id): Totals[] {
   return [ended.get(runId) ?? [], latest ? added(undefined, latest) : []].flat();
 }
 
-function added(totals: Totals | undefined, { requests, mirrored }: Counted): Totals {
+function added(totals: Totals | undefined, { requests, mirrored, replicas }: Counted): Totals {
   return {
     requests: sumOfStats(totals?.requests ?? NOTHING, rawOf(requests)),
     mirrored: sumOfStats(totals?.mirrored ?? NOTHING, rawOf(mirrored)),
+    replicas: sumOfTotals(totals?.replicas ?? {}, replicas ?? {}),
   };
 }
 

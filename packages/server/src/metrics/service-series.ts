@@ -27,6 +27,12 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     labelNames: [...LABELS, 'status'],
     registers,
   });
+  const given = new Counter({
+    name: 'dstack_service_replica_requests_total',
+    help: 'Requests that a present replica was given, by the hundreds of the status, or failed',
+    labelNames: [...LABELS, 'dstack_job_id', 'status'],
+    registers,
+  });
   const copies = new Counter({
     name: 'dstack_service_mirrored_requests_total',
     help: 'Copies of requests for another service, by the hundreds of their status, failed, or dropped',
@@ -63,19 +69,48 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
       copies.inc({ ...labels, status }, count);
     }
   }
+  for (const { labels, totals } of replicasOf(services)) {
+    for (const [status, count] of Object.entries(totals.answered)) {
+      given.inc({ ...labels, status }, count);
+    }
+  }
   const others = (await registers[0]?.metrics()) ?? '';
-  return [others.trimEnd(), ...durations(services), ''].join('\n');
+  return [others.trimEnd(), ...durations(services), ...answerTimes(services), ''].join('\n');
 }
 
-/** A histogram that is counted elsewhere, which the registry cannot hold. */
+/** The present replicas of all services: no others, so that the number of series is bounded. */
+function replicasOf(services: readonly ProxiedService[]) {
+  return services.flatMap(({ projectName, runName, byReplica }) =>
+    Object.entries(byReplica).map(([jobId, totals]) => ({
+      labels: {
+        ...{ dstack_project_name: projectName, dstack_run_name: runName },
+        dstack_job_id: jobId,
+      },
+      totals,
+    })),
+  );
+}
+
+/** Histograms that are counted elsewhere, which the registry cannot hold. */
 function durations(services: readonly ProxiedService[]): string[] {
   const lines = services.flatMap(({ projectName, runName, latencies }) => {
     const labels = { dstack_project_name: projectName, dstack_run_name: runName };
     return latencies === null ? [] : histogramLines(DURATION, labels, latencies);
   });
+  return histogram(DURATION, 'Seconds until the end of the answer, of all ended requests', lines);
+}
+
+function answerTimes(services: readonly ProxiedService[]): string[] {
+  const lines = replicasOf(services).flatMap(({ labels, totals }) =>
+    histogramLines(ANSWER, labels, totals.latencies),
+  );
+  return histogram(ANSWER, 'Seconds until a present replica has begun to answer', lines);
+}
+
+function histogram(name: string, help: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return [];
-  const help = 'Seconds until the end of the answer, of all ended requests';
-  return [`# HELP ${DURATION} ${help}`, `# TYPE ${DURATION} histogram`, ...lines];
+  return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines];
 }
 
 const DURATION = 'dstack_service_request_duration_seconds';
+const ANSWER = 'dstack_service_replica_answer_seconds';

@@ -1,7 +1,7 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
-import { type RawStats, sumOfStats } from '@dstack/proxy';
+import { type RawStats, sumOfStats, sumOfTotals } from '@dstack/proxy';
 
 /** Services that are remembered; those that were added first are dropped. */
 const MAX_SERVICES = 5000;
@@ -28,6 +28,7 @@ export class EndedFigures {
         ...one,
         ...{ inFlight: 0, held: 0, ejected: 0 },
         raw: sumOfStats(before?.raw ?? NOTHING, one.raw),
+        byReplica: sumOfTotals(before?.byReplica ?? {}, one.byReplica ?? {}),
         rawMirrored: sumOfStats(before?.rawMirrored ?? NOTHING, one.rawMirrored ?? NOTHING),
       });
     }

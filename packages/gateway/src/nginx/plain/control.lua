@@ -20,19 +20,19 @@ local function body_lines()
   return gmatch(text, "[^\n]+")
 end
 
--- The buckets of a run in which anything was counted. A list is read by being turned around once.
-local function each_count(run, visit)
-  local list = "l:" .. run
+-- The buckets of a run or a job in which anything was counted. A list is read by being turned around once.
+local function each_count(id, visit)
+  local list = "l:" .. id
   for _ = 1, counts:llen(list) or 0 do
     local bucket = counts:lpop(list)
     if not bucket then return end
     counts:rpush(list, bucket)
-    visit(run .. ":" .. bucket, bucket)
+    visit(id .. ":" .. bucket, bucket)
   end
 end
 
--- Lines `s <key> <value>`, `d <key>`, and `c <run>`, of which all is forgotten; between tabs. With `?all` nothing
--- else stays in the table.
+-- Lines `s <key> <value>`, `d <key>`, and `c <run or job>`, of which all is forgotten; between tabs. With `?all`
+-- nothing else stays in the table.
 function M.push()
   local named = {}
   for line in body_lines() do
@@ -75,15 +75,15 @@ end
 -- Requests in flight.
 function M.live() answer_lines(add_live) end
 
--- Renews the lease (first line: milliseconds). Then the runs, each with the sum of its times that was seen last. Only
--- one process asks. `?more`: about further runs.
+-- Renews the lease (first line: milliseconds). Then the runs, each with the sum of its times that was seen last, and
+-- its jobs. Only one process asks. `?more`: about further runs.
 function M.tick()
   local next_line = body_lines()
   routes:set("lease", clock.now() + tonumber(next_line()))
   answer_lines(function(add)
     add("e", routes:get("epoch"))
     for line in next_line do
-      local run, before = line:match("^([^\t]*)\t(.*)$")
+      local run, before, jobs = line:match("^([^\t]*)\t([^\t]*)\t(.*)$")
       local ms = counts:get("s:" .. run)
       if ms and tostring(ms) ~= before then
         add("s", run, ms)
@@ -91,6 +91,13 @@ function M.tick()
           local count = counts:get(key)
           if count then add("n", run, short, count) end
         end)
+        for job in gmatch(jobs, "[^,]+") do
+          add("t", job, counts:get("s:" .. job) or 0)
+          each_count(job, function(key, short)
+            local count = counts:get(key)
+            if count then add("m", job, short, count) end
+          end)
+        end
       end
       local begun = counts:get("b:" .. run)
       if begun then add("b", run, begun) end

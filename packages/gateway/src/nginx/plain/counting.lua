@@ -38,6 +38,21 @@ end
 -- A request of a service that scales by them has begun, or (-1) is left to a worker, which counts it.
 function M.begun(run, step) counts:incr("b:" .. run, step, 0) end
 
+-- `id`: of a run or a job. `keys`: of the counts of this id that were used before, by number.
+local function count(id, keys, number, bucket)
+  local known = keys[number]
+  local key = known or id .. ":" .. bucket
+  if not known then
+    -- Before it is counted: a bucket that is not listed would never be read. It may be listed more than once.
+    if not counts:get(key) then counts:rpush("l:" .. id, bucket) end
+    keys[number] = key
+  end
+  -- One step, so that a process that is killed has counted it in all or in none.
+  local now = counts:incr(key, 1, 0)
+  -- The counts of the id were forgotten meanwhile, and their list too.
+  if known and now == 1 then counts:rpush("l:" .. id, bucket) end
+end
+
 function M.ended(request, status)
   local ms = clock.now() - request.began
   local run = request.route.run
@@ -49,22 +64,21 @@ function M.ended(request, status)
   local class = math.floor(status / 100)
   local duration, latency = policy.duration_bucket(ms / 1000), policy.latency_bucket(ms)
   local number = (class * 100 + duration) * 100 + latency
-  local known = keys[number]
-  local bucket = class .. ":" .. duration .. ":" .. latency
-  local key = known or run .. ":" .. bucket
-  if not known then
-    -- Before it is counted: a bucket that is not listed would never be read. It may be listed more than once.
-    if not counts:get(key) then counts:rpush("l:" .. run, bucket) end
-    keys[number] = key
-  end
-  -- One step, so that a process that is killed has counted it in all or in none.
-  local count = counts:incr(key, 1, 0)
-  -- The counts of the run were forgotten meanwhile, and their list too.
-  if known and count == 1 then counts:rpush("l:" .. run, bucket) end
+  count(run, keys, number, class .. ":" .. duration .. ":" .. latency)
   -- Never nothing: it shows that there was a request.
   counts:incr(keys.sum, math.max(ms, 0.001), 0)
   keep(request, status, ms)
 end
+
+-- A replica has begun to answer after so long. `keys`: see above.
+function M.answered(job, keys, status, ms)
+  local class, duration = math.floor(status / 100), policy.duration_bucket(ms / 1000)
+  count(job, keys, class * 100 + duration, class .. ":" .. duration)
+  counts:incr("s:" .. job, ms, 0)
+end
+
+-- A replica has taken a request, and gave no answer.
+function M.failed(job, keys) count(job, keys, 0, "f") end
 
 -- For those who have asked.
 function M.write_pages()

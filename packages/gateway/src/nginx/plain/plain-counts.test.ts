@@ -6,6 +6,9 @@ const text = [
   's\trun\t1500',
   'n\trun\t2:7:10\t3',
   'n\trun\t5:0:1\t1',
+  't\tjob\t300',
+  'm\tjob\t2:3\t2',
+  'm\tjob\tf\t1',
   'b\trun\t4',
   'f\tjob\t12\t2',
   'x\trun\tjob\terrors_in_row\t5\t0\t99000',
@@ -22,6 +25,18 @@ it('reads what nginx has counted', () => {
           counts: new Map([
             ['2:7:10', 3],
             ['5:0:1', 1],
+          ]),
+        },
+      ],
+    ]),
+    jobs: new Map([
+      [
+        'job',
+        {
+          ms: '300',
+          counts: new Map([
+            ['2:3', 2],
+            ['f', 1],
           ]),
         },
       ],
@@ -87,4 +102,22 @@ it('goes on from what it knows where nginx has forgotten a count, for want of me
   expect([answered, latencies?.seconds, latencies?.counts[7]]).toEqual([{ '2xx': 4 }, 0.8, 4]);
   expect(slices).toEqual([{ number: 100, count: 4, buckets: [[10, 4]] }]);
   expect(subject.seen('run')).toBe('300');
+});
+
+it('reports what each replica has answered since this process looks at it', () => {
+  const { subject } = counts();
+  const put = (count: number, isEarlier = false) => {
+    const tick = new Map([
+      ['2:3', count],
+      ['f', 1],
+    ]);
+    subject.put('job', { ms: String(100 * count), counts: tick }, isEarlier);
+  };
+  put(2, true);
+  expect(subject.byReplica(['job', 'other'])).toMatchObject({ job: { answered: {} } });
+  put(5);
+  const { job } = subject.byReplica(['job']);
+  expect(job?.answered).toEqual({ '2xx': 3 });
+  expect(job?.latencies.seconds).toBeCloseTo(0.3);
+  expect(job?.latencies.counts[3]).toBe(3);
 });

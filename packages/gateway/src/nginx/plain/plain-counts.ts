@@ -4,6 +4,7 @@ import {
   type EjectedReplica,
   NO_LATENCIES,
   type RawStats,
+  type TotalsByReplica,
 } from '@dstack/proxy';
 
 /** One answer of nginx. */
@@ -11,6 +12,8 @@ export interface Tick {
   /** Another one: its memory is new, and all counts begin again. */
   readonly epoch: string;
   readonly runs: ReadonlyMap<string, RunTick>;
+  /** What replicas have answered, by job. */
+  readonly jobs: ReadonlyMap<string, RunTick>;
   /** Requests begun, by run, of services that scale by them. */
   readonly begun: ReadonlyMap<string, number>;
   /** Requests in flight, by job and process. */
@@ -21,7 +24,7 @@ export interface Tick {
 interface RunTick {
   /** The text that nginx sent: the sum of all durations in milliseconds. */
   readonly ms: string;
-  /** By `class:duration:latency`. */
+  /** By `class:duration:latency`; of a job by `class:duration`, or `f`: no answer. */
   readonly counts: ReadonlyMap<string, number>;
 }
 
@@ -32,6 +35,7 @@ export interface AvoidedReplica extends Pick<EjectedReplica, 'runId' | 'jobId' |
 
 export function tickOf(text: string): Tick {
   const runs = new Map<string, { ms: string; counts: Map<string, number> }>();
+  const jobs = new Map<string, { ms: string; counts: Map<string, number> }>();
   const begun = new Map<string, number>();
   const inFlight: Tick['inFlight'][number][] = [];
   const ejected: AvoidedReplica[] = [];
@@ -42,6 +46,8 @@ export function tickOf(text: string): Tick {
     if (kind === 'e') epoch = first;
     else if (kind === 's') runs.set(first, { ms: second, counts: new Map() });
     else if (kind === 'n') runs.get(first)?.counts.set(second, Number(third));
+    else if (kind === 't') jobs.set(first, { ms: second, counts: new Map() });
+    else if (kind === 'm') jobs.get(first)?.counts.set(second, Number(third));
     else if (kind === 'b') begun.set(first, Number(second));
     else if (kind === 'f') inFlight.push({ job: first, pid: Number(second), n: Number(third) });
     else if (kind === 'x') {
@@ -53,7 +59,7 @@ export function tickOf(text: string): Tick {
       ejected.push({ runId: first, jobId: second, why, until });
     }
   }
-  return { epoch, runs, begun, inFlight, ejected };
+  return { epoch, runs, jobs, begun, inFlight, ejected };
 }
 
 /** The same as in `service-stats.ts`. */
@@ -79,7 +85,7 @@ const newKnown = (): Known => ({
   ...{ last: { ms: '', counts: new Map() }, totals: new Map(), ms: 0, slices: [] },
 });
 
-/** Totals of the requests of each run, and those of the last minute by when they were seen. */
+/** Totals of the requests of each run and each replica, and those of the last minute by when they were seen. */
 export class PlainCounts {
   readonly #now: () => number;
   readonly #runs = new Map<string, Known>();
@@ -140,6 +146,16 @@ export class PlainCounts {
     return { answered, latencies: { seconds: known.ms / 1000, counts: latencies }, slices };
   }
 
+  /** What these jobs have answered. */
+  byReplica(jobIds: readonly string[]): TotalsByReplica {
+    return Object.fromEntries(
+      jobIds.flatMap((jobId) => {
+        const known = this.#runs.get(jobId);
+        return known ? [[jobId, replicaTotals(known)]] : [];
+      }),
+    );
+  }
+
   keepOnly(runIds: ReadonlySet<string>): void {
     for (const runId of this.#runs.keys()) if (!runIds.has(runId)) this.#runs.delete(runId);
   }
@@ -148,11 +164,23 @@ export class PlainCounts {
 /** nginx forgets counts if their memory is full, and begins again; what it had counted before stays counted. */
 const increase = (now: number, before: number): number => (now < before ? now : now - before);
 
+function replicaTotals({ totals, ms }: Known): TotalsByReplica[string] {
+  const answered: Record<string, number> = {};
+  const counts = [...NO_LATENCIES.counts];
+  for (const [key, count] of totals) {
+    const [hundreds = '', duration] = key.split(':');
+    const outcome = duration === undefined ? 'failed' : `${hundreds}xx`;
+    answered[outcome] = (answered[outcome] ?? 0) + count;
+    if (duration !== undefined) counts[Number(duration)] = (counts[Number(duration)] ?? 0) + count;
+  }
+  return { answered, latencies: { seconds: ms / 1000, counts } };
+}
+
 /** `CountedService` of a run that nginx answers. */
 export function countedBy(
   name: Pick<CountedService, 'runId' | 'projectName' | 'runName'>,
   raw: RawStats,
-  now: { readonly inFlight: number; readonly ejected: number },
+  now: Pick<CountedService, 'inFlight' | 'ejected' | 'byReplica'>,
 ): CountedService {
   return { ...name, ...now, held: 0, raw };
 }

@@ -42,8 +42,8 @@ export class PlainEngine implements RequestEngine {
   #table: ReadonlyMap<string, string> | null = null;
   /** The entries that nginx has, by key; null = not known. */
   #sent: Map<string, string> | null = null;
-  /** Runs whose requests nginx may have counted. */
-  #runs: ReadonlySet<string> = new Set();
+  /** Runs and jobs whose requests nginx may have counted. */
+  #counted: ReadonlySet<string> = new Set();
   readonly #report: PlainReport;
   #generation: string;
   #isOnline = false;
@@ -152,15 +152,19 @@ export class PlainEngine implements RequestEngine {
       before.get(key) === value ? [] : `s\t${key}\t${value}`,
     );
     for (const key of before.keys()) if (!wanted.has(key)) lines.push(`d\t${key}`);
-    const runs = new Set(this.#options.services.all.map(({ route }) => route.runId));
-    for (const runId of this.#runs) if (!runs.has(runId)) lines.push(`c\t${runId}`);
+    const counted = this.#options.services.all.flatMap(({ route }) => [
+      route.runId,
+      ...route.replicas.map(({ jobId }) => jobId),
+    ]);
+    const present = new Set(counted);
+    for (const id of this.#counted) if (!present.has(id)) lines.push(`c\t${id}`);
     const isAll = this.#sent === null;
     if (lines.length === 0 && !isAll) return;
     // After a failure it is not known what has arrived.
     this.#sent = null;
     await this.#options.control(isAll ? '/push?all' : '/push', lines.join('\n'));
     this.#sent = wanted;
-    this.#runs = runs;
+    this.#counted = present;
   }
 
   #wanted(): Map<string, string> {
@@ -202,7 +206,8 @@ export class PlainEngine implements RequestEngine {
 
   async #tick(): Promise<Tick> {
     const runs = this.#options.services.all.map(
-      ({ route: { runId } }) => `${runId}\t${this.#report.seen(runId)}`,
+      ({ route: { runId, replicas } }) =>
+        `${runId}\t${this.#report.seen(runId)}\t${replicas.map(({ jobId }) => jobId).join(',')}`,
     );
     const { control } = this.#options;
     const texts: string[] = [];

@@ -58,6 +58,7 @@ export class PlainReport {
       this.#epoch = tick.epoch;
     }
     for (const [runId, run] of tick.runs) this.#counts.put(runId, run, isFirst);
+    for (const [jobId, job] of tick.jobs) this.#counts.put(jobId, job, isFirst);
     this.#countDemand(tick);
     this.#report(tick);
     this.#reportAvoided(tick);
@@ -99,26 +100,33 @@ export class PlainReport {
   #report(tick: Tick): void {
     const services = this.#options.services();
     const present = new Set(services.map(({ route }) => route.runId));
-    this.#counts.keepOnly(present);
+    this.#counts.keepOnly(new Set([...present, ...services.flatMap(({ route }) => jobsOf(route))]));
     for (const known of [this.#shown, this.#demand]) {
       for (const runId of known.keys()) if (!present.has(runId)) known.delete(runId);
     }
     const changed = services.flatMap(({ route }) => {
       const { runId, projectName, runName } = route;
-      const own = new Set(route.replicas.map(({ jobId }) => jobId));
+      const own = new Set(jobsOf(route));
       const inFlight = sum(tick.inFlight.filter(({ job }) => own.has(job)).map(({ n }) => n));
       const jobs = tick.ejected.filter((one) => one.runId === runId).map(({ jobId }) => jobId);
       const ejected = new Set(jobs).size;
+      const byReplica = this.#counts.byReplica(jobsOf(route));
       const text = `${inFlight} ${ejected}`;
       const isSame = !tick.runs.has(runId) && this.#shown.get(runId) === text;
       if (isSame || (!this.#shown.has(runId) && this.#counts.seen(runId) === '')) return [];
       this.#shown.set(runId, text);
       return [
-        countedBy({ runId, projectName, runName }, this.#counts.raw(runId), { inFlight, ejected }),
+        countedBy({ runId, projectName, runName }, this.#counts.raw(runId), {
+          inFlight,
+          ejected,
+          byReplica,
+        }),
       ];
     });
     if (changed.length > 0) this.#options.reports.figures(changed);
   }
 }
+
+const jobsOf = ({ replicas }: PushedService['route']) => replicas.map(({ jobId }) => jobId);
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

@@ -1,6 +1,7 @@
 -- Which replica gets a request, as `replica-connections.ts` of the proxy chooses it. Each process of nginx judges by
 -- the answers that it has seen; requests in flight are added up, since the end of a job waits for them.
 local clock = require "clock"
+local counting = require "counting"
 local policy = require "policy"
 
 local live, ejected = ngx.shared.dstack_live, ngx.shared.dstack_ejected
@@ -21,7 +22,7 @@ local function known_replica(target)
   if not known then
     known = {
       job = target.job, waiting = 0, streaming = 0, record = policy.new_record(), refusals = 0,
-      ejections = { level = 0, until_ms = 0 }, avoided = 0,
+      ejections = { level = 0, until_ms = 0 }, avoided = 0, counted = {},
     }
     replicas[target.job] = known
   end
@@ -135,7 +136,10 @@ function M.failed(request, now)
   local was_sent = total > (request.sent or 0)
   request.sent = total
   if was_sent then
-    if not request.has_answer then record(request, known, true, now) end
+    if not request.has_answer then
+      counting.failed(known.job, known.counted)
+      record(request, known, true, now)
+    end
   else
     refused(known, target, now)
   end
@@ -149,6 +153,7 @@ function M.answered(request, status)
   request.has_answer = true
   known.waiting, known.streaming = known.waiting - 1, known.streaming + 1
   known.refusals, known.avoided = 0, 0
+  counting.answered(known.job, known.counted, status, now - request.at)
   record(request, known, policy.is_server_error(status), now)
 end
 

@@ -122,6 +122,13 @@ describe('a replica whose probe fails', () => {
     expect(series).toContain(`# TYPE ${duration} histogram`);
     expect(series).toContain(`${duration}_bucket{${labels},le="+Inf"} 16`);
     expect(series).toContain(`${duration}_count{${labels}} 16`);
+    const [first = ''] =
+      (await proxy.server.store.services.byRun(id))?.replicas.map((one) => one.jobId) ?? [];
+    const ofFirst = `${labels},dstack_job_id="${first}"`;
+    const name = 'dstack_service_replica';
+    const [, answers = ''] = series.split(`${name}_answer_seconds_count{${ofFirst}} `);
+    expect(Number.parseInt(answers, 10)).toBeGreaterThan(0);
+    expect(series).toContain(`${name}_requests_total{${ofFirst},status="2xx"} `);
   });
 });
 
