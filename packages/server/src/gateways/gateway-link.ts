@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   type GatewayCommand,
   type GatewayFrame,
@@ -123,9 +122,14 @@ export class GatewayLink {
   }
 
   async #pause(ms: number, { isWakeable = true } = {}): Promise<void> {
-    const woken = new AbortController();
-    this.#wake = () => (isWakeable || this.#closed) && woken.abort();
-    await delay(ms, undefined, { signal: woken.signal, ref: false }).catch(() => {});
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, ms).unref();
+      this.#wake = () => {
+        if (!isWakeable && !this.#closed) return;
+        clearTimeout(timer);
+        resolve();
+      };
+    });
     this.#wake = null;
   }
 
