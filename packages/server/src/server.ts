@@ -1,10 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import type { ServerConfig } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { Store } from '@dstack/store';
 import { assemble } from './assembly/assemble.ts';
 import { checkAddress } from './assembly/listen.ts';
 import { openDatabase } from './assembly/open-database.ts';
-import { ClosingSteps } from './assembly/parts.ts';
+import { ClosingSteps, type Parts } from './assembly/parts.ts';
 import type { LocalMode } from './assembly/server-host.ts';
 import { ClockWatch } from './clock/clock-watch.ts';
 import { OutageWatch } from './clock/outage-watch.ts';
@@ -15,6 +15,7 @@ import { loadServerConfig, serverConfigPath } from './config/config-file.ts';
 import { encryptionKeys, encryptionWarning, environmentKey } from './config/encryption-keys.ts';
 import { forbiddenPath, isDiskFull, isOutOfFiles } from './process/disk-trouble.ts';
 import { createLogger, type Logger } from './process/logging.ts';
+import { OpenFiles } from './process/open-files.ts';
 import { makeServerDir } from './process/server-dir.ts';
 import { StartError } from './process/start-error.ts';
 import { checkServerAddress } from './proxy-workers/held-address.ts';
@@ -104,14 +105,16 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   let keepsServices = true;
   closing.add(() => store.close());
   try {
-    await followTime(store, log, closing);
+    const files = new OpenFiles({ log });
+    closing.add(() => files.close());
+    await followTime({ store, log, closing, files });
     const warnings = [
       encryptionWarning(keys, settings.configDisabled),
       await checkAdminToken(store, settings),
       ...variableWarnings(env),
     ];
     const { main, url, local } = await assemble({
-      ...{ settings, log, config, store, env, closing },
+      ...{ settings, log, config, store, env, closing, files },
       keepsServices: () => keepsServices,
     });
     return {
@@ -136,7 +139,12 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
 }
 
 /** Before anything is decided: several servers share the time of their database. */
-async function followTime(store: Store, log: Logger, closing: ClosingSteps): Promise<void> {
+async function followTime({
+  store,
+  log,
+  closing,
+  files,
+}: Pick<Parts, 'store' | 'log' | 'closing' | 'files'>): Promise<void> {
   const watch = new ClockWatch({
     clock: systemClock,
     monotonic: () => performance.now(),
@@ -145,7 +153,10 @@ async function followTime(store: Store, log: Logger, closing: ClosingSteps): Pro
   });
   closing.add(() => watch.close());
   await watch.start();
-  const outages = new OutageWatch({ clock: systemClock, ...servedTime(store), log });
+  const outages = new OutageWatch({
+    ...{ clock: systemClock, ...servedTime(store), log },
+    ...{ owner: randomUUID(), isShort: () => files.isShort },
+  });
   await outages.start();
   closing.add(() => outages.close());
 }

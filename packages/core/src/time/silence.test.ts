@@ -32,6 +32,16 @@ describe('a deadline of silence', () => {
     expect(deadline(600, 1000, [1590, 1590])).toBe(1650);
   });
 
+  test('comes also at a server that notices nothing, while another one does until a moment ago', () => {
+    let now = 1200;
+    for (;;) {
+      const due = deadline(1200, 0, [now - 60, now]);
+      if (due <= now) break;
+      now = due;
+    }
+    expect(now).toBeLessThanOrEqual(1200 + 240);
+  });
+
   test('comes also for servers that never work for a minute', () => {
     const cycles = (count: number) =>
       Array.from({ length: count }, (_, n): Seconds => [n * 130 + 30, (n + 1) * 130]);

@@ -15,7 +15,6 @@ import { decisionContext } from '../loops/decision-context.ts';
 import type { Engine } from '../loops/engine.ts';
 import { RunChanges } from '../loops/run-changes.ts';
 import { offerSource } from '../offers/offer-source.ts';
-import { OpenFiles } from '../process/open-files.ts';
 import { serverFolder } from '../process/server-folders.ts';
 import { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { httpSettings } from '../settings/http-settings.ts';
@@ -41,10 +40,8 @@ export interface Assembled {
 
 /** Makes all parts, connects them and starts them; `parts.closing` ends what was started. */
 export async function assemble(parts: Parts): Promise<Assembled> {
-  const { settings, log, config, store, closing } = parts;
+  const { settings, log, config, store, closing, files } = parts;
   const keys = keyMaker();
-  const files = new OpenFiles({ log });
-  closing.add(() => files.close());
   const context = decisionContext(settings, store.cipher, { files });
   const forHttp = httpSettings(settings, config);
   const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };

@@ -1,6 +1,7 @@
 import type { ServerConfig } from '@dstack/contract';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
+import type { OpenFiles } from '../process/open-files.ts';
 import type { ServerSettings } from '../settings/settings.ts';
 
 /** The basis of all other parts. */
@@ -11,6 +12,7 @@ export interface Parts {
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
   readonly closing: ClosingSteps;
+  readonly files: OpenFiles;
   /** Whether the workers of the proxy continue when this server closes. */
   readonly keepsServices: () => boolean;
 }

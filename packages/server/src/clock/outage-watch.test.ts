@@ -21,6 +21,7 @@ const pass = (ms: number) => vi.advanceTimersByTimeAsync(ms);
 function database(isShared: boolean, isNew = false) {
   let served: ServedTime | null = null;
   let isDown = false;
+  let servers = 0;
   const answer = <T>(value: T): T => {
     if (isDown) throw new Error('connection refused');
     return value;
@@ -32,14 +33,17 @@ function database(isShared: boolean, isNew = false) {
     setDown(to: boolean) {
       isDown = to;
     },
-    async server() {
+    async server(isShort = false) {
       const started = performance.now();
       const monotonic = () => performance.now() - started;
       const clock = new ServerClock({ wall: () => Date.now(), monotonic });
       const time = isShared ? async () => answer(Date.now() * 1000) : null;
+      let isShortNow = isShort;
+      servers += 1;
       const watch = new ClockWatch({ clock, monotonic, database: time, log });
       const outages = new OutageWatch({
         ...{ clock, isShared, log },
+        ...{ owner: `server-${servers}`, isShort: () => isShortNow },
         isNew: async () => isNew,
         load: async () => answer(served),
         save: async (to) => {
@@ -56,7 +60,10 @@ function database(isShared: boolean, isNew = false) {
         await outages.close();
         isDown = false;
       };
-      return { clock, kill, end: () => outages.close() };
+      const setShort = (to: boolean) => {
+        isShortNow = to;
+      };
+      return { clock, kill, setShort, end: () => outages.close() };
     },
   };
 }
@@ -96,6 +103,49 @@ describe.each([true, false])('a database (shared: %s)', (isShared) => {
       // Since the last record before the kill.
       expect(from - (known[index]?.from ?? 0)).toBeLessThanOrEqual(60 * SECOND);
     }
+  });
+
+  it('whose server could open no connection for long, and was then restarted, has had none meanwhile', async () => {
+    const db = database(isShared);
+    const one = await db.server();
+    await pass(HOUR_MS);
+    const from = now();
+    one.setShort(true);
+    await pass(HOUR_MS);
+    await one.end();
+    const two = await db.server();
+    const [last] = two.clock.unobserved.slice(-1);
+    expect(last?.until).toBe(now());
+    expect(from - (last?.from ?? 0)).toBeLessThanOrEqual(60 * SECOND);
+  });
+
+  it('whose server could open no connection for long remembers that once it can', async () => {
+    const db = database(isShared);
+    const one = await db.server();
+    await pass(HOUR_MS);
+    const from = now();
+    one.setShort(true);
+    await pass(HOUR_MS);
+    one.setShort(false);
+    await pass(60_000);
+    const [last] = one.clock.unobserved.slice(-1);
+    expect((last?.until ?? 0) - from).toBeGreaterThanOrEqual(3600 * SECOND);
+    expect(from - (last?.from ?? 0)).toBeLessThanOrEqual(60 * SECOND);
+  });
+
+  it('without a server for hours lets one that begins without open files wait all the same', async () => {
+    const db = database(isShared);
+    const one = await db.server();
+    await pass(HOUR_MS);
+    await one.end();
+    const from = now();
+    await pass(HOUR_MS);
+    const two = await db.server(true);
+    const [last] = two.clock.unobserved.slice(-1);
+    expect(last?.until).toBe(now());
+    expect(from - (last?.from ?? 0)).toBeLessThanOrEqual(60 * SECOND);
+    await pass(HOUR_MS);
+    expect(two.clock.unobserved.at(-1)).toEqual(last);
   });
 
   it('whose server is restarted at once, again and again, lets deadlines come', async () => {
@@ -184,4 +234,23 @@ describe('servers that share a database', () => {
     await pass(10 * 60_000);
     expect((jumpedAt({ clock }) ?? 0) - (back ?? 0)).toBeLessThan(61 * SECOND);
   });
+});
+
+it('a server that can open no connection learns until when another one works', async () => {
+  const db = database(true);
+  const [one, two] = [await db.server(), await db.server()];
+  one.setShort(true);
+  await pass(HOUR_MS);
+  const lag = () => now() - one.clock.servedElsewhere;
+  expect(lag()).toBeLessThanOrEqual(120 * SECOND);
+  await two.kill();
+  await pass(HOUR_MS);
+  expect(lag()).toBeGreaterThanOrEqual(3600 * SECOND);
+});
+
+it('a single server finds no other one that works', async () => {
+  const db = database(false);
+  const one = await db.server();
+  await pass(HOUR_MS);
+  expect(one.clock.servedElsewhere).toBe(0);
 });

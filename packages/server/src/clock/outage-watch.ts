@@ -12,6 +12,8 @@ export interface ServedTime {
   readonly outages?: readonly Unobserved[];
   /** The only server ended in order, at `at`. */
   readonly ended: boolean;
+  /** The process that has recorded it. Omitted by older versions. */
+  readonly by?: string;
 }
 
 export interface OutageWatchOptions {
@@ -23,6 +25,10 @@ export interface OutageWatchOptions {
   readonly isNew: () => Promise<boolean>;
   /** Other servers may work on the database. */
   readonly isShared: boolean;
+  /** Random id of this process. */
+  readonly owner: string;
+  /** Whether this server can open no connection: it would notice no answer. */
+  readonly isShort: () => boolean;
   readonly log: Logger;
 }
 
@@ -38,12 +44,14 @@ const LONGEST_SILENCE = 90 * SECOND;
 /**
  * Records when servers work, and treats a time in which none did as a jump of the clock: agents, hosts and
  * providers could report nothing, so it counts for no deadline by which they have to answer. After a kill it begins with the
- * last record, so it may be up to a period too long.
+ * last record, so it may be up to a period too long. A server that can open no connection records nothing: the next process
+ * learns of that time, and it learns itself whether another server works meanwhile.
  */
 export class OutageWatch {
   readonly #options: OutageWatchOptions;
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
+  #isStarted = false;
   #recordedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: OutageWatchOptions) {
@@ -60,11 +68,11 @@ export class OutageWatch {
   async close(): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    const { clock, load, save, isShared, log } = this.#options;
-    if (isShared) return;
+    const { clock, load, save, isShared, isShort, owner, log } = this.#options;
+    if (isShared || isShort()) return;
     try {
       const last = await load();
-      if (last !== null) await save({ ...last, at: clock.now(), ended: true });
+      if (last !== null) await save({ ...last, at: clock.now(), ended: true, by: owner });
     } catch (error) {
       log.warn({ err: error }, 'the end of this server was not recorded');
     }
@@ -81,16 +89,21 @@ export class OutageWatch {
   }
 
   async #record(): Promise<void> {
-    const { clock, load, save } = this.#options;
+    const { clock, load, save, owner, isShort } = this.#options;
     const last = await load();
     const now = clock.now();
-    const outage = await this.#outage(last, now);
+    if (last !== null && last.by !== owner && last.at <= now) clock.othersServed(last.at);
+    const hasFiles = !isShort();
+    // Without files, the time since the start is in the shortages of this process.
+    const outage = hasFiles || !this.#isStarted ? await this.#outage(last, now) : null;
+    this.#isStarted = true;
     if (outage !== null) this.#report(last, now);
     const past = last === null ? [] : outagesUntil(last, now);
     const outages = outage === null ? past : withUnobserved(past, outage);
     clock.missed(outages);
-    if (this.#isClosed) return;
-    await save({ at: now, since: outages.at(-1)?.until ?? 0, outages, ended: false });
+    if (this.#isClosed || !hasFiles) return;
+    const since = outages.at(-1)?.until ?? 0;
+    await save({ at: now, since, outages, ended: false, by: owner });
     this.#recordedAt = now;
   }
 
@@ -108,7 +121,7 @@ export class OutageWatch {
     const seconds = Math.round((now - last.at) / SECOND);
     this.#options.log.info(
       { seconds },
-      'no server has worked on this database meanwhile: hosts and providers get their whole time to answer again',
+      'no server could work on this database meanwhile: hosts and providers get their whole time to answer again',
     );
   }
 }

@@ -71,6 +71,7 @@ export class ServerClock {
   #lead: ClockLead | null = null;
   #jumpedAt: Timestamp | null = null;
   #unobserved: readonly Unobserved[] = [];
+  #servedElsewhere: Timestamp = 0;
 
   constructor(local: LocalClocks) {
     this.#local = local;
@@ -96,6 +97,11 @@ export class ServerClock {
   /** When nothing that others did could be noticed: oldest first, without overlaps. */
   get unobserved(): readonly Unobserved[] {
     return this.#unobserved;
+  }
+
+  /** Until when another server of the database certainly noticed what others did; 0 = none is known. */
+  get servedElsewhere(): Timestamp {
+    return this.#servedElsewhere;
   }
 
   /** Since when the time has passed evenly: the last jump, or the start. */
@@ -144,6 +150,11 @@ export class ServerClock {
     for (const time of times) this.#unobserved = withUnobserved(this.#unobserved, time);
     const last = times.at(-1);
     if (last !== undefined && last.until > known) this.#jumped(last);
+  }
+
+  /** Another server has worked at this time. */
+  othersServed(at: Timestamp): void {
+    this.#servedElsewhere = Math.max(this.#servedElsewhere, at);
   }
 
   /** Records that actions of others cannot be noticed since `from`; `missed` ends that time. */

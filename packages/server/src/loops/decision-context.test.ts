@@ -1,4 +1,4 @@
-import type { RunRecord } from '@dstack/core';
+import { type RunRecord, SECOND } from '@dstack/core';
 import { expect, it } from 'vitest';
 import { ServerClock } from '../clock/server-clock.ts';
 import type { Shortage } from '../process/open-files.ts';
@@ -70,4 +70,26 @@ it('counts a jump of the time beside a shortage of files', () => {
     { from: start - 10_000_000, until: start - 5_000_000 },
     { from: start, until: start + 20_000_000 },
   ]);
+});
+
+it('counts a shortage of files only since another server was last seen to work', () => {
+  let millis = 1_000_000;
+  const clock = new ServerClock({ wall: () => millis, monotonic: () => millis });
+  const files: { shortages: Shortage[] } = { shortages: [] };
+  const context = decisionContext(settings, cipher, { clock, files });
+  const { now: start } = context();
+  for (let n = 0; n < 720; n++) {
+    millis += 5000;
+    context();
+  }
+  const seen = context().now - 60 * SECOND;
+  clock.othersServed(seen);
+  files.shortages = [
+    { from: 3_600_000, until: 1_800_000 },
+    { from: 1_200_000, until: 0 },
+  ];
+  expect(context()).toMatchObject({
+    now: start + 3600 * SECOND,
+    unobserved: [{ from: seen, until: start + 3600 * SECOND }],
+  });
 });

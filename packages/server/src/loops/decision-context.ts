@@ -52,17 +52,21 @@ export function decisionContext(
   });
 }
 
-/** The times of a decision. A server that could open no connection noticed no answer, as over a jump. */
+/**
+ * The times of a decision. A server that could open no connection noticed no answer, as over a jump; but another one may have,
+ * and what it has waited for is not waited for again.
+ */
 export function timesOf(
   clock: ServerClock,
   files: ContextSources['files'],
 ): Pick<RunContext, 'now' | 'steadySince' | 'unobserved'> {
   // The first question of the time notices a jump.
   const now: Timestamp = clock.now();
-  const { steadySince } = clock;
+  const { steadySince, servedElsewhere } = clock;
   const ago = (ms: number): Timestamp => now - Math.round(ms * 1000);
   const unobserved = (files?.shortages ?? [])
-    .map(({ from, until }) => ({ from: ago(from), until: ago(until) }))
+    .map(({ from, until }) => ({ from: Math.max(ago(from), servedElsewhere), until: ago(until) }))
+    .filter(({ from, until }) => from < until)
     .reduce(withUnobserved, clock.unobserved);
   return { now, steadySince, unobserved };
 }

@@ -119,7 +119,10 @@ export class SimServer {
     const now = () => serverClock.now();
     const database = parts.hasSharedTime ? () => store.engine.time() : null;
     this.#time = new ClockWatch({ clock: serverClock, monotonic, database, log });
-    this.#outages = new OutageWatch({ clock: serverClock, ...servedTime(store), log });
+    this.#outages = new OutageWatch({
+      ...{ clock: serverClock, ...servedTime(store), log },
+      ...{ owner: random.uuid(), isShort: () => this.#isShort },
+    });
     this.#logs = new TableLogStore({
       now,
       quotaPerHour: 0,
