@@ -20,7 +20,7 @@ const STEPS = 60;
 /** Rarer than in the search for faults, where most attempts fail. */
 const FAULTS = {
   ...{ breakLink: 0.1, failHost: 0.1, hangDaemon: 0.05, crash: 0.1, vanish: 0.05, interrupt: 0.1 },
-  ...{ exhaust: 0, suspend: 0, unmountShare: 0.05, vanishVolume: 0.02 },
+  ...{ exhaust: 0, suspend: 0, unmountShare: 0.05, vanishVolume: 0.02, agentLies: 0, gateway: 0 },
 };
 
 const PROJECT = 'main';
@@ -44,7 +44,7 @@ const logger = pino({ level: 'silent' });
 export async function writeStory({ database, logs }: StoryPlaces): Promise<Story> {
   const url = `sqlite:///${database}`;
   const { seconds } = await simulate({
-    ...{ seed: 7, steps: STEPS, faults: FAULTS },
+    ...{ seed: 7, steps: STEPS, faults: FAULTS, arrays: 0 },
     // Simulated time stands still for promises only, not for a disk.
     openStore: (options) => openMemoryStore(options, database),
   });

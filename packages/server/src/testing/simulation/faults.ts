@@ -4,7 +4,8 @@ import type { SimWorld } from './sim-backends.ts';
 /**
  * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
  * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`),
- * ends all of them for hours (`outage`), and lets all end and start every few minutes (`restarts`).
+ * ends all of them for hours (`outage`), lets all end and start every few minutes (`restarts`), and makes the programs of
+ * gateways report and lie (`gateway`).
  */
 export type Fault =
   | 'crash'
@@ -14,6 +15,7 @@ export type Fault =
   | 'refill'
   | 'suspend'
   | 'resume'
+  | 'gateway'
   | WorldFault;
 
 type WorldFault =
@@ -31,6 +33,7 @@ type WorldFault =
   | 'unmountShare'
   | 'mountShare'
   | 'vanishVolume'
+  | 'agentLies'
   | 'nothing';
 
 /** How often each happens, relative to the others. */
@@ -57,8 +60,16 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   unmountShare: 0.3,
   mountShare: 0.6,
   vanishVolume: 0.15,
+  agentLies: 1.5,
+  gateway: 3,
   nothing: 8,
 };
+
+/** Faults that take nothing away. */
+export const HARMLESS: ReadonlySet<Fault> = new Set<Fault>([
+  ...(['nothing', 'restoreHost', 'repairHost', 'reviveDaemon', 'mountShare'] as const),
+  ...(['refill', 'quota', 'gateway', 'agentLies'] as const),
+]);
 
 export async function doFault(fault: WorldFault, world: SimWorld, random: Random): Promise<void> {
   const hosts = [...world.hosts.values()].filter((host) => host.id !== 'local');
@@ -114,6 +125,9 @@ export async function doFault(fault: WorldFault, world: SimWorld, random: Random
       return;
     case 'vanishVolume':
       vanishVolume(world, random);
+      return;
+    case 'agentLies':
+      random.pick([...world.hosts.values()])?.lie();
       return;
     case 'nothing':
   }

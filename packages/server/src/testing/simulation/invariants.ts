@@ -11,6 +11,7 @@ import {
   isRunPending,
 } from '@dstack/contract/status';
 import {
+  arrayOf,
   type Id,
   type InstanceRecord,
   isJobWaiting,
@@ -25,6 +26,7 @@ import {
   withBackends,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import { activeRuns } from './active-runs.ts';
 import { Breach } from './breach.ts';
 import type { Scene } from './scene.ts';
 
@@ -54,15 +56,9 @@ export function isQuiet({ servers }: Scene): boolean {
 
 /** The invariants that hold whenever no server has work. */
 export async function checkQuiet(scene: Scene): Promise<void> {
-  const runs = await activeRuns(scene);
-  for (const run of runs) await checkWaits(scene, run);
+  for (const run of await activeRuns(scene.store)) await checkWaits(scene, run);
   await checkCapacity(scene);
   await checkFleets(scene);
-}
-
-async function activeRuns({ store }: Scene): Promise<RunRecord[]> {
-  const views = await store.runs.list({ onlyActive: true, projectIds: null });
-  return views.map((view) => view.run).filter((run) => !isRunFinished(run.status));
 }
 
 /** 1: each wait has a pass that is due, or a signal that will come. */
@@ -78,7 +74,9 @@ async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): P
   const state = run.dependencyState;
   const waits = run.hold !== null || state === 'open' || state === 'unmet';
   if (state === 'open' && run.hold === null) await checkUpstreams(store, run);
-  if (waits && (!isRunPending(run.status) || jobs.some((job) => !isJobFinished(job.status)))) {
+  const hasWork = !isRunPending(run.status) || jobs.some((job) => !isJobFinished(job.status));
+  // Members of a held array that run go on, and so does it.
+  if (waits && hasWork && arrayOf(run.spec) === null) {
     throw new Breach(1, `run ${run.name} (${run.status}) is kept out of the queue and has work`);
   }
   if (isRunPending(run.status) && !bounded && wanted && !waits) {

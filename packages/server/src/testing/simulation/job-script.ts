@@ -20,6 +20,11 @@ export function scriptCommand({ seconds, exitStatus, mounts, stubborn }: JobScri
   return `sim ${seconds ?? 'forever'} exit ${exitStatus} mounts ${mounts}${stubborn ? ' stubborn' : ''}`;
 }
 
+/** The same with the time and the exit status that the values of each member name. */
+export function ofMember(command: string): string {
+  return command.replace(SCRIPT, `sim \${{ array.seconds }} exit \${{ array.exit }} mounts $3$4`);
+}
+
 const SCRIPT = /sim (forever|[\d.]+) exit (\d+) mounts (\d+)( stubborn)?/;
 
 export function describeJob({ commands }: Pick<JobSpecForAgent, 'commands'>): JobScript {

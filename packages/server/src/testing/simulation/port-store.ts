@@ -5,6 +5,7 @@ import type { SimClock } from './sim-clock.ts';
 /** Members that answer at once; all other members are asynchronous. */
 const SYNCHRONOUS = new Set([
   'onSignal',
+  'onChanged',
   'onChangedElsewhere',
   'onWritten',
   'subscribe',

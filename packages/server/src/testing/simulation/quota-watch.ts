@@ -12,6 +12,7 @@ import {
   termsAmounts,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
+import { activeRuns } from './active-runs.ts';
 import { Breach } from './breach.ts';
 
 interface ChargedJob {
@@ -115,8 +116,8 @@ export class QuotaWatch {
   async set(): Promise<void> {
     const { store, now } = this.#options;
     this.#changedAt = now();
-    const views = await store.runs.list({ onlyActive: true, projectIds: null });
-    const jobs = (await Promise.all(views.map(({ run }) => store.jobs.ofRun(run.id)))).flat();
+    const runs = await activeRuns(store);
+    const jobs = (await Promise.all(runs.map(({ id }) => store.jobs.ofRun(id)))).flat();
     this.#charges.clear();
     for (const { id, projectId, charge, status } of jobs) {
       if (charge !== null && !isJobFinished(status)) this.#charges.set(id, { projectId, charge });

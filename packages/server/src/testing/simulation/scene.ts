@@ -10,8 +10,10 @@ export interface Scene {
   readonly servers: readonly SimServer[];
   readonly projects: readonly { readonly id: Id; readonly name: string }[];
   readonly now: () => number;
-  /** Since when this time has passed evenly, and no server was stopped and continued. */
+  /** Since when this time has passed evenly, no server was stopped and continued, and one could open connections. */
   readonly steadySince: () => number;
+  /** Until when one of the servers could open no connection. */
+  readonly shortUntil: () => number;
   readonly newId: () => Id;
   readonly settings: EngineSettings;
 }

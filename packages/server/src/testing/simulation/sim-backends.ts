@@ -1,7 +1,7 @@
 /** The sources of machines of a simulation: a cloud with random faults, and the server's host. */
 import { type Backend, localBackend, type VolumePort } from '@dstack/backends';
 import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
-import type { HostFacts } from '@dstack/contract/agent';
+import type { HostFacts, JobState } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
 import type { DatabaseFaults } from './port-store.ts';
@@ -148,6 +148,12 @@ export class SimWorld {
       },
       list: (owner) => volumes.list(owner),
     };
+  }
+
+  /** A state of a job that is on another host than this one; null: there is none. */
+  foreignJob(own: SimHost): JobState | null {
+    const others = [...this.hosts.values()].filter((host) => host !== own);
+    return this.parts.random.pick(others.flatMap(({ jobs }) => jobs.states)) ?? null;
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The random configurations of a simulation's users. */
 import type { RunSpec } from '@dstack/contract/wire';
 import type { Random } from '@dstack/testkit/random';
-import { type JobScript, scriptCommand } from './job-script.ts';
+import { type JobScript, ofMember, scriptCommand } from './job-script.ts';
 
 type Names = readonly string[];
 
@@ -20,6 +20,24 @@ export class SimConfigurations {
     return { type: 'task', ...this.#work(this.#mounts(volumes)), ...this.#where(false) };
   }
 
+  /** Members differ in how long they run and how they end. */
+  array(volumes: Names): object {
+    const random = this.#random;
+    const { commands, ...task } = this.task(volumes) as { readonly commands: readonly string[] };
+    const size = random.whole(2, 6);
+    const values = Array.from({ length: size }, () => ({
+      seconds: String(random.whole(1, this.#isCrowd ? 400 : 60)),
+      exit: random.chance(0.8) ? '0' : '1',
+    }));
+    const array = {
+      values,
+      max_parallel: random.pick([1, 2, 3, size]),
+      max_failures: random.pick([0, 0, 1, 2]),
+      ...(random.chance(0.2) ? { indexes: `1-${size - 1}` } : {}),
+    };
+    return { ...task, commands: commands.map(ofMember), array };
+  }
+
   gang(volumes: Names): object {
     const nodes = this.#random.whole(2, 3);
     return { type: 'task', nodes, ...this.#work(this.#mounts(volumes)), ...this.#where(true) };
@@ -36,6 +54,14 @@ export class SimConfigurations {
     const mounts = isSplit ? [] : this.#mounts(volumes);
     const serving = isSplit ? this.#groups() : this.#serving(mounts);
     return { type: 'service', port: 80, ...serving, ...this.#where(false) };
+  }
+
+  /** Half of the services are behind the gateway of their project, and most of these have a model. */
+  behind(gateway: string): object {
+    const random = this.#random;
+    if (random.chance(0.5)) return {};
+    const model = { type: 'chat', format: 'openai', name: `model-${random.whole(1, 3)}` };
+    return { gateway, https: false, ...(random.chance(0.7) ? { model } : {}) };
   }
 
   /** Another number of replicas, or other groups. */

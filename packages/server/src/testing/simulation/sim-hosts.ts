@@ -28,6 +28,8 @@ export interface HostListener {
   onReachable(): void;
   onUnreachable(): void;
   onHealth(): void;
+  /** Its agent sends something that is not true. */
+  onLie(): void;
 }
 
 /** Receives events of hosts at the moment when they happen. */
@@ -163,6 +165,10 @@ export class SimHost {
     const status = this.#hung ? 'failure' : 'healthy';
     const executor = { name: 'executor', status, message: this.#hung ? HUNG : null } as const;
     return { time: this.#clock.now, checks: [disk, executor, ...(this.#failing ? [gpu] : [])] };
+  }
+
+  lie(): void {
+    for (const one of this.#listeners) one.onLie();
   }
 
   /** Power off for good, with everything on it. */

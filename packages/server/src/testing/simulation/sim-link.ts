@@ -5,6 +5,7 @@ import type { JobState } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
 import type { HostLinkOptions } from '../../hosts/host-link.ts';
 import type { Link } from '../../hosts/hosts.ts';
+import { lieOfAgent } from './agent-lies.ts';
 import { ScriptedClient } from './scripted-client.ts';
 import type { SimClock } from './sim-clock.ts';
 import type { SimHost } from './sim-hosts.ts';
@@ -17,6 +18,7 @@ export class SimLink implements Link {
   readonly #host: SimHost;
   readonly #isShort: () => boolean;
   readonly #server: object;
+  readonly #foreign: (host: SimHost) => JobState | null;
   readonly #sink: HostLinkOptions['sink'];
   readonly #prepare: HostLinkOptions['prepare'];
   readonly #clock: SimClock;
@@ -39,12 +41,15 @@ export class SimLink implements Link {
       /** Whether the server can open no connection. */
       readonly isShort: () => boolean;
       readonly server: object;
+      /** A job of another host; null: there is none. */
+      readonly foreign: (host: SimHost) => JobState | null;
     },
   ) {
     this.client = new ScriptedClient(parts.host);
     this.#host = parts.host;
     this.#isShort = parts.isShort;
     this.#server = parts.server;
+    this.#foreign = parts.foreign;
     this.#sink = sink;
     this.#prepare = prepare;
     this.#clock = parts.clock;
@@ -96,6 +101,7 @@ export class SimLink implements Link {
       onOutput: (jobId) => this.#arrives(() => this.#queue(connection, () => this.#pump(jobId))),
       onReachable: () => {},
       onUnreachable: () => this.#arrives(() => this.#break(connection)),
+      onLie: () => this.#arrives(() => this.#queue(connection, () => this.#lie())),
       onHealth: () =>
         this.#arrives(() =>
           this.#queue(connection, async () => this.#sink.health(this.#host.health)),
@@ -112,6 +118,13 @@ export class SimLink implements Link {
         this.#sent.set(id, stored[id] ?? 0);
         await this.#pump(id);
       }
+    });
+  }
+
+  #lie(): Promise<void> {
+    return lieOfAgent({
+      ...{ sink: this.#sink, random: this.#random, own: this.#host.jobs.states },
+      ...{ foreign: this.#foreign(this.#host), now: this.#clock.now },
     });
   }
 

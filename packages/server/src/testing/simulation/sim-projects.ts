@@ -22,6 +22,8 @@ export interface SimProjects {
   readonly user: UserRecord;
   /** Who submit runs. */
   readonly users: readonly UserRecord[];
+  /** Is in no project. */
+  readonly stranger: UserRecord;
   readonly projects: readonly ProjectRecord[];
   readonly sshKey: typeof SSH_KEY;
 }
@@ -56,12 +58,15 @@ export async function makeProjects({
       defaultRegistry: null,
       sshEntry: null,
       serviceOrigins: null,
+      ...{ url: null, gatewayPorts: { http: 80, https: 443 } },
     },
     log: pino({ level: 'silent' }),
   } as unknown as HttpDeps;
   const admin = { global_role: 'admin', email: null, active: true } as const;
   const user = await createUser(deps, { ...admin, username: 'ann' }, null, 'token');
   const other = await createUser(deps, { ...admin, username: 'bob' }, null, 'second');
+  const plain = { global_role: 'user', email: null, active: true } as const;
+  const stranger = await createUser(deps, { ...plain, username: 'eve' }, null, 'third');
   const projects: ProjectRecord[] = [];
   for (const project_name of ['first', 'second', 'third']) {
     const asked = { project_name, is_public: false, templates_repo: null };
@@ -70,11 +75,11 @@ export async function makeProjects({
   const [first, , third] = projects;
   for (const project of [first, third]) {
     if (!project) continue;
-    const plain = { config: {}, sourceConfig: null, auth: {}, sourceAuth: null };
+    const empty = { config: {}, sourceConfig: null, auth: {}, sourceAuth: null };
     const row = { id: newId(), projectId: project.id, type: 'aws' } as const;
-    await store.backends.insert({ ...row, ...plain, createdAt: now(), updatedAt: now() });
+    await store.backends.insert({ ...row, ...empty, createdAt: now(), updatedAt: now() });
   }
-  return { deps, user, users: [user, other], projects, sshKey: SSH_KEY };
+  return { deps, user, users: [user, other], stranger, projects, sshKey: SSH_KEY };
 }
 
 /** Never used to log in anywhere; generated anew for each process. */

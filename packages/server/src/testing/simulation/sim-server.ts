@@ -1,15 +1,7 @@
 /** One server of a simulation: the real loops, effects and hosts, on a store that it shares. */
 
 import { type Backend, directoryVolumes, remoteBackend } from '@dstack/backends';
-import {
-  buildJobSpecs,
-  type EngineSettings,
-  type Id,
-  nextFire,
-  type RunContext,
-  type Unobserved,
-  withUnobserved,
-} from '@dstack/core';
+import { buildJobSpecs, type EngineSettings, nextFire, type RunContext } from '@dstack/core';
 import { temporary } from '@dstack/ssh';
 import type { HostAccessRecord, Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
@@ -22,6 +14,7 @@ import { effects } from '../../effects/carry-out.ts';
 import { Drain } from '../../effects/drain.ts';
 import { effectIsOurs } from '../../effects/effect-owner.ts';
 import { JobStarter } from '../../effects/start-job.ts';
+import type { GatewayLinks } from '../../gateways/gateway-links.ts';
 import { directoryAgents } from '../../hosts/directory-agents.ts';
 import { HealthIntake } from '../../hosts/health-intake.ts';
 import { Hosts } from '../../hosts/hosts.ts';
@@ -37,18 +30,23 @@ import { RunChanges } from '../../loops/run-changes.ts';
 import { instanceOffers } from '../../offers/instance-offers.ts';
 import { offerSource } from '../../offers/offer-source.ts';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
-import type { Shortage } from '../../process/open-files.ts';
 import { RetentionRounds } from '../../retention/rounds.ts';
 import { retentionSteps } from '../../retention/steps.ts';
 import { StrayLogs } from '../../retention/stray-logs.ts';
 import type { SweepPolicy } from '../../sweep/sweep-backend.ts';
 import { Sweeper } from '../../sweep/sweeper.ts';
+import type { GatewayEffects } from './gateway-watch.ts';
 import { LeaseWatch, type LeaseWatchParts } from './lease-watch.ts';
 import { PortStore } from './port-store.ts';
 import { RETENTION, type RetentionWatch } from './retention-watch.ts';
+import { scriptedDrain } from './scripted-drain.ts';
 import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
+import { SimFiles } from './sim-files.ts';
+import { simGatewayLinks } from './sim-gateway-links.ts';
+import type { SimGateways } from './sim-gateways.ts';
 import type { SimHostClock } from './sim-host-clock.ts';
+import type { SimHost } from './sim-hosts.ts';
 import { SimLink } from './sim-link.ts';
 import type { SimPeers } from './sim-peers.ts';
 
@@ -71,6 +69,12 @@ export interface SimServerParts {
   readonly random: Random;
   readonly backends: ProjectBackends;
   readonly observer: LoopObserver;
+  /** Omitted: there are no gateways. */
+  readonly gateways?: {
+    readonly all: SimGateways;
+    /** Receives what the server does for them outside of its database. */
+    readonly effects: GatewayEffects;
+  };
   /** How it handles orphans; omitted: it looks for none. */
   readonly sweep?: SweepPolicy;
   /** Null: old data stays. */
@@ -94,14 +98,13 @@ export class SimServer {
   readonly #health: HealthIntake;
   readonly #logs: TableLogStore;
   readonly #links: LinkSupervisor;
+  readonly #gateways: GatewayLinks | null;
+  readonly #changes = new RunChanges();
   readonly #simLinks: SimLink[] = [];
   readonly #rounds: RetentionRounds | null;
   readonly #startSweeper: () => Sweeper | null;
   #sweeper: Sweeper | null = null;
-  #isShort = false;
-  /** By the monotonic clock of its host, in milliseconds. */
-  #shortages: readonly Unobserved[] = [];
-  #shortSince = 0;
+  readonly #files: SimFiles;
   readonly offers: ReturnType<typeof offerSource>;
 
   constructor(parts: SimServerParts) {
@@ -110,6 +113,7 @@ export class SimServer {
     const { clock, random } = parts;
     const faults = parts.world.parts.databaseFaults;
     this.#hostClock = parts.hostClock;
+    this.#files = new SimFiles(parts.hostClock.monotonic);
     this.#ports = new PortStore(parts.store, {
       ...{ clock, random, faults, peers: parts.peers.join(), owner: this },
     });
@@ -121,7 +125,7 @@ export class SimServer {
     this.#time = new ClockWatch({ clock: serverClock, monotonic, database, log });
     this.#outages = new OutageWatch({
       ...{ clock: serverClock, ...servedTime(store), log },
-      ...{ owner: random.uuid(), isShort: () => this.#isShort },
+      ...{ owner: random.uuid(), isShort: () => this.#files.isShort },
     });
     this.#logs = new TableLogStore({
       now,
@@ -141,11 +145,12 @@ export class SimServer {
       onHealth: (hostId, report) => this.#health.take(hostId, report),
       serverId: SERVER_ID,
       owner: random.uuid(),
-      isShort: () => this.#isShort,
+      isShort: () => this.#files.isShort,
       link: (options) => {
         const host = this.#hostOf(options.hostId);
-        const isShort = () => this.#isShort;
-        const link = new SimLink(options, { host, clock, random, isShort, server: this });
+        const isShort = () => this.#files.isShort;
+        const foreign = (own: SimHost) => parts.world.foreignJob(own);
+        const link = new SimLink(options, { host, clock, random, isShort, server: this, foreign });
         this.#simLinks.push(link);
         return link;
       },
@@ -175,11 +180,17 @@ export class SimServer {
         blobs: { get: async () => null },
         local: { projects: new Set(['first', 'second']), ...LOCAL_FREEDOMS },
       }),
-      drain: new Drain({ store, services: this.#services(), workers: { leave: () => true }, now }),
+      drain: new Drain({
+        store,
+        services: scriptedDrain(parts.clock, parts.drainSeconds),
+        workers: { leave: () => true },
+        now,
+      }),
       now,
       newId: () => random.uuid(),
       fleetOffers: instanceOffers(this.offers),
     });
+    this.#gateways = parts.gateways ? this.#linkGateways(store, parts.gateways) : null;
     this.#engine = new Engine({
       ...{ store, log, effect, offers: this.offers },
       effectIsOurs: effectIsOurs({ store, hosts: this.#hosts }),
@@ -187,7 +198,7 @@ export class SimServer {
       links: this.#links,
       hosts: this.#hosts,
       context: () => this.context(),
-      changes: new RunChanges(),
+      changes: this.#changes,
       quota: new LogQuota(store, log),
       owner: random.uuid(),
       observer: parts.observer,
@@ -203,6 +214,7 @@ export class SimServer {
     await this.#outages.start();
     this.#hostClock.clock.onJump(() => this.#engine.timeJumped());
     await this.#engine.start();
+    await this.#gateways?.start();
     this.#rounds?.start();
     this.#sweeper = this.#startSweeper();
     await this.#links.start();
@@ -220,12 +232,25 @@ export class SimServer {
     this.#time.close();
     void this.#outages.close();
     this.#links.close();
+    this.#gateways?.close();
+    this.#parts.gateways?.all.left(this);
     // Its round never ends: no call is answered any more.
     void this.#rounds?.close();
     void this.#sweeper?.close();
     void this.#engine.close();
     this.#health.close();
     for (const id of this.#hosts.ids) void this.#hosts.remove(id);
+  }
+
+  #linkGateways(
+    store: Store,
+    { all, effects }: NonNullable<SimServerParts['gateways']>,
+  ): GatewayLinks {
+    const now = () => this.now;
+    const links = simGatewayLinks({ ...{ server: this, store, gateways: all, effects }, now, log });
+    this.#changes.listen((runId) => links.runChanged(runId));
+    store.engine.onSignal(({ kind, id }) => kind === 'run' && links.runChanged(id));
+    return links;
   }
 
   #retention(store: Store, watch: RetentionWatch): RetentionRounds {
@@ -257,6 +282,11 @@ export class SimServer {
     this.#parts.clock.continue(this);
   }
 
+  /** Whether it can open no connection. */
+  get isShort(): boolean {
+    return this.#files.isShort;
+  }
+
   get isSuspended(): boolean {
     return this.#parts.clock.isStopped(this);
   }
@@ -272,12 +302,7 @@ export class SimServer {
 
   /** It is out of descriptors: its links break, and it opens no other ones until it recovers. */
   setShort(isShort: boolean): void {
-    const now = this.#hostClock.monotonic();
-    if (isShort && !this.#isShort) this.#shortSince = now;
-    if (this.#isShort) {
-      this.#shortages = withUnobserved(this.#shortages, { from: this.#shortSince, until: now });
-    }
-    this.#isShort = isShort;
+    this.#files.set(isShort);
     if (isShort) for (const link of this.#simLinks) link.cut();
   }
 
@@ -297,7 +322,7 @@ export class SimServer {
   context(): RunContext {
     const { random } = this.#parts;
     return {
-      ...timesOf(this.#hostClock.clock, { shortages: this.#shortagesNow() }),
+      ...timesOf(this.#hostClock.clock, this.#files),
       newId: () => random.uuid(),
       settings: this.#parts.settings,
       nextFire,
@@ -307,14 +332,6 @@ export class SimServer {
         return built.jobSpecs;
       },
     };
-  }
-
-  #shortagesNow(): readonly Shortage[] {
-    const now = this.#hostClock.monotonic();
-    const present = this.#isShort ? [{ from: this.#shortSince, until: now }] : [];
-    return [...this.#shortages, ...present].map(({ from, until }) => ({
-      ...{ from: now - from, until: now - until },
-    }));
   }
 
   #hostOf(hostId: string) {
@@ -375,18 +392,5 @@ export class SimServer {
         world.hosts.delete(instanceId);
       },
     );
-  }
-
-  #services() {
-    const { clock, drainSeconds } = this.#parts;
-    const until = new Map<Id, number>();
-    return {
-      leave: (jobId: Id, whenIdle: () => void): boolean => {
-        const known = until.get(jobId) ?? clock.now + drainSeconds() * 1_000_000;
-        if (!until.has(jobId)) clock.after(known - clock.now, whenIdle);
-        until.set(jobId, known);
-        return clock.now >= known;
-      },
-    };
   }
 }

@@ -10,7 +10,7 @@ import type { SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
 import { SimHostClock } from './sim-host-clock.ts';
 import { SimPeers } from './sim-peers.ts';
-import { SimServer } from './sim-server.ts';
+import { SimServer, type SimServerParts } from './sim-server.ts';
 
 const SECOND = 1_000_000;
 
@@ -25,6 +25,7 @@ export interface SimServersParts {
   readonly world: SimWorld;
   readonly backends: ProjectBackends;
   readonly settings: EngineSettings;
+  readonly gateways: SimServerParts['gateways'];
   /** See `SimulationOptions`. */
   readonly hasOwnClock: boolean;
   readonly onFailure: (error: unknown) => void;
@@ -50,6 +51,8 @@ export class SimServers {
   #steppedAt = Number.NEGATIVE_INFINITY;
   /** When servers started after an outage. */
   #outageEndedAt = Number.NEGATIVE_INFINITY;
+  #allShortUntil = Number.NEGATIVE_INFINITY;
+  #shortUntil = Number.NEGATIVE_INFINITY;
   /** By kind of work: those since the last pass that ended well. */
   readonly #conflicts = new Map<string, number>();
   #names = 0;
@@ -69,12 +72,28 @@ export class SimServers {
     return this.#hostClock?.clock.now() ?? this.#parts.clock.now;
   }
 
-  /** Since when that time has passed evenly, no server was stopped and continued, and one worked. */
+  /** Since when that time has passed evenly, no server was stopped and continued, and one worked and could open connections. */
   get steadySince(): number {
     const { clock } = this.#parts;
     // A step of a host's clock looks like a suspend, also where time is shared.
     const even = this.#hostClock?.clock.steadySince ?? Math.max(clock.start, this.#steppedAt);
-    return Math.max(even, clock.lastContinued, this.#outageEndedAt);
+    const seesNothing = this.#areAllShort ? this.now : this.#allShortUntil;
+    return Math.max(even, clock.lastContinued, this.#outageEndedAt, seesNothing);
+  }
+
+  /** Until when one of them could open no connection, and what the others waited for was noticed later by it. */
+  get shortUntil(): number {
+    return this.#all.some(({ isShort }) => isShort) ? this.now : this.#shortUntil;
+  }
+
+  get #areAllShort(): boolean {
+    return this.#all.length > 0 && this.#all.every(({ isShort }) => isShort);
+  }
+
+  /** Before some of them recover, or end. */
+  #noteShort(): void {
+    if (this.#areAllShort) this.#allShortUntil = this.now;
+    if (this.#all.some(({ isShort }) => isShort)) this.#shortUntil = this.now;
   }
 
   /** When the clock of a host was last set. */
@@ -97,6 +116,7 @@ export class SimServers {
   }
 
   setShort(isShort: boolean): void {
+    this.#noteShort();
     this.#parts.random.pick(this.#all)?.setShort(isShort);
   }
 
@@ -120,6 +140,7 @@ export class SimServers {
   async crash(pause: (seconds: number) => Promise<void>): Promise<void> {
     const { random } = this.#parts;
     const victim = random.pick(this.#all);
+    this.#noteShort();
     // Nothing of it goes on, and a new process starts on its host.
     victim?.crash();
     victim?.resume();
@@ -155,6 +176,7 @@ export class SimServers {
   /** All crash, and one starts after the pause. Returns how many there were. */
   async #endAll(pause: () => Promise<void>): Promise<number> {
     const count = this.#all.length;
+    this.#noteShort();
     for (const server of this.#all) {
       server.crash();
       server.resume();
@@ -172,6 +194,7 @@ export class SimServers {
   calmDown(): void {
     this.#drainSeconds = () => 0;
     this.resume();
+    this.#noteShort();
     for (const server of this.#all) server.setShort(false);
   }
 
@@ -204,9 +227,10 @@ export class SimServers {
   #start(): void {
     if (!this.#database) return;
     const { clock, random, world, settings, backends, hasOwnClock, onFailure } = this.#parts;
+    const { gateways } = this.#parts;
     const hostClock = this.#hostClock ?? this.#newHostClock();
     const server = new SimServer({
-      ...{ hostClock, hasSharedTime: !hasOwnClock },
+      ...{ hostClock, hasSharedTime: !hasOwnClock, ...(gateways && { gateways }) },
       peers: this.#peers,
       onBreach: onFailure,
       name: `server-${++this.#names}`,
@@ -227,6 +251,7 @@ export class SimServers {
   /** A server that cannot start ends, and whatever has started it does so again. */
   #restart(server: SimServer): void {
     if (!this.#all.includes(server)) return;
+    this.#noteShort();
     server.crash();
     this.#all = this.#all.filter((one) => one !== server);
     this.#parts.clock.after(SECOND, () => this.#start());

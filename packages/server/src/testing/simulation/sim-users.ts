@@ -1,5 +1,6 @@
 /** Users of the servers of a simulation, with random requests through the API's own code. */
 import type { Random } from '@dstack/testkit/random';
+import { UserArrays } from './user-arrays.ts';
 import { UserFleets } from './user-fleets.ts';
 import type { UserParts } from './user-parts.ts';
 import { UserQuotas } from './user-quotas.ts';
@@ -11,9 +12,12 @@ type Action =
   | 'gang'
   | 'service'
   | 'schedule'
+  | 'array'
+  | 'member'
   | 'stop'
   | 'updateService'
   | 'updatePriority'
+  | 'setPriority'
   | 'dependent'
   | 'hold'
   | 'release'
@@ -38,9 +42,12 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   gang: 2,
   service: 3,
   schedule: 0.5,
+  array: 1.5,
+  member: 1,
   stop: 3,
   updateService: 2,
   updatePriority: 0.5,
+  setPriority: 0.5,
   dependent: 3,
   hold: 1.5,
   release: 1.5,
@@ -64,7 +71,16 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
 /** The weights of actions of users who compete for a few hosts. */
 const CROWD: Readonly<Partial<Record<Action, number>>> = {
   ...{ task: 18, gang: 3, service: 1, schedule: 0.7, stop: 2, updateService: 0.3 },
-  ...{ updatePriority: 2, dependent: 1.5, hold: 1, release: 1, quota: 1, care: 0.5 },
+  ...{
+    array: 2,
+    setPriority: 1,
+    updatePriority: 2,
+    dependent: 1.5,
+    hold: 1,
+    release: 1,
+    quota: 1,
+    care: 0.5,
+  },
   ...{ resizeFleet: 0, changeFleet: 0, changeHosts: 0.1, deleteFleet: 0, restoreFleet: 1 },
   ...{ share: 0.05, createVolume: 0, deleteVolume: 0, requests: 0.5, deleteInstance: 0.1 },
 };
@@ -83,6 +99,11 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['deleteVolume', 'deleteFleet'],
   ['updateService', 'stop'],
   ['hold', 'release'],
+  ['array', 'stop'],
+  ['array', 'replaceRun'],
+  ['member', 'member'],
+  ['member', 'hold'],
+  ['member', 'stop'],
   ['dependent', 'stop'],
   ['dependent', 'replaceRun'],
   ['hold', 'stop'],
@@ -98,22 +119,35 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
 
 const FIRST_VOLUMES = 8;
 
+export interface SimUsersParts extends UserParts {
+  /** Fleets are shared from the beginning, two projects have guarantees on them, and all want the same. */
+  readonly isCrowd: boolean;
+  /** See `SimulationOptions`. */
+  readonly arrays: number;
+  /** Name of the gateway of a project; null: it has none. */
+  readonly gatewayOf: (projectId: string) => string | null;
+}
+
 export class SimUsers {
+  readonly arrays: UserArrays;
   readonly fleets: UserFleets;
   readonly runs: UserRuns;
   readonly volumes: UserVolumes;
   readonly quotas: UserQuotas;
   readonly #random: Random;
   readonly #isCrowd: boolean;
+  readonly #weights: Readonly<Record<Action, number>>;
 
-  /** `isCrowd`: fleets are shared from the beginning, two projects have guarantees on them, and all want the same. */
-  constructor(parts: UserParts, isCrowd: boolean) {
+  constructor(parts: SimUsersParts) {
+    const { isCrowd, arrays } = parts;
+    this.#weights = withArrays(isCrowd ? { ...WEIGHTS, ...CROWD } : WEIGHTS, arrays);
     this.#random = parts.random;
     this.#isCrowd = isCrowd;
+    this.arrays = new UserArrays(parts);
     this.fleets = new UserFleets(parts);
     this.volumes = new UserVolumes(parts);
     this.quotas = new UserQuotas(parts);
-    this.runs = new UserRuns({ ...parts, volumes: this.volumes, isCrowd });
+    this.runs = new UserRuns({ ...parts, volumes: this.volumes });
   }
 
   /** Fleets and volumes that exist before the story begins. */
@@ -129,7 +163,7 @@ export class SimUsers {
   /** One random request, or two at the same moment. */
   async act(): Promise<string> {
     const kind = this.#random.weighted({ one: 7, two: 2, rivals: 1 });
-    const one = () => this.#random.weighted(this.#isCrowd ? { ...WEIGHTS, ...CROWD } : WEIGHTS);
+    const one = () => this.#random.weighted(this.#weights);
     if (kind === 'one') return await this.#try(one());
     const both = (kind === 'rivals' && this.#random.pick(RIVALS)) || [one(), one()];
     const done = await Promise.all(both.map((action) => this.#try(action)));
@@ -148,17 +182,22 @@ export class SimUsers {
   }
 
   #do(action: Action): Promise<void> {
-    const { fleets, quotas, runs, volumes } = this;
+    const { arrays, fleets, quotas, runs, volumes } = this;
     switch (action) {
       case 'task':
       case 'gang':
       case 'service':
       case 'schedule':
+      case 'array':
         return runs.submit(action);
       case 'stop':
         return runs.stop();
       case 'updateService':
         return runs.updateService();
+      case 'member':
+        return arrays.act();
+      case 'setPriority':
+        return runs.setPriority();
       case 'updatePriority':
         return runs.updatePriority();
       case 'dependent':
@@ -199,6 +238,16 @@ export class SimUsers {
         return volumes.delete();
     }
   }
+}
+
+/** `factor`: how much more often users do what concerns arrays and dependencies. */
+function withArrays(
+  weights: Readonly<Record<Action, number>>,
+  factor: number,
+): Readonly<Record<Action, number>> {
+  const concerned = ['array', 'member', 'dependent', 'hold', 'release', 'rerun'] as const;
+  const more = concerned.map((action) => [action, weights[action] * factor]);
+  return { ...weights, ...Object.fromEntries(more) };
 }
 
 /** Refusals of the API have a status; everything else is a fault. */

@@ -6,67 +6,33 @@
 
 import { NO_FAULTS } from '@dstack/backends/sim';
 import { isRunFinished } from '@dstack/contract/status';
-import type { Change, EngineSettings } from '@dstack/core';
+import type { EngineSettings } from '@dstack/core';
 import { openMemoryStore, type ProjectRecord, type Store } from '@dstack/store';
 import { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import type { ProjectBackends } from '../../offers/project-backends.ts';
 import { Breach } from './breach.ts';
-import { doFault, FAULTS, type Fault } from './faults.ts';
+import { doFault, FAULTS, HARMLESS } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput, checkServices } from './final-checks.ts';
-import { HostFaultWatch } from './host-fault-watch.ts';
-import { checkBlocks, checkQuiet, isQuiet } from './invariants.ts';
+import { GatewayTraffic } from './gateway-traffic.ts';
+import { checkQuiet, isQuiet } from './invariants.ts';
 import { NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
-import { type QueueCounts, QueueWatches } from './queue-watches.ts';
+import type { QueueWatches } from './queue-watches.ts';
 import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
 import type { Scene } from './scene.ts';
-import { SilenceWatch } from './silence-watch.ts';
 import { SimWorld } from './sim-backends.ts';
 import { SimClock } from './sim-clock.ts';
+import { SimGateways } from './sim-gateways.ts';
 import { backendsOf, makeProjects } from './sim-projects.ts';
 import { SimServers } from './sim-servers.ts';
-import { settingsOfStory } from './sim-settings.ts';
+import { faultsOfStory, settingsOfStory } from './sim-settings.ts';
 import { SimUsers } from './sim-users.ts';
-import { StampWatch } from './stamp-watch.ts';
+import { SimWatches } from './sim-watches.ts';
+import type { SimulationOptions, SimulationResult } from './simulation-options.ts';
 import { notMadeYet } from './unmade.ts';
 import { checkNoVolumesLeft, checkVolumes, checkVolumesAtRest } from './volume-checks.ts';
-import { VolumeWatch } from './volume-watch.ts';
-import { Watch } from './watch.ts';
-import { type StoreWatch, watchedStore } from './watched-store.ts';
 
 const SECOND = 1_000_000;
-
-export interface SimulationOptions {
-  readonly seed: number;
-  /** Events from outside: actions of users and faults. */
-  readonly steps: number;
-  /** One server with a database of its own (SQLite): the time is that of its host, whose clock is set often. */
-  readonly hasOwnClock?: boolean;
-  /** How often faults happen, where it differs from `FAULTS`. */
-  readonly faults?: Partial<Record<Fault, number>>;
-  /** The share of machines and volumes that never get ready. */
-  readonly neverReady?: number;
-  /** Many long runs fight for few shared hosts, on which two projects have guarantees. */
-  readonly isCrowd?: boolean;
-  /** Whether servers delete what is some minutes old. */
-  readonly retention?: boolean;
-  /** Omitted: a database in memory. */
-  readonly openStore?: typeof openMemoryStore;
-  /** Receives each event, for the search for a fault. */
-  readonly onStep?: (text: string) => void;
-  /** Receives the database in the state that a fault has left. */
-  readonly onBreach?: (store: Store) => Promise<void>;
-}
-
-export interface SimulationResult {
-  readonly steps: number;
-  readonly timers: number;
-  readonly submissions: number;
-  readonly checks: number;
-  /** Seconds of simulated time that passed. */
-  readonly seconds: number;
-  readonly queue: QueueCounts;
-}
 
 /** Throws `Breach`, or an error of a part of the server. */
 export async function simulate(options: SimulationOptions): Promise<SimulationResult> {
@@ -85,11 +51,7 @@ export async function simulate(options: SimulationOptions): Promise<SimulationRe
   }
 }
 
-/** Faults that take nothing away, and requests that change who may use what. */
-const HARMLESS: ReadonlySet<Fault> = new Set<Fault>([
-  ...(['nothing', 'restoreHost', 'repairHost', 'reviveDaemon', 'mountShare'] as const),
-  ...(['refill', 'quota'] as const),
-]);
+/** Requests that change who may use what. */
 const DISTURBING = /quota|care|share|Fleet|Hosts|Instance|Volume/;
 
 /** How long users and faults leave the servers alone, by how often. */
@@ -100,33 +62,12 @@ class Simulation {
   readonly #options: SimulationOptions;
   readonly #clock = new SimClock();
   readonly #random: Random;
-  readonly #watch: Watch;
-  readonly #stamps = new StampWatch(
-    this.#clock,
-    () => this.#servers.now,
-    () => this.#servers.steppedAt,
-  );
-  readonly #hostFaults = new HostFaultWatch({
-    job: (id) => this.#watch.job(id),
-    host: (id) => this.#world.hosts.get(id) ?? null,
-    onBreach: (breach) => this.#onFailure(breach),
-  });
-  readonly #silence = new SilenceWatch({
-    clock: this.#clock,
-    job: (id) => this.#watch.job(id),
-    host: (id) => this.#world.hosts.get(id) ?? null,
-    awake: () => this.#servers.awake,
-    onBreach: (breach) => this.#onFailure(breach),
-  });
-  readonly #volumes = new VolumeWatch({
-    job: (id) => this.#watch.job(id),
-    hosts: () => this.#world.hosts.values(),
-    onBreach: (breach) => this.#onFailure(breach),
-  });
+  readonly #watches: SimWatches;
+  readonly #gateways: SimGateways;
+  #traffic: GatewayTraffic | null = null;
   readonly #world: SimWorld;
   readonly #failures: unknown[] = [];
   readonly #settings: EngineSettings;
-  #queue: QueueWatches | null = null;
   #store: Store | null = null;
   #retention: RetentionWatch | null = null;
   #users: SimUsers | null = null;
@@ -138,32 +79,26 @@ class Simulation {
 
   constructor(options: SimulationOptions) {
     this.#options = options;
-    const onBreach = (breach: Breach) => this.#onFailure(breach);
-    this.#watch = new Watch(onBreach, options.hasOwnClock !== true);
     this.#random = new Random(options.seed);
+    this.#gateways = new SimGateways({
+      ...{ clock: this.#clock, newId: () => this.#random.uuid(), now: () => this.#servers.now },
+    });
+    this.#watches = new SimWatches({
+      ...{ clock: this.#clock, hasOwnClock: options.hasOwnClock === true },
+      servers: () => this.#servers,
+      ...{ hosts: () => this.#world.hosts, gateways: this.#gateways },
+      onFailure: (error) => this.#onFailure(error),
+    });
     this.#settings = settingsOfStory(this.#random);
     this.#world = new SimWorld({
-      clock: this.#clock,
-      random: this.#random,
-      watch: this.#volumes,
-      hostFaults: { lostAnswer: 0.05, refusal: 0.02, crash: 0.1 },
-      cloudFaults: {
-        ...{ noCapacity: 0.2, quota: 6, error: 0.1, rateLimit: 0.02, lostResponse: 0.05 },
-        ...{
-          slowSeconds: 8,
-          bootSeconds: [1, 60],
-          neverReady: options.neverReady ?? 0.05,
-          failsToBoot: 0.03,
-        },
-        ...{ eventualSeconds: 2, slowRelease: 0.5, hold: null },
-        ...{ attachSeconds: [0, 20], stuckDetach: 0.2 },
-      },
-      databaseFaults: { lostCall: 0.002, lostAnswer: 0.002 },
+      ...{ clock: this.#clock, random: this.#random, watch: this.#watches.volumes },
+      ...faultsOfStory(options.neverReady),
     });
     this.#backends = backendsOf(this.#world, () => this.#projects);
     this.#servers = new SimServers({
       ...{ clock: this.#clock, random: this.#random, world: this.#world, settings: this.#settings },
       ...{ backends: this.#backends, hasOwnClock: options.hasOwnClock === true },
+      gateways: { all: this.#gateways, effects: this.#watches.gateways },
       onFailure: this.#onFailure,
     });
     this.#clock.install(() => this.#random.next());
@@ -174,10 +109,13 @@ class Simulation {
     return {
       steps: this.#options.steps,
       timers: this.#timers,
-      submissions: this.#watch.submissions,
+      submissions: this.#watches.jobs.submissions,
       checks: this.#checks,
       seconds: (this.#clock.now - this.#clock.start) / SECOND,
       queue: this.queue.counts,
+      arrays: this.#watches.arrays.counts,
+      dependentStarts: this.#watches.dependencies.checks,
+      lies: this.#watches.gateways.lies,
     };
   }
 
@@ -187,8 +125,7 @@ class Simulation {
   }
 
   get queue(): QueueWatches {
-    if (!this.#queue) throw new Error('the simulation has not begun');
-    return this.#queue;
+    return this.#watches.queue;
   }
 
   get users(): SimUsers {
@@ -205,12 +142,7 @@ class Simulation {
     const store = await openStore({ now, newId, logger, cipher: plain });
     const retention = new RetentionWatch({ store, now, onBreach: this.#onFailure });
     this.#retention = this.#options.retention ? retention : null;
-    this.#queue = new QueueWatches({
-      ...{ store, now, steadySince: () => this.#servers.steadySince, onBreach: this.#onFailure },
-      ...{ job: (id) => this.#watch.job(id), jobs: () => this.#watch.jobs },
-      settings: this.#settings,
-    });
-    this.#store = watchedStore(store, this.#storeWatch(store, retention));
+    this.#store = this.#watches.watched(store, this.#settings, retention);
     // Not an upgraded installation, which would wait for a week.
     await store.meta.set('retention', JSON.stringify({ at: now(), deletesFrom: now() }));
     const { store: watched } = this;
@@ -219,6 +151,11 @@ class Simulation {
       ...{ store: watched, now, newId, backends: this.#backends, settings },
     });
     this.#projects = made.projects;
+    await this.#gateways.make(store, made.projects.slice(0, 2));
+    this.#traffic = new GatewayTraffic({
+      ...{ ...made, random: this.#random, gateways: this.#gateways, now },
+      ...{ runs: this.#watches.runs, jobs: this.#watches.jobs, watch: this.#watches.gateways },
+    });
     await store.pools.shareServerHost({
       ...{ hostId: 'local', projects: new Set(['first', 'second']) },
     });
@@ -226,10 +163,11 @@ class Simulation {
     const parts = { clock: this.#clock, random: this.#random, faults: NO_DATABASE_FAULTS };
     const port = new PortStore(watched, parts).store;
     const deps = { ...made.deps, store: port };
-    this.#users = new SimUsers(
-      { ...made, deps, now, store: port, random: this.#random },
-      this.#options.isCrowd === true,
-    );
+    this.#users = new SimUsers({
+      ...{ ...made, deps, now, store: port, random: this.#random },
+      ...{ isCrowd: this.#options.isCrowd === true, arrays: this.#options.arrays ?? 1 },
+      gatewayOf: (projectId) => this.#gateways.of(projectId)?.name ?? null,
+    });
     await this.#finished(this.#users.begin());
     this.#servers.begin({ store: watched, retention: this.#retention });
     await this.#run(30);
@@ -249,11 +187,12 @@ class Simulation {
     } else if (fault === 'restarts') {
       await this.#finished(request);
       await this.#servers.restarts((seconds) => this.#run(seconds));
-      this.#silence.checkGivenUp(await notMadeYet(this.#scene()));
+      this.#watches.silence.checkGivenUp(await notMadeYet(this.#scene()));
     } else if (fault === 'exhaust' || fault === 'refill')
       this.#servers.setShort(fault === 'exhaust');
     else if (fault === 'suspend') this.#servers.suspend();
     else if (fault === 'resume') this.#servers.resume();
+    else if (fault === 'gateway') this.#traffic?.act();
     else await doFault(fault, this.#world, this.#random);
     if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#servers.stepClock();
     const done = await this.#finished(request);
@@ -307,6 +246,7 @@ class Simulation {
     const minutes = this.#options.isCrowd ? 25 : 60;
     for (let minute = 0; minute < minutes; minute++) {
       await this.#run(60);
+      this.#traffic?.finish();
       await this.queue.check(this.#scene());
     }
     await this.#mustBeQuiet();
@@ -328,6 +268,10 @@ class Simulation {
       const states = jobs.map((job) => `${job.name}#${job.submissionNum}:${job.status}`).join(' ');
       throw new Breach(1, `${run.name} was stopped and is ${run.status} (${states})`);
     }
+    this.#watches.arrays.checkEnded();
+    this.#traffic?.checkDelivered();
+    // Retention deletes what models have used.
+    if (!this.#retention) await this.#watches.gateways.checkUsage(this.store, this.#projects);
     await this.#finished(users.volumes.deleteAll());
     await this.#run(600);
     await checkNoVolumesLeft(scene);
@@ -385,6 +329,8 @@ class Simulation {
     await this.queue.check(this.#scene());
     await checkQuiet(this.#scene());
     await checkVolumes(this.#scene());
+    this.#watches.dependencies.check();
+    await this.#watches.arrays.check(this.store);
   }
 
   async #mustBeQuiet(): Promise<void> {
@@ -400,7 +346,10 @@ class Simulation {
       servers: this.#servers.all,
       projects: this.#projects,
       now: () => this.#servers.now,
-      steadySince: () => this.#servers.steadySince,
+      ...{
+        steadySince: () => this.#servers.steadySince,
+        shortUntil: () => this.#servers.shortUntil,
+      },
       newId: () => this.#random.uuid(),
       settings: this.#settings,
     };
@@ -413,39 +362,5 @@ class Simulation {
   #throwFailure(): void {
     const [failure] = this.#failures;
     if (failure !== undefined) throw failure;
-  }
-
-  /** Every write of the engine is checked, in the order of the commits. */
-  #storeWatch(store: Store, { retention }: RetentionWatch): StoreWatch {
-    return {
-      retention,
-      applying: (changes) => {
-        this.#watch.applying(changes);
-        this.#hostFaults.applying(changes);
-      },
-      during: (write) => this.queue.during(write),
-      quotasSet: () => this.queue.quotasSet(),
-      submitted: (jobs) => {
-        this.#watch.inserted(jobs);
-        this.queue.inserted(jobs);
-      },
-      created: (volume) => this.#volumes.created(volume),
-      applied: (changes) => this.#onCommitted(store, changes),
-    };
-  }
-
-  async #onCommitted(store: Store, changes: readonly Change[]): Promise<void> {
-    try {
-      this.#watch.applied(changes);
-      this.#volumes.applied(changes);
-      this.#silence.applied(changes);
-      this.#stamps.applied(changes);
-      await this.queue.applied(changes);
-      for (const change of changes) {
-        if (change.type === 'instance.update') await checkBlocks(store, change);
-      }
-    } catch (error) {
-      this.#onFailure(error);
-    }
   }
 }

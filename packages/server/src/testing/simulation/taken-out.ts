@@ -2,7 +2,7 @@
  * Mends that the simulation must miss when they are taken out: `scripts/bench taken-out` takes one after the other out
  * of a copy of the sources and runs stories until an invariant breaks. A mend whose text has changed fails a test.
  */
-import type { SimulationOptions } from './simulation.ts';
+import type { SimulationOptions } from './simulation-options.ts';
 
 export interface TakenOut {
   readonly name: string;
@@ -15,6 +15,9 @@ export interface TakenOut {
 }
 
 const STEPS = 100;
+
+const ARRAYS = { steps: 60, arrays: 6 };
+const LIES = { steps: 60, faults: { agentLies: 8, gateway: 12, crash: 0.8 } };
 
 export const TAKEN_OUT: readonly TakenOut[] = [
   {
@@ -68,5 +71,96 @@ export const TAKEN_OUT: readonly TakenOut[] = [
         ...{ crash: 0, interrupt: 0, vanish: 0, exhaust: 0.6, refill: 0.3 },
       },
     },
+  },
+  {
+    name: 'no more members of an array are alive than may be',
+    file: 'packages/core/src/reconcile/run/array.ts',
+    text: 'Math.min(maxParallel - aliveMembers(members), MOST',
+    instead: 'Math.min(maxParallel, MOST',
+    story: ARRAYS,
+  },
+  {
+    name: 'a member that was stopped before its birth is not born again',
+    file: 'packages/core/src/reconcile/run/array.ts',
+    text: 'if (array.early.includes(index)) continue;',
+    instead: '',
+    story: ARRAYS,
+  },
+  {
+    name: 'as many members of an array may fail as it allows',
+    file: 'packages/core/src/reconcile/run/array.ts',
+    text: 'if (members.failed > maxFailures) return',
+    instead: 'if (members.failed > 0) return',
+    story: ARRAYS,
+  },
+  {
+    name: 'members of an array obey its hold',
+    file: 'packages/core/src/reconcile/run/obey-array.ts',
+    text: '  takeHold(pass, wanted);',
+    instead: '',
+    story: ARRAYS,
+  },
+  {
+    name: 'a run waits until all others have ended that it depends on',
+    file: 'packages/core/src/placement/eligible/dependencies.ts',
+    text: 'return dependencies.every(({ outcome })',
+    instead: 'return dependencies.some(({ outcome })',
+    story: ARRAYS,
+  },
+  {
+    name: 'a run depends on how others have ended',
+    file: 'packages/core/src/placement/eligible/dependencies.ts',
+    text: "return on === 'end' || on === outcome;",
+    instead: 'return on !== null || outcome !== null;',
+    story: ARRAYS,
+  },
+  {
+    name: 'a gateway counts requests to its own services alone',
+    file: 'packages/server/src/gateways/bound-frames.ts',
+    text: 'const own = all.filter(({ run_id }) => reach.has(run_id));',
+    instead: 'const own = all;',
+    story: LIES,
+  },
+  {
+    name: 'a gateway books the use of its own models alone',
+    file: 'packages/server/src/gateways/own-uses.ts',
+    text: 'const own = sent.filter((use) => served(use));',
+    instead: 'const own = sent.filter((use) => served(use) || true);',
+    story: LIES,
+  },
+  {
+    name: 'a gateway books to members of the project alone',
+    file: 'packages/server/src/gateways/own-uses.ts',
+    text: "if (user.globalRole !== 'admin' && !members.get(project.id)?.has(user.id)) return [];",
+    instead: '',
+    story: LIES,
+  },
+  {
+    name: 'a gateway reaches its own replicas alone',
+    file: 'packages/server/src/gateways/bound-frames.ts',
+    text: 'if (known?.hostId === frame.host_id && known.port === frame.port) return',
+    instead: 'if (known !== undefined) return',
+    story: LIES,
+  },
+  {
+    name: 'a batch that a gateway repeats counts once',
+    file: 'packages/store/src/gateways/deliveries.ts',
+    text: "        .where('gateway_deliveries.batch', '!=', batch),",
+    instead: '',
+    story: LIES,
+  },
+  {
+    name: 'an agent reports about the jobs of its host alone',
+    file: 'packages/server/src/hosts/job-streams.ts',
+    text: 'return known.hostId === hostId ? known.stream : null;',
+    instead: 'return known.stream;',
+    story: LIES,
+  },
+  {
+    name: 'a report that is older than the stored one changes nothing',
+    file: 'packages/store/src/jobs/reports.ts',
+    text: "        .whereRef('job_reports.seq', '<', 'excluded.seq'),",
+    instead: '',
+    story: LIES,
   },
 ];

@@ -7,9 +7,10 @@ import type { ProjectRecord } from '@dstack/store';
 import { actorOf } from '../../http/event-actor.ts';
 import { applyRun } from '../../http/runs/apply.ts';
 import { deleteEnded } from '../../http/runs/delete-runs.ts';
-import { holdRuns, releaseRuns } from '../../http/runs/hold.ts';
+import { holdRuns, releaseRuns, setRunPriority } from '../../http/runs/hold.ts';
 import { rerunRun } from '../../http/runs/rerun.ts';
 import { stopRuns } from '../../http/runs/service.ts';
+import { activeRuns } from './active-runs.ts';
 import { SimConfigurations } from './sim-configurations.ts';
 import type { UserParts } from './user-parts.ts';
 import type { UserVolumes } from './user-volumes.ts';
@@ -18,6 +19,7 @@ const MOST_RUNS = 40;
 
 interface UserRunsParts extends UserParts {
   readonly volumes: UserVolumes;
+  readonly gatewayOf: (projectId: string) => string | null;
   readonly isCrowd: boolean;
 }
 
@@ -32,14 +34,16 @@ export class UserRuns {
   }
 
   /** Above the limit one is stopped instead. */
-  async submit(kind: 'task' | 'gang' | 'service' | 'schedule'): Promise<void> {
+  async submit(kind: 'task' | 'gang' | 'service' | 'schedule' | 'array'): Promise<void> {
     const { projects, volumes, isCrowd, random } = this.#parts;
     if ((await this.#active()).length >= MOST_RUNS) return await this.stop();
     // Most of a crowd have no guarantee: there is something to take back from them.
     const project = isCrowd && random.chance(0.4) ? projects.at(-1) : random.pick(projects);
     if (!project) return;
     const configuration = this.#configurations[kind](await volumes.namesIn(project));
-    await this.#apply(project, this.#spec(`run-${++this.#names}`, configuration));
+    const gateway = kind === 'service' ? this.#parts.gatewayOf(project.id) : null;
+    const place = gateway === null ? {} : this.#configurations.behind(gateway);
+    await this.#apply(project, this.#spec(`run-${++this.#names}`, { ...configuration, ...place }));
   }
 
   /** Waits for one or two of the runs that are there. */
@@ -57,7 +61,8 @@ export class UserRuns {
       on: random.pick(['success', 'end', 'end', 'failure']),
       keep: random.chance(0.3),
     }));
-    const configuration = this.#configurations.task(await volumes.namesIn(project));
+    const kind = random.chance(0.25) ? 'array' : 'task';
+    const configuration = this.#configurations[kind](await volumes.namesIn(project));
     const spec = this.#spec(`run-${++this.#names}`, { ...configuration, depends_on });
     await this.#apply(project, spec);
   }
@@ -98,6 +103,16 @@ export class UserRuns {
     );
   }
 
+  /** In place, also of an array or while it runs. */
+  async setPriority(): Promise<void> {
+    const { deps, random, user, projects } = this.#parts;
+    const run = random.pick(await this.#active());
+    const project = projects.find((one) => one.id === run?.projectId);
+    if (!run || !project) return;
+    const wanted = { run_name: run.name, priority: random.whole(0, 100) };
+    await setRunPriority(deps, project, user, wanted);
+  }
+
   async request(): Promise<void> {
     const { store, random, now } = this.#parts;
     const services = (await this.#active()).filter((run) => run.serviceSpec !== null);
@@ -117,21 +132,23 @@ export class UserRuns {
     await this.#queued(isReleasable, releaseRuns);
   }
 
+  /** Arrays first, which release their members. */
   async releaseAll(): Promise<void> {
-    const { deps, user, projects } = this.#parts;
-    for (const run of (await this.#active()).filter(({ hold }) => hold !== null)) {
+    const { deps, user, store, projects } = this.#parts;
+    for (const run of (await activeRuns(store)).filter(({ hold }) => hold !== null)) {
       const project = projects.find((one) => one.id === run.projectId);
       if (project) await releaseRuns(deps, project, user, { runs_names: [run.name] });
     }
   }
 
-  /** Refused while it is active. */
+  /** Refused while it is active; some arrays only with their failed members. */
   async rerun(): Promise<void> {
     const { deps, random, user, projects } = this.#parts;
     const project = random.pick(projects);
     const run_name = `run-${random.whole(1, Math.max(1, this.#names))}`;
+    const failed_only = random.chance(0.3);
     if (project)
-      await rerunRun(deps, project, user, { run_name, id: null, name: null, failed_only: false });
+      await rerunRun(deps, project, user, { run_name, id: null, name: null, failed_only });
   }
 
   /** Refused while it is active. */

@@ -30,6 +30,9 @@ const CREATION = 11.5 * MINUTE;
 const PROVISIONING = 21.5 * MINUTE;
 const ATTACHING = 6.5 * MINUTE;
 
+/** A server that can open no connection learns this much later what another one has waited for. */
+const LEARNED = 5 * MINUTE;
+
 export async function checkVolumes(scene: Scene): Promise<void> {
   const views = await scene.store.volumes.list({ projectIds: null, onlyActive: true });
   for (const { volume, attachments } of views) {
@@ -40,7 +43,7 @@ export async function checkVolumes(scene: Scene): Promise<void> {
 }
 
 /** 1: each wait of a volume has an end. */
-function checkWait({ now, steadySince }: Scene, volume: VolumeRecord): void {
+function checkWait({ now, steadySince, shortUntil }: Scene, volume: VolumeRecord): void {
   const { name, status, createdAt, statusChangedAt, nextPassAt } = volume;
   // A pass is due at once when the clock was set forward, and the sweep finds it.
   const overdue = now() - OVERDUE;
@@ -49,7 +52,8 @@ function checkWait({ now, steadySince }: Scene, volume: VolumeRecord): void {
   }
   if (!isVolumePassing(status) || volume.toBeDeleted) return;
   const since = Math.max(isVolumeSubmitted(status) ? createdAt : statusChangedAt, steadySince());
-  const limit = isVolumeSubmitted(status) ? CREATION : PROVISIONING;
+  const later = shortUntil() > since ? LEARNED : 0;
+  const limit = (isVolumeSubmitted(status) ? CREATION : PROVISIONING) + later;
   if (nextPassAt === null || now() - since > limit) {
     throw new Breach(1, `volume ${name} has been ${status} for ${(now() - since) / 1_000_000} s`);
   }
@@ -57,12 +61,14 @@ function checkWait({ now, steadySince }: Scene, volume: VolumeRecord): void {
 
 /** 1: no attachment is in progress for ever, and no volume stays attached without a use. */
 async function checkAttachment(
-  { store, now, steadySince }: Scene,
+  { store, now, steadySince, shortUntil }: Scene,
   volume: VolumeRecord,
   { status, statusChangedAt, instanceId }: AttachmentRecord,
 ): Promise<void> {
   const what = `volume ${volume.name} (${status})`;
-  if (isAttaching(status) && now() - Math.max(statusChangedAt, steadySince()) > ATTACHING) {
+  const since = Math.max(statusChangedAt, steadySince());
+  const later = shortUntil() > since ? LEARNED : 0;
+  if (isAttaching(status) && now() - since > ATTACHING + later) {
     throw new Breach(1, `${what} is not attached in time`);
   }
   if (isDetaching(status)) return;

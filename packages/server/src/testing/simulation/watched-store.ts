@@ -1,11 +1,13 @@
-import type { Change, JobRecord, VolumeRecord } from '@dstack/core';
-import type { Retention, Store } from '@dstack/store';
+import type { Change, VolumeRecord } from '@dstack/core';
+import type { NewRun, Retention, Store } from '@dstack/store';
 
 export interface StoreWatch {
   /** Before a decision of the engine is written. */
   applying(changes: readonly Change[]): void;
   applied(changes: readonly Change[]): Promise<void>;
-  submitted(jobs: readonly JobRecord[]): void;
+  submitted(made: NewRun): void;
+  /** A user has asked for the changes that are reported as applied next. */
+  requested(changes: readonly Change[]): void;
   created(volume: VolumeRecord): void;
   readonly retention: Retention;
   /** Wraps every write of jobs and quotas. */
@@ -14,7 +16,7 @@ export interface StoreWatch {
 }
 
 type Decide = (snapshot: never) => { readonly changes: readonly Change[] } | null;
-type DecidedWrite = (id: string, decide: Decide) => Promise<unknown>;
+type DecidedWrite = (id: string, decide: Decide, ...more: unknown[]) => Promise<unknown>;
 
 /** A store that reports every write of a decision, in the order of the commits. */
 export function watchedStore(store: Store, watch: StoreWatch): Store {
@@ -27,28 +29,60 @@ export function watchedStore(store: Store, watch: StoreWatch): Store {
       return outcome;
     });
   const submitRun: typeof engine.submitRun = async (submit) => {
-    const outcome = await engine.submitRun(submit);
-    if (outcome.type === 'submitted') watch.submitted(outcome.jobs);
+    let made: readonly NewRun[] = [];
+    const build: typeof submit.build = (name, upstreams) => {
+      const run = submit.build(name, upstreams);
+      made = [run];
+      return run;
+    };
+    const outcome = await engine.submitRun({ ...submit, build });
+    if (outcome.type === 'submitted') for (const run of made) watch.submitted(run);
     return outcome;
   };
   /** The latest decision has been written; before, another write prevented it. */
-  const decided = (write: DecidedWrite) => (id: string, decide: Decide) =>
-    watch.during(async () => {
-      let changes: readonly Change[] = [];
-      const outcome = await write(id, (snapshot) => {
-        const decision = decide(snapshot);
-        changes = decision?.changes ?? [];
-        return decision;
+  const decided =
+    (write: DecidedWrite) =>
+    (id: string, decide: Decide, ...more: unknown[]) =>
+      watch.during(async () => {
+        let changes: readonly Change[] = [];
+        const outcome = await write(
+          id,
+          (snapshot) => {
+            const decision = decide(snapshot);
+            changes = decision?.changes ?? [];
+            return decision;
+          },
+          ...more,
+        );
+        watch.requested(changes);
+        await watch.applied(changes);
+        return outcome;
       });
-      await watch.applied(changes);
-      return outcome;
-    });
-  const { updateInstance, updateFleet, updateVolume } = engine;
+  const { updateRun, updateArray, updateInstance, updateFleet, updateVolume } = engine;
   const writes = {
+    updateRun: decided(updateRun as DecidedWrite),
+    updateArray: decided(updateArray as DecidedWrite),
     updateInstance: decided(updateInstance as DecidedWrite),
     updateFleet: decided(updateFleet as DecidedWrite),
     updateVolume: decided(updateVolume as DecidedWrite),
-  } as Pick<typeof engine, 'updateInstance' | 'updateFleet' | 'updateVolume'>;
+  } as Pick<
+    typeof engine,
+    'updateRun' | 'updateArray' | 'updateInstance' | 'updateFleet' | 'updateVolume'
+  >;
+  /** One transaction for each run anyway: what is read between two of them is already reported. */
+  const updateUnfinishedRuns: typeof engine.updateUnfinishedRuns = async (
+    project,
+    names,
+    decide,
+  ) => {
+    const found: string[] = [];
+    for (const name of names) {
+      const write: DecidedWrite = (_, byName) =>
+        engine.updateUnfinishedRuns(project, [name], byName as typeof decide);
+      found.push(...((await decided(write)(name, decide as Decide)) as string[]));
+    }
+    return found;
+  };
   const applyQuotas: typeof quotas.apply = (changes) =>
     watch.during(async () => {
       const outcome = await quotas.apply(changes);
@@ -63,7 +97,7 @@ export function watchedStore(store: Store, watch: StoreWatch): Store {
   return {
     ...store,
     retention: watch.retention,
-    engine: { ...engine, apply, submitRun, ...writes },
+    engine: { ...engine, apply, submitRun, ...writes, updateUnfinishedRuns },
     quotas: { ...quotas, apply: applyQuotas },
     volumes: { ...volumes, insert },
   };
