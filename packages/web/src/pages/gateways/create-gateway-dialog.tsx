@@ -1,23 +1,16 @@
-import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { gatewayKeys } from '../../data/gateways/gateway-queries.ts';
-import { projectQuery } from '../../data/projects/project-queries.ts';
-import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
 import { CreateDialog } from '../../domain/creation/create-dialog.tsx';
+import { PlaceFields, usePlace } from '../../domain/creation/place-fields.tsx';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { ProjectField } from '../../domain/projects/project-field.tsx';
 import { Checkbox, TextField } from '../../ui/field/field.tsx';
-import { FormRow } from '../../ui/form/form.tsx';
-import { SelectField } from '../../ui/form/select-field.tsx';
 import { useFields } from '../../ui/form/use-fields.ts';
 import { useSubmit } from '../../ui/form/use-submit.ts';
 
 const EMPTY = { name: '', region: '', domain: '' };
-
-/** Backends whose gateways are made on hosts. */
-const ON_HOSTS: readonly string[] = ['remote', 'local'];
 
 /** Creates a gateway in one of the project's backends, or on a host. */
 export function CreateGatewayDialog(props: {
@@ -28,21 +21,14 @@ export function CreateGatewayDialog(props: {
   const { open, onClose } = props;
   const client = useClient();
   const submission = useSubmit();
-  const usual = useUsualProject();
-  const [chosen, setProject] = useState<string | null>(null);
-  const project = chosen ?? props.project ?? usual ?? 'main';
-  // Lists of projects have no backends.
-  const { data } = useQuery({ ...projectQuery(client, project), enabled: open });
-  const [backend, setBackend] = useState('remote');
+  const place = usePlace({
+    project: props.project,
+    open,
+    hosts: 'A host of an SSH fleet, or the server’s machine',
+  });
+  const { project, backend } = place;
   const [isDefault, setDefault] = useState(true);
   const { values, field, reset } = useFields(EMPTY, submission.errorOf);
-  const own = data?.backends ?? [];
-  const backends = [
-    { value: 'remote', label: 'Hosts', hint: 'A host of an SSH fleet, or the server’s machine' },
-    ...own
-      .filter(({ name }) => !ON_HOSTS.includes(name))
-      .map(({ name }) => ({ value: name as string, label: name })),
-  ];
   const create = async () => {
     const text = toYaml({
       type: 'gateway',
@@ -71,21 +57,9 @@ export function CreateGatewayDialog(props: {
       changes={gatewayKeys.all}
       reset={reset}
     >
-      <ProjectField value={project} onChange={setProject} />
+      <ProjectField value={project} onChange={place.setProject} />
       <TextField label="Name" optional {...field('name')} />
-      <FormRow>
-        <SelectField
-          label="Backend"
-          value={backend}
-          options={backends}
-          onChange={setBackend}
-          error={submission.errorOf('backend')}
-        />
-        <TextField
-          label={backend === 'remote' ? 'SSH fleet, or local' : 'Region'}
-          {...field('region')}
-        />
-      </FormRow>
+      <PlaceFields place={place} region={field('region')} errorOf={submission.errorOf} />
       <TextField
         label="Domain"
         optional

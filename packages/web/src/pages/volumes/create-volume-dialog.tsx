@@ -1,25 +1,14 @@
-import { useState } from 'react';
-import { useUsualProject } from '../../data/projects/usual-project.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { volumeKeys } from '../../data/volumes/volume-queries.ts';
 import { readConfiguration } from '../../domain/configuration/read-configuration.ts';
 import { CreateDialog } from '../../domain/creation/create-dialog.tsx';
+import { PlaceFields, usePlace } from '../../domain/creation/place-fields.tsx';
 import { toYaml } from '../../domain/format/yaml.ts';
 import { ProjectField } from '../../domain/projects/project-field.tsx';
 import { TextField } from '../../ui/field/field.tsx';
 import { FormRow } from '../../ui/form/form.tsx';
-import { SelectField } from '../../ui/form/select-field.tsx';
 import { useFields } from '../../ui/form/use-fields.ts';
 import { useSubmit } from '../../ui/form/use-submit.ts';
-
-const BACKENDS = [
-  { value: 'remote', label: 'Hosts', hint: 'A directory of an SSH fleet or the server’s machine' },
-  { value: 'aws', label: 'AWS' },
-  { value: 'gcp', label: 'GCP' },
-  { value: 'runpod', label: 'RunPod' },
-  { value: 'kubernetes', label: 'Kubernetes' },
-] as const;
-type Backend = (typeof BACKENDS)[number]['value'];
 
 const EMPTY = { name: '', region: '', size: '', volumeId: '', zone: '' };
 
@@ -32,12 +21,13 @@ export function CreateVolumeDialog(props: {
   const { open, onClose } = props;
   const client = useClient();
   const submission = useSubmit();
-  const usual = useUsualProject();
-  const [chosen, setProject] = useState<string | null>(null);
-  const project = chosen ?? props.project ?? usual ?? 'main';
-  const [backend, setBackend] = useState<Backend>('remote');
+  const place = usePlace({
+    project: props.project,
+    open,
+    hosts: 'A directory of an SSH fleet or the server’s machine',
+  });
+  const { project, backend, onHosts } = place;
   const { values, field, reset } = useFields(EMPTY, submission.errorOf);
-  const onHosts = backend === 'remote';
   const create = async () => {
     const text = toYaml({
       type: 'volume',
@@ -62,22 +52,9 @@ export function CreateVolumeDialog(props: {
       changes={volumeKeys.all}
       reset={reset}
     >
-      <ProjectField value={project} onChange={setProject} />
+      <ProjectField value={project} onChange={place.setProject} />
       <TextField label="Name" optional {...field('name')} />
-      <FormRow>
-        <SelectField
-          label="Backend"
-          value={backend}
-          options={BACKENDS}
-          onChange={setBackend}
-          error={submission.errorOf('backend')}
-        />
-        <TextField
-          label={onHosts ? 'SSH fleet, or local' : 'Region'}
-          {...field('region')}
-          input={{ placeholder: onHosts ? 'local' : 'eu-west-1' }}
-        />
-      </FormRow>
+      <PlaceFields place={place} region={field('region')} errorOf={submission.errorOf} />
       <FormRow>
         <TextField label="Size" optional {...field('size')} input={{ placeholder: '100GB' }} />
         <TextField
