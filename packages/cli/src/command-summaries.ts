@@ -43,6 +43,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'run', summary: 'Show a run' },
   { name: 'secret', summary: 'Manage secrets' },
   { name: 'server', summary: 'Start a server, back it up, or show what it stores' },
+  { name: 'service', summary: 'Show the requests of a service and its replicas' },
   { name: 'share', summary: 'Show what projects and users have used of what they share' },
   { name: 'skill', summary: 'Install skill files for AI agents' },
   { name: 'ssh', summary: 'Run a command or a shell in a run' },

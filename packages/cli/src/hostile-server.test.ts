@@ -58,6 +58,7 @@ const LINES: readonly (readonly string[])[] = [
   ['token', 'create', 'tt'],
   ['top', '--once'],
   ['queue'],
+  ['service', 'rr'],
   ['share'],
   ['usage'],
   ['user', 'list'],

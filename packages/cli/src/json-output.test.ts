@@ -69,6 +69,7 @@ const LINES: Readonly<Record<string, readonly string[]>> = {
   'user rotate': ['user', 'rotate', 'ann', '-y'],
   cost: ['cost'],
   queue: ['queue'],
+  service: ['service', 'rr'],
   share: ['share'],
   usage: ['usage'],
   top: ['top'],

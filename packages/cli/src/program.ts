@@ -44,6 +44,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Declare>>> = {
   project: async () => (await import('./commands/project/project.ts')).declareProject,
   ps: async () => (await import('./commands/ps/ps.ts')).declarePs,
   queue: async () => (await import('./commands/queue/queue.ts')).declareQueue,
+  service: async () => (await import('./commands/service/service.ts')).declareService,
   share: async () => (await import('./commands/share/share.ts')).declareShare,
   quota: async () => (await import('./commands/quota/quota.ts')).declareQuota,
   release: async () => (await import('./commands/release/release.ts')).declareRelease,

@@ -39,7 +39,7 @@ it('the workers of a gateway are added up, and only changes are sent', () => {
   expect(parseGatewayFrame(JSON.stringify(sent[0]))).toEqual(sent[0]);
   expect(sent[0]?.services).toEqual([
     {
-      ...{ run_id: RUN, in_flight: 5, held: 0, ejected: 1 },
+      ...{ run_id: RUN, in_flight: 5, held: 0, ejected: 1, replica_states: [] },
       requests: { answered: { '2xx': 6 }, slices: [{ number: 7, count: 6, buckets: [[1, 6]] }] },
       mirrored: { answered: { dropped: 2 }, slices: [] },
       replicas: {
@@ -83,4 +83,30 @@ it('many services are sent in several messages, which the server takes', () => {
   all.put('a', many);
   all.deliver();
   expect(sent.map(({ services }) => services.length)).toEqual([500, 500, 200]);
+});
+
+it('replicas are added up over the workers, and what models have used stays when one ends', () => {
+  const { all, sent } = figures();
+  const recent = { requests: 2, errors: 1, buckets: [[3, 2]] as const };
+  const why = { cause: 'error_rate', rate: 0.5, others: 0 } as const;
+  const replica = { jobId: randomUUID(), inFlight: 1, avoided: { until: 7, why }, recent };
+  const first = { seconds: 1, counts: [0, 1] };
+  const tokens = { promptTokens: 5, completionTokens: 9 };
+  const model = { answers: 1, ...tokens, first, recent: { answers: 1, ...tokens, buckets: [] } };
+  for (const worker of ['a', 'b']) all.put(worker, [counted({ replicas: [replica], model })]);
+  all.ended('a');
+  all.deliver();
+  expect(parseGatewayFrame(JSON.stringify(sent[0]))).toEqual(sent[0]);
+  expect(sent[0]?.services[0]).toMatchObject({
+    replica_states: [
+      {
+        ...{ job_id: replica.jobId, in_flight: 1, recent: { requests: 2, errors: 1 } },
+        avoided: { until: 7, errors: null, rate: 0.5, others: 0 },
+      },
+    ],
+    model: {
+      ...{ answers: 2, prompt_tokens: 10, completion_tokens: 18 },
+      recent: { answers: 1, completion_tokens: 9 },
+    },
+  });
 });

@@ -1,11 +1,21 @@
 /** The requests of services, added up over the workers, for the server. */
-import { FIGURES, type GatewayCounts, type GatewayFrame } from '@dstack/contract/agent';
 import {
+  FIGURES,
+  type GatewayCounts,
+  type GatewayFrame,
+  type GatewayReplicaState,
+} from '@dstack/contract/agent';
+import {
+  type CountedModel,
+  type CountedReplica,
   type CountedService,
+  countedModelOf,
   type RawStats,
+  sumOfReplicas,
   sumOfStats,
   sumOfTotals,
   type TotalsByReplica,
+  totalsOfModel,
 } from '@dstack/proxy';
 
 type Frame = Extract<GatewayFrame, { type: 'figures' }>;
@@ -15,10 +25,11 @@ interface Counts {
   readonly requests: RawStats;
   readonly mirrored: RawStats;
   readonly replicas: TotalsByReplica;
+  readonly model: CountedModel | null;
 }
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
-const NONE: Counts = { requests: NOTHING, mirrored: NOTHING, replicas: {} };
+const NONE: Counts = { requests: NOTHING, mirrored: NOTHING, replicas: {}, model: null };
 
 export class Figures<Worker> {
   readonly #send: (frame: Frame) => boolean;
@@ -46,7 +57,8 @@ export class Figures<Worker> {
     const services = this.#workers.get(worker);
     this.#workers.delete(worker);
     for (const [runId, one] of services ?? []) {
-      this.#ended.set(runId, added(this.#ended.get(runId) ?? NONE, one));
+      const last = { ...one, model: totalsOfModel(one.model) };
+      this.#ended.set(runId, added(this.#ended.get(runId) ?? NONE, last));
       this.#changed.add(runId);
     }
   }
@@ -84,6 +96,10 @@ export class Figures<Worker> {
       held: sum(parts.map((one) => one.held)),
       // Each worker ejects by the connections that it has tried.
       ejected: Math.max(0, ...parts.map((one) => one.ejected)),
+      replica_states: sumOfReplicas(parts.map(({ replicas = [] }) => replicas)).map(
+        replicaInWireForm,
+      ),
+      ...(counts.model && { model: modelInWireForm(counts.model) }),
       requests: inWireForm(counts.requests),
       mirrored: inWireForm(counts.mirrored),
       replicas: Object.fromEntries(
@@ -100,17 +116,54 @@ const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);
 
 const added = (
   counts: Counts,
-  { raw, rawMirrored = NOTHING, byReplica = {} }: CountedService,
+  { raw, rawMirrored = NOTHING, byReplica = {}, model = null }: CountedService,
 ): Counts => ({
   requests: sumOfStats(counts.requests, raw),
   mirrored: sumOfStats(counts.mirrored, rawMirrored),
   replicas: sumOfTotals(counts.replicas, byReplica),
+  model: countedModelOf([counts.model, model]),
 });
 
 const inWireForm = ({ answered, latencies, slices }: RawStats): GatewayCounts['requests'] => ({
   answered,
   ...(latencies && { latencies: { seconds: latencies.seconds, counts: [...latencies.counts] } }),
-  slices: slices.map(({ number, count, buckets }) => ({
+  slices: slices.map(({ number, count, errors, buckets }) => ({
     ...{ number, count, buckets: buckets.map((pair) => [...pair]) },
+    ...(errors !== undefined && { errors }),
   })),
 });
+
+function modelInWireForm({ answers, first, recent, ...tokens }: CountedModel) {
+  return {
+    ...{ answers, ...tokensInWireForm(tokens) },
+    first: { seconds: first.seconds, counts: [...first.counts] },
+    recent: {
+      ...{ answers: recent.answers, ...tokensInWireForm(recent) },
+      buckets: recent.buckets.map((pair) => [...pair]),
+    },
+  };
+}
+
+const tokensInWireForm = (tokens: Pick<CountedModel, 'promptTokens' | 'completionTokens'>) => ({
+  ...{ prompt_tokens: tokens.promptTokens, completion_tokens: tokens.completionTokens },
+});
+
+function replicaInWireForm({
+  jobId,
+  inFlight,
+  avoided,
+  recent,
+}: CountedReplica): GatewayReplicaState {
+  const { until, why } = avoided ?? { until: 0, why: null };
+  const isRate = why?.cause === 'error_rate';
+  return {
+    ...{ job_id: jobId, in_flight: inFlight },
+    avoided: avoided && {
+      until: Math.round(until),
+      errors: why?.cause === 'errors_in_row' ? why.errors : null,
+      rate: isRate ? why.rate : null,
+      others: isRate ? why.others : null,
+    },
+    recent: recent && { ...recent, buckets: recent.buckets.map((pair) => [...pair]) },
+  };
+}

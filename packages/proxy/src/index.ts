@@ -6,9 +6,24 @@ export { OwnTokens } from './callers/own-tokens.ts';
 export { isVerdict, WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
+export { type AvoidedFor, type CountedReplica, sumOfReplicas } from './counts/counted-replica.ts';
 export { type KeptCount, KeptCounts, keptCounts } from './counts/kept-counts.ts';
 export { KeptUses } from './counts/kept-uses.ts';
-export { type CountedService, ofPresent, type ProxiedService } from './counts/proxy-figures.ts';
+export {
+  type CountedModel,
+  NO_MODEL,
+  NO_RECENT_MODEL,
+  type RecentModel,
+  sumOfModels,
+  sumOfRecentModels,
+  totalsOfModel,
+} from './counts/model-stats.ts';
+export {
+  type CountedService,
+  countedModelOf,
+  ofPresent,
+  type ProxiedService,
+} from './counts/proxy-figures.ts';
 export type { SpoolBatch, SpoolKind, SpoolOptions } from './counts/spool.ts';
 export { SpoolDelivery } from './counts/spool-delivery.ts';
 export { networkOf } from './head/client-network.ts';
@@ -56,14 +71,26 @@ export {
   ServiceOrigins,
 } from './origins/service-origins.ts';
 export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
-export { durationBucket, histogramLines, NO_LATENCIES } from './policy/latency-totals.ts';
+export {
+  durationBucket,
+  histogramLines,
+  type LatencyTotals,
+  NO_LATENCIES,
+} from './policy/latency-totals.ts';
 export { RateBuckets } from './policy/rate-buckets.ts';
 export type { TakeRate } from './policy/rate-limits.ts';
+export {
+  type RecentRequests,
+  recentPercentile,
+  recentRequests,
+  sumOfRecent,
+} from './policy/recent-requests.ts';
 export { sumOfTotals, type TotalsByReplica } from './policy/replica-totals.ts';
 export {
   type RawStats,
   RequestStats,
   type ServiceStats,
+  SLICE_MS,
   sumOfStats,
 } from './policy/service-stats.ts';
 export { Outages, type ReadOutage } from './refusals/outages.ts';

@@ -2,7 +2,7 @@ export type * from './access/types.ts';
 export type * from './backends/types.ts';
 export type * from './changes/types.ts';
 export type { Cipher } from './cipher.ts';
-export type { Peers } from './connection/bus.ts';
+export type { CountedPeers, Peers } from './connection/bus.ts';
 export {
   checkSqlite,
   copySqlite,

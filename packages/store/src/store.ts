@@ -3,7 +3,7 @@ import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
 import type { Changes } from './changes/types.ts';
 import type { Cipher } from './cipher.ts';
-import type { Peers } from './connection/bus.ts';
+import type { CountedPeers } from './connection/bus.ts';
 import type { EngineStore } from './engine/types.ts';
 import type { Events } from './events/types.ts';
 import type { Exports } from './exports/types.ts';
@@ -101,7 +101,7 @@ export interface Store {
   readonly signInCodes: SignInCodes;
   readonly access: Access;
   readonly changes: Changes;
-  readonly peers: Peers;
+  readonly peers: CountedPeers;
   readonly engine: EngineStore;
   close(): Promise<void>;
 }

@@ -1,4 +1,9 @@
-import type { AccessRecord, ServiceFigures } from '@dstack/contract/wire';
+import type {
+  AccessRecord,
+  ServiceFigures,
+  ServiceTraffic,
+  ServiceTrafficList,
+} from '@dstack/contract/wire';
 import { NotFoundError } from '../errors.ts';
 import { RecentRecords } from '../recent-records.ts';
 import { reopening } from '../reopening.ts';
@@ -15,6 +20,12 @@ export function servicesOf(transport: Transport, base: string) {
     /** The requests of the last minute; only of services without a gateway. */
     state: (name: string): Promise<ServiceFigures> =>
       transport.get(`${base}/services/${encodeURIComponent(name)}/state`, {}),
+    /** The requests of the last minute, by all servers and the gateway. */
+    traffic: (name: string): Promise<ServiceTraffic> =>
+      transport.get(`${base}/services/${encodeURIComponent(name)}/traffic`, {}),
+    /** The same of several services (see `MOST_TRAFFIC_SERVICES`), without their replicas. */
+    listTraffic: (names: readonly string[]): Promise<ServiceTrafficList> =>
+      transport.read(`${base}/services/traffic/list`, { run_names: names }),
     /**
      * Requests that have ended: the latest ones, and with `follow` those that come, over restarts of the
      * server too, until the service has ended.

@@ -299,7 +299,10 @@ export type GatewayModelUse = Infer<typeof GatewayModelUse>;
 /** Services in one message of figures. */
 export const FIGURES = 500;
 
+/** See `LatencyTotals` of the proxy. */
 const Latencies = object({ seconds: amount, counts: list(count, 50) });
+/** Pairs of a bucket and its count. */
+const Buckets = list(list(count, 2), 100);
 
 /** Ended requests since the program started, and their latencies in the last minute. */
 const CountedRequests = object({
@@ -308,10 +311,10 @@ const CountedRequests = object({
     count,
     20,
   ),
-  /** The latencies of all requests; see `LatencyTotals` of the proxy. Earlier programs send none. */
+  /** The latencies of all requests. Earlier programs send none. */
   latencies: optional(Latencies),
-  /** Pairs of a bucket and its count. */
-  slices: list(object({ number: whole(), count, buckets: list(list(count, 2), 100) }), 20),
+  /** `errors`: answers by 5xx; earlier programs send none. */
+  slices: list(object({ number: whole(), count, errors: optional(count), buckets: Buckets }), 20),
 });
 
 /** What one replica has answered: see `ReplicaTotals` of the proxy. */
@@ -320,12 +323,52 @@ const ReplicaCounts = object({
   latencies: Latencies,
 });
 
+/** What answers of models have used: in total, and in the last minute before the message. */
+const CountedModel = object({
+  answers: count,
+  prompt_tokens: count,
+  completion_tokens: count,
+  /** Times to the first part of streamed answers. */
+  first: Latencies,
+  recent: object({
+    answers: count,
+    prompt_tokens: count,
+    completion_tokens: count,
+    buckets: Buckets,
+  }),
+});
+
+/** A replica that has had requests in the last minute, or gets none. */
+export const GatewayReplicaState = object({
+  job_id: uuid,
+  in_flight: momentary,
+  /** Why it gets no requests; null = it gets some. */
+  avoided: nullable(
+    object({
+      /** Milliseconds since the epoch. */
+      until: instant,
+      /** In a row; null = another cause. */
+      errors: nullable(momentary),
+      /** Parts of all recent answers, its own and those of other replicas; null = it refuses connections. */
+      rate: nullable(part),
+      others: nullable(part),
+    }),
+  ),
+  /** The last minute before the message; null = the program does not count by replica. */
+  recent: nullable(object({ requests: count, errors: count, buckets: Buckets })),
+});
+export type GatewayReplicaState = Infer<typeof GatewayReplicaState>;
+
 /** The requests of a service. */
 export const GatewayCounts = object({
   run_id: uuid,
   in_flight: momentary,
   held: momentary,
   ejected: whole(REPLICAS),
+  /** Replicas with requests, or that get none. Earlier programs send none. */
+  replica_states: optional(list(GatewayReplicaState, REPLICAS)),
+  /** Null: no model of it has answered. The same. */
+  model: optional(CountedModel),
   requests: CountedRequests,
   /** Copies of its requests for another service. */
   mirrored: CountedRequests,
@@ -414,7 +457,11 @@ export const GatewayFrame = byType(
     sent_at: optional(whole()),
   }),
   /** Replaces what was reported of these services; the counts of all others have not changed. */
-  frame('figures', { services: list(GatewayCounts, FIGURES) }),
+  frame('figures', {
+    services: list(GatewayCounts, FIGURES),
+    /** The same as in `counts`, for the slices and `until`. Earlier programs send none. */
+    sent_at: optional(whole()),
+  }),
   /** Answer to `access`. */
   frame('accessed', { n: whole(), pages: AccessPages }),
   /** Answer to `read-log`. `next`: for the next question. `skipped`: lines before these are left out. */

@@ -21,6 +21,7 @@ import { ServerStatus } from '../wire/server-status.ts';
 import { ProjectRetention, ServerUsage } from '../wire/server-usage.ts';
 import { ServiceFigures } from '../wire/service-figures.ts';
 import { CreatedServiceToken, ServiceToken } from '../wire/service-token.ts';
+import { ServiceTraffic, ServiceTrafficList } from '../wire/service-traffic.ts';
 import { OpenedSession, ServiceSignIn, Session } from '../wire/session.ts';
 import { ShareList } from '../wire/share.ts';
 import { UserWithCreds } from '../wire/user.ts';
@@ -278,6 +279,20 @@ export const ourEndpoints = {
     null,
     ServiceFigures,
     'Requests, latencies and replicas of a service, as the server that answers or its gateway has counted them',
+  ),
+  'services.traffic': get(
+    '/api/project/{project_name}/services/{run_name}/traffic',
+    'project_member',
+    null,
+    ServiceTraffic,
+    'Requests, errors, latencies and replicas of a service in the last minute, by all servers and its gateway',
+  ),
+  'services.list_traffic': call(
+    '/api/project/{project_name}/services/traffic/list',
+    'project_member',
+    req.ListTrafficRequest,
+    ServiceTrafficList,
+    'The same of several services, without their replicas',
   ),
   'services.sign_in': call(
     '/api/services/sign_in',

@@ -17,6 +17,7 @@ import {
   Uuid,
 } from '../wire/scalars.ts';
 import { ServiceTokenScope } from '../wire/service-token.ts';
+import { MOST_TRAFFIC_SERVICES } from '../wire/service-traffic.ts';
 import { StoredInteger } from './requests-work.ts';
 
 /** `persistent`: the session outlives the browser. */
@@ -227,6 +228,11 @@ export type SetRetentionRequest = z.infer<typeof SetRetentionRequest>;
 /** `since`: null = the last 30 days. */
 export const ModelUsageQuery = z.object({ since: nullable(Instant) });
 export type ModelUsageQuery = z.infer<typeof ModelUsageQuery>;
+
+export const ListTrafficRequest = model({
+  run_names: z.array(Text).max(MOST_TRAFFIC_SERVICES),
+});
+export type ListTrafficRequest = z.infer<typeof ListTrafficRequest>;
 
 export const DeleteServiceTokensRequest = model({ names: z.array(Text) });
 export type DeleteServiceTokensRequest = z.infer<typeof DeleteServiceTokensRequest>;

@@ -60,6 +60,7 @@ export * from './server-status.ts';
 export * from './server-usage.ts';
 export * from './service-figures.ts';
 export * from './service-token.ts';
+export * from './service-traffic.ts';
 export * from './session.ts';
 export * from './share.ts';
 export * from './timestamp.ts';

@@ -4,6 +4,8 @@ import type { ServiceName } from '../refusals/refusal.ts';
 import type { ReplicaConnections } from '../replicas/replica-connections.ts';
 import type { WaitingRequests } from '../requests/waiting-requests.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
+import { type CountedReplica, reportedReplicas } from './counted-replica.ts';
+import { type CountedModel, type ModelStats, NO_MODEL, sumOfModels } from './model-stats.ts';
 
 /** The figures of a service at this server. */
 export interface ProxiedService extends ServiceName, ServiceStats {
@@ -18,11 +20,16 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly mirrored: ServiceStats;
   /** What each of its present replicas has answered. */
   readonly byReplica: TotalsByReplica;
+  /** Null: no model of it has answered. */
+  readonly model: CountedModel | null;
+}
+
+interface CountedName extends ServiceName {
+  readonly runId: string;
 }
 
 /** The figures of a service in one process. */
-export interface CountedService extends ServiceName {
-  readonly runId: string;
+export interface CountedService extends CountedName {
   readonly inFlight: number;
   readonly held: number;
   readonly ejected: number;
@@ -31,12 +38,17 @@ export interface CountedService extends ServiceName {
   readonly rawMirrored?: RawStats;
   /** Workers of an earlier version have none. */
   readonly byReplica?: TotalsByReplica;
+  /** Replicas with requests in flight, or without requests because they are avoided; the same. */
+  readonly replicas?: readonly CountedReplica[];
+  /** Null: no model of it has answered; the same. */
+  readonly model?: CountedModel | null;
 }
 
 export interface ProxyFiguresOptions {
   readonly stats: RequestStats;
   /** Counts copies of requests, by the service whose requests are copied. */
   readonly mirrored: RequestStats;
+  readonly models: ModelStats;
   readonly replicas: ReplicaConnections;
   readonly waiting: WaitingRequests;
   /** The present route of a service. */
@@ -55,7 +67,7 @@ export class ProxyFigures {
   }
 
   state(route: ServiceRoute): ProxiedService {
-    const { stats, mirrored, replicas: connections, waiting, others } = this.#options;
+    const { stats, mirrored, models, replicas: connections, waiting, others } = this.#options;
     const { projectName, runName, runId, replicas } = route;
     const elsewhere = others().filter((one) => one.runId === runId);
     const raws = elsewhere.map(({ raw }) => raw);
@@ -75,13 +87,14 @@ export class ProxyFigures {
           .map((one) => one.byReplica ?? {})
           .reduce(sumOfTotals, connections.totalsOf(runId)),
       ),
+      model: countedModelOf([models.of(runId), ...elsewhere.map((one) => one.model ?? null)]),
       // Each process ejects by the connections that it has tried.
       ejected: Math.max(ejected, ...elsewhere.map((one) => one.ejected)),
     };
   }
 
   async states(): Promise<ProxiedService[]> {
-    const { stats, mirrored, find, others, onForgotten } = this.#options;
+    const { stats, mirrored, models, find, others, onForgotten } = this.#options;
     const known = new Map([...stats.services, ...others()].map((one) => [one.runId, one]));
     const states = [...known.values()].map(async ({ runId, projectName, runName }) => {
       const route = await find({ projectName, runName });
@@ -89,6 +102,7 @@ export class ProxyFigures {
       if (route?.runId === runId) return [this.state(route)];
       stats.forget(runId);
       mirrored.forget(runId);
+      models.forget(runId);
       onForgotten(runId);
       return [];
     });
@@ -97,14 +111,26 @@ export class ProxyFigures {
 
   /** The figures of this process alone. */
   get own(): CountedService[] {
-    const { stats, mirrored, replicas, waiting } = this.#options;
-    return stats.services.map(({ runId, projectName, runName }) => ({
+    return this.#options.stats.services.map((named) => this.#own(named));
+  }
+
+  /** A service in each process of this server. */
+  counted(named: CountedName): CountedService[] {
+    const elsewhere = this.#options.others().filter(({ runId }) => runId === named.runId);
+    return [this.#own(named), ...elsewhere];
+  }
+
+  #own({ runId, projectName, runName }: CountedName): CountedService {
+    const { stats, mirrored, models, replicas, waiting } = this.#options;
+    return {
       ...{ runId, projectName, runName, raw: stats.raw(runId) },
       ...{ inFlight: replicas.pending(runId), held: waiting.count(runId) },
       ejected: replicas.ejectedOf(runId),
       rawMirrored: mirrored.raw(runId),
       byReplica: replicas.totalsOf(runId),
-    }));
+      replicas: reportedReplicas(replicas.countedOf(runId)),
+      model: models.of(runId),
+    };
   }
 }
 
@@ -115,6 +141,12 @@ export function ofPresent(
 ): TotalsByReplica {
   const present = new Set(replicas.map(({ jobId }) => jobId));
   return Object.fromEntries(Object.entries(totals).filter(([jobId]) => present.has(jobId)));
+}
+
+/** Null: none of them has any. */
+export function countedModelOf(parts: readonly (CountedModel | null)[]): CountedModel | null {
+  const known = parts.filter((part) => part !== null);
+  return known.length === 0 ? null : known.reduce(sumOfModels, NO_MODEL);
 }
 
 const sum = (counts: readonly number[]) => counts.reduce((a, b) => a + b, 0);

@@ -34,6 +34,7 @@ export class RequestLog {
     const { stats, addressOf, onEnded } = this.#options;
     const { route, request } = begun;
     const at = performance.now();
+    stats.begun(route);
     return (status) => {
       const { path, user, id } = begun;
       const ended = { route, request, path, user, id, status, ms: performance.now() - at };

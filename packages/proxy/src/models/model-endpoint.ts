@@ -16,7 +16,7 @@ import type { AskModel } from './model-client.ts';
 import { ModelDirectory } from './model-directory.ts';
 import { type JsonAnswer, jsonAnswer, modelRefusal } from './model-errors.ts';
 import { type ModelRequest, readModelRequest } from './model-request.ts';
-import { passToModel } from './pass-through.ts';
+import { type PassedUse, passToModel } from './pass-through.ts';
 import { modelErrorText } from './read-answer.ts';
 import type { Model, ModelTable, ServedModel } from './served-model.ts';
 import { SpoolSpace } from './spool-space.ts';
@@ -35,7 +35,7 @@ export type ModelUser = Pick<
 export interface ModelEndpointDeps {
   readonly services: Pick<
     ServiceProxy,
-    'find' | 'load' | 'accepts' | 'ask' | 'limitRate' | 'takeRate'
+    'find' | 'load' | 'accepts' | 'ask' | 'limitRate' | 'takeRate' | 'countModel'
   >;
   readonly models: ModelTable;
   readonly modelUsage: UseStore;
@@ -129,7 +129,7 @@ export class ModelEndpoint {
     await passToModel({
       ...{ services, served, path, request: asked, user: caller.name, id },
       ...{ client: response, originHeaders },
-      onUsed: (tokens, isAborted) => this.#used(order, tokens, isAborted),
+      onUsed: (used) => this.#used(order, used),
     });
   }
 
@@ -143,15 +143,23 @@ export class ModelEndpoint {
     const chat = chatRequest(await parsedBody(asked));
     await this.#deps.services.limitRate(route, '/generate', request);
     const client = tgiModel(tgiSettings(model), this.#deps.chatTemplates);
-    const ask = this.#asker(served, { user: caller.name, id, client: response });
+    const begunAt = performance.now();
+    let by = served[0];
+    const onAsked = (one: ServedModel) => {
+      by = one;
+    };
+    const ask = this.#asker(served, { user: caller.name, id, client: response }, onAsked);
     if (chat.stream !== true) {
       const completion = await client.complete(chat, ask);
-      await this.#used(order, tokensIn(usageOf(completion)) ?? NO_TOKENS, response.destroyed);
+      const tokens = tokensIn(usageOf(completion)) ?? NO_TOKENS;
+      await this.#used(order, { tokens, isAborted: response.destroyed, by, firstMs: null });
       return jsonAnswer(200, completion);
     }
     let count = 0;
+    let firstMs: number | null = null;
     const counted = async function* () {
       for await (const chunk of client.stream(chat, ask)) {
+        firstMs ??= performance.now() - begunAt;
         count += 1;
         yield chunk;
       }
@@ -161,7 +169,8 @@ export class ModelEndpoint {
     } finally {
       if (count > 0) {
         const tokens = { ...NO_TOKENS, completionTokens: count };
-        await this.#used(order, tokens, !response.writableFinished && response.destroyed);
+        const isAborted = !response.writableFinished && response.destroyed;
+        await this.#used(order, { tokens, isAborted, by, firstMs });
       }
     }
     return null;
@@ -171,9 +180,13 @@ export class ModelEndpoint {
   #asker(
     served: readonly ServedModel[],
     asker: Pick<Question, 'user' | 'id' | 'client'>,
+    onAsked: (one: ServedModel) => void,
   ): AskModel {
     return async (path, body) => {
-      const answer = await askAny(this.#deps.services, served, () => ({ path, body, ...asker }));
+      const answer = await askAny(this.#deps.services, served, (one) => {
+        onAsked(one);
+        return { path, body, ...asker };
+      });
       if (answer.statusCode === 200) return answer;
       const text = await modelErrorText(answer.body);
       throw modelRefusal(answer.statusCode, text, answer.headers['retry-after']);
@@ -182,10 +195,11 @@ export class ModelEndpoint {
 
   async #used(
     { caller, asked: { model } }: ModelOrder,
-    { promptTokens, completionTokens, isEstimated }: Tokens,
-    isAborted: boolean,
+    { tokens, isAborted, by, firstMs }: PassedUse,
   ): Promise<void> {
-    const { now, log } = this.#deps;
+    const { now, log, services } = this.#deps;
+    const { promptTokens, completionTokens, isEstimated } = tokens;
+    services.countModel(by.route.runId, tokens, firstMs);
     const { userId, projectId, token } = caller;
     const day = Math.floor(now() / DAY);
     const counts = { requests: 1, aborted: isAborted ? 1 : 0, estimated: isEstimated ? 1 : 0 };

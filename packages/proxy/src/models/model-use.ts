@@ -12,6 +12,8 @@ export interface ServiceModelUse {
   readonly account: CallerAccount | null;
   readonly model: string;
   readonly tokens: Tokens;
+  /** Milliseconds from the request to the first part of a streamed answer; null = it was not streamed. */
+  readonly firstMs: number | null;
   /** The client did not receive the whole answer. */
   readonly isAborted: boolean;
 }
@@ -44,18 +46,22 @@ export function modelTap(
   const prefix = `${model.prefix.replace(/\/$/, '')}/`;
   if (!path.startsWith(prefix) || modelPath(path.slice(prefix.length)) === null) return null;
   const { name: userName, account = null } = caller;
-  return new ModelTap(async (tokens, isAborted) => {
-    await onUse({ projectName, userName, account, model: model.name, tokens, isAborted });
+  return new ModelTap(async (used) => {
+    await onUse({ projectName, userName, account, model: model.name, ...used });
   });
 }
 
+type Used = Pick<ServiceModelUse, 'tokens' | 'firstMs' | 'isAborted'>;
+
 class ModelTap implements AnswerTap {
-  readonly #report: (tokens: Tokens, isAborted: boolean) => Promise<void>;
+  readonly #report: (used: Used) => Promise<void>;
+  readonly #begunAt = performance.now();
+  #firstMs: number | null = null;
   #meter: UsageMeter | null = null;
   #isStream = false;
   #isReported = false;
 
-  constructor(report: (tokens: Tokens, isAborted: boolean) => Promise<void>) {
+  constructor(report: (used: Used) => Promise<void>) {
     this.#report = report;
   }
 
@@ -74,6 +80,7 @@ class ModelTap implements AnswerTap {
   }
 
   push(chunk: Buffer): void {
+    if (this.#isStream) this.#firstMs ??= performance.now() - this.#begunAt;
     this.#meter?.push(chunk);
   }
 
@@ -82,6 +89,6 @@ class ModelTap implements AnswerTap {
     if (meter === null || this.#isReported) return;
     this.#isReported = true;
     meter.flush();
-    await this.#report(meter.tokens, isAborted);
+    await this.#report({ tokens: meter.tokens, firstMs: this.#firstMs, isAborted });
   }
 }

@@ -15,7 +15,7 @@ import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-
 export interface PassThrough {
   readonly services: Pick<ServiceProxy, 'ask'>;
   /** In the order in which to try them. */
-  readonly served: readonly ServedModel[];
+  readonly served: readonly [ServedModel, ...ServedModel[]];
   /** Below the prefix of the model's API. */
   readonly path: string;
   readonly request: ModelRequest;
@@ -26,28 +26,48 @@ export interface PassThrough {
   /** Headers that let pages of other origins read the answer. */
   readonly originHeaders: Readonly<Record<string, string>>;
   /** Called once, before the client has the whole answer. */
-  readonly onUsed: (tokens: Tokens, isAborted: boolean) => Promise<void>;
+  readonly onUsed: (used: PassedUse) => Promise<void>;
+}
+
+export interface PassedUse {
+  readonly tokens: Tokens;
+  /** The client did not receive the whole answer. */
+  readonly isAborted: boolean;
+  /** The service that has answered. */
+  readonly by: ServedModel;
+  /** Milliseconds from the request to the first part of a streamed answer; null = it was not streamed. */
+  readonly firstMs: number | null;
 }
 
 /** Throws `ProxyRefusal` before anything was answered. */
 export async function passToModel(order: PassThrough): Promise<void> {
-  const answer = await firstAnswer(order);
+  const begunAt = performance.now();
+  const { answer, by } = await firstAnswer(order);
   const { statusCode, headers } = answer;
   if (statusCode < 200 || statusCode >= 300) {
     throw modelRefusal(statusCode, await modelErrorText(answer.body), headers['retry-after']);
   }
-  await relay(answer, order);
+  await relay(answer, order, { by, begunAt });
 }
 
-function firstAnswer(order: PassThrough): Promise<Dispatcher.ResponseData> {
+async function firstAnswer(order: PassThrough): Promise<{
+  readonly answer: Dispatcher.ResponseData;
+  readonly by: ServedModel;
+}> {
   const { services, served, path, request, user, id, client } = order;
-  return askAny(services, served, ({ model }) => ({
-    path: `${model.format === 'openai' ? withoutTrailingSlashes(model.prefix) : ''}/${path}`,
-    body: () => request.body.read(),
-    contentType: request.contentType,
-    length: request.body.size,
-    ...{ user, id, client },
-  }));
+  let by = served[0];
+  const answer = await askAny(services, served, (one) => {
+    by = one;
+    const { model } = one;
+    return {
+      path: `${model.format === 'openai' ? withoutTrailingSlashes(model.prefix) : ''}/${path}`,
+      body: () => request.body.read(),
+      contentType: request.contentType,
+      length: request.body.size,
+      ...{ user, id, client },
+    };
+  });
+  return { answer, by };
 }
 
 /** Browsers must not treat an answer as a page. */
@@ -57,7 +77,11 @@ const MEDIA =
 /** Bytes of a whole answer that are gathered before its head is sent, so that a break is an error. */
 const GATHERED = 256 * 1024;
 
-async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promise<void> {
+async function relay(
+  answer: Dispatcher.ResponseData,
+  order: PassThrough,
+  { by, begunAt }: { readonly by: ServedModel; readonly begunAt: number },
+): Promise<void> {
   const { client, request, id } = order;
   const given = answer.headers['content-type'];
   const type = String(given ?? (request.isStream ? 'text/event-stream' : 'application/json'));
@@ -65,10 +89,11 @@ async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promi
   const meter = isStream ? streamMeter(request.hidesUsage) : answerMeter();
   const pieces = (answer.body as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   let isReported = false;
+  let firstMs: number | null = null;
   const report = async (isAborted: boolean) => {
     if (isReported) return;
     isReported = true;
-    await order.onUsed(meter.tokens, isAborted);
+    await order.onUsed({ tokens: meter.tokens, isAborted, by, firstMs });
   };
   const send = async (bytes: Buffer) => {
     if (bytes.length === 0) return;
@@ -78,6 +103,7 @@ async function relay(answer: Dispatcher.ResponseData, order: PassThrough): Promi
   };
   try {
     const { bytes, isOver } = await beginning(pieces, meter, isStream ? 1 : GATHERED);
+    if (isStream && bytes.length > 0) firstMs = performance.now() - begunAt;
     if (isOver) await report(client.destroyed);
     client.writeHead(answer.statusCode, {
       'Content-Type': MEDIA.test(type) ? type : 'application/octet-stream',

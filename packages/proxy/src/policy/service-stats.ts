@@ -29,6 +29,8 @@ export interface RawStats {
   readonly slices: readonly {
     readonly number: number;
     readonly count: number;
+    /** How many of them were answered by 5xx. Programs of an earlier version report none. */
+    readonly errors?: number | undefined;
     readonly buckets: readonly (readonly [number, number])[];
   }[];
 }
@@ -61,7 +63,10 @@ function sumOfSlices(one: RawSlice, other: RawSlice): RawSlice {
   const buckets = new Map(one.buckets);
   for (const [bucket, many] of other.buckets)
     buckets.set(bucket, (buckets.get(bucket) ?? 0) + many);
-  return { number: one.number, count: one.count + other.count, buckets: [...buckets] };
+  const { number } = one;
+  const isKnown = one.errors !== undefined && other.errors !== undefined;
+  const errors = isKnown ? { errors: (one.errors ?? 0) + (other.errors ?? 0) } : {};
+  return { number, count: one.count + other.count, ...errors, buckets: [...buckets] };
 }
 
 interface NamedService extends ServiceName {
@@ -69,8 +74,8 @@ interface NamedService extends ServiceName {
 }
 
 /** The last minute, in slices that are dropped one by one. */
-const SLICE_MS = 10_000;
-const SLICES = 6;
+export const SLICE_MS = 10_000;
+export const SLICES = 6;
 
 const BOUNDS = Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => latencyBound(bucket));
 
@@ -81,6 +86,7 @@ interface Slice {
   /** The number of the slice since the epoch. */
   number: number;
   count: number;
+  errors: number;
   readonly buckets: Uint32Array;
 }
 
@@ -103,6 +109,14 @@ export class RequestStats {
     this.#now = now;
   }
 
+  /** A request has begun: the service is among `services`, also if none of its requests ends for long. */
+  begun({ runId, projectName, runName }: NamedService): void {
+    if (runId === this.#latest || this.#services.has(runId)) return;
+    this.#services.set(runId, newService({ projectName, runName }));
+    this.#latest = null;
+    if (this.#services.size > MAX_SERVICES) this.#dropOldest();
+  }
+
   /** A request has ended. */
   add({ runId, projectName, runName }: NamedService, status: number, ms: number): void {
     const known = this.#services.get(runId) ?? newService({ projectName, runName });
@@ -120,9 +134,11 @@ export class RequestStats {
     if (slice.number !== number) {
       slice.number = number;
       slice.count = 0;
+      slice.errors = 0;
       slice.buckets.fill(0);
     }
     slice.count += 1;
+    if (status >= 500) slice.errors += 1;
     const bucket = latencyBucket(ms);
     slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
     const all = known.latencies;
@@ -195,7 +211,7 @@ const NAMELESS: ServiceName = { projectName: '', runName: '' };
 
 function newService(name: ServiceName): Known {
   const slices = Array.from({ length: SLICES }, () => ({
-    ...{ number: -1, count: 0, buckets: new Uint32Array(LATENCY_BUCKETS) },
+    ...{ number: -1, count: 0, errors: 0, buckets: new Uint32Array(LATENCY_BUCKETS) },
   }));
   const latencies = { seconds: 0, counts: [...NO_LATENCIES.counts] };
   return { name, slices, answered: {}, latencies };
@@ -206,14 +222,14 @@ function rawOfKnown({ answered, latencies }: Known, slices: readonly RawSlice[])
   return { answered: { ...answered }, latencies: { seconds, counts: [...counts] }, slices };
 }
 
-function rawOf({ number, count, buckets }: Slice): RawSlice {
+function rawOf({ number, count, errors, buckets }: Slice): RawSlice {
   const used: [number, number][] = [];
   for (const [bucket, many] of buckets.entries()) if (many > 0) used.push([bucket, many]);
-  return { number, count, buckets: used };
+  return { number, count, errors, buckets: used };
 }
 
-function sliceOf({ number, count, buckets }: RawStats['slices'][number]): Slice {
-  const slice = { number, count, buckets: new Uint32Array(LATENCY_BUCKETS) };
+function sliceOf({ number, count, errors = 0, buckets }: RawStats['slices'][number]): Slice {
+  const slice = { number, count, errors, buckets: new Uint32Array(LATENCY_BUCKETS) };
   for (const [bucket, many] of buckets) slice.buckets[bucket] = many;
   return slice;
 }

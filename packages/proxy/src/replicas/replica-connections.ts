@@ -1,6 +1,8 @@
 import { hash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import { Pool } from 'undici';
+import type { AvoidedFor, CountedReplica } from '../counts/counted-replica.ts';
+import { ReplicaStats } from '../counts/replica-stats.ts';
 import { MAX_HEADERS } from '../head/raw-headers.ts';
 import { isBetter } from '../policy/choice.ts';
 import {
@@ -66,6 +68,8 @@ interface Lease extends ConnectedReplica {
   readonly targets: readonly ReplicaTarget[];
   readonly startedAt: number;
   hasAnswer: boolean;
+  /** It has reached the replica: the status of the answer; null = there was none. */
+  ending: { readonly status: number | null } | null;
   /** When its answer has begun well: errors in a row before it, and good answers up to it. */
   good: { readonly errorsBefore: number; readonly number: number } | null;
 }
@@ -79,6 +83,8 @@ interface Known extends ConnectedReplica {
   /** Answers without an error. */
   goodAnswers: number;
   ejections: Ejections;
+  /** Of the last one. */
+  ejectedFor: EjectionCause | null;
   /** Refused connections since the last answer, of which each time that it is avoided counts one. */
   refusals: number;
   /** Milliseconds; 0 = it is not avoided for refused connections. */
@@ -96,10 +102,12 @@ export class ReplicaConnections {
   readonly #replicas = new Map<string, Known>();
   /** Jobs that are being stopped: no new requests are sent to them. */
   readonly #leaving = new Set<string>();
+  readonly #stats: ReplicaStats;
   #turn = 0;
 
   constructor(options: ReplicaConnectionsOptions) {
     this.#options = options;
+    this.#stats = new ReplicaStats(options.now);
   }
 
   /**
@@ -138,7 +146,8 @@ export class ReplicaConnections {
     const startedAt = this.#options.now();
     known.waiting += 1;
     known.record = afterStart(known.record, startedAt);
-    return { target, pool, sessions, known, targets, startedAt, hasAnswer: false, good: null };
+    const begun = { hasAnswer: false, ending: null, good: null };
+    return { target, pool, sessions, known, targets, startedAt, ...begun };
   }
 
   /** The replica has refused a connection: others are preferred for a while, longer each time. */
@@ -156,6 +165,7 @@ export class ReplicaConnections {
     const lease = replica as Lease;
     if (lease.hasAnswer) return;
     lease.hasAnswer = true;
+    lease.ending = { status };
     const { known } = lease;
     known.waiting -= 1;
     known.streaming += 1;
@@ -186,6 +196,7 @@ export class ReplicaConnections {
   failed(replica: ConnectedReplica): void {
     const lease = replica as Lease;
     if (lease.hasAnswer) return;
+    lease.ending = { status: null };
     lease.known.counter.failure();
     this.#record(lease, true);
   }
@@ -211,6 +222,7 @@ export class ReplicaConnections {
     const why = ejectionOf(known.record, peers, now);
     if (why === null) return;
     known.ejections = ejectedAgain(known.ejections, now);
+    known.ejectedFor = why;
     known.record = afterEjection(known.record);
     const ejected = { runId: known.runId, jobId: known.target.jobId, why };
     this.#options.onEjected?.({ ...ejected, ms: known.ejections.until - now });
@@ -234,6 +246,19 @@ export class ReplicaConnections {
       if (replica.runId === runId) own[jobId] = replica.counter.totals;
     }
     return own;
+  }
+
+  /** The replicas of a run that have had requests. */
+  countedOf(runId: string): CountedReplica[] {
+    const now = this.#options.now();
+    return [...this.#replicas.values()]
+      .filter((replica) => replica.runId === runId)
+      .map((replica) => ({
+        jobId: replica.target.jobId,
+        inFlight: inFlight(replica),
+        avoided: avoidedFor(replica, now),
+        recent: this.#stats.of(replica.target.jobId),
+      }));
   }
 
   /** Whether any of these may receive a request. */
@@ -260,9 +285,12 @@ export class ReplicaConnections {
   }
 
   release(replica: ConnectedReplica): void {
-    const { known, hasAnswer } = replica as Lease;
+    const { known, hasAnswer, ending, startedAt } = replica as Lease;
     if (hasAnswer) known.streaming -= 1;
     else known.waiting -= 1;
+    if (ending !== null) {
+      this.#stats.add(known.target.jobId, ending.status, this.#options.now() - startedAt);
+    }
     if (inFlight(known) > 0) return;
     for (const notify of known.idle) notify();
   }
@@ -377,7 +405,8 @@ export class ReplicaConnections {
     const known: Known = {
       ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
       goodAnswers: 0,
-      ...{ ejections: NO_EJECTIONS, refusals: 0, avoidedUntil: 0, idle: new Set<() => void>() },
+      ...{ ejections: NO_EJECTIONS, ejectedFor: null, refusals: 0, avoidedUntil: 0 },
+      idle: new Set<() => void>(),
       counter: new ReplicaCounter(),
     };
     this.#replicas.set(target.jobId, known);
@@ -388,12 +417,21 @@ export class ReplicaConnections {
     const replica = this.#replicas.get(jobId);
     if (replica === undefined || inFlight(replica) > 0) return;
     this.#replicas.delete(jobId);
+    this.#stats.forget(jobId);
     void replica.pool.close();
     replica.sessions.close();
   }
 }
 
 const inFlight = ({ waiting, streaming }: Known): number => waiting + streaming;
+
+function avoidedFor(
+  { avoidedUntil, ejections, ejectedFor }: Known,
+  now: number,
+): AvoidedFor | null {
+  if (now < ejections.until) return { until: ejections.until, why: ejectedFor };
+  return now < avoidedUntil ? { until: avoidedUntil, why: null } : null;
+}
 
 /**
  * The candidate with the highest hash: when one is added or removed, only requests to that one move. There

@@ -5,6 +5,7 @@ import { CallerAdmission } from '../callers/caller-admission.ts';
 import type { ClientConnection } from '../callers/callers.ts';
 import type { AccessPage } from '../counts/access-records.ts';
 import { LoadMeter } from '../counts/load-meter.ts';
+import { ModelStats } from '../counts/model-stats.ts';
 import { type CountedService, type ProxiedService, ProxyFigures } from '../counts/proxy-figures.ts';
 import { failureStatus, RequestLog } from '../counts/request-log.ts';
 import { Traffic } from '../counts/traffic.ts';
@@ -12,7 +13,7 @@ import { networkOf } from '../head/client-network.ts';
 import { withoutParameters } from '../head/credential-places.ts';
 import { clientAddress, type Sender } from '../head/forwarded.ts';
 import { requestHeaders } from '../head/headers.ts';
-import { modelTap } from '../models/model-use.ts';
+import { modelTap, type OnModelUse } from '../models/model-use.ts';
 import { RateBuckets } from '../policy/rate-buckets.ts';
 import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from '../policy/rate-limits.ts';
 import { isServerError } from '../policy/replica-record.ts';
@@ -71,6 +72,7 @@ export class ServiceProxy {
   readonly #log: RequestLog;
   readonly #figures: ProxyFigures;
   readonly #mirror: RequestMirror;
+  readonly #models: ModelStats;
   #isClosed = false;
 
   constructor(options: ServiceProxyOptions) {
@@ -118,8 +120,10 @@ export class ServiceProxy {
         return metered ? this.#load.begin(runId, false) : () => {};
       },
     });
+    const models = new ModelStats(() => now() / 1000);
+    this.#models = models;
     this.#figures = new ProxyFigures({
-      ...{ stats, mirrored, replicas, waiting: this.#waiting },
+      ...{ stats, mirrored, models, replicas, waiting: this.#waiting },
       find: (name) => this.find(name),
       others: options.figuresElsewhere ?? (() => []),
       onForgotten: options.onForgotten ?? (() => {}),
@@ -184,6 +188,16 @@ export class ServiceProxy {
   /** The figures of all present services with requests since the server started. */
   states(): Promise<ProxiedService[]> {
     return this.#figures.states();
+  }
+
+  /** See `ModelStats.add`; for requests that do not pass by `forward`. */
+  countModel(...asked: Parameters<ModelStats['add']>): void {
+    this.#models.add(...asked);
+  }
+
+  /** See `ProxyFigures.counted`. */
+  counted(...asked: Parameters<ProxyFigures['counted']>): CountedService[] {
+    return this.#figures.counted(...asked);
   }
 
   /** See `AccessRecords.since`. */
@@ -290,7 +304,11 @@ export class ServiceProxy {
     const answer = answerOf(admitted, request);
     const copy = this.#mirror.copyOf(route, { request, path, headers });
     const { onModelUse } = this.#options;
-    const tap = onModelUse === undefined ? null : modelTap(admitted, request, onModelUse);
+    const onUse: OnModelUse = async (use) => {
+      this.#models.add(route.runId, use.tokens, use.firstMs);
+      await onModelUse?.(use);
+    };
+    const tap = onModelUse === undefined ? null : modelTap(admitted, request, onUse);
     const order = { request, response, id, path, headers, maxBody, copy, answer, tap };
     if (!hasBody(request)) copy?.send();
     try {

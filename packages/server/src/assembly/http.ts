@@ -1,5 +1,6 @@
 /** Makes the HTTP application, with the parts that only its handlers use, and starts it. */
 
+import { randomUUID } from 'node:crypto';
 import { type DecisionContext, SECOND } from '@dstack/core';
 import type { ServiceProxy } from '@dstack/proxy';
 import { dnsProblem, Intake, ServiceOrigins, TemplateRenderer, trustIn } from '@dstack/proxy';
@@ -43,6 +44,8 @@ import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import type { OpenFiles } from '../process/open-files.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../settings/http-settings.ts';
+import { ownTraffic } from '../traffic/own-traffic.ts';
+import { TrafficPeers } from '../traffic/traffic-peers.ts';
 import { type FiguresElsewhere, type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeProxyFront } from './proxy-front.ts';
@@ -205,6 +208,11 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
   const askReplica: HttpDeps['askReplica'] = (...asked) => questions.ask(...asked);
   const figurePeers = shared ? new FigurePeers(store.peers, gatewayFigures) : null;
   closing.add(() => figurePeers?.close());
+  const readTraffic = ownTraffic({
+    ...{ server: randomUUID(), services, gateways: gatewayFigures, now: systemMillis },
+  });
+  const trafficPeers = new TrafficPeers(store.peers, readTraffic);
+  closing.add(() => trafficPeers.close());
   const depths = () => engine()?.depths() ?? null;
   const allServices = async () => [
     ...(await services.states()),
@@ -225,6 +233,7 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhe
       credentials,
       services,
       gatewayFigures: figurePeers ?? gatewayFigures,
+      traffic: (...asked: Parameters<TrafficPeers['gather']>) => trafficPeers.gather(...asked),
       askReplica,
       access,
       shutdown: new Shutdown(),

@@ -29,3 +29,26 @@ it('of an earlier gateway, which does not send its time, those ahead have been m
   const counted = bound({ type: 'counts', n: 1, batch: null, counts, waiting: [] });
   expect(counted.counts).toEqual([{ run_id: 'r', second: NOW / 1000, requests: 3 }]);
 });
+
+it.each([-7200, 0, 7200])(
+  'figures of a gateway whose clock is %i s ahead are of our time, and no replica is avoided for days',
+  (ahead) => {
+    const sent_at = NOW + ahead * 1000;
+    const slice = { number: sent_at / 10_000 - 2, count: 1, buckets: [] };
+    const requests = { answered: {}, slices: [slice] };
+    const replica = (until: number) => ({ job_id: 'j', in_flight: 0, avoided: { until } });
+    const replicas = [replica(sent_at + 8000), replica(8_640_000_000_000_000)];
+    const service = { run_id: 'r', replica_states: replicas, requests, mirrored: requests };
+    expect(bound({ type: 'figures', services: [service], sent_at })).toMatchObject({
+      services: [
+        {
+          requests: { slices: [{ number: NOW / 10_000 - 2, count: 1 }] },
+          replica_states: [
+            { avoided: { until: NOW + 8000 } },
+            { avoided: { until: NOW + 3_600_000 } },
+          ],
+        },
+      ],
+    });
+  },
+);

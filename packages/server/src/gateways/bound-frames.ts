@@ -1,7 +1,8 @@
 /** Limits each message of a gateway to the services and jobs that the server has sent to this gateway. */
-import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { GatewayCommand, GatewayCounts, GatewayFrame } from '@dstack/contract/agent';
 import { LOAD_SLOT } from '@dstack/contract/load';
 import type { Id } from '@dstack/core';
+import { SLICE_MS } from '@dstack/proxy';
 import type { GatewayReach } from './gateway-reach.ts';
 
 export type FrameType = GatewayFrame['type'];
@@ -113,9 +114,11 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     }
     return { frame: { ...frame, slots: [...slots.values()] }, isForeign };
   },
-  figures(frame, { reach }) {
+  figures(frame, { reach, now }) {
     const { isForeign, own } = ofServices(reach, frame.services);
-    return { frame: { ...frame, services: own }, isForeign };
+    const behind = msBehind(frame, now);
+    const services = own.map((one) => believedFigures(one, { behind, now }));
+    return { frame: { ...frame, services }, isForeign };
   },
   avoided(frame, { reach }) {
     const isOwn = reach.has(frame.run_id) && reach.servesJob(frame.job_id);
@@ -176,6 +179,32 @@ function msBehind(
 ): number {
   const behind = now - (sent_at ?? now);
   return Math.abs(behind) <= EQUAL_MS ? 0 : behind;
+}
+
+/** A replica is avoided for so long (ms) at most. */
+const LONGEST_AVOIDED = 3_600_000;
+
+/** In our time. */
+function believedFigures(
+  counts: GatewayCounts,
+  { behind, now }: { readonly behind: number; readonly now: number },
+): GatewayCounts {
+  const later = Math.round(behind / SLICE_MS);
+  const shifted = (requests: GatewayCounts['requests']) => ({
+    ...requests,
+    slices: requests.slices.map((one) => ({ ...one, number: Math.max(0, one.number + later) })),
+  });
+  const inBounds = (until: number) => Math.min(Math.max(0, until + behind), now + LONGEST_AVOIDED);
+  const replicas = counts.replica_states?.map((one) => ({
+    ...one,
+    avoided: one.avoided && { ...one.avoided, until: inBounds(one.avoided.until) },
+  }));
+  return {
+    ...counts,
+    ...(replicas && { replica_states: replicas }),
+    requests: shifted(counts.requests),
+    mirrored: shifted(counts.mirrored),
+  };
 }
 
 /** `now`: seconds. A gateway whose clock is ahead has counted its requests now; each second has one row. */

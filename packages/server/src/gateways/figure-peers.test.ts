@@ -7,7 +7,8 @@ import { FigurePeers } from './figure-peers.ts';
 const stats = { rps: 1.5, p50: 2, p95: 3, p99: null, answered: { '2xx': 4 }, latencies: null };
 const state: ProxiedService = {
   ...{ projectName: 'main', runName: 'web', ...stats },
-  ...{ inFlight: 1, held: 0, replicas: 2, ejected: 0, mirrored: { ...stats, answered: {} } },
+  ...{ inFlight: 1, held: 0, replicas: 2, ejected: 0, model: null },
+  mirrored: { ...stats, answered: {} },
   byReplica: { job: { answered: { '2xx': 4 }, latencies: { seconds: 1, counts: [4] } } },
 };
 

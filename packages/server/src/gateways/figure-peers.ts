@@ -38,6 +38,8 @@ const Answer = z.object({
     ejected: z.number(),
     mirrored: Stats,
     byReplica: z.record(z.string(), ReplicaTotals).default({}),
+    // Only series of this server show it.
+    model: z.null().default(null).catch(null),
   }),
 });
 

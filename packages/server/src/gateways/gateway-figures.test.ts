@@ -96,3 +96,37 @@ it('a gateway counts only for its own services, and only while its program is co
   all.forget('r0');
   expect(await all.of('web')).toBeNull();
 });
+
+it('each replica of a gateway reports what it answers, and nothing of the present while it is away', () => {
+  const all = figures([view('web')]);
+  let isOpen = true;
+  all.opened('r0', 'edge', () => isOpen);
+  const avoided = { until: 5, errors: 3, rate: null, others: null };
+  const recent = { requests: 4, errors: 3, buckets: [[8, 4]] };
+  const tokens = { answers: 1, prompt_tokens: 2, completion_tokens: 3 };
+  const model = {
+    ...tokens,
+    ...{ first: { seconds: 1, counts: [1] }, recent: { ...tokens, buckets: [] } },
+  };
+  const replicas = [{ job_id: 'j', in_flight: 1, avoided, recent }];
+  all.put('r0', [{ ...counted('web'), replica_states: replicas, model }]);
+  const part = () => all.parts('web', 'edge')[0];
+  expect(all.parts('web', 'other')).toEqual([]);
+  expect(part()).toMatchObject({
+    ...{ replicaId: 'r0', isLive: true, inFlight: 1, held: 2, knowsReplicas: true },
+    requests: { answered: { '2xx': 4 } },
+    replicas: [
+      { jobId: 'j', inFlight: 1, recent, avoided: { why: { cause: 'errors_in_row', errors: 3 } } },
+    ],
+    model: { completionTokens: 3, recent: { completionTokens: 3 } },
+  });
+  isOpen = false;
+  expect(part()).toMatchObject({
+    ...{ isLive: false, inFlight: 0, held: 0, replicas: [], requests: { answered: { '2xx': 4 } } },
+    model: { completionTokens: 3, recent: { completionTokens: 0 } },
+  });
+  // A program of an earlier version does not count by replica.
+  all.opened('r0', 'edge', () => true);
+  all.put('r0', [counted('web', { '2xx': 9 })]);
+  expect(part()).toMatchObject({ knowsReplicas: false, replicas: [] });
+});

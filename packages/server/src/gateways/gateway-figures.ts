@@ -1,7 +1,10 @@
 /** The requests of services behind gateways, as their programs report them. */
-import type { GatewayCounts as Counted } from '@dstack/contract/agent';
+import type { GatewayCounts as Counted, GatewayReplicaState } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import {
+  type CountedModel,
+  type CountedReplica,
+  countedModelOf,
   ofPresent,
   type ProxiedService,
   type RawStats,
@@ -9,6 +12,7 @@ import {
   sumOfStats,
   sumOfTotals,
   type TotalsByReplica,
+  totalsOfModel,
 } from '@dstack/proxy';
 import type { Services, ServiceView } from '@dstack/store';
 
@@ -28,10 +32,26 @@ interface Source {
   readonly ended: Map<Id, Totals>;
 }
 
+/** The requests of a service that one replica of its gateway has answered. */
+export interface GatewayPart {
+  readonly replicaId: Id;
+  /** Its program is connected to this server. */
+  readonly isLive: boolean;
+  readonly requests: RawStats;
+  readonly inFlight: number;
+  readonly held: number;
+  readonly replicas: CountedReplica[];
+  /** False: its program is of an earlier version, which reports no replicas. */
+  readonly knowsReplicas: boolean;
+  /** Null: no model of it has answered. */
+  readonly model: CountedModel | null;
+}
+
 interface Totals {
   readonly requests: RawStats;
   readonly mirrored: RawStats;
   readonly replicas: TotalsByReplica;
+  readonly model: CountedModel | null;
 }
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
@@ -69,7 +89,8 @@ export class GatewayFigures {
       const before = source.before.get(one.run_id);
       // A program that has counted less is another one.
       if (before !== undefined && countOf(one) < countOf(before)) {
-        source.ended.set(one.run_id, added(source.ended.get(one.run_id), before));
+        const totals = added(source.ended.get(one.run_id), before);
+        source.ended.set(one.run_id, { ...totals, model: totalsOfModel(totals.model) });
       }
       source.before.delete(one.run_id);
       source.services.delete(one.run_id);
@@ -88,6 +109,24 @@ export class GatewayFigures {
     const view = await this.#options.services.onGateway(runId);
     const isKnown = view !== null && this.#open(view.run.gatewayId).length > 0;
     return isKnown ? this.#state(view) : null;
+  }
+
+  /** What each replica of the gateway has counted of a service, from the reports that this server has. */
+  parts(runId: Id, gatewayId: Id): GatewayPart[] {
+    const known = [...this.#sources].filter(([, source]) => source.gatewayId === gatewayId);
+    return known.map(([replicaId, source]) => {
+      const isLive = source.isOpen();
+      const latest = isLive ? source.services.get(runId) : undefined;
+      const totals = totalsOf(source, runId);
+      const model = countedModelOf(totals.map((one) => one.model));
+      return {
+        requests: totals.map(({ requests }) => requests).reduce(sumOfStats, NOTHING),
+        ...{ replicaId, isLive, model: isLive ? model : totalsOfModel(model) },
+        ...{ inFlight: latest?.in_flight ?? 0, held: latest?.held ?? 0 },
+        replicas: (latest?.replica_states ?? []).map(countedReplica),
+        knowsReplicas: latest === undefined || Boolean(latest.replica_states),
+      };
+    });
   }
 
   /** The states of all services that have had requests. */
@@ -125,6 +164,7 @@ export class GatewayFigures {
       ejected: Math.min(replicas.length, Math.max(failing, ...parts.map((one) => one.ejected))),
       mirrored: total(totals.map(({ mirrored }) => mirrored)),
       byReplica: ofPresent(replicas, totals.map((one) => one.replicas).reduce(sumOfTotals, {})),
+      model: countedModelOf(totals.map(({ model }) => model)),
     };
   }
 }
@@ -135,12 +175,45 @@ function totalsOf({ services, before, ended }: Source, runId: Id): Totals[] {
   return [ended.get(runId) ?? [], latest ? added(undefined, latest) : []].flat();
 }
 
-function added(totals: Totals | undefined, { requests, mirrored, replicas }: Counted): Totals {
+function added(
+  totals: Totals | undefined,
+  { requests, mirrored, replicas, model }: Counted,
+): Totals {
   return {
+    model: countedModelOf([totals?.model ?? null, model ? countedModel(model) : null]),
     requests: sumOfStats(totals?.requests ?? NOTHING, rawOf(requests)),
     mirrored: sumOfStats(totals?.mirrored ?? NOTHING, rawOf(mirrored)),
     replicas: sumOfTotals(totals?.replicas ?? {}, replicas ?? {}),
   };
+}
+
+function countedModel({ first, recent, ...totals }: NonNullable<Counted['model']>): CountedModel {
+  const tokens = (of: { readonly prompt_tokens: number; readonly completion_tokens: number }) => ({
+    ...{ promptTokens: of.prompt_tokens, completionTokens: of.completion_tokens },
+  });
+  return {
+    ...{ answers: totals.answers, ...tokens(totals), first },
+    recent: { answers: recent.answers, ...tokens(recent), buckets: pairsOf(recent.buckets) },
+  };
+}
+
+function countedReplica({
+  job_id,
+  in_flight,
+  avoided,
+  recent,
+}: GatewayReplicaState): CountedReplica {
+  const named = {
+    ...{ jobId: job_id, inFlight: in_flight },
+    recent: recent && { ...recent, buckets: pairsOf(recent.buckets) },
+  };
+  if (avoided === null) return { ...named, avoided: null };
+  const { until, errors, rate, others } = avoided;
+  if (errors !== null) {
+    return { ...named, avoided: { until, why: { cause: 'errors_in_row', errors } } };
+  }
+  const why = rate === null ? null : ({ cause: 'error_rate', rate, others: others ?? 0 } as const);
+  return { ...named, avoided: { until, why } };
 }
 
 function countOf({ requests }: Counted): number {
@@ -150,8 +223,11 @@ function countOf({ requests }: Counted): number {
 const rawOf = ({ answered, latencies, slices }: Counted['requests']): RawStats => ({
   answered,
   ...(latencies && { latencies }),
-  slices: slices.map(({ number, count, buckets }) => ({
-    ...{ number, count },
-    buckets: buckets.map(([bucket = 0, many = 0]) => [bucket, many] as const),
+  slices: slices.map(({ number, count, errors, buckets }) => ({
+    ...{ number, count, errors: errors ?? undefined },
+    buckets: pairsOf(buckets),
   })),
 });
+
+const pairsOf = (buckets: readonly (readonly number[])[]) =>
+  buckets.map(([bucket = 0, many = 0]) => [bucket, many] as const);

@@ -45,6 +45,7 @@ import { serverInfoRoutes } from './server-info/routes.ts';
 import { serviceOriginRoutes } from './service-origins/routes.ts';
 import { answerOwnPath } from './service-origins/sign-in.ts';
 import { serviceTokenRoutes } from './service-tokens/routes.ts';
+import { serviceRoutes } from './services/routes.ts';
 import { sessionRoutes } from './sessions/routes.ts';
 import { shareRoutes } from './shares/routes.ts';
 import { signInRoutes } from './sign-in/routes.ts';
@@ -79,6 +80,7 @@ const DOMAINS: readonly ((on: On, deps: HttpDeps) => void)[] = [
   templateRoutes,
   sshProxyRoutes,
   modelUsageRoutes,
+  serviceRoutes,
   serviceTokenRoutes,
   serviceOriginRoutes,
   explainRoutes,

@@ -41,6 +41,7 @@ import type { OpenFiles } from '../process/open-files.ts';
 import type { RetentionPolicy } from '../retention/policy.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import type { EntryRoute } from '../ssh-entry/entry-route.ts';
+import type { TrafficPeers } from '../traffic/traffic-peers.ts';
 import type { ConnectionRules } from './intake/open-connections.ts';
 import type { TokenizerHub } from './runs/tokenizer-hub.ts';
 import type { CredentialReader } from './sessions/credentials.ts';
@@ -91,9 +92,12 @@ export interface HttpDeps {
     | 'takeRate'
     | 'state'
     | 'accepts'
+    | 'countModel'
     | 'accessSince'
   >;
   readonly gatewayFigures: Pick<GatewayFigures, 'of'>;
+  /** Requests of services in the last minute, by all servers and gateways that have counted them. */
+  readonly traffic: TrafficPeers['gather'];
   /** See `ReplicaQuestions.ask`. */
   readonly askReplica: ReplicaQuestions['ask'];
   /** Bodies of requests to models: the folder for large ones, and their limit in bytes. */

@@ -1,7 +1,7 @@
-import type { LeasedKind, Store } from '@dstack/store';
+import type { LeasedKind, Peers } from '@dstack/store';
 
 export interface LeaseTurnsOptions {
-  readonly peers: Store['peers'];
+  readonly peers: Peers;
   /** Another server has released a lease that this one waits for. */
   readonly onFree: (kind: LeasedKind, key: string) => void;
 }

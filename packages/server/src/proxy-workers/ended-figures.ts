@@ -1,7 +1,13 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
 import type { Id } from '@dstack/core';
 import type { CountedService } from '@dstack/proxy';
-import { type RawStats, sumOfStats, sumOfTotals } from '@dstack/proxy';
+import {
+  countedModelOf,
+  type RawStats,
+  sumOfStats,
+  sumOfTotals,
+  totalsOfModel,
+} from '@dstack/proxy';
 
 /** Services that are remembered; those that were added first are dropped. */
 const MAX_SERVICES = 5000;
@@ -26,7 +32,8 @@ export class EndedFigures {
       this.#services.delete(one.runId);
       this.#services.set(one.runId, {
         ...one,
-        ...{ inFlight: 0, held: 0, ejected: 0 },
+        ...{ inFlight: 0, held: 0, ejected: 0, replicas: [] },
+        model: countedModelOf([before?.model ?? null, totalsOfModel(one.model)]),
         raw: sumOfStats(before?.raw ?? NOTHING, one.raw),
         byReplica: sumOfTotals(before?.byReplica ?? {}, one.byReplica ?? {}),
         rawMirrored: sumOfStats(before?.rawMirrored ?? NOTHING, one.rawMirrored ?? NOTHING),

@@ -92,6 +92,18 @@ forEachStore((tests) => {
     expect(changes.heard.at(-1)?.id).toBe(other.id);
   });
 
+  it('counts the other servers of the database that receive messages', async () => {
+    const world = await openWorld(tests);
+    expect(await world.store.peers.others()).toBe(0);
+    if (tests.dialect !== 'postgres') return;
+    const others = [await tests.open({ url: world.url }), await tests.open({ url: world.url })];
+    expect(await Promise.all([world.store, ...others].map(({ peers }) => peers.others()))).toEqual([
+      ...[2, 2, 2],
+    ]);
+    await others[0]?.close();
+    expect(await others[1]?.peers.others()).toBe(1);
+  });
+
   it('announces progress of jobs', async () => {
     const world = await openWorld(tests);
     const { jobs } = await insertRun(world, { name: 'train' }, [{}]);

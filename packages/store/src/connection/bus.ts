@@ -22,9 +22,14 @@ export interface Peers {
   subscribe(listener: (text: string) => void): () => void;
 }
 
+export interface CountedPeers extends Peers {
+  /** How many other servers receive messages now; one that has been cut off may count for a while. */
+  others(): Promise<number>;
+}
+
 /** Carries signals to every server on the database, this one included. */
 export interface Bus {
-  readonly peers: Peers;
+  readonly peers: CountedPeers;
   subscribe(listener: (signal: Signal) => void, missed: () => void): () => void;
   /** Called inside the transaction: for other servers, delivered by its commit. */
   announce(tx: Transaction<DB>, announcement: Announcement): Promise<void>;
@@ -131,7 +136,7 @@ export function localBus(logger: StoreLogger): Bus {
     announceProgress: () => {},
     onChanges: (listener) => changes.add(listener),
     onEventsElsewhere: () => () => {},
-    peers: { send: () => {}, subscribe: () => () => {} },
+    peers: { send: () => {}, subscribe: () => () => {}, others: async () => 0 },
     logs: { announce: () => {}, subscribe: () => () => {} },
     close: async () => {},
   };

@@ -13,6 +13,9 @@ import { CONNECTION } from './postgres.ts';
 
 const CHANNEL = 'dstack_signals';
 
+/** The name of the connection by which a server receives notifications. */
+const LISTENER = 'dstack signals';
+
 /** Payload prefix instead of a kind of work: more of a log is stored. */
 const LOG = 'log';
 
@@ -107,6 +110,13 @@ export async function postgresBus(options: {
     peers: {
       send: (texts) => notify(texts.map((text) => `${PEER}:${text}`)),
       subscribe: (listener) => peers.add(listener),
+      async others() {
+        const { rows } = await sql<{ many: number }>`
+          select count(*)::int as many from pg_stat_activity
+          where application_name = ${LISTENER} and datname = current_database()
+            and pid is distinct from ${listener.processId}`.execute(options.db);
+        return rows[0]?.many ?? 0;
+      },
     },
     logs: {
       announce: (stream) => notify([`${LOG}:${stream}`]),
@@ -156,6 +166,7 @@ class Listener {
   readonly #heard: (kind: string, id: string) => void;
   readonly #missed: () => void;
   #client: pg.Client | null = null;
+  #processId: number | null = null;
   #retry: NodeJS.Timeout | null = null;
   #delay = FIRST_RETRY_MS;
   #closed = false;
@@ -173,7 +184,7 @@ class Listener {
   async start(): Promise<void> {
     const client = new pg.Client({
       connectionString: this.#options.connectionString,
-      application_name: 'dstack signals',
+      application_name: LISTENER,
       ...CONNECTION,
     });
     client.on('notification', (message) => this.#hear(message));
@@ -182,8 +193,9 @@ class Listener {
     try {
       await client.connect();
       // Waits only while another server makes a schema that this one cannot work with.
-      const lock = `select pg_advisory_lock_shared(${SCHEMA_LOCK})`;
-      await answered(client, ANSWER_MS, client.query(lock));
+      const lock = `select pg_advisory_lock_shared(${SCHEMA_LOCK}), pg_backend_pid() as pid`;
+      const { rows } = await answered(client, ANSWER_MS, client.query(lock));
+      this.#processId = rows[0]?.pid ?? null;
       // One may have done so before the lock was held.
       await newerMigrations(this.#options.db, this.#options.label);
       await answered(client, ANSWER_MS, client.query(`listen ${CHANNEL}`));
@@ -200,6 +212,11 @@ class Listener {
     }
     this.#client = client;
     this.#delay = FIRST_RETRY_MS;
+  }
+
+  /** Of the connection at the database; null = there is none yet. */
+  get processId(): number | null {
+    return this.#processId;
   }
 
   async close(): Promise<void> {

@@ -255,3 +255,23 @@ test('with a server and a token but no project, it lists the runs of the only on
   expect([result.code, server.calls[0]]).toEqual([0, 'POST /api/projects/list']);
   expect(server.bodyOf('/api/runs/list')).toMatchObject({ project_name: 'lab' });
 });
+
+test('with -v the requests of services in the last minute stand below the table', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  if (!run) throw new Error('no run recorded');
+  Object.assign(run, { status: 'running', service: { url: '/x/', model: null } });
+  const fake = await serving([run]);
+  const figures = {
+    ...{ run_id: run.id, run_name: 'add080', window_seconds: 60, requests: 120, errors: 6 },
+    ...{ rps: 2, p50_ms: 8, p95_ms: 90, p99_ms: 1500, in_flight: 1, held: 0, partial: true },
+  };
+  const path = '/api/project/main/services/traffic/list';
+  const env = serverEnv(fake.url);
+  // A server of an earlier version does not report them.
+  expect((await runCommand(['ps', '-v'], { env, now: NOW })).out).not.toContain('REQUESTS');
+  fake.set(`POST ${path}`, { json: { services: [figures] } });
+  const { out } = await runCommand(['ps', '-v'], { env, now: NOW });
+  expect(out).toMatch(/ add080 +120 +6 \(5%\) +2\/s +8ms +90ms +1\.5s +1 +0\n Some figures may be/);
+  expect(fake.bodyOf(path)).toEqual({ run_names: ['add080'] });
+  expect((await runCommand(['ps'], { env, now: NOW })).out).not.toContain('REQUESTS');
+});

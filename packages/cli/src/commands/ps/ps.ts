@@ -1,4 +1,5 @@
 import { MOST_MEMBERS } from '@dstack/contract/array-members';
+import { isRunFinished } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import { applyHint } from '../../configuration/load-file.ts';
@@ -8,7 +9,9 @@ import { showList } from '../../output/listing.ts';
 import { addListOptions, type ListOptions, listOptions } from '../../output/output-options.ts';
 import { renderAddresses } from '../../runs/address-table.ts';
 import { renderRunTable } from '../../runs/run-table.ts';
+import { renderTraffic } from '../../runs/traffic-table.ts';
 import { isKeptWaiting, waitReason } from '../../runs/wait-reasons.ts';
+import type { TableLayout } from '../../terminal/table.ts';
 import { hangingText } from '../../terminal/text-width.ts';
 
 export interface PsOptions extends ListOptions {
@@ -41,10 +44,14 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
   const connection = await cli.connect();
   const project = connection.project.name;
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  let reasons = '';
+  let [reasons, traffic] = ['', ''];
   const load = async (): Promise<Run[]> => {
     const runs = await listRuns(connection, options);
-    if (options.verbose) reasons = await reasonsText(runs, connection, cli.io.width);
+    if (!options.verbose) return runs;
+    [reasons, traffic] = await Promise.all([
+      reasonsText(runs, connection, cli.io.width),
+      trafficText(runs, connection, layout),
+    ]);
     return runs;
   };
   const listing = {
@@ -54,6 +61,7 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
     table: (runs: readonly Run[], verbose: boolean) =>
       renderRunTable([...runs], { verbose, now: cli.now(), layout }) +
       (verbose ? renderAddresses(runs, connection, layout) : '') +
+      traffic +
       reasons,
     document: { project },
     empty: options.members
@@ -61,6 +69,28 @@ export async function runPs(options: PsOptions, cli: Cli): Promise<void> {
       : `No runs in project ${project}. Start one: ${await applyHint(cli.cwd)}`,
   };
   await showList(listing, options, cli);
+}
+
+/** The requests of services in the last minute; empty if there are none, or the server does not report them. */
+async function trafficText(
+  runs: readonly Run[],
+  { project }: Connection,
+  layout: TableLayout,
+): Promise<string> {
+  const served = runs.filter(({ service, status }) => service && !isRunFinished(status));
+  const names = served.flatMap(({ run_spec: { run_name } }) => run_name ?? []);
+  if (names.length === 0) return '';
+  const { isUnsupported } = await import('@dstack/client');
+  try {
+    const { services } = await project.services.listTraffic(names.slice(0, MAX_RUNS));
+    if (services.length === 0) return '';
+    const isLow = services.some(({ partial }) => partial);
+    const note = isLow ? ' Some figures may be too low: dstack service NAME shows why.\n' : '';
+    return `\n${renderTraffic(services, layout)}${note}`;
+  } catch (error) {
+    if (isUnsupported(error)) return '';
+    throw error;
+  }
 }
 
 /** At most this many runs get a reason for waiting below the table. */

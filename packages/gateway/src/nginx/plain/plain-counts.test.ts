@@ -67,8 +67,8 @@ it('reports totals, and those of the last minute by when they were seen', () => 
   const { answered, latencies, slices } = subject.raw('run');
   expect([answered, latencies?.seconds, latencies?.counts[7]]).toEqual([{ '2xx': 6 }, 3.5, 6]);
   expect(slices).toEqual([
-    { number: 100, count: 3, buckets: [[10, 3]] },
-    { number: 101, count: 3, buckets: [[10, 3]] },
+    { number: 100, count: 3, errors: 0, buckets: [[10, 3]] },
+    { number: 101, count: 3, errors: 0, buckets: [[10, 3]] },
   ]);
   for (let n = 0; n < 10; n++) {
     clock.now += 10_000;
@@ -90,6 +90,7 @@ it('keeps counts that are missing in an answer', () => {
   put(1000, 3);
   subject.put('run', { ms: '1001', counts: new Map([['5:0:1', 1]]) });
   expect(subject.raw('run').answered).toEqual({ '2xx': 3, '5xx': 1 });
+  expect(subject.raw('run').slices).toMatchObject([{ count: 4, errors: 1 }]);
 });
 
 it('goes on from what it knows where nginx has forgotten a count, for want of memory', () => {
@@ -100,7 +101,7 @@ it('goes on from what it knows where nginx has forgotten a count, for want of me
   put(300, 2);
   const { answered, latencies, slices } = subject.raw('run');
   expect([answered, latencies?.seconds, latencies?.counts[7]]).toEqual([{ '2xx': 4 }, 0.8, 4]);
-  expect(slices).toEqual([{ number: 100, count: 4, buckets: [[10, 4]] }]);
+  expect(slices).toEqual([{ number: 100, count: 4, errors: 0, buckets: [[10, 4]] }]);
   expect(subject.seen('run')).toBe('300');
 });
 

@@ -68,6 +68,7 @@ const SLICES = 6;
 
 interface Slice {
   readonly number: number;
+  errors: number;
   readonly buckets: Map<number, number>;
 }
 
@@ -108,12 +109,14 @@ export class PlainCounts {
     // A count may be missing in an answer.
     known.last = { ms: tick.ms, counts: new Map([...last.counts, ...tick.counts]) };
     if (isEarlier) return;
-    const { buckets } = this.#slice(slices);
+    const slice = this.#slice(slices);
     for (const [key, count] of tick.counts) {
       const more = increase(count, last.counts.get(key) ?? 0);
       if (more === 0) continue;
-      const bucket = Number(key.split(':')[2]);
-      buckets.set(bucket, (buckets.get(bucket) ?? 0) + more);
+      const [hundreds = '', , latency = ''] = key.split(':');
+      const bucket = Number(latency);
+      if (Number(hundreds) >= 5) slice.errors += more;
+      slice.buckets.set(bucket, (slice.buckets.get(bucket) ?? 0) + more);
       totals.set(key, (totals.get(key) ?? 0) + more);
     }
     known.ms += increase(Number(tick.ms), Number(last.ms));
@@ -123,7 +126,7 @@ export class PlainCounts {
     const number = Math.floor(this.#now() / SLICE_MS);
     const latest = slices.at(-1);
     if (latest?.number === number) return latest;
-    const slice = { number, buckets: new Map<number, number>() };
+    const slice = { number, errors: 0, buckets: new Map<number, number>() };
     slices.push(slice);
     if (slices.length > SLICES) slices.shift();
     return slice;
@@ -139,8 +142,8 @@ export class PlainCounts {
       answered[`${hundreds}xx`] = (answered[`${hundreds}xx`] ?? 0) + count;
       latencies[Number(duration)] = (latencies[Number(duration)] ?? 0) + count;
     }
-    const slices = known.slices.map(({ number, buckets }) => ({
-      ...{ number, buckets: [...buckets] },
+    const slices = known.slices.map(({ number, errors, buckets }) => ({
+      ...{ number, errors, buckets: [...buckets] },
       count: [...buckets.values()].reduce((sum, count) => sum + count, 0),
     }));
     return { answered, latencies: { seconds: known.ms / 1000, counts: latencies }, slices };
@@ -180,7 +183,7 @@ function replicaTotals({ totals, ms }: Known): TotalsByReplica[string] {
 export function countedBy(
   name: Pick<CountedService, 'runId' | 'projectName' | 'runName'>,
   raw: RawStats,
-  now: Pick<CountedService, 'inFlight' | 'ejected' | 'byReplica'>,
+  now: Required<Pick<CountedService, 'inFlight' | 'ejected' | 'replicas' | 'byReplica'>>,
 ): CountedService {
   return { ...name, ...now, held: 0, raw };
 }

@@ -1,5 +1,13 @@
-/** PlainReports the requests that nginx answered itself, in the way in which workers report theirs. */
-import type { CountedSecond, CountedService, EjectedReplica, PushedService } from '@dstack/proxy';
+/** Reports the requests that nginx answered itself, in the way in which workers report theirs. */
+import {
+  type CountedReplica,
+  type CountedSecond,
+  type CountedService,
+  type EjectedReplica,
+  type PushedService,
+  recentRequests,
+  sumOfReplicas,
+} from '@dstack/proxy';
 import { countedBy, PlainCounts, type Tick } from './plain-counts.ts';
 
 /** Where the requests are reported. */
@@ -107,24 +115,40 @@ export class PlainReport {
     const changed = services.flatMap(({ route }) => {
       const { runId, projectName, runName } = route;
       const own = new Set(jobsOf(route));
-      const inFlight = sum(tick.inFlight.filter(({ job }) => own.has(job)).map(({ n }) => n));
-      const jobs = tick.ejected.filter((one) => one.runId === runId).map(({ jobId }) => jobId);
-      const ejected = new Set(jobs).size;
+      const replicas = sumOfReplicas([replicasIn(tick, runId, own), this.#uncounted(runId, own)]);
+      const inFlight = sum(replicas.map((one) => one.inFlight));
+      const ejected = replicas.filter(({ avoided }) => avoided !== null).length;
       const byReplica = this.#counts.byReplica(jobsOf(route));
-      const text = `${inFlight} ${ejected}`;
+      const text = JSON.stringify(replicas);
       const isSame = !tick.runs.has(runId) && this.#shown.get(runId) === text;
       if (isSame || (!this.#shown.has(runId) && this.#counts.seen(runId) === '')) return [];
       this.#shown.set(runId, text);
-      return [
-        countedBy({ runId, projectName, runName }, this.#counts.raw(runId), {
-          inFlight,
-          ejected,
-          byReplica,
-        }),
-      ];
+      const counts = { inFlight, ejected, replicas, byReplica };
+      return [countedBy({ runId, projectName, runName }, this.#counts.raw(runId), counts)];
     });
     if (changed.length > 0) this.#options.reports.figures(changed);
   }
+
+  /** Nginx does not count by replica, so the counts of workers alone would be too low. */
+  #uncounted(runId: string, own: ReadonlySet<string>): CountedReplica[] {
+    if (this.#counts.seen(runId) === '') return [];
+    const { requests } = recentRequests([this.#counts.raw(runId)], Date.now());
+    const named = { inFlight: 0, avoided: null, recent: null };
+    return requests === 0 ? [] : [...own].map((jobId) => ({ jobId, ...named }));
+  }
+}
+
+/** Replicas (`own`: their jobs) over the processes of nginx. */
+function replicasIn(tick: Tick, runId: string, own: ReadonlySet<string>): CountedReplica[] {
+  const busy = tick.inFlight
+    .filter(({ job }) => own.has(job))
+    .map(({ job: jobId, n: inFlight }) => ({ jobId, inFlight, avoided: null, recent: null }));
+  const avoided = tick.ejected
+    .filter((one) => one.runId === runId)
+    .map(({ jobId, until, why }) => ({
+      ...{ jobId, inFlight: 0, avoided: { until, why }, recent: null },
+    }));
+  return sumOfReplicas([busy, avoided]);
 }
 
 const jobsOf = ({ replicas }: PushedService['route']) => replicas.map(({ jobId }) => jobId);

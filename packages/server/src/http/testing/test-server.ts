@@ -34,6 +34,7 @@ import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
 import { retentionSettings } from '../../retention/retention-settings.ts';
 import { serviceTable } from '../../service-table/service-table.ts';
 import { credentialReader } from '../../settings/http-settings.ts';
+import { ownTraffic } from '../../traffic/own-traffic.ts';
 import { buildHttp } from '../app.ts';
 import { callerAddress } from '../caller-address.ts';
 import { connectionRules } from '../intake/open-connections.ts';
@@ -160,7 +161,12 @@ export async function startTestServer(
     pattern &&
     new ServiceOrigins({ pattern, serverUrl: url ?? '', trust, services: store.services });
   const made = { store, origins, logs, log, services, access, signIns, credentials, chatTemplates };
-  const deps = { ...testDeps({ ...made, now, offers, dir, settings }), ...instead };
+  const gateways = { parts: () => [] };
+  const read = ownTraffic({ server: 'test', services, gateways, now: () => now() / 1000 });
+  const traffic: HttpDeps['traffic'] = async (...asked) => ({
+    ...{ parts: read(...asked), servers: 1, missing: 0 },
+  });
+  const deps = { ...testDeps({ ...made, traffic, now, offers, dir, settings }), ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
     deps,
@@ -206,6 +212,7 @@ interface Parts
     | 'logs'
     | 'log'
     | 'services'
+    | 'traffic'
     | 'origins'
     | 'access'
     | 'signIns'

@@ -29,6 +29,11 @@ export class SimPeers {
         this.#listeners.set(listener, self);
         return () => this.#listeners.delete(listener);
       },
+      others: async () => {
+        const servers = new Set(this.#listeners.values());
+        servers.delete(self);
+        return servers.size;
+      },
     };
   }
 
