@@ -71,12 +71,7 @@ export {
   ServiceOrigins,
 } from './origins/service-origins.ts';
 export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
-export {
-  durationBucket,
-  histogramLines,
-  type LatencyTotals,
-  NO_LATENCIES,
-} from './policy/latency-totals.ts';
+export { durationBucket, histogramLines, NO_LATENCIES } from './policy/latency-totals.ts';
 export { RateBuckets } from './policy/rate-buckets.ts';
 export type { TakeRate } from './policy/rate-limits.ts';
 export {

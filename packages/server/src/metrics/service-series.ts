@@ -1,4 +1,4 @@
-/** Metrics of services without a gateway, as this server sees them. */
+/** Metrics of services, as this server and the gateways that it is connected to see them. */
 
 import type { ProxiedService } from '@dstack/proxy';
 import { histogramLines } from '@dstack/proxy';
@@ -44,6 +44,18 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     'Seconds until the end of the answer to a copy, over the last minute',
     ['quantile'],
   );
+  const answers = new Counter({
+    name: 'dstack_service_model_answers_total',
+    help: 'Answers of the model of the service whose tokens were counted',
+    labelNames: LABELS,
+    registers,
+  });
+  const tokens = new Counter({
+    name: 'dstack_service_model_tokens_total',
+    help: 'Tokens of those answers, and of their prompts',
+    labelNames: [...LABELS, 'type'],
+    registers,
+  });
   for (const service of services) {
     const labels = {
       dstack_project_name: service.projectName,
@@ -68,6 +80,10 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     for (const [status, count] of Object.entries(service.mirrored.answered)) {
       copies.inc({ ...labels, status }, count);
     }
+    if (service.model === null) continue;
+    answers.inc(labels, service.model.answers);
+    tokens.inc({ ...labels, type: 'prompt' }, service.model.promptTokens);
+    tokens.inc({ ...labels, type: 'completion' }, service.model.completionTokens);
   }
   for (const { labels, totals } of replicasOf(services)) {
     for (const [status, count] of Object.entries(totals.answered)) {
@@ -75,17 +91,24 @@ export async function serviceSeries(services: readonly ProxiedService[]): Promis
     }
   }
   const others = (await registers[0]?.metrics()) ?? '';
-  return [others.trimEnd(), ...durations(services), ...answerTimes(services), ''].join('\n');
+  return [
+    others.trimEnd(),
+    ...durations(services),
+    ...answerTimes(services),
+    ...firstTokens(services),
+    '',
+  ].join('\n');
 }
+
+const labelsOf = ({ projectName, runName }: ProxiedService) => ({
+  ...{ dstack_project_name: projectName, dstack_run_name: runName },
+});
 
 /** The present replicas of all services: no others, so that the number of series is bounded. */
 function replicasOf(services: readonly ProxiedService[]) {
-  return services.flatMap(({ projectName, runName, byReplica }) =>
-    Object.entries(byReplica).map(([jobId, totals]) => ({
-      labels: {
-        ...{ dstack_project_name: projectName, dstack_run_name: runName },
-        dstack_job_id: jobId,
-      },
+  return services.flatMap((service) =>
+    Object.entries(service.byReplica).map(([jobId, totals]) => ({
+      labels: { ...labelsOf(service), dstack_job_id: jobId },
       totals,
     })),
   );
@@ -93,10 +116,11 @@ function replicasOf(services: readonly ProxiedService[]) {
 
 /** Histograms that are counted elsewhere, which the registry cannot hold. */
 function durations(services: readonly ProxiedService[]): string[] {
-  const lines = services.flatMap(({ projectName, runName, latencies }) => {
-    const labels = { dstack_project_name: projectName, dstack_run_name: runName };
-    return latencies === null ? [] : histogramLines(DURATION, labels, latencies);
-  });
+  const lines = services.flatMap((service) =>
+    service.latencies === null
+      ? []
+      : histogramLines(DURATION, labelsOf(service), service.latencies),
+  );
   return histogram(DURATION, 'Seconds until the end of the answer, of all ended requests', lines);
 }
 
@@ -107,6 +131,14 @@ function answerTimes(services: readonly ProxiedService[]): string[] {
   return histogram(ANSWER, 'Seconds until a present replica has begun to answer', lines);
 }
 
+function firstTokens(services: readonly ProxiedService[]): string[] {
+  const lines = services.flatMap((service) =>
+    service.model === null ? [] : histogramLines(FIRST, labelsOf(service), service.model.first),
+  );
+  const help = 'Seconds from the request to the first part of a streamed answer of the model';
+  return histogram(FIRST, help, lines);
+}
+
 function histogram(name: string, help: string, lines: readonly string[]): string[] {
   if (lines.length === 0) return [];
   return [`# HELP ${name} ${help}`, `# TYPE ${name} histogram`, ...lines];
@@ -114,3 +146,4 @@ function histogram(name: string, help: string, lines: readonly string[]): string
 
 const DURATION = 'dstack_service_request_duration_seconds';
 const ANSWER = 'dstack_service_replica_answer_seconds';
+const FIRST = 'dstack_service_model_first_token_seconds';
