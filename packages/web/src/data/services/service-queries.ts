@@ -1,5 +1,10 @@
 import type { Client } from '@dstack/client';
-import type { AccessRecord, ModelUsageReport, ServiceFigures } from '@dstack/contract/wire';
+import type {
+  AccessRecord,
+  ModelUsageReport,
+  ServiceFigures,
+  ServiceTraffic,
+} from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
 export interface NamedService {
@@ -20,6 +25,16 @@ export function serviceFiguresQuery(client: Client, { project, name }: NamedServ
   return queryOptions<ServiceFigures>({
     queryKey: ['service', 'figures', project, name],
     queryFn: () => client.project(project).services.state(name),
+    refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : FIGURES_AGAIN_MS),
+    retry: false,
+  });
+}
+
+/** The requests of a service in the last minute, by all servers and its gateway, and its replicas. */
+export function serviceTrafficQuery(client: Client, { project, name }: NamedService) {
+  return queryOptions<ServiceTraffic>({
+    queryKey: ['service', 'traffic', project, name],
+    queryFn: () => client.project(project).services.traffic(name),
     refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : FIGURES_AGAIN_MS),
     retry: false,
   });

@@ -3,7 +3,7 @@ import type { ReplicaCounts } from '../../data/runs/replica-counts.ts';
 import { count, plural } from '../format/quantities.ts';
 
 /** `0.4/s`, `12/s`; `<0.1/s` for single requests, which are not nothing. */
-export function rateText({ rps }: ServiceFigures): string {
+export function rateText({ rps }: Pick<ServiceFigures, 'rps'>): string {
   if (rps > 0 && rps < 0.05) return '<0.1/s';
   return `${rps > 0 && rps < 10 ? rps.toFixed(1) : count(rps)}/s`;
 }
@@ -16,7 +16,10 @@ export function latencyText(ms: number | null): string {
 }
 
 /** `4`, `4 and 2 waiting`: requests without an answer yet. */
-export function inFlightText({ in_flight, held }: ServiceFigures): string {
+export function inFlightText({
+  in_flight,
+  held,
+}: Pick<ServiceFigures, 'in_flight' | 'held'>): string {
   return held === 0 ? count(in_flight) : `${count(in_flight)} and ${count(held)} waiting`;
 }
 

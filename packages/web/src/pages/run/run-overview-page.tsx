@@ -13,16 +13,20 @@ import { TimelinePanel } from '../../domain/timeline/timeline-panel.tsx';
 import { Skeleton } from '../../ui/feedback/skeleton.tsx';
 import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { ConnectPanel } from './connect-panel.tsx';
+import { CopiesPanel } from './copies-panel.tsx';
 import { DependenciesPanel } from './dependencies-panel.tsx';
 import { FailureLines, LastLinesPanel } from './last-lines-panel.tsx';
 import { RequestsPanel } from './requests-panel.tsx';
 import { useRun } from './run-context.tsx';
 import { RunDetailsPanel } from './run-details-panel.tsx';
-import { ServicePanel } from './service-panel.tsx';
 
 /** Most runs have one job, and load no table. */
 const JobsPanel = lazy(() =>
   import('./jobs-panel.tsx').then((module) => ({ default: module.JobsPanel })),
+);
+
+const TrafficPanel = lazy(() =>
+  import('./traffic-panel.tsx').then((module) => ({ default: module.TrafficPanel })),
 );
 
 function Jobs({ run }: { readonly run: Run }) {
@@ -53,6 +57,11 @@ export function RunOverviewPage() {
           ) : null}
           <DependenciesPanel run={run} />
           {run.jobs.length > 1 ? <Jobs run={run} /> : null}
+          {hasFigures(row) ? (
+            <Suspense fallback={<Skeleton lines={4} />}>
+              <TrafficPanel service={row} />
+            </Suspense>
+          ) : null}
           <TimelinePanel
             rows={timelineOf(run.jobs, events)}
             params={params}
@@ -65,13 +74,17 @@ export function RunOverviewPage() {
       side={
         <>
           <ConnectPanel run={run} />
-          {hasFigures(row) ? <ServicePanel service={row} /> : null}
+          {hasFigures(row) && isMirrored(run) ? <CopiesPanel service={row} /> : null}
           <RunDetailsPanel run={run} />
         </>
       }
     />
   );
 }
+
+/** Its requests are copied to another service. */
+const isMirrored = ({ run_spec: { configuration } }: Run): boolean =>
+  configuration.type === 'service' && Boolean(configuration.mirror);
 
 /** A running service is explained replica by replica. */
 const explainKind = ({ type, status }: RunRow) =>
