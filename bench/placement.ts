@@ -119,7 +119,7 @@ async function pass(
   if (loaded === null) return false;
   const snapshot = withBackends(withPastTimes(loaded, ctx as never), () => null);
   spent('times');
-  wantsBackendOffers(snapshot);
+  wantsBackendOffers(snapshot, ctx.now);
   spent('wants');
   const decision = place(snapshot, new Map(), ctx as never);
   spent('place');

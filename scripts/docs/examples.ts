@@ -213,6 +213,10 @@ preemption:
   mode: priority
   min_runtime: 15m
   grace: 2m
+maintenance:
+  schedule: 0 2 * * sun
+  duration: 4h
+  lead: 2h
 ssh_config:
   user: ubuntu
   identity_file: ~/.ssh/id_ed25519

@@ -113,6 +113,11 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     network: used(FLEET_SPEC),
     price: used(FLEET_SPEC),
   },
+  FleetMaintenance: {
+    schedule: used('core/src/maintenance/windows.ts'),
+    duration: used('core/src/maintenance/windows.ts'),
+    lead: used('core/src/maintenance/fleet-window.ts'),
+  },
   FleetPreemption: {
     mode: used('core/src/placement/reclaim/fleet-settings.ts'),
     min_runtime: used('core/src/placement/reclaim/fleet-settings.ts'),
@@ -126,6 +131,7 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     nodes: used('core/src/instances'),
     shared_volumes_path: used('core/src/reconcile/volume/volume-start.ts'),
     preemption: used('core/src/placement/reclaim/fleet-settings.ts'),
+    maintenance: used('core/src/maintenance/fleet-window.ts'),
     reservation: used(FLEET_SPEC),
     resources: used(FLEET_SPEC),
     backends: used(OFFERS),

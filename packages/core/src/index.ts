@@ -47,6 +47,7 @@ export {
   volumeTolerance,
 } from './instances/index.ts';
 export * from './job-spec/index.ts';
+export { fleetWindow } from './maintenance/index.ts';
 export * from './model/index.ts';
 export * from './names/index.ts';
 export * from './offers/index.ts';

@@ -9,7 +9,7 @@ import { duration } from './durations.ts';
 import { Env } from './env.ts';
 import { delegate, reportIssue } from './issue.ts';
 import { describeJson } from './json-form.ts';
-import { profileShape } from './profile.ts';
+import { CronList, profileShape } from './profile.ts';
 import { ResourcesSpec } from './resources.ts';
 import {
   float,
@@ -221,6 +221,24 @@ export const FleetPreemption = named(
 );
 export type FleetPreemption = z.infer<typeof FleetPreemption>;
 
+/** The shortest notice before a window: the grace of a job that is interrupted. */
+const SHORTEST_LEAD = 60;
+
+/**
+ * Ours: regular times in which no job is on the fleet. A window begins when the schedule fires (UTC) and
+ * lasts for `duration`; windows that overlap are one. `lead`: how long before a window jobs without a known
+ * end are notified, and no others begin. Both in seconds.
+ */
+export const FleetMaintenance = named(
+  'FleetMaintenance',
+  closed({
+    schedule: CronList,
+    duration: duration({ ge: 60 }),
+    lead: duration({ ge: SHORTEST_LEAD }).default(3600),
+  }),
+);
+export type FleetMaintenance = z.infer<typeof FleetMaintenance>;
+
 /**
  * A fleet of cloud instances (`nodes`) or of SSH hosts (`ssh_config`); the server requires exactly
  * one.
@@ -249,6 +267,7 @@ export const FleetConfiguration = named(
     // Ours: a directory that all hosts of an SSH fleet share, in which its volumes are kept.
     shared_volumes_path: ours(stringBy(parseSharedPath)),
     preemption: ours(FleetPreemption),
+    maintenance: ours(FleetMaintenance),
     env: Env.default({}),
   }),
 );

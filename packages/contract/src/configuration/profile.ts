@@ -63,7 +63,8 @@ export const UtilizationPolicy = named(
 );
 export type UtilizationPolicy = z.infer<typeof UtilizationPolicy>;
 
-const CronList: Reader<string[]> = reader(
+/** One expression or several, in UTC. */
+export const CronList: Reader<string[]> = reader(
   (value) => {
     const list = Array.isArray(value) ? value : [value];
     if (list.length === 0) return new Problem("must have one schedule or more, like '0 8 * * mon'");

@@ -3,6 +3,11 @@
  * those of the definitions in the JSON Schemas.
  */
 export const IN_MODELS: Readonly<Record<string, string>> = {
+  'FleetMaintenance.schedule':
+    'When windows begin, in UTC: minute hour day month weekday, like 0 2 * * sun; or several.',
+  'FleetMaintenance.duration': 'How long a window lasts, like 4h.',
+  'FleetMaintenance.lead':
+    'How long before a window jobs are notified, and none begin whose end is not known: 1h by default.',
   'FleetPreemption.mode':
     'off: no job has to leave; reclaim: for runs within the guarantee of their project; priority: also for runs of higher priority in their project.',
   'FleetPreemption.min_runtime': 'How long a run goes on before it may have to leave, like 5m.',

@@ -43,6 +43,8 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   instance_types: 'Instance types that may be used, as the clouds name them.',
   instances: 'Instances that may be used: name, {hostname}, or {fleet, instance}.',
   liveness: 'A check that restarts a replica when it fails.',
+  maintenance:
+    'Regular times in which the fleet has no jobs: schedule, duration, lead. Jobs are notified before.',
   max_duration: 'Stop the run after this long: 2h, 1d, off (default).',
   max_price: 'Maximum price per hour, in dollars.',
   max_unavailable: 'Replicas that may be missing during a rollout.',

@@ -66,6 +66,8 @@ const OURS: Readonly<Record<string, string>> = {
   '$defs/FleetConfiguration/properties/preemption':
     'when jobs on the fleet may have to leave for others',
   '$defs/FleetPreemption': 'the same',
+  '$defs/FleetConfiguration/properties/maintenance': 'regular times without jobs',
+  '$defs/FleetMaintenance': 'the same',
   '$defs/FleetPreemptionMode': 'the same',
   '$defs/SSHParams/properties/price': 'what the hosts of an SSH fleet cost their owner',
   '$defs/SSHHostParams/properties/price': 'the same of one host',

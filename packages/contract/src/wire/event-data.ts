@@ -61,6 +61,11 @@ interface GroupData {
   readonly name: string;
 }
 
+interface MaintenanceData {
+  readonly starts_at: string;
+  readonly ends_at: string;
+}
+
 interface Place {
   readonly backend: string | null;
   readonly region: string | null;
@@ -198,6 +203,11 @@ export interface EventData {
   'fleet.updated': ConfigurationChange;
   'fleet.status_changed': StatusChange<FleetStatus>;
   'fleet.consolidation_stopped': { readonly attempts: number };
+  /** Times: ISO 8601. */
+  'fleet.maintenance_announced': MaintenanceData;
+  'fleet.maintenance_began': MaintenanceData;
+  /** `early`: the configuration no longer has this window. */
+  'fleet.maintenance_ended': { readonly early: boolean };
   'fleet.group_created': GroupData & Place;
   'fleet.group_failed': GroupData & { readonly message: string };
   'fleet.group_deleted': GroupData;

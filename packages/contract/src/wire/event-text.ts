@@ -114,6 +114,13 @@ const TEXTS: {
   'fleet.status_changed': (data, wording) => `Fleet ${change('status', data, wording)}`,
   'fleet.consolidation_stopped': ({ attempts }) =>
     `Fleet consolidation stopped after ${attempts} attempts`,
+  'fleet.maintenance_announced': ({ starts_at, ends_at }) =>
+    `Fleet is in maintenance from ${starts_at} to ${ends_at}: its jobs leave before`,
+  'fleet.maintenance_began': ({ ends_at }) => `Maintenance of fleet began. End: ${ends_at}`,
+  'fleet.maintenance_ended': ({ early }) =>
+    early
+      ? 'Maintenance of fleet cancelled by a change of its schedule'
+      : 'Maintenance of fleet ended',
   'fleet.group_created': (data) => `${group(data)} created in ${data.backend}/${data.region}`,
   'fleet.group_failed': (data) => `${group(data)} could not be created: ${data.message}`,
   'fleet.group_deleted': (data) => `${group(data)} deleted`,

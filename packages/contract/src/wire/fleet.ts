@@ -17,6 +17,22 @@ export const FleetSpec = model({
 });
 export type FleetSpec = z.infer<typeof FleetSpec>;
 
+/**
+ * `planned`: the next window. `leaving`: jobs have notice to leave before it begins. `on`: nothing is placed
+ * until `ends_at`.
+ */
+export const MAINTENANCE_STATES = ['planned', 'leaving', 'on'] as const;
+
+/** The window that is on, or the next one. `leaving_at`: from when jobs have notice. */
+export const MaintenanceWindow = model({
+  state: choiceOf(MAINTENANCE_STATES),
+  leaving_at: DateTime,
+  starts_at: DateTime,
+  ends_at: DateTime,
+});
+export type MaintenanceWindow = z.infer<typeof MaintenanceWindow>;
+
+/** `maintenance`: absent if the fleet has no windows. An addition of ours. */
 export const Fleet = model({
   id: Uuid,
   name: Text,
@@ -25,6 +41,7 @@ export const Fleet = model({
   created_at: DateTime,
   status: FleetStatus,
   status_message: nullable(Text),
+  maintenance: MaintenanceWindow.optional(),
   instances: z.array(Instance),
 });
 export type Fleet = z.infer<typeof Fleet>;

@@ -79,9 +79,11 @@ const UNUSABLE: readonly Rule[] = [
   'unreachable',
   'ending',
   'cordoned',
+  'maintenance',
 ];
 
 function isFull({ pool, growth }: FleetRefusal): boolean {
+  if (growth?.rule === 'maintenance') return false;
   const isFixed = growth === null || growth.rule === 'fixed_size';
   return !isFixed || pool.length === 0 || pool.some(({ rule }) => !UNUSABLE.includes(rule));
 }
@@ -121,6 +123,8 @@ function poolText(finding: Finding): string {
       return `${count} that cannot start jobs now${count === 1 ? inBrackets(finding.has) : ''}`;
     case 'cordoned':
       return `${count} ${(count === 1 ? finding.has : null) ?? 'cordoned'}`;
+    case 'maintenance':
+      return `${count} ${maintenanceText(finding)}`;
     case 'reconnecting':
       return `${count} being connected again`;
     case 'unreachable':
@@ -136,6 +140,12 @@ function poolText(finding: Finding): string {
     default:
       return `${count} where ${unmetText(finding)}`;
   }
+}
+
+/** `asked`: what is known of the end of the run, if the window is still to come. */
+export function maintenanceText({ asked, has }: Pick<Finding, 'asked' | 'has'>): string {
+  const when = `in maintenance${has === null ? '' : ` ${has}`}`;
+  return asked === null ? when : `${when}, before which a run of ${asked} may not have ended`;
 }
 
 /** Why a named volume cannot be mounted on a machine. */
@@ -186,6 +196,8 @@ export function growthText(finding: Finding): string {
       return finding.has === null
         ? `it has no place for all ${finding.asked ?? ''} nodes in one region`
         : `its cluster is in ${finding.has} and finds no offer there`;
+    case 'maintenance':
+      return `it is ${maintenanceText(finding)}`;
     case 'cluster_starting':
       return 'the first instance of its cluster is being created, which decides where the others are';
     case 'no_offers':

@@ -63,6 +63,8 @@ export const RULES = [
   'host_fault',
   // A person keeps new jobs off it.
   'cordoned',
+  // Its fleet is in maintenance, or the run is not sure to end before a window.
+  'maintenance',
   'not_ready',
   'ending',
   'fleet_spec',

@@ -238,6 +238,22 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   'fleet.consolidation_stopped': [
     [{ attempts: 15 }, 'Fleet consolidation stopped after 15 attempts'],
   ],
+  'fleet.maintenance_announced': [
+    [
+      { starts_at: '2026-12-02T02:00:00Z', ends_at: '2026-12-02T06:00:00Z' },
+      'Fleet is in maintenance from 2026-12-02T02:00:00Z to 2026-12-02T06:00:00Z: its jobs leave before',
+    ],
+  ],
+  'fleet.maintenance_began': [
+    [
+      { starts_at: '2026-12-02T02:00:00Z', ends_at: '2026-12-02T06:00:00Z' },
+      'Maintenance of fleet began. End: 2026-12-02T06:00:00Z',
+    ],
+  ],
+  'fleet.maintenance_ended': [
+    [{ early: false }, 'Maintenance of fleet ended'],
+    [{ early: true }, 'Maintenance of fleet cancelled by a change of its schedule'],
+  ],
   'fleet.group_created': [
     [{ ...group, ...placed }, 'Placement group lab-pg created in aws/eu-west-1'],
   ],

@@ -257,6 +257,36 @@ function diagnoseFleet({ fleet, instances = [], activeRuns = 0 }: OneFleet): Dia
   return explainFleet({ fleet: snapshot, holders: [], hosts: [], projectNames: PROJECTS }, CTX);
 }
 
+describe('a fleet with maintenance', () => {
+  const window = (from: number) => ({
+    ...{ since: CTX.now - 1, startsAt: CTX.now + from, endsAt: CTX.now + 3600_000_000 },
+    hasBegun: from <= 0,
+  });
+  const lab = aFleet('lab', { nodes: '0..4' });
+
+  it.each([
+    [0, /is in maintenance from .* to .*: nothing is placed on it/],
+    [60_000_000, /is in maintenance from .*: its jobs leave before, and none begin that may/],
+  ])('is explained by the window that begins in %s', (from, summary) => {
+    const diagnosis = diagnoseFleet({ fleet: { ...lab, maintenance: window(from) } });
+    expect(diagnosis.summary).toMatch(summary);
+    expect(diagnosis.reasons).toMatchObject([{ rule: 'maintenance' }]);
+  });
+
+  it('has its next window in its summary', () => {
+    const maintenance = { schedule: '0 2 1 jan *', duration: '2h' };
+    const diagnosis = diagnoseFleet({ fleet: aFleet('lab', { nodes: '0..4', maintenance }) });
+    expect(diagnosis.summary).toMatch(/its next maintenance is from \d{4}-01-01 02:00:00 UTC/);
+    expect(diagnosis.reasons).toEqual([]);
+  });
+
+  it('is the reason of its instances too', () => {
+    const fleet = { ...lab, maintenance: window(0) };
+    const diagnosis = diagnoseFleet({ fleet, instances: [anInstance(fleet, 0)] });
+    expect(diagnosis.parts).toMatchObject([{ rule: 'maintenance' }]);
+  });
+});
+
 const TWO = aFleet('cloud', { nodes: '2..4' });
 const DEAD = anInstance(TWO, 1, anOffer(), {
   ...{ status: 'terminated', terminationReason: 'no_offers', provisioningData: null },

@@ -1,7 +1,8 @@
 /** Explains a fleet: its instances, and why it has no more or fewer. */
 import type { Fix } from '@dstack/contract/wire';
 import { nodesOf } from '../instances/fleet-match.ts';
-import type { FleetSnapshot, HostRecord, Id, InstanceRecord } from '../model/index.ts';
+import { fleetWindow, windowText } from '../maintenance/index.ts';
+import type { FleetRecord, FleetSnapshot, HostRecord, Id, InstanceRecord } from '../model/index.ts';
 import {
   consolidationDelay,
   isFailing,
@@ -40,6 +41,7 @@ export function explainFleet(input: ExplainedFleet, ctx: ExplainContext): Diagno
     return diagnosisOf({ state: 'ended', waits: false, summary: text, reasons: [] }, { parts });
   }
   const reasons = [
+    ...maintenanceReasons(fleet, ctx),
     ...smallReasons(input, ctx),
     ...failedReasons(present),
     ...troubledReasons(present, parts),
@@ -47,7 +49,7 @@ export function explainFleet(input: ExplainedFleet, ctx: ExplainContext): Diagno
   const texts = reasons.slice(0, TOLD).map((one) => one.text);
   const more = reasons.length - texts.length;
   const rest = more > 0 ? [`${more} more problems`] : [];
-  const summary = `Fleet ${fleet.name} ${[countText(input), ...texts, ...rest].join('; ')}.`;
+  const summary = `Fleet ${fleet.name} ${[countText(input), ...texts, ...rest, ...plannedText(fleet, ctx)].join('; ')}.`;
   const state = reasons.length === 0 ? 'active' : 'degraded';
   const assessment = { state, waits: reasons.length > 0, summary, reasons } as const;
   return diagnosisOf(assessment, { parts, fixes: fleetFixesOf(input, reasons) });
@@ -97,6 +99,25 @@ function countText({ fleet: { fleet, instances } }: ExplainedFleet): string {
   const detail = [...counts].map(([word, count]) => `${count} ${word}`).join(', ');
   const what = active.length === 1 ? '1 instance' : `${active.length} instances`;
   return `has ${what}${size}${detail === '' ? '' : `: ${detail}`}`;
+}
+
+/** A window for which its jobs leave, or that is on. */
+function maintenanceReasons(fleet: FleetRecord, { now }: ExplainContext): Reason[] {
+  const window = fleetWindow(fleet, now);
+  if (window === null || window.state === 'planned') return [];
+  const { startsAt, endsAt, leavingAt } = window;
+  const detail = { has: windowText(window), since: leavingAt };
+  if (window.state === 'on') {
+    const text = `is in maintenance ${windowText(window)}: nothing is placed on it`;
+    return [reason('maintenance', text, { ...detail, until: endsAt })];
+  }
+  const text = `is in maintenance ${windowText(window)}: its jobs leave before, and none begin that may take longer`;
+  return [reason('maintenance', text, { ...detail, until: startsAt })];
+}
+
+function plannedText(fleet: FleetRecord, { now }: ExplainContext): string[] {
+  const window = fleetWindow(fleet, now);
+  return window?.state === 'planned' ? [`its next maintenance is ${windowText(window)}`] : [];
 }
 
 /** Fewer instances than `nodes.min`: when the fleet tries again, or why not. */

@@ -2,6 +2,7 @@
 
 import type { Fix } from '@dstack/contract/wire';
 import { matchesFleet, nodesOf } from '../instances/fleet-match.ts';
+import { fleetWindow, windowText } from '../maintenance/index.ts';
 import {
   BACKEND_MISSING,
   type Id,
@@ -59,10 +60,33 @@ export function assessInstance(input: ExplainedInstance, ctx: ExplainContext): A
   const { status } = instance;
   if (isInstanceTerminated(status) || instance.deleted) return ended(input);
   if (isInstanceTerminating(status)) return terminating(input, ctx);
-  if (isInstancePending(status)) return withCordon(instance, planned(input, ctx));
-  if (isInstanceProvisioning(status)) return withCordon(instance, provisioning(input, ctx));
-  if (instance.unreachable) return withCordon(instance, unreachable(input, ctx));
-  return withCordon(instance, inService(input, ctx));
+  return withCordon(instance, withMaintenance(input, ctx, inUse(input, ctx)));
+}
+
+function inUse(input: ExplainedInstance, ctx: ExplainContext): Assessment {
+  const { instance } = input.instance;
+  if (isInstancePending(instance.status)) return planned(input, ctx);
+  if (isInstanceProvisioning(instance.status)) return provisioning(input, ctx);
+  return instance.unreachable ? unreachable(input, ctx) : inService(input, ctx);
+}
+
+/** Its fleet is in maintenance, or will be soon. */
+function withMaintenance(
+  { instance: { fleet } }: ExplainedInstance,
+  { now }: ExplainContext,
+  assessment: Assessment,
+): Assessment {
+  const window = fleetWindow(fleet, now);
+  if (window === null || window.state === 'planned') return assessment;
+  const has = windowText(window);
+  const text =
+    window.state === 'on'
+      ? `is in maintenance ${has}; it gets no new jobs`
+      : `is in maintenance ${has}; it gets only jobs that end before`;
+  const until = window.state === 'on' ? window.endsAt : window.startsAt;
+  const maintenance = reason('maintenance', text, { since: window.leavingAt, until, has });
+  const summary = `${text}; it ${assessment.summary}`;
+  return { ...assessment, summary, reasons: [maintenance, ...assessment.reasons] };
 }
 
 /** A cordon comes first: a person has decided it, whatever else is true. */

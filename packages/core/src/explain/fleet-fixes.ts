@@ -184,6 +184,7 @@ function newFleet(projectId: Id, name: string, configuration: object): FleetReco
     consolidationAttempt: 0,
     lastConsolidatedAt: null,
     masterInstanceId: null,
+    maintenance: null,
     nextPassAt: null,
     deleted: false,
     version: 0,

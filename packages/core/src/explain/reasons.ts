@@ -12,6 +12,7 @@ const NEAREST: readonly ExplainRule[] = [
   'nodes.max',
   'not_ready',
   'cordoned',
+  'maintenance',
   'reconnecting',
   'not_available',
   'no_quota',

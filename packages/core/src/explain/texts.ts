@@ -1,5 +1,5 @@
 /** Texts of rules. */
-import { type ExplainRule, type Finding, growthText } from '@dstack/contract/wire';
+import { type ExplainRule, type Finding, growthText, maintenanceText } from '@dstack/contract/wire';
 import { SECOND } from '../model/values.ts';
 import { dollars } from '../offers/findings.ts';
 import type { Row } from './diagnosis.ts';
@@ -27,6 +27,8 @@ export function instanceText({ rule, asked, has, holder }: Facts): string {
       return `cannot start jobs now${has === null ? '' : ` (${has})`}`;
     case 'cordoned':
       return `is ${has ?? 'cordoned'}`;
+    case 'maintenance':
+      return `is ${maintenanceText({ asked, has })}`;
     case 'not_ready':
       return `is not up yet${has === null ? '' : ` (${has})`}`;
     case 'ending':

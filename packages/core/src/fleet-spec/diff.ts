@@ -19,6 +19,7 @@ export interface FleetSpecDiff {
  */
 const UPDATABLE_CLOUD = [
   'preemption',
+  'maintenance',
   'nodes',
   'reservation',
   'tags',
@@ -57,7 +58,9 @@ function forbiddenChange(
     return 'A fleet cannot change between cloud instances and SSH hosts';
   }
   // Volumes stay where they were created.
-  const allowed = ssh ? ['ssh_config', 'shared_volumes_path', 'preemption'] : UPDATABLE_CLOUD;
+  const allowed = ssh
+    ? ['ssh_config', 'shared_volumes_path', 'preemption', 'maintenance']
+    : UPDATABLE_CLOUD;
   const wrong = changed.filter(
     (key) => key !== 'configuration_path' && !allowed.some((it) => key === `configuration.${it}`),
   );
@@ -138,7 +141,13 @@ export function sameFleetSpec(a: FleetSpec, b: FleetSpec): boolean {
   return sameJson(withoutKeys(comparable(a)), withoutKeys(comparable(b)));
 }
 
-const NOT_COMPARED = new Set(['ssh_key', 'price', 'shared_volumes_path', 'preemption']);
+const NOT_COMPARED = new Set([
+  'ssh_key',
+  'price',
+  'shared_volumes_path',
+  'preemption',
+  'maintenance',
+]);
 
 function withoutKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutKeys);

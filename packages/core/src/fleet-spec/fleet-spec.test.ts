@@ -197,6 +197,26 @@ describe('changes of a fleet', () => {
     });
   });
 
+  it('of maintenance apply in place, and clients without our keys keep it', () => {
+    const maintenance = { schedule: '0 2 * * sun', duration: '4h' };
+    const stored = fleet({ nodes: 2, maintenance });
+    expect(stored.configuration.maintenance).toEqual({
+      ...{ schedule: ['0 2 * * sun'], duration: 14_400, lead: 3600 },
+    });
+    expect(fleetPlanAction(fleet({ nodes: 2 }), stored)).toBe('update');
+    expect(prepareFleetSpec(fleet({ nodes: 2 }), { current: stored })).toEqual({
+      ...{ ok: true, spec: stored },
+    });
+    const removed = prepareFleetSpec(fleet({ nodes: 2, maintenance: null }), { current: stored });
+    expect(removed).toMatchObject({
+      spec: { configuration: expect.not.objectContaining({ maintenance: expect.anything() }) },
+    });
+    const always = fleet({ nodes: 2, maintenance: { schedule: '0 * * * *', duration: '1h' } });
+    expect(prepareFleetSpec(always)).toMatchObject({
+      ...{ ok: false, message: expect.stringMatching(/^`maintenance` leaves no time between/) },
+    });
+  });
+
   it('name the hosts that are added and removed', () => {
     expect(diffFleetSpecs(ssh(['a', 'b']), ssh(['b', 'c']))).toMatchObject({
       addedHosts: ['c:22'],

@@ -1,5 +1,6 @@
 import { ENV_NAME, SERVER_HOST_PLACE, SSHHostParams } from '@dstack/contract';
 import type { FleetSpec } from '@dstack/contract/wire';
+import { maintenanceProblem } from '../maintenance/index.ts';
 import {
   nameError,
   type PreparedFleetSpec,
@@ -84,6 +85,9 @@ export function prepareFleetSpec(
   }
   const error = ssh ? sshError(spec, ssh, context) : cloudError(spec);
   if (error) return error;
+  const { maintenance } = configuration;
+  const wrongWindows = maintenance ? maintenanceProblem(maintenance) : null;
+  if (wrongWindows) return specError(`\`maintenance\` ${wrongWindows}`);
   const current = context.current ?? null;
   const priced = context.isOurs === false ? withKeptPrices(spec, current) : spec;
   return { ok: true, spec: withKeptKeys(priced, current) };
@@ -95,13 +99,15 @@ export function prepareFleetSpec(
  */
 function withKeptKeys(spec: FleetSpec, current: FleetSpec | null): FleetSpec {
   const { configuration } = spec;
-  const { shared_volumes_path: path, preemption, ...others } = configuration;
+  const { shared_volumes_path: path, preemption, maintenance, ...others } = configuration;
   const known = current?.configuration;
   const kept = path === undefined ? known?.shared_volumes_path : path;
   const keptPreemption = preemption === undefined ? known?.preemption : preemption;
+  const keptMaintenance = maintenance === undefined ? known?.maintenance : maintenance;
   const own = {
     ...(kept ? { shared_volumes_path: kept } : {}),
     ...(keptPreemption ? { preemption: keptPreemption } : {}),
+    ...(keptMaintenance ? { maintenance: keptMaintenance } : {}),
   };
   return { ...spec, configuration: { ...others, ...own } };
 }

@@ -289,9 +289,21 @@ export interface FleetRecord {
   readonly consolidationAttempt: number;
   readonly lastConsolidatedAt: Timestamp | null;
   readonly masterInstanceId: Id | null;
+  /** The window that its jobs were notified of, until it has ended. */
+  readonly maintenance: MaintenanceRecord | null;
   readonly nextPassAt: Timestamp | null;
   readonly deleted: boolean;
   readonly version: number;
+}
+
+/** A window of maintenance in which no job is on the fleet. */
+export interface MaintenanceRecord {
+  /** Since when its jobs have notice. */
+  readonly since: Timestamp;
+  readonly startsAt: Timestamp;
+  readonly endsAt: Timestamp;
+  /** Whether its beginning was recorded. */
+  readonly hasBegun: boolean;
 }
 
 /** The connection to one agent. It changes without raising the version of an instance. */

@@ -255,6 +255,8 @@ export interface FleetSnapshot {
   readonly groups: readonly GroupRecord[];
   /** Unfinished runs with this `fleetId`. */
   readonly activeRuns: number;
+  /** Runs with jobs on its instances; omitted where the fleet has no windows of maintenance. */
+  readonly placedRuns?: readonly Id[];
   /** Held by its SSH hosts, not deleted, by name. */
   readonly volumes: readonly FleetVolume[];
 }

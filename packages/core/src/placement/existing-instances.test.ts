@@ -9,6 +9,7 @@ import {
   changesOf,
   eventsOf,
   jobChange,
+  NOW,
   placed,
   refusedWith,
   task,
@@ -65,7 +66,7 @@ describe('choosing among instances', () => {
       ],
       gangs: [task('a')],
     };
-    expect(wantsBackendOffers(aSnapshot(snapshot))).toEqual([]);
+    expect(wantsBackendOffers(aSnapshot(snapshot), NOW)).toEqual([]);
     expect(jobChange(placed(snapshot), 'job-a-0-0')?.instanceId).toBe('other-0');
   });
 

@@ -35,6 +35,8 @@ export interface GangRequest {
   readonly priority: number;
   /** Seconds after which all of its jobs have ended by their `max_duration`; null = unknown. */
   readonly limit: number | null;
+  /** The same with the time that they may take to stop; null also if that is unknown. */
+  readonly lasts: number | null;
   /** The gang; null = it does not exist yet. */
   readonly key: string | null;
 }
@@ -59,7 +61,8 @@ export function requestOf(
   const kind = JSON.stringify([run.projectId, whereOf(profile), required, kinds]);
   const priority = spec.configuration.priority ?? 0;
   const limit = limitOf(jobSpecs);
-  const of = { standing: 2, priority, limit, key: null } as const;
+  const lasts = lastsOf(jobSpecs);
+  const of = { standing: 2, priority, limit, lasts, key: null } as const;
   return { run, profile, nodes, nodesRequired: required, kind, ...of };
 }
 
@@ -71,9 +74,10 @@ export function demandOf(
   run: Pick<RunRecord, 'id' | 'fleetId' | 'projectId' | 'spec'>,
   jobSpecs: readonly JobSpec[],
 ): string {
-  const { kind, limit } = requestOf(run, run.spec, jobSpecs);
-  // If gangs are alike, one that ends early enough may use reserved capacity, so the limit is part of the class.
-  return stableHash(`${run.fleetId ?? ''} ${kind}${limit === null ? '' : ` ${limit}`}`);
+  const { kind, limit, lasts } = requestOf(run, run.spec, jobSpecs);
+  // If gangs are alike, one that ends early enough may use what others cannot, so its end is part of the class.
+  const until = limit === null ? '' : ` ${limit} ${lasts}`;
+  return stableHash(`${run.fleetId ?? ''} ${kind}${until}`);
 }
 
 /** Null: it has no `max_duration`. */
@@ -86,6 +90,15 @@ export function timeLimitOf({ max_duration, stop_duration }: JobSpec): TimeLimit
 function limitOf(jobSpecs: readonly JobSpec[]): number | null {
   const limits = jobSpecs.map((spec) => timeLimitOf(spec)?.seconds ?? null);
   return limits.includes(null) ? null : Math.max(...limits.map((one) => one ?? 0));
+}
+
+function lastsOf(jobSpecs: readonly JobSpec[]): number | null {
+  const lasting = jobSpecs.map((spec) => {
+    const limit = timeLimitOf(spec);
+    if (limit === null || spec.stop_duration === null) return null;
+    return limit.seconds + (limit.stopSeconds ?? 0);
+  });
+  return lasting.includes(null) ? null : Math.max(...lasting.map((one) => one ?? 0));
 }
 
 /** The keys of a profile that restrict where a run may be placed. */

@@ -3,10 +3,10 @@
  * needed.
  */
 import type { Refusal } from '@dstack/contract/wire';
-import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
+import type { DecisionContext, Gang, PlacementSnapshot, Timestamp } from '../model/index.ts';
 import type { GangRequest } from './gang-request.ts';
 import { claimSlots, PlacementPass } from './pass.ts';
-import { CapacityLedger, demandKey } from './place/capacity-ledger.ts';
+import { CapacityLedger, demandKey, PLANNED } from './place/capacity-ledger.ts';
 import {
   candidateFleets,
   chooseFleet,
@@ -64,13 +64,17 @@ export function lookAtGang(
  * existing instances need none. After the first gang that does not fit, the remaining capacity is
  * unknown until the backends answer, so all later gangs ask as well.
  */
-export function wantsBackendOffers(snapshot: PlacementSnapshot): readonly OffersWanted[] {
+export function wantsBackendOffers(
+  snapshot: PlacementSnapshot,
+  now: Timestamp,
+): readonly OffersWanted[] {
   const wanted = new Map<string, OffersWanted>();
   const ask: Ask = (question) => {
     wanted.set(question.key, question);
     return [];
   };
-  const ledger = new CapacityLedger(snapshot, { localMaxInstances: Infinity });
+  const settings = { localMaxInstances: Infinity };
+  const ledger = new CapacityLedger(snapshot, settings, { ...PLANNED, at: now });
   const asked = new Set<string>();
   const { shares } = ledger;
   const queue = queueOf(snapshot, (request) => candidateFleets(ledger, request), shares);

@@ -9,6 +9,7 @@ import {
   changesOf,
   eventsOf,
   jobChange,
+  NOW,
   placed,
   refusedWith,
   task,
@@ -120,7 +121,7 @@ describe('new capacity', () => {
 
   it('is not created for runs that only reuse instances', () => {
     const gangs = [task('a', { creation_policy: 'reuse' })];
-    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toEqual([]);
+    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }), NOW)).toEqual([]);
     const decision = placed({ fleets: [CLOUD], gangs }, [anOffer()]);
     expect(refusedWith(decision, 'job-a-0-0')).not.toBeNull();
   });
@@ -128,7 +129,7 @@ describe('new capacity', () => {
   it('is not tried if fleet and run exclude each other, and the refusal names the property', () => {
     const spot = aFleet('spot', { nodes: '0..', spot_policy: 'spot' });
     const gangs = [task('a', { spot_policy: 'on-demand' })];
-    expect(wantsBackendOffers(aSnapshot({ fleets: [spot], gangs }))).toEqual([]);
+    expect(wantsBackendOffers(aSnapshot({ fleets: [spot], gangs }), NOW)).toEqual([]);
     const decision = placed({ fleets: [spot], gangs }, [anOffer({ spot: true })]);
     expect(refusedWith(decision, 'job-a-0-0')).toMatch(/spot_policy/);
   });
@@ -145,6 +146,6 @@ describe('new capacity', () => {
 
   it('asks once for any number of equal runs', () => {
     const gangs = ['a', 'b', 'c'].map((name) => task(name));
-    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }))).toHaveLength(1);
+    expect(wantsBackendOffers(aSnapshot({ fleets: [CLOUD], gangs }), NOW)).toHaveLength(1);
   });
 });

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import type { Decision, Gang, Offer } from '../model/index.ts';
 import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './pass.ts';
-import { aContext, answersOf, changesOf, jobChange, placed } from './testing.ts';
+import { aContext, answersOf, changesOf, jobChange, NOW, placed } from './testing.ts';
 import { sharedWorlds, type World, worlds } from './testing-worlds.ts';
 
 const decide = ({ snapshot, offers }: World): Decision => placed(snapshot, offers);
@@ -140,7 +140,7 @@ describe('placement, whatever the fleets, instances and runs', () => {
   it('needs no answer that was not requested before', () => {
     fc.assert(
       fc.property(worlds, ({ snapshot, offers }) => {
-        const answers = answersOf(wantsBackendOffers(snapshot), offers);
+        const answers = answersOf(wantsBackendOffers(snapshot, NOW), offers);
         const missing: string[] = [];
         class Recording extends Map<string, readonly Offer[]> {
           override get(key: string) {

@@ -12,6 +12,7 @@ import {
   changesOf,
   jobChange,
   mayUse,
+  NOW,
   placed,
   refusedWith,
 } from './testing.ts';
@@ -113,7 +114,7 @@ describe('projects that share fleets', () => {
       gangs: [gangOf('project-1', 'ours'), gangOf('project-2', 'other')],
       projects: both([cloud, theirs]),
     });
-    const asked = wantsBackendOffers(snapshot).map(({ fleetId, projectId }) => [
+    const asked = wantsBackendOffers(snapshot, NOW).map(({ fleetId, projectId }) => [
       fleetId,
       projectId,
     ]);

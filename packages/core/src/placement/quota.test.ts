@@ -15,6 +15,7 @@ import {
   CLOUD,
   changesOf,
   jobChange,
+  NOW,
   placed,
   refusedWith,
 } from './testing.ts';
@@ -115,8 +116,8 @@ describe('a run of a project with a quota', () => {
   it('is not asked about at the backends while a quota keeps it back', () => {
     const quotas = [aQuota({ gpu: 0 })];
     const gangs = [asks('one', 1)];
-    expect(wantsBackendOffers(aSnapshot({ gangs, quotas, fleets: [CLOUD] }))).toEqual([]);
-    expect(wantsBackendOffers(aSnapshot({ gangs, fleets: [CLOUD] }))).toHaveLength(1);
+    expect(wantsBackendOffers(aSnapshot({ gangs, quotas, fleets: [CLOUD] }), NOW)).toEqual([]);
+    expect(wantsBackendOffers(aSnapshot({ gangs, fleets: [CLOUD] }), NOW)).toHaveLength(1);
   });
 });
 

@@ -34,7 +34,7 @@ import { wantsBackendOffers } from './look-ahead.ts';
 import { place } from './pass.ts';
 
 const PROJECT = 'project-1';
-const NOW = 1_700_000_000_000_000;
+export const NOW = 1_700_000_000_000_000;
 
 export { anOffer, type OfferFields };
 
@@ -206,7 +206,7 @@ export function placed(
   ctx: DecisionContext = aContext(),
 ): Decision {
   const snapshot = aSnapshot(patch);
-  return place(snapshot, answersOf(wantsBackendOffers(snapshot), offers), ctx);
+  return place(snapshot, answersOf(wantsBackendOffers(snapshot, ctx.now), offers), ctx);
 }
 
 type Of<T extends Change['type']> = Extract<Change, { type: T }>;

@@ -11,10 +11,12 @@ import type {
   MountableVolume,
   Offer,
   QuotaState,
+  Timestamp,
 } from '../model/index.ts';
 
 /** The complete input of a plan; nothing in it waits for a place. */
 export interface PlanInput {
+  readonly now: Timestamp;
   readonly projectId: Id;
   readonly projectName: string;
   readonly projectNames: Readonly<Record<Id, string>>;

@@ -1,4 +1,4 @@
-import { CapacityLedger } from '../placement/place/capacity-ledger.ts';
+import { CapacityLedger, PLANNED } from '../placement/place/capacity-ledger.ts';
 import type { PlanInput } from './input.ts';
 
 /** Capacity that the run could be placed on. */
@@ -10,5 +10,6 @@ export function ledgerOf(input: PlanInput): CapacityLedger {
     fleets: new Set(fleets.map(({ id }) => id)),
   };
   const projects = new Map([[projectId, own]]);
-  return new CapacityLedger({ ...input, projectNames, projects }, input.settings);
+  const moment = { ...PLANNED, at: input.now };
+  return new CapacityLedger({ ...input, projectNames, projects }, input.settings, moment);
 }

@@ -1,4 +1,5 @@
 import { refusalText } from '@dstack/contract/wire';
+import { windowText } from '../maintenance/index.ts';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../offers/capabilities.ts';
@@ -31,6 +32,7 @@ export function planNotes(
   const notes = batches.flatMap(({ batch, offers }) => [
     ...localNotes(input, offers),
     ...quotaNotes(ledger, input, batch.request, ask),
+    ...maintenanceNotes(ledger, input, batch.request, ask),
     ...(offers.some(isAvailableOffer) ? [] : missingNotes(ledger, input, batch.request, ask)),
   ]);
   return [...new Set(notes)];
@@ -111,6 +113,22 @@ function quotaNotes(
   }
   const uses = ledger.quotas.usesOf(payerOf(request, option.fleet), amountsOfOption(option));
   return uses.map((use) => refusalText(quotaRefusal(ledger, request, use)));
+}
+
+/** The run starts, and will have to leave for a window of maintenance if it still runs then. */
+function maintenanceNotes(
+  ledger: CapacityLedger,
+  input: PlanInput,
+  request: GangRequest,
+  ask: Ask,
+): string[] {
+  if (input.options?.forOffersOnly) return [];
+  const fleet = chooseFleet(ledger, request, ask)?.fleet;
+  const window = fleet && ledger.windows.interrupting(fleet, request);
+  if (!window) return [];
+  return [
+    `Fleet ${fleet.name} is in maintenance ${windowText(window)}: jobs that run then are interrupted before, and submitted again. A \`max_duration\` that ends earlier avoids it`,
+  ];
 }
 
 /** Why there are no offers: the scheduler's reason, and the rules that exclude offers. */

@@ -5,7 +5,7 @@ import type { PoolOffer } from '../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../placement/gang-request.ts';
 import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { candidateFleets, viewPool } from '../placement/place/choose-fleet.ts';
-import { dependsOnInstance, poolOffer } from '../placement/place/existing-instances.ts';
+import { busy, dependsOnInstance, poolOffer } from '../placement/place/existing-instances.ts';
 import { mountableOffers } from '../placement/place/mounts.ts';
 import {
   type Ask,
@@ -56,8 +56,11 @@ function planFleet(ledger: CapacityLedger, request: GangRequest, ask: Ask): Flee
   const views = candidateFleets(ledger, request)
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view) => view !== null);
-  const sufficing = views.filter((view) => view.suffices);
-  const eligible = sufficing.length > 0 ? sufficing : views;
+  const sufficing = views.filter(
+    (view) => view.suffices && ledger.windows.against(view.fleet, request) === null,
+  );
+  const open = views.filter(({ fleet }) => ledger.windows.against(fleet, request) === null);
+  const eligible = sufficing.length > 0 ? sufficing : open.length > 0 ? open : views;
   let best: { fleet: FleetRecord; poolPrice: number; offerPrice: number } | null = null;
   for (const { fleet, candidates } of eligible) {
     const poolPrice = candidates[0]?.[0]?.offer.price ?? Infinity;
@@ -121,10 +124,12 @@ function existingOffers(
   request: GangRequest,
 ): PoolOffer[] {
   const isByItself = dependsOnInstance(node, request);
+  const isClosed = ledger.windows.against(fleet, request) !== null;
   return [...ledger.alikeIn(fleet.id)].flatMap(({ first, size }) =>
     first(isByItself ? size : 1).flatMap((sample) => {
-      const found = poolOffer(ledger, fleet, sample, node, request);
-      if (found === null) return [];
+      const offered = poolOffer(ledger, fleet, sample, node, request);
+      if (offered === null) return [];
+      const found = isClosed ? busy(offered) : offered;
       return isByItself ? [found] : first(size).map((instance) => ({ ...found, instance }));
     }),
   );
@@ -159,8 +164,11 @@ function freshOffers(
   const offers = ask(capacity.question);
   const blocks = fleet.spec.configuration.blocks ?? 1;
   const usable = usableOffers(offers, node, capacity.combined, blocks);
+  const isClosed = ledger.windows.against(fleet, request) !== null;
   return mountable(ledger, usable, fleet, node, request).map((offer) =>
-    whyNotLocal(ledger, offer) !== null ? { ...offer, availability: 'not_available' } : offer,
+    isClosed || whyNotLocal(ledger, offer) !== null
+      ? { ...offer, availability: 'not_available' }
+      : offer,
   );
 }
 

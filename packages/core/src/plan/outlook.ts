@@ -4,7 +4,7 @@ import { isQueueingOffer } from '../offers/availability.ts';
 import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { chooseFleet } from '../placement/place/choose-fleet.ts';
 import type { Ask } from '../placement/place/new-capacity.ts';
-import { lackOf } from '../placement/quota/refusal.ts';
+import { refusalOf, undecidedUntil } from '../placement/place/refusals.ts';
 import type { Batch } from './batches.ts';
 import { initialReplicas, type PlanInput } from './input.ts';
 
@@ -45,7 +45,9 @@ export function planOutlook(
 function outlookOf(ledger: CapacityLedger, { request, jobSpecs }: Batch, ask: Ask): PlannedOutlook {
   const option = chooseFleet(ledger, request, ask);
   if (option === null) {
-    const mayWait = jobSpecs.every(waits) || lackOf(ledger, request, ask) !== null;
+    // As the pass of the run decides it; see `waitLimit`.
+    const mayWait =
+      jobSpecs.every(waits) || undecidedUntil(refusalOf(ledger, request, ask)) !== null;
     return { ...NOTHING, outlook: mayWait ? 'waits' : 'ends' };
   }
   // The request has the other jobs of the replica too, which are batches of their own.

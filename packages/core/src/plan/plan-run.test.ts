@@ -1,6 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { Offer, VolumeRecord } from '../model/index.ts';
-import { aFleet, anInstance, anOffer, answersOf, aSpec, localOffer } from '../placement/testing.ts';
+import {
+  aFleet,
+  anInstance,
+  anOffer,
+  answersOf,
+  aSpec,
+  localOffer,
+  NOW,
+} from '../placement/testing.ts';
 import { volumeRecord } from '../testing/records.ts';
 import { type PlanInput, planJobSpecs, planRun, planWantsOffers } from './index.ts';
 
@@ -16,6 +24,7 @@ function plan(configuration: object, world: World = {}) {
   const built = planJobSpecs(spec);
   if (!built.ok) throw new Error(built.message);
   const input: PlanInput = {
+    now: NOW,
     projectId: 'project-1',
     projectName: 'main',
     projectNames: {},
@@ -69,6 +78,33 @@ describe('the outlook of a plan', () => {
     const scaling = { metric: 'rps', target: 1 };
     const service = { type: 'service', port: 80, commands: ['x'], replicas: '0..1', scaling };
     expect(plan(service, { instances: [busy] }).outlook).toBeNull();
+  });
+});
+
+describe('the plan of a run on a fleet with maintenance', () => {
+  const hosts = { ssh_config: { hosts: ['h'], user: 'u' } };
+  const maintenance = { schedule: '0 2 * * *', duration: '4h' };
+  const lab = aFleet('lab', { ...hosts, maintenance });
+  const world = { fleets: [lab], instances: [anInstance(lab, 0)] };
+  const at = (text: string) => Date.parse(`2023-11-15T${text}Z`) * 1000;
+
+  it('contains the next window, unless the run surely ends before it', () => {
+    const planned = plan({}, { ...world, now: at('00:00:00') });
+    expect(planned.outlook).toBe('starts');
+    expect(planned.notes).toContainEqual(
+      expect.stringMatching(/^Fleet lab is in maintenance from 2023-11-15 02:00:00 UTC to .*06:00/),
+    );
+    const short = plan({ max_duration: '1h' }, { ...world, now: at('00:00:00') });
+    expect(short.notes.join()).not.toContain('maintenance');
+  });
+
+  it('is to wait within a window, without `retry` too, and has the cause', () => {
+    const planned = plan({}, { ...world, now: at('03:00:00') });
+    expect(planned.outlook).toBe('waits');
+    expect(names(planned.jobPlans[0]?.offers)).toEqual([expect.stringMatching(/ busy$/)]);
+    expect(planned.notes).toContainEqual(
+      expect.stringMatching(/^Fleet lab cannot take the run now: instances: 1 in maintenance from/),
+    );
   });
 });
 

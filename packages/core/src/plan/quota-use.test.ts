@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { ClaimState, QuotaState } from '../model/index.ts';
-import { aFleet, anInstance, anOffer, aSpec } from '../placement/testing.ts';
+import { aFleet, anInstance, anOffer, aSpec, NOW } from '../placement/testing.ts';
 import { borrowing, type PlanInput, planJobSpecs, planRun } from './index.ts';
 
 const HOSTS = aFleet('hosts', { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto' });
@@ -22,6 +22,7 @@ function input(quotas: readonly QuotaState[]): PlanInput {
   const built = planJobSpecs(spec);
   if (!built.ok) throw new Error(built.message);
   return {
+    now: NOW,
     ...{ projectId: 'project-1', projectName: 'main', projectNames: {}, userId: 'ann' },
     ...{ fleets: [HOSTS], instances: [instance], volumes: [] },
     offersOnly: new Set(),

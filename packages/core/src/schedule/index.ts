@@ -1,1 +1,1 @@
-export { nextFire } from './next-fire.ts';
+export { firesOf, nextFire } from './next-fire.ts';

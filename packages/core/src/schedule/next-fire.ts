@@ -11,11 +11,20 @@ const MILLISECOND = 1000;
  * here.
  */
 export function nextFire(cron: readonly string[], after: Timestamp): Timestamp | null {
-  const times = cron.flatMap((text) => {
+  return firesOf(cron)(after);
+}
+
+/** The same for many questions about the same expressions. */
+export function firesOf(cron: readonly string[]): (after: Timestamp) => Timestamp | null {
+  const schedules = cron.flatMap((text) => {
     const schedule = parseCron(text);
-    if (schedule instanceof Problem) return [];
-    const time = nextCronTime(schedule, Math.floor(after / MILLISECOND));
-    return time === undefined ? [] : [time * MILLISECOND];
+    return schedule instanceof Problem ? [] : [schedule];
   });
-  return times.length > 0 ? Math.min(...times) : null;
+  return (after) => {
+    const times = schedules.flatMap((schedule) => {
+      const time = nextCronTime(schedule, Math.floor(after / MILLISECOND));
+      return time === undefined ? [] : [time * MILLISECOND];
+    });
+    return times.length > 0 ? Math.min(...times) : null;
+  };
 }

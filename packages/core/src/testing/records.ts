@@ -147,6 +147,7 @@ export function fleetRecord(part: Partial<FleetRecord> = {}): FleetRecord {
     consolidationAttempt: 0,
     lastConsolidatedAt: null,
     masterInstanceId: null,
+    maintenance: null,
     nextPassAt: null,
     deleted: false,
     version: 1,

@@ -51,6 +51,7 @@ const PARTS = [
   'job',
   'jobs',
   'last',
+  'maintenance',
   'missing',
   'notice',
   'queries',

@@ -1,4 +1,4 @@
-import type { Instance } from '@dstack/contract/wire';
+import type { Fleet, Instance } from '@dstack/contract/wire';
 import * as z from 'zod';
 import { firstOf } from '../bounds.ts';
 import { tool } from '../tool.ts';
@@ -35,6 +35,10 @@ export const fleetsTool = tool({
         project: z.string(),
         status: z.string(),
         status_message: z.string().nullable(),
+        maintenance: z
+          .string()
+          .nullable()
+          .describe('The present or next time in which nothing runs on it; null: none'),
         instances: z.array(InstanceSummary),
         instances_left_out: z.number(),
       }),
@@ -55,6 +59,7 @@ export const fleetsTool = tool({
             project: fleet.project_name,
             status: fleet.status,
             status_message: fleet.status_message ?? null,
+            maintenance: maintenanceText(fleet),
             instances: shown.map(instanceSummary),
             instances_left_out: left_out,
           };
@@ -78,6 +83,12 @@ function instanceSummary(instance: Instance): z.infer<typeof InstanceSummary> {
     scheduling: schedulingText(instance),
     reason: instance.termination_reason_message || instance.termination_reason || null,
   };
+}
+
+function maintenanceText({ maintenance }: Fleet): string | null {
+  if (!maintenance) return null;
+  const { state, starts_at, ends_at } = maintenance;
+  return `${state}: from ${starts_at} to ${ends_at}`;
 }
 
 function schedulingText({ scheduling }: Instance): string | null {

@@ -37,7 +37,7 @@ export async function loadMessages(
   return [
     ...runMessages(wanted, runs, jobs, shape),
     ...jobs.flatMap((job) => jobMessages(wanted, job, runs.get(job.runId))),
-    ...(await capacityMessages(store, wanted)),
+    ...(await capacityMessages(store, wanted, now)),
     ...(await resourceMessages(store, wanted, now)),
     ...(await accountMessages(store, wanted)),
     ...(await eventMessages(store, wanted)),
@@ -118,7 +118,11 @@ function changedJob(job: JobRecord, { run }: RunView): ChangedJob {
   };
 }
 
-async function capacityMessages(store: ReadRecords, wanted: Wanted): Promise<Message[]> {
+async function capacityMessages(
+  store: ReadRecords,
+  wanted: Wanted,
+  now: Timestamp,
+): Promise<Message[]> {
   const instances = await store.instances.viewsByIds(wanted.ids('instance'));
   const fleets = await store.fleets.viewsByIds(wanted.ids('fleet'));
   return [
@@ -131,7 +135,7 @@ async function capacityMessages(store: ReadRecords, wanted: Wanted): Promise<Mes
     ...fleets.map((view) => {
       const { id, version, projectId } = view.fleet;
       const head = { type: 'fleet', id, project: view.projectName, version } as const;
-      return message({ ...head, data: wireFleet(view) }, of(projectId, id));
+      return message({ ...head, data: wireFleet(view, now) }, of(projectId, id));
     }),
   ];
 }

@@ -4,6 +4,7 @@ import {
   UNFINISHED_RUN_STATUSES,
 } from '@dstack/contract/status';
 import type {
+  FleetRecord,
   FleetSnapshot,
   FleetVolume,
   Id,
@@ -99,8 +100,26 @@ export async function loadFleet(
     intents: isCluster ? await ordersOf(tx, instances) : [],
     groups: isCluster ? await groupsOfFleet(tx, id) : [],
     activeRuns: Number(runs.count),
+    ...(hasWindows(fleet) && { placedRuns: await runsOnFleet(tx, id) }),
     volumes: fleet.spec.configuration.ssh_config ? await volumesOnFleet(tx, id, instances) : [],
   };
+}
+
+const hasWindows = ({ spec, maintenance }: FleetRecord): boolean =>
+  maintenance !== null || Boolean(spec.configuration.maintenance);
+
+/** The runs with jobs on the instances of the fleet. */
+async function runsOnFleet(tx: Tx, fleetId: Id): Promise<Id[]> {
+  const rows = await tx
+    .selectFrom('jobs as j')
+    .innerJoin('instances as i', 'i.id', 'j.instance_id')
+    .select('j.run_id')
+    .distinct()
+    .where('j.instance_id', 'is not', null)
+    .where('j.status', 'in', UNFINISHED_JOB_STATUSES)
+    .where('i.fleet_id', '=', fleetId)
+    .execute();
+  return rows.map((row) => row.run_id);
 }
 
 async function volumesOnFleet(

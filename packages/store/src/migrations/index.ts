@@ -51,6 +51,7 @@ import { dependencies } from './0050-dependencies.ts';
 import { arrays } from './0051-arrays.ts';
 import { runCounts } from './0052-run-counts.ts';
 import { shares } from './0053-shares.ts';
+import { maintenance } from './0054-maintenance.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -111,4 +112,5 @@ export const MIGRATIONS: readonly Migration[] = [
   arrays,
   runCounts,
   shares,
+  maintenance,
 ];

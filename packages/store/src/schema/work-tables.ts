@@ -145,6 +145,7 @@ export const fleetTable = table<FleetRecord>()('fleets', {
   consolidationAttempt: 'plain',
   lastConsolidatedAt: 'plain',
   masterInstanceId: 'plain',
+  maintenance: 'json',
   nextPassAt: 'plain',
   deleted: 'bool',
   version: 'plain',

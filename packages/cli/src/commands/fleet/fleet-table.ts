@@ -1,5 +1,6 @@
 import { plainLine } from '@dstack/contract/plain-text';
 import {
+  isFleetActive,
   isInstanceActive,
   isInstanceAvailable,
   isInstanceBusy,
@@ -42,11 +43,41 @@ export function renderFleetTable(fleets: readonly Fleet[], options: FleetTableOp
   // The owner of an SSH host can act on its errors and on what it waits for, so these are shown
   // without -v.
   const instances = options.verbose ? [] : sorted.flatMap((fleet) => fleet.instances);
-  if (!instances.some(instanceMessage)) return fleetTable(sorted, options, false);
+  const windows = maintenanceLines(sorted, options);
+  if (!instances.some(instanceMessage)) return fleetTable(sorted, options, false) + windows;
   const table = fleetTable(sorted, options, true);
-  if (fits(table, options)) return table;
-  return fleetTable(sorted, options, false) + messageLines(instances, options.layout.width);
+  if (fits(table, options)) return table + windows;
+  return (
+    fleetTable(sorted, options, false) + messageLines(instances, options.layout.width) + windows
+  );
 }
+
+/** Windows of maintenance, in the times of the configuration. */
+function maintenanceLines(fleets: readonly Fleet[], options: FleetTableOptions): string {
+  const lines = fleets.flatMap((fleet) => {
+    const text = nextWindowText(fleet);
+    return text === '' ? [] : [` ${plainLine(shownName(fleet, options))}: ${text}\n`];
+  });
+  return lines.length === 0 ? '' : `\n${lines.join('')}`;
+}
+
+/** Empty: the fleet has no windows, or no more of them. */
+function nextWindowText({ status, maintenance }: Pick<Fleet, 'status' | 'maintenance'>): string {
+  if (maintenance === undefined || !isFleetActive(status)) return '';
+  const { state, starts_at, ends_at } = maintenance;
+  const when = `from ${utc(starts_at)} to ${utc(ends_at)}`;
+  switch (state) {
+    case 'planned':
+      return `next maintenance ${when}`;
+    case 'leaving':
+      return `maintenance ${when}; jobs leave before`;
+    case 'on':
+      return `in maintenance ${when}`;
+  }
+}
+
+const utc = (instant: string): string =>
+  `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** In a narrow column, a message would have one word a line. */
 function fits(table: string, { layout: { width } }: FleetTableOptions): boolean {
@@ -95,11 +126,10 @@ function fleetRow(fleet: Fleet, options: FleetTableOptions): TableRow {
   const { configuration, profile } = fleet.spec;
   const hosts = configuration.ssh_config?.hosts.length;
   const cluster = options.verbose && configuration.placement === 'cluster' ? ' (cluster)' : '';
-  const foreign = fleet.project_name !== options.project;
   const dim = (text: string): Cell => ({ text, style: 'secondary' });
   const error = fleet.status_message ?? '';
   return [
-    { text: foreign ? `${fleet.project_name}/${fleet.name}` : fleet.name, style: 'bold' },
+    { text: shownName(fleet, options), style: 'bold' },
     dim((hosts === undefined ? nodes(configuration.nodes) : String(hosts)) + cluster),
     dim(hosts === undefined ? wanted(fleet, options.verbose) : ''),
     dim(
@@ -108,10 +138,20 @@ function fleetRow(fleet: Fleet, options: FleetTableOptions): TableRow {
     dim(hosts === undefined ? backendList(fleet) : 'ssh'),
     dim(maxPrice(fleet)),
     ...(options.verbose ? [''] : []),
-    { text: fleet.status, style: FLEET_STYLES[fleet.status] },
+    fleetStatus(fleet),
     dim(created(fleet.created_at, options)),
     ...(options.verbose ? [error] : []),
   ];
+}
+
+const shownName = ({ project_name, name }: Fleet, { project }: FleetTableOptions): string =>
+  project_name === project ? name : `${project_name}/${name}`;
+
+function fleetStatus({ status, maintenance }: Fleet): Cell {
+  if (!isFleetActive(status) || maintenance === undefined || maintenance.state === 'planned') {
+    return { text: status, style: FLEET_STYLES[status] };
+  }
+  return { text: `${status} (maintenance)`, style: 'gold' };
 }
 
 function nodes(value: Fleet['spec']['configuration']['nodes']): string {

@@ -55,6 +55,23 @@ test.each([[['fleet', '-v', 'list']], [['fleet', 'list', '-v']], [['fleet', '-v'
   },
 );
 
+test.each([
+  ['planned', 'active  ', 'th: next maintenance from 2026-12-06 02:00 UTC to 2026-12-06 06:00 UTC'],
+  ['leaving', 'active (maintenance)', 'UTC to 2026-12-06 06:00 UTC; jobs leave before'],
+  ['on', 'active (maintenance)', 'th: in maintenance from 2026-12-06 02:00 UTC to'],
+] as const)('a window of maintenance that is %s has a line', async (state, status, line) => {
+  const list = await fleets();
+  const [fleet] = list;
+  const times = { starts_at: '2026-12-06T02:00:00Z', ends_at: '2026-12-06T06:00:00Z' };
+  const maintenance = { state, leaving_at: '2026-12-06T01:00:00Z', ...times };
+  const fake = await serving({
+    [`POST ${BASE}/fleets/list`]: { json: [{ ...fleet, maintenance }] },
+  });
+  const { out } = await runCommand(['fleet'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toContain(line);
+  expect(out).toContain(status);
+});
+
 test('states of instances are shown as text', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];

@@ -1,5 +1,6 @@
 import type { Profile } from '@dstack/contract/wire';
 import { isCloudCluster } from '../../instances/index.ts';
+import { FleetWindows } from '../../maintenance/index.ts';
 import type {
   CapacitySnapshot,
   EngineSettings,
@@ -7,6 +8,7 @@ import type {
   Id,
   InstanceRecord,
   Offer,
+  Timestamp,
 } from '../../model/index.ts';
 import { sharesFor } from '../../offers/alike.ts';
 import { isServerHost } from '../../offers/capabilities.ts';
@@ -28,7 +30,10 @@ import { VolumeLedger } from './volume-ledger.ts';
 type Shares = ReturnType<typeof sharesFor>;
 
 /** In a plan, an instance whose connection was lost moments ago counts as lost. */
-const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY };
+export const PLANNED: DecisionMoment = { now: Number.POSITIVE_INFINITY };
+
+/** `at`: the present time, where `now` is another; windows of maintenance are looked up for it. */
+export type LedgerMoment = DecisionMoment & { readonly at?: Timestamp };
 
 /**
  * The capacity that a pass can still assign: the snapshot less the pass's own *claims* (given to a
@@ -39,7 +44,8 @@ export class CapacityLedger {
   readonly snapshot: CapacitySnapshot;
   readonly fleets: readonly FleetRecord[];
   readonly localMaxInstances: number;
-  readonly moment: DecisionMoment;
+  readonly moment: LedgerMoment;
+  readonly windows: FleetWindows;
   readonly volumes: VolumeLedger;
   readonly ends: KnownEnds;
   readonly reserved: ReservedShares;
@@ -60,15 +66,14 @@ export class CapacityLedger {
   constructor(
     snapshot: CapacitySnapshot,
     settings: Pick<EngineSettings, 'localMaxInstances'>,
-    moment: DecisionMoment = PLANNED,
+    moment: LedgerMoment = PLANNED,
   ) {
     this.snapshot = snapshot;
     this.moment = moment;
     this.fleets = snapshot.fleets.filter((fleet) => isFleetActive(fleet.status) && !fleet.deleted);
     this.localMaxInstances = settings.localMaxInstances;
     this.volumes = new VolumeLedger(snapshot.volumes);
-    this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now);
-    this.reserved = new ReservedShares(this.ends);
+    this.windows = new FleetWindows(moment.at ?? moment.now);
     this.quotas = new QuotaLedger(snapshot.quotas ?? []);
     const { shares, quotas = [] } = snapshot;
     this.shares = shares ? new ShareLedger(shares, quotas) : null;
@@ -76,6 +81,19 @@ export class CapacityLedger {
     for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
     const indexes = fleetIndexes(this.fleets, snapshot.instances);
     this.#fleets = new Map(indexes.map((index) => [index.fleet.id, new FleetCapacity(index)]));
+    this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now, this.#clearedAt());
+    this.reserved = new ReservedShares(this.ends);
+  }
+
+  /** By instance, when the jobs that are there now have to leave it; it is empty without windows. */
+  #clearedAt(): ReadonlyMap<Id, Timestamp> {
+    const times = new Map<Id, Timestamp>();
+    for (const { index } of this.#fleets.values()) {
+      const startsAt = this.windows.of(index.fleet)?.startsAt;
+      if (startsAt === undefined) continue;
+      for (const { id } of index.instances) times.set(id, startsAt);
+    }
+    return times;
   }
 
   instancesOf(fleetId: Id): readonly InstanceRecord[] {

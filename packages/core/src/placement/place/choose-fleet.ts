@@ -37,6 +37,7 @@ export function chooseFleet(
   const admit = (option: FleetOption | null): FleetOption | null =>
     option && admitted(ledger, request, option);
   const views = fleetsWithin(ledger, request, candidateFleets(ledger, request))
+    .filter((fleet) => ledger.windows.against(fleet, request) === null)
     .map((fleet) => viewPool(ledger, fleet, request))
     .filter((view): view is PoolView => view !== null);
   const settled = views

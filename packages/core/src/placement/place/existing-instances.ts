@@ -115,7 +115,8 @@ export function poolOffer(
   return mounts.verdict === 'never' ? null : busy(found);
 }
 
-function busy(found: PoolOffer): PoolOffer {
+/** The same offer while it cannot be taken. */
+export function busy(found: PoolOffer): PoolOffer {
   return { ...found, available: false, offer: { ...found.offer, availability: 'busy' } };
 }
 

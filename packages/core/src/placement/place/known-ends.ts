@@ -11,13 +11,23 @@ export class KnownEnds {
   readonly now: Timestamp;
   /** By instance, the earliest first. */
   readonly #ends = new Map<Id, End[]>();
+  readonly #clearedAt: ReadonlyMap<Id, Timestamp>;
 
-  constructor(occupants: readonly Occupant[], now: Timestamp) {
+  /**
+   * `clearedAt`: by instance, when all jobs have to leave it. One that would end later goes on after the maintenance,
+   * before others: nothing is known of its end.
+   */
+  constructor(
+    occupants: readonly Occupant[],
+    now: Timestamp,
+    clearedAt: ReadonlyMap<Id, Timestamp> = new Map(),
+  ) {
     this.now = now;
+    this.#clearedAt = clearedAt;
     for (const occupant of occupants) {
       const at = endOf(occupant, now);
       const { instanceId, blocks } = occupant;
-      if (at !== null) this.add(instanceId, { at, blocks });
+      if (at !== null && this.#isInTime(instanceId, at)) this.add(instanceId, { at, blocks });
     }
   }
 
@@ -28,7 +38,13 @@ export class KnownEnds {
 
   /** A job that is placed now. */
   occupy(instanceId: Id, blocks: number, seconds: number | null): void {
-    if (seconds !== null) this.add(instanceId, { at: this.now + seconds * SECOND, blocks });
+    if (seconds === null) return;
+    const at = this.now + seconds * SECOND;
+    if (this.#isInTime(instanceId, at)) this.add(instanceId, { at, blocks });
+  }
+
+  #isInTime(instanceId: Id, at: Timestamp): boolean {
+    return at <= (this.#clearedAt.get(instanceId) ?? Infinity);
   }
 
   /** Blocks of the instance whose jobs end no later than `at`. */

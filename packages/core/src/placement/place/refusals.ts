@@ -49,6 +49,8 @@ export type Undecided =
   | 'host_fault'
   /** A person keeps new jobs off an instance that could take the gang. */
   | 'cordoned'
+  /** A fleet that could take the gang is in maintenance, or will be before the gang has ended. */
+  | 'maintenance'
   /** The connection to an instance that could take the gang was lost moments ago. */
   | 'reconnecting'
   /** A quota leaves too little. */
@@ -66,6 +68,8 @@ export function undecidedUntil(refusal: Refusal): Undecided | null {
     );
   if (hasInstance('host_fault')) return 'host_fault';
   if (hasInstance('cordoned')) return 'cordoned';
+  const isInMaintenance = refusal.fleets.some(({ growth }) => growth?.rule === 'maintenance');
+  if (isInMaintenance || hasInstance('maintenance')) return 'maintenance';
   return hasInstance('reconnecting') ? 'reconnecting' : null;
 }
 
@@ -202,6 +206,8 @@ export function lookAt(
   if (state !== null) return full([state]);
   if (!matchesFleet(instance, fleet)) return never([finding('fleet_spec')]);
   if (noMounts) return full([noMounts.finding]);
+  const maintenance = ledger.windows.finding(fleet, request);
+  if (maintenance !== null) return full([maintenance]);
   if (ledger.isHeld(instance)) return full([finding('held')]);
   const offer = poolOffer(ledger, fleet, instance, node, request);
   if (offer?.available) return full([]);
@@ -250,6 +256,8 @@ function growthRefusal(
     return { verdict: 'never', finding: finding('nodes.max', { has: String(max) }) };
   }
   if (ledger.isUndecided(fleet)) return { verdict: 'full', finding: finding('cluster_starting') };
+  const maintenance = ledger.windows.finding(fleet, request);
+  if (maintenance !== null) return { verdict: 'full', finding: maintenance };
   const limit = whyTooFull(ledger, fleet, request);
   if (limit) return { verdict: 'full', finding: limit };
   if ('none' in slots) return { verdict: 'full', finding: slots.none };

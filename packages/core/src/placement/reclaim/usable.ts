@@ -30,6 +30,8 @@ export function usableBy(
   return candidateFleets(ledger, request).flatMap((fleet) => {
     const [node] = request.nodes;
     if (!node || !isClusterFor(fleet, request)) return [];
+    // It could use nothing of the fleet now, and does not keep it from those that end before the window.
+    if (ledger.windows.against(fleet, request) !== null) return [];
     const mayGrow =
       whyNotGrow(ledger, fleet, 1, request) === null &&
       !('none' in newSlots(ledger, fleet, request, ask));

@@ -39,7 +39,7 @@ export function earliestStart(
   const needed = nodesNeeded(ledger, request);
   const starts = sitesOf(roomsIn(ledger, fleet, request), request)
     .map((rooms) => startOn(rooms, needed, ledger.ends.now))
-    .filter((start) => start !== null);
+    .flatMap((start) => (start && afterWindows(ledger, fleet, request, start)) ?? []);
   const [first, ...others] = starts;
   if (!first) return null;
   return { fleet, ...others.reduce((a, b) => (b.startsAt < a.startsAt ? b : a), first) };
@@ -66,7 +66,20 @@ export function startOnShares(
     startsAt = Math.max(startsAt, at);
     nodes += count;
   }
-  return nodes >= nodesNeeded(ledger, request) ? { fleet, startsAt, shares, idle } : null;
+  if (nodes < nodesNeeded(ledger, request)) return null;
+  const start = afterWindows(ledger, fleet, request, { startsAt, shares, idle });
+  return start && { fleet, ...start };
+}
+
+/** The start that windows of maintenance leave to the gang. */
+function afterWindows<S extends Pick<PlannedStart, 'startsAt'>>(
+  ledger: CapacityLedger,
+  fleet: FleetRecord,
+  request: GangRequest,
+  start: S,
+): S | null {
+  const startsAt = ledger.windows.openFrom(fleet, request, start.startsAt);
+  return startsAt === null ? null : { ...start, startsAt };
 }
 
 /** Whether a machine of the fleet is suitable at all: of machines that are alike, one is looked at. */
@@ -95,8 +108,9 @@ function roomsIn(ledger: CapacityLedger, fleet: FleetRecord, request: GangReques
     .flatMap((instance) => roomOn(ledger, instance, node, request) ?? []);
 }
 
-/** What keeps an instance from the gang ends with the jobs that are there. */
-const isTaken = ({ rule }: Finding): boolean => rule === 'busy' || rule === 'held';
+/** What keeps an instance from the gang ends with the jobs that are there, or with a window that has an end. */
+const isTaken = ({ rule }: Finding): boolean =>
+  rule === 'busy' || rule === 'held' || rule === 'maintenance';
 
 function roomOn(
   ledger: CapacityLedger,

@@ -156,7 +156,9 @@ export class Holds {
     stored: PlannedStart | null,
     { request }: QueuedGang,
   ): PlannedStart | null {
-    if (this.#ledger.ends.isEmpty) return null;
+    const { windows } = this.#ledger;
+    const isClosed = fleets.some((fleet) => windows.against(fleet, request) !== null);
+    if (this.#ledger.ends.isEmpty && !isClosed) return null;
     const kept = stored && fleets.includes(stored.fleet) ? stored : null;
     return fleets
       .filter((fleet) => !this.#open.has(fleet.id) && mayServe(this.#ledger, fleet, request))
@@ -248,6 +250,8 @@ export class Holds {
     const ledger = this.#ledger;
     const [node] = request.nodes;
     if (!node || !isClusterFor(fleet, request)) return null;
+    // What is free there now can be used by work only that ends in time.
+    if (ledger.windows.against(fleet, request) !== null) return null;
     const mayGrow = whyNotGrow(ledger, fleet, 1, request) === null;
     if (!ledger.hasOpen(fleet.id) && !mayGrow) return null;
     const needed = nodesNeeded(ledger, request);

@@ -30,6 +30,7 @@ import {
   MAX_CONSOLIDATION_ATTEMPTS,
 } from '../../status/index.ts';
 import { moveFleet } from '../moves.ts';
+import { trackMaintenance } from './maintenance.ts';
 import { electMaster } from './master-election.ts';
 
 /**
@@ -41,7 +42,10 @@ export function reconcileFleet(snapshot: FleetSnapshot, ctx: DecisionContext): D
   const draft = new Draft({ fleet, instances, intents }, ctx);
   draft.beginRound();
   if (isFleetTerminating(fleet.status)) endFleet(draft, fleet, snapshot);
-  else if (isFleetActive(fleet.status) && !fleet.deleted) keepFleet(draft, fleet);
+  else if (isFleetActive(fleet.status) && !fleet.deleted) {
+    trackMaintenance(draft, fleet, snapshot.placedRuns ?? []);
+    keepFleet(draft, fleet);
+  }
   wakeGroups(draft, snapshot.groups);
   const after = draft.fleets.set(fleet, { nextPassAt: draft.due });
   return {

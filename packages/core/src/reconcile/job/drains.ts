@@ -1,7 +1,8 @@
 /** Which jobs have to leave their instances, because these are drained or others are entitled to their places. */
+import { windowText } from '../../maintenance/index.ts';
 import type { EvictionRecord, InstanceRecord, JobRecord, Timestamp } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { drainDeadline, isJobFinished } from '../../status/index.ts';
+import { drainDeadline, isJobFinished, NOTICE_GRACE } from '../../status/index.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
 export interface InstanceDrain {
@@ -10,6 +11,8 @@ export interface InstanceDrain {
   readonly deadline: Timestamp;
   /** The provider takes the machine back. */
   readonly isTakenBack?: true;
+  /** Its fleet is in maintenance from then on: until then, jobs that end in time may begin there. */
+  readonly isWindow?: true;
 }
 
 function drainOn(instance: InstanceRecord | null): InstanceDrain | null {
@@ -25,11 +28,28 @@ function drainOn(instance: InstanceRecord | null): InstanceDrain | null {
   return { message: `${instance.name} is drained by ${by}${why}`, since, deadline };
 }
 
+/** Also where the notice comes late, jobs have the grace of a drain. */
+function maintenanceOf(pass: RunPass, instance: InstanceRecord | null): InstanceDrain | null {
+  const use = instance && pass.draft.fleetUse(instance.fleetId);
+  const window = use?.fleet.maintenance ?? null;
+  if (!use || window === null) return null;
+  const { since, startsAt } = window;
+  return {
+    message: `fleet ${use.fleet.name} is in maintenance ${windowText(window)}`,
+    since,
+    deadline: Math.max(startsAt, since + NOTICE_GRACE),
+    isWindow: true,
+  };
+}
+
 /** The earliest drain of the instances that the nodes of the job's replica use. */
 export function drainOf(pass: RunPass, job: JobRecord): InstanceDrain | null {
   const drains = pass.latest
     .filter((one) => one.replicaNum === job.replicaNum && !isJobFinished(one.status))
-    .flatMap((one) => drainOn(pass.instanceOf(one)) ?? []);
+    .flatMap((one) => {
+      const instance = pass.instanceOf(one);
+      return [drainOn(instance), maintenanceOf(pass, instance)].filter((drain) => drain !== null);
+    });
   return drains.sort((a, b) => a.deadline - b.deadline)[0] ?? null;
 }
 

@@ -20,10 +20,18 @@ import type { RunPass } from '../run/run-pass.ts';
 import { isAskedStill, leaveOf } from './drains.ts';
 import { endJob } from './end-job.ts';
 
-/** A job that has not begun loses nothing: it is submitted again at once. */
+/**
+ * A job that has not begun loses nothing: it is submitted again at once. Before a window of maintenance it may begin
+ * as long as it would end in time.
+ */
 export function leaveBeforeStart(pass: RunPass, job: JobRecord): boolean {
   const drain = leaveOf(pass, job);
   if (drain === null) return false;
+  const end = drain.isWindow ? knownEnd({ ...job, runningAt: pass.now }) : null;
+  if (end !== null && end <= drain.deadline) {
+    pass.draft.dueAt(drain.deadline - (end - pass.now) + 1);
+    return false;
+  }
   const { message } = drain;
   const now = pass.now;
   const notice = { message, requestedAt: now, interruptAt: now, endsAt: now };
@@ -109,7 +117,7 @@ function wantedNotice(pass: RunPass, job: JobRecord): NoticeRecord | null {
 }
 
 /** By `max_duration` and `stop_duration`; null = unknown. */
-function knownEnd({ runningAt, spec }: JobRecord): Timestamp | null {
+function knownEnd({ runningAt, spec }: Pick<JobRecord, 'runningAt' | 'spec'>): Timestamp | null {
   const { max_duration, stop_duration } = spec;
   if (runningAt === null || !max_duration || stop_duration === null) return null;
   return runningAt + (max_duration + (stop_duration ?? 0)) * SECOND;

@@ -43,6 +43,7 @@ async function insertFleet(name: string, more: object): Promise<void> {
     consolidationAttempt: 0,
     lastConsolidatedAt: null,
     masterInstanceId: null,
+    maintenance: null,
     nextPassAt: null,
     deleted: false,
     version: 0,

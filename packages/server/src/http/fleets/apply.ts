@@ -62,7 +62,7 @@ export async function applyFleet(
       : await updateFleet(deps, current.fleet.id, spec, request, caller.user);
   const view = await deps.store.fleets.byId(id);
   if (view === null) throw notExists('Fleet not found');
-  return wireFleet(view);
+  return wireFleet(view, deps.context().now);
 }
 
 /** The instances that a fleet creates without a run that needs them. */
@@ -119,6 +119,7 @@ function newFleet(
     consolidationAttempt: 0,
     lastConsolidatedAt: null,
     masterInstanceId: null,
+    maintenance: null,
     nextPassAt: null,
     deleted: false,
     version: 0,

@@ -37,7 +37,7 @@ export async function getFleetPlan(
     // The caller's own input, keys included: clients send it back to `apply`.
     spec,
     effective_spec: withoutKeys(effective),
-    current_resource: current && wireFleet(current),
+    current_resource: current && wireFleet(current, deps.context().now),
     offers: found.offers.map(wireOffer),
     total_offers: found.total_offers,
     max_offer_price: found.max_price,

@@ -25,7 +25,8 @@ export async function listFleets(
     onlyActive: request.only_active,
     page: pageOf(request.prev_created_at, request.prev_id, request),
   });
-  return await mapInTurns(found, wireFleet);
+  const { now } = deps.context();
+  return await mapInTurns(found, (view) => wireFleet(view, now));
 }
 
 export async function listProjectFleets(
@@ -38,7 +39,8 @@ export async function listProjectFleets(
     includeImported,
     onlyActive: true,
   });
-  return await mapInTurns(found, wireFleet);
+  const { now } = deps.context();
+  return await mapInTurns(found, (view) => wireFleet(view, now));
 }
 
 /**
@@ -60,7 +62,7 @@ export async function getFleet(
   }
   if (request.name === null && request.id === null) throw ruleError('name or id must be specified');
   if (view === null) throw notExists('Fleet not found');
-  return wireFleet(view);
+  return wireFleet(view, deps.context().now);
 }
 
 async function findFleet(

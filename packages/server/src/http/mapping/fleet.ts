@@ -1,10 +1,17 @@
-import { type Fleet, type FleetSpec, formatTimestamp } from '@dstack/contract/wire';
+import {
+  type Fleet,
+  type FleetSpec,
+  formatTimestamp,
+  type MaintenanceWindow,
+} from '@dstack/contract/wire';
+import { type FleetRecord, fleetWindow, type Timestamp } from '@dstack/core';
 import type { FleetView } from '@dstack/store';
 import { perRecord } from '../kept-parts.ts';
 import { wireInstance } from './instance.ts';
 
-export function wireFleet(view: FleetView): Fleet {
+export function wireFleet(view: FleetView, now: Timestamp): Fleet {
   const { fleet, projectName } = view;
+  const maintenance = wireMaintenance(fleet, now);
   return {
     id: fleet.id,
     name: fleet.name,
@@ -13,6 +20,7 @@ export function wireFleet(view: FleetView): Fleet {
     created_at: formatTimestamp(fleet.createdAt),
     status: fleet.status,
     status_message: fleet.statusMessage,
+    ...(maintenance !== null && { maintenance }),
     instances: view.instances.map((instance) =>
       wireInstance(instance, { projectName, fleetName: fleet.name }),
     ),
@@ -20,6 +28,17 @@ export function wireFleet(view: FleetView): Fleet {
 }
 
 const wireFleetSpec = perRecord(withoutKeys);
+
+function wireMaintenance(fleet: FleetRecord, now: Timestamp): MaintenanceWindow | null {
+  const window = fleet.deleted ? null : fleetWindow(fleet, now);
+  if (window === null) return null;
+  return {
+    state: window.state,
+    leaving_at: formatTimestamp(window.leavingAt),
+    starts_at: formatTimestamp(window.startsAt),
+    ends_at: formatTimestamp(window.endsAt),
+  };
+}
 
 /** SSH keys are accepted, and never returned. */
 export function withoutKeys(spec: FleetSpec): FleetSpec {

@@ -40,7 +40,7 @@ async function insertHosts(project: string, name = 'hosts'): Promise<void> {
   const fleet = {
     ...{ id: newId(), projectId, name, spec, status: 'active' as const },
     ...{ statusMessage: null, createdAt: now, consolidationAttempt: 0, lastConsolidatedAt: null },
-    ...{ masterInstanceId: null, nextPassAt: null, deleted: false, version: 0 },
+    ...{ masterInstanceId: null, maintenance: null, nextPassAt: null, deleted: false, version: 0 },
   };
   const build = () => ({ fleet, instances: [] });
   await server.store.engine.createFleet({ projectId, name: { exact: name }, build });

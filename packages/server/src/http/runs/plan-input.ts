@@ -30,7 +30,9 @@ export async function planInput(
   const { hints } = await deps.backends.state(project.id);
   const capacity = await deps.store.engine.loadCapacity(project.id);
   await lookAtVolumes(deps, capacity.volumes, built.jobSpecs);
+  const { now, settings } = deps.context();
   return {
+    now,
     projectId: project.id,
     projectName: project.name,
     ...capacity,
@@ -40,7 +42,7 @@ export async function planInput(
     runFleetId,
     ...(userId !== null && { userId }),
     options,
-    settings: deps.context().settings,
+    settings,
   };
 }
 

@@ -38,7 +38,8 @@ export const pool: WorkDescriptor<'pool'> = {
       const waiting = withPastTimes(loaded, deps.context());
       const hints = await answers.hints([...waiting.rights.keys()]);
       const known = withBackends(waiting, (projectId) => hints.get(projectId) ?? null);
-      const answered = await answers.ask(wantsBackendOffers(known), loaded.isOfOneProject);
+      const questions = wantsBackendOffers(known, deps.context().now);
+      const answered = await answers.ask(questions, loaded.isOfOneProject);
       const snapshot = withBackends(waiting, (projectId) => {
         const facts = hints.get(projectId);
         return facts ? { ...facts, ...answered.silence(projectId) } : null;

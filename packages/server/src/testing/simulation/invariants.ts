@@ -169,12 +169,14 @@ async function placedJobs(
   backendsOf: (projectId: Id) => readonly Backend[],
 ): Promise<Id[]> {
   const answers = await Promise.all(
-    wantsBackendOffers(snapshot).map(async ({ key, projectId, requirements, backends: names }) => {
-      const backends = backendsOf(projectId ?? '');
-      const asked = backends.filter(({ name }) => names === null || names.includes(name));
-      const offers = await Promise.all(asked.map((one) => one.offers(requirements)));
-      return [key, offers.flatMap((answer) => answer.offers)] as const;
-    }),
+    wantsBackendOffers(snapshot, scene.now()).map(
+      async ({ key, projectId, requirements, backends: names }) => {
+        const backends = backendsOf(projectId ?? '');
+        const asked = backends.filter(({ name }) => names === null || names.includes(name));
+        const offers = await Promise.all(asked.map((one) => one.offers(requirements)));
+        return [key, offers.flatMap((answer) => answer.offers)] as const;
+      },
+    ),
   );
   const ctx = { now: scene.now(), newId: scene.newId, settings: scene.settings };
   return place(snapshot, new Map(answers), ctx).changes.flatMap((change) =>

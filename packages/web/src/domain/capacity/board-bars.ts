@@ -1,10 +1,10 @@
-import type { BoardJob, QueuedPlace, QueuedRun, RunQueue } from '@dstack/contract/wire';
+import type { BoardJob, Fleet, QueuedPlace, QueuedRun, RunQueue } from '@dstack/contract/wire';
 
 /**
  * `leaving`: it runs, and has notice to leave. `reserved`: it has reserved its place. `expected`: an estimate.
- * `tried`: a configuration that is not submitted.
+ * `tried`: a configuration that is not submitted. `maintenance`: nothing runs there.
  */
-export type BarKind = 'running' | 'leaving' | 'reserved' | 'expected' | 'tried';
+export type BarKind = 'running' | 'leaving' | 'reserved' | 'expected' | 'tried' | 'maintenance';
 
 /** A part of an instance over time. Times are in ms. */
 export interface BoardBar {
@@ -95,6 +95,19 @@ export function triedBars(
   return bars;
 }
 
+/** The window of maintenance that the fleet is in, or the next one, on all blocks of an instance. */
+export function maintenanceBar(
+  { maintenance }: Pick<Fleet, 'maintenance'>,
+  totalBlocks: number | null,
+): BoardBar | null {
+  if (maintenance === undefined) return null;
+  const [from, to] = [Date.parse(maintenance.starts_at), Date.parse(maintenance.ends_at)];
+  return {
+    ...{ key: 'maintenance', kind: 'maintenance', name: 'Maintenance' },
+    ...{ run: null, project: null, user: null, blocks: Math.max(1, totalBlocks ?? 1), from, to },
+  };
+}
+
 /** A bar with its place among the blocks of the instance: the first of them, from 0. */
 export interface LanedBar extends BoardBar {
   readonly lane: number;
@@ -151,6 +164,8 @@ export function barTimes(bar: BoardBar, timeText: (time: number) => string): str
       return `reserved, starts ${timeText(from)}`;
     case 'expected':
       return `expected to start about ${timeText(from)}`;
+    case 'maintenance':
+      return `from ${timeText(from)}${to === null ? '' : ` until ${timeText(to)}`}`;
     case 'tried':
       return `would start ${timeText(from)}`;
   }
@@ -161,5 +176,6 @@ export const BAR_LABELS: Readonly<Record<BarKind, string>> = {
   leaving: 'Has to leave',
   reserved: 'Reserved',
   expected: 'Expected',
+  maintenance: 'Maintenance',
   tried: 'Would go here',
 };

@@ -29,6 +29,15 @@ it('has a word for each status', () => {
   ]);
 });
 
+it('shows a window of maintenance that is near or on', () => {
+  const looks = (['planned', 'leaving', 'on'] as const).map((state) => {
+    const at = '2026-12-06T02:00:00Z';
+    const window = { state, leaving_at: at, starts_at: at, ends_at: at };
+    return fleetLook('active', window).text;
+  });
+  expect(looks).toEqual(['Active', 'Maintenance soon', 'In maintenance']);
+});
+
 it('shows what needs a person before what the instance does', () => {
   const busy = { status: 'busy', busy_blocks: 2, total_blocks: 4 } as const;
   expect(instanceLook(instance(busy)).text).toBe('Busy 2/4');

@@ -13,11 +13,18 @@ import {
   isInstanceProvisioning,
   isInstanceTerminating,
 } from '@dstack/contract/status';
-import type { Instance } from '@dstack/contract/wire';
+import type { Fleet, Instance } from '@dstack/contract/wire';
 import type { StatusLook } from '../../ui/status/status-badge.tsx';
 
 /** How the status of a fleet is shown. */
-export function fleetLook(status: FleetStatus): StatusLook {
+export function fleetLook(
+  status: FleetStatus,
+  maintenance: Fleet['maintenance'] = undefined,
+): StatusLook {
+  if (isFleetActive(status) && maintenance !== undefined && maintenance.state !== 'planned') {
+    const text = maintenance.state === 'on' ? 'In maintenance' : 'Maintenance soon';
+    return { tone: 'warning', icon: 'stopped', text };
+  }
   if (isFleetActive(status)) return { tone: 'running', icon: 'active', text: 'Active' };
   if (isFleetTerminating(status)) return { tone: 'stopped', icon: 'progress', text: 'Deleting' };
   if (isFleetFinished(status)) return { tone: 'stopped', icon: 'stopped', text: 'Deleted' };

@@ -138,9 +138,10 @@ function Scale({ axis, horizon }: { readonly axis: TimeAxis; readonly horizon: H
 const LAST = 0.95;
 
 /** The meanings of the colours; the text of each bar has its meaning too. */
-export function BoardLegend({ isTrying }: { readonly isTrying: boolean }) {
+export function BoardLegend(props: { readonly isTrying: boolean; readonly hasWindows: boolean }) {
+  const { isTrying, hasWindows } = props;
   const kinds = (Object.keys(BAR_LABELS) as BarKind[]).filter(
-    (kind) => isTrying || kind !== 'tried',
+    (kind) => (isTrying || kind !== 'tried') && (hasWindows || kind !== 'maintenance'),
   );
   return (
     <ul className={styles.legend} aria-label="Colours">

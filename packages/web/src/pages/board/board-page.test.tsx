@@ -91,6 +91,17 @@ it('shows what runs on each instance, and what has reserved it, in words too', a
   expect(names).toEqual(['lab-0', 'lab-1']);
 });
 
+it('shows windows of maintenance on the instances of their fleets', async () => {
+  const maintenance = {
+    ...{ state: 'planned', leaving_at: at(30), starts_at: at(90), ends_at: at(150) },
+  };
+  const fleets = () => [aFleet('lab', [second], { maintenance })];
+  await world({ fleets });
+  const bar = await within(await jobsOf('lab-1')).findByText(/^Maintenance: 8 of 8 blocks/);
+  expect(bar.textContent).toMatch(/from in 1 h.* until in 2 h/);
+  expect(screen.getByRole('list', { name: 'Colours' }).textContent).toContain('Maintenance');
+});
+
 it('asks for the jobs of all rows that are drawn in one request, and not for idle ones', async () => {
   const instances = Array.from({ length: 40 }, (_, num) => anInstance('lab', num, BUSY));
   const { boards } = await world({

@@ -72,6 +72,7 @@ function Board({ project }: { readonly project: string }) {
     (row: BoardRowData, anchor: HTMLElement) => setMenu({ row, anchor }),
     [],
   );
+  const hasWindows = fleets.data?.some(({ maintenance }) => maintenance !== undefined) === true;
   const isEmpty = rows?.length === 0 && q === '';
   return (
     <PageFrame
@@ -91,7 +92,7 @@ function Board({ project }: { readonly project: string }) {
             <BoardTry project={project} onPlan={setPlan} onClose={() => setTrying(false)} />
           </Suspense>
         ) : null}
-        <Toolbar end={view === 'table' ? null : <BoardLegend isTrying={isTrying} />}>
+        <Toolbar end={view === 'table' ? null : <BoardLegend {...{ isTrying, hasWindows }} />}>
           <SearchInput
             ref={searchInput}
             label="Filter instances"

@@ -1,9 +1,11 @@
 import { isInstanceActive, isInstanceBusy } from '@dstack/contract/status';
 import type { Fleet, Instance } from '@dstack/contract/wire';
-import type { BoardBar } from '../../domain/capacity/board-bars.ts';
+import { type BoardBar, maintenanceBar } from '../../domain/capacity/board-bars.ts';
 
 export interface BoardRowData {
   readonly instance: Instance;
+  /** The window of maintenance of its fleet; null = it has none. */
+  readonly maintenance: BoardBar | null;
   /** The jobs that wait for the instance, in the order of the queue. */
   readonly queued: readonly BoardBar[];
   /** Where the configuration that is tried would go. */
@@ -22,12 +24,13 @@ export function boardRows(
 ): readonly BoardRowData[] {
   const rows = fleets
     .toSorted((a, b) => byName(a.name, b.name) || byName(a.project_name, b.project_name))
-    .flatMap(({ instances }) =>
-      instances
+    .flatMap((fleet) =>
+      fleet.instances
         .filter(({ status }) => isInstanceActive(status))
         .toSorted((a, b) => a.instance_num - b.instance_num)
         .map((instance) => ({
           instance,
+          maintenance: maintenanceBar(fleet, instance.total_blocks),
           queued: queued.get(instance.id) ?? NONE,
           tried: tried.get(instance.id) ?? NONE,
         })),

@@ -5,7 +5,7 @@ import { jobBars, type LanedBar, laned } from '../../domain/capacity/board-bars.
 import { type BoardRowData, hasJobs } from './board-rows.ts';
 
 export interface InstanceBars {
-  /** In the order of their beginnings. */
+  /** The window of maintenance, then the others in the order of their beginnings. */
   readonly bars: readonly LanedBar[];
   readonly total: number;
   /** Why not all jobs are there; null: they are. */
@@ -16,7 +16,7 @@ export interface InstanceBars {
 /** The bars of an instance. Only rows that are drawn ask for its jobs. */
 export function useBars(
   project: string,
-  { instance, queued, tried }: BoardRowData,
+  { instance, maintenance, queued, tried }: BoardRowData,
   now: number,
 ): InstanceBars {
   const isAsked = hasJobs(instance);
@@ -27,7 +27,11 @@ export function useBars(
   const total = Math.max(1, instance.total_blocks ?? 1);
   const jobs = isAsked && data !== undefined ? jobBars(data.jobs, now) : [];
   return {
-    bars: laned([...jobs, ...queued, ...tried], total),
+    // It takes the whole instance; what goes on into it is drawn above.
+    bars: [
+      ...(maintenance === null ? [] : [{ ...maintenance, lane: 0 }]),
+      ...laned([...jobs, ...queued, ...tried], total),
+    ],
     total,
     problem: !isAsked
       ? null

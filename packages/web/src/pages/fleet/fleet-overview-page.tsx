@@ -14,6 +14,7 @@ import { TwoColumns } from '../../ui/panel/columns.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { Properties } from '../../ui/panel/properties.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
+import { Moment } from '../../ui/time/time.tsx';
 import { useFleet } from './fleet-context.tsx';
 
 /** The hosts, what runs on them, and why the fleet is as it is. */
@@ -92,10 +93,25 @@ function FleetDetails({ fleet }: { readonly fleet: Fleet }) {
           { label: 'Blocks', value: configuration.blocks === 1 ? null : configuration.blocks },
           { label: 'Spot policy', value: configuration.spot_policy ?? null },
           { label: 'Login user', value: configuration.ssh_config?.user ?? null },
+          {
+            label: 'Maintenance',
+            value:
+              fleet.maintenance === undefined ? null : <MaintenanceTimes {...fleet.maintenance} />,
+            wide: true,
+          },
           { label: 'Message', value: fleet.status_message, wide: true },
           { label: 'Id', value: <code>{fleet.id}</code>, wide: true },
         ]}
       />
     </Panel>
+  );
+}
+
+/** The window that is on, or the next one. */
+function MaintenanceTimes({ starts_at, ends_at }: NonNullable<Fleet['maintenance']>) {
+  return (
+    <>
+      <Moment at={starts_at} /> – <Moment at={ends_at} />
+    </>
   );
 }

@@ -38,7 +38,7 @@ export function FleetPage() {
       part={useOpenTab(TABS)}
       query={useQuery(fleetQuery(client, params.project, params.fleet))}
       isDeleted={({ status }) => status === 'terminated'}
-      statusText={({ status }) => fleetLook(status).text}
+      statusText={({ status, maintenance }) => fleetLook(status, maintenance).text}
       back={
         <Link to="/fleets" className={buttonClass({})}>
           All fleets
@@ -50,7 +50,7 @@ export function FleetPage() {
         return (
           <PageFrame
             title={<bdi>{fleet.name}</bdi>}
-            beside={<StatusBadge look={fleetLook(fleet.status)} filled />}
+            beside={<StatusBadge look={fleetLook(fleet.status, fleet.maintenance)} filled />}
             subtitle={
               <ul className={styles.facts}>
                 <li>

@@ -17,7 +17,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
       {row.name}
     </NameLink>
   )),
-  statusColumn(112, ({ fleet }) => fleetLook(fleet.status)),
+  statusColumn(112, ({ fleet }) => fleetLook(fleet.status, fleet.maintenance)),
   projectColumn(90, (row) => row.project),
   {
     id: 'backends',

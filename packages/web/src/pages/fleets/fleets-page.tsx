@@ -94,7 +94,10 @@ const itemOf = ({ fleet }: FleetRow) => fleet;
 
 const GROUPS = {
   project: { label: 'Project', of: ({ project }: FleetRow) => project },
-  status: { label: 'Status', of: ({ fleet }: FleetRow) => fleetLook(fleet.status).text },
+  status: {
+    label: 'Status',
+    of: ({ fleet }: FleetRow) => fleetLook(fleet.status, fleet.maintenance).text,
+  },
   backend: { label: 'Backend', of: ({ backends }: FleetRow) => backends.join(', ') || 'Any' },
 };
 
