@@ -1,3 +1,4 @@
+import type { Finding, Refusal } from '@dstack/contract/wire';
 import { describe, expect, test } from 'vitest';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
@@ -83,7 +84,8 @@ describe('texts of a job', () => {
   ] as const)('%s by %s (%s, %s) is "%s"', (status, reason, kind, exitStatus, text) => {
     const refusal = kind === null ? null : { kind };
     const ended = { terminationReason: reason, refusal, exitStatus, hostFault: null, notice: null };
-    expect(jobStatusMessage({ status, disconnectedAt: null, ...ended })).toBe(text);
+    const unplaced = { instanceId: null, waitingSince: null, reclaim: null };
+    expect(jobStatusMessage({ status, disconnectedAt: null, ...unplaced, ...ended })).toBe(text);
   });
 
   test.each([
@@ -150,6 +152,36 @@ describe('texts of a run', () => {
   test('are retrying while a submission waits for capacity', () => {
     const waiting = aJob({ refusal: { kind: 'no-fleets' }, waitingSince: 5 });
     expect(runStatusMessage({ status: 'submitted' }, [waiting])).toBe('retrying');
+  });
+
+  test('a job that waits for something else than capacity has a word for it, as its run', () => {
+    const waiting = aJob({ status: 'submitted', waitingSince: T0, instanceId: null });
+    const found = (rule: Finding['rule']): Finding => ({
+      ...{ rule, asked: null, has: null, count: 1, property: null },
+    });
+    const inFleets = (...rules: Finding['rule'][]): Refusal => ({
+      ...{ kind: 'no-place', nodes: 1, selected: false },
+      fleets: rules.map((rule) => ({
+        ...{ fleet: 'lab', verdict: 'full', pool: [found(rule)], growth: null },
+      })),
+    });
+    const quota = {
+      ...({ kind: 'quota', resource: 'gpu', used: 1, limit: 1, needed: 1 } as const),
+      ...({ of: 'project', fleet: null, held: false } as const),
+    };
+    const reclaim = { at: T0, kind: 'reclaim', runs: [], instances: [] } as never;
+    const cases = [
+      [{ refusal: quota }, 'quota', 'quota'],
+      [{ refusal: inFleets('busy'), reclaim }, 'preempting', 'preempting'],
+      [{ refusal: inFleets('maintenance') }, 'maintenance', 'maintenance'],
+      [{ refusal: inFleets('maintenance', 'busy') }, 'submitted', 'retrying'],
+      [{ refusal: inFleets('busy') }, 'submitted', 'retrying'],
+    ] as const;
+    for (const [patch, ofJob, ofRun] of cases) {
+      const job = { ...waiting, ...patch };
+      expect(jobStatusMessage(job)).toBe(ofJob);
+      expect(runStatusMessage({ status: 'submitted' }, [job])).toBe(ofRun);
+    }
   });
 
   test('are the status where there are no jobs', () => {

@@ -15,7 +15,7 @@ import {
   isRunSubmitted,
   isRunWaiting,
 } from '@dstack/contract/status';
-import { hasNoFleet, refusalText } from '@dstack/contract/wire';
+import { hasNoFleet, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { JobStatus, RunStatus } from '../model/names.ts';
 import type { JobRecord, RunRecord } from '../model/records.ts';
 import type { Id } from '../model/values.ts';
@@ -81,9 +81,14 @@ export function jobStatusMessage(
     | 'hostFault'
     | 'disconnectedAt'
     | 'notice'
+    | 'instanceId'
+    | 'waitingSince'
+    | 'reclaim'
   >,
   stage: JobStage | null = null,
 ): string {
+  const waits = waitWord(job);
+  if (waits !== null) return waits;
   if (isJobDone(job.status)) return 'exited (0)';
   if (isJobFailed(job.status)) return failedMessage(job);
   if (isJobTerminated(job.status) && job.terminationReason === 'terminated_by_user') {
@@ -91,6 +96,33 @@ export function jobStatusMessage(
   }
   const condition = jobCondition(job, stage);
   return condition === null ? job.status : `${job.status} (${condition})`;
+}
+
+/** The word for what keeps a waiting job from its place; null = capacity alone, or it does not wait. */
+function waitWord(
+  job: Parameters<typeof isJobWaiting>[0] & Pick<JobRecord, 'reclaim' | 'refusal'>,
+): WaitWord | null {
+  if (!isJobWaiting(job)) return null;
+  if (job.reclaim !== null) return 'preempting';
+  if (job.refusal?.kind === 'quota') return 'quota';
+  return job.refusal !== null && isInMaintenance(job.refusal) ? 'maintenance' : null;
+}
+
+/** In the order in which they are shown for a run whose jobs wait for different things. */
+const WAIT_WORDS = ['preempting', 'quota', 'maintenance'] as const;
+type WaitWord = (typeof WAIT_WORDS)[number];
+
+/** Whether every fleet that could take it is in maintenance, or will be too soon. */
+function isInMaintenance(refusal: Refusal): boolean {
+  if (refusal.kind !== 'no-place') return false;
+  const possible = refusal.fleets.filter(({ verdict }) => verdict === 'full');
+  return (
+    possible.length > 0 &&
+    possible.every(
+      ({ growth, pool }) =>
+        growth?.rule === 'maintenance' || pool.some(({ rule }) => rule === 'maintenance'),
+    )
+  );
 }
 
 function failedMessage(
@@ -141,8 +173,9 @@ function statusText(
 ): string {
   if (latest.every((job) => isJobPulling(job.status))) return 'pulling';
   if (!isRunSubmitted(run.status) && !isRunPending(run.status)) return run.status;
-  if (latest.some((job) => isJobWaiting(job) && job.reclaim !== null)) return 'preempting';
-  if (latest.some((job) => isJobWaiting(job) && job.refusal?.kind === 'quota')) return 'quota';
+  const words = new Set(latest.map(waitWord));
+  const word = WAIT_WORDS.find((one) => words.has(one));
+  if (word !== undefined) return word;
   return latest.some((job) => isRetryingForCapacity(job, jobs)) ? 'retrying' : run.status;
 }
 
