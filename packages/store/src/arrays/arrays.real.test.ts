@@ -186,4 +186,35 @@ forEachStore((tests) => {
     );
     expect(await runs.byName(world.projectId, 'sweep-1')).toBeNull();
   });
+
+  it('is deleted in pieces, each a transaction of its own, once it has ended', async () => {
+    const world = await openWorld(tests);
+    const indexes = [0, 1, 2, 3, 4];
+    const { run } = await submit(world, 'sweep', indexes.length);
+    await bear(world, run, indexes);
+    const members = indexes.map((index) => birth(run, index));
+    const { runs, engine } = world.store;
+    const running = { provisionedAt: 5, status: 'done' } as const;
+    await engine.apply(
+      members.map((one) => ({ type: 'job.insert', job: { ...jobOf(one), ...running } })),
+    );
+    for (const one of members) await move(world, (await loaded(world, one)).run, 'done');
+    const left = async () =>
+      (await runs.byNames(world.projectId, ['sweep', ...members.map(({ name }) => name)])).length;
+    expect(await runs.deleteMembers(run.id, null, 2)).toBeNull();
+    await move(world, (await loaded(world, run)).run, 'done');
+    const first = await runs.deleteMembers(run.id, null, 2);
+    expect(await left()).toBe(4);
+    const pending = 'select key from pending_deletions';
+    expect(await rawSql(world.url, pending)).toHaveLength(2);
+    const second = await runs.deleteMembers(run.id, first, 2);
+    const third = await runs.deleteMembers(run.id, second, 2);
+    expect(await left()).toBe(1);
+    expect(await runs.deleteMembers(run.id, third, 2)).toBeNull();
+    // After a crash between two of them, the next request goes on.
+    expect(await runs.deleteMembers(run.id, null, 2)).toBeNull();
+    await runs.delete(world.projectId, ['sweep'], () => newEvent(''));
+    expect(await left()).toBe(0);
+    expect(await rawSql(world.url, pending)).toHaveLength(5);
+  });
 });

@@ -6,7 +6,7 @@ import {
 import { arrayOf, type Id, type NewEvent, type RunRecord, type RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
 import { arraysByIds } from '../arrays/array-rows.ts';
-import { markMembersDeleted } from '../arrays/member-names.ts';
+import { deleteSomeMembers, markMembersDeleted } from '../arrays/member-names.ts';
 import { SHOWN_MEMBERS } from '../arrays/shown-members.ts';
 import { recordChange } from '../changes/record-change.ts';
 import type { StoreContext } from '../context.ts';
@@ -92,6 +92,7 @@ export function createRuns(context: StoreContext): Runs {
       return rows.map((row) => ({ index: row.array_index ?? 0, status: row.status }));
     },
     arrayOf: async (id) => (await arraysByIds(db, [id])).get(id) ?? null,
+    deleteMembers: (arrayId, after, limit) => deleteSomeMembers(context, arrayId, after, limit),
     delete: (projectId, names, event) => deleteRuns(context, projectId, names, event),
     ...createRunCounts(context),
     async activeCounts(projectIds) {

@@ -10,6 +10,7 @@ import type {
   RunStatus,
   Timestamp,
 } from '@dstack/core';
+import type { MemberPlace } from '../arrays/member-names.ts';
 import type { Page } from '../page.ts';
 import type { KeptBackView } from './kept-back.ts';
 
@@ -82,6 +83,8 @@ export interface Runs {
   members(arrayId: Id): Promise<readonly { readonly index: number; readonly status: RunStatus }[]>;
   /** Null: the run is not that of an array. */
   arrayOf(id: Id): Promise<ArrayRecord | null>;
+  /** Marks up to `limit` members of an ended array deleted, those after the given one; see `deleteSomeMembers`. */
+  deleteMembers(arrayId: Id, after: MemberPlace | null, limit: number): Promise<MemberPlace | null>;
   /** Marks finished runs deleted, arrays with their members; none if one of them is active. Unknown names are ignored. */
   delete(
     projectId: Id,
