@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { insertFleet, insertRun, insertWaiting, WAITING } from '../testing/insert.ts';
-import { NO_HINTS, NO_MEMORY, projectRecord } from '../testing/records.ts';
+import { rawSql } from '../testing/raw-sql.ts';
+import { NO_HINTS, NO_MEMORY, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 
 forEachStore((tests) => {
@@ -23,6 +24,30 @@ forEachStore((tests) => {
       const urgent = (await store.runs.byNames(world.projectId, ['urgent']))[0];
       const ahead = await store.engine.loadExplainedRun(urgent?.id ?? '', NO_HINTS, NO_MEMORY);
       expect(ahead?.places).toMatchObject([{ ahead: 0, first: [] }]);
+    });
+
+    it('counts the turns of all users of a project where a pool is shared by weight', async () => {
+      const world = await openWorld(tests);
+      const { store, projectId, userId } = world;
+      const bob = userRecord({ name: 'bob' });
+      await store.users.insert(bob);
+      const whole = { projectId, fleetId: null, userId: null };
+      await store.quotas.apply([
+        { place: whole, terms: { guaranteed: null, limits: null, weight: 1 } },
+      ]);
+      await insertFleet(world, 'hosts');
+      const first = await insertWaiting(world, 'first', { submittedAt: 1 });
+      await insertWaiting(world, 'second', { submittedAt: 2, userId: bob.id });
+      await insertWaiting(world, 'third', { submittedAt: 3, userId: bob.id });
+      await rawSql(
+        world.url,
+        `insert into shares (project_id, user_id, used, rate, settled_at)
+          values ('${projectId}', '${userId}', 1.5, 0, 9007199254740991)`,
+      );
+      const found = await store.engine.loadExplainedRun(first.run.id, NO_HINTS, NO_MEMORY);
+      const [place] = found?.places ?? [];
+      expect(place?.ahead).toBe(2);
+      expect(place?.first.map(({ name }) => name)).toEqual(['second', 'third']);
     });
 
     it('has the position of one replica per demand class, however many wait', async () => {

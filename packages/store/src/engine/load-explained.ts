@@ -13,6 +13,7 @@ import {
   type NamedRun,
   type QueuePlace,
   type RunMemory,
+  ShareLedger,
   withBackends,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
@@ -21,6 +22,7 @@ import { forIds, groupBy } from '../query.ts';
 import { claimsBeside } from '../quotas/load-claims.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
 import { sharesBeside } from '../shares/pool-shares.ts';
+import { rankedHeads } from '../shares/shares-view.ts';
 import {
   type Cached,
   loadCapacity,
@@ -28,6 +30,7 @@ import {
   loadProjectNames,
   volumesOfGangs,
 } from './load-placement.ts';
+import { inTurns } from './load-pool-queue.ts';
 import { loadExplainedQueue, QUEUED, sharedFleets } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
 import { isAheadOf, queueOrder, rankOfJob } from './queue-order.ts';
@@ -37,6 +40,9 @@ const HELD_PER_FLEET = 100;
 
 /** The most runs ahead in the queue that are named; the others are counted. */
 const NAMED_AHEAD = 5;
+
+/** The most waiting gangs of each user whose turns are found. */
+const RANKED_PER_USER = 200;
 
 export async function loadExplainedRun(
   tx: Tx,
@@ -67,9 +73,13 @@ export async function loadExplainedRun(
     (id) => (id === projectId ? hints : null),
   );
   const places: QueuePlace[] = [];
-  // In a shared pool, the turns of several users depend on ratios.
-  const userId = isShared ? run.run.userId : null;
-  for (const job of examinedJobs(run.jobs)) places.push(await queuePlace(tx, job, userId));
+  for (const job of examinedJobs(run.jobs)) {
+    const fair = shared.shares
+      ? await placeInTurns(tx, job, new ShareLedger(shared.shares, capacity.quotas ?? []))
+      : null;
+    // Far behind, the turns of other users are not known: only those of its own user are counted.
+    places.push(fair ?? (await queuePlace(tx, job, isShared ? run.run.userId : null)));
+  }
   const holders = await blockHolders(tx, shownInstances(queue.fleets, queue.instances));
   const named = [...holders.map((holder) => holder.run), ...places.flatMap((one) => one.first)];
   const others = [...named, ...ofOthers.map((gang) => gang.run)];
@@ -161,6 +171,25 @@ async function queuePlace(tx: Tx, job: JobRecord, userId: Id | null): Promise<Qu
     ) as j join runs as r on r.id = j.run_id
     order by ${queueOrder('j')}`.execute(tx);
   return { jobId: job.id, ahead, first: first.rows.map(namedRun) };
+}
+
+/** In a shared pool, the turns of several users depend on ratios. Null: it is not among the first of its user. */
+async function placeInTurns(
+  tx: Tx,
+  job: JobRecord,
+  ledger: ShareLedger,
+): Promise<QueuePlace | null> {
+  const { projectId, demand, runId, replicaNum } = job;
+  const waits = sql`project_id = ${projectId} and demand = ${demand} and ${QUEUED}`;
+  const turns = inTurns(await rankedHeads(tx, waits, RANKED_PER_USER), ledger);
+  const ahead = turns.findIndex((one) => one.run_id === runId && one.replica_num === replicaNum);
+  if (ahead < 0) return null;
+  const ids = turns.slice(0, Math.min(ahead, NAMED_AHEAD)).map((one) => one.run_id);
+  const rows = await forIds(ids, (slice) =>
+    tx.selectFrom('runs as r').select(NAMED).where('r.id', 'in', slice).execute(),
+  );
+  const byId = new Map(rows.map((row) => [row.id, namedRun(row)]));
+  return { jobId: job.id, ahead, first: ids.flatMap((id) => byId.get(id) ?? []) };
 }
 
 /** Jobs of the same demand class, and of this user if there is one, that are ahead of this one. */

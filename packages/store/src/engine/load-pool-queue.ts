@@ -107,7 +107,7 @@ async function firstHeads(
 }
 
 /** Orders the gangs as if each of them needed one GPU: their true needs are not read. */
-function inTurns(heads: readonly HeadRow[], ledger: ShareLedger): HeadRow[] {
+export function inTurns(heads: readonly HeadRow[], ledger: ShareLedger): HeadRow[] {
   const turns: HeadRow[] = [];
   const rank = (head: HeadRow) => ({
     ...rankOfRow(head),
