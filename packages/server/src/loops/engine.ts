@@ -205,6 +205,7 @@ export class Engine {
       const { now } = context();
       for (const signal of await overdue({ store, now, hasAlarm })) this.#add(signal);
       await store.engine.countOverlooked();
+      await store.engine.keepShareTime();
     } catch (error) {
       this.#options.log.warn({ err: error }, 'sweep failed');
     }

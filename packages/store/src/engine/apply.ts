@@ -26,7 +26,8 @@ import {
   jobTable,
   runTable,
 } from '../schema/work-tables.ts';
-import { type ShareClock, settleShares } from '../shares/settle-shares.ts';
+import { settleShares } from '../shares/settle-shares.ts';
+import type { ShareClock } from '../shares/share-time.ts';
 import { changeVolumeUses } from '../volumes/uses.ts';
 import { checksHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';

@@ -12,6 +12,7 @@ import { countOverlooked } from '../arrays/member-counts.ts';
 import type { StoreContext } from '../context.ts';
 import { notDeleted } from '../query.ts';
 import { overlookedDependants } from '../runs/dependencies.ts';
+import { keepShareTime } from '../shares/share-time.ts';
 import type { Alarm, EngineStore, ScheduledKind } from './types.ts';
 
 const TABLES = {
@@ -45,12 +46,16 @@ const UNFINISHED_JOBS = sql<{ run_id: string; waiting: number }>`(
       and instance_id is null then 1 else 0 end) as waiting
     from jobs where status in (${sql.join(UNFINISHED_JOB_STATUSES)}) group by run_id)`;
 
-type Timers = Pick<EngineStore, 'due' | 'nextDue' | 'unfinished' | 'alarms' | 'countOverlooked'>;
+type Timers = Pick<
+  EngineStore,
+  'due' | 'nextDue' | 'unfinished' | 'alarms' | 'countOverlooked' | 'keepShareTime'
+>;
 
 export function createTimers(context: StoreContext): Timers {
   const { db } = context;
   return {
     countOverlooked: () => countOverlooked(context),
+    keepShareTime: () => keepShareTime(context),
     async due(kind, until, limit) {
       const rows = await db
         .selectFrom(TABLES[kind])

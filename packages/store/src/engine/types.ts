@@ -239,6 +239,8 @@ export interface EngineStore {
   unfinished(): Promise<Signal[]>;
   /** Counts what older servers have changed in members of arrays: at start-up and on the slow sweep. */
   countOverlooked(): Promise<void>;
+  /** Counts the time by which usage is forgotten, also while nothing is claimed: on the slow sweep. */
+  keepShareTime(): Promise<void>;
   /** Every `nextPassAt` that is set: the alarms to arm at start-up. */
   alarms(): Promise<Alarm[]>;
   /** Pools with waiting jobs in which the freed capacity may be used. */

@@ -17,7 +17,8 @@ import { decodeCharge, lockQuotas, quotasOf } from '../quotas/charges.ts';
 import { type ClaimedInstance, chargeOnInstance, offersOn } from '../quotas/claimed-instance.ts';
 import { jobTable } from '../schema/work-tables.ts';
 import { readGpuPrices } from './gpu-prices.ts';
-import { type Holder, type ShareClock, settleShare } from './settle-shares.ts';
+import { type Holder, settleShare } from './settle-shares.ts';
+import type { ShareClock } from './share-time.ts';
 
 type Counting = Pick<StoreContext, 'postgres' | 'shareHalfLife' | 'now'>;
 

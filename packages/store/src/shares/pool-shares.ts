@@ -9,7 +9,8 @@ import {
 } from '@dstack/core';
 import type { StoreContext, Tx } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
-import { nowOf, secondsSince } from './settle-shares.ts';
+import { secondsSince } from './settle-shares.ts';
+import { shareTime } from './share-time.ts';
 
 /** The parts of the store on which the reading of shares depends. */
 export type ShareContext = Pick<
@@ -43,7 +44,7 @@ export async function shareStates(
   context: Pick<ShareContext, 'postgres' | 'now' | 'shareHalfLife'>,
   projectIds: readonly Id[],
 ): Promise<ShareState[]> {
-  const now = nowOf({ postgres: context.postgres, now: context.now() });
+  const now = await shareTime(tx, { postgres: context.postgres, now: context.now() });
   const rows = await forIds(projectIds, (slice) =>
     tx
       .selectFrom('shares')

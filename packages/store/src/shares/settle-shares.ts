@@ -1,14 +1,8 @@
 /** Keeps what users use now, and have used, in the transaction that changes their claims. */
 import { type ChargeRecord, type Id, usageAfter } from '@dstack/core';
-import { type RawBuilder, sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
-import { DATABASE_NOW } from '../engine/leases.ts';
-
-/** By which clock usage is counted, and how fast it is forgotten. */
-export interface ShareClock extends Pick<StoreContext, 'postgres' | 'shareHalfLife'> {
-  /** The time of this server, for a database that no other server uses. */
-  readonly now: number;
-}
+import { sql } from 'kysely';
+import type { Tx } from '../context.ts';
+import { type ShareClock, storeShareTime } from './share-time.ts';
 
 interface ChangedClaim {
   readonly projectId: Id;
@@ -60,7 +54,7 @@ export async function settleShare(
   clock: ShareClock,
   rateAfter: (rate: number) => number,
 ): Promise<void> {
-  const now = nowOf(clock);
+  const now = await storeShareTime(tx, clock);
   const row = await tx
     .insertInto('shares')
     .values({ project_id: projectId, user_id: userId, used: 0, rate: 0, settled_at: now })
@@ -81,11 +75,6 @@ export async function settleShare(
     .where('project_id', '=', projectId)
     .where('user_id', '=', userId)
     .execute();
-}
-
-/** Microseconds by the database's clock. */
-export function nowOf({ postgres, now }: Pick<ShareClock, 'postgres' | 'now'>): RawBuilder<number> {
-  return postgres ? DATABASE_NOW : sql<number>`cast(${now} as bigint)`;
 }
 
 export const secondsSince = (row: { readonly now: number; readonly settled_at: number }): number =>

@@ -8,6 +8,8 @@ import { slowParts } from '../testing/rows-read.ts';
 import { forEachStore, openWorld, type StoreTests, type World } from '../testing/stores.ts';
 
 const WEEK = 7 * 86_400;
+/** In microseconds. */
+const DAY = 86_400_000_000;
 
 function setWeight(world: World, weight: number | null, place: object = {}) {
   const { projectId } = world;
@@ -144,6 +146,35 @@ forEachStore((tests) => {
     await one.release();
     await pass(world, WEEK);
     expect((await sharesOf(world))?.states[0]?.usage).toBeCloseTo(25, 3);
+  });
+
+  it('is not forgotten when the clock of the only server is a year ahead for a while', async () => {
+    // Several servers have the clock of the database.
+    if (tests.dialect === 'postgres') return;
+    const clock = { now: 1_800_000_000_000_000 };
+    const world = await openWorld(tests, { now: () => clock.now });
+    const { instances } = await insertFleetWithNodes(world, { name: 'hosts' }, [0]);
+    await setWeight(world, 1);
+    const [one, two] = [await claimant(world, 'one', 2), await claimant(world, 'two', 1)];
+    await one.claim(instances[0]!);
+    await rawSql(world.url, 'update shares set used = 50');
+    clock.now += 365 * DAY;
+    await two.claim(instances[0]!);
+    await one.release();
+    await two.release();
+    clock.now -= 365 * DAY;
+    await world.store.engine.keepShareTime();
+    await insertWaiting(world, 'waits');
+    const ahead = (await sharesOf(world))?.states[0]?.usage ?? 0;
+    // A day of it counts, with the claim of that time.
+    expect(ahead).toBeGreaterThan(45);
+    expect(ahead).toBeLessThan(100);
+    // Time goes on, also where nothing is claimed for days.
+    for (let hour = 0; hour < 7 * 24; hour++) {
+      clock.now += DAY / 24;
+      await world.store.engine.keepShareTime();
+    }
+    expect((await sharesOf(world))?.states[0]?.usage).toBeCloseTo(ahead / 2, 3);
   });
 
   it('is not negative after servers of an older version, and counted anew when a server starts', async () => {
