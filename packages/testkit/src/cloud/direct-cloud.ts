@@ -4,6 +4,7 @@
  */
 import { Random } from '../random.ts';
 import { CloudAccount } from './account.ts';
+import { parsedBody } from './bodies.ts';
 import { CloudCalls } from './calls.ts';
 import type { CloudClock } from './clock.ts';
 import { type CloudFaults, NO_CLOUD_FAULTS } from './faults.ts';
@@ -46,7 +47,7 @@ export function directCloud(options: DirectCloudOptions): DirectCloud {
     const { pathname: path, searchParams: query } = new URL(String(input));
     const { method = 'GET', body = null } = init;
     const headers = Object.fromEntries(new Headers(init.headers));
-    const sent = body === null ? null : (JSON.parse(String(body)) as unknown);
+    const sent = parsedBody(String(body ?? ''), headers['content-type']);
     const answer = await api.answer({ method, path, query, headers, body: sent }, url);
     if (answer === null) {
       throw new TypeError('fetch failed', { cause: new Error('the connection was cut off') });

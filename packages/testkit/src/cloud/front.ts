@@ -4,6 +4,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import type { CloudAccount } from './account.ts';
+import { parsedBody } from './bodies.ts';
 import { CallLimits } from './call-limits.ts';
 import type { CloudCalls } from './calls.ts';
 import type { CloudRoute, Personality } from './personality.ts';
@@ -143,16 +144,7 @@ async function requestOf(incoming: IncomingMessage): Promise<CloudRequest> {
   const { pathname: path, searchParams: query } = new URL(incoming.url ?? '', 'http://front');
   const { method = 'GET', headers } = incoming;
   const sent = await text(incoming);
-  return { method, path, query, headers, body: sent === '' ? null : parsed(sent) };
-}
-
-/** Undefined: it is not JSON, which no personality accepts. */
-function parsed(sent: string): unknown {
-  try {
-    return JSON.parse(sent);
-  } catch {
-    return undefined;
-  }
+  return { method, path, query, headers, body: parsedBody(sent, headers['content-type']) };
 }
 
 function routeOf(routes: readonly CloudRoute[], { method, path }: CloudRequest) {

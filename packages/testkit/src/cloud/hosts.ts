@@ -17,6 +17,8 @@ export interface VmHostOrder {
   readonly container?: HostContainer | null;
   /** The program of the container has ended, with this output. */
   readonly onExit?: (output: string) => void;
+  /** Called when it is powered off from inside. */
+  readonly onPowerOff?: () => void;
 }
 
 /** A container as a provider starts it, in place of a machine. */

@@ -3,7 +3,7 @@ export interface CloudRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | string[] | undefined>>;
-  /** Parsed JSON; null if there is none. */
+  /** Parsed JSON, or the fields of a form; null if there is none. */
   readonly body: unknown;
 }
 

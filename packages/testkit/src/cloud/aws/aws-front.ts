@@ -29,9 +29,10 @@ import { refusedByEc2 } from './errors.ts';
 import { type MotoCall, motoCalls, zoneOfOrder } from './moto-call.ts';
 import { PlacementGroups, unknownGroup } from './placement-groups.ts';
 import { Ec2Capacity, Ec2Quotas } from './quotas.ts';
+import { Ec2Reservations, RESERVATION } from './reservations.ts';
 import { Ec2Tokens } from './tokens.ts';
 
-export interface AwsFrontOptions extends Ec2VmsOptions {
+export interface AwsFrontOptions extends Omit<Ec2VmsOptions, 'end'> {
   readonly moto: string;
   readonly calls: CloudCalls;
   /** The address at which it listens. */
@@ -52,6 +53,7 @@ export interface AwsFront {
   readonly vms: Ec2Vms;
   readonly quotas: Ec2Quotas;
   readonly capacity: Ec2Capacity;
+  readonly reservations: Ec2Reservations;
   /** Regions that answer nothing. */
   readonly unreachable: Set<string>;
   readonly log: readonly AwsLogEntry[];
@@ -80,10 +82,10 @@ export async function startAwsFront(options: AwsFrontOptions): Promise<AwsFront>
     else response.writeHead(answer.status, { 'content-type': 'text/xml' }).end(answer.body);
   }
 
-  const { vms, quotas, capacity } = ec2;
+  const { vms, quotas, capacity, reservations } = ec2;
   return {
     url: `http://${options.host}:${(server.address() as AddressInfo).port}`,
-    ...{ vms, quotas, capacity, log, unreachable },
+    ...{ vms, quotas, capacity, reservations, log, unreachable },
     close: async () => {
       server.close();
       server.closeAllConnections();
@@ -101,12 +103,19 @@ class Ec2Front {
   readonly #tokens = new Ec2Tokens();
   readonly #groups = new PlacementGroups();
   readonly #attachments = new Ec2Attachments();
+  readonly reservations = new Ec2Reservations();
   readonly #ask: MotoCall;
 
   constructor(options: AwsFrontOptions) {
     this.#options = options;
-    this.vms = new Ec2Vms(options);
     this.#ask = motoCalls(options.moto);
+    this.vms = new Ec2Vms({
+      ...options,
+      end: (id, action) => {
+        const region = this.vms.regionOf(id) ?? '';
+        this.#ask(region, action, { 'InstanceId.1': id }).catch(() => {});
+      },
+    });
   }
 
   /** Null: the client gets no answer. */
@@ -128,6 +137,7 @@ class Ec2Front {
     const own =
       this.quotas.answer(incoming.headers['x-amz-target']) ??
       this.#groups.answer(region, fields, isUsed) ??
+      this.reservations.answer(region, fields) ??
       this.#attachments.refusal(fields);
     if (own) return own;
     switch (fields.Action) {
@@ -163,14 +173,19 @@ class Ec2Front {
     if (group !== null && !this.#groups.has(region, group)) return unknownGroup(group);
     if (this.vms.ids.length >= quota) throw new Refusal('quota', `${quota} VMs`);
     const { capacity } = this;
-    const zone = capacity.isAsked ? await zoneOfOrder(this.#ask, region, fields) : null;
-    if (!capacity.has(fields, zone) || random.chance(noCapacity)) {
+    const isReserved = RESERVATION in fields;
+    const isAsked = capacity.isAsked || isReserved;
+    const zone = isAsked ? await zoneOfOrder(this.#ask, region, fields) : null;
+    const refusal = this.reservations.refusal(fields, zone);
+    if (refusal) return refusal;
+    if (!isReserved && (!capacity.has(fields, zone) || random.chance(noCapacity))) {
       throw new Refusal('no_capacity', type, { what: type });
     }
     const answer = await forward();
     for (const id of allTexts(answer.body, 'instanceId')) {
       this.vms.onMade(id, region, fields);
       this.#attachments.onVm(id, firstText(answer.body, 'availabilityZone'));
+      this.reservations.onMade(id, fields);
     }
     return answer;
   }
@@ -192,6 +207,7 @@ class Ec2Front {
       this.vms.onEnded(id);
       this.#tokens.onTerminated(id);
       this.#attachments.onTerminated(id);
+      this.reservations.onTerminated(id);
     }
     return answer;
   }

@@ -8,7 +8,7 @@ export function fieldsOf(body: string): Fields {
 }
 
 /** The region in the scope of the signature; `us-east-1` without a signature. */
-export function regionOf({ authorization = '' }: IncomingHttpHeaders): string {
+export function regionOf({ authorization = '' }: Pick<IncomingHttpHeaders, 'authorization'>) {
   const [, region = 'us-east-1'] = /Credential=[^/]+\/\d+\/([^/]+)\//.exec(authorization) ?? [];
   return region;
 }

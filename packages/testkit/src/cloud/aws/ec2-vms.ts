@@ -13,12 +13,18 @@ export interface Ec2VmsOptions {
   readonly faults: () => CloudFaults;
   /** Null: machines are records of moto only. */
   readonly hosts: VmHosts | null;
+  readonly end: EndVm;
 }
+
+/** Ends or stops a machine in the account, without a request of a client. */
+export type EndVm = (id: string, how: 'TerminateInstances' | 'StopInstances') => void;
 
 interface Machine {
   readonly createdAt: number;
   readonly region: string;
   readonly group: string | null;
+  /** What a shutdown from inside does to it. */
+  readonly shutdown: 'TerminateInstances' | 'StopInstances';
   /** Null: never. */
   readonly readyAt: number | null;
   /** The address of its host; null = it has none, or still boots. */
@@ -67,6 +73,7 @@ export class Ec2Vms {
     const bootUs = random.whole(shortest * 1000, longest * 1000) * 1000;
     const machine: Machine = {
       ...{ createdAt: clock.now, region, group: fields['Placement.GroupName'] ?? null },
+      shutdown: endsByShutdown(fields) ? 'TerminateInstances' : 'StopInstances',
       readyAt: random.chance(neverReady) ? null : clock.now + bootUs,
       address: null,
     };
@@ -85,8 +92,15 @@ export class Ec2Vms {
         ...{ id, name: id, loginUser: 'ubuntu', authorizedKeys: [], metadata: null },
         userData: data === '' ? null : data,
         ...{ hasSshd: !random.chance(noSsh), reusesAddress: reuseAddress },
+        onPowerOff: () => this.#onPowerOff(id, machine),
       })
       .catch(() => null);
+  }
+
+  /** A stopped machine is still charged for, by its disk. */
+  #onPowerOff(id: string, { shutdown }: Machine): void {
+    this.#options.end(id, shutdown);
+    if (shutdown === 'TerminateInstances') this.onReclaimed(id, SHUT_DOWN);
   }
 
   onEnded(id: string): void {
@@ -137,6 +151,16 @@ export class Ec2Vms {
     this.#ends = [];
     await Promise.all(ends);
   }
+}
+
+const SHUT_DOWN = 'Client.InstanceInitiatedShutdown: Instance initiated shutdown';
+
+/** By default it stops. One-time requests for spot machines know no stop. */
+function endsByShutdown(fields: Fields): boolean {
+  const isOneTime =
+    fields['InstanceMarketOptions.MarketType'] === 'spot' &&
+    fields['InstanceMarketOptions.SpotOptions.SpotInstanceType'] === 'one-time';
+  return isOneTime || fields.InstanceInitiatedShutdownBehavior === 'terminate';
 }
 
 const RUNNING = /<code>16<\/code>\s*<name>running<\/name>/;

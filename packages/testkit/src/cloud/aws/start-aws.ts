@@ -10,6 +10,7 @@ import type { VmHosts } from '../hosts.ts';
 import { type AwsLogEntry, startAwsFront } from './aws-front.ts';
 import { type Moto, startMoto } from './moto.ts';
 import { motoCalls, openDefaultVpc } from './moto-call.ts';
+import type { Ec2Reservation } from './reservations.ts';
 
 export interface AwsOptions {
   readonly clock?: CloudClock;
@@ -38,8 +39,12 @@ export interface Aws {
   vanish(id: string): Promise<void>;
   /** EC2 takes a spot machine back. */
   interrupt(id: string): Promise<void>;
+  /** EC2 has accepted the order of a machine, and ends it because none is left. */
+  failLate(id: string): Promise<void>;
   /** There is no such machine left in the zone. */
   sellOut(type: string, zone: string): void;
+  /** The account has reserved machines, or has bought a capacity block. */
+  reserve(reservation: Ec2Reservation): void;
   /** A region answers nothing any more. */
   silence(region: string): void;
   /** The limit of a quota in vCPUs; without, EC2 reports none. */
@@ -49,6 +54,8 @@ export interface Aws {
   close(): Promise<void>;
 }
 
+const NONE_LEFT =
+  'Server.InsufficientInstanceCapacity: Insufficient capacity to satisfy instance request';
 const SPOT_END = 'Server.SpotInstanceTermination: Spot instance termination';
 
 /** AWS by moto, with the front's additions. `environment`: of `motoEnvironment`. */
@@ -81,7 +88,12 @@ export async function startAws(environment: string, options: AwsOptions = {}): P
       await terminate(id);
       front.vms.onReclaimed(id, SPOT_END);
     },
+    failLate: async (id) => {
+      await terminate(id);
+      front.vms.onReclaimed(id, NONE_LEFT);
+    },
     sellOut: (type, zone) => front.capacity.sellOut(type, zone),
+    reserve: (reservation) => front.reservations.add(reservation),
     silence: (region) => void front.unreachable.add(region),
     setQuota: (code, value) => front.quotas.set(code, value),
     close: async () => {

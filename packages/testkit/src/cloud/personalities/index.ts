@@ -1,4 +1,5 @@
 import type { Personality } from '../personality.ts';
+import { AWS } from './aws/aws.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
@@ -6,6 +7,7 @@ import { RUNPOD } from './runpod/runpod.ts';
 /** By the name of the backend's type. */
 export const PERSONALITIES = {
   amddevcloud: AMDDEVCLOUD,
+  aws: AWS,
   digitalocean: DIGITALOCEAN,
   lambda: LAMBDA,
   runpod: RUNPOD,

@@ -3,7 +3,7 @@
  * system, a host key and an sshd of its own; user data is executed by the real cloud-init.
  */
 import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { type HostScript, openHostScript } from '../../host-script.ts';
@@ -17,6 +17,7 @@ const GET_CLOUD_INIT = resolve(import.meta.dirname, '../../../hosts/get-cloud-in
 const DOWNLOAD_MS = 10 * 60_000;
 /** More would keep each other, and other suites, from progress. */
 const MAX_HOSTS = 8;
+const WATCH_MS = 250;
 
 export interface YardOptions {
   /** Whether its hosts have a Docker daemon; by default they do not. */
@@ -63,6 +64,8 @@ interface Host {
   /** Null until it is its turn. */
   number: number | null;
   isEnded: boolean;
+  /** Watches whether it is powered off; null = it still boots. */
+  watch: NodeJS.Timeout | null;
   booted: Promise<string>;
 }
 
@@ -86,7 +89,9 @@ class NamespaceYard implements Yard {
   }
 
   boot(order: VmHostOrder): Promise<string> {
-    const host: Host = { order, number: null, isEnded: false, booted: Promise.resolve('') };
+    const host: Host = {
+      ...{ order, number: null, isEnded: false, watch: null, booted: Promise.resolve('') },
+    };
     this.#hosts.set(order.id, host);
     host.booted = this.#bootWhenPossible(host);
     return host.booted;
@@ -102,13 +107,27 @@ class NamespaceYard implements Yard {
     writeSeed(join(this.#script.base, `seed-${number}`), order);
     const env = { METADATA_PORT: String(this.#metadata.port), ...(await cloudInitOf(order)) };
     await this.#script.run(['add', String(number)], env);
+    this.#watch(host, number);
     return address;
+  }
+
+  /** Reports once that the first process of the host has ended without a request. */
+  #watch(host: Host, number: number): void {
+    const { onPowerOff } = host.order;
+    if (onPowerOff === undefined) return;
+    const pid = readFileSync(join(this.#script.base, String(number), 'unshare.pid'), 'utf8').trim();
+    host.watch = setInterval(() => {
+      if (host.isEnded || isAlive(pid)) return;
+      clearInterval(host.watch ?? undefined);
+      onPowerOff();
+    }, WATCH_MS).unref();
   }
 
   async end(id: string): Promise<void> {
     const host = this.#hosts.get(id);
     if (host === undefined) return;
     host.isEnded = true;
+    clearInterval(host.watch ?? undefined);
     // A host that boots is not removed half-way.
     await host.booted.catch(() => {});
     const { number } = host;
@@ -143,6 +162,15 @@ class NamespaceYard implements Yard {
     await host?.booted;
     if (host?.number != null) return host.number;
     throw new Error(`machine ${id} has no host`);
+  }
+}
+
+/** A process whose parent has not waited for it is a zombie. */
+function isAlive(pid: string): boolean {
+  try {
+    return !/^State:\s+[ZX]/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  } catch {
+    return false;
   }
 }
 
