@@ -25,11 +25,13 @@ export async function newAwsAccount(
   moto: string,
   { yard }: CloudYard,
   more: readonly string[] = [],
+  settings: Readonly<Record<string, string>> = {},
 ): Promise<AwsAccountAtWork> {
   const aws = await startAws(moto, { hosts: yard, faults: QUICK, regions: [AWS_REGION] });
   const home = newInstallation({
     DSTACK_LOCAL_PROJECTS: 'none',
     DSTACK_BACKEND_AWS_ENDPOINT: aws.url,
+    ...settings,
   });
   mkdirSync(home.serverDir, { recursive: true });
   const creds = 'creds: {type: access_key, access_key: key, secret_key: secret}';

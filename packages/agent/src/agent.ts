@@ -4,6 +4,7 @@ import {
   type AgentInfo,
   FEATURES,
   type HostShellKeys,
+  LEASE_FILE,
   type LeaseEnding,
   PROTOCOL,
 } from '@dstack/contract/agent';
@@ -50,7 +51,7 @@ export interface AgentSetup {
   readonly log: EventLogger;
   /** Called once when the agent is idle and should end. */
   readonly onIdle: () => void;
-  /** Called when the machine has to end because its server has not been here for long. */
+  /** Called when the machine has to end because its server has not been here for long, until it ends. */
   readonly onLeaseEnd: (ending: LeaseEnding) => void;
 }
 
@@ -120,7 +121,7 @@ export async function startAgent(setup: AgentSetup): Promise<RunningAgent> {
   });
   const boot = bootId();
   const lease = new ServerLease({
-    path: join(setup.stateDir, 'lease.json'),
+    path: join(setup.stateDir, LEASE_FILE),
     jobs: () => registry.jobs,
     uptime: () => ({ bootId: boot, seconds: uptime() }),
     log,

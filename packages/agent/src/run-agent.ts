@@ -3,6 +3,7 @@ import { startAgent } from './agent.ts';
 import { chooseExecutor } from './choose-executor.ts';
 import { healthPeriod } from './host/health/host-health.ts';
 import type { EventLogger } from './host/log.ts';
+import { PowerOff } from './host/power-off.ts';
 import { bootId } from './host/process-identity.ts';
 import { HostLogin } from './host-login.ts';
 import type { OpenJobAccess } from './jobs/job-access.ts';
@@ -52,6 +53,7 @@ export async function runAgent({
   const ssh = new LoadedLater(options.stateDir, log);
   // The server of a single job is reached at once by few users, and many such agents start together.
   const openAccess = options.jobContainer ? lateJobAccess(() => ssh.load(), log) : ssh.open;
+  const power = new PowerOff(log);
   const agent = await startAgent({
     stateDir: options.stateDir,
     socket: options.socket,
@@ -69,7 +71,7 @@ export async function runAgent({
     healthMs: healthPeriod(process.env, log),
     log,
     onIdle: () => end('idle'),
-    onLeaseEnd: () => end('lease'),
+    onLeaseEnd: (ending) => (ending === 'exit' ? end('lease') : void power.request()),
   });
   onListening();
   if (!options.jobContainer) ssh.load();

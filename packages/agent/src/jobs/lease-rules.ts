@@ -1,17 +1,8 @@
 /** The steps of an agent without its server, as a function of time. */
 
-/** Time since the machine was booted, which no change of the wall clock moves. */
-export interface Uptime {
-  readonly bootId: string;
-  readonly seconds: number;
-}
+import type { StoredLease, Uptime } from '@dstack/contract/agent';
 
-export interface LeaseTerms {
-  /** How long the lease lasts without the server. */
-  readonly seconds: number;
-  /** The last contact with the server. */
-  readonly renewed: Uptime;
-}
+export type LeaseTerms = Pick<StoredLease, 'seconds' | 'renewed'>;
 
 export type LeaseStep =
   /** Check again after this many seconds; null = when a job has ended. */

@@ -106,6 +106,26 @@ describe('an agent with a lease', () => {
     expect(endings).toEqual([]);
   });
 
+  it('orders the end again each minute while the machine goes on, until its server is back', () => {
+    const lease = agent();
+    lease.grant({ seconds: 2 * HOUR, ending: 'poweroff' });
+    pass(2 * HOUR + 120);
+    expect(endings).toEqual(['poweroff', 'poweroff', 'poweroff']);
+    lease.renew();
+    pass(HOUR);
+    expect(endings).toHaveLength(3);
+  });
+
+  it('takes over the lease that its machine was born with', () => {
+    const renewed = { bootId, seconds: uptime - 60 };
+    writeFileSync(path, JSON.stringify({ seconds: HOUR, ending: 'poweroff', renewed }));
+    agent();
+    pass(HOUR - 61);
+    expect(endings).toEqual([]);
+    pass(1);
+    expect(endings).toEqual(['poweroff']);
+  });
+
   it('does not end machines in a way that it does not support', () => {
     const lease = agent();
     lease.grant(TWO_HOURS);

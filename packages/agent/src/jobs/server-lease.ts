@@ -1,10 +1,16 @@
 import { readFileSync, rmSync } from 'node:fs';
-import { type AgentLease, LEASE_ENDINGS, type LeaseEnding } from '@dstack/contract/agent';
+import {
+  type AgentLease,
+  LEASE_ENDINGS,
+  type LeaseEnding,
+  type StoredLease,
+  type Uptime,
+} from '@dstack/contract/agent';
 import { writeWhole } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 import type { AgentJob } from './job.ts';
 import { isLive } from './job-phase.ts';
-import { type LeaseTerms, leaseStep, type Uptime } from './lease-rules.ts';
+import { leaseStep } from './lease-rules.ts';
 
 export interface ServerLeaseOptions {
   /** Keeps the lease over restarts of the agent. */
@@ -12,12 +18,8 @@ export interface ServerLeaseOptions {
   readonly jobs: () => readonly Pick<AgentJob, 'phase' | 'record' | 'stop'>[];
   readonly uptime: () => Uptime;
   readonly log: EventLogger;
-  /** The lease has ended, and no job lives. */
+  /** The lease has ended, and no job lives. Called again once a minute while this process lives. */
   readonly onEnd: (ending: LeaseEnding) => void;
-}
-
-interface StoredLease extends LeaseTerms {
-  readonly ending: LeaseEnding;
 }
 
 /** A renewal is stored this often at most, in seconds; a lost one only shortens the lease. */
@@ -77,6 +79,8 @@ export class ServerLease {
       this.#options.log.info('the server has not been here for the time of the lease', {
         seconds: this.#lease.seconds,
       });
+      // An end may fail, and nothing else would end the machine.
+      this.#lookAfter(LOOK_EVERY);
       this.#options.onEnd(this.#lease.ending);
       return;
     }

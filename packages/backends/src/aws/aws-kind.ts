@@ -1,11 +1,12 @@
 import type { ProcessEnv } from '@dstack/contract';
 import { AWSBackendConfigWithCreds } from '@dstack/contract/wire';
 import type { BackendHost, BackendKind, BackendOpener } from '../base/kind.ts';
-import { OFFERS_FACT } from '../base/rest-vm/account-facts.ts';
 import { AccountLimiters, accountId } from '../base/rest-vm/accounts.ts';
 import { REAL_PACE } from '../base/rest-vm/pace.ts';
+import { SharedParts } from '../base/rest-vm/shared-parts.ts';
 import { endpointOf } from '../base/rest-vm/vm-kind.ts';
 import { catalogItems } from '../catalog/catalog.ts';
+import type { AwsAccount } from './aws-account.ts';
 import type { AwsCredentials } from './aws-client.ts';
 import { type AwsConfig, configProblem, settingsOf } from './config.ts';
 import { CREDENTIAL_VARIABLES } from './credential-variables.ts';
@@ -33,10 +34,17 @@ export const awsKind: BackendKind = {
 async function openerOf(
   endpoint: string | null,
   env: ProcessEnv,
-  { facts, sharedFacts = null, catalog, catalogNote = () => null }: BackendHost,
+  {
+    facts,
+    sharedFacts = null,
+    catalog,
+    catalogNote = () => null,
+    leaseSeconds = null,
+  }: BackendHost,
 ): Promise<BackendOpener> {
-  const [{ awsBackend }, { AwsClient }, { awsEndpoints }] = await Promise.all([
+  const [{ awsBackend }, { AwsAccount }, { AwsClient }, { awsEndpoints }] = await Promise.all([
     import('./aws.ts'),
+    import('./aws-account.ts'),
     import('./aws-client.ts'),
     import('./endpoints.ts'),
   ]);
@@ -47,35 +55,53 @@ async function openerOf(
     pace,
     facts: sharedFacts,
   });
+  const accounts = new SharedParts<{ readonly account: AwsAccount; readonly close: () => void }>(
+    ({ close }) => close(),
+  );
   const listed = () => catalogItems(catalog, 'aws');
+  const endpoints = awsEndpoints(endpoint);
   return {
     open: async (given, secret, { isOperators }) => {
       const config = AWSBackendConfigWithCreds.parse(given);
       if (config.creds.type === 'default' && !isOperators) throw new Error(NOT_OPERATORS);
-      const settings = settingsOf(config);
-      const endpoints = awsEndpoints(endpoint);
       const credentials = await credentialsOf(config, endpoints, env);
       // The server has one identity.
-      const key = config.creds.type === 'default' ? 'default' : config.creds.access_key;
-      const account = accountId(endpoint ?? '', key);
-      const turns = turnsOf(limiters, account);
-      const client = new AwsClient({
-        ...{ credentials, endpoints, now: Date.now },
-        limiter: (region) => turns.of(region),
-      });
-      const factKey = `${OFFERS_FACT}:aws:${accountId(account, ...settings.regions)}`;
+      const keys =
+        config.creds.type === 'default'
+          ? ['default']
+          : [config.creds.access_key, config.creds.secret_key];
+      const id = accountId(endpoint ?? '', keys[0] ?? '');
+      const make = () => {
+        const turns = turnsOf(limiters, id);
+        const client = new AwsClient({
+          ...{ credentials, endpoints, now: Date.now },
+          limiter: (region) => turns.of(region),
+        });
+        const account = new AwsAccount({
+          showsCatalog: true,
+          id,
+          client,
+          listed,
+          facts,
+          pace,
+          now: Date.now,
+        });
+        return { account, close: turns.leave };
+      };
+      // Who knows the name of a key alone may not use what its owner asks for.
+      const { part, leave } = accounts.join(accountId(id, ...keys), make);
       return {
         backend: awsBackend({
-          ...{ client, settings, listed, catalogNote, secret, facts, factKey, pace },
-          now: Date.now,
+          account: part.account,
+          ...{ settings: settingsOf(config), catalogNote, secret, pace, leaseSeconds },
         }),
-        close: turns.leave,
+        close: leave,
       };
     },
   };
 }
 
-/** Turns of the regions that a backend has called, until it is closed. */
+/** Turns of the regions that an account has called, until it is closed. */
 function turnsOf(limiters: AccountLimiters, account: string) {
   const joined = new Map<string, ReturnType<AccountLimiters['join']>>();
   return {

@@ -1,5 +1,4 @@
 /** One region of an account of AWS as a provider of machines. */
-import { createHash } from 'node:crypto';
 import type { Offer } from '@dstack/core';
 import {
   BusyError,
@@ -9,16 +8,15 @@ import {
   SkipOfferError,
 } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
-import { KEY_TAG, ownerTags, vmName } from '../base/rest-vm/names.ts';
+import { KEY_TAG, vmName } from '../base/rest-vm/names.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { Ec2, Ec2Instance } from './ec2.ts';
-import type { AwsParameters } from './form.ts';
-import type { BootImage, Images } from './images.ts';
+import type { Images } from './images.ts';
 import type { Networks } from './networks.ts';
-import { fitsPlacementGroup, placementGroupName } from './placement-groups.ts';
+import { fitsPlacementGroup } from './placement-groups.ts';
 import { bucketOf } from './quotas.ts';
-import { tagSpecification, validTags } from './tags.ts';
+import { PRIVATE, type RunParts, runForm, VM_TAGS } from './run-form.ts';
 
 export interface AwsRegionOptions {
   readonly ec2: Ec2;
@@ -44,17 +42,14 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
   stopped: 'broken',
   'Server.SpotInstanceTermination': 'reclaimed',
   'Server.SpotInstanceShutdown': 'reclaimed',
+  'Server.InsufficientInstanceCapacity': 'sold-out',
 };
 
-/** Facts that EC2 does not report with a machine. */
-const PRICE_TAG = 'dstack-price';
-const DISK_TAG = 'dstack-disk-gb';
-const USER_TAG = 'dstack-user';
-const NETWORK_TAG = 'dstack-network';
-const PRIVATE = 'private';
 const MIB_PER_GIB = 1024;
 const LONGEST_USER_DATA = 16_384;
-const TOKEN_LENGTH = 64;
+
+/** Machines are ordered so that a shutdown from inside terminates them; spot machines end by it anyway. */
+export const LEASE_ENDING = 'poweroff';
 
 export class AwsRegion implements VmCloud {
   readonly type = 'aws';
@@ -63,6 +58,8 @@ export class AwsRegion implements VmCloud {
   readonly statuses = STATUSES;
   readonly lateMs = 30_000;
   readonly hasVolumes = true;
+  readonly hasReservations = true;
+  readonly leaseEnding = LEASE_ENDING;
   readonly #options: AwsRegionOptions;
 
   constructor(options: AwsRegionOptions) {
@@ -88,7 +85,7 @@ export class AwsRegion implements VmCloud {
 
   async create(order: VmOrder): Promise<string> {
     const { ec2, networks, images } = this.#options;
-    const parameters = this.#runForm(order, await this.#parts(order));
+    const parameters = runForm(order, await this.#parts(order), this.#options);
     try {
       return (await ec2.run(parameters, order.signal)) ?? '';
     } catch (error) {
@@ -115,99 +112,47 @@ export class AwsRegion implements VmCloud {
     return [];
   }
 
-  async #parts({ offer, owner }: VmOrder): Promise<MachineParts> {
-    const { networks, images } = this.#options;
+  async #parts({ offer, owner, reservation: reserved = null }: VmOrder): Promise<RunParts> {
+    const { networks, images, ec2 } = this.#options;
     const [zone] = offer.availability_zones ?? [];
-    const [image, network, group] = await Promise.all([
+    const [image, network, group, reservation] = await Promise.all([
       images.of(offer.instance),
       networks.network(),
       networks.group(owner.project, owner.server),
+      reserved === null ? null : ec2.reservation(reserved),
     ]);
+    if (reserved !== null && reservation === null) {
+      throw new SkipOfferError(`reservation ${reserved} is not active`);
+    }
     const subnet = network.subnets.find((one) => one.zone === zone);
-    if (subnet) return { image, group, subnet: subnet.id };
+    if (subnet) return { image, group, subnet: subnet.id, reservation };
     throw new SkipOfferError(`the network of region ${offer.region} has no subnet in ${zone}`);
-  }
-
-  #runForm(order: VmOrder, { image, subnet, group }: MachineParts): AwsParameters {
-    const { isPublic, profile } = this.#options;
-    const { offer, userData } = order;
-    const { name, resources } = offer.instance;
-    const diskGb = Math.max(Math.ceil(resources.disk.size_mib / MIB_PER_GIB), image.rootSize);
-    const tags = this.#tags(order, image, diskGb);
-    const parameters: AwsParameters = {
-      ...{ ImageId: image.id, InstanceType: name, MinCount: 1, MaxCount: 1 },
-      UserData: Buffer.from(userData).toString('base64'),
-      // A machine that shuts itself down costs nothing more; a one-time spot machine ends anyway.
-      ...(!resources.spot && { InstanceInitiatedShutdownBehavior: 'terminate' }),
-      BlockDeviceMapping: [
-        {
-          DeviceName: image.rootDevice,
-          Ebs: { VolumeSize: diskGb, VolumeType: 'gp3', DeleteOnTermination: true },
-        },
-      ],
-      NetworkInterface: [
-        {
-          ...{ DeviceIndex: 0, SubnetId: subnet, SecurityGroupId: [group] },
-          ...{ AssociatePublicIpAddress: isPublic, DeleteOnTermination: true },
-        },
-      ],
-      ...(order.placementGroup && {
-        Placement: { GroupName: placementGroupName(order.owner.server, order.placementGroup) },
-      }),
-      ...(profile !== null && { IamInstanceProfile: { Name: profile } }),
-      ...(resources.spot && {
-        InstanceMarketOptions: {
-          MarketType: 'spot',
-          SpotOptions: { SpotInstanceType: 'one-time', InstanceInterruptionBehavior: 'terminate' },
-        },
-      }),
-      TagSpecification: ['instance', 'volume', 'network-interface']
-        .concat(resources.spot ? ['spot-instances-request'] : [])
-        .map((type) => tagSpecification(type, tags)),
-    };
-    return { ...parameters, ClientToken: tokenOf(order, parameters) };
-  }
-
-  #tags({ owner, tags, offer }: VmOrder, image: BootImage, diskGb: number) {
-    const own = ownerTags(owner, tags[KEY_TAG] ?? '');
-    const facts = {
-      ...{ Name: owner.instance, [PRICE_TAG]: String(offer.price) },
-      ...{ [DISK_TAG]: String(diskGb), [USER_TAG]: image.user },
-      [NETWORK_TAG]: this.#options.isPublic ? 'public' : PRIVATE,
-    };
-    return validTags(own, facts, this.#options.tags, tags);
   }
 
   #vmOf(instance: Ec2Instance): Vm {
     const { id, type, reason, tags } = instance;
-    const isReclaimed = reason !== null && STATUSES[reason.code] === 'reclaimed';
-    const price = Number(tags[PRICE_TAG] ?? '');
+    const isStatus = reason !== null && Object.hasOwn(STATUSES, reason.code);
+    const price = Number(tags[VM_TAGS.price] ?? '');
     return {
       ...{ id, tags, name: vmName(tags[KEY_TAG] ?? ''), region: this.#options.ec2.region },
-      status: isReclaimed ? reason.code : instance.state,
+      status: isStatus ? reason.code : instance.state,
       isOver: instance.state === 'terminated',
-      price: tags[PRICE_TAG] === undefined || Number.isNaN(price) ? null : price,
+      price: tags[VM_TAGS.price] === undefined || Number.isNaN(price) ? null : price,
       instance: withDisk(this.#options.sizes(type) ?? unknownInstance(instance), instance),
       // The order, not the present configuration, decides which address is used.
-      address: tags[NETWORK_TAG] === PRIVATE ? instance.privateAddress : instance.address,
+      address: tags[VM_TAGS.network] === PRIVATE ? instance.privateAddress : instance.address,
       zone: instance.zone,
       privateAddress: instance.privateAddress,
-      problem: reason === null ? null : wordsOf(reason, isReclaimed),
-      loginUser: tags[USER_TAG] ?? null,
+      problem: reason === null ? null : wordsOf(reason, isStatus),
+      loginUser: tags[VM_TAGS.user] ?? null,
     };
   }
 }
 
-/** EC2's messages begin with the code, which is the status of a reclaimed machine. */
+/** EC2's messages begin with the code, which is the status of a machine that EC2 has ended. */
 function wordsOf({ code, message }: NonNullable<Ec2Instance['reason']>, isStatus: boolean): string {
   const prefix = `${code}: `;
   return isStatus && message.startsWith(prefix) ? message.slice(prefix.length) : message;
-}
-
-interface MachineParts {
-  readonly image: BootImage;
-  readonly subnet: string;
-  readonly group: string;
 }
 
 /**
@@ -216,15 +161,6 @@ interface MachineParts {
  */
 function isReported({ state, reason }: Ec2Instance): boolean {
   return state !== 'terminated' || !(reason === null || reason.code.startsWith('Client.User'));
-}
-
-/**
- * The same for the same request: EC2 answers a repetition with the first machine. Tags are looked for too, as EC2
- * forgets tokens.
- */
-function tokenOf({ name }: VmOrder, parameters: AwsParameters): string {
-  const hash = createHash('sha256').update(JSON.stringify(parameters)).digest('hex');
-  return `${name}-${hash}`.slice(0, TOKEN_LENGTH);
 }
 
 function quotaError(error: QuotaError, { instance, region }: Offer): QuotaError {
@@ -241,7 +177,7 @@ function isAboutOffer(error: unknown): boolean {
 }
 
 function withDisk(known: Offer['instance'], { tags, isSpot }: Ec2Instance): Offer['instance'] {
-  const disk = { size_mib: Number(tags[DISK_TAG] ?? 0) * MIB_PER_GIB };
+  const disk = { size_mib: Number(tags[VM_TAGS.disk] ?? 0) * MIB_PER_GIB };
   return { ...known, resources: { ...known.resources, disk, spot: isSpot } };
 }
 

@@ -22,6 +22,7 @@ import { awsAt, motoAtHand, REGION, SETTINGS } from './testing.ts';
 
 const at = motoAtHand('The adapter of AWS');
 const OLD_S = 60;
+const LEASE_NOTE = 'its idle machines end by themselves after 2h without the server';
 
 describe.skipIf(at.environment === null)('AWS', () => {
   let moto: Moto;
@@ -86,7 +87,7 @@ describe.skipIf(at.environment === null)('AWS', () => {
         [true, 'unknown'],
         [false, 'no_quota'],
       ]);
-      expect(notes).toEqual([`no quota: 4 vCPU of G in ${REGION}, limit 0`]);
+      expect(notes).toEqual([`no quota: 4 vCPU of G in ${REGION}, limit 0`, LEASE_NOTE]);
     });
   });
 
@@ -170,6 +171,38 @@ describe.skipIf(at.environment === null)('AWS', () => {
       ).toMatchObject({ availability: 'not_available' });
     });
 
+    it('that EC2 accepts and then has none left for is reported so, and its zone is left alone for a minute', async () => {
+      const given = await order();
+      const { instance, availability_zones: zones = [] } = given.offer as Offer;
+      const zonesAsked = async () => {
+        const subnets = orders().map(({ fields }) => fields['NetworkInterface.1.SubnetId'] ?? '');
+        const texts = subnets.map((id) => aws.ask(REGION, 'DescribeSubnets', { 'SubnetId.1': id }));
+        return (await Promise.all(texts)).map(
+          (text) => /<availabilityZone>([^<]*)/.exec(text)?.[1],
+        );
+      };
+      const handle = await create(given);
+      await aws.failLate(handle.id);
+      const seen = {
+        ...{ state: 'interrupted', reason: 'no-room' },
+        text: 'AWS: Server.InsufficientInstanceCapacity: Insufficient capacity to satisfy instance request',
+      };
+      expect(await backend.instances?.observe(handle, { facts: null })).toEqual(seen);
+      await create(await order());
+      expect(await zonesAsked()).toEqual(zones?.slice(0, 2));
+      // Repeated observations of the failed machine do not begin the minute anew.
+      clock.advance(OLD_S - 1);
+      await backend.instances?.observe(handle, { facts: null });
+      clock.advance(2);
+      await create(await order());
+      expect((await zonesAsked()).at(-1)).toBe(zones?.[0]);
+      for (const zone of zones ?? []) aws.sellOut(instance.name, zone);
+      await failure(await order());
+      const before = orders().length;
+      expect(await failure(await order())).toBeInstanceOf(NoCapacityError);
+      expect(orders()).toHaveLength(before);
+    });
+
     it('over the quota is refused with the quota in the text, and asked for in no other zone', async () => {
       const given = await order();
       aws.faults.set({ quota: 0 });
@@ -191,6 +224,54 @@ describe.skipIf(at.environment === null)('AWS', () => {
       // EC2 lists it for an hour, and it costs nothing any more.
       expect(await backend.instances?.release(handle)).toBe('released');
       expect(await backend.instances?.list({ server: newOrder(null).owner.server })).toEqual([]);
+    });
+
+    it('that shuts itself down ends, and is reported as AWS spells it', async () => {
+      const off: (() => void)[] = [];
+      await aws.close();
+      aws = await startAws(at.environment ?? '', {
+        ...{ moto, clock, regions: [REGION] },
+        hosts: {
+          boot: async ({ onPowerOff }) => {
+            if (onPowerOff) off.push(onPowerOff);
+            return '10.0.0.1';
+          },
+          ...{ end: async () => {}, reboot: async () => {} },
+        },
+      });
+      backend = backendWith();
+      expect(backend.instances?.leaseEnding).toBe('poweroff');
+      const { offers: all } = await backend.offers(REQUIREMENTS.met);
+      for (const spot of [true, false]) {
+        const offer = all.find(({ instance }) => instance.resources.spot === spot) ?? null;
+        const handle = await create(await order({ offer }));
+        clock.advance(OLD_S);
+        off.shift()?.();
+        expect(aws.vms()).toEqual([]);
+        await expect
+          .poll(() => backend.instances?.observe(handle, { facts: null }))
+          .toEqual({
+            ...{ state: 'interrupted', reason: 'failed' },
+            text: 'AWS: terminated: Client.InstanceInitiatedShutdown: Instance initiated shutdown',
+          });
+        expect(await backend.instances?.release(handle)).toBe('released');
+      }
+    });
+
+    it('is born with the lease of the server, or without one where it is off', async () => {
+      const scriptsOf = () => {
+        const data = Buffer.from(orders().at(-1)?.fields.UserData ?? '', 'base64').toString();
+        return JSON.stringify(JSON.parse(data.replace('#cloud-config\n', '')).runcmd);
+      };
+      await create(await order());
+      expect(scriptsOf()).toContain('poweroff');
+      expect((await backend.offers(REQUIREMENTS.met)).notes).toEqual([LEASE_NOTE]);
+      const off = awsAt({ aws, pace: passingPace(clock), leaseSeconds: null });
+      await create(await order({}, off), off);
+      expect(scriptsOf()).not.toContain('poweroff');
+      expect((await off.offers(REQUIREMENTS.met)).notes).toEqual([
+        expect.stringMatching(/^it needs a living server: DSTACK_AGENT_LEASE is off/),
+      ]);
     });
 
     it('is followed and ended where it is, although its region is configured no more', async () => {
@@ -228,18 +309,80 @@ describe.skipIf(at.environment === null)('AWS', () => {
       const later = backendWith({ regions: [REGION, 'us-east-2'] });
       const { offers: found, notes } = await later.offers(REQUIREMENTS.met);
       expect(new Set(found.map(({ region }) => region))).toEqual(new Set([REGION]));
-      expect(notes).toEqual([expect.stringMatching(/^offers of us-east-2 are left out: AWS: no/)]);
+      const left = expect.stringMatching(/^offers of us-east-2 are left out: AWS: no/);
+      expect(notes).toEqual([left, LEASE_NOTE]);
       expect(await both.instances?.observe(handle, { facts: null })).toMatchObject({
         state: 'ready',
       });
       await expect(both.instances?.list({ server: 'x' })).rejects.toThrow('no answer');
     });
+  });
 
-    it('has no machines of reservations yet, with a note for the plan', async () => {
-      const wanted = Requirements.parse({ resources: {}, reservation: 'cr-1' });
-      expect(await backend.offers(wanted)).toEqual({
-        ...{ offers: [], notes: ['reservations of AWS cannot be used yet'] },
+  describe('a reservation', () => {
+    const ID = 'cr-0123456789abcdef0';
+    const BLOCK = 'cr-0123456789abcdef1';
+    const ask = (id: string, of = backend) =>
+      of.offers(Requirements.parse({ resources: {}, reservation: id }));
+    const orderIn = async (id: string, of = backend) => {
+      const [offer = null] = (await ask(id, of)).offers;
+      return await order({ offer, reservation: id }, of);
+    };
+
+    it('has offers of its type in its zone, and takes machines until it is used up', async () => {
+      const both = backendWith({ regions: [REGION, 'us-east-2'] });
+      aws.reserve({ id: ID, region: 'us-east-2', type: 'm5.large', zone: 'us-east-2b', count: 1 });
+      aws.setQuota('L-1216C47A', 0);
+      const { offers: found, notes } = await ask(ID, both);
+      expect(found).toMatchObject([
+        {
+          ...{ region: 'us-east-2', availability: 'available', price: 0.096 },
+          ...{ availability_zones: ['us-east-2b'], instance: { name: 'm5.large' } },
+        },
+      ]);
+      expect(found[0]?.instance.resources.spot).toBe(false);
+      expect(notes).toEqual([LEASE_NOTE]);
+      const given = await orderIn(ID, both);
+      await create(given, both);
+      const [{ fields } = { fields: {} }] = orders();
+      expect(fields).toMatchObject({
+        'CapacityReservationSpecification.CapacityReservationTarget.CapacityReservationId': ID,
+        InstanceInitiatedShutdownBehavior: 'terminate',
       });
+      const other = { ...given, key: 'instance.create:other:0' };
+      expect(await failure(other, both)).toBeInstanceOf(NoCapacityError);
+      // Others may get machines of this type outside of it.
+      const { offers: all } = await both.offers(REQUIREMENTS.met);
+      expect(all.some(({ availability }) => availability === 'not_available')).toBe(false);
+      clock.advance(OLD_S);
+      expect(await ask(ID, both)).toEqual({
+        offers: [],
+        notes: [`reservation ${ID} of m5.large in us-east-2b has no machine left`],
+      });
+    });
+
+    it('that is a capacity block is ordered as a market of its own', async () => {
+      const block = { id: BLOCK, region: REGION, type: 'p5.48xlarge', zone: 'us-east-1a' };
+      aws.reserve({ ...block, count: 1, isBlock: true });
+      await create(await orderIn(BLOCK));
+      expect(orders()[0]?.fields['InstanceMarketOptions.MarketType']).toBe('capacity-block');
+    });
+
+    it('that is not there has no offers, and plans say so', async () => {
+      for (const id of [ID, 'mine']) {
+        expect(await ask(id)).toEqual({
+          offers: [],
+          notes: [`no active reservation ${id} in the regions of the backend`],
+        });
+      }
+      const both = backendWith({ regions: [REGION, 'us-east-2'] });
+      await both.offers(REQUIREMENTS.met);
+      aws.silence('us-east-2');
+      expect((await ask(ID, both)).notes).toEqual([
+        expect.stringMatching(/^reservations of us-east-2 are not known: AWS: no answer/),
+      ]);
+      const gone = await failure(await order({ reservation: ID }));
+      expect(gone.message).toContain(`'${ID}' does not exist`);
+      expect(orders()).toEqual([]);
     });
   });
 

@@ -1,70 +1,84 @@
 /** AWS as a backend. */
-import { capabilitiesOf, requirementsMatch } from '@dstack/core';
-import type { KeptFacts } from '../base/kind.ts';
+import type { Requirements } from '@dstack/contract/wire';
+import { capabilitiesOf, type Offer, requirementsMatch } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
 import { VmInstances } from '../base/rest-vm/instances.ts';
-import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { sshWay } from '../base/rest-vm/ssh-way.ts';
-import type { CatalogItem } from '../catalog/catalog.ts';
-import type { AwsClient } from './aws-client.ts';
-import { AwsRegion } from './aws-region.ts';
+import { withoutServer } from '../base/rest-vm/without-server.ts';
+import type { AwsAccount, AwsMarket } from './aws-account.ts';
+import { AwsRegion, LEASE_ENDING } from './aws-region.ts';
 import { checkAws } from './check.ts';
 import { awsClaims, claimsRegion } from './claims.ts';
 import { Ec2 } from './ec2.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
-import { AwsOffers, quotaNotes, withDisk } from './offers.ts';
+import { quotaNotes, withDisk } from './offers.ts';
 import { PlacementGroups } from './placement-groups.ts';
 import { RegionalInstances, type RegionParts } from './regional-instances.ts';
+import { type ReservationAnswer, Reservations, reservationProblem } from './reservations.ts';
 import type { AwsSettings } from './settings.ts';
 import { EbsVolumes } from './volumes.ts';
 
 export interface AwsOptions {
-  readonly client: AwsClient;
+  readonly account: AwsAccount;
   readonly settings: AwsSettings;
-  /** The catalogue's list now. */
-  readonly listed: () => readonly CatalogItem[];
-  /** Where its prices are from, for plans; null = there is nothing to add. */
+  /** Where the prices of the catalogue are from, for plans; null = there is nothing to add. */
   readonly catalogNote: () => string | null;
   /** Host keys are derived from it. */
   readonly secret: string;
-  readonly facts: Pick<KeptFacts, 'get' | 'set'>;
-  /** Key of the stored offers: another one for each account and choice of regions. */
-  readonly factKey: string;
   readonly pace: CallPace;
-  /** Milliseconds since the epoch. */
-  readonly now: () => number;
+  /** The same as in `BackendHost`. */
+  readonly leaseSeconds: number | null;
 }
 
 export function awsBackend(options: AwsOptions): Backend {
-  const { client, settings, listed, facts, factKey, pace, now } = options;
-  const { regions, experimental, tags } = settings;
-  const asked = new AwsOffers({ client, regions, experimental, listed, now: () => pace.now() });
-  const ask = () => asked.all();
-  const offers = new LiveOffers({ title: 'AWS', ask, facts, factKey, now });
+  const { account, settings, leaseSeconds } = options;
+  const { client } = account;
+  const { regions, tags } = settings;
+  const { asked, offers } = account.marketOf(settings);
   const parts = new Map<string, AwsRegionParts>();
   const of = (region: string): AwsRegionParts => {
-    const known = parts.get(region) ?? regionParts(options, region, asked, offers);
+    const known = parts.get(region) ?? regionParts(options, region, { asked, offers });
     parts.set(region, known);
     return known;
   };
   const ec2Of = (region: string) => of(region).ec2;
+  const reservations = new Reservations(regions, ec2Of, () => options.pace.now());
+  /** Of a run with a reservation those that it holds. */
+  const reserved = async (
+    live: readonly Offer[],
+    notes: readonly string[],
+    wanted: Requirements,
+  ) => {
+    if (!wanted.reservation) return { offers: live, notes };
+    const answer = await reservations.find(wanted.reservation);
+    const problem = reservationProblem(wanted.reservation, answer);
+    return {
+      offers: problem === null ? live.flatMap((offer) => inReservation(offer, answer) ?? []) : [],
+      notes: problem === null ? notes : [problem, ...notes],
+    };
+  };
   return {
     name: 'aws',
     capabilities: capabilitiesOf('aws'),
     // EC2 reports no freed capacity.
     signalsCapacity: false,
     offers: async (requirements) => {
-      if (requirements.reservation) return { offers: [], notes: [NO_RESERVATIONS] };
-      const { offers: all, notes } = await offers.answer();
+      const { offers: live, notes: lived } = await offers.answer();
+      const { offers: all, notes } = await reserved(live, lived, requirements);
       const sized = all.flatMap((offer) => withDisk(offer, requirements) ?? []);
       const matching = sized.filter((offer) => requirementsMatch(requirements, offer));
       const quotas = quotaNotes(matching, (offer) => asked.limitOf(offer));
       const prices = options.catalogNote();
       return {
         offers: matching.toSorted((a, b) => a.price - b.price),
-        notes: [...(prices === null ? [] : [prices]), ...notes, ...asked.problems, ...quotas],
+        notes: [
+          ...[...(prices === null ? [] : [prices]), ...notes, ...asked.problems, ...quotas],
+          ...(matching.length === 0
+            ? []
+            : [withoutServer({ leaseEnding: LEASE_ENDING }, leaseSeconds)]),
+        ],
       };
     },
     instances: new RegionalInstances({ regions, of, offers }),
@@ -75,7 +89,17 @@ export function awsBackend(options: AwsOptions): Backend {
   };
 }
 
-const NO_RESERVATIONS = 'reservations of AWS cannot be used yet';
+/** Null: the reservation is for others. What it holds is available, and its quota was used when it was made. */
+function inReservation(offer: Offer, { reservation }: ReservationAnswer): Offer | null {
+  const { name, resources } = offer.instance;
+  const isHeld =
+    reservation !== null &&
+    !resources.spot &&
+    offer.region === reservation.region &&
+    name === reservation.type;
+  if (!isHeld) return null;
+  return { ...offer, availability: 'available', availability_zones: [reservation.zone] };
+}
 
 interface AwsRegionParts extends RegionParts {
   readonly ec2: Ec2;
@@ -83,13 +107,12 @@ interface AwsRegionParts extends RegionParts {
 }
 
 function regionParts(
-  { client, settings, secret, pace }: AwsOptions,
+  { account, settings, secret, pace, leaseSeconds }: AwsOptions,
   region: string,
-  asked: AwsOffers,
-  offers: LiveOffers,
+  { asked, offers }: AwsMarket,
 ): AwsRegionParts {
   const { vpcIds, network, images, profile, tags } = settings;
-  const ec2 = new Ec2(client, region);
+  const ec2 = new Ec2(account.client, region);
   const steady = () => pace.now();
   const networks = new Networks(ec2, { ...network, vpcId: vpcIds[region] ?? null }, steady);
   const cloud = new AwsRegion({
@@ -97,14 +120,20 @@ function regionParts(
     images: new Images(ec2, images, steady),
     sizes: (type) => asked.sizes(type),
   });
-  // The others may have capacity when one zone has none.
+  // The others may have capacity when one zone has none. Quotas hold for the whole region.
+  const { vms, capacity } = account.regionOf(region);
   const priceOf = offers.priceOf.bind(offers);
   const instances = new VmInstances({
     cloud,
-    offers: { priceOf, refused: () => {} },
-    way: sshWay(cloud, secret),
-    pace,
+    offers: {
+      priceOf,
+      refused: (offer, why) => {
+        if (why === 'capacity') capacity.refused(offer);
+      },
+    },
+    way: sshWay(cloud, secret, leaseSeconds),
+    ...{ pace, account: vms },
   });
   const zones = async () => (await networks.network()).subnets.map(({ zone }) => zone);
-  return { instances, zones, networks, ec2 };
+  return { instances, zones, capacity, networks, ec2 };
 }

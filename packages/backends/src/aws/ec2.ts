@@ -67,6 +67,20 @@ export interface Ec2PlacementGroup {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+/** A capacity reservation or a capacity block. */
+export interface ReservedCapacity {
+  readonly id: string;
+  readonly region: string;
+  /** Such as `p5.48xlarge`. */
+  readonly type: string;
+  readonly zone: string;
+  /** Such as `default` or `dedicated`. */
+  readonly tenancy: string;
+  /** Bought for a time, and ordered like a market of its own. */
+  readonly isBlock: boolean;
+  readonly available: number;
+}
+
 export interface Ec2SecurityGroup {
   readonly id: string;
   readonly name: string;
@@ -174,6 +188,27 @@ export class Ec2 {
     return (page?.items('placementGroupSet') ?? []).map((group) => ({
       ...{ name: group.text('groupName') ?? '', tags: tagsOf(group) },
     }));
+  }
+
+  /**
+   * The active capacity reservation with this id; null = it is not active. Refused with a code of its own if there
+   * is none in this region.
+   */
+  async reservation(id: string): Promise<ReservedCapacity | null> {
+    const pages = await this.#pages(
+      'DescribeCapacityReservations',
+      { CapacityReservationId: [id] },
+      { state: ['active'] },
+    );
+    const [item] = pages.flatMap((page) => page.items('capacityReservationSet'));
+    if (item === undefined || item.text('state') !== 'active') return null;
+    return {
+      ...{ id, region: this.region, type: item.text('instanceType') ?? '' },
+      zone: item.text('availabilityZone') ?? '',
+      tenancy: item.text('tenancy') ?? 'default',
+      isBlock: item.text('reservationType') === 'capacity-block',
+      available: item.number('availableInstanceCount') ?? 0,
+    };
   }
 
   /** A change of anything but machines. */

@@ -36,6 +36,7 @@ interface Sold {
   /** The list of which it was made. */
   readonly from: readonly CatalogItem[];
   readonly byRegion: ReadonlyMap<string, readonly CatalogItem[]>;
+  /** Of the whole catalogue: machines of other backends of the account have other types. */
   readonly byType: ReadonlyMap<string, CatalogItem>;
 }
 
@@ -107,6 +108,13 @@ export class AwsOffers {
     return known.flatMap(({ region, facts }) => this.#ofRegion(region, facts));
   }
 
+  /** The offers of the catalogue, as long as EC2 has not been asked. */
+  listed(): readonly Offer[] {
+    return this.#options.regions.flatMap((region) =>
+      this.#itemsOf(region).map((item) => ({ ...this.#offerOf(item, 'unknown'), region })),
+    );
+  }
+
   /** Null: it is not known. */
   limitOf({ region, instance }: Offer): number | null {
     const { code } = bucketOf(instance.name, instance.resources.spot);
@@ -132,7 +140,7 @@ export class AwsOffers {
     this.#known = {
       from,
       byRegion: Map.groupBy(items, ({ location }) => location.toLowerCase()),
-      byType: new Map(items.toReversed().map((item) => [item.instanceName, item])),
+      byType: new Map(from.toReversed().map((item) => [item.instanceName, item])),
     };
     return this.#known;
   }

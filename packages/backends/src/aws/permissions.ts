@@ -49,6 +49,7 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:DeleteKeyPair', rehearsal: { KeyName: 'dstack-check' } },
   { action: 'ec2:DeletePlacementGroup', rehearsal: { GroupName: 'dstack-check' } },
   { action: 'ec2:DeleteVolume', rehearsal: { VolumeId: VOLUME.VolumeId } },
+  { action: 'ec2:DescribeCapacityReservations', rehearsal: {} },
   { action: 'ec2:DescribeImages', rehearsal: { Owner: ['self'] } },
   { action: 'ec2:DescribeInstanceTypeOfferings', rehearsal: {} },
   { action: 'ec2:DescribeInstances', rehearsal: {} },

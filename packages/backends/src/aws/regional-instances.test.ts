@@ -5,6 +5,7 @@ import type { InstanceOrder, InstancePort } from '../base/instance-port.ts';
 import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import { newOrder } from '../base/testing/orders.ts';
 import { RegionalInstances } from './regional-instances.ts';
+import { ZoneCapacity } from './zone-capacity.ts';
 
 const OFFER = {
   ...{ backend: 'aws', region: 'eu-west-1', price: 1, availability_zones: ['a', 'b', 'c'] },
@@ -13,11 +14,14 @@ const OFFER = {
 
 /** `answers`: of the zones; the name of a machine, or a refusal. */
 function regional(answers: Readonly<Record<string, string | Error>>, open = ['a', 'b', 'c']) {
+  const clock = { now: 0 };
   const asked: InstanceOrder[] = [];
   const refused: string[] = [];
   const released: string[] = [];
+  const capacity = new ZoneCapacity(() => clock.now);
   const of = (region: string) => ({
     zones: async () => open,
+    capacity,
     instances: {
       create: async (order) => {
         asked.push(order);
@@ -36,9 +40,10 @@ function regional(answers: Readonly<Record<string, string | Error>>, open = ['a'
       ],
     } satisfies InstancePort as InstancePort,
   });
-  const offers = { refused: (_: Offer, why: string) => void refused.push(why) };
+  const offers = { refused: (_: unknown, why: string) => void refused.push(why) };
   const regions = ['eu-west-1', 'us-east-1'];
-  return { instances: new RegionalInstances({ regions, of, offers }), asked, refused, released };
+  const instances = new RegionalInstances({ regions, of, offers });
+  return { instances, asked, refused, released, capacity, clock };
 }
 
 const zonesOf = (asked: readonly InstanceOrder[]) =>
@@ -63,6 +68,28 @@ describe('machines in the regions of AWS', () => {
     expect([quota.asked.length, quota.refused]).toEqual([1, ['quota']]);
   });
 
+  it('are asked for in no zone that had none of the type a minute ago, unless one may exist there', async () => {
+    const { instances, asked, refused, capacity, clock } = regional({
+      a: 'i-1',
+      b: 'i-2',
+      c: 'i-3',
+    });
+    capacity.refused({ ...OFFER, availability_zones: ['a'] });
+    await instances.create(newOrder(OFFER));
+    await instances.create({ ...newOrder(OFFER), mayExist: true });
+    capacity.refused({ ...OFFER, availability_zones: ['b', 'c'] });
+    const none = instances.create(newOrder(OFFER));
+    await expect(none).rejects.toThrow('no zone of eu-west-1 had a machine of this type left');
+    await expect(none).rejects.toBeInstanceOf(NoCapacityError);
+    expect(refused).toEqual(['capacity']);
+    const spot = { name: 'm5.large', resources: { spot: true } } as Offer['instance'];
+    await instances.create(newOrder({ ...OFFER, instance: spot }));
+    clock.now = 60_000;
+    await instances.create(newOrder(OFFER));
+    const zones = asked.map(({ offer }) => offer?.availability_zones?.[0]);
+    expect(zones).toEqual(['b', 'a', 'a', 'a']);
+  });
+
   it('are not asked for again after an error that leaves open whether there is one', async () => {
     const { instances, asked } = regional({ a: new BackendError('who knows'), b: 'i-1' });
     await expect(instances.create(newOrder(OFFER))).rejects.toThrow('who knows');
@@ -82,6 +109,7 @@ describe('machines in the regions of AWS', () => {
 
   it('watch for the notice of EC2 before a spot machine ends', () => {
     expect(regional({}).instances.notices.sources).toEqual([EC2_SPOT_NOTICE]);
+    expect(regional({}).instances.leaseEnding).toBe('poweroff');
   });
 
   it('are ended in the region of their handle, and listed in all', async () => {

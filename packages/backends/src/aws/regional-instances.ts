@@ -13,7 +13,9 @@ import type {
 } from '../base/instance-port.ts';
 import type { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
+import { LEASE_ENDING } from './aws-region.ts';
 import { inRegionData, regionIn } from './resources.ts';
+import type { ZoneCapacity } from './zone-capacity.ts';
 
 export interface RegionalInstancesOptions {
   /** The regions of the configuration: where machines are created and looked for. */
@@ -27,10 +29,12 @@ export interface RegionParts {
   readonly instances: InstancePort;
   /** Zones in which the network of the region has a subnet. */
   readonly zones: () => Promise<readonly string[]>;
+  readonly capacity: Pick<ZoneCapacity, 'open'>;
 }
 
 export class RegionalInstances implements InstancePort {
   readonly notices = { sources: [EC2_SPOT_NOTICE] };
+  readonly leaseEnding = LEASE_ENDING;
   readonly #options: RegionalInstancesOptions;
 
   constructor(options: RegionalInstancesOptions) {
@@ -41,8 +45,11 @@ export class RegionalInstances implements InstancePort {
   async create(order: InstanceOrder): Promise<CreatedInstance> {
     const { offer } = order;
     if (offer === null) throw new SkipOfferError('AWS creates machines from offers');
-    const { instances } = this.#options.of(offer.region);
-    const zones = await this.#zonesFor(order, offer);
+    const { instances, capacity } = this.#options.of(offer.region);
+    const sold = await this.#zonesFor(order, offer);
+    // A machine that an earlier attempt may have made is looked for first, which needs a zone.
+    const isKept = order.mayExist || order.reservation !== null;
+    const zones = isKept ? sold : capacity.open(offer, sold);
     let refusal: NoCapacityError | null = null;
     for (const [at, zone] of zones.entries()) {
       try {
@@ -58,9 +65,11 @@ export class RegionalInstances implements InstancePort {
         if (error instanceof QuotaError) break;
       }
     }
-    refusal ??= new NoCapacityError(`AWS: no zone of ${offer.region} was asked`);
+    refusal ??= new NoCapacityError(
+      `AWS: a moment ago no zone of ${offer.region} had a machine of this type left`,
+    );
     const why = refusal instanceof QuotaError ? 'quota' : 'capacity';
-    this.#options.offers.refused(offer, why, refusal.message);
+    if (order.reservation === null) this.#options.offers.refused(offer, why, refusal.message);
     throw refusal;
   }
 

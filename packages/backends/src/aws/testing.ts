@@ -5,6 +5,7 @@ import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { type CatalogItem, catalogItems, parseCatalog } from '../catalog/catalog.ts';
 import { awsBackend } from './aws.ts';
+import { AwsAccount } from './aws-account.ts';
 import { AwsClient, type AwsCredentials } from './aws-client.ts';
 import { awsEndpoints } from './endpoints.ts';
 import type { AwsSettings } from './settings.ts';
@@ -41,6 +42,7 @@ export interface AwsAt {
   readonly settings?: Partial<AwsSettings>;
   /** Milliseconds since the epoch. */
   readonly now?: () => number;
+  readonly leaseSeconds?: number | null;
 }
 
 export function clientAt({ aws, pace, keys = KEYS, now = Date.now }: AwsAt): AwsClient {
@@ -51,18 +53,26 @@ export function clientAt({ aws, pace, keys = KEYS, now = Date.now }: AwsAt): Aws
   });
 }
 
-export function awsAt(at: AwsAt): Backend {
+export function accountAt(at: AwsAt): AwsAccount {
   const stored = new Map<string, string>();
-  return awsBackend({
-    client: clientAt(at),
-    settings: { ...SETTINGS, ...at.settings },
-    ...{ listed: () => LISTED, catalogNote: () => null },
-    secret: 'secret',
+  const { pace } = at;
+  return new AwsAccount({
+    // Moto is slow at first, and tests are about its answers.
+    showsCatalog: false,
+    ...{ id: 'account', client: clientAt(at), listed: () => LISTED, pace, now: () => pace.now() },
     facts: {
       get: async (key) => stored.get(key) ?? null,
       set: async (key, value) => void stored.set(key, value),
     },
-    ...{ factKey: 'offers', pace: at.pace, now: () => at.pace.now() },
+  });
+}
+
+export function awsAt(at: AwsAt): Backend {
+  return awsBackend({
+    account: accountAt(at),
+    settings: { ...SETTINGS, ...at.settings },
+    ...{ catalogNote: () => null, secret: 'secret', pace: at.pace },
+    leaseSeconds: at.leaseSeconds === undefined ? 7200 : at.leaseSeconds,
   });
 }
 

@@ -88,6 +88,11 @@ export interface BackendHost {
   readonly catalog: Catalog;
   /** Where its prices are from, for plans; null, or omitted: there is nothing to add. */
   readonly catalogNote?: () => string | null;
+  /**
+   * How long machines live without a server, in seconds, where they can end themselves; null, or omitted: until a
+   * server ends them.
+   */
+  readonly leaseSeconds?: number | null;
 }
 
 export interface KeptFacts {

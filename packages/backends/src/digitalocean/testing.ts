@@ -29,5 +29,8 @@ export function digitalOceanAt(at: DigitalOceanAt): Backend {
   const facts = { get: async () => null, set: async () => {} };
   const ask = () => adapter.offers();
   const offers = new LiveOffers({ title, ask, facts, factKey: '', now: () => pace.now() });
-  return restVm({ cloud: adapter, offers, way: sshWay(adapter, 'secret'), pace });
+  return restVm({
+    ...{ cloud: adapter, offers, way: sshWay(adapter, 'secret', 7200), pace },
+    leaseSeconds: 7200,
+  });
 }

@@ -31,5 +31,8 @@ export function lambdaAt({ cloud, pace, apiKey, regions = null }: LambdaAt): Bac
   const offers = new LiveOffers({
     ...{ title: 'Lambda', ask, facts, factKey: 'offers', now: () => pace.now() },
   });
-  return restVm({ cloud: adapter, offers, way: sshWay(adapter, 'secret'), pace });
+  return restVm({
+    ...{ cloud: adapter, offers, way: sshWay(adapter, 'secret', 7200), pace },
+    leaseSeconds: 7200,
+  });
 }

@@ -14,6 +14,7 @@ export const runpodKind: BackendKind = containerKind({
   ...{ type: 'runpod', title: 'RunPod', endpoint: 'https://api.runpod.io', rules: RUNPOD_RULES },
   parse: (config) => RunpodBackendConfigWithCreds.parse(config),
   credentials: ({ creds }) => [creds.api_key],
+  remembersLists: true,
   regions: ({ regions }) => regions,
   adapter: async ({ config, endpoint, limiter, listed }) => {
     const [{ Runpod }, { RunpodApi }] = await Promise.all([

@@ -34,7 +34,8 @@ export function runpodAt({ cloud, pace, regions = null, listed = [], ...at }: Ru
   const offers = new LiveOffers({
     ...{ title: 'RunPod', ask, facts, factKey: 'offers', now: () => pace.now() },
   });
-  return restVm({ cloud: adapter, offers, way: at.way ?? exampleWay(), pace });
+  const way = at.way ?? exampleWay();
+  return restVm({ cloud: adapter, offers, way, pace, leaseSeconds: 7200 });
 }
 
 function exampleWay(): VmWay {

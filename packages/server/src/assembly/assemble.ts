@@ -68,6 +68,7 @@ export async function assemble(parts: Parts): Promise<Assembled> {
     onReport: (instanceId) => hosts.retryNow(instanceId),
     host: backendHost({
       ...{ serverId, programs, dialIns, downloads, catalog, catalogNote, mayDial },
+      leaseSeconds: settings.agentLeaseSeconds,
       ...{ facts: store.meta, sharedFacts: store.shared ? store.meta : null },
     }),
   });

@@ -11,6 +11,7 @@ import {
 } from '../errors.ts';
 import type { CreatedInstance, InstanceOrder } from '../instance-port.ts';
 import { newOrder } from '../testing/orders.ts';
+import { AccountVms } from './account-vms.ts';
 import { VmInstances } from './instances.ts';
 import type { CallPace } from './pace.ts';
 import { MissingThingError, NotNowError } from './refusals.ts';
@@ -143,7 +144,11 @@ function world(of: Script) {
     },
   };
   const offers = { priceOf: async () => 1, refused: () => {} };
-  const start = () => new VmInstances({ cloud, offers, way: sshWay(cloud, 's'), pace });
+  const start = () =>
+    new VmInstances({
+      ...{ cloud, offers, way: sshWay(cloud, 's', null), pace },
+      account: new AccountVms(pace),
+    });
   return { cloud, start };
 }
 

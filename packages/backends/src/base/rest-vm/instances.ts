@@ -2,7 +2,7 @@
  * Machines of a provider as instances. Each order is looked for before it is made, by its name and its
  * tags; a creation without an answer is looked for until lists must contain it.
  */
-import type { NoticeWatch } from '@dstack/contract/agent';
+import type { LeaseEnding, NoticeWatch } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { capabilitiesOf, type InstanceHandle, type ProvisioningData } from '@dstack/core';
 import {
@@ -23,13 +23,14 @@ import type {
   Observation,
 } from '../instance-port.ts';
 import { orderedProvisioningData } from '../provisioning-data.ts';
-import { AccountVms } from './account-vms.ts';
+import type { AccountVms, ListVms } from './account-vms.ts';
 import type { LiveOffers } from './live-offers.ts';
 import { MissingGuard } from './missing-guard.ts';
 import { KEY_TAG, ownerIn, ownerTags, vmName } from './names.ts';
 import type { CallPace } from './pace.ts';
 import { MissingThingError, NotNowError, TimedOutError } from './refusals.ts';
-import type { Vm, VmCloud, VmOrder, VmPhase } from './vm-cloud.ts';
+import type { Vm, VmCloud, VmOrder } from './vm-cloud.ts';
+import { isEnding, isOver, phaseOf } from './vm-phases.ts';
 import type { VmWay } from './vm-way.ts';
 
 export interface VmInstancesOptions {
@@ -37,6 +38,8 @@ export interface VmInstancesOptions {
   readonly offers: Pick<LiveOffers, 'priceOf' | 'refused'>;
   readonly way: VmWay;
   readonly pace: CallPace;
+  /** The lists of the account, which backends with the same credentials share. */
+  readonly account: AccountVms;
 }
 
 /** Between two lists in which a creation without an answer is looked for. */
@@ -54,9 +57,13 @@ interface Made {
 export class VmInstances implements InstancePort {
   readonly notices?: NoticeWatch;
   readonly dial?: NonNullable<InstancePort['dial']>;
+  readonly leaseEnding?: LeaseEnding;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
+  readonly #list: ListVms;
   readonly #missing: MissingGuard;
+  /** The last list that was judged. */
+  #judged: readonly Vm[] | null = null;
   /** Creations under way, by name. */
   readonly #creating = new Map<string, Promise<CreatedInstance>>();
   /** Machines whose creation the provider has accepted, by name: lists contain them later. */
@@ -67,21 +74,39 @@ export class VmInstances implements InstancePort {
   readonly #endingDoubles = new Set<string>();
   /** Machines to be ended that no list has contained, by id: since when they are looked for. */
   readonly #unlisted = new Map<string, number>();
+  /** Ids of listed machines that the provider had none left for. */
+  readonly #soldOut = new Set<string>();
 
   constructor(options: VmInstancesOptions) {
     this.#options = options;
-    const { cloud, way, pace } = options;
+    const { cloud, way, account, pace } = options;
     if (cloud.notices) this.notices = cloud.notices;
+    if (cloud.leaseEnding) this.leaseEnding = cloud.leaseEnding;
     if (way.dial) this.dial = way.dial;
+    this.#machines = account;
+    this.#list = () => cloud.list();
     this.#missing = new MissingGuard({
       ...{ title: cloud.title, pace },
       isExpected: (vm) => vm.tags[KEY_TAG] !== undefined && !isEnding(cloud, vm),
     });
-    this.#machines = new AccountVms(async () => {
-      const vms = await cloud.list();
-      this.#missing.listed(vms);
-      return vms;
-    }, pace);
+  }
+
+  async #shared(): Promise<readonly Vm[]> {
+    return this.#judge(await this.#machines.shared(this.#list));
+  }
+
+  async #fresh(): Promise<readonly Vm[]> {
+    return this.#judge(await this.#machines.fresh(this.#list));
+  }
+
+  /**
+   * Each backend judges lists by the machines that it follows: with a key of another account those of other
+   * backends there prove nothing.
+   */
+  #judge(vms: readonly Vm[]): readonly Vm[] {
+    if (this.#judged !== vms) this.#missing.listed(vms);
+    this.#judged = vms;
+    return vms;
   }
 
   async create(order: InstanceOrder): Promise<CreatedInstance> {
@@ -170,7 +195,7 @@ export class VmInstances implements InstancePort {
 
   /** Finds the machine of an order. Of several machines it keeps the first, and ends the others. */
   async #find(name: string, { key, owner }: InstanceOrder): Promise<Vm | null> {
-    const machines = await this.#machines.fresh();
+    const machines = await this.#fresh();
     const ours = machines.filter(
       (vm) =>
         vm.name === name && vm.tags[KEY_TAG] === key && ownerIn(vm.tags).server === owner.server,
@@ -190,7 +215,9 @@ export class VmInstances implements InstancePort {
     if (volumes.length > 0 && !cloud.hasVolumes) {
       throw new SkipOfferError(`${cloud.title} has no volumes here`);
     }
-    if (reservation !== null) throw new SkipOfferError(`${cloud.title} has no reservations`);
+    if (reservation !== null && !cloud.hasReservations) {
+      throw new SkipOfferError(`${cloud.title} has no reservations`);
+    }
     const price = await offers.priceOf(offer);
     if (price !== null && price > offer.price) {
       throw new SkipOfferError(
@@ -199,7 +226,7 @@ export class VmInstances implements InstancePort {
     }
     return {
       ...{ name, offer, owner, authorizedKeys, signal: order.signal },
-      placementGroup: order.placementGroup,
+      ...{ placementGroup: order.placementGroup, reservation },
       tags: { ...order.tags, ...ownerTags(owner, key) },
       ...(await way.ordered(order)),
     };
@@ -207,7 +234,8 @@ export class VmInstances implements InstancePort {
 
   async #afterError(name: string, order: InstanceOrder, error: unknown): Promise<CreatedInstance> {
     const { offers } = this.#options;
-    if (error instanceof NoCapacityError && order.offer) {
+    // What a reservation lacks, others may still get.
+    if (error instanceof NoCapacityError && order.offer && order.reservation === null) {
       const why = error instanceof QuotaError ? 'quota' : 'capacity';
       offers.refused(order.offer, why, error.message);
     }
@@ -223,7 +251,7 @@ export class VmInstances implements InstancePort {
   }
 
   async observe({ id }: InstanceHandle): Promise<Observation> {
-    const machines = await this.#machines.shared();
+    const machines = await this.#shared();
     const vm = machines.find((one) => one.id === id);
     if (vm === undefined) {
       if (!this.#isNew(id)) this.#missing.missing(id);
@@ -271,6 +299,9 @@ export class VmInstances implements InstancePort {
         break;
       case 'reclaimed':
         return { state: 'interrupted', reason: 'spot', text: `${cloud.title}: ${words}` };
+      case 'sold-out':
+        this.#onSoldOut(vm, `${cloud.title}: ${words}`);
+        return { state: 'interrupted', reason: 'no-room', text: `${cloud.title}: ${words}` };
       case 'broken':
       case 'ending':
       case 'ended':
@@ -286,12 +317,21 @@ export class VmInstances implements InstancePort {
     };
   }
 
+  /** The same as a refusal of its order: others of this type have to be tried. */
+  #onSoldOut({ id, instance, region, zone }: Vm, text: string): void {
+    if (this.#soldOut.has(id)) return;
+    for (const one of this.#soldOut) if (!this.#machines.hasListed(one)) this.#soldOut.delete(one);
+    this.#soldOut.add(id);
+    const availability_zones = zone == null ? null : [zone];
+    this.#options.offers.refused({ instance, region, availability_zones }, 'capacity', text);
+  }
+
   async release(
     { id }: InstanceHandle,
     { isOrphan }: { readonly isOrphan: boolean } = { isOrphan: false },
   ): Promise<'released' | 'releasing'> {
     this.#options.way.released?.(id);
-    const machines = await this.#machines.shared();
+    const machines = await this.#shared();
     const vm = machines.find((one) => one.id === id);
     if (vm !== undefined) {
       // The other one of an orphan's order may be the one that serves it.
@@ -345,7 +385,7 @@ export class VmInstances implements InstancePort {
   }
 
   async list({ server }: { readonly server: string }): Promise<readonly ListedInstance[]> {
-    const machines = await this.#machines.fresh();
+    const machines = await this.#fresh();
     return machines.flatMap((vm) => {
       const owner = ownerIn(vm.tags);
       if (owner.server !== server || isOver(this.#options.cloud, vm)) return [];
@@ -380,18 +420,6 @@ export class VmInstances implements InstancePort {
       provisioningData: taken && orderedProvisioningData(taken, vm.id, this.#options.way.known),
     };
   }
-}
-
-function phaseOf({ statuses }: VmCloud, { status }: Vm): VmPhase {
-  return (Object.hasOwn(statuses, status) && statuses[status]) || 'waiting';
-}
-
-function isOver(cloud: VmCloud, vm: Vm): boolean {
-  return vm.isOver === true || phaseOf(cloud, vm) === 'ended';
-}
-
-function isEnding(cloud: VmCloud, vm: Vm): boolean {
-  return isOver(cloud, vm) || phaseOf(cloud, vm) === 'ending';
 }
 
 function dataOf(cloud: VmCloud, vm: Vm, known: Partial<ProvisioningData>): ProvisioningData {

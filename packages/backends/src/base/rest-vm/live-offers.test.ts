@@ -1,5 +1,5 @@
 import type { Offer } from '@dstack/core';
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { CredentialsError, NoAnswerError } from '../errors.ts';
 import { LiveOffers } from './live-offers.ts';
 
@@ -153,5 +153,56 @@ describe('live offers', () => {
     expect(await offers.answer()).toMatchObject({
       offers: [{ price: 2, availability: 'available' }],
     });
+  });
+});
+
+describe('offers of which nothing is known', () => {
+  const listing = (listed: readonly Offer[]) =>
+    new LiveOffers({
+      ...{ title: 'AWS', ask: () => answer(), factKey: 'offers', now: () => now },
+      facts: { get: async () => null, set: async () => {} },
+      listed: () => listed,
+    });
+
+  beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] }));
+  afterEach(() => void vi.useRealTimers());
+
+  it('are those of the price list while the provider does not answer, and its own afterwards', async () => {
+    const answered = Promise.withResolvers<readonly Offer[]>();
+    answer = () => answered.promise;
+    const offers = listing([offer('listed', 3)]);
+    const first = offers.answer();
+    await vi.advanceTimersByTimeAsync(200);
+    const { offers: shown, notes } = await first;
+    expect(shown.map(({ price }) => price)).toEqual([3]);
+    expect(notes).toEqual([
+      'AWS has not answered yet, so these are the prices of the catalogue and availability is not known',
+    ]);
+    // Orders wait for the provider.
+    const price = offers.priceOf(offer('listed', 3));
+    answered.resolve([offer('listed', 4)]);
+    expect(await price).toBe(4);
+    expect(await offers.answer()).toMatchObject({ offers: [{ price: 4 }], notes: [] });
+  });
+
+  it('wait for the provider where the price list is empty', async () => {
+    const answered = Promise.withResolvers<readonly Offer[]>();
+    answer = () => answered.promise;
+    const first = listing([]).answer();
+    await vi.advanceTimersByTimeAsync(5000);
+    answered.resolve([offer('small', 1)]);
+    expect((await first).offers).toHaveLength(1);
+  });
+
+  it('are refused if the provider refuses the credentials, also after a plan was given', async () => {
+    const refused = Promise.withResolvers<readonly Offer[]>();
+    answer = () => refused.promise;
+    const offers = listing([offer('listed', 3)]);
+    const first = offers.answer();
+    await vi.advanceTimersByTimeAsync(200);
+    await first;
+    refused.reject(new CredentialsError('no such key'));
+    await vi.advanceTimersByTimeAsync(0);
+    await expect(offers.answer()).rejects.toThrow('no such key');
   });
 });

@@ -4,6 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { errorMessage } from '@dstack/contract/error-message';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Offer } from '@dstack/core';
 import { CredentialsError } from '../errors.ts';
 import type { KeptFacts } from '../kind.ts';
@@ -13,11 +14,19 @@ export interface LiveOffersOptions {
   readonly title: string;
   readonly ask: () => Promise<readonly Offer[]>;
   readonly facts: Pick<KeptFacts, 'get' | 'set'>;
+  /**
+   * What a price list has, for plans before the provider has answered for the first time; omitted, or an empty
+   * list: they wait for it.
+   */
+  readonly listed?: () => readonly Offer[];
   /** Key of the stored offers: another one for each account and choice of regions. */
   readonly factKey: string;
   /** Milliseconds since the epoch: the age of stored offers counts across restarts. */
   readonly now: () => number;
 }
+
+/** What an order asked for. `availability_zones`: where. */
+export type RefusedOffer = Pick<Offer, 'instance' | 'region' | 'availability_zones'>;
 
 export interface KnownOffers {
   readonly offers: readonly Offer[];
@@ -25,6 +34,8 @@ export interface KnownOffers {
   readonly at: number;
 }
 
+/** A plan with nothing known waits this long for the provider before the price list answers. */
+const FIRST_MS = 200;
 /** After this age they are asked for again; until the answer comes, the known ones are given. */
 const FRESH_MS = 30_000;
 /** From this age on, the age is part of the answer. */
@@ -66,7 +77,7 @@ export class LiveOffers {
     readonly offers: readonly Offer[];
     readonly notes: readonly string[];
   }> {
-    const known = await this.#current();
+    const known = await this.#soon();
     if (this.#error instanceof CredentialsError) throw this.#error;
     this.#forget();
     return {
@@ -89,7 +100,7 @@ export class LiveOffers {
   }
 
   /** The provider has refused an order of this offer. */
-  refused(offer: Offer, why: 'capacity' | 'quota', text: string | null = null): void {
+  refused(offer: RefusedOffer, why: 'capacity' | 'quota', text: string | null = null): void {
     const now = this.#options.now();
     const { region } = offer;
     const { name: type, resources } = offer.instance;
@@ -100,6 +111,17 @@ export class LiveOffers {
         ? { availability: 'no_quota', name, region, text, until: now + NO_QUOTA_MS }
         : { availability: 'not_available', name, region, text, until: now + SOLD_OUT_MS },
     );
+  }
+
+  async #soon(): Promise<KnownOffers & { readonly isListed?: true }> {
+    const current = this.#current();
+    // Most accounts are known: no list has to be made then.
+    const known = await withTimeout(() => current, { ms: FIRST_MS, onTimeout: () => null });
+    if (known !== null) return known;
+    current.catch(() => {});
+    const offers = this.#options.listed?.() ?? [];
+    if (offers.length === 0) return await current;
+    return { offers, at: this.#options.now(), isListed: true };
   }
 
   async #current(): Promise<KnownOffers> {
@@ -188,8 +210,14 @@ export class LiveOffers {
       );
   }
 
-  #notes({ at }: KnownOffers): readonly string[] {
+  #notes({ at, isListed }: KnownOffers & { readonly isListed?: true }): readonly string[] {
     const { title, now } = this.#options;
+    if (isListed) {
+      const why = this.#error === null ? '' : `: ${errorMessage(this.#error)}`;
+      return [
+        `${title} has not answered yet, so these are the prices of the catalogue and availability is not known${why}`,
+      ];
+    }
     const age = now() - at;
     if (age < OLD_MS) return [];
     const why =
@@ -199,7 +227,7 @@ export class LiveOffers {
 }
 
 /** Spot machines have a capacity and quotas of their own, and some providers name a type by its GPU alone. */
-const keyOf = ({ instance: { name, resources }, region }: Offer): string =>
+const keyOf = ({ instance: { name, resources }, region }: RefusedOffer): string =>
   `${name} ${resources.gpus.length} ${region} ${resources.spot}`;
 
 const MINUTE_MS = 60_000;

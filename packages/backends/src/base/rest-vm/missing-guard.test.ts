@@ -1,6 +1,7 @@
 /** A provider whose lists lack machines: some of them, or all at once. */
 import { expect, it } from 'vitest';
 import { AllMissingError } from '../errors.ts';
+import { AccountVms } from './account-vms.ts';
 import { VmInstances } from './instances.ts';
 import { MissingThingError } from './refusals.ts';
 import { sshWay } from './ssh-way.ts';
@@ -34,7 +35,11 @@ function world(...ids: readonly string[]) {
   };
   const pace = { now: () => now, delay: async () => {} };
   const offers = { priceOf: async () => 1, refused: () => {} };
-  const opened = () => new VmInstances({ cloud, offers, way: sshWay(cloud, 's'), pace });
+  const opened = () =>
+    new VmInstances({
+      ...{ cloud, offers, way: sshWay(cloud, 's', null), pace },
+      account: new AccountVms(pace),
+    });
   let instances = opened();
   const handle = (id: string) => ({ id, data: null });
   return {

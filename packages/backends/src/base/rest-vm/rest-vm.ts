@@ -1,20 +1,28 @@
 /** A provider of machines with an HTTP API as a backend. */
 import { capabilitiesOf, requirementsMatch } from '@dstack/core';
 import type { Backend } from '../port.ts';
+import { AccountVms } from './account-vms.ts';
 import { VmInstances } from './instances.ts';
 import type { LiveOffers } from './live-offers.ts';
 import type { CallPace } from './pace.ts';
 import type { VmCloud } from './vm-cloud.ts';
 import type { VmWay } from './vm-way.ts';
+import { withoutServer } from './without-server.ts';
 
 export interface RestVmOptions {
   readonly cloud: VmCloud;
   readonly offers: LiveOffers;
   readonly way: VmWay;
   readonly pace: CallPace;
+  /** The same as in `BackendHost`. */
+  readonly leaseSeconds: number | null;
+  /** Omitted: no other backend has the same credentials. */
+  readonly account?: AccountVms;
 }
 
-export function restVm({ cloud, offers, way, pace }: RestVmOptions): Backend {
+export function restVm(options: RestVmOptions): Backend {
+  const { cloud, offers, way, pace, leaseSeconds } = options;
+  const account = options.account ?? new AccountVms(pace);
   return {
     name: cloud.type,
     capabilities: capabilitiesOf(cloud.type),
@@ -31,12 +39,13 @@ export function restVm({ cloud, offers, way, pace }: RestVmOptions): Backend {
         .map((offer) =>
           problem === null ? offer : { ...offer, availability: 'not_available' as const },
         );
+      const kept = matching.length === 0 ? [] : [withoutServer(cloud, leaseSeconds)];
       return {
         offers: matching.toSorted((a, b) => a.price - b.price),
-        notes: problem === null ? notes : [problem, ...notes],
+        notes: problem === null ? [...notes, ...kept] : [problem, ...notes],
       };
     },
-    instances: new VmInstances({ cloud, offers, way, pace }),
+    instances: new VmInstances({ cloud, offers, way, pace, account }),
     ...{ volumes: cloud.volumes ?? null, groups: null },
     ...(cloud.claims && { claims: cloud.claims }),
     check: () => cloud.check(),

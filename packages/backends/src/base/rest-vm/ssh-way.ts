@@ -7,11 +7,18 @@ import type { VmWay } from './vm-way.ts';
 
 const SSH_PORT = 22;
 
-/** `secret`: host keys are derived from it. */
-export function sshWay(cloud: Pick<VmCloud, 'loginUser'>, secret: string): VmWay {
+/** `secret`: host keys are derived from it. `leaseSeconds`: the same as in `BackendHost`. */
+export function sshWay(
+  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding'>,
+  secret: string,
+  leaseSeconds: number | null,
+): VmWay {
   return {
     ordered: async ({ authorizedKeys, key }) => ({
-      userData: userData({ authorizedKeys, hostKey: hostKeyOf(secret, key) }),
+      userData: userData({
+        ...{ authorizedKeys, hostKey: hostKeyOf(secret, key) },
+        leaseSeconds: cloud.leaseEnding === 'poweroff' ? leaseSeconds : null,
+      }),
     }),
     reached: ({ address: hostname, privateAddress: internal_ip, loginUser, tags }) => {
       if (hostname === null) return null;

@@ -3,13 +3,20 @@
  * server expects, and installs Docker where its image has none. The agent is installed later, over SSH.
  */
 import { createHash } from 'node:crypto';
+import { HOST_STATE_DIR, LEASE_FILE, type StoredLease } from '@dstack/contract/agent';
 import type { HostKeyPair } from './host-keys.ts';
 
 export interface UserDataOptions {
   /** Public keys that may log in as the image's user, one line each. */
   readonly authorizedKeys: readonly string[];
   readonly hostKey: HostKeyPair;
+  /** For a machine whose own power-off ends it; null = it lives until a server ends it. */
+  readonly leaseSeconds: number | null;
 }
+
+/** A server has this long at least to install the agent, whatever its lease is. */
+const LEAST_SECONDS = 3600;
+const LOOK_SECONDS = 30;
 
 /** Repeatable; a machine with Docker needs no network for it. */
 const DOCKER = `
@@ -26,14 +33,41 @@ if command -v nvidia-ctk >/dev/null 2>&1 && ! grep -q nvidia /etc/docker/daemon.
 fi
 `;
 
+/**
+ * The machine is born with a lease, because its server may die before it has installed an agent. Until a server
+ * renews that lease, which changes its file, this script of the first boot carries it out; then the agent does.
+ */
+export function firstLease(seconds: number): string {
+  const terms: Omit<StoredLease, 'renewed'> = { seconds, ending: 'poweroff' };
+  const file = `${HOST_STATE_DIR}/${LEASE_FILE}`;
+  return `
+read -r up rest < /proc/uptime
+begun=\${up%%.*}
+boot=$(cat /proc/sys/kernel/random/boot_id)
+lease='${JSON.stringify(terms).slice(0, -1)},"renewed":{"bootId":"'$boot'","seconds":'$begun'}}'
+umask 077
+mkdir -p ${HOST_STATE_DIR}
+printf '%s\\n' "$lease" > ${file}
+(
+  while [ "$(cat ${file} 2>/dev/null)" = "$lease" ]; do
+    read -r up rest < /proc/uptime
+    if [ $((\${up%%.*} - begun)) -ge ${seconds} ]; then poweroff || poweroff -ff; fi
+    sleep ${Math.min(LOOK_SECONDS, seconds)}
+  done
+) < /dev/null > /dev/null 2>&1 &
+`;
+}
+
 /** JSON is YAML, so that no value can change the form of the document. */
-export function userData({ authorizedKeys, hostKey }: UserDataOptions): string {
+export function userData({ authorizedKeys, hostKey, leaseSeconds }: UserDataOptions): string {
+  const lease = leaseSeconds === null ? [] : [firstLease(Math.max(LEAST_SECONDS, leaseSeconds))];
+  const scripts = [...lease, DOCKER];
   const document = {
     ssh_authorized_keys: authorizedKeys.map((key) => key.trim()),
     ssh_deletekeys: true,
     ssh_genkeytypes: [],
     ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
-    runcmd: [['sh', '-c', DOCKER]],
+    runcmd: scripts.map((script) => ['sh', '-c', script]),
   };
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;
 }

@@ -1,6 +1,6 @@
 /** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
 import type { RegistryAuth } from '@dstack/contract';
-import type { NoticeWatch } from '@dstack/contract/agent';
+import type { LeaseEnding, NoticeWatch } from '@dstack/contract/agent';
 import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { OwnerTags } from '../owner-tags.ts';
@@ -17,6 +17,8 @@ export interface VmCloud {
   readonly statuses: Readonly<Record<string, VmPhase>>;
   /** Whether its volumes can be attached to machines. By default there are none. */
   readonly hasVolumes?: boolean;
+  /** Whether an order can name reserved capacity. By default it cannot. */
+  readonly hasReservations?: boolean;
   /** How long a new machine may be missing in lists, in milliseconds. */
   readonly lateMs: number;
   /** The machines of the account, of all owners, by one call where the provider allows it. */
@@ -39,12 +41,24 @@ export interface VmCloud {
   readonly notices?: NoticeWatch;
   /** Omitted: it has no network volumes, or another part makes them. */
   readonly volumes?: VolumePort;
+  /** How its machines end by themselves, so that they cost nothing more. Omitted: they cannot. */
+  readonly leaseEnding?: LeaseEnding;
   /** Kept in the account. Omitted: orphans there are reported only. */
   readonly claims?: Claims;
 }
 
-/** `reclaimed`: the provider took it back. `broken`: it could not be started. */
-export type VmPhase = 'waiting' | 'ready' | 'ending' | 'ended' | 'reclaimed' | 'broken';
+/**
+ * `reclaimed`: the provider took it back. `broken`: it could not be started. `sold-out`: the provider had accepted
+ * its order, and then had none left.
+ */
+export type VmPhase =
+  | 'waiting'
+  | 'ready'
+  | 'ending'
+  | 'ended'
+  | 'reclaimed'
+  | 'broken'
+  | 'sold-out';
 
 export interface Vm {
   readonly id: string;
@@ -97,6 +111,7 @@ export interface VmOrder {
   readonly container?: VmContainer;
   /** The same as in `InstanceOrder`; null or omitted = in none. */
   readonly placementGroup?: string | null;
+  readonly reservation?: string | null;
   /** Aborted before the call that creates it is sent, it is not sent. */
   readonly signal?: AbortSignal | undefined;
 }

@@ -1,14 +1,17 @@
 /** The descriptor of a kind of backend whose provider has machines and an HTTP API. */
+import { randomUUID } from 'node:crypto';
 import { type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import { type CatalogItem, catalogItems } from '../../catalog/catalog.ts';
 import type { BackendHost, BackendKind, BackendOpener } from '../kind.ts';
 import { OFFERS_FACT } from './account-facts.ts';
+import { AccountVms } from './account-vms.ts';
 import { AccountLimiters, accountId } from './accounts.ts';
 import type { CallLimiter, CallRule } from './call-limiter.ts';
 import { LiveOffers } from './live-offers.ts';
 import { REAL_PACE } from './pace.ts';
 import { restVm } from './rest-vm.ts';
+import { SharedParts } from './shared-parts.ts';
 import { sshWay } from './ssh-way.ts';
 import type { VmCloud } from './vm-cloud.ts';
 import type { VmWay } from './vm-way.ts';
@@ -27,6 +30,8 @@ export interface VmKind<Config> {
   readonly credentials: (config: Config) => readonly string[];
   /** Regions that the offers depend on beside the account; null = they depend on none. */
   readonly regions: (config: Config) => readonly string[] | null;
+  /** Whether an adapter remembers what its lists and offers contain, so that each backend needs its own. */
+  readonly remembersLists?: boolean;
   /** Loads the adapter. */
   readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;
 }
@@ -47,7 +52,14 @@ export function vmKind<Config>(kind: VmKind<Config>): BackendKind {
     variables: [variable],
     configure: (env) => {
       const endpoint = endpointOf(env, variable) ?? kind.endpoint;
-      return { type: kind.type, load: async (host) => openerOf(kind, endpoint, host, sshWay) };
+      return {
+        type: kind.type,
+        load: async (host) => {
+          const { leaseSeconds = null } = host;
+          const wayOf = (cloud: VmCloud, secret: string) => sshWay(cloud, secret, leaseSeconds);
+          return openerOf(kind, endpoint, host, wayOf);
+        },
+      };
     },
   };
 }
@@ -60,12 +72,14 @@ export const endpointVariable = (type: BackendType): string =>
 export function openerOf<Config>(
   kind: VmKind<Config>,
   endpoint: string,
-  { facts, sharedFacts = null, catalog }: BackendHost,
+  { facts, sharedFacts = null, catalog, leaseSeconds = null }: BackendHost,
   wayOf: (cloud: VmCloud, secret: string) => VmWay,
 ): BackendOpener {
   const { type, title, rules } = kind;
   const pace = REAL_PACE;
   const limiters = new AccountLimiters({ title, rules, pace, facts: sharedFacts });
+  const accounts = new SharedParts<AccountVms>();
+  const markets = new SharedParts<SharedOffers>();
   return {
     open: async (given, secret) => {
       const config = kind.parse(given);
@@ -74,17 +88,40 @@ export function openerOf<Config>(
       const { limiter, leave } = limiters.join(account);
       const listed = () => catalogItems(catalog, type);
       const cloud = await kind.adapter({ config, endpoint, limiter, listed });
-      const ask = () => cloud.offers();
+      const own = kind.remembersLists ? [randomUUID()] : [];
+      const shared = accounts.join([account, ...own].join(), () => new AccountVms(pace));
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
-      const offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
+      const market = markets.join(
+        [scope, ...own].join(),
+        () => new SharedOffers(title, facts, factKey),
+      );
+      market.part.asker = cloud;
       const way = wayOf(cloud, secret);
-      const close = () => {
-        leave();
-        way.close?.();
+      return {
+        backend: restVm({
+          ...{ cloud, way, pace, leaseSeconds },
+          ...{ offers: market.part.offers, account: shared.part },
+        }),
+        close: () => {
+          for (const part of [market, shared]) part.leave();
+          leave();
+          way.close?.();
+        },
       };
-      return { backend: restVm({ cloud, offers, way, pace }), close };
     },
   };
+}
+
+/** The offers of all backends with the same credentials and regions. */
+class SharedOffers {
+  readonly offers: LiveOffers;
+  /** The backend that was opened last asks for all. */
+  asker: Pick<VmCloud, 'offers'> = { offers: async () => [] };
+
+  constructor(title: string, facts: BackendHost['facts'], factKey: string) {
+    const ask = () => this.asker.offers();
+    this.offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
+  }
 }
 
 /** Null: it is not set. */

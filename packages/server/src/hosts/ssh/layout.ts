@@ -1,7 +1,8 @@
 /** Paths on a host. */
+import { HOST_STATE_DIR } from '@dstack/contract/agent';
 
 /** State of the agent: token, owner, jobs. Only root may read it. */
-export const STATE_DIR = '/var/lib/dstack';
+export const STATE_DIR = HOST_STATE_DIR;
 export const SOCKET_DIR = '/run/dstack';
 export const AGENT_SOCKET = `${SOCKET_DIR}/agent.sock`;
 export const DOCKER_SOCKET = '/var/run/docker.sock';

@@ -15,6 +15,7 @@ import { SimPeers } from '../simulation/sim-peers.ts';
 import { SimServer } from '../simulation/sim-server.ts';
 import { ENGINE_SETTINGS } from '../simulation/sim-settings.ts';
 import type { CloudWorld } from './cloud-world.ts';
+import { CLOUDS, type CloudName } from './simulated-clouds.ts';
 
 const SECOND = 1_000_000;
 /** The time that a client waits for an answer. */
@@ -28,6 +29,7 @@ export interface CloudServersParts {
   readonly world: CloudWorld;
   readonly store: Store;
   readonly as: BackendType;
+  readonly cloud: CloudName;
   readonly onFailure: (error: unknown) => void;
   /** Omitted: servers look for no orphans. */
   readonly sweep?: SweepPolicy;
@@ -51,8 +53,8 @@ export class CloudServers {
   }
 
   readonly #callers = new Set<object>();
-  /** Called with the address of each call before it is sent. */
-  onCall: (url: string) => void = () => {};
+  /** Called with the step that a call is, before it is sent. */
+  onCall: (step: 'order' | 'end') => void = () => {};
 
   get all(): readonly SimServer[] {
     return this.#all;
@@ -60,8 +62,8 @@ export class CloudServers {
 
   /** `offsets`: how wrong its clock is, and how far it is set. */
   async start(offsets: Offsets = RIGHT): Promise<SimServer> {
-    const { clock, random, world, store, onFailure, as, sweep } = this.#parts;
-    const backends = await openBackends(world.account, store, as);
+    const { clock, random, world, store, onFailure, as, cloud, sweep } = this.#parts;
+    const backends = await openBackends(world.account, store, as, cloud);
     const server = new SimServer({
       ...{ clock, random, world, store, backends, peers: this.#peers, onBreach: onFailure },
       settings: ENGINE_SETTINGS,
@@ -86,11 +88,12 @@ export class CloudServers {
 
   /** The calls of servers to their provider: those of a dead one are neither sent nor answered. */
   readonly fetch: typeof fetch = async (input, init) => {
-    const { clock, world } = this.#parts;
+    const { clock, world, cloud } = this.#parts;
     const { owner } = clock;
     if (owner) await this.#alive(owner);
     if (owner) this.#callers.add(owner);
-    this.onCall(String(input));
+    const step = CLOUDS[cloud].stepOf(String(input), String(init?.body ?? ''));
+    if (step !== null) this.onCall(step);
     if (owner) await this.#alive(owner);
     const late = clock.outside.delay(TIMEOUT).then(() => {
       throw new DOMException('The operation was aborted due to timeout', 'TimeoutError');
@@ -116,15 +119,17 @@ export async function openBackends(
   account: DirectCloud,
   store: Store,
   as: BackendType,
+  cloud: CloudName,
 ): Promise<ProjectBackends> {
-  const kind = backendKind('lambda');
+  const kind = backendKind(cloud);
   if (!kind) throw new Error('there is no adapter');
+  const { variable, config, catalog } = CLOUDS[cloud];
   const { meta } = store;
-  const host = { facts: meta, sharedFacts: meta, catalog: new Map() } as unknown as BackendHost;
-  const env = { DSTACK_BACKEND_LAMBDA_ENDPOINT: account.url };
-  const opener = await kind.configure(env, { url: null }).load(host);
-  const config = { type: 'lambda', creds: { type: 'api_key', api_key: account.apiKey } };
-  const opened = await opener.open(config, 'secret', { isOperators: true });
+  const parts = { facts: meta, sharedFacts: meta, catalog: catalog(account), leaseSeconds: 7200 };
+  const host = parts as unknown as BackendHost;
+  const opener = await kind.configure({ [variable]: account.url }, { url: null }).load(host);
+  const origin = { isOperators: true };
+  const opened = await opener.open(config(account.apiKey), 'secret', origin);
   const all: readonly Backend[] = [boundedBackend(renamed(opened.backend, as))];
   return {
     of: async () => all,

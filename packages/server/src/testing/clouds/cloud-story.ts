@@ -18,6 +18,8 @@ import { makeProjects, type SimProjects } from '../simulation/sim-projects.ts';
 import { ENGINE_SETTINGS } from '../simulation/sim-settings.ts';
 import { CloudServers, openBackends, RIGHT, WRONG } from './cloud-servers.ts';
 import { CloudWorld } from './cloud-world.ts';
+import { useInstantCrypto } from './instant-crypto.ts';
+import type { CloudName } from './simulated-clouds.ts';
 
 const SECOND = 1_000_000;
 const FLEET = 'pool';
@@ -27,7 +29,9 @@ export interface CloudStoryOptions {
   readonly seed: number;
   /** The clock of the first server is off, by up to an hour. */
   readonly hasWrongClock?: boolean;
-  /** The backend has this name and what it can do; by default it is Lambda, which has no clusters. */
+  /** By default Lambda, which has no clusters. */
+  readonly cloud?: CloudName;
+  /** The backend has this name and what it can do; by default those of its provider. */
   readonly as?: BackendType;
   /** How servers handle orphans; omitted: they look for none. */
   readonly sweep?: SweepPolicy;
@@ -39,6 +43,8 @@ export class CloudStory {
   readonly servers: CloudServers;
   readonly store: Store;
   readonly #projects: SimProjects;
+  readonly #backend: BackendType;
+  readonly #restoreCrypto = useInstantCrypto();
   readonly #failures: unknown[] = [];
   #watches: (() => boolean)[] = [];
   readonly #fetch = globalThis.fetch;
@@ -50,6 +56,7 @@ export class CloudStory {
     readonly random: Random;
     readonly projects: SimProjects;
     readonly as: BackendType;
+    readonly cloud: CloudName;
     readonly sweep: { readonly sweep?: SweepPolicy };
   }) {
     const { clock, world, store, random } = parts;
@@ -57,6 +64,7 @@ export class CloudStory {
     this.world = world;
     this.store = store;
     this.#projects = parts.projects;
+    this.#backend = parts.as;
     const onFailure = (error: unknown) => void this.#failures.push(error);
     this.servers = new CloudServers({
       clock,
@@ -64,7 +72,7 @@ export class CloudStory {
       world,
       store,
       onFailure,
-      as: parts.as,
+      ...{ as: parts.as, cloud: parts.cloud },
       ...parts.sweep,
     });
   }
@@ -73,7 +81,8 @@ export class CloudStory {
   static async begin({
     seed,
     hasWrongClock,
-    as = 'lambda',
+    cloud = 'lambda',
+    as = cloud,
     ...sweep
   }: CloudStoryOptions): Promise<CloudStory> {
     const clock = new SimClock();
@@ -83,12 +92,12 @@ export class CloudStory {
     const store = await openMemoryStore({
       ...{ now, newId, cipher: plain, logger: pino({ level: 'silent' }) },
     });
-    const world = new CloudWorld({ clock, random, seed });
-    const backends = await openBackends(world.account, store, as);
+    const world = new CloudWorld({ clock, random, seed, cloud });
+    const backends = await openBackends(world.account, store, as, cloud);
     const projects = await makeProjects({
       ...{ store, now, newId, backends, settings: ENGINE_SETTINGS },
     });
-    const story = new CloudStory({ clock, world, store, random, projects, as, sweep });
+    const story = new CloudStory({ clock, world, store, random, projects, as, cloud, sweep });
     clock.install(() => random.next());
     globalThis.fetch = story.servers.fetch;
     await story.servers.start(hasWrongClock ? WRONG : RIGHT);
@@ -103,6 +112,7 @@ export class CloudStory {
   async close(): Promise<void> {
     this.servers.kill();
     this.clock.uninstall();
+    this.#restoreCrypto();
     globalThis.fetch = this.#fetch;
     await this.store.close();
   }
@@ -111,7 +121,7 @@ export class CloudStory {
   async applyFleet(most: number, idleSeconds: number, more: object = {}): Promise<void> {
     const { deps, user } = this.#projects;
     const configuration = {
-      ...{ type: 'fleet', name: FLEET, nodes: { min: 0, max: most }, backends: ['lambda'] },
+      ...{ type: 'fleet', name: FLEET, nodes: { min: 0, max: most }, backends: [this.#backend] },
       ...{ idle_duration: idleSeconds, ...more },
     };
     const spec = FleetSpec.parse({ configuration, profile: {} });

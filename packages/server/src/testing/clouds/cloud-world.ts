@@ -14,6 +14,7 @@ import { NO_DATABASE_FAULTS } from '../simulation/port-store.ts';
 import { SimWorld } from '../simulation/sim-backends.ts';
 import type { SimClock } from '../simulation/sim-clock.ts';
 import type { SimHost } from '../simulation/sim-hosts.ts';
+import { CLOUDS, type CloudName } from './simulated-clouds.ts';
 
 const CPUS = 4;
 
@@ -42,13 +43,19 @@ class Addresses {
 export class CloudWorld extends SimWorld implements VmHosts {
   readonly account: DirectCloud;
   readonly #processes: { readonly count: number };
+  readonly #isCharged: (vm: Vm) => boolean;
   readonly #machines = new Map<string, Machine>();
   readonly #addresses = new Addresses();
   /** Machines by the instances that the server has them for. */
   readonly #machineOf = new Map<string, string>();
 
-  constructor(parts: { readonly clock: SimClock; readonly random: Random; readonly seed: number }) {
-    const { clock, random, seed } = parts;
+  constructor(parts: {
+    readonly clock: SimClock;
+    readonly random: Random;
+    readonly seed: number;
+    readonly cloud: CloudName;
+  }) {
+    const { clock, random, seed, cloud } = parts;
     const processes = { count: 0 };
     super({
       ...{ clock, random, watch: { ...UNWATCHED, onStarted: () => void processes.count++ } },
@@ -56,9 +63,10 @@ export class CloudWorld extends SimWorld implements VmHosts {
       ...{ cloudFaults: { ...NO_FAULTS }, databaseFaults: { ...NO_DATABASE_FAULTS } },
     });
     this.account = directCloud({
-      ...{ personality: 'lambda', clock: clock.outside, hosts: this, seed },
+      ...{ personality: cloud, clock: clock.outside, hosts: this, seed },
     });
     this.#processes = processes;
+    this.#isCharged = CLOUDS[cloud].isCharged;
     const { vms } = this.account.account;
     const create = vms.create.bind(vms);
     vms.create = (order) => {
@@ -79,10 +87,10 @@ export class CloudWorld extends SimWorld implements VmHosts {
     return this.#processes.count;
   }
 
-  /** Machines of this installation that are charged for: Lambda ends those that it cannot start. */
+  /** Machines of this installation that are charged for. */
   get alive(): readonly Vm[] {
     const all = this.account.account.vms.all();
-    return all.filter((vm) => keyOf(vm) !== null && vm.state !== 'failed');
+    return all.filter((vm) => keyOf(vm) !== null && this.#isCharged(vm));
   }
 
   /** Orders for which more than one machine was made. */

@@ -22,10 +22,10 @@ function once(is: (story: CloudStory) => boolean): Step['at'] {
   };
 }
 
-function atCall(path: string): Step['at'] {
+function atCall(step: 'order' | 'end'): Step['at'] {
   return (story, then) => {
-    story.servers.onCall = (url) => {
-      if (!url.endsWith(path)) return;
+    story.servers.onCall = (reached) => {
+      if (reached !== step) return;
       story.servers.onCall = () => {};
       then();
     };
@@ -37,7 +37,7 @@ const vms = (story: CloudStory) => story.world.alive;
 
 export const STEPS: readonly Step[] = [
   { name: 'offers are asked for', hasInstance: false, at: (_, then) => then() },
-  { name: 'before the launch', hasInstance: false, at: atCall('/launch') },
+  { name: 'before the launch', hasInstance: false, at: atCall('order') },
   {
     name: 'launched, not answered',
     hasInstance: true,
@@ -75,5 +75,5 @@ export const STEPS: readonly Step[] = [
     hasInstance: true,
     at: once((story) => jobs(story).some(({ phase }) => phase === 'exited')),
   },
-  { name: 'ends', hasInstance: true, at: atCall('/terminate') },
+  { name: 'ends', hasInstance: true, at: atCall('end') },
 ];

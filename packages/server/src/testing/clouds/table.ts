@@ -1,9 +1,10 @@
 /**
- * Each fault at each step of a machine's life: a run on a machine of Lambda has to be done in the end, and no
+ * Each fault at each step of a machine's life: a run on a machine of a cloud has to be done in the end, and no
  * machine may be left over, or have been made twice for one order.
  */
 import { CloudStory } from './cloud-story.ts';
 import { FAULTS, type Fault, LATE_SECONDS } from './faults.ts';
+import type { CloudName } from './simulated-clouds.ts';
 import { STEPS, type Step } from './steps.ts';
 
 export interface Cell {
@@ -40,9 +41,14 @@ function fits({ of }: Fault, { hasInstance }: Step): boolean {
   return of !== 'the next machine' || !hasInstance;
 }
 
-export async function outcomeOf(fault: Fault, step: Step, seed: number): Promise<Cell> {
+export interface OutcomeOptions {
+  readonly cloud: CloudName;
+  readonly seed: number;
+}
+
+export async function outcomeOf(fault: Fault, step: Step, options: OutcomeOptions): Promise<Cell> {
   const hasWrongClock = fault.hasWrongClock ?? false;
-  const story = await CloudStory.begin({ seed, hasWrongClock });
+  const story = await CloudStory.begin({ ...options, hasWrongClock });
   try {
     return await outcomeIn(story, fault, step);
   } finally {

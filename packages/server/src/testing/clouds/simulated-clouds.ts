@@ -1,0 +1,51 @@
+/** The providers of the stories: which adapter meets which simulated account, and what its calls mean. */
+import type { BackendHost } from '@dstack/backends';
+import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
+
+export type CloudName = 'lambda' | 'aws';
+
+export interface SimulatedCloud {
+  /** The variable that names the address of its API. */
+  readonly variable: string;
+  readonly config: (apiKey: string) => object;
+  readonly catalog: (account: DirectCloud) => BackendHost['catalog'];
+  /** The step of a machine's life that a request is; null = another one. */
+  readonly stepOf: (url: string, body: string) => 'order' | 'end' | null;
+  /** Whether a machine is charged for: some end those that they cannot start, or have taken back. */
+  readonly isCharged: (vm: Vm) => boolean;
+}
+
+export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
+  lambda: {
+    variable: 'DSTACK_BACKEND_LAMBDA_ENDPOINT',
+    config: (api_key) => ({ type: 'lambda', creds: { type: 'api_key', api_key } }),
+    catalog: () => new Map(),
+    stepOf: (url) =>
+      url.endsWith('/launch') ? 'order' : url.endsWith('/terminate') ? 'end' : null,
+    isCharged: ({ state }) => state !== 'failed',
+  },
+  aws: {
+    variable: 'DSTACK_BACKEND_AWS_ENDPOINT',
+    config: (access_key) => ({
+      ...{ type: 'aws', regions: ['us-east-1'] },
+      creds: { type: 'access_key', access_key, secret_key: 'secret' },
+    }),
+    catalog: ({ account }) => new Map([['aws', account.catalog.types.flatMap(itemsOf)]]),
+    stepOf: (_, body) => {
+      const action = new URLSearchParams(body).get('Action');
+      if (action === 'RunInstances') return 'order';
+      return action === 'TerminateInstances' ? 'end' : null;
+    },
+    isCharged: ({ state }) => state !== 'failed' && state !== 'interrupted',
+  },
+};
+
+type VmType = DirectCloud['account']['catalog']['types'][number];
+
+function itemsOf({ name, vcpus, memoryGib, pricePerHour, regions }: VmType) {
+  return regions.map((location) => ({
+    ...{ provider: 'aws', instanceName: name, location, price: pricePerHour, spot: false },
+    ...{ cpus: vcpus, memoryGb: memoryGib, gpuCount: 0, gpuName: null, gpuMemoryGb: 0 },
+    ...{ gpuVendor: null, cpuArch: 'x86' as const, diskGb: null, flags: [], providerData: {} },
+  }));
+}
