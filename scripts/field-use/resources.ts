@@ -13,6 +13,7 @@ import {
   WARNINGS,
 } from './field-place.ts';
 
+const RATES = 'core/src/pricing/rates.ts';
 const QUOTA_PLACE = 'cli/src/commands/quota/place.ts';
 const AMOUNTS = 'core/src/quotas/amounts.ts';
 const QUOTA_AMOUNTS = {
@@ -24,6 +25,7 @@ const QUOTA_AMOUNTS = {
 };
 
 export const RESOURCES: Readonly<Record<string, ModelUse>> = {
+  PriceRates: { gpu: used(RATES), cpu: used(RATES), memory: used(RATES) },
   GatewayConfiguration: {
     type,
     name: used('server/src/http/gateways/apply.ts'),

@@ -10,6 +10,7 @@ export * from './explain/index.ts';
 export * from './fleet-spec/index.ts';
 export * from './gateway-spec/index.ts';
 export * from './groups/index.ts';
+export { stableHash } from './hash/stable-hash.ts';
 export {
   AGENT_INSTALLATION,
   type ClusterSite,

@@ -146,7 +146,7 @@ it('costs are those of the project', async () => {
   const { connection, changes } = project();
   const { call } = await connected(connection);
   const { data } = await call('get_cost', { by: 'user', since: '2026-11-01T00:00:00Z' });
-  expect(data.rows).toEqual([{ name: 'ada', hours: 2, cost_usd: 1 }]);
+  expect(data.rows).toEqual([{ name: 'ada', hours: 2, gpu_hours: 0, cost_usd: 1 }]);
   const since = '2026-11-01T00:00:00Z';
   expect(changes).toEqual([['cost', { project_name: 'main', since, until: null, by: 'user' }]]);
 });

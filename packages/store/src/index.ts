@@ -23,6 +23,7 @@ export type * from './host-access/types.ts';
 export type { Observations } from './instances/observations.ts';
 export type * from './instances/types.ts';
 export type * from './jobs/types.ts';
+export type * from './ledger/types.ts';
 export type { StoreLogger } from './logger.ts';
 export type * from './logs/types.ts';
 export type * from './meta/types.ts';

@@ -1,7 +1,7 @@
 /** Lists of runs, fleets and instances as the API shows them. */
 import type { JobRecord, RunRecord } from '@dstack/core';
 import { expect, it } from 'vitest';
-import type { PaidJob, RunFilter } from './runs/types.ts';
+import type { RunFilter } from './runs/types.ts';
 import { insertFleetWithNodes, insertRun } from './testing/insert.ts';
 import { projectRecord, userRecord } from './testing/records.ts';
 import { forEachStore, openWorld } from './testing/stores.ts';
@@ -124,75 +124,6 @@ forEachStore((tests) => {
         expect(names(all)).toHaveLength(onlyFailed ? 6 : 8);
       }
     }
-  });
-
-  it('finds the submissions with a price that were alive in a period', async () => {
-    const world = await openWorld(tests);
-    const provisioningData = { price: 2.5, backend: 'aws' } as never;
-    await insertRun(world, { name: 'train' }, [
-      { submissionNum: 0, provisioningData, submittedAt: 10, finishedAt: 20 },
-      { submissionNum: 1, provisioningData, submittedAt: 20, finishedAt: null },
-      { submissionNum: 2, submittedAt: 20 },
-      { submissionNum: 3, provisioningData: { price: 0 } as never, submittedAt: 20 },
-    ]);
-    const { runs } = world.store;
-    const paid = async (
-      since: number,
-      until: number,
-      projects: string[] | null = null,
-      size = 99,
-    ) => {
-      const jobs: PaidJob[] = [];
-      for await (const page of runs.paidJobs(projects, { since, until }, size)) jobs.push(...page);
-      return jobs;
-    };
-    const starts = async (...period: Parameters<typeof paid>) =>
-      (await paid(...period)).map((job) => job.submittedAt).toSorted((a, b) => a - b);
-    expect(await starts(0, 30)).toEqual([10, 20]);
-    expect(await starts(20, 30)).toEqual([20]);
-    expect(await starts(0, 20)).toEqual([10]);
-    expect(await starts(0, 30, [])).toEqual([]);
-    const [first] = await paid(0, 15, [world.projectId]);
-    expect(first).toMatchObject({ runName: 'train', projectName: 'main', price: 2.5 });
-  });
-
-  it('reads the submissions with a price in pages, each of them once', async () => {
-    const world = await openWorld(tests);
-    const provisioningData = { price: 2.5, backend: 'aws' } as never;
-    // Several end in the same moment, across the borders of pages.
-    const jobs = Array.from({ length: 23 }, (_, submissionNum) => ({
-      ...{ submissionNum, provisioningData, submittedAt: submissionNum },
-      finishedAt: submissionNum < 8 ? null : 100 + Math.floor(submissionNum / 9),
-    }));
-    await insertRun(world, { name: 'train' }, jobs);
-    const pages = world.store.runs.paidJobs(null, { since: 0, until: 200 }, 4);
-    const sizes: number[] = [];
-    const starts: number[] = [];
-    for await (const page of pages) {
-      sizes.push(page.length);
-      starts.push(...page.map((job) => job.submittedAt));
-    }
-    expect(Math.max(...sizes)).toBe(4);
-    expect(starts.toSorted((a, b) => a - b)).toEqual(jobs.map((job) => job.submittedAt));
-  });
-
-  it('counts a job once that ends while pages are read', async () => {
-    const world = await openWorld(tests);
-    const provisioningData = { price: 2.5, backend: 'aws' } as never;
-    const { jobs } = await insertRun(world, { name: 'train' }, [
-      { submissionNum: 0, provisioningData, submittedAt: 10, finishedAt: null },
-      { submissionNum: 1, provisioningData, submittedAt: 20, finishedAt: null },
-    ]);
-    const seen: number[] = [];
-    for await (const page of world.store.runs.paidJobs(null, { since: 0, until: 99 }, 1)) {
-      seen.push(...page.map((job) => job.submittedAt));
-      if (seen.length !== 1) continue;
-      const changes = jobs.map(({ id, version }) => ({
-        ...{ type: 'job.update' as const, id, version, set: { finishedAt: 50 } },
-      }));
-      await world.store.engine.apply(changes);
-    }
-    expect(seen.toSorted()).toEqual([10, 20]);
   });
 
   it('shows the requested number of submissions per job, oldest first', async () => {

@@ -32,6 +32,7 @@ import { createHosts } from './jobs/hosts.ts';
 import { createJobs } from './jobs/jobs.ts';
 import { createMetrics } from './jobs/metrics.ts';
 import { createReports } from './jobs/reports.ts';
+import { createLedger } from './ledger/ledger.ts';
 import { createLogPieces } from './logs/log-pieces.ts';
 import { createMeta } from './meta/meta.ts';
 import { migrate } from './migrations/migrate.ts';
@@ -264,6 +265,7 @@ function createStore(
     metrics: createMetrics(context),
     services: createServices(context),
     modelUsage: createModelUsage(context),
+    ledger: createLedger(context),
     events: createEvents(context, written),
     secrets: createSecrets(context),
     repos: createRepos(context),

@@ -15,6 +15,7 @@ import type { HostAccesses } from './host-access/types.ts';
 import type { Observations } from './instances/observations.ts';
 import type { Instances } from './instances/types.ts';
 import type { Jobs, Metrics, Reports, StoredHosts } from './jobs/types.ts';
+import type { Ledger } from './ledger/types.ts';
 import type { StoreLogger } from './logger.ts';
 import type { Logs } from './logs/types.ts';
 import type { Meta } from './meta/types.ts';
@@ -83,6 +84,7 @@ export interface Store {
   readonly metrics: Metrics;
   readonly services: Services;
   readonly modelUsage: ModelUsage;
+  readonly ledger: Ledger;
   readonly events: Events;
   readonly secrets: Secrets;
   readonly repos: ProjectRepos;

@@ -1,6 +1,6 @@
 /** One cluster of a backend: its API, and what is known of it by watching. */
-import type { Requirements } from '@dstack/contract/wire';
-import type { Offer } from '@dstack/core';
+import type { PriceRates, Requirements } from '@dstack/contract/wire';
+import { type Offer, ratedPrice } from '@dstack/core';
 import { ApiError, FORBIDDEN, KubeClient } from './api/client.ts';
 import { Follow } from './api/follow.ts';
 import type { ClusterAccess } from './api/kubeconfig.ts';
@@ -18,6 +18,8 @@ export interface ClusterOptions {
   readonly namespace: string;
   readonly serverId: string;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Null, or omitted: what its nodes cost is not known. */
+  readonly rates?: PriceRates | null;
 }
 
 export class Cluster {
@@ -53,6 +55,11 @@ export class Cluster {
     return name === undefined ? base : `${base}/${name}`;
   }
 
+  /** USD per hour; 0 = it is not known. */
+  priceOf(resources: Offer['instance']['resources']): number {
+    return ratedPrice(this.#options.rates, resources);
+  }
+
   /** Rejects if the nodes, or what runs on them, cannot be listed. */
   async offers(requirements: Requirements): Promise<Offer[]> {
     const { client } = this;
@@ -64,6 +71,7 @@ export class Cluster {
     await Promise.all([this.#nodes.ready(), this.#uses.ready()]);
     return clusterOffers({
       ...{ region: this.region, requirements, matches: this.#options.matches },
+      priceOf: (resources) => this.priceOf(resources),
       nodes: this.#nodes.items.values(),
       pods: this.#uses.items.values(),
     });

@@ -279,10 +279,12 @@ async function observePod(
 }
 
 /** The cluster may have placed the pod on another node than the offered one. */
-function placedOffer({ region }: Cluster, pod: Pod, node: string): Offer {
+function placedOffer(cluster: Cluster, pod: Pod, node: string): Offer {
   const instance = instanceOf(pod);
+  const { region } = cluster;
+  const price = cluster.priceOf(instance.resources);
   return {
-    ...{ backend: 'kubernetes', region, price: 0, availability: 'available', backend_data: {} },
+    ...{ backend: 'kubernetes', region, price, availability: 'available', backend_data: {} },
     ...{ availability_zones: null, instance_runtime: 'runner', blocks: 1, total_blocks: 1 },
     instance: { ...instance, name: node },
   };

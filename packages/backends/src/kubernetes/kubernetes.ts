@@ -81,11 +81,12 @@ function sourceOf({ agentClaim, agentImage, mountsAgentImage }: KubernetesOption
 
 function clustersOf({ config, serverId, matches }: KubernetesOptions): Cluster[] {
   const file = readKubeconfig(config.kubeconfig.data);
+  const rates = config.price ?? null;
   if (config.contexts === null) {
     if (file.current === null) throw new CredentialsError('the kubeconfig has no current-context');
     const access = file.context(file.current);
     const namespace = config.namespace ?? DEFAULT_NAMESPACE;
-    return [new Cluster({ access, region: '', namespace, serverId, matches })];
+    return [new Cluster({ access, region: '', namespace, serverId, matches, rates })];
   }
   const names = config.contexts.map((one) => (typeof one === 'string' ? one : one.name));
   const twice = names.filter((name, at) => names.indexOf(name) !== at);
@@ -93,7 +94,7 @@ function clustersOf({ config, serverId, matches }: KubernetesOptions): Cluster[]
   return names.map((name) => {
     const access = file.context(name);
     const namespace = access.namespace ?? DEFAULT_NAMESPACE;
-    return new Cluster({ access, region: name, namespace, serverId, matches });
+    return new Cluster({ access, region: name, namespace, serverId, matches, rates });
   });
 }
 

@@ -11,6 +11,8 @@ const NODE = {
 
 type Bounds = { readonly min: number | null; readonly max: number | null };
 
+const PLAIN = { matches: requirementsMatch, priceOf: () => 0 };
+
 function sizes(memory: Bounds, disk: Bounds | null = null) {
   const requirements = {
     resources: {
@@ -19,7 +21,7 @@ function sizes(memory: Bounds, disk: Bounds | null = null) {
     },
     ...{ max_price: null, spot: null },
   } as unknown as Requirements;
-  const input = { region: '', nodes: [NODE], pods: [], requirements, matches: requirementsMatch };
+  const input = { region: '', nodes: [NODE], pods: [], requirements, ...PLAIN };
   return clusterOffers(input).map(({ instance: { resources } }) => [
     resources.memory_mib,
     resources.disk?.size_mib,
@@ -33,9 +35,19 @@ describe('the offers of nodes', () => {
   });
 
   it('are whole nodes if everything is asked for', () => {
-    const input = { region: '', nodes: [NODE], pods: [], matches: requirementsMatch };
+    const input = { region: '', nodes: [NODE], pods: [], ...PLAIN };
     const [offer] = clusterOffers({ ...input, requirements: EVERYTHING });
     expect(offer?.instance.resources).toMatchObject({ cpus: 8, memory_mib: 16_384 });
+  });
+
+  it('have the price of the share, which max_price is compared with', () => {
+    const price = (max_price: number | null) => {
+      const requirements = { ...EVERYTHING, max_price };
+      const priceOf = ({ cpus }: { readonly cpus: number }) => cpus * 0.5;
+      const input = { region: '', nodes: [NODE], pods: [], requirements, ...PLAIN, priceOf };
+      return clusterOffers(input).map((offer) => offer.price);
+    };
+    expect([price(null), price(4), price(3.9)]).toEqual([[4], [4], []]);
   });
 
   it('fit an upper bound that is below what the node has', () => {

@@ -26,6 +26,8 @@ export interface OfferInput {
   readonly pods: Iterable<PodUse>;
   readonly requirements: Requirements;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** USD per hour of these parts of a node; 0 = it is not known. */
+  readonly priceOf: (resources: Offer['instance']['resources']) => number;
   /** Taints that the settings of the run tolerate, by key. */
   readonly tolerates?: (key: string) => boolean;
 }
@@ -41,7 +43,8 @@ export function clusterOffers(input: OfferInput): Offer[] {
       const taken = sum(uses.get(node.name) ?? []);
       const room = left(node.allocatable, taken);
       const share = shareOf(requirements, offerOf(node, room, input.region));
-      return matches(requirements, share) ? [share] : [];
+      const offer = { ...share, price: input.priceOf(share.instance.resources) };
+      return matches(requirements, offer) ? [offer] : [];
     });
 }
 

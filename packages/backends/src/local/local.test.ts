@@ -54,6 +54,21 @@ describe('the server’s machine as capacity', () => {
     );
   });
 
+  it('costs the part of its GPUs, or one slot of a machine without any', async () => {
+    const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
+    const prices = async (gpus: (typeof gpu)[]) => {
+      const place = { hostId: 'server-host', hostname: '127.0.0.1', matches: () => true };
+      const local = localBackend({
+        ...{ executor: 'docker', freedoms, ...place, volumes: null },
+        serverHost: async () => ({ ...host, gpus }),
+        price: { whole: 6, slots: 4 },
+      });
+      return (await local.offers(requirements)).offers.map(({ price }) => price);
+    };
+    expect(await prices([gpu, gpu])).toEqual([6, 3, 0]);
+    expect(await prices([])).toEqual([1.5]);
+  });
+
   it('has another name if jobs run there without containers', async () => {
     const { offers } = await backend('process').offers(requirements);
     expect(offers[0]?.instance.name).toBe('local-process');

@@ -19,6 +19,13 @@ import type { ServerHostFacts } from './server-host.ts';
 
 export const LOCAL_REGION = 'local';
 
+export interface LocalPrice {
+  /** USD per hour of the whole machine. */
+  readonly whole: number;
+  /** Instances that it may have at a time. */
+  readonly slots: number;
+}
+
 /** Permissions of jobs on the machine beyond running there. */
 export interface LocalFreedoms {
   /** Features that give jobs control of the machine (`DSTACK_LOCAL_TRUSTED`). */
@@ -61,6 +68,8 @@ export interface LocalOptions {
   readonly hostname: string;
   readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** Null, or omitted: what the machine costs is not known. */
+  readonly price?: LocalPrice | null;
   /** Directories of the machine. */
   readonly volumes: VolumePort | null;
   /** A gateway on the machine. */
@@ -118,7 +127,7 @@ export function localBackend(options: LocalOptions): Backend {
 /** The disk stays unknown (0): its free space changes with every job and image. */
 function localOffer(
   host: ServerHostFacts,
-  { executor, freedoms, hostId }: LocalOptions,
+  { executor, freedoms, hostId, price = null }: LocalOptions,
   gpuCount: number,
 ): Offer {
   return {
@@ -136,7 +145,7 @@ function localOffer(
       },
     },
     region: LOCAL_REGION,
-    price: 0,
+    price: price === null ? 0 : priceOf(price, host.gpus.length, gpuCount),
     backend_data: {
       [SERVER_HOST_GPUS]: host.gpus.length,
       [LOCAL_HOST]: hostId,
@@ -148,4 +157,12 @@ function localOffer(
     blocks: 1,
     total_blocks: 1,
   };
+}
+
+/**
+ * Its part of the machine: that of its GPUs, or one slot where there are none. An instance without GPUs on a machine with some
+ * leaves them to others, and what it costs is not known.
+ */
+function priceOf({ whole, slots }: LocalPrice, ofMachine: number, gpus: number): number {
+  return ofMachine === 0 ? whole / Math.max(1, slots) : (whole * gpus) / ofMachine;
 }

@@ -5,7 +5,8 @@ import type { RegistryAuth } from '@dstack/contract';
 import { DIAL_OUT_PATH } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { shellJoin, shellQuote } from '@dstack/contract/shell';
-import type { PartitionQos } from '@dstack/core';
+import type { PriceRates, Resources } from '@dstack/contract/wire';
+import { type PartitionQos, ratedPrice } from '@dstack/core';
 import { agentToken } from '../base/agent-token.ts';
 import { BackendError, NoCapacityError, RefusedOrderError } from '../base/errors.ts';
 import type { OnPreparing } from '../base/instance-port.ts';
@@ -52,6 +53,8 @@ export interface ClusterDeps {
   readonly now: () => number;
   /** Whether jobs may do without a container. */
   readonly hostJobs: boolean;
+  /** Null, or omitted: what the nodes cost is not known. */
+  readonly rates?: PriceRates | null;
   /** Null: agents open no connections to the server. */
   readonly dialOut: DialOut | null;
 }
@@ -118,6 +121,11 @@ export class SlurmCluster {
       parsePartitionQos(await show('partition')),
     );
     this.hostJobs = deps.hostJobs;
+  }
+
+  /** USD per hour of these parts of a node; 0 = it is not known. */
+  priceOf(resources: Resources): number {
+    return ratedPrice(this.#deps.rates, resources);
   }
 
   async nodes(): Promise<readonly SlurmNode[]> {

@@ -97,7 +97,12 @@ async function provisioned(
 ) {
   const { id } = handleOf(place);
   const instance = { name: host, resources };
-  const offer = { backend: 'slurm', region: place.cluster, price: 0, instance } as const;
+  const offer = {
+    backend: 'slurm',
+    region: place.cluster,
+    price: cluster.priceOf(resources),
+    instance,
+  } as const;
   return orderedProvisioningData({ ...offer, instance_runtime: 'runner' }, id, {
     ...DIRECT,
     ...{ hostname: host, availability_zone: partition },

@@ -39,13 +39,16 @@ function offers(
   const map = partitionMap(cluster(part));
   const qos = new Map();
   const input = { region: 'hpc', nodes: NODES, map, qos, requirements, matches: requirementsMatch };
-  return clusterOffers(input).map(({ instance, availability, availability_zones: zones }) => ({
-    name: instance.name,
-    cpus: instance.resources.cpus,
-    memory: instance.resources.memory_mib,
-    gpus: instance.resources.gpus.map(({ name, memory_mib }) => `${name}:${memory_mib}`),
-    ...{ availability, zones },
-  }));
+  const priceOf = () => 0;
+  return clusterOffers({ ...input, priceOf }).map(
+    ({ instance, availability, availability_zones: zones }) => ({
+      name: instance.name,
+      cpus: instance.resources.cpus,
+      memory: instance.resources.memory_mib,
+      gpus: instance.resources.gpus.map(({ name, memory_mib }) => `${name}:${memory_mib}`),
+      ...{ availability, zones },
+    }),
+  );
 }
 
 const gpu = (count: number, more: object = {}) =>

@@ -28,6 +28,8 @@ export interface OfferInput {
   readonly qos: ReadonlyMap<string, PartitionQos>;
   readonly requirements: Requirements;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
+  /** USD per hour of these parts of a node; 0 = it is not known. */
+  readonly priceOf: (resources: Offer['instance']['resources']) => number;
 }
 
 /** Nodes that start no jobs are left out; those whose resources are in use now are `busy`. */
@@ -36,6 +38,7 @@ export function clusterOffers(input: OfferInput): readonly Offer[] {
   return input.nodes
     .filter((node) => closedReason(node) === null)
     .flatMap((node) => nodeOffer(node, input) ?? [])
+    .map((offer) => ({ ...offer, price: input.priceOf(offer.instance.resources) }))
     .filter((offer) => matches(requirements, offer));
 }
 

@@ -41,6 +41,7 @@ async function openerOf(host: BackendHost, settings: SlurmServerSettings): Promi
       for (const cluster of clusters) copies.prepare(cluster);
       return openSlurm({
         ...{ serverId, secret, clusters, hostJobs, matches: requirementsMatch, now: monotonic },
+        rates: parsed.price ?? null,
         dialOut:
           url === null || dialIns === null
             ? null

@@ -56,7 +56,10 @@ async function offersOf(
   const { map, config } = cluster;
   try {
     const [nodes, qos] = await Promise.all([cluster.nodes(), cluster.partitionQos()]);
-    const offers = clusterOffers({ region: config.name, nodes, map, qos, requirements, matches });
+    const offers = clusterOffers({
+      ...{ region: config.name, nodes, map, qos, requirements, matches },
+      priceOf: (resources) => cluster.priceOf(resources),
+    });
     return { offers, notes: map.problems };
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;

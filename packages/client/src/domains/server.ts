@@ -75,6 +75,8 @@ export interface CostFilter {
   readonly since?: string | null;
   readonly until?: string | null;
   readonly by: CostReport['by'];
+  /** With `by: 'tag'`: its key. */
+  readonly tag?: string | null;
 }
 
 /** Calls that belong to no project. */

@@ -319,7 +319,7 @@ export const ourEndpoints = {
     'auth',
     req.CostQuery,
     CostReport,
-    "What jobs of the caller's projects have cost, by run, user, project or day",
+    "What jobs and machines of the caller's projects have cost, by run, user, project, fleet, GPU, tag or day",
   ),
   'server.status': get(
     '/api/server/status',

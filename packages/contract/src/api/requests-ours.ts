@@ -84,6 +84,8 @@ export const CostQuery = z.object({
   since: nullable(Instant),
   until: nullable(Instant),
   by: CostGroup.default('run'),
+  /** With `by=tag`: the key of the tag. */
+  tag: nullable(Text),
 });
 export type CostQuery = z.infer<typeof CostQuery>;
 

@@ -119,6 +119,9 @@ const OURS: Readonly<Record<string, string>> = {
 const OURS_OF_SERVER: Readonly<Record<string, string>> = {
   '$defs/SlurmClusterFileConfig/properties/proxy_jump': 'a host in front of a login node',
   '$defs/SlurmProxyJumpFileConfig': 'the same',
+  '$defs/KubernetesBackendFileConfigWithCreds/properties/price': 'what the nodes cost their owner',
+  '$defs/SlurmBackendFileConfigWithCreds/properties/price': 'the same',
+  '$defs/PriceRates': 'the same',
 };
 
 /** References to definitions of ours out of lists of alternatives. */

@@ -1,5 +1,6 @@
 /** Backend configurations with credentials: hyperscalers, Kubernetes, Slurm. */
 import * as z from 'zod';
+import { float } from '../configuration/scalars.ts';
 import { tagged } from '../configuration/schema-kit.ts';
 import { Flag, Integer, literal, model, nullable, Text, text } from './scalars.ts';
 
@@ -120,11 +121,23 @@ export const KubeconfigConfig = model({
 });
 export type KubeconfigConfig = z.infer<typeof KubeconfigConfig>;
 
+/** USD per hour. Larger ones are mistakes. */
+const Rate = float({ ge: 0, le: 100_000 });
+
+/** Ours: what the parts of machines cost their owner: GPUs by name, each CPU, each GB of memory. */
+export const PriceRates = model({
+  gpu: nullable(z.record(z.string(), Rate)),
+  cpu: nullable(Rate),
+  memory: nullable(Rate),
+});
+export type PriceRates = z.infer<typeof PriceRates>;
+
 export const KubernetesBackendConfigWithCreds = model({
   type: literal('kubernetes').default('kubernetes'),
   contexts: nullable(z.array(z.union([KubernetesContextConfig, Text]))),
   proxy_jump: nullable(KubernetesProxyJumpConfig),
   namespace: nullable(Text),
+  price: PriceRates.nullable().optional(),
   kubeconfig: KubeconfigConfig,
 });
 export type KubernetesBackendConfigWithCreds = z.infer<typeof KubernetesBackendConfigWithCreds>;
@@ -213,6 +226,7 @@ export type SlurmClusterConfigWithCreds = z.infer<typeof SlurmClusterConfigWithC
 export const SlurmBackendConfigWithCreds = model({
   type: literal('slurm').default('slurm'),
   clusters: z.array(SlurmClusterConfigWithCreds),
+  price: PriceRates.nullable().optional(),
 });
 export type SlurmBackendConfigWithCreds = z.infer<typeof SlurmBackendConfigWithCreds>;
 

@@ -21,6 +21,7 @@ import type {
   JobRecord,
   NewEvent,
   PoolVersion,
+  PricedInterval,
   RunRecord,
   Signal,
   Timestamp,
@@ -68,6 +69,7 @@ export class Draft {
   /** Changes of the volumes that jobs use. */
   #uses: Change[] = [];
   #outcomes: Change[] = [];
+  #ledger: Change[] = [];
   /** Members of arrays that are born, and what else changes in their arrays. */
   #births: RunRecord[] = [];
   #arrays: Change[] = [];
@@ -200,6 +202,16 @@ export class Draft {
     this.#outcomes.push({ type: 'run.outcome', id, outcome });
   }
 
+  /** Enters what has been paid for; null = nothing has. */
+  pay(interval: PricedInterval | null): void {
+    if (interval !== null) this.#ledger.push({ type: 'ledger.append', interval });
+  }
+
+  /** The price of an instance that has begun changes now; `instance` has the one that held. */
+  reprice(instance: InstanceRecord): void {
+    this.#ledger.push({ type: 'ledger.reprice', instance, at: this.now });
+  }
+
   event(event: NewEvent): void {
     this.#events.push(event);
   }
@@ -311,6 +323,7 @@ export class Draft {
         .filter((one) => !freshKeys.has(one))
         .map((one): Change => ({ type: 'intent.cancel', key: one })),
       ...this.#outcomes,
+      ...this.#ledger,
       ...this.#events.map((event): Change => ({ type: 'event', event })),
     ];
   }

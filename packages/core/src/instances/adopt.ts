@@ -1,6 +1,13 @@
 /** Gives an instance the machine that was created for it, or found after a crash. */
 import type { Draft } from '../draft/draft.ts';
-import type { InstanceRecord, IntentResult, ObservedInstance, Offer } from '../model/index.ts';
+import type {
+  Change,
+  InstanceRecord,
+  IntentResult,
+  ObservedInstance,
+  Offer,
+  Timestamp,
+} from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
@@ -51,23 +58,37 @@ export function describeInstance(
 ): InstanceRecord {
   const offer = machine.offer ?? instance.offer;
   const { price, region } = offer ?? instance;
+  const isRepriced = instance.startedAt !== null && price !== instance.price;
+  if (isRepriced) draft.reprice(instance);
   return draft.instances.set(instance, {
     ...{ offer, price, region },
+    ...(isRepriced && { pricedSince: pricedFrom(instance, draft.now) }),
     provisioningData: machine.provisioningData,
     totalBlocks: machine.totalBlocks ?? instance.totalBlocks,
   });
 }
 
-/** The price that the owner of an SSH host has changed; jobs keep the one they have started with. */
-export function repriced(
-  { offer, provisioningData }: InstanceRecord,
-  price: number,
-): Partial<InstanceRecord> {
-  return {
+/**
+ * The price that the owner of a machine has changed. Its jobs are shown with the one that they have started with; what they cost
+ * follows the change.
+ */
+export function repriced(instance: InstanceRecord, price: number, now: Timestamp): Change[] {
+  const { id, version, offer, provisioningData, startedAt } = instance;
+  const set = {
     price,
+    ...(startedAt !== null && { pricedSince: pricedFrom(instance, now) }),
     ...(offer && { offer: { ...offer, price } }),
     ...(provisioningData && { provisioningData: { ...provisioningData, price } }),
   };
+  return [
+    { type: 'instance.update', id, version, set },
+    ...(startedAt === null ? [] : [{ type: 'ledger.reprice', instance, at: now } as const]),
+  ];
+}
+
+/** Not before the last change: the clock may have been set back. */
+function pricedFrom({ pricedSince, startedAt }: InstanceRecord, now: Timestamp): Timestamp {
+  return Math.max(now, pricedSince ?? startedAt ?? now);
 }
 
 /** Records the machine of an instance that is already ending, so that it can be terminated. */

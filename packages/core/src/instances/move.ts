@@ -2,6 +2,7 @@
 import type { Draft } from '../draft/draft.ts';
 import { instanceStatusEvent } from '../events/events.ts';
 import type { EventActor, InstanceRecord, InstanceStatus } from '../model/index.ts';
+import { instanceInterval } from '../pricing/index.ts';
 import { assertTransition, INSTANCE_TRANSITIONS, isInstanceTerminated } from '../status/index.ts';
 
 export function moveInstance(
@@ -12,7 +13,9 @@ export function moveInstance(
   actor: EventActor | null = null,
 ): InstanceRecord {
   assertTransition('instance', INSTANCE_TRANSITIONS, instance.status, status);
-  const finishedAt = isInstanceTerminated(status) ? draft.now : instance.finishedAt;
+  const isEnd = isInstanceTerminated(status);
+  if (isEnd) draft.pay(instanceInterval(instance, draft.now));
+  const finishedAt = isEnd ? draft.now : instance.finishedAt;
   const moved = draft.instances.set(instance, {
     finishedAt,
     ...patch,

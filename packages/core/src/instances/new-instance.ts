@@ -96,6 +96,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     terminationMessage: null,
     createdAt: now,
     startedAt: null,
+    pricedSince: null,
     finishedAt: null,
     deletedAt: null,
     lastJobFinishedAt: null,

@@ -8,6 +8,7 @@ import type { ArrayPatch } from './arrays.ts';
 import type { EndOutcome } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
 import type { IntentRecord } from './intents.ts';
+import type { PricedInterval } from './ledger.ts';
 import type { FleetRecord, InstanceRecord, JobRecord, RunRecord } from './records.ts';
 import type { GatewayRecord, GatewayReplicaRecord } from './resources.ts';
 import type { Id, Timestamp } from './values.ts';
@@ -122,6 +123,17 @@ export type Change =
    * is never cancelled: its result may be the only record of a machine that costs money.
    */
   | { readonly type: 'intent.cancel'; readonly key: string }
+  /** Enters what has been paid for. */
+  | { readonly type: 'ledger.append'; readonly interval: PricedInterval }
+  /**
+   * Another price holds for the instance from `at` on: enters what it and its jobs have cost up to then. Guarded by an update
+   * of the instance in the same decision; `instance` is the record before it.
+   */
+  | {
+      readonly type: 'ledger.reprice';
+      readonly instance: InstanceRecord;
+      readonly at: Timestamp;
+    }
   | { readonly type: 'event'; readonly event: NewEvent };
 
 export type EventTargetKind =

@@ -3,6 +3,7 @@ export * from './changes.ts';
 export * from './dependencies.ts';
 export * from './groups.ts';
 export * from './intents.ts';
+export * from './ledger.ts';
 export * from './names.ts';
 export * from './observations.ts';
 export * from './preemption.ts';

@@ -268,6 +268,8 @@ export interface InstanceRecord {
   readonly terminationMessage: string | null;
   readonly createdAt: Timestamp;
   readonly startedAt: Timestamp | null;
+  /** Since when it has its present price; null = since its start. */
+  readonly pricedSince: Timestamp | null;
   readonly finishedAt: Timestamp | null;
   readonly deletedAt: Timestamp | null;
   readonly lastJobFinishedAt: Timestamp | null;

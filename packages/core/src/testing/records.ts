@@ -188,6 +188,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     terminationReason: null,
     terminationMessage: null,
     createdAt,
+    pricedSince: null,
     startedAt: createdAt,
     finishedAt: null,
     deletedAt: null,

@@ -16,6 +16,7 @@ const PAST = [
   'lastConsolidatedAt',
   'lastJobFinishedAt',
   'lastJobProcessedAt',
+  'pricedSince',
   'progressAt',
   'provisionedAt',
   'queuedAt',

@@ -203,6 +203,7 @@ function serverHostBackend(
   ports: { readonly volumes: VolumePort; readonly gateways: GatewayPort },
   { executor, freedoms, access: { hostId } }: ServerHost,
 ): Backend {
+  const { price: whole } = settings.local;
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
   const backend = localBackend({
     executor,
@@ -214,6 +215,7 @@ function serverHostBackend(
       reported: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
+    price: whole === null ? null : { whole, slots: settings.engine.localMaxInstances },
     ...ports,
   });
   return whileHealthy(backend, { store, hostId });

@@ -12,6 +12,8 @@ export interface RetentionPolicy {
   readonly records: number | null;
   /** Requests and tokens of models, per day. */
   readonly usage: number | null;
+  /** What each job and machine has cost; at least as long as the runs. Sums of days are kept as `usage`, and at least as long. */
+  readonly ledger: number | null;
   readonly events: number;
   readonly health: number;
   readonly metrics: {
@@ -26,6 +28,18 @@ export interface RetentionPolicy {
 export function cutoff(now: Timestamp, seconds: number | null): Timestamp | null {
   return seconds === null ? null : now - seconds * SECOND;
 }
+
+/** How long entries of the ledger are kept, in seconds; null = for ever. */
+export function keptInLedger(
+  { runs, ledger, usage }: Pick<RetentionPolicy, 'runs' | 'ledger' | 'usage'>,
+  what: 'parts' | 'days',
+): number | null {
+  const parts = longest(ledger, runs);
+  return what === 'parts' ? parts : longest(usage, parts);
+}
+
+const longest = (a: number | null, b: number | null): number | null =>
+  a === null || b === null ? null : Math.max(a, b);
 
 /** The kinds that a project may keep for a time of its own, in seconds; null = for ever. */
 export interface KeptInProject {

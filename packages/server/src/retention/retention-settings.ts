@@ -10,6 +10,7 @@ export function retentionSettings(env: ProcessEnv): RetentionPolicy {
     uploads: orForEver(env, 'DSTACK_SERVER_UPLOADS_TTL_SECONDS', 90 * DAY),
     records: orForEver(env, 'DSTACK_SERVER_RECORDS_TTL_SECONDS', 365 * DAY),
     usage: orForEver(env, 'DSTACK_SERVER_USAGE_TTL_SECONDS', 3 * 365 * DAY),
+    ledger: orForEver(env, 'DSTACK_SERVER_LEDGER_TTL_SECONDS', 2 * 365 * DAY),
     events: integerVariable(env, 'DSTACK_SERVER_EVENTS_TTL_SECONDS', 30 * DAY),
     health: integerVariable(env, 'DSTACK_SERVER_INSTANCE_HEALTH_TTL_SECONDS', 7 * DAY),
     metrics: {

@@ -6,7 +6,7 @@ import { ENDED_KINDS } from '@dstack/store';
 import { deleteBlobs } from './delete-blobs.ts';
 import { deleteOldLogs, deleteOldRuns, deletePendingLogs } from './delete-logs.ts';
 import { deleteEvents, deleteMetrics } from './delete-own-periods.ts';
-import { cutoff } from './policy.ts';
+import { cutoff, keptInLedger } from './policy.ts';
 import type { RetentionStep, StepDeps } from './step.ts';
 import { strayIntents } from './stray-intents.ts';
 
@@ -62,6 +62,15 @@ export function retentionSteps(deps: StepDeps): readonly RetentionStep[] {
       ROWS,
       older(policy.usage, (before, limit) =>
         retention.deleteUsage(Math.floor(before / DAY), limit),
+      ),
+    ),
+    ...(['parts', 'days'] as const).map((what) =>
+      paused(
+        `ledger ${what}`,
+        ROWS,
+        older(keptInLedger(policy, what), (before, limit) =>
+          retention.deleteLedger(what, Math.floor(before / DAY), limit),
+        ),
       ),
     ),
     paused(

@@ -8,6 +8,7 @@ describe("settings of the server's machine", () => {
       projects: null,
       trusted: false,
       uids: { first: 61184, last: 65519 },
+      price: null,
     });
   });
 
@@ -21,6 +22,16 @@ describe("settings of the server's machine", () => {
     expect(['1', 'true'].every(trusted)).toBe(true);
     expect(['', '0', 'false'].some(trusted)).toBe(false);
     expect(() => trusted('maybe')).toThrow('DSTACK_LOCAL_TRUSTED is "maybe"; it may be 1 or 0');
+  });
+
+  it('have a price only if it is one', () => {
+    const price = (text: string) => localSettings({ DSTACK_LOCAL_PRICE: text }).price;
+    expect([price(''), price('0.35'), price('2')]).toEqual([null, 0.35, 2]);
+    for (const text of ['0', '-1', 'free', 'Infinity', '1e9']) {
+      expect(() => price(text)).toThrow(
+        `DSTACK_LOCAL_PRICE is ${JSON.stringify(text)}; it must be`,
+      );
+    }
   });
 
   it.each(['0-10', '999-2000', '70000-60000', '61184', 'a-b', '61184-99999999999'])(

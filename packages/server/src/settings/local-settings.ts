@@ -18,8 +18,11 @@ export interface LocalSettings {
   readonly trusted: boolean;
   /** User ids for process jobs, one each, if the server runs as root. */
   readonly uids: LocalUids;
+  /** USD per hour of the whole machine; null = it is not known. */
+  readonly price: number | null;
 }
 
+const MOST_PRICE = 100_000;
 const DEFAULT_UIDS = '61184-65519';
 /** Lower ids belong to the system and to its users. */
 const FIRST_UID = 1000;
@@ -32,6 +35,7 @@ export function localSettings(env: ProcessEnv): LocalSettings {
     projects: projects(env.DSTACK_LOCAL_PROJECTS),
     trusted: trusted(env.DSTACK_LOCAL_TRUSTED ?? ''),
     uids: uidRange(env.DSTACK_LOCAL_UIDS || DEFAULT_UIDS),
+    price: dollars(env.DSTACK_LOCAL_PRICE ?? ''),
   };
 }
 
@@ -57,6 +61,16 @@ function trusted(text: string): boolean {
     default:
       throw new SettingsError(`DSTACK_LOCAL_TRUSTED is ${JSON.stringify(text)}; it may be 1 or 0`);
   }
+}
+
+/** 0 would not be distinguished from a price that is not known. */
+function dollars(text: string): number | null {
+  if (text.trim() === '') return null;
+  const price = Number(text);
+  if (price > 0 && price <= MOST_PRICE) return price;
+  throw new SettingsError(
+    `DSTACK_LOCAL_PRICE is ${JSON.stringify(text)}; it must be what the machine costs per hour, in dollars, such as 0.35`,
+  );
 }
 
 function uidRange(text: string): LocalUids {

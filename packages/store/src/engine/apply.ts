@@ -8,6 +8,7 @@ import { recordChange } from '../changes/record-change.ts';
 import type { RecordChange } from '../changes/types.ts';
 import type { Tx, Write } from '../context.ts';
 import { StoreError } from '../errors.ts';
+import { enterIntervals } from '../ledger/append.ts';
 import { insertInSlices } from '../query.ts';
 import { changedClaims, settleClaims } from '../quotas/charges.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
@@ -58,6 +59,7 @@ export async function applyChanges(
   }
   if (!(await settleClaims(tx, claims))) return false;
   await settleShares(tx, claims, clock);
+  await enterIntervals(tx, changes);
   for (const change of only(changes, 'project.default-gateway')) {
     if (!(await setDefaultGateway(tx, change))) return false;
   }

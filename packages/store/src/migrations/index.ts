@@ -52,6 +52,7 @@ import { arrays } from './0051-arrays.ts';
 import { runCounts } from './0052-run-counts.ts';
 import { shares } from './0053-shares.ts';
 import { maintenance } from './0054-maintenance.ts';
+import { ledger } from './0055-ledger.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -113,4 +114,5 @@ export const MIGRATIONS: readonly Migration[] = [
   runCounts,
   shares,
   maintenance,
+  ledger,
 ];

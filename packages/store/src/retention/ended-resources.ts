@@ -7,7 +7,12 @@ import type { EndedKind, Retention } from './types.ts';
 
 type EndedResources = Pick<
   Retention,
-  'deleteEnded' | 'deleteStrayIntents' | 'deleteOldFacts' | 'deleteUsage' | 'deleteRetiredTokens'
+  | 'deleteEnded'
+  | 'deleteStrayIntents'
+  | 'deleteOldFacts'
+  | 'deleteUsage'
+  | 'deleteLedger'
+  | 'deleteRetiredTokens'
 >;
 
 interface EndedRule {
@@ -130,6 +135,14 @@ export function createEndedResources(context: StoreContext): EndedResources {
           select project_id, user_id, model, day from model_usage where day < ${day}
           order by day limit ${sql.lit(limit)})`.execute(db);
       return Number(tokens.numAffectedRows ?? 0) + Number(models.numAffectedRows ?? 0);
+    },
+    async deleteLedger(what, day, limit) {
+      const key = what === 'parts' ? 'id' : 'day, project_id, fleet_id, user_id, gpu, tags_key';
+      const table = sql.table(`ledger_${what}`);
+      const result = await sql`delete from ${table} where (${sql.raw(key)}) in (
+        select ${sql.raw(key)} from ${table} where day < ${day}
+        order by day limit ${sql.lit(limit)})`.execute(db);
+      return Number(result.numAffectedRows ?? 0);
     },
     async deleteRetiredTokens(before, limit) {
       const result = await sql`delete from retired_tokens where token_hash in (

@@ -7,6 +7,8 @@ export type RetentionPeriod =
   | 'uploads'
   | 'records'
   | 'usage'
+  | 'ledger'
+  | 'ledger-days'
   | 'events'
   | 'metrics'
   | 'health'
@@ -80,6 +82,8 @@ export const RETENTION_RULES: Readonly<Record<keyof DB | 'dstack_migrations', Re
 
   model_usage: period('usage', 'the day'),
   service_token_usage: period('usage', 'the day'),
+  ledger_parts: period('ledger', 'the day, and never before their run'),
+  ledger_days: period('ledger-days', 'the day, and never before its parts'),
   service_rate_buckets: period('own', 'the moment at which the bucket is empty'),
   sessions: period('own', 'the end of its validity'),
   service_sessions: period('own', 'the end of its validity'),

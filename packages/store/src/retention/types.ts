@@ -180,6 +180,8 @@ export interface Retention {
   ): Promise<{ readonly count: number; readonly next: string | null }>;
   /** `day`: days since the epoch. */
   deleteUsage(day: number, limit: number): Promise<number>;
+  /** Deletes what is entered in the ledger for days before `day`: the parts of intervals, or the sums of days. */
+  deleteLedger(what: 'parts' | 'days', day: number, limit: number): Promise<number>;
   deleteRetiredTokens(before: Timestamp, limit: number): Promise<number>;
 
   /** How much each table takes, without reading whole tables. */

@@ -11,7 +11,7 @@ import type { RunFilter, RunView } from './types.ts';
 const MAX_BRANCHES = 100;
 
 export async function listRuns(
-  reads: Pick<StoreContext, 'db' | 'records'>,
+  reads: Pick<StoreContext, 'db' | 'records' | 'postgres' | 'read' | 'now'>,
   filter: RunFilter,
 ): Promise<RunView[]> {
   if (filter.projectIds?.length === 0) return [];

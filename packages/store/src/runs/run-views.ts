@@ -13,12 +13,13 @@ import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { reportsOf } from '../jobs/reports.ts';
 import type { VersionedKey } from '../key-list.ts';
+import { costsOfRuns } from '../ledger/costs-of-runs.ts';
 import { forIds, groupBy } from '../query.ts';
 import type { DB } from '../schema/db.ts';
 import { pullTable, runTable } from '../schema/work-tables.ts';
 import type { RunView } from './types.ts';
 
-type Reads = Pick<StoreContext, 'db' | 'records'>;
+type Reads = Pick<StoreContext, 'db' | 'records' | 'postgres' | 'read' | 'now'>;
 
 /** The columns of a run that `withNames` needs. */
 export const NAMED_RUN = [
@@ -57,8 +58,25 @@ export async function toViews(
   keys: readonly NamedKey[],
   options: ViewOptions,
 ): Promise<RunView[]> {
-  const views = await ownViews(reads, keys, options);
-  return options.members === undefined ? views : await withMembers(reads, views, options);
+  const own = await ownViews(reads, keys, options);
+  const views = options.members === undefined ? own : await withMembers(reads, own, options);
+  return options.jobs ? await withCosts(reads, views) : views;
+}
+
+/** Runs that no job of which has had a fleet have cost nothing. */
+async function withCosts(reads: Reads, views: readonly RunView[]): Promise<RunView[]> {
+  const single = views.filter(({ run, array }) => array === undefined && run.fleetId !== null);
+  const costs = await costsOfRuns(reads, {
+    runs: single.map(({ run }) => run.id),
+    open: single.flatMap(({ run, jobs }) =>
+      jobs.some(({ instanceId }) => instanceId !== null) ? run.id : [],
+    ),
+    arrays: views.flatMap(({ array }) => array?.id ?? []),
+  });
+  return views.map((view) => {
+    const cost = costs.get(view.run.id) ?? 0;
+    return cost === 0 ? view : { ...view, cost };
+  });
 }
 
 interface ViewOptions {
@@ -153,6 +171,7 @@ async function ownViews(
         probes: probes.get(run.id) ?? {},
         pulls: pulls.get(run.id) ?? {},
         stages: stages.get(run.id) ?? {},
+        cost: 0,
       },
     ];
   });

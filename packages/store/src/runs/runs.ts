@@ -13,7 +13,6 @@ import type { StoreContext } from '../context.ts';
 import { forIds, notDeleted } from '../query.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
 import { runTable } from '../schema/work-tables.ts';
-import { paidJobs } from './costs.ts';
 import { dependenciesOf } from './dependencies.ts';
 import { keptBack } from './kept-back.ts';
 import { inProjects, listRuns } from './list-runs.ts';
@@ -111,7 +110,6 @@ export function createRuns(context: StoreContext): Runs {
         count: Number(count),
       }));
     },
-    paidJobs: (projectIds, period, size) => paidJobs(db, projectIds, period, size),
     async onGateway(gatewayId) {
       const rows = await db
         .selectFrom('runs')

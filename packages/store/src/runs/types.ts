@@ -30,6 +30,8 @@ export interface RunView {
   readonly pulls: Readonly<Record<Id, PullProgress>>;
   /** The stages of stops, and of machines that jobs wait for; per job id. */
   readonly stages: Readonly<Record<Id, JobStage>>;
+  /** Micro-dollars up to now, of time with a known price; 0 if jobs were not requested. */
+  readonly cost: number;
 }
 
 export interface RunFilter {
@@ -111,15 +113,6 @@ export interface Runs {
   activeCounts(
     projectIds: readonly Id[] | null,
   ): Promise<readonly Pick<RunCount, 'status' | 'count'>[]>;
-  /**
-   * Submissions of jobs that cost something in a period, in pages of limited work: let other requests
-   * run between them. Null = all projects that are not deleted. `size`: jobs of a page.
-   */
-  paidJobs(
-    projectIds: readonly Id[] | null,
-    period: { readonly since: Timestamp; readonly until: Timestamp },
-    size?: number,
-  ): AsyncIterable<readonly PaidJob[]>;
   /** Runs of services that a gateway serves: not deleted, neither finished nor terminating. */
   onGateway(gatewayId: Id): Promise<RunRecord[]>;
   /**
@@ -129,16 +122,4 @@ export interface Runs {
   onChangedElsewhere(listener: (runId: Id) => void): () => void;
   /** When the newest job of the project was submitted, if any. */
   lastSubmittedAt(projectId: Id): Promise<Timestamp | null>;
-}
-
-/** A submission of a job on a machine that has a price. */
-export interface PaidJob {
-  readonly runId: Id;
-  readonly runName: string;
-  readonly projectName: string;
-  readonly userName: string;
-  /** USD per hour. */
-  readonly price: number;
-  readonly submittedAt: Timestamp;
-  readonly finishedAt: Timestamp | null;
 }

@@ -24,6 +24,25 @@ interface GatewayPemRow {
   private_key: Sealed;
 }
 
+/** `tags_key`: a hash of `tags`, which are JSON; '' = none. */
+export interface LedgerKey {
+  day: number;
+  project_id: string;
+  fleet_id: string;
+  fleet_name: string;
+  user_id: string;
+  gpu: string;
+  tags: string;
+  tags_key: string;
+}
+
+export interface LedgerSums {
+  ms: number;
+  gpu_ms: number;
+  cost: number;
+  unpriced_ms: number;
+}
+
 export interface DB {
   users: RowOf<typeof account.userTable> & {
     token_hash: string | null;
@@ -238,6 +257,27 @@ export interface DB {
   quota_uses: { quota_id: string; user_id: string; resource: string; used: number };
   /** `used`: GPU hours at the time `settled_at`; `rate`: of the present claims, in millionths of a GPU. */
   shares: { project_id: string; user_id: string; used: number; rate: number; settled_at: number };
+  /**
+   * The parts of priced intervals on each day. `day`: days since the epoch. `run_id`, `run_name` and `user_id`: '' = the whole
+   * machine. `cost`: micro-dollars.
+   */
+  ledger_parts: LedgerKey & {
+    id: string;
+    subject_id: string;
+    instance_id: string;
+    run_id: string;
+    run_name: string;
+    price: number | null;
+    blocks: number;
+    total_blocks: number;
+    gpus: number;
+    began_at: number;
+    ended_at: number;
+    since: number;
+    until: number;
+  } & LedgerSums;
+  /** Sums of them. */
+  ledger_days: LedgerKey & LedgerSums;
   exports: RowOf<typeof resource.exportTable>;
   exported_fleets: { export_id: string; fleet_id: string };
   exported_gateways: { export_id: string; gateway_id: string };

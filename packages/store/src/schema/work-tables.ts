@@ -124,6 +124,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   terminationMessage: 'plain',
   createdAt: 'plain',
   startedAt: 'plain',
+  pricedSince: 'plain',
   finishedAt: 'plain',
   deletedAt: 'plain',
   lastJobFinishedAt: 'plain',

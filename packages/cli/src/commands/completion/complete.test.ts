@@ -106,7 +106,7 @@ test.each<[string, string[]]>([
   ['project delete ', ['lab', 'main']],
   ['project set-default ', ['lab', 'main']],
   // Values of options.
-  ['cost --by ', ['run', 'user', 'project', 'day']],
+  ['cost --by ', ['run', 'user', 'project', 'fleet', 'gpu', 'day']],
   [
     'init --template ',
     ['hello', 'dev', 'service', 'train', 'cluster', 'fleet', 'volume', 'gateway'],

@@ -1,5 +1,5 @@
 import type { CostReport, CostRow } from '@dstack/contract/wire';
-import { type Command, Option } from 'commander';
+import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
 import { parseSince } from '../../format/since.ts';
@@ -14,6 +14,8 @@ import { renderTable } from '../../terminal/table.ts';
 
 export interface CostOptions extends OutputOptions {
   readonly by: CostReport['by'];
+  /** The key of the tag, if costs are grouped by one. */
+  readonly tag: string | null;
   readonly since: string;
   readonly until: string | null;
   readonly allProjects: boolean;
@@ -24,9 +26,11 @@ export function declareCost(program: Command, cli: Cli, run: typeof runCost = ru
     .command('cost')
     .description('Show what runs have cost')
     .addOption(
-      new Option('--by <group>', 'run, user, project or day')
-        .choices(['run', 'user', 'project', 'day'])
-        .default('run'),
+      new Option('--by <group>', 'run, user, project, fleet, gpu, day, or tag:KEY')
+        // For completion; the parser accepts tags too.
+        .choices(GROUPS)
+        .argParser(parseGroup)
+        .default({ by: 'run', tag: null } satisfies Group, 'run'),
     )
     .option('--since <when>', 'from then on: 12h, 7d, 4w, or a time with offset', '30d')
     .option('--until <when>', 'up to then (default: now)')
@@ -35,14 +39,26 @@ export function declareCost(program: Command, cli: Cli, run: typeof runCost = ru
     run(
       {
         ...outputOptions(o),
-        by: o.by,
+        ...(o.by as Group),
         since: o.since,
         until: o.until ?? null,
-        allProjects: o.allProjects ?? o.by === 'project',
+        allProjects: o.allProjects ?? o.by.by === 'project',
       },
       cli,
     ),
   );
+}
+
+type Group = Pick<CostOptions, 'by' | 'tag'>;
+
+const GROUPS = ['run', 'user', 'project', 'fleet', 'gpu', 'day'] as const;
+
+function parseGroup(text: string): Group {
+  const by = GROUPS.find((group) => group === text);
+  if (by !== undefined) return { by, tag: null };
+  const [, tag] = /^tag:(.+)$/.exec(text) ?? [];
+  if (tag !== undefined) return { by: 'tag', tag };
+  throw new InvalidArgumentError(`Use one of ${GROUPS.join(', ')}, or tag:KEY.`);
 }
 
 export async function runCost(options: CostOptions, cli: Cli): Promise<void> {
@@ -51,15 +67,18 @@ export async function runCost(options: CostOptions, cli: Cli): Promise<void> {
   const { client, project } = await cli.connect();
   const project_name = options.allProjects ? null : project.name;
   const report = await supported(() =>
-    client.server.cost({ project_name, since, until, by: options.by }),
+    client.server.cost({ project_name, since, until, by: options.by, tag: options.tag }),
   );
   const listing = {
     key: 'rows',
     load: async () => report.rows,
     table: (rows: readonly CostRow[]) => costTable(rows, report, cli),
     name: (row: CostRow) => nameOf(row, options.by),
-    document: { since: report.since, until: report.until, by: report.by, total: report.total },
-    empty: `No run on a machine with a price since ${report.since.slice(0, 10)}. Prices: dstack offer`,
+    document: {
+      ...{ since: report.since, until: report.until, by: report.by },
+      ...{ total: report.total, idle_total: report.idle_total },
+    },
+    empty: `No run has held a machine since ${report.since.slice(0, 10)}`,
   };
   await showList(listing, { ...options, watch: false }, cli);
 }
@@ -79,29 +98,58 @@ async function supported<T>(ask: () => Promise<T>): Promise<T> {
 }
 
 function nameOf(row: CostRow, by: CostReport['by']): string {
-  const { run_name: run, username: user, project_name: project, day } = row;
-  return { run, user, project, day }[by] ?? '';
+  const { run_name: run, username: user, project_name: project, fleet_name: fleet, day } = row;
+  const none = { gpu: 'no GPU', tag: 'no tag' };
+  return (
+    { run, user, project, fleet, day, gpu: row.gpu || none.gpu, tag: row.tag || none.tag }[by] ?? ''
+  );
 }
 
-function costTable(rows: readonly CostRow[], { by, total }: CostReport, cli: Cli): string {
+function costTable(rows: readonly CostRow[], report: CostReport, cli: Cli): string {
+  const { by, total, idle_total: idleTotal } = report;
+  const isOfRuns = by === 'run';
+  // Servers of an older version do not report it.
+  const hasIdle = rows.some(({ idle_cost }) => (idle_cost ?? 0) !== 0);
   const columns = [
     { header: by.toUpperCase(), keep: true },
-    ...(by === 'run'
+    ...(isOfRuns
       ? [
           { header: 'USER', optional: 1 },
           { header: 'PROJECT', optional: 2 },
         ]
       : []),
     { header: 'HOURS', keep: true },
+    { header: 'GPU HOURS', optional: 3 },
     { header: 'COST', keep: true },
+    ...(hasIdle ? [{ header: 'IDLE', keep: true }] : []),
   ];
   const cells = rows.map((row) => [
     nameOf(row, by),
-    ...(by === 'run' ? [row.username ?? '', row.project_name ?? ''] : []),
+    ...(isOfRuns ? [row.username ?? '', row.project_name ?? ''] : []),
     trimmed(row.hours, 2),
-    price(row.cost, 2),
+    row.gpu_hours ? trimmed(row.gpu_hours, 2) : '',
+    costText(row),
+    ...(hasIdle ? [row.idle_cost ? price(row.idle_cost, 2) : ''] : []),
   ]);
-  const last = ['TOTAL', ...(by === 'run' ? ['', ''] : []), '', price(total, 2)];
+  const last = [
+    ...['TOTAL', ...(isOfRuns ? ['', ''] : []), '', '', price(total, 2)],
+    ...(hasIdle ? [price(idleTotal ?? 0, 2)] : []),
+  ];
   const layout = { width: cli.io.width, paint: cli.io.paint };
-  return renderTable(columns, [...cells, last], layout);
+  return [renderTable(columns, [...cells, last], layout), ...notes(rows, report)].join('\n');
+}
+
+/** What is not known is no amount. */
+function costText({ cost, unpriced_hours: unpriced }: CostRow): string {
+  if (cost === null) return 'unknown';
+  return unpriced ? `${price(cost, 2)} + unknown` : price(cost, 2);
+}
+
+function notes(rows: readonly CostRow[], { by, idle_total: idle }: CostReport): string[] {
+  const unpriced = rows.some((row) => (row.unpriced_hours ?? 0) > 0);
+  const isHidden = ['run', 'user', 'tag'].includes(by) && (idle ?? 0) !== 0;
+  return [
+    ...(isHidden ? [`Machines without jobs: ${price(idle ?? 0, 2)} (--by fleet)`] : []),
+    ...(unpriced ? ['unknown: the machines have no price; set one in the fleet'] : []),
+  ];
 }

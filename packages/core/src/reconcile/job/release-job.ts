@@ -7,6 +7,7 @@ import {
   releaseInstance,
 } from '../../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../../model/index.ts';
+import { jobInterval } from '../../pricing/index.ts';
 import { isInstanceActive, isPlaceholder } from '../../status/index.ts';
 import type { RunPass } from '../run/run-pass.ts';
 
@@ -18,6 +19,7 @@ export function releaseJob(pass: RunPass, job: JobRecord): JobRecord {
   const { draft } = pass;
   const instance = pass.instanceOf(job);
   orderRemoval(pass, job, instance);
+  if (instance !== null) draft.pay(jobInterval(pass.fresh(job), pass.run, instance, draft.now));
   const none = { instanceId: null, claimedBlocks: 0, charge: null, reclaim: null, reserved: null };
   const free = draft.jobs.set(job, none);
   // Those who were asked to leave for it may stay.

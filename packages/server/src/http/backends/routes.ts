@@ -1,4 +1,5 @@
 import type { On } from '../call.ts';
+import { isOurClient } from '../our-client.ts';
 import type { HttpDeps } from '../ports.ts';
 import { checkBackends } from './check.ts';
 import {
@@ -14,7 +15,9 @@ export function backendRoutes(on: On, deps: HttpDeps): void {
   on('backends.list_types', async () => [...deps.settings.backendTypes]);
   on('backends.check', ({ project }) => checkBackends(deps, project));
   on('backends.create', ({ project, user, body }) => createBackend(deps, project, body, user));
-  on('backends.update', ({ project, user, body }) => updateBackend(deps, project, body, user));
+  on('backends.update', (call) =>
+    updateBackend(deps, call.project, call.body, { user: call.user, isOurs: isOurClient(call) }),
+  );
   on('backends.delete', async ({ project, user, body }) => {
     await deleteBackends(deps, project, body.backends_names, user);
     return null;
@@ -26,8 +29,10 @@ export function backendRoutes(on: On, deps: HttpDeps): void {
     await createBackend(deps, project, parseBackendYaml(body.config_yaml), user);
     return null;
   });
-  on('backends.update_yaml', async ({ project, user, body }) => {
-    await updateBackend(deps, project, parseBackendYaml(body.config_yaml), user);
+  on('backends.update_yaml', async (call) => {
+    const given = parseBackendYaml(call.body.config_yaml);
+    const caller = { user: call.user, isOurs: isOurClient(call) };
+    await updateBackend(deps, call.project, given, caller);
     return null;
   });
   on('backends.get_yaml', async ({ project, params }) => {

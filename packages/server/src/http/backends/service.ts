@@ -50,11 +50,11 @@ export async function updateBackend(
   deps: HttpDeps,
   project: ProjectRecord,
   given: BackendConfigWithCreds,
-  caller: UserRecord,
+  { user: caller, isOurs }: { readonly user: UserRecord; readonly isOurs: boolean },
 ): Promise<BackendConfigWithCreds> {
   const type = availableType(deps, given);
   const stored = await storedConfig(deps, project, type);
-  const full = checked(deps, given, stored, caller);
+  const full = checked(deps, isOurs ? given : withKeptPrice(given, stored), stored, caller);
   const made = await deps.store.instances.madeBy(project.id, type);
   await refuseWrongCredentials(deps, {
     ...{ config: full, isOperators: isOperator(caller) },
@@ -70,6 +70,15 @@ export async function updateBackend(
   });
   if (outcome === 'missing') throw missing(type);
   return shown(full);
+}
+
+/** Clients of dstack 0.22.5 do not send it. */
+function withKeptPrice(
+  given: BackendConfigWithCreds,
+  stored: BackendConfigWithCreds,
+): BackendConfigWithCreds {
+  if (!('price' in stored) || stored.price == null || 'price' in given) return given;
+  return { ...given, price: stored.price } as BackendConfigWithCreds;
 }
 
 /**

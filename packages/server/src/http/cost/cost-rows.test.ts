@@ -1,63 +1,56 @@
-import type { CostGroup } from '@dstack/contract/wire';
-import type { PaidJob } from '@dstack/store';
+import type { LedgerRow } from '@dstack/store';
 import { expect, it } from 'vitest';
-import { type CostPeriod, CostSums } from './cost-rows.ts';
+import { costRows, dollarsOf } from './cost-rows.ts';
 
-const HOUR = 3_600_000_000;
-/** Noon. */
-const NOON = Date.parse('2026-11-24T12:00:00Z') * 1000;
+const HOUR = 3_600_000;
+const amounts = (hours: number, dollars: number, unpriced = 0) => ({
+  ...{ ms: hours * HOUR, gpuMs: 8 * hours * HOUR },
+  ...{ cost: dollars * 1_000_000, unpricedMs: unpriced * HOUR },
+});
+const NOTHING = amounts(0, 0);
 
-const job = (more: Partial<PaidJob>): PaidJob => ({
-  runId: 'r1',
-  runName: 'train',
-  projectName: 'main',
-  userName: 'ann',
-  price: 2,
-  submittedAt: NOON,
-  finishedAt: NOON + HOUR,
-  ...more,
+const row = (part: Partial<LedgerRow>): LedgerRow => ({
+  ...{ runName: null, projectName: null, userName: null, fleetName: null },
+  ...{ gpu: null, tag: null, day: null, used: NOTHING, idle: NOTHING, ...part },
 });
 
-function costRows(jobs: readonly PaidJob[], by: CostGroup, of: CostPeriod) {
-  const sums = new CostSums(by, of);
-  for (const one of jobs) sums.add(one);
-  return sums.rows();
-}
+it('the highest cost comes first, idle machines included, whatever the order of the rows', () => {
+  const rows = [
+    row({ fleetName: 'c', used: amounts(1, 2) }),
+    row({ fleetName: 'b', used: amounts(1, 2) }),
+    row({ fleetName: 'a', idle: amounts(1, 9) }),
+  ];
+  const inOrder = costRows(rows, 'fleet');
+  expect(inOrder.map(({ fleet_name }) => fleet_name)).toEqual(['a', 'b', 'c']);
+  expect(costRows(rows.toReversed(), 'fleet')).toEqual(inOrder);
+  expect(inOrder[0]).toMatchObject({ cost: 0, idle_cost: 9, idle_gpu_hours: 8 });
+});
 
-const period = { since: NOON - 48 * HOUR, until: NOON + 48 * HOUR, now: NOON + 24 * HOUR };
-
-it('sums up the submissions of each run, the most expensive first', () => {
-  const jobs = [job({}), job({ price: 4 }), job({ runId: 'r2', runName: 'eval', price: 10 })];
-  expect(costRows(jobs, 'run', period)).toMatchObject([
-    { run_name: 'eval', project_name: 'main', username: 'ann', day: null, cost: 10, hours: 1 },
-    { run_name: 'train', cost: 6, hours: 2 },
+it('days are in their order', () => {
+  const rows = [
+    row({ day: 20_782, used: amounts(1, 1) }),
+    row({ day: 20_781, used: amounts(1, 5) }),
+  ];
+  expect(costRows(rows, 'day').map(({ day, cost }) => [day, cost])).toEqual([
+    ['2026-11-24', 5],
+    ['2026-11-25', 1],
   ]);
 });
 
-it('divides a job among the days, and counts only the period', () => {
-  const running = job({ finishedAt: null });
-  expect(costRows([running], 'day', period)).toMatchObject([
-    { day: '2026-11-24', cost: 24, hours: 12, run_name: null },
-    { day: '2026-11-25', cost: 24, hours: 12 },
+it('an unknown price is no cost, and the part that is known is one', () => {
+  const rows = [
+    row({ runName: 'ssh', used: amounts(2, 0, 2) }),
+    row({ runName: 'both', used: amounts(3, 5, 1) }),
+    row({ runName: 'none', used: NOTHING }),
+  ];
+  expect(costRows(rows, 'run')).toMatchObject([
+    { run_name: 'both', cost: 5, hours: 3, unpriced_hours: 1 },
+    { run_name: 'ssh', cost: null, hours: 2, gpu_hours: 16, unpriced_hours: 2 },
   ]);
-  const short = { ...period, since: NOON + HOUR, until: NOON + 2 * HOUR };
-  expect(costRows([running], 'day', short)).toMatchObject([{ day: '2026-11-24', cost: 2 }]);
-  expect(costRows([job({})], 'day', short)).toEqual([]);
+  expect(costRows(rows, 'run')).toHaveLength(2);
 });
 
-it('does not depend on the order in which jobs are read', () => {
-  const names = ['c', 'a', 'b', 'd'];
-  const jobs = names.map((runId) => job({ runId, runName: runId, price: runId === 'd' ? 9 : 2 }));
-  const inOrder = costRows(jobs, 'run', period);
-  expect(inOrder.map((row) => row.run_name)).toEqual(['d', 'a', 'b', 'c']);
-  expect(costRows(jobs.toReversed(), 'run', period)).toEqual(inOrder);
-});
-
-it('sums up by user and by project', () => {
-  const jobs = [job({}), job({ userName: 'bob', projectName: 'lab', price: 5 })];
-  expect(costRows(jobs, 'user', period).map(({ username, cost }) => [username, cost])).toEqual([
-    ['bob', 5],
-    ['ann', 2],
-  ]);
-  expect(costRows(jobs, 'project', period).map((row) => row.project_name)).toEqual(['lab', 'main']);
+it('dollars have four decimals, and no negative zero', () => {
+  expect(dollarsOf(1_234_567)).toBe(1.2346);
+  expect(Object.is(dollarsOf(-3), 0)).toBe(true);
 });

@@ -171,7 +171,7 @@ async function updateFleet(
         changes: [
           ...updateChanges(snapshot, spec, request, user),
           ...left.changes,
-          ...newPrices(snapshot.instances, spec, present),
+          ...newPrices(snapshot.instances, spec, present, now),
           ...hostChanges(fleet, snapshot.instances, hosts, now, 'fleet update'),
         ],
         signals: [

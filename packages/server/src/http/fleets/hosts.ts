@@ -148,14 +148,14 @@ export function newPrices(
   instances: readonly InstanceRecord[],
   spec: FleetSpec,
   present: ReadonlyMap<string, Id>,
+  now: Timestamp,
 ): Change[] {
   const ssh = spec.configuration.ssh_config;
   if (ssh === null) return [];
   return fleetHosts(ssh).flatMap((host): Change[] => {
     const instance = instances.find(({ id }) => id === present.get(hostAddress(host)));
     if (!instance || instance.price === host.price) return [];
-    const { id, version } = instance;
-    return [{ type: 'instance.update', id, version, set: repriced(instance, host.price) }];
+    return repriced(instance, host.price, now);
   });
 }
 

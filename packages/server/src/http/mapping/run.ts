@@ -14,10 +14,10 @@ import {
   type RunRecord,
   runError,
   runStatusMessage,
-  type Timestamp,
 } from '@dstack/core';
 import { originUrl } from '@dstack/proxy';
 import type { RunView } from '@dstack/store';
+import { dollarsOf } from '../cost/cost-rows.ts';
 import { perRecord } from '../kept-parts.ts';
 import { wireJob } from './job.ts';
 import type { RunShape } from './run-shape.ts';
@@ -40,7 +40,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     run_spec: wireRunSpec(run.spec),
     jobs: grouped,
     latest_job_submission: grouped[0]?.job_submissions.at(-1) ?? null,
-    cost: cost(isBare ? [] : jobs, shape.now),
+    cost: isBare ? 0 : dollarsOf(view.cost),
     service: wireService(run, shape),
     deployment_num: run.deploymentNum,
     ...(run.rollout !== null && { rollout: wireRollout(run.rollout) }),
@@ -97,16 +97,4 @@ function byJob(jobs: readonly JobRecord[]): JobRecord[][] {
     else group.push(job);
   }
   return [...groups.values()];
-}
-
-const HOUR = 3_600_000_000;
-
-/** USD of the given submissions; time in the queue counts, as in dstack 0.22.5. */
-function cost(jobs: readonly JobRecord[], now: Timestamp): number {
-  let total = 0;
-  for (const { provisioningData, submittedAt, finishedAt } of jobs) {
-    if (provisioningData === null) continue;
-    total += (provisioningData.price * ((finishedAt ?? now) - submittedAt)) / HOUR;
-  }
-  return Math.round(total * 10_000) / 10_000;
 }

@@ -14,7 +14,12 @@ import {
   type RetentionRule,
 } from '@dstack/store';
 import { parseState } from '../../retention/pause.ts';
-import { cutoff, keptInProject, type RetentionPolicy } from '../../retention/policy.ts';
+import {
+  cutoff,
+  keptInLedger,
+  keptInProject,
+  type RetentionPolicy,
+} from '../../retention/policy.ts';
 import type { HttpDeps } from '../ports.ts';
 
 const FRESH = 300 * SECOND;
@@ -113,6 +118,10 @@ function secondsOf(period: RetentionPeriod, policy: RetentionPolicy): number | n
       return policy.metrics.hours;
     case 'own':
       return null;
+    case 'ledger':
+      return keptInLedger(policy, 'parts');
+    case 'ledger-days':
+      return keptInLedger(policy, 'days');
     default:
       return policy[period];
   }

@@ -94,6 +94,7 @@ export async function unbornMember(
     probes: {},
     pulls: {},
     stages: {},
+    cost: 0,
   };
 }
 

@@ -3,6 +3,7 @@ import type { Change, EngineSettings, Id, JobRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Breach } from './breach.ts';
 import { EntitledWatch } from './entitled-watch.ts';
+import { LedgerWatch } from './ledger-watch.ts';
 import { OrderWatch } from './order-watch.ts';
 import { PreemptionWatch } from './preemption-watch.ts';
 import { QuotaWatch } from './quota-watch.ts';
@@ -15,6 +16,7 @@ export interface QueueWatchesOptions {
   readonly jobs: () => Iterable<JobRecord>;
   readonly now: () => number;
   readonly steadySince: () => number;
+  readonly isTimeSteady: boolean;
   readonly onBreach: (breach: Breach) => void;
 }
 
@@ -26,12 +28,15 @@ export interface QueueCounts {
   readonly entitled: number;
   readonly promised: number;
   readonly compared: number;
+  /** Intervals that were entered in the ledger. */
+  readonly paid: number;
 }
 
 export class QueueWatches {
   readonly #quotas: QuotaWatch;
   readonly #preemption: PreemptionWatch;
   readonly #order: OrderWatch;
+  readonly #ledger: LedgerWatch;
   readonly #entitled = new EntitledWatch();
   #isCalm = false;
 
@@ -40,6 +45,7 @@ export class QueueWatches {
     const quotas = this.#quotas;
     this.#preemption = new PreemptionWatch({ ...options, quotas });
     this.#order = new OrderWatch({ ...options, quotas });
+    this.#ledger = new LedgerWatch(options);
   }
 
   get counts(): QueueCounts {
@@ -48,6 +54,7 @@ export class QueueWatches {
       preemptions: this.#preemption.preemptions,
       entitled: this.#entitled.found,
       ...this.#order.counts,
+      paid: this.#ledger.entered,
     };
   }
 
@@ -63,6 +70,7 @@ export class QueueWatches {
     await this.#quotas.applied(changes);
     this.#preemption.applied(changes);
     await this.#order.applied(changes);
+    this.#ledger.applied(changes);
   }
 
   quotasSet(): Promise<void> {

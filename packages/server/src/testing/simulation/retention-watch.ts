@@ -7,7 +7,7 @@ import { Breach } from './breach.ts';
 
 /** A year in minutes. Events stay, because the story is checked by them. */
 export const RETENTION: RetentionPolicy = {
-  ...{ runs: 600, logs: 600, uploads: 600, records: 1200, usage: 1200, health: 600 },
+  ...{ runs: 600, logs: 600, uploads: 600, records: 1200, usage: 1200, ledger: 1200, health: 600 },
   events: 100 * 365 * 86_400,
   metrics: { running: 60, finished: 120, minutes: 120, hours: 600 },
 };

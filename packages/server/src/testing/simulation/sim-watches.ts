@@ -72,10 +72,11 @@ export class SimWatches {
 
   /** The store of the story, which reports every write. */
   watched(store: Store, settings: EngineSettings, retention: RetentionWatch): Store {
-    const { servers, onFailure } = this.#parts;
+    const { servers, onFailure, hasOwnClock } = this.#parts;
     this.#queue = new QueueWatches({
       ...{ store, settings, now: () => servers().now, steadySince: () => servers().steadySince },
       ...{ job: (id) => this.jobs.job(id), jobs: () => this.jobs.jobs },
+      isTimeSteady: !hasOwnClock,
       onBreach: (breach: Breach) => onFailure(breach),
     });
     const watched = watchedStore(store, this.#storeWatch(store, retention));

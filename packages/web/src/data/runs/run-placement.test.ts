@@ -35,6 +35,16 @@ it('adds up what the unfinished jobs have, on how many instances', () => {
   });
 });
 
+it('counts the part of the price that the blocks of a job are', () => {
+  const [whole] = jobs;
+  const share = structuredClone(whole) as unknown as {
+    job_submissions: { job_runtime_data: unknown }[];
+  };
+  const [submission] = share.job_submissions;
+  if (submission) submission.job_runtime_data = { offer: { blocks: 1, total_blocks: 4 } };
+  expect(runPlacement([share] as unknown as Run['jobs'], false)?.price).toBe(0.5);
+});
+
 it('counts all jobs of a run that has ended, and none that is not placed', () => {
   expect(runPlacement(jobs, true)?.price).toBe(6);
   expect(runPlacement(aRun('x').jobs, false)).toBeNull();

@@ -7,7 +7,7 @@ export type PlacedResources = Placed['instance_type']['resources'];
 /** Where the jobs of a run are, as one: sums, and what they have in common. */
 export interface RunPlacement {
   readonly instances: number;
-  /** USD per hour. */
+  /** USD per hour: of each machine the part that the job has. */
   readonly price: number;
   /** Different values are all named. */
   readonly backend: string;
@@ -22,7 +22,9 @@ export function runPlacement(jobs: Jobs, isOver: boolean): RunPlacement | null {
   const placed = jobs.flatMap(({ job_submissions }) => {
     const latest = job_submissions.at(-1);
     const data = latest?.job_provisioning_data;
-    return data && (isOver || latest.finished_at === null) ? [data] : [];
+    if (!data || !(isOver || latest.finished_at === null)) return [];
+    const { blocks = 1, total_blocks: total = 1 } = latest.job_runtime_data?.offer ?? {};
+    return [{ ...data, price: (data.price * (blocks ?? 1)) / (total || 1) }];
   });
   const [first, ...others] = placed;
   if (first === undefined) return null;
