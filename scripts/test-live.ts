@@ -31,7 +31,7 @@ if (!type || !hasKey || !isMeant) {
 const facts = new Map<string, string>();
 const host = {
   catalog: loadCatalog(CATALOG),
-  dialIns: { take: async () => null },
+  dialIns: { take: async () => null, watch: () => () => {} },
   downloads: { agent: async () => ({ path: '/agent', sha256: '0'.repeat(64) }) },
   facts: {
     get: async (key: string) => facts.get(key) ?? null,

@@ -131,4 +131,6 @@ export interface AgentDownload {
 export interface AgentDialIns {
   /** The connection of an agent, secured; null = none within the time. */
   take(instance: string, limitMs: number): Promise<Duplex | null>;
+  /** Calls `onWaiting` with each instance whose agent has connected before it was asked for; returns what ends that. */
+  watch(onWaiting: (instance: string) => void): () => void;
 }

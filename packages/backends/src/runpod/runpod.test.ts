@@ -246,6 +246,42 @@ describe('a pod at RunPod', () => {
     });
   });
 
+  it('is observed anew as soon as its agent has connected', async () => {
+    const watchers = new Set<(instance: string) => void>();
+    const dialIns = {
+      take: async () => null,
+      watch: (onWaiting: (instance: string) => void) => {
+        watchers.add(onWaiting);
+        return () => void watchers.delete(onWaiting);
+      },
+    };
+    cloud.faults.set({ boot_seconds: [1, 1] });
+    const watched = runpodAt({ cloud, pace, dialIns });
+    const changed: string[] = [];
+    const end = watched.instances?.watch?.((id) => changed.push(id));
+    const [first, second] = [await order(), await order()];
+    const created = await watched.instances?.create(first);
+    await watched.instances?.create(second);
+    if (!created) throw new Error('it was not created');
+    const observe = () => watched.instances?.observe(created.handle, { facts: null });
+    expect(await observe()).toMatchObject({ state: 'pending' });
+    clock.advance(1);
+    // The last list is young enough to be the answer still.
+    expect(await observe()).toMatchObject({ state: 'pending' });
+    for (const onWaiting of watchers) onWaiting(vmName(first.key));
+    expect(changed).toEqual([created.handle.id]);
+    expect(await observe()).toMatchObject({ state: 'ready' });
+    // After a restart all agents connect anew, which must not cost a call for each.
+    const calls = cloud.log.length;
+    for (const onWaiting of watchers) onWaiting(vmName(first.key));
+    expect(await observe()).toMatchObject({ state: 'ready' });
+    expect(cloud.log).toHaveLength(calls);
+    for (const onWaiting of watchers) onWaiting('dstack-unknown');
+    expect(changed).toHaveLength(2);
+    end?.();
+    expect(watchers.size).toBe(0);
+  });
+
   it('that was renamed by a person keeps the token of its agent', async () => {
     const given = await order();
     const created = await create(given);

@@ -1,6 +1,7 @@
 /** The adapter of RunPod at a simulated account. */
 import type { Cloud } from '@dstack/testkit/cloud';
 import { dialWay } from '../base/container-cloud/dial-way.ts';
+import type { AgentDialIns } from '../base/kind.ts';
 import type { Backend } from '../base/port.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import { LiveOffers } from '../base/rest-vm/live-offers.ts';
@@ -20,7 +21,11 @@ export interface RunpodAt {
   readonly listed?: readonly CatalogItem[];
   /** By default containers reach a server at `dstack.example`. */
   readonly way?: VmWay;
+  /** By default no agent connects. */
+  readonly dialIns?: AgentDialIns;
 }
+
+const NO_DIAL_INS: AgentDialIns = { take: async () => null, watch: () => () => {} };
 
 export const DOWNLOAD = { path: '/api/agents/program/x64-0', sha256: 'f'.repeat(64) };
 
@@ -34,14 +39,14 @@ export function runpodAt({ cloud, pace, regions = null, listed = [], ...at }: Ru
   const offers = new LiveOffers({
     ...{ title: 'RunPod', ask, facts, factKey: 'offers', now: () => pace.now() },
   });
-  const way = at.way ?? exampleWay();
+  const way = at.way ?? exampleWay(at.dialIns ?? NO_DIAL_INS);
   return restVm({ cloud: adapter, offers, way, pace, leaseSeconds: 7200 });
 }
 
-function exampleWay(): VmWay {
+function exampleWay(dialIns: AgentDialIns): VmWay {
   return dialWay({
     ...{ title: 'RunPod', secret: 'secret', download: async () => DOWNLOAD },
     ...{ dialUrl: 'wss://dstack.example', fetchUrl: 'https://dstack.example' },
-    dialIns: { take: async () => null },
+    dialIns,
   });
 }

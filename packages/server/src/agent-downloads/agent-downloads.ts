@@ -12,8 +12,8 @@ export const AGENT_PROGRAM_PATH = '/api/agents/program/';
 /** Hexadecimal digits of the hash, and of the secret part. */
 const DIGITS = 32;
 const NAME = /^(x64|arm64)-([0-9a-f]{32})([0-9a-f]{32})(\.gz)?$/;
-/** The URL changes with the content. */
-const CACHED = 'private, max-age=31536000, immutable';
+/** Mirrors may keep it: the content is public, and the URL changes with it. */
+const CACHED = 'public, max-age=31536000, immutable';
 
 type Arch = 'x64' | 'arm64';
 

@@ -87,6 +87,20 @@ it('gives the connection of an agent to who waits for it, or asks later', async 
   expect(await textOf(0, 1)).toBeNull();
 });
 
+it('reports an agent that connects before it is asked for, and no other one', async () => {
+  const reported: string[] = [];
+  const end = dialIns.watch((instance) => reported.push(instance));
+  await closed(agent(undefined, 'a wrong token'));
+  const asked = textOf(1);
+  agent(`/api/agents/dial/${JOB}.1`);
+  expect(await asked).toBe('agent at 1');
+  agent();
+  while (reported.length === 0) await new Promise(setImmediate);
+  end();
+  expect(reported).toEqual([`${JOB}.0`]);
+  expect(await textOf()).toBe('agent at 0');
+});
+
 it('is closed to the token of another instance, of another node of the job, and of the job', async () => {
   const others = ['dstack-main-other-0-0123456789ab.0', `${JOB}.1`, JOB];
   for (const other of others) await closed(agent(undefined, agentToken('secret', other)));

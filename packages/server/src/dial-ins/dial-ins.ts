@@ -51,6 +51,7 @@ export class DialIns {
   readonly #strangers: StrangerLimit;
   readonly #waiting = new Map<string, Waiting>();
   readonly #wanted = new Map<string, (stream: Duplex | null) => void>();
+  readonly #watchers = new Set<(instance: string) => void>();
 
   constructor(options: DialInsOptions) {
     this.#options = options;
@@ -101,6 +102,12 @@ export class DialIns {
     });
   }
 
+  /** Calls `onWaiting` with each instance whose connection waits from now on. */
+  watch(onWaiting: (instance: string) => void): () => void {
+    this.#watchers.add(onWaiting);
+    return () => void this.#watchers.delete(onWaiting);
+  }
+
   close(): void {
     for (const { stream, unused } of this.#waiting.values()) {
       clearTimeout(unused);
@@ -129,6 +136,7 @@ export class DialIns {
     const waiting = { stream, unused };
     this.#waiting.set(instance, waiting);
     stream.once('close', () => this.#forget(instance, waiting));
+    for (const onWaiting of this.#watchers) onWaiting(instance);
   }
 
   #forget(instance: string, waiting: Waiting): void {

@@ -55,6 +55,7 @@ export function dialWay(options: DialWayOptions): VmWay {
       };
       return await tunnels.dial({ key: id, what: `${title} ${id}`, open }, token);
     },
+    watch: (onReachable) => dialIns.watch(onReachable),
     released: (id) => tunnels.drop(id),
     close: () => tunnels.close(),
   };

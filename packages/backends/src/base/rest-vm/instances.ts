@@ -51,6 +51,8 @@ const REMEMBERED_MS = 600_000;
 
 interface Made {
   readonly id: string;
+  /** Of its order. */
+  readonly key: string;
   readonly at: number;
 }
 
@@ -58,6 +60,7 @@ export class VmInstances implements InstancePort {
   readonly notices?: NoticeWatch;
   readonly dial?: NonNullable<InstancePort['dial']>;
   readonly leaseEnding?: LeaseEnding;
+  readonly watch?: NonNullable<InstancePort['watch']>;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
   readonly #list: ListVms;
@@ -72,6 +75,8 @@ export class VmInstances implements InstancePort {
   readonly #doubts = new Map<string, number>();
   /** Machines whose order another one serves, and whose end is being ordered. */
   readonly #endingDoubles = new Set<string>();
+  /** Machines of the last list, by the data of their handles. */
+  #listed: ReadonlyMap<string, Vm> = new Map();
   /** Machines to be ended that no list has contained, by id: since when they are looked for. */
   readonly #unlisted = new Map<string, number>();
   /** Ids of listed machines that the provider had none left for. */
@@ -83,6 +88,8 @@ export class VmInstances implements InstancePort {
     if (cloud.notices) this.notices = cloud.notices;
     if (cloud.leaseEnding) this.leaseEnding = cloud.leaseEnding;
     if (way.dial) this.dial = way.dial;
+    const { watch } = way;
+    if (watch) this.watch = (onChange) => watch((data) => this.#reachable(data, onChange));
     this.#machines = account;
     this.#list = () => cloud.list();
     this.#missing = new MissingGuard({
@@ -104,9 +111,33 @@ export class VmInstances implements InstancePort {
    * backends there prove nothing.
    */
   #judge(vms: readonly Vm[]): readonly Vm[] {
-    if (this.#judged !== vms) this.#missing.listed(vms);
+    if (this.#judged !== vms) {
+      this.#missing.listed(vms);
+      this.#index(vms);
+    }
     this.#judged = vms;
     return vms;
+  }
+
+  #reachable(data: string, onChange: (handleId: string) => void): void {
+    const { way } = this.#options;
+    const listed = this.#listed.get(data) ?? null;
+    const made = () => [...this.#made.values()].find(({ key }) => way.handleData?.(key) === data);
+    const id = listed?.id ?? made()?.id;
+    if (id === undefined) return;
+    // The last list is older than the report. All agents connect anew after a restart, and change nothing.
+    if (listed === null || phaseOf(this.#options.cloud, listed) === 'waiting') {
+      this.#machines.changed();
+    }
+    onChange(id);
+  }
+
+  /** For reports, which name machines by the data of their handles. */
+  #index(vms: readonly Vm[]): void {
+    const { handleData } = this.#options.way;
+    if (!handleData) return;
+    const entries = vms.map((vm) => [handleData(vm.tags[KEY_TAG] ?? null), vm] as const);
+    this.#listed = new Map(entries.filter((entry): entry is [string, Vm] => entry[0] !== null));
   }
 
   async create(order: InstanceOrder): Promise<CreatedInstance> {
@@ -137,7 +168,7 @@ export class VmInstances implements InstancePort {
     await order.onSending?.();
     try {
       const id = await this.#ordered(vmOrder);
-      this.#remember(name, id);
+      this.#remember(name, { id, key: order.key });
       return this.#orderedOf(order, id);
     } catch (error) {
       return await this.#afterError(name, order, error);
@@ -394,11 +425,11 @@ export class VmInstances implements InstancePort {
     });
   }
 
-  #remember(name: string, id: string): void {
+  #remember(name: string, made: Omit<Made, 'at'>): void {
     const now = this.#options.pace.now();
     this.#doubts.delete(name);
     for (const [key, { at }] of this.#made) if (now - at > REMEMBERED_MS) this.#made.delete(key);
-    this.#made.set(name, { id, at: now });
+    this.#made.set(name, { ...made, at: now });
   }
 
   /** `key`: of the order; null = it is not known. */

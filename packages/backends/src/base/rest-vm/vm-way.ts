@@ -15,6 +15,11 @@ export interface VmWay {
   /** For a machine that the provider calls ready; null = it has no address yet. */
   reached(vm: Vm): ReachedVm | null;
   readonly dial?: NonNullable<InstancePort['dial']>;
+  /**
+   * Calls `onReachable` with the data of the handle of a machine that can be reached from now on. Returns what ends
+   * that. Omitted: nothing reports it.
+   */
+  readonly watch?: (onReachable: (data: string) => void) => () => void;
   /** The machine is being ended. */
   released?(id: InstanceHandle['id']): void;
   /** Ends its connections. */

@@ -23,6 +23,8 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   'digitalocean with a GPU': ['digitalocean', 'tor1', 'gpu-h100x1-80gb'],
   'digitalocean without capacity': ['digitalocean', 'nyc2', 's-1vcpu-1gb'],
   amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
+  runpod: ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
+  'runpod, sold out': ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
 };
 
 describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () => {
@@ -39,6 +41,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       cases.push(JSON.stringify({ name, adapter: personality, url, key, region, type_name }));
     }
     clouds.get('lambda, sold out')?.sellOut('gpu_1x_a10', 'us-west-1');
+    clouds.get('runpod, sold out')?.sellOut('1x NVIDIA H100 80GB HBM3', 'US-KS-2');
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
     const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
@@ -69,6 +72,31 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     expect(history()).toEqual([`+${id}`, `-${id}`]);
     expect(account.keys.all()).toHaveLength(1);
     expect(log.every(({ status }) => status !== null && status < 300)).toBe(true);
+  });
+
+  it('makes, follows and ends a pod of RunPod, with a volume and credentials for its image', () => {
+    const { history, account, log } = clouds.get('runpod') as Cloud;
+    const [id] = history().map((event) => event.slice(1));
+    expect(stepsOf('runpod')).toMatchObject([
+      { step: 'valid', ok: true },
+      { step: 'volume', size: 20 },
+      { step: 'created', id },
+      { step: 'ready', hostname: expect.any(String), port: expect.any(Number) },
+      { step: 'ended', registries: [], again: false },
+      { step: 'deleted', volume: true },
+    ]);
+    expect(history()).toEqual([`+${id}`, `-${id}`]);
+    expect(account.volumes.all()).toEqual([]);
+    // It looks for the pod until there is none.
+    expect(log.filter(({ status }) => status !== 404 && (status ?? 500) >= 300)).toEqual([]);
+  });
+
+  it('shows the refusal of RunPod with its text', () => {
+    const text = expect.stringContaining('no longer any instances available');
+    expect(stepsOf('runpod, sold out').at(-1)).toMatchObject({
+      ...{ step: 'refused', error: 'RunpodV2ClientError', text },
+    });
+    expect(clouds.get('runpod, sold out')?.vms()).toBe(0);
   });
 
   it('takes the refusal of DigitalOcean for missing capacity, with its text', () => {

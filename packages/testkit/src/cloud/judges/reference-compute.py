@@ -47,10 +47,75 @@ def digitalocean_compute(adapter, url, key, region, type_name):
     return made, made.get_all_offers_with_availability(True)
 
 
+def run_runpod(report, url, key, region, type_name):
+    """Its `run_job` needs a whole run; it only hands these arguments on."""
+    from dstack._internal.core.backends.runpod import api_client, compute, models
+    from dstack._internal.core.models.runs import JobProvisioningData
+
+    api_client.API_V2_URL = f"{url}/v2"
+    creds = models.RunpodAPIKeyCreds(api_key=key)
+    made = compute.RunpodCompute(models.RunpodConfig(creds=creds, regions=None))
+    client = made.api_client
+    report("valid", ok=client.validate_api_key())
+    volume = client.create_network_volume(name="data", data_center_id=region, size=20)
+    report("volume", id=volume["id"], size=client.get_network_volume(volume["id"])["size"])
+    registry = client.create_container_registry_credentials(name="ours", username="ada", password="pass")
+    try:
+        pod = client.create_pod(
+            name="main-train-0-0",
+            cloud="SECURE",
+            data_center_ids=[region],
+            gpu_type_id=type_name,
+            gpu_count=1,
+            min_cpu_count_per_gpu=4,
+            min_memory_in_gb_per_gpu=16,
+            container_disk_in_gb=50,
+            network_volume_id=volume["id"],
+            volume_mount_path="/volume",
+            image_name="ubuntu:24.04",
+            container_registry_credentials_id=registry["id"],
+            entrypoint=["/bin/sh"],
+            cmd=["-c", "sleep infinity"],
+            ports=["10022/tcp"],
+            env={"RUNPOD_POD_USER": "0"},
+        )
+    except Exception as error:
+        report("refused", error=type(error).__name__, text=str(error))
+        return
+    report("created", id=pod["id"])
+    resources = Resources(cpus=4, memory_mib=16384, gpus=[], spot=False, disk=Disk(size_mib=51200))
+    data = JobProvisioningData(
+        backend=BackendType.RUNPOD,
+        instance_type=InstanceType(name=type_name, resources=resources),
+        instance_id=pod["id"],
+        hostname=None,
+        internal_ip=None,
+        region=region,
+        price=1,
+        username="root",
+        ssh_port=None,
+        dockerized=False,
+        ssh_proxy=None,
+        backend_data=None,
+    )
+    while data.hostname is None:
+        made.update_provisioning_data(data, "", "")
+        time.sleep(0.05)
+    report("ready", hostname=data.hostname, port=data.ssh_port)
+    made.terminate_instance(data.instance_id, region, data.backend_data)
+    while client.get_pod(pod["id"]) is not None:
+        time.sleep(0.05)
+    made._clean_stale_container_registry_credentials()
+    report("ended", registries=client.list_container_registry_credentials(), again=client.terminate_pod(pod["id"]))
+    report("deleted", volume=client.delete_network_volume(volume["id"]))
+
+
 def run(name, adapter, **where):
     def report(step, **facts):
         print(json.dumps({"case": name, "step": step, **facts}), flush=True)
 
+    if adapter == "runpod":
+        return run_runpod(report, **where)
     make = lambda_compute if adapter == "lambda" else digitalocean_compute
     compute, offers = make(adapter, **where)
     region, type_name = where["region"], where["type_name"]

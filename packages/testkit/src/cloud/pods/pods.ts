@@ -60,11 +60,11 @@ class DockerPods implements Pods {
       },
     });
     await made.start();
-    made.wait().then(
-      async () => onExit?.(await this.output(id)),
-      // It was removed.
-      () => {},
-    );
+    // Fails once it was removed.
+    made
+      .wait()
+      .then(async () => onExit?.(await this.output(id)))
+      .catch(() => {});
     const { NetworkSettings } = await made.inspect();
     return NetworkSettings.Networks.bridge?.IPAddress ?? '';
   }

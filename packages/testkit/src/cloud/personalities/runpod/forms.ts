@@ -27,7 +27,8 @@ export function podForm(vm: Vm) {
   const network = (container?.volumes ?? []).map(({ id, path }) => ({ volumeId: id, path }));
   return {
     ...{ id: vm.id, name: vm.name, status: STATUS[state], actions: ACTIONS[state] },
-    ...{ image: container?.image ?? '', args: '', disk: diskOf(vm), ports: [] },
+    ...{ image: container?.image ?? '', args: '', disk: diskOf(vm) },
+    ports: requestedPorts(vm),
     ...{ env: container?.environment ?? {}, registry: registryOf(vm) },
     mounts: network.length > 0 ? { network } : {},
     ...(type.gpu
@@ -41,7 +42,7 @@ export function podForm(vm: Vm) {
     ...{ cloud: 'SECURE', dataCenterId: vm.region, cudaVersion: type.gpu ? '12.8' : null },
     ...{ ssh: { proxy: null, direct: null }, template: null, locked: false },
     cost: isOver ? 0 : type.pricePerHour,
-    runtime: state === 'running' ? { uptime: 1, ports: [] } : null,
+    runtime: state === 'running' ? { uptime: 1, ports: portsOf(vm) } : null,
     ...{ createdAt: time(vm.createdAt), startedAt: state === 'running' ? time(vm.readyAt) : null },
     globalNetworking: { enabled: false },
   };
@@ -52,6 +53,19 @@ const tagOf = ({ tags }: Vm, name: string): string | null =>
 
 const diskOf = (vm: Vm): number => Number(tagOf(vm, 'disk') ?? 50);
 const registryOf = (vm: Vm): string | null => tagOf(vm, 'registry');
+
+const requestedPorts = (vm: Vm): readonly string[] => tagOf(vm, 'ports')?.split(' ') ?? [];
+
+const FIRST_PORT = 20_000;
+/** For documentation (RFC 5737): nothing leads into a pod here. */
+const PUBLIC_ADDRESS = '192.0.2.1';
+
+function portsOf(vm: Vm) {
+  return requestedPorts(vm).map((text, index) => {
+    const [port, type] = text.split('/');
+    return { private: Number(port), public: FIRST_PORT + index, type, ip: PUBLIC_ADDRESS };
+  });
+}
 
 export function gpuForm(one: ListedGpu, account: CloudAccount, count: number | null) {
   const type = count === null ? null : gpuTypeName(one.id, count);

@@ -130,12 +130,14 @@ function createPod({ account, body }: CloudCall): CloudAnswer {
   const name = textField(fields, 'name');
   const disk = fields.disk === undefined ? 50 : wholeField(fields, 'disk', 1, 100_000);
   const registry = optionalText(fields, 'registry');
+  const ports = textList(fields, 'ports');
   const container = containerOf(fields, registry === null ? null : authOf(account, registry));
   for (const { id } of container.volumes) account.volumes.require(id);
   const region = open ?? regions[0] ?? '';
   const tags = [
     { key: 'disk', value: String(disk) },
     ...(registry === null ? [] : [{ key: 'registry', value: registry }]),
+    ...(ports.length === 0 ? [] : [{ key: 'ports', value: ports.join(' ') }]),
   ] satisfies CloudTag[];
   const vm = account.vms.create({
     ...{ name, type, region, tags, container, image: container.image },

@@ -1,0 +1,84 @@
+/** Orders of pods while the provider loses, delays and refuses calls: each makes one pod, and nothing is left. */
+import { Requirements } from '@dstack/contract/wire';
+import { type CloudKnobs, manualClock, startCloud } from '@dstack/testkit/cloud';
+import { expect, it, onTestFinished } from 'vitest';
+import { BackendError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
+import type { CreatedInstance, InstanceOrder } from '../base/instance-port.ts';
+import type { Backend } from '../base/port.ts';
+import { newOrder, withContainer } from '../base/testing/orders.ts';
+import { passingPace } from '../base/testing/passing-pace.ts';
+import { runpodAt } from './testing.ts';
+
+const REQUIREMENTS = Requirements.parse({
+  resources: { cpu: '2..', memory: '1GB..', disk: '1GB..' },
+});
+const ORDERS = 4;
+const MOST_ATTEMPTS = 60;
+
+const FAULTS: Readonly<Record<string, CloudKnobs>> = {
+  'lost answers': { lost_response: 0.4 },
+  'lost requests': { lost_request: 0.4 },
+  'lost answers and late lists': { lost_response: 0.4, eventual_seconds: 15 },
+  'too many calls': { rate_limit: 0.4 },
+  'too many calls, without the time to wait': { rate_limit: 0.4, bare_rate_limit: true },
+  'errors of its own': { error: 0.3 },
+  'no capacity now and then': { no_capacity: 0.4 },
+  'ends that have no effect at first': { slow_release: 0.6, delete_seconds: 20 },
+  'everything at once': {
+    ...{ lost_response: 0.2, lost_request: 0.1, rate_limit: 0.2, error: 0.1, no_capacity: 0.1 },
+    ...{ eventual_seconds: 10, slow_release: 0.3, delete_seconds: 10 },
+  },
+};
+
+it.each(Object.entries(FAULTS))('with %s each order makes one pod', async (_, faults) => {
+  const clock = manualClock();
+  const cloud = await startCloud({ personality: 'runpod', clock, limits: false, seed: 7 });
+  onTestFinished(() => cloud.close());
+  const pace = passingPace(clock);
+  const backend = runpodAt({ cloud, pace });
+  const { offers } = await backend.offers(REQUIREMENTS);
+  cloud.faults.set({ boot_seconds: [5, 5], ...faults });
+  for (let number = 0; number < ORDERS; number++) {
+    const order = withContainer(newOrder(offers[number % offers.length] ?? null));
+    const { handle } = await persistently(order, backend, () => clock.advance(5));
+    await until(
+      async () => (await backend.instances?.release(handle)) === 'released',
+      () => clock.advance(15),
+    );
+  }
+  // What was carried out late ends beside the pod that serves its order, or by its key.
+  await until(
+    async () => cloud.vms() === 0,
+    () => clock.advance(30),
+  );
+  const made = cloud.history().filter((event) => event.startsWith('+'));
+  expect(made).toHaveLength(ORDERS);
+});
+
+/** As the server repeats it: after `NoCapacityError` and `SkipOfferError` there is no pod of this order. */
+async function persistently(
+  order: InstanceOrder,
+  { instances }: Backend,
+  wait: () => void,
+): Promise<CreatedInstance> {
+  let mayExist = false;
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    try {
+      const created = await instances?.create({ ...order, mayExist });
+      if (created) return created;
+    } catch (error) {
+      expect(error).toBeInstanceOf(BackendError);
+      mayExist = !(error instanceof NoCapacityError || error instanceof SkipOfferError);
+      wait();
+    }
+  }
+  throw new Error('the order is never carried out');
+}
+
+async function until(isSo: () => Promise<boolean>, wait: () => void): Promise<void> {
+  for (let attempt = 0; attempt < MOST_ATTEMPTS; attempt++) {
+    if (await isSo().catch(() => false)) return;
+    wait();
+  }
+  throw new Error('it never happens');
+}
