@@ -218,6 +218,7 @@ describe('a pod at RunPod', () => {
           'dstack-fleet': 'pool',
           'dstack-instance': given.owner.instance,
           'dstack-key': given.key,
+          'dstack-region': given.offer?.region,
         }),
         RUNPOD_POD_USER: '0',
       },
@@ -226,6 +227,18 @@ describe('a pod at RunPod', () => {
         ...{ minVcpuCountPerGpu: 4, minRamPerGpu: 80 },
       },
     });
+  });
+
+  it('that is not placed yet is shown in the data centre of its order', async () => {
+    cloud.faults.set({ boot_seconds: [30, 30] });
+    const given = await order();
+    await create(given);
+    clock.advance(3);
+    const again = await create({ ...given, mayExist: true });
+    expect(again?.provisioningData).toMatchObject({
+      ...{ region: given.offer?.region, price: 2.99, entry_only: true },
+    });
+    expect(cloud.vms()).toBe(1);
   });
 
   it('without GPUs is ordered by flavour and number of processors', async () => {

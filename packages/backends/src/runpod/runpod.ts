@@ -49,6 +49,8 @@ const ASKED_COUNTS = [1, 2, 4, 8] as const;
 const MIB_PER_GB = 1024;
 /** Of hosts with NVIDIA's GPUs: the default image needs it, and dstack 0.22.5 asks for it too. */
 const LEAST_CUDA = '12.8';
+/** The data centre that was ordered. */
+const REGION_TAG = 'dstack-region';
 const REGISTRY_PREFIX = 'dstack-registry-';
 const DIGITS = 20;
 /** The words for credentials that are not there; they have no code of their own. */
@@ -134,13 +136,19 @@ export class Runpod implements VmCloud {
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
     const { api } = this.#options;
+    const pods = await this.#podsWith(id);
     await api.deletePod(id);
-    const registry = this.#pods.find((pod) => pod.id === id)?.registry ?? null;
-    if (registry === null || this.#pods.some((pod) => pod.id !== id && pod.registry === registry)) {
-      return;
-    }
+    const registry = pods.find((pod) => pod.id === id)?.registry ?? null;
+    if (registry === null || pods.some((pod) => pod.id !== id && pod.registry === registry)) return;
     // RunPod keeps what a pod still uses, and the next pod that ends tries it again.
     await this.#forgetRegistry(registry).catch(() => {});
+  }
+
+  /** Another backend of the account may have asked for the last list; only pods with credentials matter here. */
+  async #podsWith(id: string): Promise<readonly Pod[]> {
+    const isListed = this.#pods.some((pod) => pod.id === id);
+    if (isListed || this.#registries.size === 0) return this.#pods;
+    return await this.#options.api.pods().catch(() => []);
   }
 
   async offers(): Promise<readonly Offer[]> {
@@ -197,11 +205,13 @@ export class Runpod implements VmCloud {
 
   #vmOf(pod: Pod): Vm {
     const { id, name, status, cost, dataCenterId, env, globalNetworking } = pod;
+    const tags = tagsFromVariable(env?.[TAGS_VARIABLE]);
+    // Until the pod is placed, RunPod names none.
+    const region = dataCenterId ?? tags[REGION_TAG] ?? '';
     return {
-      ...{ id, name, status, region: dataCenterId ?? '', instance: this.#instanceOf(pod) },
+      ...{ id, name, status, region, tags, instance: this.#instanceOf(pod) },
       price: cost > 0 ? cost : null,
       ...{ address: null, privateAddress: globalNetworking?.ip ?? null },
-      tags: tagsFromVariable(env?.[TAGS_VARIABLE]),
       problem: this.#words.get(id) ?? null,
     };
   }
@@ -239,12 +249,13 @@ function podOf(order: VmOrder, container: VmContainer, registry: string | null):
   const { image, command, environment, volumes } = container;
   const [program = '', ...rest] = command;
   const [volume, ...others] = volumes;
+  const all = { ...tags, [REGION_TAG]: offer.region };
   if (others.length > 0) throw new SkipOfferError('RunPod mounts one network volume into a pod');
   return {
     ...{ name, cloud: 'SECURE', dataCenterIds: [offer.region], image },
     ...{ entrypoint: [program], cmd: rest, disk: gbOf(offer.instance.resources.disk.size_mib) },
     // Root, whatever the user of the image is, as dstack 0.22.5 asks for it.
-    env: { ...environment, [TAGS_VARIABLE]: tagsAsVariable(tags), RUNPOD_POD_USER: '0' },
+    env: { ...environment, [TAGS_VARIABLE]: tagsAsVariable(all), RUNPOD_POD_USER: '0' },
     ...computeOf(offer),
     ...(registry !== null && { registry }),
     ...(volume && { mounts: { network: [{ volumeId: volume.id, path: volume.path }] } }),

@@ -39,7 +39,9 @@ export function podForm(vm: Vm) {
           },
         }
       : { cpu: { id: type.name.split('-')[0], vcpuCount: type.vcpus, memory: type.memoryGib } }),
-    ...{ cloud: 'SECURE', dataCenterId: vm.region, cudaVersion: type.gpu ? '12.8' : null },
+    // The scheduler assigns it.
+    dataCenterId: state === 'pending' ? null : vm.region,
+    ...{ cloud: 'SECURE', cudaVersion: type.gpu ? '12.8' : null },
     ...{ ssh: { proxy: null, direct: null }, template: null, locked: false },
     cost: isOver ? 0 : type.pricePerHour,
     runtime: state === 'running' ? { uptime: 1, ports: portsOf(vm) } : null,
