@@ -1,5 +1,6 @@
 /** Users of the servers of a simulation, with random requests through the API's own code. */
 import type { Random } from '@dstack/testkit/random';
+import { accepting } from './accepting.ts';
 import { UserArrays } from './user-arrays.ts';
 import { UserFleets } from './user-fleets.ts';
 import type { UserParts } from './user-parts.ts';
@@ -172,13 +173,7 @@ export class SimUsers {
 
   /** Refusals are accepted. */
   async #try(action: Action): Promise<string> {
-    try {
-      await this.#do(action);
-      return action;
-    } catch (error) {
-      if (isRefusal(error)) return `${action} (refused)`;
-      throw error;
-    }
+    return (await accepting(this.#do(action))) ? action : `${action} (refused)`;
   }
 
   #do(action: Action): Promise<void> {
@@ -248,9 +243,4 @@ function withArrays(
   const concerned = ['array', 'member', 'dependent', 'hold', 'release', 'rerun'] as const;
   const more = concerned.map((action) => [action, weights[action] * factor]);
   return { ...weights, ...Object.fromEntries(more) };
-}
-
-/** Refusals of the API have a status; everything else is a fault. */
-function isRefusal(error: unknown): boolean {
-  return typeof (error as { readonly status?: unknown }).status === 'number';
 }

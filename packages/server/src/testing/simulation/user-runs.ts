@@ -10,6 +10,7 @@ import { deleteEnded } from '../../http/runs/delete-runs.ts';
 import { holdRuns, releaseRuns, setRunPriority } from '../../http/runs/hold.ts';
 import { rerunRun } from '../../http/runs/rerun.ts';
 import { stopRuns } from '../../http/runs/service.ts';
+import { accepting } from './accepting.ts';
 import { activeRuns } from './active-runs.ts';
 import { SimConfigurations } from './sim-configurations.ts';
 import type { UserParts } from './user-parts.ts';
@@ -132,12 +133,13 @@ export class UserRuns {
     await this.#queued(isReleasable, releaseRuns);
   }
 
-  /** Arrays first, which release their members. */
+  /** Arrays first, which release their members meanwhile. */
   async releaseAll(): Promise<void> {
     const { deps, user, store, projects } = this.#parts;
     for (const run of (await activeRuns(store)).filter(({ hold }) => hold !== null)) {
       const project = projects.find((one) => one.id === run.projectId);
-      if (project) await releaseRuns(deps, project, user, { runs_names: [run.name] });
+      if (!project) continue;
+      await accepting(releaseRuns(deps, project, user, { runs_names: [run.name] }));
     }
   }
 
