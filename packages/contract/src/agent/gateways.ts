@@ -393,6 +393,8 @@ export const AccessPages = list(
         user: nullable(messageText(256)),
         address: messageText(256),
         request_id: messageText(256),
+        /** The replica that answered. Earlier programs send none. */
+        job_id: optional(uuid),
       }),
       200,
     ),

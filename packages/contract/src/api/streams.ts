@@ -50,9 +50,9 @@ export const eventStreams: Readonly<Record<string, EventStream>> = {
   },
   'services.access': {
     path: `${project}/services/{run_name}/access`,
-    summary: 'The requests of a service without a gateway, after their end',
+    summary: 'The requests of a service, after their end',
     messages:
-      'First `requests` with the latest ones that the server keeps (200 per process), then with the new ones four times a second: a list of `{time, method, path, status, ms, user, address, request_id}`, oldest first. `skipped`: the number of requests that are missing before the next message, since more have ended than are kept. Only requests to the server that answers, and only those that callers were admitted to.',
+      'First `requests` with the latest ones that the server keeps (200 per process), then with the new ones four times a second: a list of `{time, method, path, status, ms, user, address, request_id, job_id}`, oldest first. `skipped`: the number of requests that are missing before the next message, since more have ended than are kept. Of all servers and of the gateway, and only those that callers were admitted to.',
     query: [optional('follow', '`false`: ends after the first message; default `true`')],
   },
   'logs.stream': {

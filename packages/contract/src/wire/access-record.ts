@@ -16,5 +16,7 @@ export const AccessRecord = model({
   /** The address of the client. */
   address: Text,
   request_id: Text,
+  /** The job of the replica that answered; null = none did, or a program of an earlier version has counted it. */
+  job_id: nullable(Text),
 });
 export type AccessRecord = z.infer<typeof AccessRecord>;

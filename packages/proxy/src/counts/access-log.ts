@@ -14,14 +14,16 @@ export interface EndedRequest {
   /** 101: a WebSocket that was opened. */
   readonly status: number;
   readonly ms: number;
+  /** Of the replica that answered; null = none did. */
+  readonly jobId: string | null;
 }
 
 /** For those who watch the requests of one service. */
 export function accessRecord(ended: EndedRequest, address: string): AccessRecord {
-  const { request, path, user, id, status, ms } = ended;
+  const { request, path, user, id, status, ms, jobId } = ended;
   const { method = '' } = request;
   const record = { time: Date.now(), method, path: withoutQuery(path), status };
-  return { ...record, ms: Math.round(ms * 10) / 10, user, address, request_id: id };
+  return { ...record, ms: Math.round(ms * 10) / 10, user, address, request_id: id, job_id: jobId };
 }
 
 /** Queries often contain credentials. */

@@ -4,7 +4,7 @@ import { AccessRecords } from './access-records.ts';
 
 const record = (path: string): AccessRecord => ({
   ...{ time: 0, method: 'GET', path, status: 200, ms: 1 },
-  ...{ user: null, address: '', request_id: '' },
+  ...{ user: null, address: '', request_id: '', job_id: null },
 });
 
 function filled(count: number): AccessRecords {

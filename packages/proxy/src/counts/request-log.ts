@@ -11,8 +11,14 @@ export interface RequestLogOptions {
   readonly onEnded: OnEnded;
 }
 
-export interface BegunRequest extends Omit<EndedRequest, 'status' | 'ms'> {
+export interface BegunRequest extends Omit<EndedRequest, 'status' | 'ms' | 'jobId'> {
   readonly route: ServiceRoute;
+}
+
+interface GivenAnswer {
+  readonly status: number;
+  /** Of the replica. */
+  readonly jobId: string;
 }
 
 /** Counts and records requests to services when they have ended. */
@@ -29,15 +35,16 @@ export class RequestLog {
     return this.#access.since(runId, after);
   }
 
-  /** The returned function is called once, with the status of the answer. */
-  begin(begun: BegunRequest): (status: number) => void {
+  /** The returned function is called once, with the status of the answer and the job that gave it. */
+  begin(begun: BegunRequest): (status: number, jobId: string | null) => void {
     const { stats, addressOf, onEnded } = this.#options;
     const { route, request } = begun;
     const at = performance.now();
     stats.begun(route);
-    return (status) => {
+    return (status, jobId) => {
       const { path, user, id } = begun;
-      const ended = { route, request, path, user, id, status, ms: performance.now() - at };
+      const ms = performance.now() - at;
+      const ended = { route, request, path, user, id, status, ms, jobId };
       // The duration of a WebSocket is no latency of the app.
       if (!isWebSocket(request)) stats.add(route, status, ended.ms);
       this.#access.add(route.runId, accessRecord(ended, addressOf(request)));
@@ -45,13 +52,13 @@ export class RequestLog {
     };
   }
 
-  /** `answer` returns the status. */
-  async record(begun: BegunRequest, answer: () => Promise<number>): Promise<void> {
+  async record(begun: BegunRequest, answer: () => Promise<GivenAnswer>): Promise<void> {
     const ended = this.begin(begun);
     try {
-      ended(await answer());
+      const { status, jobId } = await answer();
+      ended(status, jobId);
     } catch (error) {
-      ended(failureStatus(error));
+      ended(failureStatus(error), null);
       throw error;
     }
   }

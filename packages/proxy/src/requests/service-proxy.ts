@@ -269,13 +269,14 @@ export class ServiceProxy {
   /** Throws `ProxyRefusal` before anything was answered; otherwise answers. */
   async forward(admitted: AdmittedRequest, forwarded: ForwardedRequest): Promise<void> {
     const ended = this.#log.begin(begun(admitted, forwarded));
+    let jobId: string;
     try {
-      await this.#forward(admitted, forwarded);
+      jobId = await this.#forward(admitted, forwarded);
     } catch (error) {
-      ended(failureStatus(error));
+      ended(failureStatus(error), null);
       throw error;
     }
-    ended(forwarded.response.statusCode);
+    ended(forwarded.response.statusCode, jobId);
   }
 
   /** Throws the refusal of a request that nginx has sent to a replica in vain, and that may not be repeated. */
@@ -291,10 +292,11 @@ export class ServiceProxy {
     });
   }
 
+  /** Returns the job of the replica that has answered. */
   async #forward(
     admitted: AdmittedRequest,
     { request, response, id }: ForwardedRequest,
-  ): Promise<void> {
+  ): Promise<string> {
     const maxBody = this.#options.maxBody || Number.POSITIVE_INFINITY;
     if (Number(request.headers['content-length'] ?? 0) > maxBody) throw bodyTooLarge(maxBody);
     const { route, target } = admitted;
@@ -326,6 +328,7 @@ export class ServiceProxy {
       );
       if (value === 'cut-off') this.#replicas.broke(replica);
       this.#replicas.release(replica);
+      return replica.target.jobId;
     } finally {
       copy?.abandon();
     }
@@ -356,7 +359,7 @@ export class ServiceProxy {
         },
       );
       this.#replicas.release(replica);
-      return value;
+      return { status: value, jobId: replica.target.jobId };
     });
   }
 
@@ -365,11 +368,7 @@ export class ServiceProxy {
     await this.#log.record(begun(admitted, upgraded), () => this.#upgrade(admitted, upgraded));
   }
 
-  /** Returns the status of the answer. */
-  async #upgrade(
-    admitted: AdmittedRequest,
-    { request, socket, head, id }: UpgradedRequest,
-  ): Promise<number> {
+  async #upgrade(admitted: AdmittedRequest, { request, socket, head, id }: UpgradedRequest) {
     await this.limitRate(admitted.route, admitted.target.rest, request);
     const order = {
       ...{ request, socket, head, path: pathOf(admitted) },
@@ -397,7 +396,7 @@ export class ServiceProxy {
     await joined.over;
     this.#joined.delete(socket);
     this.#replicas.release(replica);
-    return status;
+    return { status, jobId: replica.target.jobId };
   }
 
   /**
@@ -448,11 +447,11 @@ export class ServiceProxy {
         const isCut = !answer.body.readableEnded && answer.body.errored !== null;
         if (isCut && !disconnected.signal.aborted) this.#replicas.broke(replica);
         this.#replicas.release(replica);
-        ended(answer.statusCode);
+        ended(answer.statusCode, replica.target.jobId);
       });
       return answer;
     } catch (error) {
-      ended(failureStatus(error));
+      ended(failureStatus(error), null);
       client.off('close', abort);
       throw error;
     }

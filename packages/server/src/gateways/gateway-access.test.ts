@@ -42,7 +42,7 @@ it('the replicas of the gateway of a service are asked, with what was read of th
   answer(1, 'w1');
   answer(0, 'w0');
   const pages = await reading;
-  expect(pages.get('w0')).toEqual({ next: 3, skipped: 0, records: [record] });
+  expect(pages.get('w0')).toEqual({ next: 3, skipped: 0, records: [{ ...record, job_id: null }] });
   expect([...pages.keys()].sort()).toEqual(['w0', 'w1']);
 });
 

@@ -1,5 +1,5 @@
 /** The latest requests of services behind gateways, asked of their programs while a client reads them. */
-import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
+import type { AccessPages, GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import type { Id } from '@dstack/core';
 import type { AccessPage } from '@dstack/proxy';
@@ -15,6 +15,13 @@ type Pages = Map<string, AccessPage>;
 
 /** Milliseconds to wait for an answer. Gateway programs of an earlier version never answer. */
 const LIMIT_MS = 1000;
+
+type SentPage = Omit<AccessPages[number], 'process'>;
+
+const pageOf = ({ records, ...page }: SentPage): AccessPage => ({
+  ...page,
+  records: records.map((record) => ({ ...record, job_id: record.job_id ?? null })),
+});
 
 export class GatewayAccess {
   readonly #services: Pick<Services, 'onGateway'>;
@@ -45,7 +52,7 @@ export class GatewayAccess {
   answered(replicaId: Id, { n, pages }: Extract<GatewayFrame, { type: 'accessed' }>): void {
     const asked = this.#asked.get(n);
     if (asked?.replica !== replicaId) return;
-    asked.done(new Map(pages.map(({ process, ...page }) => [process, page])));
+    asked.done(new Map(pages.map(({ process, ...page }) => [process, pageOf(page)])));
   }
 
   /** The requests that the gateway's replicas have answered since the given numbers; see `ReadAccess`. */

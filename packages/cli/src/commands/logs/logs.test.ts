@@ -32,6 +32,8 @@ function page(texts: readonly string[], next: string | null = null): Route {
   return { json: { logs, external_url: null, next_token: next } };
 }
 
+const ANY = { statuses: [], path: null, slowMs: null, replica: null };
+
 test.each<[string[], Partial<LogsOptions>]>([
   [['logs', 'r'], {}],
   [['logs', 'sweep', '--index', '7'], { run: 'sweep-7', index: 7 }],
@@ -44,6 +46,14 @@ test.each<[string[], Partial<LogsOptions>]>([
     { grep: 'x y', timestamps: true, json: true, allReplicas: true },
   ],
   [['logs', 'r', '--access'], { access: true }],
+  [
+    ['logs', 'r', '--access', '--status=404,5xx', '--path', '/v1', '--slow', '1.5s'],
+    {
+      access: true,
+      requests: { ...ANY, statuses: ['404', '5xx'], path: '/v1', slowMs: 1500 },
+    },
+  ],
+  [['logs', 'r', '--access', '--replica', '0'], { access: true, requests: { ...ANY, replica: 0 } }],
   [['logs', 'r', '-f', '--all-nodes'], { follow: true, allNodes: true }],
   [['logs', 'r', '--attempt', '2'], { attempt: 2 }],
   [['logs', 'r', '--previous'], { previous: true }],
@@ -68,6 +78,7 @@ test.each<[string[], Partial<LogsOptions>]>([
     json: false,
     allReplicas: false,
     access: false,
+    requests: ANY,
     attempt: null,
     previous: false,
     ...expected,

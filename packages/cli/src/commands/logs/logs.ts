@@ -18,6 +18,7 @@ import {
 } from '../../runs/run-status.ts';
 import { TailBuffer } from '../../runs/tail-buffer.ts';
 import { watchUntil } from '../../runs/watch-until.ts';
+import { type AccessFilter, accessFilter } from './access-filter.ts';
 import { type AttemptChoice, inAttempt } from './attempts.ts';
 
 export interface LogsOptions extends AttemptChoice {
@@ -41,6 +42,8 @@ export interface LogsOptions extends AttemptChoice {
   readonly allReplicas: boolean;
   /** The requests of a service instead of the output of its jobs. */
   readonly access: boolean;
+  /** Which of them. */
+  readonly requests: AccessFilter;
 }
 
 export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = runLogs): void {
@@ -52,7 +55,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('-n, --lines <n>', 'only the last N lines', integerOption(0))
     .option('-d, --diagnose', "show the agent's log instead of the job's output")
     .option('--index <n>', 'of this member of an array', integerOption(0))
-    .option('--replica <n>', 'number of the replica', integerOption(0), 0)
+    .option('--replica <n>', 'number of the replica (default: 0)', integerOption(0))
     .option('--job <n>', 'number of the job in the replica', integerOption(0), 0)
     .option(
       '--attempt <n>',
@@ -63,6 +66,9 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
     .option('--all-nodes', 'of all jobs of the replica; each line names its job')
     .option('--all-replicas', 'of all jobs of the run; each line names its replica and job')
     .option('--access', 'the requests of a service instead of its output')
+    .option('--status <list>', 'with --access: only with these statuses, such as 404,5xx')
+    .option('--path <text>', 'with --access: only of paths that begin so')
+    .option('--slow <time>', 'with --access: only those that took as long, such as 500ms or 2s')
     .option('--grep <text>', 'only lines that contain this text; the server looks for it')
     .option('--timestamps', 'print the time of each line')
     .option('--json', 'print one JSON document for each line')
@@ -73,7 +79,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           run: options.index === undefined ? name : memberName(name, options.index),
           index: options.index ?? null,
           diagnose: options.diagnose ?? false,
-          replica: options.replica,
+          replica: options.replica ?? 0,
           job: options.job,
           allNodes: options.allNodes ?? false,
           since: options.since ?? null,
@@ -84,6 +90,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
           json: options.json ?? false,
           allReplicas: options.allReplicas ?? false,
           access: options.access ?? false,
+          requests: accessFilter(options),
           attempt: options.attempt ?? null,
           previous: options.previous ?? false,
         },
@@ -162,15 +169,16 @@ function requireOneAttempt({ attempt, previous, follow, run }: LogsOptions): voi
   }
 }
 
-/** Requests have only the options `--follow`, `--lines` and `--json`. */
+/** Requests have options of their own, besides `--follow`, `--lines`, `--replica` and `--json`. */
 function requireNoneBeside(options: LogsOptions): void {
-  const { diagnose, allNodes, allReplicas, grep, since, timestamps, replica, job, run } = options;
+  const { diagnose, allNodes, allReplicas, grep, since, timestamps, job, run } = options;
   const isOlder = options.attempt !== null || options.previous;
-  const isUsed = diagnose || allNodes || allReplicas || timestamps || isOlder || replica + job > 0;
+  const isUsed = diagnose || allNodes || allReplicas || timestamps || isOlder || job > 0;
   if (!isUsed && grep === null && since === null) return;
-  throw new UsageError('Only --follow, --lines and --json can be used with --access', {
-    next: `dstack logs --access -f ${run}`,
-  });
+  throw new UsageError(
+    'Only --follow, --lines, --status, --path, --slow, --replica and --json can be used with --access',
+    { next: `dstack logs --access -f ${run}` },
+  );
 }
 
 function jobsOf(run: Run, job: Job, { allNodes, allReplicas }: LogsOptions): readonly Job[] {

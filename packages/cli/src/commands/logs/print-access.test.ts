@@ -6,7 +6,7 @@ import { runCommand, serverEnv } from '../../testing/run-command.ts';
 const record: AccessRecord = {
   time: Date.UTC(2026, 10, 24, 15, 0, 0, 250),
   ...{ method: 'GET', path: '/v1/models', status: 200, ms: 12.34 },
-  ...{ user: 'ann', address: '10.0.0.7', request_id: 'r-1' },
+  ...{ user: 'ann', address: '10.0.0.7', request_id: 'r-1', job_id: null },
 };
 const failed = {
   ...record,
@@ -63,7 +63,74 @@ test('prints the last ones, or a document for each', async () => {
 test('shows where requests will appear if there are none, and refuses options of the output', async () => {
   expect((await logs([], [message('requests', [])])).err).toContain('dstack logs --access -f web');
   const { err, code } = await logs(['--grep', 'x'], []);
-  expect([code, err.includes('Only --follow, --lines and --json')]).toEqual([2, true]);
+  expect([code, err.includes('Only --follow, --lines, --status')]).toEqual([2, true]);
+});
+
+test.each([
+  [['--status', '5xx'], ['/c']],
+  [
+    ['--status', '404,200'],
+    ['/a/x', '/a/y'],
+  ],
+  [
+    ['--path', '/a/'],
+    ['/a/x', '/a/y'],
+  ],
+  [
+    ['--slow', '500ms'],
+    ['/a/y', '/c'],
+  ],
+  [['--slow', '2', '--status', '5xx'], ['/c']],
+  [['-n', '1', '--path', '/a/'], ['/a/y']],
+])('%j selects %j', async (args, paths) => {
+  const requests = [
+    { ...record, path: '/a/x', status: 200, ms: 20 },
+    { ...record, path: '/a/y', status: 404, ms: 500 },
+    { ...record, path: '/c', status: 503, ms: 2000 },
+  ];
+  const { out } = await logs(args, [message('requests', requests)]);
+  expect(out.match(/\/(a\/x|a\/y|c)(?= )/g)).toEqual(paths);
+});
+
+test('--replica selects those that its jobs have answered, also one that has just been started', async () => {
+  const fake = await startFakeServer({
+    'GET /api/project/main/services/web/access': {
+      events: [
+        message('requests', [
+          { ...record, path: '/zero', job_id: 'a' },
+          { ...record, path: '/one', job_id: 'b' },
+          { ...record, path: '/none' },
+        ]),
+      ],
+    },
+    'POST /api/project/main/runs/get': {
+      json: {
+        jobs: [
+          { job_spec: { replica_num: 0 }, job_submissions: [{ id: 'old' }, { id: 'a' }] },
+          { job_spec: { replica_num: 1 }, job_submissions: [{ id: 'b' }] },
+        ],
+      },
+    },
+  });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['logs', '--access', 'web', '--replica', '1'], { env });
+  expect([out.includes('/one'), out.includes('/zero'), out.includes('/none')]).toEqual([
+    ...[true, false, false],
+  ]);
+});
+
+test('reports that no such requests are kept, and refuses what selects nothing', async () => {
+  const { err, out } = await logs(['--status', '500'], [message('requests', [record])]);
+  expect([out, err.includes('keeps no such requests of service web')]).toEqual(['', true]);
+  for (const wrong of [
+    ['--status', '5x'],
+    ['--slow', 'long'],
+    ['--slow', '-1s'],
+  ]) {
+    expect((await logs(wrong, [])).code).toBe(2);
+  }
+  const elsewhere = await runCommand(['logs', 'web', '--slow', '1s'], { env: {} });
+  expect([elsewhere.code, elsewhere.err.includes('--access')]).toEqual([2, true]);
 });
 
 test('follows over a restart of the server, and prints each request once', async () => {

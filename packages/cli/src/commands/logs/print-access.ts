@@ -2,6 +2,8 @@ import { type AccessMessage, NotFoundError } from '@dstack/client';
 import type { AccessRecord } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
+import { type AccessFilter, isEverything, isWanted } from './access-filter.ts';
+import { ReplicaNumbers } from './replica-numbers.ts';
 
 export interface AccessOptions {
   readonly run: string;
@@ -9,6 +11,7 @@ export interface AccessOptions {
   /** Only the latest N. */
   readonly lines: number | null;
   readonly json: boolean;
+  readonly requests: AccessFilter;
 }
 
 /** One line of `dstack logs --access --json`. */
@@ -20,25 +23,28 @@ export interface PrintedAccess extends AccessRecord {
 /** The requests of a service, as they end. */
 export async function printAccess(
   connection: Connection,
-  { run, follow, lines, json }: AccessOptions,
+  { run, follow, lines, json, requests: filter }: AccessOptions,
   cli: Cli,
 ): Promise<void> {
   const { io, signal } = cli;
+  const numbers = new ReplicaNumbers(connection, run, () => performance.now());
   let isFirst = true;
   for await (const message of accessOf(connection, run, follow, signal)) {
     if (message.kind === 'skipped') {
       io.info(`${message.count} requests are missing here: more came than the server keeps`);
       continue;
     }
-    const { requests } = message;
+    if (filter.replica !== null) await numbers.learn(message.requests);
+    const requests = message.requests.filter((one) => isWanted(one, numbers.of(one), filter));
     const shown = isFirst && lines !== null ? requests.slice(requests.length - lines) : requests;
     for (const one of lines === 0 && isFirst ? [] : shown) {
       if (json) io.json({ type: 'request', run, ...one } satisfies PrintedAccess);
       else io.print(accessLine(one, cli));
     }
     if (isFirst && requests.length === 0 && !follow) {
+      const which = isEverything(filter) ? 'requests' : 'such requests';
       io.info(
-        `The server keeps no requests of service ${run}. As they come: dstack logs --access -f ${run}`,
+        `The server keeps no ${which} of service ${run}. As they come: dstack logs --access -f ${run}`,
       );
     }
     isFirst = false;

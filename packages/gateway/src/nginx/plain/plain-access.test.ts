@@ -19,3 +19,10 @@ it('reports how many requests are no longer kept', () => {
   // A number of an earlier process.
   expect(pagesOf(text, 'e', { 'nginx-e-7': 9 })[0]?.records).toHaveLength(2);
 });
+
+it('names the replica that answered, if one did', () => {
+  const job = '0b1c2d3e-0000-4000-8000-000000000001';
+  const lines = ['p\t7\t2', `${line('/a')}\t${job}`, `${line('/b')}\t`].join('\n');
+  const records = pagesOf(lines, 'e', {})[0]?.records;
+  expect(records?.map((record) => record.job_id)).toEqual([job, undefined]);
+});

@@ -43,11 +43,12 @@ function processesIn(text: string): Process[] {
 }
 
 function recordOf(line: string): Page['records'][number] {
-  const [time, method = '', path = '', status, ms, user = '', address = '', id = ''] =
+  const [time, method = '', path = '', status, ms, user = '', address = '', id = '', job = ''] =
     line.split('\t');
   return {
     ...{ time: Number(time), method, path: path || '/', status: Number(status) },
     ms: Math.round(Number(ms) * 10) / 10,
     ...{ user: user === '' ? null : user, address, request_id: id },
+    ...(job !== '' && { job_id: job }),
   };
 }

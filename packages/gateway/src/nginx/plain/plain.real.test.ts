@@ -293,6 +293,7 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
       ...{ time: expect.any(Number), method: 'DELETE', path: '/path/a', status: 200 },
       ...{ ms: expect.any(Number), user: null, address: '127.0.0.1' },
       request_id: expect.stringMatching(/^[0-9a-f]{32}$/),
+      job_id: expect.stringMatching(/^[0-9a-f-]{36}$/),
     });
   });
 

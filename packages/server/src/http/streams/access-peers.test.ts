@@ -44,7 +44,7 @@ function servers() {
 }
 
 function add(records: AccessRecords, path: string): void {
-  const client = { user: 'ann', address: '127.0.0.1', request_id: 'id' };
+  const client = { user: 'ann', address: '127.0.0.1', request_id: 'id', job_id: `job${path}` };
   records.add(RUN, { time: 1, method: 'GET', path, status: 200, ms: 1, ...client });
 }
 
@@ -72,6 +72,17 @@ it('requests of all servers are read once, those that are kept first', async () 
   const paths: string[] = [];
   for (let reading = 0; reading < 3; reading++) paths.push(...(await read()).paths);
   expect(paths).toEqual(['/new', '/new']);
+});
+
+it('the replica that answered is known too, and stays apart from what earlier servers understand', async () => {
+  const { database, others, reader } = servers();
+  add(others[0] as AccessRecords, '/kept');
+  const pages = await reader.read(new Map());
+  const records = [...pages.values()].flatMap((page) => page.records);
+  expect(records).toMatchObject([{ path: '/kept', job_id: 'job/kept' }]);
+  const answers = database.sent.map((text) => JSON.parse(text)).filter(({ jobs }) => jobs);
+  expect(answers).toMatchObject([{ jobs: ['job/kept'] }]);
+  expect(answers[0].records[0]).not.toHaveProperty('job_id');
 });
 
 it('many long paths come in messages of the allowed size', async () => {

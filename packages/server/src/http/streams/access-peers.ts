@@ -30,6 +30,8 @@ const Answer = z.object({
   /** The number after the last record. */
   next: z.number(),
   records: z.array(AccessRecord),
+  /** The jobs of the records. Apart from them, because earlier servers refuse keys that they do not have. */
+  jobs: z.array(z.string().nullable()).default([]),
 });
 type Answer = z.infer<typeof Answer>;
 
@@ -98,7 +100,8 @@ export class AccessPeers {
     else if (message) this.#onPage(message);
   }
 
-  #onPage({ reader, process, next, records }: Answer): void {
+  #onPage({ reader, process, next, jobs, records: sent }: Answer): void {
+    const records = sent.map((record, n) => ({ ...record, job_id: jobs[n] ?? null }));
     const inbox = this.#inboxes.get(reader);
     const known = inbox?.get(process);
     const page = known ?? { next: next - records.length, skipped: 0, records: [] };
@@ -113,8 +116,9 @@ export class AccessPeers {
     const pages = await this.#own(run, new Map(own)).catch(() => new Map<string, AccessPage>());
     const answers = [...pages].flatMap(([process, page]) =>
       pieces(page).map((piece) => ({
-        ...{ type: 'access-page', reader, process: prefix + process },
-        ...piece,
+        ...{ type: 'access-page', reader, process: prefix + process, next: piece.next },
+        jobs: piece.records.map(({ job_id }) => job_id),
+        records: piece.records.map(({ job_id: _, ...record }) => record),
       })),
     );
     if (answers.length > 0) this.#peers.send(answers.map((answer) => JSON.stringify(answer)));

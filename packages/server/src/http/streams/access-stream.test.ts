@@ -67,6 +67,7 @@ describe('the requests of a service', () => {
       {
         ...{ time: expect.any(Number), ms: expect.any(Number), request_id: expect.any(String) },
         ...{ method: 'GET', path: '/first', status: 200, user: 'admin', address: '127.0.0.1' },
+        job_id: expect.any(String),
       },
     ]);
     await proxy.get('web/refuses', { method: 'POST' });
