@@ -3,6 +3,7 @@ import type {
   DecisionContext,
   DependencyRecord,
   Id,
+  Occupant,
   PlacementSnapshot,
   RunRecord,
   RunSnapshot,
@@ -38,6 +39,8 @@ export interface UpstreamRun {
 export interface ExplainedRun {
   readonly run: RunSnapshot;
   readonly queue: PlacementSnapshot;
+  /** See `forecastQueue`. */
+  readonly guesses?: readonly Occupant[];
   /** Places in the queue of the jobs that `examinedJobs` selects. */
   readonly places: readonly QueuePlace[];
   /** Holders of the instances that an explanation shows. */

@@ -138,8 +138,10 @@ export class RunDiagnosis {
   /** Only if some end is known: without one, no start is. */
   #forecastOf(job: JobRecord): Forecast | null {
     const { snapshot, ctx } = this.world;
-    if (!snapshot.occupants?.length || isRunFinished(this.pass.run.status)) return null;
-    this.#forecasts ??= forecastQueue(snapshot, this.#answered, ctx);
+    const { guesses = [] } = this.#input;
+    const isKnown = (snapshot.occupants?.length ?? 0) + guesses.length > 0;
+    if (!isKnown || isRunFinished(this.pass.run.status)) return null;
+    this.#forecasts ??= forecastQueue(snapshot, this.#answered, ctx, guesses);
     return this.#forecasts.find(({ gang }) => isGangOf(job)(gang)) ?? null;
   }
 

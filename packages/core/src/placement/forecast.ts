@@ -102,8 +102,9 @@ class Starts {
       this.#occupy(queued, own);
     }
     for (const { instanceId, blocks, startedAt, limit } of guesses) {
-      const at = Math.max(startedAt + limit.seconds * SECOND, ledger.ends.now + 1);
-      ledger.ends.add(instanceId, { at, blocks });
+      const at = startedAt + limit.seconds * SECOND;
+      // One that has lasted longer than the earlier ones ends at a time of which nothing is known.
+      if (at > ledger.ends.now) ledger.ends.add(instanceId, { at, blocks });
     }
   }
 

@@ -3,6 +3,7 @@ import type {
   ClaimState,
   DecisionContext,
   Gang,
+  Occupant,
   PlacementSnapshot,
   RunRecord,
 } from '../model/index.ts';
@@ -18,17 +19,20 @@ export interface PlannedPlace extends Omit<Forecast, 'gang'> {
   readonly leavers: readonly ClaimState[];
 }
 
-/** `total`: all gangs that wait in the pool; `queue` has the first of them, and those with reservations. */
+/**
+ * `total`: all gangs that wait in the pool; `queue` has the first of them, and those with reservations. `guesses`: see
+ * `forecastQueue`.
+ */
 export function placeInQueue(
   input: PlanInput,
   queue: PlacementSnapshot,
-  total: number,
+  { total, guesses }: { readonly total: number; readonly guesses: readonly Occupant[] },
   ctx: DecisionContext,
 ): PlannedPlace | null {
   const planned = plannedGang(input, ctx);
   const snapshot = { ...queue, gangs: [...queue.gangs, planned] };
   // It waits because its fleets do not grow now.
-  const forecasts = forecastQueue(snapshot, () => [], ctx);
+  const forecasts = forecastQueue(snapshot, () => [], ctx, guesses);
   const index = forecasts.findIndex(({ gang }) => gang.run.id === PLANNED);
   const found = forecasts[index];
   if (!found) return null;

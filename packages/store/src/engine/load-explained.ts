@@ -23,6 +23,7 @@ import { claimsBeside } from '../quotas/load-claims.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
 import { sharesBeside } from '../shares/pool-shares.ts';
 import { rankedHeads } from '../shares/shares-view.ts';
+import { loadGuesses } from './load-guesses.ts';
 import {
   type Cached,
   loadCapacity,
@@ -89,7 +90,8 @@ export async function loadExplainedRun(
     ...others.map((one) => one.projectId),
   ]);
   const upstreams = await upstreamsOf(tx, run.dependencies);
-  return { run, queue, places, holders, upstreams, projectNames };
+  const guesses = queue.gangs.length > 0 ? await loadGuesses(tx, capacity.fleets) : [];
+  return { run, queue, guesses, places, holders, upstreams, projectNames };
 }
 
 function shownInstances(

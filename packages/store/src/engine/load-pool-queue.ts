@@ -6,6 +6,7 @@ import { forIds } from '../query.ts';
 import { claimsBeside } from '../quotas/load-claims.ts';
 import { sharesBeside } from '../shares/pool-shares.ts';
 import { type HeadRow, rankedHeads } from '../shares/shares-view.ts';
+import { loadGuesses } from './load-guesses.ts';
 import {
   type Cached,
   loadOccupants,
@@ -58,6 +59,7 @@ export async function loadPoolQueue(
     ...shared,
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
+    guesses: await loadGuesses(tx, machines.fleets),
     ...(await claimsBeside(tx, projectId, machines.quotas)),
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),

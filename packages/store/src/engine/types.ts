@@ -22,6 +22,7 @@ import type {
   LocalState,
   NamedRun,
   NewEvent,
+  Occupant,
   RunMemory,
   RunRecord,
   RunSnapshot,
@@ -156,6 +157,8 @@ export interface LoadedPool extends WaitingPool {
 
 /** The first gangs of the queue of a pool, in their order. */
 export interface PoolQueue extends WaitingPool {
+  /** Running jobs whose end is guessed by earlier runs of their name. */
+  readonly guesses: readonly Occupant[];
   /** All that wait. */
   readonly total: number;
   /** Of the users of these runs, by id. */

@@ -76,6 +76,8 @@ async function fullPool(): Promise<{ readonly endsAt: string }> {
   return { endsAt: new Date((now + HOUR) / 1000).toISOString() };
 }
 
+const projectId = async () => (await server.store.projects.byName('main'))?.id ?? '';
+
 const millis = (at: string | null | undefined) => (at == null ? null : Date.parse(at));
 
 describe('the queue of a pool', () => {
@@ -155,6 +157,35 @@ describe('the queue of a pool', () => {
     await wait(await submit('urgent', 'lab', { priority: 9 }), server.deps.context().now);
     const queue: RunQueue = (await list()).body;
     expect(queue.runs.map(({ run }) => run)).toEqual(['urgent', 'first', 'secret']);
+  });
+
+  it('expects a job without a limit to last as long as the last runs of its name', async () => {
+    const [instanceId = ''] = await insertInstances(server, 1);
+    const view = await server.store.instances.byId(instanceId);
+    const { now } = server.deps.context();
+    for (const minutes of [10, 30, 50]) {
+      const id = await submit('nightly');
+      const runningAt = now - 10 * HOUR;
+      const times = { runningAt, finishedAt: runningAt + minutes * 60_000_000 };
+      const run = (await server.store.runs.byName(await projectId(), 'nightly'))?.run;
+      await change(id, { status: 'done', ...times }, [
+        { type: 'run.update', id, version: run?.version ?? 0, set: { status: 'done' } },
+      ]);
+    }
+    const present = await submit('nightly');
+    const { version = 0 } = view?.instance ?? {};
+    const busy = { status: 'busy', busyBlocks: 1 } as const;
+    const placed = { instanceId, claimedBlocks: 1, provisionedAt: now, runningAt: now };
+    await change(present, { status: 'running', ...placed }, [
+      { type: 'instance.update', id: instanceId, version, set: busy },
+    ]);
+    await wait(await submit('first'), now);
+    const { runs }: RunQueue = (await list()).body;
+    expect(runs[0]).toMatchObject({ run: 'first', is_about: true });
+    expect(millis(runs[0]?.expected_start)).toBe(Math.floor(now / 1000) + 30 * 60_000);
+    const path = '/api/project/main/explain/runs/first';
+    const { body } = await server.call(path, undefined, { method: 'GET' });
+    expect([body.expected_start, body.is_about]).toEqual([runs[0]?.expected_start, true]);
   });
 
   it('is empty if no run waits', async () => {

@@ -60,7 +60,7 @@ function forecastOf(deps: HttpDeps, loaded: PoolQueue): Forecast[] {
   const ctx = deps.context();
   const snapshot = withBackends(withPastTimes(loaded, ctx), () => null);
   // The backends have refused the waiting runs; only their next answers can change that.
-  return forecastQueue(snapshot, () => [], ctx);
+  return forecastQueue(snapshot, () => [], ctx, loaded.guesses);
 }
 
 type Shown = Omit<QueuedRun, 'place' | 'expected_start' | 'is_about' | 'places' | 'max_duration'>;

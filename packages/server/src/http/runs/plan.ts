@@ -121,7 +121,7 @@ async function outlookOf(
   const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ);
   const queue = withBackends(withPastTimes(loaded, ctx), () => null);
   const borrows = borrowing(input, queue.claims ?? []);
-  const found = waits ? placeInQueue(input, queue, loaded.total, ctx) : null;
+  const found = waits ? placeInQueue(input, queue, loaded, ctx) : null;
   if (found === null) return { ...now, borrows };
   const { place, startsAt, isAbout, leavers } = found;
   return {
