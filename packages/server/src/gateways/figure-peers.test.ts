@@ -32,7 +32,7 @@ it('the figures of a gateway are known at every server, while one is connected t
   const linked = server(database, { web: state });
   const [other] = [server(database, {}), server(database, {})];
   expect(await linked.of('web')).toEqual(state);
-  expect(await other?.of('web')).toEqual(state);
+  expect(await other?.of('web')).toEqual({ ...state, byReplica: {} });
   expect(await other?.of('unknown')).toBeNull();
   linked.close();
   expect(await other?.of('web')).toBeNull();
@@ -45,4 +45,15 @@ it('messages of others are left alone', async () => {
     database.emit('text', text, null);
   }
   expect(await one.of('web')).toEqual(state);
+});
+
+it('the figures of a service with many replicas fit into a message', async () => {
+  const database = new EventEmitter();
+  const totals = { answered: { '2xx': 4 }, latencies: { seconds: 1, counts: Array(15).fill(4) } };
+  const many = Array.from({ length: 200 }, (_, n) => [`job-${n}`, totals] as const);
+  server(database, { web: { ...state, byReplica: Object.fromEntries(many) } });
+  const sizes: number[] = [];
+  database.on('text', (text: string) => sizes.push(Buffer.byteLength(text)));
+  expect(await server(database, {}).of('web')).toMatchObject({ runName: 'web' });
+  expect(Math.max(...sizes)).toBeLessThan(7900);
 });

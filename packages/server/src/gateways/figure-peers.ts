@@ -96,7 +96,10 @@ export class FigurePeers implements Figures {
 
   async #answer({ reader, run }: z.infer<typeof Question>): Promise<void> {
     // Without an answer the server that asks reports that it does not know them.
-    const state = await this.#own.of(run).catch(() => null);
-    if (state !== null) this.#peers.send([JSON.stringify({ type: 'figures-of', reader, state })]);
+    const found = await this.#own.of(run).catch(() => null);
+    if (found === null) return;
+    // With the counts of many replicas the message would be too long, and no reader of it shows them.
+    const state: ProxiedService = { ...found, byReplica: {}, model: null };
+    this.#peers.send([JSON.stringify({ type: 'figures-of', reader, state })]);
   }
 }

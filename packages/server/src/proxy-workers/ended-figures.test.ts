@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { CountedService } from '@dstack/proxy';
@@ -51,4 +51,10 @@ it('the totals are those of before after a restart of the server', () => {
   const after = new EndedFigures(path);
   after.add([counted('web', 4)]);
   expect(after.all).toMatchObject([{ runId: 'web', raw: { answered: { '2xx': 7 } } }]);
+});
+
+it('counts that an earlier server has stored are no reason to know nothing of replicas', () => {
+  const path = newPath();
+  writeFileSync(path, JSON.stringify([counted('web', 3)]));
+  expect(new EndedFigures(path).all).toMatchObject([{ runId: 'web', replicas: [] }]);
 });

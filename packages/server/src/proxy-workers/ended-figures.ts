@@ -22,7 +22,8 @@ export class EndedFigures {
   /** `path`: of the file, whose folder exists once there was a worker. */
   constructor(path: string) {
     this.#path = path;
-    this.#services = new Map(stored(path).map((one) => [one.runId, one]));
+    // Ended workers have no replicas; an earlier server may not have stored that.
+    this.#services = new Map(stored(path).map((one) => [one.runId, { ...one, replicas: [] }]));
   }
 
   /** The last figures of a worker. */
