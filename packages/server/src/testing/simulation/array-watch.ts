@@ -27,6 +27,8 @@ export class ArrayWatch {
   readonly #members = new Map<Id, Map<number, Id>>();
   /** Members that were stopped before their birth: they take no place of another one. */
   readonly #early = new Set<Id>();
+  /** Members that users have released alone since their array was held. */
+  readonly #released = new Set<Id>();
   /** Runs that users have stopped. */
   readonly #stopped = new Set<Id>();
   #births = 0;
@@ -43,8 +45,15 @@ export class ArrayWatch {
   /** A write that a user has asked for. */
   requested(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.type === 'run.update' && change.set.terminationReason)
-        this.#stopped.add(change.id);
+      if (change.type !== 'run.update') continue;
+      if (change.set.terminationReason) this.#stopped.add(change.id);
+      if (change.set.hold === null) this.#released.add(change.id);
+      // A hold of the array concerns all of its members again.
+      else if (change.set.hold) {
+        for (const id of [change.id, ...(this.#members.get(change.id)?.values() ?? [])]) {
+          this.#released.delete(id);
+        }
+      }
     }
   }
 
@@ -152,12 +161,12 @@ export class ArrayWatch {
   #checkRequests(run: RunRecord): void {
     // A signal that was lost is repeated soon.
     if (run.nextPassAt !== null) return;
-    for (const { name, status, hold } of this.#membersOf(run)) {
+    for (const { id, name, status, hold } of this.#membersOf(run)) {
       const isWaiting = isRunPending(status) || isRunSubmitted(status);
       if (isRunTerminating(run.status) && !isRunTerminating(status) && !isRunFinished(status)) {
         throw new Breach(22, `${name} is ${status}, and its array is ${run.status}`);
       }
-      if (run.hold !== null && isWaiting && hold === null) {
+      if (run.hold !== null && isWaiting && hold === null && !this.#released.has(id)) {
         throw new Breach(22, `${name} is ${status}, and its array is held`);
       }
     }
