@@ -29,44 +29,61 @@ const borders = Object.entries(allowed).map(([name, targets]) => ({
 }));
 
 /**
- * The agent's folders, the lowest first. One may import those below it, not its neighbours; files beside
+ * The folders of these packages, the lowest first. One may import those below it, not its neighbours; files beside
  * the folders put all of it together. Imports of types count too.
  */
-const agentLayers = [
-  ['spool', 'host', 'network'],
-  ['executor'],
-  ['docker', 'process'],
-  ['files', 'ssh'],
-  ['jobs'],
-  ['volumes', 'gateways'],
-  ['protocol'],
-];
+const layers = {
+  agent: [
+    ['spool', 'host', 'network'],
+    ['executor'],
+    ['docker', 'process'],
+    ['files', 'ssh'],
+    ['jobs'],
+    ['volumes', 'gateways'],
+    ['protocol'],
+  ],
+  core: [
+    ['compare', 'hash', 'model', 'names', 'profile'],
+    ['autoscaling', 'capabilities', 'draft', 'pricing', 'schedule', 'shares', 'time'],
+    ['status'],
+    ['events', 'groups', 'offers', 'run-spec'],
+    ['gateway-spec', 'job-spec', 'maintenance', 'moves', 'quotas', 'sweep', 'volume-spec'],
+    ['fleet-spec'],
+    ['instances'],
+    ['placement'],
+    ['reconcile'],
+    ['plan'],
+    ['explain'],
+  ],
+};
 
-const agentBorders = agentLayers.flatMap((folders, height) =>
-  folders.map((folder) => {
-    const below = agentLayers.slice(0, height).flat();
-    return {
-      name: `agent-${folder}-imports`,
-      severity: 'error',
-      from: { path: `^packages/agent/src/${SOURCE}${folder}/` },
-      to: {
-        path: '^packages/agent/src/',
-        pathNot: `^packages/agent/src/(${[folder, ...below].join('|')})/`,
-      },
-    };
-  }),
-);
+const layerBorders = Object.entries(layers).flatMap(([name, heights]) => [
+  ...heights.flatMap((folders, height) =>
+    folders.map((folder) => {
+      const below = heights.slice(0, height).flat();
+      return {
+        name: `${name}-${folder}-imports`,
+        severity: 'error',
+        from: { path: `^packages/${name}/src/${SOURCE}${folder}/`, pathNot: TESTING },
+        to: {
+          path: `^packages/${name}/src/`,
+          pathNot: `^packages/${name}/src/(${[folder, ...below].join('|')})/`,
+        },
+      };
+    }),
+  ),
+  {
+    name: `${name}-folders-are-layers`,
+    severity: 'error',
+    from: { path: `^packages/${name}/src/(?!(${heights.flat().join('|')}|testing)/)[^/]+/` },
+    to: {},
+  },
+]);
 
 module.exports = {
   forbidden: [
     ...borders,
-    ...agentBorders,
-    {
-      name: 'agent-folders-are-layers',
-      severity: 'error',
-      from: { path: `^packages/agent/src/(?!(${agentLayers.flat().join('|')}|testing)/)[^/]+/` },
-      to: {},
-    },
+    ...layerBorders,
     {
       name: 'no-cycles',
       comment:

@@ -52,6 +52,21 @@ it('a folder of the agent outside of the layers may import nothing', () => {
   ).toEqual([`agent-folders-are-layers: ${AGENT}/misc/a.ts -> ${AGENT}/spool/low.ts`]);
 });
 
+it('the folders of core are layers too', () => {
+  const core = 'packages/core/src';
+  expect(
+    broken({
+      [`${core}/model/low.ts`]: TYPE,
+      [`${core}/status/bad.ts`]: use('../offers/offer.ts'),
+      [`${core}/offers/offer.ts`]: `${use('../model/low.ts')}export type { T };\n`,
+      [`${core}/misc/a.ts`]: use('../model/low.ts'),
+    }).toSorted(),
+  ).toEqual([
+    `core-folders-are-layers: ${core}/misc/a.ts -> ${core}/model/low.ts`,
+    `core-status-imports: ${core}/status/bad.ts -> ${core}/offers/offer.ts`,
+  ]);
+});
+
 it('files that import only types of each other are a cycle', () => {
   const [a, b] = ['packages/core/src/a.ts', 'packages/core/src/b.ts'];
   expect(

@@ -30,7 +30,7 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
     type,
     name: used('server/src/http/gateways/apply.ts'),
     default: used(RECONCILE),
-    backend: used('core/src/offers/capabilities.ts', 'gatewayBackend'),
+    backend: used('core/src/capabilities/capabilities.ts', 'gatewayBackend'),
     region: used('server/src/gateways/gateway-hosts.ts'),
     instance_type: used('server/src/gateways/gateway-hosts.ts', 'instanceType'),
     domain: used(SERVICE, 'wildcardDomain'),
@@ -128,7 +128,7 @@ export const RESOURCES: Readonly<Record<string, ModelUse>> = {
   FleetConfiguration: {
     type,
     name: used(FLEET_SPEC),
-    placement: used(FLEET_SPEC),
+    placement: used('core/src/profile/fleet-requirements.ts'),
     blocks: used('core/src/plan', 'configuration.blocks'),
     nodes: used('core/src/instances'),
     shared_volumes_path: used('core/src/reconcile/volume/volume-start.ts'),

@@ -1,8 +1,8 @@
 /** The rows of `considered`: each fleet with its instances and the offers for new ones. */
 
 import type { Finding, FleetRefusal } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 import { finding } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
 import type { BackendsState } from '../placement/backend-answers.ts';

@@ -1,6 +1,7 @@
 /** Explains volumes and gateways. */
+
+import { configuredBackendName } from '../capabilities/capabilities.ts';
 import type { GatewaySnapshot, Id, Timestamp, VolumeSnapshot } from '../model/index.ts';
-import { configuredBackendName } from '../offers/capabilities.ts';
 import {
   activeReplicas,
   lastFailure,

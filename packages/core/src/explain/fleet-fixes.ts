@@ -1,9 +1,9 @@
 /** Changes to fleets or to the server that give a waiting gang a place. */
 
 import { type Fix, FleetSpec } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 import { LOCAL_LACKS } from '../offers/findings.ts';
 import { fleetName } from '../placement/place/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';

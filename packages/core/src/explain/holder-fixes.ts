@@ -1,8 +1,8 @@
 /** Fixes about other runs: which must end, and which can be overtaken. */
 
 import type { Fix } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { InstanceRecord, PlacementSnapshot } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 import { isInstanceBusy } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';

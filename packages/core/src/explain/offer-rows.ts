@@ -1,6 +1,5 @@
 /** Rows for the offers of an elastic fleet: by backend, then by the rule that excludes them. */
 import type { ExplainRule } from '@dstack/contract/wire';
-import { EVERYTHING } from '../fleet-spec/requirements.ts';
 import type { BackendName, FleetRecord, Offer } from '../model/index.ts';
 import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
 import type { Combined } from '../offers/combine.ts';
@@ -15,6 +14,7 @@ import {
   usableOffers,
   whyNotLocal,
 } from '../placement/place/new-capacity.ts';
+import { EVERYTHING } from '../profile/fleet-requirements.ts';
 import type { Row } from './diagnosis.ts';
 import { offersText } from './texts.ts';
 

@@ -3,8 +3,8 @@
 import { formatGpu, formatMemoryRange, formatRange } from '@dstack/contract';
 import { shellQuote } from '@dstack/contract/shell';
 import type { Profile, Requirements, Rule } from '@dstack/contract/wire';
+import { configuredBackendName } from '../capabilities/capabilities.ts';
 import type { Gang, Offer } from '../model/index.ts';
-import { configuredBackendName } from '../offers/capabilities.ts';
 import { withPlacement, withProfile, withRequirements } from './trials.ts';
 
 type Resources = Requirements['resources'];

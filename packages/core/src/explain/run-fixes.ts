@@ -1,7 +1,7 @@
 /** Fixes that do not concern capacity. */
 import type { ExplainRule, Fix } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { JobRecord } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 import type { RunPass } from '../reconcile/run/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';

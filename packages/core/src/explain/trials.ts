@@ -1,12 +1,12 @@
 /** Runs placement with a change, to verify a fix before it is suggested. */
 import type { Profile, Requirements } from '@dstack/contract/wire';
-import { spotOf } from '../fleet-spec/requirements.ts';
 import type { DecisionContext, Gang, PlacementSnapshot } from '../model/index.ts';
 import { gangRequest } from '../placement/gang-request.ts';
 import { type GangLook, lookAtGang } from '../placement/look-ahead.ts';
 import { chooseFleet } from '../placement/place/choose-fleet.ts';
 import type { Ask } from '../placement/place/new-capacity.ts';
 import { refusalOf } from '../placement/place/refusals.ts';
+import { spotOf } from '../profile/fleet-requirements.ts';
 import { isGangOf } from './waiting.ts';
 
 /** `later`: it waits for something that can become free. */

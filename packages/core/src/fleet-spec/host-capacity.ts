@@ -1,8 +1,8 @@
 /** The capacity of an SSH host as an offer, made from the facts that its agent has reported. */
 import type { HostFacts } from '@dstack/contract/agent';
+import { SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { Offer, ProvisioningData } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
-import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import type { FleetHost } from './prepare.ts';
 
 export type HostCapacity =

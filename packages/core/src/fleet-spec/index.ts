@@ -1,3 +1,4 @@
+export { EVERYTHING, fleetRequirements } from '../profile/fleet-requirements.ts';
 export { diffFleetSpecs, type FleetSpecDiff, fleetPlanAction, sameFleetSpec } from './diff.ts';
 export { fleetEnv } from './env.ts';
 export { type HostCapacity, type HostInput, hostCapacity } from './host-capacity.ts';
@@ -9,4 +10,3 @@ export {
   hostAddress,
   prepareFleetSpec,
 } from './prepare.ts';
-export { EVERYTHING, fleetRequirements } from './requirements.ts';

@@ -1,5 +1,5 @@
 import type { GatewayConfiguration } from '@dstack/contract/wire';
-import { capabilitiesOf } from '../offers/capabilities.ts';
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 import { fixedDomain } from './domain.ts';
 

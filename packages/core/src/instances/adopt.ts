@@ -1,4 +1,6 @@
 /** Gives an instance the machine that was created for it, or found after a crash. */
+
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import type {
   Change,
@@ -9,7 +11,6 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
-import { capabilitiesOf } from '../offers/capabilities.ts';
 import { isPlaceholder } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
 import { signalFleet } from './fleet-use.ts';

@@ -1,8 +1,8 @@
 /** Signals that capacity became free; they wake waiting runs of every project that may use it. */
 
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import type { Id, InstanceRecord, Signal } from '../model/index.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 
 /** Capacity that became free, or that may have: the runs that wait for it are looked for. */
 export type FreedCapacity =

@@ -1,10 +1,10 @@
 /** Compares instances with the present spec of their fleet. */
 
-import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, InstanceRecord } from '../model/index.ts';
 import { isWithdrawn } from '../offers/local-limits.ts';
 import { requirementsMatch } from '../offers/match.ts';
 import { unmetLocation } from '../offers/needs.ts';
+import { fleetRequirements } from '../profile/fleet-requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 type MatchedInstance = Pick<InstanceRecord, 'offer' | 'provisioningData'>;

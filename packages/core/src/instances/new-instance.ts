@@ -1,12 +1,12 @@
 /** Records of new instances: number, name and specification. */
 
+import { SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
 import type { FleetHost } from '../fleet-spec/prepare.ts';
-import { fleetRequirements } from '../fleet-spec/requirements.ts';
 import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
-import { SSH_HOST_BACKEND } from '../offers/capabilities.ts';
+import { fleetRequirements } from '../profile/fleet-requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
 

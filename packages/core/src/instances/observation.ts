@@ -1,4 +1,6 @@
 /** The schedule on which backends are asked about instances and volumes. */
+
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import { sameJson } from '../compare/same.ts';
 import type {
   Id,
@@ -8,7 +10,6 @@ import type {
   VolumeRecord,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { capabilitiesOf } from '../offers/capabilities.ts';
 import { type SilenceLimit, silence } from '../time/silence.ts';
 
 /** An API may omit an instance right after its creation, or for a moment between two answers. */

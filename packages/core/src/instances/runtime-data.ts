@@ -1,5 +1,6 @@
 /** The share of a machine that a job gets, as sent to agents and clients. */
 
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type {
   EngineSettings,
   InstanceRecord,
@@ -8,7 +9,6 @@ import type {
   RuntimeData,
 } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 
 /**
  * A job on a whole instance has no limits; one on a share has the limits of its blocks. The server's

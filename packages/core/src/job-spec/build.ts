@@ -1,6 +1,6 @@
 import { SERVER_SOCKET, socketUrl } from '@dstack/contract/agent';
 import type { JobSpec, Profile, RunConfiguration, RunSpec } from '@dstack/contract/wire';
-import { spotOf } from '../fleet-spec/requirements.ts';
+import { spotOf } from '../profile/fleet-requirements.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { jobArgv } from './commands.ts';
 import { jobLiveness } from './liveness.ts';

@@ -1,5 +1,5 @@
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
-import { capabilitiesOf } from './capabilities.ts';
 
 /** Follows the definition of the wire: `unknown` counts as available. */
 export function isAvailableOffer(offer: Pick<Offer, 'availability'>): boolean {

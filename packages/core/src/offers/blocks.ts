@@ -1,6 +1,6 @@
 import type { Requirements } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
-import { isServerHost } from './capabilities.ts';
 import { requirementsMatch } from './match.ts';
 
 /**

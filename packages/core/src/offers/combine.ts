@@ -1,6 +1,6 @@
 import { formatRange } from '@dstack/contract';
 import type { FleetSpec, Profile, Requirements } from '@dstack/contract/wire';
-import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import { fleetRequirements } from '../profile/fleet-requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { includesIgnoringCase } from './needs.ts';
 

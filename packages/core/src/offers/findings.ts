@@ -7,6 +7,7 @@ import {
   formatRange,
 } from '@dstack/contract';
 import type { Finding, Requirements, Rule } from '@dstack/contract/wire';
+import { configuredBackendName } from '../capabilities/capabilities.ts';
 import type { DecisionContext, InstanceRecord, Offer } from '../model/index.ts';
 import {
   hasHostFault,
@@ -18,7 +19,6 @@ import {
   schedulingText,
 } from '../status/index.ts';
 import { silenceDeadline } from '../time/silence.ts';
-import { configuredBackendName } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { allMismatches, type RequirementName } from './match.ts';

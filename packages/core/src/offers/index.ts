@@ -1,6 +1,3 @@
-export { computeCapabilityOf } from './accelerators.ts';
-export { isAvailableOffer } from './availability.ts';
-export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export {
   type Capabilities,
   capabilitiesOf,
@@ -12,7 +9,10 @@ export {
   LOCAL_REGION_NAME,
   SERVER_HOST_BACKENDS,
   SSH_HOST_BACKEND,
-} from './capabilities.ts';
+} from '../capabilities/capabilities.ts';
+export { computeCapabilityOf } from './accelerators.ts';
+export { isAvailableOffer } from './availability.ts';
+export { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 export { type Combined, type CombineResult, combineFleetAndRun } from './combine.ts';
 export {
   type CpuRow,

@@ -1,7 +1,7 @@
 import { MAX_NAMED_NODES } from '@dstack/contract/wire';
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer } from './availability.ts';
-import { capabilitiesOf } from './capabilities.ts';
 
 /** Offers in a plan if the client requests no number. */
 export const DEFAULT_MAX_OFFERS = 50;

@@ -1,6 +1,6 @@
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { LocalUse, Offer } from '../model/index.ts';
 import { shareOffer } from './blocks.ts';
-import { isServerHost } from './capabilities.ts';
 
 /**
  * The server host is offered with all of its GPUs, with fewer, and with none, and may hold several

@@ -1,5 +1,5 @@
+import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
-import { isServerHost, LOCAL_PROCESS_INSTANCE } from './capabilities.ts';
 import type { JobNeeds } from './job-needs.ts';
 
 // Keys of `backend_data` in offers of the server host. Instances outlive the server process, so

@@ -1,7 +1,7 @@
 import type { Requirements } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
 import { computeCapabilityOf } from './accelerators.ts';
-import { isServerHost } from './capabilities.ts';
 
 /** A requirement that an offer can fail, named as in configurations. */
 export type RequirementName = 'spot' | 'max_price' | 'cpu' | 'cpu.arch' | 'memory' | 'disk' | 'gpu';

@@ -1,12 +1,12 @@
 import type { BackendSettings } from '@dstack/contract';
 import type { JobSpec, Profile, Requirements } from '@dstack/contract/wire';
-import type { Offer } from '../model/index.ts';
 import {
   capabilitiesOf,
   configuredBackendName,
   isServerHost,
   LOCAL_PROCESS_INSTANCE,
-} from './capabilities.ts';
+} from '../capabilities/capabilities.ts';
+import type { Offer } from '../model/index.ts';
 import type { JobNeeds } from './job-needs.ts';
 import { localRefusal } from './local-limits.ts';
 import { isLoopbackImage } from './loopback-image.ts';

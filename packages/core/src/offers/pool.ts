@@ -1,4 +1,5 @@
 import type { Finding, Profile } from '@dstack/contract/wire';
+import { configuredBackendName } from '../capabilities/capabilities.ts';
 import type { FleetRecord, Id, InstanceRecord, Offer, VolumeRecord } from '../model/index.ts';
 import {
   hasHostFault,
@@ -9,7 +10,6 @@ import {
   isInstanceIdle,
 } from '../status/index.ts';
 import { smallestShare } from './blocks.ts';
-import { configuredBackendName } from './capabilities.ts';
 import { finding, type OfferQuery, offerFindings, placeFindings } from './findings.ts';
 import {
   allowsBackend,

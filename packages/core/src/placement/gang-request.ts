@@ -4,6 +4,7 @@ import type { Gang, RunRecord, TimeLimit } from '../model/index.ts';
 import type { JobNeeds } from '../offers/job-needs.ts';
 import { needsOf } from '../offers/needs.ts';
 import { mergedProfile } from '../profile/merge.ts';
+import { nodesRequired } from '../run-spec/size-of.ts';
 
 /** The requirements of one job of a gang. */
 export interface NodeRequest {
@@ -146,24 +147,4 @@ export function configuredImage({ configuration }: RunSpec, replicaGroup: string
       ? configuration.groups?.find((one) => one.name === replicaGroup)
       : undefined;
   return group?.image ?? configuration.image ?? null;
-}
-
-/**
- * Task: all nodes; service: the lowest number over all groups together; development environment:
- * one.
- */
-export function nodesRequired(spec: RunSpec): number {
-  const { configuration } = spec;
-  switch (configuration.type) {
-    case 'task':
-      return configuration.groups
-        ? configuration.groups.reduce((sum, group) => sum + (group.nodes ?? 1), 0)
-        : (configuration.nodes ?? 1);
-    case 'service':
-      return configuration.groups
-        ? configuration.groups.reduce((sum, group) => sum + (group.replicas.min ?? 0), 0)
-        : (configuration.replicas?.min ?? 1);
-    default:
-      return 1;
-  }
 }

@@ -1,4 +1,5 @@
 import type { Refusal } from '@dstack/contract/wire';
+import { isServerHost } from '../capabilities/capabilities.ts';
 import { sameJson } from '../compare/same.ts';
 import { Draft } from '../draft/draft.ts';
 import { computeGroup, groupOrder } from '../groups/index.ts';
@@ -14,7 +15,6 @@ import type {
   Timestamp,
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
-import { isServerHost } from '../offers/capabilities.ts';
 import { isJobWaiting } from '../status/index.ts';
 import type { BackendOffers } from './backend-answers.ts';
 import type { GangRequest } from './gang-request.ts';

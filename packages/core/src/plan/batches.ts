@@ -1,5 +1,6 @@
 import type { JobSpec } from '@dstack/contract/wire';
-import { type GangRequest, nodesRequired, requestOf } from '../placement/gang-request.ts';
+import { type GangRequest, requestOf } from '../placement/gang-request.ts';
+import { nodesRequired } from '../run-spec/size-of.ts';
 import type { PlanInput } from './input.ts';
 
 /** Jobs that share offers: the nodes of a node group, or one replica of a replica group. */

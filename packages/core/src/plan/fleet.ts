@@ -1,12 +1,12 @@
 import type { FleetSpec, Requirements } from '@dstack/contract/wire';
-import { fleetRequirements } from '../fleet-spec/requirements.ts';
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
-import { capabilitiesOf } from '../offers/capabilities.ts';
 import { type ListingOptions, listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
 import type { OffersWanted } from '../placement/place/new-capacity.ts';
 import { offersQuestion } from '../placement/place/new-capacity.ts';
+import { fleetRequirements } from '../profile/fleet-requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 
 /**

@@ -1,11 +1,9 @@
 export { fleetOffers, fleetWantsOffers, planFleet } from './fleet.ts';
 export {
-  initialReplicas,
   type PlanInput,
   type PlanOptions,
   type PlanSpecsContext,
   planJobSpecs,
-  replicaGroups,
 } from './input.ts';
 export type { PlannedOutlook } from './outlook.ts';
 export {

@@ -13,6 +13,7 @@ import type {
   QuotaState,
   Timestamp,
 } from '../model/index.ts';
+import { replicaGroups } from '../run-spec/size-of.ts';
 
 /** The complete input of a plan; nothing in it waits for a place. */
 export interface PlanInput {
@@ -91,22 +92,4 @@ export function planJobSpecs(
     jobSpecs.push(...built.jobSpecs);
   }
   return { ok: true, jobSpecs };
-}
-
-/** Names of a service's groups; `"0"` for everything else. */
-export function replicaGroups(spec: RunSpec): string[] {
-  const { configuration } = spec;
-  const groups = configuration.type === 'service' ? configuration.groups : null;
-  return groups ? groups.map((group, index) => group.name ?? String(index)) : ['0'];
-}
-
-/** The initial number of replicas per group: the lowest number of each range. */
-export function initialReplicas(spec: RunSpec): Record<string, number> {
-  const { configuration } = spec;
-  if (configuration.type !== 'service') return { '0': 1 };
-  const { groups } = configuration;
-  if (!groups) return { '0': configuration.replicas?.min ?? 1 };
-  return Object.fromEntries(
-    groups.map((group, index) => [group.name ?? String(index), group.replicas.min ?? 0]),
-  );
 }

@@ -1,8 +1,8 @@
 import { refusalText } from '@dstack/contract/wire';
+import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../capabilities/capabilities.ts';
 import { windowText } from '../maintenance/index.ts';
 import type { Offer } from '../model/index.ts';
 import { isAvailableOffer, isQueueingOffer } from '../offers/availability.ts';
-import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../offers/capabilities.ts';
 import {
   LOCAL_MOUNTS,
   LOCAL_TRUSTED,

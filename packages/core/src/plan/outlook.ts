@@ -5,8 +5,9 @@ import type { CapacityLedger } from '../placement/place/capacity-ledger.ts';
 import { chooseFleet } from '../placement/place/choose-fleet.ts';
 import type { Ask } from '../placement/place/new-capacity.ts';
 import { refusalOf, undecidedUntil } from '../placement/place/refusals.ts';
+import { initialReplicas } from '../run-spec/size-of.ts';
 import type { Batch } from './batches.ts';
-import { initialReplicas, type PlanInput } from './input.ts';
+import type { PlanInput } from './input.ts';
 
 /** From the best to the worst: a run is as well off as the worst of its jobs. */
 const ORDER: readonly PlanOutlook[] = ['starts', 'queued', 'waits', 'ends'];

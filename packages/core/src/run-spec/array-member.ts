@@ -9,7 +9,7 @@ import {
 } from '@dstack/contract';
 import type { RunSpec } from '@dstack/contract/wire';
 import type { ArrayDirective, ArrayRecord, Id, RunRecord, Timestamp } from '../model/index.ts';
-import { eligibleSince } from '../placement/eligible/eligible.ts';
+import { eligibleSince } from './eligible-since.ts';
 
 /** The array of a run's spec; null = it is an ordinary run, or a member. */
 export function arrayOf({ configuration }: RunSpec): TaskArray | null {

@@ -28,3 +28,4 @@ export {
 } from './prepare.ts';
 export type { PreparedFleetSpec, PreparedRunSpec, SpecError } from './result.ts';
 export { routerGroup } from './router-group.ts';
+export { initialReplicas, replicaGroups } from './size-of.ts';

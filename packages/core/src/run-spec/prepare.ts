@@ -1,7 +1,6 @@
 import { arraySize, memberName, placeholders, replacePlaceholders } from '@dstack/contract';
 import type { Profile, RunSpec, ServiceConfiguration } from '@dstack/contract/wire';
 import type { VolumeRecord } from '../model/volumes.ts';
-import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { isVolumeActive } from '../status/index.ts';
 import { arrayOf, indexesOf } from './array-member.ts';
@@ -11,6 +10,7 @@ import { nameError, type PreparedRunSpec, type SpecError, specError } from './re
 import { routerGroup } from './router-group.ts';
 import { withLegalScaling } from './scaling.ts';
 import { sizeError } from './size.ts';
+import { nodesRequired } from './size-of.ts';
 
 /** Server settings that determine which run specs are accepted; durations in seconds. */
 export interface RunSpecSettings {

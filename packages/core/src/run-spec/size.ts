@@ -1,9 +1,9 @@
 import type { RunSpec } from '@dstack/contract/wire';
-import { nodesRequired } from '../placement/gang-request.ts';
 import { mergedProfile } from '../profile/merge.ts';
 import { arrayOf } from './array-member.ts';
 import { memberTexts } from './member-texts.ts';
 import { type SpecError, specError } from './result.ts';
+import { nodesRequired } from './size-of.ts';
 
 /** The most items of one list or map; each offer is compared with all of them. */
 const MOST_ITEMS = 1000;

@@ -3,10 +3,10 @@
  * has a `SilenceLimit`.
  */
 
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { DecisionContext } from '../model/index.ts';
 import type { JobRecord } from '../model/records.ts';
 import { type BackendName, SECOND, type Timestamp } from '../model/values.ts';
-import { capabilitiesOf } from '../offers/capabilities.ts';
 import { silence, silenceDeadline } from '../time/silence.ts';
 import { graceSeconds } from './notices.ts';
 

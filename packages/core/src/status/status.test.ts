@@ -1,7 +1,7 @@
 import type { Finding, Refusal } from '@dstack/contract/wire';
 import { describe, expect, test } from 'vitest';
+import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { JobTerminationReason, RunTerminationReason } from '../model/index.ts';
-import { capabilitiesOf } from '../offers/capabilities.ts';
 import { aJob, aJobSpec, T0 } from '../reconcile/testing/records.ts';
 import {
   consolidationDelay,

@@ -1,7 +1,7 @@
 import { hostVolumePlace, SERVER_HOST_PLACE } from '@dstack/contract';
 import type { VolumeConfiguration } from '@dstack/contract/wire';
+import { LOCAL_BACKEND, SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { BackendName, FleetRecord, Id } from '../model/index.ts';
-import { LOCAL_BACKEND, SSH_HOST_BACKEND } from '../offers/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
 import { isFleetActive } from '../status/index.ts';
 

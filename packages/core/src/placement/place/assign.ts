@@ -1,5 +1,6 @@
 /** Gives the jobs of a gang the slots that were chosen for them. */
 
+import { capabilitiesOf, isServerHost } from '../../capabilities/capabilities.ts';
 import { sameJson } from '../../compare/same.ts';
 import type { Draft } from '../../draft/draft.ts';
 import { instanceTarget, jobAssignedEvent, jobTarget } from '../../events/events.ts';
@@ -22,8 +23,7 @@ import type {
   Offer,
   VolumeRecord,
 } from '../../model/index.ts';
-import { capabilitiesOf, isServerHost } from '../../offers/capabilities.ts';
-import { moveJob } from '../../reconcile/moves.ts';
+import { moveJob } from '../../moves/moves.ts';
 import { DEFAULT_IDLE_FOR_RUN } from '../../status/index.ts';
 import type { Slot } from './choose-fleet.ts';
 import type { ExistingSlot } from './existing-instances.ts';

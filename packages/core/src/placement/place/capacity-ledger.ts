@@ -1,4 +1,5 @@
 import type { Profile } from '@dstack/contract/wire';
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import { isCloudCluster } from '../../instances/index.ts';
 import { FleetWindows } from '../../maintenance/index.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   Timestamp,
 } from '../../model/index.ts';
 import { sharesFor } from '../../offers/alike.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
 import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
 import type { ShareMatch } from '../../offers/pool.ts';

@@ -1,6 +1,7 @@
 /** The slots that existing instances offer to a gang. */
+
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import type { FleetRecord, InstanceRecord } from '../../model/index.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { isSelected, matchInstance, type PoolOffer, type ProjectScope } from '../../offers/pool.ts';
 import type { GangRequest, NodeRequest } from '../gang-request.ts';
 import { admitsShare } from '../quota/slots.ts';

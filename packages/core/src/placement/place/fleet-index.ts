@@ -2,11 +2,12 @@
  * The instances of a fleet, arranged for placement. A pass changes a few of them; a server keeps the
  * index and advances it by what was written, so that a pass does not look at every record again.
  */
+
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import { sameJson } from '../../compare/same.ts';
 import { fleetMatcher, isInstanceCreated } from '../../instances/index.ts';
 import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../../model/index.ts';
 import { likenessOf, PerLikeness } from '../../offers/alike.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { isUsable } from '../../offers/pool.ts';
 import { isInstanceActive, isInstanceAvailable } from '../../status/index.ts';
 import { latestIn } from '../../time/past-times.ts';

@@ -1,5 +1,6 @@
 /** Which volumes a job would mount on a machine, or why it cannot. */
 import type { Finding, Refusal, Verdict, VolumeProblem } from '@dstack/contract/wire';
+import { capabilitiesOf, configuredBackendName } from '../../capabilities/capabilities.ts';
 import { volumeTolerance } from '../../instances/index.ts';
 import type {
   BackendName,
@@ -10,7 +11,6 @@ import type {
   Offer,
   VolumeRecord,
 } from '../../model/index.ts';
-import { capabilitiesOf, configuredBackendName } from '../../offers/capabilities.ts';
 import { finding } from '../../offers/findings.ts';
 import { LOCAL_HOST } from '../../offers/local-limits.ts';
 import { equalsIgnoringCase } from '../../offers/match.ts';

@@ -3,11 +3,11 @@
  * offers give.
  */
 import type { Finding, Profile, Requirements } from '@dstack/contract/wire';
+import { backendsNamed, isServerHost } from '../../capabilities/capabilities.ts';
 import { offersAt, type Site } from '../../instances/index.ts';
 import type { BackendName, FleetRecord, Id, Offer, VolumeRecord } from '../../model/index.ts';
 import { isAvailableOffer, isQueueingOffer } from '../../offers/availability.ts';
 import { smallestShare, totalBlocksOf } from '../../offers/blocks.ts';
-import { backendsNamed, isServerHost } from '../../offers/capabilities.ts';
 import { type Combined, combineFleetAndRun, type Exclusion } from '../../offers/combine.ts';
 import { finding } from '../../offers/findings.ts';
 import { cutZones, unmetLocation, unmetNeed } from '../../offers/needs.ts';

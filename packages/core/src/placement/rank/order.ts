@@ -3,7 +3,7 @@
  * its queries and the conditions of positions from it.
  */
 import type { Gang, Id, Timestamp } from '../../model/index.ts';
-import { eligibleSince } from '../eligible/eligible.ts';
+import { eligibleSince } from '../../run-spec/eligible-since.ts';
 
 /** The fields that decide the place of a gang in the queue. */
 export interface Rank {

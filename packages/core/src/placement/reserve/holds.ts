@@ -7,6 +7,8 @@
  * the gang's first job, so it outlives the pass and ends with the job's wait. If no start is known, the
  * gang *holds* what is free for this pass: others may only use what it cannot.
  */
+
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import type {
   FleetRecord,
   Id,
@@ -14,7 +16,6 @@ import type {
   ReservedRecord,
   Timestamp,
 } from '../../model/index.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { gangKey } from '../gang-request.ts';
 import type { CapacityLedger } from '../place/capacity-ledger.ts';
 import { candidateFleets, isClusterFor, newSlots, nodesNeeded } from '../place/choose-fleet.ts';

@@ -18,6 +18,7 @@ import type {
   GroupRecord,
   InstanceRecord,
 } from '../../model/index.ts';
+import { moveFleet } from '../../moves/moves.ts';
 import {
   consolidationDelay,
   isFleetActive,
@@ -29,7 +30,6 @@ import {
   isInstanceTerminated,
   MAX_CONSOLIDATION_ATTEMPTS,
 } from '../../status/index.ts';
-import { moveFleet } from '../moves.ts';
 import { trackMaintenance } from './maintenance.ts';
 import { electMaster } from './master-election.ts';
 

@@ -1,5 +1,6 @@
 /** The next step of a gateway: its replicas, its status, and whether it may be a default. */
 
+import { SSH_HOST_BACKEND } from '../../capabilities/capabilities.ts';
 import { gatewayTarget, projectTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type {
@@ -11,7 +12,6 @@ import type {
   GatewaySnapshot,
   NewEvent,
 } from '../../model/index.ts';
-import { SSH_HOST_BACKEND } from '../../offers/capabilities.ts';
 import {
   isGatewayProvisioning,
   isGatewayRunning,

@@ -3,8 +3,8 @@
  * the run retries to get capacity; the time to start counts from the end of that.
  */
 import { formatDuration } from '@dstack/contract';
+import { capabilitiesOf } from '../../capabilities/capabilities.ts';
 import type { DecisionContext, InstanceSnapshot, JobRecord, Timestamp } from '../../model/index.ts';
-import { capabilitiesOf } from '../../offers/capabilities.ts';
 import { provisioningTimeoutSeconds } from '../../status/index.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
 

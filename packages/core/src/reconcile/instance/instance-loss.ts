@@ -1,6 +1,7 @@
 /** Instances that end without an order: interrupted by their provider, failed, or missing. */
+
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import { MISSING_TOLERANCE } from '../../instances/index.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import type { InstancePass } from './instance-pass.ts';
 

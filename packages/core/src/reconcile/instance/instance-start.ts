@@ -1,5 +1,6 @@
 /** A planned instance until its agent connects. */
 
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import { instanceTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import {
@@ -15,7 +16,6 @@ import {
 } from '../../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../../model/index.ts';
 import { totalBlocksOf } from '../../offers/blocks.ts';
-import { isServerHost } from '../../offers/capabilities.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import { provisioningDeadline, provisioningFailure } from './engine-queue.ts';

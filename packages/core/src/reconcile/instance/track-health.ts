@@ -1,10 +1,10 @@
 /** The health of an instance, as the agent of its host reports it. */
 import type { HostCheck } from '@dstack/contract/agent';
+import { capabilitiesOf } from '../../capabilities/capabilities.ts';
 import { instanceHealthEvent } from '../../events/events.ts';
 import { signalCapacity } from '../../instances/index.ts';
 import type { HostRecord, HostTrouble, InstanceRecord } from '../../model/index.ts';
 import { SECOND } from '../../model/values.ts';
-import { capabilitiesOf } from '../../offers/capabilities.ts';
 import {
   byHealth,
   coolDown,

@@ -1,9 +1,9 @@
 /** Starts that fail because of the host: the job is put back in the queue, and the host cools down. */
 import type { HostFault } from '@dstack/contract/agent';
+import { capabilitiesOf } from '../../capabilities/capabilities.ts';
 import { instanceHealthEvent } from '../../events/events.ts';
 import { signalCapacity } from '../../instances/index.ts';
 import type { InstanceRecord, JobRecord } from '../../model/index.ts';
-import { capabilitiesOf } from '../../offers/capabilities.ts';
 import {
   afterFailedStart,
   isJobRunning,

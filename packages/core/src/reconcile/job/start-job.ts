@@ -1,6 +1,7 @@
 /** Starts a job on its host and follows the reports of the agent. */
 
 import { isSshUserName } from '@dstack/contract';
+import { capabilitiesOf, isServerHost } from '../../capabilities/capabilities.ts';
 import { occupyInstance } from '../../instances/index.ts';
 import type {
   HostRecord,
@@ -10,7 +11,6 @@ import type {
   JobReport,
   Timestamp,
 } from '../../model/index.ts';
-import { capabilitiesOf, isServerHost } from '../../offers/capabilities.ts';
 import {
   asJobReason,
   isInstanceAvailable,

@@ -1,7 +1,7 @@
 import type { JobSpec } from '@dstack/contract/wire';
 import type { Id, JobRecord, RunRecord, Timestamp } from '../../model/index.ts';
-import { eligibleSince } from '../../placement/eligible/eligible.ts';
 import { demandOf, timeLimitOf } from '../../placement/gang-request.ts';
+import { eligibleSince } from '../../run-spec/eligible-since.ts';
 
 export interface NewSubmissions {
   readonly newId: () => Id;

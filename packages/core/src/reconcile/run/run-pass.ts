@@ -14,13 +14,13 @@ import type {
   RunTerminationReason,
   Timestamp,
 } from '../../model/index.ts';
+import { moveJob } from '../../moves/moves.ts';
 import {
   assertTransition,
   isJobTerminating,
   latestSubmissions,
   RUN_TRANSITIONS,
 } from '../../status/index.ts';
-import { moveJob } from '../moves.ts';
 
 /** Pure functions that a run's pass needs in addition to the snapshot. */
 export interface RunContext extends DecisionContext {

@@ -10,7 +10,7 @@ import type {
   RunRecord,
   Timestamp,
 } from '../../model/index.ts';
-import { initialReplicas } from '../../plan/input.ts';
+import { initialReplicas } from '../../run-spec/size-of.ts';
 import { isRolloutOver, isRolloutWaiting } from '../../status/index.ts';
 
 /**

@@ -1,4 +1,6 @@
 /** One pass over a volume. */
+
+import { capabilitiesOf } from '../../capabilities/capabilities.ts';
 import { Draft } from '../../draft/draft.ts';
 import { volumeTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
@@ -12,7 +14,6 @@ import type {
   VolumeSnapshot,
   VolumeStatus,
 } from '../../model/index.ts';
-import { capabilitiesOf } from '../../offers/capabilities.ts';
 import { assertTransition, isInstanceActive, VOLUME_TRANSITIONS } from '../../status/index.ts';
 
 export class VolumePass {

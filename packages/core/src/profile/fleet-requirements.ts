@@ -1,5 +1,5 @@
 import type { FleetSpec, Requirements } from '@dstack/contract/wire';
-import { mergedFleetProfile } from '../profile/merge.ts';
+import { mergedFleetProfile } from './merge.ts';
 
 const NO_GPU_RULES = {
   ...{ vendor: null, name: null, memory: null, total_memory: null, compute_capability: null },
