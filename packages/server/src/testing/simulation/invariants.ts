@@ -12,6 +12,7 @@ import {
 } from '@dstack/contract/status';
 import {
   arrayOf,
+  type FleetRecord,
   type Id,
   type InstanceRecord,
   isJobWaiting,
@@ -134,20 +135,27 @@ async function checkPool(scene: Scene, poolId: Id): Promise<void> {
   const loaded = await scene.store.engine.loadPlacement(poolId, 'all', withClaims);
   if (!loaded) return;
   const snapshot = withBackends(loaded, () => null);
-  const withCloud = await placedJobs(scene, snapshot, (id) => [
-    ...certainBackends(scene, id),
-    ...cloudsOf(scene, id),
-  ]);
-  const placed = (await placedJobs(scene, snapshot, (id) => certainBackends(scene, id))).filter(
-    (id) => withCloud.includes(id),
-  );
-  if (placed.length > 0) {
+  const placed = await surelyPlaced(scene, snapshot, scene.now());
+  // The end of a window of maintenance may just have been missed.
+  const before =
+    placed.length === 0 ? [] : await surelyPlaced(scene, snapshot, scene.now() - OVERDUE);
+  if (placed.some((id) => before.includes(id))) {
     const waiting = snapshot.gangs
       .flatMap(({ jobs }) => jobs)
       .filter(({ id }) => placed.includes(id));
     const names = waiting.map((job) => `${job.name} (${JSON.stringify(job.refusal)})`);
     throw new Breach(2, `room was left for ${names.join(', ')}`);
   }
+}
+
+async function surelyPlaced(scene: Scene, snapshot: PlacementSnapshot, now: number): Promise<Id[]> {
+  const at = { ...scene, now: () => now };
+  const withCloud = await placedJobs(at, snapshot, (id) => [
+    ...certainBackends(scene, id),
+    ...cloudsOf(scene, id),
+  ]);
+  const placed = await placedJobs(at, snapshot, (id) => certainBackends(scene, id));
+  return placed.filter((id) => withCloud.includes(id));
 }
 
 /** The server's machine: whether it has room depends on nothing outside. */
@@ -185,7 +193,8 @@ async function placedJobs(
 }
 
 /** 6 and 8: fleets keep no instances that they do not want, and blocks and slots add up. */
-async function checkFleets({ store, projects, settings }: Scene): Promise<void> {
+async function checkFleets(scene: Scene): Promise<void> {
+  const { store, projects, settings } = scene;
   let local = 0;
   const projectIds = projects.map((project) => project.id);
   for (const { fleet, instances } of await store.fleets.list({ projectIds, onlyActive: true })) {
@@ -200,12 +209,36 @@ async function checkFleets({ store, projects, settings }: Scene): Promise<void> 
         `${idle[0]?.name} is idle in a fleet of ${active.length}, at most ${max}`,
       );
     }
-    for (const instance of active) await checkBlocks(store, instance);
+    for (const instance of active) {
+      await checkBlocks(store, instance);
+      await checkMaintenance(scene, fleet, instance);
+    }
     local += active.filter((one) => one.backend === 'local').length;
   }
   if (local > settings.localMaxInstances) {
     throw new Breach(8, `${local} instances share the slots of the server's machine`);
   }
+}
+
+/** The longest time for which a job on a reachable host outlives its grace. */
+const LEAVES_LATE = 180 * SECOND;
+
+/** 27: in a window of maintenance no job is left on a reachable host of the fleet. */
+async function checkMaintenance(
+  { store, now, steadySince }: Scene,
+  { name, maintenance }: FleetRecord,
+  { id, hostId }: InstanceRecord,
+): Promise<void> {
+  const host = hostId === null ? null : await store.hosts.byId(hostId);
+  if (maintenance === null || !host?.connected) return;
+  const { startsAt, since } = maintenance;
+  const from = Math.max(startsAt, since + 60 * SECOND, steadySince(), host.since);
+  if (now() < from + LEAVES_LATE) return;
+  const running = (await store.engine.loadInstance(id))?.jobs.filter(({ status }) =>
+    isJobRunning(status),
+  );
+  const [left] = running ?? [];
+  if (left) throw new Breach(27, `${left.name} runs on fleet ${name} in its maintenance`);
 }
 
 export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id'>): Promise<void> {

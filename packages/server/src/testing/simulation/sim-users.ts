@@ -31,6 +31,7 @@ type Action =
   | 'restoreFleet'
   | 'deleteInstance'
   | 'care'
+  | 'maintain'
   | 'deleteRun'
   | 'replaceRun'
   | 'share'
@@ -61,6 +62,8 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   restoreFleet: 0.8,
   deleteInstance: 0.5,
   care: 1.5,
+  // Only in stories of windows.
+  maintain: 0,
   deleteRun: 0.3,
   replaceRun: 0.5,
   share: 0.5,
@@ -85,6 +88,9 @@ const CROWD: Readonly<Partial<Record<Action, number>>> = {
   ...{ resizeFleet: 0, changeFleet: 0, changeHosts: 0.1, deleteFleet: 0, restoreFleet: 1 },
   ...{ share: 0.05, createVolume: 0, deleteVolume: 0, requests: 0.5, deleteInstance: 0.1 },
 };
+
+/** The weights of actions where fleets have windows of maintenance. */
+const WINDOWS: Readonly<Partial<Record<Action, number>>> = { maintain: 4, task: 12 };
 
 /** Requests of which each changes what the other one relies on. */
 const RIVALS: readonly (readonly [Action, Action])[] = [
@@ -123,6 +129,8 @@ const FIRST_VOLUMES = 8;
 export interface SimUsersParts extends UserParts {
   /** Fleets are shared from the beginning, two projects have guarantees on them, and all want the same. */
   readonly isCrowd: boolean;
+  /** Fleets get windows of maintenance. */
+  readonly hasWindows: boolean;
   /** See `SimulationOptions`. */
   readonly arrays: number;
   /** Name of the gateway of a project; null: it has none. */
@@ -140,8 +148,9 @@ export class SimUsers {
   readonly #weights: Readonly<Record<Action, number>>;
 
   constructor(parts: SimUsersParts) {
-    const { isCrowd, arrays } = parts;
-    this.#weights = withArrays(isCrowd ? { ...WEIGHTS, ...CROWD } : WEIGHTS, arrays);
+    const { isCrowd, hasWindows, arrays } = parts;
+    const weights = { ...WEIGHTS, ...(isCrowd ? CROWD : {}), ...(hasWindows ? WINDOWS : {}) };
+    this.#weights = withArrays(weights, arrays);
     this.#random = parts.random;
     this.#isCrowd = isCrowd;
     this.arrays = new UserArrays(parts);
@@ -223,6 +232,8 @@ export class SimUsers {
         return fleets.deleteInstance();
       case 'care':
         return fleets.care();
+      case 'maintain':
+        return fleets.maintain();
       case 'share':
         return fleets.share();
       case 'quota':

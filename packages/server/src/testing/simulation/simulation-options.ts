@@ -14,6 +14,8 @@ export interface SimulationOptions {
   readonly neverReady?: number;
   /** Many long runs fight for few shared hosts, on which two projects have guarantees. */
   readonly isCrowd?: boolean;
+  /** Fleets get short windows of maintenance. */
+  readonly hasWindows?: boolean;
   /** How much more often than usual users work with arrays and with runs that depend on others. */
   readonly arrays?: number;
   /** Whether servers delete what is some minutes old. */

@@ -166,6 +166,7 @@ class Simulation {
     this.#users = new SimUsers({
       ...{ ...made, deps, now, store: port, random: this.#random },
       ...{ isCrowd: this.#options.isCrowd === true, arrays: this.#options.arrays ?? 1 },
+      hasWindows: this.#options.hasWindows === true,
       gatewayOf: (projectId) => this.#gateways.of(projectId)?.name ?? null,
     });
     await this.#finished(this.#users.begin());
@@ -196,7 +197,9 @@ class Simulation {
     else await doFault(fault, this.#world, this.#random);
     if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#servers.stepClock();
     const done = await this.#finished(request);
-    if (!HARMLESS.has(fault) || DISTURBING.test(done)) this.queue.disturb();
+    // Windows begin and end by themselves.
+    const hasWindows = this.#options.hasWindows === true;
+    if (hasWindows || !HARMLESS.has(fault) || DISTURBING.test(done)) this.queue.disturb();
     this.#options.onStep?.(`${this.result.seconds.toFixed(1)} ${done}, ${fault}`);
     const isCrowd = this.#options.isCrowd === true;
     const pause = this.#random.weighted(isCrowd ? CROWD_PAUSES : PAUSES);
@@ -234,6 +237,7 @@ class Simulation {
     }
     this.#servers.startUnlessOneRuns();
     await this.#finished(this.users.fleets.uncordonAll());
+    if (this.#options.hasWindows) await this.#finished(this.users.fleets.endMaintenance());
     await this.#finished(this.users.runs.releaseAll());
     this.queue.begin();
     await this.#rest();

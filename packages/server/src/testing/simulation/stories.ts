@@ -63,6 +63,10 @@ export const STORIES: readonly Story[] = [
     options: { faults: { suspend: 1, resume: 2, outage: 0 }, hasOwnClock: true },
   },
   {
+    name: 'fleets are empty in windows of maintenance, and everything goes on afterwards',
+    options: { faults: { outage: 0.3 }, hasWindows: true },
+  },
+  {
     name: 'agents and gateways that lie change nothing that is not their own',
     options: { faults: { agentLies: 8, gateway: 12, crash: 0.8 } },
   },

@@ -113,6 +113,28 @@ export class UserFleets {
     }
   }
 
+  /** A fleet gets short windows, other ones, or none any more. */
+  async maintain(): Promise<void> {
+    const { random } = this.#parts;
+    const every = random.pick([10, 15, 30]) ?? 15;
+    const maintenance = {
+      schedule: [`${random.whole(0, 9)}-59/${every} * * * *`],
+      duration: random.whole(60, (every - 5) * 60),
+      lead: random.whole(60, 240),
+    };
+    const isSet = random.chance(0.7);
+    await this.#apply(random.pick(FLEETS), { maintenance: isSet ? maintenance : null });
+  }
+
+  async endMaintenance(): Promise<void> {
+    const projectIds = this.#parts.projects.map(({ id }) => id);
+    const present = await this.#parts.deps.store.fleets.list({ projectIds, onlyActive: true });
+    for (const { fleet } of present) {
+      const known = FLEETS.find(({ name }) => name === fleet.name);
+      if (fleet.spec.configuration.maintenance) await this.#apply(known, { maintenance: null });
+    }
+  }
+
   async #namesIn(projectId: string): Promise<string[]> {
     const found = await this.#parts.deps.store.instances.list({ projectIds: [projectId] });
     const active = found.filter(({ instance }) => isInstanceActive(instance.status));
@@ -148,6 +170,7 @@ export class UserFleets {
       readonly max?: number;
       readonly cpu?: number | undefined;
       readonly hosts?: readonly string[];
+      readonly maintenance?: object | null;
     },
   ): Promise<void> {
     const { deps, user, projects, sshKey } = this.#parts;
@@ -173,6 +196,7 @@ export class UserFleets {
           ? { shared_volumes_path: fleet.shared_volumes_path }
           : {}),
         ...('backends' in fleet ? { backends: fleet.backends } : {}),
+        ...(change.maintenance === undefined ? {} : { maintenance: change.maintenance }),
         ...(change.cpu === undefined
           ? {}
           : { resources: { cpu: `${change.cpu}..`, memory: '1GB..' } }),
