@@ -90,7 +90,7 @@ export const RUNS: Readonly<Record<string, ModelUse>> = {
     port: used(JOB_SPEC),
     gateway: used(SERVICE),
     strip_prefix: used('proxy/src/routes/service-route.ts'),
-    protocol: used('proxy/src/worker/pushed-services.ts'),
+    protocol: used('gateway/src/pushed-route.ts', 'configuration.protocol'),
     model: used(SERVICE),
     https: used(SERVICE),
     auth: used('proxy/src/routes/service-route.ts'),
