@@ -23,7 +23,7 @@ const TABLE: readonly (readonly [line: string, expected: readonly string[]])[] =
   ['dstack logs ', ['sleeper']],
   ['dstack exec ', ['sleeper']],
   ['dstack port-forward sl', ['sleeper']],
-  ['dstack cost --by ', ['day', 'project', 'run', 'user']],
+  ['dstack cost --by ', ['day', 'fleet', 'gpu', 'project', 'run', 'user']],
   ['dstack init --template h', ['hello']],
   ['dstack user remove ', ['admin']],
   ['dstack project member r', ['remove', 'role']],
