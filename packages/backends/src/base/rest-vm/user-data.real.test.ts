@@ -42,11 +42,16 @@ describe.skipIf(missing !== null)('a machine with a lease from its boot', () => 
   });
 
   it('is powered off if no server has renewed it, and lives on if one has', async () => {
-    await Promise.all([boot('lost', runs(firstLease(3))), boot('renewed', runs(firstLease(3)))]);
+    const installed = `mkdir -p /var/lib/dstack; : > /var/lib/dstack/token\n${firstLease(3)}`;
+    await Promise.all([
+      ...[boot('lost', runs(firstLease(3))), boot('renewed', runs(firstLease(3)))],
+      boot('installed', runs(installed)),
+    ]);
     await yard.exec('renewed', `until [ -e ${FILE} ]; do sleep 0.1; done; echo '{}' > ${FILE}`);
     await expect.poll(() => off, POLL).toEqual(['lost']);
     // The script looks at the file every three seconds.
     await expect.poll(() => yard.exec('renewed', `pgrep -f '[b]egun=' || true`), POLL).toBe('');
     expect(off).toEqual(['lost']);
+    expect(await yard.exec('installed', 'ls /var/lib/dstack')).toBe('token\n');
   });
 });

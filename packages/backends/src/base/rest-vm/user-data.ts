@@ -40,7 +40,9 @@ fi
 export function firstLease(seconds: number): string {
   const terms: Omit<StoredLease, 'renewed'> = { seconds, ending: 'poweroff' };
   const file = `${HOST_STATE_DIR}/${LEASE_FILE}`;
+  // Scripts of the first boot run beside sshd: a server may have installed the agent before.
   return `
+if [ -e ${HOST_STATE_DIR}/token ]; then exit 0; fi
 read -r up rest < /proc/uptime
 begun=\${up%%.*}
 boot=$(cat /proc/sys/kernel/random/boot_id)
