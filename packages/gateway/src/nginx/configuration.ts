@@ -1,5 +1,6 @@
 /** The configuration of nginx. It does not depend on services: their routes are in the workers. */
 import {
+  CERTIFICATES,
   FOR_WORKERS,
   inLua,
   PLAIN_VARIABLES,
@@ -35,7 +36,7 @@ export interface NginxOptions {
   readonly hasHttp2Directive: boolean;
   /**
    * Whether nginx keeps certificates that it has read, from 1.27.4. Others read them for each connection
-   * that does not resume an earlier one.
+   * that does not resume an earlier one, unless nginx answers requests itself: then Lua keeps them.
    */
   readonly hasCertificateCache: boolean;
   readonly hasIpv6: boolean;
@@ -186,7 +187,7 @@ function tlsServer(options: NginxOptions, port: number): string {
 ${tlsListeners(options, port)}${hasHttp2Directive ? '    http2 on;\n' : ''}    server_name _;
     ssl_certificate ${runtime}/certificates/$dstack_certificate.pem;
     ssl_certificate_key ${runtime}/certificates/$dstack_certificate.pem;
-${options.hasCertificateCache ? '    ssl_certificate_cache max=2000 inactive=1h valid=10s;\n' : ''}    ssl_protocols TLSv1.2 TLSv1.3;
+${certificateCache(options)}    ssl_protocols TLSv1.2 TLSv1.3;
     ssl_ciphers ${CIPHERS.join(':')};
     ssl_prefer_server_ciphers off;
     ssl_ecdh_curve X25519:prime256v1:secp384r1;
@@ -197,6 +198,11 @@ ${CALLS}
 ${REFUSALS}
   }
 `;
+}
+
+function certificateCache({ plain, hasCertificateCache }: NginxOptions): string {
+  if (hasCertificateCache) return '    ssl_certificate_cache max=2000 inactive=1h valid=10s;\n';
+  return plain === null ? '' : CERTIFICATES;
 }
 
 function tlsListeners(options: NginxOptions, port: number): string {

@@ -8,6 +8,7 @@ import {
   mkdirSync,
   mkdtempSync,
   readFileSync,
+  renameSync,
   rmSync,
 } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
@@ -47,19 +48,19 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     nginx = new Nginx({
       ...{ runtime, user: user?.name ?? null, group: user?.group ?? null, log },
     });
-    await nginx.ensure(
+    await ensure({ plainTimeoutMs: null });
+  });
+
+  const ensure = ({ plainTimeoutMs }: { readonly plainTimeoutMs: number | null }) =>
+    nginx.ensure(
       {
         ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000, hsts: 3600 },
-        ...{
-          workers: [join(runtime, 'worker.sock')],
-          acmeProof: null,
-          acmeSocket: null,
-          plainTimeoutMs: null,
-        },
+        ...{ workers: [join(runtime, 'worker.sock')], acmeProof: null, acmeSocket: null },
+        plainTimeoutMs,
       },
       { install: false },
     );
-  });
+
   afterAll(async () => {
     await nginx?.stop();
     worker?.closeAllConnections();
@@ -158,6 +159,29 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     expect(await opened('ECDHE-ECDSA-AES128-GCM-SHA256')).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
     expect(await opened('ECDHE-ECDSA-AES128-SHA256')).toBeNull();
     expect(await opened('ECDHE-ECDSA-AES256-SHA')).toBeNull();
+  });
+
+  it('reads no certificate for a handshake where it has its module for Lua', async () => {
+    await ensure({ plainTimeoutMs: 60_000 });
+    const connects = async (servername = NAME) => {
+      const socket = connect({ host: '127.0.0.1', port: ports.https, servername, ca });
+      const isConnected = once(socket, 'secureConnect').then(
+        () => true,
+        () => false,
+      );
+      return await isConnected.finally(() => socket.destroy());
+    };
+    const path = join(runtime, 'certificates', `${NAME}.pem`);
+    // Each process of nginx reads it once.
+    for (let n = 0; n < 60; n++) expect(await connects()).toBe(true);
+    renameSync(path, `${path}.away`);
+    try {
+      for (let n = 0; n < 20; n++) expect(await connects()).toBe(true);
+      expect(await connects('other.apps.test')).toBe(false);
+      expect(await connects('..')).toBe(false);
+    } finally {
+      renameSync(`${path}.away`, path);
+    }
   });
 });
 

@@ -28,7 +28,10 @@ export function plainShared({ folder }: PlainOptions, runtime: string, workers: 
   lua_shared_dict dstack_live 4m;
   lua_shared_dict dstack_ejected 1m;
   lua_shared_dict dstack_pages 16m;
-  init_by_lua_block { require("plain").load({ ${workers} }) }
+  init_by_lua_block {
+    require("plain").load({ ${workers} })
+    require("certificates").folder = "${runtime}/certificates"
+  }
   init_worker_by_lua_block { require("plain").start() }
   upstream dstack_plain {
     server 0.0.0.1;
@@ -49,6 +52,10 @@ ${['push', 'tick', 'live', 'ended', 'pages']
   }
 `;
 }
+
+/** For the block `server` of TLS: nginx itself would read the certificate of a name for each handshake. */
+export const CERTIFICATES =
+  '    ssl_certificate_by_lua_block { require("certificates").present() }\n';
 
 /** For a block `server`: they outlive internal redirects, and are set once for each request. */
 export const PLAIN_VARIABLES = ['ref', 'user', 'authorization', 'wants', 'failed']
