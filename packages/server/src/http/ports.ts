@@ -63,7 +63,7 @@ export interface HttpDeps {
   readonly signIns: SignInGuard;
   readonly credentials: CredentialReader;
   /** Replicas that get no requests; nothing is known of them where it is missing. */
-  readonly avoided?: Pick<AvoidedReplicas, 'of'>;
+  readonly avoided?: Pick<AvoidedReplicas, 'among'>;
   /** Host names of services; null: they have none. */
   readonly origins: ServiceOrigins | null;
   readonly providers: SignInProviders;

@@ -1,5 +1,6 @@
 /** Replicas that answer with errors, as processes of this server and gateways report them. */
 import { avoidedText } from '@dstack/contract/event-text';
+import type { EventData } from '@dstack/contract/wire';
 import { type Id, type JobRecord, replicaAvoidedEvent } from '@dstack/core';
 import type { EjectedReplica } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
@@ -8,11 +9,17 @@ import type { Logger } from '../process/logging.ts';
 export interface AvoidedReplicasOptions {
   readonly store: {
     readonly runs: Pick<Store['runs'], 'byId'>;
-    readonly events: Pick<Store['events'], 'write'>;
+    readonly events: Pick<Store['events'], 'write' | 'list'>;
   };
   /** Milliseconds. */
   readonly now: () => number;
   readonly log: Logger;
+}
+
+/** Why a replica gets no requests, and until when (milliseconds since the epoch). */
+export interface AvoidedNow {
+  readonly text: string;
+  readonly until: number;
 }
 
 interface Avoided extends EjectedReplica {
@@ -24,6 +31,9 @@ interface Avoided extends EjectedReplica {
 
 /** A replica is avoided so long (ms) at least; who reports less may do so without end. */
 const SHORTEST = 5000;
+
+/** Events of replicas that are looked at for one answer. */
+const MOST_EVENTS = 100;
 
 /** Replicas that are remembered; the one that was reported first is dropped. */
 const MOST = 10_000;
@@ -61,11 +71,38 @@ export class AvoidedReplicas {
     });
   }
 
-  /** Why the replica gets no requests now, and until when (milliseconds since the epoch); null = it gets some. */
-  of(jobId: Id): { readonly text: string; readonly until: number } | null {
-    const known = this.#known.get(jobId);
-    if (known === undefined || known.until <= this.#options.now()) return null;
-    return { text: avoidedText(figuresOf(known)), until: known.until };
+  /**
+   * The replicas among these that get no requests now. What was reported to another server, or before this one was
+   * started, is read from the events.
+   */
+  async among(jobIds: readonly Id[]): Promise<ReadonlyMap<Id, AvoidedNow>> {
+    const now = this.#options.now();
+    const found = new Map<Id, AvoidedNow>();
+    for (const jobId of jobIds) {
+      const known = this.#known.get(jobId);
+      if (known === undefined || known.until <= now) continue;
+      found.set(jobId, { text: avoidedText(figuresOf(known)), until: known.until });
+    }
+    const others = jobIds.filter((jobId) => !found.has(jobId));
+    // The newest first.
+    for (const [jobId, one] of await this.#stored(others)) {
+      if (one.until > now && !found.has(jobId)) found.set(jobId, one);
+    }
+    return found;
+  }
+
+  /** From the latest events of these jobs. */
+  async #stored(ids: readonly Id[]): Promise<[Id, AvoidedNow][]> {
+    if (ids.length === 0) return [];
+    const { events } = this.#options.store;
+    const asked = { visibleTo: null, targets: { type: 'job', ids } } as const;
+    const latest = await events.list({ ...asked, page: { limit: MOST_EVENTS } });
+    return latest.flatMap(({ action, data, recordedAt, targets }) => {
+      const job = targets.find(({ type }) => type === 'job');
+      if (action !== 'job.replica_avoided' || job === undefined) return [];
+      const { seconds, ...figures } = data as EventData['job.replica_avoided'];
+      return [[job.id, { text: avoidedText(figures), until: recordedAt / 1000 + seconds * 1000 }]];
+    });
   }
 
   async #write(ejected: EjectedReplica): Promise<void> {

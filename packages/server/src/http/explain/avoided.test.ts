@@ -4,7 +4,7 @@ import { withAvoided } from './avoided.ts';
 
 const part = (name: string, state: string) => ({ kind: 'job', name, state, text: 'runs on host' });
 
-it('a running replica that gets no requests is shown with the reason and the time', () => {
+it('a running replica that gets no requests is shown with the reason and the time', async () => {
   const parts = [
     part('web-0-0', 'running'),
     part('web-0-1', 'running'),
@@ -14,14 +14,19 @@ it('a running replica that gets no requests is shown with the reason and the tim
     ...{ name, id: String(id) },
   }));
   const avoided = {
-    of: (id: string) => (id === '2' ? null : { text: `errors of ${id}`, until: 1_767_225_600_000 }),
+    among: async (ids: readonly string[]) =>
+      new Map(
+        ids
+          .filter((id) => id !== '2')
+          .map((id) => [id, { text: `errors of ${id}`, until: 1_767_225_600_000 }]),
+      ),
   };
-  const shown = withAvoided({ parts } as unknown as Diagnosis, jobs, avoided);
+  const shown = await withAvoided({ parts } as unknown as Diagnosis, jobs, avoided);
   expect(shown.parts.map(({ text }) => text)).toEqual([
     'runs on host; gets no requests until 2026-01-01 00:00:00 UTC: errors of 1',
     'runs on host',
     'runs on host',
   ]);
-  const unknown = withAvoided({ parts } as unknown as Diagnosis, jobs, undefined);
+  const unknown = await withAvoided({ parts } as unknown as Diagnosis, jobs, undefined);
   expect(unknown.parts).toEqual(parts);
 });

@@ -2,19 +2,22 @@ import { type Diagnosis, instantText, type JobRecord } from '@dstack/core';
 import type { AvoidedReplicas } from '../../service-table/avoided-replicas.ts';
 
 /** Adds which replicas get no requests because they answer with errors, why, and until when. */
-export function withAvoided(
+export async function withAvoided(
   diagnosis: Diagnosis,
   jobs: readonly Pick<JobRecord, 'id' | 'name'>[],
-  avoided: Pick<AvoidedReplicas, 'of'> | undefined,
-): Diagnosis {
+  avoided: Pick<AvoidedReplicas, 'among'> | undefined,
+): Promise<Diagnosis> {
+  // The latest submission of each job.
+  const idOf = (part: Diagnosis['parts'][number]) =>
+    part.kind === 'job' && part.state === 'running'
+      ? jobs.findLast(({ name }) => name === part.name)?.id
+      : undefined;
+  const found = await avoided?.among(diagnosis.parts.flatMap((part) => idOf(part) ?? []));
   const parts = diagnosis.parts.map((part) => {
-    if (part.kind !== 'job' || part.state !== 'running') return part;
-    // The latest submission of the job.
-    const job = jobs.findLast(({ name }) => name === part.name);
-    const found = job && avoided?.of(job.id);
-    if (!found) return part;
-    const time = instantText(found.until * 1000);
-    return { ...part, text: `${part.text}; gets no requests until ${time}: ${found.text}` };
+    const now = found?.get(idOf(part) ?? '');
+    if (!now) return part;
+    const time = instantText(now.until * 1000);
+    return { ...part, text: `${part.text}; gets no requests until ${time}: ${now.text}` };
   });
   return { ...diagnosis, parts };
 }

@@ -55,7 +55,9 @@ async function assessRun(
     explainRun(input, backends, answers, ctx),
   );
   const within = { within: { kind: 'run', ids: [run.id] } } as const;
-  const shown = withAvoided(diagnosis, input.run.jobs, deps.avoided);
+  // Only services have requests.
+  const avoided = run.spec.configuration.type === 'service' ? deps.avoided : undefined;
+  const shown = await withAvoided(diagnosis, input.run.jobs, avoided);
   const named = await withNames(deps, asker, run, shown);
   return await explanation(deps, asker, subjectOf(kind, run), named, within);
 }
