@@ -16,10 +16,12 @@ function counted(more: Partial<CountedService> = {}): CountedService {
   } as CountedService;
 }
 
+const [a, b] = [{}, {}];
+
 function figures() {
   const sent: Extract<GatewayFrame, { type: 'figures' }>[] = [];
   let isThere = true;
-  const all = new Figures<string>((frame) => {
+  const all = new Figures((frame) => {
     if (isThere) sent.push(frame);
     return isThere;
   });
@@ -31,8 +33,8 @@ function figures() {
 
 it('the workers of a gateway are added up, and only changes are sent', () => {
   const { all, sent } = figures();
-  all.put('a', [counted()]);
-  all.put('b', [counted({ inFlight: 4 })]);
+  all.put(a, [counted()]);
+  all.put(b, [counted({ inFlight: 4 })]);
   all.deliver();
   all.deliver();
   expect(sent).toHaveLength(1);
@@ -54,9 +56,9 @@ it('the workers of a gateway are added up, and only changes are sent', () => {
 
 it('totals do not become smaller when a worker ends, and its requests in flight are over', () => {
   const { all, sent } = figures();
-  all.put('a', [counted()]);
-  all.put('b', [counted()]);
-  all.ended('a');
+  all.put(a, [counted()]);
+  all.put(b, [counted()]);
+  all.ended(a);
   all.deliver();
   expect(sent[0]?.services[0]).toMatchObject({
     ...{ in_flight: 1, requests: { answered: { '2xx': 6 } } },
@@ -66,7 +68,7 @@ it('totals do not become smaller when a worker ends, and its requests in flight 
 it('a server that connects gets everything, except services that have left', () => {
   const { all, sent, setThere } = figures();
   const left = randomUUID();
-  all.put('a', [counted(), counted({ runId: left })]);
+  all.put(a, [counted(), counted({ runId: left })]);
   setThere(false);
   all.deliver();
   all.keepOnly(new Set([RUN]));
@@ -80,7 +82,7 @@ it('a server that connects gets everything, except services that have left', () 
 it('many services are sent in several messages, which the server takes', () => {
   const { all, sent } = figures();
   const many = Array.from({ length: 1200 }, () => counted({ runId: randomUUID() }));
-  all.put('a', many);
+  all.put(a, many);
   all.deliver();
   expect(sent.map(({ services }) => services.length)).toEqual([500, 500, 200]);
 });
@@ -93,8 +95,8 @@ it('replicas are added up over the workers, and what models have used stays when
   const first = { seconds: 1, counts: [0, 1] };
   const tokens = { promptTokens: 5, completionTokens: 9 };
   const model = { answers: 1, ...tokens, first, recent: { answers: 1, ...tokens, buckets: [] } };
-  for (const worker of ['a', 'b']) all.put(worker, [counted({ replicas: [replica], model })]);
-  all.ended('a');
+  for (const worker of [a, b]) all.put(worker, [counted({ replicas: [replica], model })]);
+  all.ended(a);
   all.deliver();
   expect(parseGatewayFrame(JSON.stringify(sent[0]))).toEqual(sent[0]);
   expect(sent[0]?.services[0]).toMatchObject({

@@ -28,7 +28,7 @@ export interface GatewayDeskOptions {
   readonly questions: Pick<ServerQuestions, 'ask'>;
   readonly callers: Pick<AdmittedCallers, 'admit'>;
   readonly services: Pick<PushedTable, 'ofName'>;
-  readonly figures: Pick<Figures<object>, 'put'>;
+  readonly figures: Pick<Figures, 'put'>;
   readonly tunnels: Pick<WantedTunnels, 'want'>;
   /** What workers keep on the disk until the server has stored it. */
   readonly uses: Pick<SpoolDelivery<GatewayModelUse>, 'deliverAll'>;

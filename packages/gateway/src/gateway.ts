@@ -82,9 +82,7 @@ export class GatewayProgram {
   readonly #counts: SpoolDelivery<KeptCount>;
   readonly #logs: OwnLogs;
   readonly #usage: SpoolDelivery<GatewayModelUse>;
-  readonly #figures = new Figures<object>((frame) =>
-    this.#link.send({ ...frame, sent_at: Date.now() }),
-  );
+  readonly #figures = new Figures((frame) => this.#link.send({ ...frame, sent_at: Date.now() }));
   readonly #table = new PushedTable();
   readonly #desk: GatewayDesk;
   /** nginx, as far as it answers requests itself. */

@@ -18,6 +18,7 @@ export {
   sumOfRecentModels,
   totalsOfModel,
 } from './counts/model-stats.ts';
+export { ProcessFigures } from './counts/process-figures.ts';
 export {
   type CountedService,
   countedModelOf,

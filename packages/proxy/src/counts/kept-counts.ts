@@ -14,8 +14,10 @@ export interface KeptCount extends CountedSecond {
 
 /** Seconds; older counts are in no window of scaling. */
 const WANTED_SECONDS = 600;
-/** The process that leads a worker is asked to deliver at most this often (ms), unless a run is to be examined. */
+/** The process that leads a worker is asked to deliver at most this often (ms), but for the first wake-up of a run. */
 const DELIVER_MS = 1000;
+/** Runs whose last wake-up is remembered. */
+const MOST_RUNS = 10_000;
 
 /** `now`: microseconds since the epoch. */
 export function keptCounts(now: () => number): SpoolKind<KeptCount> {
@@ -41,6 +43,8 @@ export class KeptCounts {
   /** Files that were written while no process led this worker, the oldest first. */
   #alone: { readonly name: string; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | null = null;
+  /** When each run was woken last, in milliseconds. */
+  readonly #wokenAt = new Map<string, number>();
 
   constructor(options: KeptCountsOptions) {
     this.#options = options;
@@ -61,8 +65,19 @@ export class KeptCounts {
       return;
     }
     if (link.isAlone) return;
-    if (wakes.length > 0) await this.#deliver();
+    if (this.#isUrgent(wakes)) await this.#deliver();
     else this.#timer ??= setTimeout(() => void this.#deliver(), DELIVER_MS).unref();
+  }
+
+  /** Requests that wait for a replica wake its run all the time: once a second is enough. */
+  #isUrgent(wakes: readonly string[]): boolean {
+    const now = this.#options.now();
+    const urgent = wakes.filter((runId) => {
+      return Math.abs(now - (this.#wokenAt.get(runId) ?? 0)) >= DELIVER_MS;
+    });
+    if (this.#wokenAt.size > MOST_RUNS) this.#wokenAt.clear();
+    for (const runId of urgent) this.#wokenAt.set(runId, now);
+    return urgent.length > 0;
   }
 
   async #deliver(): Promise<void> {

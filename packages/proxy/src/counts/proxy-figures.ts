@@ -114,6 +114,11 @@ export class ProxyFigures {
     return this.#options.stats.services.map((named) => this.#own(named));
   }
 
+  /** The same of some services. */
+  ownOf(runIds: ReadonlySet<string>): CountedService[] {
+    return this.#options.stats.named(runIds).map((named) => this.#own(named));
+  }
+
   /** A service in each process of this server. */
   counted(named: CountedName): CountedService[] {
     const elsewhere = this.#options.others().filter(({ runId }) => runId === named.runId);

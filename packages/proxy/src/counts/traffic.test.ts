@@ -15,7 +15,7 @@ function counter() {
         written.push({ counts: [...counts], woken });
       },
     },
-    ...{ owner: 'me', everyMs: 1000 },
+    ...{ owner: 'me', everyMs: () => 1000 },
     now: () => now,
     log: pino({ level: 'silent' }),
   });

@@ -4,7 +4,7 @@ import type { ServiceTable } from '../routes/service-table.ts';
 export interface TrafficOptions {
   readonly services: Pick<ServiceTable, 'addRequests'>;
   /** Counts are written at most this often, in milliseconds. */
-  readonly everyMs: number;
+  readonly everyMs: () => number;
   /** Random id of this process. */
   readonly owner: string;
   /** Microseconds. */
@@ -59,7 +59,7 @@ export class Traffic {
     if (this.#timer && (this.#soon || !soon)) return;
     clearTimeout(this.#timer);
     this.#soon = soon;
-    this.#timer = setTimeout(() => void this.#flush(), soon ? 0 : this.#options.everyMs).unref();
+    this.#timer = setTimeout(() => void this.#flush(), soon ? 0 : this.#options.everyMs()).unref();
   }
 
   async #flush(): Promise<void> {

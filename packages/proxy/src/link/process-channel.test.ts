@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { Socket } from 'node:net';
 import { expect, it } from 'vitest';
 import { type OtherProcess, ProcessChannel } from './process-channel.ts';
+import { isServerAway, ServerLink } from './server-link.ts';
 import { ChannelClosed, type Handlers, WithSocket } from './worker-channel.ts';
 
 /** Two processes, each as the other one sees it. */
@@ -41,5 +42,16 @@ it('ends a connection that no process can take any more', async () => {
   await expect(asked).rejects.toThrow(ChannelClosed);
   opened.resolve(new WithSocket({}, passed));
   await there.closed;
+  await expect.poll(() => passed.destroyed).toBe(true);
+});
+
+it('ends a connection that comes after the limit of its question', async () => {
+  const passed = new Socket();
+  const opened = Promise.withResolvers<WithSocket>();
+  const { here } = pair({ port: () => opened.promise });
+  const link = new ServerLink(1);
+  link.use(here);
+  await expect(link.ask('port', {})).rejects.toSatisfy(isServerAway);
+  opened.resolve(new WithSocket({}, passed));
   await expect.poll(() => passed.destroyed).toBe(true);
 });

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import { ProxyRefusal } from '../refusals/refusal.ts';
 import { ChannelClosed, type WorkerChannel } from './worker-channel.ts';
@@ -75,7 +76,11 @@ export class ServerLink implements AskedServer {
     const answer = this.#channel.ask<T>(type, data);
     try {
       if (limitMs === null) return await answer;
-      return await withTimeout(() => answer, { ms: limitMs, onTimeout: neverAnswered });
+      const onTimeout = () => {
+        void answer.then(endLate, () => {});
+        throw serverAway();
+      };
+      return await withTimeout(() => answer, { ms: limitMs, onTimeout });
     } catch (error) {
       throw error instanceof ChannelClosed ? serverAway() : error;
     }
@@ -87,8 +92,10 @@ export class ServerLink implements AskedServer {
   }
 }
 
-function neverAnswered(): never {
-  throw serverAway();
+/** A connection that comes with a late answer belongs to no request any more. */
+function endLate(answer: unknown): void {
+  const { socket } = (answer ?? {}) as { readonly socket?: Duplex | null };
+  socket?.destroy();
 }
 
 export function isServerAway(error: unknown): boolean {

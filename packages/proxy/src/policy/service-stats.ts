@@ -193,6 +193,14 @@ export class RequestStats {
     return [...this.#services].map(([runId, { name }]) => ({ runId, ...name }));
   }
 
+  /** Those of these services that have had requests. */
+  named(runIds: ReadonlySet<string>): NamedService[] {
+    return [...runIds].flatMap((runId) => {
+      const known = this.#services.get(runId);
+      return known ? [{ runId, ...known.name }] : [];
+    });
+  }
+
   /** The service has ended. */
   forget(runId: string): void {
     this.#latest = null;

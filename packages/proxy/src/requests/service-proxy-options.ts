@@ -34,7 +34,7 @@ export interface ServiceProxyOptions {
   /** Processes that share the limits of a service; 1 by default. */
   readonly processes?: number;
   /** Counted requests are stored at most this often, in milliseconds; 1000 by default. */
-  readonly countsEveryMs?: number;
+  readonly countsEveryMs?: () => number;
   /** Counts requests of rate limits instead of this process and the database. */
   readonly takeRate?: TakeRate;
   /** Figures of requests that other processes of this server have counted. */

@@ -130,7 +130,7 @@ export class ServiceProxy {
     });
     this.#traffic = new Traffic({
       ...{ services, owner: randomUUID(), now, log },
-      everyMs: options.countsEveryMs ?? COUNTS_MS,
+      everyMs: options.countsEveryMs ?? (() => COUNTS_MS),
     });
     this.#load = new LoadMeter({ services, owner: randomUUID(), now, log });
     this.#delivery = new Delivery({
@@ -208,6 +208,11 @@ export class ServiceProxy {
   /** The figures of this process, for the process that adds them up. */
   get figures(): CountedService[] {
     return this.#figures.own;
+  }
+
+  /** The same of some services. */
+  figuresOf(runIds: ReadonlySet<string>): CountedService[] {
+    return this.#figures.ownOf(runIds);
   }
 
   /** Pending requests per replica. */

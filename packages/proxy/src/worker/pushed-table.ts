@@ -32,6 +32,10 @@ export class PushedTable implements ModelTable {
     return [...new Set([...before, ...this.#byRun.keys()])];
   }
 
+  get size(): number {
+    return this.#byRun.size;
+  }
+
   get all(): PushedService[] {
     return [...this.#byRun.values()];
   }

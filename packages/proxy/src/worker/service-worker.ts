@@ -4,6 +4,7 @@ import { WorkerAdmission } from '../callers/worker-admission.ts';
 import { ChangedFigures } from '../counts/changed-figures.ts';
 import { KeptCounts } from '../counts/kept-counts.ts';
 import { KeptUses } from '../counts/kept-uses.ts';
+import type { CountedService } from '../counts/proxy-figures.ts';
 import type { ServerLink } from '../link/server-link.ts';
 import type { Handlers } from '../link/worker-channel.ts';
 import type { MeteredUse } from '../models/metered-use.ts';
@@ -16,6 +17,12 @@ import { PushedServices } from './pushed-services.ts';
 
 /** Counted requests are on the disk after this time (ms): a worker that is killed loses no more. */
 const COUNTS_MS = 50;
+/** The same while no process adds them up. */
+const ALONE_MS = 1000;
+/** The same of figures, which the process that leads a worker keeps. */
+const FIGURES_MS = 50;
+/** Services whose figures are reported so soon; those of others follow within a second. */
+const MOST_SOON = 50;
 
 export interface ServiceWorkerOptions
   extends Pick<
@@ -54,6 +61,9 @@ export class ServiceWorker {
   readonly usage: KeptUses;
   readonly #options: ServiceWorkerOptions;
   readonly #figures = new ChangedFigures();
+  /** Services with requests that have ended since the last report. */
+  readonly #counted = new Set<string>();
+  #timer: NodeJS.Timeout | null = null;
 
   constructor(options: ServiceWorkerOptions) {
     const { link, spools, useForm, tokens, sharesRates, now, log } = options;
@@ -68,7 +78,7 @@ export class ServiceWorker {
     this.proxy = new ServiceProxy({
       ...options,
       services: this.services,
-      countsEveryMs: COUNTS_MS,
+      countsEveryMs: () => (link.isAlone ? ALONE_MS : COUNTS_MS),
       readOutage: (project, run) => link.ask('outage', { project, run }),
       admit: this.admission.admit,
       ownTokens: new OwnTokens({
@@ -77,6 +87,10 @@ export class ServiceWorker {
         now: () => performance.now(),
         log,
       }),
+      onEnded: (ended) => {
+        options.onEnded?.(ended);
+        this.#onCounted(ended.route.runId);
+      },
       onEjected: (ejected) => link.notify('avoided', ejected),
       onModelUse: serviceUsage({ modelUsage: this.usage, now, log }),
       ...(sharesRates && { takeRate: this.services.takeSharedRate }),
@@ -107,15 +121,33 @@ export class ServiceWorker {
 
   /** Reports the figures that have changed. */
   sendFigures(): void {
-    const { link } = this.#options;
-    if (link.isAlone) return;
-    const { table } = this.services;
-    const own = this.proxy.figures.filter(
-      ({ projectName, runName, runId }) =>
-        table.ofName(projectName, runName)?.route.runId === runId,
-    );
-    const changed = this.#figures.of(own);
-    if (changed.length > 0) link.notify('figures', changed);
+    if (this.#options.link.isAlone) return;
+    const own = this.proxy.figures.filter((one) => this.#isPresent(one));
+    this.#send(this.#figures.of(own));
+  }
+
+  #onCounted(runId: string): void {
+    if (this.#counted.size < MOST_SOON) this.#counted.add(runId);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = null;
+      const own = this.proxy.figuresOf(this.#counted).filter((one) => this.#isPresent(one));
+      this.#counted.clear();
+      if (!this.#options.link.isAlone) this.#send(this.#figures.among(own));
+    }, this.#soon).unref();
+  }
+
+  /** Reading the figures of a service takes longer, the more services and replicas there are. */
+  get #soon(): number {
+    return Math.max(FIGURES_MS, this.services.table.size / 2);
+  }
+
+  #send(changed: readonly CountedService[]): void {
+    if (changed.length > 0) this.#options.link.notify('figures', changed);
+  }
+
+  /** A later run may have its name. */
+  #isPresent({ projectName, runName, runId }: CountedService): boolean {
+    return this.services.table.ofName(projectName, runName)?.route.runId === runId;
   }
 
   #put(route: PushedRoute): void {

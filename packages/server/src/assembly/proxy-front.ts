@@ -67,6 +67,7 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
   closing.add(() => spools.close());
   const desk = new WorkerDesk({
     ...{ store, routes, grants, now: systemNow, log },
+    onFigures: (...of) => workers.counted(...of),
     onAvoided: (one) => made.avoided.add(one),
     readOutage: outageReader({ store, now: systemNow }),
     workers: () => workers.ids,

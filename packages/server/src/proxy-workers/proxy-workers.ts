@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import type { AccessPage, CountedService, Handlers, Known } from '@dstack/proxy';
+import { ProcessFigures } from '@dstack/proxy';
 import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../process/logging.ts';
-import { EndedFigures } from './ended-figures.ts';
 import type { Address, PushedHost, Sync, WorkerConfig } from './protocol.ts';
 import { spawnWorker } from './spawn-worker.ts';
 import { WorkerLink } from './worker-link.ts';
@@ -70,7 +70,7 @@ const HEALTHY_MS = 60_000;
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #links = new Map<string, WorkerLink>();
-  readonly #lost: EndedFigures;
+  readonly #figures: ProcessFigures<WorkerLink>;
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
@@ -79,7 +79,7 @@ export class ProxyWorkers {
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
-    this.#lost = new EndedFigures(join(options.paths.dir, 'ended.figures'));
+    this.#figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
   }
 
   get #ready(): WorkerLink[] {
@@ -105,14 +105,17 @@ export class ProxyWorkers {
   }
 
   get figures(): CountedService[] {
-    const present = [...this.#links.values()].flatMap(({ figures }) => figures);
-    return [...this.#lost.all, ...present];
+    return this.#figures.parts;
+  }
+
+  /** The figures of these services have changed. */
+  counted(link: WorkerLink, changed: readonly CountedService[]): void {
+    this.#figures.put(link, changed);
   }
 
   /** The service has ended. */
   forget(runId: Id): void {
-    this.#lost.forget(runId);
-    for (const link of this.#links.values()) link.forget(runId);
+    this.#figures.forget(runId);
   }
 
   notify(type: string, data: unknown): void {
@@ -296,7 +299,7 @@ export class ProxyWorkers {
   #closed(link: WorkerLink): void {
     this.#links.delete(link.id);
     // Those that go on without this server report their figures to the next one.
-    if (!this.#isDetached) this.#lost.add(link.figures);
+    if (!this.#isDetached) this.#figures.ended(link);
     this.#options.onClosed(link.id);
     if (this.#isClosed) return;
     void this.#collectKept();

@@ -28,6 +28,7 @@ export interface WorkerDeskOptions {
   readonly routes: Pick<PushedRoutes, 'byName'>;
   readonly grants: Grants;
   readonly spools: Pick<WorkerSpools, 'deliver'>;
+  readonly onFigures: (link: WorkerLink, changed: readonly CountedService[]) => void;
   readonly onAvoided: (avoided: EjectedReplica) => void;
   /** Ids of the connected workers. */
   readonly workers: () => readonly string[];
@@ -65,7 +66,7 @@ export class WorkerDesk {
       wake: ({ runIds }) => this.#wake(link().id, runIds),
       load: ({ owner, slots }) => store.services.setLoad(owner, slots),
       deliver: (kept: KeptFiles) => spools.deliver(link().id, kept),
-      figures: (changed: readonly CountedService[]) => link().counted(changed),
+      figures: (changed: readonly CountedService[]) => this.#options.onFigures(link(), changed),
       avoided: this.#options.onAvoided,
       log: ({ line }: { readonly line: string }) => this.#log(link().id, line),
     };

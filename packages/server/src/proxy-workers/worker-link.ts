@@ -1,6 +1,5 @@
 import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { CountedService } from '@dstack/proxy';
 import { type Handlers, LineChannel } from '@dstack/proxy';
 import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
 
@@ -16,7 +15,6 @@ export class WorkerLink {
   isReady = false;
   /** Notifications while the services are being read; null: sent at once. */
   #queue: { readonly type: string; readonly data: unknown }[] | null = [];
-  readonly #figures = new Map<string, CountedService>();
   readonly openedAt = performance.now();
 
   private constructor(channel: LineChannel, hello: Hello) {
@@ -43,21 +41,6 @@ export class WorkerLink {
     const hello = await withTimeout(() => greeted.promise, { ms: HELLO_MS, onTimeout });
     link = new WorkerLink(channel, hello);
     return link;
-  }
-
-  /** The figures of these services have changed. */
-  counted(changed: readonly CountedService[]): void {
-    for (const one of changed) this.#figures.set(one.runId, one);
-  }
-
-  /** The last figures of its services. */
-  get figures(): CountedService[] {
-    return [...this.#figures.values()];
-  }
-
-  /** The service has ended. */
-  forget(runId: string): void {
-    this.#figures.delete(runId);
   }
 
   get id(): string {

@@ -186,9 +186,25 @@ it('what is counted while the database still stores an earlier count is stored n
   const count = (run: string) => counts.add([{ runId: run, second: NOW, requests: 1 }], [run]);
   const first = count('web');
   await expect.poll(() => store.woken).toEqual(['web']);
-  const others = Promise.all([count('other'), count('web')]);
+  const others = Promise.all([count('other'), count('third')]);
   storing.resolve();
   await Promise.all([first, others]);
-  expect(store.woken.slice(1).toSorted()).toEqual(['other', 'web']);
+  expect(store.woken.slice(1).toSorted()).toEqual(['other', 'third']);
   expect([store.requests(), files('counts')]).toEqual([3, []]);
+});
+
+it('a run that is woken all the time is reported once a second', async () => {
+  let now = NOW * 1000;
+  const delivered: KeptFiles[] = [];
+  const { link, connect } = linked({ deliver: (kept) => void delivered.push(kept) });
+  const counts = new KeptCounts({ link, dir: spoolPaths(dir, 'w').counts, now: () => now, log });
+  connect();
+  const count = (run: string) => counts.add([{ runId: run, second: NOW, requests: 1 }], [run]);
+  for (let n = 0; n < 21; n++) {
+    await count('web');
+    now += 50;
+  }
+  expect(delivered).toHaveLength(2);
+  await count('other');
+  expect(delivered).toHaveLength(3);
 });

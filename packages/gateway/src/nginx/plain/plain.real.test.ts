@@ -1,5 +1,5 @@
 /** Requests that nginx answers itself, beside those that it leaves to the workers. */
-import { execFileSync } from 'node:child_process';
+import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
@@ -282,6 +282,23 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     await expect.poll(() => world.plainRequests - before, SOON).toBe(done);
     await delay(1500);
     expect(world.plainRequests - before).toBe(done);
+  });
+
+  it('knows what a killed worker has answered up to a moment before', async () => {
+    world.serve('killed.apps.test', [await world.app('killed')]);
+    const before = world.allRequests;
+    const [one, two] = world.workers.all as unknown as { readonly child: ChildProcess }[];
+    // Workers answer this method.
+    const asked = Array.from({ length: 40 }, () =>
+      world.ask('killed.apps.test', '/', { method: 'PROPFIND' }),
+    );
+    await Promise.all(asked);
+    await delay(150);
+    one?.child.kill('SIGKILL');
+    two?.child.kill('SIGKILL');
+    await delay(1500);
+    expect(world.allRequests - before).toBe(40);
+    await expect.poll(async () => (await world.ask('killed.apps.test')).status, SOON).toBe(200);
   });
 
   it('shows the latest requests', async () => {

@@ -1,0 +1,116 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { sumOfTotals } from '../policy/replica-totals.ts';
+import { type RawStats, sumOfStats } from '../policy/service-stats.ts';
+import { sumOfReplicas } from './counted-replica.ts';
+import { totalsOfModel } from './model-stats.ts';
+import { type CountedService, countedModelOf } from './proxy-figures.ts';
+
+/** Services of ended processes that are remembered; those that were added first are dropped. */
+const MAX_SERVICES = 5000;
+
+const NOTHING: RawStats = { answered: {}, slices: [] };
+
+/**
+ * The figures of all processes that answer requests. Those of processes that have ended are kept, because totals must
+ * never become smaller.
+ */
+export class ProcessFigures<Process> {
+  readonly #present = new Map<Process, Map<string, CountedService>>();
+  readonly #ended: Map<string, CountedService>;
+  readonly #path: string | null;
+
+  /** `path`: of the file with the totals of ended processes, whose folder exists by then; null = there is none. */
+  constructor(path: string | null = null) {
+    this.#path = path;
+    // Ended processes have no replicas; an earlier program may not have stored that.
+    this.#ended = new Map(stored(path).map((one) => [one.runId, { ...one, replicas: [] }]));
+  }
+
+  /** The figures of these services have changed. */
+  put(process: Process, changed: readonly CountedService[]): void {
+    const known = this.#present.get(process) ?? new Map<string, CountedService>();
+    this.#present.set(process, known);
+    for (const one of changed) known.set(one.runId, one);
+  }
+
+  /** Returns the ids of its services. Its requests under way have ended with it. */
+  ended(process: Process): string[] {
+    const known = this.#present.get(process);
+    this.#present.delete(process);
+    if (known === undefined) return [];
+    for (const one of known.values()) {
+      const before = this.#ended.get(one.runId);
+      this.#ended.delete(one.runId);
+      this.#ended.set(one.runId, withoutRequests(before ? sumOfServices(before, one) : one));
+    }
+    for (const oldest of this.#ended.keys()) {
+      if (this.#ended.size <= MAX_SERVICES) break;
+      this.#ended.delete(oldest);
+    }
+    this.#store();
+    return [...known.keys()];
+  }
+
+  /** The processes go on, and report their figures to another one. */
+  detach(): void {
+    this.#present.clear();
+  }
+
+  forget(runId: string): void {
+    for (const known of this.#present.values()) known.delete(runId);
+    if (this.#ended.delete(runId)) this.#store();
+  }
+
+  /** For each service, what each process has counted. */
+  get parts(): CountedService[] {
+    return [this.#ended, ...this.#present.values()].flatMap((known) => [...known.values()]);
+  }
+
+  /** All of one service; null = there is nothing. */
+  of(runId: string): CountedService | null {
+    const maps = [this.#ended, ...this.#present.values()];
+    const [first, ...others] = maps.flatMap((known) => known.get(runId) ?? []);
+    return first ? others.reduce(sumOfServices, first) : null;
+  }
+
+  #store(): void {
+    if (this.#path === null) return;
+    try {
+      writeFileSync(`${this.#path}.new`, JSON.stringify([...this.#ended.values()]), {
+        mode: 0o600,
+      });
+      renameSync(`${this.#path}.new`, this.#path);
+    } catch {
+      // A full disk: the totals begin anew after a restart.
+    }
+  }
+}
+
+function sumOfServices(one: CountedService, other: CountedService): CountedService {
+  return {
+    ...other,
+    inFlight: one.inFlight + other.inFlight,
+    held: one.held + other.held,
+    // Each process ejects by the connections that it has tried.
+    ejected: Math.max(one.ejected, other.ejected),
+    raw: sumOfStats(one.raw, other.raw),
+    rawMirrored: sumOfStats(one.rawMirrored ?? NOTHING, other.rawMirrored ?? NOTHING),
+    byReplica: sumOfTotals(one.byReplica ?? {}, other.byReplica ?? {}),
+    replicas: sumOfReplicas([one.replicas ?? [], other.replicas ?? []]),
+    model: countedModelOf([one.model ?? null, other.model ?? null]),
+  };
+}
+
+const withoutRequests = (one: CountedService): CountedService => ({
+  ...{ ...one, inFlight: 0, held: 0, ejected: 0, replicas: [] },
+  model: totalsOfModel(one.model),
+});
+
+function stored(path: string | null): CountedService[] {
+  try {
+    return path === null ? [] : (JSON.parse(readFileSync(path, 'utf8')) as CountedService[]);
+  } catch {
+    // No process has ended yet.
+    return [];
+  }
+}
