@@ -23,6 +23,7 @@ type ArrayLimits = NonNullable<FollowedRun['array']>;
  */
 export class ArrayWatch {
   readonly #runs: RunWatch;
+  readonly #hasPlace: (runId: Id) => boolean;
   /** By array and index. Retention deletes the rows of members, but no second one may be born. */
   readonly #members = new Map<Id, Map<number, Id>>();
   /** Members that were stopped before their birth: they take no place of another one. */
@@ -34,8 +35,10 @@ export class ArrayWatch {
   #births = 0;
   #ends = 0;
 
-  constructor(runs: RunWatch) {
+  /** `hasPlace`: whether a job of the run has an instance, so that a hold comes too late for it. */
+  constructor(runs: RunWatch, hasPlace: (runId: Id) => boolean) {
     this.#runs = runs;
+    this.#hasPlace = hasPlace;
   }
 
   get counts(): { readonly births: number; readonly arraysEnded: number } {
@@ -162,7 +165,7 @@ export class ArrayWatch {
     // A signal that was lost is repeated soon.
     if (run.nextPassAt !== null) return;
     for (const { id, name, status, hold } of this.#membersOf(run)) {
-      const isWaiting = isRunPending(status) || isRunSubmitted(status);
+      const isWaiting = (isRunPending(status) || isRunSubmitted(status)) && !this.#hasPlace(id);
       if (isRunTerminating(run.status) && !isRunTerminating(status) && !isRunFinished(status)) {
         throw new Breach(22, `${name} is ${status}, and its array is ${run.status}`);
       }

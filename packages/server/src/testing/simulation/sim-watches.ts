@@ -36,7 +36,7 @@ export class SimWatches {
   readonly volumes: VolumeWatch;
   readonly silence: SilenceWatch;
   readonly runs = new RunWatch();
-  readonly arrays = new ArrayWatch(this.runs);
+  readonly arrays = new ArrayWatch(this.runs, (runId) => this.jobs.hasPlace(runId));
   readonly dependencies = new DependencyWatch(this.runs);
   readonly gateways: GatewayWatch;
   readonly #parts: SimWatchesParts;

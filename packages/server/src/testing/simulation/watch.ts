@@ -1,4 +1,4 @@
-import { isFailing, isJobRunning } from '@dstack/contract/status';
+import { isFailing, isJobFinished, isJobRunning } from '@dstack/contract/status';
 import {
   type Change,
   hadToLeave,
@@ -37,6 +37,12 @@ export class Watch {
 
   job(id: Id): JobRecord | null {
     return this.#jobs.get(id) ?? null;
+  }
+
+  /** Whether a job of the run has an instance. */
+  hasPlace(runId: Id): boolean {
+    const live = this.#of(runId).filter(({ status }) => !isJobFinished(status));
+    return live.some(({ instanceId }) => instanceId !== null);
   }
 
   inserted(jobs: readonly JobRecord[]): void {
