@@ -25,6 +25,9 @@ export interface Upgraded {
   readonly status: number;
 }
 
+/** Node accepts any three digits from an app. The server refuses all figures of a gateway with a status below this. */
+const LOWEST_STATUS = 100;
+
 /** Never rejects. With `failed` no byte was sent to the client. */
 export async function askUpgrade(
   open: () => Promise<Duplex>,
@@ -76,9 +79,14 @@ function ask(connection: Duplex, upgrade: Upgrade): Promise<Upgraded> {
       resolve({ joined: joinSockets({ stream: socket, head }, app), status: 101 });
     });
     outgoing.on('response', (response) => {
+      const { statusCode = 0 } = response;
+      if (statusCode < LOWEST_STATUS) {
+        outgoing.destroy(new Error(`the app has answered with the status ${statusCode}`));
+        return;
+      }
       writeHead(socket, response, answer, ['Connection', 'close']);
       response.on('data', () => silence.refresh()).once('close', settle);
-      resolve({ joined: declined(response, socket), status: response.statusCode ?? 502 });
+      resolve({ joined: declined(response, socket), status: statusCode });
     });
     outgoing.end();
   });
