@@ -1,9 +1,17 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { keepItem, Spool, type SpoolBatch, type SpoolKind } from './spool.ts';
+import { keepItem, keepTogether, Spool, type SpoolBatch, type SpoolKind } from './spool.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -78,6 +86,36 @@ it('sends again, as the same batch, what was not confirmed: by a process that is
   expect(sent).toHaveLength(4);
   expect(sent[3]?.batch).not.toBe(batch);
   expect(sent[3]?.items).toMatchObject([{ requests: 1 }]);
+});
+
+it('delivers to a server that needs longer than the time until a batch is sent again', async () => {
+  const answers: { readonly n: number; readonly at: number }[] = [];
+  let now = 0;
+  await keepItem(dir, use());
+  const send = ({ n }: Sent) => answers.push({ n, at: now + 12_000 }) > 0;
+  const spool = new Spool({ dir, kind, send, now: () => now });
+  for (; now < 60_000; now += 1000) {
+    spool.deliver();
+    for (const { n } of answers.filter(({ at }) => at === now)) spool.used(n);
+    if (spool.isEmpty) break;
+  }
+  expect(readdirSync(dir)).toEqual([]);
+});
+
+it('leaves no file of an attempt that failed', async () => {
+  // A folder in place of the file: it is written, and cannot get its name.
+  mkdirSync(join(dir, 'taken.json'));
+  await expect(keepItem(dir, use(), 'taken.json')).rejects.toThrow();
+  expect(() => keepTogether(dir, [use()], 'taken.json')).toThrow();
+  expect(readdirSync(dir)).toEqual(['taken.json']);
+});
+
+it('removes what a process was writing when it was killed, but not what is being written', () => {
+  for (const name of ['old', 'now']) writeFileSync(join(dir, `${name}.json.new`), '{"us');
+  const hourAgo = Date.now() / 1000 - 3600;
+  utimesSync(join(dir, 'old.json.new'), hourAgo, hourAgo);
+  new Spool<Use>({ dir, kind, send: () => true });
+  expect(readdirSync(dir)).toEqual(['now.json.new']);
 });
 
 it('keeps uses while a full disk does not take what is sent', async () => {

@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { open, rename } from 'node:fs/promises';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** What can be added up. */
@@ -35,12 +43,30 @@ interface Batch {
   readonly files: readonly string[];
 }
 
+/** The latest sending of a batch that was not confirmed. */
+interface Sending {
+  readonly batch: Batch;
+  readonly n: number;
+  /** Milliseconds. */
+  readonly at: number;
+  /** It is sent again after this time (ms). */
+  readonly waitMs: number;
+}
+
 /** Items in one message, and files that are read for it. */
 const MOST = 1000;
 /** The prefix of files that contain the items of other files. */
 const SUM = 'sum-';
-/** The server may have failed to store a message, and has answered nothing. */
+/** The ending of a file that is being written. */
+const NEW = '.new';
+/** A file is written in less time (ms), unless its process was killed. */
+const WRITTEN_MS = 600_000;
+/**
+ * The server may have failed to store a message, and has answered nothing. The time is doubled with each sending of one
+ * batch: a server that is slower than this confirms none of them before the next one.
+ */
 const AGAIN_MS = 5000;
+const LONGEST_WAIT_MS = 300_000;
 
 /** A name for a new file. */
 export const newItemName = (): string => `${randomUUID()}.json`;
@@ -48,26 +74,49 @@ export const newItemName = (): string => `${randomUUID()}.json`;
 /** Writes an item to a file of its own, so that a killed process loses none. Resolves once it is durable. */
 export async function keepItem(dir: string, item: object, name = newItemName()): Promise<void> {
   const path = join(dir, name);
-  const file = await open(`${path}.new`, 'w', 0o600);
   try {
-    await file.writeFile(JSON.stringify(item));
-    await file.datasync();
-  } finally {
-    await file.close();
+    const file = await open(`${path}${NEW}`, 'w', 0o600);
+    try {
+      await file.writeFile(JSON.stringify(item));
+      await file.datasync();
+    } finally {
+      await file.close();
+    }
+    await rename(`${path}${NEW}`, path);
+  } catch (error) {
+    // On a full disk each attempt would leave a file.
+    await rm(`${path}${NEW}`, { force: true }).catch(() => {});
+    throw error;
   }
-  await rename(`${path}.new`, path);
 }
 
 /**
  * Writes items to one file: a process that is killed loses none, and a computer that loses its power those of some
  * seconds. Returns the name of the file.
  */
-export function keepTogether(dir: string, items: readonly object[]): string {
-  const name = newItemName();
-  const path = join(dir, name);
-  writeFileSync(`${path}.new`, JSON.stringify({ uses: items, of: [] }), { mode: 0o600 });
-  renameSync(`${path}.new`, path);
+export function keepTogether(dir: string, items: readonly object[], name = newItemName()): string {
+  writeWhole(join(dir, name), { uses: items, of: [] });
   return name;
+}
+
+/** In one step: the whole file is there, or nothing is. */
+function writeWhole(path: string, content: object): void {
+  try {
+    writeFileSync(`${path}${NEW}`, JSON.stringify(content), { mode: 0o600 });
+    renameSync(`${path}${NEW}`, path);
+  } catch (error) {
+    // On a full disk each attempt would leave a file.
+    removeIfPossible(`${path}${NEW}`);
+    throw error;
+  }
+}
+
+function removeIfPossible(path: string): void {
+  try {
+    rmSync(path, { force: true });
+  } catch {
+    // A folder has this name, or the folder that it was in is missing.
+  }
 }
 
 /** Delivers what is kept in a folder, until the server has confirmed it. */
@@ -77,7 +126,7 @@ export class Spool<Item extends object> {
   readonly #send: SpoolOptions<Item>['send'];
   readonly #now: () => number;
   readonly #most: number;
-  #sent: { readonly n: number; readonly batch: Batch; readonly at: number } | null = null;
+  #sent: Sending | null = null;
   #last = 0;
 
   constructor({ dir, kind, send, now = () => performance.now(), most = MOST }: SpoolOptions<Item>) {
@@ -89,11 +138,19 @@ export class Spool<Item extends object> {
     mkdirSync(dir, { recursive: true, mode: 0o700 });
     // The process before this one may have been killed before it had removed them.
     for (const file of readdirSync(dir)) {
-      if (!file.startsWith(SUM)) continue;
-      if (file.endsWith('.json')) this.#removeSummed(file);
+      if (!file.startsWith(SUM)) this.#removeUnfinished(file);
+      else if (file.endsWith('.json')) this.#removeSummed(file);
       // Killed before it counted: the files that it adds up are there.
       else rmSync(join(dir, file), { force: true });
     }
+  }
+
+  /** A process was killed while it wrote the file. Others may be writing theirs. */
+  #removeUnfinished(file: string): void {
+    if (!file.endsWith(NEW)) return;
+    const path = join(this.#dir, file);
+    const writtenAt = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Date.now();
+    if (Math.abs(Date.now() - writtenAt) > WRITTEN_MS) removeIfPossible(path);
   }
 
   /** The server is there again: what it has not confirmed is sent again. */
@@ -103,20 +160,25 @@ export class Spool<Item extends object> {
   }
 
   deliver(): void {
-    if (this.#sent !== null && this.#now() - this.#sent.at < AGAIN_MS) return;
-    const batch = this.#sent?.batch ?? this.#storedBatch() ?? this.#newBatch();
+    const before = this.#sent;
+    if (before !== null && this.#now() - before.at < before.waitMs) return;
+    const batch = before?.batch ?? this.#storedBatch() ?? this.#newBatch();
     if (batch === null) return;
     const { items } = this.#sumOf(batch.files);
     this.#last += 1;
     const n = this.#last;
     // Before it is sent: the confirmation may come at once.
-    this.#sent = { n, batch, at: this.#now() };
+    const waitMs = before === null ? AGAIN_MS : Math.min(2 * before.waitMs, LONGEST_WAIT_MS);
+    this.#sent = { batch, n, at: this.#now(), waitMs };
     if (this.#send({ n, batch: batch.id, items })) return;
     this.#sent = null;
     this.#addUp(batch);
   }
 
-  /** The server has stored the batch that was sent with this number. Returns the files that it was made of. */
+  /**
+   * The server has stored the batch that was sent with this number. Returns the files that it was made of. Only the
+   * latest sending counts: the server stores the id of the last batch alone, and must not receive the next one before it.
+   */
   used(n: number): readonly string[] {
     if (this.#sent?.n !== n) return [];
     const { files } = this.#sent.batch;
@@ -172,13 +234,9 @@ export class Spool<Item extends object> {
     const name = `${SUM}${randomUUID()}.json`;
     const path = join(this.#dir, name);
     try {
-      writeFileSync(`${path}.new`, JSON.stringify({ uses, of } satisfies Sum<Item>), {
-        mode: 0o600,
-      });
-      renameSync(`${path}.new`, path);
+      writeWhole(path, { uses, of } satisfies Sum<Item>);
     } catch {
       // A full disk: they stay where they are.
-      rmSync(`${path}.new`, { force: true });
       return;
     }
     this.#removeSummed(name);
@@ -213,8 +271,7 @@ export class Spool<Item extends object> {
     if (files.length === 0) return null;
     const batch = { id: randomUUID(), files: this.#sumOf(files.slice(0, this.#most)).files };
     try {
-      writeFileSync(`${this.#batchPath}.new`, JSON.stringify(batch), { mode: 0o600 });
-      renameSync(`${this.#batchPath}.new`, this.#batchPath);
+      writeWhole(this.#batchPath, batch);
       return batch;
     } catch {
       return null;
