@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import type { AccessPages } from '@dstack/contract/agent';
 import {
   type AccessPage,
+  ChannelClosed,
   type Handlers,
   type OtherProcess,
   ProcessChannel,
@@ -35,6 +36,8 @@ export interface WorkersOptions {
   readonly initial: () => readonly (readonly [string, unknown])[];
   readonly handlers: (worker: Worker) => Handlers;
   readonly onExit: (worker: Worker) => void;
+  /** Starts the process of a worker. */
+  readonly spawn?: (options: Pick<WorkersOptions, 'timeoutMs' | 'spools'>) => ChildProcess;
   readonly log: ProxyLog;
 }
 
@@ -117,11 +120,12 @@ export class Workers {
     return `${this.#options.runtime}/worker-${index}.sock`;
   }
 
-  /** Resolves when it listens. One that ends before is followed by another one. */
+  /** Resolves when it listens. One that ends before, or cannot listen, is followed by another one. */
   #start(index: number): Promise<void> {
-    const { group, initial, onExit, log } = this.#options;
-    const worker = this.#spawn();
+    const { group, initial, onExit, handlers, spawn = spawnWorker, log } = this.#options;
+    const worker = new ChildWorker(spawn(this.#options), handlers);
     const { child, channel } = worker;
+    const followed = Promise.withResolvers<void>();
     this.#started.set(index, worker);
     for (const [type, data] of initial()) channel.notify(type, data);
     child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
@@ -129,33 +133,33 @@ export class Workers {
       onExit(worker);
       if (this.#closed || this.#started.get(index) !== worker) return;
       log.warn({ index, code, signal }, 'a worker has ended; another one is started');
-      setTimeout(() => !this.#closed && void this.#start(index), RESTART_MS);
+      setTimeout(() => !this.#closed && followed.resolve(this.#start(index)), RESTART_MS);
     });
-    return new Promise((resolve) => {
-      channel.ask('listen', { socket: this.#socket(index), group }).then(
-        () => resolve(),
-        () => {},
-      );
+    return channel.ask<void>('listen', { socket: this.#socket(index), group }).catch((error) => {
+      if (!(error instanceof ChannelClosed)) {
+        log.error({ err: error }, 'a worker cannot listen');
+        child.kill('SIGKILL');
+      }
+      return followed.promise;
     });
   }
+}
 
-  #spawn(): ChildWorker {
-    const { timeoutMs, spools, handlers } = this.#options;
-    const isSource = import.meta.url.endsWith('.ts');
-    const entry = new URL(
-      isSource ? './worker/worker-main.ts' : './gateway-worker.js',
-      import.meta.url,
-    );
-    const [node = process.execPath, ...before] = workerNode();
-    const args = [
-      ...before,
-      ...MEMORY,
-      fileURLToPath(entry),
-      String(timeoutMs),
-      spools.uses,
-      spools.counts,
-    ];
-    const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
-    return new ChildWorker(spawn(node, args, { detached: true, stdio: [...stdio] }), handlers);
-  }
+function spawnWorker({ timeoutMs, spools }: Pick<WorkersOptions, 'timeoutMs' | 'spools'>) {
+  const isSource = import.meta.url.endsWith('.ts');
+  const entry = new URL(
+    isSource ? './worker/worker-main.ts' : './gateway-worker.js',
+    import.meta.url,
+  );
+  const [node = process.execPath, ...before] = workerNode();
+  const args = [
+    ...before,
+    ...MEMORY,
+    fileURLToPath(entry),
+    String(timeoutMs),
+    spools.uses,
+    spools.counts,
+  ];
+  const stdio = ['ignore', 'inherit', 'inherit', 'ipc'] as const;
+  return spawn(node, args, { detached: true, stdio: [...stdio] });
 }

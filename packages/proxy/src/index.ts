@@ -45,7 +45,7 @@ export { LineChannel } from './link/line-channel.ts';
 export { LineStream } from './link/line-stream.ts';
 export { type OtherProcess, ProcessChannel } from './link/process-channel.ts';
 export { type AskedServer, isServerAway, ServerLink, serverAway } from './link/server-link.ts';
-export { type Handlers, WithSocket, WorkerChannel } from './link/worker-channel.ts';
+export { ChannelClosed, type Handlers, WithSocket, WorkerChannel } from './link/worker-channel.ts';
 export type { ProxyLog } from './log.ts';
 export type { MeteredUse, UseStore } from './models/metered-use.ts';
 export { type AdmitToModels, ModelApi } from './models/model-api.ts';
