@@ -36,3 +36,10 @@ it('a bounded number of replicas is counted, the latest ones', () => {
   expect(Object.keys(all)).toHaveLength(MOST_REPLICAS);
   expect(all).toHaveProperty(`job-${3 * MOST_REPLICAS - 1}`);
 });
+
+it('a replica that goes on is counted, however many others have come and left', () => {
+  let all = {};
+  for (let n = 0; n < 2 * MOST_REPLICAS; n++)
+    all = sumOfTotals(all, { old: counted(200), [`job-${n}`]: counted(200) });
+  expect(all).toHaveProperty('old.answered', { '2xx': 2 * MOST_REPLICAS });
+});

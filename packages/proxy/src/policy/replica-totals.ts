@@ -51,6 +51,8 @@ export function sumOfTotals(one: TotalsByReplica, other: TotalsByReplica): Total
   const sums = new Map(Object.entries(one));
   for (const [jobId, totals] of Object.entries(other)) {
     const before = sums.get(jobId);
+    // To the end, among the latest ones: a replica that goes on must not be dropped for newer ones that have left.
+    sums.delete(jobId);
     sums.set(jobId, before ? sumOfReplica(before, totals) : totals);
   }
   return Object.fromEntries([...sums].slice(-MOST_REPLICAS));
