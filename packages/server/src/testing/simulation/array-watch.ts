@@ -28,7 +28,7 @@ export class ArrayWatch {
   readonly #members = new Map<Id, Map<number, Id>>();
   /** Members that were stopped before their birth: they take no place of another one. */
   readonly #early = new Set<Id>();
-  /** Members that users have released alone since their array was held. */
+  /** Members that users have released alone, or that have had a place, since their array was held. */
   readonly #released = new Set<Id>();
   /** Runs that users have stopped. */
   readonly #stopped = new Set<Id>();
@@ -54,7 +54,7 @@ export class ArrayWatch {
       // A hold of the array concerns all of its members again.
       else if (change.set.hold) {
         for (const id of [change.id, ...(this.#members.get(change.id)?.values() ?? [])]) {
-          this.#released.delete(id);
+          if (isWaitingStatus(this.#runs.of(id)?.run.status ?? 'done')) this.#released.delete(id);
         }
       }
     }
@@ -65,6 +65,7 @@ export class ArrayWatch {
     for (const change of changes) if (change.type === 'run.insert') this.#born(change.run);
     for (const change of changes) {
       if (change.type !== 'run.update' || change.set.status === undefined) continue;
+      if (!isWaitingStatus(change.set.status)) this.#released.add(change.id);
       if (isRunFinished(change.set.status)) this.#ended(change.id);
     }
   }
@@ -195,3 +196,6 @@ function wantedStatus(statuses: readonly RunStatus[], { maxFailures }: ArrayLimi
   if (count('failed') > maxFailures) return 'failed';
   return count('done') + count('failed') === 0 ? 'terminated' : 'done';
 }
+
+const isWaitingStatus = (status: RunStatus): boolean =>
+  isRunPending(status) || isRunSubmitted(status);
