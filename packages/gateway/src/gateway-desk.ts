@@ -16,6 +16,7 @@ import {
   type ReplicaTarget,
   type ServiceName,
   type SpoolDelivery,
+  type UnkeptCounts,
   WithSocket,
 } from '@dstack/proxy';
 import type { AdmittedCallers } from './admitted-callers.ts';
@@ -60,7 +61,7 @@ export class GatewayDesk {
       route: () => null,
       finishedModels: () => [],
       takeRate: ({ key, rate, service }) => this.#buckets.take(key, rate, service),
-      wake: ({ runIds }) => this.#wake(runIds),
+      count: ({ counts }: UnkeptCounts) => this.#count(counts),
       load: (measured) => this.#load(measured),
       deliver: (kept: KeptFiles) => this.#deliver(kept),
       figures: (changed: readonly CountedService[]) => figures.put(worker, changed),
@@ -101,9 +102,9 @@ export class GatewayDesk {
     notify('used', { tokens });
   }
 
-  /** Has these runs examined, though nothing was counted. */
-  #wake(runIds: readonly string[]): void {
-    this.#options.send({ ...countsFrame(0, null, []), waiting: [...runIds] });
+  /** What could not be kept, without a second try. */
+  #count(counts: readonly KeptCount[]): void {
+    this.#options.send(countsFrame(0, null, counts));
   }
 
   /** Throws why the service does not answer. */

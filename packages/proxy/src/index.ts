@@ -7,7 +7,7 @@ export { isVerdict, WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';
 export { type AvoidedFor, type CountedReplica, sumOfReplicas } from './counts/counted-replica.ts';
-export { type KeptCount, KeptCounts, keptCounts } from './counts/kept-counts.ts';
+export { type KeptCount, KeptCounts, keptCounts, type UnkeptCounts } from './counts/kept-counts.ts';
 export { KeptUses } from './counts/kept-uses.ts';
 export {
   type CountedModel,

@@ -12,6 +12,11 @@ export interface KeptCount extends CountedSecond {
   readonly wakes?: true;
 }
 
+/** Counts that the disk did not take. */
+export interface UnkeptCounts {
+  readonly counts: readonly KeptCount[];
+}
+
 /** Seconds; older counts are in no window of scaling. */
 const WANTED_SECONDS = 600;
 /** The process that leads a worker is asked to deliver at most this often (ms), but for the first wake-up of a run. */
@@ -43,6 +48,8 @@ export class KeptCounts {
   /** Files that were written while no process led this worker, the oldest first. */
   #alone: { readonly name: string; readonly at: number }[] = [];
   #timer: NodeJS.Timeout | null = null;
+  /** Whether the disk refused the last counts; each failure in a row is not worth a line. */
+  #isFull = false;
   /** When each run was woken last, in milliseconds. */
   readonly #wokenAt = new Map<string, number>();
 
@@ -55,15 +62,17 @@ export class KeptCounts {
   async add(counts: readonly CountedSecond[], wakes: readonly string[]): Promise<void> {
     const { link, dir, log } = this.#options;
     const waking = new Set(wakes);
-    const items = counts.map((one) => (waking.has(one.runId) ? { ...one, wakes: true } : one));
+    const items = counts.map((one) => (waking.has(one.runId) ? { ...one, wakes: true as const } : one));
     try {
       this.#noteAlone(keepTogether(dir, items));
     } catch (error) {
-      // A full disk: services start nevertheless.
-      log.warn({ err: error }, 'requests of services were not counted');
-      if (wakes.length > 0) await this.#ask('wake', { runIds: wakes });
+      // A full disk: services start and scale nevertheless, but a killed process loses these.
+      if (!this.#isFull) log.warn({ err: error }, 'requests of services cannot be kept');
+      this.#isFull = true;
+      await this.#ask('count', { counts: items } satisfies UnkeptCounts);
       return;
     }
+    this.#isFull = false;
     if (link.isAlone) return;
     if (this.#isUrgent(wakes)) await this.#deliver();
     else this.#timer ??= setTimeout(() => void this.#deliver(), DELIVER_MS).unref();

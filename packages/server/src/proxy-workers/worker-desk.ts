@@ -3,8 +3,10 @@ import type {
   CountedService,
   EjectedReplica,
   Handlers,
+  KeptCount,
   KeptFiles,
   ReadOutage,
+  UnkeptCounts,
 } from '@dstack/proxy';
 import { RateBuckets } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
@@ -13,7 +15,7 @@ import { modelTable } from '../service-table/view-route.ts';
 import type { Grants } from './grants.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
-import type { WorkerSpools } from './worker-spools.ts';
+import { type WorkerSpools, wokenBy } from './worker-spools.ts';
 
 export interface WorkerDeskOptions {
   readonly store: {
@@ -63,7 +65,7 @@ export class WorkerDesk {
         store.shared
           ? store.services.takeRate(key, rate, now())
           : this.#buckets.take(key, rate, service),
-      wake: ({ runIds }) => this.#wake(link().id, runIds),
+      count: ({ counts }: UnkeptCounts) => this.#count(link().id, counts),
       load: ({ owner, slots }) => store.services.setLoad(owner, slots),
       deliver: (kept: KeptFiles) => spools.deliver(link().id, kept),
       figures: (changed: readonly CountedService[]) => this.#options.onFigures(link(), changed),
@@ -72,10 +74,9 @@ export class WorkerDesk {
     };
   }
 
-  /** Has these runs examined. */
-  async #wake(workerId: string, runIds: readonly string[]): Promise<void> {
-    const signals = runIds.map((id) => ({ kind: 'run' as const, id }));
-    await this.#options.store.services.addRequests(workerId, [], { signals });
+  /** Stores what could not be kept, without a second try. */
+  async #count(workerId: string, counts: readonly KeptCount[]): Promise<void> {
+    await this.#options.store.services.addRequests(workerId, counts, { signals: wokenBy(counts) });
   }
 
   #log(worker: string, line: string): void {

@@ -161,16 +161,6 @@ it('a worker without a server keeps no counts that have lost their meaning', asy
   expect(files('counts')).toHaveLength(6);
 });
 
-it('a full disk keeps no service from being started', async () => {
-  const woken: unknown[] = [];
-  const { link, connect } = linked({ wake: ({ runIds }) => void woken.push(...runIds) });
-  const counts = countedBy(link);
-  connect();
-  rmSync(spoolPaths(dir, 'w').counts, { recursive: true });
-  await counts.add([{ runId: 'web', second: NOW, requests: 1 }], ['web']);
-  expect(woken).toEqual(['web']);
-});
-
 it('what is counted while the database still stores an earlier count is stored next', async () => {
   const store = database();
   const { deliver } = server(store);

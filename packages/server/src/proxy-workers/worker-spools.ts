@@ -1,3 +1,4 @@
+import type { Id } from '@dstack/core';
 import {
   type KeptCount,
   type KeptFiles,
@@ -96,10 +97,8 @@ export class WorkerSpools {
         if (tokens.length > 0) onUsed(tokens);
       }),
       counts: this.#spool({ dir: paths.counts, kind: keptCounts(now) }, async (counts, batch) => {
-        const woken = counts.filter(({ wakes }) => wakes);
-        const signals = woken.map(({ runId: id }) => ({ kind: 'run' as const, id }));
         const delivery = { ...once(batch), kind: 'counts' } as const;
-        await store.services.addRequests(workerId, counts, { signals }, delivery);
+        await store.services.addRequests(workerId, counts, { signals: wokenBy(counts) }, delivery);
       }),
     };
     this.#spools.set(workerId, made);
@@ -137,4 +136,9 @@ export class WorkerSpools {
       for (const id of this.#spools.keys()) void this.deliverKept(id);
     }, AGAIN_MS).unref();
   }
+}
+
+/** Has runs examined of which a request waits for a replica. */
+export function wokenBy(counts: readonly KeptCount[]): { readonly kind: 'run'; readonly id: Id }[] {
+  return counts.flatMap(({ runId: id, wakes }) => (wakes ? [{ kind: 'run', id }] : []));
 }
