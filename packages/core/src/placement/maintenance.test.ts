@@ -161,6 +161,15 @@ describe('a fleet with windows of maintenance', () => {
     expect(jobChange(decision, 'job-long-0-0')?.instanceId).toBeUndefined();
     expect(jobChange(decision, 'job-short-0-0')?.instanceId).toBe('lab-0');
   });
+
+  it('takes a job without a known end before the time of notice behind one that has to wait', () => {
+    for (const patch of [{}, WAITS]) {
+      const gangs = [asks('long', { limit: '10h' }, patch), asks('any', { submittedAt: 2 })];
+      const decision = placedAt(at('14T20:00:00'), { fleets: [LAB], instances: [host()], gangs });
+      expect(jobChange(decision, 'job-long-0-0')?.instanceId).toBeUndefined();
+      expect(jobChange(decision, 'job-any-0-0')?.instanceId).toBe('lab-0');
+    }
+  });
 });
 
 describe('a waiting gang', () => {
@@ -198,6 +207,28 @@ describe('a waiting gang', () => {
     const gangs = [asks('a', {}, WAITS), asks('short', { limit: '20m', submittedAt: 2 })];
     const decision = placedAt(at('15T01:30:00'), { fleets: [LAB], instances: [host()], gangs });
     expect(jobChange(decision, 'job-short-0-0')?.instanceId).toBe('lab-0');
+  });
+
+  it('keeps what it has reserved after a window from nobody who leaves for it, but from others', () => {
+    const reserved = (startsAt: number) => {
+      const shares = [{ instanceId: 'lab-0', blocks: 4 }];
+      return { ...WAITS, reserved: { since: at('14T19:00:00'), startsAt, shares } };
+    };
+    const isTaken = (limit: string, startsAt: number, world: Partial<World> = {}) => {
+      const gangs = [
+        asks('a', { limit }, reserved(startsAt)),
+        asks('any', { gpus: 2, submittedAt: 2 }),
+      ];
+      const time = at('14T20:00:00');
+      const all = { fleets: [LAB], instances: [host()], ...world, gangs };
+      return jobChange(placedAt(time, all), 'job-any-0-0')?.instanceId === 'lab-0';
+    };
+    expect(isTaken('10h', at('15T06:00:00'))).toBe(true);
+    const occupied = {
+      instances: [host(LAB, 0, 2)],
+      occupants: [{ ...ends(HOUR, at('14T20:00:00')), blocks: 2 }],
+    };
+    expect(isTaken('2h', at('14T21:00:00'), occupied)).toBe(false);
   });
 
   it('holds what is free of an open fleet, not of one in maintenance', () => {

@@ -140,10 +140,9 @@ export class PlacementPass {
         this.#holds.keepFor(queued);
         return false;
       }
-      const { limit, lasts, priority } = queued.request;
+      const { limit, priority } = queued.request;
       const reason = this.#reason(queued, lack);
-      const closedFor = this.#isKeptByWindow(queued) ? (lasts ?? Infinity) : null;
-      refused = { limit: limit ?? Infinity, closedFor, priority, reason, lack };
+      refused = { limit: limit ?? Infinity, priority, reason, lack };
       this.#refused.set(demandKey(this.#ledger, queued.request), refused);
     }
     this.#refuse(queued, refused);
@@ -154,21 +153,12 @@ export class PlacementPass {
   #refusedAs(queued: QueuedGang): Refused | null {
     const { request } = queued;
     const refused = this.#refused.get(demandKey(this.#ledger, request)) ?? null;
-    if (refused === null) return refused;
-    // Before a window of maintenance, shorter jobs can use what longer ones cannot.
-    if (refused.closedFor !== null && (request.lasts ?? Infinity) < refused.closedFor) return null;
-    if (this.#ledger.reserved.isEmpty) return refused;
+    if (refused === null || this.#ledger.reserved.isEmpty) return refused;
     // What is reserved can be used by its holder, by shorter jobs and by those of higher priority.
     const isHolder = this.#holds.isHolder(queued);
     const isWorse =
       (request.limit ?? Infinity) >= refused.limit && request.priority <= refused.priority;
     return isHolder || !isWorse ? null : refused;
-  }
-
-  #isKeptByWindow({ request }: QueuedGang): boolean {
-    return candidateFleets(this.#ledger, request).some(
-      (fleet) => this.#ledger.windows.against(fleet, request) !== null,
-    );
   }
 
   #settle(queued: QueuedGang, option: FleetOption): void {
@@ -339,8 +329,6 @@ export class PlacementPass {
 interface Refused {
   /** Seconds; Infinity = no `max_duration`. */
   readonly limit: number;
-  /** Seconds that it may last, if a window of maintenance keeps it from a fleet; Infinity = unknown. */
-  readonly closedFor: number | null;
   readonly priority: number;
   /** Computed when first needed. */
   readonly reason: () => Refusal;

@@ -60,6 +60,7 @@ export class CapacityLedger {
   readonly #growers = new Map<Id, Claimant[]>();
   readonly #runFleets = new Map<Id, Id>();
   readonly #shares = new Map<NodeRequest, Map<Profile, Shares>>();
+  #withWindows: readonly FleetRecord[] | null = null;
   #localLeft: number;
   #localGpusHeld = 0;
 
@@ -94,6 +95,16 @@ export class CapacityLedger {
       for (const { id } of index.instances) times.set(id, startsAt);
     }
     return times;
+  }
+
+  /**
+   * The fleets that windows of maintenance keep from the gang now; empty where there are none. Before a window, a fleet
+   * may be closed to what ends within it, and open to what ends before, or at a time that is not known.
+   */
+  closedTo(request: Pick<GangRequest, 'lasts'>): string {
+    this.#withWindows ??= this.fleets.filter((fleet) => this.windows.of(fleet) !== null);
+    const closed = this.#withWindows.filter((fleet) => this.windows.against(fleet, request));
+    return closed.map(({ id }) => ` ${id}`).join('');
   }
 
   instancesOf(fleetId: Id): readonly InstanceRecord[] {
@@ -259,7 +270,7 @@ export class CapacityLedger {
 export function demandKey(ledger: CapacityLedger, request: GangRequest): string {
   const { run, kind } = request;
   const user = ledger.quotas.hasUsers(run.projectId) ? ` ${run.userId ?? ''}` : '';
-  return `${ledger.fleetOfRun(run) ?? ''}${user} ${kind}`;
+  return `${ledger.fleetOfRun(run) ?? ''}${user}${ledger.closedTo(request)} ${kind}`;
 }
 
 function append(lists: Map<Id, Claimant[]>, key: Id, by: Claimant): void {

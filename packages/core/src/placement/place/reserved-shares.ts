@@ -14,7 +14,10 @@ export interface Reservation {
   readonly isShared: boolean;
   readonly fleetId: Id;
   readonly startsAt: Timestamp;
-  /** Others that end by then may use it: the start, unless that was put off for too long. */
+  /**
+   * Others that end by then may use it: the start, unless that was put off for too long; Infinity = others leave
+   * before the start in any case.
+   */
   readonly openUntil: Timestamp;
   readonly shares: readonly ReservedShare[];
 }
@@ -91,8 +94,8 @@ export class ReservedShares {
 
   #binds(reservation: Reservation, request: GangRequest): boolean {
     if (reservation.key === request.key || givesWay(reservation, request)) return false;
-    const { limit } = request;
-    return limit === null || this.#ends.now + limit * SECOND > reservation.openUntil;
+    const end = request.limit === null ? Infinity : this.#ends.now + request.limit * SECOND;
+    return end > reservation.openUntil;
   }
 }
 

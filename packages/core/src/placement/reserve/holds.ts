@@ -195,7 +195,8 @@ export class Holds {
   #put(queued: QueuedGang, { fleet, startsAt, shares }: PlannedStart, isKept: boolean): Promised {
     const { gang, request } = queued;
     const promised = this.#promised(queued, startsAt, isKept);
-    const openUntil = Math.min(startsAt, latestOpen(promised));
+    const isCleared = this.#isClearedBefore(startsAt, fleet);
+    const openUntil = isCleared ? Infinity : Math.min(startsAt, latestOpen(promised));
     const key = gangKey(gang);
     const by = { ...gang.run, priority: request.priority };
     const { standing } = request;
@@ -207,6 +208,12 @@ export class Holds {
       shares.map(({ instanceId }) => instanceId),
     );
     return promised;
+  }
+
+  /** All jobs that begin on the fleet now have to leave it for a window of maintenance before the start. */
+  #isClearedBefore(startsAt: Timestamp, fleet: FleetRecord): boolean {
+    const window = this.#ledger.windows.of(fleet);
+    return window !== null && window.endsAt <= startsAt;
   }
 
   #promised(queued: QueuedGang, startsAt: Timestamp, isKept: boolean): Promised {
