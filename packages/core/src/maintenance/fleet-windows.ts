@@ -10,6 +10,12 @@ import { longestGap, type MaintenanceTime, windowAfter } from './windows.ts';
 /** More windows than these one after the other keep a gang from its start, which is then not known. */
 const LOOKED_AT = 20;
 
+/**
+ * Seconds that a start may take once a window has ended. Work that needs the whole time between two windows but for
+ * less than this would be too late after each of them.
+ */
+const LONGEST_START = 900;
+
 /** What is known of the end of a gang: seconds from its start until it has surely ended; null = nothing. */
 interface Lasting {
   readonly lasts: number | null;
@@ -18,7 +24,7 @@ interface Lasting {
 /**
  * Within a window nothing is placed. Before it, what surely ends in time is; other work is until the time of notice
  * begins, and has to leave then. Work that needs longer than there is between two windows is treated as if its end
- * were not known: it would never start.
+ * were not known: it would never start, as would work that leaves no time to start it.
  */
 export class FleetWindows {
   /** The moment; Infinity = unknown, then no window counts. */
@@ -98,6 +104,6 @@ export class FleetWindows {
     const { maintenance } = spec.configuration;
     if (lasts === null) return false;
     if (from + lasts * SECOND <= window.startsAt || !maintenance) return true;
-    return lasts <= longestGap(maintenance, window);
+    return lasts + LONGEST_START <= longestGap(maintenance, window);
   }
 }
