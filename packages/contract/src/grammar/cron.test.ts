@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { type CronSchedule, nextCronTime, parseCron } from './cron.ts';
 import { Problem } from './problem.ts';
 
@@ -54,5 +54,19 @@ describe('schedules', () => {
 
   test('a day that never comes has no next time', () => {
     expect(nextCronTime(parseCron('0 0 30 2 *') as CronSchedule, 0)).toBeUndefined();
+  });
+
+  test('a day that comes rarely is looked for by months, and found where years begin', () => {
+    const leap = parseCron('30 1 29 feb *') as CronSchedule;
+    const at = (text: string) => Date.parse(text);
+    expect(nextCronTime(leap, at('2023-12-31T23:59:59Z'))).toBe(at('2024-02-29T01:30:00Z'));
+    expect(nextCronTime(leap, at('2024-02-29T01:30:00Z'))).toBe(at('2028-02-29T01:30:00Z'));
+    const last = parseCron('0 0 last dec *') as CronSchedule;
+    expect(nextCronTime(last, at('2024-12-31T00:00:00Z'))).toBe(at('2025-12-31T00:00:00Z'));
+    const reads = vi.spyOn(Date, 'UTC');
+    nextCronTime(leap, at('2024-02-29T01:30:00Z'));
+    // One of each month would be about a hundred, one of each day more than a thousand.
+    expect(reads.mock.calls.length).toBeLessThan(20);
+    reads.mockRestore();
   });
 });

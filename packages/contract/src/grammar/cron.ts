@@ -95,25 +95,36 @@ function wrongField(part: string, field: Field): Problem {
   );
 }
 
+const DAY = 86_400_000;
+
+/** How many months are looked at. The cost of a schedule that fires rarely, or never, is theirs. */
+const MONTHS_AHEAD = 12 * 8;
+
 /** The next instant after `after` (milliseconds since the epoch) that matches, or undefined in 8 years. */
 export function nextCronTime(cron: CronSchedule, after: number): number | undefined {
-  const start = new Date(Math.floor(after / 60_000) * 60_000 + 60_000);
-  for (let day = 0; day < 366 * 8; day += 1) {
-    const date = Date.UTC(start.getUTCFullYear(), start.getUTCMonth(), start.getUTCDate() + day);
-    if (!matchesDay(cron, new Date(date))) continue;
-    for (const hour of cron.hours) {
-      for (const minute of cron.minutes) {
-        const time = date + (hour * 60 + minute) * 60_000;
-        if (time >= start.getTime()) return time;
+  const start = Math.floor(after / 60_000) * 60_000 + 60_000;
+  const from = new Date(start);
+  const [year, month] = [from.getUTCFullYear(), from.getUTCMonth()];
+  for (let ahead = 0; ahead <= MONTHS_AHEAD; ahead += 1) {
+    if (!cron.months.includes(((month + ahead) % 12) + 1)) continue;
+    const first = Date.UTC(year, month + ahead, 1);
+    for (const day of daysOf(cron, first, Date.UTC(year, month + ahead + 1, 1))) {
+      if (day + DAY <= start) continue;
+      for (const hour of cron.hours) {
+        for (const minute of cron.minutes) {
+          const time = day + (hour * 60 + minute) * 60_000;
+          if (time >= start) return time;
+        }
       }
     }
   }
   return undefined;
 }
 
-function matchesDay(cron: CronSchedule, date: Date): boolean {
-  if (!cron.months.includes(date.getUTCMonth() + 1)) return false;
-  if (!cron.weekdays.includes((date.getUTCDay() + 6) % 7)) return false;
-  const last = new Date(Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 0)).getUTCDate();
-  return cron.days.includes(date.getUTCDate()) || (cron.lastDay && date.getUTCDate() === last);
+/** The beginnings of the days that match, of the month from `first` to before `next`. */
+function* daysOf(cron: CronSchedule, first: number, next: number): Iterable<number> {
+  for (let day = first, date = 1; day < next; day += DAY, date += 1) {
+    const isDay = cron.days.includes(date) || (cron.lastDay && day + DAY === next);
+    if (isDay && cron.weekdays.includes((new Date(day).getUTCDay() + 6) % 7)) yield day;
+  }
 }

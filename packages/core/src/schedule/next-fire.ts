@@ -1,4 +1,4 @@
-import { nextCronTime, Problem, parseCron } from '@dstack/contract';
+import { type CronSchedule, nextCronTime, Problem, parseCron } from '@dstack/contract';
 import type { Timestamp } from '../model/index.ts';
 
 /** Microseconds in a millisecond. */
@@ -14,17 +14,29 @@ export function nextFire(cron: readonly string[], after: Timestamp): Timestamp |
   return firesOf(cron)(after);
 }
 
-/** The same for many questions about the same expressions. */
+/** The same for many questions about the same expressions: each is computed anew only once its time has come. */
 export function firesOf(cron: readonly string[]): (after: Timestamp) => Timestamp | null {
   const schedules = cron.flatMap((text) => {
     const schedule = parseCron(text);
-    return schedule instanceof Problem ? [] : [schedule];
+    return schedule instanceof Problem ? [] : [rememberedFire(schedule)];
   });
   return (after) => {
-    const times = schedules.flatMap((schedule) => {
+    const next = schedules.reduce(
+      (first, fireAfter) => Math.min(first, fireAfter(after)),
+      Infinity,
+    );
+    return Number.isFinite(next) ? next : null;
+  };
+}
+
+/** Infinity: it does not fire. */
+function rememberedFire(schedule: CronSchedule): (after: Timestamp) => number {
+  let known = { after: Infinity, time: -Infinity };
+  return (after) => {
+    if (after < known.after || after >= known.time) {
       const time = nextCronTime(schedule, Math.floor(after / MILLISECOND));
-      return time === undefined ? [] : [time * MILLISECOND];
-    });
-    return times.length > 0 ? Math.min(...times) : null;
+      known = { after, time: time === undefined ? Infinity : time * MILLISECOND };
+    }
+    return known.time;
   };
 }
