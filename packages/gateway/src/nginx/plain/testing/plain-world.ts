@@ -21,6 +21,7 @@ import {
   type CountedService,
   type KeptCount,
   keptCounts,
+  type PushedRoute,
   PushedTable,
   SpoolDelivery,
 } from '@dstack/proxy';
@@ -64,6 +65,8 @@ export class PlainWorld {
   #counts!: SpoolDelivery<KeptCount>;
   #agent!: Server;
   #apps: App[] = [];
+  /** By run; a worker that is started again has to know them. */
+  readonly #served = new Map<string, PushedRoute>();
   #wanted!: Parameters<Nginx['ensure']>[0];
 
   async start(): Promise<this> {
@@ -97,7 +100,10 @@ export class PlainWorld {
       spools: { uses: join(runtime, 'usage'), counts: join(runtime, 'counts') },
       initial: () => {
         const { generation } = this.engine;
-        return [['state', { hosts: this.#hosts, online: true, generation }]];
+        return [
+          ['known', { routes: [...this.#served.values()], grants: [] }],
+          ['state', { hosts: this.#hosts, online: true, generation }],
+        ];
       },
       handlers: (worker) => desk.handlers(worker),
       onExit: () => {},
@@ -149,6 +155,7 @@ export class PlainWorld {
   ): string {
     const route = pushedRoute(String(run), serviceOf(String(run), host, apps, more));
     this.services.put(route);
+    this.#served.set(route.runId, route);
     this.engine.changed();
     this.workers.notify('route', route);
     return String(run);
