@@ -32,7 +32,8 @@ export async function openIntervals(
     .where('finished_at', 'is', null);
   if (projectIds !== null) {
     const own = [...projectIds];
-    active = active.where('project_id', 'in', own);
+    // Not as a column alone: SQLite would read all machines that the projects have ever had, in place of those that exist.
+    active = active.where(sql<Id>`project_id || ''`, 'in', own);
     jobs = jobs.where((eb) =>
       eb.or([eb('j.project_id', 'in', own), eb('i.project_id', 'in', own)]),
     );

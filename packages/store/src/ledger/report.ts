@@ -1,14 +1,12 @@
 /** Reads what jobs and machines have cost in a period. */
 import { setImmediate } from 'node:timers/promises';
-import { amountsWithin, type Id, type LedgerAmounts, type PricedInterval } from '@dstack/core';
+import type { Id, LedgerAmounts, PricedInterval } from '@dstack/core';
 import { sql } from 'kysely';
 import type { StoreContext, Tx } from '../context.ts';
 import { ledgerRows } from './ledger-rows.ts';
 import { openIntervals } from './open-intervals.ts';
-import { type LedgerPlace, LedgerSums, placeOfInterval } from './sums.ts';
+import { type LedgerPlace, LedgerSums, MICROS_OF_DAY } from './sums.ts';
 import type { LedgerQuestion, LedgerReport } from './types.ts';
-
-const DAY = 86_400_000_000;
 
 /** Days whose parts are read at once: a query on SQLite blocks the server. */
 const DAYS = 7;
@@ -57,11 +55,11 @@ interface Days {
 
 /** `first` to `last` are whole; there are none if `first` is later. */
 function daysOf({ since, until, now }: LedgerQuestion): Days {
-  const begin = Math.floor(since / DAY);
-  const end = Math.floor((until - 1) / DAY);
-  const isFirstWhole = since === begin * DAY;
+  const begin = Math.floor(since / MICROS_OF_DAY);
+  const end = Math.floor((until - 1) / MICROS_OF_DAY);
+  const isFirstWhole = since === begin * MICROS_OF_DAY;
   // Nothing is entered for later than now.
-  const isLastWhole = until === (end + 1) * DAY || until >= now;
+  const isLastWhole = until === (end + 1) * MICROS_OF_DAY || until >= now;
   if (begin === end) {
     const isWhole = isFirstWhole && isLastWhole;
     return isWhole
@@ -92,7 +90,7 @@ async function readOpen(tx: Tx, question: LedgerQuestion, sums: LedgerSums): Pro
   const owners = await ownersOf(tx, question);
   for (const { fleetId, projectId } of instances) owners.set(fleetId, projectId);
   for (const interval of [...instances, ...jobs]) {
-    addInterval(sums, interval, owners, { since, until });
+    sums.addInterval(interval, owners.get(interval.fleetId) ?? null, { since, until });
   }
   return owners;
 }
@@ -104,28 +102,11 @@ async function ownersOf(tx: Tx, { projectIds, since, until }: LedgerQuestion): P
     .select(['fleet_id', 'project_id'])
     .distinct()
     .where('user_id', '=', '')
-    .where('day', '>=', Math.floor(since / DAY))
-    .where('day', '<=', Math.floor(until / DAY));
+    .where('day', '>=', Math.floor(since / MICROS_OF_DAY))
+    .where('day', '<=', Math.floor(until / MICROS_OF_DAY));
   if (projectIds !== null) query = query.where('project_id', 'in', [...projectIds]);
   const rows = await query.execute();
   return new Map(rows.map((row) => [row.fleet_id, row.project_id]));
-}
-
-function addInterval(
-  sums: LedgerSums,
-  interval: PricedInterval,
-  owners: Owners,
-  period: { readonly since: number; readonly until: number },
-): void {
-  const since = Math.max(interval.since, period.since);
-  const until = Math.min(interval.until, period.until);
-  for (let at = since; at < until; ) {
-    const day = Math.floor(at / DAY);
-    const end = Math.min(until, (day + 1) * DAY);
-    const amounts = amountsWithin(interval, at, end);
-    sums.add(placeOfInterval(interval, day), amounts, owners.get(interval.fleetId) ?? null);
-    at = end;
-  }
 }
 
 const SUMS = sql<Record<'ms' | 'gpu_ms' | 'cost' | 'unpriced_ms', number>>`sum(ms) as ms,
@@ -207,7 +188,8 @@ async function cutDay(tx: Tx, reading: Reading, day: number): Promise<void> {
       since: Math.max(since, Number(row.since)),
       until: Math.min(until, Number(row.until)),
     };
-    addInterval(sums, intervalOf(row), owners, period);
+    const interval = intervalOf(row);
+    sums.addInterval(interval, owners.get(interval.fleetId) ?? null, period);
   }
 }
 

@@ -1,5 +1,6 @@
 /** Sums of the ledger by group. */
 import {
+  amountsWithin,
   type Id,
   type LedgerAmounts,
   minusAmounts,
@@ -8,6 +9,8 @@ import {
   plusAmounts,
 } from '@dstack/core';
 import type { LedgerQuestion } from './types.ts';
+
+export const MICROS_OF_DAY = 86_400_000_000;
 
 /** Where an amount belongs. `day`: days since the epoch. */
 export interface LedgerPlace {
@@ -28,7 +31,7 @@ export interface Sum {
   idle: LedgerAmounts;
 }
 
-export function placeOfInterval(interval: PricedInterval, day: number): LedgerPlace {
+function placeOfInterval(interval: PricedInterval, day: number): LedgerPlace {
   const { projectId, fleetId, fleetName, gpu, run } = interval;
   return { projectId, fleetId, fleetName, gpu, day, run, tags: run?.tags ?? {} };
 }
@@ -63,6 +66,24 @@ export class LedgerSums {
     }
     if (owner !== null) {
       this.#addIdle({ ...place, projectId: owner, run: null }, minusAmounts(NO_AMOUNTS, amounts));
+    }
+  }
+
+  /**
+   * The part of an interval within a period, in microseconds. Only groups of days need its days, of which a machine has
+   * hundreds in a year.
+   */
+  addInterval(
+    interval: PricedInterval,
+    owner: Id | null,
+    period: { readonly since: number; readonly until: number },
+  ): void {
+    const until = Math.min(interval.until, period.until);
+    for (let at = Math.max(interval.since, period.since); at < until; ) {
+      const day = Math.floor(at / MICROS_OF_DAY);
+      const end = this.#question.by === 'day' ? Math.min(until, (day + 1) * MICROS_OF_DAY) : until;
+      this.add(placeOfInterval(interval, day), amountsWithin(interval, at, end), owner);
+      at = end;
     }
   }
 
