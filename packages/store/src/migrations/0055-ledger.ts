@@ -23,7 +23,6 @@ export const ledger: Migration = {
   name: 'ledger',
   isAdditive: true,
   async up(c) {
-    await sql`alter table instances add column priced_since bigint`.execute(c.db);
     await createTable(c, 'ledger_parts', {
       id: 'text!',
       ...KEY,
@@ -53,6 +52,8 @@ export const ledger: Migration = {
     await createIndex(c, 'ledger_parts', 'run_id', { where: "run_id <> ''" });
     await createIndex(c, 'ledger_days', 'fleet_id, day');
     await enterEnded(c);
+    // Last: servers of an older version that still run cannot use the table from here to the end.
+    await sql`alter table instances add column priced_since bigint`.execute(c.db);
   },
 };
 
