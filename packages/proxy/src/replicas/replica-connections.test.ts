@@ -307,3 +307,30 @@ it('a new replica gets its share of the requests, not all, while others send lon
   expect(got.old).toBeGreaterThanOrEqual(8);
   expect(got.canary).toBeGreaterThanOrEqual(got.old ?? 0);
 });
+
+describe('the figures of a run', () => {
+  it('are those of its own replicas, until they are removed', () => {
+    const { replicas } = connections();
+    const busy = replicas.acquire('run', [target('a')]);
+    replicas.acquire('run', [target('b')]);
+    replicas.acquire('other', [target('c')]);
+    const figures = (run: string) => ({
+      jobs: replicas.countedOf(run).map(({ jobId }) => jobId),
+      totals: Object.keys(replicas.totalsOf(run)),
+      pending: replicas.pending(run),
+      isHeld: replicas.holds(run),
+    });
+    const none = { jobs: [], totals: [], pending: 0, isHeld: false };
+    expect(figures('run')).toEqual({ ...of('a', 'b'), pending: 2 });
+    replicas.keepOnly('run', [target('b')]);
+    expect(figures('run')).toEqual({ ...of('a', 'b'), pending: 2 });
+    if (busy) replicas.release(busy);
+    expect(figures('run')).toEqual({ ...of('b'), pending: 1 });
+    expect(figures('other')).toEqual({ ...of('c'), pending: 1 });
+    expect(figures('third')).toEqual(none);
+    replicas.close();
+    expect([figures('run'), figures('other')]).toEqual([none, none]);
+  });
+
+  const of = (...jobs: string[]) => ({ jobs, totals: jobs, isHeld: true });
+});

@@ -100,6 +100,8 @@ interface Known extends ConnectedReplica {
 export class ReplicaConnections {
   readonly #options: ReplicaConnectionsOptions;
   readonly #replicas = new Map<string, Known>();
+  /** The same by run: figures of each service are read every second, and one of them must not cost what all do. */
+  readonly #byRun = new Map<string, Set<Known>>();
   /** Jobs that are being stopped: no new requests are sent to them. */
   readonly #leaving = new Set<string>();
   readonly #stats: ReplicaStats;
@@ -235,30 +237,25 @@ export class ReplicaConnections {
 
   /** Replicas of a run that other replicas are preferred to. */
   ejectedOf(runId: string): number {
-    const own = [...this.#replicas.values()].filter((replica) => replica.runId === runId);
-    return own.filter(({ target }) => this.isEjected(target)).length;
+    return this.#of(runId).filter(({ target }) => this.isEjected(target)).length;
   }
 
   /** What the present replicas of a run have answered. */
   totalsOf(runId: string): TotalsByReplica {
     const own: Record<string, ReplicaTotals> = {};
-    for (const [jobId, replica] of this.#replicas) {
-      if (replica.runId === runId) own[jobId] = replica.counter.totals;
-    }
+    for (const { target, counter } of this.#of(runId)) own[target.jobId] = counter.totals;
     return own;
   }
 
   /** The replicas of a run that have had requests. */
   countedOf(runId: string): CountedReplica[] {
     const now = this.#options.now();
-    return [...this.#replicas.values()]
-      .filter((replica) => replica.runId === runId)
-      .map((replica) => ({
-        jobId: replica.target.jobId,
-        inFlight: inFlight(replica),
-        avoided: avoidedFor(replica, now),
-        recent: this.#stats.of(replica.target.jobId),
-      }));
+    return this.#of(runId).map((replica) => ({
+      jobId: replica.target.jobId,
+      inFlight: inFlight(replica),
+      avoided: avoidedFor(replica, now),
+      recent: this.#stats.of(replica.target.jobId),
+    }));
   }
 
   /** Whether any of these may receive a request. */
@@ -268,11 +265,7 @@ export class ReplicaConnections {
 
   /** Pending requests of a run. */
   pending(runId: string): number {
-    let count = 0;
-    for (const replica of this.#replicas.values()) {
-      if (replica.runId === runId) count += inFlight(replica);
-    }
-    return count;
+    return this.#of(runId).reduce((count, replica) => count + inFlight(replica), 0);
   }
 
   /** Pending requests per replica. */
@@ -306,14 +299,15 @@ export class ReplicaConnections {
 
   /** Whether there are connections to replicas of this run. */
   holds(runId: string): boolean {
-    return [...this.#replicas.values()].some((replica) => replica.runId === runId);
+    return this.#byRun.has(runId);
   }
 
   /** Drops the run's replicas that are not among these; pending requests are completed. */
   keepOnly(runId: string, targets: readonly ReplicaTarget[]): void {
     const present = new Set(targets.map((target) => target.jobId));
-    for (const [jobId, replica] of this.#replicas) {
-      if (replica.runId !== runId || present.has(jobId)) continue;
+    for (const replica of this.#of(runId)) {
+      const { jobId } = replica.target;
+      if (present.has(jobId)) continue;
       if (inFlight(replica) > 0) replica.idle.add(() => this.#drop(jobId));
       else this.#drop(jobId);
     }
@@ -335,11 +329,12 @@ export class ReplicaConnections {
   }
 
   close(): void {
-    for (const jobId of [...this.#replicas.keys()]) {
-      const replica = this.#replicas.get(jobId);
-      this.#replicas.delete(jobId);
-      void replica?.pool.destroy();
-      replica?.sessions.destroy();
+    const all = [...this.#replicas.values()];
+    this.#replicas.clear();
+    this.#byRun.clear();
+    for (const { pool, sessions } of all) {
+      void pool.destroy();
+      sessions.destroy();
     }
   }
 
@@ -378,6 +373,10 @@ export class ReplicaConnections {
     return until > 0 && this.#options.now() < until;
   }
 
+  #of(runId: string): Known[] {
+    return [...(this.#byRun.get(runId) ?? [])];
+  }
+
   #known(runId: string, target: ReplicaTarget): Known {
     return this.#replicas.get(target.jobId) ?? this.#make(runId, target);
   }
@@ -410,6 +409,8 @@ export class ReplicaConnections {
       counter: new ReplicaCounter(),
     };
     this.#replicas.set(target.jobId, known);
+    const ofRun = this.#byRun.get(runId) ?? new Set<Known>();
+    this.#byRun.set(runId, ofRun.add(known));
     return known;
   }
 
@@ -417,6 +418,9 @@ export class ReplicaConnections {
     const replica = this.#replicas.get(jobId);
     if (replica === undefined || inFlight(replica) > 0) return;
     this.#replicas.delete(jobId);
+    const ofRun = this.#byRun.get(replica.runId);
+    ofRun?.delete(replica);
+    if (ofRun?.size === 0) this.#byRun.delete(replica.runId);
     this.#stats.forget(jobId);
     void replica.pool.close();
     replica.sessions.close();
