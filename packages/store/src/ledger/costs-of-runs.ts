@@ -7,9 +7,9 @@ import { forIds } from '../query.ts';
 import { openIntervalsOfRuns } from './open-intervals.ts';
 
 export interface PaidRuns {
-  /** Those that have had a machine. */
+  /** Those that may have had a machine. */
   readonly runs: readonly Id[];
-  /** Those of them that have one now. */
+  /** Those that have one now. */
   readonly open: readonly Id[];
   /** Arrays, which cost what their members do. */
   readonly arrays: readonly Id[];

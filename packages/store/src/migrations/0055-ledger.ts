@@ -93,14 +93,15 @@ async function enterEnded(c: MigrationContext): Promise<void> {
     from ledger_parts group by day, project_id, fleet_id, user_id, gpu`.execute(c.db);
 }
 
+/** A run keeps no fleet while it waits for its next start or another attempt; the one of these jobs is not known. */
 const endedJobs = () => sql`
-  select j.id as subject_id, r.id as run_id, r.name as run_name, r.project_id, r.user_id, f.id as fleet_id,
-    f.name as fleet_name, '' as instance_id, j.provisioned_at as began_at, j.finished_at as ended_at,
+  select j.id as subject_id, r.id as run_id, r.name as run_name, r.project_id, r.user_id,
+    coalesce(f.id, '') as fleet_id, coalesce(f.name, '') as fleet_name, '' as instance_id, j.provisioned_at as began_at, j.finished_at as ended_at,
     coalesce(cast(j.provisioning_data ->> 'price' as double precision), 0) as price,
     coalesce(cast(j.runtime_data -> 'offer' ->> 'blocks' as integer), 1) as blocks,
     coalesce(cast(j.runtime_data -> 'offer' ->> 'total_blocks' as integer), 1) as total_blocks,
     ${gpusOf("j.provisioning_data -> 'instance_type'")}
-  from jobs j join runs r on r.id = j.run_id join fleets f on f.id = r.fleet_id
+  from jobs j join runs r on r.id = j.run_id left join fleets f on f.id = r.fleet_id
   where j.provisioned_at is not null and j.provisioning_data is not null and j.instance_id is null`;
 
 const endedInstances = () => sql`

@@ -63,9 +63,9 @@ export async function toViews(
   return options.jobs ? await withCosts(reads, views) : views;
 }
 
-/** Runs that no job of which has had a fleet have cost nothing. */
+/** Also of runs without a fleet, which have had one: with a schedule between two starts, or before another attempt. */
 async function withCosts(reads: Reads, views: readonly RunView[]): Promise<RunView[]> {
-  const single = views.filter(({ run, array }) => array === undefined && run.fleetId !== null);
+  const single = views.filter(({ array }) => array === undefined);
   const costs = await costsOfRuns(reads, {
     runs: single.map(({ run }) => run.id),
     open: single.flatMap(({ run, jobs }) =>

@@ -99,10 +99,8 @@ async function supported<T>(ask: () => Promise<T>): Promise<T> {
 
 function nameOf(row: CostRow, by: CostReport['by']): string {
   const { run_name: run, username: user, project_name: project, fleet_name: fleet, day } = row;
-  const none = { gpu: 'no GPU', tag: 'no tag' };
-  return (
-    { run, user, project, fleet, day, gpu: row.gpu || none.gpu, tag: row.tag || none.tag }[by] ?? ''
-  );
+  const ofMachine = { fleet: fleet || 'unknown', gpu: row.gpu || 'no GPU' };
+  return { run, user, project, day, ...ofMachine, tag: row.tag || 'no tag' }[by] ?? '';
 }
 
 function costTable(rows: readonly CostRow[], report: CostReport, cli: Cli): string {
