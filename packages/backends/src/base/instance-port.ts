@@ -129,6 +129,11 @@ export interface InstancePort {
    */
   readonly watch?: (onChange: (handleId: string) => void) => () => void;
   /**
+   * Whether `watch` reports a part of the changes only, such as that agents connect: ready instances are observed on
+   * a schedule all the same. Omitted: it reports all.
+   */
+  readonly watchesPartly?: boolean;
+  /**
    * Opens one connection to the agent of an instance whose access is of the kind `backend`. The
    * connections of an instance share what is expensive to open.
    */

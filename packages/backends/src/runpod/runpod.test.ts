@@ -271,6 +271,8 @@ describe('a pod at RunPod', () => {
     cloud.faults.set({ boot_seconds: [1, 1] });
     const watched = runpodAt({ cloud, pace, dialIns });
     const changed: string[] = [];
+    // Its end is not reported, so it is observed on a schedule too.
+    expect(watched.instances?.watchesPartly).toBe(true);
     const end = watched.instances?.watch?.((id) => changed.push(id));
     const [first, second] = [await order(), await order()];
     const created = await watched.instances?.create(first);

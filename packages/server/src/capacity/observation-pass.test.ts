@@ -14,6 +14,8 @@ interface World {
   readonly answer?: () => Promise<Observation>;
   /** The backend reports changes itself. */
   readonly watches?: boolean;
+  /** It reports some of them only. */
+  readonly watchesPartly?: boolean;
   /** Another server is linked to its host. */
   readonly isElsewhere?: boolean;
   readonly failsToSave?: boolean;
@@ -26,7 +28,7 @@ interface Extras {
 
 /** One instance `i`, and the writes of a pass about it. */
 function world({ instance, known, answer, watches = false, ...how }: World) {
-  const { isElsewhere = false, failsToSave = false } = how;
+  const { isElsewhere = false, failsToSave = false, watchesPartly = false } = how;
   const saved: ObservationRecord[] = [];
   const signals: Signal[] = [];
   const accesses: NewHostAccess[] = [];
@@ -35,7 +37,7 @@ function world({ instance, known, answer, watches = false, ...how }: World) {
   const row = instanceRecord({ id: 'i', offer: anOffer(), status: 'provisioning', ...instance });
   const instances = {
     observe: answer ?? (async () => ({ state: 'missing' })),
-    ...(watches ? { watch: () => () => {} } : {}),
+    ...(watches ? { watch: () => () => {}, watchesPartly } : {}),
   };
   const deps = {
     store: {
@@ -143,6 +145,12 @@ it('does not ask again about a ready instance whose backend reports changes', as
   const { run, armed } = world({ answer: ready(null), watches: true });
   await run();
   expect(armed).toEqual([null]);
+});
+
+it('asks again about a ready instance whose backend reports some changes only', async () => {
+  const { run, armed } = world({ answer: ready(null), watches: true, watchesPartly: true });
+  await run();
+  expect(armed).toEqual([NOW + 5_000_000]);
 });
 
 it('keeps the last answer when the backend cannot be asked, with the cause for people', async () => {

@@ -83,7 +83,8 @@ async function ask(
   if (!backend?.instances) return unanswered(`backend ${instance.backend} is not configured`);
   try {
     const answer = await observe(deps, instance, backend);
-    const isSettled = backend.instances.watch !== undefined;
+    const { watch, watchesPartly = false } = backend.instances;
+    const isSettled = watch !== undefined && !watchesPartly;
     const record = observed(before, withoutAccess(answer), { now: deps.now(), isSettled });
     return { record, access: await newAccess(deps, instance, { before, answer }) };
   } catch (error) {

@@ -61,6 +61,8 @@ export class VmInstances implements InstancePort {
   readonly dial?: NonNullable<InstancePort['dial']>;
   readonly leaseEnding?: LeaseEnding;
   readonly watch?: NonNullable<InstancePort['watch']>;
+  /** An agent reports that it lives; how its machine ends, only lists do. */
+  readonly watchesPartly = true;
   readonly #options: VmInstancesOptions;
   readonly #machines: AccountVms;
   readonly #list: ListVms;
