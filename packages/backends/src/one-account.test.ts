@@ -115,7 +115,7 @@ it('machines that the account of a wrong key lacks are doubted, whatever others 
   await theirs.observe(handle, { facts: null });
   // The machines of this project are in the account of its key before.
   const lost = (id: string) => ours.observe({ ...handle, id }, { facts: null });
-  await lost('i-00000000000000001');
+  await expect(lost('i-00000000000000001')).rejects.toThrow('does not list the only known machine');
   await expect(lost('i-00000000000000002')).rejects.toThrow('lists none of the 2 known machines');
   expect((await theirs.observe(handle, { facts: null })).state).toBe('ready');
 });

@@ -97,6 +97,8 @@ export class VmInstances implements InstancePort {
     this.#missing = new MissingGuard({
       ...{ title: cloud.title, pace },
       isExpected: (vm) => vm.tags[KEY_TAG] !== undefined && !isEnding(cloud, vm),
+      wasThere: (id) =>
+        account.hasListed(id) || [...this.#made.values()].some((made) => made.id === id),
     });
   }
 
@@ -378,7 +380,7 @@ export class VmInstances implements InstancePort {
     this.#unlisted.set(id, since);
     const isUnknown = await this.#endById(id);
     // Another account has no such machine either, and it would run on in its own.
-    if (isUnknown) this.#missing.doubt();
+    if (isUnknown) this.#missing.doubt(id);
     else this.#missing.ended(id);
     const isGone = isUnknown && this.#machines.hasListed(id);
     if (!isGone && pace.now() - since < cloud.lateMs) return 'releasing';

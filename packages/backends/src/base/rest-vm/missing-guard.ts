@@ -10,6 +10,11 @@ import type { Vm } from './vm-cloud.ts';
 const DOUBTED_MS = 3_600_000;
 /** The loss of one machine is usual. */
 const LEAST_MACHINES = 2;
+/**
+ * For how long that of one is not believed which was never seen there, as after a restart: it may be the first of
+ * several, and all of them are asked about within this time.
+ */
+const UNPROVEN_MS = 600_000;
 
 export interface MissingGuardOptions {
   /** Name of the provider for people. */
@@ -17,6 +22,8 @@ export interface MissingGuardOptions {
   readonly pace: Pick<CallPace, 'now'>;
   /** Whether it is a machine of dstack that lists will contain until an order ends it. */
   readonly isExpected: (vm: Vm) => boolean;
+  /** Whether this process has made it in the account, or seen it there. */
+  readonly wasThere: (id: string) => boolean;
 }
 
 export class MissingGuard {
@@ -27,7 +34,7 @@ export class MissingGuard {
   readonly #ended = new Set<string>();
   /** Whether the last list contains a known machine. */
   #isBelieved = false;
-  /** Since when lists lack all known machines; null = they do not, or only one is known. */
+  /** Since when lists lack all known machines; null = they do not. */
   #since: number | null = null;
 
   constructor(options: MissingGuardOptions) {
@@ -55,16 +62,20 @@ export class MissingGuard {
   missing(id: string): void {
     if (this.#isBelieved) return;
     this.#known.add(id);
-    if (this.#known.size >= LEAST_MACHINES) this.#since ??= this.#options.pace.now();
-    this.doubt();
+    this.#since ??= this.#options.pace.now();
+    this.doubt(id);
   }
 
-  /** Throws `AllMissingError` while it is open whether the account is the one with the machines. */
-  doubt(): void {
-    const { title, pace } = this.#options;
-    if (this.#since === null || pace.now() - this.#since >= DOUBTED_MS) return;
+  /** Throws `AllMissingError` while it is open whether the account is the one with the machine. */
+  doubt(id: string): void {
+    const { title, pace, wasThere } = this.#options;
+    const isOne = this.#known.size < LEAST_MACHINES;
+    const doubtedMs = isOne ? (wasThere(id) ? 0 : UNPROVEN_MS) : DOUBTED_MS;
+    if (this.#since === null || pace.now() - this.#since >= doubtedMs) return;
     throw new AllMissingError(
-      `${title} lists none of the ${this.#known.size} known machines. They count as lost after an hour of such answers; if they still run, check whether the key is one of their account`,
+      isOne
+        ? `${title} does not list the only known machine. It counts as lost after ten minutes of such answers; if it still runs, check whether the key is one of its account`
+        : `${title} lists none of the ${this.#known.size} known machines. They count as lost after an hour of such answers; if they still run, check whether the key is one of their account`,
     );
   }
 
