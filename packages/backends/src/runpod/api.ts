@@ -6,6 +6,8 @@ import { type LogClient, lastLineOf } from './logs.ts';
 
 /** A refusal for want of capacity is 400 like every other, so its words decide. */
 export const RUNPOD_REFUSALS: readonly RefusalRule[] = [
+  // Its words may name a quota, that of calls.
+  { status: 429, means: 'busy' },
   {
     text: /no (?:longer any )?instances? (?:are )?(?:currently )?available|could not be placed|(?:no|not enough|insufficient|out of) (?:\w+ )?(?:capacity|stock)|not have the resources/i,
     means: 'no-capacity',

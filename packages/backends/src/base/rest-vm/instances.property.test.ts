@@ -8,6 +8,7 @@ import {
   NoAnswerError,
   NoCapacityError,
   PreparingError,
+  QuotaError,
 } from '../errors.ts';
 import type { CreatedInstance, InstanceOrder } from '../instance-port.ts';
 import { newOrder } from '../testing/orders.ts';
@@ -296,6 +297,20 @@ describe('an order of a machine', () => {
       .catch((error: unknown) => error);
     // Another answer would allow to forget that it may exist.
     expect(answer).toBeInstanceOf(NoAnswerError);
+  });
+
+  it('was not refused by a provider that only refuses the look for it', async () => {
+    const { cloud, start } = world(QUIET);
+    cloud.list = async () => {
+      throw new QuotaError('429: quota of calls exceeded');
+    };
+    const order = { ...newOrder(OFFER), mayExist: true };
+    const answer = await start()
+      .create(order)
+      .catch((error: unknown) => error);
+    // The next offer would be ordered beside the machine that there may be.
+    expect(answer).toBeInstanceOf(NoAnswerError);
+    expect(answer).not.toBeInstanceOf(NoCapacityError);
   });
 
   it('is not sent once its caller has given up, and announced before it is sent', async () => {

@@ -202,10 +202,16 @@ export class VmInstances implements InstancePort {
    * being listed yet.
    */
   async #search(name: string, order: InstanceOrder): Promise<Vm | null> {
-    const found = await this.#find(name, order);
-    if (found || this.#made.has(name)) return found;
-    if (order.mayExist && !this.#doubts.has(name)) this.#doubt(name, false);
-    return this.#doubts.has(name) ? await this.#awaited(name, order) : null;
+    try {
+      const found = await this.#find(name, order);
+      if (found || this.#made.has(name)) return found;
+      if (order.mayExist && !this.#doubts.has(name)) this.#doubt(name, false);
+      return this.#doubts.has(name) ? await this.#awaited(name, order) : null;
+    } catch (error) {
+      // Of a creation both would mean that there is no machine, and it was not looked for.
+      if (!(error instanceof NoCapacityError || error instanceof SkipOfferError)) throw error;
+      throw new NoAnswerError(error.message, { cause: error });
+    }
   }
 
   #doubt(name: string, isSlow: boolean): void {
