@@ -346,6 +346,16 @@ describe('a pod at RunPod', () => {
     }
   });
 
+  it('is ordered beside others whose credentials are stored at the same moment', async () => {
+    const registryAuth = { username: 'ada', password: 'pass' };
+    const image = 'registry.example/private:1';
+    const orders = [];
+    for (let number = 0; number < 3; number++) orders.push(await order({ registryAuth, image }));
+    await Promise.all(orders.map(create));
+    expect(cloud.vms()).toBe(3);
+    expect(registriesOf(cloud.account).size).toBe(1);
+  });
+
   it('is ordered again when its credentials were deleted in between', async () => {
     const registryAuth = { username: 'ada', password: 'pass' };
     const image = 'registry.example/private:1';

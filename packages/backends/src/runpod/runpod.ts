@@ -14,6 +14,7 @@ import {
 } from '../base/errors.ts';
 import { largestKnownGpu } from '../base/known-gpus.ts';
 import type { CheckResult } from '../base/port.ts';
+import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
@@ -109,8 +110,9 @@ export class Runpod implements VmCloud {
     if (!auth) return;
     const name = this.#registryName(auth);
     if (this.#registries.has(name)) return;
-    const known = (await api.registries()).find((one) => one.name === name);
-    const { id } = known ?? (await api.createRegistry({ name, ...auth }));
+    const known = async () => (await api.registries()).find((one) => one.name === name) ?? null;
+    const create = () => api.createRegistry({ name, ...auth });
+    const { id } = (await known()) ?? (await addedOnce(create, known));
     this.#registries.set(name, id);
   }
 
