@@ -33,8 +33,8 @@ export interface GpuType {
   /** GB of one GPU. */
   readonly memory: number;
   readonly secure: boolean;
-  /** USD per hour for one GPU. */
-  readonly price: { readonly secure: number };
+  /** USD per hour for one GPU; 0 or null = it is not sold. */
+  readonly price?: { readonly secure?: number | null } | null;
   /** The most of one pod. */
   readonly maxCount: { readonly secure: number };
   /** Left out if none has it. */
@@ -45,8 +45,8 @@ export interface CpuType {
   readonly id: string;
   readonly vcpu: { readonly min: number; readonly max: number };
   readonly ramGbPerVcpu: number;
-  /** USD per hour. */
-  readonly price: { readonly securePerVcpu: number };
+  /** USD per hour; 0 or null = it is not sold. */
+  readonly price?: { readonly securePerVcpu?: number | null } | null;
   readonly dataCenters?: readonly InDataCenter[];
 }
 

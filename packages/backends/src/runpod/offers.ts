@@ -12,6 +12,9 @@ const LEAST_CPUS = 4;
 const DISK_GB_PER_CPU = 10;
 /** If the requirements name none: the default of the wire. */
 const DEFAULT_DISK_GB = 100;
+/** The most that are offered of a type, whatever the catalogue answers. */
+const MOST_GPUS = 64;
+const MOST_CPUS = 1024;
 
 export interface OffersQuestion {
   /** For 1, 2, 4 and 8 GPUs. */
@@ -34,12 +37,14 @@ function gpuOffers({ gpus, listed }: OffersQuestion): readonly Offer[] {
   const types = gpus.get(1) ?? [];
   return types.flatMap((type) => {
     const model = gpuModel(type);
-    if (model === null || !type.secure || !(type.price.secure > 0)) return [];
+    const one = type.price?.secure ?? 0;
+    if (model === null || !type.secure || !(one > 0)) return [];
     const share = shareOf(type, listed);
-    const counts = Array.from({ length: type.maxCount.secure }, (_, index) => index + 1);
+    const most = Math.min(MOST_GPUS, type.maxCount.secure);
+    const counts = Array.from({ length: most }, (_, index) => index + 1);
     return counts.flatMap((count) => {
       const instance = gpuInstance({ id: type.id, count, model, share });
-      const price = count * type.price.secure;
+      const price = count * one;
       return placesOf(type.id, count, gpus, knownRegions(type.id, listed)).map((place) =>
         offerOf(instance, price, place),
       );
@@ -123,19 +128,22 @@ function gpuInstance({ id, count, model, share }: GpuPod): Offer['instance'] {
 }
 
 function cpuOffers({ cpus, listed }: OffersQuestion): readonly Offer[] {
-  return cpus.flatMap(({ id, vcpu, ramGbPerVcpu, price, dataCenters = [] }) =>
-    powersOfTwo(vcpu.min, vcpu.max).flatMap((count) => {
+  return cpus.flatMap(({ id, vcpu, ramGbPerVcpu, price, dataCenters = [] }) => {
+    const one = price?.securePerVcpu ?? 0;
+    // Without a price it would look free, and it is charged all the same.
+    if (!(one > 0)) return [];
+    return powersOfTwo(vcpu.min, Math.min(MOST_CPUS, vcpu.max)).flatMap((count) => {
       const instance = cpuInstance(id, count, Math.floor(count * ramGbPerVcpu));
       const open = new Set(dataCenters.filter(isOpen).map((place) => place.id));
       const regions = new Set([...open, ...knownRegions(instance.name, listed)]);
       return [...regions].map((region) =>
-        offerOf(instance, count * price.securePerVcpu, {
+        offerOf(instance, count * one, {
           region,
           availability: open.has(region) ? 'available' : 'not_available',
         }),
       );
-    }),
-  );
+    });
+  });
 }
 
 export function cpuInstance(flavour: string, cpus: number, memoryGb: number): Offer['instance'] {

@@ -27,7 +27,8 @@ import { newOrder, withContainer } from '../base/testing/orders.ts';
 import { passingPace } from '../base/testing/passing-pace.ts';
 import { releaseFully } from '../base/testing/release-fully.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
-import { gpuModel } from './offers.ts';
+import type { CpuType, GpuType } from './api.ts';
+import { gpuModel, runpodOffers } from './offers.ts';
 import { DOWNLOAD, runpodAt } from './testing.ts';
 
 const H100 = Requirements.parse({ resources: { gpu: 'H100', memory: '1GB..', disk: '50GB..' } });
@@ -184,6 +185,32 @@ describe('offers of RunPod', () => {
     const given = await order();
     await expect(unreached.instances?.create(given)).rejects.toThrow(problem);
     expect(cloud.vms()).toBe(0);
+  });
+});
+
+describe('offers of RunPod from a strange catalogue', () => {
+  const cpu = (securePerVcpu: number | null): CpuType => ({
+    ...{ id: 'cpu', vcpu: { min: 2, max: 4 }, ramGbPerVcpu: 2, price: { securePerVcpu } },
+    dataCenters: [{ id: 'EU-RO-1', availability: 'HIGH' }],
+  });
+  const gpu = (secure: number | null, most = 2): GpuType => ({
+    ...{ id: 'NVIDIA H100 80GB HBM3', name: 'H100 SXM', manufacturer: 'NVIDIA', memory: 80 },
+    ...{ secure: true, price: { secure }, maxCount: { secure: most } },
+    dataCenters: [{ id: 'EU-RO-1', availability: 'HIGH' }],
+  });
+  const all = (cpus: readonly CpuType[], gpus: readonly GpuType[]) =>
+    runpodOffers({ cpus, gpus: new Map([[1, gpus]]), regions: null, listed: [] });
+
+  it('are none without a price, since they would look free', () => {
+    for (const price of [0, -1, null]) expect(all([cpu(price)], [gpu(price)])).toEqual([]);
+    const { price: _, ...unpriced } = cpu(1);
+    const { price: __, ...unsold } = gpu(1);
+    expect(all([unpriced, cpu(1)], [unsold])).toHaveLength(2);
+  });
+
+  it('are so many at most as a host can have', () => {
+    expect(all([], [gpu(1, 1e9)])).toHaveLength(64);
+    expect(all([{ ...cpu(1), vcpu: { min: 2, max: 1e300 } }], [])).toHaveLength(10);
   });
 });
 
