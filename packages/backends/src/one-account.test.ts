@@ -20,12 +20,12 @@ afterEach(async () => {
   await cloud.close();
 });
 
-type Type = 'lambda' | 'aws';
+type Type = 'lambda' | 'aws' | 'runpod';
 
 const credsOf = (type: Type, secret: string) =>
-  type === 'lambda'
-    ? { type: 'api_key', api_key: cloud.apiKey }
-    : { type: 'access_key', access_key: cloud.apiKey, secret_key: secret };
+  type === 'aws'
+    ? { type: 'access_key', access_key: cloud.apiKey, secret_key: secret }
+    : { type: 'api_key', api_key: cloud.apiKey };
 
 /** Backends of one server. */
 async function serverOf(type: Type) {
@@ -34,10 +34,12 @@ async function serverOf(type: Type) {
     get: async (key: string) => stored.get(key) ?? null,
     set: async (key: string, value: string) => void stored.set(key, value),
   };
-  const host = { facts, catalog: CATALOG } as unknown as BackendHost;
+  const dialIns = { take: async () => null, watch: () => () => {} };
+  const downloads = { agent: async () => ({ path: '/agent', sha256: '' }) };
+  const host = { facts, catalog: CATALOG, dialIns, downloads } as unknown as BackendHost;
   const variable = `DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`;
   const opener = await backendKind(type)
-    ?.configure({ [variable]: cloud.url }, { url: null })
+    ?.configure({ [variable]: cloud.url }, { url: 'https://dstack.example' })
     .load(host);
   return async (secret = 'secret') => {
     const config = { type, regions: ['us-east-1'], creds: credsOf(type, secret) };
@@ -53,19 +55,20 @@ function addMachine(): string {
   const { catalog, vms } = cloud.account;
   const [type] = catalog.types;
   if (!type) throw new Error('the account sells nothing');
+  const [region = ''] = type.regions.toSorted((a) => (a === 'us-east-1' ? -1 : 1));
   const tags = [{ key: 'dstack-key', value: 'order' }];
-  const order = { type, region: 'us-east-1', image: '', keys: [], userData: null, isPublic: true };
+  const order = { type, region, image: '', keys: [], userData: null, isPublic: true };
   return vms.create({ ...order, tags, name: '' }).id;
 }
 
 const listings = (type: Type) =>
   cloud.log.filter(({ path, body }) =>
-    type === 'lambda'
-      ? path.endsWith('/instances')
+    type !== 'aws'
+      ? path.endsWith(type === 'runpod' ? '/pods' : '/instances')
       : (body as { readonly Action?: string } | null)?.Action === 'DescribeInstances',
   ).length;
 
-it.each(['lambda', 'aws'] as const)(
+it.each(['lambda', 'aws', 'runpod'] as const)(
   '%s: an account is listed as often for fifty projects as for one',
   async (type) => {
     cloud = await startCloud({ personality: type });

@@ -1,8 +1,9 @@
 import { RunpodBackendConfigWithCreds } from '@dstack/contract/wire';
 import { containerKind } from '../base/container-cloud/container-kind.ts';
 import type { BackendKind } from '../base/kind.ts';
-import type { CallRule } from '../base/rest-vm/call-limiter.ts';
+import type { CallLimiter, CallRule } from '../base/rest-vm/call-limiter.ts';
 import { REAL_PACE } from '../base/rest-vm/pace.ts';
+import type { RunpodMemory } from './memory.ts';
 
 /** The limits that its document shows as an example; the answers of the API name those of an account. */
 export const RUNPOD_RULES: readonly CallRule[] = [
@@ -10,19 +11,24 @@ export const RUNPOD_RULES: readonly CallRule[] = [
   { calls: 3000, seconds: 3600 },
 ];
 
+/** Of accounts: each list is of one backend, and all of an account read it. */
+const memories = new WeakMap<CallLimiter, RunpodMemory>();
+
 export const runpodKind: BackendKind = containerKind({
   ...{ type: 'runpod', title: 'RunPod', endpoint: 'https://api.runpod.io', rules: RUNPOD_RULES },
   parse: (config) => RunpodBackendConfigWithCreds.parse(config),
   credentials: ({ creds }) => [creds.api_key],
-  remembersLists: true,
   regions: ({ regions }) => regions,
   adapter: async ({ config, endpoint, limiter, listed }) => {
-    const [{ Runpod }, { RunpodApi }] = await Promise.all([
+    const [{ Runpod }, { RunpodApi }, { RunpodMemory }] = await Promise.all([
       import('./runpod.ts'),
       import('./api.ts'),
+      import('./memory.ts'),
     ]);
     const { creds, regions } = config;
+    const memory = memories.get(limiter) ?? new RunpodMemory();
+    memories.set(limiter, memory);
     const api = new RunpodApi({ endpoint, limiter, apiKey: creds.api_key });
-    return new Runpod({ api, regions, listed, apiKey: creds.api_key, pace: REAL_PACE });
+    return new Runpod({ api, regions, listed, apiKey: creds.api_key, memory, pace: REAL_PACE });
   },
 });

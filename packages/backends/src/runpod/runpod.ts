@@ -20,7 +20,8 @@ import type { CallPace } from '../base/rest-vm/pace.ts';
 import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { VolumePort } from '../base/volume-port.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
-import type { GpuType, NewPod, Pod, Registry, RunpodApi } from './api.ts';
+import type { NewPod, Pod, Registry, RunpodApi } from './api.ts';
+import { RunpodMemory } from './memory.ts';
 import { cpuInstance, gpuModel, runpodOffers, withDisk } from './offers.ts';
 import { runpodVolumes } from './volumes.ts';
 
@@ -32,6 +33,8 @@ export interface RunpodOptions {
   readonly regions: readonly string[] | null;
   /** The catalogue's list now. */
   readonly listed: () => readonly CatalogItem[];
+  /** Omitted: no other backend has the same key. */
+  readonly memory?: RunpodMemory;
   readonly pace: Pick<CallPace, 'now'>;
 }
 
@@ -68,37 +71,35 @@ export class Runpod implements VmCloud {
   readonly lateMs = 30_000;
   readonly #options: RunpodOptions;
   readonly volumes: VolumePort;
-  #gpuTypes = new Map<string, GpuType>();
-  /** Last messages of pods that have ended, by id; null = there are none. */
-  readonly #words = new Map<string, string | null>();
-  /** Credentials of registries that the account has, by name. */
-  readonly #registries = new Map<string, string>();
-  #pods: readonly Pod[] = [];
+  readonly #memory: RunpodMemory;
 
   constructor(options: RunpodOptions) {
     this.#options = options;
+    this.#memory = options.memory ?? new RunpodMemory();
     this.volumes = runpodVolumes(options);
   }
 
   async list(): Promise<readonly Vm[]> {
-    this.#pods = await this.#options.api.pods();
-    await this.#listen();
-    return this.#pods.map((pod) => this.#vmOf(pod));
+    const pods = await this.#options.api.pods();
+    this.#memory.pods = pods;
+    await this.#listen(pods);
+    return pods.map((pod) => this.#vmOf(pod));
   }
 
   /** Asks why pods of ours have ended. */
-  async #listen(): Promise<void> {
-    const ended = this.#pods.filter(
+  async #listen(pods: readonly Pod[]): Promise<void> {
+    const { lastLines } = this.#memory;
+    const ended = pods.filter(
       ({ id, status, env }) =>
         (STATUSES[status] ?? 'waiting') === 'broken' &&
-        !this.#words.has(id) &&
+        !lastLines.has(id) &&
         tagsFromVariable(env?.[TAGS_VARIABLE])[KEY_TAG] !== undefined,
     );
     await Promise.all(
       ended.slice(0, WORDS.atOnce).map(async ({ id }) => {
-        this.#words.set(id, await this.#options.api.lastLine(id));
-        const [oldest] = this.#words.keys();
-        if (this.#words.size > WORDS.kept && oldest !== undefined) this.#words.delete(oldest);
+        lastLines.set(id, await this.#options.api.lastLine(id));
+        const [oldest] = lastLines.keys();
+        if (lastLines.size > WORDS.kept && oldest !== undefined) lastLines.delete(oldest);
       }),
     );
   }
@@ -109,11 +110,11 @@ export class Runpod implements VmCloud {
     const auth = container?.registryAuth;
     if (!auth) return;
     const name = this.#registryName(auth);
-    if (this.#registries.has(name)) return;
+    if (this.#memory.registries.has(name)) return;
     const known = async () => (await api.registries()).find((one) => one.name === name) ?? null;
     const create = () => api.createRegistry({ name, ...auth });
     const { id } = (await known()) ?? (await addedOnce(create, known));
-    this.#registries.set(name, id);
+    this.#memory.registries.set(name, id);
   }
 
   async create(order: VmOrder): Promise<string> {
@@ -121,7 +122,7 @@ export class Runpod implements VmCloud {
     if (!container) throw new SkipOfferError('RunPod needs a job to run');
     const auth = container.registryAuth;
     const name = auth && this.#registryName(auth);
-    const registry = name === null ? null : (this.#registries.get(name) ?? null);
+    const registry = name === null ? null : (this.#memory.registries.get(name) ?? null);
     if (name !== null && registry === null) {
       throw new PreparingError('RunPod is asked for the credentials of the registry again');
     }
@@ -130,7 +131,7 @@ export class Runpod implements VmCloud {
     } catch (error) {
       if (name === null || error instanceof BusyError) throw error;
       // A user may have deleted them, or this server with the last other pod that used them.
-      this.#registries.delete(name);
+      this.#memory.registries.delete(name);
       const isGone = NO_REGISTRY.test(errorMessage(error));
       throw isGone ? new PreparingError(errorMessage(error), { cause: error }) : error;
     }
@@ -138,19 +139,12 @@ export class Runpod implements VmCloud {
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
     const { api } = this.#options;
-    const pods = await this.#podsWith(id);
+    const { pods } = this.#memory;
     await api.deletePod(id);
     const registry = pods.find((pod) => pod.id === id)?.registry ?? null;
     if (registry === null || pods.some((pod) => pod.id !== id && pod.registry === registry)) return;
     // RunPod keeps what a pod still uses, and the next pod that ends tries it again.
     await this.#forgetRegistry(registry).catch(() => {});
-  }
-
-  /** Another backend of the account may have asked for the last list; only pods with credentials matter here. */
-  async #podsWith(id: string): Promise<readonly Pod[]> {
-    const isListed = this.#pods.some((pod) => pod.id === id);
-    if (isListed || this.#registries.size === 0) return this.#pods;
-    return await this.#options.api.pods().catch(() => []);
   }
 
   async offers(): Promise<readonly Offer[]> {
@@ -159,7 +153,7 @@ export class Runpod implements VmCloud {
       api.cpus(),
       ...ASKED_COUNTS.map((count) => api.gpus(count)),
     ]);
-    this.#gpuTypes = new Map(gpus[0]?.map((type) => [type.id, type]));
+    this.#memory.gpuTypes = new Map(gpus[0]?.map((type) => [type.id, type]));
     const byCount = new Map(ASKED_COUNTS.map((count, index) => [count, gpus[index] ?? []]));
     return runpodOffers({ gpus: byCount, cpus, regions, listed: listed() });
   }
@@ -202,7 +196,7 @@ export class Runpod implements VmCloud {
     const found = (await api.registries()).find(isOurs);
     if (!found) return;
     await api.deleteRegistry(id);
-    this.#registries.delete(found.name);
+    this.#memory.registries.delete(found.name);
   }
 
   #vmOf(pod: Pod): Vm {
@@ -214,7 +208,7 @@ export class Runpod implements VmCloud {
       ...{ id, name, status, region, tags, instance: this.#instanceOf(pod) },
       price: cost > 0 ? cost : null,
       ...{ address: null, privateAddress: globalNetworking?.ip ?? null },
-      problem: this.#words.get(id) ?? null,
+      problem: this.#memory.lastLines.get(id) ?? null,
     };
   }
 
@@ -238,7 +232,7 @@ export class Runpod implements VmCloud {
 
   /** By the catalogue, if it has been asked for since the start; else by the words of the id. */
   #modelOf(id: string) {
-    const type = this.#gpuTypes.get(id);
+    const type = this.#memory.gpuTypes.get(id);
     if (type) return gpuModel(type);
     const [, maker = '', name = ''] = /^(NVIDIA|AMD)(?: Instinct)? (.+)$/.exec(id) ?? [];
     const found = gpuModel({ manufacturer: maker, name, memory: 0 });

@@ -1,5 +1,4 @@
 /** The descriptor of a kind of backend whose provider has machines and an HTTP API. */
-import { randomUUID } from 'node:crypto';
 import { type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import { type CatalogItem, catalogItems } from '../../catalog/catalog.ts';
@@ -30,8 +29,6 @@ export interface VmKind<Config> {
   readonly credentials: (config: Config) => readonly string[];
   /** Regions that the offers depend on beside the account; null = they depend on none. */
   readonly regions: (config: Config) => readonly string[] | null;
-  /** Whether an adapter remembers what its lists and offers contain, so that each backend needs its own. */
-  readonly remembersLists?: boolean;
   /** Loads the adapter. */
   readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;
 }
@@ -40,6 +37,7 @@ export interface AdapterParts<Config> {
   readonly config: Config;
   /** Without a slash at its end. */
   readonly endpoint: string;
+  /** The same for all backends of an account. */
   readonly limiter: CallLimiter;
   /** The catalogue's list now, for what the API does not report. */
   readonly listed: () => readonly CatalogItem[];
@@ -88,13 +86,9 @@ export function openerOf<Config>(
       const { limiter, leave } = limiters.join(account);
       const listed = () => catalogItems(catalog, type);
       const cloud = await kind.adapter({ config, endpoint, limiter, listed });
-      const own = kind.remembersLists ? [randomUUID()] : [];
-      const shared = accounts.join([account, ...own].join(), () => new AccountVms(pace));
+      const shared = accounts.join(account, () => new AccountVms(pace));
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
-      const market = markets.join(
-        [scope, ...own].join(),
-        () => new SharedOffers(title, facts, factKey),
-      );
+      const market = markets.join(scope, () => new SharedOffers(title, facts, factKey));
       market.part.asker = cloud;
       const way = wayOf(cloud, secret);
       return {
