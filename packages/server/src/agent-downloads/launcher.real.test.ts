@@ -173,6 +173,8 @@ describe.skipIf(Boolean(missing))('the launcher', () => {
     );
     while (!output().includes('is not the agent')) await new Promise(setImmediate);
     expect(existsSync(join(root, 'dstack/node'))).toBe(false);
+    // The end of the address is secret.
+    expect(output()).not.toContain(agent.path);
   });
 });
 

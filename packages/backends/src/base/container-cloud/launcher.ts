@@ -67,6 +67,8 @@ export const CONTAINER_LAUNCHER = `
 mask=$(umask)
 umask 077
 url=$DSTACK_AGENT_URL sha256=$DSTACK_AGENT_SHA256 token=$DSTACK_AGENT_TOKEN dial=$1 server=$2
+# The rest of the URL is secret, and providers show what containers print.
+from=\${url%/*}
 unset DSTACK_AGENT_URL DSTACK_AGENT_SHA256 DSTACK_AGENT_TOKEN DSTACK_TAGS
 say() { echo "${LAUNCHER_PREFIX}$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
@@ -124,7 +126,7 @@ get() {
   fi
   found=$(hash_of "$root/program") || exit ${HOPELESS}
   [ "$found" = "$sha256" ] && return 0
-  say "what $url answers is not the agent: its SHA-256 is $found"
+  say "what $from answers is not the agent: its SHA-256 is $found"
   return 1
 }
 
@@ -152,7 +154,7 @@ if [ "$present" != "$sha256" ]; then
   rm -f "$root/ready"
   for pause in 1 2 5 10 20 30 60 60 60 60 60 60 60 60 60 0; do
     if get; then unpack; break; fi
-    [ "$pause" -gt 0 ] || give_up "the agent could not be fetched from $url"
+    [ "$pause" -gt 0 ] || give_up "the agent could not be fetched from $from"
     sleep "$pause"
   done
 fi
