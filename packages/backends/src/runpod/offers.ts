@@ -12,8 +12,8 @@ const LEAST_CPUS = 4;
 const DISK_GB_PER_CPU = 10;
 /** If the requirements name none: the default of the wire. */
 const DEFAULT_DISK_GB = 100;
-/** The most that are offered of a type, whatever the catalogue answers. */
-const MOST_GPUS = 64;
+/** The most of one pod, whatever RunPod answers. */
+export const MOST_GPUS = 64;
 const MOST_CPUS = 1024;
 
 export interface OffersQuestion {

@@ -27,8 +27,9 @@ import { newOrder, withContainer } from '../base/testing/orders.ts';
 import { passingPace } from '../base/testing/passing-pace.ts';
 import { releaseFully } from '../base/testing/release-fully.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
-import type { CpuType, GpuType } from './api.ts';
+import type { CpuType, GpuType, RunpodApi } from './api.ts';
 import { gpuModel, runpodOffers } from './offers.ts';
+import { Runpod } from './runpod.ts';
 import { DOWNLOAD, runpodAt } from './testing.ts';
 
 const H100 = Requirements.parse({ resources: { gpu: 'H100', memory: '1GB..', disk: '50GB..' } });
@@ -211,6 +212,15 @@ describe('offers of RunPod from a strange catalogue', () => {
   it('are so many at most as a host can have', () => {
     expect(all([], [gpu(1, 1e9)])).toHaveLength(64);
     expect(all([{ ...cpu(1), vcpu: { min: 2, max: 1e300 } }], [])).toHaveLength(10);
+  });
+
+  it('are what a pod has at most, whatever number of GPUs it reports', async () => {
+    const pod = { id: 'pod', name: '', status: 'RUNNING', image: '', disk: 1, cost: 1 };
+    const gpu = { id: 'NVIDIA H100 80GB HBM3', count: 1e9, vcpuCount: 1, memory: 1 };
+    const api = { pods: async () => [{ ...pod, gpu }] } as unknown as RunpodApi;
+    const one = new Runpod({ api, apiKey: 'key', regions: null, listed: () => [], pace });
+    const [vm] = await one.list();
+    expect(vm?.instance.resources.gpus).toHaveLength(64);
   });
 });
 

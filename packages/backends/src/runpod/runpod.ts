@@ -22,7 +22,7 @@ import type { VolumePort } from '../base/volume-port.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { NewPod, Pod, Registry, RunpodApi } from './api.ts';
 import { RunpodMemory } from './memory.ts';
-import { cpuInstance, gpuModel, runpodOffers, withDisk } from './offers.ts';
+import { cpuInstance, gpuModel, MOST_GPUS, runpodOffers, withDisk } from './offers.ts';
 import { runpodVolumes } from './volumes.ts';
 
 export interface RunpodOptions {
@@ -218,7 +218,8 @@ export class Runpod implements VmCloud {
       const { name, resources } = cpuInstance(cpu.id, cpu.vcpuCount, cpu.memory);
       return { name, resources: { ...resources, disk: size } };
     }
-    const { id = '', count = 1, vcpuCount = 0, memory = 0 } = gpu ?? {};
+    const { id = '', count: reported = 1, vcpuCount = 0, memory = 0 } = gpu ?? {};
+    const count = Math.min(MOST_GPUS, reported);
     const model = this.#modelOf(id);
     return {
       name: id,
