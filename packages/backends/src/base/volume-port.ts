@@ -11,6 +11,8 @@ export interface VolumeOrder {
   readonly availabilityZone: string | null;
   readonly sizeGib: number | null;
   readonly tags: Readonly<Record<string, string>>;
+  /** An earlier attempt, of any process, may have made it: lists may lack it for a while. Omitted: none has. */
+  readonly mayExist?: boolean;
   /** Options of a claim for a persistent volume; null or omitted for all other volumes. */
   readonly claim?: ClaimOptions | null;
   /** Place of a directory of hosts; null for all other volumes. */

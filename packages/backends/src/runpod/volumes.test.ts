@@ -59,6 +59,25 @@ it('a volume whose order had no answer is looked for before it is ordered again'
   expect(cloud.account.volumes.all().map(({ id }) => id)).toEqual([handle.id]);
 });
 
+it('a volume that was ordered before a restart is looked for before it is ordered again', async () => {
+  cloud.faults.set({ eventual_seconds: 20 });
+  await volumes.create(order());
+  const restarted = runpodAt({ cloud, pace: passingPace(clock) }).volumes;
+  const again = async () => await restarted?.create(order({ mayExist: true }));
+  await expect(again()).rejects.toThrow(PreparingError);
+  clock.advance(25);
+  const handle = await again();
+  expect(cloud.account.volumes.all().map(({ id }) => id)).toEqual([handle?.id]);
+});
+
+it('an order that was lost before a restart is made again', async () => {
+  const again = async () => await volumes.create(order({ mayExist: true }));
+  await expect(again()).rejects.toThrow(PreparingError);
+  clock.advance(31);
+  await again();
+  expect(cloud.account.volumes.all()).toHaveLength(1);
+});
+
 it('an order that was lost on its way is made again', async () => {
   cloud.calls.fail(1, 'never arrived');
   await expect(volumes.create(order())).rejects.toThrow(NoAnswerError);

@@ -34,15 +34,21 @@ export function runpodVolumes({ api, regions, pace }: RunpodVolumesOptions): Vol
   async function create(order: VolumeOrder): Promise<VolumeHandle> {
     const name = volumeName(order);
     const made = (await api.volumes()).find((one) => one.name === name);
-    if (made) return handleOf(made);
-    const until = doubts.get(name);
-    if (until !== undefined && pace.now() < until) {
+    if (made) {
+      doubts.delete(name);
+      return handleOf(made);
+    }
+    // The doubts of an earlier process ended with it.
+    const known = doubts.get(name) ?? (order.mayExist ? pace.now() + LATE_MS : null);
+    if (known !== null && pace.now() < known) {
+      doubts.set(name, known);
       throw new PreparingError('RunPod: looking for the volume of an order without an answer');
     }
-    doubts.delete(name);
     const body = { name, size: sizeOf(order), dataCenter: regionOf(order.region, regions) };
     try {
-      return handleOf(await api.createVolume(body));
+      const created = await api.createVolume(body);
+      doubts.delete(name);
+      return handleOf(created);
     } catch (error) {
       if (error instanceof NoAnswerError) doubts.set(name, pace.now() + LATE_MS);
       throw error;

@@ -40,23 +40,19 @@ async function create(effects: VolumeEffects, intent: IntentOf<'volume.create'>)
     const isOrdered = await store.engine.amendIntent(intent.key, { ...payload, begun: true });
     if (!isOrdered) throw new NotNow('the order was withdrawn');
   }
-  const handle = await createdBy(volumes, orderOf(effects, intent, view), payload.begun);
+  const handle = await createdBy(volumes, orderOf(effects, intent, view));
   return { kind: 'volume.created', handle } as const;
 }
 
 /**
- * `mayExist`: the answer to an earlier attempt was lost. A refusal may then be about the present
- * attempt only, and the volume of the earlier one would cost money without a record.
+ * After an attempt whose answer was lost a refusal may be about the present
+ * one only, and the volume of the earlier one would cost money without a record.
  */
-async function createdBy(
-  volumes: VolumePort,
-  order: VolumeOrder,
-  mayExist: boolean,
-): Promise<VolumeHandle> {
+async function createdBy(volumes: VolumePort, order: VolumeOrder): Promise<VolumeHandle> {
   try {
     return await volumes.create(order);
   } catch (error) {
-    if (!mayExist || error instanceof NoAnswerError) throw error;
+    if (!order.mayExist || error instanceof NoAnswerError) throw error;
     const found = (await listed(volumes, order)).find(({ key }) => key === order.key);
     if (found) return found.handle;
     throw error;
@@ -76,7 +72,7 @@ async function listed(
 
 function orderOf(
   { serverId }: VolumeEffects,
-  { key, payload: { path } }: IntentOf<'volume.create'>,
+  { key, payload: { path, begun } }: IntentOf<'volume.create'>,
   { volume, projectName }: VolumeView,
 ): VolumeOrder {
   const { configuration, hostId, fleetId } = volume;
@@ -89,6 +85,7 @@ function orderOf(
       ('availability_zone' in configuration && configuration.availability_zone) || null,
     sizeGib: 'size' in configuration ? configuration.size : null,
     tags: configuration.tags ?? {},
+    mayExist: begun,
     claim: isOnHosts ? null : claimOf(configuration),
     directory: isOnHosts ? { hostId, fleetId, path } : null,
   };

@@ -3,6 +3,7 @@ import {
   BackendError,
   BusyError,
   NoAnswerError,
+  type VolumeOrder,
   type VolumePort,
 } from '@dstack/backends';
 import type {
@@ -110,6 +111,16 @@ describe('the creation of a volume', () => {
     expect(await carryOut({ ...CREATE, begun: true })).toMatchObject({ kind: 'volume.created' });
     expect(calls).toEqual(['create volume.create:v:0 data in eu']);
     expect(amended).toEqual([]);
+  });
+
+  it('is announced to the backend as one that may have been made before', async () => {
+    const orders: VolumeOrder[] = [];
+    answers.create = async (order) => {
+      orders.push(order);
+      return HANDLE;
+    };
+    for (const begun of [false, true]) await carryOut({ ...CREATE, begun });
+    expect(orders.map(({ mayExist }) => mayExist)).toEqual([false, true]);
   });
 
   it('does not begin for a volume that is to be deleted', async () => {
