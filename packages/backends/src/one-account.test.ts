@@ -1,4 +1,5 @@
 /** Backends of many projects with the credentials of one account. */
+import { Requirements } from '@dstack/contract/wire';
 import { type Cloud, startCloud } from '@dstack/testkit/cloud';
 import { afterEach, expect, it } from 'vitest';
 import type { BackendHost, OpenedBackend } from './base/kind.ts';
@@ -46,7 +47,7 @@ async function serverOf(type: Type) {
     const one = await opener?.open(config, 'installation', { isOperators: true });
     if (!one?.backend.instances) throw new Error('it was not opened');
     opened.push(one);
-    return { close: one.close, instances: one.backend.instances };
+    return { close: one.close, backend: one.backend, instances: one.backend.instances };
   };
 }
 
@@ -108,6 +109,18 @@ it('a key with another secret gets nothing that was asked for with the right one
     await instances.observe(handle, { facts: null });
   }
   expect(listings('aws')).toBe(2);
+});
+
+it('a key with another secret shows no offers that were stored for the right one', async () => {
+  cloud = await startCloud({ personality: 'aws' });
+  const open = await serverOf('aws');
+  const requirements = Requirements.parse({ resources: { cpu: '2..', memory: '1GB..' } });
+  const asked = async (secret: string) => {
+    const before = cloud.log.length;
+    await (await open(secret)).backend.offers(requirements);
+    return cloud.log.length > before;
+  };
+  expect([await asked('secret'), await asked('guessed')]).toEqual([true, true]);
 });
 
 it('machines that the account of a wrong key lacks are doubted, whatever others have there', async () => {

@@ -59,9 +59,7 @@ export class AwsAccount {
 
   marketOf({ regions, experimental }: Pick<AwsSettings, 'regions' | 'experimental'>): AwsMarket {
     const { id, client, facts, pace, now, showsCatalog } = this.#options;
-    // Without types of their own the key is that of earlier versions.
-    const types = experimental.length === 0 ? [] : ['', ...experimental.toSorted()];
-    const scope = accountId(id, ...regions, ...types);
+    const scope = accountId(id, ...regions, '', ...experimental.toSorted());
     const known = this.#markets.get(scope);
     if (known) return known;
     const asked = new AwsOffers({

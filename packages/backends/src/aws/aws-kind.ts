@@ -71,6 +71,8 @@ async function openerOf(
           ? ['default']
           : [config.creds.access_key, config.creds.secret_key];
       const id = accountId(endpoint ?? '', keys[0] ?? '');
+      // Who knows the name of a key alone may not use what its owner asks for.
+      const own = accountId(id, ...keys);
       const make = () => {
         const turns = turnsOf(limiters, id);
         const client = new AwsClient({
@@ -79,7 +81,7 @@ async function openerOf(
         });
         const account = new AwsAccount({
           showsCatalog: true,
-          id,
+          id: own,
           client,
           listed,
           facts,
@@ -88,8 +90,7 @@ async function openerOf(
         });
         return { account, close: turns.leave };
       };
-      // Who knows the name of a key alone may not use what its owner asks for.
-      const { part, leave } = accounts.join(accountId(id, ...keys), make);
+      const { part, leave } = accounts.join(own, make);
       return {
         backend: awsBackend({
           account: part.account,
