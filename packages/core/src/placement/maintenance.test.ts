@@ -212,7 +212,7 @@ describe('a waiting gang', () => {
     expect(jobChange(decision, 'job-short-0-0')?.instanceId).toBe('lab-0');
   });
 
-  it('keeps what it has reserved after a window from nobody who leaves for it, but from others', () => {
+  it('keeps what it has reserved after a window from others, but not from those who leave for it', () => {
     const reserved = (startsAt: number) => {
       const shares = [{ instanceId: 'lab-0', blocks: 4 }];
       return { ...WAITS, reserved: { since: at('14T19:00:00'), startsAt, shares } };

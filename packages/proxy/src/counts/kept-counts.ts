@@ -62,7 +62,9 @@ export class KeptCounts {
   async add(counts: readonly CountedSecond[], wakes: readonly string[]): Promise<void> {
     const { link, dir, log } = this.#options;
     const waking = new Set(wakes);
-    const items = counts.map((one) => (waking.has(one.runId) ? { ...one, wakes: true as const } : one));
+    const items = counts.map((one) =>
+      waking.has(one.runId) ? { ...one, wakes: true as const } : one,
+    );
     try {
       this.#noteAlone(keepTogether(dir, items));
     } catch (error) {
