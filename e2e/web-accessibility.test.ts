@@ -78,7 +78,7 @@ const FULL_PAGES: typeof PAGES = [
   ['/queue', 'patient'],
   ['/queue?show=kept', 'shelved'],
   ['/quotas', 'GPUs'],
-  ['/quotas?show=shares', 'Who has used less'],
+  ['/quotas?show=shares', 'Projects that share capacity'],
   ['/board', 'default-0'],
   ['/projects/main/runs/patient', 'Why it waits'],
   ['/projects/main/runs/shelved', 'Held by'],
