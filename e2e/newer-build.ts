@@ -48,7 +48,7 @@ export function addMigrations(server: string, later: readonly LaterMigration[]):
 function lastMigration(folder: string): string {
   const files = readdirSync(folder).filter((file) => /^\d{4}-/.test(file));
   const text = readFileSync(join(folder, files.sort().at(-1) ?? ''), 'utf8');
-  return /name: '(.+)'/.exec(text)?.[1] ?? '';
+  return /name: '(.+)',\s+isAdditive/.exec(text)?.[1] ?? '';
 }
 
 function sourceOf({ name, isAdditive }: LaterMigration): string {
