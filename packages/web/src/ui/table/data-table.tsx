@@ -143,6 +143,8 @@ function VirtualRows<Row>(props: VirtualRowsProps<Row>) {
     style: rows === undefined || inline ? {} : { maxHeight: whole },
     className: classNames(styles.scroller, inline && styles.inline),
     'data-density': density,
+    // Its rows may have nothing that takes the focus, and keyboards have to scroll it too.
+    ...(inline && { tabIndex: 0, role: 'group', 'aria-label': label }),
     onKeyDown: rowNavigation(virtual, count, (index) => entries[index]?.kind === 'row'),
   };
   const rowMenu =

@@ -18,6 +18,8 @@ export function rowNavigation(
 ) {
   return (event: KeyboardEvent<HTMLElement>): void => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
+    // The focus is on the table itself, whose own scrolling by keys goes on.
+    if (event.target === event.currentTarget) return;
     const target = event.target as HTMLElement;
     const row = target.closest<HTMLElement>('[data-index]');
     if (event.key === 'x' && row !== null) {
