@@ -123,7 +123,10 @@ async function put(v: Visitor, { size, colorScheme }: Look): Promise<void> {
   await v.page.evaluate(PAINTED);
 }
 
-it('no page has findings, in either theme and at either width', async () => {
+/** Some hundred looks at pages; on a busy computer each takes seconds. */
+const PATIENCE = { timeout: 400_000 };
+
+it('no page has findings, in either theme and at either width', PATIENCE, async () => {
   const v = await visitor('/runs', { viewport: LOOKS[0].size });
   v.expectProblem(/400/);
   const found: Record<string, string[]> = {};
