@@ -92,6 +92,17 @@ describe('a run that depends on others', () => {
     expect(stopped.run.status).toBe('terminated');
   });
 
+  test('does not wait with `keep` of one for another that can no longer come true', () => {
+    const world = dependent({ keep: true }, {});
+    ends(world, 0, 'failure');
+    expect(world.run).toMatchObject({ status: 'pending', dependencyState: 'unmet' });
+    ends(world, 1, 'failure');
+    expect(world.run).toMatchObject({ status: 'failed', terminationReason: 'server_error' });
+    expect(world.events).toContain(
+      'Run cannot start: it depends on the success of run prepare-1, which has failed',
+    );
+  });
+
   test('stays held when they have ended, and starts with its release', () => {
     const world = dependent({});
     world.run = { ...world.run, hold: { by: 'ann', since: world.now } };

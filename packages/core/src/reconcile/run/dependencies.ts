@@ -11,25 +11,35 @@ import type { RunPass } from './run-pass.ts';
  */
 export function awaitsOthers(pass: RunPass): boolean {
   const { run, snapshot } = pass;
-  if (run.dependencyState !== 'open') return run.dependencyState === 'unmet';
+  if (run.dependencyState === 'unmet') {
+    endIfUnmet(pass, endingOf(pass));
+    return true;
+  }
+  if (run.dependencyState !== 'open') return false;
   const state = dependencyState(snapshot.dependencies);
-  const targets = [runTarget(run)];
   switch (state) {
     case 'open':
       return true;
     case 'met':
       pass.setRun({ dependencyState: state, eligibleAt: pass.now });
-      pass.draft.event(recordEvent({ action: 'run.dependencies_met', targets }));
+      pass.draft.event(recordEvent({ action: 'run.dependencies_met', targets: [runTarget(run)] }));
       return false;
     case 'unmet':
       pass.setRun({ dependencyState: state });
-      for (const { name, on, outcome } of unmet(pass)) {
-        const data = { run: name, on, outcome: outcome ?? 'failure' };
-        pass.draft.event(recordEvent({ action: 'run.dependency_unmet', data, targets }));
-      }
-      if (!unmet(pass).every(({ keep }) => keep)) pass.endRun('server_error');
+      endIfUnmet(pass, snapshot.dependencies.filter(isUnmet));
       return true;
   }
 }
 
-const unmet = ({ snapshot }: RunPass): DependencyRecord[] => snapshot.dependencies.filter(isUnmet);
+/** Records which cannot come true; one that is not kept ends the run, also after others that are. */
+function endIfUnmet(pass: RunPass, unmet: readonly DependencyRecord[]): void {
+  const targets = [runTarget(pass.run)];
+  for (const { name, on, outcome } of unmet) {
+    const data = { run: name, on, outcome: outcome ?? 'failure' };
+    pass.draft.event(recordEvent({ action: 'run.dependency_unmet', data, targets }));
+  }
+  if (unmet.some(({ keep }) => !keep)) pass.endRun('server_error');
+}
+
+const endingOf = ({ snapshot }: RunPass): DependencyRecord[] =>
+  snapshot.dependencies.filter((one) => isUnmet(one) && !one.keep);
