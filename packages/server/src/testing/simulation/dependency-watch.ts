@@ -51,7 +51,7 @@ export class DependencyWatch {
   /** After the runs of the same changes. */
   applied(changes: readonly Change[]): void {
     for (const change of changes) {
-      if (change.type === 'run.update') this.#follow(change.id, change.set);
+      if (change.type === 'run.update' && change.set.status !== undefined) this.#follow(change.id);
     }
     for (const change of changes) {
       if (change.type === 'job.insert') this.#mustBeMet(change.job.runId);
@@ -78,9 +78,10 @@ export class DependencyWatch {
     }
   }
 
-  #follow(upstreamId: Id, { status, lastOutcome }: Partial<RunRecord>): void {
-    if (status === undefined) return;
-    const end = isRunFinished(status) ? endOf(status) : isRunPending(status) && lastOutcome;
+  #follow(upstreamId: Id): void {
+    // An outcome that is the same as that of the execution before is no part of the change.
+    const upstream = this.#runs.of(upstreamId);
+    const end = upstream && presentEnd(upstream.run);
     if (!end) return;
     for (const outcomes of this.#outcomes.values()) {
       if (outcomes.get(upstreamId) === null) outcomes.set(upstreamId, end);
