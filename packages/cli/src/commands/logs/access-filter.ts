@@ -33,7 +33,7 @@ export function accessFilter({ access, status, path, slow, replica }: AccessFlag
       });
     }
   }
-  const statuses = (status ?? '').split(',').filter((one) => one !== '');
+  const statuses = status?.split(',').map((one) => one.trim()) ?? [];
   const wrong = statuses.find((one) => !STATUS.test(one));
   if (wrong !== undefined) {
     throw new UsageError(`"${wrong}" is not a status`, { why: 'expected 404, 5xx or 404,5xx' });

@@ -119,11 +119,63 @@ test('--replica selects those that its jobs have answered, also one that has jus
   ]);
 });
 
+test('--replica reads the jobs again for each new replica, and later for those it has not found', async () => {
+  const request = (path: string, jobId: string) =>
+    message('requests', [{ ...record, path, job_id: jobId }]);
+  let jobs = ['a'];
+  const fake = await startFakeServer({
+    'GET /api/project/main/services/web/access': {
+      events: [
+        request('/first', 'a'),
+        request('/second', 'b'),
+        request('/unknown', 'c'),
+        request('/unknown', 'c'),
+      ],
+    },
+    'POST /api/project/main/runs/get': ({ body }) => {
+      expect(body).toMatchObject({ run_name: 'web' });
+      const found = jobs;
+      jobs = ['a', 'b'];
+      return {
+        json: {
+          jobs: [{ job_spec: { replica_num: 0 }, job_submissions: found.map((id) => ({ id })) }],
+        },
+      };
+    },
+  });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['logs', '--access', 'web', '--replica', '0'], { env });
+  expect(out.match(/\/(first|second|unknown)/g)).toEqual(['/first', '/second']);
+  expect(fake.calls.filter((call) => call.endsWith('/runs/get'))).toHaveLength(3);
+});
+
+test('--replica waits for a server that is restarted, instead of leaving out requests', async () => {
+  let isAway = true;
+  const fake = await startFakeServer({
+    'GET /api/project/main/services/web/access': {
+      events: [message('requests', [{ ...record, job_id: 'a' }])],
+    },
+    'POST /api/project/main/runs/get': () => {
+      const answer = isAway
+        ? { status: 500, json: { detail: 'the database is away' } }
+        : { json: { jobs: [{ job_spec: { replica_num: 0 }, job_submissions: [{ id: 'a' }] }] } };
+      isAway = false;
+      return answer;
+    },
+  });
+  const env = serverEnv(fake.url);
+  const { out, err } = await runCommand(['logs', '--access', 'web', '--replica', '0'], { env });
+  expect([out.includes('/v1/models'), err.includes('the database is away')]).toEqual([true, true]);
+});
+
 test('reports that no such requests are kept, and refuses what selects nothing', async () => {
   const { err, out } = await logs(['--status', '500'], [message('requests', [record])]);
   expect([out, err.includes('keeps no such requests of service web')]).toEqual(['', true]);
   for (const wrong of [
     ['--status', '5x'],
+    ['--status', ','],
+    ['--status', '404,'],
+    ['--status', ''],
     ['--slow', 'long'],
     ['--slow', '-1s'],
   ]) {

@@ -27,7 +27,7 @@ export async function printAccess(
   cli: Cli,
 ): Promise<void> {
   const { io, signal } = cli;
-  const numbers = new ReplicaNumbers(connection, run, () => performance.now());
+  const numbers = new ReplicaNumbers(connection, run, cli);
   let isFirst = true;
   for await (const message of accessOf(connection, run, follow, signal)) {
     if (message.kind === 'skipped') {
