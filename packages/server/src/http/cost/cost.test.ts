@@ -72,6 +72,14 @@ describe('costs', () => {
     expect((await read('?by=project')).body.rows).toMatchObject([{ cost: 7, idle_cost: 21 }]);
   });
 
+  it('need the key of a tag for groups by tag, and for no others', async () => {
+    expect(await read('?by=tag')).toMatchObject({ status: 400 });
+    for (const query of ['?tag=team', '?by=user&tag=team']) {
+      const { status, body } = await read(query);
+      expect([status, JSON.stringify(body)]).toEqual([400, expect.stringContaining('by=tag')]);
+    }
+  });
+
   it("contain nothing of projects that are not the caller's", async () => {
     await server.call('/api/users/create', { username: 'stranger', global_role: 'user' });
     const found = await server.call('/api/users/get_user', { username: 'stranger' });

@@ -21,6 +21,7 @@ export async function costReport(
   if (since >= until) throw ruleError('`since` must be before `until`');
   if (until - since > LONGEST_PERIOD) throw ruleError('The period must not exceed three years');
   if (by === 'tag' && !tag) throw ruleError('`by=tag` needs the key of a tag: `tag=team`');
+  if (by !== 'tag' && tag) throw ruleError('`tag` is the key for `by=tag`: it selects no runs');
   const projectIds = await visibleProjects(deps, caller, project_name);
   const report = await deps.store.ledger.report({ projectIds, since, until, now, by, tag });
   return {
