@@ -10,7 +10,7 @@ export const COMMAND_SUMMARIES = [
   { name: 'attach', summary: 'Attach to a run: forward its ports, enable ssh' },
   { name: 'backend', summary: 'Manage the clouds and clusters of a project' },
   { name: 'completion', summary: 'Print the completion script of a shell' },
-  { name: 'cost', summary: 'Show what runs have cost' },
+  { name: 'cost', summary: 'Show what runs and machines have cost' },
   { name: 'cp', summary: 'Copy files between this computer and a job' },
   { name: 'delete', alias: 'destroy', summary: 'Delete what a configuration describes' },
   { name: 'doctor', summary: 'Check this computer, the server and your rights' },

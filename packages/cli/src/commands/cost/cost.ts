@@ -24,7 +24,7 @@ export interface CostOptions extends OutputOptions {
 export function declareCost(program: Command, cli: Cli, run: typeof runCost = runCost): void {
   const command = program
     .command('cost')
-    .description('Show what runs have cost')
+    .description('Show what runs and machines have cost')
     .addOption(
       new Option('--by <group>', 'run, user, project, fleet, gpu, day, or tag:KEY')
         // For completion; the parser accepts tags too.
@@ -148,6 +148,10 @@ function notes(rows: readonly CostRow[], { by, idle_total: idle }: CostReport): 
   const isHidden = ['run', 'user', 'tag'].includes(by) && (idle ?? 0) !== 0;
   return [
     ...(isHidden ? [`Machines without jobs: ${price(idle ?? 0, 2)} (--by fleet)`] : []),
-    ...(unpriced ? ['unknown: the machines have no price; set one in the fleet'] : []),
+    ...(unpriced
+      ? [
+          'unknown: the machines have no price; set one for the SSH hosts, the backend or the server',
+        ]
+      : []),
   ];
 }
