@@ -5,7 +5,6 @@ import {
   latencyText,
   outcomesText,
   rateText,
-  readyText,
   replicasText,
 } from './service-figures.ts';
 
@@ -42,10 +41,9 @@ describe('figures of a service', () => {
     expect(latencyText(ms)).toBe(text);
   });
 
-  it('name requests that wait, replicas that fail, and how requests ended', () => {
+  it('name requests that wait, and how requests ended', () => {
     expect(inFlightText({ ...figures, in_flight: 4 })).toBe('4');
     expect(inFlightText({ ...figures, in_flight: 4, held: 2 })).toBe('4 and 2 waiting');
-    expect(readyText({ ...figures, replicas: 3, ejected: 1 })).toBe('2 of 3 ready');
     expect(outcomesText(figures.answered)).toBe('none');
     expect(outcomesText({ '5xx': 3, '2xx': 1204, '4xx': 0 })).toBe('2xx 1,204, 5xx 3');
   });

@@ -23,13 +23,6 @@ export function inFlightText({
   return held === 0 ? count(in_flight) : `${count(in_flight)} and ${count(held)} waiting`;
 }
 
-/** `2 of 3 ready`. */
-export function readyText({ replicas, ejected }: ServiceFigures): string {
-  return ejected === 0
-    ? count(replicas)
-    : `${count(replicas - ejected)} of ${count(replicas)} ready`;
-}
-
 /** `3 replicas`, `2 of 3 replicas`: those that answer, of those that the service should have. */
 export function replicasText(counts: ReplicaCounts, figures: ServiceFigures | null): string {
   const ready =
