@@ -54,6 +54,16 @@ it('the workers of a gateway are added up, and only changes are sent', () => {
   ]);
 });
 
+it('a server accepts the counts of a service with more replicas than are counted by themselves', () => {
+  const { all, sent } = figures();
+  const totals = { answered: { '2xx': 1 }, latencies: { seconds: 1, counts: [1] } };
+  const byReplica = Object.fromEntries(Array.from({ length: 1500 }, () => [randomUUID(), totals]));
+  all.put(a, [counted({ byReplica })]);
+  all.deliver();
+  const frame = parseGatewayFrame(JSON.stringify(sent[0]));
+  expect(frame).toMatchObject({ type: 'figures', services: [{ run_id: RUN }] });
+});
+
 it('totals do not become smaller when a worker ends, and its requests in flight are over', () => {
   const { all, sent } = figures();
   all.put(a, [counted()]);

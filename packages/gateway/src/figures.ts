@@ -12,6 +12,7 @@ import {
   ProcessFigures,
   type RawStats,
   sumOfReplicas,
+  sumOfTotals,
 } from '@dstack/proxy';
 
 type Frame = Extract<GatewayFrame, { type: 'figures' }>;
@@ -72,7 +73,7 @@ function inWireForm(service: CountedService | null): GatewayCounts[] {
       requests: countsOf(raw),
       mirrored: countsOf(rawMirrored),
       replicas: Object.fromEntries(
-        Object.entries(byReplica).map(([jobId, { answered, latencies }]) => [
+        Object.entries(sumOfTotals({}, byReplica)).map(([jobId, { answered, latencies }]) => [
           jobId,
           { answered, latencies: { ...latencies, counts: [...latencies.counts] } },
         ]),
