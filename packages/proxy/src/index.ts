@@ -72,6 +72,7 @@ export {
   ServiceOrigins,
 } from './origins/service-origins.ts';
 export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
+export { SLICE_MS } from './policy/last-minute.ts';
 export { durationBucket, histogramLines, NO_LATENCIES } from './policy/latency-totals.ts';
 export { RateBuckets } from './policy/rate-buckets.ts';
 export type { TakeRate } from './policy/rate-limits.ts';
@@ -86,7 +87,6 @@ export {
   type RawStats,
   RequestStats,
   type ServiceStats,
-  SLICE_MS,
   sumOfStats,
 } from './policy/service-stats.ts';
 export { Outages, type ReadOutage } from './refusals/outages.ts';

@@ -30,8 +30,11 @@ it('counts of several processes are added up', () => {
   expect(all.recent.buckets).toEqual([[20, 2]]);
 });
 
-it('a bounded number of services is remembered', () => {
+it('a bounded number of services is remembered: those that have answered last', () => {
   const { subject } = stats();
-  for (let n = 0; n < 1001; n++) subject.add(`run-${n}`, NO_MODEL, null);
-  expect([subject.of('run-0'), subject.of('run-1000')?.answers]).toEqual([null, 1]);
+  for (let n = 0; n < 5000; n++) subject.add(`run-${n}`, NO_MODEL, null);
+  subject.add('run-0', NO_MODEL, null);
+  subject.add('new', NO_MODEL, null);
+  const answers = ['run-0', 'run-1', 'run-2', 'new'].map((id) => subject.of(id)?.answers ?? null);
+  expect(answers).toEqual([2, null, 1, 1]);
 });

@@ -1,12 +1,12 @@
 /** What the answers of models have used, by service: of the last minute, and in total. */
 import { LATENCY_BUCKETS, latencyBucket } from '@dstack/contract/load';
+import { SLICE_MS, SLICES } from '../policy/last-minute.ts';
 import {
   durationBucket,
   type LatencyTotals,
   NO_LATENCIES,
   sumOfLatencies,
 } from '../policy/latency-totals.ts';
-import { SLICE_MS, SLICES } from '../policy/service-stats.ts';
 
 export interface ModelTokens {
   readonly promptTokens: number;
@@ -38,8 +38,8 @@ export const NO_MODEL: CountedModel = {
   ...{ first: NO_LATENCIES, recent: NO_RECENT_MODEL },
 };
 
-/** Services that are remembered; the one that was added first is dropped. */
-const MAX_SERVICES = 1000;
+/** Services that are remembered, as many as by `RequestStats`; the one without an answer for longest is dropped. */
+const MAX_SERVICES = 5000;
 
 interface Slice {
   number: number;
@@ -68,7 +68,11 @@ export class ModelStats {
 
   /** `firstMs`: until the first part of the answer; null = it was not streamed. */
   add(runId: string, tokens: ModelTokens, firstMs: number | null): void {
-    const known = this.#services.get(runId) ?? this.#make(runId);
+    const known = this.#services.get(runId) ?? newService();
+    // To the end: the first one is dropped.
+    this.#services.delete(runId);
+    this.#services.set(runId, known);
+    if (this.#services.size > MAX_SERVICES) this.#dropOldest();
     const slice = this.#slice(known);
     for (const sum of [known, slice]) {
       sum.answers += 1;
@@ -110,20 +114,19 @@ export class ModelStats {
     return slice;
   }
 
-  #make(runId: string): Known {
-    const slices = Array.from({ length: SLICES }, () => ({
-      ...{ number: -1, answers: 0, promptTokens: 0, completionTokens: 0 },
-      buckets: new Uint32Array(LATENCY_BUCKETS),
-    }));
-    const first = { seconds: 0, counts: [...NO_LATENCIES.counts] };
-    const known = { answers: 0, promptTokens: 0, completionTokens: 0, first, slices };
-    this.#services.set(runId, known);
-    if (this.#services.size > MAX_SERVICES) {
-      const [oldest] = this.#services.keys();
-      if (oldest !== undefined) this.#services.delete(oldest);
-    }
-    return known;
+  #dropOldest(): void {
+    const [oldest] = this.#services.keys();
+    if (oldest !== undefined) this.#services.delete(oldest);
   }
+}
+
+function newService(): Known {
+  const slices = Array.from({ length: SLICES }, () => ({
+    ...{ number: -1, answers: 0, promptTokens: 0, completionTokens: 0 },
+    buckets: new Uint32Array(LATENCY_BUCKETS),
+  }));
+  const first = { seconds: 0, counts: [...NO_LATENCIES.counts] };
+  return { answers: 0, promptTokens: 0, completionTokens: 0, first, slices };
 }
 
 /** What remains of the counts of a process that has ended. */

@@ -1,5 +1,6 @@
+import { LastMinute } from '../policy/last-minute.ts';
 import { recentRequests } from '../policy/recent-requests.ts';
-import { RequestStats } from '../policy/service-stats.ts';
+import { ReplicaCounter, type ReplicaTotals } from '../policy/replica-totals.ts';
 
 /** The requests that a replica has answered in the last minute before the report. */
 export interface RecentAnswers {
@@ -10,32 +11,38 @@ export interface RecentAnswers {
   readonly buckets: readonly (readonly [number, number])[];
 }
 
-/** Counts the requests of each replica. */
+/** Counts the requests of one replica: in total until their answers begin, and of the last minute until their end. */
 export class ReplicaStats {
-  readonly #now: () => number;
-  readonly #stats: RequestStats;
+  readonly #totals = new ReplicaCounter();
+  readonly #minute = new LastMinute();
 
-  /** `now`: milliseconds. */
-  constructor(now: () => number) {
-    this.#now = now;
-    this.#stats = new RequestStats(now);
+  /** It has begun to answer. */
+  answered(status: number, ms: number): void {
+    this.#totals.answer(status, ms);
   }
 
-  /** A request has ended. `status` null: there was no answer. */
-  add(jobId: string, status: number | null, ms: number): void {
+  /** It has not answered. */
+  failed(): void {
+    this.#totals.failure();
+  }
+
+  /** A request has ended. `status` null: there was no answer. `now`: milliseconds since the epoch. */
+  ended(status: number | null, ms: number, now: number): void {
     // The duration of a WebSocket is no latency of the app.
-    if (status !== 101) this.#stats.add({ ...NAMELESS, runId: jobId }, status ?? NO_ANSWER, ms);
+    if (status !== 101) this.#minute.add(status ?? NO_ANSWER, ms, now);
   }
 
-  of(jobId: string): RecentAnswers {
-    const { requests, errors, buckets } = recentRequests([this.#stats.raw(jobId)], this.#now());
+  get totals(): ReplicaTotals {
+    return this.#totals.totals;
+  }
+
+  recent(now: number): RecentAnswers {
+    const { requests, errors, buckets } = recentRequests(
+      [{ slices: this.#minute.slices(now) }],
+      now,
+    );
     return { requests, errors: errors ?? 0, buckets };
-  }
-
-  forget(jobId: string): void {
-    this.#stats.forget(jobId);
   }
 }
 
-const NAMELESS = { projectName: '', runName: '' };
 const NO_ANSWER = 502;

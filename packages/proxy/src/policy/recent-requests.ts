@@ -1,6 +1,6 @@
 /** Requests of the last minute, in a form that is added up over processes, gateways and servers. */
 import { LATENCY_BUCKETS, latencyBound } from '@dstack/contract/load';
-import { type RawStats, SLICE_MS, SLICES } from './service-stats.ts';
+import { type RawSlice, SLICE_MS, SLICES } from './last-minute.ts';
 
 export interface RecentRequests {
   /** Seconds that are covered: up to a minute, the last slice of which has only begun. */
@@ -13,7 +13,10 @@ export interface RecentRequests {
 }
 
 /** `now`: milliseconds since the epoch, by the clock that has numbered the slices. */
-export function recentRequests(raws: readonly RawStats[], now: number): RecentRequests {
+export function recentRequests(
+  raws: readonly { readonly slices: readonly RawSlice[] }[],
+  now: number,
+): RecentRequests {
   const current = Math.floor(now / SLICE_MS);
   const slices = raws
     .flatMap((raw) => raw.slices)

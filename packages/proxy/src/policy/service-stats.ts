@@ -1,11 +1,12 @@
-import { LATENCY_BUCKETS, latencyBound, latencyBucket } from '@dstack/contract/load';
 import type { ServiceName } from '../refusals/refusal.ts';
+import { LastMinute, type RawSlice, SLICES } from './last-minute.ts';
 import {
   durationBucket,
   type LatencyTotals,
   NO_LATENCIES,
   sumOfLatencies,
 } from './latency-totals.ts';
+import { recentPercentile, recentRequests } from './recent-requests.ts';
 
 /** Requests of one service at this server. Times in milliseconds. */
 export interface ServiceStats {
@@ -21,26 +22,16 @@ export interface ServiceStats {
   readonly latencies: LatencyTotals | null;
 }
 
-/** Counts of another process, to be added. `buckets`: numbers and counts of those that are not empty. */
+/** Counts of one process, to be added to those of others. */
 export interface RawStats {
   readonly answered: Readonly<Record<string, number>>;
   /** Programs of an earlier version have none. */
   readonly latencies?: LatencyTotals | undefined;
-  readonly slices: readonly {
-    readonly number: number;
-    readonly count: number;
-    /** How many of them were answered by 5xx. Programs of an earlier version report none. */
-    readonly errors?: number | undefined;
-    readonly buckets: readonly (readonly [number, number])[];
-  }[];
+  readonly slices: readonly RawSlice[];
 }
 
 /** The counts of two processes together; of the last minute only the latest part. */
 export function sumOfStats(one: RawStats, other: RawStats): RawStats {
-  const answered = { ...one.answered };
-  for (const [status, more] of Object.entries(other.answered)) {
-    answered[status] = (answered[status] ?? 0) + more;
-  }
   const slices = new Map(one.slices.map((slice) => [slice.number, slice]));
   for (const slice of other.slices) {
     const before = slices.get(slice.number);
@@ -48,7 +39,18 @@ export function sumOfStats(one: RawStats, other: RawStats): RawStats {
   }
   const latest = [...slices.values()].sort((a, b) => b.number - a.number).slice(0, SLICES);
   const latencies = latenciesOf([one, other]);
+  const answered = sumOfAnswered([one, other]);
   return { answered, slices: latest, ...(latencies && { latencies }) };
+}
+
+function sumOfAnswered(raws: readonly RawStats[]): Record<string, number> {
+  const sums: Record<string, number> = {};
+  for (const { answered } of raws) {
+    for (const [status, more] of Object.entries(answered)) {
+      sums[status] = (sums[status] ?? 0) + more;
+    }
+  }
+  return sums;
 }
 
 /** Null: none of them reports it. */
@@ -56,8 +58,6 @@ function latenciesOf(raws: readonly RawStats[]): LatencyTotals | null {
   const known = raws.flatMap(({ latencies }) => latencies ?? []);
   return known.length === 0 ? null : known.reduce(sumOfLatencies);
 }
-
-type RawSlice = RawStats['slices'][number];
 
 function sumOfSlices(one: RawSlice, other: RawSlice): RawSlice {
   const buckets = new Map(one.buckets);
@@ -73,26 +73,12 @@ interface NamedService extends ServiceName {
   readonly runId: string;
 }
 
-/** The last minute, in slices that are dropped one by one. */
-export const SLICE_MS = 10_000;
-export const SLICES = 6;
-
-const BOUNDS = Array.from({ length: LATENCY_BUCKETS }, (_, bucket) => latencyBound(bucket));
-
 /** Services that are remembered; the one without a request for longest is dropped. */
 const MAX_SERVICES = 5000;
 
-interface Slice {
-  /** The number of the slice since the epoch. */
-  number: number;
-  count: number;
-  errors: number;
-  readonly buckets: Uint32Array;
-}
-
 interface Known {
   readonly name: ServiceName;
-  readonly slices: Slice[];
+  readonly minute: LastMinute;
   readonly answered: Record<string, number>;
   readonly latencies: { seconds: number; readonly counts: number[] };
 }
@@ -129,18 +115,7 @@ export class RequestStats {
     }
     const hundreds = `${Math.floor(status / 100)}xx`;
     known.answered[hundreds] = (known.answered[hundreds] ?? 0) + 1;
-    const number = Math.floor(this.#now() / SLICE_MS);
-    const slice = known.slices[number % SLICES] as Slice;
-    if (slice.number !== number) {
-      slice.number = number;
-      slice.count = 0;
-      slice.errors = 0;
-      slice.buckets.fill(0);
-    }
-    slice.count += 1;
-    if (status >= 500) slice.errors += 1;
-    const bucket = latencyBucket(ms);
-    slice.buckets[bucket] = (slice.buckets[bucket] ?? 0) + 1;
+    known.minute.add(status, ms, this.#now());
     const all = known.latencies;
     all.seconds += ms / 1000;
     const within = durationBucket(ms / 1000);
@@ -158,34 +133,24 @@ export class RequestStats {
 
   /** `others`: what other processes have counted. */
   of(runId: string, others: readonly RawStats[] = []): ServiceStats {
-    const known = this.#services.get(runId) ?? newService(NAMELESS);
     const now = this.#now();
-    const current = Math.floor(now / SLICE_MS);
-    const slices = [
-      ...known.slices,
-      ...others.flatMap((other) => other.slices.map(sliceOf)),
-    ].filter(({ number }) => number > current - SLICES);
-    const count = slices.reduce((sum, slice) => sum + slice.count, 0);
-    const seconds = ((SLICES - 1) * SLICE_MS + (now % SLICE_MS)) / 1000;
-    const [p50 = null, p95 = null, p99 = null] = percentiles(slices, count);
-    const answered = { ...known.answered };
-    for (const other of others) {
-      for (const [status, more] of Object.entries(other.answered)) {
-        answered[status] = (answered[status] ?? 0) + more;
-      }
-    }
     const own = this.#services.get(runId);
-    const latencies = latenciesOf(own === undefined ? others : [rawOfKnown(own, []), ...others]);
-    return { rps: count / seconds, p50, p95, p99, answered, latencies };
+    const raws = own === undefined ? others : [rawOf(own, now), ...others];
+    const recent = recentRequests(raws, now);
+    return {
+      rps: recent.requests / recent.seconds,
+      p50: recentPercentile(recent, 0.5),
+      p95: recentPercentile(recent, 0.95),
+      p99: recentPercentile(recent, 0.99),
+      answered: sumOfAnswered(raws),
+      latencies: latenciesOf(raws),
+    };
   }
 
   /** The counts of a service for another process. */
   raw(runId: string): RawStats {
     const known = this.#services.get(runId);
-    if (known === undefined) return { answered: {}, slices: [] };
-    const oldest = Math.floor(this.#now() / SLICE_MS) - SLICES;
-    const slices = known.slices.filter(({ number }) => number > oldest);
-    return rawOfKnown(known, slices.map(rawOf));
+    return known === undefined ? { answered: {}, slices: [] } : rawOf(known, this.#now());
   }
 
   /** Services with requests since the server started. */
@@ -215,41 +180,13 @@ export class RequestStats {
   }
 }
 
-const NAMELESS: ServiceName = { projectName: '', runName: '' };
-
 function newService(name: ServiceName): Known {
-  const slices = Array.from({ length: SLICES }, () => ({
-    ...{ number: -1, count: 0, errors: 0, buckets: new Uint32Array(LATENCY_BUCKETS) },
-  }));
   const latencies = { seconds: 0, counts: [...NO_LATENCIES.counts] };
-  return { name, slices, answered: {}, latencies };
+  return { name, minute: new LastMinute(), answered: {}, latencies };
 }
 
-function rawOfKnown({ answered, latencies }: Known, slices: readonly RawSlice[]): RawStats {
+function rawOf({ answered, latencies, minute }: Known, now: number): RawStats {
   const { seconds, counts } = latencies;
-  return { answered: { ...answered }, latencies: { seconds, counts: [...counts] }, slices };
-}
-
-function rawOf({ number, count, errors, buckets }: Slice): RawSlice {
-  const used: [number, number][] = [];
-  for (const [bucket, many] of buckets.entries()) if (many > 0) used.push([bucket, many]);
-  return { number, count, errors, buckets: used };
-}
-
-function sliceOf({ number, count, errors = 0, buckets }: RawStats['slices'][number]): Slice {
-  const slice = { number, count, errors, buckets: new Uint32Array(LATENCY_BUCKETS) };
-  for (const [bucket, many] of buckets) slice.buckets[bucket] = many;
-  return slice;
-}
-
-function percentiles(slices: readonly Slice[], count: number): number[] {
-  if (count === 0) return [];
-  return [0.5, 0.95, 0.99].map((part) => {
-    let left = Math.ceil(count * part);
-    for (const [n, bound] of BOUNDS.entries()) {
-      for (const { buckets } of slices) left -= buckets[n] ?? 0;
-      if (left <= 0) return Math.round(bound * 100) / 100;
-    }
-    return BOUNDS.at(-1) ?? 0;
-  });
+  const totals = { answered: { ...answered }, latencies: { seconds, counts: [...counts] } };
+  return { ...totals, slices: minute.slices(now) };
 }

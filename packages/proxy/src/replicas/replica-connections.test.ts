@@ -50,6 +50,20 @@ describe('a replica whose probe fails', () => {
   });
 });
 
+it('a replica is counted for a minute, however many others have requests', () => {
+  const { replicas } = connections();
+  const ask = (jobId: string) => {
+    const replica = replicas.acquire('run', [target(jobId)]);
+    if (!replica) throw new Error('no replica');
+    replicas.answered(replica, 200);
+    replicas.release(replica);
+  };
+  ask('busy');
+  for (let n = 0; n < 5000; n++) ask(`job-${n}`);
+  const busy = replicas.countedOf('run').find(({ jobId }) => jobId === 'busy');
+  expect(busy?.recent).toMatchObject({ requests: 1, errors: 0 });
+});
+
 describe('requests that belong together', () => {
   const { replicas } = connections();
   const of = (key: string, jobIds: readonly string[], tried: readonly string[] = []) => {

@@ -22,11 +22,7 @@ import {
   NEW_RECORD,
   type ReplicaRecord,
 } from '../policy/replica-record.ts';
-import {
-  ReplicaCounter,
-  type ReplicaTotals,
-  type TotalsByReplica,
-} from '../policy/replica-totals.ts';
+import type { TotalsByReplica } from '../policy/replica-totals.ts';
 import type { ReplicaTarget } from '../values.ts';
 import { ReplicaSessions } from './replica-sessions.ts';
 import { ConnectFailure } from './upstream-failure.ts';
@@ -91,7 +87,7 @@ interface Known extends ConnectedReplica {
   avoidedUntil: number;
   /** Called each time its last request has ended. */
   readonly idle: Set<() => void>;
-  readonly counter: ReplicaCounter;
+  readonly stats: ReplicaStats;
 }
 
 /**
@@ -104,12 +100,10 @@ export class ReplicaConnections {
   readonly #byRun = new Map<string, Set<Known>>();
   /** Jobs that are being stopped: no new requests are sent to them. */
   readonly #leaving = new Set<string>();
-  readonly #stats: ReplicaStats;
   #turn = 0;
 
   constructor(options: ReplicaConnectionsOptions) {
     this.#options = options;
-    this.#stats = new ReplicaStats(options.now);
   }
 
   /**
@@ -178,7 +172,7 @@ export class ReplicaConnections {
       known.goodAnswers += 1;
       lease.good = { errorsBefore: known.record.errorsInRow, number: known.goodAnswers };
     }
-    known.counter.answer(status, this.#options.now() - lease.startedAt);
+    known.stats.answered(status, this.#options.now() - lease.startedAt);
     this.#record(lease, isError);
   }
 
@@ -199,7 +193,7 @@ export class ReplicaConnections {
     const lease = replica as Lease;
     if (lease.hasAnswer) return;
     lease.ending = { status: null };
-    lease.known.counter.failure();
+    lease.known.stats.failed();
     this.#record(lease, true);
   }
 
@@ -242,9 +236,9 @@ export class ReplicaConnections {
 
   /** What the present replicas of a run have answered. */
   totalsOf(runId: string): TotalsByReplica {
-    const own: Record<string, ReplicaTotals> = {};
-    for (const { target, counter } of this.#of(runId)) own[target.jobId] = counter.totals;
-    return own;
+    return Object.fromEntries(
+      this.#of(runId).map(({ target, stats }) => [target.jobId, stats.totals]),
+    );
   }
 
   /** The replicas of a run that have had requests. */
@@ -254,7 +248,7 @@ export class ReplicaConnections {
       jobId: replica.target.jobId,
       inFlight: inFlight(replica),
       avoided: avoidedFor(replica, now),
-      recent: this.#stats.of(replica.target.jobId),
+      recent: replica.stats.recent(now),
     }));
   }
 
@@ -282,7 +276,8 @@ export class ReplicaConnections {
     if (hasAnswer) known.streaming -= 1;
     else known.waiting -= 1;
     if (ending !== null) {
-      this.#stats.add(known.target.jobId, ending.status, this.#options.now() - startedAt);
+      const now = this.#options.now();
+      known.stats.ended(ending.status, now - startedAt, now);
     }
     if (inFlight(known) > 0) return;
     for (const notify of known.idle) notify();
@@ -406,7 +401,7 @@ export class ReplicaConnections {
       goodAnswers: 0,
       ...{ ejections: NO_EJECTIONS, ejectedFor: null, refusals: 0, avoidedUntil: 0 },
       idle: new Set<() => void>(),
-      counter: new ReplicaCounter(),
+      stats: new ReplicaStats(),
     };
     this.#replicas.set(target.jobId, known);
     const ofRun = this.#byRun.get(runId) ?? new Set<Known>();
@@ -421,7 +416,6 @@ export class ReplicaConnections {
     const ofRun = this.#byRun.get(replica.runId);
     ofRun?.delete(replica);
     if (ofRun?.size === 0) this.#byRun.delete(replica.runId);
-    this.#stats.forget(jobId);
     void replica.pool.close();
     replica.sessions.close();
   }
