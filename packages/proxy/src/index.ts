@@ -22,6 +22,7 @@ export { ProcessFigures } from './counts/process-figures.ts';
 export {
   type CountedService,
   countedModelOf,
+  type OtherFigures,
   ofPresent,
   type ProxiedService,
 } from './counts/proxy-figures.ts';

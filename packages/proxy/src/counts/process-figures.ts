@@ -3,7 +3,7 @@ import { sumOfTotals } from '../policy/replica-totals.ts';
 import { type RawStats, sumOfStats } from '../policy/service-stats.ts';
 import { sumOfReplicas } from './counted-replica.ts';
 import { totalsOfModel } from './model-stats.ts';
-import { type CountedService, countedModelOf } from './proxy-figures.ts';
+import { type CountedService, countedModelOf, type OtherFigures } from './proxy-figures.ts';
 
 /** Services of ended processes that are remembered; those that were added first are dropped. */
 const MAX_SERVICES = 5000;
@@ -14,7 +14,7 @@ const NOTHING: RawStats = { answered: {}, slices: [] };
  * The figures of all processes that answer requests. Those of processes that have ended are kept, because totals must
  * never become smaller.
  */
-export class ProcessFigures<Process> {
+export class ProcessFigures<Process> implements OtherFigures {
   readonly #present = new Map<Process, Map<string, CountedService>>();
   readonly #ended: Map<string, CountedService>;
   readonly #path: string | null;
@@ -66,10 +66,15 @@ export class ProcessFigures<Process> {
     return [this.#ended, ...this.#present.values()].flatMap((known) => [...known.values()]);
   }
 
+  /** The same of one service. */
+  partsOf(runId: string): CountedService[] {
+    const maps = [this.#ended, ...this.#present.values()];
+    return maps.flatMap((known) => known.get(runId) ?? []);
+  }
+
   /** All of one service; null = there is nothing. */
   of(runId: string): CountedService | null {
-    const maps = [this.#ended, ...this.#present.values()];
-    const [first, ...others] = maps.flatMap((known) => known.get(runId) ?? []);
+    const [first, ...others] = this.partsOf(runId);
     return first ? others.reduce(sumOfServices, first) : null;
   }
 

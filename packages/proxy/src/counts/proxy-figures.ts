@@ -44,18 +44,27 @@ export interface CountedService extends CountedName {
   readonly model?: CountedModel | null;
 }
 
+/** The figures of the other processes that answer requests. */
+export interface OtherFigures {
+  readonly parts: readonly CountedService[];
+  /** The same of one service. */
+  partsOf(runId: string): readonly CountedService[];
+  /** The service has ended. */
+  forget(runId: string): void;
+}
+
+export const NO_OTHER_FIGURES: OtherFigures = { parts: [], partsOf: () => [], forget: () => {} };
+
 export interface ProxyFiguresOptions {
   readonly stats: RequestStats;
   /** Counts copies of requests, by the service whose requests are copied. */
   readonly mirrored: RequestStats;
   readonly models: ModelStats;
   readonly replicas: ReplicaConnections;
-  readonly waiting: WaitingRequests;
+  readonly waiting: Pick<WaitingRequests, 'count'>;
   /** The present route of a service. */
   readonly find: (name: ServiceName) => Promise<ServiceRoute | null>;
-  /** Figures of the other processes. */
-  readonly others: () => readonly CountedService[];
-  readonly onForgotten: (runId: string) => void;
+  readonly others: OtherFigures;
 }
 
 /** The figures of services, added up over the processes that serve them. */
@@ -69,7 +78,7 @@ export class ProxyFigures {
   state(route: ServiceRoute): ProxiedService {
     const { stats, mirrored, models, replicas: connections, waiting, others } = this.#options;
     const { projectName, runName, runId, replicas } = route;
-    const elsewhere = others().filter((one) => one.runId === runId);
+    const elsewhere = others.partsOf(runId);
     const raws = elsewhere.map(({ raw }) => raw);
     const ejected = replicas.filter((replica) => connections.isEjected(replica)).length;
     return {
@@ -94,8 +103,8 @@ export class ProxyFigures {
   }
 
   async states(): Promise<ProxiedService[]> {
-    const { stats, mirrored, models, find, others, onForgotten } = this.#options;
-    const known = new Map([...stats.services, ...others()].map((one) => [one.runId, one]));
+    const { stats, mirrored, models, find, others } = this.#options;
+    const known = new Map([...stats.services, ...others.parts].map((one) => [one.runId, one]));
     const states = [...known.values()].map(async ({ runId, projectName, runName }) => {
       const route = await find({ projectName, runName });
       // A later run may have its name: one service must not appear twice.
@@ -103,7 +112,7 @@ export class ProxyFigures {
       stats.forget(runId);
       mirrored.forget(runId);
       models.forget(runId);
-      onForgotten(runId);
+      others.forget(runId);
       return [];
     });
     return (await Promise.all(states)).flat();
@@ -121,8 +130,7 @@ export class ProxyFigures {
 
   /** A service in each process of this server. */
   counted(named: CountedName): CountedService[] {
-    const elsewhere = this.#options.others().filter(({ runId }) => runId === named.runId);
-    return [this.#own(named), ...elsewhere];
+    return [this.#own(named), ...this.#options.others.partsOf(named.runId)];
   }
 
   #own({ runId, projectName, runName }: CountedName): CountedService {

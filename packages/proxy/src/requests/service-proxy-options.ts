@@ -1,7 +1,7 @@
 import type { Admit } from '../callers/callers.ts';
 import type { OwnTokens } from '../callers/own-tokens.ts';
 import type { OnEnded } from '../counts/access-log.ts';
-import type { CountedService } from '../counts/proxy-figures.ts';
+import type { OtherFigures } from '../counts/proxy-figures.ts';
 import type { Trust } from '../head/forwarded.ts';
 import type { ProxyLog } from '../log.ts';
 import type { OnModelUse } from '../models/model-use.ts';
@@ -38,11 +38,9 @@ export interface ServiceProxyOptions {
   /** Counts requests of rate limits instead of this process and the database. */
   readonly takeRate?: TakeRate;
   /** Figures of requests that other processes of this server have counted. */
-  readonly figuresElsewhere?: () => readonly CountedService[];
+  readonly figuresElsewhere?: OtherFigures;
   /** A replica answers with errors, and gets no requests for a while. */
   readonly onEjected?: (ejected: EjectedReplica) => void;
-  /** A service has ended: its figures are not needed any more. */
-  readonly onForgotten?: (runId: string) => void;
   /** Other servers may change services without notifying this one. */
   readonly shared: boolean;
   /** Microseconds. */

@@ -6,7 +6,12 @@ import type { ClientConnection } from '../callers/callers.ts';
 import type { AccessPage } from '../counts/access-records.ts';
 import { LoadMeter } from '../counts/load-meter.ts';
 import { ModelStats } from '../counts/model-stats.ts';
-import { type CountedService, type ProxiedService, ProxyFigures } from '../counts/proxy-figures.ts';
+import {
+  type CountedService,
+  NO_OTHER_FIGURES,
+  type ProxiedService,
+  ProxyFigures,
+} from '../counts/proxy-figures.ts';
 import { failureStatus, RequestLog } from '../counts/request-log.ts';
 import { Traffic } from '../counts/traffic.ts';
 import { networkOf } from '../head/client-network.ts';
@@ -125,8 +130,7 @@ export class ServiceProxy {
     this.#figures = new ProxyFigures({
       ...{ stats, mirrored, models, replicas, waiting: this.#waiting },
       find: (name) => this.find(name),
-      others: options.figuresElsewhere ?? (() => []),
-      onForgotten: options.onForgotten ?? (() => {}),
+      others: options.figuresElsewhere ?? NO_OTHER_FIGURES,
     });
     this.#traffic = new Traffic({
       ...{ services, owner: randomUUID(), now, log },

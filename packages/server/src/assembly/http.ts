@@ -2,7 +2,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { type DecisionContext, SECOND } from '@dstack/core';
-import type { ServiceProxy } from '@dstack/proxy';
+import type { OtherFigures, ServiceProxy } from '@dstack/proxy';
 import { dnsProblem, Intake, ServiceOrigins, TemplateRenderer, trustIn } from '@dstack/proxy';
 import { AccessWatch } from '../access/access-watch.ts';
 import type { ContainerAgents } from '../agent-downloads/agent-downloads.ts';
@@ -46,7 +46,7 @@ import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { credentialReader, intakeSettings, signInGuard } from '../settings/http-settings.ts';
 import { ownTraffic } from '../traffic/own-traffic.ts';
 import { TrafficPeers } from '../traffic/traffic-peers.ts';
-import { type FiguresElsewhere, type Links, makeServiceProxy, type Supervision } from './links.ts';
+import { type Links, makeServiceProxy, type Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 import { makeProxyFront } from './proxy-front.ts';
 import type { ServerHost } from './server-host.ts';
@@ -95,8 +95,11 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
   const { settings, log, closing } = parts;
   const { links, changes } = made;
   const deps = await httpDeps(parts, made, {
-    all: () => front.figures,
-    forget: (runId) => front.forget(runId),
+    get parts() {
+      return front.figures.parts;
+    },
+    partsOf: (runId) => front.figures.partsOf(runId),
+    forget: (runId) => front.figures.forget(runId),
   });
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
@@ -150,9 +153,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     return front.leave(jobId, whenIdle) && own;
   };
   const pending: ServiceProxy['pending'] = (runId) =>
-    front.figures
-      .filter((one) => one.runId === runId)
-      .reduce((all, one) => all + one.inFlight, services.pending(runId));
+    front.figures.partsOf(runId).reduce((all, one) => all + one.inFlight, services.pending(runId));
   return { url, services: { leave, pending }, metrics, access, signIns, end };
 }
 
@@ -172,7 +173,7 @@ function changeHub({ store, log, settings }: Parts): ChangeHub {
 /** Bytes of a request to a model, if there is no other limit for requests to services. */
 const MAX_MODEL_BODY = 1024 * 1024 * 1024;
 
-async function httpDeps(parts: Parts, made: HttpParts, elsewhere: FiguresElsewhere) {
+async function httpDeps(parts: Parts, made: HttpParts, elsewhere: OtherFigures) {
   const { settings, store, log, env, closing } = parts;
   const {
     links,

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { JobState } from '@dstack/contract/agent';
-import type { Id } from '@dstack/core';
-import type { CountedService } from '@dstack/proxy';
+import type { OtherFigures } from '@dstack/proxy';
 import {
   accessLog,
   OwnTokens,
@@ -169,19 +168,14 @@ export function makeSupervisor(
   return { supervisor, programs, mayDial, expectHosts: () => programs.warm() };
 }
 
-/** Figures of other processes of this server. */
-export interface FiguresElsewhere {
-  readonly all: () => readonly CountedService[];
-  readonly forget: (runId: Id) => void;
-}
-
 export interface ProxyParts {
   readonly hosts: Hosts;
   readonly prober: Prober;
   readonly supervisor: LinkSupervisor;
   readonly access: AccessWatch;
   readonly signIns: SignInGuard;
-  readonly elsewhere: FiguresElsewhere;
+  /** Figures of other processes of this server. */
+  readonly elsewhere: OtherFigures;
   readonly avoided: Pick<AvoidedReplicas, 'add'>;
 }
 
@@ -207,8 +201,7 @@ export function makeServiceProxy(
     timeoutMs: settings.serviceTimeoutSeconds * 1000,
     maxBody: settings.serviceMaxBody,
     maxHeld: settings.serviceMaxHeld,
-    figuresElsewhere: elsewhere.all,
-    onForgotten: elsewhere.forget,
+    figuresElsewhere: elsewhere,
     onEjected: (one) => avoided.add(one),
     onEnded: accessLog(settings.accessLogPart, log),
     onModelUse: serviceUsage({ modelUsage: store.modelUsage, now: systemNow, log }),

@@ -2,7 +2,7 @@ import type { Server as HttpServer } from 'node:http';
 import { Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { CountedService } from '@dstack/proxy';
+import type { OtherFigures } from '@dstack/proxy';
 import type { Logger } from '../process/logging.ts';
 import type { ApiSocket } from './api-socket.ts';
 import { listenerFd } from './listener-fd.ts';
@@ -132,13 +132,8 @@ export class ProxyFront {
     return this.#options.workers.access(...asked);
   }
 
-  get figures(): readonly CountedService[] {
+  get figures(): OtherFigures {
     return this.#options.workers.figures;
-  }
-
-  /** See `ProxyWorkers.forget`. */
-  forget(runId: Id): void {
-    this.#options.workers.forget(runId);
   }
 
   /** Workers continue without this server. */

@@ -70,7 +70,8 @@ const HEALTHY_MS = 60_000;
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #links = new Map<string, WorkerLink>();
-  readonly #figures: ProcessFigures<WorkerLink>;
+  /** Totals of ended workers are kept on the disk. */
+  readonly figures: ProcessFigures<WorkerLink>;
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
@@ -79,7 +80,7 @@ export class ProxyWorkers {
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
-    this.#figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
+    this.figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
   }
 
   get #ready(): WorkerLink[] {
@@ -104,18 +105,9 @@ export class ProxyWorkers {
     return [...this.#links.keys()];
   }
 
-  get figures(): CountedService[] {
-    return this.#figures.parts;
-  }
-
   /** The figures of these services have changed. */
   counted(link: WorkerLink, changed: readonly CountedService[]): void {
-    this.#figures.put(link, changed);
-  }
-
-  /** The service has ended. */
-  forget(runId: Id): void {
-    this.#figures.forget(runId);
+    this.figures.put(link, changed);
   }
 
   notify(type: string, data: unknown): void {
@@ -299,7 +291,7 @@ export class ProxyWorkers {
   #closed(link: WorkerLink): void {
     this.#links.delete(link.id);
     // Those that go on without this server report their figures to the next one.
-    if (!this.#isDetached) this.#figures.ended(link);
+    if (!this.#isDetached) this.figures.ended(link);
     this.#options.onClosed(link.id);
     if (this.#isClosed) return;
     void this.#collectKept();
