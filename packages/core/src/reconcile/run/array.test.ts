@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import type { ArraySnapshot, Change, RunRecord, RunSnapshot } from '../../model/index.ts';
+import type {
+  ArraySnapshot,
+  Change,
+  DependencyRecord,
+  RunRecord,
+  RunSnapshot,
+} from '../../model/index.ts';
 import { directiveOf, memberId, memberRun } from '../../run-spec/array-member.ts';
 import { NO_MEMBERS } from '../../status/member-counts.ts';
 import { aJobSpec, anInstance, aRun, placedJob, SETTINGS } from '../testing/records.ts';
@@ -121,6 +127,32 @@ describe('the run of an array', () => {
       array: arrayOf(of, { members: { ...NO_MEMBERS, submitted: 3 } }),
     });
     expect(setOf(changes).status).toBe('pending');
+    expect(bornIn(changes)).toEqual([]);
+  });
+
+  it.each<[string, Partial<RunRecord>]>([
+    ['is held', { hold: { by: 'ann', since: NOW } }],
+    ['waits for other runs', { dependencyState: 'open' }],
+  ])('ends with its last member also while it %s', (_, part) => {
+    const of = run({ status: 'pending', ...part });
+    const members = { ...NO_MEMBERS, terminated: 200 };
+    const open: DependencyRecord = {
+      ...{ upstreamId: 'other', name: 'other', on: 'end', keep: false, outcome: null },
+    };
+    const { changes } = pass(of, {
+      array: arrayOf(of, { members, nextPosition: 200 }),
+      dependencies: part.dependencyState === 'open' ? [open] : [],
+    });
+    const ended = { status: 'terminated', terminationReason: 'stopped_by_user' };
+    expect(setOf(changes)).toMatchObject(ended);
+    expect(arraySet(changes)).toMatchObject({ set: { isOpen: false } });
+  });
+
+  it('is running while a member runs that was released alone', () => {
+    const of = run({ status: 'pending', hold: { by: 'ann', since: NOW } });
+    const members = { ...NO_MEMBERS, pending: 2, running: 1 };
+    const { changes } = pass(of, { array: arrayOf(of, { members, nextPosition: 3 }) });
+    expect(setOf(changes).status).toBe('running');
     expect(bornIn(changes)).toEqual([]);
   });
 

@@ -16,6 +16,7 @@ import {
   aliveMembers,
   endedMembers,
   isRunActive,
+  isRunAlive,
   isRunPending,
   isRunRunning,
   isRunSubmitted,
@@ -41,8 +42,8 @@ export function reconcileArray(
 ): Decision {
   const pass = new RunPass(snapshot, ctx);
   pass.draft.beginRound();
-  begin(pass);
-  if (isRunActive(pass.run.status)) follow(pass, array);
+  begin(pass, array);
+  if (isRunAlive(pass.run.status)) follow(pass, array);
   obeyHold(pass);
   if (isRunTerminating(pass.run.status) && aliveMembers(array.members) === 0) {
     settleEndedRun(pass);
@@ -54,9 +55,11 @@ export function reconcileArray(
   return runDecision(pass, 1);
 }
 
-function begin(pass: RunPass): void {
-  if (!isRunPending(pass.run.status) || pass.run.hold !== null || awaitsOthers(pass)) return;
-  pass.moveRun('submitted');
+/** A held array begins with a member that was released alone. */
+function begin(pass: RunPass, { members }: ArraySnapshot): void {
+  if (!isRunPending(pass.run.status)) return;
+  const isKept = pass.run.hold !== null ? members.running === 0 : awaitsOthers(pass);
+  if (!isKept) pass.moveRun('submitted');
 }
 
 /** A held array waits outside the queue; one with members that run goes on with these alone. */
@@ -64,12 +67,15 @@ function obeyHold(pass: RunPass): void {
   if (pass.run.hold !== null && isRunSubmitted(pass.run.status)) pass.moveRun('pending');
 }
 
-/** Its status only advances: that some of its members wait again is shown by their number. */
+/**
+ * Its status only advances: that some of its members wait again is shown by their number. One that does not begin ends
+ * when users have stopped every single member.
+ */
 function follow(pass: RunPass, { members, total, maxFailures }: ArraySnapshot): void {
+  const { status } = pass.run;
   const hasRun = members.running + members.terminating + endedMembers(members) > 0;
-  if (hasRun && !isRunRunning(pass.run.status)) pass.moveRun('running');
-  else if (members.provisioning > 0 && isRunSubmitted(pass.run.status))
-    pass.moveRun('provisioning');
+  if (hasRun && isRunActive(status) && !isRunRunning(status)) pass.moveRun('running');
+  else if (members.provisioning > 0 && isRunSubmitted(status)) pass.moveRun('provisioning');
   if (endedMembers(members) < total) return;
   pass.endRun(verdict(members, maxFailures));
 }
