@@ -137,7 +137,7 @@ export class GatewayTraffic {
 
   #lie(gateway: SimGateway): object {
     const { random, now } = this.#parts;
-    const foreign = this.#foreign(gateway) ?? this.#nobody(gateway);
+    const foreign = this.#foreign(gateway) ?? this.#nonexistent();
     return lie({ random, foreign, n: ++this.#n, now: Math.floor(now() / 1e6) });
   }
 
@@ -150,7 +150,7 @@ export class GatewayTraffic {
       [...jobs.jobs].filter((one) => one.runId === run.run.id),
     );
     const other = gateways.all.find(({ id }) => id !== gateway.id);
-    const { runId, jobId, hostId, ...rest } = this.#nobody(gateway);
+    const { runId, jobId, hostId, ...rest } = this.#nonexistent();
     return {
       ...rest,
       ...{ runId: run.run.id, jobId: job?.id ?? jobId, hostId: job?.instanceId ?? hostId },
@@ -160,7 +160,7 @@ export class GatewayTraffic {
   }
 
   /** Things that do not exist. */
-  #nobody(_: SimGateway): Foreign {
+  #nonexistent(): Foreign {
     const { random, stranger } = this.#parts;
     const [runId, jobId, hostId] = [random.uuid(), random.uuid(), random.uuid()];
     const names = { project: 'nowhere', model: 'none', host: 'none.bank.test' };

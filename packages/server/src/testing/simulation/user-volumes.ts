@@ -60,7 +60,7 @@ export class UserVolumes {
       cloud: { ...base, backend: 'aws', region: REGION, size: '10GB' },
       registered: {
         ...{ type: 'volume', name, backend: 'aws', region: REGION },
-        volume_id: random.pick([...VOLUMES_OF_USERS, 'of-nobody']),
+        volume_id: random.pick([...VOLUMES_OF_USERS, 'missing']),
       },
       shared: { ...base, backend: 'remote', region: 'cluster' },
       disk: { ...base, backend: 'remote', region: 'split', size: '10GB', ...zone },
