@@ -6,6 +6,7 @@ import { createExport, deleteExport } from '../../http/exports/service.ts';
 import { applyFleet } from '../../http/fleets/apply.ts';
 import { deleteFleets, deleteInstances } from '../../http/fleets/delete.ts';
 import { cordonInstances, drainInstances, uncordonInstances } from '../../http/instances/cordon.ts';
+import { accepting } from './accepting.ts';
 import { SHARED_PATH } from './sim-backends.ts';
 import type { UserParts } from './user-parts.ts';
 
@@ -108,8 +109,10 @@ export class UserFleets {
   async uncordonAll(): Promise<void> {
     const { deps, user, projects } = this.#parts;
     for (const project of projects) {
-      const names = await this.#namesIn(project.id);
-      if (names.length > 0) await uncordonInstances(deps, project, names, user);
+      for (const name of await this.#namesIn(project.id)) {
+        // One may have ended meanwhile.
+        await accepting(uncordonInstances(deps, project, [name], user));
+      }
     }
   }
 
