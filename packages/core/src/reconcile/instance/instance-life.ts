@@ -1,4 +1,5 @@
 /** An instance in service: reachability, claims and idle timeout. */
+import { isServerHost } from '../../capabilities/capabilities.ts';
 import { instanceTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import {
@@ -65,6 +66,8 @@ function trackReachability(pass: InstancePass): void {
   pass.draft.event(
     recordEvent({ action: 'instance.unreachable', targets: [instanceTarget(instance)] }),
   );
+  // Its machine may have ended, and the next question would be asked minutes later.
+  if (!isServerHost(instance.backend)) pass.draft.signal('observation', instance.id);
   // Capacity held for a gang that needed this instance may now be useful for others.
   signalCapacity(pass.draft, instance);
 }

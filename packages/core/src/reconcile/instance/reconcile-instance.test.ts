@@ -298,6 +298,19 @@ describe('an unreachable instance', () => {
     expect(w.events).toEqual(['Instance became unreachable', 'Instance became reachable']);
   });
 
+  test('is looked for at its backend at once, and not again while it stays unreachable', () => {
+    const asked = { kind: 'observation', id: 'inst-1' } as const;
+    const w = world(anInstance({ idleSeconds: null }));
+    w.observe({ state: 'pending', text: '' });
+    w.disconnect().later(4).instancePass();
+    expect(w.signals).not.toContainEqual(asked);
+    w.later(1).instancePass();
+    expect(w.signals).toContainEqual(asked);
+    w.signals.length = 0;
+    w.later(1).instancePass();
+    expect(w.signals).not.toContainEqual(asked);
+  });
+
   test('shows the present cause until it is reachable again', () => {
     const w = world(anInstance({ idleSeconds: null }));
     w.disconnect().later(5);
