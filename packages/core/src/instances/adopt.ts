@@ -61,10 +61,12 @@ export function describeInstance(
   const { price, region } = offer ?? instance;
   const isRepriced = instance.startedAt !== null && price !== instance.price;
   if (isRepriced) draft.reprice(instance);
+  const { provisioningData } = machine;
   return draft.instances.set(instance, {
     ...{ offer, price, region },
     ...(isRepriced && { pricedSince: pricedFrom(instance, draft.now) }),
-    provisioningData: machine.provisioningData,
+    // 0: it is free, or its provider reports no price.
+    provisioningData: { ...provisioningData, price: provisioningData.price || (price ?? 0) },
     totalBlocks: machine.totalBlocks ?? instance.totalBlocks,
   });
 }

@@ -128,6 +128,16 @@ describe('what a backend reports of an instance', () => {
     expect(w.instance().provisioningData).toEqual(machine.provisioningData);
   });
 
+  test('a machine whose provider reports no price is shown with that of its offer', () => {
+    const { w, machine } = provisioning();
+    const unpriced = { ...machine.provisioningData, price: 0 };
+    w.observe({ state: 'ready', machine: { ...machine, provisioningData: unpriced } });
+    w.connect('inst-1').instancePass();
+    const { offer, price, provisioningData } = w.instance();
+    expect(offer?.price).toBeGreaterThan(0);
+    expect([price, provisioningData?.price]).toEqual([offer?.price, offer?.price]);
+  });
+
   test('an interruption ends it in any status, with the reason of its backend', () => {
     const { w } = provisioning();
     w.observe({ state: 'interrupted', reason: 'failed', text: 'quota exceeded' }).instancePass();
