@@ -6,6 +6,7 @@ import type { InstanceHandle, Offer } from '@dstack/core';
 import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
 import type {
   CreatedInstance,
+  HowReleased,
   InstanceOrder,
   InstancePort,
   ListedInstance,
@@ -95,10 +96,7 @@ export class RegionalInstances implements InstancePort {
     return await instances.observe(handle, { facts: null });
   }
 
-  async release(
-    handle: InstanceHandle,
-    how?: { readonly isOrphan: boolean },
-  ): Promise<'released' | 'releasing'> {
+  async release(handle: InstanceHandle, how?: HowReleased): Promise<'released' | 'releasing'> {
     return await this.#options.of(regionIn(handle)).instances.release(handle, how);
   }
 

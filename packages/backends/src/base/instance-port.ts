@@ -147,15 +147,18 @@ export interface InstancePort {
   readonly notices?: NoticeWatch;
   /**
    * Ends the instance; an unknown one has ended. `releasing` = accepted but still charged; call it
-   * again. Where an order may have made two machines, the other one ends with it, unless it is ended as an
-   * orphan.
+   * again.
    */
-  release(
-    handle: InstanceHandle,
-    how?: { readonly isOrphan: boolean },
-  ): Promise<'released' | 'releasing'>;
+  release(handle: InstanceHandle, how?: HowReleased): Promise<'released' | 'releasing'>;
   /** Everything that carries the owner's server tag and has not ended. */
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedInstance[]>;
+}
+
+export interface HowReleased {
+  /** Where an order may have made two machines, the other one ends with it, unless it is ended as an orphan. */
+  readonly isOrphan?: boolean;
+  /** An earlier call, maybe of another process, was answered with `releasing`. */
+  readonly wasAccepted?: boolean;
 }
 
 /** `access` only with `ready`: how the server reaches the instance's agent. */

@@ -61,7 +61,8 @@ export type IntentPayload =
       /** No backend has been asked yet, so nothing can appear if the order is dropped. */
       readonly untried?: true;
     }
-  | { readonly kind: 'instance.terminate' }
+  /** `accepted`: the provider has begun to end it. Omitted: it has not, or that is not known. */
+  | { readonly kind: 'instance.terminate'; readonly accepted?: true }
   /** `offers`: tried in order for a compute group. A placement group has a site already. */
   | {
       readonly kind: 'group.create';

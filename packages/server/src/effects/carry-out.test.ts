@@ -1,5 +1,5 @@
-import { BackendError, BusyError, NoAnswerError } from '@dstack/backends';
-import { capabilitiesOf, type IntentRecord, type Signal } from '@dstack/core';
+import { BackendError, BusyError, type InstancePort, NoAnswerError } from '@dstack/backends';
+import { capabilitiesOf, type IntentPayload, type IntentRecord, type Signal } from '@dstack/core';
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import { AgentRefusal } from '../hosts/agent-client.ts';
@@ -28,7 +28,7 @@ const INTENTS: readonly Pick<IntentRecord, 'key' | 'kind' | 'subjectId' | 'paylo
 
 interface Scene {
   readonly start?: () => Promise<void>;
-  readonly release?: () => Promise<'released' | 'releasing'>;
+  readonly release?: InstancePort['release'];
   readonly linked?: boolean;
   readonly machineDeleted?: boolean;
 }
@@ -36,6 +36,7 @@ interface Scene {
 /** A job on an instance whose agent is linked, and the outcomes of its intents. */
 function scene({ start, release, linked = true, machineDeleted = false }: Scene) {
   const finished: { state: string; result: unknown; signals: readonly Signal[] | undefined }[] = [];
+  const amended = new Map<string, Pick<IntentRecord, 'payload'>>();
   const handle = { id: 'm-1', data: null };
   const instance = {
     id: 'i',
@@ -50,7 +51,14 @@ function scene({ start, release, linked = true, machineDeleted = false }: Scene)
   const agent = { deleteJob: async () => {} };
   const store = {
     engine: {
-      announcedIntent: async (key: string) => INTENTS.find((one) => one.key === key) ?? null,
+      announcedIntent: async (key: string) => {
+        const found = INTENTS.find((one) => one.key === key);
+        return found ? { ...found, ...amended.get(key) } : null;
+      },
+      amendIntent: async (key: string, payload: IntentPayload) => {
+        amended.set(key, { payload });
+        return true;
+      },
       finishIntent: async (...[, state, result, , signals]: unknown[]) => {
         finished.push({ state: state as string, result, signals: signals as Signal[] });
         return true;
@@ -112,6 +120,19 @@ describe('an effect', () => {
     const { finished, carryOut } = scene({ release: async () => 'releasing' });
     expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'retry', error: null });
     expect(finished).toEqual([]);
+  });
+
+  it('that the provider has accepted is tried again as such, also by another process', async () => {
+    const accepted: unknown[] = [];
+    const release: InstancePort['release'] = async (_handle, how) => {
+      accepted.push(how?.wasAccepted);
+      return accepted.length < 2 ? 'releasing' : 'released';
+    };
+    const { finished, carryOut } = scene({ release });
+    await carryOut('instance.terminate:i:0');
+    expect(await carryOut('instance.terminate:i:0')).toEqual({ ending: 'done' });
+    expect(accepted).toEqual([false, true]);
+    expect(finished).toMatchObject([{ state: 'done' }]);
   });
 
   it('that a backend refuses is recorded as failed: the next attempt is a decision', async () => {

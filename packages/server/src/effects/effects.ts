@@ -151,9 +151,9 @@ async function backendOf(
 
 export async function endInstance(
   options: EffectsOptions,
-  intent: IntentRecord,
+  { key, subjectId, payload }: IntentOf<'instance.terminate'>,
 ): Promise<IntentResult> {
-  const instance = (await options.store.instances.byId(intent.subjectId))?.instance;
+  const instance = (await options.store.instances.byId(subjectId))?.instance;
   if (!instance?.handle) return { kind: 'ok' };
   const backend = await backendOf(options, instance);
   if (!backend?.instances) {
@@ -165,10 +165,17 @@ export async function endInstance(
   const hasOwnAgent = instance.hostId === instance.id;
   const isCharged = backend.capabilities.owner === 'provider';
   if (hasOwnAgent && isCharged) await options.links.hold(instance.id);
-  const outcome = await backend.instances.release(instance.handle).catch((error: unknown) => {
-    throw error instanceof BusyError ? new NotNow(error.message) : error;
-  });
-  if (outcome === 'releasing') throw new NotNow('the provider has not finished terminating it');
+  const { accepted: wasAccepted = false } = payload;
+  const outcome = await backend.instances
+    .release(instance.handle, { wasAccepted })
+    .catch((error: unknown) => {
+      throw error instanceof BusyError ? new NotNow(error.message) : error;
+    });
+  if (outcome === 'releasing') {
+    // After a restart, a provider that knows no such machine is believed.
+    if (!wasAccepted) await options.store.engine.amendIntent(key, { ...payload, accepted: true });
+    throw new NotNow('the provider has not finished terminating it');
+  }
   if (hasOwnAgent) await options.links.forget(instance.id);
   return { kind: 'ok' };
 }

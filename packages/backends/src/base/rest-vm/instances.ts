@@ -17,6 +17,7 @@ import {
 } from '../errors.ts';
 import type {
   CreatedInstance,
+  HowReleased,
   InstanceOrder,
   InstancePort,
   ListedInstance,
@@ -56,6 +57,13 @@ interface Made {
   readonly at: number;
 }
 
+interface Unlisted {
+  /** Since when it is to be ended. */
+  readonly since: number;
+  /** The provider has known it, and has begun to end it. */
+  readonly isAccepted: boolean;
+}
+
 export class VmInstances implements InstancePort {
   readonly notices?: NoticeWatch;
   readonly dial?: NonNullable<InstancePort['dial']>;
@@ -79,8 +87,8 @@ export class VmInstances implements InstancePort {
   readonly #endingDoubles = new Set<string>();
   /** Machines of the last list, by the data of their handles. */
   #listed: ReadonlyMap<string, Vm> = new Map();
-  /** Machines to be ended that no list has contained, by id: since when they are looked for. */
-  readonly #unlisted = new Map<string, number>();
+  /** Machines to be ended that the last list lacks, by id. */
+  readonly #unlisted = new Map<string, Unlisted>();
   /** Ids of listed machines that the provider had none left for. */
   readonly #soldOut = new Set<string>();
 
@@ -369,7 +377,7 @@ export class VmInstances implements InstancePort {
 
   async release(
     { id }: InstanceHandle,
-    { isOrphan }: { readonly isOrphan: boolean } = { isOrphan: false },
+    { isOrphan = false, wasAccepted = false }: HowReleased = {},
   ): Promise<'released' | 'releasing'> {
     this.#options.way.released?.(id);
     const machines = await this.#shared();
@@ -382,11 +390,13 @@ export class VmInstances implements InstancePort {
     }
     // A list may omit a machine for a moment, of any age: only the provider's own answer counts.
     const { pace, cloud } = this.#options;
-    const since = this.#unlisted.get(id) ?? pace.now();
-    this.#unlisted.set(id, since);
+    const { since, isAccepted } = this.#unlisted.get(id) ?? {
+      ...{ since: pace.now(), isAccepted: wasAccepted },
+    };
     const isUnknown = await this.#endById(id);
+    this.#unlisted.set(id, { since, isAccepted: isAccepted || !isUnknown });
     // Another account has no such machine either, and it would run on in its own.
-    if (isUnknown) this.#missing.doubt(id);
+    if (isUnknown && !isAccepted) this.#missing.unknown(id, since);
     else this.#missing.ended(id);
     const isGone = isUnknown && this.#machines.hasListed(id);
     if (!isGone && pace.now() - since < cloud.lateMs) return 'releasing';

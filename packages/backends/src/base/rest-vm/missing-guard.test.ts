@@ -1,6 +1,7 @@
 /** A provider whose lists lack machines: some of them, or all at once. */
 import { expect, it } from 'vitest';
 import { AllMissingError } from '../errors.ts';
+import type { HowReleased } from '../instance-port.ts';
 import { AccountVms } from './account-vms.ts';
 import { VmInstances } from './instances.ts';
 import { MissingThingError } from './refusals.ts';
@@ -10,6 +11,7 @@ import type { Vm, VmCloud } from './vm-cloud.ts';
 const MISSING = { state: 'missing' };
 const HOUR_MS = 3_600_000;
 const SOON_MS = 10_000;
+const LATE_MS = 30_000;
 
 function machine(id: string, tags: Vm['tags'] = { 'dstack-key': id }): Vm {
   const instance = { name: 'small' } as Vm['instance'];
@@ -25,7 +27,7 @@ function world(...ids: readonly string[]) {
   const running = new Set(ids);
   const cloud: VmCloud = {
     ...{ type: 'lambda', title: 'Lambda', loginUser: 'root', statuses: { up: 'ready' } },
-    lateMs: 30_000,
+    lateMs: LATE_MS,
     list: async () => listed,
     create: async () => 'new',
     end: async ({ id }) => {
@@ -44,13 +46,18 @@ function world(...ids: readonly string[]) {
   const handle = (id: string) => ({ id, data: null });
   return {
     observe: (id: string) => instances.observe(handle(id)).catch((error: unknown) => error),
-    release: (id: string) => instances.release(handle(id)).catch((error: unknown) => error),
+    release: (id: string, how?: HowReleased) =>
+      instances.release(handle(id), how).catch((error: unknown) => error),
     /** Lists contain these from now on. */
     lists: (...vms: readonly Vm[]) => {
       listed = vms;
       now += SOON_MS;
     },
-    /** The account is another one. */
+    /** The server is another process. */
+    restarted: () => {
+      instances = opened();
+    },
+    /** The account is another one too. */
     replaced: () => {
       running.clear();
       instances = opened();
@@ -118,6 +125,50 @@ it('ends no machine with the key of another account, although it has machines to
   expect(await observe('b')).toBeInstanceOf(AllMissingError);
   expect(await observe('a')).toBeInstanceOf(AllMissingError);
   expect(await release('a')).toBeInstanceOf(AllMissingError);
+});
+
+it('counts no machine as released that the account does not know, for ten minutes after a restart', async () => {
+  const { release, lists, later, replaced } = world('a', 'b');
+  replaced();
+  lists(machine('theirs'));
+  const error = await release('a');
+  expect(error).toBeInstanceOf(AllMissingError);
+  expect((error as Error).message).toMatch(/^Lambda knows no machine a, .* check whether the key/);
+  later(HOUR_MS / 6 - 1);
+  expect(await release('a')).toBeInstanceOf(AllMissingError);
+  later(1);
+  expect(await release('a')).toBe('released');
+});
+
+it('is believed at once that a machine has ended where another one of the backend is listed', async () => {
+  const { observe, release, lists, later, restarted } = world('a', 'b');
+  await release('a');
+  restarted();
+  lists(machine('b'));
+  expect(await observe('b')).toMatchObject({ state: 'ready' });
+  expect(await release('a')).toBe('releasing');
+  later(LATE_MS);
+  expect(await release('a')).toBe('released');
+});
+
+it('is believed that a machine has ended whose end it had accepted before a restart', async () => {
+  const { release, lists, later, restarted } = world('a');
+  expect(await release('a')).toBe('releasing');
+  restarted();
+  lists();
+  const how = { wasAccepted: true };
+  expect(await release('a', how)).toBe('releasing');
+  later(LATE_MS);
+  expect(await release('a', how)).toBe('released');
+});
+
+it('is believed that a machine has ended that it has ended without listing it', async () => {
+  const { release, lists, later, restarted } = world('a');
+  restarted();
+  lists();
+  expect(await release('a')).toBe('releasing');
+  later(LATE_MS);
+  expect(await release('a')).toBe('released');
 });
 
 it('does not doubt that machines have ended that were ended by orders', async () => {

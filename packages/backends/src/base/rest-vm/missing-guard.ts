@@ -79,6 +79,20 @@ export class MissingGuard {
     );
   }
 
+  /**
+   * The provider knows no machine that is to be ended, and the last list lacks it, as all lists `since` then. Throws
+   * `AllMissingError` while it may run on in another account.
+   */
+  unknown(id: string, since: number): void {
+    this.doubt(id);
+    const { title, pace, wasThere } = this.#options;
+    if (this.#isBelieved || wasThere(id)) return;
+    if (pace.now() - Math.min(since, this.#since ?? since) >= UNPROVEN_MS) return;
+    throw new AllMissingError(
+      `${title} knows no machine ${id}, which is to be ended. It counts as ended after ten minutes of such answers; if it still runs, check whether the key is one of its account`,
+    );
+  }
+
   /** A machine is being ended by an order of ours. */
   ended(id: string): void {
     this.#ended.add(id);
