@@ -2,7 +2,7 @@
 import { Requirements } from '@dstack/contract/wire';
 import { type Cloud, startCloud } from '@dstack/testkit/cloud';
 import { afterEach, expect, it } from 'vitest';
-import type { BackendHost, OpenedBackend } from './base/kind.ts';
+import type { BackendHost, OpenedBackend, SharedFacts } from './base/kind.ts';
 import { parseCatalog } from './catalog/catalog.ts';
 import { backendKind } from './kinds.ts';
 
@@ -29,7 +29,7 @@ const credsOf = (type: Type, secret: string) =>
     : { type: 'api_key', api_key: cloud.apiKey };
 
 /** Backends of one server. */
-async function serverOf(type: Type) {
+async function serverOf(type: Type, given: Partial<BackendHost> = {}) {
   const stored = new Map<string, string>();
   const facts = {
     get: async (key: string) => stored.get(key) ?? null,
@@ -37,7 +37,7 @@ async function serverOf(type: Type) {
   };
   const dialIns = { take: async () => null, watch: () => () => {} };
   const downloads = { agent: async () => ({ path: '/agent', sha256: '' }) };
-  const host = { facts, catalog: CATALOG, dialIns, downloads } as unknown as BackendHost;
+  const host = { facts, catalog: CATALOG, dialIns, downloads, ...given } as unknown as BackendHost;
   const variable = `DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`;
   const opener = await backendKind(type)
     ?.configure({ [variable]: cloud.url }, { url: 'https://dstack.example' })
@@ -109,6 +109,25 @@ it('a key with another secret gets nothing that was asked for with the right one
     await instances.observe(handle, { facts: null });
   }
   expect(listings('aws')).toBe(2);
+});
+
+it('a key with another secret uses none of the calls that the right one may make', async () => {
+  cloud = await startCloud({ personality: 'aws' });
+  const counted: string[] = [];
+  const amend: SharedFacts['amend'] = async (key, change) => {
+    counted.push(key);
+    return change(null, 0).result;
+  };
+  const open = await serverOf('aws', { sharedFacts: { amend } });
+  const handle = { id: addMachine(), data: '{"region":"us-east-1"}' };
+  const countersOf = async (secret: string) => {
+    counted.length = 0;
+    await (await open(secret)).instances.observe(handle, { facts: null });
+    return new Set(counted);
+  };
+  const [ours, theirs] = [await countersOf('secret'), await countersOf('guessed')];
+  expect([ours.size, theirs.size]).toEqual([1, 1]);
+  expect(theirs).not.toEqual(ours);
 });
 
 it('a key with another secret shows no offers that were stored for the right one', async () => {

@@ -70,9 +70,8 @@ async function openerOf(
         config.creds.type === 'default'
           ? ['default']
           : [config.creds.access_key, config.creds.secret_key];
-      const id = accountId(endpoint ?? '', keys[0] ?? '');
-      // Who knows the name of a key alone may not use what its owner asks for.
-      const own = accountId(id, ...keys);
+      // Who knows the name of a key alone may use neither what its owner asks for, nor its calls.
+      const id = accountId(endpoint ?? '', ...keys);
       const make = () => {
         const turns = turnsOf(limiters, id);
         const client = new AwsClient({
@@ -81,7 +80,7 @@ async function openerOf(
         });
         const account = new AwsAccount({
           showsCatalog: true,
-          id: own,
+          id,
           client,
           listed,
           facts,
@@ -90,7 +89,7 @@ async function openerOf(
         });
         return { account, close: turns.leave };
       };
-      const { part, leave } = accounts.join(own, make);
+      const { part, leave } = accounts.join(id, make);
       return {
         backend: awsBackend({
           account: part.account,
