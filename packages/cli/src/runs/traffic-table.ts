@@ -93,7 +93,7 @@ const FIGURES: readonly Column[] = [
   { header: 'WAITING', keep: true, optional: 4 },
 ];
 
-function figureCells(one: ServiceTrafficSum): (Cell | string)[] {
+function figureCells(one: Omit<ServiceTrafficSum, 'ready'>): (Cell | string)[] {
   return [
     String(one.requests),
     errorsCell(one),

@@ -103,7 +103,8 @@ export const ServiceTraffic = model({
 });
 export type ServiceTraffic = z.infer<typeof ServiceTraffic>;
 
-export const ServiceTrafficSum = model(trafficShape);
+/** `ready`: replicas in that state (see `ReplicaTraffic`). */
+export const ServiceTrafficSum = model({ ...trafficShape, ready: Integer });
 export type ServiceTrafficSum = z.infer<typeof ServiceTrafficSum>;
 
 /** Services that do not exist, have ended, or of which nothing is known are left out. */

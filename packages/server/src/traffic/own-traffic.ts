@@ -31,7 +31,7 @@ export interface OwnTrafficOptions {
   readonly now: () => number;
 }
 
-/** `isDetailed`: with replicas. */
+/** `isDetailed`: with all replicas; otherwise with those that are avoided, without what they have answered. */
 export type ReadTraffic = (services: readonly AskedService[], isDetailed: boolean) => TrafficPart[];
 
 interface Counts
@@ -64,8 +64,15 @@ export function ownTraffic({ server, services, gateways, now }: OwnTrafficOption
   return (asked, isDetailed) =>
     asked
       .flatMap((one) => (one.gatewayId === null ? [ofServer(one)] : behind(one, one.gatewayId)))
-      .map((counts) => partOf(isDetailed ? counts : { ...counts, replicas: [] }, now()));
+      .map((counts) => partOf(isDetailed ? counts : withoutAnswers(counts), now()));
 }
+
+const withoutAnswers = (counts: Counts): Counts => ({
+  ...counts,
+  replicas: counts.replicas
+    .filter(({ avoided }) => avoided !== null)
+    .map((one) => ({ ...one, recent: null })),
+});
 
 const NOTHING: RawStats = { answered: {}, slices: [] };
 

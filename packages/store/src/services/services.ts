@@ -71,6 +71,16 @@ export function createServices(context: StoreContext): Services {
         .execute();
       return (await toViews(db, rows))[0] ?? null;
     },
+    async readyReplicas(runIds) {
+      const rows = await forIds(runIds, (slice) =>
+        servedRuns(db)
+          .where('r.status', 'in', UNFINISHED_RUN_STATUSES)
+          .where('r.id', 'in', slice)
+          .execute(),
+      );
+      const views = await toViews(db, rows);
+      return new Map(views.map(({ run, replicas }) => [run.id, replicas]));
+    },
     async modelsBehindGateway(gatewayId) {
       const rows = await db
         .selectFrom('runs as r')

@@ -69,6 +69,8 @@ export interface Services {
   ): Promise<{ readonly projectName: string; readonly model: string }[]>;
   /** Null: no unfinished run has this id, or it is not behind a gateway. */
   onGateway(runId: Id): Promise<ServiceView | null>;
+  /** The ready replicas of those of these runs that are unfinished services, behind a gateway or not, by run. */
+  readyReplicas(runIds: readonly Id[]): Promise<ReadonlyMap<Id, readonly ServiceReplica[]>>;
   /** Services of a project that serve a model, newest first: all unfinished, or the latest finished. */
   withModels(projectId: Id, which: 'unfinished' | 'finished'): Promise<ServiceView[]>;
   /**

@@ -93,6 +93,9 @@ describe('the traffic of a service', () => {
     const broken = await start((_request, response) => void response.writeHead(500).end());
     const { jobs } = await proxy.service('uneven', { auth: false }, [broken, await start(well)]);
     for (let n = 0; n < 60; n++) await proxy.get('uneven/x');
+    const list = '/api/project/main/services/traffic/list';
+    const { body } = await proxy.server.call(list, { run_names: ['uneven'] });
+    expect(body.services).toMatchObject([{ requests: 60, ready: 1 }]);
     const { replicas } = await traffic('uneven');
     expect(replicas.map(({ state }) => state)).toEqual(['avoided', 'ready']);
     expect(replicas[0]).toMatchObject({

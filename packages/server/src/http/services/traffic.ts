@@ -18,7 +18,7 @@ import {
   type RecentRequests,
   recentPercentile,
 } from '@dstack/proxy';
-import type { GatewayView, ProjectRecord, ServiceReplica, Store } from '@dstack/store';
+import type { GatewayView, ProjectRecord, ServiceReplica } from '@dstack/store';
 import type { AskedService } from '../../traffic/own-traffic.ts';
 import { sumOfParts, type TrafficPart, type TrafficSum } from '../../traffic/traffic-part.ts';
 import type { GatheredTraffic } from '../../traffic/traffic-peers.ts';
@@ -36,14 +36,14 @@ export async function serviceTraffic(
   const [gathered, gateway, ready, views] = await Promise.all([
     traffic([askedOf(run, project)], true),
     run.gatewayId === null ? null : store.gateways.byId(run.gatewayId),
-    readyReplicas(store, run),
+    store.services.readyReplicas([run.id]),
     // Its earlier submissions, of which there may be thousands, receive no requests.
     store.runs.viewsByIds([run.id]),
   ]);
   const { parts, servers } = gathered;
   const replicasMissing = gateway === null ? [] : missingReplicas(gateway, parts);
   const sum = sumOfParts(parts);
-  const replicas = replicaRows(views[0]?.jobs ?? [], ready, sum);
+  const replicas = replicaRows(views[0]?.jobs ?? [], ready.get(run.id) ?? [], sum);
   return {
     ...figuresOf(run, sum, isPartial(run, gathered, gateway, parts)),
     answered: sum.answered,
@@ -62,12 +62,13 @@ export async function listTraffic(
 ): Promise<ServiceTrafficList> {
   const runs = (await store.runs.byNames(project.id, [...new Set(names)])).filter(isServed);
   const gatewayIds = [...new Set(runs.flatMap(({ gatewayId }) => gatewayId ?? []))];
-  const [gathered, views] = await Promise.all([
+  const [gathered, views, ready] = await Promise.all([
     traffic(
       runs.map((run) => askedOf(run, project)),
       false,
     ),
     gatewayIds.length === 0 ? [] : store.gateways.viewsByIds(gatewayIds),
+    store.services.readyReplicas(runs.map(({ id }) => id)),
   ]);
   const byRun = Map.groupBy(gathered.parts, ({ runId }) => runId);
   const services = runs.flatMap((run) => {
@@ -75,9 +76,17 @@ export async function listTraffic(
     // No server is connected to its gateway: nothing is known, which is not the same as no requests.
     if (!parts.some(({ isLive }) => isLive)) return [];
     const gateway = views.find((view) => view.gateway.id === run.gatewayId) ?? null;
-    return [figuresOf(run, sumOfParts(parts), isPartial(run, gathered, gateway, parts))];
+    const sum = sumOfParts(parts);
+    const figures = figuresOf(run, sum, isPartial(run, gathered, gateway, parts));
+    return [{ ...figures, ready: answering(ready.get(run.id) ?? [], sum) }];
   });
   return { services };
+}
+
+/** How many replicas are in the state `ready`. */
+function answering(ready: readonly ServiceReplica[], { replicas }: TrafficSum): number {
+  const avoided = new Set(replicas.flatMap((one) => (one.avoided === null ? [] : one.jobId)));
+  return ready.filter(({ jobId, isFailing }) => !isFailing && !avoided.has(jobId)).length;
 }
 
 const isServed = ({ serviceSpec, status }: RunRecord): boolean =>
@@ -105,7 +114,11 @@ function missingReplicas({ replicas }: GatewayView, parts: readonly TrafficPart[
     .map(({ replicaNum }) => replicaNum);
 }
 
-function figuresOf(run: RunRecord, sum: TrafficSum, partial: boolean): ServiceTrafficSum {
+function figuresOf(
+  run: RunRecord,
+  sum: TrafficSum,
+  partial: boolean,
+): Omit<ServiceTrafficSum, 'ready'> {
   const { recent, inFlight, held } = sum;
   const { seconds, requests, errors } = recent;
   return {
@@ -114,14 +127,6 @@ function figuresOf(run: RunRecord, sum: TrafficSum, partial: boolean): ServiceTr
     ...percentiles(recent.buckets),
     ...{ in_flight: inFlight, held, partial },
   };
-}
-
-async function readyReplicas(
-  { services }: Pick<Store, 'services'>,
-  { id, gatewayId }: RunRecord,
-): Promise<readonly ServiceReplica[]> {
-  const view = await (gatewayId === null ? services.byRun(id) : services.onGateway(id));
-  return view?.replicas ?? [];
 }
 
 /** The job of each replica that receives its requests, or will. */
