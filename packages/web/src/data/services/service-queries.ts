@@ -4,8 +4,9 @@ import type {
   ModelUsageReport,
   ServiceFigures,
   ServiceTraffic,
+  ServiceTrafficSum,
 } from '@dstack/contract/wire';
-import { queryOptions } from '@tanstack/react-query';
+import { keepPreviousData, queryOptions } from '@tanstack/react-query';
 
 export interface NamedService {
   readonly project: string;
@@ -20,7 +21,7 @@ const REQUESTS_MS = 2000;
 /** After an error: the server may not be connected to the gateway of the service. */
 const FIGURES_AGAIN_MS = 30_000;
 
-/** The requests of a service. */
+/** The requests of a service, as the server that answers or its gateway has counted them. */
 export function serviceFiguresQuery(client: Client, { project, name }: NamedService) {
   return queryOptions<ServiceFigures>({
     queryKey: ['service', 'figures', project, name],
@@ -37,6 +38,17 @@ export function serviceTrafficQuery(client: Client, { project, name }: NamedServ
     queryFn: () => client.project(project).services.traffic(name),
     refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : FIGURES_AGAIN_MS),
     retry: false,
+  });
+}
+
+/** The same of several services of a project, up to `MOST_TRAFFIC_SERVICES`, without their replicas. */
+export function servicesTrafficQuery(client: Client, project: string, names: readonly string[]) {
+  return queryOptions<readonly ServiceTrafficSum[]>({
+    queryKey: ['service', 'traffic', project, names],
+    queryFn: async () => (await client.project(project).services.listTraffic(names)).services,
+    refetchInterval: ({ state }) => (state.error === null ? FIGURES_MS : FIGURES_AGAIN_MS),
+    retry: false,
+    placeholderData: keepPreviousData,
   });
 }
 

@@ -52,8 +52,8 @@ describe('figures of a service', () => {
     [{ desired: 1, running: 1 }, null, '1 replica'],
     [{ desired: 3, running: 1 }, null, '1 of 3 replicas'],
     [{ desired: 0, running: 0 }, null, '0 replicas'],
-    [{ desired: 3, running: 3 }, { ...figures, replicas: 3, ejected: 1 }, '2 of 3 replicas'],
-    [{ desired: 2, running: 2 }, { ...figures, replicas: 2 }, '2 replicas'],
+    [{ desired: 3, running: 3 }, { ready: 2 }, '2 of 3 replicas'],
+    [{ desired: 2, running: 2 }, { ready: 2 }, '2 replicas'],
   ])('of replicas %o, with %o, are %s', (counts, known, text) => {
     expect(replicasText(counts, known)).toBe(text);
   });

@@ -1,4 +1,4 @@
-import type { ServiceFigures } from '@dstack/contract/wire';
+import type { ServiceFigures, ServiceTrafficSum } from '@dstack/contract/wire';
 import type { ReplicaCounts } from '../../data/runs/replica-counts.ts';
 import { count, plural } from '../format/quantities.ts';
 
@@ -24,11 +24,11 @@ export function inFlightText({
 }
 
 /** `3 replicas`, `2 of 3 replicas`: those that answer, of those that the service should have. */
-export function replicasText(counts: ReplicaCounts, figures: ServiceFigures | null): string {
-  const ready =
-    figures === null
-      ? counts.running
-      : Math.min(counts.running, figures.replicas - figures.ejected);
+export function replicasText(
+  counts: ReplicaCounts,
+  figures: Pick<ServiceTrafficSum, 'ready'> | null,
+): string {
+  const ready = figures === null ? counts.running : Math.min(counts.running, figures.ready);
   const { desired } = counts;
   const all = plural(desired, 'replica');
   return ready >= desired ? all : `${count(ready)} of ${all}`;

@@ -1,8 +1,8 @@
-import type { ServiceFigures } from '@dstack/contract/wire';
+import type { ServiceTrafficSum } from '@dstack/contract/wire';
 import { useQueries } from '@tanstack/react-query';
-import { useCallback, useMemo } from 'react';
+import { useMemo } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
-import { serviceFiguresQuery } from '../../data/services/service-queries.ts';
+import { servicesTrafficQuery } from '../../data/services/service-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
 import { hasFigures } from './service-figures.ts';
 
@@ -10,20 +10,23 @@ import { hasFigures } from './service-figures.ts';
 export function useServiceFigures(
   services: readonly RunRow[],
   most: number,
-): ReadonlyMap<string, ServiceFigures> {
+): ReadonlyMap<string, ServiceTrafficSum> {
   const client = useClient();
-  const shown = useMemo(() => services.filter(hasFigures).slice(0, most), [services, most]);
+  const projects = useMemo(
+    () => [...Map.groupBy(services.filter(hasFigures).slice(0, most), ({ project }) => project)],
+    [services, most],
+  );
   return useQueries({
-    queries: shown.map((row) => serviceFiguresQuery(client, row)),
-    combine: useCallback(
-      (results: readonly { readonly data: ServiceFigures | undefined }[]) =>
-        new Map(
-          shown.flatMap(({ id }, index) => {
-            const data = results[index]?.data;
-            return data === undefined ? [] : [[id, data] as const];
-          }),
-        ),
-      [shown],
-    ),
+    queries: projects.map(([project, runs]) => {
+      const names = runs.map(({ name }) => name).sort();
+      return servicesTrafficQuery(client, project, names);
+    }),
+    combine: figuresById,
   });
+}
+
+function figuresById(
+  results: readonly { readonly data: readonly ServiceTrafficSum[] | undefined }[],
+): ReadonlyMap<string, ServiceTrafficSum> {
+  return new Map(results.flatMap(({ data = [] }) => data.map((one) => [one.run_id, one] as const)));
 }

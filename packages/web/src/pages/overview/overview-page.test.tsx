@@ -30,9 +30,11 @@ function world(overview: () => Overview, runs = [aRun('train')]) {
     projects: { list: async () => [{ project_id: 'p', project_name: 'main' }] as never },
     project: () => ({
       services: {
-        state: async () => ({
-          ...{ p50_ms: 8, p95_ms: 40, p99_ms: 1234, rps: 12, in_flight: 0, held: 0 },
-          ...{ replicas: 2, ejected: 1, answered: {} },
+        listTraffic: async () => ({
+          services: runs.map(({ id }) => ({
+            ...{ p50_ms: 8, p95_ms: 40, p99_ms: 1234, rps: 12, in_flight: 0, held: 0 },
+            ...{ run_id: id, ready: 1 },
+          })),
         }),
       },
     }),

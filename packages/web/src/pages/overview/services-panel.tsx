@@ -1,4 +1,4 @@
-import type { ServiceFigures } from '@dstack/contract/wire';
+import type { ServiceTrafficSum } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import { useMemo } from 'react';
 import type { RunRow } from '../../data/runs/run-row.ts';
@@ -54,7 +54,7 @@ export function ServicesPanel({ runs }: { readonly runs: readonly RunRow[] | und
 
 function ServiceFacts(props: {
   readonly row: RunRow;
-  readonly figures: ServiceFigures | undefined;
+  readonly figures: ServiceTrafficSum | undefined;
 }) {
   const { row, figures } = props;
   return (

@@ -1,4 +1,4 @@
-import type { ServiceFigures } from '@dstack/contract/wire';
+import type { ServiceTrafficSum } from '@dstack/contract/wire';
 import { useInfiniteQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { Waypoints } from 'lucide-react';
@@ -83,13 +83,13 @@ export function ServicesPage() {
 
 interface ServiceRow extends RunRow {
   /** Null: not known. */
-  readonly figures: ServiceFigures | null;
+  readonly figures: ServiceTrafficSum | null;
 }
 
 const NONE: readonly RunRow[] = [];
 
-/** More services are shown without figures, so that a page does not send hundreds of requests. */
-const MOST_WITH_FIGURES = 25;
+/** More services are shown without figures: one request for each project has them all (`MOST_TRAFFIC_SERVICES`). */
+const MOST_WITH_FIGURES = 100;
 
 const GROUPS = {
   project: { label: 'Project', of: ({ project }: RunRow) => project },
