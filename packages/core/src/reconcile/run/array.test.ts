@@ -208,7 +208,7 @@ describe('a member of an array', () => {
     );
   });
 
-  it('is held and released with its array, and stays held if it was held since', () => {
+  it('is held and released with its array, and stays as it was held or released alone since', () => {
     const hold = { by: 'ann', since: NOW - 9 };
     const held = pass(member(), { directive: { generation: 1, wanted: { ...wanted, hold } } });
     expect(setOf(held.changes)).toMatchObject({ hold, arraySeen: 1 });
@@ -224,6 +224,9 @@ describe('a member of an array', () => {
     });
     expect(setOf(goesOn.changes)).not.toHaveProperty('hold');
     expect(JSON.stringify(goesOn.changes)).not.toContain('run.released');
+    const alone = member({ arraySeen: 1 });
+    const stays = pass(alone, { directive: { generation: 1, wanted: { ...wanted, hold } } });
+    expect(setOf(stays.changes)).not.toHaveProperty('hold');
     const own = pass(member({ hold: { by: 'bob', since: NOW - 1 } }), { directive: released });
     expect(setOf(own.changes)).toEqual({ arraySeen: 2, nextPassAt: null });
   });

@@ -4,12 +4,14 @@ import {
   isRunPending,
   isRunSubmitted,
   isRunTerminating,
+  isRunWaiting,
   type RunStatus,
 } from '@dstack/contract/status';
 import { arrayOf, type Change, type Id, indexesOf, type RunRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { Breach } from './breach.ts';
 import type { FollowedRun, RunWatch } from './run-watch.ts';
+import type { Watch } from './watch.ts';
 
 /** More of one array do not wait at a time. */
 const MOST_WAITING = 100;
@@ -23,22 +25,21 @@ type ArrayLimits = NonNullable<FollowedRun['array']>;
  */
 export class ArrayWatch {
   readonly #runs: RunWatch;
-  readonly #hasPlace: (runId: Id) => boolean;
+  readonly #jobs: Pick<Watch, 'job' | 'hasPlace'>;
   /** By array and index. Retention deletes the rows of members, but no second one may be born. */
   readonly #members = new Map<Id, Map<number, Id>>();
   /** Members that were stopped before their birth: they take no place of another one. */
   readonly #early = new Set<Id>();
-  /** Members that users have released alone, or that have had a place, since their array was held. */
+  /** Members that users have released alone, or that have had a place, since their array was held: the hold came too late. */
   readonly #released = new Set<Id>();
   /** Runs that users have stopped. */
   readonly #stopped = new Set<Id>();
   #births = 0;
   #ends = 0;
 
-  /** `hasPlace`: whether a job of the run has an instance, so that a hold comes too late for it. */
-  constructor(runs: RunWatch, hasPlace: (runId: Id) => boolean) {
+  constructor(runs: RunWatch, jobs: Pick<Watch, 'job' | 'hasPlace'>) {
     this.#runs = runs;
-    this.#hasPlace = hasPlace;
+    this.#jobs = jobs;
   }
 
   get counts(): { readonly births: number; readonly arraysEnded: number } {
@@ -51,21 +52,24 @@ export class ArrayWatch {
       if (change.type !== 'run.update') continue;
       if (change.set.terminationReason) this.#stopped.add(change.id);
       if (change.set.hold === null) this.#released.add(change.id);
-      // A hold of the array concerns all of its members again.
+      // A hold of the array concerns all of its members again that have no place.
       else if (change.set.hold) {
-        for (const id of [change.id, ...(this.#members.get(change.id)?.values() ?? [])]) {
-          if (isWaitingStatus(this.#runs.of(id)?.run.status ?? 'done')) this.#released.delete(id);
+        for (const { id, status } of this.#membersOf(change)) {
+          if (isRunWaiting(status) && !this.#jobs.hasPlace(id)) this.#released.delete(id);
         }
       }
     }
   }
 
-  /** After the runs of the same changes. */
+  /** After the runs and jobs of the same changes. */
   applied(changes: readonly Change[]): void {
-    for (const change of changes) if (change.type === 'run.insert') this.#born(change.run);
+    for (const change of changes) {
+      if (change.type === 'run.insert') this.#born(change.run);
+      const job = change.type === 'job.update' && this.#jobs.job(change.id);
+      if (job && job.instanceId !== null) this.#released.add(job.runId);
+    }
     for (const change of changes) {
       if (change.type !== 'run.update' || change.set.status === undefined) continue;
-      if (!isWaitingStatus(change.set.status)) this.#released.add(change.id);
       if (isRunFinished(change.set.status)) this.#ended(change.id);
     }
   }
@@ -166,7 +170,7 @@ export class ArrayWatch {
     // A signal that was lost is repeated soon.
     if (run.nextPassAt !== null) return;
     for (const { id, name, status, hold } of this.#membersOf(run)) {
-      const isWaiting = (isRunPending(status) || isRunSubmitted(status)) && !this.#hasPlace(id);
+      const isWaiting = isRunPending(status) || isRunSubmitted(status);
       if (isRunTerminating(run.status) && !isRunTerminating(status) && !isRunFinished(status)) {
         throw new Breach(22, `${name} is ${status}, and its array is ${run.status}`);
       }
@@ -196,6 +200,3 @@ function wantedStatus(statuses: readonly RunStatus[], { maxFailures }: ArrayLimi
   if (count('failed') > maxFailures) return 'failed';
   return count('done') + count('failed') === 0 ? 'terminated' : 'done';
 }
-
-const isWaitingStatus = (status: RunStatus): boolean =>
-  isRunPending(status) || isRunSubmitted(status);

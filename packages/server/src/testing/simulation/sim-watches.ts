@@ -36,7 +36,7 @@ export class SimWatches {
   readonly volumes: VolumeWatch;
   readonly silence: SilenceWatch;
   readonly runs = new RunWatch();
-  readonly arrays = new ArrayWatch(this.runs, (runId) => this.jobs.hasPlace(runId));
+  readonly arrays: ArrayWatch;
   readonly dependencies = new DependencyWatch(this.runs);
   readonly gateways: GatewayWatch;
   readonly #parts: SimWatchesParts;
@@ -50,6 +50,7 @@ export class SimWatches {
     const { clock, servers, hosts } = parts;
     const onBreach = (breach: unknown) => parts.onFailure(breach);
     this.jobs = new Watch(onBreach, !parts.hasOwnClock);
+    this.arrays = new ArrayWatch(this.runs, this.jobs);
     const job = this.jobs.job.bind(this.jobs);
     const host = (id: string) => hosts().get(id) ?? null;
     this.volumes = new VolumeWatch({ job, hosts: () => hosts().values(), onBreach });
