@@ -119,7 +119,7 @@ const TEXTS: {
   'fleet.maintenance_began': ({ ends_at }) => `Maintenance of fleet began. End: ${ends_at}`,
   'fleet.maintenance_ended': ({ early }) =>
     early
-      ? 'Maintenance of fleet cancelled by a change of its schedule'
+      ? 'Maintenance of fleet cancelled: its schedule, or the clock of the server, was changed'
       : 'Maintenance of fleet ended',
   'fleet.group_created': (data) => `${group(data)} created in ${data.backend}/${data.region}`,
   'fleet.group_failed': (data) => `${group(data)} could not be created: ${data.message}`,

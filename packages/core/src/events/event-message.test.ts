@@ -252,7 +252,10 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
   ],
   'fleet.maintenance_ended': [
     [{ early: false }, 'Maintenance of fleet ended'],
-    [{ early: true }, 'Maintenance of fleet cancelled by a change of its schedule'],
+    [
+      { early: true },
+      'Maintenance of fleet cancelled: its schedule, or the clock of the server, was changed',
+    ],
   ],
   'fleet.group_created': [
     [{ ...group, ...placed }, 'Placement group lab-pg created in aws/eu-west-1'],

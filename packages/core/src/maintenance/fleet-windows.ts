@@ -5,7 +5,7 @@ import type { FleetRecord, Timestamp } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { finding } from '../offers/findings.ts';
 import { type FleetWindow, fleetWindow, windowText } from './fleet-window.ts';
-import { longestGap, type MaintenanceTime, windowAfter } from './windows.ts';
+import { gapAfter, type MaintenanceTime, windowAfter } from './windows.ts';
 
 /** More windows than these one after the other keep a gang from its start, which is then not known. */
 const LOOKED_AT = 20;
@@ -16,6 +16,9 @@ const LOOKED_AT = 20;
  */
 const LONGEST_START = 900;
 
+/** Seconds. Most work without a limit has ended within a week. */
+const FAR_AHEAD = 7 * 86_400;
+
 /** What is known of the end of a gang: seconds from its start until it has surely ended; null = nothing. */
 interface Lasting {
   readonly lasts: number | null;
@@ -23,8 +26,8 @@ interface Lasting {
 
 /**
  * Within a window nothing is placed. Before it, what surely ends in time is; other work is until the time of notice
- * begins, and has to leave then. Work that needs longer than there is between two windows is treated as if its end
- * were not known: it would never start, as would work that leaves no time to start it.
+ * begins, and has to leave then. What fits neither before the next window nor between that and the one after, with the time
+ * of its start, is treated as if its end were not known: it waits for no window but the next.
  */
 export class FleetWindows {
   /** The moment; Infinity = unknown, then no window counts. */
@@ -50,10 +53,8 @@ export class FleetWindows {
   against(fleet: FleetRecord, { lasts }: Lasting): FleetWindow | null {
     const window = this.of(fleet);
     if (window === null || window.state === 'on') return window;
-    if (this.#hasKnownEnd(fleet, window, lasts, this.#now)) {
-      return this.#now + lasts * SECOND > window.startsAt ? window : null;
-    }
-    return window.state === 'leaving' ? window : null;
+    if (endsBefore(window, lasts, this.#now)) return null;
+    return window.state === 'leaving' || fitsAfter(fleet, window, lasts) ? window : null;
   }
 
   /** The same as a reason. */
@@ -67,43 +68,44 @@ export class FleetWindows {
     return finding('maintenance', { has, asked });
   }
 
-  /** The next window that work which starts now may have to leave for; null = it surely ends before. */
+  /**
+   * The next window that work which starts now may have to leave for; null = it surely ends before, or nothing is
+   * known of its end and the window is far ahead.
+   */
   interrupting(fleet: FleetRecord, { lasts }: Lasting): FleetWindow | null {
     const window = this.of(fleet);
-    const ends = lasts !== null && window && this.#now + lasts * SECOND <= window.startsAt;
-    return ends ? null : window;
+    if (window === null || endsBefore(window, lasts, this.#now)) return null;
+    return lasts === null && window.startsAt > this.#now + FAR_AHEAD * SECOND ? null : window;
   }
 
   /** The first moment from `at` on at which no window keeps the gang from the fleet; null = not known. */
   openFrom(fleet: FleetRecord, { lasts }: Lasting, at: Timestamp): Timestamp | null {
     const { maintenance } = fleet.spec.configuration;
     const first = this.of(fleet);
-    if (first === null) return at;
-    const end = this.#hasKnownEnd(fleet, first, lasts, at) ? lasts * SECOND : null;
     const lead = (maintenance?.lead ?? 0) * SECOND;
     let window: MaintenanceTime | null = first;
     let from = at;
     for (let i = 0; i < LOOKED_AT && window !== null; i++) {
-      const isNear = window === first && first.state === 'leaving';
-      const leavingAt = isNear ? -Infinity : window.startsAt - lead;
-      const fits = end === null ? from < leavingAt : from + end <= window.startsAt;
-      if (from < window.startsAt && fits) return from;
+      const isLeaving = window === first && first.state === 'leaving';
+      const isOpen =
+        !isLeaving && from < window.startsAt - lead && !fitsAfter(fleet, window, lasts);
+      if (from < window.startsAt && (isOpen || endsBefore(window, lasts, from))) return from;
       from = Math.max(from, window.endsAt);
       window = maintenance ? windowAfter(maintenance, window) : null;
     }
     return window === null ? from : null;
   }
+}
 
-  /** Whether it surely ends before this window, or between two later ones, from its start on. */
-  #hasKnownEnd(
-    { spec }: FleetRecord,
-    window: FleetWindow,
-    lasts: number | null,
-    from: Timestamp,
-  ): lasts is number {
-    const { maintenance } = spec.configuration;
-    if (lasts === null) return false;
-    if (from + lasts * SECOND <= window.startsAt || !maintenance) return true;
-    return lasts + LONGEST_START <= longestGap(maintenance, window);
-  }
+const endsBefore = (
+  { startsAt }: MaintenanceTime,
+  lasts: number | null,
+  from: Timestamp,
+): boolean => lasts !== null && from + lasts * SECOND <= startsAt;
+
+/** Whether work surely ends between this window and the next one. */
+function fitsAfter({ spec }: FleetRecord, window: MaintenanceTime, lasts: number | null): boolean {
+  const { maintenance } = spec.configuration;
+  if (lasts === null) return false;
+  return !maintenance || lasts + LONGEST_START <= gapAfter(maintenance, window);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { longestGap, maintenanceProblem, windowAfter, windowAt } from './windows.ts';
+import { gapAfter, maintenanceProblem, windowAfter, windowAt } from './windows.ts';
 
 const at = (text: string): number => Date.parse(text) * 1000;
 const iso = (time: number): string => new Date(time / 1000).toISOString();
@@ -48,12 +48,28 @@ describe('the windows of maintenance', () => {
     expect(window(of('0 2 31 feb *'), '2026-12-01T00:00:00Z')).toBeNull();
   });
 
-  it('leave a longest time between two of them', () => {
+  it('are one only if they touch, also where they do not last whole minutes', () => {
+    const every = (duration: number, ...schedule: string[]) => ({ schedule, duration, lead: 60 });
+    const apart = every(90, '0,2 3 * * *');
+    const first = ['2026-12-01T03:00:00.000Z', '2026-12-01T03:01:30.000Z'];
+    const second = ['2026-12-01T03:02:00.000Z', '2026-12-01T03:03:30.000Z'];
+    expect(window(apart, '2026-12-01T03:01:29Z')).toEqual(first);
+    expect(window(apart, '2026-12-01T03:01:30Z')).toEqual(second);
+    expect(window(apart, '2026-12-01T03:02:10Z')).toEqual(second);
+    const joined = every(90, '0,1 3 * * *');
+    for (const now of ['03:00:00', '03:01:29', '03:02:29']) {
+      expect(window(joined, `2026-12-01T${now}Z`)?.[0]).toBe(first[0]);
+    }
+  });
+
+  it('leave a time up to the next one', () => {
     const workdays = of('0 20 * * mon-fri', 4);
-    const first = windowAt(workdays, at('2026-12-01T00:00:00Z'));
-    if (first === null) throw new Error('no window');
-    expect(longestGap(workdays, first) / HOUR).toBe(68);
-    expect(windowAfter(workdays, first)?.startsAt).toBe(at('2026-12-02T20:00:00Z'));
+    const tuesday = windowAt(workdays, at('2026-12-01T00:00:00Z'));
+    const friday = windowAt(workdays, at('2026-12-04T00:00:00Z'));
+    if (tuesday === null || friday === null) throw new Error('no window');
+    expect(gapAfter(workdays, tuesday) / HOUR).toBe(20);
+    expect(gapAfter(workdays, friday) / HOUR).toBe(68);
+    expect(windowAfter(workdays, tuesday)?.startsAt).toBe(at('2026-12-02T20:00:00Z'));
   });
 
   it.each([
@@ -61,6 +77,9 @@ describe('the windows of maintenance', () => {
     [of('0 2 31 feb *'), 'never fires'],
     [of('0 * * * *', 1), 'no time between its windows'],
     [of('* * * * *', 1), 'no time between its windows'],
+    [of('* 2-5 * * *', 1 / 60), 'more than 100 of which follow each other'],
+    [of('* 0-22 * * *', 1 / 60), 'a `schedule` that fires less often'],
+    [of('* 2 * * *', 1 / 60), null],
     [of('0 */2 * * *', 1), 'no time for jobs between its windows'],
   ])('are refused if they leave no time for work: %j', (maintenance, problem) => {
     const found = maintenanceProblem(maintenance);

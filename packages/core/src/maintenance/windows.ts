@@ -9,10 +9,8 @@ export interface MaintenanceTime {
   readonly endsAt: Timestamp;
 }
 
-const MINUTE = 60 * SECOND;
-
-/** Windows that overlap are one; more of them in a row than these are a fleet that is always in maintenance. */
-const MOST_MERGED = 100;
+/** Windows that overlap or touch are one. A schedule with more of them in a row than these is refused. */
+const MOST_JOINED = 100;
 
 interface Known {
   /** Any moment from here to the end of the window has this window. */
@@ -34,64 +32,57 @@ export function windowAt(maintenance: FleetMaintenance, now: Timestamp): Mainten
   return window;
 }
 
+const following = new WeakMap<
+  FleetMaintenance,
+  { readonly of: Timestamp } & Pick<Known, 'window'>
+>();
+
 /** The window after one. */
 export function windowAfter(
   maintenance: FleetMaintenance,
   { endsAt }: MaintenanceTime,
 ): MaintenanceTime | null {
-  return computeWindow(maintenance, endsAt);
+  const last = following.get(maintenance);
+  if (last?.of === endsAt) return last.window;
+  const window = computeWindow(maintenance, endsAt);
+  following.set(maintenance, { of: endsAt, window });
+  return window;
 }
 
-function computeWindow(
+/** The time without maintenance after a window, in seconds; Infinity if no other one follows. */
+export function gapAfter(maintenance: FleetMaintenance, window: MaintenanceTime): number {
+  const next = windowAfter(maintenance, window);
+  return next === null ? Infinity : (next.startsAt - window.endsAt) / SECOND;
+}
+
+const computeWindow = (maintenance: FleetMaintenance, now: Timestamp): MaintenanceTime | null =>
+  joinedWindow(maintenance, now)?.window ?? null;
+
+/** `isCut`: there are more windows in a row than were joined. */
+function joinedWindow(
   { schedule, duration }: FleetMaintenance,
   now: Timestamp,
-): MaintenanceTime | null {
+): { readonly window: MaintenanceTime; readonly isCut: boolean } | null {
   const length = duration * SECOND;
   const fireAfter = firesOf(schedule);
   // The first beginning whose window has not ended by now.
-  let startsAt = fireAfter(now - length);
-  if (startsAt === null) return null;
-  let endsAt = startsAt + length;
-  // Windows before it that reach into it.
-  for (let i = 0; i < MOST_MERGED; i++) {
-    // Schedules fire at whole minutes, and never at the moment from which the next time is looked for.
-    const earlier = fireAfter(startsAt - length - MINUTE);
+  const first = fireAfter(now - length);
+  if (first === null) return null;
+  let startsAt = first;
+  let endsAt = first + length;
+  let joined = 1;
+  for (; joined <= MOST_JOINED; joined++) {
+    // A schedule never fires at the moment from which its next time is computed.
+    const earlier = fireAfter(startsAt - length - 1);
     if (earlier === null || earlier >= startsAt) break;
     startsAt = earlier;
   }
-  for (let i = 0; i < MOST_MERGED; i++) {
+  for (; joined <= MOST_JOINED; joined++) {
     const later = fireAfter(endsAt - length);
     if (later === null || later > endsAt) break;
     endsAt = later + length;
   }
-  return { startsAt, endsAt };
-}
-
-/** Of so many windows, the longest time between two counts. */
-const LOOKED_AT = 10;
-
-const gaps = new WeakMap<FleetMaintenance, { readonly from: Timestamp; readonly gap: number }>();
-
-/**
- * The longest time without maintenance after a window, in seconds; Infinity if no other one follows. A run that needs
- * longer never ends between two windows.
- */
-export function longestGap(maintenance: FleetMaintenance, after: MaintenanceTime): number {
-  const last = gaps.get(maintenance);
-  if (last?.from === after.startsAt) return last.gap;
-  let gap = 0;
-  let window = after;
-  for (let i = 0; i < LOOKED_AT; i++) {
-    const next = windowAfter(maintenance, window);
-    if (next === null) {
-      gap = Infinity;
-      break;
-    }
-    gap = Math.max(gap, (next.startsAt - window.endsAt) / SECOND);
-    window = next;
-  }
-  gaps.set(maintenance, { from: after.startsAt, gap });
-  return gap;
+  return { window: { startsAt, endsAt }, isCut: joined > MOST_JOINED };
 }
 
 const MOST_SCHEDULES = 20;
@@ -99,17 +90,28 @@ const MOST_SCHEDULES = 20;
 /** A Monday, for checks that must not depend on the present time. */
 const CHECKED_FROM = Date.UTC(2024, 0, 1) * 1000;
 
+/** So many times between two windows are checked. */
+const CHECKED = 10;
+
 /** What is wrong with a schedule of windows, as the end of a sentence about `maintenance`; null = nothing. */
 export function maintenanceProblem(maintenance: FleetMaintenance): string | null {
-  const { schedule } = maintenance;
+  const { schedule, lead } = maintenance;
   if (schedule.length > MOST_SCHEDULES) {
     return `has ${schedule.length} schedules; at most ${MOST_SCHEDULES} are allowed`;
   }
-  const window = computeWindow(maintenance, CHECKED_FROM);
-  if (window === null) return 'has a `schedule` that never fires';
-  const left = longestGap({ ...maintenance }, window);
-  if (left > maintenance.lead) return null;
-  return left <= 0
-    ? 'leaves no time between its windows: choose a shorter `duration`'
+  let now = CHECKED_FROM;
+  let hasTime = false;
+  for (let i = 0; i <= CHECKED; i++) {
+    const next = joinedWindow(maintenance, now);
+    if (next === null && i === 0) return 'has a `schedule` that never fires';
+    if (next === null) return null;
+    if (next.isCut) {
+      return `leaves no time between its windows, more than ${MOST_JOINED} of which follow each other: choose a \`schedule\` that fires less often, or a shorter \`duration\``;
+    }
+    hasTime ||= i > 0 && (next.window.startsAt - now) / SECOND > lead;
+    now = next.window.endsAt;
+  }
+  return hasTime
+    ? null
     : 'leaves no time for jobs between its windows: choose a shorter `duration` or `lead`';
 }

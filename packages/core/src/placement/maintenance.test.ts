@@ -100,6 +100,15 @@ describe('a fleet with windows of maintenance', () => {
     expect(isPlaced(at('15T00:30:00'), asks('a', { limit: '20h' }))).toBe(true);
   });
 
+  it('lets work wait for the next window only, not for a longer time between two later ones', () => {
+    // 2023-11-14 is a Tuesday.
+    const workdays = fleetOf({ ...NIGHTLY, schedule: '0 20 * * mon-fri' });
+    const world = { fleets: [workdays], instances: [host(workdays)] };
+    expect(isPlaced(at('14T12:00:00'), asks('a', { limit: '48h' }), world)).toBe(true);
+    expect(isPlaced(at('17T12:00:00'), asks('a', { limit: '48h' }), world)).toBe(false);
+    expect(isPlaced(at('18T00:00:00'), asks('a', { limit: '48h' }), world)).toBe(true);
+  });
+
   it('keeps new work off while its jobs have notice, also after a clock was set back', () => {
     const world = { fleets: [notified()], instances: [host()] };
     expect(isPlaced(at('15T00:30:00'), asks('a'), world)).toBe(false);
@@ -194,6 +203,20 @@ describe('a waiting gang', () => {
     expect(reservedIn(time, asks('a', {}, WAITS), world)).toBe(at('15T00:00:00'));
     const late = { ...world, occupants: [ends(2 * HOUR + 30 * MINUTE, time)] };
     expect(reservedIn(time, asks('a', {}, WAITS), late)).toBe(at('15T06:00:00'));
+  });
+
+  it('is expected before a window that it outlasts, if it would outlast the next one too', () => {
+    const workdays = fleetOf({ ...NIGHTLY, schedule: '0 20 * * mon-fri' });
+    const time = at('14T12:00:00');
+    const world = {
+      ...{ fleets: [workdays], instances: [host(workdays, 0, 4)], occupants: [ends(HOUR, time)] },
+    };
+    const limit = '48h';
+    expect(reservedIn(time, asks('a', { limit }, WAITS), world)).toBe(at('14T13:00:00'));
+    const friday = { ...world, occupants: [ends(HOUR, at('17T12:00:00'))] };
+    expect(reservedIn(at('17T12:00:00'), asks('a', { limit }, WAITS), friday)).toBe(
+      at('18T00:00:00'),
+    );
   });
 
   it('reserves the idle instances of a fleet in maintenance from its end on', () => {

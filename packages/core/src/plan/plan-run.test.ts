@@ -98,6 +98,18 @@ describe('the plan of a run on a fleet with maintenance', () => {
     expect(short.notes.join()).not.toContain('maintenance');
   });
 
+  it('contains no window that is far ahead, unless the run is to last that long', () => {
+    const monthly = aFleet('lab', {
+      ...hosts,
+      maintenance: { ...maintenance, schedule: '0 2 1 * *' },
+    });
+    const ahead = { fleets: [monthly], instances: [anInstance(monthly, 0)], now: at('00:00:00') };
+    expect(plan({}, ahead).notes.join()).not.toContain('maintenance');
+    expect(plan({ max_duration: '60d' }, ahead).notes.join()).toContain('maintenance');
+    const near = { ...ahead, now: Date.parse('2023-11-25T00:00:00Z') * 1000 };
+    expect(plan({}, near).notes.join()).toContain('maintenance');
+  });
+
   it('is to wait within a window, without `retry` too, and has the cause', () => {
     const planned = plan({}, { ...world, now: at('03:00:00') });
     expect(planned.outlook).toBe('waits');

@@ -44,7 +44,8 @@ const ANNOUNCED =
   'Fleet is in maintenance from 2026-12-02T02:00:00Z to 2026-12-02T06:00:00Z: its jobs leave before';
 const BEGAN = 'Maintenance of fleet began. End: 2026-12-02T06:00:00Z';
 const ENDED = 'Maintenance of fleet ended';
-const CANCELLED = 'Maintenance of fleet cancelled by a change of its schedule';
+const CANCELLED =
+  'Maintenance of fleet cancelled: its schedule, or the clock of the server, was changed';
 const WAKES = ['capacity', 'run'];
 const date = (text: string) => new Date(`2026-12-${text}Z`);
 
