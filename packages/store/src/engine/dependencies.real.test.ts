@@ -71,6 +71,26 @@ forEachStore((tests) => {
     ]);
   });
 
+  it.each(['end', 'sweep'] as const)(
+    'a run that waits with `keep` for another one has an alarm too, after the %s',
+    async (how) => {
+      const world = await openWorld(tests);
+      const { engine } = world.store;
+      const { run: first } = await insertRun(world, { name: 'first', status: 'running' });
+      const waiting = await submitDependent(world, 'waiting', 'first');
+      const { id, version } = waiting;
+      const set = { dependencyState: 'unmet', nextPassAt: null } as const;
+      expect(await engine.apply([{ type: 'run.update', id, version, set }])).toBe('applied');
+      expect(await engine.unfinished()).not.toContainEqual({ kind: 'run', id });
+      if (how === 'end') await end(world, first, first.version);
+      else {
+        const ended = { type: 'run.update', id: first.id, version: first.version } as const;
+        await engine.apply([{ ...ended, set: { status: 'done' } }]);
+      }
+      expect(await engine.unfinished()).toContainEqual({ kind: 'run', id });
+    },
+  );
+
   it('a run that ends while another one is submitted that depends on it is not missed', async () => {
     const url = await tests.createDatabase();
     const world = await openWorld(tests, { url });

@@ -69,6 +69,9 @@ export async function dependenciesOf(db: Db | Tx, runId: Id): Promise<Dependency
   });
 }
 
+/** One that waits with `keep` for what cannot come true ends as soon as another that is not kept cannot either. */
+const AWAITING = ['open', 'unmet'] as const;
+
 /** Copies the outcome to the runs that wait for this one, and lets them look. */
 export async function settleDependants(
   { tx, add }: Pick<Write, 'tx' | 'add'>,
@@ -90,7 +93,7 @@ export async function settleDependants(
       .set((eb) => ({ next_pass_at: now, version: eb('version', '+', 1) }))
       .where('id', 'in', slice)
       .where('status', '=', 'pending')
-      .where('dependency_state', '=', 'open')
+      .where('dependency_state', 'in', AWAITING)
       .execute();
     return [];
   });
@@ -107,7 +110,7 @@ export async function overlookedDependants(db: Db): Promise<Id[]> {
     .distinct()
     .where('d.outcome', 'is', null)
     .where('u.status', 'in', FINISHED_RUN_STATUSES)
-    .where('r.dependency_state', '=', 'open')
+    .where('r.dependency_state', 'in', AWAITING)
     .where('r.status', '=', 'pending')
     .execute();
   return rows.map((row) => row.run_id);
