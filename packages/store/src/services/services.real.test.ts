@@ -24,7 +24,7 @@ interface Part {
 
 /** A service on a separate host; returns its run's id. */
 async function insertService({ store, projectId, userId }: World, part: Part = {}) {
-  const fleet = fleetRecord({ projectId });
+  const fleet = fleetRecord({ projectId, name: `hosts-of-${part.run?.name}` });
   const instance = instanceRecord({ projectId, fleetId: fleet.id, hostId: 'host-1' });
   await store.engine.createFleet({
     projectId,
@@ -93,6 +93,30 @@ forEachStore((tests) => {
     for (const run of [...others, { name: 'nosuch' }]) {
       expect(await world.store.services.byName('main', run?.name ?? '')).toBeNull();
     }
+  });
+
+  it('finds the ready replicas of several services, behind a gateway or not', async () => {
+    const world = await openWorld(tests);
+    const here = await insertService(world, { run: { name: 'here' }, jobs: [{ id: 'a' }] });
+    const behind = await insertService(world, {
+      run: { name: 'behind', gatewayId: 'gateway-1' },
+      jobs: [{ id: 'b' }, { registered: false }],
+    });
+    const none = await insertService(world, { run: { name: 'none' } });
+    const over = await insertService(world, {
+      run: { name: 'over', status: 'done' },
+      jobs: [{ id: 'c' }],
+    });
+    const ids = [here, behind, none, over].map(({ id }) => id);
+    const found = await world.store.services.readyReplicas(ids);
+    expect(new Map([...found].map(([id, all]) => [id, all.map(({ jobId }) => jobId)]))).toEqual(
+      new Map([
+        [here.id, ['a']],
+        [behind.id, ['b']],
+        [none.id, []],
+      ]),
+    );
+    expect(await world.store.services.readyReplicas([])).toEqual(new Map());
   });
 
   it('names the unfinished services behind a gateway, oldest first', async () => {
