@@ -128,13 +128,29 @@ describe('a pod at RunPod', () => {
   it('that was renamed by a person keeps the token of its agent', async () => {
     const given = await order();
     const created = await create(given);
-    const [vm] = now().cloud.account.vms.all();
-    expect(vm?.name).toBe(vmName(given.key));
     if (!created) throw new Error('it was not created');
+    const { vms } = now().cloud.account;
+    expect(vms.get(created.handle.id)?.name).toBe(vmName(given.key));
+    vms.change(created.handle.id, { name: 'mine' });
     now().clock.advance(STARTED_S);
     expect(await now().backend.instances?.observe(created.handle, { facts: null })).toMatchObject({
       access: { token: agentToken('secret', created.handle.data ?? '') },
     });
+  });
+
+  it('that names itself like another one in its environment has only itself ended', async () => {
+    const { vms } = now().cloud.account;
+    const [victim, liar] = [await create(await order()), await create(await order())];
+    if (!victim || !liar) throw new Error('they were not created');
+    const { environment: claimed = {} } = vms.get(victim.handle.id)?.container ?? {};
+    const { container } = vms.get(liar.handle.id) ?? {};
+    if (!container) throw new Error('it has no container');
+    vms.change(liar.handle.id, { container: { ...container, environment: claimed } });
+    now().clock.advance(STARTED_S);
+    await now().backend.instances?.observe(liar.handle, { facts: null });
+    await now().backend.instances?.release(liar.handle);
+    await new Promise(setImmediate);
+    expect(vms.all().map(({ id }) => id)).toEqual([victim.handle.id]);
   });
 
   it('that has ended is reported with the last message of the launcher', async () => {

@@ -22,7 +22,7 @@ export interface VmsOptions {
 
 interface Entry {
   readonly id: string;
-  readonly order: VmOrder;
+  order: VmOrder;
   readonly createdAt: number;
   /** Null: never. */
   readonly readyAt: number | null;
@@ -148,6 +148,12 @@ export class Vms {
     await clock.delay(noticeSeconds * SECOND_US);
     entry.interruption = text;
     await hosts?.end(id);
+  }
+
+  /** Changes it as a person would at the provider's console, or a program in it with a key of its own. */
+  change(id: string, change: Partial<Pick<VmOrder, 'name' | 'container'>>): void {
+    const entry = this.#entries.get(id);
+    if (entry) entry.order = { ...entry.order, ...change };
   }
 
   /** Deletes it as a person would at the provider's console, and resolves when its host has ended. */

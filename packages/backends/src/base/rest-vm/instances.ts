@@ -89,7 +89,8 @@ export class VmInstances implements InstancePort {
     return taken && orderedProvisioningData(taken, vm.id, this.#options.way.known);
   }
 
-  async observe({ id }: InstanceHandle): Promise<Observation> {
+  async observe(handle: InstanceHandle): Promise<Observation> {
+    const { id } = handle;
     const machines = await this.#lists.shared();
     const vm = machines.find((one) => one.id === id);
     if (vm === undefined) {
@@ -99,7 +100,7 @@ export class VmInstances implements InstancePort {
       return { state: 'missing' };
     }
     this.#lists.missing.found(id);
-    this.#ends.endDoubles(vm, machines);
+    this.#ends.endDoubles(handle, vm, machines);
     return this.#observationOf(vm);
   }
 

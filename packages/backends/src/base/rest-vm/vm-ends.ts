@@ -11,7 +11,7 @@ import type { VmWay } from './vm-way.ts';
 
 export interface VmEndsOptions {
   readonly cloud: VmCloud;
-  readonly way: Pick<VmWay, 'released'>;
+  readonly way: Pick<VmWay, 'handleData' | 'released'>;
   readonly pace: Pick<CallPace, 'now'>;
   readonly lists: JudgedLists;
 }
@@ -35,16 +35,17 @@ export class VmEnds {
   }
 
   async release(
-    { id }: InstanceHandle,
+    handle: InstanceHandle,
     { isOrphan = false, wasAccepted = false }: HowReleased = {},
   ): Promise<'released' | 'releasing'> {
+    const { id } = handle;
     const { lists, way } = this.#options;
     way.released?.(id);
     const machines = await lists.shared();
     const vm = machines.find((one) => one.id === id);
     if (vm === undefined) return await this.#releaseUnlisted(id, wasAccepted);
     // The other one of an orphan's order may be the one that serves it.
-    if (!isOrphan) this.endDoubles(vm, machines);
+    if (!isOrphan) this.endDoubles(handle, vm, machines);
     this.#unlisted.delete(id);
     return await this.end(vm);
   }
@@ -71,9 +72,12 @@ export class VmEnds {
    * Ends machines of the order of this one: the provider may carry out a creation long after its caller has given
    * up, when another one has been made.
    */
-  endDoubles(kept: Vm, machines: readonly Vm[]): void {
+  endDoubles({ data }: InstanceHandle, kept: Vm, machines: readonly Vm[]): void {
     const key = kept.tags[KEY_TAG];
     if (key === undefined) return;
+    const { handleData } = this.#options.way;
+    // A container may be able to change its tags. Its handle is ours, and names its order.
+    if (handleData && handleData(key) !== data) return;
     const { server } = ownerIn(kept.tags);
     for (const vm of machines) {
       const isDouble = vm.tags[KEY_TAG] === key && ownerIn(vm.tags).server === server;
