@@ -16,6 +16,7 @@ import type { Images } from './images.ts';
 import type { Networks } from './networks.ts';
 import { fitsPlacementGroup } from './placement-groups.ts';
 import { bucketOf } from './quotas.ts';
+import { isDenied } from './refusals.ts';
 import { PRIVATE, type RunParts, runForm, VM_TAGS } from './run-form.ts';
 
 export interface AwsRegionOptions {
@@ -61,6 +62,8 @@ export class AwsRegion implements VmCloud {
   readonly hasReservations = true;
   readonly leaseEnding = LEASE_ENDING;
   readonly #options: AwsRegionOptions;
+  /** Interfaces of EFA by types. */
+  readonly #efa = new Map<string, number>();
 
   constructor(options: AwsRegionOptions) {
     this.#options = options;
@@ -112,21 +115,38 @@ export class AwsRegion implements VmCloud {
     return [];
   }
 
-  async #parts({ offer, owner, reservation: reserved = null }: VmOrder): Promise<RunParts> {
+  async #parts(order: VmOrder): Promise<RunParts> {
+    const { offer, owner, placementGroup, reservation: reserved = null } = order;
     const { networks, images, ec2 } = this.#options;
     const [zone] = offer.availability_zones ?? [];
-    const [image, network, group, reservation] = await Promise.all([
+    const [image, network, group, efa, reservation] = await Promise.all([
       images.of(offer.instance),
       networks.network(),
       networks.group(owner.project, owner.server),
+      placementGroup ? this.#efaOf(offer.instance.name) : 0,
       reserved === null ? null : ec2.reservation(reserved),
     ]);
     if (reserved !== null && reservation === null) {
       throw new SkipOfferError(`reservation ${reserved} is not active`);
     }
     const subnet = network.subnets.find((one) => one.zone === zone);
-    if (subnet) return { image, group, subnet: subnet.id, reservation };
+    if (subnet) return { image, group, subnet: subnet.id, efa, reservation };
     throw new SkipOfferError(`the network of region ${offer.region} has no subnet in ${zone}`);
+  }
+
+  /** It does not change while a server runs. */
+  async #efaOf(type: string): Promise<number> {
+    const known = this.#efa.get(type);
+    if (known !== undefined) return known;
+    try {
+      const count = await this.#options.ec2.efaInterfaces(type);
+      this.#efa.set(type, count);
+      return count;
+    } catch (error) {
+      // A policy of an earlier version: clusters work without EFA, and `check` names the missing right.
+      if (isDenied(error)) return 0;
+      throw error;
+    }
   }
 
   #vmOf(instance: Ec2Instance): Vm {

@@ -419,6 +419,34 @@ describe.skipIf(at.environment === null)('AWS', () => {
       await create(await order({ ...wanted, offer }));
       expect(orders().at(-1)?.fields['Placement.GroupName']).toBe(handle?.id);
     });
+
+    it('has machines with interfaces of EFA, on all cards where they have no public address', async () => {
+      const owner = { ...newOrder(null).owner, instance: '' };
+      await backend.groups?.create({
+        ...{ key: 'group.create:1:0', name: 'gpus', region: REGION, kind: 'placement' },
+        ...{ size: null, offer: null, owner },
+      });
+      const [offer = null] = await offers({ gpu: 'H100' });
+      const cards = async (placementGroup: string | null, of = backend) => {
+        // Moto has no machine with so many cards: the order itself is what counts.
+        await failure(await order({ offer, placementGroup }), of);
+        const { fields = {} } = orders().at(-1) ?? {};
+        return Object.entries(fields).filter(([name]) => name.endsWith('.InterfaceType'));
+      };
+      expect(await cards(null)).toEqual([]);
+      expect(await cards('gpus')).toEqual([['NetworkInterface.1.InterfaceType', 'efa']]);
+      const gateway = await aws.ask(REGION, 'DescribeRouteTables');
+      const table = /<routeTableId>([^<]*)/.exec(gateway)?.[1] ?? '';
+      const subnet = await aws.ask(REGION, 'DescribeSubnets');
+      const nat = await aws.ask(REGION, 'CreateNatGateway', {
+        SubnetId: /<subnetId>([^<]*)/.exec(subnet)?.[1] ?? '',
+      });
+      const NatGatewayId = /<natGatewayId>([^<]*)/.exec(nat)?.[1] ?? '';
+      const toNat = { RouteTableId: table, DestinationCidrBlock: '0.0.0.0/0', NatGatewayId };
+      await aws.ask(REGION, 'ReplaceRoute', toNat);
+      const isPrivate = backendWith({ network: { ...SETTINGS.network, isPublic: false } });
+      expect(await cards('gpus', isPrivate)).toHaveLength(32);
+    });
   });
 
   describe('a volume', () => {

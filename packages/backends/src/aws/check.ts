@@ -8,7 +8,7 @@ import type { AwsParameters } from './form.ts';
 import { Images } from './images.ts';
 import type { Networks } from './networks.ts';
 import { type AwsRight, EC2_PERMISSIONS, QUOTA_PERMISSION } from './permissions.ts';
-import { awsCode } from './refusals.ts';
+import { awsCode, isDenied } from './refusals.ts';
 import type { AwsSettings } from './settings.ts';
 
 export interface AwsCheckOptions {
@@ -17,12 +17,6 @@ export interface AwsCheckOptions {
   readonly networksOf: (region: string) => Pick<Networks, 'network'>;
 }
 
-/** AWS's codes for a missing right. */
-const DENIED: ReadonlySet<string> = new Set([
-  'UnauthorizedOperation',
-  'AccessDenied',
-  'AccessDeniedException',
-]);
 /** A type that every region sells. */
 const SMALL = { name: 't3.micro', resources: { gpus: [], cpu_arch: 'x86' as const } };
 
@@ -109,10 +103,10 @@ async function granted(right: string, region: string, call: () => Promise<void>)
     await call();
   } catch (error) {
     const code = awsCode(error);
-    const isOther = code !== null && !DENIED.has(code) && !(error instanceof CredentialsError);
+    const isOther = code !== null && !isDenied(error) && !(error instanceof CredentialsError);
     const isSilent = error instanceof BusyError || error instanceof NoAnswerError;
     if (isOther && !isSilent) return;
-    if (code === null || !DENIED.has(code)) throw error;
+    if (!isDenied(error)) throw error;
     throw new Error(
       `${right} is not allowed in ${region}: attach the policy of docs/backends.md to the user (${errorMessage(error)})`,
     );

@@ -211,6 +211,14 @@ export class Ec2 {
     };
   }
 
+  /** How many interfaces of EFA a machine of the type can have; 0 = none. */
+  async efaInterfaces(type: string): Promise<number> {
+    const pages = await this.#pages('DescribeInstanceTypes', { InstanceType: [type] }, {});
+    const [item] = pages.flatMap((page) => page.items('instanceTypeSet'));
+    if (item?.text('networkInfo', 'efaSupported') !== 'true') return 0;
+    return item.number('networkInfo', 'efaInfo', 'maximumEfaInterfaces') ?? 1;
+  }
+
   /** A change of anything but machines. */
   async change(action: string, parameters: AwsParameters): Promise<XmlNode> {
     const { region } = this;

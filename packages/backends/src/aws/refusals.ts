@@ -86,6 +86,13 @@ export const TOO_MANY_CALLS: ReadonlySet<string> = new Set([
   'TooManyRequestsException',
 ]);
 
+/** The credentials lack a right. */
+const DENIED: ReadonlySet<string> = new Set([
+  'UnauthorizedOperation',
+  'AccessDenied',
+  'AccessDeniedException',
+]);
+
 /** A rehearsal that would have succeeded. */
 export const REHEARSED = 'DryRunOperation';
 
@@ -112,4 +119,9 @@ export function withCode<E extends BackendError>(error: E, code: string | null):
 /** AWS's own code; null = the error is no refusal of AWS. */
 export function awsCode(error: unknown): string | null {
   return typeof error === 'object' && error !== null ? (codeOf.get(error) ?? null) : null;
+}
+
+/** Whether AWS has refused it because the credentials lack a right. */
+export function isDenied(error: unknown): boolean {
+  return DENIED.has(awsCode(error) ?? '');
 }

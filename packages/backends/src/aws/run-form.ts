@@ -5,6 +5,7 @@ import type { VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import type { ReservedCapacity } from './ec2.ts';
 import type { AwsParameters } from './form.ts';
 import type { BootImage } from './images.ts';
+import { interfacesOf } from './network-cards.ts';
 import { placementGroupName } from './placement-groups.ts';
 
 import { tagSpecification, validTags } from './tags.ts';
@@ -17,6 +18,8 @@ export interface RunParts {
   readonly group: string;
   /** Null: the machine is of no reservation. */
   readonly reservation: ReservedCapacity | null;
+  /** Interfaces of EFA that it can have; 0 = none, or the machine is in no cluster. */
+  readonly efa: number;
 }
 
 export interface RunSettings {
@@ -39,7 +42,7 @@ const MIB_PER_GIB = 1024;
 const TOKEN_LENGTH = 64;
 
 export function runForm(order: VmOrder, parts: RunParts, settings: RunSettings): AwsParameters {
-  const { image, subnet, group } = parts;
+  const { image, subnet, group, efa } = parts;
   const { isPublic, profile } = settings;
   const { offer, userData } = order;
   const { name, resources } = offer.instance;
@@ -56,12 +59,7 @@ export function runForm(order: VmOrder, parts: RunParts, settings: RunSettings):
         Ebs: { VolumeSize: diskGb, VolumeType: 'gp3', DeleteOnTermination: true },
       },
     ],
-    NetworkInterface: [
-      {
-        ...{ DeviceIndex: 0, SubnetId: subnet, SecurityGroupId: [group] },
-        ...{ AssociatePublicIpAddress: isPublic, DeleteOnTermination: true },
-      },
-    ],
+    NetworkInterface: interfacesOf({ type: name, efa, subnet, group, isPublic }),
     ...placeOf(order, parts),
     ...(profile !== null && { IamInstanceProfile: { Name: profile } }),
     ...marketOf(order, parts),
