@@ -70,6 +70,8 @@ const HEALTHY_MS = 60_000;
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #links = new Map<string, WorkerLink>();
+  /** Workers whose connection has closed and that may still run, by id; resolves once one of them is ended. */
+  readonly #lost = new Map<string, Promise<void>>();
   /** Totals of ended workers are kept on the disk. */
   readonly figures: ProcessFigures<WorkerLink>;
   #address: Address | null = null;
@@ -194,6 +196,7 @@ export class ProxyWorkers {
       await channel.closed;
     });
     await Promise.all(ends);
+    await Promise.all(this.#lost.values());
     await this.#collectKept();
   }
 
@@ -230,9 +233,9 @@ export class ProxyWorkers {
   }
 
   /** It was ending when this server connected: the address is free once it has. */
-  async #ended({ channel, hello: { pid } }: WorkerLink): Promise<void> {
+  async #ended({ channel, process }: WorkerLink): Promise<void> {
     channel.close();
-    await killWorker({ pid, startTime: startTimeOf(pid) });
+    await killWorker(process);
   }
 
   /** It completes what it has begun, with everything it must know if it understands this server. */
@@ -293,15 +296,28 @@ export class ProxyWorkers {
     // Those that go on without this server report their figures to the next one.
     if (!this.#isDetached) this.figures.ended(link);
     this.#options.onClosed(link.id);
+    if (this.#isDetached) return;
+    this.#lost.set(link.id, this.#end(link));
+  }
+
+  /**
+   * A worker whose connection has closed has ended, or nothing leads it any more. What it has kept is collected once it
+   * writes nothing more; one that cannot be ended keeps it for the next server.
+   */
+  async #end({ id, process, isDraining, openedAt }: WorkerLink): Promise<void> {
+    const { paths, log } = this.#options;
+    await killWorker(process);
+    if (!isWorkerAlive(process)) {
+      this.#lost.delete(id);
+      for (const record of readWorkerRecords(paths.dir)) {
+        if (record.id === id) deleteRecord(paths.dir, record);
+      }
+    }
     if (this.#isClosed) return;
     void this.#collectKept();
-    if (link.isDraining) return;
-    const { paths, log } = this.#options;
-    for (const record of readWorkerRecords(paths.dir)) {
-      if (record.id === link.id) deleteRecord(paths.dir, record);
-    }
-    this.#failures = performance.now() - link.openedAt > HEALTHY_MS ? 1 : this.#failures + 1;
-    log.warn({ worker: link.id.slice(0, 8), pid: link.hello.pid }, 'a proxy worker has ended');
+    if (isDraining) return;
+    this.#failures = performance.now() - openedAt > HEALTHY_MS ? 1 : this.#failures + 1;
+    log.warn({ worker: id.slice(0, 8), pid: process.pid }, 'a proxy worker has ended');
     this.#restore();
   }
 
@@ -349,6 +365,6 @@ export class ProxyWorkers {
 
   /** Stores what workers that have ended left on the disk. */
   async #collectKept(): Promise<void> {
-    await this.#options.spools.collect((id) => this.#links.has(id));
+    await this.#options.spools.collect((id) => this.#links.has(id) || this.#lost.has(id));
   }
 }

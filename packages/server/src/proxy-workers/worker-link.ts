@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import { type Handlers, LineChannel } from '@dstack/proxy';
 import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
+import { startTimeOf, type WorkerRecord } from './worker-records.ts';
 
 /** A worker that runs answers within this time, in milliseconds. */
 const HELLO_MS = 5000;
@@ -10,6 +11,8 @@ const HELLO_MS = 5000;
 export class WorkerLink {
   readonly channel: LineChannel;
   readonly hello: Hello;
+  /** Taken while the worker answers: later another process may have its id. */
+  readonly process: Pick<WorkerRecord, 'pid' | 'startTime'>;
   isDraining: boolean;
   /** It takes requests, or has taken them. */
   isReady = false;
@@ -20,6 +23,7 @@ export class WorkerLink {
   private constructor(channel: LineChannel, hello: Hello) {
     this.channel = channel;
     this.hello = hello;
+    this.process = { pid: hello.pid, startTime: startTimeOf(hello.pid) };
     this.isDraining = hello.isDraining;
   }
 
