@@ -67,6 +67,22 @@ it('the folders of core are layers too', () => {
   ]);
 });
 
+it('the folders of the store are layers, and import nothing of what puts them together', () => {
+  const store = 'packages/store/src';
+  expect(
+    broken({
+      [`${store}/schema/bad.ts`]: use('../users/types.ts'),
+      [`${store}/users/types.ts`]: `${use('../context/low.ts')}export type { T };\n`,
+      [`${store}/context/low.ts`]: TYPE,
+      [`${store}/quotas/bad.ts`]: use('../open-store.ts'),
+      [`${store}/open-store.ts`]: TYPE,
+    }).toSorted(),
+  ).toEqual([
+    `store-quotas-imports: ${store}/quotas/bad.ts -> ${store}/open-store.ts`,
+    `store-schema-imports: ${store}/schema/bad.ts -> ${store}/users/types.ts`,
+  ]);
+});
+
 it('files that import only types of each other are a cycle', () => {
   const [a, b] = ['packages/core/src/a.ts', 'packages/core/src/b.ts'];
   expect(

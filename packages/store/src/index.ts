@@ -1,8 +1,12 @@
 export type * from './access/types.ts';
 export type * from './backends/types.ts';
+export type { Cipher } from './base/cipher.ts';
+export { StoreError, type StoreErrorCode } from './base/errors.ts';
+export type { StoreLogger } from './base/logger.ts';
+export type { Page } from './base/page.ts';
+export type { Created, NameChoice, Updated, WriteExtras } from './base/writes.ts';
 export type * from './changes/types.ts';
-export type { Cipher } from './cipher.ts';
-export type { CountedPeers, Peers } from './connection/bus.ts';
+export type { CountedPeers, LogSignals, Peers } from './connection/bus.ts';
 export {
   checkSqlite,
   copySqlite,
@@ -12,7 +16,6 @@ export {
   sqlitePath,
 } from './connection/sqlite-copy.ts';
 export type * from './engine/types.ts';
-export { StoreError, type StoreErrorCode } from './errors.ts';
 export type * from './events/types.ts';
 export type * from './exports/types.ts';
 export type * from './files/types.ts';
@@ -24,12 +27,10 @@ export type { Observations } from './instances/observations.ts';
 export type * from './instances/types.ts';
 export type * from './jobs/types.ts';
 export type * from './ledger/types.ts';
-export type { StoreLogger } from './logger.ts';
 export type * from './logs/types.ts';
 export type * from './meta/types.ts';
 export type * from './model-usage/types.ts';
 export { openMemoryStore, openStore } from './open-store.ts';
-export type { Page } from './page.ts';
 export type * from './pools/types.ts';
 export type * from './projects/types.ts';
 export type * from './quotas/types.ts';
@@ -41,6 +42,9 @@ export {
 } from './retention/rules.ts';
 export * from './retention/types.ts';
 export type * from './runs/types.ts';
+export type * from './schema/account-records.ts';
+export type * from './schema/resource-records.ts';
+export type * from './schema/work-records.ts';
 export type * from './secrets/types.ts';
 export type * from './service-sessions/types.ts';
 export type * from './services/types.ts';
@@ -52,4 +56,3 @@ export type * from './sweeps/types.ts';
 export type * from './users/types.ts';
 export type { VolumeObservations } from './volumes/observations.ts';
 export type * from './volumes/types.ts';
-export type { Created, NameChoice, Updated, WriteExtras } from './writes.ts';

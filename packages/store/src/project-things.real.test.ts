@@ -1,7 +1,7 @@
 /** Records that exist only within a project: backends, secrets, repos, files, meta. */
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { ServiceTokenRecord } from './meta/types.ts';
+import type { ServiceTokenRecord } from './schema/account-records.ts';
 import { rawSql } from './testing/raw-sql.ts';
 import { newEvent } from './testing/records.ts';
 import { forEachStore, openWorld } from './testing/stores.ts';

@@ -2,7 +2,8 @@
 
 import type { GatewayCertificateState } from '@dstack/core';
 import { expect, it } from 'vitest';
-import type { ExportRecord } from './exports/types.ts';
+import type { NameChoice } from './base/writes.ts';
+import type { ExportRecord } from './schema/resource-records.ts';
 import { gatewayRecord, insertGateway, replicaRecord } from './testing/gateways.ts';
 import {
   fleetRecord,
@@ -14,7 +15,6 @@ import {
 } from './testing/records.ts';
 import { forEachStore, openWorld, type World } from './testing/stores.ts';
 import type { VolumeRecord } from './volumes/types.ts';
-import type { NameChoice } from './writes.ts';
 
 async function insertFleet({ store, projectId }: World) {
   const fleet = fleetRecord({ projectId });

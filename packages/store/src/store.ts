@@ -1,8 +1,9 @@
 import type { Timestamp } from '@dstack/core';
 import type { Access } from './access/types.ts';
 import type { Backends } from './backends/types.ts';
+import type { Cipher } from './base/cipher.ts';
+import type { StoreLogger } from './base/logger.ts';
 import type { Changes } from './changes/types.ts';
-import type { Cipher } from './cipher.ts';
 import type { CountedPeers } from './connection/bus.ts';
 import type { EngineStore } from './engine/types.ts';
 import type { Events } from './events/types.ts';
@@ -16,7 +17,6 @@ import type { Observations } from './instances/observations.ts';
 import type { Instances } from './instances/types.ts';
 import type { Jobs, Metrics, Reports, StoredHosts } from './jobs/types.ts';
 import type { Ledger } from './ledger/types.ts';
-import type { StoreLogger } from './logger.ts';
 import type { Logs } from './logs/types.ts';
 import type { Meta } from './meta/types.ts';
 import type { ModelUsage } from './model-usage/types.ts';

@@ -1,10 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it, vi } from 'vitest';
-import type { ServiceTokenRecord } from '../meta/types.ts';
+import type { AccessSubject } from '../changes/types.ts';
+import type { ServiceTokenRecord } from '../schema/account-records.ts';
 import { rawSql } from '../testing/raw-sql.ts';
 import { userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld, type StoreTests } from '../testing/stores.ts';
-import type { AccessSubject } from './types.ts';
 
 type Received = (AccessSubject | null)[];
 

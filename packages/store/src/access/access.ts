@@ -1,8 +1,8 @@
 import { JOB_TOKEN_PREFIX, type ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
-import { tokenHash } from '../token-hash.ts';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
+import { tokenHash } from '../base/token-hash.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import type { Access, UserKey } from './types.ts';
 
 export function createAccess(context: StoreContext): Access {

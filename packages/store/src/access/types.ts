@@ -1,11 +1,6 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
-
-/** A user (token, keys, role, account), or all users of a project, whose access may have changed. */
-export interface AccessSubject {
-  readonly kind: 'user' | 'project';
-  readonly id: Id;
-}
+import type { AccessSubject } from '../changes/types.ts';
 
 export interface Access {
   /**

@@ -10,8 +10,8 @@ import type {
   MemberCounts,
   RunRecord,
 } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { runTable } from '../schema/work-tables.ts';
 
 /** The record of an array at its submission. */

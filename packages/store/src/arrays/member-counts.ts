@@ -2,9 +2,9 @@
 import { hasRunInstances, isRunFinished } from '@dstack/contract/status';
 import type { Id, RunRecord, RunStatus } from '@dstack/core';
 import { type SqlBool, sql } from 'kysely';
+import { insertInSlices } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx, Write } from '../context.ts';
-import { insertInSlices } from '../query.ts';
+import type { StoreContext, Tx, Write } from '../context/context.ts';
 import { runTable } from '../schema/work-tables.ts';
 
 /** A change of one member. */

@@ -3,9 +3,9 @@ import { arrayIndexes, memberName, parseMemberName } from '@dstack/contract';
 import { isRunFinished } from '@dstack/contract/status';
 import { arrayOf, type Id, type RunRecord, type Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds, notDeleted } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx, Write } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import type { StoreContext, Tx, Write } from '../context/context.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
 import { runTable } from '../schema/work-tables.ts';
 

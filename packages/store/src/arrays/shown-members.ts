@@ -1,8 +1,8 @@
 /** The members that clients without arrays see as jobs of the array's run. */
 import type { ArrayRecord, Id, JobRecord, RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 
 /** The most of one array in a list of runs, and where one run is read. */
 export const SHOWN_MEMBERS = { list: 10, one: 100 } as const;

@@ -9,7 +9,7 @@ import {
   waitingMembers,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 import { arraysByIds } from './array-rows.ts';
 
 /** Which runs `r` are counted. */

@@ -2,8 +2,8 @@
 import { ENDING_INSTANCE_STATUSES, WORKING_VOLUME_STATUSES } from '@dstack/contract/status';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Id, IntentPayload, Timestamp } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { intentTable } from '../schema/work-tables.ts';
 import type { BackendUse } from './types.ts';
 

@@ -1,14 +1,15 @@
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id, NewEvent } from '@dstack/core';
 import type { Selectable } from 'kysely';
+import { forIds } from '../base/query.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Write } from '../context.ts';
-import { namedInsert } from '../named-insert.ts';
-import { forIds } from '../query.ts';
+import type { StoreContext, Write } from '../context/context.ts';
+import { namedInsert } from '../context/named-insert.ts';
+import type { BackendRecord } from '../schema/account-records.ts';
 import { backendTable } from '../schema/account-tables.ts';
 import type { DB } from '../schema/db.ts';
 import { backendUse } from './backend-use.ts';
-import type { BackendRecord, Backends, BackendUse, BackendWithCredentials } from './types.ts';
+import type { Backends, BackendUse, BackendWithCredentials } from './types.ts';
 
 type BackendRow = Selectable<DB['backends']>;
 

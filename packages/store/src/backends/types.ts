@@ -1,18 +1,7 @@
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
-import type { Id, NewEvent, Timestamp } from '@dstack/core';
-import type { Created, WriteExtras } from '../writes.ts';
-
-export interface BackendRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly type: BackendType;
-  /** The configuration that the adapter completed, without credentials. */
-  readonly config: JsonObject;
-  /** The configuration that the user sent, before the adapter completed it; null = same as `config`. */
-  readonly sourceConfig: JsonObject | null;
-  readonly createdAt: Timestamp;
-  readonly updatedAt: Timestamp;
-}
+import type { Id, NewEvent } from '@dstack/core';
+import type { Created, WriteExtras } from '../base/writes.ts';
+import type { BackendRecord } from '../schema/account-records.ts';
 
 export interface BackendCredentials {
   readonly auth: JsonObject;

@@ -54,3 +54,9 @@ export interface Changes {
     onMissed: () => void,
   ): () => void;
 }
+
+/** A user (token, keys, role, account), or all users of a project, whose access may have changed. */
+export interface AccessSubject {
+  readonly kind: 'user' | 'project';
+  readonly id: Id;
+}

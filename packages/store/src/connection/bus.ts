@@ -1,9 +1,7 @@
 import type { Id, NewEvent, Signal } from '@dstack/core';
 import type { Transaction } from 'kysely';
-import type { AccessSubject } from '../access/types.ts';
-import type { RecordChange } from '../changes/types.ts';
-import type { StoreLogger } from '../logger.ts';
-import type { LogSignals } from '../logs/types.ts';
+import type { StoreLogger } from '../base/logger.ts';
+import type { AccessSubject, RecordChange } from '../changes/types.ts';
 import type { DB } from '../schema/db.ts';
 
 /** Announcements of a transaction to other servers. */
@@ -25,6 +23,16 @@ export interface Peers {
 export interface CountedPeers extends Peers {
   /** How many other servers receive messages now; one that has been cut off may count for a while. */
   others(): Promise<number>;
+}
+
+/**
+ * Notifies the other servers on the database that more of a log is stored; the name is opaque. This
+ * server's own notifications are not delivered to itself. Lost ones do no harm: readers check again
+ * by themselves.
+ */
+export interface LogSignals {
+  announce(stream: string): void;
+  subscribe(listener: (stream: string) => void): () => void;
 }
 
 /** Carries signals to every server on the database, this one included. */

@@ -1,5 +1,5 @@
 import type pg from 'pg';
-import type { StoreLogger } from '../logger.ts';
+import type { StoreLogger } from '../base/logger.ts';
 import { answered } from './answered.ts';
 import type { PostgresLimits } from './limits.ts';
 

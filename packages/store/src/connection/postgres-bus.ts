@@ -1,10 +1,9 @@
 import type { Id, NewEvent, WorkKind } from '@dstack/core';
 import { type Kysely, sql } from 'kysely';
 import pg from 'pg';
-import type { AccessSubject } from '../access/types.ts';
+import type { StoreLogger } from '../base/logger.ts';
 import { decodeChanges, encodeChanges } from '../changes/record-change.ts';
-import type { RecordChange } from '../changes/types.ts';
-import type { StoreLogger } from '../logger.ts';
+import type { AccessSubject, RecordChange } from '../changes/types.ts';
 import { newerMigrations, SCHEMA_LOCK } from '../migrations/migrate.ts';
 import type { DB } from '../schema/db.ts';
 import { answered, ended } from './answered.ts';

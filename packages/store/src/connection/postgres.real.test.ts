@@ -3,12 +3,12 @@ import { type PostgresCluster, postgresBinaries, startPostgres } from '@dstack/t
 import { sql } from 'kysely';
 import pg from 'pg';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import type { StoreLogger } from '../logger.ts';
+import type { StoreLogger } from '../base/logger.ts';
+import { createTransactions } from '../context/transactions.ts';
 import { type Relay, startRelay } from '../testing/relay.ts';
 import { localBus } from './bus.ts';
 import { type PostgresLimits, postgresLimits } from './limits.ts';
 import { openPostgres, type PostgresConnection } from './postgres.ts';
-import { createTransactions } from './transactions.ts';
 
 const binaries = postgresBinaries();
 const silent = { debug() {}, info() {}, warn() {}, error() {} };

@@ -1,6 +1,6 @@
 import { Kysely, PostgresDialect } from 'kysely';
 import pg from 'pg';
-import type { StoreLogger } from '../logger.ts';
+import type { StoreLogger } from '../base/logger.ts';
 import type { DB } from '../schema/db.ts';
 import { ended } from './answered.ts';
 import type { PostgresLimits } from './limits.ts';

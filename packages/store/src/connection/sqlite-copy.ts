@@ -2,7 +2,7 @@
 import { existsSync, renameSync, rmSync } from 'node:fs';
 import { backup, DatabaseSync } from 'node:sqlite';
 import { errorMessage } from '@dstack/contract/error-message';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../base/errors.ts';
 import { type LockHandle, lockDatabase } from './lock-file.ts';
 import { parseDatabaseUrl } from './url.ts';
 

@@ -13,7 +13,7 @@ import {
   SqliteDialect,
   type SqliteStatement,
 } from 'kysely';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../base/errors.ts';
 import type { DB } from '../schema/db.ts';
 import { DurableCommits } from './durable-commits.ts';
 import { EventLoopTurns } from './event-loop-turns.ts';

@@ -1,6 +1,6 @@
 import { homedir } from 'node:os';
 import { resolve } from 'node:path';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../base/errors.ts';
 
 export type DatabaseUrl =
   | { readonly dialect: 'sqlite'; readonly path: string; readonly label: string }

@@ -1,5 +1,6 @@
 import { type RunRecord, stopRun } from '@dstack/core';
 import { expect, it } from 'vitest';
+import type { NameChoice } from '../base/writes.ts';
 import {
   actor,
   fleetRecord,
@@ -11,7 +12,6 @@ import {
   runTarget,
 } from '../testing/records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
-import type { NameChoice } from '../writes.ts';
 
 function submit({ store, projectId, userId }: World, name: NameChoice, part = {}) {
   return store.engine.submitRun({

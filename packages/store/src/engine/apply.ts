@@ -3,14 +3,13 @@ import type { Change, Id, IntentRecord, RunStatus } from '@dstack/core';
 import { sql } from 'kysely';
 import { updateArray } from '../arrays/array-rows.ts';
 import { countMember, insertMembers, MemberMoves } from '../arrays/member-counts.ts';
-import { changeOfDelete, changeOfUpdate, changesOfOthers } from '../changes/changed-records.ts';
+import { StoreError } from '../base/errors.ts';
+import { insertInSlices } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
 import type { RecordChange } from '../changes/types.ts';
-import type { Tx, Write } from '../context.ts';
-import { StoreError } from '../errors.ts';
+import { changedClaims, settleClaims } from '../claims/charges.ts';
+import type { Tx, Write } from '../context/context.ts';
 import { enterIntervals } from '../ledger/append.ts';
-import { insertInSlices } from '../query.ts';
-import { changedClaims, settleClaims } from '../quotas/charges.ts';
 import { requestLogDeletion } from '../retention/log-places.ts';
 import { settleDependants } from '../runs/dependencies.ts';
 import {
@@ -30,6 +29,7 @@ import {
 import { settleShares } from '../shares/settle-shares.ts';
 import type { ShareClock } from '../shares/share-time.ts';
 import { changeVolumeUses } from '../volumes/uses.ts';
+import { changeOfDelete, changeOfUpdate, changesOfOthers } from './changed-records.ts';
 import { checksHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
 

@@ -1,6 +1,6 @@
 import type { Change } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 import { localKeys } from './local-use.ts';
 
 /**

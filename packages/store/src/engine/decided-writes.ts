@@ -1,10 +1,10 @@
 import { setImmediate } from 'node:timers/promises';
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Change, Id } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../base/errors.ts';
+import { notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { refreshAfter } from '../pools/refresh.ts';
-import { notDeleted } from '../query.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { applyChanges } from './apply.ts';
 import type { BareRun, Decide } from './types.ts';

@@ -1,7 +1,7 @@
 import { loadArrayRun } from '../arrays/array-rows.ts';
-import { chooseName } from '../choose-name.ts';
 import { isContention, isUniqueViolation } from '../connection/failures.ts';
-import type { StoreContext } from '../context.ts';
+import { chooseName } from '../context/choose-name.ts';
+import type { StoreContext } from '../context/context.ts';
 import { refreshAfter } from '../pools/refresh.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';

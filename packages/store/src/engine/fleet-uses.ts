@@ -1,6 +1,6 @@
 import { type FleetUse, type Id, nodesOf } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 
 /** These fleets with the number of their active instances, counted only where there is a limit. */

@@ -1,8 +1,8 @@
 /** Services and the gateway that they use are written in an order that leaves none without the other. */
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { gatewayTable } from '../schema/resource-tables.ts';
 import { servicesBeside } from '../services/services-beside.ts';
 import { loadGateway } from './load-resources.ts';

@@ -1,8 +1,8 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, Signal } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 
 /**
  * Everything that waits for a host, in one query: a thousand hosts that connect at the same time must

@@ -1,5 +1,5 @@
 import type { IntentRecord } from '@dstack/core';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import { intentTable } from '../schema/work-tables.ts';
 import type { EngineStore } from './types.ts';
 

@@ -1,5 +1,6 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
+import { DATABASE_NOW } from '../base/database-clock.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { EngineStore, LeasedKind } from './types.ts';
 
 export type Leases = Pick<
@@ -42,9 +43,6 @@ const isWithoutRow = (kind: LeasedKind): boolean =>
 
 const leaseKey = (kind: LeasedKind, id: string): string =>
   isWithoutRow(kind) ? `${kind}:${id}` : id;
-
-/** Microseconds by the database's clock, because the clocks of several servers differ. */
-export const DATABASE_NOW = sql<number>`(extract(epoch from clock_timestamp()) * 1000000)::bigint`;
 
 /** Between servers: leases in the rows themselves. */
 export function sharedLeases({ db }: StoreContext): Leases {

@@ -17,9 +17,11 @@ import {
   withBackends,
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
-import { claimsBeside } from '../quotas/load-claims.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import { claimsBeside } from '../claims/load-claims.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { loadExplainedQueue, QUEUED, sharedFleets } from '../queue/load-queue.ts';
+import { isAheadOf, queueOrder, rankOfJob } from '../queue/queue-order.ts';
 import { upstreamsOf } from '../runs/dependencies.ts';
 import { sharesBeside } from '../shares/pool-shares.ts';
 import { rankedHeads } from '../shares/shares-view.ts';
@@ -32,9 +34,7 @@ import {
   volumesOfGangs,
 } from './load-placement.ts';
 import { inTurns } from './load-pool-queue.ts';
-import { loadExplainedQueue, QUEUED, sharedFleets } from './load-queue.ts';
 import { loadRun } from './load-run.ts';
-import { isAheadOf, queueOrder, rankOfJob } from './queue-order.ts';
 
 /** The most instances of a fleet whose holders are loaded, lowest numbers first. */
 const HELD_PER_FLEET = 100;

@@ -2,8 +2,8 @@
 import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import type { GatewayRecord, GatewayReplicaRecord } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 
 type Place = Pick<GatewayRecord, 'id' | 'projectId' | 'region' | 'configuration'>;
 

@@ -1,9 +1,9 @@
 import { isInstancePending } from '@dstack/contract/status';
 import type { GroupSnapshot, Id, InstanceRecord, IntentRecord } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Tx } from '../context/context.ts';
+import { instancesOfFleets } from '../fleets/instances-of-fleets.ts';
 import { groupById } from '../groups/groups.ts';
-import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
-import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { intentsOf } from './parts.ts';
 

@@ -1,8 +1,8 @@
 /** Reads how long running jobs may still last whose end is not known, by earlier runs of their name. For people. */
 import type { FleetRecord, Id, Occupant } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 
 /** Nothing is guessed where more jobs have no known end: that is too much to read for one answer. */
 const MOST_JOBS = 1000;

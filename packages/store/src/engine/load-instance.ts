@@ -11,14 +11,14 @@ import type {
   InstanceRecord,
   InstanceSnapshot,
 } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import { notDeleted } from '../base/query.ts';
+import type { FleetIndexes } from '../caches/fleet-indexes.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Tx } from '../context/context.ts';
+import { instancesOfFleets } from '../fleets/instances-of-fleets.ts';
 import { groupById, groupsOfFleet } from '../groups/groups.ts';
-import type { FleetIndexes } from '../instances/fleet-indexes.ts';
-import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
 import { observationsOf } from '../instances/observations.ts';
 import { hostHealth, hostsOf } from '../jobs/hosts.ts';
-import { notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
 import { volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { ordersOf } from './load-group.ts';

@@ -10,15 +10,15 @@ import {
   roomOf,
   type TimeLimit,
 } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
-import { hasGuarantees, loadClaims } from '../quotas/load-claims.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import { hasGuarantees, loadClaims } from '../claims/load-claims.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from '../queue/load-queue.ts';
 import { poolQuotas } from '../quotas/quotas.ts';
-import type { RecordCache } from '../record-cache.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { isOfOneProject, type ShareContext, sharesBeside } from '../shares/pool-shares.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
-import { HAS_WAITING_JOBS, loadQueue, PER_CLASS } from './load-queue.ts';
 import { localUse } from './local-use.ts';
 import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 

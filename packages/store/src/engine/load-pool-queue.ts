@@ -1,9 +1,17 @@
 /** Reads the queue of a pool in its order, for people. */
 import { type CapacitySnapshot, type Id, inFairOrder, ShareLedger } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { forIds } from '../query.ts';
-import { claimsBeside } from '../quotas/load-claims.ts';
+import { forIds } from '../base/query.ts';
+import { claimsBeside } from '../claims/load-claims.ts';
+import type { Tx } from '../context/context.ts';
+import {
+  gangsOf,
+  HAS_WAITING_JOBS,
+  type Head,
+  reservationHolders,
+  UNPLACED,
+} from '../queue/load-queue.ts';
+import { queueOrder, rankOfRow } from '../queue/queue-order.ts';
 import { sharesBeside } from '../shares/pool-shares.ts';
 import { type HeadRow, rankedHeads } from '../shares/shares-view.ts';
 import { loadGuesses } from './load-guesses.ts';
@@ -14,14 +22,6 @@ import {
   loadUsable,
   volumesOfGangs,
 } from './load-placement.ts';
-import {
-  gangsOf,
-  HAS_WAITING_JOBS,
-  type Head,
-  reservationHolders,
-  UNPLACED,
-} from './load-queue.ts';
-import { queueOrder, rankOfRow } from './queue-order.ts';
 import type { PoolQueue } from './types.ts';
 
 /** See `EngineStore.loadPoolQueue`. */

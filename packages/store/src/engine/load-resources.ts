@@ -7,9 +7,9 @@ import {
   gatewayBackend,
   type Id,
 } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { gatewayReportsOf } from '../gateways/reports.ts';
-import { notDeleted } from '../query.ts';
 import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
 import { roomSince, waitingGatewayIds } from './load-gateway-room.ts';
 import { intentsOf } from './parts.ts';

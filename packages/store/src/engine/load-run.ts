@@ -14,10 +14,10 @@ import {
 } from '@dstack/core';
 import { sql } from 'kysely';
 import { loadArray, openDirective } from '../arrays/array-rows.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import { waitingAskers } from '../claims/load-claims.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
 import { logEndsOf, reportsOf } from '../jobs/reports.ts';
-import { waitingAskers } from '../quotas/load-claims.ts';
 import { dependenciesOf } from '../runs/dependencies.ts';
 import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
 import { serviceLoad } from '../services/load.ts';

@@ -7,8 +7,8 @@ import {
   type VolumeRecord,
   type VolumeSnapshot,
 } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, hostTable, instanceTable } from '../schema/work-tables.ts';
 import { volumeObservationsOf } from '../volumes/observations.ts';

@@ -1,9 +1,9 @@
 import { type CapacitySnapshot, type LocalState, SERVER_HOST_BACKENDS } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import type { VersionedKey } from '../key-list.ts';
-import { keyList, parseKeyList } from '../key-list.ts';
-import { notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
+import type { VersionedKey } from '../base/key-list.ts';
+import { keyList, parseKeyList } from '../base/key-list.ts';
+import { notDeleted } from '../base/query.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Tx } from '../context/context.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
 interface LocalKeys {

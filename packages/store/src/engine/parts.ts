@@ -1,7 +1,7 @@
 /** Parts that several snapshots share. */
 import type { Id, InstanceRecord, IntentRecord } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { instanceTable, intentTable } from '../schema/work-tables.ts';
 
 export async function instancesByIds(tx: Tx, ids: readonly Id[]): Promise<InstanceRecord[]> {

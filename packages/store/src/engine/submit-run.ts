@@ -4,15 +4,15 @@ import { sql } from 'kysely';
 import { insertArray } from '../arrays/array-rows.ts';
 import { markMembersDeleted, reservingArray, runsInTheWay } from '../arrays/member-names.ts';
 import { waitingByUser } from '../arrays/waiting-room.ts';
+import { insertInSlices, notDeleted } from '../base/query.ts';
+import type { NameChoice } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
-import { chooseName, lockNames } from '../choose-name.ts';
-import type { StoreContext, Tx, Write } from '../context.ts';
+import { chooseName, lockNames } from '../context/choose-name.ts';
+import type { StoreContext, Tx, Write } from '../context/context.ts';
 import { refreshPools } from '../pools/refresh.ts';
-import { insertInSlices, notDeleted } from '../query.ts';
 import { fullQuota } from '../quotas/waiting.ts';
 import { insertDependencies, lockUpstreams } from '../runs/dependencies.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
-import type { NameChoice } from '../writes.ts';
 import { guardGateway } from './gateway-use.ts';
 import type {
   CreateFleet,

@@ -9,8 +9,8 @@ import {
 import type { Signal } from '@dstack/core';
 import { sql } from 'kysely';
 import { countOverlooked } from '../arrays/member-counts.ts';
-import type { StoreContext } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { overlookedDependants } from '../runs/dependencies.ts';
 import { keepShareTime } from '../shares/share-time.ts';
 import type { Alarm, EngineStore, ScheduledKind } from './types.ts';

@@ -33,7 +33,9 @@ import type {
   WorkKind,
 } from '@dstack/core';
 import type { ArrayRun, NewArray } from '../arrays/array-rows.ts';
-import type { NameChoice, WriteExtras } from '../writes.ts';
+import type { NameChoice, WriteExtras } from '../base/writes.ts';
+import type { NamedKind } from '../context/choose-name.ts';
+import type { ServiceBeside } from '../services/types.ts';
 
 /** The decision of a write of the API about the row that it has locked; null = nothing to do. */
 export type Decide<S> = (
@@ -63,12 +65,6 @@ export interface GatewayGuard {
    * to refuse it. Null: the gateway does not exist.
    */
   readonly accept: (gateway: GatewayRecord | null, beside: readonly ServiceBeside[]) => void;
-}
-
-/** A service behind a gateway, of any project. */
-export interface ServiceBeside {
-  readonly projectName: string;
-  readonly run: Pick<RunRecord, 'name' | 'serviceSpec'>;
 }
 
 /** A gateway, and the services that lose their address with it. */
@@ -325,5 +321,3 @@ export type ScheduledKind =
   | 'volume-observation'
   | 'gateway'
   | 'group';
-
-export type NamedKind = 'run' | 'fleet' | 'volume' | 'gateway';

@@ -1,4 +1,4 @@
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { ChangeNotifier } from './change-notifier.ts';
 import { loadEvents, selectEvents } from './list-events.ts';
 import type { Events } from './types.ts';

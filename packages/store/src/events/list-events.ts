@@ -1,7 +1,7 @@
 import type { EventTargetKind, Id } from '@dstack/core';
 import { type RawBuilder, type Selectable, type SqlBool, sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { forIds, groupBy, keyset } from '../query.ts';
+import { forIds, groupBy, keyset } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import type { DB } from '../schema/db.ts';
 import type { EventActorView, EventFilter, EventView, EventViewTarget } from './types.ts';
 

@@ -1,6 +1,6 @@
 import { eventMessage, type Id, type NewEvent, type Timestamp } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import { insertInSlices } from '../query.ts';
+import { insertInSlices } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { nextInstant } from './event-instants.ts';
 
 export interface EventRecorder {

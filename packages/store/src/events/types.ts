@@ -1,5 +1,5 @@
 import type { EventTargetKind, EventTargetRecord, Id, NewEvent, Timestamp } from '@dstack/core';
-import type { Page } from '../page.ts';
+import type { Page } from '../base/page.ts';
 
 export interface EventView {
   readonly id: Id;

@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
-import type { Db } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import type { ExportView } from './types.ts';
 

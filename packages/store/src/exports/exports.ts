@@ -1,12 +1,12 @@
 import type { Id } from '@dstack/core';
+import { notDeleted } from '../base/query.ts';
 import { projectChange } from '../changes/record-change.ts';
 import type { RecordChange } from '../changes/types.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { namedInsert } from '../context/named-insert.ts';
 import { importedFleets } from '../fleets/fleets.ts';
 import { importedGateways } from '../gateways/gateways.ts';
-import { namedInsert } from '../named-insert.ts';
 import { refreshPools } from '../pools/refresh.ts';
-import { notDeleted } from '../query.ts';
 import { exportTable } from '../schema/resource-tables.ts';
 import { exportViews } from './export-views.ts';
 import type { ExportChange, Exports } from './types.ts';

@@ -1,14 +1,6 @@
 import type { Id, Timestamp } from '@dstack/core';
-import type { Created, WriteExtras } from '../writes.ts';
-
-export interface ExportRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly name: string;
-  /** Imported by every present and future project. */
-  readonly isGlobal: boolean;
-  readonly createdAt: Timestamp;
-}
+import type { Created, WriteExtras } from '../base/writes.ts';
+import type { ExportRecord } from '../schema/resource-records.ts';
 
 interface Named {
   readonly id: Id;

@@ -1,5 +1,5 @@
-import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { noteUse } from '../retention/note-use.ts';
 import { archiveTable } from '../schema/account-tables.ts';
 import type { Blobs, Files } from './types.ts';

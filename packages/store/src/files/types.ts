@@ -1,15 +1,5 @@
 import type { Id, Timestamp } from '@dstack/core';
-
-export interface FileArchiveRecord {
-  readonly id: Id;
-  readonly userId: Id;
-  /** The hash by which the client named it; unique per user. */
-  readonly hash: string;
-  /** SHA-256 of the bytes: key of the blob. */
-  readonly sha256: string;
-  readonly size: number;
-  readonly createdAt: Timestamp;
-}
+import type { FileArchiveRecord } from '../schema/account-records.ts';
 
 /** The uploaded bytes. Only for servers that share a database: others keep files. */
 export interface Blobs {

@@ -1,11 +1,11 @@
 import { UNFINISHED_JOB_STATUSES, UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { instancesOfFleets } from '../instances/instances-of-fleets.ts';
-import type { VersionedKey } from '../key-list.ts';
-import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
+import type { VersionedKey } from '../base/key-list.ts';
+import { forIds, groupBy, keyset, notDeleted } from '../base/query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { fleetTable } from '../schema/work-tables.ts';
+import { instancesOfFleets } from './instances-of-fleets.ts';
 import type { FleetFilter, Fleets, FleetView } from './types.ts';
 
 type Reads = Pick<StoreContext, 'db' | 'records'>;

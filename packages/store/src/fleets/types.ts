@@ -1,5 +1,5 @@
 import type { FleetRecord, Id, InstanceRecord } from '@dstack/core';
-import type { Page } from '../page.ts';
+import type { Page } from '../base/page.ts';
 
 export interface FleetView {
   readonly fleet: FleetRecord;

@@ -1,5 +1,5 @@
 import type { Id, Timestamp } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 
 /** Reports that a gateway replica sends until they are confirmed, so perhaps more than once. */
 export interface GatewayDelivery {

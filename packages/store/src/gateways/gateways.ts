@@ -1,10 +1,10 @@
 import type { Id } from '@dstack/core';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
+import type { Updated } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
-import { chooseName, lockNames } from '../choose-name.ts';
-import type { Db, StoreContext } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { chooseName, lockNames } from '../context/choose-name.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { gatewayTable, replicaTable } from '../schema/resource-tables.ts';
-import type { Updated } from '../writes.ts';
 import { createReplicas } from './replicas.ts';
 import { createReports, gatewayReportsOf } from './reports.ts';
 import type { GatewayReplicaRecord, Gateways, GatewayView } from './types.ts';

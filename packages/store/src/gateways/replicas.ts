@@ -1,8 +1,8 @@
+import { forIds, notDeleted } from '../base/query.ts';
+import type { Updated } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { registrationTable, replicaTable } from '../schema/resource-tables.ts';
-import type { Updated } from '../writes.ts';
 import type { Gateways } from './types.ts';
 
 type Replicas = Pick<

@@ -1,7 +1,7 @@
 import type { GatewayReport, Id } from '@dstack/core';
+import { forIds, notDeleted } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { gatewayReportTable } from '../schema/resource-tables.ts';
 import type { Gateways } from './types.ts';
 

@@ -6,24 +6,12 @@ import type {
   NewEvent,
   Timestamp,
 } from '@dstack/core';
-import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
+import type { NameChoice, Updated, WriteExtras } from '../base/writes.ts';
+import type { ServiceRegistrationRecord } from '../schema/resource-records.ts';
 
 export type { GatewayRecord, GatewayReplicaRecord };
 
 export type NewGatewayReplica = GatewayReplicaRecord & { readonly sshPrivateKey: string };
-
-/** Whether a gateway replica has registered a service (`jobId` null) or one of its replicas. */
-export interface ServiceRegistrationRecord {
-  readonly runId: Id;
-  /** Null: the service itself. */
-  readonly jobId: Id | null;
-  readonly gatewayReplicaId: Id;
-  readonly registered: boolean;
-  readonly registerAttempt: number;
-  readonly registerMessage: string | null;
-  readonly unregisterAttempt: number;
-  readonly unregisterMessage: string | null;
-}
 
 export interface GatewayView {
   readonly gateway: GatewayRecord;

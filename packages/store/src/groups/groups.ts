@@ -1,6 +1,6 @@
 import type { GroupRecord, Id } from '@dstack/core';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { groupTable } from '../schema/resource-tables.ts';
 import type { Groups } from './types.ts';
 

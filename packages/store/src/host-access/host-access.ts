@@ -1,7 +1,7 @@
 import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
-import type { Cipher } from '../cipher.ts';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, insertInSlices, notDeleted } from '../query.ts';
+import type { Cipher } from '../base/cipher.ts';
+import { forIds, insertInSlices, notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import type { HostAccesses, HostAccessRecord, NewHostAccess } from './types.ts';
 
 export function createHostAccess(context: StoreContext): HostAccesses {

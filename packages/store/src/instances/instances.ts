@@ -1,10 +1,10 @@
 import { AVAILABLE_INSTANCE_STATUSES, ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import type { InstanceHandle } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, StoreContext } from '../context.ts';
+import type { VersionedKey } from '../base/key-list.ts';
+import { forIds, keyset, notDeleted } from '../base/query.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
-import type { VersionedKey } from '../key-list.ts';
-import { forIds, keyset, notDeleted } from '../query.ts';
 import { healthCheckTable, instanceTable } from '../schema/work-tables.ts';
 import type { InstanceFilter, Instances, InstanceView } from './types.ts';
 

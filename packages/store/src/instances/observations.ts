@@ -1,12 +1,12 @@
 import type { Id, ObservationRecord } from '@dstack/core';
+import { forIds } from '../base/query.ts';
+import type { WriteExtras } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
-import type { Db, StoreContext, Tx } from '../context.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { addHostAccess } from '../host-access/host-access.ts';
 import type { NewHostAccess } from '../host-access/types.ts';
-import { forIds } from '../query.ts';
 import { observationTable } from '../schema/work-tables.ts';
-import type { WriteExtras } from '../writes.ts';
 
 /** The last reports of backends about instances. */
 export interface Observations {

@@ -1,12 +1,6 @@
-import type {
-  BackendName,
-  HealthStatus,
-  Id,
-  InstanceHandle,
-  InstanceRecord,
-  Timestamp,
-} from '@dstack/core';
-import type { Page } from '../page.ts';
+import type { BackendName, Id, InstanceHandle, InstanceRecord, Timestamp } from '@dstack/core';
+import type { Page } from '../base/page.ts';
+import type { HealthCheckRecord } from '../schema/work-records.ts';
 
 export interface InstanceView {
   readonly instance: InstanceRecord;
@@ -28,15 +22,6 @@ export interface InstanceFilter {
 export interface MadeInstance {
   readonly id: Id;
   readonly handle: InstanceHandle;
-}
-
-export interface HealthCheckRecord {
-  readonly id: Id;
-  readonly instanceId: Id;
-  readonly status: HealthStatus;
-  /** JSON text: `events` as the wire has them, and all `checks`. */
-  readonly response: string;
-  readonly collectedAt: Timestamp;
 }
 
 /** Writing goes through `store.engine`. */

@@ -1,6 +1,6 @@
 import type { HostHealthRecord, HostRecord } from '@dstack/core';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { healthCheckTable, hostHealthTable, hostTable } from '../schema/work-tables.ts';
 import type { StoredHosts } from './types.ts';
 

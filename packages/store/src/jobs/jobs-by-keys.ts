@@ -1,7 +1,7 @@
 import type { JobRecord } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import type { VersionedKey } from '../key-list.ts';
-import type { RecordCache } from '../record-cache.ts';
+import type { VersionedKey } from '../base/key-list.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { jobTable } from '../schema/work-tables.ts';
 
 /** The columns to read of a job whose record may be in the cache. */

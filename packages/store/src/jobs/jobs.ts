@@ -1,9 +1,9 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
+import { forIds } from '../base/query.ts';
+import { together } from '../base/together.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { Db, StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { jobTable, probeTable, runTable } from '../schema/work-tables.ts';
-import { together } from '../together.ts';
 import { placedJobs } from './placed-jobs.ts';
 import type { Jobs, JobView } from './types.ts';
 

@@ -1,9 +1,9 @@
 import type { JobMetrics } from '@dstack/contract/agent';
 import { type RawBuilder, sql } from 'kysely';
+import { forIds } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
-import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
 import type { Metrics } from './types.ts';
 

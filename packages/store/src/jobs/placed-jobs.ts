@@ -1,8 +1,8 @@
 /** The jobs on instances, with whose they are and how long they may stay. */
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, NoticeRecord, TimeLimit } from '@dstack/core';
-import type { Db } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import type { PlacedJob, PlacedJobs } from './types.ts';
 
 /** See `Jobs.placed`. Without the specifications of the jobs, which are most of a row. */

@@ -1,10 +1,10 @@
 import type { PullProgress } from '@dstack/contract/agent';
 import type { JobReport } from '@dstack/core';
-import { PacedProgress } from '../changes/paced-progress.ts';
+import { forIds } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { PacedProgress } from '../connection/paced-progress.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { logTable, pullTable, reportTable } from '../schema/work-tables.ts';
 import type { Reports } from './types.ts';
 

@@ -11,24 +11,15 @@ import type {
   TimeLimit,
   Timestamp,
 } from '@dstack/core';
-import type { AccessSubject } from '../access/types.ts';
-import type { HealthCheckRecord } from '../instances/types.ts';
-import type { WriteExtras } from '../writes.ts';
+import type { WriteExtras } from '../base/writes.ts';
+import type { AccessSubject } from '../changes/types.ts';
+import type { HealthCheckRecord, ProbeRecord } from '../schema/work-records.ts';
 
 export interface JobView {
   readonly job: JobRecord;
   readonly run: RunRecord;
   readonly projectName: string;
   readonly userName: string;
-}
-
-export interface ProbeRecord {
-  readonly id: Id;
-  readonly jobId: Id;
-  readonly probeNum: number;
-  readonly successStreak: number;
-  /** When the next attempt is due; null = never. */
-  readonly due: Timestamp | null;
 }
 
 /** A job on an instance. */

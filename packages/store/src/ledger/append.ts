@@ -12,8 +12,8 @@ import {
   stableHash,
 } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { forIds, insertInSlices } from '../query.ts';
+import { forIds, insertInSlices } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import type { LedgerKey } from '../schema/db.ts';
 import { jobTable, runTable } from '../schema/work-tables.ts';
 

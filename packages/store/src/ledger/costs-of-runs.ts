@@ -2,8 +2,8 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import { amountsWithin, type Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { openIntervalsOfRuns } from './open-intervals.ts';
 
 export interface PaidRuns {

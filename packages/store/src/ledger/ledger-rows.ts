@@ -1,7 +1,7 @@
 /** Gives the groups of a report their names. */
 import type { Id } from '@dstack/core';
-import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { type LedgerSums, type Sum, tagValue } from './sums.ts';
 import type { LedgerQuestion, LedgerRow } from './types.ts';
 

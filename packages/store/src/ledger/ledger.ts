@@ -1,4 +1,4 @@
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import { ledgerReport } from './report.ts';
 import type { Ledger } from './types.ts';
 

@@ -9,8 +9,8 @@ import {
   type Timestamp,
 } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
 export interface OpenIntervals {

@@ -2,7 +2,7 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Id, LedgerAmounts, PricedInterval } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { ledgerRows } from './ledger-rows.ts';
 import { openIntervals } from './open-intervals.ts';
 import { type LedgerPlace, LedgerSums, MICROS_OF_DAY } from './sums.ts';

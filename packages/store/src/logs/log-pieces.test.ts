@@ -4,8 +4,9 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { openSqlite, type SqliteConnection } from '../connection/sqlite.ts';
 import { migrate } from '../migrations/migrate.ts';
+import type { LogPieceRecord } from '../schema/work-records.ts';
 import { createLogPieces } from './log-pieces.ts';
-import type { LogPieceRecord, LogPieces } from './types.ts';
+import type { LogPieces } from './types.ts';
 
 let dir: string;
 let connection: SqliteConnection;

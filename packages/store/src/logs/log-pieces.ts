@@ -1,5 +1,5 @@
-import type { Db } from '../context.ts';
-import { logPieceTable } from './log-piece-table.ts';
+import type { Db } from '../context/context.ts';
+import { logPieceTable } from '../schema/log-piece-table.ts';
 import type { LogPieces } from './types.ts';
 
 export function createLogPieces(context: { readonly db: Db }): LogPieces {

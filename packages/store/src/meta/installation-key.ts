@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { Meta } from './types.ts';
 
 /** Reads a key of the installation, the same for all servers of one database; made on first use. */

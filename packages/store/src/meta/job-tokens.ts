@@ -1,8 +1,8 @@
 import { createHmac } from 'node:crypto';
 import { JOB_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
-import type { StoreContext } from '../context.ts';
-import { sameToken } from '../token-hash.ts';
+import { sameToken } from '../base/token-hash.ts';
+import type { StoreContext } from '../context/context.ts';
 import { installationKey } from './installation-key.ts';
 import type { JobTokens, Meta } from './types.ts';
 

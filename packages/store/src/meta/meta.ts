@@ -1,13 +1,13 @@
 import type { Id, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
 import { retireServiceTokens } from '../access/access.ts';
+import { DATABASE_NOW } from '../base/database-clock.ts';
+import { forIds } from '../base/query.ts';
+import { tokenHash } from '../base/token-hash.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
-import { DATABASE_NOW } from '../engine/leases.ts';
-import { namedInsert } from '../named-insert.ts';
-import { forIds } from '../query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { namedInsert } from '../context/named-insert.ts';
 import { serviceTokenTable } from '../schema/account-tables.ts';
-import { tokenHash } from '../token-hash.ts';
 import { installationKey } from './installation-key.ts';
 import { createJobTokens } from './job-tokens.ts';
 import type { Meta, ServiceTokens, UsedTokens } from './types.ts';

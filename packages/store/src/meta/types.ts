@@ -1,6 +1,6 @@
-import type { ServiceTokenScope, TokenLimits } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
-import type { WriteExtras } from '../writes.ts';
+import type { WriteExtras } from '../base/writes.ts';
+import type { ServiceTokenRecord } from '../schema/account-records.ts';
 
 /** Facts about this installation, and tokens of programs. */
 export interface Meta {
@@ -39,26 +39,6 @@ export interface JobTokens {
   of(jobId: Id): Promise<string>;
   /** The job of the token, even if it has ended; null: not a valid token. */
   jobOf(token: string): Promise<Id | null>;
-}
-
-/** Only the hash of the token is stored. */
-export interface ServiceTokenRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  /** Unique within the project. */
-  readonly name: string;
-  readonly scope: ServiceTokenScope;
-  /** The user who created it, in whose name it acts. */
-  readonly createdBy: Id;
-  readonly createdAt: Timestamp;
-  /** The token expires then; null = never. */
-  readonly expiresAt: Timestamp | null;
-  readonly lastUsedAt: Timestamp | null;
-  /** Names of models that it may use; null = all. */
-  readonly models: readonly string[] | null;
-  /** Names of the runs that it may send requests to; null = its scope is another. */
-  readonly services: readonly string[] | null;
-  readonly limits: TokenLimits | null;
 }
 
 /** Tokens of models on a day, and since the beginning of its month. */

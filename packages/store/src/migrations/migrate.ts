@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Kysely, sql } from 'kysely';
-import { StoreError } from '../errors.ts';
+import { StoreError } from '../base/errors.ts';
 import type { Migration, MigrationContext } from './ddl.ts';
 import { MIGRATIONS } from './index.ts';
 

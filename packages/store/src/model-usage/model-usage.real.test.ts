@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
-import type { ServiceTokenRecord } from '../meta/types.ts';
+import type { ServiceTokenRecord } from '../schema/account-records.ts';
 import { insertGateway, replicaRecord } from '../testing/gateways.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
 

@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { isNewDelivery } from '../gateways/deliveries.ts';
 import type { ModelUsage, ModelUse } from './types.ts';
 

@@ -1,4 +1,4 @@
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import { refreshPools } from './refresh.ts';
 import { recordServerHost } from './server-hosts.ts';
 import type { Pools } from './types.ts';

@@ -1,8 +1,8 @@
 /** Keeps the pools: see `poolsOf` in `core`. */
 import { type Change, type Id, type Pool, poolsOf, type Signal } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext, Tx, Write } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx, Write } from '../context/context.ts';
 import { countShares } from '../shares/count-shares.ts';
 import { sharersOfServerHosts } from './server-hosts.ts';
 

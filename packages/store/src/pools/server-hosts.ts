@@ -1,6 +1,6 @@
 /** Which projects share the machines of the servers of a database. */
 import type { Timestamp } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 import { SERVER_HOST_LIFE, type SharedServerHost } from './types.ts';
 
 /** Followed by the id of the host. */

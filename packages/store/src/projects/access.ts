@@ -1,8 +1,8 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import type { ProjectAccess } from './types.ts';
 

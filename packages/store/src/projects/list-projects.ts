@@ -1,9 +1,10 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
+import { containsIgnoringCase, keyset, notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
+import type { ProjectRecord } from '../schema/account-records.ts';
 import { projectTable } from '../schema/account-tables.ts';
-import type { ProjectFilter, ProjectRecord } from './types.ts';
+import type { ProjectFilter } from './types.ts';
 
 export async function selectProjects(db: Db, filter: ProjectFilter): Promise<ProjectRecord[]> {
   const order = keyset(filter.page, 'projects.created_at', 'projects.id');

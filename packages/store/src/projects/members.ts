@@ -1,8 +1,8 @@
 import type { ProjectRole } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
+import { forIds, insertInSlices, notDeleted } from '../base/query.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { Db, StoreContext, Tx, Write } from '../context.ts';
-import { forIds, insertInSlices, notDeleted } from '../query.ts';
+import type { Db, StoreContext, Tx, Write } from '../context/context.ts';
 import { memberTable, userTable } from '../schema/account-tables.ts';
 import type { MembersEvent, ProjectMember, Projects } from './types.ts';
 

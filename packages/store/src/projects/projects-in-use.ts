@@ -1,7 +1,7 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 import type { ProjectUse } from './types.ts';
 
 export async function projectsInUse(db: Db | Tx, ids: readonly Id[]): Promise<ProjectUse[]> {

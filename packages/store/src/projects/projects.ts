@@ -1,17 +1,18 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds, lower, notDeleted } from '../base/query.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
-import { namedInsert } from '../named-insert.ts';
-import { deletedName } from '../names.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { deletedName } from '../context/deleted-name.ts';
+import { namedInsert } from '../context/named-insert.ts';
 import { refreshPools } from '../pools/refresh.ts';
-import { forIds, lower, notDeleted } from '../query.ts';
+import type { ProjectRecord } from '../schema/account-records.ts';
 import { projectTable } from '../schema/account-tables.ts';
 import { projectAccess } from './access.ts';
 import { countProjects, selectProjects, selectProjectsWithoutFleets } from './list-projects.ts';
 import { createMembers } from './members.ts';
 import { projectsInUse } from './projects-in-use.ts';
-import type { DeleteProjectsOutcome, NewProject, ProjectRecord, Projects } from './types.ts';
+import type { DeleteProjectsOutcome, NewProject, Projects } from './types.ts';
 
 export function createProjects(context: StoreContext): Projects {
   const { db } = context;

@@ -1,36 +1,12 @@
 import type { ProjectRole } from '@dstack/contract/wire';
-import type { Id, NewEvent, Timestamp } from '@dstack/core';
-import type { Page } from '../page.ts';
-import type { UserRecord } from '../users/types.ts';
-import type { Created, WriteExtras } from '../writes.ts';
-
-export interface ProjectRecord {
-  readonly id: Id;
-  /** Unique case-insensitively among projects that are not deleted. */
-  readonly name: string;
-  readonly ownerId: Id;
-  readonly isPublic: boolean;
-  readonly templatesRepo: string | null;
-  /** Authorised on the project's hosts. */
-  readonly sshPublicKey: string;
-  readonly defaultGatewayId: Id | null;
-  readonly createdAt: Timestamp;
-  readonly deleted: boolean;
-  /** The name before the deletion, for events. */
-  readonly originalName: string | null;
-}
+import type { Id, NewEvent } from '@dstack/core';
+import type { Page } from '../base/page.ts';
+import type { Created, WriteExtras } from '../base/writes.ts';
+import type { MemberRecord, ProjectRecord, UserRecord } from '../schema/account-records.ts';
 
 export type NewProject = Omit<ProjectRecord, 'deleted' | 'originalName' | 'defaultGatewayId'> & {
   readonly sshPrivateKey: string;
 };
-
-export interface MemberRecord {
-  readonly projectId: Id;
-  readonly userId: Id;
-  readonly role: ProjectRole;
-  /** Position in the list. */
-  readonly memberNum: number;
-}
 
 export interface ProjectMember {
   readonly user: UserRecord;

@@ -1,14 +1,14 @@
 import { ALL_USERS, type Amounts, type Id, type QuotaRecord, type QuotaState } from '@dstack/core';
 import { sql } from 'kysely';
+import { StoreError } from '../base/errors.ts';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
 import { projectChange } from '../changes/record-change.ts';
-import type { Db, StoreContext, Tx, Write } from '../context.ts';
-import { StoreError } from '../errors.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { lockQuotas, quotasOf } from '../claims/charges.ts';
+import { CHANGED, countClaims } from '../claims/count-claims.ts';
+import type { Db, StoreContext, Tx, Write } from '../context/context.ts';
 import { quotaTable } from '../schema/resource-tables.ts';
 import { countShares } from '../shares/count-shares.ts';
 import { sharesView } from '../shares/shares-view.ts';
-import { lockQuotas, quotasOf } from './charges.ts';
-import { CHANGED, countClaims } from './count-claims.ts';
 import type { QuotaChange, QuotaPlace, Quotas, QuotaView } from './types.ts';
 import { waitingRuns } from './waiting.ts';
 

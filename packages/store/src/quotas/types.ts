@@ -1,6 +1,6 @@
 import type { Id, QuotaRecord, QuotaState } from '@dstack/core';
+import type { WriteExtras } from '../base/writes.ts';
 import type { SharesView } from '../shares/shares-view.ts';
-import type { WriteExtras } from '../writes.ts';
 
 /** The subject of a quota; there is at most one quota for each. */
 export type QuotaPlace = Pick<QuotaRecord, 'projectId' | 'fleetId' | 'userId'>;

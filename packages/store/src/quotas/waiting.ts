@@ -2,8 +2,8 @@
 import { ALL_USERS, EVERY_USER, type Id, type QuotaRecord } from '@dstack/core';
 import { sql } from 'kysely';
 import { waitingByUser } from '../arrays/waiting-room.ts';
-import type { Tx } from '../context.ts';
-import { quotasOf } from './charges.ts';
+import { quotasOf } from '../claims/charges.ts';
+import type { Tx } from '../context/context.ts';
 
 /** See `QuotaView.waiting`. */
 export async function waitingRuns(tx: Tx, quota: QuotaRecord): Promise<Record<string, number>> {

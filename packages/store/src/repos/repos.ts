@@ -1,5 +1,5 @@
 import type { RemoteRepoCreds } from '@dstack/contract/wire';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import { noteUse } from '../retention/note-use.ts';
 import { codeTable, repoTable } from '../schema/account-tables.ts';
 import type { ProjectRepos } from './types.ts';

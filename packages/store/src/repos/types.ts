@@ -1,25 +1,6 @@
-import type { RemoteRepoCreds, RepoHead } from '@dstack/contract/wire';
-import type { Id, Timestamp } from '@dstack/core';
-
-export interface RepoRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  /** The client's own name for it; unique in the project. */
-  readonly repoId: string;
-  readonly info: RepoHead['repo_info'];
-}
-
-/** Code of a run that is not in a commit: a diff or an archive, kept as a blob of that hash. */
-export interface CodeRecord {
-  readonly id: Id;
-  readonly repoId: Id;
-  /** The hash by which the client named it. */
-  readonly hash: string;
-  /** SHA-256 of the bytes: key of the blob. */
-  readonly sha256: string;
-  readonly size: number;
-  readonly createdAt: Timestamp;
-}
+import type { RemoteRepoCreds } from '@dstack/contract/wire';
+import type { Id } from '@dstack/core';
+import type { CodeRecord, RepoRecord } from '../schema/account-records.ts';
 
 export interface ProjectRepos {
   list(projectId: Id): Promise<RepoRecord[]>;

@@ -1,5 +1,5 @@
 import { type RawBuilder, sql } from 'kysely';
-import type { Db, StoreContext } from '../context.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import type { DatabaseUse, Retention, TableUse } from './types.ts';
 
 /** Smaller tables are counted, larger ones are sampled. */

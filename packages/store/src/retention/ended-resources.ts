@@ -1,7 +1,7 @@
 import type { Id, Timestamp } from '@dstack/core';
 import { type RawBuilder, sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { deleteIntents } from './ended-runs.ts';
 import type { EndedKind, Retention } from './types.ts';
 

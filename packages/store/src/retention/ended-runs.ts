@@ -1,9 +1,9 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds, groupBy } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { projectFolder } from './log-places.ts';
 import type { EndedRun, Retention } from './types.ts';
 

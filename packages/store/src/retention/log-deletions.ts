@@ -1,7 +1,7 @@
 import { SECOND, type Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { projectFolder } from './log-places.ts';
 import type { Retention } from './types.ts';
 

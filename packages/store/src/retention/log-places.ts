@@ -1,7 +1,7 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 
 /** The name under which the logs of a project are stored: a deleted project is renamed. */
 export async function projectFolder(db: Db | Tx, projectId: Id): Promise<string> {

@@ -1,7 +1,7 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { type MetricsPointRow, pointTable } from '../schema/work-tables.ts';
 import type { MetricCutoffs, Retention } from './types.ts';
 

@@ -1,5 +1,5 @@
 import type { Id } from '@dstack/core';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 
 /** A use is stored at most this often (µs): far less than what an upload is kept for. */
 const PRECISION = 3600 * 1_000_000;

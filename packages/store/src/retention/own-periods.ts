@@ -2,8 +2,8 @@
 import { UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { Id, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { Retention } from './types.ts';
 
 type OwnPeriods = Pick<

@@ -1,5 +1,5 @@
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { Retention, RetentionOfProject } from './types.ts';
 
 type Projects = Pick<Retention, 'projects' | 'ofProject' | 'setOfProject'>;

@@ -1,4 +1,4 @@
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import { createDatabaseUse } from './database-use.ts';
 import { createEndedResources } from './ended-resources.ts';
 import { createEndedRuns } from './ended-runs.ts';

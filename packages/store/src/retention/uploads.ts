@@ -1,8 +1,8 @@
 import type { RunSpec } from '@dstack/contract/wire';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, groupBy } from '../query.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { runTable } from '../schema/work-tables.ts';
 import type { Retention } from './types.ts';
 

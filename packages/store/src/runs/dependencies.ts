@@ -8,8 +8,8 @@ import {
   type RunRecord,
   type UpstreamRun,
 } from '@dstack/core';
-import type { Db, StoreContext, Tx, Write } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { Db, StoreContext, Tx, Write } from '../context/context.ts';
 import { runTable } from '../schema/work-tables.ts';
 
 /**

@@ -2,8 +2,8 @@
 import { WAITING_RUN_STATUSES } from '@dstack/contract/status';
 import type { HoldRecord, Id, Timestamp } from '@dstack/core';
 import { type ExpressionBuilder, type SqlBool, sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import type { DB } from '../schema/db.ts';
 import { runTable } from '../schema/work-tables.ts';
 

@@ -2,8 +2,8 @@ import { FAILED_RUN_STATUSES, UNFINISHED_RUN_STATUSES } from '@dstack/contract/s
 import type { Id } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { SHOWN_MEMBERS } from '../arrays/shown-members.ts';
-import type { Db, StoreContext } from '../context.ts';
-import { keyset, notDeleted } from '../query.ts';
+import { keyset, notDeleted } from '../base/query.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { NAMED_RUN, toViews, withNames } from './run-views.ts';
 import type { RunFilter, RunView } from './types.ts';
 

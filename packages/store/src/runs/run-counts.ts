@@ -1,7 +1,7 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { RunStatus, Timestamp } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { RunCount, Runs } from './types.ts';
 
 /** Spelled like the index `runs_ended_counts`. */

@@ -8,13 +8,13 @@ import { type ArrayRecord, arrayOf, type Id, type JobRecord, type JobStage } fro
 import { type SelectQueryBuilder, sql } from 'kysely';
 import { arraysByIds } from '../arrays/array-rows.ts';
 import { asReplica, shownMembers } from '../arrays/shown-members.ts';
-import type { StoreContext } from '../context.ts';
+import type { VersionedKey } from '../base/key-list.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import type { StoreContext } from '../context/context.ts';
 import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { reportsOf } from '../jobs/reports.ts';
-import type { VersionedKey } from '../key-list.ts';
 import { costsOfRuns } from '../ledger/costs-of-runs.ts';
-import { forIds, groupBy } from '../query.ts';
 import type { DB } from '../schema/db.ts';
 import { pullTable, runTable } from '../schema/work-tables.ts';
 import type { RunView } from './types.ts';

@@ -11,7 +11,7 @@ import type {
   Timestamp,
 } from '@dstack/core';
 import type { MemberPlace } from '../arrays/member-names.ts';
-import type { Page } from '../page.ts';
+import type { Page } from '../base/page.ts';
 import type { KeptBackView } from './kept-back.ts';
 
 /** A run with everything that the wire's `Run` contains. */

@@ -1,11 +1,16 @@
-import type { BackendRecord } from '../backends/types.ts';
-import type { FileArchiveRecord } from '../files/types.ts';
-import type { ServiceTokenRecord } from '../meta/types.ts';
-import type { MemberRecord, ProjectRecord } from '../projects/types.ts';
-import type { CodeRecord, RepoRecord } from '../repos/types.ts';
-import type { SecretRecord } from '../secrets/types.ts';
-import type { SessionRecord } from '../sessions/types.ts';
-import type { PublicKeyRecord, UserRecord } from '../users/types.ts';
+import type {
+  BackendRecord,
+  CodeRecord,
+  FileArchiveRecord,
+  MemberRecord,
+  ProjectRecord,
+  PublicKeyRecord,
+  RepoRecord,
+  SecretRecord,
+  ServiceTokenRecord,
+  SessionRecord,
+  UserRecord,
+} from './account-records.ts';
 import { table } from './table.ts';
 
 export const userTable = table<UserRecord>()('users', {

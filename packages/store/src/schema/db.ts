@@ -1,7 +1,7 @@
 import type { DependencyRecord, EndOutcome, MemberCounts, RunStatus } from '@dstack/core';
 import type { ColumnType, Generated } from 'kysely';
-import type { logPieceTable } from '../logs/log-piece-table.ts';
 import type * as account from './account-tables.ts';
+import type { logPieceTable } from './log-piece-table.ts';
 import type * as resource from './resource-tables.ts';
 import type * as sweep from './sweep-tables.ts';
 import type { RowOf } from './table.ts';

@@ -1,16 +1,15 @@
-import type { GatewayReport, GroupRecord, QuotaRecord } from '@dstack/core';
-import type { ExportRecord } from '../exports/types.ts';
-import type {
-  GatewayRecord,
-  GatewayReplicaRecord,
-  ServiceRegistrationRecord,
-} from '../gateways/types.ts';
 import type {
   AttachmentRecord,
+  GatewayRecord,
+  GatewayReplicaRecord,
+  GatewayReport,
+  GroupRecord,
+  QuotaRecord,
   VolumeObservationRecord,
   VolumeRecord,
   VolumeUseRecord,
-} from '../volumes/types.ts';
+} from '@dstack/core';
+import type { ExportRecord, ServiceRegistrationRecord } from './resource-records.ts';
 import { table } from './table.ts';
 
 export const volumeTable = table<VolumeRecord>()('volumes', {

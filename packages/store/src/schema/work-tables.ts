@@ -10,9 +10,8 @@ import type {
   ObservationRecord,
   RunRecord,
 } from '@dstack/core';
-import type { HealthCheckRecord } from '../instances/types.ts';
-import type { ProbeRecord } from '../jobs/types.ts';
 import { table } from './table.ts';
+import type { HealthCheckRecord, ProbeRecord } from './work-records.ts';
 
 export const runTable = table<RunRecord>()('runs', {
   id: 'plain',

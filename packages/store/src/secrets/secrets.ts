@@ -1,7 +1,8 @@
 import { projectChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import type { SecretRecord } from '../schema/account-records.ts';
 import { secretTable } from '../schema/account-tables.ts';
-import type { SecretRecord, Secrets } from './types.ts';
+import type { Secrets } from './types.ts';
 
 export function createSecrets(context: StoreContext): Secrets {
   const { db, cipher } = context;

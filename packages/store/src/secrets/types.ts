@@ -1,13 +1,6 @@
-import type { Id, Timestamp } from '@dstack/core';
-import type { WriteExtras } from '../writes.ts';
-
-export interface SecretRecord {
-  readonly id: Id;
-  readonly projectId: Id;
-  readonly name: string;
-  readonly createdAt: Timestamp;
-  readonly updatedAt: Timestamp;
-}
+import type { Id } from '@dstack/core';
+import type { WriteExtras } from '../base/writes.ts';
+import type { SecretRecord } from '../schema/account-records.ts';
 
 export interface Secrets {
   /** Without values, newest first. */

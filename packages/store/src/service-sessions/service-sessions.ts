@@ -1,8 +1,8 @@
 import type { Id, Timestamp } from '@dstack/core';
-import type { Db, StoreContext } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import { tokenHash } from '../base/token-hash.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { userTable } from '../schema/account-tables.ts';
-import { tokenHash } from '../token-hash.ts';
 import type { ServiceSessions } from './types.ts';
 
 /** Codes and cookies of one browser for one service; the oldest ones end. */

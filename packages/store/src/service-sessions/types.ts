@@ -1,5 +1,5 @@
 import type { Id, Timestamp } from '@dstack/core';
-import type { UserRecord } from '../users/types.ts';
+import type { UserRecord } from '../schema/account-records.ts';
 
 /** Signs the browser of a session in at the origin of a service, once. */
 export interface ServiceCode {

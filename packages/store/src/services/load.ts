@@ -1,6 +1,6 @@
 import { LOAD_SLOT } from '@dstack/contract/load';
 import type { Id, LatencyCounts, QueryAnswer, ServiceLoad, Timestamp } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import type { Services } from './types.ts';
 
 /** The longest window, in slots. */

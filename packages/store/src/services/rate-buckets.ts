@@ -1,5 +1,5 @@
 import { sql } from 'kysely';
-import type { StoreContext } from '../context.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { Services } from './types.ts';
 
 /** Microseconds for each request at the slowest rate: one a minute. */

@@ -1,6 +1,6 @@
 import type { Id, RequestCounts, Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { isNewDelivery } from '../gateways/deliveries.ts';
 import type { Services } from './types.ts';
 

@@ -1,9 +1,9 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
-import type { Db } from '../context.ts';
-import type { ServiceBeside } from '../engine/types.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
 import { runTable } from '../schema/work-tables.ts';
+import type { ServiceBeside } from './types.ts';
 
 /** The unfinished services behind a gateway, oldest first: only what names them, as there may be thousands. */
 export async function servicesBeside(db: Db, gatewayId: Id): Promise<ServiceBeside[]> {

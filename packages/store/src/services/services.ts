@@ -1,8 +1,8 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id, JobRecord } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Db, StoreContext } from '../context.ts';
-import { forIds, groupBy, notDeleted } from '../query.ts';
+import { forIds, groupBy, notDeleted } from '../base/query.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { jobTable, runTable } from '../schema/work-tables.ts';
 import { createLoad } from './load.ts';
 import { createRateBuckets } from './rate-buckets.ts';

@@ -1,7 +1,6 @@
 import type { Id, LatencyCounts, QueryAnswer, RunRecord, Timestamp } from '@dstack/core';
-import type { ServiceBeside } from '../engine/types.ts';
+import type { WriteExtras } from '../base/writes.ts';
 import type { StoredDelivery } from '../gateways/deliveries.ts';
-import type { WriteExtras } from '../writes.ts';
 
 /** A replica that can receive requests. */
 export interface ServiceReplica {
@@ -21,6 +20,12 @@ export interface ServiceView {
   readonly projectName: string;
   /** Running and registered ones; none = no replica can answer. */
   readonly replicas: readonly ServiceReplica[];
+}
+
+/** A service behind a gateway, of any project. */
+export interface ServiceBeside {
+  readonly projectName: string;
+  readonly run: Pick<RunRecord, 'name' | 'serviceSpec'>;
 }
 
 export interface FoundService {

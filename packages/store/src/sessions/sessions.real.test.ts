@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { expect, it } from 'vitest';
+import type { SessionRecord } from '../schema/account-records.ts';
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
-import type { SessionRecord } from './types.ts';
 
 const HOUR = 3_600_000_000;
 

@@ -1,9 +1,9 @@
 import type { Id } from '@dstack/core';
+import { notDeleted } from '../base/query.ts';
+import { sameToken, tokenHash } from '../base/token-hash.ts';
 import { userChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { sessionTable, userTable } from '../schema/account-tables.ts';
-import { sameToken, tokenHash } from '../token-hash.ts';
 import type { Sessions } from './types.ts';
 
 /** More browsers than a person uses. */

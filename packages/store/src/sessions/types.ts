@@ -1,19 +1,5 @@
 import type { Id, Timestamp } from '@dstack/core';
-import type { UserRecord } from '../users/types.ts';
-
-/**
- * A browser in which a user is signed in. It is valid while the token that it was opened with is the
- * user's token, and the user is active.
- */
-export interface SessionRecord {
-  readonly id: Id;
-  readonly userId: Id;
-  /** Whether it outlives the browser. */
-  readonly persistent: boolean;
-  readonly createdAt: Timestamp;
-  readonly lastUsedAt: Timestamp;
-  readonly expiresAt: Timestamp;
-}
+import type { SessionRecord, UserRecord } from '../schema/account-records.ts';
 
 /** Both are needed: the browser keeps them in different places. Only hashes are stored. */
 export interface SessionProof {

@@ -10,13 +10,13 @@ import {
   shareRate,
 } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds, notDeleted } from '../base/query.ts';
+import { readGpuPrices } from '../caches/gpu-prices.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { StoreContext, Tx, Write } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
-import { decodeCharge, lockQuotas, quotasOf } from '../quotas/charges.ts';
-import { type ClaimedInstance, chargeOnInstance, offersOn } from '../quotas/claimed-instance.ts';
+import { decodeCharge, lockQuotas, quotasOf } from '../claims/charges.ts';
+import { type ClaimedInstance, chargeOnInstance, offersOn } from '../claims/claimed-instance.ts';
+import type { StoreContext, Tx, Write } from '../context/context.ts';
 import { jobTable } from '../schema/work-tables.ts';
-import { readGpuPrices } from './gpu-prices.ts';
 import { type Holder, settleShare } from './settle-shares.ts';
 import type { ShareClock } from './share-time.ts';
 

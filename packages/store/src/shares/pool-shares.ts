@@ -7,8 +7,8 @@ import {
   type ShareState,
   usageAfter,
 } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { secondsSince } from './settle-shares.ts';
 import { shareTime } from './share-time.ts';
 

@@ -1,7 +1,7 @@
 /** Keeps what users use now, and have used, in the transaction that changes their claims. */
 import { type ChargeRecord, type Id, usageAfter } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 import { type ShareClock, storeShareTime } from './share-time.ts';
 
 interface ChangedClaim {

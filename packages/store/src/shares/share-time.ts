@@ -1,8 +1,8 @@
 /** The time by which usage is forgotten. */
 import { SECOND, type Timestamp } from '@dstack/core';
 import { type RawBuilder, sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
-import { DATABASE_NOW } from '../engine/leases.ts';
+import { DATABASE_NOW } from '../base/database-clock.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 
 /** By which clock usage is counted, and how fast it is forgotten. */
 export interface ShareClock extends Pick<StoreContext, 'postgres' | 'shareHalfLife'> {

@@ -1,10 +1,10 @@
 /** The usage of the projects of a pool, with names for people. */
 import { type FairRank, type Id, isShared, type QuotaState, type ShareState } from '@dstack/core';
 import { type RawBuilder, sql } from 'kysely';
-import type { StoreContext, Tx } from '../context.ts';
-import { HAS_WAITING_JOBS, UNPLACED } from '../engine/load-queue.ts';
-import { queueOrder, rankOfRow } from '../engine/queue-order.ts';
-import { forIds, notDeleted } from '../query.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
+import { HAS_WAITING_JOBS, UNPLACED } from '../queue/load-queue.ts';
+import { queueOrder, rankOfRow } from '../queue/queue-order.ts';
 import { poolOf, shareStates } from './pool-shares.ts';
 
 /** The first gang of a user in the queue of a project. */

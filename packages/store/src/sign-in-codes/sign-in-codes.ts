@@ -1,5 +1,5 @@
-import type { StoreContext } from '../context.ts';
-import { tokenHash } from '../token-hash.ts';
+import { tokenHash } from '../base/token-hash.ts';
+import type { StoreContext } from '../context/context.ts';
 import type { SignInCodes, SignInResult } from './types.ts';
 
 export function createSignInCodes(context: StoreContext): SignInCodes {

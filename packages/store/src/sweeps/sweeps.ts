@@ -1,6 +1,6 @@
 import type { BackendName, OrphanRecord, SweepRecord } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { orphanTable, sweepTable } from '../schema/sweep-tables.ts';
 import type { KnownIds, Sweeps } from './types.ts';
 

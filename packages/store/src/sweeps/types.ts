@@ -1,6 +1,6 @@
 import type { OrphanKind } from '@dstack/contract/wire';
 import type { BackendName, Id, OrphanRecord, SweepRecord } from '@dstack/core';
-import type { WriteExtras } from '../writes.ts';
+import type { WriteExtras } from '../base/writes.ts';
 
 /** Sweeps of configured backends, and the orphans that they have found. */
 export interface Sweeps {

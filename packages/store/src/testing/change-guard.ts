@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { INTERNAL } from '../changes/changed-records.ts';
 import { parseDatabaseUrl } from '../connection/url.ts';
+import { INTERNAL } from '../engine/changed-records.ts';
 import { gatewayTable, volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, instanceTable, jobTable, runTable } from '../schema/work-tables.ts';
 import type { Store } from '../store.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Cipher } from '../cipher.ts';
+import type { Cipher } from '../base/cipher.ts';
 import type { OpenStoreOptions } from '../store.ts';
 
 /** Not secret, but different from the text, which shows a test that a column was encrypted. */

@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
-import type { StoreContext, Tx } from '../context.ts';
-import { notDeleted } from '../query.ts';
+import { notDeleted } from '../base/query.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { userTable } from '../schema/account-tables.ts';
 import type { UserIdentities } from './types.ts';
 

@@ -1,8 +1,9 @@
 import { sql } from 'kysely';
-import type { Db } from '../context.ts';
-import { containsIgnoringCase, keyset, notDeleted } from '../query.ts';
+import { containsIgnoringCase, keyset, notDeleted } from '../base/query.ts';
+import type { Db } from '../context/context.ts';
+import type { UserRecord } from '../schema/account-records.ts';
 import { userTable } from '../schema/account-tables.ts';
-import type { UserFilter, UserRecord } from './types.ts';
+import type { UserFilter } from './types.ts';
 
 export async function selectUsers(db: Db, filter: UserFilter): Promise<UserRecord[]> {
   const order = keyset(filter.page, 'users.created_at', 'users.id');

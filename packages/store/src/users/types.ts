@@ -1,40 +1,13 @@
-import type { GlobalRole } from '@dstack/contract/wire';
 import type { Id, Timestamp } from '@dstack/core';
-import type { Page } from '../page.ts';
-import type { Created, WriteExtras } from '../writes.ts';
-
-export interface UserRecord {
-  readonly id: Id;
-  /** Unique case-insensitively among users that are not deleted. */
-  readonly name: string;
-  readonly globalRole: GlobalRole;
-  readonly email: string | null;
-  readonly active: boolean;
-  /** RSA pair made by the server; null before its first use. */
-  readonly sshPublicKey: string | null;
-  readonly createdAt: Timestamp;
-  readonly deleted: boolean;
-  /** The name before the deletion, for events. */
-  readonly originalName: string | null;
-}
+import type { Page } from '../base/page.ts';
+import type { Created, WriteExtras } from '../base/writes.ts';
+import type { PublicKeyRecord, UserRecord } from '../schema/account-records.ts';
 
 export type NewUser = Omit<UserRecord, 'deleted' | 'originalName'> & UserCredentials;
 
 export interface UserCredentials {
   readonly token: string;
   readonly sshPrivateKey: string | null;
-}
-
-/** A key that a user registered, in addition to the server's pair. */
-export interface PublicKeyRecord {
-  readonly id: Id;
-  readonly userId: Id;
-  readonly name: string;
-  readonly type: string;
-  readonly fingerprint: string;
-  /** One OpenSSH line. */
-  readonly key: string;
-  readonly addedAt: Timestamp;
 }
 
 export interface UserFilter {

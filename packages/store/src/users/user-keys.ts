@@ -2,10 +2,10 @@
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds } from '../base/query.ts';
 import { recordChange, userChange } from '../changes/record-change.ts';
-import type { StoreContext, Write } from '../context.ts';
-import { namedInsert } from '../named-insert.ts';
-import { forIds } from '../query.ts';
+import type { StoreContext, Write } from '../context/context.ts';
+import { namedInsert } from '../context/named-insert.ts';
 import { publicKeyTable } from '../schema/account-tables.ts';
 import { runTable } from '../schema/work-tables.ts';
 import type { Users } from './types.ts';

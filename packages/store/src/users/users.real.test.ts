@@ -1,8 +1,9 @@
 import { expect, it } from 'vitest';
+import type { UserRecord } from '../schema/account-records.ts';
 import { rawSql } from '../testing/raw-sql.ts';
 import { newEvent, projectRecord, userRecord } from '../testing/records.ts';
 import { forEachStore, openWorld } from '../testing/stores.ts';
-import type { NewUser, UserRecord } from './types.ts';
+import type { NewUser } from './types.ts';
 
 function shown({ token: _, sshPrivateKey: __, ...user }: NewUser): UserRecord {
   return { ...user, deleted: false, originalName: null };

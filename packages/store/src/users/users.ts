@@ -1,17 +1,18 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import { retireToken } from '../access/access.ts';
+import { forIds, lower, notDeleted } from '../base/query.ts';
+import { sameToken, tokenHash } from '../base/token-hash.ts';
+import type { WriteExtras } from '../base/writes.ts';
 import { userChange } from '../changes/record-change.ts';
-import type { StoreContext, Write } from '../context.ts';
-import { namedInsert } from '../named-insert.ts';
-import { deletedName } from '../names.ts';
-import { forIds, lower, notDeleted } from '../query.ts';
+import type { StoreContext, Write } from '../context/context.ts';
+import { deletedName } from '../context/deleted-name.ts';
+import { namedInsert } from '../context/named-insert.ts';
+import type { UserRecord } from '../schema/account-records.ts';
 import { userTable } from '../schema/account-tables.ts';
-import { sameToken, tokenHash } from '../token-hash.ts';
-import type { WriteExtras } from '../writes.ts';
 import { createIdentities, releaseIdentities } from './identities.ts';
 import { countUsers, selectUsers } from './list-users.ts';
-import type { NewUser, UserCredentials, UserRecord, Users } from './types.ts';
+import type { NewUser, UserCredentials, Users } from './types.ts';
 import { createUserKeys } from './user-keys.ts';
 
 export function createUsers(context: StoreContext): Users {

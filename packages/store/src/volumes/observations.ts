@@ -1,9 +1,9 @@
 import type { Id, VolumeObservationRecord } from '@dstack/core';
+import { forIds } from '../base/query.ts';
+import type { WriteExtras } from '../base/writes.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
-import type { Db, StoreContext, Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { volumeObservationTable } from '../schema/resource-tables.ts';
-import type { WriteExtras } from '../writes.ts';
 
 /** The last reports of backends about volumes. */
 export interface VolumeObservations {

@@ -6,8 +6,8 @@ import type {
   VolumeUse,
   VolumeUseRecord,
 } from '@dstack/core';
-import type { Page } from '../page.ts';
-import type { NameChoice, Updated, WriteExtras } from '../writes.ts';
+import type { Page } from '../base/page.ts';
+import type { NameChoice, Updated, WriteExtras } from '../base/writes.ts';
 
 export type { AttachmentRecord, VolumeObservationRecord, VolumeRecord, VolumeUseRecord };
 

@@ -10,8 +10,8 @@ import type {
   VolumeUse,
   VolumeUser,
 } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import { forIds, groupBy, insertInSlices, notDeleted } from '../query.ts';
+import { forIds, groupBy, insertInSlices, notDeleted } from '../base/query.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { attachmentTable, volumeTable, volumeUseTable } from '../schema/resource-tables.ts';
 import { jobTable } from '../schema/work-tables.ts';
 import { volumeObservationsOf } from './observations.ts';

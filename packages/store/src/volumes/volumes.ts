@@ -1,11 +1,11 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds, groupBy, keyset, notDeleted } from '../base/query.ts';
+import type { Updated } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
-import { chooseName, lockNames } from '../choose-name.ts';
-import type { Db, StoreContext } from '../context.ts';
-import { forIds, groupBy, keyset, notDeleted } from '../query.ts';
+import { chooseName, lockNames } from '../context/choose-name.ts';
+import type { Db, StoreContext } from '../context/context.ts';
 import { attachmentTable, volumeTable } from '../schema/resource-tables.ts';
-import type { Updated } from '../writes.ts';
 import type { VolumeAttachmentView, VolumeFilter, Volumes, VolumeView } from './types.ts';
 import { usesOf } from './uses.ts';
 

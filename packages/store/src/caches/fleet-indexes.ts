@@ -1,11 +1,11 @@
 import { ENDING_INSTANCE_STATUSES } from '@dstack/contract/status';
 import { FleetIndex, type FleetRecord, type Id, type InstanceRecord } from '@dstack/core';
 import { type Kysely, sql } from 'kysely';
-import { keyList, parseKeyList, type VersionedKey } from '../key-list.ts';
-import { forIds, notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
+import { keyList, parseKeyList, type VersionedKey } from '../base/key-list.ts';
+import { forIds, notDeleted } from '../base/query.ts';
 import type { DB } from '../schema/db.ts';
 import { instanceTable } from '../schema/work-tables.ts';
+import type { RecordCache } from './record-cache.ts';
 
 /** The most instances in indexes that are kept, and the most indexes. */
 const MOST = { instances: 20_000, fleets: 5000 } as const;

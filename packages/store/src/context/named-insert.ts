@@ -1,6 +1,6 @@
-import { isUniqueViolation } from './connection/failures.ts';
+import type { Created } from '../base/writes.ts';
+import { isUniqueViolation } from '../connection/failures.ts';
 import type { StoreContext, Write } from './context.ts';
-import type { Created } from './writes.ts';
 
 /** A write that can only fail because a name is taken. */
 export async function namedInsert(

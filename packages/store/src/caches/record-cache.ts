@@ -1,8 +1,8 @@
 import type { Id } from '@dstack/core';
 import type { Kysely } from 'kysely';
-import { parseKeyList, type VersionedKey } from './key-list.ts';
-import { forIds } from './query.ts';
-import type { DB } from './schema/db.ts';
+import { parseKeyList, type VersionedKey } from '../base/key-list.ts';
+import { forIds } from '../base/query.ts';
+import type { DB } from '../schema/db.ts';
 
 /** The parts of the result of `table()` that are used here. */
 interface VersionedTable<R> {

@@ -1,15 +1,14 @@
 import type { Timestamp } from '@dstack/core';
 import type { Kysely, Transaction } from 'kysely';
-import type { AccessSubject } from './access/types.ts';
-import type { RecordChange } from './changes/types.ts';
-import type { Cipher } from './cipher.ts';
-import type { Bus } from './connection/bus.ts';
-import type { FleetIndexes } from './instances/fleet-indexes.ts';
-import type { StoreLogger } from './logger.ts';
-import type { RecordCache } from './record-cache.ts';
-import type { DB } from './schema/db.ts';
-import type { PoolGpuPrices } from './shares/gpu-prices.ts';
-import type { WriteExtras } from './writes.ts';
+import type { Cipher } from '../base/cipher.ts';
+import type { StoreLogger } from '../base/logger.ts';
+import type { WriteExtras } from '../base/writes.ts';
+import type { FleetIndexes } from '../caches/fleet-indexes.ts';
+import type { PoolGpuPrices } from '../caches/gpu-prices.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { AccessSubject, RecordChange } from '../changes/types.ts';
+import type { Bus } from '../connection/bus.ts';
+import type { DB } from '../schema/db.ts';
 
 export type Db = Kysely<DB>;
 export type Tx = Transaction<DB>;

@@ -11,8 +11,8 @@ import {
   termsAmounts,
 } from '@dstack/core';
 import { sql } from 'kysely';
-import type { Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { quotaTable } from '../schema/resource-tables.ts';
 
 /** A claim before and after a change. */

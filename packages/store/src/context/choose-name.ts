@@ -1,12 +1,14 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
+import { StoreError } from '../base/errors.ts';
+import { notDeleted } from '../base/query.ts';
+import type { NameChoice } from '../base/writes.ts';
 import type { StoreContext, Tx } from './context.ts';
-import type { NamedKind } from './engine/types.ts';
-import { StoreError } from './errors.ts';
-import { notDeleted } from './query.ts';
-import type { NameChoice } from './writes.ts';
 
 const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gateways' } as const;
+
+/** What users name, once per project. */
+export type NamedKind = keyof typeof TABLES;
 
 /** Word lists are far longer, so this many collisions mean that `propose` repeats itself. */
 const MAX_PROPOSALS = 10_000;

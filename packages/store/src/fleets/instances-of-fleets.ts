@@ -1,8 +1,8 @@
 import type { Id, InstanceRecord } from '@dstack/core';
-import type { Db, Tx } from '../context.ts';
-import { keyList } from '../key-list.ts';
-import { forIds, notDeleted } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
+import { keyList } from '../base/key-list.ts';
+import { forIds, notDeleted } from '../base/query.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Db, Tx } from '../context/context.ts';
 import { instanceTable } from '../schema/work-tables.ts';
 
 /** Not deleted ones, in the order of the fleets and by number. */

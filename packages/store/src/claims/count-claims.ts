@@ -10,7 +10,7 @@ import {
 } from '@dstack/core';
 import { sql } from 'kysely';
 import { recordChange } from '../changes/record-change.ts';
-import type { Write } from '../context.ts';
+import type { Write } from '../context/context.ts';
 import { instanceTable, jobTable } from '../schema/work-tables.ts';
 import { decodeCharge } from './charges.ts';
 import { chargeOnInstance } from './claimed-instance.ts';

@@ -1,11 +1,10 @@
 import type { Id, NewEvent, Signal } from '@dstack/core';
-import type { AccessSubject } from '../access/types.ts';
+import type { WriteExtras } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
-import type { RecordChange } from '../changes/types.ts';
-import type { Db, Tx, Write } from '../context.ts';
-import type { WriteExtras } from '../writes.ts';
-import type { Bus } from './bus.ts';
-import { isAnswerLost, isContention } from './failures.ts';
+import type { AccessSubject, RecordChange } from '../changes/types.ts';
+import type { Bus } from '../connection/bus.ts';
+import { isAnswerLost, isContention } from '../connection/failures.ts';
+import type { Db, Tx, Write } from './context.ts';
 
 /** More attempts would only hide a fault. */
 const MAX_TRIES = 5;

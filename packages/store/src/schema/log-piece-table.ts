@@ -1,5 +1,5 @@
-import { table } from '../schema/table.ts';
-import type { LogPieceRecord } from './types.ts';
+import { table } from './table.ts';
+import type { LogPieceRecord } from './work-records.ts';
 
 export const logPieceTable = table<LogPieceRecord>()('log_pieces', {
   jobId: 'plain',

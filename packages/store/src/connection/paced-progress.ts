@@ -1,5 +1,5 @@
-import type { Bus } from '../connection/bus.ts';
-import type { RecordChange } from './types.ts';
+import type { RecordChange } from '../changes/types.ts';
+import type { Bus } from './bus.ts';
 
 /** Other servers are notified once a second per record at most, in milliseconds. */
 const PACE_MS = 1000;

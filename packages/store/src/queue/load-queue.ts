@@ -3,10 +3,10 @@ import { ACTIVE_RUN_STATUSES } from '@dstack/contract/status';
 import type { Gang, Id, JobRecord, QuotaState } from '@dstack/core';
 import { compareRanks } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Tx } from '../context.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import type { RecordCache } from '../caches/record-cache.ts';
+import type { Tx } from '../context/context.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
-import { forIds, groupBy } from '../query.ts';
-import type { RecordCache } from '../record-cache.ts';
 import { runTable } from '../schema/work-tables.ts';
 import { queueOrder, rankOfRow } from './queue-order.ts';
 

@@ -1,7 +1,7 @@
 import type { Signal } from '@dstack/core';
 import { expect, it } from 'vitest';
-import type { Db } from '../context.ts';
-import type { Bus } from './bus.ts';
+import type { Bus } from '../connection/bus.ts';
+import type { Db } from './context.ts';
 import { createTransactions } from './transactions.ts';
 
 const SIGNAL = { queue: 'run', id: 'r' } as unknown as Signal;

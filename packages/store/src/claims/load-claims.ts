@@ -1,8 +1,8 @@
 /** Jobs with places, for preemption. */
 import { isJobTerminating, UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
 import type { ClaimState, EvictionRecord, Id, QuotaState } from '@dstack/core';
-import type { Tx } from '../context.ts';
-import { forIds } from '../query.ts';
+import { forIds } from '../base/query.ts';
+import type { Tx } from '../context/context.ts';
 import { decodeCharge } from './charges.ts';
 
 /** Whether jobs may have to leave: a project is guaranteed something. */

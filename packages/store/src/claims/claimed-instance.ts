@@ -7,7 +7,7 @@ import {
   type Id,
   type Offer,
 } from '@dstack/core';
-import type { Tx } from '../context.ts';
+import type { Tx } from '../context/context.ts';
 import { intentTable } from '../schema/work-tables.ts';
 
 export interface ClaimedInstance {

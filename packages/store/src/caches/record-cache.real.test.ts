@@ -1,12 +1,12 @@
 import type { Change } from '@dstack/core';
 import { expect, it } from 'vitest';
-import { openSqlite } from './connection/sqlite.ts';
-import { parseDatabaseUrl } from './connection/url.ts';
+import { openSqlite } from '../connection/sqlite.ts';
+import { parseDatabaseUrl } from '../connection/url.ts';
+import { instanceTable } from '../schema/work-tables.ts';
+import type { Store } from '../store.ts';
+import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from '../testing/records.ts';
+import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 import { RecordCache } from './record-cache.ts';
-import { instanceTable } from './schema/work-tables.ts';
-import type { Store } from './store.ts';
-import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from './testing/records.ts';
-import { forEachStore, openWorld, type World } from './testing/stores.ts';
 
 async function insertInstances(world: World, count: number) {
   const fleet = fleetRecord({ projectId: world.projectId });

@@ -1,7 +1,7 @@
 import type { Change } from '@dstack/core';
-import type { RowDelete, RowUpdate } from '../engine/row-writes.ts';
-import { projectChange, recordChange } from './record-change.ts';
-import type { RecordChange } from './types.ts';
+import { projectChange, recordChange } from '../changes/record-change.ts';
+import type { RecordChange } from '../changes/types.ts';
+import type { RowDelete, RowUpdate } from './row-writes.ts';
 
 /** Columns that no client sees: passes write them without any other change. */
 export const INTERNAL: ReadonlySet<string> = new Set([
