@@ -26,7 +26,8 @@ const GANGS = 300;
 
 const settings = { localMaxInstances: 4, maxOffersTried: 25 } as never;
 
-type Stage = 'submit' | 'load' | 'times' | 'wants' | 'place' | 'apply';
+/** The submission, and the stages of the pass of a pool (`server/src/loops/work/pool.ts`). */
+type Stage = 'submit' | 'reading' | 'pastTimes' | 'questions' | 'deciding' | 'writing';
 
 /** `argument`: how many instances. */
 export async function placement(argument = INSTANCES): Promise<void> {
@@ -115,16 +116,16 @@ async function pass(
   const ctx = { now: Date.now() * 1000, steadySince: 0, newId: randomUUID, settings };
   const [poolId] = await store.engine.waitingFor({ kind: 'project', projectId });
   const loaded = await store.engine.loadPlacement(poolId ?? '', 'new');
-  spent('load');
+  spent('reading');
   if (loaded === null) return false;
   const snapshot = withBackends(withPastTimes(loaded, ctx as never), () => null);
-  spent('times');
+  spent('pastTimes');
   wantsBackendOffers(snapshot, ctx.now);
-  spent('wants');
+  spent('questions');
   const decision = place(snapshot, new Map(), ctx as never);
-  spent('place');
+  spent('deciding');
   await store.engine.apply(decision.changes, decision.signals);
-  spent('apply');
+  spent('writing');
   return Number(decision.summary.placed) > 0;
 }
 
@@ -136,11 +137,11 @@ async function passes(
 ): Promise<void> {
   const stages: Record<Stage, number> = {
     submit: 0,
-    load: 0,
-    times: 0,
-    wants: 0,
-    place: 0,
-    apply: 0,
+    reading: 0,
+    pastTimes: 0,
+    questions: 0,
+    deciding: 0,
+    writing: 0,
   };
   let last = process.cpuUsage();
   const spent = (stage: Stage) => {

@@ -4,8 +4,9 @@
  */
 import type { Refusal } from '@dstack/contract/wire';
 import type { DecisionContext, Gang, PlacementSnapshot, Timestamp } from '../model/index.ts';
+import { claimSlots } from './claim-slots.ts';
 import type { GangRequest } from './gang-request.ts';
-import { claimSlots, PlacementPass } from './pass.ts';
+import { PlacementPass } from './pass.ts';
 import { CapacityLedger, demandKey, PLANNED } from './place/capacity-ledger.ts';
 import {
   candidateFleets,

@@ -5,9 +5,11 @@ import {
   withBackends,
   withPastTimes,
 } from '@dstack/core';
+import type { LoadedPool } from '@dstack/store';
 import { applyDecision } from '../apply-decision.ts';
 import { PoolAnswers } from '../pool-answers.ts';
-import type { WorkDescriptor } from './descriptor.ts';
+import type { WorkEnding } from '../work-queue.ts';
+import type { WorkDeps, WorkDescriptor } from './descriptor.ts';
 
 /**
  * Places the waiting work of a pool. Backends are asked between reading and deciding; the guarded
@@ -19,38 +21,80 @@ export const pool: WorkDescriptor<'pool'> = {
   lease: 'pool',
   schedule: null,
   work: (deps) => {
-    const answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
-    /** When the passes of pools are due. */
-    const dues = new Map<string, Timestamp>();
-    const arm = (id: string, at: Timestamp | null) => {
-      if (at === null) dues.delete(id);
-      else dues.set(id, at);
-      deps.arm('pool', id, at);
-    };
-    return async (id) => {
-      const examined = deps.examined(id);
-      const withClaims = deps.context().settings.preemption?.mode === 'priority';
-      const loaded = await deps.store.engine.loadPlacement(id, examined, withClaims);
-      if (!loaded) {
-        if (examined === 'all') arm(id, null);
-        return { ending: 'done' };
-      }
-      const waiting = withPastTimes(loaded, deps.context());
-      const hints = await answers.hints([...waiting.rights.keys()]);
-      const known = withBackends(waiting, (projectId) => hints.get(projectId) ?? null);
-      const questions = wantsBackendOffers(known, deps.context().now);
-      const answered = await answers.ask(questions, loaded.isOfOneProject);
-      const snapshot = withBackends(waiting, (projectId) => {
-        const facts = hints.get(projectId);
-        return facts ? { ...facts, ...answered.silence(projectId) } : null;
-      });
-      const decision = place(snapshot, answered.offers, deps.context());
-      const ending = await applyDecision(deps, { pool: id }, decision);
-      const again = decision.again ?? null;
-      // A pass that has not read what waits does not know when that is due.
-      if (loaded.isWhole) arm(id, again);
-      else if (again !== null) arm(id, Math.min(again, dues.get(id) ?? again));
-      return ending;
-    };
+    const stages = new PoolStages(deps);
+    return (id) => passOf(stages, id);
   },
 };
+
+async function passOf(stages: PoolStages, id: string): Promise<WorkEnding> {
+  const loaded = await stages.reading(id);
+  if (loaded === null) return { ending: 'done' };
+  const dated = stages.pastTimes(loaded);
+  const answered = await stages.questions(dated);
+  const decision = stages.deciding(answered);
+  return await stages.writing(id, loaded, decision);
+}
+
+type Answered = Awaited<ReturnType<PoolStages['questions']>>;
+
+class PoolStages {
+  readonly #deps: WorkDeps;
+  readonly #answers: PoolAnswers;
+  /** When the passes of pools are due. */
+  readonly #dues = new Map<string, Timestamp>();
+
+  constructor(deps: WorkDeps) {
+    this.#deps = deps;
+    this.#answers = new PoolAnswers(deps.offers, (id) => deps.wake({ kind: 'placement', id }));
+  }
+
+  /** Null: nothing waits in the pool, or it does not exist any more. */
+  async reading(id: string): Promise<LoadedPool | null> {
+    const { store, context, examined } = this.#deps;
+    const what = examined(id);
+    const withClaims = context().settings.preemption?.mode === 'priority';
+    const loaded = await store.engine.loadPlacement(id, what, withClaims);
+    if (loaded === null && what === 'all') this.#arm(id, null);
+    return loaded;
+  }
+
+  pastTimes(loaded: LoadedPool): LoadedPool {
+    return withPastTimes(loaded, this.#deps.context());
+  }
+
+  /** Asks the backends of the projects for what the gangs need and the pool does not have. */
+  async questions(dated: LoadedPool) {
+    const hints = await this.#answers.hints([...dated.rights.keys()]);
+    const known = withBackends(dated, (projectId) => hints.get(projectId) ?? null);
+    const questions = wantsBackendOffers(known, this.#deps.context().now);
+    const { offers, silence } = await this.#answers.ask(questions, dated.isOfOneProject);
+    const snapshot = withBackends(dated, (projectId) => {
+      const facts = hints.get(projectId);
+      return facts ? { ...facts, ...silence(projectId) } : null;
+    });
+    return { snapshot, offers };
+  }
+
+  deciding({ snapshot, offers }: Answered): ReturnType<typeof place> {
+    return place(snapshot, offers, this.#deps.context());
+  }
+
+  async writing(
+    id: string,
+    { isWhole }: LoadedPool,
+    decision: ReturnType<typeof place>,
+  ): Promise<WorkEnding> {
+    const ending = await applyDecision(this.#deps, { pool: id }, decision);
+    const again = decision.again ?? null;
+    // A pass that has not read what waits does not know when that is due.
+    if (isWhole) this.#arm(id, again);
+    else if (again !== null) this.#arm(id, Math.min(again, this.#dues.get(id) ?? again));
+    return ending;
+  }
+
+  #arm(id: string, at: Timestamp | null): void {
+    if (at === null) this.#dues.delete(id);
+    else this.#dues.set(id, at);
+    this.#deps.arm('pool', id, at);
+  }
+}
