@@ -12,6 +12,7 @@ export const MARK = '00000000-0000-4000-8000-0000';
 
 const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 const RUN_NAME = /(?<![\w-])(run|plain|uploaded)-(\d+)(?!\w)/g;
+const GATEWAY_NAME = /(?<![\w-])edge-[a-z]+(?!\w)/g;
 /** Larger numbers are times in µs. */
 const LEAST_TIME = 1e15;
 
@@ -69,7 +70,10 @@ function renamer(fixed: ReadonlySet<string>): (text: string) => string {
     return MARK + number;
   };
   return (text) =>
-    text.replace(UUID, ofId).replace(RUN_NAME, (_, kind, n) => `${kind[0]}${n}-${MARK}`);
+    text
+      .replace(UUID, ofId)
+      .replace(RUN_NAME, (_, kind, n) => `${kind[0]}${n}-${MARK}`)
+      .replace(GATEWAY_NAME, (name) => `${name}-${MARK}`);
 }
 
 function storyTable(
@@ -88,7 +92,9 @@ function storyTable(
   const isMarked = (row: Row) => Object.values(row).some(hasMark);
   // Beside what the story has made there is the host of the server, which stays.
   const isOfServer = (row: Row) => Object.values(row).includes('local');
-  const repeated = all.filter((row) => isMarked(row) || (isOfWork(name) && !isOfServer(row)));
+  // Facts about the installation name its servers, and are there once.
+  const isRepeated = (row: Row) => isMarked(row) || (isOfWork(name) && !isOfServer(row));
+  const repeated = name === 'server_meta' ? [] : all.filter(isRepeated);
   const columns = Object.fromEntries(
     Object.keys(all[0] ?? {}).map((column) => [column, kindOf(column, repeated)] as const),
   );
