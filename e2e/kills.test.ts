@@ -9,9 +9,9 @@ import { commandOf, faults } from './kills/faults.ts';
 import { type Judge, KINDS, scheduled, WEIGHTS } from './kills/runs.ts';
 import { HOSTS, IMAGE, post, type World } from './kills/world.ts';
 
-/** The seed decides the runs and the kills; timing depends on the computer. */
+/** The seed decides the runs and the kills; timing depends on the computer. A long search has `KILLS_RUNS=500`. */
 const SEED = Number(process.env.KILLS_SEED ?? Math.floor(Math.random() * 2 ** 31));
-const RUNS = Number(process.env.KILLS_RUNS ?? 60);
+const RUNS = Number(process.env.KILLS_RUNS ?? 40);
 /** Runs at a time. There is room for seven of them, and for guests. */
 const LIVE = 10;
 const SCHEDULES = 2;
