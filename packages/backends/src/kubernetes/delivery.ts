@@ -1,45 +1,50 @@
 /** Copies the agent into the started container of a job, for servers without an image of the agent. */
-import type { AgentPrograms } from '../base/programs.ts';
+import { pipeline, type Readable, Transform } from 'node:stream';
+import { AGENT_INSTALLATION } from '@dstack/core';
+import type { AgentProgram, AgentPrograms } from '../base/programs.ts';
 import { execWithInput } from './api/exec.ts';
 import type { KubeNode } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
 import { DELIVERY } from './pod-agent.ts';
 import { JOB_CONTAINER } from './pod-spec.ts';
 
-type Progress = 'copying' | 'done' | { readonly failed: Error };
+export type DeliveryProgress =
+  | { readonly kind: 'copying'; readonly text: string }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: Error };
+
+const MB = 1e6;
+/** The least time between two reports of a copy. */
+const REPORT_MS = 1000;
 
 export class Deliveries {
   readonly #programs: AgentPrograms;
-  readonly #pods = new Map<string, Progress>();
+  readonly #pods = new Map<string, Delivery>();
 
   constructor(programs: AgentPrograms) {
     this.#programs = programs;
   }
 
-  /** Begins a delivery, if there is none yet; `onEnd` is called when it has succeeded or failed. */
-  progress(cluster: Cluster, pod: string, node: string, onEnd: () => void): Progress {
+  /** Begins a delivery, if there is none yet; `onChange` is called while it goes on, and when it has ended. */
+  progress(cluster: Cluster, pod: string, node: string, onChange: () => void): DeliveryProgress {
     const key = `${cluster.region}/${pod}`;
     const known = this.#pods.get(key);
-    if (known) return known;
-    this.#pods.set(key, 'copying');
-    this.#deliver(cluster, pod, node).then(
-      () => this.#end(key, 'done', onEnd),
-      (error: Error) => this.#end(key, { failed: error }, onEnd),
-    );
-    return 'copying';
+    if (known) return known.progress;
+    const delivery = new Delivery(onChange);
+    this.#pods.set(key, delivery);
+    delivery.end(this.#deliver(cluster, pod, { node, delivery }));
+    return delivery.progress;
   }
 
   forget(cluster: Cluster, pod: string): void {
     this.#pods.delete(`${cluster.region}/${pod}`);
   }
 
-  #end(key: string, progress: Progress, onEnd: () => void): void {
-    if (this.#pods.has(key)) this.#pods.set(key, progress);
-    onEnd();
-  }
-
-  async #deliver(cluster: Cluster, pod: string, node: string): Promise<void> {
-    const { client, namespace } = cluster;
+  async #deliver(
+    { client, namespace }: Cluster,
+    pod: string,
+    { node, delivery }: { readonly node: string; readonly delivery: Delivery },
+  ): Promise<void> {
     const { status } = await client.call<KubeNode>({ path: `/api/v1/nodes/${node}` });
     const arch = status?.nodeInfo?.architecture === 'arm64' ? 'arm64' : 'x64';
     const [program, libraries, agent] = await Promise.all([
@@ -48,10 +53,68 @@ export class Deliveries {
       this.#programs.agent(),
     ]);
     const parts = { node: program, libraries, agent };
+    delivery.expect(Object.values(parts));
     const target = { client, namespace, pod, container: JOB_CONTAINER };
-    for (const { part, script } of DELIVERY) {
-      const { size, open } = parts[part];
-      await execWithInput(target, ['/bin/sh', '-c', script(size)], open());
-    }
+    // Together: each of them costs the way through the API server and the node once.
+    await Promise.all(
+      DELIVERY.map(({ part, script }) => {
+        const command = ['/bin/sh', '-c', script(parts[part].size)];
+        return execWithInput(target, command, delivery.counted(parts[part]));
+      }),
+    );
+  }
+}
+
+class Delivery {
+  readonly #onChange: () => void;
+  #ended: DeliveryProgress | null = null;
+  #total = 0;
+  #sent = 0;
+  #reportedAt = performance.now();
+
+  constructor(onChange: () => void) {
+    this.#onChange = onChange;
+  }
+
+  get progress(): DeliveryProgress {
+    if (this.#ended !== null) return this.#ended;
+    const total = Math.ceil(this.#total / MB);
+    const amount = total > 1 ? ` (${Math.floor(this.#sent / MB)} of ${total} MB)` : '';
+    return { kind: 'copying', text: `${AGENT_INSTALLATION}${amount}` };
+  }
+
+  expect(programs: readonly AgentProgram[]): void {
+    this.#total = programs.reduce((sum, { size }) => sum + size, 0);
+  }
+
+  /** The program's bytes, counted while they are sent. */
+  counted(program: AgentProgram): Readable {
+    const counter = new Transform({
+      transform: (chunk: Buffer, _encoding, done) => {
+        this.#sent += chunk.length;
+        this.#report();
+        done(null, chunk);
+      },
+    });
+    // An end of the counter closes the file too; an error of the file is the counter's.
+    return pipeline(program.open(), counter, () => {});
+  }
+
+  end(delivered: Promise<void>): void {
+    const ended = (progress: DeliveryProgress) => {
+      this.#ended = progress;
+      this.#onChange();
+    };
+    delivered.then(
+      () => ended({ kind: 'done' }),
+      (error: Error) => ended({ kind: 'failed', error }),
+    );
+  }
+
+  #report(): void {
+    const now = performance.now();
+    if (now - this.#reportedAt < REPORT_MS) return;
+    this.#reportedAt = now;
+    this.#onChange();
   }
 }

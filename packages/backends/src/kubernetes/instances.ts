@@ -261,13 +261,10 @@ async function observePod(
     configMs: 0,
   });
   if (state.state !== 'started') return state;
-  const delivery =
-    deliveries?.progress(cluster, handle.id, state.node, () => onChange(handle.id)) ?? 'done';
-  if (delivery === 'copying') {
-    return { state: 'pending', text: `copying the agent into pod ${handle.id}` };
-  }
-  if (delivery !== 'done') {
-    return { state: 'interrupted', reason: 'failed', text: delivery.failed.message };
+  const delivery = deliveries?.progress(cluster, handle.id, state.node, () => onChange(handle.id));
+  if (delivery?.kind === 'copying') return { state: 'pending', text: delivery.text };
+  if (delivery?.kind === 'failed') {
+    return { state: 'interrupted', reason: 'failed', text: delivery.error.message };
   }
   const known = { ...DIRECT, hostname: handle.id, internal_ip: state.ip };
   const ordered = orderedProvisioningData(placedOffer(cluster, pod, state.node), handle.id, known);

@@ -35,12 +35,26 @@ function begin(part: keyof typeof parts): ChildProcess {
 }
 
 async function deliver(): Promise<void> {
-  for (const { part } of DELIVERY) {
+  await Promise.all(
+    DELIVERY.map(async ({ part }) => {
+      const copy = begin(part);
+      copy.stdin?.end(parts[part]);
+      expect(await once(copy, 'exit')).toEqual([0, null]);
+    }),
+  );
+}
+
+it('the agent is ready when its last part has arrived, whichever that is', async () => {
+  const [first, second, last] = DELIVERY.map(({ part }) => part).toReversed();
+  for (const part of [first, second, last]) {
+    if (part === undefined) throw new Error('the copy has three parts');
+    expect(readdirSync(root)).not.toContain('ready');
     const copy = begin(part);
     copy.stdin?.end(parts[part]);
     expect(await once(copy, 'exit')).toEqual([0, null]);
   }
-}
+  expect(readdirSync(root).sort()).toEqual(['agent', 'lib', 'node', 'ready']);
+});
 
 it.each(DELIVERY.map(({ part }) => part))(
   'two servers copy the agent into one pod at once, and neither breaks the other (%s)',

@@ -87,8 +87,9 @@ export interface DeliveryStep {
 const ownName = (path: string) => `read -r id < /proc/sys/kernel/random/uuid; own=${path}.$id`;
 
 /**
- * The steps of a copy, each of which may be repeated, also by several servers at once: complete files
- * replace nothing that is in use. No step reads beyond its file, because some shells' tools read ahead.
+ * The steps of a copy, in any order or together; each may be repeated, also by several servers at once:
+ * complete files replace nothing that is in use. The last one to end has found those of the others. No step
+ * reads beyond its file, because some shells' tools read ahead.
  */
 export const DELIVERY: readonly DeliveryStep[] = [
   {
@@ -110,7 +111,7 @@ export const DELIVERY: readonly DeliveryStep[] = [
         ownName(`${ROOT}/node`),
         `head -c ${bytes} | gunzip -c > $own; chmod 755 $own`,
         // The loader keeps the file that it has opened.
-        `mv -f $own ${ROOT}/node; : > ${READY}`,
+        `mv -f $own ${ROOT}/node`,
       ]),
   },
 ];
@@ -122,11 +123,13 @@ function unpacked(bytes: number, folder: string, more: readonly string[] = []): 
     `head -c ${bytes} | gunzip -c | tar -xf - -C $own`,
     ...more,
     // If another copy arrives in between, this one lands inside it and is not used.
-    `[ -e ${folder} ] && rm -rf $own || mv $own ${folder}`,
+    `if [ -e ${folder} ]; then rm -rf $own; else mv $own ${folder}; fi`,
   ];
 }
 
 /** Another server may have copied everything. */
 function script(lines: readonly string[]): string {
-  return [`[ -e ${READY} ] && exit 0`, 'set -e; umask 022', ...lines].join('\n');
+  const isComplete = [LIB, `${ROOT}/agent`, `${ROOT}/node`].map((path) => `[ -e ${path} ]`);
+  const end = `if ${isComplete.join(' && ')}; then : > ${READY}; fi`;
+  return [`[ -e ${READY} ] && exit 0`, 'set -e; umask 022', ...lines, end].join('\n');
 }

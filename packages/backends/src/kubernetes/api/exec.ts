@@ -22,6 +22,19 @@ export interface ExecTarget {
 
 /** Throws `BackendError` with the command's standard error. The command has to know the length. */
 export async function execWithInput(
+  target: ExecTarget,
+  command: readonly string[],
+  input: Readable,
+): Promise<void> {
+  try {
+    await exec(target, command, input);
+  } finally {
+    // Also of a connection that never came.
+    input.destroy();
+  }
+}
+
+async function exec(
   { client, namespace, pod, container }: ExecTarget,
   command: readonly string[],
   input: Readable,

@@ -151,11 +151,11 @@ async function observeGateway(
   if (found === null) return pending(await whyNoPod(cluster, handle.id));
   const state = await stateOf(cluster, found);
   if (state.state !== 'started') return state;
-  const delivery = deliveries?.progress(cluster, pod, state.node, () => {}) ?? 'done';
-  if (delivery === 'copying') return pending(`copying the agent into pod ${pod}`);
-  if (delivery !== 'done') {
+  const delivery = deliveries?.progress(cluster, pod, state.node, () => {});
+  if (delivery?.kind === 'copying') return pending(delivery.text);
+  if (delivery?.kind === 'failed') {
     deliveries?.forget(cluster, pod);
-    return pending(delivery.failed.message);
+    return pending(delivery.error.message);
   }
   const address = await gatewayAddress(cluster, place);
   if ('pending' in address) return pending(address.pending);

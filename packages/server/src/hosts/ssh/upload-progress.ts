@@ -1,4 +1,4 @@
-import { type Readable, Transform } from 'node:stream';
+import { pipeline, type Readable, Transform } from 'node:stream';
 import { AGENT_INSTALLATION } from '@dstack/core';
 import type { Program } from './program.ts';
 
@@ -38,9 +38,8 @@ export class UploadProgress {
       },
     });
     this.#show();
-    const source = program.open();
-    source.on('error', (error) => counter.destroy(error));
-    return source.pipe(counter);
+    // An end of the counter closes the file too; an error of the file is the counter's.
+    return pipeline(program.open(), counter, () => {});
   }
 
   #show(): void {
