@@ -9,6 +9,7 @@ export {
   PreparingError,
   RefusedOrderError,
   SkipOfferError,
+  TurnError,
 } from './base/errors.ts';
 export * from './base/gateway-port.ts';
 export * from './base/group-port.ts';

@@ -56,3 +56,22 @@ test('the live block shows elapsed time, bytes, speed and the time left', async 
   expect(shown).toContain('Launching cdd080... 11s\n');
   expect(shown).toContain('Pulling the image: 41 MB of 82 MB, 10 MB/s, 5s left\n');
 });
+
+test('without a terminal, stages of a machine are lines, and amounts of the agent are none', async () => {
+  let printed = '';
+  const sink = { isTTY: false, write: (text: string | Uint8Array) => (printed += String(text)) };
+  const io = createIo({ out: sink, err: sink, input: [] as never }, {}, 'never');
+  const progress = new StartProgress({ io, now: () => 0 } as unknown as Cli);
+  const installing = [1, 43, 68].map((sent) => `Installing the agent (${sent} of 68 MB)`);
+  for (const stage of ['ordered', 'booting', 'connecting', ...installing]) {
+    const text = `provisioning (${stage})`;
+    progress.show(withStatus(await attachedRun(), 'provisioning', 'provisioning', text), null);
+  }
+  const lines = printed.trim().split('\n');
+  expect(lines.map((line) => line.replace(/^.*cdd080: /, ''))).toEqual([
+    'provisioning (ordered)',
+    'provisioning (booting)',
+    'provisioning (connecting)',
+    'provisioning (Installing the agent)',
+  ]);
+});

@@ -131,13 +131,18 @@ function pullText(pull: PullState): string {
   return parts.join(', ');
 }
 
-/** Leaves out byte counts of a pull, which would print a line for each progress report. */
+/** Leaves out counts of bytes, which would print a line for each progress report. */
 function plainStatus(run: Run): string {
   const only = run.jobs.length === 1 && !run.array ? run.jobs[0] : undefined;
   const submission = only && currentSubmission(only);
-  if (!submission || isRunPending(run.status)) return runStatusText(run).text;
-  return isJobPulling(submission.status) ? 'pulling' : jobStatusText(submission).text;
+  if (submission && !isRunPending(run.status) && isJobPulling(submission.status)) return 'pulling';
+  const { text } =
+    submission && !isRunPending(run.status) ? jobStatusText(submission) : runStatusText(run);
+  return text.replace(STAGE_AMOUNT, '');
 }
+
+/** How much of the agent a new machine has: `… (43 of 68 MB)`. */
+const STAGE_AMOUNT = / \(\d+ of \d+ MB\)/;
 
 function waitingFor(run: Run, seen: string | null): { title: string; detail: string } {
   const next = scheduledStart(run);

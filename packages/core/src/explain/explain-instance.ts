@@ -181,10 +181,12 @@ function planned(input: ExplainedInstance, ctx: ExplainContext): Assessment {
   const create = lastIntent(input.instance, 'instance.create');
   const of = create?.payload.kind === 'instance.create' ? create.payload.totalOffers : 0;
   const from = of > 0 ? ` (from ${of === 1 ? '1 offer' : `${of} offers`})` : '';
-  const text = `waits for its machine, which is being created${from}`;
+  const { terminationMessage: stage } = instance;
+  const doing = stage === null ? '' : `: ${stage}`;
+  const text = `waits for its machine, which is being created${from}${doing}`;
   const isForJob = instance.provisioningJobId !== null;
   const until = isForJob ? silenceDeadline(ctx, since, CREATE_LIMIT) : null;
-  const reasons = [reason('creating', text, { since, until })];
+  const reasons = [reason('creating', text, { since, until, has: stage })];
   return { state: 'creating', waits: true, summary: text, reasons };
 }
 

@@ -15,6 +15,7 @@ import { isPlaceholder } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
 import { signalFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
+import { ORDERED } from './preparation.ts';
 
 export type CreationResult = Extract<IntentResult, { kind: 'instance.created' }>;
 /** Created from an offer. */
@@ -31,12 +32,14 @@ export function adoptInstance(
   created: OfferedInstance,
 ): InstanceRecord {
   const machine = creationFields(instance, created);
-  if (capabilitiesOf(created.offer.backend).owner === 'provider') {
-    draft.signal('observation', instance.id);
-  }
+  const isOrdered = capabilitiesOf(created.offer.backend).owner === 'provider';
+  if (isOrdered) draft.signal('observation', instance.id);
   signalFleet(draft, instance);
   signalCapacity(draft, instance);
-  return moveInstance(draft, instance, 'provisioning', { ...machine, startedAt: draft.now });
+  return moveInstance(draft, instance, 'provisioning', {
+    ...machine,
+    ...{ startedAt: draft.now, terminationMessage: isOrdered ? ORDERED : null },
+  });
 }
 
 /**

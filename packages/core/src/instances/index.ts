@@ -50,7 +50,12 @@ export {
   observed,
   volumeTolerance,
 } from './observation.ts';
-export { AGENT_INSTALLATION, reportPreparation, withoutAmount } from './preparation.ts';
+export {
+  AGENT_INSTALLATION,
+  CONNECTING,
+  ORDERED,
+  reportPreparation,
+} from './preparation.ts';
 export { releaseInstance, settleFree } from './release.ts';
 export { correctReservation, occupyReserved, reserveInstance } from './reserve.ts';
 export { runtimeDataFor } from './runtime-data.ts';

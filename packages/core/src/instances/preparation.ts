@@ -1,13 +1,19 @@
-/** Shows with an instance what its backend does before it can create its first instance. */
+/** The stages of a machine that comes, and those before its provider has accepted its order. */
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
 import type { Change, InstanceSnapshot } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
+import { withoutAmount } from '../status/texts.ts';
 
 /** How a stage begins in which programs are copied to a new host. */
 export const AGENT_INSTALLATION = 'Installing the agent';
 
-/** Null: it is shown already, or the instance does not wait for its creation any more. */
+/** The provider has accepted the order, and has not yet reported what becomes of it. */
+export const ORDERED = 'ordered';
+/** The provider reports the machine as ready, and no attempt to reach its agent has reported anything yet. */
+export const CONNECTING = 'connecting';
+
+/** Each amount is not worth an event. Null: it is shown already, or the instance does not wait for its creation any more. */
 export function reportPreparation(
   { instance }: Pick<InstanceSnapshot, 'instance'>,
   text: string,
@@ -27,6 +33,3 @@ export function reportPreparation(
   }
   return { changes };
 }
-
-/** `… (3 of 47 MB)`: each amount is not worth an event. */
-export const withoutAmount = (text: string): string => text.replace(/ \(\d+ of \d+ MB\)$/, '');

@@ -105,6 +105,9 @@ describe('texts of a job', () => {
     const job = aJob({ status: 'provisioning' });
     expect(jobStatusMessage(job, machine('booting'))).toBe('provisioning (booting)');
     expect(jobStatusMessage(job, machine('x'.repeat(500)))).toHaveLength(75);
+    const long = `${'x'.repeat(100)}: Installing the agent (43 of 68 MB)`;
+    expect(jobStatusMessage(job, machine(long))).toMatch(/^provisioning \(x+… \(43 of 68 MB\)\)$/);
+    expect(jobStatusMessage(job, machine(long))).toHaveLength(75);
     expect(jobStatusMessage({ ...job, status: 'running' }, machine('booting'))).toBe('running');
     // The backend prepares itself for its first machine.
     const submitted = jobStatusMessage({ ...job, status: 'submitted' }, machine('copying'));

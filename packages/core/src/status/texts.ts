@@ -48,8 +48,15 @@ export type JobStage =
 /** Characters of a backend's text that fit into a table. */
 const STAGE_LENGTH = 60;
 
-const shortened = (text: string): string =>
-  text.length > STAGE_LENGTH ? `${text.slice(0, STAGE_LENGTH - 1)}…` : text;
+/** The amount at its end stays: it is what changes. */
+function shortened(text: string): string {
+  if (text.length <= STAGE_LENGTH) return text;
+  const amount = text.slice(withoutAmount(text).length);
+  return `${text.slice(0, STAGE_LENGTH - 1 - amount.length)}…${amount}`;
+}
+
+/** `… (3 of 47 MB)`, as stages in which something is copied end. */
+export const withoutAmount = (text: string): string => text.replace(/ \(\d+ of \d+ MB\)$/, '');
 
 /**
  * A condition that a user should know in addition to the status: the host is unreachable, or the

@@ -1,12 +1,14 @@
 import {
   type Backend,
   BackendError,
+  BusyError,
   NoAnswerError,
   NoCapacityError,
   orderedProvisioningData,
   PreparingError,
   RefusedOrderError,
   SkipOfferError,
+  TurnError,
 } from '@dstack/backends';
 import { capabilitiesOf, type Offer, type ProvisioningData } from '@dstack/core';
 import { pino } from 'pino';
@@ -39,6 +41,7 @@ function attempt(
   }: { maxTries?: number; inDoubt?: number | null; isOpen?: boolean } = {},
 ) {
   const tried: string[] = [];
+  const shown: string[] = [];
   const begun: string[][] = [];
   const backend: Backend = {
     name: 'aws',
@@ -73,6 +76,7 @@ function attempt(
     ...{ sending: async () => {}, notSent: async () => {} },
     inDoubt: (left) => inDoubt === left,
     wasAsked: (left) => inDoubt === left,
+    show: (text) => void shown.push(text),
     where: null,
     totalOffers: offers.length,
     backend: async () => (isOpen ? backend : null),
@@ -81,7 +85,7 @@ function attempt(
     },
     log: pino({ level: 'silent' }),
   });
-  return { tried, begun, result };
+  return { tried, shown, begun, result };
 }
 
 describe('creating an instance', () => {
@@ -102,6 +106,44 @@ describe('creating an instance', () => {
       offer: { backend: 'aws', instance: { name: 'a' }, price: 0.75 },
       provisioningData: { price: 0.75 },
     });
+  });
+
+  it('shows why other offers are tried, once for each reason', async () => {
+    const full = new NoCapacityError('no A100 left');
+    const { shown, result } = attempt({
+      a: full,
+      b: full,
+      c: new BackendError('broken'),
+      d: 'made',
+    });
+    await result;
+    expect(shown).toEqual([
+      'trying another offer (a in aws/us: no A100 left)',
+      'trying another offer (a, b in aws/us: no A100 left; c in aws/us: broken)',
+    ]);
+  });
+
+  it('shows nothing of an order that is accepted at once', async () => {
+    const { shown, result } = attempt({ a: 'made' });
+    await result;
+    expect(shown).toEqual([]);
+  });
+
+  it.each([
+    [
+      'its turn, however many are ahead',
+      new TurnError('waiting for a turn, behind 7 of the same kind'),
+      'waits for its turn: the account at aws allows few calls',
+    ],
+    [
+      'a provider that takes no orders now',
+      new PreparingError('429', { cause: new BusyError('429') }),
+      'waits until aws takes orders again',
+    ],
+  ])('shows that it waits for %s', async (_what, error, text) => {
+    const { shown, result } = attempt({ a: error });
+    await expect(result).rejects.toThrow(NotNow);
+    expect(shown).toEqual([text]);
   });
 
   it('names how many offers were tried and at most three different errors', async () => {

@@ -108,6 +108,7 @@ async function createFromOffers(
     placementGroup: (offer, backend) =>
       placementGroupOf(options, intent, instance, { offer, backend }),
     ...orderRecord(options, intent),
+    show: order.onPreparing ?? (() => {}),
     log: options.log,
   });
 }

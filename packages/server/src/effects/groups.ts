@@ -52,7 +52,10 @@ async function createComputeGroup(
   const { offers, maxTries, totalOffers } = intent.payload;
   const { log } = options;
   const record = orderRecord(options, intent);
-  const toTry = { offers, maxTries, totalOffers, where: null, name: group.name, log, ...record };
+  const toTry = {
+    ...{ offers, maxTries, totalOffers, where: null, name: group.name, log },
+    ...{ show: order.onPreparing ?? (() => {}), ...record },
+  };
   return await tryOffers(toTry, async (offer, left) => {
     const backend = await options.backends.find(group.projectId, offer.backend);
     if (!backend?.groups) throw new SkipOfferError('this server cannot create groups there');

@@ -1,4 +1,11 @@
-import { NoAnswerError, PreparingError, RefusedOrderError, SkipOfferError } from '@dstack/backends';
+import {
+  BusyError,
+  NoAnswerError,
+  PreparingError,
+  RefusedOrderError,
+  SkipOfferError,
+  TurnError,
+} from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { IntentResult, Offer } from '@dstack/core';
 import type { Logger } from '../process/logging.ts';
@@ -31,6 +38,8 @@ export interface OffersToTry {
   readonly wasAsked: (left: number) => boolean;
   /** See `OrderRecord`. */
   readonly notSent: (left: number) => Promise<void>;
+  /** Shows beside the instances that wait why the order is not made yet. */
+  readonly show: (text: string) => void;
   readonly log: Logger;
 }
 
@@ -45,16 +54,25 @@ export async function tryOffers(
   const errors: OfferErrors = new Map();
   const refusing = new Set<string>();
   let tries = 0;
+  let shown = 0;
   for (const [at, offer] of input.offers.entries()) {
     if (tries >= input.maxTries) break;
     if (refusing.has(regionOf(offer))) continue;
     const left = input.offers.slice(at);
     await input.begin(left);
+    // Offers that fail alike add nothing to the text.
+    if (errors.size > shown && errors.size <= SHOWN_ERRORS) {
+      shown = errors.size;
+      input.show(`trying another offer (${reasonsOf(errors)})`);
+    }
     try {
       return await attempt(offer, left.length);
     } catch (cause) {
       if (cause instanceof PreparingError) {
         await input.notSent(left.length);
+        if (cause instanceof TurnError || cause.cause instanceof BusyError) {
+          input.show(busyText(offer, cause));
+        }
         throw new NotNow(cause.message);
       }
       const error = input.inDoubt(left.length) ? errorInDoubt(cause) : cause;
@@ -89,13 +107,21 @@ function describe([text, offers]: readonly [string, readonly string[]]): string 
   return `${shown}${more > 0 ? ` and ${more} more` : ''} in ${text}`;
 }
 
+/** The same with each attempt, however many are ahead. */
+const busyText = ({ backend }: Offer, error: PreparingError): string =>
+  error instanceof TurnError
+    ? `waits for its turn: the account at ${backend} allows few calls`
+    : `waits until ${backend} takes orders again`;
+
+const reasonsOf = (errors: OfferErrors): string =>
+  [...errors].slice(0, SHOWN_ERRORS).map(describe).join('; ');
+
 function failureText(tries: number, input: OffersToTry, errors: OfferErrors): string {
   if (input.offers.length === 0) {
     return input.where === null
       ? 'No offers found'
       : `No offers found in ${input.where}, where its cluster is`;
   }
-  const shown = [...errors].slice(0, SHOWN_ERRORS).map(describe);
   const more = errors.size > SHOWN_ERRORS ? ` and ${errors.size - SHOWN_ERRORS} more` : '';
-  return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${shown.join('; ')}${more}`;
+  return `All offers failed. Tried ${tries} of ${input.totalOffers} offers: ${reasonsOf(errors)}${more}`;
 }

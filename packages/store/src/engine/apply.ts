@@ -176,7 +176,7 @@ async function jobsWaiting(tx: Tx, instanceId: Id): Promise<RecordChange[]> {
     .selectFrom('jobs')
     .select('id')
     .where('instance_id', '=', instanceId)
-    .where('status', '=', 'submitted')
+    .where('status', 'in', ['submitted', 'provisioning'])
     .execute();
   return rows.map(({ id }) => recordChange('job', id));
 }

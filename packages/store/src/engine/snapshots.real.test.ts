@@ -241,7 +241,7 @@ forEachStore((tests) => {
     expect(view?.stages).toEqual({ [jobs[0]!.id]: { kind: 'stop', stage: 'terminate' } });
   });
 
-  it('shows what a backend does before it creates the machine of a job', async () => {
+  it('shows the stage of the machine that a job waits for, from before its order until it is in service', async () => {
     const world = await openWorld(tests);
     const { instance } = await insertFleet(world, 'fleet');
     const { run, jobs } = await insertRun(world, {}, [
@@ -263,7 +263,13 @@ forEachStore((tests) => {
       [id]: { kind: 'machine', text: 'copying the agent' },
     });
     expect(changed).toContain(`job ${id}`);
-    await update({ status: 'provisioning' });
+    changed.length = 0;
+    await update({ status: 'provisioning', terminationMessage: 'Installing the agent' });
+    expect((await world.store.runs.byId(run.id))?.stages).toEqual({
+      [id]: { kind: 'machine', text: 'Installing the agent' },
+    });
+    expect(changed).toContain(`job ${id}`);
+    await update({ status: 'busy' });
     expect((await world.store.runs.byId(run.id))?.stages).toEqual({});
   });
 

@@ -11,7 +11,6 @@ import { asReplica, shownMembers } from '../arrays/shown-members.ts';
 import type { VersionedKey } from '../base/key-list.ts';
 import { forIds, groupBy } from '../base/query.ts';
 import type { StoreContext } from '../context/context.ts';
-import { observationsOf } from '../instances/observations.ts';
 import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
 import { reportsOf } from '../jobs/reports.ts';
 import { costsOfRuns } from '../ledger/costs-of-runs.ts';
@@ -240,11 +239,7 @@ async function stagesOf(
   db: Reads['db'],
   jobs: readonly JobRecord[],
 ): Promise<Map<Id, RunView['stages']>> {
-  const rows = [
-    ...(await stopStages(db, jobs)),
-    ...(await preparationStages(db, jobs)),
-    ...(await machineStages(db, jobs)),
-  ];
+  const rows = [...(await stopStages(db, jobs)), ...(await machineStages(db, jobs))];
   return perRun(rows, ([row]) => (row as StageRow).stage);
 }
 
@@ -264,35 +259,25 @@ async function stopStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<
   });
 }
 
-/** The stage of the backend before it creates the machine. */
-async function preparationStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
-  const waiting = jobs.filter((job) => isJobSubmitted(job.status) && job.instanceId !== null);
+/** The stage of the machine that a job waits for: its order, its start, the way to its agent. */
+async function machineStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
+  const waiting = jobs.filter(
+    ({ status, instanceId }) =>
+      instanceId !== null && (isJobSubmitted(status) || isJobProvisioning(status)),
+  );
   const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];
   const rows = await forIds(instanceIds, (slice) =>
     db
       .selectFrom('instances')
       .select(['id', 'termination_message as text'])
       .where('id', 'in', slice)
-      .where('status', '=', 'pending')
+      .where('status', 'in', ['pending', 'provisioning'])
       .execute(),
   );
   const found = new Map(rows.map(({ id, text }) => [id, text]));
   return waiting.flatMap(({ id, runId, instanceId }): StageRow[] => {
     const text = found.get(instanceId ?? '');
     return text ? [{ run_id: runId, job_id: id, stage: { kind: 'machine', text } }] : [];
-  });
-}
-
-async function machineStages(db: Reads['db'], jobs: readonly JobRecord[]): Promise<StageRow[]> {
-  const waiting = jobs.filter((job) => isJobProvisioning(job.status) && job.instanceId !== null);
-  const instanceIds = [...new Set(waiting.flatMap(({ instanceId }) => instanceId ?? []))];
-  const found = new Map(
-    (await observationsOf(db, instanceIds)).map((one) => [one.instanceId, one.observation]),
-  );
-  return waiting.flatMap(({ id, runId, instanceId }): StageRow[] => {
-    const observation = found.get(instanceId ?? '');
-    if (observation?.state !== 'pending' || !observation.text) return [];
-    return [{ run_id: runId, job_id: id, stage: { kind: 'machine', text: observation.text } }];
   });
 }
 

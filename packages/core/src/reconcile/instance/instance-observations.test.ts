@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { notObserved } from '../../instances/index.ts';
-import { aFleet, aHost, anInstance } from '../testing/records.ts';
+import { aFleet, aHost, anInstance, aPlaceholder } from '../testing/records.ts';
 import { World } from '../testing/world.ts';
 
 type Instance = ReturnType<typeof anInstance>;
@@ -188,6 +188,40 @@ describe('what a backend reports of an instance', () => {
 });
 
 describe('the stage that a backend reports', () => {
+  test('begins with the order, and goes on with the way to the agent of a machine that is ready', () => {
+    const w = new World({
+      instances: [aPlaceholder('none', { provisioningJobId: null, busyBlocks: 0 })],
+    });
+    w.instancePass();
+    w.created('inst-1');
+    w.instancePass();
+    const stages = [w.instance().terminationMessage];
+    const seen = () => void stages.push(w.instance().terminationMessage);
+    w.instancePass();
+    seen();
+    w.observe({ state: 'pending', text: '' }).instancePass();
+    seen();
+    w.observe({ state: 'pending', text: 'booting' }).instancePass();
+    seen();
+    w.observe({ state: 'ready', machine: null }).instancePass();
+    seen();
+    expect(stages).toEqual(['ordered', 'ordered', 'ordered', 'booting', 'connecting']);
+    expect(w.events.filter((text) => text.includes('provisioned'))).toEqual([
+      'Instance is being provisioned: booting',
+      'Instance is being provisioned: connecting',
+    ]);
+  });
+
+  test('with an amount is an event once, however often the amount grows', () => {
+    const w = new World({ instances: [anInstance({ status: 'provisioning' })] });
+    for (const sent of [0, 12, 43]) {
+      w.observe({ state: 'pending', text: `Installing the agent (${sent} of 45 MB)` });
+      w.instancePass();
+      expect(w.instance().terminationMessage).toContain(`${sent} of 45 MB`);
+    }
+    expect(w.events).toEqual(['Instance is being provisioned: Installing the agent']);
+  });
+
   test('is shown with the instance and recorded once, until the instance is in service', () => {
     const { provisioningData } = anInstance();
     const waiting = provisioningData && { ...provisioningData, hostname: null };

@@ -1,22 +1,24 @@
 /** A planned instance until its agent connects. */
 
-import { isServerHost } from '../../capabilities/capabilities.ts';
+import { capabilitiesOf, isServerHost } from '../../capabilities/capabilities.ts';
 import { instanceTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import {
   AGENT_INSTALLATION,
   adoptHandle,
   adoptInstance,
+  CONNECTING,
   describeInstance,
   isOffered,
   type OfferedInstance,
+  ORDERED,
   startInstance,
   untriedIn,
-  withoutAmount,
 } from '../../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../../model/index.ts';
 import { totalBlocksOf } from '../../offers/blocks.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../../status/index.ts';
+import { withoutAmount } from '../../status/texts.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import { provisioningDeadline, provisioningFailure } from './engine-queue.ts';
 import { followLoss } from './instance-loss.ts';
@@ -160,13 +162,12 @@ function followReadiness(pass: InstancePass): void {
   pass.signalRuns();
 }
 
-/** Shown with the instance; each new stage that its backend reports is an event. */
+/** Shown with the instance; each new stage of its backend, and each of the way to its agent, is an event once. */
 function reportStage(pass: InstancePass): void {
-  const { instance, observation } = pass;
+  const { instance } = pass;
   const stage = stageOf(pass);
   if (stage === instance.terminationMessage) return;
-  const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
-  if (stage !== null && (isOfBackend || isInstallation(stage, instance.terminationMessage))) {
+  if (stage !== null && isNewStage(pass, stage)) {
     pass.draft.event(
       recordEvent({
         action: 'instance.provisioning',
@@ -179,18 +180,31 @@ function reportStage(pass: InstancePass): void {
   pass.signalRuns();
 }
 
+/** `ordered` is the event of the instance's change of status. */
+function isNewStage({ instance, observation }: InstancePass, stage: string): boolean {
+  const before = instance.terminationMessage;
+  if (before !== null && withoutAmount(before) === withoutAmount(stage)) return false;
+  if (stage === CONNECTING) return true;
+  const isOfBackend = observation?.error === null && observation.observation.state === 'pending';
+  return (isOfBackend && stage !== ORDERED) || isInstallation(stage, before);
+}
+
 /** The later stages of the installation repeat until the machine answers, so they are not an event each time. */
 const isInstallation = (stage: string, before: string | null): boolean =>
   stage.includes(AGENT_INSTALLATION) && before?.includes(AGENT_INSTALLATION) !== true;
 
 /** The stage of the creation, or what delays it, for people; null = nothing was reported. */
 export function stageOf({
+  instance,
   host,
   observation,
-}: Pick<InstancePass, 'host' | 'observation'>): string | null {
+}: Pick<InstancePass, 'instance' | 'host' | 'observation'>): string | null {
   if (observation?.error) return observation.error;
-  if (observation?.observation.state === 'pending') return observation.observation.text || null;
-  return host?.error ?? null;
+  const isOrdered = capabilitiesOf(instance.backend).owner === 'provider';
+  const first = isOrdered ? ORDERED : null;
+  if (observation?.observation.state === 'pending') return observation.observation.text || first;
+  if (host?.error) return host.error;
+  return observation === null ? first : CONNECTING;
 }
 
 function arrive(pass: InstancePass, host: HostRecord): void {
