@@ -75,26 +75,35 @@ async function until(isSo: () => boolean): Promise<void> {
 it('its parts are copied together, and how much of them has been sent is shown', async () => {
   const of = deliveries();
   const to = await cluster();
-  const ended = Promise.withResolvers<void>();
-  const look = () => of.progress(to, 'pod', 'node-1', () => ended.resolve());
+  const look = () => of.progress(to, 'pod', 'node-1', () => {});
   expect(look()).toEqual({ kind: 'copying', text: 'Installing the agent' });
   await until(() => running.length === 3 && received === 9e6);
   expect(look()).toEqual({ kind: 'copying', text: 'Installing the agent (9 of 9 MB)' });
   for (const end of running) end('Success');
-  await ended.promise;
+  await until(() => look().kind !== 'copying');
   expect(look()).toEqual({ kind: 'done' });
   expect(running).toHaveLength(3);
+});
+
+it('its end is reported', async () => {
+  const reports: string[] = [];
+  const of = deliveries();
+  const to = await cluster();
+  const look = (): string => of.progress(to, 'pod', 'node-1', () => reports.push(look())).kind;
+  look();
+  await until(() => running.length === 3);
+  for (const end of running) end('Success');
+  await until(() => reports.at(-1) === 'done');
 });
 
 it('it has failed with what the command has reported, and no file stays open', async () => {
   const of = deliveries();
   const to = await cluster();
-  const ended = Promise.withResolvers<void>();
-  const look = () => of.progress(to, 'pod', 'node-1', () => ended.resolve());
+  const look = () => of.progress(to, 'pod', 'node-1', () => {});
   look();
   await until(() => running.length === 3);
   for (const end of running) end('Failure', 'the image has no tar');
-  await ended.promise;
+  await until(() => look().kind !== 'copying');
   expect(look()).toMatchObject({
     kind: 'failed',
     error: { message: 'exec in pod pod: the image has no tar' },
@@ -106,10 +115,9 @@ it('it has failed without a way to the pod, and no file stays open', async () =>
   const of = deliveries();
   const to = await cluster();
   isReachable = false;
-  const ended = Promise.withResolvers<void>();
-  const look = () => of.progress(to, 'pod', 'node-1', () => ended.resolve());
+  const look = () => of.progress(to, 'pod', 'node-1', () => {});
   look();
-  await ended.promise;
+  await until(() => look().kind !== 'copying');
   expect(look()).toMatchObject({ kind: 'failed', error: { message: 'no way to the cluster' } });
   await until(() => opened.length === 3 && opened.every((source) => source.destroyed));
 });
