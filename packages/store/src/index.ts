@@ -23,7 +23,7 @@ export type * from './fleets/types.ts';
 export type * from './gateways/types.ts';
 export type * from './groups/types.ts';
 export type * from './host-access/types.ts';
-export type { Observations } from './instances/observations.ts';
+export type { InstanceWithObservation, Observations } from './instances/observations.ts';
 export type * from './instances/types.ts';
 export type * from './jobs/types.ts';
 export type * from './ledger/types.ts';

@@ -19,6 +19,7 @@ interface World {
   /** Another server is linked to its host. */
   readonly isElsewhere?: boolean;
   readonly failsToSave?: boolean;
+  readonly now?: number;
 }
 
 interface Extras {
@@ -28,7 +29,7 @@ interface Extras {
 
 /** One instance `i`, and the writes of a pass about it. */
 function world({ instance, known, answer, watches = false, ...how }: World) {
-  const { isElsewhere = false, failsToSave = false, watchesPartly = false } = how;
+  const { isElsewhere = false, failsToSave = false, watchesPartly = false, now = NOW } = how;
   const saved: ObservationRecord[] = [];
   const signals: Signal[] = [];
   const accesses: NewHostAccess[] = [];
@@ -41,9 +42,8 @@ function world({ instance, known, answer, watches = false, ...how }: World) {
   };
   const deps = {
     store: {
-      instances: { byIds: async () => [row] },
       observations: {
-        byInstances: async () => (known ? [known] : []),
+        ofInstance: async () => ({ instance: row, observation: known ?? null }),
         save: async (record: ObservationRecord, extras: Extras = {}) => {
           if (failsToSave) throw new Error('disk full');
           saved.push(record);
@@ -57,7 +57,7 @@ function world({ instance, known, answer, watches = false, ...how }: World) {
     backends: { find: async () => (answer || watches ? { instances } : null) },
     links: { follow: async (id: string) => void followed.push(id) },
     hosts: { isElsewhere: async () => isElsewhere },
-    now: () => NOW,
+    now: () => now,
     arm: (_kind: string, _id: string, at: number | null) => void armed.push(at),
     log: pino({ level: 'silent' }),
   } as unknown as ObservationDeps;
@@ -151,6 +151,21 @@ it('asks again about a ready instance whose backend reports some changes only', 
   const { run, armed } = world({ answer: ready(null), watches: true, watchesPartly: true });
   await run();
   expect(armed).toEqual([NOW + 5_000_000]);
+});
+
+it('asks about all ready instances in the same moments: those of full seconds', async () => {
+  const { run, saved, armed } = world({
+    ...{ answer: ready(null), watches: true, watchesPartly: true, now: NOW + 300_000 },
+  });
+  await run();
+  expect(saved[0]?.nextPassAt).toBe(NOW + 5_300_000);
+  expect(armed).toEqual([NOW + 6_000_000]);
+});
+
+it('asks about an instance that starts as soon as the question is due', async () => {
+  const { run, armed } = world({ answer: booting, now: NOW + 300_000 });
+  await run();
+  expect(armed).toEqual([NOW + 1_300_000]);
 });
 
 it('keeps the last answer when the backend cannot be asked, with the cause for people', async () => {

@@ -12,6 +12,7 @@ import {
   notObserved,
   type ObservationRecord,
   observed,
+  SECOND,
   type Timestamp,
 } from '@dstack/core';
 import type { NewHostAccess, Store } from '@dstack/store';
@@ -21,7 +22,7 @@ import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { Logger } from '../process/logging.ts';
 
 export interface ObservationDeps {
-  readonly store: Pick<Store, 'instances' | 'observations' | 'hosts' | 'projects'>;
+  readonly store: Pick<Store, 'observations' | 'hosts' | 'projects'>;
   readonly backends: Pick<ProjectBackends, 'find'>;
   readonly links: Pick<LinkSupervisor, 'follow'>;
   /** Another server is linked to the host. */
@@ -38,8 +39,9 @@ export interface ObservationDeps {
  */
 export function observationPass(deps: ObservationDeps): (id: Id) => Promise<WorkEnding> {
   return async (id) => {
-    const [instance] = await deps.store.instances.byIds([id]);
-    const [known] = await deps.store.observations.byInstances([id]);
+    const found = await deps.store.observations.ofInstance(id);
+    const instance = found?.instance;
+    const known = found?.observation ?? undefined;
     if (!instance?.handle || !isInstanceActive(instance.status)) {
       if (known?.nextPassAt) await deps.store.observations.save({ ...known, nextPassAt: null });
       deps.arm('observation', id, null);
@@ -58,9 +60,18 @@ export function observationPass(deps: ObservationDeps): (id: Id) => Promise<Work
       await deps.store.observations.save(record, { signals, access });
     }
     if (record.observation.state === 'ready') await deps.links.follow(id);
-    deps.arm('observation', id, record.nextPassAt);
+    deps.arm('observation', id, inStep(record));
     return { ending: 'done' };
   };
+}
+
+/**
+ * Instances that are in service are asked about in the same moments, so that what the server reads for the questions
+ * is read once for all of them. None is asked about earlier than it is due, and none more than a second later.
+ */
+function inStep({ observation, nextPassAt }: ObservationRecord): Timestamp | null {
+  if (nextPassAt === null || observation.state !== 'ready') return nextPassAt;
+  return Math.ceil(nextPassAt / SECOND) * SECOND;
 }
 
 interface Answer {

@@ -1,7 +1,8 @@
 import type { BackendType, JsonObject } from '@dstack/contract/wire';
 import type { Id, NewEvent } from '@dstack/core';
 import type { Selectable } from 'kysely';
-import { forIds } from '../base/query.ts';
+import { forIds, groupBy } from '../base/query.ts';
+import { together } from '../base/together.ts';
 import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Write } from '../context/context.ts';
 import { namedInsert } from '../context/named-insert.ts';
@@ -15,12 +16,16 @@ type BackendRow = Selectable<DB['backends']>;
 
 export function createBackends(context: StoreContext): Backends {
   const { db } = context;
+  const ofProject = together(async (projectIds) => {
+    const rows = await forIds(projectIds, (slice) =>
+      db.selectFrom('backends').selectAll().where('project_id', 'in', slice).execute(),
+    );
+    return groupBy(rows.map(backendTable.decode), ({ projectId }) => projectId);
+  });
   return {
     async list(projectIds) {
-      const rows = await forIds(projectIds, (slice) =>
-        db.selectFrom('backends').selectAll().where('project_id', 'in', slice).execute(),
-      );
-      return rows.map(backendTable.decode).sort(byAge);
+      const lists = await Promise.all([...new Set(projectIds)].map(ofProject));
+      return lists.flatMap((own) => own ?? []).sort(byAge);
     },
     async listWithCredentials(projectId) {
       const rows = await db

@@ -32,6 +32,26 @@ forEachStore((tests) => {
     expect(await observations.byInstances([instance.id])).toMatchObject([{ nextPassAt: 3 }]);
   });
 
+  it('reads instances with their observations, as they are now', async () => {
+    const world = await openWorld(tests);
+    const { observations, engine } = world.store;
+    const { instance } = await insertFleet(world, 'fleet');
+    expect(await observations.ofInstance(instance.id)).toEqual({ instance, observation: null });
+    const record = {
+      ...{ instanceId: instance.id, observation: { state: 'missing' } as const },
+      ...{ since: 1, checkedAt: 1, error: null, nextPassAt: 2 },
+    };
+    await observations.save(record);
+    const { id, version } = instance;
+    await engine.apply([{ type: 'instance.update', id, version, set: { busyBlocks: 1 } }]);
+    const [found, unknown] = await Promise.all([
+      observations.ofInstance(id),
+      observations.ofInstance('deleted'),
+    ]);
+    expect(found?.instance).toMatchObject({ busyBlocks: 1, version: version + 1 });
+    expect([found?.observation, unknown]).toEqual([record, null]);
+  });
+
   it('stores nothing for an instance that was deleted', async () => {
     const { observations, hostAccess } = (await openWorld(tests)).store;
     const deleted = 'deleted';

@@ -1,16 +1,28 @@
-import type { Id, ObservationRecord } from '@dstack/core';
+import type { Id, InstanceRecord, ObservationRecord } from '@dstack/core';
 import { forIds } from '../base/query.ts';
+import { together } from '../base/together.ts';
 import type { WriteExtras } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
 import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { addHostAccess } from '../host-access/host-access.ts';
 import type { NewHostAccess } from '../host-access/types.ts';
-import { observationTable } from '../schema/work-tables.ts';
+import { instanceTable, observationTable } from '../schema/work-tables.ts';
+
+export interface InstanceWithObservation {
+  readonly instance: InstanceRecord;
+  /** Null = its backend has not been asked yet. */
+  readonly observation: ObservationRecord | null;
+}
 
 /** The last reports of backends about instances. */
 export interface Observations {
   byInstances(instanceIds: readonly Id[]): Promise<ObservationRecord[]>;
+  /**
+   * An instance with the last report about it; null = there is no such instance. Those that are asked for at the
+   * same time are read by one query.
+   */
+  ofInstance(id: Id): Promise<InstanceWithObservation | null>;
   /**
    * `access`: how the agent is reached, if the backend has reported that; what is known already stays.
    * An observation of an instance that was deleted meanwhile is dropped.
@@ -24,6 +36,9 @@ export interface Observations {
 export function createObservations(context: StoreContext): Observations {
   return {
     byInstances: (ids) => observationsOf(context.db, ids),
+    ofInstance: together((ids) =>
+      context.read((tx) => observedInstances(tx, context.records, ids)),
+    ),
     async save(record, extras) {
       try {
         await context.write(async ({ tx, add, changed }) => {
@@ -55,6 +70,31 @@ async function waitingJobs(tx: Tx, instanceId: Id) {
     .where('status', '=', 'provisioning')
     .execute();
   return [recordChange('instance', instanceId), ...rows.map(({ id }) => recordChange('job', id))];
+}
+
+async function observedInstances(
+  tx: Tx,
+  records: StoreContext['records'],
+  ids: readonly Id[],
+): Promise<ReadonlyMap<Id, InstanceWithObservation>> {
+  const rows = await forIds(ids, (slice) =>
+    tx
+      .selectFrom('instances as i')
+      .leftJoin('observations as o', 'o.instance_id', 'i.id')
+      .selectAll('o')
+      .select(['i.id', 'i.version'])
+      .where('i.id', 'in', slice)
+      .execute(),
+  );
+  const known = new Map(rows.map((row) => [row.id, row]));
+  const instances = await records.read(tx, instanceTable, rows);
+  return new Map(
+    instances.map((instance) => {
+      const row = known.get(instance.id);
+      const observation = row?.instance_id ? observationTable.decode(row) : null;
+      return [instance.id, { instance, observation }];
+    }),
+  );
 }
 
 export async function observationsOf(

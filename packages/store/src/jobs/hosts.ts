@@ -1,5 +1,6 @@
 import type { HostHealthRecord, HostRecord } from '@dstack/core';
 import { forIds } from '../base/query.ts';
+import { together } from '../base/together.ts';
 import type { Db, StoreContext, Tx } from '../context/context.ts';
 import { healthCheckTable, hostHealthTable, hostTable } from '../schema/work-tables.ts';
 import type { StoredHosts } from './types.ts';
@@ -7,7 +8,7 @@ import type { StoredHosts } from './types.ts';
 export function createHosts(context: StoreContext): StoredHosts {
   const { db } = context;
   return {
-    byId: async (id) => (await hostsOf(db, [id]))[0] ?? null,
+    byId: together(async (ids) => new Map((await hostsOf(db, ids)).map((one) => [one.id, one]))),
     byIds: (ids) => hostsOf(db, ids),
     async list() {
       const rows = await db.selectFrom('hosts').selectAll().orderBy('id').execute();

@@ -1,6 +1,7 @@
 import type { Id } from '@dstack/core';
 import { sql } from 'kysely';
 import { forIds, lower, notDeleted } from '../base/query.ts';
+import { together } from '../base/together.ts';
 import { projectChange } from '../changes/record-change.ts';
 import type { StoreContext, Tx } from '../context/context.ts';
 import { deletedName } from '../context/deleted-name.ts';
@@ -44,7 +45,7 @@ export function createProjects(context: StoreContext): Projects {
         await insertProject(context, write.tx, project);
         await refreshPools(context, write);
       }),
-    byId: async (id) => (await byIds([id]))[0] ?? null,
+    byId: together(async (ids) => new Map((await byIds(ids)).map((one) => [one.id, one]))),
     byIds,
     byName: async (name) => (await byNames([name]))[0] ?? null,
     byNames,
