@@ -67,6 +67,7 @@ function scene({ start, release, linked = true, machineDeleted = false }: Scene)
     jobs: {
       byId: async (id: string) =>
         id === 'j' ? { job: { id, instanceId: 'i' }, run: { id: 'r' } } : null,
+      runOf: async (id: string) => (id === 'j' ? 'r' : null),
     },
     instances: { byId: async () => ({ instance }) },
     hosts: { byId: async () => null },

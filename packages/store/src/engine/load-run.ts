@@ -12,19 +12,20 @@ import {
   type Timestamp,
   windowOf,
 } from '@dstack/core';
-import { sql } from 'kysely';
 import { loadArray, openDirective } from '../arrays/array-rows.ts';
+import { groupBy } from '../base/query.ts';
 import { waitingAskers } from '../claims/load-claims.ts';
 import type { StoreContext, Tx } from '../context/context.ts';
 import { hostsOf } from '../jobs/hosts.ts';
-import { logEndsOf, reportsOf } from '../jobs/reports.ts';
+import { JOB_KEY, jobsByKeys } from '../jobs/jobs-by-keys.ts';
+import { reportedOf } from '../jobs/reports.ts';
 import { dependenciesOf } from '../runs/dependencies.ts';
-import { jobTable, pointTable, runTable } from '../schema/work-tables.ts';
+import { pointTable, runTable } from '../schema/work-tables.ts';
 import { serviceLoad } from '../services/load.ts';
 import { requestCounts } from '../services/requests.ts';
 import { jobVolumes, mountsVolumes } from '../volumes/uses.ts';
-import { fleetUses } from './fleet-uses.ts';
-import { instancesByIds, intentsOf } from './parts.ts';
+import { intentsOf } from './parts.ts';
+import { placesOf } from './places.ts';
 
 /**
  * The newest submissions read per job: those that are always kept, and the next two, which the next
@@ -47,8 +48,9 @@ export async function loadRun(
     .where('r.id', '=', id)
     .executeTakeFirst();
   if (!row) return null;
-  const jobs = await loadJobs(tx, id);
-  const instances = await instancesByIds(tx, present(jobs.map((job) => job.instanceId)));
+  const jobs = await loadJobs(tx, context.records, id);
+  const places = await placesOf(tx, context, present(jobs.map((job) => job.instanceId)));
+  const { instances } = places;
   const jobIds = jobs.map((job) => job.id);
   const reporting = jobs.filter((job) => hasRelevantReport(job, jobs)).map((job) => job.id);
   const run = runTable.decode(row);
@@ -65,16 +67,9 @@ export async function loadRun(
     ...(directive !== null && { directive }),
     jobs,
     instances,
-    fleetUses: await fleetUses(
-      tx,
-      context,
-      instances.map((instance) => instance.fleetId),
-    ),
+    fleetUses: places.fleetUses,
     hosts: await hostsOf(tx, present(instances.map((instance) => instance.hostId))),
-    reports: await reportsOf(tx, reporting),
-    logEnds: Object.fromEntries(
-      (await logEndsOf(tx, reporting)).map(({ jobId, stored }) => [jobId, stored]),
-    ),
+    ...(await reportedOf(tx, reporting)),
     intents: await intentsOf(tx, [...jobIds, ...instances.map((instance) => instance.id)]),
     overQuota: breachesOf(jobIds, memory),
     gpuSamples: await loadGpuSamples(tx, jobs, gpuWindow, now),
@@ -96,34 +91,27 @@ function breachesOf(jobIds: readonly Id[], { overQuota }: RunMemory): Record<Id,
   return breaches;
 }
 
-/** The newest submissions of each job, and the last that ever got a machine. */
-async function loadJobs(tx: Tx, runId: Id): Promise<JobRecord[]> {
-  const rows = await tx
-    .selectFrom(
-      tx
-        .selectFrom('jobs')
-        .selectAll()
-        .select([
-          sql<number>`row_number() over (
-            partition by replica_num, job_num order by submission_num desc)`.as('newest'),
-          sql<number>`max(case when provisioned_at is not null then submission_num end) over (
-            partition by replica_num, job_num)`.as('last_provisioned'),
-        ])
-        .where('run_id', '=', runId)
-        .as('j'),
-    )
-    .selectAll()
-    .where(({ or, eb }) =>
-      or([
-        eb('newest', '<=', SUBMISSIONS_PER_JOB),
-        eb('submission_num', '=', eb.ref('last_provisioned')),
-      ]),
-    )
+/**
+ * The newest submissions of each job, and the last that ever got a machine. Unchanged ones come from the cache: a
+ * pass for one report reads no other job of a large run.
+ */
+async function loadJobs(tx: Tx, records: StoreContext['records'], runId: Id): Promise<JobRecord[]> {
+  const keys = await tx
+    .selectFrom('jobs')
+    .select([...JOB_KEY, 'replica_num', 'job_num', 'submission_num', 'provisioned_at'])
+    .where('run_id', '=', runId)
     .orderBy('submission_num')
     .orderBy('replica_num')
     .orderBy('job_num')
     .execute();
-  return rows.map(jobTable.decode);
+  const needed = new Set<Id>();
+  for (const submissions of groupBy(keys, (key) => `${key.replica_num} ${key.job_num}`).values()) {
+    const lastWithMachine = submissions.findLast((key) => key.provisioned_at !== null);
+    for (const { id } of submissions.slice(-SUBMISSIONS_PER_JOB)) needed.add(id);
+    if (lastWithMachine) needed.add(lastWithMachine.id);
+  }
+  const chosen = keys.filter(({ id }) => needed.has(id));
+  return await jobsByKeys(tx, records, chosen);
 }
 
 /** Only of jobs that are not ready yet: later results change nothing. */

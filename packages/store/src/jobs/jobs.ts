@@ -20,6 +20,12 @@ export function createJobs(context: StoreContext): Jobs {
       );
       return rows.map(jobTable.decode);
     },
+    runOf: together(async (ids) => {
+      const rows = await forIds(ids, (slice) =>
+        db.selectFrom('jobs').select(['id', 'run_id']).where('id', 'in', slice).execute(),
+      );
+      return new Map(rows.map((row) => [row.id, row.run_id]));
+    }),
     async ofRun(runId) {
       const rows = await db
         .selectFrom('jobs')

@@ -1,5 +1,5 @@
 import type { PullProgress } from '@dstack/contract/agent';
-import type { JobReport } from '@dstack/core';
+import type { JobReport, RunSnapshot } from '@dstack/core';
 import { forIds } from '../base/query.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
@@ -117,10 +117,36 @@ export async function reportsOf(db: Db | Tx, jobIds: readonly string[]): Promise
       .where('r.job_id', 'in', slice)
       .execute(),
   );
-  return rows.map((row) => {
-    const { jobId, hostId, state, receivedAt } = reportTable.decode(row);
-    return { jobId, hostId, state, receivedAt, pull: pullTable.decode(row).progress };
-  });
+  return rows.map(reportOf);
+}
+
+/** What is known of these jobs from their agents: the last reports, and the lengths of the stored logs. */
+export async function reportedOf(
+  db: Db | Tx,
+  jobIds: readonly string[],
+): Promise<Pick<RunSnapshot, 'reports' | 'logEnds'>> {
+  const rows = await forIds(jobIds, (slice) =>
+    db
+      .selectFrom('jobs as j')
+      .leftJoin('job_reports as r', 'r.job_id', 'j.id')
+      .leftJoin('job_pulls as pl', 'pl.job_id', 'j.id')
+      .leftJoin('job_logs as l', 'l.job_id', 'j.id')
+      .selectAll('r')
+      .select(['j.id', 'pl.progress', 'l.stored'])
+      .where('j.id', 'in', slice)
+      .execute(),
+  );
+  return {
+    reports: rows.flatMap((row) => (row.job_id === null ? [] : reportOf(row))),
+    logEnds: Object.fromEntries(
+      rows.flatMap(({ id, stored }) => (stored === null ? [] : [[id, Number(stored)]])),
+    ),
+  };
+}
+
+function reportOf(row: object): JobReport {
+  const { jobId, hostId, state, receivedAt } = reportTable.decode(row);
+  return { jobId, hostId, state, receivedAt, pull: pullTable.decode(row).progress };
 }
 
 export async function logEndsOf(db: Db | Tx, jobIds: readonly string[]) {

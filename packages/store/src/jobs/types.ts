@@ -47,6 +47,8 @@ export interface PlacedJobs {
 export interface Jobs {
   byId(id: Id): Promise<JobView | null>;
   byIds(ids: readonly Id[]): Promise<JobRecord[]>;
+  /** The id of the run of a job; null = there is no such job. */
+  runOf(id: Id): Promise<Id | null>;
   /** Oldest first, all submissions. */
   ofRun(runId: Id): Promise<JobRecord[]>;
   latest(runId: Id, replicaNum: number, jobNum: number): Promise<JobRecord | null>;

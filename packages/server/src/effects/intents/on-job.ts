@@ -74,6 +74,6 @@ async function instanceOf(store: Store, { job }: JobView): Promise<InstanceRecor
 }
 
 async function wakeRun(store: Store, { subjectId }: IntentRecord): Promise<Signal[]> {
-  const view = await store.jobs.byId(subjectId);
-  return view ? [{ kind: 'run', id: view.run.id }] : [];
+  const id = await store.jobs.runOf(subjectId);
+  return id === null ? [] : [{ kind: 'run', id }];
 }
