@@ -38,7 +38,7 @@ export async function getFleetPlan(
     spec,
     effective_spec: withoutKeys(effective),
     current_resource: current && wireFleet(current, deps.context().now),
-    offers: found.offers.map(wireOffer),
+    offers: found.offers.map((offer) => wireOffer(offer)),
     total_offers: found.total_offers,
     max_offer_price: found.max_price,
     action: fleetPlanAction(current?.fleet.spec ?? null, effective),

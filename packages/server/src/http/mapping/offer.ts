@@ -1,9 +1,11 @@
 import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
+import { perRecord } from '../kept-parts.ts';
 import { wireBackend } from './backend-name.ts';
 
-export function wireOffer(offer: Offer): InstanceOfferWithAvailability {
-  return {
+/** Instances that are alike have one offer, which a plan lists for each of them. */
+export const wireOffer = perRecord(
+  (offer: Offer): InstanceOfferWithAvailability => ({
     backend: wireBackend(offer.backend),
     instance: offer.instance,
     region: offer.region,
@@ -15,5 +17,5 @@ export function wireOffer(offer: Offer): InstanceOfferWithAvailability {
     blocks: offer.blocks,
     total_blocks: offer.total_blocks,
     ...(offer.nodes && { nodes: offer.nodes }),
-  };
-}
+  }),
+);

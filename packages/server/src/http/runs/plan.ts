@@ -75,7 +75,7 @@ export async function getRunPlan(
     effective_run_spec: effective,
     job_plans: planned.jobPlans.map((job) => ({
       job_spec: { ...plannedSpec(job), ssh_key: null },
-      offers: job.offers.map(wireOffer),
+      offers: job.offers.map((offer) => wireOffer(offer)),
       total_offers: job.total_offers,
       max_price: job.max_price,
     })),
