@@ -85,13 +85,20 @@ export async function updateUnfinishedRuns(
     .where('status', 'in', UNFINISHED_RUN_STATUSES)
     .execute();
   const found: Id[] = [];
-  for (const { id } of rows) {
-    // Each is a transaction, during which SQLite keeps the thread: let other work run between two.
+  for (let start = 0; start < rows.length; start += WRITES_AT_ONCE) {
+    // During a transaction SQLite keeps the thread: let other work run between them.
     await setImmediate();
-    if (await decidedWrite(context, { table: 'runs', id }, loadBareRun, decide)) found.push(id);
+    const slice = rows.slice(start, start + WRITES_AT_ONCE).map(async ({ id }) => {
+      const isWritten = await decidedWrite(context, { table: 'runs', id }, loadBareRun, decide);
+      return isWritten ? [id] : [];
+    });
+    found.push(...(await Promise.all(slice)).flat());
   }
   return found;
 }
+
+/** Transactions that wait for the disk together; of connections to PostgreSQL a part. */
+const WRITES_AT_ONCE = 8;
 
 export async function loadBareRun(tx: Tx, id: Id): Promise<BareRun | null> {
   const row = await tx.selectFrom('runs').selectAll().where('id', '=', id).executeTakeFirst();
