@@ -17,6 +17,10 @@ const INTENTS: readonly Pick<IntentRecord, 'key' | 'kind' | 'subjectId' | 'paylo
     payload: { kind: 'job.release' },
   },
   {
+    ...{ key: 'job.stop:j:0', kind: 'job.stop', subjectId: 'j' },
+    payload: { kind: 'job.stop', grace: false, reason: 'aborted_by_user', message: null },
+  },
+  {
     ...{ key: 'job.remove:j:0', kind: 'job.remove', subjectId: 'j' },
     payload: { kind: 'job.remove', hostId: 'h' },
   },
@@ -48,7 +52,7 @@ function scene({ start, release, linked = true, machineDeleted = false }: Scene)
   };
   const instances = { release: release ?? (async () => 'released') };
   const backend = { instances, capabilities: capabilitiesOf('aws') };
-  const agent = { deleteJob: async () => {} };
+  const agent = { stopJob: async () => {}, deleteJob: async () => {} };
   const store = {
     engine: {
       announcedIntent: async (key: string) => {
@@ -93,10 +97,16 @@ const refused = (reason: string) => ({
 describe('an effect', () => {
   it('that succeeds is recorded, and signals the run that decided it', async () => {
     const { finished, carryOut } = scene({});
-    expect(await carryOut('job.start:j:0')).toEqual({ ending: 'done' });
+    expect(await carryOut('job.stop:j:0')).toEqual({ ending: 'done' });
     expect(finished).toEqual([
       { state: 'done', result: { kind: 'ok' }, signals: [{ kind: 'run', id: 'r' }] },
     ]);
+  });
+
+  it('that starts a job signals no run: the agent reports the job', async () => {
+    const { finished, carryOut } = scene({});
+    expect(await carryOut('job.start:j:0')).toEqual({ ending: 'done' });
+    expect(finished).toEqual([{ state: 'done', result: { kind: 'ok' }, signals: [] }]);
   });
 
   it('that is not announced, or no longer, is ignored', async () => {

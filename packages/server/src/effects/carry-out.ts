@@ -53,7 +53,7 @@ function refusalOf(error: unknown): IntentResult | null {
 async function finish({ store }: EffectsOptions, intent: IntentRecord, result: IntentResult) {
   const failed = result.kind === 'refused' || result.kind === 'no-capacity';
   const error = failed ? result.message : null;
-  const signals = await intentDescriptor(intent.kind).wakes(store, intent);
+  const signals = await intentDescriptor(intent.kind).wakes(store, intent, result);
   const state = failed ? 'failed' : 'done';
   await store.engine.finishIntent(intent.key, state, result, error, signals);
 }

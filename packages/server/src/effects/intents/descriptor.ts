@@ -23,6 +23,6 @@ export interface IntentDescriptor<K extends IntentKind = IntentKind> {
   /** The host whose link carries it out; null = every server can. */
   readonly hostOf: (store: Store, intent: IntentOf<K>) => Promise<string | null>;
   /** The records whose next step depends on the result. */
-  readonly wakes: (store: Store, intent: IntentRecord) => Promise<Signal[]>;
+  readonly wakes: (store: Store, intent: IntentRecord, result: IntentResult) => Promise<Signal[]>;
   readonly handle: EffectHandler<K>;
 }

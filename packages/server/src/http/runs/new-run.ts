@@ -99,7 +99,10 @@ export function newRun(
     ...newArray(run),
     events: [submitted, ...jobs.map((job) => jobCreatedEvent(job, 'run submission'))],
     signals: [
-      { kind: 'run', id: run.id },
+      // Without services, whose gateways and figures a pass asks for, jobs need no pass before they have a place.
+      ...(jobs.length === 0 || spec.configuration.type === 'service'
+        ? [{ kind: 'run' as const, id: run.id }]
+        : []),
       { kind: 'placement', id: projectId },
     ],
   };

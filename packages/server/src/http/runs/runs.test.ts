@@ -151,10 +151,12 @@ describe('runs', () => {
     expect(run.body.run_spec.run_name).toMatch(/^[a-z]+-[a-z]+-1$/);
   });
 
-  it('signal the engine', async () => {
+  it('signal the engine: those with jobs that only need a place have no pass before', async () => {
     const signalled: string[] = [];
     const end = server.store.engine.onSignal((signal) => signalled.push(signal.kind));
     await apply(task('woken'));
+    expect(signalled.splice(0)).toEqual(['placement']);
+    await apply(task('later', { schedule: { cron: '0 0 1 1 *' } }));
     end();
     expect(signalled.sort()).toEqual(['placement', 'run']);
   });
