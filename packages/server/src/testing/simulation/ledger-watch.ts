@@ -18,6 +18,7 @@ export interface LedgerWatchOptions {
 
 interface Claim {
   readonly instanceId: Id;
+  readonly blocks: number;
   readonly since: number | null;
 }
 
@@ -32,8 +33,9 @@ interface Paid {
 }
 
 /**
- * 26: the write in which a job leaves its machine enters what it has held, the one in which a machine ends what it was, and
- * the jobs of a machine have cost no more than the machine.
+ * 26: the write in which a job leaves its machine enters what it has held, the one in which a machine ends what it was. A job
+ * pays for its own blocks, and for no time after the end of its machine, and the jobs of a machine have cost no more than the
+ * machine.
  */
 export class LedgerWatch {
   readonly #options: LedgerWatchOptions;
@@ -56,6 +58,7 @@ export class LedgerWatch {
     for (const change of changes) {
       if (change.type !== 'ledger.append') continue;
       entered.set(change.interval.subjectId, change.interval);
+      this.#checkJob(change.interval);
       this.#pay(change.interval);
     }
     for (const change of changes) {
@@ -64,6 +67,19 @@ export class LedgerWatch {
         this.#machines.set(id, { since, until: null });
       } else if (change.type === 'instance.update') this.#onMachine(change, entered);
       else if (change.type === 'job.update') this.#onJob(change, entered);
+    }
+  }
+
+  /** The pass that enters it has read the end of the machine, or its write fails: nothing has to be tolerated. */
+  #checkJob({ subjectId, instanceId, run, blocks, until }: PricedInterval): void {
+    if (run === null) return;
+    const claimed = this.#claims.get(subjectId)?.blocks ?? 0;
+    if (blocks !== claimed) {
+      this.#break(`the job ${subjectId} pays for ${blocks} blocks, and has claimed ${claimed}`);
+    }
+    const end = this.#machines.get(instanceId)?.until ?? until;
+    if (until > end) {
+      this.#break(`the job ${subjectId} pays for ${until - end} µs after the end of its machine`);
     }
   }
 
@@ -116,7 +132,11 @@ export class LedgerWatch {
     }
     const instanceId = set.instanceId ?? before?.instanceId;
     if (instanceId === undefined) return;
-    this.#claims.set(id, { instanceId, since: set.provisionedAt ?? before?.since ?? null });
+    this.#claims.set(id, {
+      instanceId,
+      blocks: set.claimedBlocks ?? before?.blocks ?? 0,
+      since: set.provisionedAt ?? before?.since ?? null,
+    });
   }
 
   /** Once the machine has ended and no job holds it. */

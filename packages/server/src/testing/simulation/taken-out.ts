@@ -17,6 +17,7 @@ export interface TakenOut {
 const STEPS = 100;
 
 const ARRAYS = { steps: 60, arrays: 6 };
+const LEDGER = { steps: 60 };
 const LIES = { steps: 60, faults: { agentLies: 8, gateway: 12, crash: 0.8 } };
 
 export const TAKEN_OUT: readonly TakenOut[] = [
@@ -162,5 +163,26 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     text: "        .whereRef('job_reports.seq', '<', 'excluded.seq'),",
     instead: '',
     story: LIES,
+  },
+  {
+    name: 'a machine that ends is entered in the ledger',
+    file: 'packages/core/src/instances/move.ts',
+    text: '  if (isEnd) draft.pay(instanceInterval(instance, draft.now));',
+    instead: '  instanceInterval(instance, draft.now);',
+    story: LEDGER,
+  },
+  {
+    name: 'a job that leaves its machine is entered in the ledger',
+    file: 'packages/core/src/reconcile/job/release-job.ts',
+    text: 'if (instance !== null) draft.pay(jobInterval(',
+    instead: 'if (instance !== null) void (jobInterval(',
+    story: LEDGER,
+  },
+  {
+    name: 'jobs pay for their own blocks of a machine alone',
+    file: 'packages/core/src/pricing/intervals.ts',
+    text: '    blocks,\n    since: Math.max(',
+    instead: '    blocks: instance.totalBlocks ?? 1,\n    since: Math.max(',
+    story: LEDGER,
   },
 ];
