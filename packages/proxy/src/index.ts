@@ -118,7 +118,7 @@ export { rawOf } from './requests/grpc/call-headers.ts';
 export { refuseCall } from './requests/grpc/grpc-status.ts';
 export { dropRest } from './requests/request-body.ts';
 export { ServiceProxy } from './requests/service-proxy.ts';
-export { refuseUpgrade } from './requests/upgrade.ts';
+export { opensWebSocket, refuseUpgrade } from './requests/upgrade.ts';
 export { dnsProblem } from './routes/dns-check.ts';
 export { routeOf, type ServiceRoute } from './routes/service-route.ts';
 export type { ServiceTable } from './routes/service-table.ts';

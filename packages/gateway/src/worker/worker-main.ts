@@ -10,6 +10,7 @@ import {
   type Known,
   MAX_HEADERS,
   type OtherProcess,
+  opensWebSocket,
   ProcessChannel,
   ProxyRefusal,
   ReplicaTunnels,
@@ -116,6 +117,7 @@ const server = createServer(
     keepAliveTimeout: KEEP_ALIVE_MS,
     requestTimeout: 0,
     maxHeaderSize: MAX_HEADERS + HEADERS_OF_NGINX,
+    shouldUpgradeCallback: opensWebSocket,
   },
   (request, response) => {
     busy += 1;

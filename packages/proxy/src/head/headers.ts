@@ -35,11 +35,18 @@ export function requestHeaders(raw: RawHeaders, context: RequestContext): string
 
 const isOurs = (name: string) => name.startsWith(FOR_SERVICES);
 
+/** What the app receives of these is this server's own: where the body ends, and the name of the request. */
+const SET_HERE: ReadonlySet<string> = new Set([
+  'content-length',
+  'transfer-encoding',
+  'x-request-id',
+]);
+
 /** Many frameworks treat `-` and `_` alike, so `X_Dstack_User` must not pass either. */
 function isDisguised(name: string): boolean {
   if (!name.includes('_')) return false;
   const read = name.replaceAll('_', '-');
-  return isOurs(read) || isOfProxies(read) || read === 'transfer-encoding';
+  return isOurs(read) || isOfProxies(read) || SET_HERE.has(read);
 }
 
 /** This server sets its own date and name. */

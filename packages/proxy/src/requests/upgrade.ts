@@ -28,6 +28,15 @@ export interface Upgraded {
 /** Node accepts any three digits from an app. The server refuses all figures of a gateway with a status below this. */
 const LOWEST_STATUS = 100;
 
+/**
+ * Whether a request opens a WebSocket. Any other protocol may be ignored, and so may this one if the request has a body:
+ * it is answered as an ordinary one, of which the app gets the body too.
+ */
+export function opensWebSocket({ headers }: IncomingMessage): boolean {
+  const { upgrade, 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  return upgrade?.toLowerCase() === 'websocket' && Number(length) === 0 && coding === undefined;
+}
+
 /** Never rejects. With `failed` no byte was sent to the client. */
 export async function askUpgrade(
   open: () => Promise<Duplex>,

@@ -98,6 +98,19 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     expect([status, text]).toEqual([404, expect.stringContaining('No service has the host name')]);
   });
 
+  it.each(['h2c', 'websocket'])(
+    'has workers pass on the body of a request that offers %s',
+    async (upgrade) => {
+      const headers = { connection: 'Upgrade', upgrade };
+      const answer = await world.ask('open.apps.test', '/', {
+        method: 'POST',
+        headers,
+        body: 'text',
+      });
+      expect([answer.status, seen(answer).body, isPlain(answer)]).toEqual([200, 'text', false]);
+    },
+  );
+
   it('passes on what an app admits callers by, once a worker has looked at it', async () => {
     const headers = { authorization: 'Bearer of-the-app' };
     const ask = () => world.ask('open.apps.test', '/', { headers });

@@ -8,6 +8,7 @@ import {
   type ModelEndpoint,
   OPEN_TO_ORIGINS,
   ORIGIN_PREFIX,
+  opensWebSocket,
   PREFLIGHT_ANSWER,
   ProxyRefusal,
   refuseUpgrade,
@@ -44,9 +45,10 @@ export function routedUrl(url: string): string {
  * Upgrades to other protocols are optional; an ordinary answer declines them. Of all that reads a request,
  * this is the first for those with an upgrade.
  */
-export function takesUpgrade({ headers, url }: IncomingMessage): boolean {
-  const isWebSocket = headers.upgrade?.toLowerCase() === 'websocket';
-  return isWebSocket && (url?.startsWith('/proxy/') === true || isJobSocket(url) || isDialIn(url));
+export function takesUpgrade(request: IncomingMessage): boolean {
+  const { url } = request;
+  if (!opensWebSocket(request)) return false;
+  return url?.startsWith('/proxy/') === true || isJobSocket(url) || isDialIn(url);
 }
 
 /** The parts of the serving process that these routes use. */

@@ -200,4 +200,14 @@ describe('a service without a gateway', () => {
     const h2 = await proxy.raw(path, { connection: 'Upgrade, HTTP2-Settings', upgrade: 'h2c' });
     expect(h2.response.statusCode).toBe(200);
   });
+
+  it.each(['websocket', 'h2c'])('gets the body of a request that offers %s', async (upgrade) => {
+    const headers = { connection: 'Upgrade', upgrade, 'content-type': 'text/plain' };
+    const path = '/proxy/services/main/web/echo';
+    const { response, body } = await proxy.raw(path, headers, 'POST', 'text');
+    expect([response.statusCode, JSON.parse(body)]).toEqual([
+      200,
+      expect.objectContaining({ method: 'POST', body: 'text' }),
+    ]);
+  });
 });

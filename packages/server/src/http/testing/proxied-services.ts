@@ -77,12 +77,12 @@ export class ProxiedServices {
   }
 
   /** The whole path is sent unchanged: `fetch` would normalise it. */
-  async raw(path: string, headers: Record<string, string> = {}, method = 'GET') {
+  async raw(path: string, headers: Record<string, string> = {}, method = 'GET', body = '') {
     const outgoing = request(`${this.url}/`, {
       ...{ method, path },
       headers: { ...this.#bearer, ...headers },
     });
-    outgoing.end();
+    outgoing.end(body);
     const [response] = (await once(outgoing, 'response')) as [IncomingMessage];
     return { response, body: await text(response) };
   }
