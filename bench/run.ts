@@ -7,6 +7,7 @@ import { api } from './api.ts';
 import { array } from './array.ts';
 import { atRest } from './at-rest.ts';
 import { commandLine } from './command-line.ts';
+import { conformance } from './conformance.ts';
 import { crashLoop } from './crash-loop.ts';
 import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
@@ -59,6 +60,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-workers': proxyWorkers,
   'proxy-routes': proxyRoutes,
   gateway,
+  conformance,
   'gateway-faults': gatewayFaults,
   services,
   'wake-up': wakeUp,
