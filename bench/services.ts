@@ -16,6 +16,7 @@ import { jobProgram } from '@dstack/testkit/job-programs';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print, summary } from './measure.ts';
+import { familyOf, proportionalMb } from './process-memory.ts';
 import type { Target } from './proxy.ts';
 import { micros, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
@@ -37,17 +38,27 @@ const SMALL = { gpu: 0, cpu: '1..', memory: '1GB..', disk: '1GB..' };
 
 type Memory = Readonly<Record<string, number>>;
 
-/** `argument`: how many services, and `,gateway` or `,workers` for one of both. */
+/** How requests reach the services; of a gateway by what answers them. */
+type WayIn = 'workers of the proxy' | 'gateway' | 'gateway, nginx';
+
+const WAYS: Readonly<Record<string, WayIn>> = {
+  workers: 'workers of the proxy',
+  gateway: 'gateway',
+  nginx: 'gateway, nginx',
+};
+
+/** `argument`: how many services, and `,gateway`, `,nginx` or `,workers` for one way alone. */
 export async function services(argument = SERVICES): Promise<void> {
   const [count = SERVICES, only = null] = argument.split(',');
-  if (only !== 'gateway') await behind('workers of the proxy', Number(count));
-  if (only !== 'workers') await behind('gateway', Number(count));
+  for (const [name, way] of Object.entries(WAYS)) {
+    if (only === null || only === name) await behind(way, Number(count));
+  }
 }
 
-async function behind(way: 'workers of the proxy' | 'gateway', count: number): Promise<void> {
+async function behind(way: WayIn, count: number): Promise<void> {
   const port = await freePort();
-  const home = await startCloud(port);
-  const isGateway = way === 'gateway';
+  const isGateway = way !== 'workers of the proxy';
+  const home = await startCloud(port, way === 'gateway, nginx' ? 'nginx' : 'workers');
   try {
     if (isGateway) await applyGateway(home);
     const url = isGateway ? `http://127.0.0.1:${port}/` : `${home.url}/proxy/services/main/app/`;
@@ -89,10 +100,11 @@ async function behind(way: 'workers of the proxy' | 'gateway', count: number): P
   }
 }
 
-async function startCloud(port: number): Promise<Installation> {
+async function startCloud(port: number, engine: string): Promise<Installation> {
   const home = installation({
     ...{ DSTACK_SIM: '1', DSTACK_SERVER_PROXY_WORKERS: '2' },
     DSTACK_GATEWAY_HTTP_PORT: String(port),
+    DSTACK_GATEWAY_PROXY: engine,
   });
   mkdirSync(home.serverDir, { recursive: true });
   writeFileSync(
@@ -286,8 +298,21 @@ function workersMb(home: Installation): Memory {
   return Object.fromEntries(pids.map((pid, n) => [`worker ${n}`, residentMb(pid)]));
 }
 
+/** Resident memory of the program and its workers, and the proportional one of all processes, with nginx. */
 function gatewayMb(): Memory {
   const found = execFileSync('pgrep', ['-f', `${join(root, 'dist')}/agent/gateway`]).toString();
-  const pids = found.trim().split('\n').map(Number);
-  return Object.fromEntries(pids.map((pid, n) => [`gateway ${n}`, residentMb(pid)]));
+  const own = found.trim().split('\n').map(Number);
+  const masters = own.flatMap((pid) => {
+    const [, runtime] = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0--runtime\0');
+    const folder = runtime?.split('\0')[0];
+    return folder === undefined ? [] : [Number(readFileSync(join(folder, 'nginx.pid'), 'utf8'))];
+  });
+  const all = new Set([...own, ...masters].flatMap(familyOf));
+  return {
+    ...Object.fromEntries(own.map((pid, n) => [`gateway ${n}`, residentMb(pid)])),
+    'all processes of the gateway (PSS)': [...all].reduce(
+      (sum, pid) => sum + proportionalMb(pid),
+      0,
+    ),
+  };
 }
