@@ -9,8 +9,16 @@ import { eventTimes, submit } from './runs.ts';
 
 const SINGLE = 10;
 
+/** How the agent gets into pods. */
+const WAYS = {
+  copy: 'the agent copied by the server',
+  image: 'the image of the agent',
+  claim: 'the agent on the nodes',
+} as const;
+export type AgentWay = keyof typeof WAYS;
+
 export async function singles(
-  way: 'image' | 'claim',
+  way: AgentWay,
   home: Installation,
   pods: BarePods,
   api: ApiProxy,
@@ -36,7 +44,7 @@ export async function singles(
     if (copied !== null) record('bare pod that copies the image of the agent first', copied);
     const { created = Number.NaN, started = Number.NaN } = stages.of(bare);
     record('bare pod, created to its event `Started`', started - created);
-    const what = way === 'claim' ? 'the agent on the nodes' : 'the image of the agent';
+    const what = WAYS[way];
     record(`${what}, submit to running`, took);
     const since = at(/^Run submitted/) / 1000;
     for (const [stage, time] of Object.entries(times)) {

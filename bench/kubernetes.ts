@@ -20,13 +20,18 @@ import { attach, commandsIn } from './commands-in-runs.ts';
 import { installation, root } from './installation.ts';
 import { BarePods } from './kubernetes-pods.ts';
 import { AGENT, IMAGE, JOB, stop, untilRunning } from './kubernetes-runs.ts';
-import { singles } from './kubernetes-singles.ts';
+import { type AgentWay, singles } from './kubernetes-singles.ts';
 import { print, summary } from './measure.ts';
 import { delaysOfPrintedTimes } from './printed-times.ts';
 import { memoryOf } from './process-memory.ts';
 import { allRunning, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
+/** What jobs of the bench need, and a copy of the agent. */
+const PROGRAMS = [
+  ...['sh', 'sleep', 'date', 'seq', 'true', 'mkfifo'],
+  ...['tar', 'gzip', 'head', 'mkdir', 'mv', 'rm', 'cp', 'chmod'],
+];
 const BURST = 50;
 const WATCHED = 500;
 const LINES = 200;
@@ -43,7 +48,7 @@ export async function kubernetes(argument = String(BURST)): Promise<void> {
   const api = await startApiProxy({ kubeconfig, context });
   try {
     await prepare(cluster);
-    for (const way of ['image', 'claim'] as const) {
+    for (const way of ['copy', 'image', 'claim'] as const) {
       await measured(way, cluster, api, way === 'claim' ? Number(argument) : 0);
     }
   } finally {
@@ -56,8 +61,9 @@ async function prepare(cluster: TestKubernetes): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'bench-image-'));
   const home = installation();
   try {
-    for (const program of ['sh', 'sleep', 'date', 'seq', 'true', 'mkfifo'])
-      addProgram(dir, program);
+    for (const program of PROGRAMS) addProgram(dir, program);
+    // The one of Debian is a script of another shell.
+    await writeFile(join(dir, 'bin/gunzip'), '#!/bin/sh\nexec gzip -d "$@"\n', { mode: 0o755 });
     mkdirSync(join(dir, 'tmp'));
     await cluster.image(IMAGE, dir, {});
     const tar = join(dir, 'agent.tar');
@@ -93,14 +99,14 @@ function addProgram(dir: string, name: string): void {
 }
 
 async function measured(
-  way: 'image' | 'claim',
+  way: AgentWay,
   cluster: TestKubernetes,
   api: ApiProxy,
   burst: number,
 ): Promise<void> {
   const home = installation({
     DSTACK_SERVER_SSH_PORT: '42223',
-    DSTACK_KUBERNETES_AGENT_IMAGE: AGENT,
+    ...(way === 'copy' ? {} : { DSTACK_KUBERNETES_AGENT_IMAGE: AGENT }),
     ...(way === 'claim' ? { DSTACK_KUBERNETES_AGENT_CLAIM: 'dstack-agent' } : {}),
   });
   const pods = new BarePods(api, IMAGE);
