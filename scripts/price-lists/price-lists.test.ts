@@ -1,4 +1,5 @@
 /** The answers are small, in the forms that the providers publish. */
+import { readFileSync } from 'node:fs';
 import { parseCatalog } from '@dstack/backends';
 import { describe, expect, it } from 'vitest';
 import { aws } from './aws.ts';
@@ -10,6 +11,7 @@ import type { Ask, PriceReader } from './reader.ts';
 import { vultr } from './vultr.ts';
 
 const TODAY = '2026-12-01';
+const SAMPLES = new URL('../../packages/backends/data/catalog.csv', import.meta.url);
 const header = COLUMNS.join(',');
 const catalogue = (...lines: string[]) => `${[header, ...lines].join('\n')}\n`;
 
@@ -293,6 +295,20 @@ describe('a new catalogue', () => {
     expect(text).toBe((await built(names.map((name) => row(name, 1)))).text);
     expect(linesOf(text)).toEqual(linesOf(last).toSorted());
     expect(parseCatalog(text).get('somewhere')).toHaveLength(20);
+  });
+
+  it('has all that servers read of the last one, where nothing was read', async () => {
+    const samples = readFileSync(SAMPLES, 'utf8');
+    const { text } = await buildCatalogue({
+      ...{ last: samples, readers: [], ask: answers({}), today: TODAY },
+      ...{ accepted: [], isEverywhere: false },
+    });
+    const inOrder = (file: string) =>
+      [...parseCatalog(file).values()]
+        .flat()
+        .map((item) => JSON.stringify(item))
+        .sort();
+    expect(inOrder(text)).toEqual(inOrder(samples));
   });
 
   it('has the rows of providers without a reader as they were', async () => {
