@@ -65,7 +65,10 @@ export interface CheckResult {
   /** Permission or precondition, as the provider names it. */
   readonly name: string;
   readonly ok: boolean;
-  /** The missing permission or precondition, and how to grant it; null when ok. */
+  /**
+   * The missing permission or precondition, and how to grant it. When ok: what would be better, and how to
+   * get it; null = nothing.
+   */
   readonly problem: string | null;
   /** Nothing is known to be missing: the provider did not answer. */
   readonly unanswered?: boolean;

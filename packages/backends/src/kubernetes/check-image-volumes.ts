@@ -18,10 +18,15 @@ interface CheckedPod {
 
 export async function checkImageVolumes(cluster: Cluster): Promise<CheckResult> {
   const name = `${cluster.title}: nodes mount the image of the agent`;
-  const cause = (await refusalOf(cluster)) ?? (await oldNode(cluster));
+  const cause = await imageVolumesRefusal(cluster);
   const problem =
     cause === null ? null : `${cause}: leave DSTACK_KUBERNETES_AGENT_VOLUME unset for this cluster`;
   return { name, ok: cause === null, problem };
+}
+
+/** Why it cannot; null = it can. */
+export async function imageVolumesRefusal(cluster: Cluster): Promise<string | null> {
+  return (await refusalOf(cluster)) ?? (await oldNode(cluster));
 }
 
 /** An API server without the feature drops the volume. */

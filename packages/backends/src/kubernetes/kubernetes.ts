@@ -9,6 +9,7 @@ import type { Backend, CheckResult } from '../base/port.ts';
 import type { AgentPrograms } from '../base/programs.ts';
 import { readKubeconfig } from './api/kubeconfig.ts';
 import { checkCluster } from './check.ts';
+import { COPIES_NOTE, checkAgentCopies } from './check-agent-copies.ts';
 import { checkImageVolumes } from './check-image-volumes.ts';
 import { configMapClaims } from './claims.ts';
 import { Cluster } from './cluster.ts';
@@ -56,7 +57,11 @@ export function openKubernetes(options: KubernetesOptions): OpenedBackend {
     name: 'kubernetes',
     capabilities: capabilitiesOf('kubernetes'),
     signalsCapacity: false,
-    offers: (requirements) => offersOf(clusters, requirements),
+    offers: async (requirements) => {
+      const answer = await offersOf(clusters, requirements);
+      const isNoted = copies && answer.offers.length > 0;
+      return isNoted ? { ...answer, notes: [...answer.notes, COPIES_NOTE] } : answer;
+    },
     instances,
     volumes: claimVolumes({ clusters, agent }),
     groups: null,
@@ -119,10 +124,10 @@ async function offersIn(cluster: Cluster, requirements: Requirements) {
   try {
     const offers = await Promise.race([cluster.offers(requirements), limit.promise]);
     const { staleBecause } = cluster;
-    const stale = `kubernetes: offers of cluster ${cluster.title} may be out of date: ${errorMessage(staleBecause)}`;
+    const stale = `offers of cluster ${cluster.title} may be out of date: ${errorMessage(staleBecause)}`;
     return { offers, notes: staleBecause === null ? [] : [stale], error: null };
   } catch (error) {
-    const note = `kubernetes: cluster ${cluster.title} is left out: ${errorMessage(error)}`;
+    const note = `cluster ${cluster.title} is left out: ${errorMessage(error)}`;
     return { offers: [], notes: [note], error };
   } finally {
     clearTimeout(late);
@@ -132,7 +137,8 @@ async function offersIn(cluster: Cluster, requirements: Requirements) {
 async function check(cluster: Cluster, agent: AgentSource): Promise<CheckResult[]> {
   try {
     const rights = await checkCluster(cluster, agent.kind === 'copy');
-    return agent.kind === 'volume' ? [...rights, await checkImageVolumes(cluster)] : rights;
+    if (agent.kind === 'volume') return [...rights, await checkImageVolumes(cluster)];
+    return agent.kind === 'copy' ? [...rights, await checkAgentCopies(cluster)] : rights;
   } catch (error) {
     const name = `${cluster.title}: the API server answers`;
     const unanswered = error instanceof NoAnswerError;

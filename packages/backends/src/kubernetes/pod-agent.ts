@@ -1,4 +1,5 @@
 /** How the agent gets into a pod and is started there, whatever the image of the job. */
+import { posix } from 'node:path';
 
 /** The folder of a volume that only the pod has. */
 const ROOT = '/dstack';
@@ -10,6 +11,17 @@ export const TUNNEL_PORT = 10_998;
 
 /** Where a claim with the programs is mounted, which the nodes of the cluster share. */
 export const CLAIM_ROOT = '/dstack-agent';
+
+/** Where an operator keeps the programs on the nodes (`deploy/kubernetes/agent-on-nodes.yaml`). */
+const ON_NODES = '/var/lib/dstack-agent';
+
+/** Whether this path of a node is, contains or leads into the folder of the programs there. */
+export function leadsToAgent(source: AgentSource, path: string): boolean {
+  if (source.kind !== 'claim') return false;
+  const given = posix.resolve('/', path);
+  const folder = given === '/' ? '/' : `${given}/`;
+  return `${ON_NODES}/`.startsWith(folder) || folder.startsWith(`${ON_NODES}/`);
+}
 
 /** Where the image with the programs is mounted, and their folder in it. */
 export const IMAGE_ROOT = '/dstack-image';

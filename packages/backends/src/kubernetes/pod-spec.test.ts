@@ -147,4 +147,25 @@ describe('the pod of a job', () => {
       },
     });
   });
+
+  it.each(['/', '/var/lib', '/var/lib/dstack-agent/', '/var/lib/../lib/dstack-agent/current'])(
+    'of one job does not mount %s of the node, from which others have their agent',
+    (instancePath) => {
+      const mounts = [{ path: '/x', instancePath, name: null, readOnly: false }];
+      const onNodes = { kind: 'claim', claim: 'dstack-agent' } as const;
+      const made = (agent: AgentSource) => pod({ mounts } as Partial<ContainerOrder>, agent);
+      expect(() => made(onNodes)).toThrow('leads to the agent');
+      expect(made({ kind: 'copy' }).spec.volumes).toContainEqual(
+        expect.objectContaining({ hostPath: { path: instancePath, type: 'DirectoryOrCreate' } }),
+      );
+    },
+  );
+
+  it('of a job mounts other paths of the node', () => {
+    const mounts = [{ path: '/x', instancePath: '/var/lib/dstack-agents', readOnly: false }];
+    const made = pod({ mounts } as unknown as Partial<ContainerOrder>, {
+      ...{ kind: 'claim', claim: 'dstack-agent' },
+    });
+    expect(JSON.stringify(made.spec.volumes)).toContain('/var/lib/dstack-agents');
+  });
 });

@@ -16,6 +16,7 @@ import {
   CLAIM_ROOT,
   IMAGE_ROOT,
   isClaimOfAgent,
+  leadsToAgent,
   TOKEN_DIR,
 } from './pod-agent.ts';
 import { describedBy, type PodOrder, pullSecretName, secretName } from './pod-order.ts';
@@ -215,6 +216,11 @@ function volumesOf({ container, order, agent }: PodOrder): Mounted[] {
   const mounts = container.mounts.map(({ path, instancePath, readOnly }, at): Mounted => {
     const name = `volume-${at}`;
     if (instancePath !== null) {
+      if (leadsToAgent(agent, instancePath)) {
+        throw new RefusedOrderError(
+          `instance path ${instancePath} leads to the agent that all pods of its node run: mount another folder`,
+        );
+      }
       const hostPath = { path: instancePath, type: 'DirectoryOrCreate' };
       return { volume: { name, hostPath }, mount: { name, mountPath: path } };
     }

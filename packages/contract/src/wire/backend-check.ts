@@ -14,7 +14,7 @@ export const BackendCheck = model({
   status: BackendCheckStatus,
   /** One sentence; null = nothing is wrong. */
   problem: nullable(Text),
-  /** Each permission or precondition, as the provider names it. */
+  /** Each permission or precondition, as the provider names it; `problem` of one that is ok is advice. */
   permissions: z.array(model({ name: Text, ok: Flag, problem: nullable(Text) })),
 });
 export type BackendCheck = z.infer<typeof BackendCheck>;

@@ -110,6 +110,13 @@ test('what each backend answers to the server is reported, with the missing perm
     'POST /api/project/main/backends/check': {
       json: [
         answer('ok', { backend: 'local' }),
+        answer('ok', {
+          backend: 'kubernetes',
+          permissions: [
+            { name: 'get pods', ok: true, problem: null },
+            { name: 'no copy', ok: true, problem: 'pods would start faster' },
+          ],
+        }),
         answer('denied', { backend: 'aws', problem }),
         answer('unreachable', { backend: 'gcp', problem: 'no answer within 15 s' }),
       ],
@@ -117,6 +124,8 @@ test('what each backend answers to the server is reported, with the missing perm
   });
   expect(code).toBe(1);
   expect(out).toContain('✓ backend   local: reachable, and no permission is missing');
+  expect(out).toContain('✓ backend   kubernetes: reachable, and no permission is missing');
+  expect(out).toContain('✓ backend   kubernetes: pods would start faster');
   expect(out).toContain(`✗ backend   aws: ${problem}`);
   expect(out).toContain('✗ backend   gcp: no answer within 15 s');
 });

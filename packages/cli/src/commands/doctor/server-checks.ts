@@ -154,9 +154,12 @@ async function* backendChecks({ project }: Connection): AsyncGenerator<DoctorChe
       const text = 'not checked: that needs the role admin in the project';
       yield { name, state: 'ok', text, fix: null };
     }
-    for (const { backend, status, problem } of found ?? []) {
+    for (const { backend, status, problem, permissions } of found ?? []) {
       const text = `${backend}: ${problem ?? 'reachable, and no permission is missing'}`;
       yield { name, ...BACKEND_REMEDIES[status], text };
+      for (const { ok, problem: advice } of permissions) {
+        if (ok && advice) yield { name, state: 'ok', text: `${backend}: ${advice}`, fix: null };
+      }
     }
   } catch (error) {
     const { isUnsupported } = await import('@dstack/client');
