@@ -95,6 +95,33 @@ const layers = {
     ['pools', 'quotas'],
     ['engine', 'exports', 'projects'],
   ],
+  server: [
+    ['backend-config', 'callers', 'exec', 'keys', 'outages', 'outgoing', 'peers', 'process'],
+    [
+      'access',
+      'catalog',
+      'changes',
+      'clock',
+      'dial-ins',
+      'logs',
+      'offers',
+      'oidc',
+      'queues',
+      'scaling',
+      'service-table',
+    ],
+    ['blobs', 'hosts', 'retention', 'sweep'],
+    ['agent-image', 'capacity', 'gateways', 'job-tunnels', 'probes', 'routers'],
+    ['effects', 'traffic'],
+    ['images', 'loops'],
+    ['ssh-entry'],
+    ['http'],
+    ['agent-downloads', 'metrics', 'proxy-workers'],
+    ['settings'],
+    ['backup', 'sim'],
+    ['config'],
+    ['assembly'],
+  ],
 };
 
 const layerBorders = Object.entries(layers).flatMap(([name, heights]) => [

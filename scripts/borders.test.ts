@@ -83,6 +83,22 @@ it('the folders of the store are layers, and import nothing of what puts them to
   ]);
 });
 
+it('the folders of the server are layers too', () => {
+  const server = 'packages/server/src';
+  expect(
+    broken({
+      [`${server}/loops/bad.ts`]: use('../settings/settings.ts'),
+      [`${server}/settings/settings.ts`]: `${use('../hosts/low.ts')}export type { T };\n`,
+      [`${server}/hosts/low.ts`]: TYPE,
+      [`${server}/hosts/bad.ts`]: use('../server.ts'),
+      [`${server}/server.ts`]: TYPE,
+    }).toSorted(),
+  ).toEqual([
+    `server-hosts-imports: ${server}/hosts/bad.ts -> ${server}/server.ts`,
+    `server-loops-imports: ${server}/loops/bad.ts -> ${server}/settings/settings.ts`,
+  ]);
+});
+
 it('files that import only types of each other are a cycle', () => {
   const [a, b] = ['packages/core/src/a.ts', 'packages/core/src/b.ts'];
   expect(

@@ -15,9 +15,9 @@ import { makeBusyboxRoot } from '@dstack/testkit/docker';
 import { copyPrograms } from '@dstack/testkit/program-image';
 import Fastify, { type FastifyInstance } from 'fastify';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { assets } from '../assets.ts';
 import { DialIns } from '../dial-ins/dial-ins.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
+import { assets } from '../process/assets.ts';
 import { ContainerAgents } from './agent-downloads.ts';
 
 const USR = (...names: readonly string[]) => names.map((name) => `/usr/bin/${name}`);

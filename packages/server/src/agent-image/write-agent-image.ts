@@ -2,9 +2,9 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
-import { assets } from '../assets.ts';
 import type { Arch } from '../hosts/ssh/libraries.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
+import { assets } from '../process/assets.ts';
 import { StartError } from '../process/start-error.ts';
 import { agentImage } from './agent-image.ts';
 

@@ -1,8 +1,8 @@
 import type { ContainerAgents } from '../agent-downloads/agent-downloads.ts';
+import { callerAddress } from '../callers/caller-address.ts';
 import type { DialIns } from '../dial-ins/dial-ins.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
 import type { Programs } from '../hosts/ssh/programs.ts';
-import { callerAddress } from '../http/caller-address.ts';
 import type { Parts } from './parts.ts';
 
 /** Null: agents open no connections. Loaded only if it is configured. */

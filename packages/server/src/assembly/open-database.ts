@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { openStore, type Store, StoreError } from '@dstack/store';
 import { systemNow } from '../clock/system-clock.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
-import { serverConfigPath } from '../config/config-file.ts';
 import type { Logger } from '../process/logging.ts';
+import { serverConfigPath } from '../process/server-folders.ts';
 import { StartError } from '../process/start-error.ts';
 import type { ServerSettings } from '../settings/settings.ts';
 

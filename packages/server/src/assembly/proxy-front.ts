@@ -4,15 +4,16 @@ import { statSync } from 'node:fs';
 import type { Signal } from '@dstack/core';
 import type { FastifyInstance } from 'fastify';
 import type { AccessWatch } from '../access/access-watch.ts';
-import { assets } from '../assets.ts';
+import type { SignInGuard } from '../callers/sign-in-guard.ts';
 import { systemNow } from '../clock/system-clock.ts';
 import type { AgentClient } from '../hosts/agent-client.ts';
-import type { SignInGuard } from '../http/sign-in-guard.ts';
+import { Grants } from '../http/proxy/grants.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import { outageReader } from '../outages/outage-reader.ts';
+import { assets } from '../process/assets.ts';
+import { listen } from '../process/listen.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
-import { Grants } from '../proxy-workers/grants.ts';
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
 import { ProxyFront } from '../proxy-workers/proxy-front.ts';
 import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
@@ -22,7 +23,6 @@ import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.t
 import { WorkerSpools } from '../proxy-workers/worker-spools.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { intakeSettings } from '../settings/http-settings.ts';
-import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
 
 export interface FrontParts {

@@ -14,7 +14,6 @@ import {
 import { requirementsMatch } from '@dstack/core';
 import { HostError } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
-import { assets } from '../assets.ts';
 import { fleetHostReader } from '../capacity/fleet-hosts.ts';
 import type { OpenedBackends } from '../capacity/opened-backends.ts';
 import { directoryAgents } from '../hosts/directory-agents.ts';
@@ -26,13 +25,14 @@ import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
 import { type ProjectBackends, projectBackends } from '../offers/project-backends.ts';
 import { reportedServerHost } from '../offers/server-host-facts.ts';
 import { whileHealthy } from '../offers/while-healthy.ts';
+import { assets } from '../process/assets.ts';
 import { closeSecrets } from '../process/server-dir.ts';
 import { serverFolder } from '../process/server-folders.ts';
+import { localRule } from '../settings/local-rule.ts';
 import type { ServerSettings } from '../settings/settings.ts';
 import type { SimBackends } from '../sim/sim-backends.ts';
 import { hostGatewayPort } from './gateway-places.ts';
 import { updateLocalInstances } from './local-instances.ts';
-import { localRule } from './local-rule.ts';
 import type { Parts } from './parts.ts';
 
 /** The server's machine as capacity. */

@@ -1,9 +1,9 @@
 import type { AccessWatch } from '../access/access-watch.ts';
+import type { SignInGuard } from '../callers/sign-in-guard.ts';
 import { systemNow } from '../clock/system-clock.ts';
-import type { SignInGuard } from '../http/sign-in-guard.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
+import { listen } from '../process/listen.ts';
 import type { SshEntry, SshEntryOptions } from '../ssh-entry/ssh-entry.ts';
-import { listen } from './listen.ts';
 import type { Parts } from './parts.ts';
 
 export interface SshEntryParts {

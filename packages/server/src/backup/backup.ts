@@ -11,7 +11,7 @@ import {
   setMetaOfCopy,
   sqlitePath,
 } from '@dstack/store';
-import { serverConfigPath } from '../config/config-file.ts';
+import { serverConfigPath } from '../process/server-folders.ts';
 import { StartError } from '../process/start-error.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
 import { compileSettings } from '../settings/settings.ts';

@@ -17,9 +17,9 @@ import {
 } from '@dstack/core';
 import type { NewHostAccess, Store } from '@dstack/store';
 import type { LinkSupervisor } from '../hosts/supervisor/supervisor.ts';
-import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { Logger } from '../process/logging.ts';
+import type { WorkEnding } from '../queues/work-queue.ts';
 
 export interface ObservationDeps {
   readonly store: Pick<Store, 'observations' | 'hosts' | 'projects'>;

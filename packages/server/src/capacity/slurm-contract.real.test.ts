@@ -23,9 +23,9 @@ import { CLAIM_WATCH, CONFIRM_AFTER, requirementsMatch, SECOND } from '@dstack/c
 import { buildAgent } from '@dstack/testkit/built-agent';
 import { slurmMissing, startSlurm, type TestCluster } from '@dstack/testkit/slurm';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { assets } from '../assets.ts';
 import { Programs } from '../hosts/ssh/programs.ts';
 import { startTestServer } from '../http/testing/test-server.ts';
+import { assets } from '../process/assets.ts';
 import { orphanSweeper } from '../sweep/testing/orphan-sweeper.ts';
 import { sshOpener } from './backend-host.ts';
 

@@ -12,9 +12,9 @@ import {
   type VolumeRecord,
 } from '@dstack/core';
 import type { Store } from '@dstack/store';
-import type { WorkEnding } from '../loops/work-queue.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { Logger } from '../process/logging.ts';
+import type { WorkEnding } from '../queues/work-queue.ts';
 
 export interface VolumeObservationDeps {
   readonly store: Pick<Store, 'volumes' | 'volumeObservations'>;

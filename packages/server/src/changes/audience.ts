@@ -1,6 +1,6 @@
 import type { Id } from '@dstack/core';
 import type { Store, UserRecord } from '@dstack/store';
-import { confinement } from '../http/service-tokens/scope.ts';
+import { confinement } from '../callers/scope.ts';
 
 /** Who may see a message: members of these projects, these users, and members of importing projects. */
 export interface Audience {

@@ -6,8 +6,8 @@ import { openStore, type Store } from '@dstack/store';
 import { forEachDatabase } from '@dstack/testkit';
 import { pino } from 'pino';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { loadMessages } from '../http/streams/load-messages.ts';
 import { ChangeHub } from './change-hub.ts';
-import { loadMessages } from './load-messages.ts';
 
 const log = pino({ level: 'silent' });
 const now = () => Date.now() * 1000;

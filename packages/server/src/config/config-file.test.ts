@@ -2,8 +2,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { serverConfigPath } from '../process/server-folders.ts';
 import { StartError } from '../process/start-error.ts';
-import { loadServerConfig, serverConfigPath } from './config-file.ts';
+import { loadServerConfig } from './config-file.ts';
 
 let dir: string;
 beforeEach(() => {

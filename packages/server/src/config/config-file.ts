@@ -1,16 +1,13 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { dirname } from 'node:path';
 import { parseConfiguration, type ServerConfig } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { parseDocument } from 'yaml';
+import { serverConfigPath } from '../process/server-folders.ts';
 import { StartError } from '../process/start-error.ts';
 import { type EncryptionKey, generateKey } from './cipher.ts';
-
-export function serverConfigPath(dir: string): string {
-  return join(dir, 'config.yml');
-}
 
 /**
  * Reads the server's `config.yml`, and creates it on the first start. With `makeKey` a file without

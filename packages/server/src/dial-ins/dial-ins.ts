@@ -8,7 +8,7 @@ import { agentToken, type DialInNames, secured } from '@dstack/backends';
 import { networkOf } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import { createWebSocketStream, WebSocketServer } from 'ws';
-import type { CallerAddress } from '../http/caller-address.ts';
+import type { CallerAddress } from '../callers/caller-address.ts';
 import { StrangerLimit, type StrangerLimits } from '../peers/stranger-limit.ts';
 import { type DialledAgent, dialledAgent, isDialIn } from './dial-in-url.ts';
 

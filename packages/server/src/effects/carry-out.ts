@@ -1,7 +1,7 @@
 import { BackendError, NoAnswerError } from '@dstack/backends';
 import type { IntentRecord, IntentResult } from '@dstack/core';
 import { AgentRefusal } from '../hosts/agent-client.ts';
-import type { KeyWork, WorkEnding } from '../loops/work-queue.ts';
+import type { KeyWork, WorkEnding } from '../queues/work-queue.ts';
 import type { EffectsOptions } from './effects.ts';
 import { intentDescriptor } from './intents/index.ts';
 import { JobSpecError } from './named-secrets.ts';

@@ -2,12 +2,18 @@ import type { Duplex } from 'node:stream';
 import type { GatewayToken } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import { type GatewayRecord, unprovenDomainEvent } from '@dstack/core';
-import type { ModelToken, OpenPort, Outages, OwnTokens } from '@dstack/proxy';
+import type {
+  AdmissionAsk,
+  GrantedCaller,
+  ModelToken,
+  OpenPort,
+  Outages,
+  OwnTokens,
+} from '@dstack/proxy';
 import { ProxyRefusal } from '@dstack/proxy';
 import { joinConnections } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
-import type { AnswerAsk } from '../proxy-workers/grants.ts';
 import type { FrameOf, FrameType } from './bound-frames.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
 import type { DomainProof } from './domain-proof.ts';
@@ -31,6 +37,9 @@ export interface GatewayAnswersOptions {
   readonly proofOf: (gateway: AskerGateway, name: string) => Promise<DomainProof>;
   readonly log: Logger;
 }
+
+/** Admits a caller whom a gateway asks about. Rejects with `ProxyRefusal`. */
+export type AnswerAsk = (ask: AdmissionAsk) => Promise<GrantedCaller>;
 
 export type AskerGateway = Pick<GatewayRecord, 'id' | 'name' | 'projectId'>;
 

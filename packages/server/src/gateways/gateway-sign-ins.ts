@@ -1,4 +1,4 @@
-import { SignInGuard, type TokenLookUp } from '../http/sign-in-guard.ts';
+import { SignInGuard, type TokenLookUp } from '../callers/sign-in-guard.ts';
 
 export interface GatewaySignInsOptions {
   /** Unknown tokens per minute and address of a client; 0 = no limit. */

@@ -2,7 +2,7 @@ import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { LocalUids } from '../settings/local-settings.ts';
+import type { LocalUids } from './local-settings.ts';
 
 /** Shared by all servers of this computer: files of their jobs, and the assignment of user ids. */
 const BASE = '/var/lib/dstack-jobs';

@@ -1,7 +1,7 @@
 /** The HTTP application: all domains. */
 import { createServer } from 'node:http';
 import type { FastifyInstance } from 'fastify';
-import { assets } from '../assets.ts';
+import { assets } from '../process/assets.ts';
 import { modelTable } from '../service-table/view-route.ts';
 import { apiDocsRoutes } from './api-docs/routes.ts';
 import { backendRoutes } from './backends/routes.ts';

@@ -3,9 +3,9 @@ import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { ProxyRefusal, RefusedBody, refusalBody, UnprocessableError } from '@dstack/proxy';
 import { StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
+import { TooManySignIns } from '../callers/sign-in-guard.ts';
 import { isDiskFull } from '../process/disk-trouble.ts';
 import { OutOfFiles } from '../process/open-files.ts';
-import { TooManySignIns } from './sign-in-guard.ts';
 
 /** The only place where errors become responses. */
 export function answerError(

@@ -8,8 +8,8 @@ import { isIP } from 'node:net';
 import { interpolate, placeholders, substitute } from '@dstack/contract';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { callerAddress } from './caller-address.ts';
-import { bearerToken } from './identity.ts';
+import { callerAddress } from '../callers/caller-address.ts';
+import { bearerToken } from '../callers/identity.ts';
 import { LOCAL_OFFER } from './testing/offers.ts';
 import { startTestServer, type TestServer } from './testing/test-server.ts';
 

@@ -14,9 +14,9 @@ import {
 import type { BodyMemory } from '@dstack/proxy';
 import { pacer } from '@dstack/proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { type CallerIdentity, identifyCaller, type RefusedCaller } from '../callers/identity.ts';
 import type { Call, Handler, On } from './call.ts';
 import { callingUser } from './event-actor.ts';
-import { type CallerIdentity, identifyCaller, type RefusedCaller } from './identity.ts';
 import { bodyLimits } from './intake/body-limits.ts';
 import { welcome } from './intake/connections.ts';
 import { wireJsonPieces } from './json.ts';

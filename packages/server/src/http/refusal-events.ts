@@ -1,9 +1,9 @@
 /** Refused requests for changes become events, a bounded number of them. */
 import { ApiError, type Endpoint, type EndpointName } from '@dstack/contract/api';
 import { type NewEvent, projectTarget, recordEvent, userTarget } from '@dstack/core';
+import type { RefusedCaller } from '../callers/identity.ts';
+import { isReading } from '../callers/scope.ts';
 import { actorOf, callingUser } from './event-actor.ts';
-import type { RefusedCaller } from './identity.ts';
-import { isReading } from './service-tokens/scope.ts';
 
 export interface RefusedCall {
   readonly name: EndpointName;

@@ -1,6 +1,6 @@
 import type { UserRecord } from '@dstack/store';
+import { confinement } from '../callers/scope.ts';
 import type { HttpDeps } from './ports.ts';
-import { confinement } from './service-tokens/scope.ts';
 
 /**
  * Projects whose resources the caller may list: their own, for global admins all (null). `name`

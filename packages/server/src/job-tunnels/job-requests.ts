@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import { JOB_TOKEN_PREFIX } from '@dstack/contract/wire';
 import type { FastifyInstance } from 'fastify';
-import { bearerToken } from '../http/identity.ts';
+import { bearerToken } from '../callers/identity.ts';
 import type { JobTunnels } from './job-tunnels.ts';
 import { Pace } from './pace.ts';
 

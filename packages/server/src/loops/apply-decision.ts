@@ -1,8 +1,8 @@
 import type { Change, Decision } from '@dstack/core';
 import type { ScheduledKind } from '@dstack/store';
 import { descriptorOfKey } from '../effects/intents/index.ts';
+import type { WorkEnding } from '../queues/work-queue.ts';
 import type { WorkDeps } from './work/descriptor.ts';
-import type { WorkEnding } from './work-queue.ts';
 
 type ApplyDeps = Pick<WorkDeps, 'store' | 'arm' | 'observer' | 'log'>;
 

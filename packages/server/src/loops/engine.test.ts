@@ -1,9 +1,9 @@
 import type { Change } from '@dstack/core';
 import { afterEach, beforeEach, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { decisionContext } from '../assembly/decision-context.ts';
 import { NO_HINTS } from '../http/testing/offers.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { compileSettings } from '../settings/settings.ts';
-import { decisionContext } from './decision-context.ts';
 import { Engine, type EngineOptions } from './engine.ts';
 import { LogQuota } from './log-quota.ts';
 import { RunChanges } from './run-changes.ts';

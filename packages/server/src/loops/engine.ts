@@ -9,17 +9,17 @@ import type { ObservationDeps } from '../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../capacity/volume-observation-pass.ts';
 import type { OfferSource } from '../offers/offer-source.ts';
 import type { Logger } from '../process/logging.ts';
-import { LeaseTurns, type LeaseTurnsOptions } from './lease-turns.ts';
-import { leased } from './leased.ts';
+import { LeaseTurns, type LeaseTurnsOptions } from '../queues/lease-turns.ts';
+import { leased } from '../queues/leased.ts';
+import type { LoopObserver } from '../queues/loop-observer.ts';
+import { type KeyWork, type QueueDepth, type WorkEnding, WorkQueue } from '../queues/work-queue.ts';
 import type { LogQuota } from './log-quota.ts';
-import type { LoopObserver } from './loop-observer.ts';
 import { overdue } from './overdue.ts';
 import { PoolCauses } from './pool-causes.ts';
 import type { RunChanges } from './run-changes.ts';
 import { Timers } from './timers.ts';
 import type { WorkDeps, WorkDescriptor } from './work/descriptor.ts';
 import { WORK, WORK_KINDS } from './work/index.ts';
-import { type KeyWork, type QueueDepth, type WorkEnding, WorkQueue } from './work-queue.ts';
 
 export interface EngineOptions {
   readonly store: Store;

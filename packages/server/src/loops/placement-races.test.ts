@@ -3,9 +3,9 @@ import { beforeEach, expect, it, onTestFinished } from 'vitest';
 import { LOCAL_OFFER } from '../http/testing/offers.ts';
 import { passDeps } from '../http/testing/pass-deps.ts';
 import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
+import type { KeyWork } from '../queues/work-queue.ts';
 import type { WorkDeps } from './work/descriptor.ts';
 import { pool } from './work/pool.ts';
-import type { KeyWork } from './work-queue.ts';
 
 let server: TestServer;
 beforeEach(async () => {

@@ -1,8 +1,7 @@
 import { chmod, mkdir, stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { errorMessage } from '@dstack/contract/error-message';
-import { serverConfigPath } from '../config/config-file.ts';
-import { serverFolder } from './server-folders.ts';
+import { serverConfigPath, serverFolder } from './server-folders.ts';
 import { StartError } from './start-error.ts';
 
 /** Creates the server's folder with its parents if it is missing. Throws `StartError`. */

@@ -19,3 +19,8 @@ export type ServerFolder = keyof typeof SERVER_FOLDERS;
 export function serverFolder(serverDir: string, folder: ServerFolder): string {
   return join(serverDir, folder);
 }
+
+/** A file beside these folders, which a person may write. */
+export function serverConfigPath(dir: string): string {
+  return join(dir, 'config.yml');
+}

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Address, checkAddress } from '../assembly/listen.ts';
+import { type Address, checkAddress } from '../process/listen.ts';
 import { isHeldByWorkers, isWorkerStarting } from './worker-records.ts';
 
 /** A worker has its record after this time, in milliseconds, also on a busy computer. */

@@ -10,9 +10,9 @@ import type {
 } from '@dstack/proxy';
 import { RateBuckets } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
+import type { Grants } from '../http/proxy/grants.ts';
 import type { Logger } from '../process/logging.ts';
 import { modelTable } from '../service-table/view-route.ts';
-import type { Grants } from './grants.ts';
 import type { PushedRoutes } from './pushed-routes.ts';
 import type { WorkerLink } from './worker-link.ts';
 import { type WorkerSpools, wokenBy } from './worker-spools.ts';

@@ -2,12 +2,12 @@ import type { ServerConfig } from '@dstack/contract';
 import type { RunSpecSettings } from '@dstack/core';
 import type { IntakeSettings } from '@dstack/proxy';
 import { trustIn } from '@dstack/proxy';
-import { localRule } from '../assembly/local-rule.ts';
-import { callerAddress } from '../http/caller-address.ts';
+import { callerAddress } from '../callers/caller-address.ts';
+import { CredentialReader } from '../callers/credentials.ts';
+import { SignInGuard } from '../callers/sign-in-guard.ts';
 import type { HttpSettings } from '../http/ports.ts';
-import { CredentialReader } from '../http/sessions/credentials.ts';
-import { SignInGuard } from '../http/sign-in-guard.ts';
-import { jobSpecSettings } from '../loops/decision-context.ts';
+import { jobSpecSettings } from './job-spec-settings.ts';
+import { localRule } from './local-rule.ts';
 import type { ServerSettings } from './settings.ts';
 
 const DEFAULT_PERMISSIONS = {

@@ -111,7 +111,7 @@ describe('settings', () => {
     const read = (path: string) => readFileSync(join(import.meta.dirname, path), 'utf8');
     const docs = read('../../../../docs/settings.md') + read('../../../../docs/images.md');
     const code = [
-      ...['settings.ts', 'local-settings.ts', '../config/encryption-keys.ts'],
+      ...['settings.ts', '../hosts/local-settings.ts', '../config/encryption-keys.ts'],
       '../ssh-entry/entry-settings.ts',
     ]
       .map(read)

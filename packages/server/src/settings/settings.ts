@@ -15,7 +15,8 @@ import type { EngineSettings, PreemptionSettings } from '@dstack/core';
 import type { OriginPattern } from '@dstack/proxy';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
 import type { HostShellSetting } from '../hosts/host-shells.ts';
-import type { ImagePlanSettings } from '../hosts/image-plans.ts';
+import { type LocalSettings, localSettings } from '../hosts/local-settings.ts';
+import type { ImagePlanSettings } from '../images/image-plans.ts';
 import { type OidcSettings, oidcSettings } from '../oidc/oidc-settings.ts';
 import { parseOutgoingAllow } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
@@ -25,7 +26,6 @@ import { retentionSettings } from '../retention/retention-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from '../ssh-entry/entry-settings.ts';
 import type { SweepPolicy } from '../sweep/sweep-backend.ts';
 import { gatewayDefaults } from './gateway-settings.ts';
-import { type LocalSettings, localSettings } from './local-settings.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */

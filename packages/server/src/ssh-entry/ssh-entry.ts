@@ -7,9 +7,9 @@ import { authenticate, joinChannel, type Login, refuseChannel, SshListener } fro
 import type { Store } from '@dstack/store';
 import type { Connection } from 'ssh2';
 import type { AccessWatch, Admission } from '../access/access-watch.ts';
+import { OpenCalls } from '../callers/open-calls.ts';
+import type { SignInGuard } from '../callers/sign-in-guard.ts';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../hosts/agent-client.ts';
-import { OpenCalls } from '../http/open-calls.ts';
-import type { SignInGuard } from '../http/sign-in-guard.ts';
 import { Pace } from '../job-tunnels/pace.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { Logger } from '../process/logging.ts';

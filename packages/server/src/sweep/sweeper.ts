@@ -1,6 +1,6 @@
 import { isSweepDue, type SweepRecord, type Timestamp } from '@dstack/core';
-import { leased } from '../loops/leased.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
+import { leased } from '../queues/leased.ts';
 import { ClaimKeeper } from './claim-keeper.ts';
 import { type SweepDeps, sweepBackend } from './sweep-backend.ts';
 import { type SweptBackend, sweptBackends } from './swept-backends.ts';

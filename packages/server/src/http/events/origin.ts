@@ -1,7 +1,7 @@
 /** Who may see how the actor of an event made the request: the token and the address. */
 import type { EventView, UserRecord } from '@dstack/store';
+import { isConfined } from '../../callers/scope.ts';
 import type { HttpDeps } from '../ports.ts';
-import { isConfined } from '../service-tokens/scope.ts';
 
 /**
  * Global admins see it in every event; project admins in events whose targets are all in projects that

@@ -3,10 +3,10 @@ import type { ListEventsRequest } from '@dstack/contract/api';
 import type { Event } from '@dstack/contract/wire';
 import type { EventTargetKind } from '@dstack/core';
 import type { EventFilter, UserRecord } from '@dstack/store';
+import { confinement } from '../../callers/scope.ts';
 import { wireEvent } from '../mapping/event.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-import { confinement } from '../service-tokens/scope.ts';
 import { originViewer } from './origin.ts';
 
 export async function listEvents(

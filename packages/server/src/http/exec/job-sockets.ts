@@ -8,13 +8,13 @@ import type { RunView } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AdmittedCaller } from '../../access/access-watch.ts';
+import { identifyCaller } from '../../callers/identity.ts';
+import { OpenCalls } from '../../callers/open-calls.ts';
+import { TooManySignIns } from '../../callers/sign-in-guard.ts';
 import { CLOSE, close, fail, type Relay, relayExec, relayPort } from '../../exec/relay.ts';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
-import { identifyCaller } from '../identity.ts';
-import { OpenCalls } from '../open-calls.ts';
 import type { HttpDeps } from '../ports.ts';
 import { shuttingDown } from '../shutdown.ts';
-import { TooManySignIns } from '../sign-in-guard.ts';
 import { isJobSocket, type JobSocketUrl, jobSocketUrl } from './job-socket-url.ts';
 import { JobSocketRefusal, portOf, reachableJob, unreachable, whichJob } from './reachable-job.ts';
 

@@ -2,8 +2,8 @@
 import { accessDenied, notExists, ruleError } from '@dstack/contract/api';
 import type { Id } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { confinement } from '../../callers/scope.ts';
 import type { HttpDeps } from '../ports.ts';
-import { confinement } from '../service-tokens/scope.ts';
 
 /** Only SSH fleets: the owner would pay for other projects' use of cloud instances. */
 export async function exportableFleets(

@@ -7,11 +7,11 @@ import {
 } from '@dstack/contract/api';
 import type { Fleet, ProjectRole } from '@dstack/contract/wire';
 import type { FleetView, ProjectRecord, UserRecord } from '@dstack/store';
+import { notMember } from '../../callers/rights.ts';
 import { mapInTurns } from '../in-turns.ts';
 import { wireFleet } from '../mapping/fleet.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-import { notMember } from '../rights.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
 export async function listFleets(

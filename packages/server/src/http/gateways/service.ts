@@ -2,9 +2,9 @@ import { notExists } from '@dstack/contract/api';
 import { customUrls } from '@dstack/contract/custom-urls';
 import type { Gateway, GatewayServiceInfo, ProjectRole } from '@dstack/contract/wire';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
+import { notMember } from '../../callers/rights.ts';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
-import { notMember } from '../rights.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
 export async function listGateways(

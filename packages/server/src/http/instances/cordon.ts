@@ -12,11 +12,11 @@ import {
   uncordonInstance,
 } from '@dstack/core';
 import type { InstanceView, ProjectRecord, UserRecord } from '@dstack/store';
+import { onlyOnServerHost } from '../../callers/rights.ts';
 import { actorOf } from '../event-actor.ts';
 import { mapInTurns } from '../in-turns.ts';
 import { wireInstance } from '../mapping/instance.ts';
 import type { HttpDeps } from '../ports.ts';
-import { onlyOnServerHost } from '../rights.ts';
 
 interface Cordon {
   readonly names: readonly string[];

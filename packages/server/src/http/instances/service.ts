@@ -11,11 +11,11 @@ import {
   type ProjectRole,
 } from '@dstack/contract/wire';
 import type { HealthCheckRecord, ProjectRecord, UserRecord } from '@dstack/store';
+import { notMember } from '../../callers/rights.ts';
 import { mapInTurns } from '../in-turns.ts';
 import { wireInstance } from '../mapping/instance.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-import { notMember } from '../rights.ts';
 import { visibleProjects } from '../visible-projects.ts';
 
 export async function listInstances(

@@ -7,15 +7,15 @@ import { ruleError } from '@dstack/contract/api';
 import { ProxyRefusal } from '@dstack/proxy';
 import type { UserRecord } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { assets } from '../../assets.ts';
+import { tokenOnly } from '../../callers/credentials.ts';
+import { bearerToken, identifyCaller } from '../../callers/identity.ts';
+import { OpenCalls } from '../../callers/open-calls.ts';
+import { isConfined } from '../../callers/scope.ts';
+import { assets } from '../../process/assets.ts';
 import { PRODUCT_VERSION } from '../../process/version.ts';
-import { bearerToken, identifyCaller } from '../identity.ts';
 import { bodyLimits } from '../intake/body-limits.ts';
 import { welcome } from '../intake/connections.ts';
-import { OpenCalls } from '../open-calls.ts';
 import type { HttpDeps } from '../ports.ts';
-import { isConfined } from '../service-tokens/scope.ts';
-import { tokenOnly } from '../sessions/credentials.ts';
 
 type McpDeps = Pick<
   HttpDeps,

@@ -17,13 +17,13 @@ import type {
   ProjectUse,
   UserRecord,
 } from '@dstack/store';
+import { confinement } from '../../callers/scope.ts';
 import { OutgoingRefused } from '../../outgoing/outgoing-error.ts';
 import { actorOf } from '../event-actor.ts';
 import { wireProject } from '../mapping/project.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-import { confinement } from '../service-tokens/scope.ts';
 
 /** The full card: members and backends included. */
 export async function projectCard(deps: HttpDeps, project: ProjectRecord): Promise<Project> {

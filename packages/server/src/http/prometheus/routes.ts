@@ -1,8 +1,8 @@
 /** `GET /metrics`, in the text format of Prometheus. */
 import { invalidToken, notAuthenticated } from '@dstack/contract/api';
 import type { FastifyInstance } from 'fastify';
+import { bearerToken, isSameText } from '../../callers/identity.ts';
 import { answerUnknown } from '../error-answers.ts';
-import { bearerToken, isSameText } from '../identity.ts';
 import type { HttpDeps } from '../ports.ts';
 
 /** Unknown path if it is disabled. With a token configured, only its bearer may read. */

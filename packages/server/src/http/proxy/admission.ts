@@ -1,8 +1,8 @@
 /** Who may use the services of a project: its members, and global admins. */
 import type { Admit, AskedServer } from '@dstack/proxy';
 import { WorkerAdmission } from '@dstack/proxy';
-import { Grants, type GrantsOptions } from '../../proxy-workers/grants.ts';
-import type { SignInGuard } from '../sign-in-guard.ts';
+import type { SignInGuard } from '../../callers/sign-in-guard.ts';
+import { Grants, type GrantsOptions } from './grants.ts';
 
 export interface AdmissionDeps extends Omit<GrantsOptions, 'notify' | 'signIns'> {
   readonly signIns: Pick<SignInGuard, 'fromAddress' | 'addressOf'>;

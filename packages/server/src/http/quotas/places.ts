@@ -2,8 +2,8 @@
 import { ApiError, accessDenied } from '@dstack/contract/api';
 import { EVERY_USER, type Id } from '@dstack/core';
 import type { ProjectRecord, QuotaPlace, UserRecord } from '@dstack/store';
+import { missingGlobalRole } from '../../callers/rights.ts';
 import type { HttpDeps } from '../ports.ts';
-import { missingGlobalRole } from '../rights.ts';
 
 export interface NamedPlace {
   readonly project_name: string;

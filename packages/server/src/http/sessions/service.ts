@@ -3,12 +3,12 @@ import { randomBytes } from 'node:crypto';
 import { accessDenied, invalidToken, ruleError } from '@dstack/contract/api';
 import { formatTimestamp, type OpenedSession, type Session } from '@dstack/contract/wire';
 import type { SessionRecord, UserRecord } from '@dstack/store';
+import { setCookie } from '../../callers/cookie.ts';
+import { bearerToken } from '../../callers/identity.ts';
+import { lifetimeOf } from '../../callers/lifetime.ts';
 import type { HttpExchange } from '../call.ts';
-import { bearerToken } from '../identity.ts';
 import { wireUser } from '../mapping/user.ts';
 import type { HttpDeps } from '../ports.ts';
-import { setCookie } from './cookie.ts';
-import { lifetimeOf } from './lifetime.ts';
 
 /** Browsers keep no cookie for longer (seconds); the session itself may expire before. */
 const LONGEST_COOKIE = 400 * 86_400;

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { ApiError, accessDenied, notFound, ruleError } from '@dstack/contract/api';
 import type { OAuthGetNextRedirectResponse, OpenedSession } from '@dstack/contract/wire';
 import type { SignInResult, UserRecord } from '@dstack/store';
+import { signInCookie, signInSecrets } from '../../callers/cookie.ts';
 import { Serial } from '../../logs/serial.ts';
 import {
   ProviderError,
@@ -12,7 +13,6 @@ import {
 } from '../../oidc/sign-in-providers.ts';
 import type { HttpExchange } from '../call.ts';
 import type { HttpDeps } from '../ports.ts';
-import { signInCookie, signInSecrets } from '../sessions/cookie.ts';
 import { openSessionWith } from '../sessions/service.ts';
 import { accountOf, activeUser } from './account.ts';
 import { attempt, stateError, titleOf, unprovenClient } from './sign-in-faults.ts';

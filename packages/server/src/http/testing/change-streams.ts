@@ -2,10 +2,10 @@ import type { AddressInfo } from 'node:net';
 import type { ChangeType } from '@dstack/contract/wire';
 import { expect } from 'vitest';
 import { ChangeHub } from '../../changes/change-hub.ts';
-import { loadMessages } from '../../changes/load-messages.ts';
 import { MessageRing } from '../../changes/message-ring.ts';
 import { RunChanges } from '../../loops/run-changes.ts';
 import { changeRoute } from '../streams/change-route.ts';
+import { loadMessages } from '../streams/load-messages.ts';
 import { startTestServer, type TestServer } from './test-server.ts';
 
 interface Received {

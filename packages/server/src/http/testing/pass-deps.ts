@@ -1,4 +1,4 @@
-import { decisionContext } from '../../loops/decision-context.ts';
+import { decisionContext } from '../../assembly/decision-context.ts';
 import { LogQuota } from '../../loops/log-quota.ts';
 import { RunChanges } from '../../loops/run-changes.ts';
 import type { WorkDeps } from '../../loops/work/descriptor.ts';

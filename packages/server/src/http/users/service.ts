@@ -11,12 +11,12 @@ import {
 import type { User, UsersInfoList, UserWithCreds } from '@dstack/contract/wire';
 import { fieldChanges, recordEvent, userTarget } from '@dstack/core';
 import type { SessionRecord, UserFilter, UserRecord } from '@dstack/store';
+import { isConfined } from '../../callers/scope.ts';
 import { actorOf } from '../event-actor.ts';
 import { wireUser, wireUserWithCreds } from '../mapping/user.ts';
 import { checkName } from '../names.ts';
 import { pageOf } from '../paging.ts';
 import type { HttpDeps } from '../ports.ts';
-import { isConfined } from '../service-tokens/scope.ts';
 
 /** The user of every installation. */
 const FIRST_ADMIN = 'admin';

@@ -4,10 +4,10 @@ import type { ObservationDeps } from '../../capacity/observation-pass.ts';
 import type { VolumeObservationDeps } from '../../capacity/volume-observation-pass.ts';
 import type { OfferSource } from '../../offers/offer-source.ts';
 import type { Logger } from '../../process/logging.ts';
+import type { LoopObserver } from '../../queues/loop-observer.ts';
+import type { KeyWork } from '../../queues/work-queue.ts';
 import type { LogQuota } from '../log-quota.ts';
-import type { LoopObserver } from '../loop-observer.ts';
 import type { RunChanges } from '../run-changes.ts';
-import type { KeyWork } from '../work-queue.ts';
 
 /** The parts that work of all kinds uses. */
 export interface WorkDeps {

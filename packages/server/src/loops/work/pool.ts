@@ -6,9 +6,9 @@ import {
   withPastTimes,
 } from '@dstack/core';
 import type { LoadedPool } from '@dstack/store';
+import type { WorkEnding } from '../../queues/work-queue.ts';
 import { applyDecision } from '../apply-decision.ts';
 import { PoolAnswers } from '../pool-answers.ts';
-import type { WorkEnding } from '../work-queue.ts';
 import type { WorkDeps, WorkDescriptor } from './descriptor.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { type Decision, type RunContext, type Timestamp, withPastTimes } from '@dstack/core';
 import type { ScheduledKind } from '@dstack/store';
+import type { KeyWork } from '../../queues/work-queue.ts';
 import { applyDecision } from '../apply-decision.ts';
-import type { KeyWork } from '../work-queue.ts';
 import type { WorkDeps, WorkDescriptor } from './descriptor.ts';
 
 interface PassRecord {

@@ -8,13 +8,13 @@ import {
   TemplateRenderer,
   trustIn,
 } from '@dstack/proxy';
-import { assets } from '../../assets.ts';
+import { callerAddress } from '../../callers/caller-address.ts';
 import { systemNow } from '../../clock/system-clock.ts';
 import { isLocalHost } from '../../hosts/local-agent.ts';
-import { callerAddress } from '../../http/caller-address.ts';
 import { connectionRules } from '../../http/intake/open-connections.ts';
 import type { ProxyRouteDeps } from '../../http/proxy/routes.ts';
 import { Shutdown } from '../../http/shutdown.ts';
+import { assets } from '../../process/assets.ts';
 import type { Logger } from '../../process/logging.ts';
 import type { PushedHost, WorkerConfig } from '../protocol.ts';
 import { DataHosts } from './data-hosts.ts';

@@ -7,7 +7,7 @@ import { GatewayFigures } from '../../gateways/gateway-figures.ts';
 import { GatewayLinks } from '../../gateways/gateway-links.ts';
 import { GatewaySignIns } from '../../gateways/gateway-sign-ins.ts';
 import { ReplicaQuestions } from '../../gateways/replica-questions.ts';
-import { answerAsks } from '../../proxy-workers/grants.ts';
+import { answerAsks } from '../../http/proxy/grants.ts';
 import type { GatewayEffects } from './gateway-watch.ts';
 import type { SimGateways } from './sim-gateways.ts';
 

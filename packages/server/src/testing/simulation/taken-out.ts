@@ -55,7 +55,7 @@ export const TAKEN_OUT: readonly TakenOut[] = [
   },
   {
     name: 'a held lease is waited for until it ends, and no longer',
-    file: 'packages/server/src/loops/leased.ts',
+    file: 'packages/server/src/queues/leased.ts',
     text: "return { ending: 'held', ms: turns?.wait(kind, key, ms) ?? ms };",
     instead: "return { ending: 'held', ms: 4 * ms + 10_000 };",
     story: { steps: STEPS },

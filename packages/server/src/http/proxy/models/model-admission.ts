@@ -4,11 +4,11 @@ import { ApiError, accessDenied, type Endpoint } from '@dstack/contract/api';
 import type { Id } from '@dstack/core';
 import { type ModelUser, notAdmitted, tooManySignIns } from '@dstack/proxy';
 import type { AccessWatch, AdmittedCaller } from '../../../access/access-watch.ts';
-import { type IdentityDeps, identifyCaller } from '../../identity.ts';
+import type { Credentials } from '../../../callers/credentials.ts';
+import { type IdentityDeps, identifyCaller } from '../../../callers/identity.ts';
+import { TooManySignIns } from '../../../callers/sign-in-guard.ts';
 import type { HttpDeps } from '../../ports.ts';
 import { modelToken } from '../../service-tokens/budget.ts';
-import type { Credentials } from '../../sessions/credentials.ts';
-import { TooManySignIns } from '../../sign-in-guard.ts';
 
 export interface ModelCall {
   readonly endpoint: Endpoint;

@@ -10,10 +10,10 @@ import {
   OPEN_TO_ORIGINS,
 } from '@dstack/proxy';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { tokenOnly } from '../../../callers/credentials.ts';
 import { sendJson } from '../../error-answers.ts';
 import { welcome } from '../../intake/connections.ts';
 import type { HttpDeps } from '../../ports.ts';
-import { tokenOnly } from '../../sessions/credentials.ts';
 import type { AdmitModelUser } from './model-admission.ts';
 
 interface ProjectRoute {

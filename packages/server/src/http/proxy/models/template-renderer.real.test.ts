@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import { RendererBusy, TemplateRenderer } from '@dstack/proxy';
 import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
-import { assets } from '../../../assets.ts';
+import { assets } from '../../../process/assets.ts';
 
 /** A list of two lists of two lists …, each the same: as text it has 2^60 parts. */
 const ENDLESS =

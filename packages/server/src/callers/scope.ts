@@ -10,7 +10,7 @@ import {
   readOnlyToken,
   servicesOnlyToken,
   type TokenEnd,
-} from '../rights.ts';
+} from './rights.ts';
 
 /** The user in whose name a program acts, confined to one project. */
 export interface ConfinedUser extends UserRecord {

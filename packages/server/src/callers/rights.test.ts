@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 
 let server: TestServer;
 const tokens: Record<string, string> = {};

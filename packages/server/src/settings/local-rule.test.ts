@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
-import { compileSettings } from '../settings/settings.ts';
 import { localRule } from './local-rule.ts';
+import { compileSettings } from './settings.ts';
 
 const rule = (env: Record<string, string>) => localRule(compileSettings(env));
 

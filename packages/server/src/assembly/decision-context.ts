@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   buildJobSpecs,
-  type JobSpecSettings,
   nextFire,
   type RunContext,
   type RunRecord,
@@ -13,6 +12,7 @@ import type { ServerClock } from '../clock/server-clock.ts';
 import { systemClock } from '../clock/system-clock.ts';
 import { newNodeKey } from '../keys/node-key.ts';
 import type { OpenFiles } from '../process/open-files.ts';
+import { jobSpecSettings } from '../settings/job-spec-settings.ts';
 import type { ServerSettings } from '../settings/settings.ts';
 
 export interface ContextSources {
@@ -69,14 +69,4 @@ export function timesOf(
     .filter(({ from, until }) => from < until)
     .reduce(withUnobserved, clock.unobserved);
   return { now, steadySince, unobserved };
-}
-
-export function jobSpecSettings({ images }: ServerSettings): JobSpecSettings {
-  return {
-    baseImage: images.base,
-    baseImageVersion: images.baseVersion,
-    baseImageUbuntu: images.ubuntuVersion,
-    dindImage: images.dind,
-    defaultPython: images.python,
-  };
 }

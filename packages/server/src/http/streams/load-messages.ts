@@ -2,16 +2,16 @@
 import type { ChangedJob, ChangeMessage } from '@dstack/contract/wire';
 import type { Id, JobRecord, Timestamp } from '@dstack/core';
 import type { ChangeKind, ProjectRecord, RecordChange, RunView, Store } from '@dstack/store';
-import { wireJson } from '../http/json.ts';
-import { wireEvent } from '../http/mapping/event.ts';
-import { wireFleet } from '../http/mapping/fleet.ts';
-import { wireGateway } from '../http/mapping/gateway.ts';
-import { wireInstance } from '../http/mapping/instance.ts';
-import { wireRun } from '../http/mapping/run.ts';
-import type { RunShape } from '../http/mapping/run-shape.ts';
-import { wireVolume } from '../http/mapping/volume.ts';
-import type { Audience } from './audience.ts';
-import type { Message } from './message-ring.ts';
+import type { Audience } from '../../changes/audience.ts';
+import type { Message } from '../../changes/message-ring.ts';
+import { wireJson } from '../json.ts';
+import { wireEvent } from '../mapping/event.ts';
+import { wireFleet } from '../mapping/fleet.ts';
+import { wireGateway } from '../mapping/gateway.ts';
+import { wireInstance } from '../mapping/instance.ts';
+import { wireRun } from '../mapping/run.ts';
+import type { RunShape } from '../mapping/run-shape.ts';
+import { wireVolume } from '../mapping/volume.ts';
 
 export type ReadRecords = Pick<
   Store,

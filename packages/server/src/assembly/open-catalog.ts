@@ -1,11 +1,11 @@
 /** The price lists of providers: those of `DSTACK_CATALOG_URL`, else the samples of the product. */
 import { type Catalog, loadCatalog } from '@dstack/backends';
-import type { Parts } from '../assembly/parts.ts';
-import { assets } from '../assets.ts';
+import { CatalogRefresh } from '../catalog/catalog-refresh.ts';
 import { systemMillis } from '../clock/system-clock.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
-import { CatalogRefresh } from './catalog-refresh.ts';
+import { assets } from '../process/assets.ts';
+import type { Parts } from './parts.ts';
 
 export interface OpenedCatalog {
   readonly catalog: Catalog;

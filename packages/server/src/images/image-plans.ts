@@ -3,8 +3,8 @@ import { isServerHost, type JobRecord, SECOND, type Timestamp } from '@dstack/co
 import type { Store } from '@dstack/store';
 import { imageName, registryAuth } from '../effects/agent-job-spec.ts';
 import { JobSpecError } from '../effects/named-secrets.ts';
+import { type AgentClient, AgentRefusal } from '../hosts/agent-client.ts';
 import type { Logger } from '../process/logging.ts';
-import { type AgentClient, AgentRefusal } from './agent-client.ts';
 
 export interface ImagePlanSettings {
   /** Images of a fleet's latest runs that its hosts fetch before a run asks for them; 0 = none. */

@@ -1,6 +1,6 @@
-import type { Parts } from '../assembly/parts.ts';
 import { WatchedBackends } from '../capacity/watched-backends.ts';
-import type { SimBackends } from './sim-backends.ts';
+import type { SimBackends } from '../sim/sim-backends.ts';
+import type { Parts } from './parts.ts';
 
 /** Resumes the simulated backends of all projects and follows the changes that they report. */
 export async function startSims({ store, log, closing }: Parts, sims: SimBackends): Promise<void> {

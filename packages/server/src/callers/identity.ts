@@ -18,6 +18,8 @@ import type {
   Store,
   UserRecord,
 } from '@dstack/store';
+import type { Credentials, SessionClaim } from './credentials.ts';
+import { usedSession } from './lifetime.ts';
 import {
   endedToken,
   foreignToken,
@@ -25,9 +27,7 @@ import {
   missingRole,
   missingScope,
 } from './rights.ts';
-import { checkCall, serviceCaller, tokenRole } from './service-tokens/scope.ts';
-import type { Credentials, SessionClaim } from './sessions/credentials.ts';
-import { usedSession } from './sessions/lifetime.ts';
+import { checkCall, serviceCaller, tokenRole } from './scope.ts';
 import type { TokenLookUp } from './sign-in-guard.ts';
 
 export interface CallerIdentity {

@@ -1,10 +1,11 @@
 import { type Endpoint, endpoints } from '@dstack/contract/api';
 import type { AdmissionAsk, Granted, GrantedCaller } from '@dstack/proxy';
-import type { AccessWatch } from '../access/access-watch.ts';
-import type { IdentityDeps } from '../http/identity.ts';
-import { memberOf, refusedAdmission } from '../http/proxy/models/model-admission.ts';
-import { tokenOnly } from '../http/sessions/credentials.ts';
-import type { SignInGuard } from '../http/sign-in-guard.ts';
+import type { AccessWatch } from '../../access/access-watch.ts';
+import { tokenOnly } from '../../callers/credentials.ts';
+import type { IdentityDeps } from '../../callers/identity.ts';
+import type { SignInGuard } from '../../callers/sign-in-guard.ts';
+import type { AnswerAsk } from '../../gateways/gateway-answers.ts';
+import { memberOf, refusedAdmission } from './models/model-admission.ts';
 
 export interface GrantsOptions extends Omit<IdentityDeps, 'lookUp'> {
   readonly access: Pick<AccessWatch, 'admit'>;
@@ -107,8 +108,6 @@ export function answerAsks(deps: Omit<GrantsOptions, 'access' | 'notify'>): Answ
     }
   };
 }
-
-export type AnswerAsk = (ask: AdmissionAsk) => Promise<GrantedCaller>;
 
 function endpointOf(
   kind: AdmissionAsk['kind'],

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { ProxiedServices } from '../http/testing/proxied-services.ts';
+import { startTestServer, type TestServer } from '../http/testing/test-server.ts';
 import { callerAddress } from './caller-address.ts';
 import { SignInGuard, TooManySignIns } from './sign-in-guard.ts';
-import { ProxiedServices } from './testing/proxied-services.ts';
-import { startTestServer, type TestServer } from './testing/test-server.ts';
 
 const unknown = async () => null;
 const known = async () => 'somebody';

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { StartError } from '../process/start-error.ts';
+import { StartError } from './start-error.ts';
 
 export interface Address {
   readonly host: string;

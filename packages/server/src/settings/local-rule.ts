@@ -1,5 +1,5 @@
-import { whyOpen } from '../settings/reach.ts';
-import type { ServerSettings } from '../settings/settings.ts';
+import { whyOpen } from './reach.ts';
+import type { ServerSettings } from './settings.ts';
 
 /** The projects that may run jobs on the server's machine now, or the reason why there are none. */
 export type LocalRule =

@@ -1,8 +1,8 @@
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { expect, it } from 'vitest';
-import { StartError } from '../process/start-error.ts';
 import { checkAddress } from './listen.ts';
+import { StartError } from './start-error.ts';
 
 it('does not occupy a free address', async () => {
   const server = createServer().listen(0, '127.0.0.1');
