@@ -10,6 +10,7 @@ import { inspectionFlows } from './flows/inspection.ts';
 import { offerFlows } from './flows/offers.ts';
 import { fleetFlows, projectFlows } from './flows/projects-and-fleets.ts';
 import { pythonFlows } from './flows/python-api.ts';
+import { queueFlows } from './flows/queue.ts';
 import { resourceFlows } from './flows/resources.ts';
 import { runFlows } from './flows/runs.ts';
 import { OfficialClient, officialClient } from './official-client.ts';
@@ -74,8 +75,8 @@ export function describeOfficialClient(version: string): void {
       resourceFlows,
       pythonFlows,
       arrayFlows,
-      // Gateways on the machine of the server are tried with the newest version only.
-      ...(version.startsWith('0.22.') ? [gatewayFlows] : []),
+      // Waiting work, and gateways on the machine of the server, are tried with the newest version only.
+      ...(version.startsWith('0.22.') ? [queueFlows, gatewayFlows] : []),
     ])
       register(flow);
   });
