@@ -7,6 +7,7 @@ import {
   isRunning,
   newInstallation,
   newServerBeside,
+  type ShownRun,
   showRun,
   submit,
   untilRun,
@@ -19,6 +20,7 @@ const binaries = postgresBinaries();
 /** A computer may have less room than all runs need at one time. */
 const PATIENT = 'retry: {on_events: [no-capacity], duration: 30m}\n';
 
+const MINUTE_MS = 60_000;
 const HOUR_MS = 3_600_000;
 /** The time that a busy computer may need for a step of a test. */
 const SLACK_MS = 120_000;
@@ -38,6 +40,20 @@ async function submitHourly(home: Installation, name: string): Promise<void> {
   const file = configuration(home, `${name}.dstack.yml`, yaml);
   await home.ok('apply', '-f', file, '-y', '-d');
 }
+
+async function maintenanceOf(home: Installation): Promise<string | undefined> {
+  const fleet = await home.api<{ readonly maintenance?: { readonly state: string } }>(
+    ...(['/api/project/main/fleets/get', { name: 'default' }] as const),
+  );
+  return fleet.maintenance?.state;
+}
+
+const untilOutput = (home: Installation, name: string, text: string) =>
+  waitFor(
+    () => home.ok('logs', name),
+    (output) => output.includes(text),
+    () => home.ok('explain', name, '-v'),
+  );
 
 let homes: Installation[] = [];
 afterEach(async () => {
@@ -102,6 +118,46 @@ describe.skipIf(!faketime)('a server on SQLite', () => {
     const { submitted_at } = await timesOf(home, 'later');
     expect(msFrom(submitted_at, Date.now() + 2 * HOUR_MS)).toBeLessThan(SLACK_MS);
     expect((await showRun(home, 'endless')).status).toBe('running');
+  });
+
+  it('lets a job leave before a window of maintenance, and begin again after it', async () => {
+    const { env, set } = wrongClock('+0');
+    const home = await start(env);
+    const began = Math.ceil(Date.now() / MINUTE_MS) * MINUTE_MS + 3 * HOUR_MS;
+    const setTo = (ms: number) => set(`+${Math.round((ms - Date.now()) / 1000)}s`);
+    const schedule = new Date(began).toISOString().replace(/.*T(..):(..).*/, '$2 $1 * * *');
+    await applyFleet(
+      home,
+      '0..1',
+      `maintenance: {schedule: "${schedule}", duration: 1h, lead: 1h}\n`,
+    );
+    await submit(home, 'working', [
+      'if [ "$DSTACK_RUN_RESUME_COUNT" -gt 0 ]; then echo back; exit 0; fi',
+      'echo here; until [ -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
+      'echo noticed; exec sleep 600',
+    ]);
+    await untilRun(home, 'working', isRunning);
+    setTo(began - HOUR_MS + MINUTE_MS);
+    await untilOutput(home, 'working', 'noticed');
+    expect(await maintenanceOf(home)).toBe('leaving');
+    expect((await showRun(home, 'working')).status).toBe('running');
+    // Its notice ends with Ctrl-C half a minute before the window.
+    setTo(began - 29_000);
+    const waits = ({ status_message }: ShownRun) => status_message === 'maintenance';
+    const left = await untilRun(home, 'working', waits);
+    expect(left.jobs[0]?.job_submissions[0]).toMatchObject({
+      termination_reason: 'interrupted_by_no_capacity',
+    });
+    setTo(began + MINUTE_MS);
+    await waitFor(
+      () => maintenanceOf(home),
+      (state) => state === 'on',
+      () => home.ok('explain', 'working', '-v'),
+    );
+    expect(await showRun(home, 'working')).toMatchObject({ status_message: 'maintenance' });
+    setTo(began + HOUR_MS + MINUTE_MS);
+    expect(await untilRun(home, 'working', isFinished)).toMatchObject({ status: 'done' });
+    expect(await home.ok('logs', 'working')).toContain('back');
   });
 
   it('started again with the right time computes its schedules anew', async () => {
