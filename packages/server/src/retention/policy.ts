@@ -29,12 +29,17 @@ export function cutoff(now: Timestamp, seconds: number | null): Timestamp | null
   return seconds === null ? null : now - seconds * SECOND;
 }
 
-/** How long entries of the ledger are kept, in seconds; null = for ever. */
+/**
+ * How long entries of the ledger are kept, in seconds; null = for ever. For all projects as long as the one of `projects`
+ * that keeps its runs for the longest time: a run is shown with what it has cost.
+ */
 export function keptInLedger(
   { runs, ledger, usage }: Pick<RetentionPolicy, 'runs' | 'ledger' | 'usage'>,
   what: 'parts' | 'days',
+  projects: readonly Pick<RetentionOfProject, 'runsSeconds'>[],
 ): number | null {
-  const parts = longest(ledger, runs);
+  const ofRuns = projects.reduce((most, own) => longest(most, own.runsSeconds ?? runs), runs);
+  const parts = longest(ledger, ofRuns);
   return what === 'parts' ? parts : longest(usage, parts);
 }
 

@@ -65,13 +65,13 @@ export function retentionSteps(deps: StepDeps): readonly RetentionStep[] {
       ),
     ),
     ...(['parts', 'days'] as const).map((what) =>
-      paused(
-        `ledger ${what}`,
-        ROWS,
-        older(keptInLedger(policy, what), (before, limit) =>
-          retention.deleteLedger(what, Math.floor(before / DAY), limit),
-        ),
-      ),
+      paused(`ledger ${what}`, ROWS, async (limit, now) => {
+        const kept = keptInLedger(policy, what, await retention.projects());
+        const before = cutoff(now, kept);
+        return before === null
+          ? 0
+          : await retention.deleteLedger(what, Math.floor(before / DAY), limit);
+      }),
     ),
     paused(
       'retired tokens',

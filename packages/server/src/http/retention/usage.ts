@@ -10,6 +10,7 @@ import { SECOND, type Timestamp } from '@dstack/core';
 import {
   type DatabaseUse,
   RETENTION_RULES,
+  type RetainedProject,
   type RetentionPeriod,
   type RetentionRule,
 } from '@dstack/store';
@@ -50,6 +51,7 @@ export class UsageReport {
   async #measure(now: Timestamp): Promise<ServerUsage> {
     const { store, settings, modelBodies } = this.#deps;
     const use = await store.retention.use();
+    const projects = await store.retention.projects();
     const state = parseState(await store.meta.get('retention'));
     const disk = await statfs(modelBodies.dir).catch(() => null);
     const from = state === null ? 0 : Math.max(state.deletesFrom, state.trustedFrom);
@@ -60,18 +62,18 @@ export class UsageReport {
       free_bytes: use.freeBytes,
       shrinks: use.shrinks,
       disk_free_bytes: disk && disk.bavail * disk.bsize,
-      kinds: kindsOf(use, settings.retention),
+      kinds: kindsOf(use, settings.retention, projects),
       log_bytes: store.shared ? null : use.logBytes,
       upload_bytes: store.shared ? null : use.uploadBytes,
       deletes_from: formatOptionalTimestamp(deletesFrom),
-      due_runs: await this.#dueRuns(now),
+      due_runs: await this.#dueRuns(projects, now),
     };
   }
 
-  async #dueRuns(now: Timestamp): Promise<number> {
+  async #dueRuns(projects: readonly RetainedProject[], now: Timestamp): Promise<number> {
     const { store, settings } = this.#deps;
     let count = 0;
-    for (const project of await store.retention.projects()) {
+    for (const project of projects) {
       const before = cutoff(now, keptInProject(settings.retention, project).runs);
       if (before === null) continue;
       const { projectId } = project;
@@ -83,7 +85,11 @@ export class UsageReport {
 }
 
 /** Tables whose rows are deleted together make one kind. */
-function kindsOf({ tables }: DatabaseUse, policy: RetentionPolicy): StoredKind[] {
+function kindsOf(
+  { tables }: DatabaseUse,
+  policy: RetentionPolicy,
+  projects: readonly RetainedProject[],
+): StoredKind[] {
   const kinds = new Map<string, StoredKind>();
   for (const { table, rows, bytes, isExact } of tables) {
     const root = rootOf(table);
@@ -94,7 +100,7 @@ function kindsOf({ tables }: DatabaseUse, policy: RetentionPolicy): StoredKind[]
       rows: isRoot ? rows : (before?.rows ?? 0),
       bytes: (before?.bytes ?? 0) + bytes,
       is_exact: isExact && (before?.is_exact ?? true),
-      kept_seconds: before?.kept_seconds ?? keptFor(root, policy),
+      kept_seconds: before?.kept_seconds ?? keptFor(root, policy, projects),
     });
   }
   return [...kinds.values()].sort((a, b) => b.bytes - a.bytes);
@@ -107,21 +113,29 @@ function rootOf(table: string): string {
   return rule?.keep === 'with' ? rootOf(rule.owner) : table;
 }
 
-function keptFor(table: string, policy: RetentionPolicy): number | null {
+function keptFor(
+  table: string,
+  policy: RetentionPolicy,
+  projects: readonly RetainedProject[],
+): number | null {
   const rule = RULES[table];
-  return rule?.keep === 'period' ? secondsOf(rule.period, policy) : null;
+  return rule?.keep === 'period' ? secondsOf(rule.period, policy, projects) : null;
 }
 
-function secondsOf(period: RetentionPeriod, policy: RetentionPolicy): number | null {
+function secondsOf(
+  period: RetentionPeriod,
+  policy: RetentionPolicy,
+  projects: readonly RetainedProject[],
+): number | null {
   switch (period) {
     case 'metrics':
       return policy.metrics.hours;
     case 'own':
       return null;
     case 'ledger':
-      return keptInLedger(policy, 'parts');
+      return keptInLedger(policy, 'parts', projects);
     case 'ledger-days':
-      return keptInLedger(policy, 'days');
+      return keptInLedger(policy, 'days', projects);
     default:
       return policy[period];
   }
