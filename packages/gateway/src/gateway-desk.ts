@@ -12,9 +12,9 @@ import {
   type MeasuredSlot,
   ProxyRefusal,
   type PushedTable,
-  RateBuckets,
   type ReplicaTarget,
   type ServiceName,
+  type SharedRates,
   type SpoolDelivery,
   type UnkeptCounts,
   WithSocket,
@@ -34,6 +34,8 @@ export interface GatewayDeskOptions {
   /** What workers keep on the disk until the server has stored it. */
   readonly uses: Pick<SpoolDelivery<GatewayModelUse>, 'deliverAll'>;
   readonly counts: Pick<SpoolDelivery<KeptCount>, 'deliver'>;
+  /** Rates are counted for all workers. */
+  readonly rates: Pick<SharedRates, 'take'>;
   /** To the server. */
   readonly send: (frame: GatewayFrame) => boolean;
   /** To all workers. */
@@ -42,8 +44,6 @@ export interface GatewayDeskOptions {
 
 export class GatewayDesk {
   readonly #options: GatewayDeskOptions;
-  /** Rates are counted for all workers. */
-  readonly #buckets = new RateBuckets(Date.now);
 
   constructor(options: GatewayDeskOptions) {
     this.#options = options;
@@ -60,7 +60,7 @@ export class GatewayDesk {
       // A worker has all services that this process has.
       route: () => null,
       finishedModels: () => [],
-      takeRate: ({ key, rate, service }) => this.#buckets.take(key, rate, service),
+      takeRate: ({ key, rate, service }) => this.#options.rates.take(key, rate, service),
       count: ({ counts }: UnkeptCounts) => this.#count(counts),
       load: (measured) => this.#load(measured),
       deliver: (kept: KeptFiles) => this.#deliver(kept),

@@ -37,6 +37,7 @@ import { OwnLogs } from './own-logs.ts';
 import { dismiss, earlierProgram, isReplaced, recordProgram } from './program-record.ts';
 import { pushedRoute, pushedRoutes } from './pushed-route.ts';
 import { ServerQuestions } from './server-questions.ts';
+import { sharedRates } from './shared-rates.ts';
 import { type SentServices, StoredState, withService } from './stored-state.ts';
 import { keyForTunnels, type TunnelKey } from './tunnel-key.ts';
 import { TunnelRelay } from './tunnel-relay.ts';
@@ -91,6 +92,11 @@ export class GatewayProgram {
   readonly #group: number | null;
   readonly #callers: AdmittedCallers;
   readonly #questions = new ServerQuestions((frame) => this.#link.send(frame));
+  readonly #rates = sharedRates({
+    questions: this.#questions,
+    replicas: () => this.#settings?.settings.replicas ?? 1,
+    now: Date.now,
+  });
   readonly #tunnels = new WantedTunnels((frame) => this.#link.send(frame));
   #workers: Workers | null = null;
   #settings: Settings | null = null;
@@ -158,7 +164,7 @@ export class GatewayProgram {
     });
     this.#desk = new GatewayDesk({
       ...{ questions: this.#questions, callers: this.#callers, services: this.#table },
-      ...{ counts: this.#counts, uses: this.#usage },
+      ...{ counts: this.#counts, uses: this.#usage, rates: this.#rates },
       ...{ figures: this.#figures, tunnels: this.#tunnels },
       send: (frame) => this.#link.send(frame),
       notify: (type, data) => this.#workers?.notify(type, data),
@@ -453,6 +459,7 @@ export class GatewayProgram {
       case 'admitted':
       case 'token':
       case 'because':
+      case 'taken':
         this.#questions.answered(order);
         return;
       case 'dns-done':

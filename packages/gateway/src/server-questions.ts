@@ -7,6 +7,7 @@ interface Answers {
   readonly admit: 'admitted';
   readonly 'is-token': 'token';
   readonly why: 'because';
+  readonly rate: 'taken';
 }
 
 type Question<T extends keyof Answers> = Omit<Extract<GatewayFrame, { type: T }>, 'n'>;
@@ -25,8 +26,8 @@ export class ServerQuestions {
     this.#send = send;
   }
 
-  /** Rejects with `isServerAway` if there is no server, or it does not answer. */
-  async ask<T extends keyof Answers>(question: Question<T>): Promise<Answer<T>> {
+  /** Rejects with `isServerAway` if there is no server, or it does not answer within `ms`. */
+  async ask<T extends keyof Answers>(question: Question<T>, ms = LIMIT_MS): Promise<Answer<T>> {
     this.#last += 1;
     const n = this.#last;
     const open = Promise.withResolvers<Answer<keyof Answers>>();
@@ -36,7 +37,7 @@ export class ServerQuestions {
       throw serverAway();
     };
     try {
-      const answer = await withTimeout(() => open.promise, { ms: LIMIT_MS, onTimeout });
+      const answer = await withTimeout(() => open.promise, { ms, onTimeout });
       return answer as Answer<T>;
     } finally {
       this.#open.delete(n);

@@ -76,7 +76,7 @@ export { type HostMatch, HostRoutes } from './policy/host-routes.ts';
 export { SLICE_MS } from './policy/last-minute.ts';
 export { durationBucket, histogramLines, NO_LATENCIES } from './policy/latency-totals.ts';
 export { RateBuckets } from './policy/rate-buckets.ts';
-export type { TakeRate } from './policy/rate-limits.ts';
+export type { Rate, TakenRate, TakeRate } from './policy/rate-limits.ts';
 export {
   type RecentRequests,
   recentPercentile,
@@ -90,6 +90,7 @@ export {
   type ServiceStats,
   sumOfStats,
 } from './policy/service-stats.ts';
+export { SharedRates } from './policy/shared-rates.ts';
 export { Outages, type ReadOutage } from './refusals/outages.ts';
 export {
   hostNotFound,

@@ -132,6 +132,8 @@ export const GatewaySettings = object({
   hsts: optional(whole()),
   /** Who answers requests that need no judgement: nginx itself, where it can. Earlier servers send none: workers. */
   proxy: optional(oneOf('nginx', 'workers')),
+  /** How many replicas of the gateway share its rate limits, which the server counts then. Earlier servers send none. */
+  replicas: optional(whole(1000)),
 });
 export type GatewaySettings = Infer<typeof GatewaySettings>;
 
@@ -251,6 +253,8 @@ export const GatewayCommand = byType(
   frame('used', { n: whole() }),
   /** Answer to `why`: the refusal of a request for a service that does not answer. */
   frame('because', { n: whole(), status: whole(599), detail: messageText(), retry: whole() }),
+  /** Answer to `rate`: requests that are allowed now, and milliseconds until the next one is. */
+  frame('taken', { n: whole(), granted: whole(), wait_ms: amount }),
   frame('leave', { job_id: uuid }),
   /** Which requests of a service have ended since then; `after`: what was read last, by process. */
   frame('access', { n: whole(), run_id: uuid, after: mapOf(line(64), whole(), 1000) }),
@@ -478,6 +482,17 @@ export const GatewayFrame = byType(
   /** Certificates that this replica has, for the other replicas. */
   frame('issued', { certificates: list(GatewayPem, SERVICES) }),
   frame('why', { n: whole(), run_id: uuid }),
+  /** Counts up to `most` requests of one key of a limit that all replicas share. */
+  frame('rate', {
+    n: whole(),
+    /** The service; null = the limit is that of a token. */
+    run_id: nullable(uuid),
+    key: line(128),
+    /** Requests per second, and how many may exceed that at a time. */
+    rps: amount,
+    burst: momentary,
+    most: whole(1000, 1),
+  }),
   /** Wants a TXT record, which the server sets by its hook. */
   frame('dns', {
     n: whole(),

@@ -1,4 +1,4 @@
-import type { Rate, TakeRate } from './rate-limits.ts';
+import type { Rate, TakenRate, TakeRate } from './rate-limits.ts';
 
 interface Bucket {
   /** Requests beyond the rate that have not drained yet. */
@@ -31,7 +31,9 @@ export class RateBuckets {
     this.#most = most;
   }
 
-  readonly take: TakeRate = (key, rate, service) => {
+  readonly take: TakeRate = (...of) => this.#take(...of);
+
+  #take(key: string, rate: Rate, service: string): number {
     const now = this.#now();
     const own = this.#services.get(service) ?? new Map<string, Bucket>();
     const known = own.get(key);
@@ -52,7 +54,18 @@ export class RateBuckets {
     }
     if (this.#size > this.#most) this.#dropOldest();
     return 0;
-  };
+  }
+
+  /** Counts up to `most` requests, as many as are allowed now. */
+  takeUpTo(key: string, rate: Rate, service: string, most: number): TakenRate {
+    let granted = 0;
+    let wait = 0;
+    while (granted < most && wait === 0) {
+      wait = this.#take(key, rate, service);
+      if (wait === 0) granted += 1;
+    }
+    return { granted, waitMs: granted > 0 ? 0 : wait * 1000 };
+  }
 
   get size(): number {
     return this.#size;

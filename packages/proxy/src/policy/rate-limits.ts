@@ -22,6 +22,14 @@ export interface Rate {
  */
 export type TakeRate = (key: string, rate: Rate, service: string) => number | Promise<number>;
 
+/** What one process gets of a limit that several processes share. */
+export interface TakenRate {
+  /** Requests that are allowed now. */
+  readonly granted: number;
+  /** Milliseconds until the next one is; of no meaning after a grant. */
+  readonly waitMs: number;
+}
+
 /** The limit with the longest prefix of this path, as it was sent; null = none applies. */
 export function limitOf(limits: readonly RequestLimit[], path: string): RequestLimit | null {
   if (limits.length === 0) return null;

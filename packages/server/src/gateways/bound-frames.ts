@@ -143,6 +143,12 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     const nothing = { status: 404, detail: 'The service does not exist', retry: 0 };
     return { frame: null, isForeign, answer: { type: 'because', n: frame.n, ...nothing } };
   },
+  rate(frame, { reach }) {
+    const { n, run_id } = frame;
+    if (frame.rps > 0 && (run_id === null || reach.has(run_id))) return whole<'rate'>(frame);
+    const isForeign = run_id === null || reach.standing(run_id) === 'foreign';
+    return { frame: null, isForeign, answer: { type: 'taken', n, granted: 0, wait_ms: 1000 } };
+  },
   dns(frame, { reach }) {
     const proven = frame.name.replace(CHALLENGE, '');
     if (reach.names.has(proven)) return whole<'dns'>(frame);

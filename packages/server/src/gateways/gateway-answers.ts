@@ -18,6 +18,7 @@ import type { FrameOf, FrameType } from './bound-frames.ts';
 import type { SetDnsRecord } from './dns-hook.ts';
 import type { DomainProof } from './domain-proof.ts';
 import type { GatewayLink } from './gateway-link.ts';
+import { GatewayRates, type GatewayRatesOptions } from './gateway-rates.ts';
 import type { GatewayReach } from './gateway-reach.ts';
 import type { GatewaySignIns } from './gateway-sign-ins.ts';
 import { ownUses } from './own-uses.ts';
@@ -25,8 +26,10 @@ import { ownUses } from './own-uses.ts';
 export interface GatewayAnswersOptions {
   readonly store: Pick<
     Store,
-    'services' | 'runs' | 'projects' | 'users' | 'modelUsage' | 'events' | 'meta'
+    'services' | 'shared' | 'runs' | 'projects' | 'users' | 'modelUsage' | 'events' | 'meta'
   >;
+  /** Microseconds. */
+  readonly now: GatewayRatesOptions['now'];
   readonly ownTokens: Pick<OwnTokens, 'among'>;
   readonly outages: Pick<Outages, 'noReplica'>;
   /** Opens a connection to a replica on any host. */
@@ -82,11 +85,13 @@ type Question = FrameOf<
 /** Answers the questions of gateways, which are bound to what the gateway serves: see `boundFrame`. */
 export class GatewayAnswers {
   readonly #options: GatewayAnswersOptions;
+  readonly #rates: GatewayRates;
   /** The last delivery of each replica. */
   readonly #deliveries = new WeakMap<Carried, Promise<unknown>>();
 
   constructor(options: GatewayAnswersOptions) {
     this.#options = options;
+    this.#rates = new GatewayRates(options);
   }
 
   /** Returns false if the question was about foreign things after all. */
@@ -116,6 +121,12 @@ export class GatewayAnswers {
         return true;
       case 'why':
         link.send({ type: 'because', n: question.n, ...(await this.#why(question.run_id)) });
+        return true;
+      case 'rate':
+        link.send({
+          ...{ type: 'taken', n: question.n },
+          ...(await this.#rates.take(asker.gateway.id, question)),
+        });
         return true;
       case 'dns':
         link.send({ type: 'dns-done', n: question.n, error: await this.#dns(asker, question) });

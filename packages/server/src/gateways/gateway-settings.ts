@@ -32,6 +32,8 @@ export interface GivenToReplica {
   readonly others: readonly string[];
   /** How many of them are to request a certificate first. */
   readonly turn: number;
+  /** How many serve, this one too. */
+  readonly replicas: number;
   readonly hasFiles: boolean;
   /** Null: no certificates are requested. */
   readonly accountKey: string | null;
@@ -54,5 +56,6 @@ export function gatewaySettings(
     tls: requests || given.hasFiles,
     ...{ address: given.address, other_addresses: [...given.others], turn: given.turn },
     ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs, hsts, proxy },
+    replicas: given.replicas,
   };
 }

@@ -126,6 +126,19 @@ const ATTEMPTS: { readonly [T in FrameType]: readonly Attempt<T>[] } = {
       false,
     ),
   ],
+  rate: [
+    attempt(
+      'rate',
+      'takes from the rate of a service behind another gateway',
+      () => ({
+        ...{ type: 'rate', n: 7, run_id: world.foreign.id, key: 'k' },
+        ...{ rps: 1, burst: 0, most: 1 },
+      }),
+      async () => {
+        expect(await answered({ type: 'taken', n: 7 })).toMatchObject({ granted: 0 });
+      },
+    ),
+  ],
   counts: [
     attempt(
       'counts',

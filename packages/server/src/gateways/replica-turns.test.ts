@@ -15,11 +15,11 @@ it('of the replicas that serve, those with a lower number request certificates f
   } as unknown as GatewayView;
   const places = view.replicas.map((one) => placeAmong(view, one));
   expect(places).toEqual([
-    { others: ['10.0.0.4'], turn: 0 },
-    { others: ['10.0.0.0', '10.0.0.4'], turn: 1 },
-    { others: ['10.0.0.0', '10.0.0.4'], turn: 1 },
-    { others: ['10.0.0.0', '10.0.0.4'], turn: 1 },
-    { others: ['10.0.0.0'], turn: 1 },
+    { others: ['10.0.0.4'], turn: 0, replicas: 5 },
+    { others: ['10.0.0.0', '10.0.0.4'], turn: 1, replicas: 5 },
+    { others: ['10.0.0.0', '10.0.0.4'], turn: 1, replicas: 5 },
+    { others: ['10.0.0.0', '10.0.0.4'], turn: 1, replicas: 5 },
+    { others: ['10.0.0.0'], turn: 1, replicas: 5 },
   ]);
 });
 

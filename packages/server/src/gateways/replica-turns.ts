@@ -14,7 +14,7 @@ export function newAccountKey(): string {
 export function placeAmong(
   { replicas, reports }: Pick<GatewayView, 'replicas' | 'reports'>,
   { id, replicaNum }: Pick<GatewayReplicaRecord, 'id' | 'replicaNum'>,
-): Pick<GivenToReplica, 'others' | 'turn'> {
+): Pick<GivenToReplica, 'others' | 'turn' | 'replicas'> {
   const ready = replicas.flatMap((one) => {
     const report = reports.find(({ replicaId }) => replicaId === one.id);
     const isServing = one.id !== id && one.status === 'running' && report?.state === 'ready';
@@ -23,5 +23,7 @@ export function placeAmong(
   return {
     others: ready.flatMap(({ address }) => address ?? []),
     turn: ready.filter(({ num }) => num < replicaNum).length,
+    // One that is ending, or does not report, may still have clients.
+    replicas: replicas.filter(({ status }) => status !== 'terminated').length,
   };
 }

@@ -261,6 +261,19 @@ forEachStore((tests) => {
     expect(await store.services.deleteDrainedRateBuckets(1000 * SECOND)).toBe(2);
   });
 
+  it('counts as many requests of a rate limit at once as are allowed', async () => {
+    const { store } = await openWorld(tests);
+    const take = async (most: number, seconds: number, burst = 3) =>
+      await store.services.takeRates('many', { rps: 2, burst }, most, seconds * SECOND);
+    expect(await take(10, 100)).toEqual({ granted: 4, waitMs: 0 });
+    expect(await take(10, 100)).toEqual({ granted: 0, waitMs: 500 });
+    expect(await take(10, 101)).toEqual({ granted: 2, waitMs: 0 });
+    expect(await take(1, 101.75)).toEqual({ granted: 1, waitMs: 0 });
+    expect(await take(10, 200)).toEqual({ granted: 4, waitMs: 0 });
+    // A lower burst than before.
+    expect(await take(10, 200.5, 0)).toMatchObject({ granted: 0 });
+  });
+
   it('marks replicas with a probe that fails, until it has succeeded often enough', async () => {
     const world = await openWorld(tests);
     const probes = [{ ready_after: 1 }, { ready_after: 2 }];

@@ -101,6 +101,13 @@ export interface Services {
     rate: { readonly rps: number; readonly burst: number },
     now: Timestamp,
   ): Promise<number>;
+  /** The same for up to `most` requests at once, of which as many are counted as are allowed; the wait is in milliseconds. */
+  takeRates(
+    key: string,
+    rate: { readonly rps: number; readonly burst: number },
+    most: number,
+    now: Timestamp,
+  ): Promise<{ readonly granted: number; readonly waitMs: number }>;
   /** Returns the number of deleted rows. */
   deleteDrainedRateBuckets(now: Timestamp): Promise<number>;
 }

@@ -31,7 +31,7 @@ type Lie = GatewayFrame['type'] | 'malformed';
 const WEIGHTS: Readonly<Record<Lie, number>> = {
   ...{ usage: 4, counts: 4, load: 2, figures: 1, tunnel: 3, idle: 1, avoided: 2, why: 1, dns: 2 },
   ...{ issued: 1, status: 1, accessed: 0.5, log: 0.5, renewing: 0.5, admit: 1, 'is-token': 0.5 },
-  malformed: 0.2,
+  ...{ rate: 0.5, malformed: 0.2 },
 };
 
 export function lie(parts: LieParts): object {
@@ -52,6 +52,8 @@ export function lie(parts: LieParts): object {
       const slots = [{ run_id: foreign.runId, slot, busy_ms: 5000, latencies: { 3: 9 } }];
       return { type, worker: 'w', slots };
     }
+    case 'rate':
+      return { type, n, run_id: foreign.runId, key: 'k', rps: 1, burst: 0, most: 1 };
     case 'figures': {
       const nothing = { answered: {}, slices: [] };
       const figures = { in_flight: 9, held: 9, ejected: 1, requests: nothing, mirrored: nothing };

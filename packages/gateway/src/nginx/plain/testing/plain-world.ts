@@ -23,6 +23,7 @@ import {
   keptCounts,
   type PushedRoute,
   PushedTable,
+  SharedRates,
   SpoolDelivery,
 } from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
@@ -250,6 +251,7 @@ export class PlainWorld {
       },
     });
     return new GatewayDesk({
+      rates: new SharedRates({ ask: async () => null, processes: () => 1, now: Date.now }),
       ...{ questions, callers: this.#callers, services: this.services },
       counts: this.#counts,
       uses: { deliverAll: async () => {} },
