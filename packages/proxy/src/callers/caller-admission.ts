@@ -90,7 +90,7 @@ export class CallerAdmission {
    * Values of headers, cookies and parameters that contain a token of this server. `rest`: the path with its query.
    */
   ownValues(
-    { headers, rawHeaders }: IncomingMessage,
+    { headers, rawHeaders }: Pick<IncomingMessage, 'headers' | 'rawHeaders'>,
     rest: string,
     caller: ServiceCaller | null,
   ): ReadonlySet<string> | Promise<ReadonlySet<string>> {

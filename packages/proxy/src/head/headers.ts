@@ -1,7 +1,7 @@
 /** The changes to the head of a request to a service, and to the head of its answer. */
 import { confinedCookie, hostCookie, withoutOwnCookies } from './cookies.ts';
 import { forwardedHeaders, isOfProxies, isRewritten, type Sender } from './forwarded.ts';
-import { passedOn, type RawHeaders } from './raw-headers.ts';
+import { passedOn, type RawHeaders, valuesOf } from './raw-headers.ts';
 
 /** Prefix of the headers that this server adds for services; clients may not send them. */
 const FOR_SERVICES = 'x-dstack-';
@@ -147,6 +147,35 @@ export function trailersOf(raw: RawHeaders): [string, string][] {
   if (raw.length === 0) return [];
   const passed = passedOn(raw, (name, value) => (mayTrail(name) ? value : null));
   return passed.flatMap((name, n) => (n % 2 === 0 ? [[name, passed[n + 1] ?? '']] : []));
+}
+
+/** Fields of a request that have no effect after its body, or would speak for the client in another way than its head. */
+const NOT_IN_REQUEST_TRAILERS: ReadonlySet<string> = new Set([
+  ...['cookie', 'referer', 'range', 'max-forwards', 'pragma', 'from', 'user-agent', 'origin'],
+]);
+
+const mayTrailRequest = (name: string) =>
+  mayTrail(name) &&
+  !NOT_IN_REQUEST_TRAILERS.has(name) &&
+  !isOfProxies(name) &&
+  !isDisguised(name) &&
+  !/^(if|accept|sec)-/.test(name);
+
+/** The fields after the body of a request that are passed on; `ownValues`: as in `RequestContext`. */
+export function requestTrailers(
+  raw: RawHeaders,
+  ownValues: ReadonlySet<string>,
+): [string, string][] {
+  const passed = passedOn(raw, (name, value) =>
+    mayTrailRequest(name) && !ownValues.has(value) ? value : null,
+  );
+  return passed.flatMap((name, n) => (n % 2 === 0 ? [[name, passed[n + 1] ?? '']] : []));
+}
+
+/** The names that a client announces for after the body, of those that are passed on. */
+export function announcedTrailers(raw: RawHeaders): string[] {
+  const names = valuesOf(raw, 'trailer').flatMap((value) => value.split(','));
+  return names.map((name) => name.trim()).filter((name) => mayTrailRequest(name.toLowerCase()));
 }
 
 /**

@@ -32,7 +32,7 @@ export type ExchangeOutcome = 'answered' | 'client-disconnected' | 'cut-off';
 
 /** Never rejects. On `failed` nothing was answered yet. */
 export function exchange(
-  dispatcher: Dispatcher,
+  dispatcher: Pick<Dispatcher, 'dispatch'>,
   order: ProxyExchange,
 ): Promise<Sent<ExchangeOutcome>> {
   return new Promise((resolve) => {

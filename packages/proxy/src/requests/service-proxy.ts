@@ -17,7 +17,7 @@ import { Traffic } from '../counts/traffic.ts';
 import { networkOf } from '../head/client-network.ts';
 import { withoutParameters } from '../head/credential-places.ts';
 import { clientAddress, type Sender } from '../head/forwarded.ts';
-import { requestHeaders } from '../head/headers.ts';
+import { requestHeaders, requestTrailers } from '../head/headers.ts';
 import { modelTap, type OnModelUse } from '../models/model-use.ts';
 import { RateBuckets } from '../policy/rate-buckets.ts';
 import { keyValue, limitOf, rateExceeded, rateKey, type TakeRate } from '../policy/rate-limits.ts';
@@ -30,7 +30,7 @@ import {
   type ServiceName,
   serviceNotFound,
 } from '../refusals/refusal.ts';
-import { ReplicaConnections } from '../replicas/replica-connections.ts';
+import { type ConnectedReplica, ReplicaConnections } from '../replicas/replica-connections.ts';
 import { ConnectFailure, NoAnswerInTime } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { ServiceRoutes } from '../routes/service-routes.ts';
@@ -43,6 +43,7 @@ import { CallBody } from './grpc/call-body.ts';
 import { copyBody, RequestMirror } from './mirror.ts';
 import type { CalledRequest, ForwardedRequest, Question, UpgradedRequest } from './requests.ts';
 import type { ServiceProxyOptions } from './service-proxy-options.ts';
+import { hasTrailers, trailingDispatcher } from './trailing-request.ts';
 import { askUpgrade } from './upgrade.ts';
 import { WaitingRequests } from './waiting-requests.ts';
 import { GOING_AWAY, type JoinedSocket, POLICY_VIOLATION } from './web-socket.ts';
@@ -331,7 +332,7 @@ export class ServiceProxy {
           isUnwanted: () => response.destroyed,
           send: (one) => {
             const onAnswer = (status: number) => this.#replicas.answered(one, status);
-            return exchange(one.pool, { ...order, onAnswer });
+            return exchange(this.#dispatcherOf(one, request), { ...order, onAnswer });
           },
         },
       );
@@ -341,6 +342,19 @@ export class ServiceProxy {
     } finally {
       copy?.abandon();
     }
+  }
+
+  #dispatcherOf(replica: ConnectedReplica, request: IncomingMessage) {
+    if (!hasTrailers(request)) return replica.pool;
+    return trailingDispatcher({
+      ...{ request, timeoutMs: this.#options.timeoutMs },
+      open: () => this.#replicas.open(replica),
+      trailers: async () => {
+        const { rawTrailers: rawHeaders } = request;
+        const own = await this.#callers.ownValues({ headers: {}, rawHeaders }, '', null);
+        return requestTrailers(rawHeaders, own);
+      },
+    });
   }
 
   /** A call of gRPC. Throws `ProxyRefusal` before anything was answered. */

@@ -122,6 +122,50 @@ describe('a service without a gateway', () => {
     expect([body, response.trailers]).toEqual(['part', { 'x-sum': '4' }]);
   });
 
+  /** Sends a body in parts, with fields after it, and returns the answer. */
+  async function trailed(path: string, trailers: readonly string[], body = '3\r\nabc\r\n0\r\n') {
+    const socket = connect(Number(new URL(proxy.url).port), '127.0.0.1');
+    const head = [
+      ...[
+        `POST /proxy/services/main/web/${path} HTTP/1.1`,
+        'Host: dstack.test',
+        'Connection: close',
+      ],
+      ...['Transfer-Encoding: chunked', 'Trailer: X-Sum, X-Dstack-User'],
+      `Authorization: Bearer ${proxy.server.token}`,
+    ];
+    socket.write(
+      `${head.join('\r\n')}\r\n\r\n${body}${trailers.map((it) => `${it}\r\n`).join('')}\r\n`,
+    );
+    return await text(socket);
+  }
+
+  it('gets the fields after the body of a request, but none with a token or for this server', async () => {
+    const answer = await trailed('trailed', [
+      ...['X-Sum: 4', 'X-Dstack-User: root', 'X-Forwarded-For: 1.2.3.4'],
+      ...[`X-Api-Key: ${proxy.server.token}`, 'X-Api-Key: of-the-app', 'Cookie: a=1'],
+    ]);
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+    expect(
+      JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1)),
+    ).toMatchObject({
+      ...{ body: 'abc', trailer: 'X-Sum', 'x-dstack-user': 'admin' },
+      rawTrailers: ['X-Sum', '4', 'X-Api-Key', 'of-the-app'],
+    });
+  });
+
+  it.each([
+    ['refuses', 413, 'too much'],
+    ['trailers', 200, 'X-Sum: 4'],
+    ['drops', 502, 'closed the connection without an answer'],
+    ['download', 200, ''],
+  ])('that answers a request with fields after its body: %s', async (path, status, part) => {
+    const answer = await trailed(path, ['X-Sum: 4']);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+    expect(answer).toContain(part);
+    if (path === 'download') expect(answer.length).toBeGreaterThan(16 * 1024 * 1024);
+  });
+
   it('is refused in the form of OpenAI below /v1', async () => {
     const headers = { authorization: 'Bearer wrong' };
     const refused = await json(await proxy.get('web/v1/chat/completions', { headers }));

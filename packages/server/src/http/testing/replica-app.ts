@@ -96,6 +96,11 @@ export class ReplicaApp {
         response.writeHead(200, { trailer: 'X-Sum' }).write('part');
         response.addTrailers({ 'X-Sum': '4', 'X-Dstack-User': 'root', 'Set-Cookie': 'a=1' });
         return void response.end();
+      case '/trailed': {
+        const body = await text(incoming);
+        const { rawTrailers } = incoming;
+        return void response.end(JSON.stringify({ body, rawTrailers, ...incoming.headers }));
+      }
       case '/dies':
         response.writeHead(200, { 'content-length': '100' });
         return void response.write('half', () => response.destroy());
