@@ -18,8 +18,8 @@ export interface Backend {
   readonly name: BackendName;
   readonly capabilities: Capabilities;
   /**
-   * Every offer that satisfies `requirements`, cheapest first. Throws `BackendError` if the backend
-   * cannot be asked; a backend that answers only in part reports that in `notes`.
+   * Every offer that satisfies `requirements`, cheapest first unless they are ranked. Throws `BackendError` if the
+   * backend cannot be asked; a backend that answers only in part reports that in `notes`.
    */
   offers(requirements: Requirements): Promise<OfferAnswer>;
   /**
@@ -44,6 +44,8 @@ export interface OfferAnswer {
   readonly offers: readonly Offer[];
   /** For the plan: offers are stale, unverified, or come from some regions only. */
   readonly notes: readonly string[];
+  /** Their order counts more than their prices. Omitted: it does not. */
+  readonly isRanked?: boolean;
 }
 
 /**

@@ -20,3 +20,16 @@ it('shows all notes of a backend, or the first of many', async () => {
   notes = [];
   expect(await text()).toEqual([]);
 });
+
+it('merges the offers of backends by price, and keeps the order of those that are ranked', async () => {
+  const backendOf = (name: string, prices: readonly number[], isRanked?: boolean) => ({
+    name,
+    offers: async () => ({ offers: prices.map((price) => ({ price })), notes: [], isRanked }),
+  });
+  const all = [backendOf('aws', [5, 1, 3]), backendOf('vastai', [4, 2, 6], true)];
+  const backends = { of: async () => all as unknown as Backend[] };
+  const source = offerSource(backends as unknown as ProjectBackends, pino({ level: 'silent' }));
+  const question = { ...{ key: 'k', projectId: null, fleetId: null, backends: null } };
+  const { offers } = await source.answer('p', [{ ...question, requirements: {} as never }]);
+  expect(offers.get('k')?.map(({ price }) => price)).toEqual([1, 3, 4, 2, 5, 6]);
+});

@@ -1,12 +1,13 @@
 import { type Backend, BackendError, CredentialsError, type OfferAnswer } from '@dstack/backends';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type {
-  BackendAnswers,
-  BackendNote,
-  CapacityHints,
-  Id,
-  Offer,
-  OffersWanted,
+import {
+  type BackendAnswers,
+  type BackendNote,
+  type CapacityHints,
+  type Id,
+  mergeByPrice,
+  type Offer,
+  type OffersWanted,
 } from '@dstack/core';
 import type { Logger } from '../process/logging.ts';
 import { BackendTimeoutError } from './bounded-backend.ts';
@@ -42,7 +43,7 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
             const text = together(answer.notes);
             notes.set(backend.name, { backend: backend.name, rule: 'backend_error', text });
           }
-          return answer.offers;
+          return answer.isRanked === true ? answer.offers : byPrice(answer.offers);
         } catch (error) {
           log.warn({ backend: backend.name, err: error }, 'backend gave no offers');
           notes.set(backend.name, noteOf(backend.name, error));
@@ -52,7 +53,7 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
       const answers = wanted.map(async (question) => {
         const asked = configured.filter((backend) => isAsked(question, backend));
         const offers = await Promise.all(asked.map((backend) => ask(backend, question)));
-        return [question.key, mergedByPrice(offers)] as const;
+        return [question.key, mergeByPrice(offers)] as const;
       });
       return { offers: new Map(await Promise.all(answers)), notes: [...notes.values()] };
     },
@@ -110,6 +111,6 @@ function shown({ message }: Error): string {
 }
 
 /** Stable: offers with equal prices keep the order of their backend. */
-function mergedByPrice(lists: readonly (readonly Offer[])[]): Offer[] {
-  return lists.flat().sort((a, b) => a.price - b.price);
+function byPrice(offers: readonly Offer[]): readonly Offer[] {
+  return offers.toSorted((a, b) => a.price - b.price);
 }

@@ -21,6 +21,8 @@ export interface LiveOffersOptions {
   readonly listed?: () => readonly Offer[];
   /** Key of the stored offers: another one for each account and choice of regions. */
   readonly factKey: string;
+  /** From which age on they are asked for again, in milliseconds; omitted: 30 s. */
+  readonly freshMs?: number | undefined;
   /** Milliseconds since the epoch: the age of stored offers counts across restarts. */
   readonly now: () => number;
 }
@@ -86,8 +88,11 @@ export class LiveOffers {
     };
   }
 
-  /** The present price of an offer, per hour; null = it is not sold any more. */
-  async priceOf({ instance, region }: Pick<Offer, 'instance' | 'region'>): Promise<number | null> {
+  /** The present price of an offer, per hour, in this size; null = it is not sold any more. */
+  async priceOf(
+    { instance, region }: Pick<Offer, 'instance' | 'region'>,
+    sized: (listed: Offer) => Offer = (listed) => listed,
+  ): Promise<number | null> {
     const { offers } = await this.#current();
     const found = offers.find(
       (offer) =>
@@ -96,7 +101,7 @@ export class LiveOffers {
         offer.instance.resources.spot === instance.resources.spot &&
         offer.instance.resources.gpus.length === instance.resources.gpus.length,
     );
-    return found?.price ?? null;
+    return found === undefined ? null : sized(found).price;
   }
 
   /** The provider has refused an order of this offer. */
@@ -138,8 +143,9 @@ export class LiveOffers {
 
   /** A wrong clock may have dated them ahead; their age is unknown then. */
   #isFresh({ at }: KnownOffers): boolean {
-    const age = this.#options.now() - at;
-    return age >= 0 && age <= FRESH_MS;
+    const { now, freshMs = FRESH_MS } = this.#options;
+    const age = now() - at;
+    return age >= 0 && age <= freshMs;
   }
 
   #ask(): Promise<KnownOffers> {
@@ -211,7 +217,7 @@ export class LiveOffers {
   }
 
   #notes({ at, isListed }: KnownOffers & { readonly isListed?: true }): readonly string[] {
-    const { title, now } = this.#options;
+    const { title, now, freshMs = FRESH_MS } = this.#options;
     if (isListed) {
       const why = this.#error === null ? '' : `: ${errorMessage(this.#error)}`;
       return [
@@ -219,7 +225,7 @@ export class LiveOffers {
       ];
     }
     const age = now() - at;
-    if (age < OLD_MS) return [];
+    if (age < Math.max(OLD_MS, 2 * freshMs)) return [];
     const why =
       this.#error === null ? '' : `, because it did not answer: ${errorMessage(this.#error)}`;
     return [`prices and availability of ${title} are ${ageText(age)} old${why}`];

@@ -34,14 +34,17 @@ export function restVm(options: RestVmOptions): Backend {
       const { offers: all, notes } = await offers.answer();
       const problem = way.problem ?? null;
       const matching = all
-        .map((offer) => cloud.shaped?.(offer, requirements) ?? offer)
+        .map((offer) => (cloud.shaped ? cloud.shaped(offer, requirements) : offer))
+        .filter((offer) => offer !== null)
         .filter((offer) => requirementsMatch(requirements, offer))
         .map((offer) =>
           problem === null ? offer : { ...offer, availability: 'not_available' as const },
         );
       const kept = matching.length === 0 ? [] : [withoutServer(cloud, leaseSeconds)];
+      const ranked = cloud.ranked?.(matching, requirements) ?? null;
       return {
-        offers: matching.toSorted((a, b) => a.price - b.price),
+        offers: ranked ?? matching.toSorted((a, b) => a.price - b.price),
+        isRanked: ranked !== null,
         notes: problem === null ? [...notes, ...kept] : [problem, ...notes],
       };
     },

@@ -31,8 +31,15 @@ export interface VmCloud {
   end(vm: Pick<Vm, 'id' | 'region'>): Promise<void>;
   /** Everything that it sells now in the configured regions, available or not. */
   offers(): Promise<readonly Offer[]>;
-  /** An offer as it is for these requirements, where it has no fixed size; omitted: all are as they are. */
-  shaped?(offer: Offer, requirements: Requirements): Offer;
+  /**
+   * An offer as it is for these requirements, where it has no fixed size; null = it serves them in none. Omitted: all are
+   * as they are.
+   */
+  shaped?(offer: Offer, requirements: Requirements): Offer | null;
+  /** All offers for these requirements, the best first; null, or omitted: the cheapest is the best. */
+  ranked?(offers: readonly Offer[], requirements: Requirements): readonly Offer[] | null;
+  /** A listed offer in the size of an ordered one; omitted: its price depends on no size. */
+  sized?(listed: Offer, ordered: Offer): Offer;
   /** Why it cannot serve these requirements at all, for plans; null, or omitted: its offers decide. */
   refusalOf?(requirements: Requirements): string | null;
   /** Without creating anything. */

@@ -29,6 +29,8 @@ export interface VmKind<Config> {
   readonly credentials: (config: Config) => readonly string[];
   /** Regions that the offers depend on beside the account; null = they depend on none. */
   readonly regions: (config: Config) => readonly string[] | null;
+  /** From which age on offers are asked for again, in milliseconds; omitted: 30 s. */
+  readonly freshMs?: number;
   /** Loads the adapter. */
   readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;
 }
@@ -88,7 +90,7 @@ export function openerOf<Config>(
       const cloud = await kind.adapter({ config, endpoint, limiter, listed });
       const shared = accounts.join(account, () => new AccountVms(pace));
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
-      const market = markets.join(scope, () => new SharedOffers(title, facts, factKey));
+      const market = markets.join(scope, () => new SharedOffers(kind, facts, factKey));
       market.part.asker = cloud;
       const way = wayOf(cloud, secret);
       return {
@@ -112,9 +114,13 @@ class SharedOffers {
   /** The backend that was opened last asks for all. */
   asker: Pick<VmCloud, 'offers'> = { offers: async () => [] };
 
-  constructor(title: string, facts: BackendHost['facts'], factKey: string) {
+  constructor(
+    { title, freshMs }: Pick<VmKind<unknown>, 'title' | 'freshMs'>,
+    facts: BackendHost['facts'],
+    factKey: string,
+  ) {
     const ask = () => this.asker.offers();
-    this.offers = new LiveOffers({ title, ask, facts, factKey, now: Date.now });
+    this.offers = new LiveOffers({ title, ask, facts, factKey, freshMs, now: Date.now });
   }
 }
 

@@ -3,6 +3,7 @@
  * looked for until lists must contain it.
  */
 import { errorMessage } from '@dstack/contract/error-message';
+import type { Offer } from '@dstack/core';
 import {
   BackendError,
   BusyError,
@@ -175,7 +176,8 @@ export class VmOrders {
     if (reservation !== null && !cloud.hasReservations) {
       throw new SkipOfferError(`${cloud.title} has no reservations`);
     }
-    const price = await offers.priceOf(offer);
+    const sized = (listed: Offer) => cloud.sized?.(listed, offer) ?? listed;
+    const price = await offers.priceOf(offer, sized);
     if (price !== null && price > offer.price) {
       throw new SkipOfferError(
         `it costs $${price}/h now, and $${offer.price}/h when it was chosen`,
