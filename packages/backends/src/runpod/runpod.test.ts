@@ -2,6 +2,7 @@ import { Requirements } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
 import { agentToken } from '../base/agent-token.ts';
 import { CONTAINER_LAUNCHER } from '../base/container-cloud/launcher.ts';
+import { DOWNLOAD } from '../base/container-cloud/testing.ts';
 import {
   BackendError,
   CredentialsError,
@@ -11,7 +12,6 @@ import {
 } from '../base/errors.ts';
 import { vmName } from '../base/rest-vm/names.ts';
 import { CPU, newAccountForEachTest, STARTED_S } from './testing/account.ts';
-import { DOWNLOAD } from './testing.ts';
 
 const { now, another, offers, order, create, failure, sent } = newAccountForEachTest();
 

@@ -4,14 +4,8 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { TAGS_VARIABLE, tagsAsVariable, tagsFromVariable } from '../base/container-cloud/tags.ts';
-import {
-  BackendError,
-  BusyError,
-  CredentialsError,
-  NoAnswerError,
-  PreparingError,
-  SkipOfferError,
-} from '../base/errors.ts';
+import { tried } from '../base/container-cloud/tried.ts';
+import { BackendError, BusyError, PreparingError, SkipOfferError } from '../base/errors.ts';
 import { largestKnownGpu } from '../base/known-gpus.ts';
 import type { CheckResult } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
@@ -172,14 +166,14 @@ export class Runpod implements VmCloud {
   /** Keys have scopes; those for creating cannot be tried without creating something. */
   async check(): Promise<readonly CheckResult[]> {
     const { api } = this.#options;
-    const pods = await tried('pods', () => api.pods());
+    const pods = await tried('runpod: pods', () => api.pods());
     if (!pods.ok) return [pods];
     return [
       pods,
       ...(await Promise.all([
-        tried('catalogue', () => api.cpus()),
-        tried('registries', () => api.registries()),
-        tried('network volumes', () => api.volumes()),
+        tried('runpod: catalogue', () => api.cpus()),
+        tried('runpod: registries', () => api.registries()),
+        tried('runpod: network volumes', () => api.volumes()),
       ])),
     ];
   }
@@ -279,18 +273,4 @@ function computeOf({ instance: { name, resources } }: Offer): Pick<NewPod, 'gpu'
       ...(first.vendor === 'nvidia' && { minCudaVersion: LEAST_CUDA }),
     },
   };
-}
-
-async function tried(what: string, call: () => Promise<unknown>): Promise<CheckResult> {
-  const name = `runpod: ${what}`;
-  try {
-    await call();
-    return { name, ok: true, problem: null };
-  } catch (error) {
-    return {
-      ...{ name, ok: false, problem: errorMessage(error) },
-      unanswered: error instanceof NoAnswerError || error instanceof BusyError,
-      refused: error instanceof CredentialsError,
-    };
-  }
 }

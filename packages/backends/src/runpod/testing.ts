@@ -1,6 +1,6 @@
 /** The adapter of RunPod at a simulated account. */
 import type { Cloud } from '@dstack/testkit/cloud';
-import { dialWay } from '../base/container-cloud/dial-way.ts';
+import { exampleWay } from '../base/container-cloud/testing.ts';
 import type { AgentDialIns } from '../base/kind.ts';
 import type { Backend } from '../base/port.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
@@ -25,10 +25,6 @@ export interface RunpodAt {
   readonly dialIns?: AgentDialIns;
 }
 
-const NO_DIAL_INS: AgentDialIns = { take: async () => null, watch: () => () => {} };
-
-export const DOWNLOAD = { path: '/api/agents/program/x64-0', sha256: 'f'.repeat(64) };
-
 export function runpodAt({ cloud, pace, regions = null, listed = [], ...at }: RunpodAt): Backend {
   const { apiKey = cloud.apiKey } = at;
   const limiter = new CallLimiter({ title: 'RunPod', rules: RUNPOD_RULES, pace });
@@ -39,14 +35,6 @@ export function runpodAt({ cloud, pace, regions = null, listed = [], ...at }: Ru
   const offers = new LiveOffers({
     ...{ title: 'RunPod', ask, facts, factKey: 'offers', now: () => pace.now() },
   });
-  const way = at.way ?? exampleWay(at.dialIns ?? NO_DIAL_INS);
+  const way = at.way ?? exampleWay('RunPod', at.dialIns);
   return restVm({ cloud: adapter, offers, way, pace, leaseSeconds: 7200 });
-}
-
-function exampleWay(dialIns: AgentDialIns): VmWay {
-  return dialWay({
-    ...{ title: 'RunPod', secret: 'secret', download: async () => DOWNLOAD },
-    ...{ dialUrl: 'wss://dstack.example', fetchUrl: 'https://dstack.example' },
-    dialIns,
-  });
 }

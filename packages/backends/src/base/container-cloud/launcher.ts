@@ -2,6 +2,7 @@
  * The program that a container of a container cloud runs first: it fetches the agent, checks it and starts it.
  * The image of a job need not have more than `sh`, the usual small tools, and one program that can fetch a file.
  */
+import { TAGS_VARIABLES } from './tags.ts';
 
 /** Names of the only variables that the launcher needs. The environment of the job lacks them. */
 export const LAUNCHER_VARIABLES = {
@@ -69,7 +70,7 @@ umask 077
 url=$DSTACK_AGENT_URL sha256=$DSTACK_AGENT_SHA256 token=$DSTACK_AGENT_TOKEN dial=$1 server=$2
 # The rest of the URL is secret, and providers show what containers print.
 from=\${url%/*}
-unset DSTACK_AGENT_URL DSTACK_AGENT_SHA256 DSTACK_AGENT_TOKEN DSTACK_TAGS
+unset DSTACK_AGENT_URL DSTACK_AGENT_SHA256 DSTACK_AGENT_TOKEN ${TAGS_VARIABLES.join(' ')}
 say() { echo "${LAUNCHER_PREFIX}$*" >&2; }
 has() { command -v "$1" >/dev/null 2>&1; }
 give_up() { say "$*"; exit ${HOPELESS}; }
