@@ -25,6 +25,8 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
   runpod: ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
   'runpod, sold out': ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
+  vastai: ['vastai', 'de-bavaria', 'RTX4090'],
+  'vastai, sold out': ['vastai', 'de-bavaria', 'RTX4090'],
 };
 
 describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () => {
@@ -43,6 +45,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     clouds.get('lambda, sold out')?.sellOut('gpu_1x_a10', 'us-west-1');
     clouds.get('runpod, sold out')?.sellOut('1x NVIDIA H100 80GB HBM3', 'US-KS-2');
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
+    clouds.get('vastai, sold out')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
     const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
     steps = stdout
@@ -97,6 +100,34 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       ...{ step: 'refused', error: 'RunpodV2ClientError', text },
     });
     expect(clouds.get('runpod, sold out')?.vms()).toBe(0);
+  });
+
+  it('finds, makes, follows and ends an instance of Vast.ai, on demand and spot', () => {
+    const { history, log } = clouds.get('vastai') as Cloud;
+    const [first, second] = history().flatMap((event) => (event[0] === '+' ? event.slice(1) : []));
+    const ready = { step: 'ready', hostname: '192.0.2.1', port: 20_000 };
+    expect(stepsOf('vastai')).toMatchObject([
+      { step: 'valid', ok: true },
+      { step: 'offers', regions: ['de-bavaria'], gpus: ['RTX4090'], spot: [false, true] },
+      { ...{ step: 'created', id: first } },
+      ready,
+      { step: 'ended' },
+      { ...{ step: 'created', id: second } },
+      ready,
+      { step: 'ended' },
+    ]);
+    expect(history()).toEqual([`+${first}`, `-${first}`, `+${second}`, `-${second}`]);
+    const bids = log.filter(({ method }) => method === 'PUT').map(({ body }) => body);
+    expect(bids).toMatchObject([{ price: null }, { price: expect.any(Number) }]);
+    expect(log.every(({ status }) => status !== null && status < 300)).toBe(true);
+  });
+
+  it('takes the refusal of Vast.ai for missing capacity, with its text', () => {
+    const text = expect.stringContaining('no_such_ask');
+    expect(stepsOf('vastai, sold out').at(-1)).toMatchObject({
+      ...{ step: 'refused', error: 'NoCapacityError', text },
+    });
+    expect(clouds.get('vastai, sold out')?.vms()).toBe(0);
   });
 
   it('takes the refusal of DigitalOcean for missing capacity, with its text', () => {

@@ -7,7 +7,9 @@ object per step. One process for all cases: to import the adapters takes seconds
 import json
 import sys
 import time
+from types import SimpleNamespace
 
+import requests
 from dstack._internal.core.models.backends.base import BackendType
 from dstack._internal.core.models.instances import (
     Disk,
@@ -110,12 +112,64 @@ def run_runpod(report, url, key, region, type_name):
     report("deleted", volume=client.delete_network_volume(volume["id"]))
 
 
+class HttpxClient(requests.Session):
+    """What the adapter of Vast.ai uses of `httpx`, which only the reference's server depends on."""
+
+    def __init__(self, base_url, headers, timeout):
+        super().__init__()
+        self.base_url = base_url
+        self.headers.update(headers)
+
+    def request(self, method, path, **more):
+        return super().request(method, self.base_url.rstrip("/") + path, **more)
+
+
+def run_vastai(report, url, key, region, type_name):
+    """Its `run_job` needs a whole run, of which it reads four fields."""
+    sys.modules["httpx"] = SimpleNamespace(Client=HttpxClient, HTTPError=requests.RequestException)
+    import gpuhunt.providers.vastai as search
+    from dstack._internal.core.backends.vastai import compute, models
+    from dstack._internal.core.models.runs import Requirements
+
+    search.bundles_url = f"{url}/api/v0/bundles/"
+    creds = models.VastAIAPIKeyCreds(api_key=key)
+    made = compute.VastAICompute(models.VastAIConfig(creds=creds, regions=[region]))
+    made.api_client.s.base_url = f"{url}/api/"
+    report("valid", ok=made.api_client.auth_test())
+    resources = {"cpu": {"min": 2}, "memory": {"min": 1}, "disk": {"size": {"min": 50}}, "gpu": type_name}
+    requirements = Requirements.model_validate({"resources": resources})
+    offers = made.get_offers_by_requirements(requirements, False, False)
+    report(
+        "offers",
+        regions=sorted({one.region for one in offers}),
+        gpus=sorted({one.instance.resources.gpus[0].name for one in offers}),
+        spot=sorted({one.instance.resources.spot for one in offers}),
+    )
+    for spot in (False, True):
+        offer = next(one for one in offers if one.instance.resources.spot == spot)
+        run = SimpleNamespace(run_spec=SimpleNamespace(run_name="train"), project_name="main")
+        spec = SimpleNamespace(job_name="train-0-0", image_name="ubuntu:24.04", registry_auth=None)
+        job = SimpleNamespace(job_spec=spec)
+        public = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIBs= ada"
+        try:
+            data = made.run_job(run, job, offer, public, "", [], None, requirements, [])
+        except Exception as error:
+            return report("refused", error=type(error).__name__, text=str(error))
+        report("created", id=data.instance_id)
+        while data.hostname is None:
+            made.update_provisioning_data(data, "", "")
+            time.sleep(0.05)
+        report("ready", hostname=data.hostname, port=data.ssh_port)
+        made.terminate_instance(data.instance_id, data.region, data.backend_data)
+        report("ended")
+
+
 def run(name, adapter, **where):
     def report(step, **facts):
         print(json.dumps({"case": name, "step": step, **facts}), flush=True)
 
-    if adapter == "runpod":
-        return run_runpod(report, **where)
+    if adapter in OF_CONTAINERS:
+        return OF_CONTAINERS[adapter](report, **where)
     make = lambda_compute if adapter == "lambda" else digitalocean_compute
     compute, offers = make(adapter, **where)
     region, type_name = where["region"], where["type_name"]
@@ -141,6 +195,8 @@ def run(name, adapter, **where):
     compute.terminate_instance(data.instance_id, region, data.backend_data)
     report("ended")
 
+
+OF_CONTAINERS = {"runpod": run_runpod, "vastai": run_vastai}
 
 for case in sys.argv[1:]:
     run(**json.loads(case))

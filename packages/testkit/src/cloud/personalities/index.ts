@@ -3,6 +3,7 @@ import { AWS } from './aws/aws.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
+import { VASTAI } from './vastai/vastai.ts';
 
 /** By the name of the backend's type. */
 export const PERSONALITIES = {
@@ -11,6 +12,7 @@ export const PERSONALITIES = {
   digitalocean: DIGITALOCEAN,
   lambda: LAMBDA,
   runpod: RUNPOD,
+  vastai: VASTAI,
 } as const satisfies Readonly<Record<string, Personality>>;
 
 export type PersonalityName = keyof typeof PERSONALITIES;
