@@ -9,7 +9,7 @@ import { newEd25519Pair } from '@dstack/ssh';
 import { tryAccount } from '../packages/backends/src/base/testing/live-account.ts';
 
 const BOOT_MS = 30 * 60_000;
-const TYPES = ['lambda', 'digitalocean', 'amddevcloud', 'aws', 'runpod'] as const;
+const TYPES = ['lambda', 'digitalocean', 'amddevcloud', 'aws', 'runpod', 'vastai'] as const;
 /** Containers would reach a server there. This try has none: their launcher waits for it until they are ended. */
 const SERVER_URL = 'https://dstack.invalid.example';
 const CATALOG = new URL('../packages/backends/data/catalog.csv', import.meta.url);

@@ -5,6 +5,7 @@ import { kubernetesKind } from './kubernetes/kubernetes-kind.ts';
 import { lambdaKind } from './lambda/lambda-kind.ts';
 import { runpodKind } from './runpod/runpod-kind.ts';
 import { slurmKind } from './slurm/slurm-kind.ts';
+import { vastaiKind } from './vastai/vastai-kind.ts';
 
 /** Every kind of backend that creates machines. The other types that projects configure are price lists. */
 export const BACKEND_KINDS: readonly BackendKind[] = [
@@ -15,6 +16,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   amdDevCloudKind,
   awsKind,
   runpodKind,
+  vastaiKind,
 ];
 
 /** Null: backends of this type only have a price list. */

@@ -114,7 +114,18 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       url: 'https://console.runpod.io/user/settings',
     },
   },
-  vastai: byKey('Vast.ai', [REGIONS]),
+  vastai: {
+    ...byKey('Vast.ai', [
+      {
+        ...REGIONS,
+        hint: 'Countries or places (us, de-bavaria), separated by commas; all if empty.',
+      },
+    ]),
+    before: {
+      text: 'Create an API key that may read and write instances and SSH keys. The server needs a public URL.',
+      url: 'https://cloud.vast.ai/manage-keys/',
+    },
+  },
   vultr: byKey('Vultr', [REGIONS]),
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
   tensordock: byKey('TensorDock', [

@@ -38,7 +38,7 @@ it.each([
   expect([status, stdout]).toEqual([3, 'hello second word\n']);
 });
 
-it('a packed script says what an image lacks', () => {
+it('a packed script prints what an image lacks', () => {
   const { status, stderr } = runIn(folderOf());
   expect(status).toBe(78);
   expect(stderr).toContain('dstack: the image has neither base64 and gunzip nor python3');

@@ -1,13 +1,14 @@
-/** Orders of pods while the provider loses, delays and refuses calls: each makes one pod, and nothing is left. */
+/** Orders of containers while the provider loses, delays and refuses calls: each makes one, and nothing is left. */
 import { Requirements } from '@dstack/contract/wire';
 import { type CloudKnobs, manualClock, startCloud } from '@dstack/testkit/cloud';
 import { expect, it, onTestFinished } from 'vitest';
-import { BackendError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
-import type { CreatedInstance, InstanceOrder } from '../base/instance-port.ts';
-import type { Backend } from '../base/port.ts';
-import { newOrder, withContainer } from '../base/testing/orders.ts';
-import { passingPace } from '../base/testing/passing-pace.ts';
-import { runpodAt } from './testing.ts';
+import { runpodAt } from '../../runpod/testing.ts';
+import { vastaiAt } from '../../vastai/testing.ts';
+import { BackendError, NoCapacityError, SkipOfferError } from '../errors.ts';
+import type { CreatedInstance, InstanceOrder } from '../instance-port.ts';
+import type { Backend } from '../port.ts';
+import { newOrder, withContainer } from '../testing/orders.ts';
+import { passingPace } from '../testing/passing-pace.ts';
 
 const REQUIREMENTS = Requirements.parse({
   resources: { cpu: '2..', memory: '1GB..', disk: '1GB..' },
@@ -30,13 +31,21 @@ const FAULTS: Readonly<Record<string, CloudKnobs>> = {
   },
 };
 
-it.each(Object.entries(FAULTS))('with %s each order makes one pod', async (_, faults) => {
+const CLOUDS = { runpod: runpodAt, vastai: vastaiAt } as const;
+const CASES = (Object.keys(CLOUDS) as (keyof typeof CLOUDS)[]).flatMap((personality) =>
+  Object.entries(FAULTS).map(([name, faults]) => ({ personality, name, faults })),
+);
+
+it.each(CASES)('$personality with $name: each order makes one container', async (one) => {
+  const { personality, faults } = one;
   const clock = manualClock();
-  const cloud = await startCloud({ personality: 'runpod', clock, limits: false, seed: 7 });
+  const cloud = await startCloud({ personality, clock, limits: false, seed: 7 });
   onTestFinished(() => cloud.close());
   const pace = passingPace(clock);
-  const backend = runpodAt({ cloud, pace });
-  const { offers } = await backend.offers(REQUIREMENTS);
+  const backend = CLOUDS[personality]({ cloud, pace });
+  const answer = await backend.offers(REQUIREMENTS);
+  // Some serve one order only, on demand or as spot.
+  const offers = [...new Map(answer.offers.map((one) => [one.instance.name, one])).values()];
   cloud.faults.set({ boot_seconds: [5, 5], ...faults });
   for (let number = 0; number < ORDERS; number++) {
     const order = withContainer(newOrder(offers[number % offers.length] ?? null));
@@ -46,7 +55,7 @@ it.each(Object.entries(FAULTS))('with %s each order makes one pod', async (_, fa
       () => clock.advance(15),
     );
   }
-  // What was carried out late ends beside the pod that serves its order, or by its key.
+  // What was carried out late ends beside the one that serves its order, or by its key.
   await until(
     async () => cloud.vms() === 0,
     () => clock.advance(30),
@@ -55,7 +64,7 @@ it.each(Object.entries(FAULTS))('with %s each order makes one pod', async (_, fa
   expect(made).toHaveLength(ORDERS);
 });
 
-/** As the server repeats it: after `NoCapacityError` and `SkipOfferError` there is no pod of this order. */
+/** As the server repeats it: after `NoCapacityError` and `SkipOfferError` there is no container of this order. */
 async function persistently(
   order: InstanceOrder,
   { instances }: Backend,
