@@ -165,6 +165,16 @@ export class RunpodApi {
     return await this.#list<Registry>('registries', 'registries');
   }
 
+  /** With the provider's time in µs. */
+  async timedRegistries(): Promise<{
+    readonly registries: readonly Registry[];
+    readonly time: number | null;
+  }> {
+    const call = { method: 'GET', path: at('registries'), kind: 'look' } as const;
+    const { body, time } = await this.#client.timed<Readonly<Record<string, unknown>> | null>(call);
+    return { registries: listIn(body, 'registries'), time };
+  }
+
   async createRegistry(body: {
     readonly name: string;
     readonly username: string;
@@ -196,11 +206,15 @@ export class RunpodApi {
     const answer = await this.#client.call<Readonly<Record<string, unknown>> | null>({
       ...{ method: 'GET', path: at(path), kind: 'look' },
     });
-    const found = answer?.[what];
-    // An account that seems empty would end every machine that we know.
-    if (!Array.isArray(found)) throw new NoAnswerError(`RunPod: no list of ${what}`);
-    return found as readonly T[];
+    return listIn<T>(answer, what);
   }
+}
+
+function listIn<T>(answer: Readonly<Record<string, unknown>> | null, what: string): readonly T[] {
+  const found = answer?.[what];
+  // An account that seems empty would end every machine that we know.
+  if (!Array.isArray(found)) throw new NoAnswerError(`RunPod: no list of ${what}`);
+  return found as readonly T[];
 }
 
 const at = (what: string): string => `/v2/${what}`;

@@ -56,3 +56,28 @@ describe('a pod at RunPod', () => {
     expect(kept.size).toBe(1);
   });
 });
+
+it('the claims of servers are stored credentials, which a list shows by their names only', async () => {
+  const { cloud, backend } = now();
+  const owner = { server: 'server-1' };
+  await backend.claims?.renew(owner, { claimant: 'a', nonce: 'n1' });
+  const [first] = registriesOf(cloud.account).values();
+  await backend.claims?.renew(owner, { claimant: 'a', nonce: 'n2' });
+  await backend.claims?.renew({ server: 'server-2' }, { claimant: 'b', nonce: 'n3' });
+  expect(await backend.claims?.read(owner)).toMatchObject([{ claimant: 'a', nonce: 'n2' }]);
+  expect(registriesOf(cloud.account).has(first?.id ?? '')).toBe(false);
+  expect(registriesOf(cloud.account).size).toBe(2);
+});
+
+it('a claim that cannot be read keeps everything from being ended', async () => {
+  const { cloud, backend } = now();
+  registriesOf(cloud.account).set('x', {
+    id: 'x',
+    name: 'dstack-claim_1',
+    username: '',
+    password: '',
+  });
+  await expect(backend.claims?.read({ server: 'server-1' })).rejects.toThrow(
+    'RunPod: the claim in the stored credential dstack-claim_1 cannot be read',
+  );
+});

@@ -7,7 +7,7 @@ import { TAGS_VARIABLE, tagsAsVariable, tagsFromVariable } from '../base/contain
 import { tried } from '../base/container-cloud/tried.ts';
 import { BackendError, BusyError, PreparingError, SkipOfferError } from '../base/errors.ts';
 import { largestKnownGpu } from '../base/known-gpus.ts';
-import type { CheckResult } from '../base/port.ts';
+import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
@@ -15,6 +15,7 @@ import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm
 import type { VolumePort } from '../base/volume-port.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { NewPod, Pod, Registry, RunpodApi } from './api.ts';
+import { runpodClaims } from './claims.ts';
 import { RunpodMemory } from './memory.ts';
 import { cpuInstance, gpuModel, MOST_GPUS, runpodOffers, withDisk } from './offers.ts';
 import { runpodVolumes } from './volumes.ts';
@@ -65,12 +66,14 @@ export class Runpod implements VmCloud {
   readonly lateMs = 30_000;
   readonly #options: RunpodOptions;
   readonly volumes: VolumePort;
+  readonly claims: Claims;
   readonly #memory: RunpodMemory;
 
   constructor(options: RunpodOptions) {
     this.#options = options;
     this.#memory = options.memory ?? new RunpodMemory();
     this.volumes = runpodVolumes(options);
+    this.claims = runpodClaims(options.api, (text) => NO_REGISTRY.test(text));
   }
 
   async list(): Promise<readonly Vm[]> {

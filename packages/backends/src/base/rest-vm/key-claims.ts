@@ -12,6 +12,8 @@ import { MissingThingError } from './refusals.ts';
 export interface KeysOfAccount {
   /** Name of the provider, for messages. */
   readonly title: string;
+  /** What holds a claim, for messages; omitted: an SSH key. */
+  readonly what?: string;
   /** All of them. */
   readonly list: () => Promise<TimedKeys>;
   readonly add: (name: string, publicKey: string) => Promise<void>;
@@ -31,8 +33,9 @@ export interface KeyOfAccount {
   readonly publicKey: string;
 }
 
-/** How the names of such keys begin. */
+/** How the names of such keys begin. What cannot have names like these has the comment as its name. */
 const NAME = 'dstack-claim-';
+const NAMES = /^dstack-claim[-_]/;
 /** `dstack-claim:<server>:<claimant>:<nonce>:<seconds>`. */
 const COMMENT =
   /^dstack-claim:([A-Za-z0-9-]{1,64}):([A-Za-z0-9-]{1,64}):([A-Za-z0-9-]{1,64}):(\d{1,12})$/;
@@ -77,9 +80,12 @@ async function listed({ title, list }: KeysOfAccount) {
   return { keys, time };
 }
 
-function claimsIn({ title }: KeysOfAccount, keys: readonly KeyOfAccount[]): readonly KeptClaim[] {
+function claimsIn(
+  { title, what = 'SSH key' }: KeysOfAccount,
+  keys: readonly KeyOfAccount[],
+): readonly KeptClaim[] {
   return keys
-    .filter(({ name }) => name.startsWith(NAME))
+    .filter(({ name }) => NAMES.test(name))
     .map(({ id, name, publicKey }) => {
       const comment = publicKey.trim().split(/\s+/)[2] ?? '';
       const [, server, claimant, nonce, seconds] = COMMENT.exec(comment) ?? [];
@@ -88,7 +94,7 @@ function claimsIn({ title }: KeysOfAccount, keys: readonly KeyOfAccount[]): read
       }
       // The server that wrote it may have machines here.
       throw new BackendError(
-        `${title}: the claim in the SSH key ${name} cannot be read; delete that key if no server uses the account`,
+        `${title}: the claim in the ${what} ${name} cannot be read; delete it if no server uses the account`,
       );
     });
 }
