@@ -15,6 +15,9 @@ const DEFAULT_DISK_GB = 100;
 const LEAST_DISK_GB = 8;
 /** The most of one instance, whatever Vast.ai answers. */
 const MOST_GPUS = 64;
+const MOST_CPUS = 1024;
+const MOST_DISK_GB = 1_000_000;
+const MOST_MIB = 64 * MIB_PER_GB * MIB_PER_GB;
 const MOST_ASKS = 3000;
 /** The memory that a GPU reports differs by so much from that of its name. */
 const SPARE = 0.1;
@@ -57,13 +60,14 @@ export function vastaiOffers(
 }
 
 function offersOf(ask: MarketAsk, region: string): readonly Offer[] {
+  if (!isSound(ask)) return [];
   const { cpus, memory_mib } = shareOf(ask);
   const gpus = gpusOf(ask);
   const { id, dph_base, min_bid, storage_cost, disk_space, rented } = ask;
   // Without a price it would look free, and it is charged all the same.
   const isWhole = cpus >= 1 && memory_mib > 0 && dph_base > 0 && storage_cost >= 0;
   if (!isWhole || gpus === null || rented === true || !(disk_space >= LEAST_DISK_GB)) return [];
-  const disk = { size_mib: Math.floor(disk_space) * MIB_PER_GB };
+  const disk = { size_mib: Math.floor(Math.min(MOST_DISK_GB, disk_space)) * MIB_PER_GB };
   const data: AskData = {
     disk_price: rounded(storage_cost / HOURS_PER_MONTH, 1e9),
     reliability: ask.reliability2 ?? 0,
@@ -78,8 +82,15 @@ function offersOf(ask: MarketAsk, region: string): readonly Offer[] {
     ...{ availability: 'available', availability_zones: null, instance_runtime: 'runner' },
     ...{ blocks: 1, total_blocks: 1 },
   });
-  const spot = min_bid != null && min_bid > 0 ? [offer(min_bid, true, { min_bid })] : [];
+  const least = quantityOf(min_bid);
+  const spot = least > 0 ? [offer(least, true, { min_bid: least })] : [];
   return [offer(dph_base, false), ...spot];
+}
+
+/** Whether what offers are made of has the documented types. */
+function isSound({ id, dph_base, storage_cost, disk_space, reliability2, score }: MarketAsk) {
+  const numbers = [id, dph_base, storage_cost, disk_space, reliability2 ?? 0, score ?? 0];
+  return numbers.every((one) => Number.isFinite(one));
 }
 
 /** Prices are sent as short floats. */
@@ -88,23 +99,29 @@ const rounded = (price: number, decimals = DECIMALS): number =>
 
 /** What an instance gets of the processors and the memory of its machine. */
 export function shareOf(one: Pick<Contract, 'cpu_cores' | 'cpu_cores_effective' | 'cpu_ram'>) {
-  const { cpu_cores: all, cpu_cores_effective: own, cpu_ram: ram } = one;
+  const [all, own, ram] = [one.cpu_cores, one.cpu_cores_effective, one.cpu_ram].map(quantityOf);
   if (!all || !own || !ram) return { cpus: 0, memory_mib: 0 };
   const memory = (ram * Math.min(1, own / all) * MIB_PER_GB) / MB_PER_GB;
-  return { cpus: Math.floor(own), memory_mib: Math.round(memory) };
+  return {
+    cpus: Math.floor(Math.min(MOST_CPUS, own)),
+    memory_mib: Math.round(Math.min(MOST_MIB, memory)),
+  };
 }
+
+/** 0: it is not known, or no number. */
+export const quantityOf = (value: unknown): number =>
+  typeof value === 'number' && Number.isFinite(value) && value > 0 ? value : 0;
 
 /** Null: they are of a kind that is not known. */
 export function gpusOf(
   one: Pick<Contract, 'gpu_name' | 'num_gpus' | 'gpu_ram'>,
 ): GpuModel[] | null {
-  const { gpu_name: name, num_gpus: reported, gpu_ram: ram } = one;
-  const count = Math.min(MOST_GPUS, reported ?? 0);
+  const count = Math.floor(Math.min(MOST_GPUS, quantityOf(one.num_gpus)));
   if (count < 1) return [];
-  const models = knownGpus({ vendor: 'nvidia', name: gpuName(name ?? '') });
+  const models = knownGpus({ vendor: 'nvidia', name: gpuName(String(one.gpu_name)) });
   const [first] = models;
   if (first === undefined) return null;
-  const mib = ram || first.memory_mib;
+  const mib = Math.min(MOST_MIB, quantityOf(one.gpu_ram)) || first.memory_mib;
   const isLike = ({ memory_mib }: GpuModel) => Math.abs(memory_mib - mib) <= SPARE * memory_mib;
   const model = models.find(isLike) ?? { ...first, memory_mib: Math.round(mib) };
   return Array.from({ length: count }, () => model);
@@ -121,8 +138,8 @@ function gpuName(name: string): string {
 }
 
 /** `California, US` → `us-california`, as in dstack 0.22.5. */
-export function regionOf(location: string | null | undefined): string {
-  if (location == null) return '';
+export function regionOf(location: unknown): string {
+  if (typeof location !== 'string') return '';
   const parts = location.split(',').map((part) => part.trim());
   const [city, country] = parts;
   const text = parts.length === 2 ? `${country}-${city}` : location;

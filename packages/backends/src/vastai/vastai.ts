@@ -22,6 +22,7 @@ import {
   askDataOf,
   gpusOf,
   isGoodEnough,
+  quantityOf,
   rankedByScore,
   regionOf,
   searchQuery,
@@ -55,6 +56,7 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
 const MIB_PER_GB = 1024;
 /** Of the program and its arguments together. */
 const LONGEST_COMMAND = 4096;
+const LONGEST_VALUE = 256;
 /** Characters that have a meaning in its form `-u <user> -p <password> <registry>`. */
 const NOT_PLAIN = /[\s'"\\`$;&|<>()]/;
 const CREATE_FAILED = ': OCI runtime create failed:';
@@ -88,7 +90,8 @@ export class Vastai implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
-    return (await this.#options.api.contracts()).map(vmOf);
+    const contracts = await this.#options.api.contracts();
+    return contracts.filter((one) => quantityOf(one?.id) > 0).map(vmOf);
   }
 
   async create({ name, offer, tags, container, signal }: VmOrder): Promise<string> {
@@ -98,7 +101,7 @@ export class Vastai implements VmCloud {
     const body = contractOf({ name, offer, tags }, container);
     // One instance uses up its offer, which lists still have for minutes.
     if (!taken.take(ask, name)) {
-      throw new NoCapacityError(`Vast.ai: offer ${ask} has just been taken for another job`);
+      throw new SkipOfferError(`Vast.ai: another job has just taken offer ${ask}`);
     }
     try {
       return await api.create(ask, body, signal);
@@ -156,9 +159,10 @@ function contractOf(
 ): NewContract {
   const [program = '', ...rest] = command;
   const args = rest.map((one) => (one.includes('\n') ? packedScript(one) : one));
-  if (args.join('').length + program.length > LONGEST_COMMAND) {
+  const isLong = args.join('').length + program.length > LONGEST_COMMAND;
+  if (isLong || Object.values(environment).some((value) => value.length > LONGEST_VALUE)) {
     throw new RefusedOrderError(
-      `Vast.ai takes commands of up to ${LONGEST_COMMAND} characters: the URL of this server is too long`,
+      `Vast.ai takes commands of up to ${LONGEST_COMMAND} characters, and values of ${LONGEST_VALUE}: the URL of this server is too long`,
     );
   }
   const { spot, disk } = offer.instance.resources;
@@ -197,27 +201,35 @@ function loginOf(image: string, { username, password }: NonNullable<VmContainer[
 }
 
 function vmOf(one: Contract): Vm {
-  const { id, label, dph_total: price, geolocation, disk_space: disk, is_bid: spot } = one;
+  const { id, label, geolocation, is_bid: spot } = one;
+  const [price, disk] = [quantityOf(one.dph_total), quantityOf(one.disk_space)];
   const tags = tagsFromVariables(environmentOf(one.extra_env));
   const status = statusOf(one);
-  const words = plainText(one.status_msg ?? '')
-    .trim()
-    .slice(0, SHOWN);
+  const words = plainText(messageOf(one)).trim().slice(0, SHOWN);
   return {
-    ...{ id: String(id), name: label ?? '', status, tags, region: regionOf(geolocation) },
+    ...{
+      id: String(id),
+      name: typeof label === 'string' ? label : '',
+      status,
+      tags,
+      region: regionOf(geolocation),
+    },
     instance: {
       name: tags[OFFER_TAG] ?? '',
       resources: {
         ...{ ...shareOf(one), gpus: gpusOf(one) ?? [], spot: spot === true },
-        disk: { size_mib: Math.round((disk ?? 0) * MIB_PER_GB) },
+        disk: { size_mib: Math.round(disk * MIB_PER_GB) },
         ...{ description: '', cpu_arch: 'x86' },
       },
     },
-    price: price != null && price > 0 ? price : null,
+    price: price > 0 ? price : null,
     ...{ address: null, privateAddress: null },
     problem: words === '' ? null : words,
   };
 }
+
+const messageOf = ({ status_msg: text }: Contract): string =>
+  typeof text === 'string' ? text : '';
 
 function statusOf(one: Contract): string {
   const { actual_status: actual, cur_state: now, next_state: next, intended_status: meant } = one;
@@ -226,11 +238,10 @@ function statusOf(one: Contract): string {
   if ([now, next, meant].every((state) => state === 'stopped')) {
     return one.is_bid === true ? 'outbid' : 'stopped';
   }
-  if (actual === 'created' && (one.status_msg ?? '').includes(CREATE_FAILED))
-    return 'create failed';
+  if (actual === 'created' && messageOf(one).includes(CREATE_FAILED)) return 'create failed';
   // Its container alone, which starts again.
   if (actual === 'stopped') return 'starting';
-  return actual ?? now ?? 'provisioning';
+  return [actual, now].find((word) => typeof word === 'string') ?? 'provisioning';
 }
 
 /** Its pairs of a name and a value; others write an object. */
