@@ -27,24 +27,31 @@ export async function enterIntervals(tx: Tx, changes: readonly Change[]): Promis
     else if (change.type === 'ledger.reprice') intervals.push(...(await upToReprice(tx, change)));
   }
   if (intervals.length === 0) return;
-  const days = new Map<string, { readonly key: LedgerKey; amounts: LedgerAmounts }>();
-  const rows = intervals.flatMap((interval) =>
+  const entries = intervals.flatMap((interval) =>
     dayParts(interval).map((part) => {
       const key = keyOf(interval, part.day);
-      const text = textOf(key);
-      const day = days.get(text) ?? { key, amounts: NO_AMOUNTS };
-      days.set(text, { key, amounts: plusAmounts(day.amounts, part.amounts) });
-      return partRow(interval, key, part);
+      return { key, amounts: part.amounts, row: partRow(interval, key, part) };
     }),
   );
-  await insertInSlices(rows, (slice) =>
-    tx
+  const added = new Set<string>();
+  await insertInSlices(entries, async (slice) => {
+    const rows = await tx
       .insertInto('ledger_parts')
-      .values(slice)
+      .values(slice.map(({ row }) => row))
       // A job that could not leave for ever would be worse than one that is entered once.
       .onConflict((conflict) => conflict.column('id').doNothing())
-      .execute(),
-  );
+      .returning('id')
+      .execute();
+    for (const { id } of rows) added.add(id);
+  });
+  const days = new Map<string, { readonly key: LedgerKey; amounts: LedgerAmounts }>();
+  for (const { key, amounts, row } of entries) {
+    // What is entered already is in the sums of its day too.
+    if (!added.delete(row.id)) continue;
+    const text = textOf(key);
+    const day = days.get(text) ?? { key, amounts: NO_AMOUNTS };
+    days.set(text, { key, amounts: plusAmounts(day.amounts, amounts) });
+  }
   // In one order, so that two transactions do not wait for each other in a circle.
   const sums = [...days].sort(([a], [b]) => (a < b ? -1 : 1));
   await insertInSlices(

@@ -102,6 +102,22 @@ forEachStore((tests) => {
     expect(await entered(world, 'parts')).toHaveLength(5);
   });
 
+  it('adds what is entered twice to the sums of its day once', async () => {
+    const { world, interval } = await scene(tests);
+    const change = enter(interval(T0 + 2 * HOUR));
+    await world.store.engine.apply([change, change]);
+    await world.store.engine.apply([change]);
+    const longer = enter(interval(T0 + DAY + HOUR));
+    await world.store.engine.apply([longer]);
+    expect(await entered(world, 'parts')).toHaveLength(2);
+    expect(await entered(world, 'days')).toMatchObject(
+      [
+        { day: T0 / DAY + 1, ms: 3_600_000 },
+        { day: T0 / DAY, ms: 3_600_000 },
+      ].toSorted((a, b) => a.day - b.day),
+    );
+  });
+
   it('takes two statements for all that ends at once, and none for other changes', async () => {
     const statements: string[] = [];
     const { world, job, machine, interval } = await scene(tests, statements);
