@@ -40,6 +40,10 @@ export * from './commands.ts';
 export { DIAL_OUT_PATH, FORMER_DIAL_OUT_PATH } from './dial-out.ts';
 export * from './exec.ts';
 export * from './frames.ts';
+export * from './gateway-counts.ts';
+export { HostName } from './gateway-schemas.ts';
+export * from './gateway-services.ts';
+export * from './gateway-settings.ts';
 export * from './gateways.ts';
 export { HostCheck, HostHealth, MAX_CHECK_MESSAGE } from './health.ts';
 export {
