@@ -34,10 +34,14 @@ describe.skipIf(!hasPebble)('a certificate from an authority', () => {
       ca: readFileSync(authority.ca, 'utf8'),
     };
     const challenges = await answering(ports.http);
-    const issued = await requestCertificate('chat.apps.test', { settings, stateDir, challenges });
+    const options = { settings, stateDir, challenges };
+    const issued = await requestCertificate('chat.apps.test', options, null);
     const certificate = new X509Certificate(issued.certificate);
     expect(certificate.subjectAltName).toBe('DNS:chat.apps.test');
     expect(certificate.checkPrivateKey(createPrivateKey(issued.key))).toBe(true);
+    const renewed = await requestCertificate('chat.apps.test', options, issued.key);
+    expect(renewed.key).toBe(issued.key);
+    expect(renewed.certificate).not.toBe(issued.certificate);
   });
 });
 

@@ -28,10 +28,14 @@ const PROBE_MS = 10_000;
 /** Every request must have one (RFC 8555 §6.1); strict authorities refuse others. */
 const USER_AGENT = { 'User-Agent': `dstack-gateway/${gatewayVersion()}` };
 
-/** Requests a certificate for one name, or `*.` and a name. Throws with the cause for people. */
+/**
+ * Requests a certificate for one name, or `*.` and a name. Throws with the cause for people. `key`: of the certificate
+ * that this one renews; null makes a new one.
+ */
 export async function requestCertificate(
   name: string,
   { settings, stateDir, challenges }: AcmeOptions,
+  key: string | null,
 ): Promise<IssuedCertificate> {
   // The library hides why a directory cannot be reached behind minutes of repetitions.
   await probe(name, settings);
@@ -49,9 +53,9 @@ export async function requestCertificate(
         externalAccountBinding: { kid: settings.eab_kid, hmacKey: settings.eab_hmac_key },
       }),
   });
-  const [key, csr] = await acmeCrypto.createCsr(
+  const [own, csr] = await acmeCrypto.createCsr(
     { commonName: name, altNames: [name] },
-    await acmeCrypto.createPrivateEcdsaKey('P-256'),
+    key ?? (await acmeCrypto.createPrivateEcdsaKey('P-256')),
   );
   const unproven: unknown[] = [];
   for (let attempt = 1; ; attempt++) {
@@ -72,7 +76,7 @@ export async function requestCertificate(
         },
         challengeRemoveFn: (...of) => challenges.hide(proofOf(challenges, ...of)),
       });
-      return { certificate, key: key.toString() };
+      return { certificate, key: own.toString() };
     } catch (error) {
       // An error that is not from the authority needs no advice about it.
       if (unproven.length > 0) throw unproven[0];

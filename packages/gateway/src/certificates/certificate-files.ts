@@ -1,3 +1,4 @@
+import { createPrivateKey, X509Certificate } from 'node:crypto';
 import {
   chmodSync,
   chownSync,
@@ -40,6 +41,21 @@ export class CertificateFiles {
     };
   }
 
+  /**
+   * The key of the certificate that was issued for this name, if it fits. A renewed certificate keeps it: nginx reads
+   * the served file twice for a handshake, first the certificate and then the key, and it may be replaced in between.
+   */
+  keyOf(name: string): string | null {
+    const issued = this.issued(name);
+    if (issued === null) return null;
+    try {
+      const certificate = new X509Certificate(issued.certificate);
+      return certificate.checkPrivateKey(createPrivateKey(issued.key)) ? issued.key : null;
+    } catch {
+      return null;
+    }
+  }
+
   store(name: string, { certificate, key }: IssuedCertificate): void {
     const path = this.#issuedPath(name);
     this.#write(`${path}.key`, key, null);
@@ -49,7 +65,7 @@ export class CertificateFiles {
   /** Puts the files of all names where nginx looks for them, and removes others. */
   serve(certificates: ReadonlyMap<string, IssuedCertificate>): void {
     for (const [name, { certificate, key }] of certificates) {
-      // Replaced in one step: nginx reads both for each handshake, and must find a key that fits.
+      // Replaced in one step: nginx reads it for each handshake.
       const text = `${certificate.trimEnd()}\n${key}`;
       this.#write(join(this.#servedDir, `${name}.pem`), text, this.#options.group);
     }

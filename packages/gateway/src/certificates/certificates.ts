@@ -264,7 +264,7 @@ export class Certificates {
         if (problem !== null) throw new WrongAddress(problem);
       }
       const acme = { settings: settings.acme, stateDir, challenges };
-      const issued = await requestCertificate(name, acme);
+      const issued = await requestCertificate(name, acme, this.#stored.keyOf(name));
       this.#stored.store(name, issued);
       this.#settle(name);
       log.info({ name }, 'a certificate was issued');

@@ -73,8 +73,11 @@ export class Nginx {
 
   constructor(setup: NginxSetup) {
     this.#setup = setup;
-    for (const name of ['tmp', 'acme/.well-known/acme-challenge']) {
-      mkdirSync(`${setup.runtime}/${name}`, { recursive: true, mode: 0o755 });
+    const readable = ['acme', 'acme/.well-known', 'acme/.well-known/acme-challenge', 'tmp'];
+    for (const name of readable) {
+      mkdirSync(`${setup.runtime}/${name}`, { recursive: true });
+      // The mask of this process may keep nginx's own user out.
+      chmodSync(`${setup.runtime}/${name}`, 0o755);
     }
     // A user who can connect there can claim any address of a client.
     const closed = dirname(clientSocket(setup.runtime));
