@@ -6,6 +6,7 @@ import { execFileSync } from 'node:child_process';
 import { api } from './api.ts';
 import { array } from './array.ts';
 import { atRest } from './at-rest.ts';
+import { chaos } from './chaos.ts';
 import { commandLine } from './command-line.ts';
 import { conformance } from './conformance.ts';
 import { crashLoop } from './crash-loop.ts';
@@ -61,6 +62,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-routes': proxyRoutes,
   gateway,
   conformance,
+  chaos,
   'gateway-faults': gatewayFaults,
   services,
   'wake-up': wakeUp,
