@@ -1,4 +1,4 @@
-/** Tells stories of the simulation with as many seeds as time allows, in one worker thread per core. */
+/** Plays stories of the simulation with as many seeds as time allows, in one worker thread per core. */
 import { randomInt } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads';
@@ -66,7 +66,7 @@ function work(task: Task, onReport: (report: Report) => void): Promise<void> {
   return promise;
 }
 
-/** Half of the seeds tell the ordinary story, the others each of the special ones in turn. */
+/** Half of the seeds play the ordinary story, the others each of the special ones in turn. */
 async function story(seed: number): Promise<Report> {
   const { name, part, options } =
     (seed % 2 === 1 && STORIES[(seed >> 1) % STORIES.length]) || ORDINARY;
