@@ -1,4 +1,6 @@
 export { CONTAINER_LAUNCHER, LAUNCHER_VARIABLES } from '../container-cloud/launcher.ts';
+export type { CallKind } from '../rest-vm/call-limiter.ts';
+export { sharedTurns } from '../rest-vm/shared-turns.ts';
 export {
   type BackendWorld,
   OTHER_SERVER,
