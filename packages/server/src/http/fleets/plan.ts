@@ -10,7 +10,7 @@ import {
 } from '@dstack/core';
 import type { FleetView, ProjectRecord, UserRecord } from '@dstack/store';
 import { wireFleet, withoutKeys } from '../mapping/fleet.ts';
-import { wireOffer } from '../mapping/offer.ts';
+import { plannedOffer } from '../mapping/offer.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
 
@@ -38,7 +38,7 @@ export async function getFleetPlan(
     spec,
     effective_spec: withoutKeys(effective),
     current_resource: current && wireFleet(current, deps.context().now),
-    offers: found.offers.map((offer) => wireOffer(offer)),
+    offers: found.offers.map((offer) => plannedOffer(offer)),
     total_offers: found.total_offers,
     max_offer_price: found.max_price,
     action: fleetPlanAction(current?.fleet.spec ?? null, effective),

@@ -3,9 +3,8 @@ import type { Offer } from '@dstack/core';
 import { perRecord } from '../kept-parts.ts';
 import { wireBackend } from './backend-name.ts';
 
-/** Instances that are alike have one offer, which a plan lists for each of them. */
-export const wireOffer = perRecord(
-  (offer: Offer): InstanceOfferWithAvailability => ({
+export function wireOffer(offer: Offer): InstanceOfferWithAvailability {
+  return {
     backend: wireBackend(offer.backend),
     instance: offer.instance,
     region: offer.region,
@@ -17,5 +16,8 @@ export const wireOffer = perRecord(
     blocks: offer.blocks,
     total_blocks: offer.total_blocks,
     ...(offer.nodes && { nodes: offer.nodes }),
-  }),
-);
+  };
+}
+
+/** The same in a plan, which lists the one offer of instances that are alike for each of them. */
+export const plannedOffer = perRecord(wireOffer);

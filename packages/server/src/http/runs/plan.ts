@@ -34,7 +34,7 @@ import {
   usableDefault,
 } from '../gateways/usable-gateway.ts';
 import { isLocalProcess, withPortsBeside } from '../mapping/local-ports.ts';
-import { wireOffer } from '../mapping/offer.ts';
+import { plannedOffer } from '../mapping/offer.ts';
 import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
@@ -75,7 +75,7 @@ export async function getRunPlan(
     effective_run_spec: effective,
     job_plans: planned.jobPlans.map((job) => ({
       job_spec: { ...plannedSpec(job), ssh_key: null },
-      offers: job.offers.map((offer) => wireOffer(offer)),
+      offers: job.offers.map((offer) => plannedOffer(offer)),
       total_offers: job.total_offers,
       max_price: job.max_price,
     })),
