@@ -51,6 +51,32 @@ it('follows the wall clock when it is set forward and back', async () => {
   expect(await one.jumps()).toBe(2);
 });
 
+it('has passed evenly since it was set back to before the start of the server', () => {
+  const one = host();
+  one.pass(1000);
+  one.step(-HOUR_MS);
+  const since = one.clock.now();
+  expect(since).toBe(one.wall);
+  one.pass(1000);
+  expect(one.clock.steadySince).toBe(since);
+});
+
+it('has passed evenly since the start if nothing could be noticed before it', () => {
+  const one = host();
+  const start = one.wall;
+  one.clock.missed([{ from: start - 60 * SECOND, until: start - SECOND }]);
+  expect(one.clock.steadySince).toBe(start);
+});
+
+it('moves a jump before the first answer of the database with its correction', () => {
+  const one = host();
+  one.step(HOUR_MS);
+  one.clock.now();
+  const database = one.wall - 86_400 * SECOND;
+  one.answer(database);
+  expect(one.clock.steadySince).toBe(database);
+});
+
 it('has finer steps than the wall clock', () => {
   const one = host();
   const before = one.clock.now();

@@ -63,13 +63,12 @@ interface Reading {
  */
 export class ServerClock {
   readonly #local: LocalClocks;
-  #startedAt: Timestamp;
   readonly #listeners = new Set<() => void>();
   #last: Reading;
   /** The time at a reading of the monotonic clock: of the wall clock, or of the database. */
   #anchor: { readonly time: Timestamp; readonly monotonic: number };
   #lead: ClockLead | null = null;
-  #jumpedAt: Timestamp | null = null;
+  #steadySince: Timestamp;
   #unobserved: readonly Unobserved[] = [];
   #servedElsewhere: Timestamp = 0;
 
@@ -77,7 +76,7 @@ export class ServerClock {
     this.#local = local;
     this.#last = this.#read();
     this.#anchor = { time: this.#last.wall * 1000, monotonic: this.#last.monotonic };
-    this.#startedAt = Math.round(this.#anchor.time);
+    this.#steadySince = Math.round(this.#anchor.time);
   }
 
   now(): Timestamp {
@@ -104,9 +103,9 @@ export class ServerClock {
     return this.#servedElsewhere;
   }
 
-  /** Since when the time has passed evenly: the last jump, or the start. */
+  /** Since when the time has passed evenly: the last jump, also to before the start, or the start. */
   get steadySince(): Timestamp {
-    return Math.max(this.#jumpedAt ?? this.#startedAt, this.#startedAt);
+    return this.#steadySince;
   }
 
   /** Null without a shared database. */
@@ -136,7 +135,7 @@ export class ServerClock {
     if (correction === 0) return;
     const from = this.#at(monotonic);
     this.#anchor = { time: this.#anchor.time + correction, monotonic: this.#anchor.monotonic };
-    if (isFirst) this.#startedAt += Math.round(correction);
+    if (isFirst) this.#steadySince += Math.round(correction);
     else if (correction > SUSPECTED || correction < -LEASE)
       this.#jumped({ from, until: this.#at(monotonic) });
   }
@@ -149,7 +148,10 @@ export class ServerClock {
     const known = this.#unobserved.at(-1)?.until ?? 0;
     for (const time of times) this.#unobserved = withUnobserved(this.#unobserved, time);
     const last = times.at(-1);
-    if (last !== undefined && last.until > known) this.#jumped(last);
+    // They may lie before the last jump, or before the start.
+    if (last !== undefined && last.until > known) {
+      this.#jumped(last, Math.max(last.until, this.#steadySince));
+    }
   }
 
   /** Another server has worked at this time. */
@@ -159,8 +161,8 @@ export class ServerClock {
 
   /** Records that actions of others cannot be noticed since `from`; `missed` ends that time. */
   missesSince(from: Timestamp): void {
-    this.#jumpedAt = this.now();
-    this.#add({ from, until: this.#jumpedAt });
+    this.#steadySince = this.now();
+    this.#add({ from, until: this.#steadySince });
   }
 
   /** Back to the clock of this host. */
@@ -188,8 +190,8 @@ export class ServerClock {
   }
 
   /** Listeners are called later: a question for the time is not interrupted by them. */
-  #jumped(time: Unobserved): void {
-    this.#jumpedAt = time.until;
+  #jumped(time: Unobserved, steadySince = time.until): void {
+    this.#steadySince = steadySince;
     this.#add(time);
     for (const listener of this.#listeners) queueMicrotask(listener);
   }
