@@ -15,6 +15,7 @@ import { GatewayFigures } from '../gateway-figures.ts';
 import { GatewayLinks } from '../gateway-links.ts';
 import { GatewaySignIns } from '../gateway-sign-ins.ts';
 import { ReplicaQuestions } from '../replica-questions.ts';
+import { ALWAYS_READY } from './always-ready.ts';
 import { GatewayProgram } from './gateway-program.ts';
 
 /** Unknown tokens per minute and address. */
@@ -123,23 +124,7 @@ export async function linkedGateway(): Promise<LinkedGateway> {
     store: { ...store, services },
     client: (hostId) => (hostId === replicaId ? program.agent : null),
     isElsewhere: async () => false,
-    observe: async () => ({ state: 'ready' }),
-    isOnInstance: () => false,
-    maintain: async () => null,
-    forget: async () => {},
-    hostOf: ({ id }) => id,
-    addressOf: async () => '192.0.2.1',
-    portsOf: async () => null,
-    agentOn: async () => null,
-    defaults: {
-      ...{ httpPort: 80, httpsPort: 443, install: false, dnsHook: null, dns: null },
-      domains: new Map(),
-      ...{ authAge: 60, maxBody: 0, timeoutMs: 1000, hsts: 0, proxy: 'workers' },
-      acme: {
-        ...{ challenge: 'http-01', dns_wait: null, directory: 'https://acme.test/', ca: null },
-        ...{ eab_kid: null, eab_hmac_key: null },
-      },
-    },
+    ...ALWAYS_READY,
     newSignIns: () => new GatewaySignIns({ limit: SIGN_INS, now: Date.now }),
     admitBy: (signIns) =>
       answerAsks({ store, now: () => Date.now() * 1000, sshProxyToken: null, signIns }),
@@ -153,7 +138,6 @@ export async function linkedGateway(): Promise<LinkedGateway> {
       opened.push(replica);
       return duplexPair()[0] as never;
     },
-    pushKeys: () => {},
     proofOf: async (gateway, name) => {
       const [view, project] = [
         await store.gateways.byId(gateway.id),

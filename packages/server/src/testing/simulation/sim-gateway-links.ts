@@ -7,6 +7,7 @@ import { GatewayFigures } from '../../gateways/gateway-figures.ts';
 import { GatewayLinks } from '../../gateways/gateway-links.ts';
 import { GatewaySignIns } from '../../gateways/gateway-sign-ins.ts';
 import { ReplicaQuestions } from '../../gateways/replica-questions.ts';
+import { ALWAYS_READY } from '../../gateways/testing/always-ready.ts';
 import { answerAsks } from '../../http/proxy/grants.ts';
 import type { GatewayEffects } from './gateway-watch.ts';
 import type { SimGateways } from './sim-gateways.ts';
@@ -32,23 +33,7 @@ export function simGatewayLinks(parts: SimGatewayLinksParts): GatewayLinks {
     store,
     client: (hostId) => gateways.agentFor(server, hostId),
     isElsewhere: async (hostId) => gateways.isElsewhere(server, hostId),
-    observe: async () => ({ state: 'ready' }),
-    isOnInstance: () => false,
-    maintain: async () => null,
-    forget: async () => {},
-    hostOf: ({ id }) => id,
-    addressOf: async () => '192.0.2.1',
-    portsOf: async () => null,
-    agentOn: async () => null,
-    defaults: {
-      ...{ httpPort: 80, httpsPort: 443, install: false, dnsHook: null, dns: null },
-      ...{ domains: new Map(), authAge: 60, maxBody: 0, timeoutMs: 1000, hsts: 0 },
-      proxy: 'workers',
-      acme: {
-        ...{ challenge: 'http-01', dns_wait: null, directory: 'https://acme.test/', ca: null },
-        ...{ eab_kid: null, eab_hmac_key: null },
-      },
-    },
+    ...ALWAYS_READY,
     newSignIns: () => new GatewaySignIns({ limit: SIGN_INS, now: nowMs }),
     admitBy: (signIns) => answerAsks({ store, now, sshProxyToken: null, signIns }),
     ownTokens: new OwnTokens({ isToken: store.access.isToken, settings: [], now: nowMs, log }),
@@ -59,7 +44,6 @@ export function simGatewayLinks(parts: SimGatewayLinksParts): GatewayLinks {
       effects.opened(replica);
       throw new Error('no replica answers here');
     },
-    pushKeys: () => {},
     proofOf: async () => ({ kind: 'proven' }),
     setRecord: async ({ name }) => effects.recordSet(name),
     requests: {
