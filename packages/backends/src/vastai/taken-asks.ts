@@ -3,9 +3,17 @@ import type { CallPace } from '../base/rest-vm/pace.ts';
 
 const TAKEN_MS = 360_000;
 
+interface Taken {
+  /** Name of the order. */
+  readonly by: string;
+  readonly at: number;
+  /** Id; null = not known yet. */
+  instance: string | null;
+}
+
 export class TakenAsks {
   readonly #pace: Pick<CallPace, 'now'>;
-  readonly #byAsk = new Map<string, { readonly by: string; readonly at: number }>();
+  readonly #byAsk = new Map<string, Taken>();
 
   constructor(pace: Pick<CallPace, 'now'>) {
     this.#pace = pace;
@@ -22,8 +30,21 @@ export class TakenAsks {
     const before = this.#byAsk.get(ask);
     if (before !== undefined && before.by !== by) return false;
     this.#byAsk.delete(ask);
-    this.#byAsk.set(ask, { by, at: this.#pace.now() });
+    this.#byAsk.set(ask, { by, at: this.#pace.now(), instance: null });
     return true;
+  }
+
+  /** The order has made this instance of it. */
+  made(ask: string, by: string, instance: string): void {
+    const found = this.#byAsk.get(ask);
+    if (found?.by === by) found.instance = instance;
+  }
+
+  /** An instance ends: the machine has room again. */
+  ended(instance: string): void {
+    for (const [ask, found] of this.#byAsk) {
+      if (found.instance === instance) this.#byAsk.delete(ask);
+    }
   }
 
   /** The order has not used it up. */

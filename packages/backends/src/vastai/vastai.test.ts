@@ -264,6 +264,15 @@ describe('an instance at Vast.ai', () => {
     expect((await order()).offer?.instance.name).not.toBe(given[0]?.offer?.instance.name);
   });
 
+  it('has its offer shown again once it has ended', async () => {
+    const given = await order();
+    const created = await create(given);
+    expect(names(await offers())).not.toContain(given.offer?.instance.name);
+    await backend.instances?.release(created.handle);
+    clock.advance(STARTED_S);
+    expect(names(await offers())).toContain(given.offer?.instance.name);
+  });
+
   it('is not ordered at a higher price than the offer had, with its disk', async () => {
     const given = await order();
     const { offer } = given;

@@ -104,7 +104,9 @@ export class Vastai implements VmCloud {
       throw new SkipOfferError(`Vast.ai: another job has just taken offer ${ask}`);
     }
     try {
-      return await api.create(ask, body, signal);
+      const id = await api.create(ask, body, signal);
+      taken.made(ask, name, id);
+      return id;
     } catch (error) {
       const isGone = error instanceof NoCapacityError || error instanceof NoAnswerError;
       if (!isGone) taken.giveBack(ask, name);
@@ -113,7 +115,9 @@ export class Vastai implements VmCloud {
   }
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
-    await this.#options.api.destroy(id);
+    const { api, taken } = this.#options;
+    await api.destroy(id);
+    taken.ended(id);
   }
 
   async offers(): Promise<readonly Offer[]> {
