@@ -52,7 +52,8 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:DescribeCapacityReservations', rehearsal: {} },
   { action: 'ec2:DescribeImages', rehearsal: { Owner: ['self'] } },
   { action: 'ec2:DescribeInstanceTypeOfferings', rehearsal: {} },
-  { action: 'ec2:DescribeInstanceTypes', rehearsal: {} },
+  // All types would be an answer of megabytes.
+  { action: 'ec2:DescribeInstanceTypes', rehearsal: { InstanceType: ['t3.micro'] } },
   { action: 'ec2:DescribeInstances', rehearsal: {} },
   { action: 'ec2:DescribeKeyPairs', rehearsal: {} },
   { action: 'ec2:DescribePlacementGroups', rehearsal: {} },
