@@ -59,7 +59,7 @@ export async function conformance(
   await inBed(first, names, all);
   await inBed(await gatewayBed('nginx', server), names, all);
   await inBed(await serverBed(), names, all);
-  for (const [suite, ways] of all) printSuite(suite, ways);
+  for (const [suite, ways] of all) printDifferences(suite, ways);
 }
 
 async function inBed({ way, close }: Bed, names: readonly string[], all: All): Promise<void> {
@@ -73,23 +73,22 @@ async function inBed({ way, close }: Bed, names: readonly string[], all: All): P
   }
 }
 
+/** Also prints how many cases passed: a suite may take long. */
 function record(all: All, suite: string, way: string, results: Results): void {
   const ways = all.get(suite) ?? new Map<string, Results>();
   all.set(suite, ways.set(way, results));
+  const isOurs = suite === 'smuggling' || suite === 'downgrades';
+  const values = [...results.values()];
+  const few: Readonly<Record<string, number>> = isOurs
+    ? {
+        refused: values.filter((one) => !one.includes('request')).length,
+        ambiguous: values.filter(isAmbiguous).length,
+      }
+    : { passed: values.filter((one) => one === PASSED).length };
+  print({ name: `${suite}: ${way}`, unit: 'cases', all: values.length, ...few });
 }
 
-function printSuite(suite: string, ways: ReadonlyMap<string, Results>): void {
-  const isOurs = suite === 'smuggling' || suite === 'downgrades';
-  for (const [way, results] of ways) {
-    const all = [...results.values()];
-    const few: Readonly<Record<string, number>> = isOurs
-      ? {
-          refused: all.filter((one) => !one.includes('request')).length,
-          ambiguous: all.filter(isAmbiguous).length,
-        }
-      : { passed: all.filter((one) => one === PASSED).length };
-    print({ name: `${suite}: ${way}`, unit: 'cases', all: all.length, ...few });
-  }
+function printDifferences(suite: string, ways: ReadonlyMap<string, Results>): void {
   const theirs = ways.get(NGINX) ?? new Map<string, string>();
   for (const [way, results] of ways) {
     if (way === NGINX) continue;
