@@ -3,7 +3,7 @@ import { isFinished, isRunning, showRun, untilRun } from '../../installation.ts'
 import type { Flow, Scene } from '../suite.ts';
 import { STAYING, task } from './configurations.ts';
 
-/** What the official client knows nothing of: it lists, shows and stops it like any other run. */
+/** The official client has no commands for a queue; it lists, shows and stops waiting runs like any others. */
 export function queueFlows(flow: Flow): void {
   describe('the queue', () => {
     flow(

@@ -1,4 +1,4 @@
-/** What a gateway is told about itself, and what it reports of its certificates. */
+/** The settings that a gateway receives, and its reports about certificates. */
 import { Port } from './gateway-schemas.ts';
 import {
   flag,

@@ -1,6 +1,6 @@
 import type { GatewayLinksOptions } from '../gateway-links-options.ts';
 
-/** For gateways whose replicas are always ready on hosts of their own ids, without certificates of an authority. */
+/** For gateways whose replicas are always ready, each on a host with the replica's id, without certificates of an authority. */
 export const ALWAYS_READY = {
   observe: async () => ({ state: 'ready' }),
   isOnInstance: () => false,
