@@ -33,7 +33,7 @@ it('every program that starts TypeScript checks the version of Node first', () =
   const launchers = readdirSync(join(root, 'scripts'), { withFileTypes: true })
     .filter((entry) => entry.isFile() && !entry.name.includes('.'))
     .map(({ name }) => name);
-  expect(launchers).toEqual(['bench', 'demo', 'test', 'test-live']);
+  expect(launchers).toEqual(['bench', 'catalogue', 'demo', 'test', 'test-live']);
   for (const name of launchers) {
     expect(read(`scripts/${name}`)).toMatch(/\n\. scripts\/setup\.sh\n(.*\n)*exec node \S+\.ts/);
     expect(statSync(join(root, 'scripts', name)).mode & 0o111).toBe(0o111);
