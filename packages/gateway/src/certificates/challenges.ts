@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises';
-import { rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AcmeChallenge } from '@dstack/contract/agent';
@@ -30,7 +30,11 @@ export function fileChallenges(dir: string): Challenges {
   };
   return {
     type: 'http-01',
-    show: async ({ token, content }) => writeFileSync(path(token), content, { mode: 0o644 }),
+    show: async ({ token, content }) => {
+      writeFileSync(path(token), content);
+      // The mask of this process may keep nginx's own user out, who would then refuse what it finds.
+      chmodSync(path(token), 0o644);
+    },
     hide: async ({ token }) => rmSync(path(token), { force: true }),
   };
 }
