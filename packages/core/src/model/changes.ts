@@ -64,6 +64,8 @@ export type Change =
   | { readonly type: 'fleet.check'; readonly id: Id; readonly version: number }
   /** Writes nothing. The decision holds only while the instance is as it was read. */
   | { readonly type: 'instance.check'; readonly id: Id; readonly version: number }
+  /** Writes nothing. The decision holds only while the run has this priority, whatever else of it changes. */
+  | { readonly type: 'run.check'; readonly id: Id; readonly priority: number }
   /** No project gained or lost the use of a fleet of the pool meanwhile. */
   | { readonly type: 'pool.check'; readonly id: Id; readonly version: number }
   /**

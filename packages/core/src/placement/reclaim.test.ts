@@ -404,6 +404,14 @@ describe('a gang of higher priority', () => {
     expect(jobChange(decision, 'job-low')?.eviction).toMatchObject({ seconds: 10 });
   });
 
+  it('asks in vain if a user gives one of the runs another priority meanwhile', () => {
+    const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
+    expect(changesOf(decide({ gangs: [urgent], claims }, mode), 'run.check')).toEqual([
+      { type: 'run.check', id: 'run-a', priority: 9 },
+      { type: 'run.check', id: 'run-low', priority: 1 },
+    ]);
+  });
+
   it('leaves equals alone', () => {
     const claims = [claim('same', A, 8, { priority: 9 })];
     expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual([]);

@@ -68,6 +68,20 @@ forEachStore((tests) => {
     expect((await engine.loadRun(run.id, NO_MEMORY))?.run.priority).toBe(1);
   });
 
+  it('refuses all of a decision when a run that it relies on has another priority', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run, job } = await submitted(world);
+    const check = { type: 'run.check', id: run.id, priority: run.priority } as const;
+    const other = { type: 'run.update', id: run.id, version: 0, set: { fleetId: null } } as const;
+    expect(await engine.apply([other])).toBe('applied');
+    const update = { type: 'job.update', id: job.id, version: 0, set: { ready: true } } as const;
+    expect(await engine.apply([check, update])).toBe('applied');
+    expect(await engine.apply([{ ...other, version: 1, set: { priority: 7 } }])).toBe('applied');
+    expect(await engine.apply([check, { ...update, version: 1 }])).toBe('conflict');
+    expect((await engine.loadRun(run.id, NO_MEMORY))?.jobs[0]?.version).toBe(1);
+  });
+
   it('allocates the last slot of the server host once, however many passes want it at the same time', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;

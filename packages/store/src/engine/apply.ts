@@ -30,7 +30,7 @@ import { settleShares } from '../shares/settle-shares.ts';
 import type { ShareClock } from '../shares/share-time.ts';
 import { changeVolumeUses } from '../volumes/uses.ts';
 import { changeOfDelete, changeOfUpdate, changesOfOthers } from './changed-records.ts';
-import { checksHold } from './checks.ts';
+import { checksHold, prioritiesHold } from './checks.ts';
 import { mergeUpdates, type RowDelete, type RowUpdate, rowDeletes } from './row-writes.ts';
 
 type Of<T extends Change['type']> = Extract<Change, { type: T }>;
@@ -57,6 +57,7 @@ export async function applyChanges(
   for (const update of mergeUpdates(changes)) {
     if (!(await updateRow({ tx, changed, moves }, update))) return false;
   }
+  if (!(await prioritiesHold(tx, changes, postgres))) return false;
   if (!(await settleClaims(tx, claims))) return false;
   await settleShares(tx, claims, clock);
   await enterIntervals(tx, changes);

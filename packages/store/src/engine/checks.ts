@@ -1,5 +1,6 @@
 import type { Change } from '@dstack/core';
 import { sql } from 'kysely';
+import { forIds } from '../base/query.ts';
 import type { Tx } from '../context/context.ts';
 import { localKeys } from './local-use.ts';
 
@@ -29,6 +30,29 @@ export async function checksHold(
     if ((await localKeys(tx)).state !== change.state) return false;
   }
   return true;
+}
+
+/**
+ * Whether the runs have the priorities that a decision relies on. Called after the rows are written: passes of runs
+ * write their jobs first too, so that two transactions do not wait for each other in a circle.
+ */
+export async function prioritiesHold(
+  tx: Tx,
+  changes: readonly Change[],
+  postgres: boolean,
+): Promise<boolean> {
+  const expected = new Map(
+    changes.flatMap((change) =>
+      change.type === 'run.check' ? [[change.id, change.priority] as const] : [],
+    ),
+  );
+  if (expected.size === 0) return true;
+  const rows = await forIds([...expected.keys()].sort(), (slice) => {
+    const runs = tx.selectFrom('runs').select(['id', 'priority']).where('id', 'in', slice);
+    return (postgres ? runs.orderBy('id').forShare() : runs).execute();
+  });
+  const isExpected = ({ id, priority }: (typeof rows)[number]) => expected.get(id) === priority;
+  return rows.length === expected.size && rows.every(isExpected);
 }
 
 /** In one order, so that two transactions do not wait for each other in a circle. */

@@ -22,7 +22,7 @@ import type { QueuedGang } from '../rank/queue.ts';
 import { preemptionOn } from './fleet-settings.ts';
 import { Leavers, type Leaving, type Waiting } from './leavers.ts';
 import { Plans } from './plans.ts';
-import { evictionFor, evictionsOf, reclaimOf, reclaimRecord } from './requests.ts';
+import { evictionFor, evictionsOf, priorityChecks, reclaimOf, reclaimRecord } from './requests.ts';
 import { type UsablePart, usableBy } from './usable.ts';
 
 /** Gangs that ask in one pass; the others ask in the next one. */
@@ -183,8 +183,9 @@ export class Reclaim {
       return evictionsOf(own, evictionFor(gang, kind, this.#now, grace));
     });
     if (use) this.#firm.claim(use);
+    const checks = kind === 'priority' ? priorityChecks(gang, gangs) : [];
     return {
-      changes: [...evictions, ...reclaimOf(gang, reclaim)],
+      changes: [...checks, ...evictions, ...reclaimOf(gang, reclaim)],
       runs: [gang.run.id, ...claims.map(({ runId }) => runId)],
     };
   }

@@ -3,11 +3,12 @@ import type {
   Change,
   EvictionRecord,
   Gang,
+  Id,
   PlannedShare,
   ReclaimRecord,
   Timestamp,
 } from '../../model/index.ts';
-import type { Claim } from '../../quotas/claims.ts';
+import type { Claim, PlacedGang } from '../../quotas/claims.ts';
 
 /** `grace`: seconds until a job that has to leave is killed. */
 export function evictionFor(
@@ -25,6 +26,13 @@ export function evictionsOf(claims: readonly Claim[], eviction: EvictionRecord):
     ...{ type: 'job.update', id, version },
     set: { eviction },
   }));
+}
+
+/** The request holds only while the runs keep their priorities: a user may raise that of one that would have to leave. */
+export function priorityChecks({ run }: Gang, leaving: readonly PlacedGang[]): Change[] {
+  const priorities = new Map<Id, number>([[run.id, run.priority]]);
+  for (const { runId, priority } of leaving) priorities.set(runId, priority);
+  return [...priorities].map(([id, priority]) => ({ type: 'run.check', id, priority }));
 }
 
 export function reclaimRecord(
