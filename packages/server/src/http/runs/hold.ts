@@ -52,7 +52,7 @@ export async function releaseRuns(
   }
 }
 
-/** In place, also while it runs: then it counts when the run waits again. */
+/** In place, also while it runs: then it counts when the run waits again, and where runs have others leave. */
 export async function setRunPriority(
   deps: HttpDeps,
   project: ProjectRecord,

@@ -5,6 +5,7 @@ import {
   type EngineSettings,
   type Id,
   type JobRecord,
+  type RunRecord,
   termsAmounts,
 } from '@dstack/core';
 import { Breach } from './breach.ts';
@@ -17,6 +18,7 @@ const STALE = 10 * SECOND;
 
 export interface PreemptionWatchOptions {
   readonly jobs: () => Iterable<JobRecord>;
+  readonly run: (id: Id) => RunRecord | null;
   readonly quotas: QuotaWatch;
   readonly settings: EngineSettings;
   readonly now: () => number;
@@ -106,7 +108,9 @@ export class PreemptionWatch {
         !isJobFinished(one.status),
     );
     if (eviction.kind === 'priority') {
-      if (!asker || (asker.projectId === job.projectId && asker.priority > job.priority)) return;
+      if (!asker) return;
+      const isLower = this.#priorityOf(job) < this.#priorityOf(asker);
+      if (asker.projectId === job.projectId && isLower) return;
       this.#fail(job, `has to leave for ${asker.name}, of no lower priority`);
       return;
     }
@@ -125,6 +129,11 @@ export class PreemptionWatch {
         'has to leave, and its project borrows nothing without the others that leave',
       );
     }
+  }
+
+  /** That of its run: a changed one counts before waiting jobs have it, and those with a place never do. */
+  #priorityOf({ runId, priority }: JobRecord): number {
+    return this.#options.run(runId)?.priority ?? priority;
   }
 
   /** Only jobs on the places that the gang will get leave. */

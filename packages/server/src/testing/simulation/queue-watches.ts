@@ -1,5 +1,5 @@
 /** Everything that follows quotas and the queue. */
-import type { Change, EngineSettings, Id, JobRecord } from '@dstack/core';
+import type { Change, EngineSettings, Id, JobRecord, RunRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import type { Breach } from './breach.ts';
 import { EntitledWatch } from './entitled-watch.ts';
@@ -14,6 +14,7 @@ export interface QueueWatchesOptions {
   readonly settings: EngineSettings;
   readonly job: (id: Id) => JobRecord | null;
   readonly jobs: () => Iterable<JobRecord>;
+  readonly run: (id: Id) => RunRecord | null;
   readonly now: () => number;
   readonly steadySince: () => number;
   readonly isTimeSteady: boolean;
@@ -67,8 +68,10 @@ export class QueueWatches {
   }
 
   async applied(changes: readonly Change[]): Promise<void> {
-    await this.#quotas.applied(changes);
+    const compared = this.#quotas.applied(changes);
+    // At once: while counters are read, users may change what the decision relied on.
     this.#preemption.applied(changes);
+    await compared;
     await this.#order.applied(changes);
     this.#ledger.applied(changes);
   }

@@ -77,6 +77,7 @@ export class SimWatches {
     this.#queue = new QueueWatches({
       ...{ store, settings, now: () => servers().now, steadySince: () => servers().steadySince },
       ...{ job: (id) => this.jobs.job(id), jobs: () => this.jobs.jobs },
+      run: (id) => this.runs.of(id)?.run ?? null,
       isTimeSteady: !hasOwnClock,
       onBreach: (breach: Breach) => onFailure(breach),
     });
