@@ -231,6 +231,25 @@ describe('a member of an array', () => {
     expect(setOf(own.changes)).toEqual({ arraySeen: 2, nextPassAt: null });
   });
 
+  it('is held before its next try, also while its last one is still ending, and starts none', () => {
+    const hold = { by: 'ann', since: NOW - 9 };
+    const again = member({ status: 'pending', resubmissionAttempt: 1 });
+    const instance = anInstance({ status: 'busy' });
+    const ending = placedJob(instance, {
+      ...{ runId: again.id, status: 'terminating', stopRequestedAt: NOW, statusChangedAt: NOW },
+      terminationReason: 'container_exited_with_error',
+    });
+    const instances = [instance];
+    const directive = { generation: 1, wanted: { ...wanted, hold } };
+    const held = setOf(pass(again, { jobs: [ending], instances, directive }).changes);
+    expect(held).toMatchObject({ hold, arraySeen: 1 });
+    expect(held).not.toHaveProperty('status');
+    const ended = { ...ending, status: 'failed', instanceId: null, finishedAt: NOW } as const;
+    const after = pass({ ...again, ...held }, { jobs: [ended], directive });
+    expect(after.changes.map(({ type }) => type)).not.toContain('job.insert');
+    expect(setOf(after.changes)).not.toHaveProperty('status');
+  });
+
   it('keeps a priority of its own until that of its array is changed', () => {
     const hold = { by: 'ann', since: NOW };
     const [before, raised] = [run(), run({ priority: 70, hold })];

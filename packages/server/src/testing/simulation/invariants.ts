@@ -75,7 +75,9 @@ async function checkWaits({ store, now, steadySince }: Scene, run: RunRecord): P
   const state = run.dependencyState;
   const waits = run.hold !== null || state === 'open' || state === 'unmet';
   if (state === 'open' && run.hold === null) await checkUpstreams(store, run);
-  const hasWork = !isRunPending(run.status) || jobs.some((job) => !isJobFinished(job.status));
+  // What an earlier attempt has left may still be ending when the next one is held with its array.
+  const isWork = ({ status }: JobRecord) => !isJobFinished(status) && !isJobTerminating(status);
+  const hasWork = !isRunPending(run.status) || jobs.some(isWork);
   // Members of a held array that run go on, and so does it.
   if (waits && hasWork && arrayOf(run.spec) === null) {
     throw new Breach(1, `run ${run.name} (${run.status}) is kept out of the queue and has work`);
