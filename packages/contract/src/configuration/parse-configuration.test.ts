@@ -200,6 +200,11 @@ describe('errors', () => {
 describe('warnings', () => {
   test.each([
     ['ports: [22:22]', 'ports.0', 'base 60'],
+    ['max_duration: 1:30:00', 'max_duration', "write a duration like '90m'"],
+    ['stop_duration: 1:30', 'stop_duration', "write a duration like '90s'"],
+    ['idle_duration: 1:00:00', 'idle_duration', "write a duration like '1h'"],
+    ['retry: {duration: 12:00:00}', 'retry.duration', "write a duration like '12h'"],
+    ['env: {max_duration: 1:30}', 'env.max_duration', "quote it ('1:30')"],
     ['env: {V: 3.10}', 'env.V', "'3.1'"],
     ['env: {V: 017}', 'env.V', '15'],
     ['name: aa\nname: bb', 'name', 'twice'],
