@@ -335,7 +335,9 @@ export class AgentJob {
     this.log.finish(new FileSpoolReader(this.folder.spool));
     const { stop } = this.record;
     const own = stop ? exit : endByRestart(exit, this.record.bootId ?? null, bootId());
-    const final = stop && !isOwn && exit.reason === null ? { ...exit, ...reasonOf(stop) } : own;
+    // Whatever else interrupted a job that was to end does not count.
+    const isPlain = exit.reason === null || exit.reason === INTERRUPTED;
+    const final = stop && !isOwn && isPlain ? { status: exit.status, ...reasonOf(stop) } : own;
     this.#log.info('exited', { ...final });
     const spec = withoutSecrets(this.record.spec, false);
     this.#state.advance('exited', { exit: final, log_end: this.log.end }, { spec });

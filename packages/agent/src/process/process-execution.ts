@@ -1,8 +1,10 @@
+import { rmSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { JobMetrics } from '@dstack/contract/agent';
 import type { Execution, ExecutionExit } from '../executor/executor.ts';
 import type { JobAccount } from '../executor/job-account.ts';
+import { INTERRUPTED } from '../executor/job-failure.ts';
 import type { SessionHost } from '../executor/session-host.ts';
 import { removeCgroup } from '../host/cgroup.ts';
 import { nowMicros } from '../host/clock.ts';
@@ -171,18 +173,12 @@ export class ProcessExecution implements Execution {
   }
 
   async #afterSupervisorDeath(): Promise<void> {
-    await killTree(this.#tree());
+    const tree = this.#tree();
+    await killTree(tree);
+    rmSync(this.#record.socket, { force: true });
     // It may have written the exit between the two reads.
     const exit = this.#files.readExit();
-    this.#finish(
-      exit && exit.error === null
-        ? { status: exit.status, reason: null, message: null }
-        : {
-            status: null,
-            reason: 'executor_error',
-            message: exit?.error ?? 'The process that supervises the job was killed',
-          },
-    );
+    this.#finish(exit ? exitOf(exit) : exitOfUnsupervised(tree.leader !== null));
   }
 
   #finish(exit: ExecutionExit): void {
@@ -190,6 +186,21 @@ export class ProcessExecution implements Execution {
     this.spool.finish();
     this.#exit.resolve(exit);
   }
+}
+
+/** Without a record of how the command ended. `began`: it has run, if only for a moment. */
+function exitOfUnsupervised(began: boolean): ExecutionExit {
+  return began
+    ? {
+        status: null,
+        reason: INTERRUPTED,
+        message: 'The process that supervised the job was killed',
+      }
+    : {
+        status: null,
+        reason: 'executor_error',
+        message: 'The process that supervises the job was killed',
+      };
 }
 
 /** Exit status of a command that was killed, or whose last process was. */

@@ -1,11 +1,12 @@
 import { createHash } from 'node:crypto';
-import { chmodSync, readFileSync } from 'node:fs';
+import { chmodSync, existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AgentHarness, jobSpec, jobUser } from '../testing/agent-harness.ts';
 import type { TestStream } from '../testing/test-stream.ts';
+import type { SupervisorRecord } from './supervisor-files.ts';
 
 let agent: AgentHarness;
 let stream: TestStream;
@@ -18,6 +19,14 @@ afterEach(async () => {
   await stream.close();
   await agent.dispose();
 });
+
+/** Returns its record from before. */
+function killSupervisor(id: string): SupervisorRecord {
+  const path = join(agent.state, 'jobs', id, 'supervisor.json');
+  const record: SupervisorRecord = JSON.parse(readFileSync(path, 'utf8'));
+  process.kill(record.supervisor.pid, 'SIGKILL');
+  return record;
+}
 
 describe('output', () => {
   it('is complete and in order when a job prints a lot', async () => {
@@ -140,17 +149,29 @@ describe('stopping', () => {
     expect(state.exit).toMatchObject({ reason: 'max_duration_exceeded' });
   });
 
-  it('reports that its supervisor was killed, and leaves nothing running', async () => {
+  it('is interrupted when its supervisor is killed, and leaves nothing behind', async () => {
     const spec = jobSpec(['echo ready', 'sleep 1000']);
     await agent.put(spec);
     await stream.until(() => stream.text(spec.id).includes('ready'));
-    const path = join(agent.state, 'jobs', spec.id, 'supervisor.json');
-    const { supervisor, leader } = JSON.parse(readFileSync(path, 'utf8'));
-    process.kill(supervisor.pid, 'SIGKILL');
+    const { leader, socket } = killSupervisor(spec.id);
     const { state } = await stream.whole(spec.id);
-    expect(state.exit).toMatchObject({ status: null, reason: 'executor_error' });
+    expect(state.exit).toEqual({
+      status: null,
+      reason: 'interrupted_by_no_capacity',
+      message: 'The process that supervised the job was killed',
+    });
     const { isAlive } = await import('../host/process-identity.ts');
-    expect(isAlive(leader)).toBe(false);
+    expect([leader && isAlive(leader), existsSync(socket)]).toEqual([false, false]);
+  });
+
+  it('ends for the reason of its stop when its supervisor is killed meanwhile', async () => {
+    const spec = jobSpec(["trap '' INT; echo ready; while :; do sleep 0.1; done"]);
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    await agent.stop(spec.id, true, 'max_duration_exceeded');
+    killSupervisor(spec.id);
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({ status: null, reason: 'max_duration_exceeded' });
   });
 
   it('ends a job that waits for its uploads', async () => {

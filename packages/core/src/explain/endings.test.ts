@@ -60,6 +60,26 @@ const SITUATIONS: readonly Lives[] = [
     { state: 'ended', rules: ['ended'], summary: '`max_duration`', fixes: ['max_duration: off'] },
   ],
   [
+    'was interrupted with a message',
+    failed({
+      terminationReason: 'interrupted_by_no_capacity',
+      terminationMessage: 'The process that supervised the job was killed',
+    }),
+    {
+      ...{ state: 'ended', rules: ['ended'], fixes: ['on_events: [error, interruption]'] },
+      summary:
+        'The job ended after 30 s: it was interrupted: The process that supervised the job was killed',
+    },
+  ],
+  [
+    'was interrupted, and nothing more is known',
+    failed({ terminationReason: 'interrupted_by_no_capacity' }),
+    {
+      ...{ state: 'ended', rules: ['ended'], fixes: ['on_events: [error, interruption]'] },
+      summary: 'The job ended after 30 s: its machine was taken away',
+    },
+  ],
+  [
     'lost its host',
     failed({ terminationReason: 'instance_unreachable' }),
     {

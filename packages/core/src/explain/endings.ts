@@ -33,12 +33,17 @@ const TEXTS: Readonly<Record<JobTerminationReason, string>> = {
   log_quota_exceeded: 'it printed more than the quota of an hour',
 };
 
+/** Clouds, clusters and hosts interrupt jobs; a message names the cause. */
+function reasonText(reason: JobTerminationReason, message: string | null): string {
+  return reason === 'interrupted_by_no_capacity' && message ? 'it was interrupted' : TEXTS[reason];
+}
+
 /** Why a submission has ended, or is ending. */
 export function endText(job: JobRecord): string {
   const reason = job.terminationReason;
   if (reason === null) return 'it has ended';
   const message = terminationText(job);
-  const what = job.hostFault === null ? TEXTS[reason] : 'its host failed';
+  const what = job.hostFault === null ? reasonText(reason, message) : 'its host failed';
   const text = message ? `${what}: ${message}` : what;
   if (job.exitStatus === null || job.exitStatus === 0) return text;
   const killed = job.exitStatus === KILLED ? ' (killed, perhaps for lack of memory)' : '';
