@@ -27,7 +27,7 @@ import { memoryOf } from './process-memory.ts';
 import { allRunning, submit } from './runs.ts';
 import { residentMb } from './server-start.ts';
 
-/** What jobs of the bench need, and a copy of the agent. */
+/** Programs that the jobs of the bench need, and those for a copy of the agent. */
 const PROGRAMS = [
   ...['sh', 'sleep', 'date', 'seq', 'true', 'mkfifo'],
   ...['tar', 'gzip', 'head', 'mkdir', 'mv', 'rm', 'cp', 'chmod'],

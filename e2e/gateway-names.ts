@@ -1,4 +1,4 @@
-/** What happens to the names and certificates of services at a gateway, as parts of its test. */
+/** The names and certificates of services at a gateway, as parts of its test. */
 import { rmSync, writeFileSync } from 'node:fs';
 import { expect, vi } from 'vitest';
 import type { GatewayWorld } from './gateway-world.ts';

@@ -203,7 +203,7 @@ async function answerOn(socket: TLSSocket): Promise<string> {
   return text.includes('"received"') ? outcome(text) : 'no answer';
 }
 
-/** Of those in the static table of HPACK; another one is a literal. */
+/** The status, if the static table of HPACK contains it; any other is a literal. */
 function statusOf(payload: Buffer): string {
   const known: Readonly<Record<number, string>> = {
     ...{ 136: '200', 137: '204', 138: '206', 139: '304', 140: '400', 141: '404', 142: '500' },

@@ -7,7 +7,7 @@ import { conformancePrograms } from '@dstack/testkit/conformance';
 import { pythonEnvironment } from '@dstack/testkit/python-environment';
 import type { Way } from './bed.ts';
 
-/** What became of each case, by its name. */
+/** The result of each case, by its name. */
 export type Results = ReadonlyMap<string, string>;
 
 export const PASSED = 'passed';

@@ -45,7 +45,7 @@ export function exchange(port: number, bytes: Buffer): Promise<string> {
 }
 
 /**
- * What the client and the app have seen: the status of the first answer if no app was asked, else how many requests
+ * The result for the client and the app: the status of the first answer if no app was asked, else how many requests
  * apps got, and what is wrong with them.
  */
 export function outcome(seen: string): string {

@@ -1,5 +1,5 @@
 /**
- * What is wrong with a request that a proxy has sent to an app: everything that two readers may understand in two
+ * The faults of a request that a proxy has sent to an app: everything that two readers may understand in two
  * ways (RFC 9112, sections 2.2, 3, 5, 6, 7 and 11.2).
  */
 

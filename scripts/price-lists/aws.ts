@@ -11,7 +11,7 @@ const REGION = /^[a-z]{2}-[a-z]{4,9}-\d$/;
 const PATH = /^\/offers\/v1\.0\/aws\/AmazonEC2\/[\w./-]{1,100}\/index\.json$/;
 const GIB = / GiB$/;
 
-/** What a machine with Linux costs by the hour, without anything beside it. */
+/** Rows with the hourly price of a machine with Linux, without other software, have these values. */
 const WANTED = {
   TermType: ['OnDemand'],
   Unit: ['Hrs'],

@@ -110,7 +110,7 @@ describe('the list of EC2', () => {
     const source = aws.url;
     expect(linesOf(built.text)).toEqual([
       `aws,g5.12xlarge,us-east-1,5.672,,48,1192,4,A10G,24,nvidia,x86,,,,${TODAY},${source}`,
-      // What the public list does not have stays.
+      // The spot price stays, since the public list has none.
       `aws,g5.xlarge,us-east-1,1.1,0.4,4,16,1,A10G,24,nvidia,x86,,,,${TODAY},${source}`,
       `aws,m8g.large,us-east-1,0.09,,4,16,0,,,,arm,,,,${TODAY},${source}`,
     ]);

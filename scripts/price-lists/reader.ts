@@ -1,4 +1,4 @@
-/** What a reader of a provider's price list is. */
+/** Readers of the price lists of providers, and the form of their results. */
 import type { PriceRow } from './price-row.ts';
 
 export interface PriceReader {
@@ -19,7 +19,7 @@ export interface ReaderInput {
 
 export interface Reading {
   readonly rows: readonly PriceRow[];
-  /** What was left out, for people. */
+  /** Notes for people about what was left out. */
   readonly notes: readonly string[];
 }
 

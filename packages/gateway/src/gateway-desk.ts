@@ -31,7 +31,7 @@ export interface GatewayDeskOptions {
   readonly services: Pick<PushedTable, 'ofName'>;
   readonly figures: Pick<Figures, 'put'>;
   readonly tunnels: Pick<WantedTunnels, 'want'>;
-  /** What workers keep on the disk until the server has stored it. */
+  /** Uses of models, which workers keep on the disk until the server has stored them. */
   readonly uses: Pick<SpoolDelivery<GatewayModelUse>, 'deliverAll'>;
   readonly counts: Pick<SpoolDelivery<KeptCount>, 'deliver'>;
   /** Rates are counted for all workers. */
@@ -102,7 +102,7 @@ export class GatewayDesk {
     notify('used', { tokens });
   }
 
-  /** What could not be kept, without a second try. */
+  /** Sends counts that could not be kept on the disk. They are not sent a second time. */
   #count(counts: readonly KeptCount[]): void {
     this.#options.send(countsFrame(0, null, counts));
   }

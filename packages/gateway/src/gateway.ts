@@ -317,7 +317,7 @@ export class GatewayProgram {
     this.#workers?.notify('state', state);
   }
 
-  /** What nginx knows of callers is outdated. */
+  /** Makes the facts about callers that nginx has stored invalid. */
   #renewGeneration(): void {
     this.#plain.renewGeneration();
     this.#sendState({ generation: this.#plain.generation });

@@ -13,7 +13,7 @@ import {
 } from '@dstack/proxy';
 import { workerNode } from './worker/template-program.ts';
 
-/** What answers requests: a worker, or nginx itself. */
+/** A process that answers requests: a worker, or nginx itself. */
 export interface RequestEngine {
   /** Sends no more requests to the job; resolves when it answers none. */
   leave(jobId: string): Promise<unknown>;

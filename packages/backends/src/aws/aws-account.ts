@@ -1,4 +1,4 @@
-/** What all backends with the same credentials share: calls, the lists of machines, and offers. */
+/** The parts that all backends with the same credentials share: calls, the lists of machines, and offers. */
 import type { KeptFacts } from '../base/kind.ts';
 import { OFFERS_FACT } from '../base/rest-vm/account-facts.ts';
 import { AccountVms } from '../base/rest-vm/account-vms.ts';
@@ -25,7 +25,7 @@ export interface AwsAccountOptions {
   readonly now: () => number;
 }
 
-/** What is sold to backends with the same regions and types. */
+/** The offers to backends with the same regions and types. */
 export interface AwsMarket {
   readonly asked: AwsOffers;
   readonly offers: LiveOffers;

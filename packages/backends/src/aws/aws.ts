@@ -45,7 +45,7 @@ export function awsBackend(options: AwsOptions): Backend {
   };
   const ec2Of = (region: string) => of(region).ec2;
   const reservations = new Reservations(regions, ec2Of, () => options.pace.now());
-  /** Of a run with a reservation those that it holds. */
+  /** All offers, or only those of the reservation that the run names. */
   const reserved = async (
     live: readonly Offer[],
     notes: readonly string[],

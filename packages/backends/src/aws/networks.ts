@@ -156,7 +156,7 @@ export class Networks {
   }
 }
 
-/** Of one project only: names of dstack 0.22.5 contain no hyphen. */
+/** The name belongs to one project only: those of dstack 0.22.5 contain no hyphen. */
 function groupName(project: string): string {
   return `dstack-security-group-${project}`;
 }

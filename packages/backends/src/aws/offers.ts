@@ -36,7 +36,7 @@ interface Sold {
   /** The list of which it was made. */
   readonly from: readonly CatalogItem[];
   readonly byRegion: ReadonlyMap<string, readonly CatalogItem[]>;
-  /** Of the whole catalogue: machines of other backends of the account have other types. */
+  /** All types of the catalogue, because machines of other backends of the account have other types. */
   readonly byType: ReadonlyMap<string, CatalogItem>;
 }
 

@@ -10,7 +10,7 @@ import { placementGroupName } from './placement-groups.ts';
 
 import { tagSpecification, validTags } from './tags.ts';
 
-/** What the order needs and what EC2 was asked about first. */
+/** The parts of an order for which EC2 was asked first. */
 export interface RunParts {
   readonly image: BootImage;
   readonly subnet: string;

@@ -3,7 +3,7 @@ import { newOrder } from '../base/testing/orders.ts';
 import { awsEndpoints } from './endpoints.ts';
 import { EbsVolumes } from './volumes.ts';
 
-/** What users could name as a region to have the server send signed calls elsewhere. */
+/** Regions that users could name to have the server send signed calls elsewhere. */
 const HOSTS = ['example.com/', 'evil.example:8443/?', 'x@10.0.0.1/', 'us-east-1.example', ''];
 
 describe('a volume of AWS', () => {

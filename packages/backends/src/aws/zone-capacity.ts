@@ -22,7 +22,7 @@ export class ZoneCapacity {
     }
   }
 
-  /** Of the zones those that may be asked. */
+  /** The zones that may be asked. */
   open(offer: RefusedOffer, zones: readonly string[]): readonly string[] {
     const now = this.#now();
     return zones.filter((zone) => (this.#until.get(keyOf(offer, zone)) ?? now) <= now);

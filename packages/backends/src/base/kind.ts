@@ -124,7 +124,7 @@ export interface AgentDownloads {
 export interface AgentDownload {
   /** On the server; with `.gz` at its end, the same compressed. A part of it is secret. */
   readonly path: string;
-  /** Of the uncompressed file, hexadecimal. */
+  /** The hash of the uncompressed file, hexadecimal. */
   readonly sha256: string;
 }
 

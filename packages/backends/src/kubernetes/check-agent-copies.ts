@@ -1,4 +1,4 @@
-/** What would let pods start without a copy of the agent. Nothing is missing: the copy always works. */
+/** Reports how pods could start without a copy of the agent. No check fails, since the copy always works. */
 import { errorMessage } from '@dstack/contract/error-message';
 import type { CheckResult } from '../base/port.ts';
 import { imageVolumesRefusal } from './check-image-volumes.ts';

@@ -153,7 +153,7 @@ export class RunpodApi {
     await this.#client.call({ method: 'DELETE', path, kind: 'end' });
   }
 
-  /** What its container has printed last; null = nothing, or it is not known. */
+  /** The last line of its container; null = it printed nothing, or the line is not known. */
   async lastLine(id: string): Promise<string | null> {
     return await lastLineOf(
       this.#lines,

@@ -5,7 +5,7 @@ import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import type { RunpodApi } from './api.ts';
 
 const PREFIX = 'dstack-claim_';
-/** Of no registry, so that no pod can use them. */
+/** The login of no registry, so that no pod can use it. */
 const LOGIN = { username: 'dstack', password: 'claim' };
 
 export function runpodClaims(

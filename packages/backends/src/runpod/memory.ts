@@ -1,6 +1,6 @@
 import type { GpuType, Pod } from './api.ts';
 
-/** What all backends of an account know of it. */
+/** Facts about an account that all its backends share. */
 export class RunpodMemory {
   /** The last list. */
   pods: readonly Pod[] = [];

@@ -8,7 +8,7 @@ import type { CpuType, GpuType, InDataCenter } from './api.ts';
 const MIB_PER_GB = 1024;
 /** The share of each GPU where a type is in no catalogue; orders require it of the host. */
 const LEAST_CPUS = 4;
-/** Of pods without GPUs. */
+/** The disk that pods without GPUs get. */
 const DISK_GB_PER_CPU = 10;
 /** If the requirements name none: the default of the wire. */
 const DEFAULT_DISK_GB = 100;
@@ -20,7 +20,7 @@ export interface OffersQuestion {
   /** For 1, 2, 4 and 8 GPUs. */
   readonly gpus: ReadonlyMap<number, readonly GpuType[]>;
   readonly cpus: readonly CpuType[];
-  /** Of the configuration; null = all. */
+  /** The regions of the configuration; null = all. */
   readonly regions: readonly string[] | null;
   /** The catalogue's list, for the sizes of hosts, which the API does not report. */
   readonly listed: readonly CatalogItem[];
@@ -95,7 +95,7 @@ interface Share {
   readonly memoryGb: number;
 }
 
-/** Of the host, for one GPU. */
+/** The part of the host that belongs to one GPU. */
 function shareOf(
   { id, memory }: Pick<GpuType, 'id' | 'memory'>,
   listed: readonly CatalogItem[],

@@ -11,7 +11,7 @@ export const RUNPOD_RULES: readonly CallRule[] = [
   { calls: 3000, seconds: 3600 },
 ];
 
-/** Of accounts: each list is of one backend, and all of an account read it. */
+/** One for each account: a list that one backend has read serves all backends of the account. */
 const memories = new WeakMap<CallLimiter, RunpodMemory>();
 
 export const runpodKind: BackendKind = containerKind({

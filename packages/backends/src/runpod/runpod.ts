@@ -46,7 +46,7 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
 /** Availability depends on the number of GPUs, and each of them costs a call. */
 const ASKED_COUNTS = [1, 2, 4, 8] as const;
 const MIB_PER_GB = 1024;
-/** Of hosts with NVIDIA's GPUs: the default image needs it, and dstack 0.22.5 asks for it too. */
+/** The least version on hosts with GPUs of NVIDIA: the default image needs it, and dstack 0.22.5 asks for it too. */
 const LEAST_CUDA = '12.8';
 /** The data centre that was ordered. */
 const REGION_TAG = 'dstack-region';
@@ -270,7 +270,7 @@ function computeOf({ instance: { name, resources } }: Offer): Pick<NewPod, 'gpu'
   return {
     gpu: {
       ...{ id: name, count },
-      // What the offer has promised. Rounded down, or the host that it is based on would be left out.
+      // The host must have what the offer promised: rounded down, or the host it is based on would be left out.
       minVcpuCountPerGpu: Math.max(1, Math.floor(cpus / count)),
       minRamPerGpu: Math.max(1, Math.floor(memory / MIB_PER_GB / count)),
       ...(first.vendor === 'nvidia' && { minCudaVersion: LEAST_CUDA }),

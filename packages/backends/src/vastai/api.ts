@@ -26,9 +26,9 @@ export interface MarketAsk {
   readonly num_gpus: number;
   /** MB of one GPU. */
   readonly gpu_ram: number;
-  /** Of the machine; null or 0 = not known. */
+  /** Cores of the machine; null or 0 = not known. */
   readonly cpu_cores: number | null;
-  /** Of the instance, also a fraction. */
+  /** Cores of the instance, also a fraction. */
   readonly cpu_cores_effective: number;
   /** MB of the machine. */
   readonly cpu_ram: number;
@@ -50,9 +50,9 @@ export interface MarketAsk {
 export interface Contract {
   readonly id: number;
   readonly label?: string | null;
-  /** Of its container; null = it is being made. */
+  /** The state of its container; null = it is being made. */
   readonly actual_status?: string | null;
-  /** Of its share of the machine. */
+  /** The state of its share of the machine. */
   readonly cur_state?: string | null;
   readonly next_state?: string | null;
   readonly intended_status?: string | null;
@@ -110,7 +110,7 @@ export type VastaiApiOptions = Pick<RestClientOptions, 'limiter' | 'fetch' | 'ti
 
 /** The most that it takes. */
 const PAGE = 25;
-/** Of the list of instances; more of them take longer than any caller waits. */
+/** The most pages of the list of instances; more of them take longer than any caller waits. */
 const MOST_PAGES = 400;
 
 export class VastaiApi {

@@ -11,7 +11,7 @@ const MB_PER_GB = 1000;
 const HOURS_PER_MONTH = 720;
 /** If the requirements name none: the default of the wire. */
 const DEFAULT_DISK_GB = 100;
-/** Of an instance. */
+/** No instance has a smaller disk. */
 const LEAST_DISK_GB = 8;
 /** The most of one instance, whatever Vast.ai answers. */
 const MOST_GPUS = 64;
@@ -24,7 +24,7 @@ const SPARE = 0.1;
 const LEAST_RELIABILITY = 0.9;
 const DECIMALS = 1e5;
 
-/** What offers have beside the fields of all clouds. */
+/** Fields of offers beside those of all clouds. */
 interface AskData {
   /** USD per GB and hour. */
   readonly disk_price: number;
@@ -97,7 +97,7 @@ function isSound({ id, dph_base, storage_cost, disk_space, reliability2, score }
 const rounded = (price: number, decimals = DECIMALS): number =>
   Math.round(price * decimals) / decimals;
 
-/** What an instance gets of the processors and the memory of its machine. */
+/** The share of an instance in the processors and the memory of its machine. */
 export function shareOf(one: Pick<Contract, 'cpu_cores' | 'cpu_cores_effective' | 'cpu_ram'>) {
   const [all, own, ram] = [one.cpu_cores, one.cpu_cores_effective, one.cpu_ram].map(quantityOf);
   if (!all || !own || !ram) return { cpus: 0, memory_mib: 0 };

@@ -20,7 +20,7 @@ export const SEARCH_RULES: readonly CallRule[] = [{ calls: 10, seconds: 60 }];
 const FRESH_MS = 180_000;
 const TITLE = 'Vast.ai';
 
-/** What all backends of an account use together. */
+/** The parts that all backends of an account share. */
 interface Account {
   readonly search: CallLimiter;
   readonly taken: TakenAsks;

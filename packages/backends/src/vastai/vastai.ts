@@ -35,7 +35,7 @@ import type { TakenAsks } from './taken-asks.ts';
 
 export interface VastaiOptions {
   readonly api: VastaiApi;
-  /** Of the configuration: countries (`us`) or parts of them (`us-california`); null = all. */
+  /** Countries (`us`) or parts of them (`us-california`), from the configuration; null = all. */
   readonly regions: readonly string[] | null;
   /** Whether machines outside of data centres are offered too. */
   readonly hasCommunity: boolean;
@@ -54,7 +54,7 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
 };
 
 const MIB_PER_GB = 1024;
-/** Of the program and its arguments together. */
+/** Characters of the program and its arguments together. */
 const LONGEST_COMMAND = 4096;
 const LONGEST_VALUE = 256;
 /** Characters that have a meaning in its form `-u <user> -p <password> <registry>`. */

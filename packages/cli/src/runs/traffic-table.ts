@@ -23,7 +23,7 @@ export function renderFigures(traffic: ServiceTraffic, layout: TableLayout): str
   return renderTable(FIGURES, [figureCells(traffic)], layout);
 }
 
-/** What the model of a service has answered. */
+/** The answers and tokens of the model of a service, as one row. */
 export function renderModel(model: ModelTraffic, layout: TableLayout): string {
   const columns = [
     { header: 'MODEL ANSWERS', keep: true },

@@ -1,4 +1,4 @@
-/** What a gateway has counted. */
+/** Counts that a gateway reports. */
 import {
   anyCount as count,
   instant,
@@ -61,13 +61,13 @@ const CountedRequests = object({
   slices: list(object({ number: whole(), count, errors: optional(count), buckets: Buckets }), 20),
 });
 
-/** What one replica has answered: see `ReplicaTotals` of the proxy. */
+/** The answers of one replica: see `ReplicaTotals` of the proxy. */
 const ReplicaCounts = object({
   answered: mapOf(textLike(/^([1-9]xx|failed)$/, 'is not an outcome of requests'), count, 20),
   latencies: Latencies,
 });
 
-/** What answers of models have used: in total, and in the last minute before the message. */
+/** Answers of models and their tokens: in total, and in the last minute before the message. */
 const CountedModel = object({
   answers: count,
   prompt_tokens: count,

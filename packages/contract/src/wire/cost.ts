@@ -1,4 +1,4 @@
-/** What runs and machines have cost. Our addition. */
+/** The costs of runs and machines. Our addition. */
 import * as z from 'zod';
 import { choiceOf, DateTime, Float, model, nullable, Text } from './scalars.ts';
 

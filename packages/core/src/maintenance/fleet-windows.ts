@@ -19,7 +19,7 @@ const LONGEST_START = 900;
 /** Seconds. Most work without a limit has ended within a week. */
 const FAR_AHEAD = 7 * 86_400;
 
-/** What is known of the end of a gang: seconds from its start until it has surely ended; null = nothing. */
+/** The longest duration of a gang: seconds from its start until it has surely ended; null = not known. */
 interface Lasting {
   readonly lasts: number | null;
 }

@@ -93,7 +93,7 @@ const CHECKED_FROM = Date.UTC(2024, 0, 1) * 1000;
 /** So many times between two windows are checked. */
 const CHECKED = 10;
 
-/** What is wrong with a schedule of windows, as the end of a sentence about `maintenance`; null = nothing. */
+/** The fault of a schedule of windows, as the end of a sentence about `maintenance`; null = nothing. */
 export function maintenanceProblem(maintenance: FleetMaintenance): string | null {
   const { schedule, lead } = maintenance;
   if (schedule.length > MOST_SCHEDULES) {

@@ -1,4 +1,4 @@
-/** What has been paid for: times during which a machine, or a share of one, had one price. */
+/** Times that are paid for: in each, a machine, or a share of one, had one price. */
 import type { Id, Timestamp } from './values.ts';
 
 /**
@@ -35,7 +35,7 @@ export interface IntervalRun {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-/** What an interval, or a part of it, amounts to. */
+/** The amounts of an interval, or of a part of it. */
 export interface LedgerAmounts {
   /** Milliseconds of the machine, or of the job. */
   readonly ms: number;

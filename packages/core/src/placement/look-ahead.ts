@@ -79,7 +79,7 @@ export function wantsBackendOffers(
   const asked = new Set<string>();
   const { shares } = ledger;
   const queue = queueOf(snapshot, (request) => candidateFleets(ledger, request), shares);
-  // What is reserved is known when the pass begins.
+  // Reserved capacity is known only when the pass begins: with a reservation in the queue, all gangs ask.
   const isReserved = queue.some(({ gang }) => gang.jobs.some((job) => job.reserved !== null));
   for (const { gang, request } of oneByOne(queue, shares)) {
     const key = demandKey(ledger, request);

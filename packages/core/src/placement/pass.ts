@@ -131,7 +131,7 @@ export class PlacementPass {
     return false;
   }
 
-  /** What others may use meanwhile depends on who asks. */
+  /** Capacity that is kept for entitled gangs is open only to a gang within its guarantee. */
   #lookFor(queued: QueuedGang): void {
     this.ledger.lending.lookFor({ isEntitled: this.#reclaim.isWithin(queued) });
   }
@@ -145,7 +145,7 @@ export class PlacementPass {
     const { jobs, run } = queued.gang;
     const [first] = jobs;
     if (!first) return;
-    // What keeps one user from a place may leave enough for others with equal gangs.
+    // A quota that keeps one user from a place may leave enough for equal gangs of other users.
     const isOfUser = lack !== null && lack.account.state.quota.userId !== null;
     if (first.demand !== null && !isOfUser) this.#closed.add(first.demand);
     if (

@@ -35,7 +35,7 @@ export class RefusedDemands {
     const { request } = queued;
     const refused = this.#refused.get(demandKey(this.#ledger, request)) ?? null;
     if (refused === null || this.#ledger.reserved.isEmpty) return refused;
-    // What is reserved can be used by its holder, by shorter jobs and by those of higher priority.
+    // Reserved capacity can be used by its holder, by shorter jobs and by those of higher priority.
     const isWorse =
       (request.limit ?? Infinity) >= refused.limit && request.priority <= refused.priority;
     return this.#isHolder(queued) || !isWorse ? null : refused;

@@ -1,4 +1,4 @@
-/** What priced intervals amount to, in whole micro-dollars and milliseconds. */
+/** The amounts of priced intervals, in whole micro-dollars and milliseconds. */
 import type { LedgerAmounts, PricedInterval, Timestamp } from '../model/index.ts';
 
 const MS = 1000;

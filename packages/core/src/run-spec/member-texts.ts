@@ -24,7 +24,7 @@ export function memberTexts(text: string, array: TaskArray): MemberTexts {
   };
 }
 
-/** Of all values of one member together. */
+/** Characters of all values of one member together. */
 function valueLengths({ values, matrix }: TaskArray): { longest: number; mean: number } {
   if (values == null) {
     const lists = Object.values(matrix ?? {}).map((list) => list.map((value) => value.length));

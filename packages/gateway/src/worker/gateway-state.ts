@@ -1,4 +1,4 @@
-/** What a worker of a gateway receives besides the messages of every worker (`proxy/src/worker`). */
+/** The data that a worker of a gateway receives besides the messages of every worker (`proxy/src/worker`). */
 import type { GatewayHost, GatewayModelUse } from '@dstack/contract/agent';
 import type { MeteredUse } from '@dstack/proxy';
 

@@ -39,7 +39,7 @@ function world(caller: Partial<GrantedCaller> = {}) {
     admission.admit('main', { method: 'GET', headers: { authorization } } as never, () =>
       ends.push(authorization),
     );
-  /** What the process keeps that leads this worker. */
+  /** The grants that the process which leads this worker keeps. */
   const kept = (): KeptGrant[] =>
     admission.asks.map(({ key }) => ({ key, caller: { ...CALLER, ...caller }, confirmedAt: now }));
   return {

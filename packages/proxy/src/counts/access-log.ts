@@ -14,7 +14,7 @@ export interface EndedRequest {
   /** 101: a WebSocket that was opened. */
   readonly status: number;
   readonly ms: number;
-  /** Of the replica that answered; null = none did. */
+  /** The job of the replica that answered; null = none did. */
   readonly jobId: string | null;
 }
 

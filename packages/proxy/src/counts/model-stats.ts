@@ -1,4 +1,4 @@
-/** What the answers of models have used, by service: of the last minute, and in total. */
+/** The answers of models and their tokens, by service: of the last minute, and in total. */
 import { LATENCY_BUCKETS, latencyBucket } from '@dstack/contract/load';
 import { SLICE_MS, SLICES } from '../policy/last-minute.ts';
 import {
@@ -13,7 +13,7 @@ export interface ModelTokens {
   readonly completionTokens: number;
 }
 
-/** Of one process. Counts of several processes are added up. */
+/** Counts of one process. Those of several processes are added up. */
 export interface CountedModel extends ModelTokens {
   /** Answers since the process started. */
   readonly answers: number;
@@ -129,7 +129,7 @@ function newService(): Known {
   return { answers: 0, promptTokens: 0, completionTokens: 0, first, slices };
 }
 
-/** What remains of the counts of a process that has ended. */
+/** The counts of a process that has ended: its totals, without a last minute. */
 export function totalsOfModel(model: CountedModel | null | undefined): CountedModel | null {
   return model ? { ...model, recent: NO_RECENT_MODEL } : null;
 }

@@ -18,7 +18,7 @@ export interface ProxiedService extends ServiceName, ServiceStats {
   readonly ejected: number;
   /** Copies of its requests, which another service got; also those that were `dropped` or `failed`. */
   readonly mirrored: ServiceStats;
-  /** What each of its present replicas has answered. */
+  /** The answers of each of its present replicas. */
   readonly byReplica: TotalsByReplica;
   /** Null: no model of it has answered. */
   readonly model: CountedModel | null;

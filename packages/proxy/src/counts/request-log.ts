@@ -17,7 +17,7 @@ export interface BegunRequest extends Omit<EndedRequest, 'status' | 'ms' | 'jobI
 
 interface GivenAnswer {
   readonly status: number;
-  /** Of the replica. */
+  /** The job of the replica that gave the answer. */
   readonly jobId: string;
 }
 

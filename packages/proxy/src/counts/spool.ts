@@ -11,7 +11,7 @@ import {
 import { open, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** What can be added up. */
+/** A kind of items that can be added up. */
 export interface SpoolKind<Item> {
   keyOf(item: Item): string;
   sum(one: Item, other: Item): Item;

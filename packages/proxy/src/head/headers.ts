@@ -35,7 +35,7 @@ export function requestHeaders(raw: RawHeaders, context: RequestContext): string
 
 const isOurs = (name: string) => name.startsWith(FOR_SERVICES);
 
-/** What the app receives of these is this server's own: where the body ends, and the name of the request. */
+/** This server sets these headers itself for the app: where the body ends, and the id of the request. */
 const SET_HERE: ReadonlySet<string> = new Set([
   'content-length',
   'transfer-encoding',

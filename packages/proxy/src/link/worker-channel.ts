@@ -30,7 +30,7 @@ interface SentError {
   } | null;
 }
 
-/** What carries the messages. */
+/** The transport of the messages. */
 export interface Wire {
   /** `socket`: only between processes of one program. */
   send(frame: Frame, socket?: Socket): void;

@@ -6,7 +6,7 @@ export const SLICES = 6;
 
 /** Requests within one slice of time. */
 export interface RawSlice {
-  /** Of the slice, since the epoch. */
+  /** The number of the slice, counted from the epoch in steps of `SLICE_MS`. */
   readonly number: number;
   readonly count: number;
   /** How many of them were answered by 5xx. Programs of an earlier version report none. */

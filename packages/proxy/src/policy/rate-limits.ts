@@ -22,7 +22,7 @@ export interface Rate {
  */
 export type TakeRate = (key: string, rate: Rate, service: string) => number | Promise<number>;
 
-/** What one process gets of a limit that several processes share. */
+/** The part of one process in a limit that several processes share. */
 export interface TakenRate {
   /** Requests that are allowed now. */
   readonly granted: number;

@@ -33,7 +33,7 @@ export function recentRequests(
   };
 }
 
-/** Of several sources; each covers its own last minute, whatever its clock shows. */
+/** The sum of several sources; each covers its own last minute, whatever its clock shows. */
 export function sumOfRecent(parts: readonly RecentRequests[]): RecentRequests {
   return {
     seconds: Math.max(0, ...parts.map(({ seconds }) => seconds)),

@@ -90,7 +90,7 @@ export class SharedRates {
   }
 }
 
-/** What a process allows without the others: together no more than the limit, but each one request at a time. */
+/** The rate of a process without the others: together no more than the limit, but each one request at a time. */
 export function partOfRate({ rps, burst }: Rate, processes: number): Rate {
   return { rps: rps / processes, burst: Math.max(0, Math.floor((burst + 1) / processes) - 1) };
 }

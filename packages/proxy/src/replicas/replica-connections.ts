@@ -79,7 +79,7 @@ interface Known extends ConnectedReplica {
   /** Answers without an error. */
   goodAnswers: number;
   ejections: Ejections;
-  /** Of the last one. */
+  /** The cause of the last ejection. */
   ejectedFor: EjectionCause | null;
   /** Refused connections since the last answer, of which each time that it is avoided counts one. */
   refusals: number;
@@ -234,7 +234,7 @@ export class ReplicaConnections {
     return this.#of(runId).filter(({ target }) => this.isEjected(target)).length;
   }
 
-  /** What the present replicas of a run have answered. */
+  /** The answers of the present replicas of a run, by job. */
   totalsOf(runId: string): TotalsByReplica {
     return Object.fromEntries(
       this.#of(runId).map(({ target, stats }) => [target.jobId, stats.totals]),

@@ -8,7 +8,7 @@ import { askUpgrade, type Upgrade } from './upgrade.ts';
 let app: Server;
 afterEach(() => app.close());
 
-/** What a client gets that asks an app for a WebSocket which answers with this text. */
+/** Asks an app that answers with this text for a WebSocket, and returns what the client gets. */
 async function asked(answer: string) {
   app = createServer((socket) => {
     socket.on('error', () => {});

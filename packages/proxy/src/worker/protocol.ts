@@ -1,4 +1,4 @@
-/** What a worker receives from the process that leads it, and what it returns. */
+/** Messages that a worker receives from the process that leads it, and its answers. */
 import type { Granted, KeptGrant } from '../callers/grants.ts';
 import type { ServedModel } from '../models/served-model.ts';
 import type { TunnelRoute } from '../replicas/replica-tunnels.ts';

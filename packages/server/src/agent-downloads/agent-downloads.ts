@@ -77,5 +77,5 @@ export class ContainerAgents implements AgentDownloads {
   }
 }
 
-/** Of texts with the same length. */
+/** Compares texts of the same length, in a time that does not depend on them. */
 const isSame = (a: string, b: string): boolean => timingSafeEqual(Buffer.from(a), Buffer.from(b));

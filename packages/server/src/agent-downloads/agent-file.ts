@@ -18,7 +18,7 @@ export interface FilePrograms {
 }
 
 export interface AgentFile {
-  /** Of the uncompressed file, hexadecimal. */
+  /** The hash of the uncompressed file, hexadecimal. */
   readonly sha256: string;
   /** Bytes of the compressed file. */
   readonly packedSize: number;

@@ -27,7 +27,7 @@ if (missing && process.env.CI)
   throw new Error(`The launcher cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`The launcher is NOT tested: ${missing} is missing`);
 
-/** What every root has: what the launcher needs besides a program that fetches, and one that hashes. */
+/** Programs that the launcher needs besides one that fetches and one that hashes. */
 const FEW = USR('dash', 'head', 'tail', 'mkdir', 'chmod', 'rm', 'mv', 'sleep', 'cat');
 const NAME = 'dstack-0123456789abcdef0123';
 const SECRET = 'secret';

@@ -111,7 +111,7 @@ export class GatewayFigures {
     return isKnown ? this.#state(view) : null;
   }
 
-  /** What each replica of the gateway has counted of a service, from the reports that this server has. */
+  /** The counts of a service by each replica of the gateway, from the reports that this server has. */
   parts(runId: Id, gatewayId: Id): GatewayPart[] {
     const known = [...this.#sources].filter(([, source]) => source.gatewayId === gatewayId);
     return known.map(([replicaId, source]) => {

@@ -1,4 +1,4 @@
-/** What the server and its proxy workers exchange besides the messages of every worker (`proxy/src/worker`). */
+/** Messages between the server and its proxy workers, besides those of every worker (`proxy/src/worker`). */
 import type { Known, OriginPattern } from '@dstack/proxy';
 import type { HostAccess } from '@dstack/store';
 

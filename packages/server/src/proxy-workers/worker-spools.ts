@@ -26,7 +26,7 @@ export interface WorkerSpoolsOptions {
   readonly log: Logger;
 }
 
-/** What the database could not store is stored this long (ms) later. */
+/** Milliseconds after which the database is tried again with what it could not store. */
 const AGAIN_MS = 1000;
 
 interface Spools {
@@ -77,7 +77,7 @@ export class WorkerSpools {
   async #collectAll(isThere: (workerId: string) => boolean): Promise<void> {
     const { dir } = this.#options;
     for (const id of spooledIds(dir)) {
-      // What cannot be stored now is stored later, by this server or the next one.
+      // Files that cannot be stored now are stored later, by this server or the next one.
       if (isThere(id) || !(await this.deliverKept(id))) continue;
       this.#spools.delete(id);
       removeSpools(dir, id);

@@ -12,7 +12,7 @@ export interface RetentionPolicy {
   readonly records: number | null;
   /** Requests and tokens of models, per day. */
   readonly usage: number | null;
-  /** What each job and machine has cost; at least as long as the runs. Sums of days are kept as `usage`, and at least as long. */
+  /** The costs of each job and machine; at least as long as the runs. Their sums by day: see `keptInLedger`. */
   readonly ledger: number | null;
   readonly events: number;
   readonly health: number;

@@ -41,7 +41,7 @@ interface Counts
   readonly model: CountedModel | null;
 }
 
-/** What this server and the gateways that it is connected to have counted. */
+/** Reads the counts of this server and of the gateways that it is connected to. */
 export function ownTraffic({ server, services, gateways, now }: OwnTrafficOptions): ReadTraffic {
   const ofServer = (asked: AskedService): Counts => {
     const processes = services.counted(asked);

@@ -19,7 +19,7 @@ const EjectionCause = z.discriminatedUnion('cause', [
 
 const Buckets = z.array(z.tuple([whole, whole]));
 
-/** What one source has counted of one service. Servers send it to one another. */
+/** The counts of one service by one source. Servers send them to one another. */
 export const TrafficPart = z.object({
   runId: z.string(),
   /** A server, or a replica of a gateway: the same at whichever server it is known. */

@@ -213,7 +213,7 @@ class Listener {
     this.#delay = FIRST_RETRY_MS;
   }
 
-  /** Of the connection at the database; null = there is none yet. */
+  /** The id of the database process that serves the connection; null = there is none yet. */
   get processId(): number | null {
     return this.#processId;
   }

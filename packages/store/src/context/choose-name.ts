@@ -7,7 +7,7 @@ import type { StoreContext, Tx } from './context.ts';
 
 const TABLES = { run: 'runs', fleet: 'fleets', volume: 'volumes', gateway: 'gateways' } as const;
 
-/** What users name, once per project. */
+/** Things that users name; a name is used once per project. */
 export type NamedKind = keyof typeof TABLES;
 
 /** Word lists are far longer, so this many collisions mean that `propose` repeats itself. */

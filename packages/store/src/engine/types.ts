@@ -157,7 +157,7 @@ export interface PoolQueue extends WaitingPool {
   readonly guesses: readonly Occupant[];
   /** All that wait. */
   readonly total: number;
-  /** Of the users of these runs, by id. */
+  /** Names of the users of these runs, by the id of the user. */
   readonly userNames: Readonly<Record<Id, string>>;
 }
 

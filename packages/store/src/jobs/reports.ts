@@ -120,7 +120,7 @@ export async function reportsOf(db: Db | Tx, jobIds: readonly string[]): Promise
   return rows.map(reportOf);
 }
 
-/** What is known of these jobs from their agents: the last reports, and the lengths of the stored logs. */
+/** The last reports of agents about these jobs, and the lengths of the stored logs. */
 export async function reportedOf(
   db: Db | Tx,
   jobIds: readonly string[],

@@ -46,7 +46,7 @@ export async function enterIntervals(tx: Tx, changes: readonly Change[]): Promis
   });
   const days = new Map<string, { readonly key: LedgerKey; amounts: LedgerAmounts }>();
   for (const { key, amounts, row } of entries) {
-    // What is entered already is in the sums of its day too.
+    // A part that was entered before is in the sums of its day already.
     if (!added.delete(row.id)) continue;
     const text = textOf(key);
     const day = days.get(text) ?? { key, amounts: NO_AMOUNTS };

@@ -1,4 +1,4 @@
-/** What runs have cost up to now. */
+/** The costs of runs up to now. */
 import { UNFINISHED_RUN_STATUSES } from '@dstack/contract/status';
 import { amountsWithin, type Id } from '@dstack/core';
 import { sql } from 'kysely';

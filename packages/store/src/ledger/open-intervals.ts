@@ -1,4 +1,4 @@
-/** What is being paid for now, as the records of jobs and instances say. */
+/** Intervals that are being paid for now, from the records of jobs and instances. */
 import {
   type Id,
   instanceInterval,

@@ -6,7 +6,7 @@ export interface LedgerQuestion {
   readonly projectIds: readonly Id[] | null;
   readonly since: Timestamp;
   readonly until: Timestamp;
-  /** What has not ended has cost up to now. */
+  /** Jobs and machines that have not ended cost up to this moment. */
   readonly now: Timestamp;
   readonly by: CostGroup;
   /** The key of the tag by whose values it is grouped. */
@@ -37,7 +37,7 @@ export interface LedgerReport {
   readonly idle: LedgerAmounts;
 }
 
-/** What jobs and machines have cost; written by the engine with the changes that end or reprice something. */
+/** The costs of jobs and machines. The engine writes them with the changes that end or reprice something. */
 export interface Ledger {
   report(question: LedgerQuestion): Promise<LedgerReport>;
 }

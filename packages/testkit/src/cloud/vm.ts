@@ -14,7 +14,7 @@ export interface VmOrder {
   readonly tags: readonly CloudTag[];
   /** Whether it gets a public address. */
   readonly isPublic: boolean;
-  /** What it runs, at providers whose machines are containers. */
+  /** The container, at providers whose machines are containers. */
   readonly container?: HostContainer;
 }
 

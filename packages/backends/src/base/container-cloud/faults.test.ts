@@ -55,7 +55,7 @@ it.each(CASES)('$personality with $name: each order makes one container', async 
       () => clock.advance(15),
     );
   }
-  // What was carried out late ends beside the one that serves its order, or by its key.
+  // A container that was made late is ended as a second one of its order, or by the key of its order.
   await until(
     async () => cloud.vms() === 0,
     () => clock.advance(30),

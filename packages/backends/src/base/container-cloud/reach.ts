@@ -13,7 +13,7 @@ export type ContainerReach =
 export interface ReachOptions {
   /** Name of the provider for people. */
   readonly title: string;
-  /** Of the server, as others reach it; null = it is not known. */
+  /** The URL at which others reach the server; null = it is not known. */
   readonly serverUrl: string | null;
   /** Its API is elsewhere than on the internet, so its containers may be too. */
   readonly isElsewhere: boolean;

@@ -12,7 +12,7 @@ import { MissingThingError } from './refusals.ts';
 export interface KeysOfAccount {
   /** Name of the provider, for messages. */
   readonly title: string;
-  /** What holds a claim, for messages; omitted: an SSH key. */
+  /** The kind of thing that holds a claim, for messages; omitted: an SSH key. */
   readonly what?: string;
   /** All of them. */
   readonly list: () => Promise<TimedKeys>;

@@ -15,7 +15,7 @@ export interface LiveOffersOptions {
   readonly ask: () => Promise<readonly Offer[]>;
   readonly facts: Pick<KeptFacts, 'get' | 'set'>;
   /**
-   * What a price list has, for plans before the provider has answered for the first time; omitted, or an empty
+   * Offers of a price list, for plans before the provider has answered for the first time; omitted, or an empty
    * list: they wait for it.
    */
   readonly listed?: () => readonly Offer[];
@@ -27,7 +27,7 @@ export interface LiveOffersOptions {
   readonly now: () => number;
 }
 
-/** What an order asked for. `availability_zones`: where. */
+/** An ordered offer that the provider refused. `availability_zones`: the zones that were asked. */
 export type RefusedOffer = Pick<Offer, 'instance' | 'region' | 'availability_zones'>;
 
 export interface KnownOffers {
@@ -65,7 +65,7 @@ export class LiveOffers {
   #known: KnownOffers | null = null;
   #asking: Promise<KnownOffers> | null = null;
   #stored: Promise<void> | null = null;
-  /** What this process has stored last. */
+  /** The hash of the offers that this process stored last, and when the provider was asked for them. */
   #written: { readonly hash: string; readonly at: number } | null = null;
   /** Why the last question failed; null = it did not. */
   #error: unknown = null;

@@ -6,7 +6,7 @@ const REMEMBERED_MS = 600_000;
 
 interface Made {
   readonly id: string;
-  /** Of its order. */
+  /** The key of its order. */
   readonly key: string;
   readonly at: number;
 }

@@ -73,7 +73,7 @@ export function portError(
   rules: readonly RefusalRule[],
 ): BackendError {
   const message = `${provider}: ${refusal.text}`;
-  // Of a proxy in between, which knows nothing of the provider's machines.
+  // This answer comes from a proxy in between, which has no facts about the provider's machines.
   if (refusal.status === NOT_FOUND && refusal.code === null) return new NoAnswerError(message);
   const rule = [...rules, ...COMMON].find((one) => fits(one, refusal));
   switch (rule?.means) {

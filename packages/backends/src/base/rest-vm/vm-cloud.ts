@@ -114,7 +114,7 @@ export interface VmOrder {
   readonly authorizedKeys: readonly string[];
   /** For cloud-init; empty for containers. */
   readonly userData: string;
-  /** What a machine runs that is the container of a job; omitted for all others. */
+  /** The container, if the machine is the container of a job; omitted for all others. */
   readonly container?: VmContainer;
   /** The same as in `InstanceOrder`; null or omitted = in none. */
   readonly placementGroup?: string | null;

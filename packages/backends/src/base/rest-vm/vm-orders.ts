@@ -124,7 +124,7 @@ export class VmOrders {
       if (order.mayExist && !this.#doubts.has(name)) this.#doubt(name, false);
       return this.#doubts.has(name) ? await this.#awaited(name, order) : null;
     } catch (error) {
-      // Of a creation both would mean that there is no machine, and it was not looked for.
+      // Callers take these two errors to mean that no machine exists, but the look itself has failed.
       if (!(error instanceof NoCapacityError || error instanceof SkipOfferError)) throw error;
       throw new NoAnswerError(error.message, { cause: error });
     }
@@ -194,7 +194,7 @@ export class VmOrders {
   /** The machine that was made all the same. Throws the error if there is none. */
   async #afterError(name: string, order: InstanceOrder, error: unknown): Promise<Vm> {
     const { offers } = this.#options;
-    // What a reservation lacks, others may still get.
+    // A reservation without room does not keep the type from other orders.
     if (error instanceof NoCapacityError && order.offer && order.reservation === null) {
       const why = error instanceof QuotaError ? 'quota' : 'capacity';
       offers.refused(order.offer, why, error.message);

@@ -10,7 +10,7 @@ export interface VmWay {
   readonly known?: Partial<ProvisioningData>;
   /** Throws `SkipOfferError` for orders of machines that could not be reached, or would not run the job. */
   ordered(order: InstanceOrder): Promise<Pick<VmOrder, 'userData' | 'container'>>;
-  /** What a handle keeps for `dial`, from the key of the order (null = it is not known); omitted: nothing. */
+  /** Data that a handle keeps for `dial`, from the key of the order (null = it is not known); omitted: nothing. */
   handleData?(key: string | null): string | null;
   /** For a machine that the provider calls ready; null = it has no address yet. */
   reached(vm: Vm): ReachedVm | null;

@@ -1,7 +1,7 @@
 import { formatDuration } from '@dstack/contract';
 import type { VmCloud } from './vm-cloud.ts';
 
-/** What becomes of machines that no server is left for, for plans. `leaseSeconds`: as in `BackendHost`. */
+/** Whether machines end once no server is left, as a text for plans. `leaseSeconds`: as in `BackendHost`. */
 export function withoutServer(
   { leaseEnding }: Pick<VmCloud, 'leaseEnding'>,
   leaseSeconds: number | null,

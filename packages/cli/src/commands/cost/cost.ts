@@ -137,7 +137,7 @@ function costTable(rows: readonly CostRow[], report: CostReport, cli: Cli): stri
   return [renderTable(columns, [...cells, last], layout), ...notes(rows, report)].join('\n');
 }
 
-/** What is not known is no amount. */
+/** A cost without a known price is `unknown`, not zero. */
 function costText({ cost, unpriced_hours: unpriced }: CostRow): string {
   if (cost === null) return 'unknown';
   return unpriced ? `${price(cost, 2)} + unknown` : price(cost, 2);

@@ -4,7 +4,7 @@ import type { Cli } from '../../context.ts';
 export interface RerunOptions {
   readonly run: string;
   readonly name: string | null;
-  /** Of an array: only the members that are not done. */
+  /** For an array: submit only the members that are not done. */
   readonly failed: boolean;
   readonly json: boolean;
 }

@@ -82,7 +82,7 @@ function answeredBy({ servers }: ServiceTraffic): string {
   return servers === 1 ? 'the server' : `${servers} servers`;
 }
 
-/** What is missing in the figures, if anything. */
+/** Warnings about missing figures; empty: none are missing. */
 function gaps(traffic: ServiceTraffic): string[] {
   const { missing_servers: silent, missing_gateway_replicas: lost, servers, gateway } = traffic;
   if (gateway !== null && lost.length > 0) {

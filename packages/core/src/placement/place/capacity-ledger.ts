@@ -168,7 +168,7 @@ export class CapacityLedger {
     this.#fleets.get(instance.fleetId)?.hold(instance);
   }
 
-  /** What a gang gets of these instances of a fleet depends on the gang: they are like no other. */
+  /** Treats no other instance of the fleet as equal to these: their room depends on the gang. */
   setApart(fleetId: Id, instanceIds: readonly Id[]): void {
     this.#fleets.get(fleetId)?.setApart(new Set(instanceIds));
   }

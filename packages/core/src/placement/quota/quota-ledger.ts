@@ -33,7 +33,7 @@ export class QuotaLedger {
   #isSuspended = false;
 
   constructor(states: readonly QuotaState[]) {
-    // What keeps a whole project back is the better reason.
+    // A quota of a whole project is the better reason, so it comes first.
     const ofProjectsFirst = [...states].sort((a, b) => narrowness(a) - narrowness(b));
     for (const state of ofProjectsFirst) {
       const { projectId } = state.quota;

@@ -37,6 +37,6 @@ export function byStanding(
     .sort((a, b) => a.request.standing - b.request.standing || askedAt(a) - askedAt(b));
 }
 
-/** What becomes free is first for the one who asked first, whatever the priority of those who ask later. */
+/** Freed capacity goes to the gang that asked first, whatever the priority of those that ask later. */
 const askedAt = ({ gang, request }: QueuedGang): number =>
   request.standing === 0 ? (gang.jobs[0]?.reclaim?.since ?? 0) : 0;

@@ -108,7 +108,7 @@ function roomsIn(ledger: CapacityLedger, fleet: FleetRecord, request: GangReques
     .flatMap((instance) => roomOn(ledger, instance, node, request) ?? []);
 }
 
-/** What keeps an instance from the gang ends with the jobs that are there, or with a window that has an end. */
+/** Whether a finding ends by itself: with the jobs on the instance, or with a window that has an end. */
 const isTaken = ({ rule }: Finding): boolean =>
   rule === 'busy' || rule === 'held' || rule === 'maintenance';
 

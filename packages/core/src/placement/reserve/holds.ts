@@ -98,7 +98,7 @@ export class Holds {
     }
   }
 
-  /** What is or becomes free on these instances is for the gang, for which others leave them. */
+  /** Holds all that is or becomes free on these instances for the gang, since others leave them for it. */
   holdAll(instanceIds: readonly Id[], { gang, request }: QueuedGang): void {
     const wanted = new Set(instanceIds);
     for (const fleet of candidateFleets(this.#ledger, request)) {
@@ -141,7 +141,7 @@ export class Holds {
     }
   }
 
-  /** What becomes free in these fleets is for the gang first, if it could ever use it. */
+  /** Capacity that becomes free in these fleets goes to the gang first, if it could ever use it. */
   #keepOpen(fleets: readonly FleetRecord[], { request }: QueuedGang): void {
     if (this.#ledger.ends.isEmpty) return;
     for (const fleet of fleets) {
@@ -258,7 +258,7 @@ export class Holds {
     const ledger = this.#ledger;
     const [node] = request.nodes;
     if (!node || !isClusterFor(fleet, request)) return null;
-    // What is free there now can be used by work only that ends in time.
+    // Only work that ends in time can use the capacity that is free there now.
     if (ledger.windows.against(fleet, request) !== null) return null;
     const mayGrow = whyNotGrow(ledger, fleet, 1, request) === null;
     if (!ledger.hasOpen(fleet.id) && !mayGrow) return null;

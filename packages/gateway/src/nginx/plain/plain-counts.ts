@@ -12,7 +12,7 @@ export interface Tick {
   /** Another one: its memory is new, and all counts begin again. */
   readonly epoch: string;
   readonly runs: ReadonlyMap<string, RunTick>;
-  /** What replicas have answered, by job. */
+  /** The answers of replicas, by job. */
   readonly jobs: ReadonlyMap<string, RunTick>;
   /** Requests begun, by run, of services that scale by them. */
   readonly begun: ReadonlyMap<string, number>;
@@ -149,7 +149,7 @@ export class PlainCounts {
     return { answered, latencies: { seconds: known.ms / 1000, counts: latencies }, slices };
   }
 
-  /** What these jobs have answered. */
+  /** The answers of these jobs, by job; without those that have had no request. */
   byReplica(jobIds: readonly string[]): TotalsByReplica {
     return Object.fromEntries(
       jobIds.flatMap((jobId) => {

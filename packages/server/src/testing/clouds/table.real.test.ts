@@ -4,7 +4,7 @@ import { type Cell, cells, outcomeOf, tableText } from './table.ts';
 
 /** Each has its own stories. */
 const SEED = Number(process.env.SIM_SEED ?? Math.floor(Math.random() * 2 ** 31));
-/** What Lambda has proven for all of them, other providers repeat with `scripts/test --clouds`. */
+/** Lambda always gets all faults; other providers do with `scripts/test --clouds`, else they get the sample. */
 const IS_WHOLE = process.env.DSTACK_TEST_CLOUDS_TABLE === 'all';
 /** One fault of each kind. */
 const SAMPLE: readonly string[] = [

@@ -3,7 +3,7 @@ import type { GatewayFrame } from '@dstack/contract/agent';
 import type { Random } from '@dstack/testkit/random';
 import { KEY, OWN } from '../../http/gateways/testing/pems.ts';
 
-/** What belongs to others, as far as there is anything. */
+/** Things that do not belong to the gateway; those that do not exist yet are made up. */
 export interface Foreign {
   readonly runId: string;
   readonly jobId: string;
@@ -41,7 +41,7 @@ export function lie(parts: LieParts): object {
   const batch = random.uuid();
   switch (type) {
     case 'usage':
-      // Of a batch with a number only the last one is known, by which it would count its own use twice.
+      // Without a batch: only the last one is stored, so a true batch that is repeated after this would count twice.
       return { type, n, batch: null, uses: [foreignUse(parts)] };
     case 'counts': {
       const counts = [{ run_id: foreign.runId, second, requests: random.whole(1, 1e6) }];

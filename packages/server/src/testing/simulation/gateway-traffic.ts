@@ -73,7 +73,7 @@ export class GatewayTraffic {
     }
   }
 
-  /** What waits for an answer still; null: nothing. */
+  /** The delivery that still waits for an answer; null: none does. */
   #answered({ name, program }: SimGateway): Delivery | null {
     const received = program.received.splice(0);
     const pending = this.#pending.get(name);
@@ -84,7 +84,7 @@ export class GatewayTraffic {
     return null;
   }
 
-  /** Of a model that is or was behind the gateway; some of it together with lies. */
+  /** Usage of a model that is or was behind the gateway, sometimes together with lies. */
   #newUse(gateway: SimGateway): Delivery | null {
     const { random, users, stranger, watch, now } = this.#parts;
     const own = random.pick(this.#ownRuns(gateway).filter((one) => modelOf(one) !== null));

@@ -6,7 +6,7 @@ import { Breach } from './breach.ts';
 import type { RunWatch } from './run-watch.ts';
 import type { SimGateway, SimGateways } from './sim-gateways.ts';
 
-/** What servers do for gateways outside of the database. */
+/** Effects that servers have outside of the database because of gateways. */
 export interface GatewayEffects {
   opened(replica: { readonly jobId: Id; readonly hostId: string; readonly port: number }): void;
   recordSet(name: string): void;
@@ -15,7 +15,7 @@ export interface GatewayEffects {
   refused(): void;
 }
 
-/** What the programs have reported truly. */
+/** Usage that the programs have reported truly. */
 export interface ReportedUse {
   readonly project: string;
   readonly user: string;

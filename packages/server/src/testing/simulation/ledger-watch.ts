@@ -1,4 +1,4 @@
-/** What has been paid for, followed by the commits, beside what jobs held and which machines there were. */
+/** Compares the ledger, commit by commit, with the blocks that jobs held and the machines that there were. */
 import {
   type Change,
   dayParts,

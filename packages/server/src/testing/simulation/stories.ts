@@ -2,9 +2,9 @@
 import type { SimulationOptions } from './simulation-options.ts';
 
 export interface Story {
-  /** What holds in it. */
+  /** The rule that holds in it, as the name of its test. */
   readonly name: string;
-  /** Of the steps of an ordinary story. */
+  /** The number of its steps, as a part of those of an ordinary story; omitted: 1. */
   readonly part?: number;
   readonly options: Omit<SimulationOptions, 'seed' | 'steps'>;
 }

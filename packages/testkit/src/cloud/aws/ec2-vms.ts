@@ -23,7 +23,7 @@ interface Machine {
   readonly createdAt: number;
   readonly region: string;
   readonly group: string | null;
-  /** What a shutdown from inside does to it. */
+  /** The action of EC2 after a shutdown from inside the machine. */
   readonly shutdown: 'TerminateInstances' | 'StopInstances';
   /** Null: never. */
   readonly readyAt: number | null;

@@ -2,7 +2,7 @@ import type { Client } from '@dstack/client';
 import type { Share } from '@dstack/contract/wire';
 import { queryOptions } from '@tanstack/react-query';
 
-/** What the projects that share capacity with this one, and their users, have used of it; empty: there are no shares. */
+/** Usage of this project, of those that share capacity with it, and of their users; empty: there are no shares. */
 export function shareList(client: Client, project: string) {
   return queryOptions<readonly Share[]>({
     queryKey: ['share', 'list', project],

@@ -5,7 +5,7 @@ import {
   textParameter,
 } from '../../ui/search-schema.ts';
 
-/** What the address of the quotas has. `show`: the shares in their place. */
+/** The parameters in the address of the quotas. `show`: the page shows the shares in their place. */
 export const QuotasSearch = searchSchema({
   q: textParameter(),
   group: textParameter(),

@@ -16,7 +16,7 @@ import { imageForm, instanceForm, list, routeTableForm, text } from './forms.ts'
 
 type Fields = Readonly<Record<string, string>>;
 
-/** What EC2 knows beside the account's machines. */
+/** Facts that EC2 stores beside the machines of the account. */
 interface Ec2Facts {
   /** Zones of all machines that were ever made, by id. */
   readonly zones: Map<string, string>;

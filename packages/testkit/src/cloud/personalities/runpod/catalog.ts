@@ -11,7 +11,7 @@ export interface ListedGpu {
   readonly memory: number;
   readonly price: number;
   readonly maxCount: number;
-  /** Of the host, for one GPU. */
+  /** The part of the host that belongs to one GPU. */
   readonly vcpus: number;
   readonly ramGb: number;
 }

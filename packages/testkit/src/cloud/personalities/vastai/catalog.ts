@@ -50,7 +50,7 @@ export const ASKS: readonly ListedAsk[] = [
   ...KINDS.flatMap((kind, index) =>
     Array.from({ length: MACHINES }, (_, number) => askOf(kind, index * 100 + number)),
   ),
-  // What searches leave out, or clients should.
+  // Searches leave these out, or clients should.
   askOf(KINDS[0] as Kind, 900, { reliability2: 0.8, dph_base: 0.05 }),
   askOf(KINDS[0] as Kind, 901, { verified: false, dph_base: 0.04 }),
   askOf(KINDS[0] as Kind, 902, { gpu_name: 'Imaginary 9999', dph_base: 0.03 }),

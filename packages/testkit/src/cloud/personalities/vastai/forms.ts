@@ -84,7 +84,7 @@ const OPERATORS: Readonly<Record<string, Compare>> = {
   notin: (value, limit: readonly never[]) => !limit.includes(value),
 };
 
-/** Of a search, beside its filters; it drops `rented`. */
+/** Keys of a search that do not filter. `rented` is one because Vast.ai ignores it. */
 const NO_FILTERS = new Set(['limit', 'order', 'type', 'rentable', 'rented']);
 
 export function passes(ask: ListedAsk, query: Readonly<Record<string, unknown>>): boolean {
