@@ -79,7 +79,7 @@ describe('chat templates', () => {
     const here = import.meta.dirname;
     const script = `
       const { TemplateRenderer } = await import('${here}/../../../../../proxy/src/index.ts');
-      const { assets } = await import('${here}/../../../assets.ts');
+      const { assets } = await import('${here}/../../../process/assets.ts');
       const renderer = new TemplateRenderer({ program: assets.templateProgram, timeoutMs: 600_000 });
       await renderer.render({ template: 'a', messages: [] });
       console.log('ready');
