@@ -1,5 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { type CredentialPlace, credentialPlaces } from '../head/credential-places.ts';
+import {
+  bareForms,
+  type CredentialPlace,
+  credentialPlaces,
+  placesWith,
+} from '../head/credential-places.ts';
 import { valuesOf } from '../head/raw-headers.ts';
 import {
   otherService,
@@ -99,19 +104,48 @@ export class CallerAdmission {
     const admitted = (isByHeader && headers.authorization) || null;
     const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
     const places = credentialPlaces(rawHeaders, rest);
-    if (others.length + places.length === 0) return admitted === null ? NONE : new Set([admitted]);
-    return this.#withOwn({ others, places }, admitted);
+    if (others.length + places.length > 0) {
+      return this.#withOwn({ rawHeaders, rest, others, places }, admitted);
+    }
+    if (admitted === null) return NONE;
+    return new Set([admitted, ...placesWith(rawHeaders, rest, tokensIn([admitted]))]);
   }
 
   async #withOwn(
-    {
-      others,
-      places,
-    }: { readonly others: readonly string[]; readonly places: readonly CredentialPlace[] },
+    { rawHeaders, rest, others, places }: SentHead,
     admitted: string | null,
   ): Promise<ReadonlySet<string>> {
     const { ownTokens } = this.#options;
-    const [own, placed] = await Promise.all([ownTokens.among(others), ownTokens.inPlaces(places)]);
-    return new Set([...own, ...placed, ...(admitted === null ? [] : [admitted])]);
+    const [among, placed] = await Promise.all([
+      ownTokens.among(others),
+      ownTokens.inPlaces(places),
+    ]);
+    const own = [...among, ...(admitted === null ? [] : [admitted])];
+    const tokens = tokensIn(own);
+    const repeated = others.filter((value) => tokens.some((token) => value.includes(token)));
+    return new Set([...own, ...repeated, ...placed, ...placesWith(rawHeaders, rest, tokens)]);
   }
+}
+
+/** What may be in a request beside `Authorization`. */
+interface SentHead {
+  readonly rawHeaders: readonly string[];
+  readonly rest: string;
+  /** Further values of `Authorization`. */
+  readonly others: readonly string[];
+  readonly places: readonly CredentialPlace[];
+}
+
+/** A shorter text is in values by chance. */
+const LEAST = 8;
+
+/**
+ * The tokens of values of `Authorization` that belong to this server. Tokens that an operator has chosen have no form
+ * by which they are found in other places, but a client that sends one here may repeat it there.
+ */
+function tokensIn(own: readonly string[]): string[] {
+  return own.flatMap((value) => {
+    const token = bareForms(value).at(-1) ?? '';
+    return token.length < LEAST ? [] : [token];
+  });
 }

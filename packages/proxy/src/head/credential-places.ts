@@ -29,42 +29,55 @@ const OF_HTTP =
 /** A longer value is no token of this server: those that users choose are shorter. */
 const LONGEST = 256;
 
+interface NamedText {
+  /** As in `CredentialPlace`. */
+  readonly text: string;
+  readonly name: string;
+  readonly value: string;
+}
+
 /** `rest`: the path with its query. */
 export function credentialPlaces(raw: RawHeaders, rest: string): CredentialPlace[] {
-  const places: CredentialPlace[] = parametersOf(rest).flatMap((text) => pairPlace(text));
+  return placesIn(raw, rest).flatMap(placeOf);
+}
+
+/** The texts of the places that contain one of these tokens, whatever form the tokens have. */
+export function placesWith(raw: RawHeaders, rest: string, tokens: readonly string[]): string[] {
+  if (tokens.length === 0) return [];
+  return placesIn(raw, rest).flatMap(({ text, name, value }) =>
+    tokens.some((token) => value.includes(token) || name.includes(token)) ? [text] : [],
+  );
+}
+
+function placesIn(raw: RawHeaders, rest: string): NamedText[] {
+  const places = parametersOf(rest).map(pairOf);
   for (let i = 0; i + 1 < raw.length; i += 2) {
     const name = (raw[i] ?? '').toLowerCase();
     const value = raw[i + 1] ?? '';
     if (name === 'cookie') places.push(...cookiesIn(value));
-    else if (name === 'referer') places.push(...refererPlace(value));
-    else if (!OF_HTTP.test(name)) places.push(...placeOf(value, name, value));
+    else if (name === 'referer') {
+      // The address of a page; its parameters are those of a request.
+      for (const text of parametersOf(value)) places.push({ ...pairOf(text), text: value });
+    } else if (!OF_HTTP.test(name)) places.push({ text: value, name, value });
   }
   return places;
 }
 
-function cookiesIn(value: string): CredentialPlace[] {
+function cookiesIn(value: string): NamedText[] {
   return value
     .split(';')
     .map((pair) => pair.trim())
     .filter((pair) => !isOwnCookie(pair))
-    .flatMap(pairPlace);
+    .map(pairOf);
 }
 
-/** The address of a page; its parameters are those of a request. */
-function refererPlace(text: string): CredentialPlace[] {
-  const places = parametersOf(text).flatMap(pairPlace);
-  if (places.length === 0) return [];
-  const candidates = [...new Set(places.flatMap((place) => place.candidates))];
-  return [{ text, candidates, isForCredentials: places.some((place) => place.isForCredentials) }];
-}
-
-function pairPlace(text: string): CredentialPlace[] {
+function pairOf(text: string): NamedText {
   const at = text.indexOf('=');
-  if (at === -1) return placeOf(text, '', decoded(text));
-  return placeOf(text, decoded(text.slice(0, at)), decoded(text.slice(at + 1)));
+  if (at === -1) return { text, name: '', value: decoded(text) };
+  return { text, name: decoded(text.slice(0, at)), value: decoded(text.slice(at + 1)) };
 }
 
-function placeOf(text: string, name: string, value: string): CredentialPlace[] {
+function placeOf({ text, name, value }: NamedText): CredentialPlace[] {
   const isForCredentials = FOR_CREDENTIALS.test(name) && !FOR_IDS.test(name);
   const candidates = new Set<string>();
   if (value.includes(SERVICE_TOKEN_PREFIX)) candidates.add(value);

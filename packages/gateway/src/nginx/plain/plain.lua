@@ -48,7 +48,8 @@ local function plain_request()
   if sni and sni ~= "" and sni:lower() ~= host then return nil end
   if route.secure and var.scheme ~= "https" then return nil end
   local headers, problem = ngx.req.get_headers(100)
-  if problem or not heads.are_plain(headers) then return nil end
+  local credential = heads.credential_of(headers)
+  if problem or not heads.are_plain(headers, credential) then return nil end
   -- A request that names its host twice: workers decide which one counts. nginx reads everything as a port.
   local named = headers.host
   if named ~= host and not (named and sub(named, 1, #host) == host and find(named, "^:%d+$", #host + 1)) then return nil end
@@ -56,7 +57,7 @@ local function plain_request()
   if not METHODS[method] or not has_small_body(headers, method) then return nil end
   -- As the app receives it: to nginx, nothing after a `#` is a query.
   local query = match(var.request_uri, "%?(.*)$")
-  if query and not heads.is_clean("pairs", query) then return nil end
+  if query and not (heads.is_clean("pairs", query) and not (credential and find(query, credential, 1, true))) then return nil end
   local request = { host = host, route = route, method = method, began = now }
   local authorization = headers.authorization
   if route.auth or authorization then

@@ -11,7 +11,7 @@ const hasModule = existsSync('/usr/lib/nginx/modules/ngx_http_lua_module.so');
 if (process.env.CI && !hasModule)
   throw new Error('nginx has no module for Lua: libnginx-mod-http-lua');
 
-const known = { authorization: 'Bearer known' };
+const known = { authorization: 'Bearer known-caller' };
 const SOON = { timeout: 15_000, interval: 50 };
 
 interface Seen {
@@ -132,6 +132,11 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
     const shown = seen(await ask()).headers;
     expect([shown['x-dstack-user'], shown.authorization]).toEqual(['ann', undefined]);
     expect(world.asked).toBe(before);
+    const token = known.authorization.replace('Bearer ', '');
+    const repeated = await ask({ ...known, 'x-other': `${token};z` });
+    expect([repeated.status, isPlain(repeated)]).toEqual([200, false]);
+    const inQuery = await world.ask('members.apps.test', `/?a=${token}`, { headers: known });
+    expect([inQuery.status, isPlain(inQuery)]).toEqual([200, false]);
     for (const headers of [{}, { authorization: 'Bearer other' }]) {
       expect((await ask(headers as Record<string, string>)).status).toBe(403);
     }

@@ -93,6 +93,27 @@ describe('a service without authentication', () => {
     socket.terminate();
   });
 
+  it.each(['web', 'open'])(
+    'a token that an operator has chosen reaches %s nowhere in a request that brings it in a header',
+    async (name) => {
+      const { token } = proxy.server;
+      const headers = {
+        ...{
+          authorization: admin(),
+          'X-O': `Token ${token}`,
+          'X-Q': `k=${token};z`,
+          'X-Kept': 'a',
+        },
+        ...{ Cookie: `a=${token}; b=2`, Referer: `https://a.org/?x=${token}` },
+      };
+      const answer = await proxy.get(`${name}/echo?a=${token}&b=Bearer+${token}&c=2`, { headers });
+      const { url, headers: raw } = await json(answer);
+      expect(names(raw)).toMatchObject({ 'x-kept': 'a', cookie: 'b=2' });
+      expect(url).toMatch(/\?c=2$/);
+      expect(JSON.stringify(raw)).not.toContain(token);
+    },
+  );
+
   it.each(['Bearer of-the-app', 'Basic YTpi', 'Bearer 0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11'])(
     'receives %s, which is its own',
     async (authorization) => {

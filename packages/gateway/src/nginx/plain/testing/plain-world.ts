@@ -56,7 +56,7 @@ export class PlainWorld {
   /** Requests that were counted for scaling. */
   demand = 0;
   /** Names of users by the header of their requests. */
-  readonly callers = new Map<string, string>([['Bearer known', 'ann']]);
+  readonly callers = new Map<string, string>([['Bearer known-caller', 'ann']]);
   asked = 0;
   url = '';
   nginx!: Nginx;
