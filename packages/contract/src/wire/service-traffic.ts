@@ -59,7 +59,7 @@ export const ReplicaTraffic = model({
   reason: nullable(Text),
   until: nullable(DateTime),
   in_flight: Integer,
-  /** Counted requests of the last minute that reached it; null = the program that sends them does not count by replica. */
+  /** Counted requests of the last minute that reached it; null = their sender does not count by replica. */
   requests: nullable(Integer),
   /** Answers by 5xx, and requests that it has taken and not answered. */
   errors: nullable(Integer),

@@ -15,9 +15,9 @@ const KEY = {
 const SUMS = { ms: 'big!', gpu_ms: 'big!', cost: 'big!', unpriced_ms: 'big!' } as const;
 
 /**
- * The costs of jobs and machines. Jobs that have ended before are entered by what is stored about them: the machine of each,
- * from its assignment to its end. Those that run need no entry: they have one when they end. A job that ends on a server of
- * an older version is not entered.
+ * The costs of jobs and machines. Jobs that have ended before are entered by what is stored about them: the machine of
+ * each, from its assignment to its end. Those that run need no entry: they have one when they end. A job that ends on a
+ * server of an older version is not entered.
  */
 export const ledger: Migration = {
   name: 'ledger',

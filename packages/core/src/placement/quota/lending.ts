@@ -1,8 +1,8 @@
 import type { Id } from '../../model/index.ts';
 
 /**
- * Capacity to which a waiting gang is entitled: instances that it could use, and new ones of their fleets. No other gang
- * borrows it meanwhile, or every new borrower would be protected for a while again.
+ * Capacity to which a waiting gang is entitled: instances that it could use, and new ones of their fleets. No other
+ * gang borrows it meanwhile, or every new borrower would be protected for a while again.
  */
 export class Lending {
   readonly #instances = new Set<Id>();
