@@ -15,7 +15,7 @@ export interface TrailingOptions {
   readonly open: () => Promise<Duplex>;
   /** Those of the client that are passed on; called once its body has ended. */
   readonly trailers: () => Promise<[string, string][]>;
-  /** Milliseconds without a byte of the answer after which it fails; 0 = no limit. */
+  /** Milliseconds of silence of the app after which the request fails; 0 = no limit. */
   readonly timeoutMs: number;
 }
 
@@ -39,7 +39,6 @@ class TrailingRequest {
   readonly #options: TrailingOptions;
   readonly #order: Dispatcher.DispatchOptions;
   readonly #handler: Dispatcher.DispatchHandler;
-  #outgoing: ClientRequest | null = null;
   #silence: NodeJS.Timeout | null = null;
   #isOver = false;
 
@@ -62,7 +61,7 @@ class TrailingRequest {
       return;
     }
     const outgoing = this.#begin(connection);
-    const controller = controllerOf(outgoing);
+    const controller = this.#controllerOf(outgoing);
     outgoing.on('error', (error) => this.#fail(controller, error));
     outgoing.on('response', (response) => this.#answered(controller, response));
     outgoing.on('close', () => {
@@ -71,6 +70,7 @@ class TrailingRequest {
         this.#fail(controller, new Error('the replica has disconnected'));
       }
     });
+    this.#watch(controller, outgoing);
     this.#handler.onRequestStart?.(controller, {});
     await this.#sendBody(outgoing);
   }
@@ -78,7 +78,7 @@ class TrailingRequest {
   #begin(connection: Duplex): ClientRequest {
     const { method, path, headers } = this.#order;
     const announced = announcedTrailers(this.#options.request.rawHeaders);
-    const outgoing = httpRequest({
+    return httpRequest({
       ...{ method, path, maxHeaderSize: MAX_HEADERS },
       headers: [
         ...(headers as string[]),
@@ -87,8 +87,6 @@ class TrailingRequest {
       ],
       createConnection: () => connection as never,
     });
-    this.#outgoing = outgoing;
-    return outgoing;
   }
 
   async #sendBody(outgoing: ClientRequest): Promise<void> {
@@ -96,26 +94,33 @@ class TrailingRequest {
       for await (const part of this.#order.body as unknown as AsyncIterable<Buffer>) {
         if (outgoing.destroyed) return;
         if (!outgoing.write(part)) await room(outgoing);
+        this.#silence?.refresh();
       }
       const trailers = await this.#options.trailers();
       if (outgoing.destroyed) return;
       if (trailers.length > 0) outgoing.addTrailers(trailers);
       outgoing.end();
-      this.#wait();
+      this.#silence?.refresh();
     } catch (error) {
       // The client has disconnected, has sent too much, or was answered before the end of its body.
       outgoing.destroy(error as Error);
     }
   }
 
-  #wait(): void {
+  /** Fails when the app reads and sends nothing. A client that does not read, or sends no more of its body, may take longer. */
+  #watch(controller: MutableController, outgoing: ClientRequest): void {
     const { timeoutMs } = this.#options;
-    if (timeoutMs === 0 || this.#isOver) return;
-    this.#silence ??= setTimeout(() => this.#outgoing?.destroy(new NoAnswerInTime()), timeoutMs);
+    if (timeoutMs === 0) return;
+    this.#silence = setTimeout(() => {
+      const isItsTurn =
+        controller.answer !== null || outgoing.writableEnded || outgoing.writableNeedDrain;
+      if (isItsTurn && !controller.paused) controller.abort(new NoAnswerInTime());
+      else this.#silence?.refresh();
+    }, timeoutMs);
   }
 
   #answered(controller: MutableController, response: IncomingMessage): void {
-    this.#wait();
+    this.#silence?.refresh();
     controller.answer = response;
     controller.rawHeaders = response.rawHeaders;
     const { statusCode = 0, statusMessage } = response;
@@ -148,6 +153,30 @@ class TrailingRequest {
   #over(): void {
     this.#isOver = true;
     if (this.#silence !== null) clearTimeout(this.#silence);
+    this.#silence = null;
+  }
+
+  #controllerOf(outgoing: ClientRequest): MutableController {
+    const controller: MutableController = {
+      ...{ aborted: false, paused: false, reason: null, answer: null },
+      pause() {
+        controller.paused = true;
+        controller.answer?.pause();
+      },
+      resume: () => {
+        controller.paused = false;
+        this.#silence?.refresh();
+        controller.answer?.resume();
+      },
+      abort: (reason: Error) => {
+        controller.aborted = true;
+        controller.reason = reason;
+        outgoing.destroy(reason);
+        // A connection that has closed emits no event.
+        this.#fail(controller, reason);
+      },
+    } as MutableController;
+    return controller;
   }
 }
 
@@ -159,26 +188,6 @@ type MutableController = { -readonly [Key in keyof Controller]: Controller[Key] 
   rawHeaders?: RawHeaders;
   rawTrailers?: RawHeaders;
 };
-
-function controllerOf(outgoing: ClientRequest): MutableController {
-  const controller: MutableController = {
-    ...{ aborted: false, paused: false, reason: null, answer: null },
-    pause() {
-      controller.paused = true;
-      controller.answer?.pause();
-    },
-    resume() {
-      controller.paused = false;
-      controller.answer?.resume();
-    },
-    abort(reason: Error) {
-      controller.aborted = true;
-      controller.reason = reason;
-      outgoing.destroy(reason);
-    },
-  } as MutableController;
-  return controller;
-}
 
 /** Resolves when more can be written, or nothing can be any more. */
 function room(outgoing: ClientRequest): Promise<void> {
