@@ -1,6 +1,6 @@
 /** Requests of clients, as nginx passes them on. */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type IncomingMessage, type ServerResponse, STATUS_CODES } from 'node:http';
 import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { HostMatch, ProxyLog, PushedService, PushedTable } from '@dstack/proxy';
@@ -89,6 +89,14 @@ export class Front {
       checkName(origin);
       const found = this.#options.services.ofHost(origin.host, originForm(request.url ?? '/'));
       if (found === null) throw unknownHost(origin.host);
+      const redirect = this.#toHttps(found, origin, request);
+      if (redirect !== null) {
+        const { status, location } = redirect;
+        const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status]}`, `Location: ${location}`];
+        const head = [...lines, 'Content-Length: 0', 'Connection: close'].join('\r\n');
+        socket.end(`${head}\r\n\r\n`, 'latin1');
+        return;
+      }
       const admitted = await this.#options.proxy.admit(target(found), request, socket);
       await this.#options.proxy.upgrade(admitted, { request, socket, head, id: randomUUID() });
     } catch (error) {
@@ -108,14 +116,11 @@ export class Front {
     request: IncomingMessage,
     response: ServerResponse,
   ): Promise<void> {
-    const { proxy, httpsPort } = this.#options;
+    const { proxy } = this.#options;
     const { service, prefix, rest } = found;
-    if (service.https && !origin.isSecure) {
-      const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
-      const location = `https://${origin.host}${port}${request.url ?? '/'}`;
-      // Clients would repeat another method as GET, without its body.
-      const isRead = request.method === 'GET' || request.method === 'HEAD';
-      response.writeHead(isRead ? 301 : 308, { location }).end();
+    const redirect = this.#toHttps(found, origin, request);
+    if (redirect !== null) {
+      response.writeHead(redirect.status, { location: redirect.location }).end();
       return;
     }
     const isOpen = service.route.isOpenToOrigins && request.headers.origin !== undefined;
@@ -146,6 +151,20 @@ export class Front {
     if (service.isGrpc)
       throw new ProxyRefusal(415, `${service.route.runName} answers calls of gRPC only`);
     await proxy.forward(admitted, { request, response, id: randomUUID() });
+  }
+
+  /** Null: the service may be used over this connection. */
+  #toHttps(
+    { service }: HostMatch<PushedService>,
+    { host, isSecure }: RequestOrigin,
+    { method, url = '/' }: IncomingMessage,
+  ): { readonly status: number; readonly location: string } | null {
+    if (!service.https || isSecure) return null;
+    const { httpsPort } = this.#options;
+    const port = httpsPort() === 443 ? '' : `:${httpsPort()}`;
+    // Clients would repeat another method as GET, without its body.
+    const status = method === 'GET' || method === 'HEAD' ? 301 : 308;
+    return { status, location: `https://${host}${port}${url}` };
   }
 
   #refuse(
