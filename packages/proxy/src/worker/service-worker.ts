@@ -95,6 +95,8 @@ export class ServiceWorker {
       onModelUse: serviceUsage({ modelUsage: this.usage, now, log }),
       ...(sharesRates && { takeRate: this.services.takeSharedRate }),
     });
+    // A process that has just connected would show lower figures than the one before it.
+    link.onPresent(() => this.sendFigures());
   }
 
   /** The messages of the process that leads this worker, once it has taken `Known`. */
