@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { GatewayPem, GatewaySettings } from '@dstack/contract/agent';
 import { type Authorization, crypto } from 'acme-client';
 import { expect, it, onTestFinished, vi } from 'vitest';
-import { Certificates, renewalOf } from './certificates.ts';
+import { Certificates, type CertificatesOptions, renewalOf } from './certificates.ts';
 
 const DAY = 86_400_000;
 
@@ -88,7 +88,7 @@ it('a certificate that another replica has is served, and offered to others, but
   }
 });
 
-function withFolder() {
+function withFolder(more: Pick<CertificatesOptions, 'request'> = {}) {
   const dir = mkdtempSync(join(tmpdir(), 'certificates-'));
   onTestFinished(() => {
     vi.useRealTimers();
@@ -99,6 +99,7 @@ function withFolder() {
     setRecord: async () => {},
     ...{ onChange: () => {}, onIssued: () => {} },
     log: { info: () => {}, warn: () => {}, error: () => {} } as never,
+    ...more,
   });
   return { dir, certificates };
 }
@@ -211,4 +212,29 @@ it('one that has expired is not served in place of one that is valid and was req
   set('http-01', []);
   expect(served()).toContain(old.certificate.trim());
   expect(certificates.states).toMatchObject([{ state: 'expired' }]);
+});
+
+it('a certificate is renewed with another key once the authority has refused it', async () => {
+  const keys: (string | null)[] = [];
+  const { dir, certificates } = withFolder({
+    request: async (name, _options, key) => {
+      keys.push(key);
+      if (key !== null) throw new Error('invalid public key in CSR: public key is forbidden');
+      return signed(dir, name, 100);
+    },
+  });
+  const old = signed(dir, 'a.test', 1);
+  const set = (offered: readonly GatewayPem[]) => {
+    const settings = { acme: { challenge: 'dns-01' } } as unknown as GatewaySettings;
+    certificates.set(['a.test'], settings, { files: [], offered, own: new Set(['a.test']) });
+  };
+  set([old]);
+  vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 0.9 * DAY });
+  set([]);
+  await vi.waitFor(() => expect(certificates.states[0]?.message).toMatch(/forbidden/));
+  vi.setSystemTime(Date.now() + 60_000);
+  set([]);
+  await vi.waitFor(() => expect(certificates.states).toMatchObject([{ message: null }]));
+  expect(keys).toEqual([old.key, null]);
+  expect(certificates.issued[0]?.key).not.toBe(old.key);
 });

@@ -22,6 +22,8 @@ export interface CertificatesOptions extends CertificateFilesOptions {
   /** Another certificate was issued. */
   readonly onIssued: () => void;
   readonly log: ProxyLog;
+  /** Requests a certificate; by default from an authority. */
+  readonly request?: typeof requestCertificate;
 }
 
 /** After this part of its life a certificate is renewed. */
@@ -252,7 +254,7 @@ export class Certificates {
   async #issue(name: string): Promise<void> {
     const settings = this.#settings;
     if (settings?.acme == null) return;
-    const { stateDir, log, onChange, onIssued } = this.#options;
+    const { stateDir, log, onChange, onIssued, request = requestCertificate } = this.#options;
     try {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
@@ -264,7 +266,9 @@ export class Certificates {
         if (problem !== null) throw new WrongAddress(problem);
       }
       const acme = { settings: settings.acme, stateDir, challenges };
-      const issued = await requestCertificate(name, acme, this.#stored.keyOf(name));
+      // Authorities refuse a key that was revoked, each with an error of its own.
+      const hasFailed = this.#failures.get(name)?.patience === AUTHORITY;
+      const issued = await request(name, acme, hasFailed ? null : this.#stored.keyOf(name));
       this.#stored.store(name, issued);
       this.#settle(name);
       log.info({ name }, 'a certificate was issued');
