@@ -24,14 +24,19 @@ it.each([-7200, -20, 0, 3, 7200])(
   },
 );
 
-it('a rate of a service that is not its own is not counted, nor one that never allows a request', () => {
+it('a rate of a service that is not its own is not counted, nor one that no service may have', () => {
   const frame = { type: 'rate', n: 1, run_id: 'r', key: 'k', rps: 1, burst: 0, most: 1 } as const;
   expect(bound(frame)).toEqual(frame);
   const reach = { has: () => false, standing: () => 'foreign' };
   const answer = { type: 'taken', n: 1, granted: 0, wait_ms: 1000 };
   const refused = { frame: null, isForeign: true, answer };
   expect(boundFrame(frame, { ...(binding as object), reach } as never)).toEqual(refused);
-  expect(boundFrame({ ...frame, run_id: null, rps: 0 }, binding)).toEqual(refused);
+  for (const rps of [0, 1e-300, 0.01, 1e300]) {
+    expect(boundFrame({ ...frame, rps }, binding)).toEqual(refused);
+    expect(boundFrame({ ...frame, run_id: null, rps }, binding)).toEqual(refused);
+  }
+  const slowest = { ...frame, rps: 1 / 60 };
+  expect(bound(slowest)).toEqual(slowest);
 });
 
 it('of an earlier gateway, which does not send its time, those ahead have been made now', () => {

@@ -43,6 +43,9 @@ const OLDEST_COUNTS = 3600;
 const OLDEST_USE = 366;
 /** The most requests within a second that are believed. */
 const MOST_PER_SECOND = 10_000_000;
+/** Requests per second: limits of services are in these bounds, and the database computes with such numbers. */
+const SLOWEST_RATE = 1 / 60;
+const FASTEST_RATE = 1e18;
 /** Tokens of one request: far beyond the context of any model. */
 const MOST_TOKENS = 100_000_000;
 
@@ -144,9 +147,10 @@ const BINDINGS: { readonly [T in FrameType]: Bind<T> } = {
     return { frame: null, isForeign, answer: { type: 'because', n: frame.n, ...nothing } };
   },
   rate(frame, { reach }) {
-    const { n, run_id } = frame;
-    if (frame.rps > 0 && (run_id === null || reach.has(run_id))) return whole<'rate'>(frame);
-    const isForeign = run_id === null || reach.standing(run_id) === 'foreign';
+    const { n, run_id, rps } = frame;
+    const isPossible = rps >= SLOWEST_RATE && rps <= FASTEST_RATE;
+    if (isPossible && (run_id === null || reach.has(run_id))) return whole<'rate'>(frame);
+    const isForeign = !isPossible || run_id === null || reach.standing(run_id) === 'foreign';
     return { frame: null, isForeign, answer: { type: 'taken', n, granted: 0, wait_ms: 1000 } };
   },
   dns(frame, { reach }) {
