@@ -145,8 +145,7 @@ const mayTrail = (name: string) =>
 /** The fields after the body of an answer that are passed on. */
 export function trailersOf(raw: RawHeaders): [string, string][] {
   if (raw.length === 0) return [];
-  const passed = passedOn(raw, (name, value) => (mayTrail(name) ? value : null));
-  return passed.flatMap((name, n) => (n % 2 === 0 ? [[name, passed[n + 1] ?? '']] : []));
+  return pairsOf(passedOn(raw, (name, value) => (mayTrail(name) ? value : null)));
 }
 
 /** Fields of a request that have no effect after its body, or would speak for the client in another way than its head. */
@@ -166,10 +165,12 @@ export function requestTrailers(
   raw: RawHeaders,
   ownValues: ReadonlySet<string>,
 ): [string, string][] {
-  const passed = passedOn(raw, (name, value) =>
-    mayTrailRequest(name) && !ownValues.has(value) ? value : null,
-  );
-  return passed.flatMap((name, n) => (n % 2 === 0 ? [[name, passed[n + 1] ?? '']] : []));
+  const passes = (name: string, value: string) => mayTrailRequest(name) && !ownValues.has(value);
+  return pairsOf(passedOn(raw, (name, value) => (passes(name, value) ? value : null)));
+}
+
+function pairsOf(raw: RawHeaders): [string, string][] {
+  return raw.flatMap((name, n) => (n % 2 === 0 ? [[name, raw[n + 1] ?? '']] : []));
 }
 
 /** The names that a client announces for after the body, of those that are passed on. */
