@@ -1,5 +1,6 @@
 import type { RequestStats } from '../policy/service-stats.ts';
 import { ProxyRefusal } from '../refusals/refusal.ts';
+import { opensWebSocket } from '../requests/upgrade.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { accessRecord, type EndedRequest, type OnEnded } from './access-log.ts';
 import { type AccessPage, AccessRecords } from './access-records.ts';
@@ -46,7 +47,7 @@ export class RequestLog {
       const ms = performance.now() - at;
       const ended = { route, request, path, user, id, status, ms, jobId };
       // The duration of a WebSocket is no latency of the app.
-      if (!isWebSocket(request)) stats.add(route, status, ended.ms);
+      if (!opensWebSocket(request)) stats.add(route, status, ended.ms);
       this.#access.add(route.runId, accessRecord(ended, addressOf(request)));
       onEnded(ended);
     };
@@ -68,6 +69,3 @@ export class RequestLog {
 export function failureStatus(error: unknown): number {
   return error instanceof ProxyRefusal ? error.status : 500;
 }
-
-const isWebSocket = ({ headers }: EndedRequest['request']) =>
-  headers.upgrade?.toLowerCase() === 'websocket';

@@ -32,7 +32,7 @@ const LOWEST_STATUS = 100;
  * Whether a request opens a WebSocket. Any other protocol may be ignored, and so may this one if the request has a body:
  * it is answered as an ordinary one, of which the app gets the body too.
  */
-export function opensWebSocket({ headers }: IncomingMessage): boolean {
+export function opensWebSocket({ headers }: Pick<IncomingMessage, 'headers'>): boolean {
   const { upgrade, 'content-length': length = '0', 'transfer-encoding': coding } = headers;
   return upgrade?.toLowerCase() === 'websocket' && Number(length) === 0 && coding === undefined;
 }
