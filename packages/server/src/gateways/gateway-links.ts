@@ -40,6 +40,8 @@ interface Linked {
   readonly draining: Map<Id, () => void>;
   readonly drained: Set<Id>;
   readonly upkeep: GatewayUpkeep;
+  /** It has those of the last change. */
+  hasSettings: boolean;
   publicKey: string;
   reported: Reported | null;
   /** The reason for `outdated` that this server or another one stored last. */
@@ -101,7 +103,9 @@ export class GatewayLinks {
     void this.#followAll().then(async () => {
       for (const one of this.#linked.values()) {
         if (one.gatewayId !== gatewayId || !one.link.isOpen) continue;
-        await one.supply.sendSettings();
+        await this.#sendSettings(one).catch((error) => {
+          this.#options.log.warn({ err: error }, 'a gateway did not receive its settings yet');
+        });
         one.upkeep.look();
       }
     });
@@ -200,6 +204,7 @@ export class GatewayLinks {
       asker: { link, gateway, reach: supply.reach, admit, signIns, carried },
       events: new FrameMeter({ most: MOST_EVENTS, now: Date.now }),
       ready: Promise.resolve(),
+      hasSettings: false,
       ...{ draining: new Map(), drained: new Set() },
       publicKey: replica.sshPublicKey,
       outdated: reports.find(({ replicaId }) => replicaId === replica.id)?.outdated ?? null,
@@ -220,16 +225,23 @@ export class GatewayLinks {
     const send = (order: GatewayCommand) => link.send(order);
     access.opened(link.replica.id, { gatewayId, isOpen, send });
     questions.opened(link.replica.id, { isOpen, send });
-    await one.supply.sendSettings();
+    await this.#sendSettings(one);
     await one.supply.sendServices();
     one.upkeep.look();
+  }
+
+  /** What could not be read is sent with the next look. */
+  async #sendSettings(one: Linked): Promise<void> {
+    one.hasSettings = false;
+    await one.supply.sendSettings();
+    one.hasSettings = true;
   }
 
   async #looked(one: Linked): Promise<void> {
     const { addressOf, hostOf } = this.#options;
     if (one.reported === null) return;
     const hostname = await addressOf(hostOf(one.link.replica));
-    if (hostname !== one.reported.hostname) await one.supply.sendSettings();
+    if (hostname !== one.reported.hostname || !one.hasSettings) await this.#sendSettings(one);
     await this.#report(one, { ...one.reported, hostname });
   }
 

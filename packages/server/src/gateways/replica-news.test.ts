@@ -1,5 +1,5 @@
 /** Reports that programs of gateways send once, and their effects. */
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, onTestFinished, vi } from 'vitest';
 import { type LinkedGateway, linkedGateway } from './testing/linked-gateway.ts';
 
 let world: LinkedGateway;
@@ -36,4 +36,20 @@ it('a replica that it serves is believed to be avoided', async () => {
       why: { cause: 'error_rate', rate: 0.5, others: 0.1 },
     },
   ]);
+});
+
+it('settings that could not be read are sent later, and end no server', async () => {
+  const unhandled = vi.fn();
+  process.on('unhandledRejection', unhandled);
+  onTestFinished(() => void process.off('unhandledRejection', unhandled));
+  const { gateways } = world.server.store;
+  const read = vi.spyOn(gateways, 'certificates');
+  onTestFinished(() => read.mockRestore());
+  read.mockRejectedValueOnce(new Error('the database is away'));
+  const sent = () => world.program.received.filter(({ type }) => type === 'settings').length;
+  const before = sent();
+  world.links.changed(world.gatewayId);
+  await expect.poll(() => read.mock.calls.length).toBeGreaterThan(0);
+  await expect.poll(sent).toBe(before + 1);
+  expect(unhandled).not.toHaveBeenCalled();
 });
