@@ -93,3 +93,11 @@ it.each([
   vi.advanceTimersByTime(2 * TIMEOUT_MS);
   expect(await failed.promise).toMatchObject({ name: 'NoAnswerInTime' });
 });
+
+it('leaves no connection behind of an app that answers without reading the body', async () => {
+  const connection = connectionTo(() => connection.push(`${HEAD}text`));
+  const answered = Promise.withResolvers<void>();
+  ask(connection, 10, { onResponseEnd: () => answered.resolve() });
+  await answered.promise;
+  await vi.waitFor(() => expect(connection.destroyed).toBe(true));
+});

@@ -63,7 +63,11 @@ class TrailingRequest {
     const outgoing = this.#begin(connection);
     const controller = this.#controllerOf(outgoing);
     outgoing.on('error', (error) => this.#fail(controller, error));
-    outgoing.on('response', (response) => this.#answered(controller, response));
+    outgoing.on('response', (response) => {
+      this.#answered(controller, response);
+      // An app that has not read the whole body may keep the connection.
+      response.once('end', () => outgoing.writableFinished || outgoing.destroy());
+    });
     outgoing.on('close', () => {
       // The rest of a whole answer may still wait for the client.
       if (controller.answer?.complete !== true) {
