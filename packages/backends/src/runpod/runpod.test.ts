@@ -138,7 +138,7 @@ describe('a pod at RunPod', () => {
     });
   });
 
-  it('that names itself like another one in its environment has only itself ended', async () => {
+  it('that names itself like another one in its environment has only itself ended, and gets no token of the other', async () => {
     const { vms } = now().cloud.account;
     const [victim, liar] = [await create(await order()), await create(await order())];
     if (!victim || !liar) throw new Error('they were not created');
@@ -147,7 +147,10 @@ describe('a pod at RunPod', () => {
     if (!container) throw new Error('it has no container');
     vms.change(liar.handle.id, { container: { ...container, environment: claimed } });
     now().clock.advance(STARTED_S);
-    await now().backend.instances?.observe(liar.handle, { facts: null });
+    // The server sends the token to the agent of the liar.
+    expect(await now().backend.instances?.observe(liar.handle, { facts: null })).toMatchObject({
+      access: { token: agentToken('secret', liar.handle.data ?? '') },
+    });
     await now().backend.instances?.release(liar.handle);
     await new Promise(setImmediate);
     expect(vms.all().map(({ id }) => id)).toEqual([victim.handle.id]);

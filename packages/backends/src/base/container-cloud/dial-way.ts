@@ -8,7 +8,6 @@ import { AgentTunnels } from '../agent-tunnels.ts';
 import { NoAnswerError, RefusedOrderError, SkipOfferError } from '../errors.ts';
 import type { ContainerOrder, InstanceOrder } from '../instance-port.ts';
 import type { AgentDialIns, AgentDownload } from '../kind.ts';
-import { KEY_TAG } from '../rest-vm/names.ts';
 import type { VmContainer } from '../rest-vm/vm-cloud.ts';
 import type { VmWay } from '../rest-vm/vm-way.ts';
 import { containerAgent } from './agent-name.ts';
@@ -40,8 +39,9 @@ export function dialWay(options: DialWayOptions): VmWay {
     known: DIRECT,
     ordered: async (order) => ({ userData: '', container: await containerOf(options, order) }),
     handleData: (key) => (key === null ? null : containerAgent(key)),
-    reached: ({ id, tags, privateAddress: internal_ip }) => {
-      const token = agentToken(secret, containerAgent(tags[KEY_TAG] ?? ''));
+    reached: ({ id, privateAddress: internal_ip }, { data: agent }) => {
+      if (agent === null) return null;
+      const token = agentToken(secret, agent);
       return {
         data: { ...DIRECT, hostname: id, internal_ip },
         access: { kind: 'backend', token },

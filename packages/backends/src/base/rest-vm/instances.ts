@@ -101,10 +101,10 @@ export class VmInstances implements InstancePort {
     }
     this.#lists.missing.found(id);
     this.#ends.endDoubles(handle, vm, machines);
-    return this.#observationOf(vm);
+    return this.#observationOf(vm, handle);
   }
 
-  #observationOf(vm: Vm): Observation {
+  #observationOf(vm: Vm, handle: InstanceHandle): Observation {
     const { cloud, way } = this.#options;
     const words = [vm.status, vm.problem].filter((text) => text !== null).join(': ');
     const phase = phaseOf(cloud, vm);
@@ -123,7 +123,7 @@ export class VmInstances implements InstancePort {
       case 'ended':
         return { state: 'interrupted', reason: 'failed', text: `${cloud.title}: ${words}` };
     }
-    const reached = way.reached(vm);
+    const reached = way.reached(vm, handle);
     if (reached === null) return { state: 'pending', text: `${words}, without an address yet` };
     const { data, access } = reached;
     return {

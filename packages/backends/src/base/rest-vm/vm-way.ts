@@ -12,8 +12,11 @@ export interface VmWay {
   ordered(order: InstanceOrder): Promise<Pick<VmOrder, 'userData' | 'container'>>;
   /** Data that a handle keeps for `dial`, from the key of the order (null = it is not known); omitted: nothing. */
   handleData?(key: string | null): string | null;
-  /** For a machine that the provider calls ready; null = it has no address yet. */
-  reached(vm: Vm): ReachedVm | null;
+  /**
+   * For a machine that the provider calls ready; null = it has no address yet. What the machine itself may be able to
+   * change at the provider, such as its tags, must not decide which secrets it gets: its handle is ours.
+   */
+  reached(vm: Vm, handle: InstanceHandle): ReachedVm | null;
   readonly dial?: NonNullable<InstancePort['dial']>;
   /**
    * Calls `onReachable` with the data of the handle of a machine that can be reached from now on. Returns what ends
