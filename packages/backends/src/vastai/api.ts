@@ -93,9 +93,16 @@ export interface NewContract {
 }
 
 export interface AccountKey {
-  readonly id: number;
+  readonly id: string;
   /** One line, with its comment. */
-  readonly key: string;
+  readonly publicKey: string;
+}
+
+/** The published document names the field of the line in both ways. */
+interface ListedKey {
+  readonly id: number;
+  readonly key?: unknown;
+  readonly public_key?: unknown;
   readonly deleted_at?: string | null;
 }
 
@@ -159,7 +166,10 @@ export class VastaiApi {
     const { instances, next_token: next } = body ?? {};
     // An account that seems empty would end every instance that we know.
     if (!Array.isArray(instances)) throw new NoAnswerError(`${TITLE}: no list of instances`);
-    return { instances, next: typeof next === 'string' && next !== '' ? next : null };
+    if (next == null || next === '') return { instances, next: null };
+    // The instances after a page whose successor is not known would seem to be missing.
+    if (typeof next === 'string' && next !== token) return { instances, next };
+    throw new NoAnswerError(`${TITLE}: a list of instances with an unknown next page`);
   }
 
   /** Its id. */
@@ -178,9 +188,9 @@ export class VastaiApi {
   /** With the provider's time in µs. */
   async keys(): Promise<{ readonly keys: readonly AccountKey[]; readonly time: number | null }> {
     const call = { method: 'GET', path: '/api/v0/ssh/', kind: 'look' } as const;
-    const { body, time } = await this.#client.timed<readonly AccountKey[] | null>(call);
+    const { body, time } = await this.#client.timed<readonly (ListedKey | null)[] | null>(call);
     if (!Array.isArray(body)) throw new NoAnswerError(`${TITLE}: no list of SSH keys`);
-    return { keys: body.filter((one) => one.deleted_at == null), time };
+    return { keys: body.filter((one) => one?.deleted_at == null).map(keyOf), time };
   }
 
   async addKey(publicKey: string): Promise<void> {
@@ -193,6 +203,13 @@ export class VastaiApi {
     const path = `/api/v0/ssh/${encodeURIComponent(id)}/`;
     carriedOut(await this.#client.call<Outcome>({ method: 'DELETE', path, kind: 'look' }));
   }
+}
+
+/** A key that cannot be read may be the claim of another server. */
+function keyOf(one: ListedKey | null): AccountKey {
+  const text = one?.key ?? one?.public_key;
+  if (one && typeof text === 'string') return { id: String(one.id), publicKey: text };
+  throw new NoAnswerError(`${TITLE}: a list with an SSH key that cannot be read`);
 }
 
 interface ContractPage {

@@ -17,7 +17,7 @@ import type { CheckResult, Claims } from '../base/port.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
-import type { Contract, NewContract, VastaiApi } from './api.ts';
+import type { AccountKey, Contract, NewContract, VastaiApi } from './api.ts';
 import {
   askDataOf,
   gpusOf,
@@ -82,7 +82,7 @@ export class Vastai implements VmCloud {
       title: this.title,
       list: async () => {
         const { keys, time } = await api.keys();
-        return { time, keys: keys.map(({ id, key }) => namedKey(String(id), key)) };
+        return { time, keys: keys.map(namedKey) };
       },
       add: (_, publicKey) => api.addKey(publicKey),
       remove: (id) => api.removeKey(id),
@@ -152,7 +152,7 @@ export class Vastai implements VmCloud {
 }
 
 /** Keys have no names there. */
-function namedKey(id: string, publicKey: string) {
+function namedKey({ id, publicKey }: AccountKey) {
   const isClaim = CLAIM.test(publicKey.trim().split(/\s+/)[2] ?? '');
   return { id, publicKey, name: isClaim ? `dstack-claim-${id}` : '' };
 }
@@ -238,8 +238,9 @@ const messageOf = ({ status_msg: text }: Contract): string =>
 function statusOf(one: Contract): string {
   const { actual_status: actual, cur_state: now, next_state: next, intended_status: meant } = one;
   if (now === 'unloaded') return now;
-  // A person has stopped it, or another one has bid more.
-  if ([now, next, meant].every((state) => state === 'stopped')) {
+  // A person has stopped it; or another customer has bid more, which changes nothing in what is meant.
+  const isStopped = meant === 'stopped' || actual === 'stopped' || actual === 'exited';
+  if (isStopped && now === 'stopped' && next === 'stopped') {
     return one.is_bid === true ? 'outbid' : 'stopped';
   }
   if (actual === 'created' && messageOf(one).includes(CREATE_FAILED)) return 'create failed';
