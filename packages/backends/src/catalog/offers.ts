@@ -1,12 +1,7 @@
 import type { BackendType, Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
+import { wantedDiskGb } from '../base/wanted-disk.ts';
 import type { CatalogItem } from './catalog.ts';
-
-/**
- * Disk of a machine whose provider sells disks separately, if the requirements have none (GB, the
- * wire's default).
- */
-const DEFAULT_DISK_GB = 100;
 
 /**
  * A catalogue item as an offer. A disk that is sold separately has the size that `requirements` ask
@@ -24,8 +19,7 @@ export function catalogOffer(
     name: (item.gpuName ?? '').replace(/^tpu-/, ''),
     memory_mib: Math.round(item.gpuMemoryGb * 1024),
   };
-  const wanted = requirements.resources.disk?.size?.min ?? DEFAULT_DISK_GB;
-  const diskGb = item.diskGb ?? wanted;
+  const diskGb = item.diskGb ?? wantedDiskGb(requirements);
   return {
     backend,
     instance: {

@@ -2,6 +2,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { type GpuModel, knownGpus } from '../base/known-gpus.ts';
+import { wantedDiskGb } from '../base/wanted-disk.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { CpuType, GpuType, InDataCenter } from './api.ts';
 
@@ -10,8 +11,6 @@ const MIB_PER_GB = 1024;
 const LEAST_CPUS = 4;
 /** The disk that pods without GPUs get. */
 const DISK_GB_PER_CPU = 10;
-/** If the requirements name none: the default of the wire. */
-const DEFAULT_DISK_GB = 100;
 /** The most of one pod, whatever RunPod answers. */
 export const MOST_GPUS = 64;
 const MOST_CPUS = 1024;
@@ -175,10 +174,10 @@ const DECIMALS = 1e6;
 const rounded = (price: number): number => Math.round(price * DECIMALS) / DECIMALS;
 
 /** The disk of a pod has the size that is asked for; one without GPUs has a limit. */
-export function withDisk(offer: Offer, { resources: asked }: Requirements): Offer {
+export function withDisk(offer: Offer, requirements: Requirements): Offer {
   const { instance } = offer;
   const { resources } = instance;
-  const wanted = (asked.disk?.size?.min ?? DEFAULT_DISK_GB) * MIB_PER_GB;
+  const wanted = wantedDiskGb(requirements) * MIB_PER_GB;
   const isLimited = resources.gpus.length === 0;
   const size = isLimited ? Math.min(wanted, resources.disk.size_mib) : wanted;
   const disk = { size_mib: Math.max(MIB_PER_GB, Math.round(size)) };

@@ -2,6 +2,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { type GpuModel, knownGpus } from '../base/known-gpus.ts';
+import { wantedDiskGb } from '../base/wanted-disk.ts';
 import type { Contract, MarketAsk, SearchQuery } from './api.ts';
 
 const MIB_PER_GB = 1024;
@@ -9,8 +10,6 @@ const MIB_PER_GB = 1024;
 const MB_PER_GB = 1000;
 /** $ per GB and month. */
 const HOURS_PER_MONTH = 720;
-/** If the requirements name none: the default of the wire. */
-const DEFAULT_DISK_GB = 100;
 /** No instance has a smaller disk. */
 const LEAST_DISK_GB = 8;
 /** The most of one instance, whatever Vast.ai answers. */
@@ -147,12 +146,10 @@ export function regionOf(location: unknown): string {
 }
 
 /** The disk has the size that is asked for, and costs money. */
-export function withDisk(offer: Offer, { resources: asked }: Requirements): Offer {
+export function withDisk(offer: Offer, requirements: Requirements): Offer {
   const { disk } = offer.instance.resources;
-  const most = disk.size_mib;
-  const wanted = asked.disk?.size?.min ?? Math.min(DEFAULT_DISK_GB, most / MIB_PER_GB);
-  const gb = Math.max(LEAST_DISK_GB, Math.ceil(wanted));
-  return withDiskOf(offer, Math.min(most, gb * MIB_PER_GB));
+  const gb = Math.max(LEAST_DISK_GB, Math.ceil(wantedDiskGb(requirements)));
+  return withDiskOf(offer, Math.min(disk.size_mib, gb * MIB_PER_GB));
 }
 
 /** `size`: MiB. */

@@ -101,6 +101,11 @@ describe('offers of Vast.ai', () => {
       resources: { ...RTX.resources, disk: { size: { min: 400, max: null } } },
     };
     expect((await offers(large))[0]?.price).toBe(0.38);
+    const small = {
+      ...ON_DEMAND,
+      resources: { ...RTX.resources, disk: { size: { min: null, max: 60 } } },
+    };
+    expect((await offers(small))[0]?.instance.resources.disk.size_mib).toBe(60 * 1024);
     const larger = {
       ...ON_DEMAND,
       resources: { ...RTX.resources, disk: { size: { min: 501, max: null } } },
