@@ -107,10 +107,9 @@ export const DELIVERY: readonly DeliveryStep[] = [
   {
     part: 'libraries',
     script: (bytes) =>
-      script([
-        `for tool in gunzip tar head; do command -v $tool >/dev/null || { echo "the image has no $tool, so it needs DSTACK_KUBERNETES_AGENT_IMAGE" >&2; exit 9; }; done`,
-        ...unpacked(bytes, LIB, ['for loader in $own/ld-linux*; do cp "$loader" $own/ld.so; done']),
-      ]),
+      script(
+        unpacked(bytes, LIB, ['for loader in $own/ld-linux*; do cp "$loader" $own/ld.so; done']),
+      ),
   },
   {
     part: 'agent',
@@ -139,9 +138,12 @@ function unpacked(bytes: number, folder: string, more: readonly string[] = []): 
   ];
 }
 
+/** In each part, since the first one to fail is the one that is reported. */
+const TOOLS = `for tool in gunzip tar head; do command -v $tool >/dev/null || { echo "the image has no $tool, so it needs DSTACK_KUBERNETES_AGENT_IMAGE" >&2; exit 9; }; done`;
+
 /** Another server may have copied everything. */
 function script(lines: readonly string[]): string {
   const isComplete = [LIB, `${ROOT}/agent`, `${ROOT}/node`].map((path) => `[ -e ${path} ]`);
   const end = `if ${isComplete.join(' && ')}; then : > ${READY}; fi`;
-  return [`[ -e ${READY} ] && exit 0`, 'set -e; umask 022', ...lines, end].join('\n');
+  return [`[ -e ${READY} ] && exit 0`, TOOLS, 'set -e; umask 022', ...lines, end].join('\n');
 }
