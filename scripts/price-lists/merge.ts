@@ -16,9 +16,9 @@ export interface MergeOptions {
   readonly isAccepted: boolean;
 }
 
-/** A price that changes by more than this is a mistake, until a person accepts it. */
+/** A price or a size that changes by more than this is a mistake, until a person accepts it. */
 const FACTOR = 3;
-/** If more than this share of the prices did, the list as a whole is not believed. */
+/** If more than this share of the rows did, the list as a whole is not believed. */
 const WRONG_SHARE = 0.1;
 /** If more than this share of the known types and locations is missing, it is not either. */
 const LOST_SHARE = 0.5;
@@ -42,7 +42,7 @@ export function merge(known: readonly PriceRow[], reading: Reading, options: Mer
   ];
   const before = new Map(known.map((row) => [keyOf(row), row]));
   const found = new Map(valid.map((row) => [keyOf(row), row]));
-  const wrong = valid.filter((row) => isWrong(before.get(keyOf(row)), row));
+  const wrong = valid.filter((row) => wrongChange(before.get(keyOf(row)), row) !== null);
   const doubt = options.isAccepted ? null : doubtOf(before, found, wrong);
   if (doubt !== null) return { rows: known, kept: doubt, notes };
   const refused = new Set(options.isAccepted ? [] : wrong.map(keyOf));
@@ -83,17 +83,29 @@ const hasGpus = ({ gpuCount, gpuName, gpuMemoryGb }: PriceRow): boolean =>
 
 const isWithin = (value: number, most: number): boolean => value > 0 && value <= most;
 
-/** On demand or as spot. */
-function isWrong(last: PriceRow | undefined, row: PriceRow): boolean {
-  if (last === undefined) return false;
-  const pairs = [
-    [last.price, row.price],
-    [last.spotPrice, row.spotPrice],
-  ] as const;
-  return pairs.some(
-    ([before, now]) =>
-      before !== null && now !== null && (now > before * FACTOR || now < before / FACTOR),
-  );
+/** What a row has of a type, for people. A size of 0 is one that is not known, except of GPUs. */
+const QUANTITIES = {
+  price: (value: number) => `$${value}`,
+  spotPrice: (value: number) => `$${value}`,
+  cpus: (value: number) => `${value} processors`,
+  memoryGb: (value: number) => `${value} GB`,
+  gpuCount: (value: number) => `${value} GPUs`,
+  gpuMemoryGb: (value: number) => `${value} GB of a GPU`,
+} as const;
+
+/** The first quantity that has changed too much; null = none has. */
+function wrongChange(last: PriceRow | undefined, row: PriceRow): string | null {
+  if (last === undefined) return null;
+  const names = Object.keys(QUANTITIES) as (keyof typeof QUANTITIES)[];
+  for (const name of names) {
+    const [before, now] = [last[name], row[name]];
+    if (before === null || now === null) continue;
+    const isKnown = before > 0 || name === 'gpuCount';
+    const isFar = now > before * FACTOR || now < before / FACTOR;
+    const text = QUANTITIES[name];
+    if (isKnown && isFar) return `${text(before)} → ${text(now)}`;
+  }
+  return null;
 }
 
 function doubtOf(
@@ -109,19 +121,13 @@ function doubtOf(
   }
   if (wrong.length > shared * WRONG_SHARE) {
     const examples = listText(wrong.map((row) => wrongText(before, row)));
-    return `${wrong.length} of ${shared} prices have changed by more than a factor of ${FACTOR}: ${examples}`;
+    return `${wrong.length} of ${shared} prices or sizes have changed by more than a factor of ${FACTOR}: ${examples}`;
   }
   return null;
 }
 
-function wrongText(before: ReadonlyMap<string, PriceRow>, row: PriceRow): string {
-  const last = before.get(keyOf(row));
-  const [was, is] =
-    last?.price != null && row.price !== null
-      ? [last.price, row.price]
-      : [last?.spotPrice, row.spotPrice];
-  return `${row.instanceName} in ${row.location} $${was} → $${is}`;
-}
+const wrongText = (before: ReadonlyMap<string, PriceRow>, row: PriceRow): string =>
+  `${row.instanceName} in ${row.location} ${wrongChange(before.get(keyOf(row)), row)}`;
 
 interface Changes {
   readonly before: ReadonlyMap<string, PriceRow>;
@@ -138,7 +144,7 @@ function changesOf({ before, found, wrong, refused }: Changes): string[] {
     ...(gone.length > 0 ? [`${gone.length} are not sold any more: ${listText(gone)}`] : []),
     ...(refused.size > 0
       ? [
-          `${refused.size} prices stay, which have changed by more than a factor of ${FACTOR}: ${examples}`,
+          `${refused.size} prices or sizes stay, which have changed by more than a factor of ${FACTOR}: ${examples}`,
         ]
       : []),
   ];

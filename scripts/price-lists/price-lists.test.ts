@@ -329,7 +329,7 @@ describe('a new catalogue', () => {
     const result = await built(names.map((name) => row(name, 100)));
     expect(linesOf(result.text)).toEqual(linesOf(last).toSorted());
     expect(reportOf(result, 'somewhere')?.kept).toBe(
-      '20 of 20 prices have changed by more than a factor of 3: type-10 in here $1 → $100, type-11 in here $1 → $100, type-12 in here $1 → $100 and 17 more',
+      '20 of 20 prices or sizes have changed by more than a factor of 3: type-10 in here $1 → $100, type-11 in here $1 → $100, type-12 in here $1 → $100 and 17 more',
     );
   });
 
@@ -339,6 +339,21 @@ describe('a new catalogue', () => {
     expect(prices.filter((price) => price === 1.1)).toHaveLength(19);
     expect(result.text).toContain('somewhere,type-10,here,1,');
     expect(reportOf(result, 'somewhere')?.notes.join()).toContain('type-10 in here $1 → $0.1');
+  });
+
+  it.each([
+    ['whose memory is in another unit', '4,16,0,,,', '4,16384,0,,,', '16 GB → 16384 GB'],
+    ['that counts no GPUs any more', '4,16,8,A100,80,', '4,16,0,,,', '8 GPUs → 0 GPUs'],
+    ['that has other processors', '4,16,0,,,', '64,16,0,,,', '4 processors → 64 processors'],
+  ])('keeps the last rows of a provider %s', async (_what, before, after, text) => {
+    const rowsWith = (sizes: string) =>
+      names.map((name) => row(name, 1).replace('4,16,0,,,', sizes));
+    const result = await build({
+      ...{ reader: reader(rowsWith(after)), last: catalogue(...rowsWith(before)) },
+      ask: answers({}),
+    });
+    expect(linesOf(result.text)).toEqual(rowsWith(before));
+    expect(reportOf(result, 'somewhere')?.kept).toContain(`type-10 in here ${text}`);
   });
 
   it('takes what a person accepts', async () => {
