@@ -238,7 +238,7 @@ const messageOf = ({ status_msg: text }: Contract): string =>
 function statusOf(one: Contract): string {
   const { actual_status: actual, cur_state: now, next_state: next, intended_status: meant } = one;
   if (now === 'unloaded') return now;
-  // A person has stopped it; or another customer has bid more, which changes nothing in what is meant.
+  // A person has stopped it, or another customer has bid more: then `intended_status` is still `running`.
   const isStopped = meant === 'stopped' || actual === 'stopped' || actual === 'exited';
   if (isStopped && now === 'stopped' && next === 'stopped') {
     return one.is_bid === true ? 'outbid' : 'stopped';

@@ -1,8 +1,7 @@
 /**
  * The machines of an account: one list answers every question about them, for a moment, of all backends that have
- * its credentials.
+ * its credentials. At most one list is under way, since a large account has many pages, and few calls.
  */
-import { KeptAnswer } from '../kept-answer.ts';
 import type { CallPace } from './pace.ts';
 import type { Vm } from './vm-cloud.ts';
 
@@ -13,24 +12,26 @@ const REMEMBERED_MS = 3_600_000;
 /** Asks for the list. The caller that needs it brings it, since a backend may be closed while others of its account are not. */
 export type ListVms = () => Promise<readonly Vm[]>;
 
+interface Asked {
+  readonly vms: Promise<readonly Vm[]>;
+  /** Milliseconds of the pace. */
+  readonly at: number;
+  isUnderWay: boolean;
+  /** It has failed, or something has changed since it was asked for. */
+  isOutdated: boolean;
+}
+
 export class AccountVms {
-  readonly #shared: KeptAnswer<readonly Vm[]>;
+  readonly #pace: Pick<CallPace, 'now'>;
   /** Milliseconds of the pace, by the ids of machines. */
   readonly #listedAt = new Map<string, number>();
-  #list: ListVms = async () => [];
   /** The last list that was asked for. */
-  #asking: Promise<readonly Vm[]> | null = null;
+  #last: Asked | null = null;
   /** The list after it; null = no call waits for one. */
   #next: Promise<readonly Vm[]> | null = null;
 
   constructor(pace: Pick<CallPace, 'now'>) {
-    const now = () => pace.now();
-    this.#shared = new KeptAnswer(SHARED_MS, now, async () => {
-      this.#asking = this.#list();
-      const vms = await this.#asking;
-      this.#remember(vms, now());
-      return vms;
-    });
+    this.#pace = pace;
   }
 
   /** Whether a list has contained it since this process has asked, within an hour. */
@@ -38,15 +39,13 @@ export class AccountVms {
     return this.#listedAt.has(id);
   }
 
-  #remember(vms: readonly Vm[], now: number): void {
-    for (const { id } of vms) this.#listedAt.set(id, now);
-    for (const [id, at] of this.#listedAt) if (now - at > REMEMBERED_MS) this.#listedAt.delete(id);
-  }
-
-  /** A list that was asked for a moment ago, and after the last change of ours. */
+  /** A list that is under way or was asked for a moment ago, and in both cases after the last change of ours. */
   async shared(list: ListVms): Promise<readonly Vm[]> {
-    this.#list = list;
-    return await this.#shared.value();
+    const last = this.#last;
+    const isUsable = last !== null && !last.isOutdated;
+    const isYoung = last !== null && this.#pace.now() - last.at <= SHARED_MS;
+    if (isUsable && (last.isUnderWay || isYoung)) return await last.vms;
+    return await this.fresh(list);
   }
 
   /**
@@ -54,19 +53,37 @@ export class AccountVms {
    * since an account may allow one call in a second.
    */
   async fresh(list: ListVms): Promise<readonly Vm[]> {
-    if (this.#next) return await this.#next;
-    const before = this.#asking;
-    this.#next = (async () => {
-      await before?.catch(() => {});
-      this.#next = null;
-      this.#shared.drop();
-      return await this.shared(list);
-    })();
+    this.#next ??= this.#afterLast(list);
     return await this.#next;
   }
 
   /** A machine was created, or is being ended. */
   changed(): void {
-    this.#shared.drop();
+    if (this.#last) this.#last.isOutdated = true;
+  }
+
+  async #afterLast(list: ListVms): Promise<readonly Vm[]> {
+    await this.#last?.vms.catch(() => {});
+    this.#next = null;
+    const asked: Asked = {
+      ...{ vms: list(), at: this.#pace.now() },
+      ...{ isUnderWay: true, isOutdated: false },
+    };
+    this.#last = asked;
+    try {
+      const vms = await asked.vms;
+      this.#remember(vms, this.#pace.now());
+      return vms;
+    } catch (error) {
+      asked.isOutdated = true;
+      throw error;
+    } finally {
+      asked.isUnderWay = false;
+    }
+  }
+
+  #remember(vms: readonly Vm[], now: number): void {
+    for (const { id } of vms) this.#listedAt.set(id, now);
+    for (const [id, at] of this.#listedAt) if (now - at > REMEMBERED_MS) this.#listedAt.delete(id);
   }
 }
