@@ -37,10 +37,10 @@ afterEach(() => {
   server.close();
 });
 
-const program = (name: string, size: number): AgentProgram => ({
+const program = (name: string, size: number, pieces = 2): AgentProgram => ({
   ...{ name, size },
   open: () => {
-    const source = Readable.from([Buffer.alloc(size / 2), Buffer.alloc(size / 2)]);
+    const source = Readable.from(Array.from({ length: pieces }, () => Buffer.alloc(size / pieces)));
     opened.push(source);
     return source;
   },
@@ -94,6 +94,29 @@ it('its end is reported', async () => {
   await until(() => running.length === 3);
   for (const end of running) end('Success');
   await until(() => reports.at(-1) === 'done');
+});
+
+it('a slow copy is reported ten times at most, since each report costs passes of the server', async () => {
+  let now = 0;
+  const slow = async (name: string) => program(name, 3e6, 100);
+  const of = new Deliveries(
+    { node: () => slow('node'), libraries: () => slow('libraries'), agent: () => slow('agent') },
+    () => (now += 1000),
+  );
+  const to = await cluster();
+  const texts = new Set<string>();
+  let reports = 0;
+  const look = () => of.progress(to, 'pod', 'node-1', onChange);
+  const onChange = () => {
+    const seen = look();
+    reports += 1;
+    if (seen.kind === 'copying') texts.add(seen.text);
+  };
+  look();
+  await until(() => running.length === 3 && received === 9e6);
+  expect(reports).toBeGreaterThan(5);
+  expect(reports).toBeLessThanOrEqual(10);
+  expect(texts.size).toBe(reports);
 });
 
 it('it has failed with what the command has reported, and no file stays open', async () => {

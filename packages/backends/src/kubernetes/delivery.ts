@@ -16,13 +16,18 @@ export type DeliveryProgress =
 const MB = 1e6;
 /** The least time between two reports of a copy. */
 const REPORT_MS = 1000;
+/** The most reports of a copy: hundreds of pods may be copied to at the same time, and a report costs passes. */
+const REPORTS = 10;
 
 export class Deliveries {
   readonly #programs: AgentPrograms;
+  readonly #now: () => number;
   readonly #pods = new Map<string, Delivery>();
 
-  constructor(programs: AgentPrograms) {
+  /** `now`: milliseconds that no step of the clock moves. */
+  constructor(programs: AgentPrograms, now = () => performance.now()) {
     this.#programs = programs;
+    this.#now = now;
   }
 
   /** Begins a delivery, if there is none yet; `onChange` is called while it goes on, and when it has ended. */
@@ -30,7 +35,7 @@ export class Deliveries {
     const key = `${cluster.region}/${pod}`;
     const known = this.#pods.get(key);
     if (known) return known.progress;
-    const delivery = new Delivery(onChange);
+    const delivery = new Delivery(onChange, this.#now);
     this.#pods.set(key, delivery);
     delivery.end(this.#deliver(cluster, pod, { node, delivery }));
     return delivery.progress;
@@ -67,13 +72,18 @@ export class Deliveries {
 
 class Delivery {
   readonly #onChange: () => void;
+  readonly #now: () => number;
   #ended: DeliveryProgress | null = null;
   #total = 0;
   #sent = 0;
-  #reportedAt = performance.now();
+  #reportedAt: number;
+  /** How many of its parts had been sent by the last report. */
+  #reportedPart = 0;
 
-  constructor(onChange: () => void) {
+  constructor(onChange: () => void, now: () => number) {
     this.#onChange = onChange;
+    this.#now = now;
+    this.#reportedAt = now();
   }
 
   get progress(): DeliveryProgress {
@@ -112,9 +122,11 @@ class Delivery {
   }
 
   #report(): void {
-    const now = performance.now();
-    if (now - this.#reportedAt < REPORT_MS) return;
+    const now = this.#now();
+    const part = Math.floor((REPORTS * this.#sent) / this.#total);
+    if (part === this.#reportedPart || now - this.#reportedAt < REPORT_MS) return;
     this.#reportedAt = now;
+    this.#reportedPart = part;
     this.#onChange();
   }
 }
