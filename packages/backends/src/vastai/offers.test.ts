@@ -84,7 +84,13 @@ describe('lists of Vast.ai', () => {
 
 it('instances of which a list has nothing but the id are instances', async () => {
   const junk = { label: 7, status_msg: {}, extra_env: 'x', actual_status: 7, dph_total: 'much' };
-  const answers = [{ id: 5 }, { id: 6, ...junk }, null, { id: 'x' }] as unknown as Contract[];
+  const answers = [
+    { id: 5 },
+    { id: 6, ...junk },
+    null,
+    { id: 'x' },
+    { id: '7' },
+  ] as unknown as Contract[];
   const api = { contracts: async () => answers } as unknown as VastaiApi;
   const taken = new TakenAsks({ now: () => 0 });
   const found = await new Vastai({ api, regions: null, hasCommunity: true, taken }).list();
@@ -92,6 +98,7 @@ it('instances of which a list has nothing but the id are instances', async () =>
     ...[
       ['5', 'provisioning', null],
       ['6', 'provisioning', null],
+      ['7', 'provisioning', null],
     ],
   ]);
 });

@@ -65,6 +65,7 @@ const OFFER_TAG = 'dstack-offer';
 const KEPT_TAGS = new Set<string>([...Object.values(OWNER_TAGS), KEY_TAG]);
 const CLAIM = /^dstack-claim:/;
 const SHOWN = 300;
+const ID = /^\d+$/;
 
 export class Vastai implements VmCloud {
   readonly type = 'vastai';
@@ -91,7 +92,8 @@ export class Vastai implements VmCloud {
 
   async list(): Promise<readonly Vm[]> {
     const contracts = await this.#options.api.contracts();
-    return contracts.filter((one) => quantityOf(one?.id) > 0).map(vmOf);
+    // One that is left out would seem to be missing.
+    return contracts.filter((one) => ID.test(String(one?.id))).map(vmOf);
   }
 
   async create({ name, offer, tags, container, signal }: VmOrder): Promise<string> {
