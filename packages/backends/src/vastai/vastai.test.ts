@@ -252,10 +252,15 @@ describe('an instance at Vast.ai', () => {
     expect(sent().image_login).toBe('-u ada -p pass registry.example:5000');
     await create(await order({ registryAuth, image: 'ada/private:1' }));
     expect(sent().image_login).toBe('-u ada -p pass docker.io');
-    const injected = { username: 'ada', password: 'pass evil.example' };
-    expect(await failure(await order({ registryAuth: injected }))).toBeInstanceOf(
-      RefusedOrderError,
-    );
+    for (const password of ['pass evil.example', '', '-x', '#pass', 'pass*', '{a,b}', '~', '$A']) {
+      const injected = [
+        { username: 'ada', password },
+        { username: password, password: 'pass' },
+      ];
+      for (const one of injected) {
+        expect(await failure(await order({ registryAuth: one }))).toBeInstanceOf(RefusedOrderError);
+      }
+    }
     expect(cloud.vms()).toBe(2);
   });
 

@@ -57,8 +57,8 @@ const MIB_PER_GB = 1024;
 /** Characters of the program and its arguments together. */
 const LONGEST_COMMAND = 4096;
 const LONGEST_VALUE = 256;
-/** Characters that have a meaning in its form `-u <user> -p <password> <registry>`. */
-const NOT_PLAIN = /[\s'"\\`$;&|<>()]/;
+/** A word without a meaning of its own in the form `-u <user> -p <password> <registry>`. */
+const PLAIN = /^(?!-)[^\s'"\\`$;&|<>()#*?[\]{}~]+$/;
 const CREATE_FAILED = ': OCI runtime create failed:';
 /** The offer that was ordered. */
 const OFFER_TAG = 'dstack-offer';
@@ -198,9 +198,9 @@ function bidOf(offer: Offer): number {
 
 /** Its form is a command line, in which these characters would end a value, or begin something else. */
 function loginOf(image: string, { username, password }: NonNullable<VmContainer['registryAuth']>) {
-  if (NOT_PLAIN.test(username) || NOT_PLAIN.test(password)) {
+  if (!PLAIN.test(username) || !PLAIN.test(password)) {
     throw new RefusedOrderError(
-      'Vast.ai takes no blanks, quotes and signs of the shell in `registry_auth`: use a token without them',
+      'Vast.ai takes no empty texts, blanks, quotes and signs of the shell in `registry_auth`, and no `-` at their beginning: use a token without them',
     );
   }
   return `-u ${username} -p ${password} ${splitImageName(image).registryHost ?? 'docker.io'}`;
