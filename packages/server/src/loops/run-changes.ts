@@ -2,8 +2,8 @@ import type { Id } from '@dstack/core';
 
 /**
  * Notifies listeners which runs may have changed, after each of their passes. Everything that a
- * client sees of a run changes in a pass or just before one, so watchers need no polling. Only a
- * hint: it may come without a change.
+ * client sees of a run changes in a pass or just before one, except the progress of a pull (`Store.changes`
+ * announces it), so watchers need no polling. Only a hint: it may come without a change.
  */
 export class RunChanges {
   readonly #watchers = new Map<Id, Set<() => void>>();

@@ -1,9 +1,8 @@
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import type { Writable } from 'node:stream';
-import { isJobPulling } from '@dstack/contract/status';
 import type { DecisionContext, Id } from '@dstack/core';
-import type { RunView, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { RunChanges } from '../../loops/run-changes.ts';
 import { wireJson } from '../json.ts';
 import { wireRun } from '../mapping/run.ts';
@@ -11,7 +10,7 @@ import type { HttpSettings } from '../ports.ts';
 import { Bell } from './bell.ts';
 
 export interface WatchRun {
-  readonly store: Pick<Store, 'runs' | 'shared'>;
+  readonly store: Pick<Store, 'runs' | 'changes' | 'shared'>;
   readonly changes: RunChanges;
   readonly context: () => DecisionContext;
   readonly settings: Pick<HttpSettings, 'sshEntry' | 'serviceOrigins'>;
@@ -24,11 +23,8 @@ export interface WatchRun {
 
 const KEEP_ALIVE_MS = 15_000;
 
-/**
- * The progress of an image pull changes without an event. If another server receives the reports,
- * this server must poll for them.
- */
-const SHARED_PULL_MS = 1000;
+/** The least time between two messages about pulls: the agent of each job reports five times a second. */
+const PULL_MS = 1000;
 
 /**
  * Sends the run now and whenever it differs from the last message, until the client disconnects or
@@ -42,17 +38,19 @@ export async function watchRun(watch: WatchRun): Promise<void> {
   const unwatch = changes.watch(runId, () => bell.ring());
   const ring = () => bell.ring();
   signal.addEventListener('abort', ring);
+  let jobIds: ReadonlySet<Id> = new Set();
+  const endPulls = followPulls(store, (jobId) => jobIds.has(jobId), ring);
   const alive = setInterval(() => {
     sink.write(': keep-alive\n\n');
     // Notifications of other servers are lost while the connection to the database is down.
     if (store.shared) ring();
   }, KEEP_ALIVE_MS);
-  let pulling: NodeJS.Timeout | undefined;
   try {
     let sent = watch.seen;
     while (!signal.aborted) {
       const view = await store.runs.byId(runId);
       if (!view) return;
+      jobIds = new Set(view.jobs.map((job) => job.id));
       const text = wireJson(
         wireRun(view, {
           now: watch.context().now,
@@ -66,21 +64,38 @@ export async function watchRun(watch: WatchRun): Promise<void> {
         await once(sink, 'drain', { signal }).catch(() => {});
       }
       sent = id;
-      clearTimeout(pulling);
-      if (store.shared && isPulling(view)) pulling = setTimeout(ring, SHARED_PULL_MS);
       await bell.rung();
     }
   } finally {
     clearInterval(alive);
-    clearTimeout(pulling);
+    endPulls();
     unwatch();
     signal.removeEventListener('abort', ring);
     sink.end();
   }
 }
 
-function isPulling({ jobs }: RunView): boolean {
-  return jobs.some((job) => isJobPulling(job.status));
+/** No pass follows the progress of a pull. Returns the function that ends it. */
+function followPulls(
+  { changes }: Pick<Store, 'changes'>,
+  isOfRun: (jobId: Id) => boolean,
+  ring: () => void,
+): () => void {
+  let rungAt = Number.NEGATIVE_INFINITY;
+  let next: NodeJS.Timeout | undefined;
+  const ringPaced = () => {
+    next = undefined;
+    rungAt = performance.now();
+    ring();
+  };
+  const unsubscribe = changes.subscribe((records) => {
+    if (!records.some(({ kind, id }) => kind === 'pull' && isOfRun(id))) return;
+    next ??= setTimeout(ringPaced, Math.max(0, rungAt + PULL_MS - performance.now()));
+  }, ring);
+  return () => {
+    clearTimeout(next);
+    unsubscribe();
+  };
 }
 
 /** A run's cost grows constantly and does not count as a change. */
