@@ -6,6 +6,7 @@ import { reportPreparation } from './preparation.ts';
 
 const about = (patch: Partial<InstanceRecord>) => ({
   instance: instanceRecord({ status: 'pending', handle: null, ...patch }),
+  jobs: [{ runId: 'r' }],
 });
 
 const eventsOf = (patch: Partial<InstanceRecord>, text: string) =>
@@ -28,6 +29,12 @@ describe('what a backend does before it creates an instance', () => {
     expect(reportPreparation(about({ terminationMessage: copying }), next)?.changes).toHaveLength(
       1,
     );
+  });
+
+  it('is shown to those who follow the runs that wait for it, with each amount', () => {
+    const shown = { terminationMessage: 'copying the agent to login (3 of 47 MB)' };
+    const next = reportPreparation(about(shown), 'copying the agent to login (9 of 47 MB)');
+    expect(next?.signals).toEqual([{ kind: 'run', id: 'r' }]);
   });
 
   it('is not written twice, nor for an instance that exists or has ended', () => {

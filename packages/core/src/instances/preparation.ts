@@ -1,7 +1,7 @@
 /** The stages of a machine that comes, and those before its provider has accepted its order. */
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
-import type { Change, InstanceSnapshot } from '../model/index.ts';
+import type { Change, InstanceSnapshot, JobRecord, Signal } from '../model/index.ts';
 import { isInstancePending } from '../status/index.ts';
 import { withoutAmount } from '../status/texts.ts';
 
@@ -13,11 +13,15 @@ export const ORDERED = 'ordered';
 /** The provider reports the machine as ready, and no attempt to reach its agent has reported anything yet. */
 export const CONNECTING = 'connecting';
 
+interface PreparedInstance extends Pick<InstanceSnapshot, 'instance'> {
+  readonly jobs: readonly Pick<JobRecord, 'runId'>[];
+}
+
 /** Each amount is not worth an event. Null: it is shown already, or the instance does not wait for its creation any more. */
 export function reportPreparation(
-  { instance }: Pick<InstanceSnapshot, 'instance'>,
+  { instance, jobs }: PreparedInstance,
   text: string,
-): { readonly changes: readonly Change[] } | null {
+): { readonly changes: readonly Change[]; readonly signals: readonly Signal[] } | null {
   const { id, version, status, handle, terminationMessage: shown } = instance;
   if (!isInstancePending(status) || handle !== null || shown === text) return null;
   const changes: Change[] = [
@@ -31,5 +35,6 @@ export function reportPreparation(
     });
     changes.push({ type: 'event', event });
   }
-  return { changes };
+  // Those who follow a run see the stage after a pass of it.
+  return { changes, signals: jobs.map(({ runId: id }) => ({ kind: 'run', id })) };
 }
