@@ -219,8 +219,9 @@ export interface EngineStore {
   /** With the services behind it: none is added until the write ends. */
   endGateway(id: Id, decide: Decide<GatewayUse>): Promise<GatewayUse | null>;
   /**
-   * The same for every unfinished run of these names, one after another; unknown and finished ones
-   * are ignored. Only the run is read. Returns the ids of the runs concerned.
+   * The same for every unfinished run of these names, in a transaction each, some at a time; unknown and
+   * finished ones are ignored. Only the run is read. Returns the ids of the runs concerned. Throws the first
+   * error; what was written before, or at the same time, stays.
    */
   updateUnfinishedRuns(
     projectId: Id,
