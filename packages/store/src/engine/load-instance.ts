@@ -17,7 +17,7 @@ import type { RecordCache } from '../caches/record-cache.ts';
 import type { Tx } from '../context/context.ts';
 import { instancesOfFleets } from '../fleets/instances-of-fleets.ts';
 import { groupById, groupsOfFleet } from '../groups/groups.ts';
-import { observationsOf } from '../instances/observations.ts';
+import { observationOf } from '../instances/observations.ts';
 import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
@@ -45,7 +45,6 @@ export async function loadInstance(
     .orderBy('submitted_at')
     .execute();
   const active = await fleetIndexes.activeIn(tx, [instance.fleetId]);
-  const [observation] = await observationsOf(tx, [id]);
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
   return {
     instance,
@@ -53,7 +52,7 @@ export async function loadInstance(
     jobs: jobs.map(jobTable.decode),
     host: host ?? null,
     health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
-    observation: observation ?? null,
+    observation: await observationOf(tx, id),
     group: instance.groupId === null ? null : await groupById(tx, instance.groupId),
     intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
     activeInFleet: active.get(instance.fleetId) ?? 0,

@@ -29,7 +29,8 @@ forEachStore((tests) => {
     await observations.save(record, { access: access('/run/one') });
     await observations.save({ ...record, nextPassAt: 3 }, { access: access('/run/two') });
     expect(await hostAccess.byId(instance.id)).toMatchObject(access('/run/one'));
-    expect(await observations.byInstances([instance.id])).toMatchObject([{ nextPassAt: 3 }]);
+    const stored = await observations.ofInstance(instance.id);
+    expect(stored?.observation).toMatchObject({ nextPassAt: 3 });
   });
 
   it('reads instances with their observations, as they are now', async () => {
@@ -53,16 +54,16 @@ forEachStore((tests) => {
   });
 
   it('stores nothing for an instance that was deleted', async () => {
-    const { observations, hostAccess } = (await openWorld(tests)).store;
+    const { observations, hostAccess, engine } = (await openWorld(tests)).store;
     const deleted = 'deleted';
     const observation = { state: 'missing' } as const;
     const record = { instanceId: deleted, observation, since: 1, checkedAt: 1, error: null };
     const access = { kind: 'socket', path: '/run/one' } as const;
     await observations.save(
-      { ...record, nextPassAt: null },
+      { ...record, nextPassAt: 2 },
       { access: { instanceId: deleted, agentToken: 'secret', access } },
     );
-    expect(await observations.byInstances([deleted])).toEqual([]);
+    expect(await engine.due('observation', 2, 10)).toEqual([]);
     expect(await hostAccess.byId(deleted)).toBeNull();
   });
 });

@@ -4,7 +4,7 @@ import { together } from '../base/together.ts';
 import type { WriteExtras } from '../base/writes.ts';
 import { recordChange } from '../changes/record-change.ts';
 import { isForeignKeyViolation } from '../connection/failures.ts';
-import type { Db, StoreContext, Tx } from '../context/context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 import { addHostAccess } from '../host-access/host-access.ts';
 import type { NewHostAccess } from '../host-access/types.ts';
 import { instanceTable, observationTable } from '../schema/work-tables.ts';
@@ -17,7 +17,6 @@ export interface InstanceWithObservation {
 
 /** The last reports of backends about instances. */
 export interface Observations {
-  byInstances(instanceIds: readonly Id[]): Promise<ObservationRecord[]>;
   /**
    * An instance with the last report about it; null = there is no such instance. Those that are asked for at the
    * same time are read by one query.
@@ -35,7 +34,6 @@ export interface Observations {
 
 export function createObservations(context: StoreContext): Observations {
   return {
-    byInstances: (ids) => observationsOf(context.db, ids),
     ofInstance: together((ids) =>
       context.read((tx) => observedInstances(tx, context.records, ids)),
     ),
@@ -97,12 +95,11 @@ async function observedInstances(
   );
 }
 
-export async function observationsOf(
-  db: Db | Tx,
-  ids: readonly Id[],
-): Promise<ObservationRecord[]> {
-  const rows = await forIds(ids, (slice) =>
-    db.selectFrom('observations').selectAll().where('instance_id', 'in', slice).execute(),
-  );
-  return rows.map(observationTable.decode);
+export async function observationOf(tx: Tx, instanceId: Id): Promise<ObservationRecord | null> {
+  const row = await tx
+    .selectFrom('observations')
+    .selectAll()
+    .where('instance_id', '=', instanceId)
+    .executeTakeFirst();
+  return row ? observationTable.decode(row) : null;
 }
