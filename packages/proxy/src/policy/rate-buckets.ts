@@ -31,17 +31,20 @@ export class RateBuckets {
     this.#most = most;
   }
 
-  readonly take: TakeRate = (...of) => this.#take(...of);
+  readonly take: TakeRate = (key, rate, service) =>
+    this.takeUpTo(key, rate, service, 1).waitMs / 1000;
 
-  #take(key: string, rate: Rate, service: string): number {
+  /** Counts up to `most` requests, as many as are allowed now. */
+  takeUpTo(key: string, rate: Rate, service: string, most: number): TakenRate {
     const now = this.#now();
     const own = this.#services.get(service) ?? new Map<string, Bucket>();
     const known = own.get(key);
     if (known) drainsFrom(known, now);
     const excess = known === undefined ? 0 : nextExcess(known, rate, now);
-    if (excess > rate.burst) return waitSeconds(excess, rate);
+    if (excess > rate.burst) return { granted: 0, waitMs: waitMs(excess, rate) };
+    const granted = Math.min(most, Math.floor(rate.burst - excess) + 1);
     own.delete(key);
-    own.set(key, { excess, at: now, rate });
+    own.set(key, { excess: excess + granted - 1, at: now, rate });
     if (known === undefined) this.#size += 1;
     this.#services.delete(service);
     this.#services.set(service, own);
@@ -53,18 +56,7 @@ export class RateBuckets {
       break;
     }
     if (this.#size > this.#most) this.#dropOldest();
-    return 0;
-  }
-
-  /** Counts up to `most` requests, as many as are allowed now. */
-  takeUpTo(key: string, rate: Rate, service: string, most: number): TakenRate {
-    let granted = 0;
-    let wait = 0;
-    while (granted < most && wait === 0) {
-      wait = this.#take(key, rate, service);
-      if (wait === 0) granted += 1;
-    }
-    return { granted, waitMs: granted > 0 ? 0 : wait * 1000 };
+    return { granted, waitMs: 0 };
   }
 
   get size(): number {
@@ -103,14 +95,10 @@ function drainsFrom(bucket: Bucket, now: number): void {
 }
 
 /** The excess with one more request. */
-export function nextExcess(
-  { excess, at }: { readonly excess: number; readonly at: number },
-  { rps }: Rate,
-  now: number,
-): number {
+function nextExcess({ excess, at }: Bucket, { rps }: Rate, now: number): number {
   return Math.max(0, excess + 1 - (rps * Math.max(0, now - at)) / 1000);
 }
 
-export function waitSeconds(excess: number, { rps, burst }: Rate): number {
-  return (excess - burst) / rps;
+function waitMs(excess: number, { rps, burst }: Rate): number {
+  return ((excess - burst) / rps) * 1000;
 }

@@ -107,6 +107,20 @@ describe('requests of one key', () => {
     expect(take('b', rate, 'run')).toBe(0);
   });
 
+  it('count several at once like one after the other', () => {
+    const clock = { now: 0 };
+    const [together, apart] = [new RateBuckets(() => clock.now), new RateBuckets(() => clock.now)];
+    const rate = { rps: 2.5, burst: 6 };
+    const asked = { 0: 2, 100: 3, 800: 9, 801: 1, 60000: 1000, 60001: 1000 };
+    for (const [at, most] of Object.entries(asked)) {
+      clock.now = Number(at);
+      const { granted, waitMs } = together.takeUpTo('a', rate, 'run', most);
+      const waits = Array.from({ length: most }, () => apart.take('a', rate, 'run'));
+      expect(granted).toBe(waits.filter((wait) => wait === 0).length);
+      expect(waitMs).toBeCloseTo((waits[0] ?? 0) * 1000);
+    }
+  });
+
   it('drain at their rate after the clock was set back by a day', () => {
     const clock = { now: 86_400_000 };
     const { take } = new RateBuckets(() => clock.now);
