@@ -5,8 +5,8 @@ import { sharedRates } from './shared-rates.ts';
 const RUN = 'a0b8b1c6-6f7d-4c1b-9b7e-0a9b3c1d2e3f';
 const rate = { rps: 1, burst: 3 };
 
-/** A gateway of two replicas, whose server answers so. */
-function replica(answer: () => object) {
+/** A gateway of two replicas, whose server answers so, once it is `ready`. */
+function replica(answer: () => object, ready?: Promise<void>) {
   const clock = { now: 0 };
   const asked: { readonly question: object; readonly ms: number | undefined }[] = [];
   const rates = sharedRates({
@@ -15,6 +15,7 @@ function replica(answer: () => object) {
     questions: {
       ask: async (question: object, ms?: number) => {
         asked.push({ question, ms });
+        await ready;
         return answer() as never;
       },
     },
@@ -25,10 +26,23 @@ function replica(answer: () => object) {
 it('asks the server for requests of a service, and of a token by itself', async () => {
   const { asked, take } = replica(() => ({ granted: 1, wait_ms: 0 }));
   expect([await take(), await take('token t')]).toEqual([0, 0]);
-  const question = { type: 'rate', key: 'key', rps: 1, burst: 3, most: 1 };
+  const question = { type: 'rate', key: 'key', rps: 1, burst: 3, most: 1, waited_ms: 0 };
   expect(asked).toEqual([
     { question: { ...question, run_id: RUN }, ms: 1000 },
     { question: { ...question, run_id: null }, ms: 1000 },
+  ]);
+});
+
+it('states for how long the first request of a question has waited', async () => {
+  const first = Promise.withResolvers<void>();
+  const world = replica(() => ({ granted: 1, wait_ms: 0 }), first.promise);
+  const waits = [world.take(), world.take()];
+  world.clock.now += 40;
+  first.resolve();
+  expect(await Promise.all(waits)).toEqual([0, 0]);
+  expect(world.asked).toMatchObject([
+    { question: { most: 1, waited_ms: 0 } },
+    { question: { most: 1, waited_ms: 40 } },
   ]);
 });
 

@@ -1,3 +1,4 @@
+import { MOST_WAITED_MS } from '@dstack/contract/agent';
 import { SharedRates } from '@dstack/proxy';
 import type { ServerQuestions } from './server-questions.ts';
 
@@ -23,7 +24,7 @@ export function sharedRates({ questions, replicas, now }: ReplicaRatesOptions): 
   return new SharedRates({
     processes: replicas,
     now,
-    ask: async ({ key, rate, service, most }) => {
+    ask: async ({ key, rate, service, most, waitedMs }) => {
       if (isPaused()) return null;
       // Limits of tokens are those of no service.
       const run_id = service.startsWith('token ') ? null : service;
@@ -35,6 +36,7 @@ export function sharedRates({ questions, replicas, now }: ReplicaRatesOptions): 
         rps,
         burst: Math.min(Math.round(burst), MOST_BURST),
         most,
+        waited_ms: Math.min(Math.round(waitedMs), MOST_WAITED_MS),
       } as const;
       const asked = now();
       try {

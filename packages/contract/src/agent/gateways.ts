@@ -67,6 +67,9 @@ const ChallengeName = textLike(
   'is not the name of a challenge',
 );
 
+/** A request waits no longer for the count of its rate. */
+export const MOST_WAITED_MS = 2000;
+
 /** Lines in one answer. */
 export const GATEWAY_LOG_LINES = 500;
 
@@ -218,6 +221,8 @@ export const GatewayFrame = byType(
     rps: amount,
     burst: momentary,
     most: whole(1000, 1),
+    /** Milliseconds for which the first of these requests has waited: they have come since then, not all now. */
+    waited_ms: optional(whole(MOST_WAITED_MS)),
   }),
   /** Wants a TXT record, which the server sets by its hook. */
   frame('dns', {

@@ -8,6 +8,12 @@ interface Bucket {
   readonly rate: Rate;
 }
 
+export interface BucketLimits {
+  /** Buckets of all services. */
+  readonly most?: number;
+  readonly mostWaitedMs?: number;
+}
+
 /** The buckets of one service by key, in the order of their last allowed request. */
 type OwnBuckets = Map<string, Bucket>;
 
@@ -22,53 +28,65 @@ const MAX_BUCKETS = 100_000;
 export class RateBuckets {
   readonly #now: () => number;
   readonly #most: number;
+  readonly #mostWaitedMs: number;
   /** By service, in the order of the last allowed request. */
   readonly #services = new Map<string, OwnBuckets>();
   #size = 0;
 
-  constructor(now: () => number, most: number = MAX_BUCKETS) {
+  /** `mostWaitedMs`: no request has waited for longer, see `takeUpTo`. */
+  constructor(now: () => number, { most = MAX_BUCKETS, mostWaitedMs = 0 }: BucketLimits = {}) {
     this.#now = now;
     this.#most = most;
+    this.#mostWaitedMs = mostWaitedMs;
   }
 
   readonly take: TakeRate = (key, rate, service) =>
     this.takeUpTo(key, rate, service, 1).waitMs / 1000;
 
-  /** Counts up to `most` requests, as many as are allowed now. */
-  takeUpTo(key: string, rate: Rate, service: string, most: number): TakenRate {
+  /**
+   * Counts up to `most` requests, as many as are allowed. The first of them has waited for `waitedMs`: they are counted as
+   * if they had come one after the other since then.
+   */
+  takeUpTo(key: string, rate: Rate, service: string, most: number, waitedMs = 0): TakenRate {
     const now = this.#now();
     const own = this.#services.get(service) ?? new Map<string, Bucket>();
     const known = own.get(key);
     if (known) drainsFrom(known, now);
-    const excess = known === undefined ? 0 : nextExcess(known, rate, now);
-    if (excess > rate.burst) return { granted: 0, waitMs: waitMs(excess, rate) };
-    const granted = Math.min(most, Math.floor(rate.burst - excess) + 1);
+    const began = now - Math.min(waitedMs, this.#mostWaitedMs);
+    const at = known === undefined ? began : Math.max(began, known.at);
+    const excess = known === undefined ? 0 : nextExcess(known, rate, at);
+    const room = rate.burst + drained(rate, now - at);
+    if (excess > room) return { granted: 0, waitMs: msFor(excess - room, rate) };
+    const granted = Math.min(most, Math.floor(room - excess) + 1);
+    const next = excess + granted;
     own.delete(key);
-    own.set(key, { excess: excess + granted - 1, at: now, rate });
+    own.set(key, { excess: next - 1, at, rate });
     if (known === undefined) this.#size += 1;
     this.#services.delete(service);
     this.#services.set(service, own);
-    this.#dropDrained(own, now);
+    // Later requests may have come before these.
+    const earliest = now - this.#mostWaitedMs;
+    this.#dropDrained(own, earliest);
     // The buckets of a service without requests would stay for ever.
     for (const [idle, buckets] of this.#services) {
-      this.#dropDrained(buckets, now);
+      this.#dropDrained(buckets, earliest);
       if (buckets.size === 0) this.#services.delete(idle);
       break;
     }
     if (this.#size > this.#most) this.#dropOldest();
-    return { granted, waitMs: 0 };
+    return { granted, waitMs: granted < most ? msFor(next - room, rate) : 0 };
   }
 
   get size(): number {
     return this.#size;
   }
 
-  /** A drained bucket is equal to none. Two per request, so that the number shrinks. */
-  #dropDrained(buckets: OwnBuckets, now: number): void {
+  /** A bucket that has drained by then is equal to none. Two per request, so that the number shrinks. */
+  #dropDrained(buckets: OwnBuckets, by: number): void {
     let looks = 2;
     for (const [key, bucket] of buckets) {
-      drainsFrom(bucket, now);
-      if (nextExcess(bucket, bucket.rate, now) > 0) return;
+      drainsFrom(bucket, by + this.#mostWaitedMs);
+      if (nextExcess(bucket, bucket.rate, by) > 0) return;
       buckets.delete(key);
       this.#size -= 1;
       looks -= 1;
@@ -95,10 +113,10 @@ function drainsFrom(bucket: Bucket, now: number): void {
 }
 
 /** The excess with one more request. */
-function nextExcess({ excess, at }: Bucket, { rps }: Rate, now: number): number {
-  return Math.max(0, excess + 1 - (rps * Math.max(0, now - at)) / 1000);
+function nextExcess({ excess, at }: Bucket, rate: Rate, now: number): number {
+  return Math.max(0, excess + 1 - drained(rate, Math.max(0, now - at)));
 }
 
-function waitMs(excess: number, { rps, burst }: Rate): number {
-  return ((excess - burst) / rps) * 1000;
-}
+const drained = ({ rps }: Rate, ms: number): number => (rps * ms) / 1000;
+
+const msFor = (requests: number, { rps }: Rate): number => (requests / rps) * 1000;

@@ -117,8 +117,23 @@ describe('requests of one key', () => {
       const { granted, waitMs } = together.takeUpTo('a', rate, 'run', most);
       const waits = Array.from({ length: most }, () => apart.take('a', rate, 'run'));
       expect(granted).toBe(waits.filter((wait) => wait === 0).length);
-      expect(waitMs).toBeCloseTo((waits[0] ?? 0) * 1000);
+      expect(waitMs).toBeCloseTo((waits.find((wait) => wait > 0) ?? 0) * 1000);
     }
+  });
+
+  it('count requests that have waited from when they came, but no time twice', () => {
+    const clock = { now: 100_000 };
+    const buckets = new RateBuckets(() => clock.now, { mostWaitedMs: 2000 });
+    const granted = (most: number, waitedMs: number, now: number) => {
+      clock.now = now;
+      return buckets.takeUpTo('a', { rps: 100, burst: 0 }, 'run', most, waitedMs).granted;
+    };
+    expect(granted(40, 50, 100_000)).toBe(6);
+    expect(granted(4, 50, 100_050)).toBe(4);
+    // One has been counted for a later time than the first of these came.
+    expect(granted(40, 50, 100_060)).toBe(2);
+    expect(granted(1, 0, 100_060)).toBe(0);
+    expect(granted(1, 0, 100_070)).toBe(1);
   });
 
   it('drain at their rate after the clock was set back by a day', () => {
@@ -143,7 +158,7 @@ describe('requests of one key', () => {
   });
 
   it('of one service with many keys do not start the keys of another service again', () => {
-    const buckets = new RateBuckets(() => 0, 100);
+    const buckets = new RateBuckets(() => 0, { most: 100 });
     const rate = { rps: 1, burst: 0 };
     for (let n = 0; n < 10; n++) expect(buckets.take(`key-${n}`, rate, 'small')).toBe(0);
     for (let n = 0; n < 1000; n++) expect(buckets.take(`key-${n}`, rate, 'hostile')).toBe(0);

@@ -26,7 +26,7 @@ export type TakeRate = (key: string, rate: Rate, service: string) => number | Pr
 export interface TakenRate {
   /** Requests that are allowed now. */
   readonly granted: number;
-  /** Milliseconds until the next one is; of no meaning after a grant. */
+  /** Milliseconds until the next one is; 0 = all that were asked for are allowed. */
   readonly waitMs: number;
 }
 

@@ -8,6 +8,8 @@ export interface SharedRatesOptions {
     readonly rate: Rate;
     readonly service: string;
     readonly most: number;
+    /** How long the first of them has waited. */
+    readonly waitedMs: number;
   }) => Promise<TakenRate | null>;
   /** How many processes share the limits; 1 = this one alone. */
   readonly processes: () => number;
@@ -20,8 +22,13 @@ const MOST_EMPTY = 100_000;
 /** Requests in one question. */
 const MOST_AT_ONCE = 1000;
 
-/** A request that waits for the answer to a question: null = it counts by itself. */
-type Waiting = (wait: number | null) => void;
+/** A request that waits for the answer to a question. */
+interface Waiting {
+  /** Milliseconds: when it came. */
+  readonly since: number;
+  /** Gets the seconds until the next request is allowed, 0 = this one is; null = it counts by itself. */
+  readonly answer: (wait: number | null) => void;
+}
 
 /**
  * Limits that several processes share, each of which asks one that counts for all. Requests of the same key that come
@@ -42,20 +49,25 @@ export class SharedRates {
   }
 
   readonly take: TakeRate = (key, rate, service) => {
-    const { now, processes } = this.#options;
-    if (processes() <= 1) return this.#alone.take(key, rate, service);
-    const wait = (this.#empty.get(key) ?? 0) - now();
+    if (this.#options.processes() <= 1) return this.#alone.take(key, rate, service);
+    return this.#knownWait(key, rate) ?? this.#taken(key, rate, service);
+  };
+
+  /** Seconds until the next request is allowed; null = one may be. */
+  #knownWait(key: string, rate: Rate): number | null {
+    const wait = (this.#empty.get(key) ?? 0) - this.#options.now();
     // After a step back of the clock it would not be asked for until its old time is reached.
     if (wait > 0 && wait <= longestWaitMs(rate)) return wait / 1000;
     this.#empty.delete(key);
-    return this.#taken(key, rate, service);
-  };
+    return null;
+  }
 
   async #taken(key: string, rate: Rate, service: string): Promise<number> {
     const waiting = this.#waiting.get(key);
-    const answered = new Promise<number | null>((resolve) => {
-      if (waiting === undefined) this.#waiting.set(key, [resolve]);
-      else waiting.push(resolve);
+    const answered = new Promise<number | null>((answer) => {
+      const one = { since: this.#options.now(), answer };
+      if (waiting === undefined) this.#waiting.set(key, [one]);
+      else waiting.push(one);
     });
     if (waiting === undefined) void this.#askAll(key, rate, service);
     const wait = await answered;
@@ -65,28 +77,29 @@ export class SharedRates {
 
   /** Until no request waits. */
   async #askAll(key: string, rate: Rate, service: string): Promise<void> {
+    const { ask, now } = this.#options;
+    const waiting = this.#waiting.get(key) ?? [];
     for (;;) {
-      const waiting = this.#waiting.get(key) ?? [];
-      if (waiting.length === 0) {
-        this.#waiting.delete(key);
-        return;
-      }
-      const most = Math.min(waiting.length, rate.burst + 1, MOST_AT_ONCE);
-      const taken = await this.#options.ask({ key, rate, service, most });
-      if (taken === null) for (const answer of waiting.splice(0)) answer(null);
-      else this.#answer(key, waiting, taken);
+      const asked = waiting.splice(0, MOST_AT_ONCE);
+      const [first] = asked;
+      if (first === undefined) break;
+      const waitedMs = Math.max(0, now() - first.since);
+      const taken = await ask({ key, rate, service, most: asked.length, waitedMs });
+      if (taken === null) for (const { answer } of asked) answer(null);
+      else this.#answer(key, asked, taken);
     }
+    this.#waiting.delete(key);
   }
 
-  #answer(key: string, waiting: Waiting[], { granted, waitMs }: TakenRate): void {
-    for (const answer of waiting.splice(0, granted)) answer(0);
-    if (granted > 0) return;
+  #answer(key: string, asked: readonly Waiting[], { granted, waitMs }: TakenRate): void {
+    const wait = Math.max(waitMs, 1) / 1000;
+    for (const [n, { answer }] of asked.entries()) answer(n < granted ? 0 : wait);
+    if (granted >= asked.length) return;
     this.#empty.set(key, this.#options.now() + waitMs);
     for (const oldest of this.#empty.keys()) {
       if (this.#empty.size <= MOST_EMPTY) break;
       this.#empty.delete(oldest);
     }
-    for (const answer of waiting.splice(0)) answer(Math.max(waitMs, 1) / 1000);
   }
 }
 

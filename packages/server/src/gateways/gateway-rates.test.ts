@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { GatewayRates } from './gateway-rates.ts';
+import { GatewayRates, type GatewayRatesOptions } from './gateway-rates.ts';
 
 const frame = { type: 'rate', n: 1, run_id: 'r', key: 'k', rps: 2, burst: 3, most: 10 } as const;
 
@@ -7,23 +7,32 @@ it('the replicas of a gateway share a rate, and those of another gateway have th
   const clock = { now: 0 };
   const services = { takeRates: () => Promise.reject(new Error('one server counts by itself')) };
   const rates = new GatewayRates({ store: { shared: false, services }, now: () => clock.now });
-  expect(await rates.take('a', frame)).toEqual({ granted: 4, wait_ms: 0 });
+  expect(await rates.take('a', frame)).toEqual({ granted: 4, wait_ms: 500 });
   expect(await rates.take('a', frame)).toEqual({ granted: 0, wait_ms: 500 });
-  expect(await rates.take('b', frame)).toEqual({ granted: 4, wait_ms: 0 });
+  expect(await rates.take('b', frame)).toEqual({ granted: 4, wait_ms: 500 });
   clock.now = 500_000;
   expect(await rates.take('a', { ...frame, most: 1 })).toEqual({ granted: 1, wait_ms: 0 });
+  clock.now = 60_000_000;
+  expect(await rates.take('a', { ...frame, waited_ms: 1000 })).toMatchObject({ granted: 6 });
 });
 
 it('several servers count a rate in their database, by keys that another gateway cannot choose', async () => {
   const keys: string[] = [];
-  const services = {
-    takeRates: async (key: string) => {
+  const asked: object[] = [];
+  const services: GatewayRatesOptions['store']['services'] = {
+    takeRates: async (key, rate, requests) => {
       keys.push(key);
+      asked.push({ ...rate, ...requests });
       return { granted: 0, waitMs: 250 };
     },
   };
   const rates = new GatewayRates({ store: { shared: true, services }, now: () => 0 });
   expect(await rates.take('a', frame)).toEqual({ granted: 0, wait_ms: 250 });
-  await rates.take('b', frame);
+  await rates.take('b', { ...frame, waited_ms: 40 });
   expect(new Set(keys).size).toBe(2);
+  const limit = { rps: 2, burst: 3, most: 10, now: 0 };
+  expect(asked).toEqual([
+    { ...limit, waitedMs: 0 },
+    { ...limit, waitedMs: 40 },
+  ]);
 });

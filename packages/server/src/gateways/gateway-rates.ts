@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import { MOST_WAITED_MS } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import { RateBuckets } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
@@ -20,20 +21,22 @@ export class GatewayRates {
 
   constructor(options: GatewayRatesOptions) {
     this.#options = options;
-    this.#buckets = new RateBuckets(() => options.now() / 1000);
+    const limits = { mostWaitedMs: MOST_WAITED_MS };
+    this.#buckets = new RateBuckets(() => options.now() / 1000, limits);
   }
 
   async take(
     gatewayId: Id,
-    { run_id: runId, key: given, rps, burst, most }: FrameOf<'rate'>,
+    { run_id: runId, key: given, rps, burst, most, waited_ms }: FrameOf<'rate'>,
   ): Promise<{ readonly granted: number; readonly wait_ms: number }> {
     const { store, now } = this.#options;
     // A gateway chooses its keys, and must not reach those of others.
     const key = hash('sha256', `${gatewayId}\n${given}`, 'base64');
     const rate = { rps, burst };
+    const waitedMs = waited_ms ?? 0;
     const { granted, waitMs } = store.shared
-      ? await store.services.takeRates(key, rate, most, now())
-      : this.#buckets.takeUpTo(key, rate, runId ?? gatewayId, most);
+      ? await store.services.takeRates(key, rate, { most, waitedMs, now: now() })
+      : this.#buckets.takeUpTo(key, rate, runId ?? gatewayId, most, waitedMs);
     return { granted, wait_ms: waitMs };
   }
 }

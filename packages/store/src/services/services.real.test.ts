@@ -263,15 +263,31 @@ forEachStore((tests) => {
 
   it('counts as many requests of a rate limit at once as are allowed', async () => {
     const { store } = await openWorld(tests);
-    const take = async (most: number, seconds: number, burst = 3) =>
-      await store.services.takeRates('many', { rps: 2, burst }, most, seconds * SECOND);
-    expect(await take(10, 100)).toEqual({ granted: 4, waitMs: 0 });
+    const take = async (most: number, seconds: number, burst = 3) => {
+      const requests = { most, waitedMs: 0, now: seconds * SECOND };
+      return await store.services.takeRates('many', { rps: 2, burst }, requests);
+    };
+    expect(await take(10, 100)).toEqual({ granted: 4, waitMs: 500 });
     expect(await take(10, 100)).toEqual({ granted: 0, waitMs: 500 });
-    expect(await take(10, 101)).toEqual({ granted: 2, waitMs: 0 });
+    expect(await take(10, 101)).toEqual({ granted: 2, waitMs: 500 });
     expect(await take(1, 101.75)).toEqual({ granted: 1, waitMs: 0 });
-    expect(await take(10, 200)).toEqual({ granted: 4, waitMs: 0 });
+    expect(await take(10, 200)).toEqual({ granted: 4, waitMs: 500 });
     // A lower burst than before.
     expect(await take(10, 200.5, 0)).toMatchObject({ granted: 0 });
+  });
+
+  it('counts requests that have waited from when they came, but no time twice', async () => {
+    const { store } = await openWorld(tests);
+    const granted = async (most: number, waitedMs: number, ms: number) => {
+      const requests = { most, waitedMs, now: ms * 1000 };
+      return (await store.services.takeRates('waited', { rps: 100, burst: 0 }, requests)).granted;
+    };
+    expect(await granted(40, 50, 100_000)).toBe(6);
+    expect(await granted(4, 50, 100_050)).toBe(4);
+    // One has been counted for a later time than the first of these came.
+    expect(await granted(40, 50, 100_060)).toBe(2);
+    expect(await granted(1, 0, 100_060)).toBe(0);
+    expect(await granted(1, 0, 100_070)).toBe(1);
   });
 
   it('marks replicas with a probe that fails, until it has succeeded often enough', async () => {

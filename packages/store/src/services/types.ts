@@ -101,13 +101,21 @@ export interface Services {
     rate: { readonly rps: number; readonly burst: number },
     now: Timestamp,
   ): Promise<number>;
-  /** The same for up to `most` requests at once, of which as many are counted as are allowed; the wait is in milliseconds. */
+  /** The same for several requests at once, of which as many are counted as are allowed. */
   takeRates(
     key: string,
     rate: { readonly rps: number; readonly burst: number },
-    most: number,
-    now: Timestamp,
-  ): Promise<{ readonly granted: number; readonly waitMs: number }>;
+    requests: {
+      readonly most: number;
+      /** How long the first of them has waited: they are counted as if they had come one after the other since then. */
+      readonly waitedMs: number;
+      readonly now: Timestamp;
+    },
+  ): Promise<{
+    readonly granted: number;
+    /** Milliseconds until the next one is allowed; 0 = all of these are. */
+    readonly waitMs: number;
+  }>;
   /** Returns the number of deleted rows. */
   deleteDrainedRateBuckets(now: Timestamp): Promise<number>;
 }
