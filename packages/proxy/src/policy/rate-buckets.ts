@@ -8,7 +8,7 @@ interface Bucket {
   readonly rate: Rate;
 }
 
-export interface BucketLimits {
+interface BucketLimits {
   /** Buckets of all services. */
   readonly most?: number;
   readonly mostWaitedMs?: number;
