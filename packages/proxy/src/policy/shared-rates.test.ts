@@ -126,6 +126,12 @@ describe('limits that several processes share', () => {
     expect(await allowed(500, rate, one)).toBe(1);
   });
 
+  it('do not let a flood wait for one question after the other', async () => {
+    const { allowed, asked, shared } = world(2);
+    expect(await allowed(10_000, { rps: 2, burst: 9 }, shared.slice(0, 1))).toBe(10);
+    expect(asked.map(({ most }) => most)).toEqual([1, 1000, 1000]);
+  });
+
   it('allow each process its part while no process counts for all', async () => {
     const { clock, state, allowed } = world(2);
     const rate = { rps: 10, burst: 9 };

@@ -86,15 +86,22 @@ export class SharedRates {
       const waitedMs = Math.max(0, now() - first.since);
       const taken = await ask({ key, rate, service, most: asked.length, waitedMs });
       if (taken === null) for (const { answer } of asked) answer(null);
-      else this.#answer(key, asked, taken);
+      else this.#answer(key, { asked, waiting }, taken);
     }
     this.#waiting.delete(key);
   }
 
-  #answer(key: string, asked: readonly Waiting[], { granted, waitMs }: TakenRate): void {
+  /** `waiting`: those that came after the question. */
+  #answer(
+    key: string,
+    { asked, waiting }: { readonly asked: readonly Waiting[]; readonly waiting: Waiting[] },
+    { granted, waitMs }: TakenRate,
+  ): void {
     const wait = Math.max(waitMs, 1) / 1000;
     for (const [n, { answer }] of asked.entries()) answer(n < granted ? 0 : wait);
     if (granted >= asked.length) return;
+    // A flood would wait for one question after the other.
+    for (const { answer } of waiting.splice(MOST_AT_ONCE)) answer(wait);
     this.#empty.set(key, this.#options.now() + waitMs);
     for (const oldest of this.#empty.keys()) {
       if (this.#empty.size <= MOST_EMPTY) break;
