@@ -115,7 +115,7 @@ describe('requests of one key', () => {
     for (const [at, most] of Object.entries(asked)) {
       clock.now = Number(at);
       const { granted, waitMs } = together.takeUpTo('a', rate, 'run', most);
-      const waits = Array.from({ length: most }, () => apart.take('a', rate, 'run'));
+      const waits = Array.from({ length: most }, () => Number(apart.take('a', rate, 'run')));
       expect(granted).toBe(waits.filter((wait) => wait === 0).length);
       expect(waitMs).toBeCloseTo((waits.find((wait) => wait > 0) ?? 0) * 1000);
     }
