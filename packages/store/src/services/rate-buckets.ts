@@ -4,6 +4,8 @@ import type { Services } from './types.ts';
 
 /** Microseconds for each request at the slowest rate: one a minute. */
 const SLOWEST = 60_000_000;
+/** Requests that drain in a day at the slowest rate. A count without a request for so long matters no more. */
+const MOST_KEPT = 1440;
 
 interface Counted {
   readonly rps: number;
@@ -81,7 +83,8 @@ export function createRateBuckets({
       return (await takeRates(key, rate, { most: 1, waitedMs: 0, now })).waitMs / 1000;
     },
     async deleteDrainedRateBuckets(now) {
-      const drained = sql<number>`at + (excess + 1) * ${SLOWEST}`;
+      const drained = sql<number>`at + ${SLOWEST} *
+        case when excess + 1 > ${MOST_KEPT} then ${MOST_KEPT} else excess + 1 end`;
       const { numDeletedRows } = await db
         .deleteFrom('service_rate_buckets')
         .where(drained, '<', now)

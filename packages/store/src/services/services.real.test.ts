@@ -261,6 +261,15 @@ forEachStore((tests) => {
     expect(await store.services.deleteDrainedRateBuckets(1000 * SECOND)).toBe(2);
   });
 
+  it('keeps no count of a rate limit for longer than a day, however large the limit is', async () => {
+    const { store } = await openWorld(tests);
+    const requests = { most: 1_000_000, waitedMs: 0, now: 100 * SECOND };
+    await store.services.takeRates('large', { rps: 1000, burst: 1_000_000 }, requests);
+    const day = 86_400;
+    expect(await store.services.deleteDrainedRateBuckets((day + 99) * SECOND)).toBe(0);
+    expect(await store.services.deleteDrainedRateBuckets((day + 101) * SECOND)).toBe(1);
+  });
+
   it('counts as many requests of a rate limit at once as are allowed', async () => {
     const { store } = await openWorld(tests);
     const take = async (most: number, seconds: number, burst = 3) => {
