@@ -203,7 +203,7 @@ describe('a run', () => {
     expect((await submit({ gpu: 1 }, 'ann')).status).toBe(200);
     const answer = await submit({ gpu: 1 }, 'ann');
     expect(JSON.stringify(answer.body)).toContain(
-      "Quota: 1 runs of the user 'ann' wait without a running job, and the quota allows 1 in project 'lab'",
+      "Quota: 1 run of the user 'ann' waits without a running job, and the quota allows 1 in project 'lab'",
     );
     const quotas = await list('ann');
     const each = quotas.find((one: { user_name: string }) => one.user_name === '*');

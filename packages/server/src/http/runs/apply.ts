@@ -220,13 +220,23 @@ export async function submitNew(
       throw ruleError(nameTaken(spec.run_name, outcome.active));
     case 'quota-of-waiting':
       throw ruleError(
-        `Quota: ${outcome.waiting} runs of ${outcome.of === 'user' ? `the user '${user.name}'` : `project '${project.name}'`} wait without a running job${more(adding)}, and the quota allows ${outcome.most} in project '${project.name}'. Wait until some of them run, or stop some`,
+        `Quota: ${runs(outcome.waiting)} of ${outcome.of === 'user' ? `the user '${user.name}'` : `project '${project.name}'`} ${outcome.waiting === 1 ? 'waits' : 'wait'} without a running job${more(adding)}, and the quota allows ${outcome.most} in project '${project.name}'. ${fewer(outcome.waiting)}`,
       );
     case 'too-many-waiting':
       throw ruleError(
-        `The user '${user.name}' has ${outcome.waiting} runs without a running job${more(adding)}, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until some of them run, or stop some`,
+        `The user '${user.name}' has ${runs(outcome.waiting)} without a running job${more(adding)}, and this server allows ${most} (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). ${fewer(outcome.waiting)}`,
       );
   }
+}
+
+const runs = (count: number): string => `${count} ${count === 1 ? 'run' : 'runs'}`;
+
+/** The next step; an array may be refused while no run waits. */
+function fewer(waiting: number): string {
+  if (waiting === 0) return 'Submit fewer at one time';
+  return waiting === 1
+    ? 'Wait until it runs, or stop it'
+    : 'Wait until some of them run, or stop some';
 }
 
 /** An array counts as the number of its members that may wait at one time. */

@@ -52,6 +52,17 @@ describe('runs', () => {
     await limited.close();
   });
 
+  it('that wait are counted in the singular if there is one', async () => {
+    const limited = await startTestServer({ waitingRunsPerUser: 1 });
+    const submit = () =>
+      limited.call(path('runs/apply'), { plan: { run_spec: task(null) }, force: false });
+    expect((await submit()).status).toBe(200);
+    expect((await submit()).text).toContain(
+      "The user 'admin' has 1 run without a running job, and this server allows 1 (DSTACK_SERVER_MAX_WAITING_RUNS_PER_USER). Wait until it runs, or stop it",
+    );
+    await limited.close();
+  });
+
   it('without a fleet have no offers, and the plan has the reason', async () => {
     const plan = await server.call(path('runs/get_plan'), { run_spec: task('train') });
     expectWire('runs.get_plan', plan.body);
