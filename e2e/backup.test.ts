@@ -52,7 +52,7 @@ it('running jobs of the server go on after a restore, and stop at once', {
   await untilMoreThan('newer', 20);
   expect(supervisorsOf(newer)).toBeGreaterThan(0);
   const refused = await home.dstack(['server', 'restore', file, '-y']);
-  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/in use by another/)]);
+  expect([refused.code, refused.stderr]).toEqual([1, expect.stringMatching(/is in use \(process/)]);
   const before = (await linesOf('counter')).length;
   await home.stopServer();
   const restored = await home.dstack(['server', 'restore', file, '-y']);

@@ -75,7 +75,12 @@ describe('a backup', () => {
     await backUp(place());
     await note(store, 'after');
     writeFileSync(config, 'later\n');
-    await expect(openRestore(place())).rejects.toThrow('is in use by another server');
+    await expect(openRestore(place())).rejects.toMatchObject({
+      message: expect.stringContaining(
+        `The database ${database()} is in use (process ${process.pid}`,
+      ),
+      next: 'Stop the server that uses it, then run this command again.',
+    });
     await stop();
     const restore = await openRestore(place());
     await expect(start()).rejects.toThrow('is in use by another server');

@@ -6,18 +6,33 @@ export interface LockHandle {
   release(): void;
 }
 
+/** What to report to the one who cannot have the lock. */
+export interface LockRefusal {
+  readonly message: string;
+  readonly fix: string;
+}
+
 /**
  * Ensures that a single process uses an SQLite database. The operating system holds `<db>.lock`
  * (through SQLite's own file lock), so the lock ends with its process even after a crash, and a
  * reused process id cannot be mistaken for the holder. `<db>.pid` only names the holder.
+ * `refusal`: the text of the `store_locked` that is thrown, with the holder; by default for a server that starts.
  */
-export function lockDatabase(path: string, now: () => number): LockHandle {
+export function lockDatabase(
+  path: string,
+  now: () => number,
+  refusal: (who: string) => LockRefusal = (who) => ({
+    message: `The database ${path} is in use by another server (${who}).`,
+    fix: 'Stop that server first, or run several servers on one PostgreSQL database (DSTACK_DATABASE_URL=postgres://…).',
+  }),
+): LockHandle {
   const lock = new DatabaseSync(`${path}.lock`, { timeout: 0 });
   try {
     lock.exec('begin exclusive');
   } catch (error) {
     lock.close();
-    throw locked(path, error);
+    const { message, fix } = refusal(holderText(path));
+    throw new StoreError('store_locked', message, fix, error);
   }
   writeHolder(path, now);
   return { release: () => lock.close() };
@@ -38,15 +53,9 @@ function writeHolder(path: string, now: () => number): void {
   renameSync(temporary, `${path}.pid`);
 }
 
-function locked(path: string, cause: unknown): StoreError {
+function holderText(path: string): string {
   const holder = readHolder(path);
-  const who = holder ? `process ${holder.pid}, started ${holder.startedAt}` : 'another process';
-  return new StoreError(
-    'store_locked',
-    `The database ${path} is in use by another server (${who}).`,
-    'Stop that server first, or run several servers on one PostgreSQL database (DSTACK_DATABASE_URL=postgres://…).',
-    cause,
-  );
+  return holder ? `process ${holder.pid}, started ${holder.startedAt}` : 'another process';
 }
 
 function readHolder(path: string): Holder | null {

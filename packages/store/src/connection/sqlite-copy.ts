@@ -42,7 +42,10 @@ export interface StoppedSqlite {
 
 /** Throws `store_locked` while a server runs. */
 export function holdSqlite(path: string, now: () => number): StoppedSqlite {
-  const lock: LockHandle = lockDatabase(path, now);
+  const lock: LockHandle = lockDatabase(path, now, (who) => ({
+    message: `The database ${path} is in use (${who}).`,
+    fix: 'Stop the server that uses it, then run this command again.',
+  }));
   return {
     runsMissingIn: (other) => runsMissing(path, other),
     replace: (other, ending) => {
