@@ -45,6 +45,13 @@ export function localDateTime(instant: string): string {
   return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
 }
 
+/** `YYYY-MM-DD HH:MM UTC`: for times that are planned in UTC, such as those of schedules. */
+export function utcMinute(instant: string): string {
+  const time = new Date(instant);
+  if (Number.isNaN(time.getTime())) return '';
+  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
 function two(n: number): string {
   return String(n).padStart(2, '0');
 }

@@ -241,7 +241,7 @@ test('a run that waits for its schedule is not followed: its next start is print
   });
   const { code, err } = await apply(TASK, ['-y'], fake);
   expect(code).toBe(0);
-  expect(err).toMatch(/Next run: 2031-03-0\d \d\d:\d6\n.*dstack attach cdd080/);
+  expect(err).toMatch(/Next run: 2031-03-04 05:06 UTC\n.*dstack attach cdd080/);
   expect(err).not.toContain('dstack logs');
   expect(fake.calls).not.toContain(`GET ${BASE}/runs/watch`);
 });
@@ -263,5 +263,5 @@ test('a run whose start by schedule has ended is left until the next one', async
   });
   const { code, out, err } = await apply(TASK, ['-y'], fake);
   expect([code, out.endsWith('hello\n')]).toEqual([0, true]);
-  expect(err).toContain('Next run: 2031-03-0');
+  expect(err).toContain('Next run: 2031-03-04 05:06 UTC');
 });

@@ -62,6 +62,27 @@ test('admins see how many files the server has open, and are warned before it ru
   expect(high).toContain('LimitNOFILE');
 });
 
+test('admins see from when on old runs are deleted, in the column and with the zone of the others', async () => {
+  const deletes_from = new Date(Date.now() + 7 * 86_400_000).toISOString();
+  const { out } = await doctor({
+    'POST /api/users/get_my_user': { json: { ...USER, global_role: 'admin' } },
+    'GET /api/server/usage': {
+      json: {
+        ...{ measured_at: deletes_from, database_bytes: 1, free_bytes: null, shrinks: true },
+        ...{ disk_free_bytes: null, log_bytes: null, upload_bytes: null, kinds: [] },
+        ...{ deletes_from: deletes_from.replace('Z', '492Z'), due_runs: 0 },
+      },
+    },
+  });
+  const day = deletes_from.slice(0, 16).replace('T', ' ');
+  expect(out).toContain(`Old runs and logs are deleted from ${day} UTC on`);
+  const columns = out
+    .split('\n')
+    .filter((line) => /^[✓!✗] /.test(line))
+    .map((line) => /^\S \S+ +/.exec(line)?.[0].length);
+  expect(new Set(columns).size).toBe(1);
+});
+
 test('a refused token is a failure with its remedy, and nothing secret is printed', async () => {
   const detail = [{ msg: 'Invalid token', code: 'error' }];
   const { code, out } = await doctor({
@@ -123,11 +144,11 @@ test('what each backend answers to the server is reported, with the missing perm
     },
   });
   expect(code).toBe(1);
-  expect(out).toContain('✓ backend   local: reachable, and no permission is missing');
-  expect(out).toContain('✓ backend   kubernetes: reachable, and no permission is missing');
-  expect(out).toContain('✓ backend   kubernetes: pods would start faster');
-  expect(out).toContain(`✗ backend   aws: ${problem}`);
-  expect(out).toContain('✗ backend   gcp: no answer within 15 s');
+  expect(out).toContain('✓ backend    local: reachable, and no permission is missing');
+  expect(out).toContain('✓ backend    kubernetes: reachable, and no permission is missing');
+  expect(out).toContain('✓ backend    kubernetes: pods would start faster');
+  expect(out).toContain(`✗ backend    aws: ${problem}`);
+  expect(out).toContain('✗ backend    gcp: no answer within 15 s');
 });
 
 test('backends are not checked for users without the right, and that does not fail', async () => {
@@ -139,7 +160,7 @@ test('backends are not checked for users without the right, and that does not fa
 
 test('in a narrow terminal each text stands beside its name, in lines that fit', async () => {
   const { out } = await doctor({}, { terminal: 40 });
-  expect(out).toMatch(/token {5}user ann \(manager of the\n {12}project\), project main\n/);
+  expect(out).toMatch(/token {6}user ann \(manager of the\n {13}project\), project main\n/);
 });
 
 test('without a configuration the ways to get one are named', () =>

@@ -19,8 +19,11 @@ export function declareDoctor(program: Command, cli: Cli, run: typeof runDoctor 
     .action((o) => run({ json: o.json ?? false }, cli));
 }
 
+/** Columns of the name of a check: the longest is `retention`. */
+const NAME = 9;
+
 /** Columns before the text of a check. */
-const START = 12;
+const START = NAME + 4;
 
 const MARKS: Readonly<Record<DoctorCheck['state'], readonly [string, Style]>> = {
   ok: ['✓', 'success'],
@@ -38,7 +41,7 @@ export async function runDoctor({ json }: DoctorOptions, cli: Cli): Promise<void
     checks.push(check);
     if (json) return;
     const [mark, style] = MARKS[check.state];
-    const start = `${io.paint(style, mark)} ${check.name.padEnd(8)}  `;
+    const start = `${io.paint(style, mark)} ${check.name.padEnd(NAME)}  `;
     io.print(start + hangingText(check.text, START, io.width));
     if (check.fix === null) return;
     const next = `${io.paint('secondary', 'next:')} ${check.fix}`;

@@ -15,7 +15,7 @@ import {
   requestedGpu,
   requestedResources,
 } from '../../format/resources.ts';
-import { clockTime, relativeTime } from '../../format/time.ts';
+import { clockTime, relativeTime, utcMinute } from '../../format/time.ts';
 import { backendName, backendWithHost, price, range } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import {
@@ -65,7 +65,7 @@ function maintenanceLines(fleets: readonly Fleet[], options: FleetTableOptions):
 function nextWindowText({ status, maintenance }: Pick<Fleet, 'status' | 'maintenance'>): string {
   if (maintenance === undefined || !isFleetActive(status)) return '';
   const { state, starts_at, ends_at } = maintenance;
-  const when = `from ${utc(starts_at)} to ${utc(ends_at)}`;
+  const when = `from ${utcMinute(starts_at)} to ${utcMinute(ends_at)}`;
   switch (state) {
     case 'planned':
       return `next maintenance ${when}`;
@@ -75,9 +75,6 @@ function nextWindowText({ status, maintenance }: Pick<Fleet, 'status' | 'mainten
       return `in maintenance ${when}`;
   }
 }
-
-const utc = (instant: string): string =>
-  `${new Date(instant).toISOString().slice(0, 16).replace('T', ' ')} UTC`;
 
 /** In a narrow column, a message would have one word a line. */
 function fits(table: string, { layout: { width } }: FleetTableOptions): boolean {

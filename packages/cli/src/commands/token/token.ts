@@ -3,6 +3,7 @@ import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
+import { utcMinute } from '../../format/time.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
@@ -120,7 +121,7 @@ function row(token: ServiceToken, cli: Cli): string[] {
     services?.join(', ') ?? '-',
     usedText(used?.day ?? 0, limits?.tokens_per_day ?? null),
     usedText(used?.month ?? 0, limits?.tokens_per_month ?? null),
-    ...[created_by, expiry(expires_at, cli), day(last_used_at) ?? '-'],
+    ...[created_by, expiry(expires_at, cli), last_used_at === null ? '-' : utcMinute(last_used_at)],
   ];
 }
 
@@ -132,14 +133,9 @@ function usedText(used: number, budget: number | null): string {
 
 /** An expired token stays in the list until it is deleted. */
 function expiry(expiresAt: string | null, cli: Cli): string {
-  const text = day(expiresAt);
-  if (expiresAt === null || text === null) return 'never';
+  if (expiresAt === null) return 'never';
+  const text = utcMinute(expiresAt);
   return Date.parse(expiresAt) > cli.now() ? text : cli.io.paint('error', `expired ${text}`);
-}
-
-/** To the minute, in UTC. */
-function day(instant: string | null): string | null {
-  return instant === null ? null : `${instant.slice(0, 16).replace('T', ' ')} UTC`;
 }
 
 export interface TokenCreateOptions {
