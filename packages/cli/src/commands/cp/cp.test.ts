@@ -4,14 +4,17 @@ import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { pack } from 'tar-stream';
 import { expect, test } from 'vitest';
-import { runCommand, withDirectory } from '../../testing/run-command.ts';
-import { packed, unpackTo } from './local-tar.ts';
+import { attachedRun, BASE, withStatus } from '../../testing/apply-run.ts';
+import { fakeJobs } from '../../testing/fake-job.ts';
+import { startFakeServer } from '../../testing/fake-server.ts';
+import { runCommand, serverEnv, withDirectory } from '../../testing/run-command.ts';
+import { type LeftOut, packed, unpackTo } from './local-tar.ts';
 
 const counts = () => ({ files: 0, bytes: 0 });
 
 /** A copy that writes every entry. */
 const unpackAll = (target: string, copied = counts()) =>
-  unpackTo(target, copied, (name, why) => {
+  unpackTo(target, copied, ({ name, why }) => {
     throw new Error(`${name}: ${why}`);
   });
 
@@ -126,10 +129,14 @@ async function copied(cwd: string, entries: readonly HeaderArgument[]) {
   }
   archive.finalize();
   const leftOut: string[] = [];
+  const reasons: string[] = [];
   const target = join(cwd, 'in');
-  const onLeftOut = (name: string) => leftOut.push(name);
+  const onLeftOut = ({ name, why }: LeftOut) => {
+    leftOut.push(name);
+    reasons.push(why);
+  };
   await pipeline(Readable.from(archive), unpackTo(target, counts(), onLeftOut));
-  return { target, leftOut };
+  return { target, leftOut, reasons };
 }
 
 type HeaderArgument = Exclude<Parameters<ReturnType<typeof pack>['entry']>[0], undefined>;
@@ -160,12 +167,60 @@ test.each([
     }),
 );
 
+/** Runs `dstack cp rr:out/x copy` against a job whose `tar` writes one entry. */
+async function copyOf(entry: HeaderArgument) {
+  const run = withStatus(await attachedRun(), 'running', 'running', 'running');
+  const fake = await startFakeServer({ [`POST ${BASE}/runs/get`]: { json: run } });
+  const archive = pack();
+  archive.entry(entry);
+  archive.finalize();
+  let bytes = '';
+  for await (const chunk of archive) bytes += chunk;
+  fakeJobs(fake, (_started, command) => {
+    command.print(bytes);
+    command.exit(0);
+  });
+  return withDirectory((cwd) =>
+    runCommand(['cp', 'rr:out/x', 'copy'], { env: serverEnv(fake.url), cwd }),
+  );
+}
+
+test.each([
+  [link('x', '/work/model.pt'), 'it is a link to /work/model.pt'],
+  [link('x', 'model.pt'), 'it is a link to model.pt'],
+  [{ name: 'x', type: 'fifo' } as const, 'it is a fifo'],
+])('a copy of one thing that cannot be copied fails with the reason (%j)', async (entry, why) => {
+  const { code, err } = await copyOf(entry);
+  expect(code).toBe(1);
+  expect(err).toContain('Cannot copy rr:out/x');
+  expect(err).toContain(why);
+  expect(err).not.toContain('outside of the folder');
+  expect(err).not.toContain('Copied');
+});
+
+test('a link that may lead out, or does, is left out with the true reason', () =>
+  withDirectory(async (cwd) => {
+    const { reasons } = await copied(cwd, [
+      ...[folder('./sub'), link('./mid', 'sub/../f'), link('./out', 'sub/../../f')],
+      ...[link('./abs', '/etc'), link('./none', '')],
+    ]);
+    expect(reasons).toEqual([
+      'it is a link to sub/../f, and a `..` after a name is not followed: the name may be a link that leads out',
+      'it is a link to sub/../../f, outside of the folder',
+      'it is a link to /etc, outside of the folder',
+      'it is a link to nothing',
+    ]);
+  }));
+
 test('a link through one that was there before the copy is left out', () =>
   withDirectory(async (cwd) => {
     await mkdir(join(cwd, 'in'));
     await symlink('../outside', join(cwd, 'in', 'mine'));
-    const { leftOut } = await copied(cwd, [link('./l', 'mine'), link('./m', 'mine/x')]);
+    const { leftOut, reasons } = await copied(cwd, [link('./l', 'mine'), link('./m', 'mine/x')]);
     expect(leftOut).toEqual(['./l', './m']);
+    expect(reasons[0]).toBe(
+      'it is a link to mine, which leads through a link that was there before',
+    );
   }));
 
 test('links within the copied folder are made, and hard links become files', () =>

@@ -118,8 +118,10 @@ async function download({ jobs, job, path, local }: Transfer, counts: Counts, cl
   }
   const leftOut: string[] = [];
   let alsoLeftOut = 0;
-  const onLeftOut: OnLeftOut = (entry, why) => {
-    if (leftOut.length < MOST_NAMED) leftOut.push(`${entry} was not copied: ${why}`);
+  let whySource: string | null = null;
+  const onLeftOut: OnLeftOut = ({ name: entry, why, isSource }) => {
+    if (isSource) whySource = why;
+    else if (leftOut.length < MOST_NAMED) leftOut.push(`${entry} was not copied: ${why}`);
     else alsoLeftOut += 1;
   };
   const archive = unpackTo(isFolder ? join(local, name) : local, counts, onLeftOut);
@@ -152,8 +154,15 @@ cd -- "$(dirname -- "$p")" && exec tar cf - -- "$(basename -- "$p")"`;
   requireDone(result, job, path);
   archive.end(undefined);
   await unpacked;
+  if (whySource !== null) throw notCopied(job, path, whySource);
   for (const line of leftOut) cli.io.warn(line);
   if (alsoLeftOut > 0) cli.io.warn(`${alsoLeftOut} others were not copied either`);
+}
+
+/** A folder is copied without such entries, but the one thing that was named is not left out. */
+function notCopied({ run }: ScriptJob, path: string, why: string): CliError {
+  const next = 'name a file or a folder, such as the one that a link leads to';
+  return new CliError(`Cannot copy ${run}:${path}`, { why, next });
 }
 
 function requireDone(

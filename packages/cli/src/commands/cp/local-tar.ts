@@ -76,8 +76,16 @@ interface Unpacking {
   readonly files: Set<string>;
 }
 
-/** Called for an entry that was not written. `name`: in the archive. */
-export type OnLeftOut = (name: string, why: string) => void;
+/** An entry that was not written. */
+export interface LeftOut {
+  /** In the archive. */
+  readonly name: string;
+  readonly why: string;
+  /** Whether it is what was to be copied, not an entry of it. */
+  readonly isSource: boolean;
+}
+
+export type OnLeftOut = (entry: LeftOut) => void;
 
 /**
  * Writes an archive of the content of a folder, or of one file, to `target`. The archive comes from a job, so
@@ -105,9 +113,11 @@ export function unpackTo(target: string, counts: Counts, onLeftOut: OnLeftOut): 
 }
 
 async function unpackEntry(unpacking: Unpacking, header: Header, content: Source): Promise<void> {
-  const { target, counts, onLeftOut, links, files } = unpacking;
+  const { target, counts, links, files } = unpacking;
   const parts = partsOf(header.name);
   if (parts === null) throw new Error(`the archive has an invalid name: ${header.name}`);
+  const leaveOut = (why: string): void =>
+    unpacking.onLeftOut({ name: header.name, why, isSource: parts.length === 0 });
   await refuseLinks(target, parts);
   const path = join(target, ...parts);
   const mode = (header.mode ?? 0o644) & 0o777;
@@ -117,8 +127,9 @@ async function unpackEntry(unpacking: Unpacking, header: Header, content: Source
       break;
     case 'symlink': {
       const linked = header.linkname ?? '';
-      if (await leadsOut(unpacking, parts, linked)) {
-        onLeftOut(header.name, `it is a link to ${linked}, outside of the folder`);
+      const why = await whyNotLinked(unpacking, parts, linked);
+      if (why !== null) {
+        leaveOut(`it is a link to ${linked || 'nothing'}${why}`);
         break;
       }
       await rm(path, { force: true });
@@ -131,7 +142,7 @@ async function unpackEntry(unpacking: Unpacking, header: Header, content: Source
       // A second name of a file of this archive. A hard link to anything else would give the archive a way to it.
       const source = join(target, ...(partsOf(header.linkname ?? '') ?? []));
       if (!files.has(source)) {
-        onLeftOut(header.name, `it is a hard link to ${header.linkname}, which was not copied`);
+        leaveOut(`it is a hard link to ${header.linkname}, which was not copied`);
         break;
       }
       if (source === path) break;
@@ -155,7 +166,7 @@ async function unpackEntry(unpacking: Unpacking, header: Header, content: Source
       counts.files += 1;
       return;
     default:
-      onLeftOut(header.name, `it is a ${header.type}`);
+      leaveOut(`it is a ${header.type}`);
   }
   content.resume();
 }
@@ -177,28 +188,44 @@ async function refuseLinks(target: string, parts: readonly string[]): Promise<vo
 }
 
 /**
- * Whether a link at `parts` would lead out of `target`. It may begin with `..`, which starts at the folder of the link. It may
- * not have `..` after a name, because that name may itself be a link. Links on the way must be of this copy: they
- * lead to places inside.
+ * Why a link at `parts` is not made; null: it leads to a place in `target`. It may begin with `..`, which starts at the
+ * folder of the link. It may not have `..` after a name, because that name may itself be a link. Links on the way must
+ * be of this copy: they lead to places inside.
  */
-async function leadsOut(
+async function whyNotLinked(
   { target, links }: Unpacking,
   parts: readonly string[],
   linked: string,
-): Promise<boolean> {
-  if (parts.length === 0 || linked === '' || isAbsolute(linked)) return true;
+): Promise<string | null> {
+  // Without a folder, there is no inside.
+  if (parts.length === 0 || linked === '') return '';
+  if (isAbsolute(linked)) return OUTSIDE;
   // On Windows both separate names.
   const names = linked.split(/[\\/]/).filter((name) => name !== '' && name !== '.');
-  const ups = names.findIndex((name) => name !== '..');
-  const up = ups === -1 ? names.length : ups;
-  const below = names.slice(up);
-  const depth = parts.length - 1 - up;
-  if (depth < 0 || below.includes('..')) return true;
-  const way = [...parts.slice(0, depth), ...below];
-  for (let count = 1; count <= way.length; count += 1) {
-    const path = join(target, ...way.slice(0, count));
-    const info = await lstat(path).catch(() => null);
-    if (info?.isSymbolicLink() && !links.has(path)) return true;
+  const place = placeFrom(parts.slice(0, -1), names);
+  if (place === null) return OUTSIDE;
+  const firstName = names.findIndex((name) => name !== '..');
+  if (firstName !== -1 && names.includes('..', firstName)) {
+    return ', and a `..` after a name is not followed: the name may be a link that leads out';
   }
-  return false;
+  for (let count = 1; count <= place.length; count += 1) {
+    const path = join(target, ...place.slice(0, count));
+    const info = await lstat(path).catch(() => null);
+    if (info?.isSymbolicLink() && !links.has(path)) {
+      return ', which leads through a link that was there before';
+    }
+  }
+  return null;
+}
+
+const OUTSIDE = ', outside of the folder';
+
+/** Where `names` lead to from a folder if none of them is a link; null: outside. */
+function placeFrom(folder: readonly string[], names: readonly string[]): readonly string[] | null {
+  const place = [...folder];
+  for (const name of names) {
+    if (name !== '..') place.push(name);
+    else if (place.pop() === undefined) return null;
+  }
+  return place;
 }
