@@ -31,5 +31,20 @@ export const BACKEND_TYPES = [
   'slurm',
 ] as const;
 
-export const BackendType = choice(BACKEND_TYPES, 'enum', 'BackendType');
+/** Names of machines in tables and documents that the wire does not have. */
+const MEANT = new Map([
+  [
+    'local',
+    {
+      value: 'remote' as const,
+      why: "the server's machine needs no `backends`; to name it, write remote",
+    },
+  ],
+  [
+    'ssh',
+    { value: 'remote' as const, why: 'SSH hosts need no `backends`; to name them, write remote' },
+  ],
+]);
+
+export const BackendType = choice(BACKEND_TYPES, 'enum', 'BackendType', MEANT);
 export type BackendType = z.infer<typeof BackendType>;

@@ -164,6 +164,23 @@ describe('errors', () => {
     );
   });
 
+  test.each([
+    [
+      'local',
+      "the server's machine needs no `backends`; to name it, write remote (did you mean 'remote'?)",
+    ],
+    ['ssh', "SSH hosts need no `backends`; to name them, write remote (did you mean 'remote'?)"],
+  ])(
+    'the backend %s, which tables of machines name, is refused with the way to it',
+    (name, way) => {
+      const text = `type: fleet\nnodes: 0..1\nbackends: [${name}]\n`;
+      expect(errorsOf(text)).toMatchObject([{ path: 'backends.0', type: 'enum' }]);
+      expect(formatConfigurationErrors(errorsOf(text), 'f', text)).toContain(
+        `slurm, got '${name}': ${way}`,
+      );
+    },
+  );
+
   test('a key that is not one of those of its map is named with them, and with the nearest one', () => {
     const text =
       'type: task\ncommands: [a]\nbackend_settings:\n  slurm: {options: {nodelst: cpu-1}}\n';

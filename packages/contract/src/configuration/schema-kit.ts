@@ -176,11 +176,21 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** A choice of exact words. `literal` if the API reports a wrong one as `literal_error`. */
+/** What is meant by a word that is not one of a choice: the right one, and a clause that explains it. */
+export interface MeantChoice<T extends string> {
+  readonly value: T;
+  readonly why: string;
+}
+
+/**
+ * A choice of exact words. `literal` if the API reports a wrong one as `literal_error`. `meant`: wrong words that are to
+ * be expected.
+ */
 export function choice<const T extends string>(
   values: readonly T[],
   kind: 'enum' | 'literal_error' = 'enum',
   name?: string,
+  meant: ReadonlyMap<unknown, MeantChoice<T>> = new Map(),
 ): Reader<T> {
   const known = new Set<string>(values);
   const expected = values.map((value) => `'${value}'`);
@@ -191,9 +201,11 @@ export function choice<const T extends string>(
   const schema = reader<T>(
     (value) => {
       if (typeof value === 'string' && known.has(value)) return value as T;
-      const suggestion = typeof value === 'string' ? nearest(value, values) : undefined;
+      const { value: right, why } = meant.get(value) ?? {};
+      const suggestion = right ?? (typeof value === 'string' ? nearest(value, values) : undefined);
+      const explained = why === undefined ? '' : `: ${why}`;
       return new Problem(
-        `must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}, got ${quote(value)}`,
+        `must be ${values.length > 1 ? 'one of ' : ''}${values.join(', ')}, got ${quote(value)}${explained}`,
         {
           type: kind,
           ctx: { expected: last },
