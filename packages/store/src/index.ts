@@ -7,6 +7,7 @@ export type { Page } from './base/page.ts';
 export type { Created, NameChoice, Updated, WriteExtras } from './base/writes.ts';
 export type * from './changes/types.ts';
 export type { CountedPeers, LogSignals, Peers } from './connection/bus.ts';
+export { inBackground, inRequest } from './connection/callers.ts';
 export {
   checkSqlite,
   copySqlite,

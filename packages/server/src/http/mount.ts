@@ -13,6 +13,7 @@ import {
 } from '@dstack/contract/api';
 import type { BodyMemory } from '@dstack/proxy';
 import { pacer } from '@dstack/proxy';
+import { inRequest } from '@dstack/store';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { type CallerIdentity, identifyCaller, type RefusedCaller } from '../callers/identity.ts';
 import type { Call, Handler, On } from './call.ts';
@@ -41,9 +42,11 @@ export function mounter(app: FastifyInstance, deps: HttpDeps): On {
       method: endpoint.method === 'ALL' ? ['GET', 'POST'] : endpoint.method,
       url: endpoint.path.replaceAll(/\{(\w+)\}/g, ':$1'),
       handler: (request, reply) =>
-        serve(
-          { deps, name, endpoint, request, reply, paced, refusals },
-          handler as unknown as AnyHandler,
+        inRequest((settled) =>
+          serve(
+            { deps, name, endpoint, request, reply, paced, refusals, settled },
+            handler as unknown as AnyHandler,
+          ),
         ),
     });
   };
@@ -60,6 +63,8 @@ interface Exchange {
   /** Waits for the turn of a large response. */
   readonly paced: () => Promise<void>;
   readonly refusals: RefusalEvents;
+  /** Waits until all that the answer tells is on the disk. */
+  readonly settled: () => Promise<void>;
 }
 
 /**
@@ -114,9 +119,11 @@ async function serve(exchange: Exchange, handler: AnyHandler): Promise<FastifyRe
     if (isLarge(name)) await exchange.paced();
     const answer = await handler(call);
     const pieces = await wireJsonPieces(adaptResponse(name, answer, client));
+    await exchange.settled();
     return await sendJsonPieces(reply, pieces, header(request, 'accept-encoding'));
   } catch (error) {
     if (user !== null) onRefused({ ...identity, user }, error);
+    await exchange.settled();
     throw error;
   } finally {
     lease.release();

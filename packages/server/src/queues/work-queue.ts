@@ -1,3 +1,4 @@
+import { inBackground } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
 
 /**
@@ -105,7 +106,8 @@ export class WorkQueue {
       if (this.#running.size >= this.#options.concurrency) return;
       this.#waiting.delete(key);
       this.#running.add(key);
-      void this.#work(key);
+      // The signal may have come from a request, which does not wait for this.
+      void inBackground(() => this.#work(key));
     }
   }
 

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { expect, it, onTestFinished } from 'vitest';
+import { inRequest } from './callers.ts';
 import { openMemorySqlite, openSqlite } from './sqlite.ts';
 
 /** A database whose syncs end when the test ends them. */
@@ -81,6 +82,57 @@ it('a writer is answered when its commit is on the disk, alone or in a transacti
     syncs.pop()?.end();
     await until(() => state() === 'done');
   }
+});
+
+it('a request goes on while the disk is busy, and is answered when all that it did is on the disk', async () => {
+  const { syncs, write, read, writeAlone } = await database();
+  const steps: string[] = [];
+  const answered = inRequest(async (settled) => {
+    await write('one');
+    await writeAlone('two');
+    steps.push(`${(await read()).length} written, ${syncs.length} syncs`);
+    await settled();
+    steps.push('answered');
+    await write('three');
+    steps.push('three');
+  });
+  await until(() => syncs.length === 1);
+  expect(steps).toEqual(['2 written, 0 syncs']);
+  syncs.pop()?.end();
+  await until(() => syncs.length === 1);
+  // What a stream writes after the answer has nobody else to wait for it.
+  expect(steps.slice(1)).toEqual(['answered']);
+  syncs.pop()?.end();
+  await answered;
+  expect(steps.slice(1)).toEqual(['answered', 'three']);
+});
+
+it('a request that reads what another has just written waits for the disk, too', async () => {
+  const { syncs, write, read } = await database();
+  const written = write('one');
+  await until(() => syncs.length === 1);
+  let seen = 0;
+  const answered = inRequest(async (settled) => {
+    const notes = await read();
+    await settled();
+    seen = notes.length;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  expect(seen).toBe(0);
+  syncs.pop()?.end();
+  await Promise.all([written, answered]);
+  expect(seen).toBe(1);
+});
+
+it('a request is told that the disk has failed', async () => {
+  const { syncs, write } = await database();
+  const answered = inRequest(async (settled) => {
+    await write('one');
+    await settled();
+  });
+  await until(() => syncs.length === 1);
+  syncs.pop()?.fail(new Error('no space'));
+  await expect(answered).rejects.toThrow('no space');
 });
 
 it('the next transaction begins while the disk is busy, and shares the next sync', async () => {

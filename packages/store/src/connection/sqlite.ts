@@ -15,11 +15,12 @@ import {
 } from 'kysely';
 import { StoreError } from '../base/errors.ts';
 import type { DB } from '../schema/db.ts';
+import { beforeAnswer, isInBackground } from './callers.ts';
 import { DurableCommits } from './durable-commits.ts';
 import { EventLoopTurns } from './event-loop-turns.ts';
-import { FirstCome } from './first-come.ts';
 import { lockDatabase } from './lock-file.ts';
 import { type OnStatement, statementLog } from './statements.ts';
+import { Turns } from './turns.ts';
 
 /** Prepared statements kept; more than the number of distinct frequent queries. */
 const MAX_STATEMENTS = 500;
@@ -108,9 +109,9 @@ function moveLog(database: DatabaseSync): void {
 }
 
 /**
- * Hands the connection to one caller after another; before that, it lets other work of the process go first
- * when that is due. A caller goes on when all that it can have written or read is on the disk, while the next
- * one uses the connection already.
+ * Hands the connection to one caller after another, requests first; before that, it lets other work of the
+ * process go first when that is due. A caller goes on when all that it can have written or read is on the disk, while the next
+ * one uses the connection already; a request goes on at once, and waits before its answer.
  */
 class OneConnectionDialect extends SqliteDialect {
   readonly #commits: DurableCommits | null;
@@ -128,10 +129,10 @@ class OneConnectionDialect extends SqliteDialect {
     const driver = super.createDriver();
     const commits = this.#commits;
     const turns = new EventLoopTurns();
-    const connection = new FirstCome();
+    const connection = new Turns();
     const acquire = driver.acquireConnection.bind(driver);
     driver.acquireConnection = async (...options): Promise<DatabaseConnection> => {
-      await connection.take();
+      await connection.take(isInBackground());
       await turns.take();
       return acquire(...options);
     };
@@ -141,7 +142,7 @@ class OneConnectionDialect extends SqliteDialect {
       } finally {
         connection.give();
       }
-      await commits?.settled();
+      if (commits) await beforeAnswer(() => commits.settled());
     };
     return driver;
   }

@@ -41,7 +41,9 @@ export function submitRun(context: StoreContext, submit: SubmitRun): Promise<Sub
       const active = await supersede(write, submit, submit.name.exact);
       if (active) refuse(active);
     }
-    let name = await nameOf(tx, submit.projectId, submit.name);
+    // An exact name is free now: names are locked.
+    let name =
+      'exact' in submit.name ? submit.name.exact : await nameOf(tx, submit.projectId, submit.name);
     const reserving = await reservingArray(tx, submit.projectId, name);
     if (reserving !== null && 'exact' in submit.name) refuse(reserving);
     if (reserving !== null) name = await nameOf(tx, submit.projectId, { base: name });

@@ -47,8 +47,10 @@ describe('a member whose token is revoked', () => {
     const headers = await member('sockets');
     const socket = proxy.socket('main/web/ws', headers);
     await once(socket, 'message');
+    // It may be closed before the removal is answered.
+    const closed = once(socket, 'close');
     await proxy.server.call('/api/projects/main/remove_members', { usernames: ['sockets'] });
-    const [code] = await once(socket, 'close');
+    const [code] = await closed;
     expect(code).toBe(1008);
   });
 

@@ -273,6 +273,8 @@ async function checkMembers(deps: HttpDeps, spec: RunSpec): Promise<void> {
 async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec): Promise<void> {
   const { repo_id: repoId, repo_data: data } = spec;
   if (repoId === null || data === null) return;
+  const isKnown = (await deps.store.repos.byRepoId(project.id, repoId)) !== null;
+  if (isKnown) return;
   if (data.repo_type === 'virtual') {
     const info = { repo_type: 'virtual' as const };
     await deps.store.repos.upsert({
@@ -283,8 +285,7 @@ async function ensureRepo(deps: HttpDeps, project: ProjectRecord, spec: RunSpec)
     });
     return;
   }
-  if ((await deps.store.repos.byRepoId(project.id, repoId)) === null)
-    throw repoDoesNotExist(repoId);
+  throw repoDoesNotExist(repoId);
 }
 
 /**
