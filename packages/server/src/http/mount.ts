@@ -63,7 +63,7 @@ interface Exchange {
   /** Waits for the turn of a large response. */
   readonly paced: () => Promise<void>;
   readonly refusals: RefusalEvents;
-  /** Waits until all that the answer tells is on the disk. */
+  /** Waits until all that the answer shows is on the disk. */
   readonly settled: () => Promise<void>;
 }
 

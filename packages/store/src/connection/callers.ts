@@ -5,7 +5,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 
 const callers = new AsyncLocalStorage<'background' | Request>();
 
-/** Runs work for which nobody waits: all others use the database before it. */
+/** Runs work for which no caller waits: all others use the database before it. */
 export function inBackground<T>(work: () => T): T {
   return callers.run('background', work);
 }

@@ -100,7 +100,7 @@ it('a request goes on while the disk is busy, and is answered when all that it d
   expect(steps).toEqual(['2 written, 0 syncs']);
   syncs.pop()?.end();
   await until(() => syncs.length === 1);
-  // What a stream writes after the answer has nobody else to wait for it.
+  // After the answer, a stream waits for each of its writes itself.
   expect(steps.slice(1)).toEqual(['answered']);
   syncs.pop()?.end();
   await answered;
@@ -124,7 +124,7 @@ it('a request that reads what another has just written waits for the disk, too',
   expect(seen).toBe(1);
 });
 
-it('a request is told that the disk has failed', async () => {
+it('a request fails if the disk does', async () => {
   const { syncs, write } = await database();
   const answered = inRequest(async (settled) => {
     await write('one');

@@ -16,11 +16,11 @@ import {
 import { StoreError } from '../base/errors.ts';
 import type { DB } from '../schema/db.ts';
 import { beforeAnswer, isInBackground } from './callers.ts';
+import { ConnectionTurns } from './connection-turns.ts';
 import { DurableCommits } from './durable-commits.ts';
 import { EventLoopTurns } from './event-loop-turns.ts';
 import { lockDatabase } from './lock-file.ts';
 import { type OnStatement, statementLog } from './statements.ts';
-import { Turns } from './turns.ts';
 
 /** Prepared statements kept; more than the number of distinct frequent queries. */
 const MAX_STATEMENTS = 500;
@@ -129,7 +129,7 @@ class OneConnectionDialect extends SqliteDialect {
     const driver = super.createDriver();
     const commits = this.#commits;
     const turns = new EventLoopTurns();
-    const connection = new Turns();
+    const connection = new ConnectionTurns();
     const acquire = driver.acquireConnection.bind(driver);
     driver.acquireConnection = async (...options): Promise<DatabaseConnection> => {
       await connection.take(isInBackground());

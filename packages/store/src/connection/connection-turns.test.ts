@@ -1,10 +1,10 @@
 import { expect, it } from 'vitest';
 import { inBackground, isInBackground } from './callers.ts';
-import { Turns } from './turns.ts';
+import { ConnectionTurns } from './connection-turns.ts';
 
 /** The names of those who have it, in order, all of whom come while another has it. */
 async function orderOf(names: readonly string[]): Promise<string[]> {
-  const turns = new Turns();
+  const turns = new ConnectionTurns();
   await turns.take(false);
   const order: string[] = [];
   const all = names.map(async (name) => {
@@ -18,7 +18,7 @@ async function orderOf(names: readonly string[]): Promise<string[]> {
 }
 
 it('one at a time has it, in the order of coming', async () => {
-  const turns = new Turns();
+  const turns = new ConnectionTurns();
   const order: string[] = [];
   const use = async (name: string) => {
     await turns.take(false);
@@ -32,7 +32,7 @@ it('one at a time has it, in the order of coming', async () => {
 });
 
 it('it is free again when the last one gave it', async () => {
-  const turns = new Turns();
+  const turns = new ConnectionTurns();
   await turns.take(false);
   turns.give();
   await turns.take(true);

@@ -1,15 +1,15 @@
-/** Turns of requests, one after the other, after which work in the background gets one. */
+/** ConnectionTurns of requests, one after the other, after which work in the background gets one. */
 const REQUESTS_IN_A_ROW = 8;
 
 /**
  * Who waits: each is woken once, when it is its turn. Requests go before work in the background, which gets
  * one turn of nine where requests never end; among themselves both keep the order of coming.
  */
-export class Turns {
+export class ConnectionTurns {
   readonly #requests: (() => void)[] = [];
   readonly #background: (() => void)[] = [];
   #isTaken = false;
-  /** Turns of requests since the last one of work in the background. */
+  /** ConnectionTurns of requests since the last one of work in the background. */
   #inARow = 0;
 
   /** Resolves when those whose turn is before have given it back. */
