@@ -113,7 +113,8 @@ export {
   type PortConnection,
 } from './replicas/agent-streams.ts';
 export { openReplica } from './replicas/open-replica.ts';
-export type { EjectedReplica, OpenPort } from './replicas/replica-connections.ts';
+export type { EjectedReplica } from './replicas/replica-health.ts';
+export type { OpenPort } from './replicas/replica-pool.ts';
 export { ReplicaTunnels, type TunnelRoute } from './replicas/replica-tunnels.ts';
 export { rawOf } from './requests/grpc/call-headers.ts';
 export { refuseCall } from './requests/grpc/grpc-status.ts';

@@ -2,7 +2,8 @@ import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { IDLE_MS, MAX_IDLE_MS, ReplicaConnections } from './replica-connections.ts';
+import { ReplicaConnections } from './replica-connections.ts';
+import { IDLE_MS, MAX_IDLE_MS } from './replica-pool.ts';
 
 /** For an app that announces 3 seconds: the pool closes its connections before the app does. */
 const BRIEF_MS = 1000;

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ReplicaTarget } from '../values.ts';
 import { AgentRefusal, type AgentStreams } from './agent-streams.ts';
-import type { OpenPort } from './replica-connections.ts';
+import type { OpenPort } from './replica-pool.ts';
 
 export interface OpenReplicaOptions {
   readonly client: (hostId: string) => Pick<AgentStreams, 'openPort'> | null;

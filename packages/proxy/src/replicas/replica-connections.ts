@@ -1,39 +1,23 @@
-import { hash } from 'node:crypto';
 import type { Duplex } from 'node:stream';
-import { Pool } from 'undici';
-import type { AvoidedFor, CountedReplica } from '../counts/counted-replica.ts';
-import { ReplicaStats } from '../counts/replica-stats.ts';
-import { MAX_HEADERS } from '../head/raw-headers.ts';
+import type { CountedReplica } from '../counts/counted-replica.ts';
+import { byAffinity } from '../policy/affinity.ts';
 import { isBetter } from '../policy/choice.ts';
-import {
-  afterEjection,
-  type EjectionCause,
-  type Ejections,
-  ejectedAgain,
-  ejectionOf,
-  NO_EJECTIONS,
-} from '../policy/outliers.ts';
-import { avoidedMs } from '../policy/refusals.ts';
-import {
-  afterAnswer,
-  afterBreak,
-  afterStart,
-  isServerError,
-  NEW_RECORD,
-  type ReplicaRecord,
-} from '../policy/replica-record.ts';
+import { afterStart } from '../policy/replica-record.ts';
 import type { TotalsByReplica } from '../policy/replica-totals.ts';
 import type { ReplicaTarget } from '../values.ts';
-import { ReplicaSessions } from './replica-sessions.ts';
+import {
+  avoidedFor,
+  type ConnectedReplica,
+  inFlight,
+  type KnownReplica,
+  newReplica,
+  type ReplicaLease,
+} from './known-replica.ts';
+import { type EjectedReplica, ReplicaHealth } from './replica-health.ts';
+import type { ReplicaPoolOptions } from './replica-pool.ts';
 import { ConnectFailure } from './upstream-failure.ts';
 
-/** Opens a connection to the app of a replica. */
-export type OpenPort = (replica: ReplicaTarget) => Promise<Duplex>;
-
-export interface ReplicaConnectionsOptions {
-  readonly open: OpenPort;
-  /** Milliseconds without a byte after which a request fails. */
-  readonly timeoutMs: number;
+export interface ReplicaConnectionsOptions extends ReplicaPoolOptions {
   /** Milliseconds. */
   readonly now: () => number;
   /** From 0 (inclusive) to 1. */
@@ -41,69 +25,31 @@ export interface ReplicaConnectionsOptions {
   readonly onEjected?: (ejected: EjectedReplica) => void;
 }
 
-/** A replica that answers with errors gets no requests for a while. */
-export interface EjectedReplica {
-  readonly runId: string;
-  readonly jobId: string;
-  readonly why: EjectionCause;
-  readonly ms: number;
-}
+/** By then no route contains a job that was about to be stopped. */
+const ROUTES_FOLLOW_MS = 60_000;
 
-/** A replica that one request was given to, and its kept-alive connections. */
-export interface ConnectedReplica {
-  readonly target: ReplicaTarget;
-  readonly pool: Pool;
-  /** For gRPC. */
-  readonly sessions: ReplicaSessions;
-}
-
-/** One request. */
-interface Lease extends ConnectedReplica {
-  readonly known: Known;
-  /** All replicas of the service at its beginning. */
-  readonly targets: readonly ReplicaTarget[];
-  readonly startedAt: number;
-  hasAnswer: boolean;
-  /** It has reached the replica: the status of the answer; null = there was none. */
-  ending: { readonly status: number | null } | null;
-  /** When its answer has begun well: errors in a row before it, and good answers up to it. */
-  good: { readonly errorsBefore: number; readonly number: number } | null;
-}
-
-interface Known extends ConnectedReplica {
-  readonly runId: string;
-  /** Requests without an answer, and those whose answers have begun. */
-  waiting: number;
-  streaming: number;
-  record: ReplicaRecord;
-  /** Answers without an error. */
-  goodAnswers: number;
-  ejections: Ejections;
-  /** The cause of the last ejection. */
-  ejectedFor: EjectionCause | null;
-  /** Refused connections since the last answer, of which each time that it is avoided counts one. */
-  refusals: number;
-  /** Milliseconds; 0 = it is not avoided for refused connections. */
-  avoidedUntil: number;
-  /** Called each time its last request has ended. */
-  readonly idle: Set<() => void>;
-  readonly stats: ReplicaStats;
-}
+const NONE: ReadonlySet<string> = new Set();
 
 /**
  * Connections to replicas, opened with the first request and closed when the replica is removed.
  */
 export class ReplicaConnections {
   readonly #options: ReplicaConnectionsOptions;
-  readonly #replicas = new Map<string, Known>();
+  readonly #replicas = new Map<string, KnownReplica>();
   /** The same by run: figures of each service are read every second, and one of them must not cost what all do. */
-  readonly #byRun = new Map<string, Set<Known>>();
+  readonly #byRun = new Map<string, Set<KnownReplica>>();
   /** Jobs that are being stopped: no new requests are sent to them. */
   readonly #leaving = new Set<string>();
+  readonly #health: ReplicaHealth;
   #turn = 0;
 
   constructor(options: ReplicaConnectionsOptions) {
     this.#options = options;
+    const { now, onEjected } = options;
+    this.#health = new ReplicaHealth({
+      ...{ replicas: this.#replicas, leaving: this.#leaving, now },
+      ...(onEjected && { onEjected }),
+    });
   }
 
   /**
@@ -123,7 +69,7 @@ export class ReplicaConnections {
     const count = candidates.length;
     if (count === 0) return null;
     if (affinity !== null) {
-      return this.#taken(this.#known(runId, chosen(candidates, affinity)), targets);
+      return this.#taken(this.#known(runId, byAffinity(candidates, affinity)), targets);
     }
     this.#turn += 1;
     const { random = Math.random, now } = this.#options;
@@ -137,7 +83,7 @@ export class ReplicaConnections {
     return this.#taken(best, targets);
   }
 
-  #taken(known: Known, targets: readonly ReplicaTarget[]): Lease {
+  #taken(known: KnownReplica, targets: readonly ReplicaTarget[]): ReplicaLease {
     const { target, pool, sessions } = known;
     const startedAt = this.#options.now();
     known.waiting += 1;
@@ -148,85 +94,27 @@ export class ReplicaConnections {
 
   /** The replica has refused a connection: others are preferred for a while, longer each time. */
   refused(replica: ConnectedReplica): void {
-    const { known } = replica as Lease;
-    const now = this.#options.now();
-    // Requests that were sent before are refused as well.
-    if (now < known.avoidedUntil) return;
-    known.refusals += 1;
-    known.avoidedUntil = now + avoidedMs(known.refusals, now - known.target.runningAt / 1000);
+    this.#health.refused(replica);
   }
 
   /** The replica has begun to answer. Only the first call for a request counts. */
   answered(replica: ConnectedReplica, status: number): void {
-    const lease = replica as Lease;
-    if (lease.hasAnswer) return;
-    lease.hasAnswer = true;
-    lease.ending = { status };
-    const { known } = lease;
-    known.waiting -= 1;
-    known.streaming += 1;
-    known.refusals = 0;
-    known.avoidedUntil = 0;
-    const isError = isServerError(status);
-    if (!isError) {
-      known.goodAnswers += 1;
-      lease.good = { errorsBefore: known.record.errorsInRow, number: known.goodAnswers };
-    }
-    known.stats.answered(status, this.#options.now() - lease.startedAt);
-    this.#record(lease, isError);
+    this.#health.answered(replica, status);
   }
 
   /** The answer has begun, and the replica has not completed it. Only the first call for a request counts. */
   broke(replica: ConnectedReplica): void {
-    const lease = replica as Lease;
-    const { known, good } = lease;
-    if (good === null) return;
-    lease.good = null;
-    const isLatest = known.goodAnswers === good.number;
-    const before = Math.max(known.record.errorsInRow, isLatest ? good.errorsBefore : 0);
-    known.record = afterBreak(known.record, before, this.#options.now());
-    this.#judge(lease);
+    this.#health.broke(replica);
   }
 
   /** The replica has taken the request, and has not answered it. */
   failed(replica: ConnectedReplica): void {
-    const lease = replica as Lease;
-    if (lease.hasAnswer) return;
-    lease.ending = { status: null };
-    lease.known.stats.failed();
-    this.#record(lease, true);
-  }
-
-  #record(lease: Lease, isError: boolean): void {
-    const { known, startedAt } = lease;
-    const now = this.#options.now();
-    known.record = afterAnswer(known.record, { isError, ms: now - startedAt }, now);
-    if (isError) this.#judge(lease);
-  }
-
-  /** After an error. */
-  #judge({ known, targets }: Lease): void {
-    const now = this.#options.now();
-    // Answers to requests from before the ejection.
-    if (now < known.ejections.until) return;
-    const others = targets.filter(({ jobId }) => jobId !== known.target.jobId);
-    const peers = others.map((target) => ({
-      record: this.#replicas.get(target.jobId)?.record ?? NEW_RECORD,
-      isEjected: this.#isOutlier(target.jobId),
-      isUsable: this.#isHealthy(target) && !this.#leaving.has(target.jobId),
-    }));
-    const why = ejectionOf(known.record, peers, now);
-    if (why === null) return;
-    known.ejections = ejectedAgain(known.ejections, now);
-    known.ejectedFor = why;
-    known.record = afterEjection(known.record);
-    const ejected = { runId: known.runId, jobId: known.target.jobId, why };
-    this.#options.onEjected?.({ ...ejected, ms: known.ejections.until - now });
+    this.#health.failed(replica);
   }
 
   /** Whether other replicas are preferred. */
   isEjected({ jobId, isFailing }: ReplicaTarget): boolean {
-    return isFailing || this.#isAvoided(jobId);
+    return isFailing || this.#health.isAvoided(jobId);
   }
 
   /** Replicas of a run that other replicas are preferred to. */
@@ -272,7 +160,7 @@ export class ReplicaConnections {
   }
 
   release(replica: ConnectedReplica): void {
-    const { known, hasAnswer, ending, startedAt } = replica as Lease;
+    const { known, hasAnswer, ending, startedAt } = replica as ReplicaLease;
     if (hasAnswer) known.streaming -= 1;
     else known.waiting -= 1;
     if (ending !== null) {
@@ -337,7 +225,7 @@ export class ReplicaConnections {
     targets: readonly ReplicaTarget[],
     tried: ReadonlySet<string>,
   ): readonly ReplicaTarget[] {
-    if (tried.size === 0 && this.#leaving.size === 0 && targets.every(this.#isHealthy)) {
+    if (tried.size === 0 && this.#leaving.size === 0 && targets.every(this.#health.isHealthy)) {
       return targets;
     }
     const usable: ReplicaTarget[] = [];
@@ -346,7 +234,7 @@ export class ReplicaConnections {
     for (const target of targets) {
       if (tried.has(target.jobId) || this.#leaving.has(target.jobId)) continue;
       usable.push(target);
-      if (this.#isAvoided(target.jobId)) continue;
+      if (this.#health.isAvoided(target.jobId)) continue;
       open.push(target);
       if (!target.isFailing) healthy.push(target);
     }
@@ -354,57 +242,18 @@ export class ReplicaConnections {
     return open.length > 0 ? open : usable;
   }
 
-  readonly #isHealthy = ({ jobId, isFailing }: ReplicaTarget): boolean =>
-    !isFailing && !this.#isAvoided(jobId);
-
-  #isAvoided(jobId: string): boolean {
-    const known = this.#replicas.get(jobId);
-    const until = known === undefined ? 0 : Math.max(known.avoidedUntil, known.ejections.until);
-    return until > 0 && this.#options.now() < until;
-  }
-
-  #isOutlier(jobId: string): boolean {
-    const until = this.#replicas.get(jobId)?.ejections.until ?? 0;
-    return until > 0 && this.#options.now() < until;
-  }
-
-  #of(runId: string): Known[] {
+  #of(runId: string): KnownReplica[] {
     return [...(this.#byRun.get(runId) ?? [])];
   }
 
-  #known(runId: string, target: ReplicaTarget): Known {
+  #known(runId: string, target: ReplicaTarget): KnownReplica {
     return this.#replicas.get(target.jobId) ?? this.#make(runId, target);
   }
 
-  #make(runId: string, target: ReplicaTarget): Known {
-    const { open, timeoutMs } = this.#options;
-    const pool = new Pool('http://replica', {
-      // One connection per request: long streams must not delay other requests.
-      connections: null,
-      pipelining: 1,
-      allowH2: false,
-      maxHeaderSize: MAX_HEADERS,
-      headersTimeout: timeoutMs,
-      bodyTimeout: timeoutMs,
-      keepAliveTimeout: IDLE_MS,
-      keepAliveMaxTimeout: MAX_IDLE_MS,
-      connect: (_options, callback) => {
-        open(target).then(
-          (socket) => callback(null, socket as never),
-          (error) => callback(new ConnectFailure(target.port, error), null),
-        );
-      },
-    });
-    const sessions = new ReplicaSessions({ open: () => open(target), port: target.port });
-    const known: Known = {
-      ...{ runId, target, pool, sessions, waiting: 0, streaming: 0, record: NEW_RECORD },
-      goodAnswers: 0,
-      ...{ ejections: NO_EJECTIONS, ejectedFor: null, refusals: 0, avoidedUntil: 0 },
-      idle: new Set<() => void>(),
-      stats: new ReplicaStats(),
-    };
+  #make(runId: string, target: ReplicaTarget): KnownReplica {
+    const known = newReplica(runId, target, this.#options);
     this.#replicas.set(target.jobId, known);
-    const ofRun = this.#byRun.get(runId) ?? new Set<Known>();
+    const ofRun = this.#byRun.get(runId) ?? new Set<KnownReplica>();
     this.#byRun.set(runId, ofRun.add(known));
     return known;
   }
@@ -420,42 +269,3 @@ export class ReplicaConnections {
     replica.sessions.close();
   }
 }
-
-const inFlight = ({ waiting, streaming }: Known): number => waiting + streaming;
-
-function avoidedFor(
-  { avoidedUntil, ejections, ejectedFor }: Known,
-  now: number,
-): AvoidedFor | null {
-  if (now < ejections.until) return { until: ejections.until, why: ejectedFor };
-  return now < avoidedUntil ? { until: avoidedUntil, why: null } : null;
-}
-
-/**
- * The candidate with the highest hash: when one is added or removed, only requests to that one move. There
- * is at least one.
- */
-function chosen(candidates: readonly ReplicaTarget[], affinity: string): ReplicaTarget {
-  // The value of a header may be long.
-  const key = hash('sha1', affinity);
-  const ranked = candidates.map((target) => ({
-    target,
-    rank: hash('sha1', `${target.jobId}\n${key}`),
-  }));
-  return ranked.reduce((best, one) => (one.rank > best.rank ? one : best)).target;
-}
-
-/**
- * A connection without a request is closed after this long, so that of a burst none remain. The number of
- * connections needs no limit besides: there is one for each request in flight, and requests that had to
- * wait for another one, perhaps a stream of an hour, would look like an app that hangs.
- */
-export const IDLE_MS = 4000;
-
-/** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
-export const MAX_IDLE_MS = 60_000;
-
-/** By then no route contains a job that was about to be stopped. */
-const ROUTES_FOLLOW_MS = 60_000;
-
-const NONE: ReadonlySet<string> = new Set();

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { RepeatBudget } from '../policy/repeat-budget.ts';
 import { ProxyRefusal } from '../refusals/refusal.ts';
-import type { ConnectedReplica, ReplicaConnections } from '../replicas/replica-connections.ts';
+import type { ConnectedReplica } from '../replicas/known-replica.ts';
+import type { ReplicaConnections } from '../replicas/replica-connections.ts';
 import { ConnectFailure, isTimeout } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { ClientDisconnected } from './request-body.ts';

@@ -3,7 +3,8 @@
 import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
 import type { RequestStats } from '../policy/service-stats.ts';
-import type { ConnectedReplica, ReplicaConnections } from '../replicas/replica-connections.ts';
+import type { ConnectedReplica } from '../replicas/known-replica.ts';
+import type { ReplicaConnections } from '../replicas/replica-connections.ts';
 import { ConnectFailure } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import type { ServiceRoutes } from '../routes/service-routes.ts';

@@ -7,7 +7,8 @@ import type { ProxyLog } from '../log.ts';
 import type { OnModelUse } from '../models/model-use.ts';
 import type { TakeRate } from '../policy/rate-limits.ts';
 import type { ReadOutage } from '../refusals/outages.ts';
-import type { EjectedReplica, OpenPort } from '../replicas/replica-connections.ts';
+import type { EjectedReplica } from '../replicas/replica-health.ts';
+import type { OpenPort } from '../replicas/replica-pool.ts';
 import type { ServiceTable } from '../routes/service-table.ts';
 
 export interface ServiceProxyOptions {

@@ -30,7 +30,8 @@ import {
   type ServiceName,
   serviceNotFound,
 } from '../refusals/refusal.ts';
-import { type ConnectedReplica, ReplicaConnections } from '../replicas/replica-connections.ts';
+import type { ConnectedReplica } from '../replicas/known-replica.ts';
+import { ReplicaConnections } from '../replicas/replica-connections.ts';
 import { ConnectFailure, NoAnswerInTime } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { ServiceRoutes } from '../routes/service-routes.ts';

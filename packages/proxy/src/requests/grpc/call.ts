@@ -5,7 +5,7 @@ import {
   type IncomingHttpHeaders,
   type ServerHttp2Stream,
 } from 'node:http2';
-import type { ConnectedReplica } from '../../replicas/replica-connections.ts';
+import type { ConnectedReplica } from '../../replicas/known-replica.ts';
 import { ConnectFailure } from '../../replicas/upstream-failure.ts';
 import type { Sent } from '../delivery.ts';
 import type { CallBody } from './call-body.ts';
