@@ -1,7 +1,14 @@
 import { expect, test } from 'vitest';
 import { instanceResources, requestedGpu, requestedResources } from './resources.ts';
 import { parseSince } from './since.ts';
-import { durationInOneUnit, durationInUnits, relativeTime } from './time.ts';
+import {
+  durationInOneUnit,
+  durationInUnits,
+  parseInstant,
+  relativeTime,
+  utcClock,
+  utcTime,
+} from './time.ts';
 import { availability, backendWithRegion, gigabytes, price, range } from './values.ts';
 
 const NOW = Date.parse('2026-11-24T12:00:00Z');
@@ -41,6 +48,25 @@ test.each([
   [604_800, '1w'],
 ])('%i s is %s in one unit', (seconds, text) => {
   expect(durationInOneUnit(seconds)).toBe(text);
+});
+
+test('instants are printed in UTC with the zone, to the minute or the second', () => {
+  const at = '2026-11-24T23:30:59.999+05:30';
+  expect([utcTime(at), utcTime(at, 'second')]).toEqual([
+    '2026-11-24 18:00 UTC',
+    '2026-11-24 18:00:59 UTC',
+  ]);
+  expect([utcClock(at), utcClock(at, 'second')]).toEqual(['18:00 UTC', '18:00:59 UTC']);
+  expect([utcTime('soon'), utcClock('')]).toEqual(['', '']);
+});
+
+test('a printed instant can be given to another command', () => {
+  const at = '2026-11-24T18:00:59.000Z';
+  expect(parseInstant(utcTime(at, 'second'))).toBe(at);
+  expect(parseInstant(utcTime(at))).toBe('2026-11-24T18:00:00.000Z');
+  expect(parseInstant('2026-11-24 23:30+05:30')).toBe('2026-11-24T18:00:00.000Z');
+  for (const text of ['2026-11-24 18:00', '2026-13-24 18:00 UTC', '2026-11-24', 'UTC', ''])
+    expect(parseInstant(text)).toBeNull();
 });
 
 test('a duration in all its units', () => {

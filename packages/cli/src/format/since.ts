@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { parseInstant } from './time.ts';
 
 const UNIT_SECONDS: Readonly<Record<string, number>> = {
   s: 1,
@@ -20,12 +21,11 @@ export function parseSince(value: string, now: number): string {
     const seconds = Number(ago[1]) * (UNIT_SECONDS[ago[2] || 's'] ?? 1);
     return new Date(now - seconds * 1000).toISOString();
   }
-  const iso = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i;
-  const instant = iso.test(value.trim()) ? Date.parse(value.trim().replace(' ', 'T')) : Number.NaN;
-  if (Number.isNaN(instant)) {
+  const instant = parseInstant(value);
+  if (instant === null) {
     throw new UsageError(`Cannot read --since "${value}"`, {
       why: 'expected 90, 15m, 2h, 1d, 1w, or a time with offset such as 2026-01-31T12:00:00Z',
     });
   }
-  return new Date(instant).toISOString();
+  return instant;
 }

@@ -32,28 +32,41 @@ function several(n: number, unit: string): string {
   return n === 1 ? `1 ${unit} ago` : `${n} ${unit}s ago`;
 }
 
-/** Local `HH:MM`. */
-export function clockTime(instant: string): string {
-  const date = new Date(instant);
-  return `${two(date.getHours())}:${two(date.getMinutes())}`;
-}
+type Precision = 'minute' | 'second';
 
-/** Local `YYYY-MM-DD HH:MM:SS`. */
-export function localDateTime(instant: string): string {
-  const date = new Date(instant);
-  const day = `${date.getFullYear()}-${two(date.getMonth() + 1)}-${two(date.getDate())}`;
-  return `${day} ${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())}`;
-}
+const LENGTHS: Readonly<Record<Precision, number>> = {
+  minute: 'YYYY-MM-DD HH:MM'.length,
+  second: 'YYYY-MM-DD HH:MM:SS'.length,
+};
 
-/** `YYYY-MM-DD HH:MM UTC`: for times that are planned in UTC, such as those of schedules. */
-export function utcMinute(instant: string): string {
+/**
+ * `YYYY-MM-DD HH:MM UTC`, or with seconds: the form of all instants that commands print, as schedules, logs of servers
+ * and `--json` are in UTC, and teams read each other's output in different zones. Empty if the text is no instant.
+ *
+ * @param instant ISO 8601 with offset
+ */
+export function utcTime(instant: string, precision: Precision = 'minute'): string {
   const time = new Date(instant);
   if (Number.isNaN(time.getTime())) return '';
-  return `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+  return `${time.toISOString().slice(0, LENGTHS[precision]).replace('T', ' ')} UTC`;
 }
 
-function two(n: number): string {
-  return String(n).padStart(2, '0');
+/** The same without the day. */
+export function utcClock(instant: string, precision: Precision = 'minute'): string {
+  return utcTime(instant, precision).slice('YYYY-MM-DD '.length);
+}
+
+const INSTANT =
+  /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}(?::\d{2}(?:\.\d+)?)?)(Z|[+-]\d{2}:?\d{2}| ?UTC)$/i;
+
+/**
+ * A time with its offset, in ISO 8601 or in the form of `utcTime`, as ISO 8601 in UTC; null for anything else. A time without
+ * an offset would mean different things on different computers.
+ */
+export function parseInstant(text: string): string | null {
+  const [, day, time, zone = ''] = INSTANT.exec(text.trim()) ?? [];
+  const at = Date.parse(`${day}T${time}${/UTC$/i.test(zone) ? 'Z' : zone}`);
+  return Number.isNaN(at) ? null : new Date(at).toISOString();
 }
 
 const UNITS: readonly (readonly [string, number])[] = [

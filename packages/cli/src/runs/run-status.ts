@@ -6,7 +6,7 @@ import {
   isRunPending,
 } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
-import { utcMinute } from '../format/time.ts';
+import { utcTime } from '../format/time.ts';
 import type { Style } from '../terminal/style.ts';
 import { rollupText } from './array-text.ts';
 
@@ -82,7 +82,7 @@ export function runStatusText(run: Run): StatusText {
 /** `YYYY-MM-DD HH:MM UTC`, as the `cron` of a schedule is in UTC; null for a run that does not wait for its schedule. */
 export function scheduledStart(run: Run): string | null {
   if (!isRunPending(run.status) || !run.next_triggered_at) return null;
-  return utcMinute(run.next_triggered_at);
+  return utcTime(run.next_triggered_at);
 }
 
 export function jobStatusText(submission: JobSubmission): StatusText {

@@ -1,7 +1,7 @@
 import { isJobRunning, isRunFinished, isRunPending } from '@dstack/contract/status';
 import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import { instanceGpu, instanceResources } from '../format/resources.ts';
-import { clockTime, durationInUnits, relativeTime } from '../format/time.ts';
+import { durationInUnits, relativeTime, utcClock } from '../format/time.ts';
 import { backendWithHost, price } from '../format/values.ts';
 import {
   type Cell,
@@ -181,7 +181,7 @@ function placement(submission: JobSubmission | undefined): Fields {
 }
 
 function when(instant: string, options: RunTableOptions): string {
-  return options.now === null ? clockTime(instant) : relativeTime(instant, options.now);
+  return options.now === null ? utcClock(instant) : relativeTime(instant, options.now);
 }
 
 /** Deployment numbers are shown while they differ, and always in verbose tables of services. */

@@ -8,7 +8,7 @@ import {
 } from '@dstack/contract/status';
 import type { Run } from '@dstack/contract/wire';
 import type { Cli } from '../context.ts';
-import { durationInUnits, localDateTime } from '../format/time.ts';
+import { durationInUnits, utcClock } from '../format/time.ts';
 import { bytesText } from '../format/values.ts';
 import { LiveBlock } from '../terminal/live.ts';
 import { hangingText } from '../terminal/text-width.ts';
@@ -89,7 +89,7 @@ export class StartProgress {
     const line = `${run.run_spec.run_name}: ${plainStatus(run)}`;
     if (line === this.#last) return;
     this.#last = line;
-    io.info(`[${localDateTime(new Date(now()).toISOString()).slice(11)}] ${line}`);
+    io.info(`[${utcClock(new Date(now()).toISOString(), 'second')}] ${line}`);
     const { detail } = waitingFor(run, seen);
     if (detail) io.info(detail);
   }

@@ -34,7 +34,7 @@ test('an attached run shows its phases, streams its output and ends with its res
   const { code, out, err } = await apply(TASK, ['-y'], fake);
   expect(out.endsWith('\nhello world\n')).toBe(true);
   expect(err).toMatch(
-    /cdd080: submitted\n\[[\d:]+\] cdd080: pulling\n\[[\d:]+\] cdd080: exited \(0\)\n/,
+    /cdd080: submitted\n\[16:00:00 UTC\] cdd080: pulling\n\[16:00:00 UTC\] cdd080: exited \(0\)\n/,
   );
   expect(err).toContain('cdd080 provisioning completed (done)');
   expect(err).toMatch(/\ncdd080 done in \d+s · dstack logs cdd080\n$/);

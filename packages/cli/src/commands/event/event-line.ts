@@ -1,9 +1,9 @@
 import { plainLine } from '@dstack/contract/plain-text';
 import type { Event } from '@dstack/contract/wire';
-import { localDateTime } from '../../format/time.ts';
+import { utcTime } from '../../format/time.ts';
 import type { Paint } from '../../terminal/style.ts';
 
-/** `[2026-11-24 13:37:36] [👤admin] [run train-llama] Run submitted. Status: SUBMITTED` */
+/** `[2026-11-24 13:37:36 UTC] [👤admin] [run train-llama] Run submitted. Status: SUBMITTED` */
 export function eventLine(event: Event, project: string, paint: Paint): string {
   const actor = event.actor_user
     ? `${paint('secondary', `[👤${plainLine(event.actor_user)}]`)} `
@@ -15,6 +15,6 @@ export function eventLine(event: Event, project: string, paint: Paint): string {
       return `${paint('secondary', target.type)} ${paint('code', plainLine(name))}`;
     })
     .join(', ');
-  const time = paint('secondary', `[${localDateTime(event.recorded_at)}]`);
+  const time = paint('secondary', `[${utcTime(event.recorded_at, 'second')}]`);
   return `${time} ${actor}[${targets}] ${plainLine(event.message)}`;
 }

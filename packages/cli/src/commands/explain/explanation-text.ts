@@ -1,6 +1,6 @@
 import { plainLine } from '@dstack/contract/plain-text';
 import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contract/wire';
-import { durationInUnits, localDateTime } from '../../format/time.ts';
+import { durationInUnits, utcTime } from '../../format/time.ts';
 import { backendWithRegion } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import {
@@ -58,12 +58,12 @@ function facts(explanation: Explanation, now: number): (readonly [string, string
   return lines.filter((line) => line !== null);
 }
 
-/** Local time and the distance from now. */
+/** The time and its distance from now. */
 function instant(at: string, now: number): string {
   const seconds = Math.round((Date.parse(at) - now) / 1000);
   const distance = durationInUnits(Math.abs(seconds));
   const relative = seconds > 0 ? `in ${distance}` : `${distance} ago`;
-  return `${localDateTime(at)} (${relative})`;
+  return `${utcTime(at, 'second')} (${relative})`;
 }
 
 function positionText(position: number, ahead: Explanation['ahead']): string {
@@ -95,7 +95,7 @@ function partsText({ subject, parts }: Explanation, options: ExplanationTextOpti
       { text: part.name, style: 'bold' },
       { text: part.state.replaceAll('_', ' '), style: STATE_STYLES[part.state] ?? 'gold' },
       part.attempt === null ? '' : String(part.attempt),
-      part.until === null ? '' : localDateTime(part.until),
+      part.until === null ? '' : utcTime(part.until, 'second'),
       part.text,
     ],
   );
@@ -191,7 +191,7 @@ function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTe
     const at = Date.parse(event.recorded_at);
     const passed = previous === null ? '' : `+${elapsed(at - previous)}`;
     previous = at;
-    const start = `  ${localDateTime(event.recorded_at)}  ${passed.padEnd(8)} `;
+    const start = `  ${utcTime(event.recorded_at, 'second')}  ${passed.padEnd(8)} `;
     return start + hangingText(plainLine(event.message), start.length, layout.width);
   });
   const earlier = events.length - shown.length;

@@ -15,7 +15,7 @@ import {
   requestedGpu,
   requestedResources,
 } from '../../format/resources.ts';
-import { clockTime, relativeTime, utcMinute } from '../../format/time.ts';
+import { relativeTime, utcClock, utcTime } from '../../format/time.ts';
 import { backendName, backendWithHost, price, range } from '../../format/values.ts';
 import type { Style } from '../../terminal/style.ts';
 import {
@@ -65,7 +65,7 @@ function maintenanceLines(fleets: readonly Fleet[], options: FleetTableOptions):
 function nextWindowText({ status, maintenance }: Pick<Fleet, 'status' | 'maintenance'>): string {
   if (maintenance === undefined || !isFleetActive(status)) return '';
   const { state, starts_at, ends_at } = maintenance;
-  const when = `from ${utcMinute(starts_at)} to ${utcMinute(ends_at)}`;
+  const when = `from ${utcTime(starts_at)} to ${utcTime(ends_at)}`;
   switch (state) {
     case 'planned':
       return `next maintenance ${when}`;
@@ -259,5 +259,5 @@ export function instanceStatus(instance: Instance): Cell {
 }
 
 function created(instant: string, options: FleetTableOptions): string {
-  return options.now === null ? clockTime(instant) : relativeTime(instant, options.now);
+  return options.now === null ? utcClock(instant) : relativeTime(instant, options.now);
 }

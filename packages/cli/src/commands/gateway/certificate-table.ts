@@ -1,5 +1,5 @@
 import type { Gateway } from '@dstack/contract/wire';
-import { localDateTime } from '../../format/time.ts';
+import { utcTime } from '../../format/time.ts';
 import type { Style } from '../../terminal/style.ts';
 import { renderTable, type TableLayout } from '../../terminal/table.ts';
 
@@ -31,8 +31,8 @@ export function renderCertificateTable(
       { text: domain, style: 'bold' },
       source,
       { text: state, style: STYLES[state] ?? 'plain' },
-      expires_at === null ? '' : localDateTime(expires_at),
-      renews_at === null ? '' : localDateTime(renews_at),
+      expires_at === null ? '' : utcTime(expires_at),
+      renews_at === null ? '' : utcTime(renews_at),
       message ?? '',
     ]),
     layout,

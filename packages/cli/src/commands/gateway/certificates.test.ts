@@ -40,7 +40,7 @@ test('a certificate is set from two files, and its state is shown', () =>
     expect(sent).toEqual([{ name: 'edge', certificate: 'CERTIFICATE\n', key: 'KEY\n' }]);
     expect(out).toMatch(/ web\.apps\.example\.com +file +valid +2027-02-01 /);
     expect(out).toMatch(
-      / api\.apps\.example\.com +acme +failed +2026-11-24 \S+ +DNS has no address/,
+      / api\.apps\.example\.com +acme +failed +2026-11-24 15:05 UTC +DNS has no address/,
     );
     const json = await runCommand([...set, '--key', 'privkey.pem', '--json'], options);
     expect(JSON.parse(json.out).certificates).toEqual([certificate, failed]);

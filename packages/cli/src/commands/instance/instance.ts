@@ -3,6 +3,7 @@ import type { Instance } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
+import { parseInstant } from '../../format/time.ts';
 import { showList } from '../../output/listing.ts';
 import { addListOptions, type ListOptions, listOptions } from '../../output/output-options.ts';
 import { careText } from './care-text.ts';
@@ -87,15 +88,11 @@ function deadlineOption(value: string): number {
   });
 }
 
-const TIME = /^\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})$/i;
-
 /** A duration is sent as such: the clock of this computer may differ from the server's. */
 function untilOption(value: string): Pick<CordonInstanceOptions, 'seconds' | 'until'> {
-  const text = value.trim();
-  if (TIME.test(text) && !Number.isNaN(Date.parse(text.replace(' ', 'T')))) {
-    return { seconds: null, until: new Date(text.replace(' ', 'T')).toISOString() };
-  }
-  const seconds = parseDuration(text);
+  const until = parseInstant(value);
+  if (until !== null) return { seconds: null, until };
+  const seconds = parseDuration(value.trim());
   if (!(seconds instanceof Problem) && seconds > 0) return { seconds, until: null };
   throw new UsageError(`Cannot read --until "${value}"`, {
     why: 'expected a duration such as 30m, 2h or 1d, or a time with offset such as 2026-12-31T08:00:00Z',

@@ -1,6 +1,6 @@
 import type { Job, JobSubmission } from '@dstack/contract/wire';
 import { CliError, EXIT } from '../../errors.ts';
-import { localDateTime } from '../../format/time.ts';
+import { utcTime } from '../../format/time.ts';
 import { jobStatusText } from '../../runs/run-status.ts';
 
 /** Which attempt of a job is meant; without either the latest. */
@@ -34,6 +34,6 @@ function indexOf(all: readonly JobSubmission[], { attempt, previous }: AttemptCh
 }
 
 function attemptText(submission: JobSubmission): string {
-  const at = localDateTime(submission.submitted_at).slice(0, 16);
+  const at = utcTime(submission.submitted_at);
   return `${submission.submission_num + 1} (${at}, ${jobStatusText(submission).text})`;
 }

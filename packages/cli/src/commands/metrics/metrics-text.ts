@@ -1,5 +1,5 @@
 import type { Job, JobMetrics, Resources } from '@dstack/contract/wire';
-import { localDateTime } from '../../format/time.ts';
+import { utcClock } from '../../format/time.ts';
 import { gigabytes } from '../../format/values.ts';
 import type { Paint } from '../../terminal/style.ts';
 import { type Sample, sparkline, sparkStyle } from './sparkline.ts';
@@ -77,8 +77,8 @@ function axisText(from: number, to: number, width: number, now: number): string 
 
 function shortTime(at: number): string {
   const date = new Date(at);
-  const month = date.toLocaleString('en', { month: 'short' });
-  return `${date.getDate()} ${month} ${localDateTime(date.toISOString()).slice(11, 16)}`;
+  const month = date.toLocaleString('en', { month: 'short', timeZone: 'UTC' });
+  return `${date.getUTCDate()} ${month} ${utcClock(date.toISOString())}`;
 }
 
 /** Only the numbers that distinguish the jobs. */

@@ -1,6 +1,6 @@
 import type { ServerUsage, StoredKind } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
-import { utcMinute } from '../../format/time.ts';
+import { utcTime } from '../../format/time.ts';
 import { bytesText } from '../../format/values.ts';
 import { renderTable } from '../../terminal/table.ts';
 
@@ -82,5 +82,5 @@ export function deletionText({ deletes_from, due_runs }: ServerUsage, now: numbe
   const hours = Math.max(1, Math.round((Date.parse(deletes_from) - now) / 3_600_000));
   const due =
     due_runs === 0 ? 'nothing is past its time' : `${count} with their output will go then`;
-  return `Old runs and logs are deleted from ${utcMinute(deletes_from)} on, in ${daysText(hours * 3600)}: ${due}.`;
+  return `Old runs and logs are deleted from ${utcTime(deletes_from)} on, in ${daysText(hours * 3600)}: ${due}.`;
 }

@@ -3,7 +3,7 @@ import type { ServiceToken, ServiceTokenScope } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
-import { utcMinute } from '../../format/time.ts';
+import { utcTime } from '../../format/time.ts';
 import { showList } from '../../output/listing.ts';
 import {
   addOutputOptions,
@@ -121,7 +121,7 @@ function row(token: ServiceToken, cli: Cli): string[] {
     services?.join(', ') ?? '-',
     usedText(used?.day ?? 0, limits?.tokens_per_day ?? null),
     usedText(used?.month ?? 0, limits?.tokens_per_month ?? null),
-    ...[created_by, expiry(expires_at, cli), last_used_at === null ? '-' : utcMinute(last_used_at)],
+    ...[created_by, expiry(expires_at, cli), last_used_at === null ? '-' : utcTime(last_used_at)],
   ];
 }
 
@@ -134,7 +134,7 @@ function usedText(used: number, budget: number | null): string {
 /** An expired token stays in the list until it is deleted. */
 function expiry(expiresAt: string | null, cli: Cli): string {
   if (expiresAt === null) return 'never';
-  const text = utcMinute(expiresAt);
+  const text = utcTime(expiresAt);
   return Date.parse(expiresAt) > cli.now() ? text : cli.io.paint('error', `expired ${text}`);
 }
 
