@@ -5,13 +5,14 @@ import { isServerHost } from '../capabilities/capabilities.ts';
 import { nodesOf } from '../instances/fleet-match.ts';
 import type { FleetRecord, Id, PlacementSnapshot } from '../model/index.ts';
 import { LOCAL_LACKS } from '../offers/findings.ts';
+import type { GangLook } from '../placement/look-ahead.ts';
 import { fleetName } from '../placement/place/refusals.ts';
 import { EMPTY_PROFILE } from '../profile/merge.ts';
 import { isSshHost } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix, type Row } from './diagnosis.ts';
 import type { Repair } from './repair.ts';
-import type { TrialOutcome } from './trials.ts';
+import { type TrialOutcome, trialOutcome } from './trials.ts';
 
 export function fleetFixes(repair: Repair): Fix[] {
   return [
@@ -54,11 +55,22 @@ function sizeFixes(repair: Repair): Fix[] {
     const nodes = nodesOf(fleet);
     if (nodes === null) return [];
     const max = look.ledger.activeIn(fleet.id) + look.request.nodesRequired;
-    const outcome = repair.trials.world(changed(fleet, { nodes: { ...nodes, max } }));
+    const placed = repair.trials.placed(changed(fleet, { nodes: { ...nodes, max } }));
+    const outcome = placed ? trialOutcome(placed) : 'never';
     if (!repair.trials.helps(outcome)) return [];
-    const text = `Let fleet ${fleet.name} have ${max} instances${later(outcome)}`;
+    const shared = isOnServerHost(placed) ? SHARES_SERVER_HOST : '';
+    const text = `Let fleet ${fleet.name} have ${max} instances${shared}${later(outcome)}`;
     return [fix(text, { command: applyCommand(fleet), value: `nodes: ${nodes.min}..${max}` })];
   });
+}
+
+/** Another instance adds no machine there. */
+const SHARES_SERVER_HOST =
+  ", all on the server's machine: the run then shares its CPUs and memory with what runs there";
+
+function isOnServerHost(placed: GangLook | null): boolean {
+  const slots = placed?.option?.slots ?? [];
+  return slots.some((slot) => slot.kind === 'new' && isServerHost(slot.offers[0]?.backend ?? null));
 }
 
 function clusterFixes(repair: Repair): Fix[] {

@@ -28,7 +28,7 @@ export class Trials {
   constructor(look: GangLook, world: TrialWorld) {
     this.#look = look;
     this.#world = world;
-    this.#base = outcomeOf(look);
+    this.#base = trialOutcome(look);
   }
 
   /** Whether the outcome is better than the present one. */
@@ -41,7 +41,7 @@ export class Trials {
     const { ledger, ask } = this.#look;
     const request = gangRequest(change(this.#look.gang));
     const option = chooseFleet(ledger, request, ask);
-    return outcomeOf({ option, refusal: option ? null : refusalOf(ledger, request, ask) });
+    return trialOutcome({ option, refusal: option ? null : refusalOf(ledger, request, ask) });
   }
 
   /** Changes the snapshot, which contains the gang too. */
@@ -49,16 +49,27 @@ export class Trials {
     change: (snapshot: PlacementSnapshot) => PlacementSnapshot,
     settings: Partial<DecisionContext['settings']> = {},
   ): TrialOutcome {
+    const look = this.placed(change, settings);
+    return look ? trialOutcome(look) : 'never';
+  }
+
+  /** The place that the gang would have in a changed world; null = it would not be looked for. */
+  placed(
+    change: (snapshot: PlacementSnapshot) => PlacementSnapshot,
+    settings: Partial<DecisionContext['settings']> = {},
+  ): GangLook | null {
     const { snapshot, ask, ctx } = this.#world;
     const first = this.#look.gang.jobs[0];
     const meant = first ? isGangOf(first) : () => false;
     const changed = { ...ctx, settings: { ...ctx.settings, ...settings } };
-    const look = lookAtGang(change(snapshot), ask, changed, meant);
-    return look ? outcomeOf(look) : 'never';
+    return lookAtGang(change(snapshot), ask, changed, meant);
   }
 }
 
-function outcomeOf({ option, refusal }: Pick<GangLook, 'option' | 'refusal'>): TrialOutcome {
+export function trialOutcome({
+  option,
+  refusal,
+}: Pick<GangLook, 'option' | 'refusal'>): TrialOutcome {
   if (option) return 'now';
   const canWait = refusal?.kind === 'no-place' && refusal.fleets.some((f) => f.verdict === 'full');
   return canWait ? 'later' : 'never';

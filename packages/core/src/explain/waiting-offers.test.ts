@@ -223,6 +223,22 @@ const SITUATIONS: readonly Waits[] = [
     },
   ],
   [
+    'a fleet of the machine of the server, which gives no further machine',
+    {
+      fleets: [aFleet('lap', { nodes: '0..1' })],
+      instances: [anInstance(aFleet('lap', { nodes: '0..1' }), 0, localOffer(), BUSY)],
+      offers: [localOffer()],
+      localInstances: 1,
+    },
+    {
+      rules: ['busy', 'nodes.max'],
+      summary: 'fleet lap is full',
+      fixes: [
+        "Let fleet lap have 2 instances, all on the server's machine: the run then shares its CPUs and memory",
+      ],
+    },
+  ],
+  [
     'a fleet that may not grow, for a run that never fits it',
     {
       configuration: { resources: { cpu: '64..' } },

@@ -8,7 +8,7 @@ import type {
   Offer,
   RuntimeData,
 } from '../model/index.ts';
-import { shareOffer } from '../offers/blocks.ts';
+import { cpusOfShare, shareOffer } from '../offers/blocks.ts';
 
 /**
  * A job on a whole instance has no limits; one on a share has the limits of its blocks. The server's
@@ -24,11 +24,11 @@ export function runtimeDataFor(
   const total = instance.totalBlocks ?? 1;
   const whole = job.claimedBlocks >= total;
   const share = shareOffer(offer, total, whole ? total : job.claimedBlocks);
-  const { cpus, memory_mib, gpus } = share.instance.resources;
+  const { memory_mib, gpus } = share.instance.resources;
   return {
     network_mode: networkMode(job, instance, whole, settings),
     gpu: whole && !isServerHost(instance.backend) ? null : gpus.length,
-    cpu: whole ? null : cpus,
+    cpu: whole ? null : cpusOfShare(offer, total, job.claimedBlocks),
     memory: whole ? null : memory_mib / 1024,
     ports: null,
     volume_names: [],

@@ -5,7 +5,8 @@ import { requirementsMatch } from './match.ts';
 
 /**
  * `blocks` of `totalBlocks` equal parts of a machine: CPUs, memory and GPUs are divided, disk and
- * price are not (all jobs of a machine share its disk, and its price does not depend on them).
+ * price are not (all jobs of a machine share its disk, and its price does not depend on them). Offers have whole CPUs:
+ * `cpusOfShare` is exact where the server host does not divide evenly.
  */
 export function shareOffer(offer: Offer, totalBlocks: number, blocks: number): Offer {
   // Most machines are whole, and a plan examines every one, so nothing is copied for them.
@@ -22,6 +23,11 @@ export function shareOffer(offer: Offer, totalBlocks: number, blocks: number): O
   };
   const instance = { ...offer.instance, resources };
   return { ...offer, blocks, total_blocks: totalBlocks, instance };
+}
+
+/** The CPUs of a share, which may be a part of one; `offer` describes the whole machine. */
+export function cpusOfShare(offer: Offer, totalBlocks: number, blocks: number): number {
+  return (offer.instance.resources.cpus * blocks) / totalBlocks;
 }
 
 function partOf(amount: number, blocks: number, totalBlocks: number): number {

@@ -2,7 +2,7 @@ import { ResourcesSpec } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
 import type { Offer } from '../model/index.ts';
 import { anOffer, localOffer } from '../placement/testing.ts';
-import { shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
+import { cpusOfShare, shareOffer, smallestShare, totalBlocksOf } from './blocks.ts';
 import { firstMismatch, requirementsMatch } from './match.ts';
 
 const wants = (resources: object, more: object = {}) => ({
@@ -86,6 +86,8 @@ describe('requirements against an offer', () => {
     expect(firstMismatch(wants({ cpu: '4..' }), localOffer())).toBe('cpu');
     expect(firstMismatch(wants({ memory: '6GB..' }), localOffer())).toBe('memory');
     expect(firstMismatch(wants({ cpu: '..0' }), localOffer())).toBe('cpu');
+    expect(firstMismatch(wants({ cpu: 2 }), localOffer())).toBe('cpu');
+    expect(firstMismatch(wants({ memory: '8GB' }), localOffer())).toBe('memory');
   });
 });
 
@@ -111,6 +113,18 @@ describe('shares of a machine', () => {
 
   it('are all of it for jobs that span machines', () => {
     expect(smallestShare(wants({}, { multinode: true }), machine, 4)?.blocks).toBe(4);
+  });
+
+  it('have all CPUs that are asked for exactly, on the server host too', () => {
+    const laptop = { ...localOffer() };
+    const resources = { ...laptop.instance.resources, cpus: 2, memory_mib: 8192 };
+    const offer = { ...laptop, instance: { ...laptop.instance, resources } };
+    const blocks = (asked: object) => smallestShare(wants(asked), offer, 8)?.blocks ?? null;
+    // Seven eighths have 1.75 CPUs.
+    expect(blocks({ cpu: 2, memory: '7GB..' })).toBe(8);
+    expect(blocks({ cpu: '2..', memory: '7GB..' })).toBe(7);
+    expect(blocks({ cpu: 3 })).toBeNull();
+    expect(cpusOfShare(offer, 8, 7)).toBe(1.75);
   });
 
   it.each([

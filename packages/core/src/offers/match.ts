@@ -106,10 +106,13 @@ function diskMatches(disk: Requirements['resources']['disk'], offer: Offer): boo
   return sizeWithin(sizeMib, boundsFor(offer, 'disk', disk.size));
 }
 
-/** On the server host, a lower bound that equals the language's default counts as not requested. */
+/**
+ * On the server host, a lower bound that equals the language's default counts as not requested. An exact amount, such as
+ * that of `cpu: 2`, is never a default.
+ */
 function boundsFor(offer: Offer, part: keyof typeof LANGUAGE_DEFAULTS, range: Bounds): Bounds {
-  const isDefault = isServerHost(offer.backend) && range.min === LANGUAGE_DEFAULTS[part];
-  return isDefault ? { min: null, max: range.max } : range;
+  const isDefault = range.min === LANGUAGE_DEFAULTS[part] && range.max !== range.min;
+  return isDefault && isServerHost(offer.backend) ? { min: null, max: range.max } : range;
 }
 
 function within(value: number, range: Bounds): boolean {

@@ -15,6 +15,7 @@ import {
   CLOUD,
   changesOf,
   jobChange,
+  localOffer,
   NOW,
   placed,
   refusedWith,
@@ -61,6 +62,20 @@ describe('a run of a project with a quota', () => {
       amounts: expect.objectContaining({ gpu: 2, 'gpu:h100': 2, cpu: 16_000, instances: 250_000 }),
     });
     expect(refusedWith(decision, 'job-one-0-0')).toBe('Quota: 8 of 8 GPUs used, this run needs 1');
+  });
+
+  it("is charged and limited to a part of a CPU on a share of the server's machine", () => {
+    const lap = aFleet('lap', { nodes: '0..1', blocks: 4 });
+    const shared = anInstance(lap, 0, localOffer(), { totalBlocks: 4, busyBlocks: 0 });
+    const run = aRun('part', { resources: { memory: '1GB..' } });
+    const decision = placed({
+      ...{ gangs: [aGang(run)], quotas: [aQuota({ cpu: 1 })], fleets: [lap] },
+      instances: [shared],
+    });
+    const change = jobChange(decision, 'job-part-0-0');
+    expect(change?.charge?.amounts).toMatchObject({ cpu: 250, instances: 250_000 });
+    // An agent takes a limit of 0 for none.
+    expect(change?.runtimeData).toMatchObject({ cpu: 0.25, memory: 1 });
   });
 
   it('carries no charge where the project has no quota', () => {

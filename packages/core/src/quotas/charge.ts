@@ -1,19 +1,15 @@
 /** The amounts that a share of a machine uses of quotas. */
 import type { Amounts, Offer } from '../model/index.ts';
-import { shareOffer } from '../offers/blocks.ts';
+import { cpusOfShare, shareOffer } from '../offers/blocks.ts';
 import { hourlyShare } from '../pricing/price.ts';
 import { gpuResource } from './amounts.ts';
 
 /** `blocks` of a machine that is divided into `totalBlocks`; `offer` describes the whole machine. */
 export function chargeOf(offer: Offer, blocks: number, totalBlocks: number): Amounts {
-  return chargeOfShare(shareOffer(offer, totalBlocks, blocks), blocks, totalBlocks);
-}
-
-/** The same for an offer whose resources are those of the share. Its price is that of the whole machine. */
-export function chargeOfShare(share: Offer, blocks: number, totalBlocks: number): Amounts {
-  const { cpus, memory_mib, gpus } = share.instance.resources;
+  const share = shareOffer(offer, totalBlocks, blocks);
+  const { memory_mib, gpus } = share.instance.resources;
   const amounts: Record<string, number> = {
-    cpu: Math.round(cpus * 1000),
+    cpu: Math.round(cpusOfShare(offer, totalBlocks, blocks) * 1000),
     memory: Math.round(memory_mib),
     instances: Math.floor((1_000_000 * blocks) / totalBlocks),
   };

@@ -10,10 +10,10 @@ import type {
 import type { PoolOffer } from '../../offers/pool.ts';
 import type { Payer } from '../../quotas/accounts.ts';
 import { greatest, plus, times } from '../../quotas/amounts.ts';
-import { chargeOf, chargeOfShare } from '../../quotas/charge.ts';
+import { chargeOf } from '../../quotas/charge.ts';
 import type { ShareLedger } from '../../shares/share-ledger.ts';
 import type { GangRequest } from '../gang-request.ts';
-import type { FleetOption, Slot } from '../place/fleet-option.ts';
+import type { ExistingSlot, FleetOption, Slot } from '../place/fleet-option.ts';
 import { triedOffers } from '../place/new-capacity.ts';
 import type { Lending } from './lending.ts';
 import type { QuotaLedger } from './quota-ledger.ts';
@@ -39,9 +39,18 @@ export function payerOf({ run }: { readonly run: Paying }, fleet: Pick<FleetReco
 /** For a new instance, the most that any offer uses that may be tried; corrected once one of them is chosen. */
 export function amountsOfSlot(slot: Slot): Amounts {
   if (slot.kind === 'existing') {
-    return chargeOfShare(slot.offer, slot.blocks, slot.instance.totalBlocks ?? slot.blocks);
+    return chargeOfPart(slot);
   }
   return greatest(triedOffers(slot.offers).map(chargeOfOffer));
+}
+
+/** The offer of a machine that takes jobs is known; that of the share has whole CPUs only. */
+function chargeOfPart({
+  offer,
+  blocks,
+  instance,
+}: Pick<ExistingSlot, 'offer' | 'blocks' | 'instance'>): Amounts {
+  return chargeOf(instance.offer ?? offer, blocks, instance.totalBlocks ?? blocks);
 }
 
 type Offered = Parameters<typeof chargeOf>[0];
@@ -76,7 +85,7 @@ export function admitsShare(
 ): boolean {
   if (!lending.mayTake(instance.id)) return false;
   if (!quotas.concerns(request.run)) return true;
-  const amounts = chargeOfShare(offer, blocks, instance.totalBlocks ?? blocks);
+  const amounts = chargeOfPart({ offer, blocks, instance });
   return quotas.lackFor(payerOf(request, fleet), amounts) === null;
 }
 
