@@ -1,3 +1,6 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { type Installation, postgresBinaries, startPostgres } from '@dstack/testkit';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import {
@@ -39,6 +42,21 @@ async function submitHourly(home: Installation, name: string): Promise<void> {
   const yaml = `type: task\nname: ${name}\ncommands: [echo fired]\nschedule: {cron: "0 * * * *"}\nresources: {gpu: 0}\n${PATIENT}`;
   const file = configuration(home, `${name}.dstack.yml`, yaml);
   await home.ok('apply', '-f', file, '-y', '-d');
+}
+
+/** Prints when it has notice. */
+const LEAVING = [
+  'echo here; until [ -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
+  'echo noticed; exec sleep 600',
+];
+
+async function submitService(
+  home: Installation,
+  name: string,
+  commands: readonly string[],
+): Promise<void> {
+  const yaml = `type: service\nname: ${name}\nport: 8000\ncommands: ${JSON.stringify(commands)}\nresources: {gpu: 0}\n${PATIENT}`;
+  await home.ok('apply', '-f', configuration(home, `${name}.dstack.yml`, yaml), '-y', '-d');
 }
 
 async function maintenanceOf(home: Installation): Promise<string | undefined> {
@@ -98,6 +116,24 @@ describe.skipIf(!faketime || binaries === null)('servers on PostgreSQL with wron
   });
 });
 
+describe.skipIf(!faketime)('a wrong clock', () => {
+  it('leaves nothing in the shared memory of the computer, also of a program that is killed', async () => {
+    const { env } = wrongClock('+2h');
+    // The shell is replaced by the program, as the command of dstack is.
+    const child = spawn('sh', ['-c', 'date +%s; exec sleep 60'], {
+      env: { ...process.env, ...env },
+    });
+    const [printed] = await once(child.stdout, 'data');
+    child.kill('SIGKILL');
+    await once(child, 'exit');
+    expect(msFrom(new Date(Number(printed) * 1000).toISOString(), Date.now())).toBeGreaterThan(
+      2 * HOUR_MS - SLACK_MS,
+    );
+    const own = readdirSync('/dev/shm').filter((name) => name.endsWith(`_${child.pid}`));
+    expect(own).toEqual([]);
+  });
+});
+
 describe.skipIf(!faketime)('a server on SQLite', () => {
   it('follows a step of its clock: a schedule fires, and no run ends by it', async () => {
     const { env, set } = wrongClock('+0');
@@ -120,7 +156,7 @@ describe.skipIf(!faketime)('a server on SQLite', () => {
     expect((await showRun(home, 'endless')).status).toBe('running');
   });
 
-  it('lets a job leave before a window of maintenance, and begin again after it', async () => {
+  it('lets jobs leave before a window of maintenance, and begin again after it', async () => {
     const { env, set } = wrongClock('+0');
     const home = await start(env);
     const began = Math.ceil(Date.now() / MINUTE_MS) * MINUTE_MS + 3 * HOUR_MS;
@@ -128,23 +164,24 @@ describe.skipIf(!faketime)('a server on SQLite', () => {
     const schedule = new Date(began).toISOString().replace(/.*T(..):(..).*/, '$2 $1 * * *');
     await applyFleet(
       home,
-      '0..1',
+      '0..2',
       `maintenance: {schedule: "${schedule}", duration: 1h, lead: 1h}\n`,
     );
-    await submit(home, 'working', [
-      'if [ "$DSTACK_RUN_RESUME_COUNT" -gt 0 ]; then echo back; exit 0; fi',
-      'echo here; until [ -s "$DSTACK_PREEMPTION_FILE" ]; do sleep 0.1; done',
-      'echo noticed; exec sleep 600',
-    ]);
+    await submit(home, 'working', LEAVING);
+    await submitService(home, 'serving', LEAVING);
     await untilRun(home, 'working', isRunning);
+    const first = await untilRun(home, 'serving', isRunning);
     setTo(began - HOUR_MS + MINUTE_MS);
     await untilOutput(home, 'working', 'noticed');
     expect(await maintenanceOf(home)).toBe('leaving');
     expect((await showRun(home, 'working')).status).toBe('running');
+    // What a task saves may take long. A service has nothing to save, and serves until a minute before.
+    expect(await home.ok('logs', 'serving')).not.toContain('noticed');
+    await home.ok('stop', 'working', '-y', '--abort');
     // Its notice ends with Ctrl-C half a minute before the window.
-    setTo(began - 29_000);
+    setTo(began - 33_000);
     const waits = ({ status_message }: ShownRun) => status_message === 'maintenance';
-    const left = await untilRun(home, 'working', waits);
+    const left = await untilRun(home, 'serving', waits);
     expect(left.jobs[0]?.job_submissions[0]).toMatchObject({
       termination_reason: 'interrupted_by_no_capacity',
     });
@@ -152,12 +189,13 @@ describe.skipIf(!faketime)('a server on SQLite', () => {
     await waitFor(
       () => maintenanceOf(home),
       (state) => state === 'on',
-      () => home.ok('explain', 'working', '-v'),
+      () => home.ok('explain', 'serving', '-v'),
     );
-    expect(await showRun(home, 'working')).toMatchObject({ status_message: 'maintenance' });
+    expect(await showRun(home, 'serving')).toMatchObject({ status_message: 'maintenance' });
     setTo(began + HOUR_MS + MINUTE_MS);
-    expect(await untilRun(home, 'working', isFinished)).toMatchObject({ status: 'done' });
-    expect(await home.ok('logs', 'working')).toContain('back');
+    const back = await untilRun(home, 'serving', isRunning);
+    expect(back.latest_job_submission.id).not.toBe(first.latest_job_submission.id);
+    await untilOutput(home, 'serving', 'here');
   });
 
   it('started again with the right time computes its schedules anew', async () => {

@@ -1,4 +1,5 @@
 /** Servers whose clocks are wrong, on a computer whose clock is right; see `wrongClock`. */
+import { randomUUID } from 'node:crypto';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -24,6 +25,31 @@ processes.spawn = (file, args, options, ...more) => {
 syncBuiltinESMExports();
 `;
 
+/** Where the semaphores and the shared memory of programs are. */
+const SHARED_MEMORY = '/dev/shm';
+/** Of a semaphore and of a page, as glibc has them on computers of 64 bits. */
+const SEMAPHORE_BYTES = 32;
+const PAGE_BYTES = 4096;
+/** So many processes may be killed while they hold the semaphore, which guards nothing that a clock with an offset uses. */
+const SEMAPHORE_COUNT = 1000;
+
+/**
+ * The objects by which processes share a clock that counts calls. Without a name for them each program creates its own,
+ * and those of a program that is killed stay until the computer is started again.
+ */
+function sharedObjects(): string {
+  const name = `dstack-clock-${randomUUID()}`;
+  const semaphore = Buffer.alloc(SEMAPHORE_BYTES);
+  semaphore.writeUInt32LE(SEMAPHORE_COUNT);
+  const paths = [join(SHARED_MEMORY, `sem.${name}`), join(SHARED_MEMORY, name)] as const;
+  onTestFinished(() => {
+    for (const path of paths) rmSync(path, { force: true });
+  });
+  writeFileSync(paths[0], semaphore, { mode: 0o600 });
+  writeFileSync(paths[1], Buffer.alloc(PAGE_BYTES), { mode: 0o600 });
+  return `/${name} /${name}`;
+}
+
 /**
  * A clock that is set by writing `+2h` or `-1h` to a file. With `rightAgents` the computer on which the server runs has
  * the right time, as if its jobs were on another one; otherwise its agent has the wrong one too, and its health check fails.
@@ -41,6 +67,7 @@ export function wrongClock(offset: string, { rightAgents = false } = {}) {
     FAKETIME_TIMESTAMP_FILE: file,
     FAKETIME_DONT_FAKE_MONOTONIC: '1',
     FAKETIME_NO_CACHE: '1',
+    FAKETIME_SHARED: sharedObjects(),
     ...(rightAgents && { NODE_OPTIONS: `--import=${pathToFileURL(loaded)}` }),
   };
   return { env, set };
