@@ -34,6 +34,8 @@ export interface AwsMarket {
 export interface AwsAccountRegion {
   /** The machines there, of all owners. */
   readonly vms: AccountVms;
+  /** Those of gateways. */
+  readonly gatewayVms: AccountVms;
   readonly capacity: ZoneCapacity;
 }
 
@@ -52,7 +54,10 @@ export class AwsAccount {
     const { pace } = this.#options;
     const known = this.#regions.get(region);
     if (known) return known;
-    const made = { vms: new AccountVms(pace), capacity: new ZoneCapacity(() => pace.now()) };
+    const made = {
+      ...{ vms: new AccountVms(pace), gatewayVms: new AccountVms(pace) },
+      capacity: new ZoneCapacity(() => pace.now()),
+    };
     this.#regions.set(region, made);
     return made;
   }

@@ -44,5 +44,5 @@ describe.skipIf(at.environment === null)('AWS at moto', () => {
     moto = await at.start();
   });
   afterAll(() => moto?.close());
-  describeBackend('AWS', world, ['gateways']);
+  describeBackend('AWS', world);
 });

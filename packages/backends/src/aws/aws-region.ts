@@ -8,16 +8,17 @@ import {
   SkipOfferError,
 } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
-import { KEY_TAG, vmName } from '../base/rest-vm/names.ts';
+import { KEY_TAG } from '../base/rest-vm/names.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
-import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
-import type { Ec2, Ec2Instance } from './ec2.ts';
+import type { Vm, VmCloud, VmOrder } from '../base/rest-vm/vm-cloud.ts';
+import type { Ec2 } from './ec2.ts';
 import type { Images } from './images.ts';
+import { EC2_STATUSES, machinesOf } from './machines.ts';
 import type { Networks } from './networks.ts';
 import { fitsPlacementGroup } from './placement-groups.ts';
 import { bucketOf } from './quotas.ts';
 import { isDenied } from './refusals.ts';
-import { PRIVATE, type RunParts, runForm, VM_TAGS } from './run-form.ts';
+import { type RunParts, runForm } from './run-form.ts';
 
 export interface AwsRegionOptions {
   readonly ec2: Ec2;
@@ -33,20 +34,6 @@ export interface AwsRegionOptions {
   readonly sizes: (type: string) => Offer['instance'] | null;
 }
 
-const STATUSES: Readonly<Record<string, VmPhase>> = {
-  pending: 'waiting',
-  running: 'ready',
-  'shutting-down': 'ending',
-  terminated: 'ended',
-  // Its disk is charged: it has to be ended all the same.
-  stopping: 'broken',
-  stopped: 'broken',
-  'Server.SpotInstanceTermination': 'reclaimed',
-  'Server.SpotInstanceShutdown': 'reclaimed',
-  'Server.InsufficientInstanceCapacity': 'sold-out',
-};
-
-const MIB_PER_GIB = 1024;
 const LONGEST_USER_DATA = 16_384;
 
 /** Machines are ordered so that a shutdown from inside terminates them; spot machines end by it anyway. */
@@ -56,7 +43,7 @@ export class AwsRegion implements VmCloud {
   readonly type = 'aws';
   readonly title = 'AWS';
   readonly loginUser = 'ubuntu';
-  readonly statuses = STATUSES;
+  readonly statuses = EC2_STATUSES;
   readonly lateMs = 30_000;
   readonly hasVolumes = true;
   readonly hasReservations = true;
@@ -70,8 +57,7 @@ export class AwsRegion implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
-    const instances = await this.#options.ec2.instances({ 'tag-key': [KEY_TAG] });
-    return instances.filter(isReported).map((instance) => this.#vmOf(instance));
+    return await machinesOf(this.#options.ec2, { keyTag: KEY_TAG, sizes: this.#options.sizes });
   }
 
   /** Looks for network and image, so that the order itself is one call. */
@@ -148,39 +134,6 @@ export class AwsRegion implements VmCloud {
       throw error;
     }
   }
-
-  #vmOf(instance: Ec2Instance): Vm {
-    const { id, type, reason, tags } = instance;
-    const isStatus = reason !== null && Object.hasOwn(STATUSES, reason.code);
-    const price = Number(tags[VM_TAGS.price] ?? '');
-    return {
-      ...{ id, tags, name: vmName(tags[KEY_TAG] ?? ''), region: this.#options.ec2.region },
-      status: isStatus ? reason.code : instance.state,
-      isOver: instance.state === 'terminated',
-      price: tags[VM_TAGS.price] === undefined || Number.isNaN(price) ? null : price,
-      instance: withDisk(this.#options.sizes(type) ?? unknownInstance(instance), instance),
-      // The order, not the present configuration, decides which address is used.
-      address: tags[VM_TAGS.network] === PRIVATE ? instance.privateAddress : instance.address,
-      zone: instance.zone,
-      privateAddress: instance.privateAddress,
-      problem: reason === null ? null : wordsOf(reason, isStatus),
-      loginUser: tags[VM_TAGS.user] ?? null,
-    };
-  }
-}
-
-/** EC2's messages begin with the code, which is the status of a machine that EC2 has ended. */
-function wordsOf({ code, message }: NonNullable<Ec2Instance['reason']>, isStatus: boolean): string {
-  const prefix = `${code}: `;
-  return isStatus && message.startsWith(prefix) ? message.slice(prefix.length) : message;
-}
-
-/**
- * EC2 lists a machine for an hour after its end. One that was ended by a call is as good as unknown; the end of
- * any other one is news.
- */
-function isReported({ state, reason }: Ec2Instance): boolean {
-  return state !== 'terminated' || !(reason === null || reason.code.startsWith('Client.User'));
 }
 
 function quotaError(error: QuotaError, { instance, region }: Offer): QuotaError {
@@ -194,15 +147,4 @@ function quotaError(error: QuotaError, { instance, region }: Offer): QuotaError 
 /** Otherwise it may be about network or image. */
 function isAboutOffer(error: unknown): boolean {
   return error instanceof NoCapacityError || error instanceof BusyError;
-}
-
-function withDisk(known: Offer['instance'], { tags, isSpot }: Ec2Instance): Offer['instance'] {
-  const disk = { size_mib: Number(tags[VM_TAGS.disk] ?? 0) * MIB_PER_GIB };
-  return { ...known, resources: { ...known.resources, disk, spot: isSpot } };
-}
-
-function unknownInstance({ type, isSpot, isArm }: Ec2Instance): Offer['instance'] {
-  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: isSpot, description: '' };
-  const cpu_arch = isArm ? 'arm' : 'x86';
-  return { name: type, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch } };
 }

@@ -11,6 +11,8 @@ import { AwsRegion, LEASE_ENDING } from './aws-region.ts';
 import { checkAws } from './check.ts';
 import { awsClaims, claimsRegion } from './claims.ts';
 import { Ec2 } from './ec2.ts';
+import { gatewayRegion } from './gateways/gateway-region.ts';
+import { awsGateways, type GatewayRegion } from './gateways/gateways.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
 import { quotaNotes, withDisk } from './offers.ts';
@@ -84,6 +86,7 @@ export function awsBackend(options: AwsOptions): Backend {
     instances: new RegionalInstances({ regions, of, offers }),
     volumes: new EbsVolumes({ regions, of: ec2Of, tags, zones: (region) => of(region).zones() }),
     groups: new PlacementGroups({ regions, of: ec2Of, tags }),
+    gateways: awsGateways({ regions, of: (region) => of(region).gateways }),
     claims: awsClaims(client, claimsRegion(regions)),
     check: () => checkAws({ client, settings, networksOf: (region) => of(region).networks }),
   };
@@ -104,13 +107,15 @@ function inReservation(offer: Offer, { reservation }: ReservationAnswer): Offer 
 interface AwsRegionParts extends RegionParts {
   readonly ec2: Ec2;
   readonly networks: Networks;
+  readonly gateways: GatewayRegion;
 }
 
 function regionParts(
-  { account, settings, secret, pace, leaseSeconds }: AwsOptions,
+  options: AwsOptions,
   region: string,
   { asked, offers }: AwsMarket,
 ): AwsRegionParts {
+  const { account, settings, secret, pace, leaseSeconds } = options;
   const { vpcIds, network, images, profile, tags } = settings;
   const ec2 = new Ec2(account.client, region);
   const steady = () => pace.now();
@@ -135,5 +140,7 @@ function regionParts(
     ...{ pace, account: vms },
   });
   const zones = async () => (await networks.network()).subnets.map(({ zone }) => zone);
-  return { instances, zones, capacity, networks, ec2 };
+  const sizes = (type: string) => asked.sizes(type);
+  const gateways = gatewayRegion({ ...options, ec2, sizes });
+  return { instances, zones, capacity, networks, ec2, gateways };
 }

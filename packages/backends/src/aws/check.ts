@@ -7,7 +7,12 @@ import { Ec2 } from './ec2.ts';
 import type { AwsParameters } from './form.ts';
 import { Images } from './images.ts';
 import type { Networks } from './networks.ts';
-import { type AwsRight, EC2_PERMISSIONS, QUOTA_PERMISSION } from './permissions.ts';
+import {
+  type AwsRight,
+  EC2_PERMISSIONS,
+  ELB_PERMISSIONS,
+  QUOTA_PERMISSION,
+} from './permissions.ts';
 import { awsCode, isDenied } from './refusals.ts';
 import type { AwsSettings } from './settings.ts';
 
@@ -29,6 +34,7 @@ export async function checkAws(options: AwsCheckOptions): Promise<readonly Check
   if (!accepted.ok) return [accepted];
   const results = await Promise.all([
     ...EC2_PERMISSIONS.map((permission) => checkedRight(options, region, permission)),
+    ...ELB_PERMISSIONS.map((permission) => checkedBalancerRight(client, region, permission)),
     checkedQuotas(client, region),
     ...(settings.profile === null ? [] : [checkedProfile(client, region, settings.profile)]),
     ...settings.regions.map((one) =>
@@ -52,6 +58,20 @@ async function checkedRight(
       options.client.rehearse({ region, action: action.replace('ec2:', ''), parameters }),
     );
   });
+}
+
+async function checkedBalancerRight(
+  client: AwsClient,
+  region: string,
+  { action: right, rehearsal }: AwsRight,
+): Promise<CheckResult> {
+  const [, action = ''] = right.split(':');
+  return await checked(right, () =>
+    granted(right, region, async () => {
+      const call = { service: 'elasticloadbalancing', region, action, kind: 'look' } as const;
+      await client.xml({ ...call, parameters: rehearsal ?? {} });
+    }),
+  );
 }
 
 async function checkedQuotas(client: AwsClient, region: string): Promise<CheckResult> {

@@ -105,7 +105,7 @@ export class Ec2 {
 
   /** Also those that ended within the last hour. */
   async instances(filters: Ec2Filters): Promise<readonly Ec2Instance[]> {
-    const pages = await this.#pages('DescribeInstances', { MaxResults: PAGE }, filters);
+    const pages = await this.pages('DescribeInstances', { MaxResults: PAGE }, filters);
     return pages.flatMap((page) =>
       page
         .items('reservationSet')
@@ -132,17 +132,17 @@ export class Ec2 {
   }
 
   async images(owner: string, filters: Ec2Filters): Promise<readonly Ec2Image[]> {
-    const pages = await this.#pages('DescribeImages', { Owner: [owner] }, filters);
+    const pages = await this.pages('DescribeImages', { Owner: [owner] }, filters);
     return pages.flatMap((page) => page.items('imagesSet').map(imageOf));
   }
 
   async vpcs(filters: Ec2Filters): Promise<readonly string[]> {
-    const pages = await this.#pages('DescribeVpcs', {}, filters);
+    const pages = await this.pages('DescribeVpcs', {}, filters);
     return pages.flatMap((page) => page.items('vpcSet').map((vpc) => vpc.text('vpcId') ?? ''));
   }
 
   async subnets(vpc: string): Promise<readonly Ec2Subnet[]> {
-    const pages = await this.#pages(
+    const pages = await this.pages(
       'DescribeSubnets',
       {},
       { 'vpc-id': [vpc], state: ['available'] },
@@ -156,7 +156,7 @@ export class Ec2 {
   }
 
   async routeTables(vpc: string): Promise<readonly Ec2RouteTable[]> {
-    const pages = await this.#pages('DescribeRouteTables', {}, { 'vpc-id': [vpc] });
+    const pages = await this.pages('DescribeRouteTables', {}, { 'vpc-id': [vpc] });
     return pages.flatMap((page) => page.items('routeTableSet').map(routeTableOf));
   }
 
@@ -166,7 +166,7 @@ export class Ec2 {
     names: readonly string[],
   ): Promise<readonly Ec2SecurityGroup[]> {
     const filters = { 'vpc-id': [vpc], 'group-name': names };
-    const pages = await this.#pages('DescribeSecurityGroups', {}, filters);
+    const pages = await this.pages('DescribeSecurityGroups', {}, filters);
     return pages.flatMap((page) =>
       page.items('securityGroupInfo').flatMap((group) => {
         const id = group.text('groupId');
@@ -178,13 +178,13 @@ export class Ec2 {
   /** `ids`: throws `MissingThingError` if one of them is unknown. */
   async volumes(filters: Ec2Filters, ids: readonly string[] = []): Promise<readonly Ec2Volume[]> {
     const fixed = ids.length > 0 ? { VolumeId: ids } : { MaxResults: VOLUME_PAGE };
-    const pages = await this.#pages('DescribeVolumes', fixed, filters);
+    const pages = await this.pages('DescribeVolumes', fixed, filters);
     return pages.flatMap((page) => page.items('volumeSet').map(volumeOf));
   }
 
   /** Also those that are being deleted. */
   async placementGroups(): Promise<readonly Ec2PlacementGroup[]> {
-    const [page] = await this.#pages('DescribePlacementGroups', {}, {});
+    const [page] = await this.pages('DescribePlacementGroups', {}, {});
     return (page?.items('placementGroupSet') ?? []).map((group) => ({
       ...{ name: group.text('groupName') ?? '', tags: tagsOf(group) },
     }));
@@ -195,7 +195,7 @@ export class Ec2 {
    * is none in this region.
    */
   async reservation(id: string): Promise<ReservedCapacity | null> {
-    const pages = await this.#pages(
+    const pages = await this.pages(
       'DescribeCapacityReservations',
       { CapacityReservationId: [id] },
       { state: ['active'] },
@@ -213,7 +213,7 @@ export class Ec2 {
 
   /** How many interfaces of EFA a machine of the type can have; 0 = none. */
   async efaInterfaces(type: string): Promise<number> {
-    const pages = await this.#pages('DescribeInstanceTypes', { InstanceType: [type] }, {});
+    const pages = await this.pages('DescribeInstanceTypes', { InstanceType: [type] }, {});
     const [item] = pages.flatMap((page) => page.items('instanceTypeSet'));
     if (item?.text('networkInfo', 'efaSupported') !== 'true') return 0;
     return item.number('networkInfo', 'efaInfo', 'maximumEfaInterfaces') ?? 1;
@@ -231,7 +231,7 @@ export class Ec2 {
     for (let at = 0; at < types.length; at += MOST_VALUES) {
       const filters = { 'instance-type': types.slice(at, at + MOST_VALUES) };
       const fixed = { LocationType: 'availability-zone', MaxResults: PAGE };
-      const pages = await this.#pages('DescribeInstanceTypeOfferings', fixed, filters);
+      const pages = await this.pages('DescribeInstanceTypeOfferings', fixed, filters);
       for (const item of pages.flatMap((page) => page.items('instanceTypeOfferingSet'))) {
         const [type, zone] = [item.text('instanceType'), item.text('location')];
         if (type !== null && zone !== null) zones.set(type, [...(zones.get(type) ?? []), zone]);
@@ -240,7 +240,8 @@ export class Ec2 {
     return zones;
   }
 
-  async #pages(
+  /** All pages of an answer. */
+  async pages(
     action: string,
     fixed: AwsParameters,
     filters: Ec2Filters,

@@ -1,7 +1,7 @@
 /** Addresses of AWS's services. */
 import { BackendError } from '../base/errors.ts';
 
-export type AwsService = 'ec2' | 'sts' | 'iam' | 'servicequotas';
+export type AwsService = 'ec2' | 'sts' | 'iam' | 'servicequotas' | 'elasticloadbalancing';
 
 export interface AwsEndpoint {
   readonly url: string;
@@ -18,8 +18,14 @@ export interface AwsEndpoints {
   of(service: AwsService, region: string): AwsEndpoint;
 }
 
-const VERSIONS = { ec2: '2016-11-15', sts: '2011-06-15', iam: '2010-05-08', servicequotas: '' };
-const TARGETS = { ec2: '', sts: '', iam: '', servicequotas: 'ServiceQuotasV20190624' };
+const VERSIONS: Readonly<Record<AwsService, string>> = {
+  ...{ ec2: '2016-11-15', sts: '2011-06-15', iam: '2010-05-08', servicequotas: '' },
+  elasticloadbalancing: '2015-12-01',
+};
+const TARGETS: Readonly<Record<AwsService, string>> = {
+  ...{ ec2: '', sts: '', iam: '', servicequotas: 'ServiceQuotasV20190624' },
+  elasticloadbalancing: '',
+};
 
 const REGION = /^[a-z]{2,}(-[a-z]+)+-\d+$/;
 

@@ -1,10 +1,7 @@
-/**
- * The network in which the machines of a region stand: VPC, one subnet for each zone, and the security group,
- * which lets SSH in, and everything among the machines of a project.
- */
+/** The network in which the machines of a region stand: VPC, one subnet for each zone, and the security groups. */
 import { RefusedOrderError } from '../base/errors.ts';
 import { KeptAnswer } from '../base/kept-answer.ts';
-import { OWNER_TAGS } from '../base/owner-tags.ts';
+import { OWNER_TAGS, type OwnerTags } from '../base/owner-tags.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { MissingThingError, NotNowError } from '../base/rest-vm/refusals.ts';
 import type { Ec2, Ec2RouteTable, Ec2Subnet } from './ec2.ts';
@@ -28,6 +25,32 @@ export interface Network {
   readonly subnets: readonly Ec2Subnet[];
 }
 
+/** A security group that each project has once in a VPC. */
+export interface GroupRules {
+  readonly nameOf: (project: string) => string;
+  /** The name that dstack 0.22.5 gives it; null = none is used. */
+  readonly oldNameOf: ((project: string) => string) | null;
+  readonly description: string;
+  /** Open to everybody. */
+  readonly ports: readonly number[];
+  /** Whether its machines reach each other by all ports. */
+  readonly isShared: boolean;
+}
+
+export const MACHINES_GROUP: GroupRules = {
+  // The name belongs to one project only: those of dstack 0.22.5 contain no hyphen.
+  nameOf: (project) => `dstack-security-group-${project}`,
+  // The name is the same for the projects `a-b` and `a_b`.
+  oldNameOf: (project) => `dstack_security_group_${project.replaceAll('-', '_')}`,
+  ...{ description: 'Machines of dstack', ports: [22], isShared: true },
+};
+
+export const GATEWAYS_GROUP: GroupRules = {
+  nameOf: (project) => `dstack-gateways-${project}`,
+  oldNameOf: null,
+  ...{ description: 'Gateways of dstack', ports: [22, 80, 443], isShared: false },
+};
+
 const KEPT_MS = 600_000;
 /** The tag of dstack 0.22.5. */
 const OLD_PROJECT_TAG = 'dstack_project';
@@ -36,7 +59,7 @@ export class Networks {
   readonly #ec2: Ec2;
   readonly #choice: NetworkChoice;
   readonly #network: KeptAnswer<Network>;
-  /** Ids of security groups whose rules are complete, by projects. */
+  /** Ids of security groups whose rules are complete, by names. */
   readonly #groups = new Map<string, KeptAnswer<string>>();
   readonly #now: () => number;
 
@@ -52,12 +75,14 @@ export class Networks {
     return await this.#network.value();
   }
 
-  /** Id of the security group of a project; makes what is missing of it. */
-  async group(project: string, server: string): Promise<string> {
-    const known = this.#groups.get(project);
+  /** Id of a security group of a project; makes what is missing of it. */
+  async group(project: string, server: string, rules = MACHINES_GROUP): Promise<string> {
+    const name = rules.nameOf(project);
+    const known = this.#groups.get(name);
     if (known) return await known.value();
-    const made = new KeptAnswer(KEPT_MS, this.#now, () => this.#madeGroup(project, server));
-    this.#groups.set(project, made);
+    const owner = { project, server };
+    const made = new KeptAnswer(KEPT_MS, this.#now, () => this.#madeGroup(owner, rules));
+    this.#groups.set(name, made);
     return await made.value();
   }
 
@@ -111,24 +136,30 @@ export class Networks {
     );
   }
 
-  async #madeGroup(project: string, server: string): Promise<string> {
+  async #madeGroup(
+    { project, server }: Pick<OwnerTags, 'project' | 'server'>,
+    rules: GroupRules,
+  ): Promise<string> {
     const { vpc } = await this.network();
-    const name = groupName(project);
-    const known = () => this.#knownGroup(vpc, project);
+    const name = rules.nameOf(project);
+    const known = () => this.#knownGroup(vpc, project, rules);
     const tags = { [OWNER_TAGS.server]: server, [OWNER_TAGS.project]: project };
     const create = async () => {
       const answer = await this.#ec2.change('CreateSecurityGroup', {
-        ...{ GroupName: name, GroupDescription: 'Machines of dstack', VpcId: vpc },
+        ...{ GroupName: name, GroupDescription: rules.description, VpcId: vpc },
         TagSpecification: [tagSpecification('security-group', { Name: name, ...tags })],
       });
       return answer.text('groupId');
     };
     const id = (await known()) ?? (await addedOnce(create, known));
     if (id === null) throw new NotNowError(`AWS: the security group ${name} is not listed yet`);
-    await this.#rule('AuthorizeSecurityGroupIngress', id, {
-      ...{ IpProtocol: 'tcp', FromPort: 22, ToPort: 22 },
-      IpRanges: [{ CidrIp: '0.0.0.0/0' }],
-    });
+    for (const port of rules.ports) {
+      await this.#rule('AuthorizeSecurityGroupIngress', id, {
+        ...{ IpProtocol: 'tcp', FromPort: port, ToPort: port },
+        IpRanges: [{ CidrIp: '0.0.0.0/0' }],
+      });
+    }
+    if (!rules.isShared) return id;
     const within = { IpProtocol: '-1', Groups: [{ GroupId: id }] };
     await this.#rule('AuthorizeSecurityGroupIngress', id, within);
     // Interfaces of EFA need it besides the rule that every group begins with.
@@ -137,9 +168,14 @@ export class Networks {
   }
 
   /** The id of the group of a project, by any of its names; null = there is none. */
-  async #knownGroup(vpc: string, project: string): Promise<string | null> {
-    const name = groupName(project);
-    const groups = await this.#ec2.securityGroups(vpc, [name, oldGroupName(project)]);
+  async #knownGroup(
+    vpc: string,
+    project: string,
+    { nameOf, oldNameOf }: GroupRules,
+  ): Promise<string | null> {
+    const name = nameOf(project);
+    const old = oldNameOf === null ? [] : [oldNameOf(project)];
+    const groups = await this.#ec2.securityGroups(vpc, [name, ...old]);
     const own = groups.find((group) => group.name === name);
     return (own ?? groups.find(({ tags }) => isOfProject(tags, project)))?.id ?? null;
   }
@@ -154,16 +190,6 @@ export class Networks {
       throw error;
     }
   }
-}
-
-/** The name belongs to one project only: those of dstack 0.22.5 contain no hyphen. */
-function groupName(project: string): string {
-  return `dstack-security-group-${project}`;
-}
-
-/** The name that dstack 0.22.5 gives it, which is the same for the projects `a-b` and `a_b`. */
-function oldGroupName(project: string): string {
-  return `dstack_security_group_${project.replaceAll('-', '_')}`;
 }
 
 /** Whether a group with an old name is that of a project; one without such a tag was made by a user. */

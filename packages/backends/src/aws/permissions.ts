@@ -9,6 +9,7 @@ export interface AwsRight {
 }
 
 const NO_VPC = 'vpc-00000000000000000';
+const NO_ADDRESS = 'eipalloc-00000000000000000';
 const NO_GROUP = 'sg-00000000000000000';
 const NO_INSTANCE = 'i-00000000000000000';
 const SSH = [{ IpProtocol: 'tcp', FromPort: 22, ToPort: 22, IpRanges: [{ CidrIp: '0.0.0.0/0' }] }];
@@ -21,6 +22,11 @@ const VOLUME = { VolumeId: 'vol-00000000000000000', InstanceId: NO_INSTANCE };
 
 /** The rights of EC2, in the order of the alphabet. */
 export const EC2_PERMISSIONS: readonly AwsRight[] = [
+  { action: 'ec2:AllocateAddress', rehearsal: { Domain: 'vpc' } },
+  {
+    action: 'ec2:AssociateAddress',
+    rehearsal: { AllocationId: NO_ADDRESS, InstanceId: NO_INSTANCE },
+  },
   { action: 'ec2:AttachVolume', rehearsal: { ...VOLUME, Device: '/dev/sdf' } },
   {
     action: 'ec2:AuthorizeSecurityGroupEgress',
@@ -49,6 +55,7 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:DeleteKeyPair', rehearsal: { KeyName: 'dstack-check' } },
   { action: 'ec2:DeletePlacementGroup', rehearsal: { GroupName: 'dstack-check' } },
   { action: 'ec2:DeleteVolume', rehearsal: { VolumeId: VOLUME.VolumeId } },
+  { action: 'ec2:DescribeAddresses', rehearsal: {} },
   { action: 'ec2:DescribeCapacityReservations', rehearsal: {} },
   { action: 'ec2:DescribeImages', rehearsal: { Owner: ['self'] } },
   { action: 'ec2:DescribeInstanceTypeOfferings', rehearsal: {} },
@@ -67,9 +74,53 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
     action: 'ec2:ImportKeyPair',
     rehearsal: { KeyName: 'dstack-check', PublicKeyMaterial: PUBLIC_KEY },
   },
+  { action: 'ec2:ReleaseAddress', rehearsal: { AllocationId: NO_ADDRESS } },
   // By the image and type of a real order: see `check.ts`.
   { action: 'ec2:RunInstances', rehearsal: null },
   { action: 'ec2:TerminateInstances', rehearsal: { InstanceId: [NO_INSTANCE] } },
+];
+
+const ELB = 'elasticloadbalancing';
+const NO_BALANCER = `arn:aws:${ELB}:us-east-1:123456789012:loadbalancer/app/dstack-check/0123456789abcdef`;
+const NO_TARGETS = `arn:aws:${ELB}:us-east-1:123456789012:targetgroup/dstack-check/0123456789abcdef`;
+const NO_LISTENER = `${NO_BALANCER.replace(':loadbalancer/', ':listener/')}/0123456789abcdef`;
+const TARGETS = { TargetGroupArn: NO_TARGETS, Targets: { member: [{ Id: NO_INSTANCE }] } };
+
+/** The rights for load balancers before gateways. There are no rehearsals: the calls name what does not exist. */
+export const ELB_PERMISSIONS: readonly AwsRight[] = [
+  {
+    action: `${ELB}:AddTags`,
+    rehearsal: {
+      ResourceArns: { member: [NO_BALANCER] },
+      Tags: { member: [{ Key: 'dstack-check', Value: '' }] },
+    },
+  },
+  {
+    action: `${ELB}:CreateListener`,
+    rehearsal: {
+      ...{ LoadBalancerArn: NO_BALANCER, Protocol: 'HTTP', Port: 80 },
+      DefaultActions: { member: [{ Type: 'forward', TargetGroupArn: NO_TARGETS }] },
+    },
+  },
+  {
+    action: `${ELB}:CreateLoadBalancer`,
+    rehearsal: { Name: 'dstack-check', Subnets: { member: ['subnet-00000000000000000'] } },
+  },
+  // A name that is refused.
+  {
+    action: `${ELB}:CreateTargetGroup`,
+    rehearsal: { Name: '-dstack-check-', Protocol: 'HTTP', Port: 80, VpcId: NO_VPC },
+  },
+  { action: `${ELB}:DeleteListener`, rehearsal: { ListenerArn: NO_LISTENER } },
+  { action: `${ELB}:DeleteLoadBalancer`, rehearsal: { LoadBalancerArn: NO_BALANCER } },
+  { action: `${ELB}:DeleteTargetGroup`, rehearsal: { TargetGroupArn: NO_TARGETS } },
+  { action: `${ELB}:DeregisterTargets`, rehearsal: TARGETS },
+  { action: `${ELB}:DescribeListeners`, rehearsal: { LoadBalancerArn: NO_BALANCER } },
+  { action: `${ELB}:DescribeLoadBalancers`, rehearsal: {} },
+  { action: `${ELB}:DescribeTags`, rehearsal: { ResourceArns: { member: [NO_BALANCER] } } },
+  { action: `${ELB}:DescribeTargetGroups`, rehearsal: {} },
+  { action: `${ELB}:DescribeTargetHealth`, rehearsal: { TargetGroupArn: NO_TARGETS } },
+  { action: `${ELB}:RegisterTargets`, rehearsal: TARGETS },
 ];
 
 export const QUOTA_PERMISSION = 'servicequotas:ListServiceQuotas';
@@ -83,7 +134,10 @@ export function policyDocument(): object {
     Statement: [
       {
         Effect: 'Allow',
-        Action: [...EC2_PERMISSIONS.map(({ action }) => action), QUOTA_PERMISSION],
+        Action: [
+          ...[...EC2_PERMISSIONS, ...ELB_PERMISSIONS].map(({ action }) => action),
+          QUOTA_PERMISSION,
+        ],
         Resource: '*',
       },
       { Effect: 'Allow', Action: PROFILE_PERMISSIONS, Resource: '*' },

@@ -28,6 +28,8 @@ export const AWS_REFUSALS: readonly RefusalRule[] = [
     'AddressLimitExceeded',
     'VolumeLimitExceeded',
     'MaxIOPSLimitExceeded',
+    'TooManyLoadBalancers',
+    'TooManyTargetGroups',
   ),
   ...codes(
     'credentials',
@@ -59,7 +61,17 @@ export const AWS_REFUSALS: readonly RefusalRule[] = [
     'ThrottlingException',
     'TooManyRequestsException',
   ),
-  ...codes('not-now', 'IncorrectInstanceState', 'IncorrectState', 'DependencyViolation'),
+  ...codes(
+    'not-now',
+    'IncorrectInstanceState',
+    'IncorrectState',
+    'DependencyViolation',
+    // A machine that does not run yet gets no address, and an address in use is not released.
+    'InvalidInstanceID',
+    'InvalidIPAddress.InUse',
+    // A target group whose listeners are still being deleted.
+    'ResourceInUse',
+  ),
   ...codes(
     'missing',
     'InvalidInstanceID.NotFound',
@@ -67,11 +79,17 @@ export const AWS_REFUSALS: readonly RefusalRule[] = [
     'InvalidSecurityGroupID.NotFound',
     'InvalidVolume.NotFound',
     'InvalidAllocationID.NotFound',
+    'InvalidAddressID.NotFound',
     'InvalidPlacementGroup.Unknown',
     'InvalidVpcID.NotFound',
     'InvalidAMIID.NotFound',
     'InvalidSubnetID.NotFound',
     'InvalidKeyPair.NotFound',
+    'LoadBalancerNotFound',
+    'TargetGroupNotFound',
+    'ListenerNotFound',
+    // A machine that a target group does not have, or has no more.
+    'InvalidTarget',
     'NoSuchEntity',
     'NoSuchEntityException',
     'NoSuchResourceException',

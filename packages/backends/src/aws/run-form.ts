@@ -29,6 +29,10 @@ export interface RunSettings {
   readonly profile: string | null;
   /** Tags of the configuration, which win over those of users. */
   readonly tags: Readonly<Record<string, string>>;
+  /** Whether a public machine gets its address with the order; omitted: it does. */
+  readonly getsAddress?: boolean;
+  /** The tag with the key of the order; omitted: that of instances. */
+  readonly keyTag?: string;
 }
 
 /** Tags with facts that EC2 does not report with a machine. */
@@ -43,7 +47,7 @@ const TOKEN_LENGTH = 64;
 
 export function runForm(order: VmOrder, parts: RunParts, settings: RunSettings): AwsParameters {
   const { image, subnet, group, efa } = parts;
-  const { isPublic, profile } = settings;
+  const { isPublic, profile, getsAddress = isPublic } = settings;
   const { offer, userData } = order;
   const { name, resources } = offer.instance;
   const diskGb = Math.max(Math.ceil(resources.disk.size_mib / MIB_PER_GIB), image.rootSize);
@@ -59,7 +63,7 @@ export function runForm(order: VmOrder, parts: RunParts, settings: RunSettings):
         Ebs: { VolumeSize: diskGb, VolumeType: 'gp3', DeleteOnTermination: true },
       },
     ],
-    NetworkInterface: interfacesOf({ type: name, efa, subnet, group, isPublic }),
+    NetworkInterface: interfacesOf({ type: name, efa, subnet, group, isPublic: getsAddress }),
     ...placeOf(order, parts),
     ...(profile !== null && { IamInstanceProfile: { Name: profile } }),
     ...marketOf(order, parts),
@@ -100,13 +104,14 @@ function tagsOf(
   diskGb: number,
   settings: RunSettings,
 ) {
-  const own = ownerTags(owner, tags[KEY_TAG] ?? '');
+  const { keyTag = KEY_TAG } = settings;
+  const { [KEY_TAG]: key = '', ...others } = tags;
   const facts = {
     ...{ Name: owner.instance, [VM_TAGS.price]: String(offer.price) },
     ...{ [VM_TAGS.disk]: String(diskGb), [VM_TAGS.user]: image.user },
     [VM_TAGS.network]: settings.isPublic ? 'public' : PRIVATE,
   };
-  return validTags(own, facts, settings.tags, tags);
+  return validTags(ownerTags(owner, key, keyTag), facts, settings.tags, others);
 }
 
 /**

@@ -12,8 +12,12 @@ export interface GatewayOrder {
   readonly replicaId: Id;
   /** `instance`: the name of the gateway, with the number of the replica. */
   readonly owner: OwnerTags;
+  /** The number of the replica. One that takes its place when it has ended has the same. */
+  readonly replicaNum: number;
   /** The gateway of the replica: its other replicas have the same. */
   readonly gateway: { readonly id: Id; readonly name: string };
+  /** The load balancer before all replicas, which clients reach instead of them; null = there is none. */
+  readonly balancer: { readonly certificateArn: string | null } | null;
   /** Domain of the services, such as `*.apps.test`; null = the gateway has none. */
   readonly domain: string | null;
   /** Settings for the backend from the gateway's configuration; null = it has none. */
@@ -29,12 +33,36 @@ export interface GatewayOrder {
   readonly tags: Readonly<Record<string, string>>;
 }
 
+export interface HowGatewayReleased {
+  /**
+   * `machine`: another one takes its place, and its address stays. `replica`: the gateway keeps what its replicas
+   * share. Default: `gateway`, nothing stays.
+   */
+  readonly ends?: 'machine' | 'replica' | 'gateway';
+}
+
 export interface ListedGateway {
   readonly handle: InstanceHandle;
   readonly owner: OwnerTags;
-  /** Key of the order. */
+  /** Key of the order, or `placeKey` of what outlives single machines of a replica. */
   readonly key: string | null;
 }
+
+/** Key of what a replica of a gateway keeps when its machine is replaced. `number`: of the replica; null = all share it. */
+export function placeKey(gatewayId: Id, number: number | null): string {
+  return `${PLACE_PREFIX}${gatewayId}${number === null ? '' : `:${number}`}`;
+}
+
+/** Null: the key is one of an order. */
+export function placeOfKey(
+  key: string,
+): { readonly gatewayId: Id; readonly number: number | null } | null {
+  if (!key.startsWith(PLACE_PREFIX)) return null;
+  const [gatewayId = '', number] = key.slice(PLACE_PREFIX.length).split(':');
+  return { gatewayId, number: number === undefined ? null : Number(number) };
+}
+
+const PLACE_PREFIX = 'gateway:';
 
 /** The same calls as for instances, with the same promises; gateways are never listed as instances. */
 export interface GatewayPort {
@@ -55,7 +83,7 @@ export interface GatewayPort {
     handle: InstanceHandle,
     order: Omit<GatewayOrder, 'key'>,
   ) => Promise<GatewayCondition>;
-  release(handle: InstanceHandle): Promise<'released' | 'releasing'>;
+  release(handle: InstanceHandle, how?: HowGatewayReleased): Promise<'released' | 'releasing'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGateway[]>;
 }
 

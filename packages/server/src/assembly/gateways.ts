@@ -7,12 +7,15 @@ import { domainProof } from '../gateways/domain-proof.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
 import { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { GatewayLinksOptions } from '../gateways/gateway-links-options.ts';
+import { GatewayMachines } from '../gateways/gateway-machines.ts';
 import { GatewaySignIns } from '../gateways/gateway-sign-ins.ts';
 import { txtReader } from '../gateways/txt-records.ts';
+import { agentSecret } from '../hosts/agent-secret.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import { isLocalHost } from '../hosts/local-agent.ts';
 import { socketPath } from '../hosts/socket-folder.ts';
 import { AGENT_SOCKET } from '../hosts/ssh/layout.ts';
+import { gatewayConnector } from '../hosts/supervisor/connectors.ts';
 import { answerAsks } from '../http/proxy/grants.ts';
 import type { RunChanges } from '../loops/run-changes.ts';
 import type { ServerMetrics } from '../metrics/server-metrics.ts';
@@ -25,7 +28,7 @@ import { hostPlaces } from './gateway-places.ts';
 import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
 
-export interface GatewayParts extends Pick<Supervision, 'supervisor'> {
+export interface GatewayParts extends Pick<Supervision, 'supervisor' | 'programs' | 'mayDial'> {
   readonly serverId: string;
   readonly links: Links;
   readonly changes: RunChanges;
@@ -41,7 +44,14 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
   const { hosts } = links;
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
-  const instances = new GatewayInstances({ store, serverId: made.serverId, find, hosts });
+  const { serverId, programs, mayDial } = made;
+  const machines = new GatewayMachines({
+    hosts,
+    connect: gatewayConnector({ serverId, programs, mayDial, hostAccess: store.hostAccess }),
+    secret: () => agentSecret(store),
+    privateKey: (projectId) => store.projects.privateKey(projectId),
+  });
+  const instances = new GatewayInstances({ store, serverId, find, hosts, machines });
   const readTxt = txtReader(settings.gateways.dns);
   const places = hostPlaces(store, hosts, serverHost);
   const gateways = new GatewayLinks({

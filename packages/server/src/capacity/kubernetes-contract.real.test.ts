@@ -211,7 +211,7 @@ function gatewayOrder(settings: object): GatewayOrder {
   return {
     ...{ key: 'gateway.create:r:0', replicaId: 'r', region: '' },
     owner: { server: OUR_SERVER, project: 'main', fleet: '', instance: 'edge-0' },
-    gateway: { id: 'a0', name: 'edge' },
+    ...{ gateway: { id: 'a0', name: 'edge' }, replicaNum: 0, balancer: null },
     ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
     ...{ authorizedKeys: [], tags: {} },
     settings: { kubernetes: KubernetesGatewaySettings.parse(settings) },

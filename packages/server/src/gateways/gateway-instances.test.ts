@@ -18,6 +18,7 @@ const REACHED = { outdated: null, unreachable: null };
 function world(observation: Observation | Error) {
   const added: AgentAccess[] = [];
   const deleted: string[] = [];
+  const linked: string[][] = [];
   const gateways = {
     observe: async () => {
       if (observation instanceof Error) throw observation;
@@ -40,8 +41,15 @@ function world(observation: Observation | Error) {
       has: (id: string) => added.some(({ hostId }) => hostId === id),
       delete: async (id: string) => void deleted.push(id),
     },
+    machines: {
+      link: async (id: string, project: string, access: { readonly hostname: string }) => {
+        linked.push([id, project, access.hostname]);
+        return linked.length > 1 ? null : 'Checking the host';
+      },
+      forget: (id: string) => void linked.push([id]),
+    },
   } as unknown as GatewayInstancesOptions);
-  return { instances, added, deleted };
+  return { instances, added, deleted, linked };
 }
 
 const ready = {
@@ -62,6 +70,19 @@ describe('an instance that a backend has made for a gateway', () => {
     await instances.forget(REPLICA);
     expect(deleted).toEqual(['r']);
     expect(instances.address('r')).toBeUndefined();
+  });
+
+  it('is reached over SSH where its backend gives no other way, and reports what is done there', async () => {
+    const access = { kind: 'ssh', hostname: '192.0.2.1', port: 22, user: 'ubuntu', hostKey: 'k' };
+    const { instances, added, linked } = world({ ...ready, access } as Observation);
+    expect(await instances.observe(REPLICA)).toEqual({
+      ...{ state: 'pending', text: 'Checking the host' },
+    });
+    expect(await instances.observe(REPLICA)).toEqual({ state: 'ready' });
+    expect(instances.address('r')).toBe('lb.example');
+    await instances.forget(REPLICA);
+    expect(linked).toEqual([['r', 'p', '192.0.2.1'], ['r', 'p', '192.0.2.1'], ['r']]);
+    expect(added).toEqual([]);
   });
 
   it.each([

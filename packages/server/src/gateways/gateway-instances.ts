@@ -12,6 +12,7 @@ import type { Store } from '@dstack/store';
 import type { Hosts } from '../hosts/hosts.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { GatewayHostState } from './gateway-link.ts';
+import type { GatewayMachines } from './gateway-machines.ts';
 import { gatewayOrder } from './gateway-order.ts';
 
 export interface GatewayInstancesOptions {
@@ -19,6 +20,7 @@ export interface GatewayInstancesOptions {
   readonly serverId: string;
   readonly find: ProjectBackends['find'];
   readonly hosts: Pick<Hosts, 'add' | 'delete' | 'has'>;
+  readonly machines: Pick<GatewayMachines, 'link' | 'forget'>;
 }
 
 /**
@@ -75,6 +77,7 @@ export class GatewayInstances {
     this.#addresses.delete(id);
     const { hosts } = this.#options;
     if (hosts.has(id)) await hosts.delete(id);
+    this.#options.machines.forget(id);
   }
 
   async #observe(replica: GatewayReplicaRecord): Promise<GatewayHostState> {
@@ -91,8 +94,7 @@ export class GatewayInstances {
         return seen;
       case 'ready':
         this.#remember(replica, seen);
-        await this.#link(replica, port, seen.access);
-        return { state: 'ready' };
+        return await this.#link(replica, port, seen.access);
     }
   }
 
@@ -110,8 +112,9 @@ export class GatewayInstances {
     replica: GatewayReplicaRecord,
     { dial }: GatewayPort,
     access: InstanceAccess | null,
-  ): Promise<void> {
-    if (dial === undefined || access?.kind !== 'backend') return;
+  ): Promise<GatewayHostState> {
+    if (access?.kind === 'ssh') return await this.#linkBySsh(replica, access);
+    if (dial === undefined || access?.kind !== 'backend') return { state: 'ready' };
     const { token } = access;
     const open = async (): Promise<Channel> => {
       const stream = await dial(handleOf(replica), token);
@@ -122,6 +125,18 @@ export class GatewayInstances {
       dial: () => new ChannelSocket(open),
       prepare: async () => {},
     });
+    return { state: 'ready' };
+  }
+
+  async #linkBySsh(
+    { id, gatewayId }: GatewayReplicaRecord,
+    access: Extract<InstanceAccess, { readonly kind: 'ssh' }>,
+  ): Promise<GatewayHostState> {
+    const { store, machines } = this.#options;
+    const view = await store.gateways.byId(gatewayId);
+    if (view === null) return { state: 'missing', text: 'The gateway was deleted' };
+    const stage = await machines.link(id, view.gateway.projectId, access);
+    return stage === null ? { state: 'ready' } : { state: 'pending', text: stage };
   }
 
   async #port({ gatewayId, backend, region }: GatewayReplicaRecord): Promise<GatewayPort> {

@@ -76,7 +76,7 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     ...its,
     create: (order) => call('for a gateway', () => its.create(order)),
     observe: (handle) => call('about a gateway', () => its.observe(handle)),
-    release: (handle) => call('to end a gateway', () => its.release(handle)),
+    release: (handle, how) => call('to end a gateway', () => its.release(handle, how)),
     list: (owner) => call('for a list of gateways', () => its.list(owner)),
   });
   const boundedClaims = (its: Claims): Claims => ({

@@ -1,5 +1,5 @@
 /** The resources with this server's tag in an account, and which of them have a record. */
-import type { Backend, ListedInstance } from '@dstack/backends';
+import { type Backend, type ListedInstance, placeOfKey } from '@dstack/backends';
 import {
   isReportedElsewhere,
   type ListedThing,
@@ -64,6 +64,8 @@ async function isExpected(
   }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups' | 'gateways'>,
   { key, handle }: ListedThing,
 ): Promise<boolean> {
+  const place = key === null ? null : placeOfKey(key);
+  if (place) return await isPlaceWanted(gateways, place);
   const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
@@ -81,4 +83,16 @@ async function isExpected(
   };
   const row = await rowOf();
   return row !== undefined && row.handle === null && !row.deleted;
+}
+
+/** What a replica keeps when its machine is replaced is kept as long as there is, or should be, such a replica. */
+async function isPlaceWanted(
+  gateways: Store['gateways'],
+  { gatewayId, number }: NonNullable<ReturnType<typeof placeOfKey>>,
+): Promise<boolean> {
+  const view = await gateways.byId(gatewayId);
+  if (view === null || view.gateway.deleted) return false;
+  const { configuration } = view.gateway;
+  if (number === null || number < (configuration.replicas ?? 1)) return true;
+  return view.replicas.some((replica) => replica.replicaNum === number && !replica.deleted);
 }

@@ -12,13 +12,17 @@ export function vmName(key: string): string {
   return `dstack-${createHash('sha256').update(key).digest('hex').slice(0, DIGITS)}`;
 }
 
-/** The tags of everything that is created for an order. */
-export function ownerTags(owner: OwnerTags, key: string): Readonly<Record<string, string>> {
+/** The tags of everything that is created for an order. `keyTag`: the tag that has its key. */
+export function ownerTags(
+  owner: OwnerTags,
+  key: string,
+  keyTag = KEY_TAG,
+): Readonly<Record<string, string>> {
   const tags = Object.entries(OWNER_TAGS).map(([part, tag]) => [
     tag,
     owner[part as keyof OwnerTags],
   ]);
-  return { ...Object.fromEntries(tags), [KEY_TAG]: key };
+  return { ...Object.fromEntries(tags), [keyTag]: key };
 }
 
 /** Returns the owner, as far as the tags contain it. */

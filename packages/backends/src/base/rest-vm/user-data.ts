@@ -12,6 +12,8 @@ export interface UserDataOptions {
   readonly hostKey: HostKeyPair;
   /** For a machine whose own power-off ends it; null = it lives until a server ends it. */
   readonly leaseSeconds: number | null;
+  /** What is installed; omitted = Docker, and what NVIDIA's GPUs need in containers. */
+  readonly script?: string;
 }
 
 /** A server has this long at least to install the agent, whatever its lease is. */
@@ -31,6 +33,18 @@ fi
 if command -v nvidia-ctk >/dev/null 2>&1 && ! grep -q nvidia /etc/docker/daemon.json 2>/dev/null; then
   nvidia-ctk runtime configure --runtime=docker && systemctl restart docker
 fi
+`;
+
+/**
+ * For machines of gateways, which start an nginx of their own. A machine may boot before it has the address by which
+ * it reaches the mirrors.
+ */
+export const NGINX = `
+ln -sfn /dev/null /etc/systemd/system/nginx.service
+export DEBIAN_FRONTEND=noninteractive
+until [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_stream_module.so ]; do
+  apt-get update -q && apt-get install -y --no-install-recommends nginx-light libnginx-mod-stream || sleep 5
+done
 `;
 
 /**
@@ -61,9 +75,10 @@ printf '%s\\n' "$lease" > ${file}
 }
 
 /** JSON is YAML, so that no value can change the form of the document. */
-export function userData({ authorizedKeys, hostKey, leaseSeconds }: UserDataOptions): string {
+export function userData(options: UserDataOptions): string {
+  const { authorizedKeys, hostKey, leaseSeconds, script = DOCKER } = options;
   const lease = leaseSeconds === null ? [] : [firstLease(Math.max(LEAST_SECONDS, leaseSeconds))];
-  const scripts = [...lease, DOCKER];
+  const scripts = [...lease, script];
   const document = {
     ssh_authorized_keys: authorizedKeys.map((key) => key.trim()),
     ssh_deletekeys: true,

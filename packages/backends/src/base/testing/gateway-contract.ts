@@ -21,7 +21,7 @@ export function describeGateways(world: () => BackendWorld): void {
         ...{ key: `gateway.create:${replicaId}:0`, replicaId, instanceType: null, isPublic: true },
         region: (await world().order()).offer?.region ?? '',
         owner: { server, project: 'main', fleet: '', instance: `edge-${replicaId}` },
-        gateway: { id: replicaId, name: 'edge' },
+        ...{ gateway: { id: replicaId, name: 'edge' }, replicaNum: 0, balancer: null },
         ...{ authorizedKeys: [], tags: {}, domain: null, settings: null },
       };
     };

@@ -94,7 +94,7 @@ function order(replica: number, settings: object = {}): GatewayOrder {
   return {
     ...{ key: `gateway.create:${replica}:0`, replicaId: String(replica), region: 'east' },
     owner: { server: 'server', project: 'main', fleet: '', instance: `edge-${replica}` },
-    gateway: { id: 'a0', name: 'edge' },
+    ...{ gateway: { id: 'a0', name: 'edge' }, replicaNum: replica, balancer: null },
     ...{ domain: '*.apps.test', instanceType: null, isPublic: true },
     ...{ authorizedKeys: [], tags: {} },
     settings: { kubernetes: KubernetesGatewaySettings.parse(settings) },

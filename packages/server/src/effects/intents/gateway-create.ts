@@ -24,7 +24,9 @@ async function create(
     return refused(`This server cannot create gateways in backend ${name}`);
   }
   try {
-    const order = gatewayOrder(effects.serverId, replica, view);
+    const project = await effects.store.projects.byId(view.gateway.projectId);
+    const keys = project ? [project.sshPublicKey] : [];
+    const order = gatewayOrder(effects.serverId, replica, view, keys);
     const handle = await backend.gateways.create({ ...order, key: intent.key });
     return { kind: 'gateway.created', handle };
   } catch (error) {

@@ -1,10 +1,13 @@
 import { NoAnswerError } from '@dstack/backends';
+import { isGatewayFailed } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
   configuredBackendName,
+  type GatewayReplicaRecord,
   type IntentOf,
   type IntentResult,
 } from '@dstack/core';
+import type { GatewayView } from '@dstack/store';
 import type { EffectsOptions } from '../effects.ts';
 import { NotNow } from '../not-now.ts';
 import type { IntentDescriptor } from './descriptor.ts';
@@ -30,7 +33,7 @@ async function remove(
   }
   const handle = { id: replica.instanceId, data: replica.backendData };
   try {
-    const outcome = await backend.gateways.release(handle);
+    const outcome = await backend.gateways.release(handle, { ends: whatEnds(replica, view) });
     if (outcome === 'releasing') throw new NotNow('the machine is being terminated');
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
@@ -39,6 +42,11 @@ async function remove(
     throw new NotNow(error.message);
   }
   return { kind: 'ok' };
+}
+
+function whatEnds(replica: GatewayReplicaRecord, { gateway }: GatewayView) {
+  if (gateway.toBeDeleted || isGatewayFailed(gateway.status)) return 'gateway';
+  return replica.scaleIn ? 'replica' : 'machine';
 }
 
 /** How long an unreachable host delays the end of its gateway (µs). */

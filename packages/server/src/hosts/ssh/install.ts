@@ -21,7 +21,7 @@ import {
   UNIT_FILE,
   VOLUMES_DIR,
 } from './layout.ts';
-import type { Preflight } from './preflight.ts';
+import type { HostPurpose, Preflight } from './preflight.ts';
 import type { Installed } from './put-programs.ts';
 import { tarOf } from './tar.ts';
 
@@ -41,6 +41,7 @@ export interface AgentSettings {
   /** From the fleet, for the agent itself (proxies and the like). */
   readonly env: Readonly<Record<string, string>>;
   readonly installed: Installed;
+  readonly purpose: HostPurpose;
 }
 
 /**
@@ -98,7 +99,8 @@ function launcher({ gid, home }: Preflight, settings: AgentSettings): string {
   const options = [
     ...['--state', STATE_DIR],
     ...['--socket', AGENT_SOCKET],
-    ...['--executor', 'docker'],
+    // A machine of a gateway has no Docker, and no jobs.
+    ...['--executor', settings.purpose === 'jobs' ? 'docker' : 'process'],
     ...['--server-id', settings.serverId],
     ...['--authorized-keys', `${home}/.ssh/authorized_keys`],
     ...['--environment', ENVIRONMENT],

@@ -6,6 +6,9 @@ import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
 import { type Arch, LOADER_PATHS } from './libraries.ts';
 import { howToAllow } from './sshd-settings.ts';
 
+/** What a host is for: a machine of a gateway has nginx in place of Docker. */
+export type HostPurpose = 'jobs' | 'gateway';
+
 /** A folder from which programs can be run. */
 export interface ProgramDir {
   readonly path: string;
@@ -54,6 +57,7 @@ echo "getconf=$(getconf GNU_LIBC_VERSION 2>/dev/null)"
 echo "ldd=$(ldd --version 2>&1 | head -n 1)"
 echo "loader=$(ls ${Object.values(LOADER_PATHS).join(' ')} 2>/dev/null | head -n 1)"
 echo "musl=$(ls /lib/ld-musl-*.so.1 2>/dev/null | head -n 1)"
+echo "nginx=$([ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_stream_module.so ] && echo yes)"
 echo "docker=$([ -S ${DOCKER_SOCKET} ] && echo yes)"
 if command -v docker >/dev/null 2>&1; then
   echo "daemon=$(timeout 10 docker -H unix://${DOCKER_SOCKET} version --format ok 2>&1 | tr '\\n' ' ')"
@@ -73,7 +77,11 @@ done
 `;
 
 /** Checks every requirement; throws a `HostError` that names the first one that is not met. */
-export async function preflight(connection: SshConnection, serverId: string): Promise<Preflight> {
+export async function preflight(
+  connection: SshConnection,
+  serverId: string,
+  purpose: HostPurpose = 'jobs',
+): Promise<Preflight> {
   const user = pairs(
     (await connection.exec('sh -s', { input: ABOUT_USER, timeoutMs: 30_000 })).stdout,
   );
@@ -88,7 +96,8 @@ export async function preflight(connection: SshConnection, serverId: string): Pr
   const shell = new HostShell(connection, uid !== 0);
   const host = pairs(await shell.run('Looking at the host', ABOUT_HOST));
   checkOwner(host.get('owner') ?? '', host.get('owner-name') ?? '', serverId);
-  checkDocker(host);
+  if (purpose === 'jobs') checkDocker(host);
+  else checkNginx(host);
   const [first, ...others] = programDirs(host);
   if (first === undefined) {
     throw permanent(
@@ -143,6 +152,12 @@ function checkOwner(owner: string, name: string, serverId: string): void {
   throw permanent(
     `The host belongs to another dstack server (${name ? `on ${name}, ` : ''}id ${owner}): delete its fleet there, or remove ${STATE_DIR}/owner on the host to take it over, which ends the jobs it runs there`,
   );
+}
+
+/** Its first boot installs it. */
+function checkNginx(host: ReadonlyMap<string, string>): void {
+  if (host.get('nginx') === 'yes') return;
+  throw temporary('The machine does not have nginx yet: its first boot installs it');
 }
 
 function checkDocker(host: ReadonlyMap<string, string>): void {

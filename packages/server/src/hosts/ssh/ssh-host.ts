@@ -18,7 +18,7 @@ import type { HostConnection } from '../supervisor/connector.ts';
 import { HostShell } from './host-shell.ts';
 import { agentListens, lastLogLines, removeAgent, startHostAgent } from './install.ts';
 import { AGENT_SOCKET } from './layout.ts';
-import { checkForwarding, type Preflight, preflight } from './preflight.ts';
+import { checkForwarding, type HostPurpose, type Preflight, preflight } from './preflight.ts';
 import type { Programs } from './programs.ts';
 import { putPrograms } from './put-programs.ts';
 import { howToAllow } from './sshd-settings.ts';
@@ -34,6 +34,8 @@ export interface SshHostOptions {
   /** Guards the host, or the jump host before it. */
   readonly mayDial: MayDial;
   readonly hostAccess: Pick<Store['hostAccess'], 'pin'>;
+  /** Omitted: it runs jobs. */
+  readonly purpose?: HostPurpose;
 }
 
 /** An agent that was started answers within this time, in milliseconds. */
@@ -90,17 +92,17 @@ export class SshHost implements HostConnection {
 
   /** Installs the agent, or finds it there; may be repeated. Rejects with a `HostError`. */
   async #deploy(progress: (text: string) => void): Promise<void> {
-    const { record, serverId, programs, env } = this.#options;
+    const { record, serverId, programs, env, purpose = 'jobs' } = this.#options;
     // The first compression of Node takes as long as all other steps.
     programs.warm();
     progress(`Connecting to ${addressOf(record.access.login)}`);
     const connection = await this.#reach.connected();
     progress('Checking the host');
-    const host = await preflight(connection, serverId);
+    const host = await preflight(connection, serverId, purpose);
     await checkForwarding(host.shell, record.access.login.port);
     const installed = await putPrograms(host, programs, progress);
     progress('Starting the agent');
-    await startHostAgent(host, { serverId, token: this.token, env, installed });
+    await startHostAgent(host, { serverId, token: this.token, env, installed, purpose });
     await this.#firstAnswer(host);
     this.#upToDate = true;
     progress('Waiting for the agent');

@@ -5,7 +5,7 @@ import { type Channel, ChannelSocket, JumpHosts } from '@dstack/ssh';
 import type { Store } from '@dstack/store';
 import { AgentClient } from '../agent-client.ts';
 import type { Programs } from '../ssh/programs.ts';
-import { SshHost } from '../ssh/ssh-host.ts';
+import { SshHost, type SshHostOptions } from '../ssh/ssh-host.ts';
 import type { Connectors, HostConnection } from './connector.ts';
 
 export interface ConnectorsOptions {
@@ -16,6 +16,14 @@ export interface ConnectorsOptions {
   readonly mayDial: MayDial;
   /** Opens a connection to the agent of an instance by the API of its backend. */
   readonly dial: (instanceId: Id, token: string) => Promise<Channel>;
+}
+
+/** Opens connections to machines of gateways. */
+export function gatewayConnector(
+  options: Omit<ConnectorsOptions, 'dial'>,
+): (record: SshHostOptions['record']) => HostConnection {
+  const jumps = new JumpHosts();
+  return (record) => new SshHost({ ...options, record, env: {}, jumps, purpose: 'gateway' });
 }
 
 export function agentConnectors({

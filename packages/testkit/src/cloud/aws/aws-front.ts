@@ -56,6 +56,8 @@ export interface AwsFront {
   readonly reservations: Ec2Reservations;
   /** Regions that answer nothing. */
   readonly unreachable: Set<string>;
+  /** Codes with which actions are refused, such as those of quotas that moto does not have. */
+  readonly refused: Map<string, string>;
   readonly log: readonly AwsLogEntry[];
   close(): Promise<void>;
 }
@@ -64,6 +66,7 @@ export async function startAwsFront(options: AwsFrontOptions): Promise<AwsFront>
   const ec2 = new Ec2Front(options);
   const log: AwsLogEntry[] = [];
   const unreachable = new Set<string>();
+  const refused = new Map<string, string>();
   const server = createServer((incoming, response) => {
     void serve(incoming, response).catch(() => response.destroy());
   });
@@ -74,7 +77,10 @@ export async function startAwsFront(options: AwsFrontOptions): Promise<AwsFront>
     const body = await text(incoming);
     const fields = fieldsOf(body);
     const region = regionOf(incoming.headers);
-    const answer = unreachable.has(region) ? null : await ec2.answer(incoming, body, fields);
+    const code = refused.get(fields.Action ?? '');
+    const refusal = code === undefined ? null : ec2Error(400, code, `refused: ${code}`);
+    const isDown = unreachable.has(region);
+    const answer = isDown ? null : (refusal ?? (await ec2.answer(incoming, body, fields)));
     const target = String(incoming.headers['x-amz-target'] ?? '').split('.')[1] ?? '';
     const { Action: action = target } = fields;
     log.push({ action, region, fields, status: answer?.status ?? null });
@@ -85,7 +91,7 @@ export async function startAwsFront(options: AwsFrontOptions): Promise<AwsFront>
   const { vms, quotas, capacity, reservations } = ec2;
   return {
     url: `http://${options.host}:${(server.address() as AddressInfo).port}`,
-    ...{ vms, quotas, capacity, reservations, log, unreachable },
+    ...{ vms, quotas, capacity, reservations, log, unreachable, refused },
     close: async () => {
       server.close();
       server.closeAllConnections();

@@ -45,6 +45,8 @@ export interface Aws {
   sellOut(type: string, zone: string): void;
   /** The account has reserved machines, or has bought a capacity block. */
   reserve(reservation: Ec2Reservation): void;
+  /** All calls of an action are refused with a code; null: no longer. */
+  refuse(action: string, code: string | null): void;
   /** A region answers nothing any more. */
   silence(region: string): void;
   /** The limit of a quota in vCPUs; without, EC2 reports none. */
@@ -94,6 +96,10 @@ export async function startAws(environment: string, options: AwsOptions = {}): P
     },
     sellOut: (type, zone) => front.capacity.sellOut(type, zone),
     reserve: (reservation) => front.reservations.add(reservation),
+    refuse: (action, code) => {
+      if (code === null) front.refused.delete(action);
+      else front.refused.set(action, code);
+    },
     silence: (region) => void front.unreachable.add(region),
     setQuota: (code, value) => front.quotas.set(code, value),
     close: async () => {

@@ -1,0 +1,110 @@
+/** The machines of gateways in one region, apart from those of fleets: they have another tag with their keys. */
+import type { Offer } from '@dstack/core';
+import { SkipOfferError } from '../../base/errors.ts';
+import type { CheckResult } from '../../base/port.ts';
+import { hostKeyOf } from '../../base/rest-vm/host-keys.ts';
+import { MissingThingError } from '../../base/rest-vm/refusals.ts';
+import { sshWay } from '../../base/rest-vm/ssh-way.ts';
+import { NGINX, userData } from '../../base/rest-vm/user-data.ts';
+import type { Vm, VmCloud, VmOrder } from '../../base/rest-vm/vm-cloud.ts';
+import type { VmWay } from '../../base/rest-vm/vm-way.ts';
+import type { Ec2 } from '../ec2.ts';
+import type { Images } from '../images.ts';
+import { EC2_STATUSES, machinesOf } from '../machines.ts';
+import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
+import { type RunParts, runForm } from '../run-form.ts';
+import { addressKindIn } from './gateway-place.ts';
+
+export interface GatewayCloudOptions {
+  readonly ec2: Ec2;
+  /** Networks whose machines get public addresses, or none. */
+  readonly networks: (isPublic: boolean) => Networks;
+  readonly images: Images;
+  /** Tags of the configuration, which win over those of users. */
+  readonly tags: Readonly<Record<string, string>>;
+  /** Sizes of a type by the catalogue; null = it is not listed. */
+  readonly sizes: (type: string) => Offer['instance'] | null;
+}
+
+export const GATEWAY_KEY_TAG = 'dstack-gateway-key';
+export class GatewayCloud implements VmCloud {
+  readonly type = 'aws';
+  readonly title = 'AWS';
+  readonly loginUser = 'ubuntu';
+  readonly statuses = EC2_STATUSES;
+  readonly lateMs = 30_000;
+  readonly #options: GatewayCloudOptions;
+
+  constructor(options: GatewayCloudOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    const { ec2, sizes } = this.#options;
+    return await machinesOf(ec2, { keyTag: GATEWAY_KEY_TAG, sizes });
+  }
+
+  async prepare(order: VmOrder): Promise<void> {
+    await this.#parts(order);
+  }
+
+  async create(order: VmOrder): Promise<string> {
+    const { ec2, tags, networks, images } = this.#options;
+    const kind = addressKindIn(order.tags);
+    const form = runForm(order, await this.#parts(order), {
+      ...{ profile: null, keyTag: GATEWAY_KEY_TAG, tags },
+      isPublic: kind !== 'private',
+      // The elastic one is the only public address that it ever has.
+      getsAddress: kind === 'public',
+    });
+    try {
+      return (await ec2.run(form, order.signal)) ?? '';
+    } catch (error) {
+      // A user may have deleted what is remembered.
+      networks(kind !== 'private').forget();
+      images.forget();
+      throw error;
+    }
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    const before = await this.#options.ec2.terminate(id);
+    if (before === 'terminated') throw new MissingThingError(`AWS: ${id} has ended before`);
+  }
+
+  async offers(): Promise<readonly Offer[]> {
+    return [];
+  }
+
+  async check(): Promise<readonly CheckResult[]> {
+    return [];
+  }
+
+  async #parts(order: VmOrder): Promise<RunParts> {
+    const { offer, owner } = order;
+    const { images } = this.#options;
+    const networks = this.#options.networks(addressKindIn(order.tags) !== 'private');
+    const [zone] = offer.availability_zones ?? [];
+    const [image, network, group] = await Promise.all([
+      images.of(offer.instance),
+      networks.network(),
+      networks.group(owner.project, owner.server, GATEWAYS_GROUP),
+    ]);
+    const subnet = network.subnets.find((one) => one.zone === zone);
+    if (subnet) return { image, group, subnet: subnet.id, efa: 0, reservation: null };
+    throw new SkipOfferError(`the network of region ${offer.region} has no subnet in ${zone}`);
+  }
+}
+
+/** As for other machines, but with nginx in place of Docker, and without a lease: it serves without the server. */
+export function gatewayWay(cloud: VmCloud, secret: string): VmWay {
+  return {
+    ...sshWay(cloud, secret, null),
+    ordered: async ({ authorizedKeys, key }) => ({
+      userData: userData({
+        ...{ authorizedKeys, hostKey: hostKeyOf(secret, key), leaseSeconds: null },
+        script: NGINX,
+      }),
+    }),
+  };
+}

@@ -1,0 +1,72 @@
+/** What the handle of a gateway contains, so that it can be ended without its record. */
+import type { InstanceHandle } from '@dstack/core';
+import { BackendError } from '../../base/errors.ts';
+
+/**
+ * Where clients reach a replica: at the first public address of its machine, at a private one, or at an elastic one,
+ * which it keeps.
+ */
+export type GatewayAddressKind = 'public' | 'private' | 'elastic';
+
+export type GatewayPlace =
+  | {
+      readonly kind: 'machine';
+      readonly region: string;
+      /** Id of the installation. */
+      readonly server: string;
+      readonly gateway: string;
+      /** Number of the replica. */
+      readonly replica: number;
+      readonly address: GatewayAddressKind;
+      readonly isBalanced: boolean;
+    }
+  /** Something of a gateway whose machines have ended. */
+  | { readonly kind: 'address' | 'balancer'; readonly region: string };
+
+export type MachinePlace = Extract<GatewayPlace, { readonly kind: 'machine' }>;
+
+/** Tags of a machine with what its handle contains. */
+const TAGS = {
+  ...{ gateway: 'dstack-gateway', replica: 'dstack-gateway-replica' },
+  ...{ address: 'dstack-gateway-address', balanced: 'dstack-gateway-balanced' },
+} as const;
+
+type Tags = Readonly<Record<string, string>>;
+
+export function placeTags({ gateway, replica, address, isBalanced }: MachinePlace): Tags {
+  return {
+    ...{ [TAGS.gateway]: gateway, [TAGS.replica]: String(replica), [TAGS.address]: address },
+    [TAGS.balanced]: isBalanced ? 'yes' : 'no',
+  };
+}
+
+export function placeOfTags(tags: Tags, of: Pick<MachinePlace, 'region' | 'server'>): MachinePlace {
+  return {
+    ...{ kind: 'machine', region: of.region, server: of.server },
+    ...{ gateway: tags[TAGS.gateway] ?? '', replica: Number(tags[TAGS.replica] ?? 0) },
+    ...{ address: addressKindIn(tags), isBalanced: tags[TAGS.balanced] === 'yes' },
+  };
+}
+
+export function addressKindIn(tags: Tags): GatewayAddressKind {
+  const kind = tags[TAGS.address];
+  return kind === 'public' || kind === 'elastic' ? kind : 'private';
+}
+
+export const handleOf = (id: string, place: GatewayPlace): InstanceHandle => ({
+  ...{ id, data: JSON.stringify(place) },
+});
+
+export function placeIn({ id, data }: InstanceHandle): GatewayPlace {
+  try {
+    return JSON.parse(data ?? '') as GatewayPlace;
+  } catch (error) {
+    throw new BackendError(`AWS: the handle of gateway ${id} has no region`, { cause: error });
+  }
+}
+
+export function machinePlaceIn(handle: InstanceHandle): MachinePlace {
+  const place = placeIn(handle);
+  if (place.kind === 'machine') return place;
+  throw new BackendError(`AWS: ${handle.id} is no machine of a gateway`);
+}

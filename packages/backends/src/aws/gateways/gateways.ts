@@ -1,0 +1,246 @@
+/**
+ * Gateways on machines of EC2. Each replica is a machine; one with a public address of its own keeps it, an elastic
+ * one, when its machine is replaced. With a load balancer clients reach that instead.
+ */
+import type { InstanceHandle, Offer } from '@dstack/core';
+import { NoCapacityError, SkipOfferError } from '../../base/errors.ts';
+import {
+  type GatewayCondition,
+  type GatewayOrder,
+  type GatewayPort,
+  type HowGatewayReleased,
+  type ListedGateway,
+  placeOfKey,
+} from '../../base/gateway-port.ts';
+import type { InstancePort, Observation } from '../../base/instance-port.ts';
+import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
+import type { Vm } from '../../base/rest-vm/vm-cloud.ts';
+import { isDenied } from '../refusals.ts';
+import type { Addresses } from './addresses.ts';
+import type { Balancers } from './balancers.ts';
+import { createMachine, gatewayType } from './gateway-order.ts';
+import {
+  handleOf,
+  type MachinePlace,
+  machinePlaceIn,
+  placeIn,
+  placeOfTags,
+} from './gateway-place.ts';
+
+export interface GatewayRegion {
+  readonly region: string;
+  readonly machines: Pick<InstancePort, 'create' | 'observe' | 'release'>;
+  readonly vms: GatewayVms;
+  readonly addresses: Addresses;
+  readonly balancers: Balancers;
+  /** Zones in which the network has a subnet of this kind. */
+  readonly zones: (isPublic: boolean) => Promise<readonly string[]>;
+  /** Sizes of a type by the catalogue; null = it is not listed. */
+  readonly sizes: (type: string) => Offer['instance'] | null;
+}
+
+/** The machines of gateways in the account. */
+export interface GatewayVms {
+  /** A list that may be some seconds old. */
+  shared(): Promise<readonly Vm[]>;
+  fresh(): Promise<readonly Vm[]>;
+  /** The next list is a new one. */
+  changed(): void;
+}
+
+export interface AwsGatewaysOptions {
+  /** The regions of the configuration. */
+  readonly regions: readonly string[];
+  /** Returns the parts of any region. */
+  readonly of: (region: string) => GatewayRegion;
+}
+
+type Ordered = Omit<GatewayOrder, 'key'>;
+
+const PORTS = { http: 80, https: 443 };
+
+export function awsGateways({ regions, of }: AwsGatewaysOptions): GatewayPort {
+  return {
+    ports: () => PORTS,
+    create: async (order) => {
+      if (!regions.includes(order.region)) {
+        throw new SkipOfferError(
+          `AWS: region ${order.region} is none of the backend's: ${regions.join(', ')}`,
+        );
+      }
+      return await createGateway(of(order.region), order);
+    },
+    observe: async (handle) => {
+      const place = machinePlaceIn(handle);
+      return await observeGateway(of(place.region), handle, place);
+    },
+    maintain: async (handle, order) => {
+      const place = machinePlaceIn(handle);
+      return await maintainGateway(of(place.region), handle, { place, order });
+    },
+    release: async (handle, how) => await releaseGateway(of(placeIn(handle).region), handle, how),
+    list: async ({ server }) => {
+      const lists = regions.map(async (region) => await listGateways(of(region), server));
+      return (await Promise.all(lists)).flat();
+    },
+  };
+}
+
+async function createGateway(region: GatewayRegion, order: GatewayOrder): Promise<InstanceHandle> {
+  const { addresses, balancers } = region;
+  const place = machinePlaceOf(order);
+  // First what has quotas and names of its own: a refusal then costs no machine.
+  const address = place.address === 'elastic' ? await addresses.ensure(place, order) : null;
+  try {
+    if (order.balancer) await balancers.ensure(order);
+    return handleOf(await createMachine(region, order, place), place);
+  } catch (error) {
+    // There is no machine for it, and there may be no other attempt.
+    const hasNone = error instanceof NoCapacityError || error instanceof SkipOfferError;
+    if (hasNone && address?.isNew) await addresses.release(address.id).catch(() => {});
+    throw error;
+  }
+}
+
+function machinePlaceOf(order: Ordered): MachinePlace {
+  const { region, owner, gateway, replicaNum, isPublic, balancer } = order;
+  return {
+    ...{ kind: 'machine', region, server: owner.server, gateway: gateway.id, replica: replicaNum },
+    address: isPublic ? (balancer === null ? 'elastic' : 'public') : 'private',
+    isBalanced: balancer !== null,
+  };
+}
+
+async function observeGateway(
+  region: GatewayRegion,
+  { id }: InstanceHandle,
+  place: MachinePlace,
+): Promise<Observation> {
+  const { machines, balancers } = region;
+  const look = () => machines.observe({ id, data: null }, { facts: null });
+  const first = await look();
+  const isPending = first.state === 'pending' && place.address === 'elastic';
+  const seen = isPending && (await attachAddress(region, id, place)) ? await look() : first;
+  if (seen.state !== 'ready' || !place.isBalanced || seen.machine === null) return seen;
+  const balancer = await balancers.find(place.server, place.gateway);
+  if (balancer === null) return { state: 'pending', text: 'its load balancer is being made' };
+  const { machine } = seen;
+  const provisioningData = { ...machine.provisioningData, hostname: balancer.hostname };
+  return { ...seen, machine: { ...machine, provisioningData } };
+}
+
+/** Whether the machine, which runs and had none, has been given the address of its replica. */
+async function attachAddress(
+  { vms, addresses }: GatewayRegion,
+  id: string,
+  place: MachinePlace,
+): Promise<boolean> {
+  const vm = (await vms.shared()).find((one) => one.id === id);
+  if (vm?.status !== 'running' || vm.address !== null) return false;
+  const [address] = await addresses.of(place);
+  if (!address) return false;
+  if (address.machine !== id) await addresses.attach(address, id);
+  vms.changed();
+  return true;
+}
+
+const UNCHANGED: GatewayCondition = { outdated: null, unreachable: null };
+
+async function maintainGateway(
+  { machines, addresses, balancers, vms }: GatewayRegion,
+  { id }: InstanceHandle,
+  { place, order }: { readonly place: MachinePlace; readonly order: Ordered },
+): Promise<GatewayCondition> {
+  const seen = await machines.observe({ id, data: null }, { facts: null });
+  // A replica that is ending would make again what is being released.
+  if (seen.state === 'interrupted' || seen.state === 'missing') return UNCHANGED;
+  if (place.address === 'elastic') {
+    const address = await addresses.ensure(place, order);
+    if (seen.state === 'ready' && address.machine !== id) {
+      await addresses.attach(address, id);
+      vms.changed();
+    }
+  }
+  const outdated = outdatedText(seen, order);
+  if (!place.isBalanced || order.balancer === null || seen.state !== 'ready') {
+    return { outdated, unreachable: null };
+  }
+  const balancer = await balancers.ensure(order);
+  const health = await balancers.health(balancer, id);
+  if (health === null) await balancers.register(balancer, id);
+  if (!balancer.isActive) return { outdated, unreachable: 'its load balancer is being made' };
+  if (health === 'healthy') return { outdated, unreachable: null };
+  const seenAs = health ?? 'not registered';
+  return { outdated, unreachable: `the load balancer does not reach it yet: ${seenAs}` };
+}
+
+function outdatedText(seen: Observation, order: Ordered): string | null {
+  const { name } = (seen.state === 'ready' && seen.machine?.provisioningData.instance_type) || {};
+  const wanted = gatewayType(order);
+  return name === undefined || name === wanted ? null : `The gateway is on ${wanted} now`;
+}
+
+async function releaseGateway(
+  { machines, addresses, balancers }: GatewayRegion,
+  handle: InstanceHandle,
+  { ends = 'gateway' }: HowGatewayReleased = {},
+): Promise<'released' | 'releasing'> {
+  const place = placeIn(handle);
+  if (place.kind !== 'machine') {
+    const { id } = handle;
+    return await (place.kind === 'address' ? addresses.release(id) : balancers.releaseByArn(id));
+  }
+  const { server, gateway, isBalanced } = place;
+  if (isBalanced) await balancers.deregister(server, gateway, handle.id);
+  if ((await machines.release({ id: handle.id, data: null })) === 'releasing') return 'releasing';
+  if (ends === 'machine') return 'released';
+  const kept = await addresses.of(place);
+  const released = await Promise.all(kept.map(({ id }) => addresses.release(id)));
+  if (ends === 'gateway' && isBalanced) released.push(await balancers.release(server, gateway));
+  return released.includes('releasing') ? 'releasing' : 'released';
+}
+
+/** What ends with a machine is listed apart only if there is none. */
+async function listGateways(
+  { region, vms, addresses, balancers }: GatewayRegion,
+  server: string,
+): Promise<readonly ListedGateway[]> {
+  const [all, kept, balanced] = await Promise.all([
+    vms.fresh(),
+    unlessDenied(addresses.list(server)),
+    unlessDenied(balancers.list(server)),
+  ]);
+  const machines = all
+    .filter(({ tags, isOver }) => ownerIn(tags).server === server && !isOver)
+    .map(({ id, tags }) => ({ id, tags, place: placeOfTags(tags, { region, server }) }));
+  const isWithout = ({ tags }: { readonly tags: Readonly<Record<string, string>> }) => {
+    const of = placeOfKey(tags[KEY_TAG] ?? '');
+    return !machines.some(
+      ({ place }) =>
+        place.gateway === of?.gatewayId && (of.number === null || place.replica === of.number),
+    );
+  };
+  return [
+    ...machines.map(({ id, tags, place }) => listed(handleOf(id, place), tags)),
+    ...kept
+      .filter(isWithout)
+      .map(({ id, tags }) => listed(handleOf(id, { kind: 'address', region }), tags)),
+    ...balanced
+      .filter(isWithout)
+      .map(({ arn, tags }) => listed(handleOf(arn, { kind: 'balancer', region }), tags)),
+  ];
+}
+
+/** A key that may not look for them has made none: its machines are swept all the same. */
+async function unlessDenied<T>(list: Promise<readonly T[]>): Promise<readonly T[]> {
+  try {
+    return await list;
+  } catch (error) {
+    if (isDenied(error)) return [];
+    throw error;
+  }
+}
+
+function listed(handle: InstanceHandle, tags: Readonly<Record<string, string>>): ListedGateway {
+  return { handle, owner: ownerIn(tags), key: tags[KEY_TAG] ?? null };
+}

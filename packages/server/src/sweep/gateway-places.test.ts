@@ -1,0 +1,49 @@
+import { placeKey } from '@dstack/backends';
+import type { ListedThing } from '@dstack/core';
+import { expect, it } from 'vitest';
+import { accountFor } from './listed-things.ts';
+
+const NONE = { instance: new Set(), volume: new Set(), group: new Set(), gateway: new Set() };
+
+interface World {
+  readonly replicas?: number | null;
+  readonly deleted?: boolean;
+  /** Numbers of the replicas that have not ended. */
+  readonly living?: readonly number[];
+}
+
+/** Whether what a replica keeps has a record. `number`: null = all replicas share it. */
+async function isAccountedFor(number: number | null, world: World | null): Promise<boolean> {
+  const view = world && {
+    gateway: {
+      deleted: world.deleted ?? false,
+      configuration: { replicas: world.replicas ?? null },
+    },
+    replicas: (world.living ?? []).map((replicaNum) => ({ replicaNum, deleted: false })),
+  };
+  const store = {
+    sweeps: { knownIds: async () => NONE },
+    gateways: { byId: async (id: string) => (id === 'g' ? view : null) },
+    engine: { intent: async () => null },
+  } as unknown as Parameters<typeof accountFor>[0];
+  const thing: ListedThing = {
+    ...{ kind: 'gateway', handle: { id: 'eipalloc-1', data: '{}' }, region: null },
+    ...{ owner: { project: 'main', fleet: '', instance: 'edge-0' }, key: placeKey('g', number) },
+  };
+  const of = { project: { id: 'p', name: 'main' }, backend: 'aws', orphans: [], now: 0 } as const;
+  const [listed] = await accountFor(store, [thing], of);
+  return listed?.isAccountedFor ?? false;
+}
+
+it.each([
+  ['of a gateway whose replica waits for another machine', 0, {}, true],
+  ['of a second replica that is wanted', 1, { replicas: 2 }, true],
+  ['of a second replica that is wanted no more', 1, {}, false],
+  ['of a second replica that is wanted no more and has not ended', 1, { living: [0, 1] }, true],
+  ['of a deleted gateway', 0, { deleted: true }, false],
+  ['of a gateway without a record', 0, null, false],
+  ['that the replicas of a gateway share', null, {}, true],
+  ['that the replicas of a deleted gateway shared', null, { deleted: true }, false],
+] as const)('something %s is an orphan, or is not', async (_, number, world, isKept) => {
+  expect(await isAccountedFor(number, world)).toBe(isKept);
+});
