@@ -68,7 +68,7 @@ export class AwsAccount {
     const known = this.#markets.get(scope);
     if (known) return known;
     const asked = new AwsOffers({
-      ...{ client, regions, experimental, now: () => pace.now() },
+      ...{ client, regions, experimental, now: () => pace.now(), clock: now },
       listed: this.#options.listed,
     });
     const ask = () => asked.all();

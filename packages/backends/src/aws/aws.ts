@@ -73,10 +73,12 @@ export function awsBackend(options: AwsOptions): Backend {
       const matching = sized.filter((offer) => requirementsMatch(requirements, offer));
       const quotas = quotaNotes(matching, (offer) => asked.limitOf(offer));
       const prices = options.catalogNote();
+      const hasSpot = matching.some(({ instance }) => instance.resources.spot);
       return {
         offers: matching.toSorted((a, b) => a.price - b.price),
         notes: [
           ...[...(prices === null ? [] : [prices]), ...notes, ...asked.problems, ...quotas],
+          ...(hasSpot ? asked.spotNotes : []),
           ...(matching.length === 0
             ? []
             : [withoutServer({ leaseEnding: LEASE_ENDING }, leaseSeconds)]),

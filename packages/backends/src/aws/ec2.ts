@@ -81,6 +81,15 @@ export interface ReservedCapacity {
   readonly available: number;
 }
 
+export interface SpotPrice {
+  readonly type: string;
+  readonly zone: string;
+  /** USD per hour. */
+  readonly price: number;
+  /** When it began, in the form of ISO 8601. */
+  readonly since: string;
+}
+
 export interface Ec2SecurityGroup {
   readonly id: string;
   readonly name: string;
@@ -219,6 +228,24 @@ export class Ec2 {
     return item.number('networkInfo', 'efaInfo', 'maximumEfaInterfaces') ?? 1;
   }
 
+  /** The prices of spot machines in force at a time, and maybe older ones. */
+  async spotPrices(types: readonly string[], at: Date): Promise<readonly SpotPrice[]> {
+    const prices: SpotPrice[] = [];
+    for (let from = 0; from < types.length; from += MOST_VALUES) {
+      const pages = await this.pages(
+        'DescribeSpotPriceHistory',
+        {
+          ...{ StartTime: at.toISOString(), MaxResults: PAGE },
+          ProductDescription: ['Linux/UNIX'],
+          InstanceType: types.slice(from, from + MOST_VALUES),
+        },
+        {},
+      );
+      prices.push(...pages.flatMap((page) => page.items('spotPriceHistorySet').flatMap(priceOf)));
+    }
+    return prices;
+  }
+
   /** A change of anything but machines. */
   async change(action: string, parameters: AwsParameters): Promise<XmlNode> {
     const { region } = this;
@@ -271,6 +298,13 @@ function instanceOf(item: XmlNode): Ec2Instance {
     privateAddress: item.text('privateIpAddress'),
     tags: tagsOf(item),
   };
+}
+
+function priceOf(item: XmlNode): readonly SpotPrice[] {
+  const [type, zone] = [item.text('instanceType'), item.text('availabilityZone')];
+  const price = item.number('spotPrice');
+  if (type === null || zone === null || price === null || price <= 0) return [];
+  return [{ type, zone, price, since: item.text('timestamp') ?? '' }];
 }
 
 function volumeOf(item: XmlNode): Ec2Volume {

@@ -28,7 +28,13 @@ afterEach(async () => {
 const plan = async () => {
   const { offers, notes } = await opened.backend.offers(WANTED);
   const types = new Set(offers.map(({ instance }) => instance.name));
-  return { types, notes, zones: offers.flatMap((offer) => offer.availability_zones ?? []) };
+  const spot = offers.filter(({ instance }) => instance.resources.spot).map(({ price }) => price);
+  return {
+    types,
+    notes,
+    spot: new Set(spot),
+    zones: offers.flatMap((offer) => offer.availability_zones ?? []),
+  };
 };
 
 it('a plan before EC2 has answered shows the types and prices of the catalogue, and the next one those of EC2', async () => {
@@ -39,11 +45,15 @@ it('a plan before EC2 has answered shows the types and prices of the catalogue, 
   expect(first.notes).toContainEqual(expect.stringMatching(NOT_YET));
   cloud.faults.set({});
   await expect
-    .poll(async () => (await plan()).notes)
+    .poll(async () => (await plan()).notes, { timeout: 8000 })
     .not.toContainEqual(expect.stringMatching(NOT_YET));
   const next = await plan();
   expect(next.types).toEqual(first.types);
   expect(next.zones).toContain('us-east-1a');
+  expect(next.notes).toContainEqual(
+    expect.stringMatching(/^spot prices are those of EC2's market/),
+  );
+  expect(next.spot).toEqual(new Set([0.0208 / 4, 0.096 / 4]));
 });
 
 it('an offer of such a plan is ordered in a zone that has a subnet', async () => {

@@ -11,7 +11,8 @@ const listOf = (...rows: readonly string[]): readonly CatalogItem[] =>
 
 /** EC2 as it sells every type that it is asked about, in one zone. */
 function client(limit: number | null = null): AwsClient {
-  const xml = async ({ parameters }: AwsCall) => {
+  const xml = async ({ action, parameters }: AwsCall) => {
+    if (action === 'DescribeSpotPriceHistory') return xmlOf('<Answer/>');
     const { Filter } = parameters as { readonly Filter: [{ readonly Value: readonly string[] }] };
     const items = Filter[0].Value.map(
       (type) => `<item><instanceType>${type}</instanceType><location>zone</location></item>`,
@@ -27,7 +28,7 @@ function client(limit: number | null = null): AwsClient {
 it('are made of the catalogue that the server has read last', async () => {
   let listed = listOf('aws,t3.small,us-east-1,0.02,0.01,2,2,0,,,,x86,,,');
   const offers = new AwsOffers({
-    ...{ client: client(), regions: ['us-east-1'], experimental: [], now: () => 0 },
+    ...{ client: client(), regions: ['us-east-1'], experimental: [], now: () => 0, clock: () => 0 },
     listed: () => listed,
   });
   const shown = async () =>
@@ -52,7 +53,13 @@ it('name each quota of a region once, with the smallest machine that is over it'
     ),
   );
   const offers = new AwsOffers({
-    ...{ client: client(0), regions: ['us-east-1', 'eu-west-1'], experimental: [], now: () => 0 },
+    ...{
+      client: client(0),
+      regions: ['us-east-1', 'eu-west-1'],
+      experimental: [],
+      now: () => 0,
+      clock: () => 0,
+    },
     listed: () => listed,
   });
   const all = await offers.all();

@@ -12,6 +12,7 @@ import { catalogOffer } from '../catalog/offers.ts';
 import type { AwsClient } from './aws-client.ts';
 import { Ec2 } from './ec2.ts';
 import { bucketOf, ec2Quotas, type QuotaLimits } from './quotas.ts';
+import { SpotPrices, spotNotes } from './spot-prices.ts';
 
 /** The families of dstack 0.22.5. */
 export const FAMILIES: readonly string[] = [
@@ -29,6 +30,8 @@ export interface AwsOffersOptions {
   readonly listed: () => readonly CatalogItem[];
   /** Milliseconds that no step of the clock moves. */
   readonly now: () => number;
+  /** Milliseconds since the epoch. */
+  readonly clock: () => number;
 }
 
 /** The types of the catalogue that the adapter knows. */
@@ -61,6 +64,7 @@ export class AwsOffers {
   readonly #types: ReadonlySet<string>;
   readonly #regions: ReadonlyMap<string, () => Promise<RegionFacts>>;
   readonly #zones: KeptAnswer<RegionFacts['zones']>[] = [];
+  readonly #spot = new Map<string, SpotPrices>();
   #known: Sold | null = null;
   #problems: readonly string[] = [];
   readonly #limits = new Map<string, QuotaLimits>();
@@ -70,6 +74,11 @@ export class AwsOffers {
     const { experimental, regions } = options;
     this.#types = new Set([...FAMILIES, ...TYPES, ...experimental]);
     this.#regions = new Map(regions.map((region) => [region, this.#factsOf(region)]));
+  }
+
+  /** Where the prices of spot machines are from, of all regions. */
+  get spotNotes(): readonly string[] {
+    return spotNotes([...this.#spot.values()], [...this.#spot.keys()]);
   }
 
   /** The problems of single regions at the last request for offers. */
@@ -136,7 +145,7 @@ export class AwsOffers {
         this.#types.has(type) || this.#types.has(type.split('.')[0] ?? ''),
     );
     // It may list types that EC2 was not asked about.
-    for (const zones of this.#zones) zones.drop();
+    for (const known of [...this.#zones, ...this.#spot.values()]) known.drop();
     this.#known = {
       from,
       byRegion: Map.groupBy(items, ({ location }) => location.toLowerCase()),
@@ -156,7 +165,8 @@ export class AwsOffers {
       const limit = limits.get(bucketOf(item.instanceName, item.spot).code);
       const isOver = limit !== undefined && limit < item.cpus;
       const offer = this.#offerOf(item, isOver ? 'no_quota' : 'unknown');
-      return [{ ...offer, region, availability_zones: sold.toSorted() }];
+      const inZones = { ...offer, region, availability_zones: sold.toSorted() };
+      return [this.#spot.get(region)?.priced(inZones) ?? inZones];
     });
   }
 
@@ -166,16 +176,27 @@ export class AwsOffers {
 
   /** Facts that seldom change are seldom requested. */
   #factsOf(region: string): () => Promise<RegionFacts> {
-    const { client, now } = this.#options;
+    const { client, now, clock } = this.#options;
     const ec2 = new Ec2(client, region);
-    const zones = new KeptAnswer(ZONES_KEPT_MS, now, () => {
-      const types = new Set(this.#itemsOf(region).map(({ instanceName }) => instanceName));
-      return ec2.zonesOf([...types]);
+    const typesOf = (items: readonly CatalogItem[]) => [
+      ...new Set(items.map(({ instanceName }) => instanceName)),
+    ];
+    const zones = new KeptAnswer(ZONES_KEPT_MS, now, () =>
+      ec2.zonesOf(typesOf(this.#itemsOf(region))),
+    );
+    const spot = new SpotPrices({
+      ...{ ec2, now, clock },
+      types: () => typesOf(this.#itemsOf(region).filter((item) => item.spot)),
     });
+    this.#spot.set(region, spot);
     this.#zones.push(zones);
     const quotas = new KeptAnswer(QUOTAS_KEPT_MS, now, () => ec2Quotas(client, region));
     return async () => {
-      const [sold, { limits, problem }] = await Promise.all([zones.value(), quotas.value()]);
+      const [sold, { limits, problem }] = await Promise.all([
+        zones.value(),
+        quotas.value(),
+        spot.refresh(),
+      ]);
       return { zones: sold, limits, problem };
     };
   }

@@ -66,6 +66,7 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:DescribePlacementGroups', rehearsal: {} },
   { action: 'ec2:DescribeRouteTables', rehearsal: {} },
   { action: 'ec2:DescribeSecurityGroups', rehearsal: {} },
+  { action: 'ec2:DescribeSpotPriceHistory', rehearsal: {} },
   { action: 'ec2:DescribeSubnets', rehearsal: {} },
   { action: 'ec2:DescribeVolumes', rehearsal: {} },
   { action: 'ec2:DescribeVpcs', rehearsal: {} },

@@ -54,6 +54,18 @@ const ACTIONS: Readonly<Record<string, (call: Ec2Call) => string>> = {
   DescribeInstanceTypeOfferings: offerings,
   DescribeRouteTables: () => list('routeTableSet', [routeTableForm()]),
   DescribeSecurityGroups: describeGroups,
+  DescribeSpotPriceHistory: ({ account, region }) =>
+    list(
+      'spotPriceHistorySet',
+      account.catalog.types.flatMap(({ name, pricePerHour }) =>
+        zonesOf(region).map(
+          (zone) =>
+            text('instanceType', name) +
+            text('availabilityZone', zone) +
+            text('spotPrice', String(pricePerHour / 4)),
+        ),
+      ),
+    ),
   DescribeSubnets: ({ region }) =>
     list(
       'subnetSet',
