@@ -36,9 +36,9 @@ export interface GatewayOrder {
 export interface HowGatewayReleased {
   /**
    * `machine`: another one takes its place, and its address stays. `replica`: the gateway keeps what its replicas
-   * share. Default: `gateway`, nothing stays.
+   * share. `gateway`: nothing stays.
    */
-  readonly ends?: 'machine' | 'replica' | 'gateway';
+  readonly ends: 'machine' | 'replica' | 'gateway';
 }
 
 export interface ListedGateway {
@@ -83,7 +83,7 @@ export interface GatewayPort {
     handle: InstanceHandle,
     order: Omit<GatewayOrder, 'key'>,
   ) => Promise<GatewayCondition>;
-  release(handle: InstanceHandle, how?: HowGatewayReleased): Promise<'released' | 'releasing'>;
+  release(handle: InstanceHandle, how: HowGatewayReleased): Promise<'released' | 'releasing'>;
   list(owner: Pick<OwnerTags, 'server'>): Promise<readonly ListedGateway[]>;
 }
 

@@ -120,6 +120,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     log,
   });
   closing.add(() => gateways.close());
+  closing.add(() => machines.close());
   changes.listen((runId) => gateways.runChanged(runId));
   links.connected.add((hostId) => gateways.hostConnected(hostId));
   if (store.shared) {

@@ -129,7 +129,7 @@ describe.skipIf(missing !== null && !process.env.CI)('a real cluster', { timeout
     await cluster.kubectl('-n', namespace, 'delete', kind, '--all');
     await gateways.maintain?.(handle, order);
     expect(await find()).toMatchObject([expected[kind]]);
-    while ((await gateways.release(handle)) !== 'released') await delay(50);
+    while ((await gateways.release(handle, { ends: 'gateway' })) !== 'released') await delay(50);
     expect(await find()).toEqual([]);
   });
 

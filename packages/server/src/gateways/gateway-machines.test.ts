@@ -89,3 +89,11 @@ it('the machine of a deleted project is not reached', async () => {
   const { machines } = world({ privateKey: null });
   await expect(machines.link('r', 'p', access('192.0.2.1'))).rejects.toThrow('was deleted');
 });
+
+it('a server that stops ends its connections and opens no others', async () => {
+  const { machines, ended } = world();
+  await machines.link('r', 'p', access('192.0.2.1'));
+  machines.close();
+  expect(ended).toEqual(['closed 192.0.2.1']);
+  await expect(machines.link('r', 'p', access('192.0.2.1'))).rejects.toThrow('being stopped');
+});

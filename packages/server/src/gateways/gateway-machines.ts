@@ -32,6 +32,7 @@ interface Machine {
 export class GatewayMachines {
   readonly #options: GatewayMachinesOptions;
   readonly #machines = new Map<Id, Machine>();
+  #closed = false;
 
   constructor(options: GatewayMachinesOptions) {
     this.#options = options;
@@ -63,6 +64,12 @@ export class GatewayMachines {
     this.#machines.delete(replicaId);
   }
 
+  /** The server is being stopped: the connections would keep its process alive. */
+  close(): void {
+    this.#closed = true;
+    for (const id of [...this.#machines.keys()]) this.forget(id);
+  }
+
   async #machine(replicaId: Id, projectId: Id, access: SshAccess): Promise<Machine> {
     const { hostname, port, user, hostKey } = access;
     const { connect, secret, privateKey: keyOf } = this.#options;
@@ -70,11 +77,14 @@ export class GatewayMachines {
     const privateKey = await keyOf(projectId);
     if (privateKey === null) throw new Error('the project was deleted');
     const token = agentToken(await secret(), replicaId);
+    if (this.#closed) throw new Error('the server is being stopped');
     const known = this.#machines.get(replicaId);
     if (known?.address === address) return known;
     // A user has deleted its address, and it has another one.
-    if (known) await this.#options.hosts.delete(replicaId);
-    this.forget(replicaId);
+    if (known) {
+      await this.#options.hosts.delete(replicaId);
+      this.forget(replicaId);
+    }
     const connection = connect({
       ...{ instanceId: replicaId, agentToken: token },
       hostKeys: hostKey === null ? {} : { [address]: hostKey },

@@ -74,3 +74,28 @@ it('ends nothing in an account that a copy of this installation has claimed', as
   expect(cloud.vms()).toBe(2);
   expect((await server.store.sweeps.list())[0]?.hindrance).toContain('another installation');
 });
+
+it('ends the machine of a gateway alone, because others of the gateway may use its load balancer', async () => {
+  const backend = await opened();
+  const owner = { server: OUR_SERVER, project: 'main', fleet: '', instance: 'edge-0' };
+  const released: object[] = [];
+  const gateways = {
+    list: async () => [
+      { handle: { id: 'i-1', data: '{}' }, owner, key: 'gateway.create:unknown:0' },
+    ],
+    release: async ({ id }: { readonly id: string }, how: object) => {
+      released.push({ id, ...how });
+      return 'released' as const;
+    },
+  } as unknown as NonNullable<typeof backend.gateways>;
+  const clock = { now: Date.now() * 1000 };
+  const sweeper = await orphanSweeper(server, {
+    ...{ backend: { ...backend, gateways }, type: 'digitalocean', clock },
+  });
+  for (const later of [0, CONFIRM_AFTER, CLAIM_WATCH]) {
+    clock.now += later;
+    await sweeper.sweep();
+  }
+  await sweeper.close();
+  expect(released).toEqual([{ id: 'i-1', ends: 'machine' }]);
+});

@@ -8,6 +8,7 @@ const NONE = { instance: new Set(), volume: new Set(), group: new Set(), gateway
 interface World {
   readonly replicas?: number | null;
   readonly deleted?: boolean;
+  readonly status?: 'running' | 'failed';
   /** Numbers of the replicas that have not ended. */
   readonly living?: readonly number[];
 }
@@ -16,10 +17,12 @@ interface World {
 async function isAccountedFor(number: number | null, world: World | null): Promise<boolean> {
   const view = world && {
     gateway: {
-      deleted: world.deleted ?? false,
+      ...{ deleted: world.deleted ?? false, status: world.status ?? 'running' },
       configuration: { replicas: world.replicas ?? null },
     },
-    replicas: (world.living ?? []).map((replicaNum) => ({ replicaNum, deleted: false })),
+    replicas: (world.living ?? []).map((replicaNum) => ({
+      ...{ replicaNum, deleted: false, scaleIn: false },
+    })),
   };
   const store = {
     sweeps: { knownIds: async () => NONE },
@@ -38,12 +41,17 @@ async function isAccountedFor(number: number | null, world: World | null): Promi
 it.each([
   ['of a gateway whose replica waits for another machine', 0, {}, true],
   ['of a second replica that is wanted', 1, { replicas: 2 }, true],
-  ['of a second replica that is wanted no more', 1, {}, false],
+  ['of a gateway whose replica has another number and waits for a machine', 1, {}, true],
+  ['of a first replica that another one has replaced', 0, { living: [1] }, false],
+  ['of a second replica that is wanted no more', 1, { living: [0] }, false],
   ['of a second replica that is wanted no more and has not ended', 1, { living: [0, 1] }, true],
   ['of a deleted gateway', 0, { deleted: true }, false],
   ['of a gateway without a record', 0, null, false],
+  ['of a gateway that has failed', 0, { status: 'failed' }, false],
+  ['of a gateway that has failed and is ending', 0, { status: 'failed', living: [0] }, true],
   ['that the replicas of a gateway share', null, {}, true],
   ['that the replicas of a deleted gateway shared', null, { deleted: true }, false],
+  ['that the replicas of a failed gateway shared', null, { status: 'failed' }, false],
 ] as const)('something %s is an orphan, or is not', async (_, number, world, isKept) => {
   expect(await isAccountedFor(number, world)).toBe(isKept);
 });

@@ -1,5 +1,6 @@
 /** The resources with this server's tag in an account, and which of them have a record. */
 import { type Backend, type ListedInstance, placeOfKey } from '@dstack/backends';
+import { isGatewayFailed } from '@dstack/contract/status';
 import {
   isReportedElsewhere,
   type ListedThing,
@@ -85,14 +86,19 @@ async function isExpected(
   return row !== undefined && row.handle === null && !row.deleted;
 }
 
-/** What a replica keeps when its machine is replaced is kept as long as there is, or should be, such a replica. */
+/**
+ * What a replica keeps when its machine is replaced is kept as long as there is such a replica, or as one is missing,
+ * which may take its place.
+ */
 async function isPlaceWanted(
   gateways: Store['gateways'],
   { gatewayId, number }: NonNullable<ReturnType<typeof placeOfKey>>,
 ): Promise<boolean> {
   const view = await gateways.byId(gatewayId);
   if (view === null || view.gateway.deleted) return false;
-  const { configuration } = view.gateway;
-  if (number === null || number < (configuration.replicas ?? 1)) return true;
-  return view.replicas.some((replica) => replica.replicaNum === number && !replica.deleted);
+  const living = view.replicas.filter(({ deleted }) => !deleted);
+  if (living.some(({ replicaNum }) => number === null || number === replicaNum)) return true;
+  if (isGatewayFailed(view.gateway.status)) return false;
+  const staying = living.filter(({ scaleIn }) => !scaleIn);
+  return number === null || staying.length < (view.gateway.configuration.replicas ?? 1);
 }

@@ -147,7 +147,8 @@ async function end(
 async function orderEnd(backend: Backend, { kind, handle }: OrphanRecord): Promise<string | null> {
   // Another machine of the same order may serve it.
   if (kind === 'instance') await backend.instances?.release(handle, { isOrphan: true });
-  else if (kind === 'gateway') await backend.gateways?.release(handle);
+  // What it shares with machines that stay is listed by itself once it is unwanted.
+  else if (kind === 'gateway') await backend.gateways?.release(handle, { ends: 'machine' });
   else if ((await backend.groups?.delete(handle)) === 'in-use') return 'it is in use';
   return null;
 }

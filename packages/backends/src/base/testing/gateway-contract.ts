@@ -54,11 +54,12 @@ export function describeGateways(world: () => BackendWorld): void {
     whereThereAreAny('are released once, and are missing from then on', async (gateways) => {
       const handle = await gateways.create(await order());
       await world().settle();
-      for (let times = 0; (await gateways.release(handle)) === 'releasing'; times++) {
+      const how = { ends: 'gateway' } as const;
+      for (let times = 0; (await gateways.release(handle, how)) === 'releasing'; times++) {
         if (times === MAX_RELEASES) throw new Error('the machine is never released');
         await world().settle();
       }
-      expect(await gateways.release(handle)).toBe('released');
+      expect(await gateways.release(handle, how)).toBe('released');
       expect(await gateways.observe(handle)).toEqual({ state: 'missing' });
       expect(await gateways.list({ server: OUR_SERVER })).toEqual([]);
     });

@@ -156,8 +156,8 @@ describe('gateways in a cluster', () => {
   it('leave the address to the other replicas, and nothing after the last one', async () => {
     const handles = [await gateways.create(order(0)), await gateways.create(order(1))];
     for (const [at, handle] of handles.entries()) {
-      expect(await gateways.release(handle)).toBe('releasing');
-      expect(await gateways.release(handle)).toBe('released');
+      expect(await gateways.release(handle, { ends: 'gateway' })).toBe('releasing');
+      expect(await gateways.release(handle, { ends: 'gateway' })).toBe('released');
       expect(await gateways.observe(handle)).toEqual({ state: 'missing' });
       expect(ofKind('services')).toHaveLength(at === 0 ? 1 : 0);
     }
@@ -193,8 +193,8 @@ describe('gateways in a cluster', () => {
       metadata: { annotations: { a: 'b' } },
       spec: { ingressClassName: 'traefik', rules: [{ host: '*.apps.test' }] },
     });
-    await gateways.release(handle);
-    await gateways.release(handle);
+    await gateways.release(handle, { ends: 'gateway' });
+    await gateways.release(handle, { ends: 'gateway' });
     expect(ofKind('ingresses')).toEqual([]);
   });
 
@@ -207,8 +207,8 @@ describe('gateways in a cluster', () => {
       ...{ outdated: null, unreachable: expect.stringContaining('-0 is not ready') },
     });
     expect(kinds()).toEqual(expect.arrayContaining(['ingresses', 'services']));
-    await gateways.release(handle);
-    await gateways.release(handle);
+    await gateways.release(handle, { ends: 'gateway' });
+    await gateways.release(handle, { ends: 'gateway' });
     // By a server that has not seen yet that it has ended.
     await gateways.maintain?.(handle, order(0, settings));
     expect(kinds()).toEqual(['pods', 'persistentvolumeclaims', 'secrets'].sort());
@@ -232,7 +232,7 @@ describe('gateways in a cluster', () => {
 
   it('get their Service back if one is made while the last other one ends', async () => {
     const last = await gateways.create(order(0));
-    await gateways.release(last);
+    await gateways.release(last, { ends: 'gateway' });
     // Between the look at the other replicas and the deletion of the Service.
     const next = Promise.withResolvers<Awaited<ReturnType<GatewayPort['create']>>>();
     onDelete = async (path) => {
@@ -240,7 +240,7 @@ describe('gateways in a cluster', () => {
       onDelete = async () => {};
       next.resolve(await gateways.create(order(1)));
     };
-    expect(await gateways.release(last)).toBe('released');
+    expect(await gateways.release(last, { ends: 'gateway' })).toBe('released');
     expect(ofKind('services')).toHaveLength(0);
     await gateways.maintain?.(await next.promise, order(1));
     expect(ofKind('services')).toHaveLength(1);

@@ -187,11 +187,11 @@ test('a running gateway replaces a replica whose host has left, and waits longer
     ...{ status: 'running', statusMessage: 'Its host is not connected' },
   });
   world.report(0, 'lost', 'Its host has left the fleet');
-  expect(world.statuses).toEqual(['0 terminating', '1 submitted']);
+  expect(world.statuses).toEqual(['0 terminating', '0 submitted']);
   world.work((intent) =>
     intent.kind === 'gateway.create' ? refused('no host')() : succeeded(intent),
   );
-  expect(world.statuses).toEqual(['0 terminated', '1 terminated']);
+  expect(world.statuses).toEqual(['0 terminated', '0 terminated']);
   expect(world.gateway.status).toBe('running');
   world.now = world.gateway.nextPassAt ?? 0;
   expect(world.now).toBe(T0 + 60 * SECOND);
@@ -200,6 +200,37 @@ test('a running gateway replaces a replica whose host has left, and waits longer
   world.work();
   world.report(0, 'ready');
   expect(world.gateway.scaleOutAttempt).toBe(0);
+});
+
+test('a replica has the number of the one that it replaces, which was not the lowest, also at the second attempt', () => {
+  const world = running();
+  world.report(0, 'ready', null, OUTDATED);
+  world.work(refused('exceeded quota'));
+  world.now = world.gateway.nextPassAt ?? 0;
+  world.pass();
+  world.work();
+  world.report(1, 'ready');
+  world.work();
+  expect(world.statuses).toEqual(['0 terminated', '1 terminated', '1 running']);
+  world.now += SECOND;
+  world.report(1, 'lost', 'Its machine was removed');
+  world.work((intent) =>
+    intent.kind === 'gateway.create' ? refused('no capacity')() : succeeded(intent),
+  );
+  world.now = world.gateway.nextPassAt ?? 0;
+  world.pass();
+  expect(world.statuses.slice(2)).toEqual(['1 terminated', '1 terminated', '1 submitted']);
+});
+
+test('a replica that is lost while an attempt to replace it has failed gives its number on', () => {
+  const world = running();
+  world.report(0, 'ready', null, OUTDATED);
+  world.work(refused('exceeded quota'));
+  world.now += SECOND;
+  world.report(0, 'lost', 'Its machine was removed');
+  world.now = world.gateway.nextPassAt ?? 0;
+  world.pass();
+  expect(world.statuses).toEqual(['0 terminating', '1 terminated', '0 submitted']);
 });
 
 test('a replica that serves requests shows what is wrong with its host', () => {
@@ -426,7 +457,7 @@ test('gateways that lack replicas are woken by a host that another one leaves on
   const { configuration } = world.gateway;
   world.report(0, 'lost', 'Its host has left the fleet');
   world.work();
-  world.report(2, 'ready');
+  world.report(0, 'ready');
   expect(world.signalled).not.toContain('gateway other');
   world.gateway = { ...world.gateway, configuration: { ...configuration, replicas: 1 } };
   world.pass();

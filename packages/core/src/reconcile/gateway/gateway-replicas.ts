@@ -23,7 +23,7 @@ import {
   outdatedText,
 } from '../service/outdated-replicas.ts';
 import type { GatewayPass } from './gateway-pass.ts';
-import { hasNewRoom, nextAttemptAt } from './replica-attempts.ts';
+import { hasNewRoom, nextAttemptAt, numberOfNext } from './replica-attempts.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */
 const ORDER_DELAY = 30 * SECOND;
@@ -199,13 +199,10 @@ function addReplicas(pass: GatewayPass, count: number): void {
 
 function insertReplica(pass: GatewayPass): void {
   const { gateway, draft, now } = pass;
-  const used = new Set(pass.replicas.map(({ replicaNum }) => replicaNum));
-  let replicaNum = 0;
-  while (used.has(replicaNum)) replicaNum += 1;
   const replica = draft.gatewayReplicas.insert({
     id: draft.newId(),
     gatewayId: gateway.id,
-    replicaNum,
+    replicaNum: numberOfNext(draft.gatewayReplicas.all()),
     status: 'submitted',
     statusMessage: null,
     backend: gateway.backend,

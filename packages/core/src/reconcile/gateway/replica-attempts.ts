@@ -43,6 +43,34 @@ export function activeReplicas(replicas: readonly GatewayReplicaRecord[]): Gatew
   );
 }
 
+/**
+ * The number of the replica that is added next. One that takes the place of a replica which has ended on its own
+ * gets its number, so that backends can give it the same address.
+ */
+export function numberOfNext(replicas: Numbered): number {
+  const used = new Set(
+    replicas
+      .filter((one) => !isLost(one) && !isReplicaTerminated(one.status))
+      .map(({ replicaNum }) => replicaNum),
+  );
+  const [vacant] = replicas
+    .filter((one) => isLost(one) && !used.has(one.replicaNum))
+    .sort((a, b) => b.lastProcessedAt - a.lastProcessedAt);
+  if (vacant) return vacant.replicaNum;
+  let lowest = 0;
+  while (used.has(lowest)) lowest += 1;
+  return lowest;
+}
+
+type Numbered = readonly Pick<
+  GatewayReplicaRecord,
+  'replicaNum' | 'status' | 'scaleIn' | 'lastProcessedAt'
+>[];
+
+/** It is ending, or has ended, although it was wanted. */
+const isLost = ({ status, scaleIn }: Numbered[number]): boolean =>
+  !scaleIn && isReplicaEnding(status);
+
 /** Why the last attempt has failed; null = no reason is known. */
 export function lastFailure(replicas: readonly GatewayReplicaRecord[]): string | null {
   const ended = replicas.filter(({ status, scaleIn }) => !scaleIn && isReplicaTerminated(status));

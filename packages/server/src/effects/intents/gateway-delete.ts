@@ -2,8 +2,10 @@ import { NoAnswerError } from '@dstack/backends';
 import { isGatewayFailed } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
+  capabilitiesOf,
   configuredBackendName,
   type GatewayReplicaRecord,
+  gatewayBackend,
   type IntentOf,
   type IntentResult,
 } from '@dstack/core';
@@ -37,8 +39,8 @@ async function remove(
     if (outcome === 'releasing') throw new NotNow('the machine is being terminated');
   } catch (error) {
     if (!(error instanceof NoAnswerError)) throw error;
-    // Only a host of the user has no answer for long: it is not waited for, and costs nothing here.
-    if (effects.now() >= intent.createdAt + GIVE_UP) return { kind: 'ok' };
+    const isOver = effects.now() >= intent.createdAt + GIVE_UP;
+    if (isOver && !costsMoney(replica, view)) return { kind: 'ok' };
     throw new NotNow(error.message);
   }
   return { kind: 'ok' };
@@ -47,6 +49,13 @@ async function remove(
 function whatEnds(replica: GatewayReplicaRecord, { gateway }: GatewayView) {
   if (gateway.toBeDeleted || isGatewayFailed(gateway.status)) return 'gateway';
   return replica.scaleIn ? 'replica' : 'machine';
+}
+
+/** Hosts of users, and clusters, are not waited for: nothing that cannot be reached there is charged. */
+function costsMoney({ backend }: GatewayReplicaRecord, { gateway }: GatewayView): boolean {
+  const place = { backend: backend ?? gateway.backend, region: gateway.region };
+  const { owner, offersAreNodes } = capabilitiesOf(gatewayBackend(place));
+  return owner === 'provider' && !offersAreNodes;
 }
 
 /** How long an unreachable host delays the end of its gateway (µs). */
