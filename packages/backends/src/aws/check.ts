@@ -7,12 +7,7 @@ import { Ec2 } from './ec2.ts';
 import type { AwsParameters } from './form.ts';
 import { Images } from './images.ts';
 import type { Networks } from './networks.ts';
-import {
-  type AwsRight,
-  EC2_PERMISSIONS,
-  ELB_PERMISSIONS,
-  QUOTA_PERMISSION,
-} from './permissions.ts';
+import { type AwsRight, EC2_PERMISSIONS, elbRights, QUOTA_PERMISSION } from './permissions.ts';
 import { awsCode, isDenied } from './refusals.ts';
 import type { AwsSettings } from './settings.ts';
 
@@ -28,13 +23,14 @@ const SMALL = { name: 't3.micro', resources: { gpus: [], cpu_arch: 'x86' as cons
 export async function checkAws(options: AwsCheckOptions): Promise<readonly CheckResult[]> {
   const { client, settings, networksOf } = options;
   const [region = ''] = settings.regions;
+  let account = { partition: 'aws', region, account: '' };
   const accepted = await checked('the credentials are accepted', async () => {
-    await client.xml({ service: 'sts', region, action: 'GetCallerIdentity', kind: 'look' });
+    account = { region, ...(await accountOf(client, region)) };
   });
   if (!accepted.ok) return [accepted];
   const results = await Promise.all([
     ...EC2_PERMISSIONS.map((permission) => checkedRight(options, region, permission)),
-    ...ELB_PERMISSIONS.map((permission) => checkedBalancerRight(client, region, permission)),
+    ...elbRights(account).map((right) => checkedBalancerRight(client, region, right)),
     checkedQuotas(client, region),
     ...(settings.profile === null ? [] : [checkedProfile(client, region, settings.profile)]),
     ...settings.regions.map((one) =>
@@ -45,6 +41,14 @@ export async function checkAws(options: AwsCheckOptions): Promise<readonly Check
     ),
   ]);
   return [accepted, ...results];
+}
+
+async function accountOf(client: AwsClient, region: string) {
+  const call = { service: 'sts', region, action: 'GetCallerIdentity', kind: 'look' } as const;
+  const identity = (await client.xml(call)).at('GetCallerIdentityResult');
+  // Such as `arn:aws-cn:iam::123456789012:user/ada`.
+  const [, partition = 'aws'] = identity.text('Arn')?.split(':') ?? [];
+  return { partition, account: identity.text('Account') ?? '' };
 }
 
 async function checkedRight(

@@ -67,6 +67,7 @@ export class AwsOffers {
   readonly #spot = new Map<string, SpotPrices>();
   #known: Sold | null = null;
   #problems: readonly string[] = [];
+  #leftOut: ReadonlySet<string> = new Set();
   readonly #limits = new Map<string, QuotaLimits>();
 
   constructor(options: AwsOffersOptions) {
@@ -76,9 +77,13 @@ export class AwsOffers {
     this.#regions = new Map(regions.map((region) => [region, this.#factsOf(region)]));
   }
 
-  /** Where the prices of spot machines are from, of all regions. */
+  /** Where the prices of spot machines are from, of the regions that have offers. */
   get spotNotes(): readonly string[] {
-    return spotNotes([...this.#spot.values()], [...this.#spot.keys()]);
+    const offered = [...this.#spot].filter(([region]) => !this.#leftOut.has(region));
+    return spotNotes(
+      offered.map(([, prices]) => prices),
+      offered.map(([region]) => region),
+    );
   }
 
   /** The problems of single regions at the last request for offers. */
@@ -105,6 +110,7 @@ export class AwsOffers {
       const refused = failed.find(({ error }) => error instanceof CredentialsError);
       throw (refused ?? failed[0]).error;
     }
+    this.#leftOut = new Set(failed.map(({ region }) => region));
     this.#problems = [
       ...failed.map(
         ({ region, error }) => `offers of ${region} are left out: ${errorMessage(error)}`,

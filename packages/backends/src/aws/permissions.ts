@@ -82,47 +82,55 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
 ];
 
 const ELB = 'elasticloadbalancing';
-const NO_BALANCER = `arn:aws:${ELB}:us-east-1:123456789012:loadbalancer/app/dstack-check/0123456789abcdef`;
-const NO_TARGETS = `arn:aws:${ELB}:us-east-1:123456789012:targetgroup/dstack-check/0123456789abcdef`;
-const NO_LISTENER = `${NO_BALANCER.replace(':loadbalancer/', ':listener/')}/0123456789abcdef`;
-const TARGETS = { TargetGroupArn: NO_TARGETS, Targets: { member: [{ Id: NO_INSTANCE }] } };
 
-/** The rights for load balancers before gateways. There are no rehearsals: the calls name what does not exist. */
-export const ELB_PERMISSIONS: readonly AwsRight[] = [
-  {
-    action: `${ELB}:AddTags`,
-    rehearsal: {
-      ResourceArns: { member: [NO_BALANCER] },
-      Tags: { member: [{ Key: 'dstack-check', Value: '' }] },
+/** Where the load balancers of an account are. */
+export interface ElbPlace {
+  /** Such as `aws` or `aws-cn`. */
+  readonly partition: string;
+  readonly region: string;
+  /** Number of the account. */
+  readonly account: string;
+}
+
+/**
+ * The rights for load balancers before gateways. There are no rehearsals: the calls name what does not exist. It is
+ * in the account and the region of the check, because AWS refuses others before it looks at rights.
+ */
+export function elbRights({ partition, region, account }: ElbPlace): readonly AwsRight[] {
+  const arn = (rest: string) => `arn:${partition}:${ELB}:${region}:${account}:${rest}`;
+  const LoadBalancerArn = arn('loadbalancer/app/dstack-check/0123456789abcdef');
+  const TargetGroupArn = arn('targetgroup/dstack-check/0123456789abcdef');
+  const ListenerArn = arn('listener/app/dstack-check/0123456789abcdef/0123456789abcdef');
+  const targets = { TargetGroupArn, Targets: { member: [{ Id: NO_INSTANCE }] } };
+  const tags = { member: [{ Key: 'dstack-check', Value: '' }] };
+  const forward = { member: [{ Type: 'forward', TargetGroupArn }] };
+  const rehearsals: Readonly<Record<string, AwsParameters>> = {
+    AddTags: { ResourceArns: { member: [LoadBalancerArn] }, Tags: tags },
+    CreateListener: { LoadBalancerArn, Protocol: 'HTTP', Port: 80, DefaultActions: forward },
+    CreateLoadBalancer: {
+      ...{ Name: 'dstack-check', Subnets: { member: ['subnet-00000000000000000'] } },
     },
-  },
-  {
-    action: `${ELB}:CreateListener`,
-    rehearsal: {
-      ...{ LoadBalancerArn: NO_BALANCER, Protocol: 'HTTP', Port: 80 },
-      DefaultActions: { member: [{ Type: 'forward', TargetGroupArn: NO_TARGETS }] },
-    },
-  },
-  {
-    action: `${ELB}:CreateLoadBalancer`,
-    rehearsal: { Name: 'dstack-check', Subnets: { member: ['subnet-00000000000000000'] } },
-  },
-  // A name that is refused.
-  {
-    action: `${ELB}:CreateTargetGroup`,
-    rehearsal: { Name: '-dstack-check-', Protocol: 'HTTP', Port: 80, VpcId: NO_VPC },
-  },
-  { action: `${ELB}:DeleteListener`, rehearsal: { ListenerArn: NO_LISTENER } },
-  { action: `${ELB}:DeleteLoadBalancer`, rehearsal: { LoadBalancerArn: NO_BALANCER } },
-  { action: `${ELB}:DeleteTargetGroup`, rehearsal: { TargetGroupArn: NO_TARGETS } },
-  { action: `${ELB}:DeregisterTargets`, rehearsal: TARGETS },
-  { action: `${ELB}:DescribeListeners`, rehearsal: { LoadBalancerArn: NO_BALANCER } },
-  { action: `${ELB}:DescribeLoadBalancers`, rehearsal: {} },
-  { action: `${ELB}:DescribeTags`, rehearsal: { ResourceArns: { member: [NO_BALANCER] } } },
-  { action: `${ELB}:DescribeTargetGroups`, rehearsal: {} },
-  { action: `${ELB}:DescribeTargetHealth`, rehearsal: { TargetGroupArn: NO_TARGETS } },
-  { action: `${ELB}:RegisterTargets`, rehearsal: TARGETS },
-];
+    // A name that is refused.
+    CreateTargetGroup: { Name: '-dstack-check-', Protocol: 'HTTP', Port: 80, VpcId: NO_VPC },
+    DeleteListener: { ListenerArn },
+    DeleteLoadBalancer: { LoadBalancerArn },
+    DeleteTargetGroup: { TargetGroupArn },
+    DeregisterTargets: targets,
+    DescribeListeners: { LoadBalancerArn },
+    DescribeLoadBalancers: {},
+    DescribeTags: { ResourceArns: { member: [LoadBalancerArn] } },
+    DescribeTargetGroups: {},
+    DescribeTargetHealth: { TargetGroupArn },
+    RegisterTargets: targets,
+  };
+  return Object.entries(rehearsals).map(([action, rehearsal]) => ({
+    ...{ action: `${ELB}:${action}`, rehearsal },
+  }));
+}
+
+export const ELB_PERMISSIONS: readonly string[] = elbRights({
+  ...{ partition: 'aws', region: 'us-east-1', account: '123456789012' },
+}).map(({ action }) => action);
 
 export const QUOTA_PERMISSION = 'servicequotas:ListServiceQuotas';
 /** For a configuration with an IAM instance profile only. */
@@ -136,7 +144,8 @@ export function policyDocument(): object {
       {
         Effect: 'Allow',
         Action: [
-          ...[...EC2_PERMISSIONS, ...ELB_PERMISSIONS].map(({ action }) => action),
+          ...EC2_PERMISSIONS.map(({ action }) => action),
+          ...ELB_PERMISSIONS,
           QUOTA_PERMISSION,
         ],
         Resource: '*',

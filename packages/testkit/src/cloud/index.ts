@@ -1,6 +1,6 @@
 export { type Ec2Metadata, ec2MetadataMissing, startEc2Metadata } from './aws/ec2-metadata.ts';
 export { type Moto, motoEnvironment, startMoto } from './aws/moto.ts';
-export { type Aws, startAws } from './aws/start-aws.ts';
+export { type Aws, type AwsOptions, startAws } from './aws/start-aws.ts';
 export type { CallOutcome } from './calls.ts';
 export { type CloudClock, type ManualClock, manualClock, runningClock } from './clock.ts';
 export { type DirectCloud, directCloud } from './direct-cloud.ts';

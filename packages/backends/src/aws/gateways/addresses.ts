@@ -2,8 +2,8 @@
  * Elastic addresses of gateways. Each replica has one that outlives its machine, since DNS records of users contain
  * it. EC2 knows no tokens for them, so an address is looked for by its tags before another one is allocated.
  */
-import { QuotaError } from '../../base/errors.ts';
-import { type GatewayOrder, placeKey } from '../../base/gateway-port.ts';
+import { NoAnswerError, QuotaError } from '../../base/errors.ts';
+import { type GatewayOrder, placeKey, placeOfKey } from '../../base/gateway-port.ts';
 import { OWNER_TAGS } from '../../base/owner-tags.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../../base/rest-vm/refusals.ts';
@@ -19,22 +19,40 @@ export interface ElasticAddress {
   readonly address: string;
   /** Id of the machine that has it now; null = none. */
   readonly machine: string | null;
+  /** Whether a machine, or something else in the network, has it. */
+  readonly isUsed: boolean;
   readonly tags: Readonly<Record<string, string>>;
 }
 
 type AddressPlace = Pick<MachinePlace, 'gateway' | 'replica' | 'server'>;
 type AddressOrder = Pick<GatewayOrder, 'owner' | 'tags'>;
 
-export class Addresses {
-  readonly #ec2: Ec2;
+export interface AddressesOptions {
+  readonly ec2: Ec2;
   /** Tags of the configuration. */
-  readonly #tags: Readonly<Record<string, string>>;
-  /** Allocations under way, by keys: two calls for one replica must not make two. */
-  readonly #making = new Map<string, Promise<ElasticAddress>>();
+  readonly tags: Readonly<Record<string, string>>;
+  /** Milliseconds that no step of the clock moves. */
+  readonly now: () => number;
+}
 
-  constructor(ec2: Ec2, tags: Readonly<Record<string, string>>) {
-    this.#ec2 = ec2;
-    this.#tags = tags;
+interface Made {
+  readonly address: Promise<ElasticAddress>;
+  /** Null: it is being allocated. */
+  id: string | null;
+  /** Until when lists may not contain it yet. */
+  until: number;
+}
+
+/** An address may be missing in lists for this time after it was allocated. */
+const LATE_MS = 30_000;
+
+export class Addresses {
+  readonly #options: AddressesOptions;
+  /** Allocations under way, and those of the last seconds, by keys: two calls for one replica must not make two. */
+  readonly #made = new Map<string, Made>();
+
+  constructor(options: AddressesOptions) {
+    this.#options = options;
   }
 
   /** Allocated, or found. `isNew`: this call has allocated it. Throws `QuotaError`. */
@@ -45,27 +63,40 @@ export class Addresses {
     const [found] = await this.of(place);
     if (found) return { ...found, isNew: false };
     const key = placeKey(place.gateway, place.replica);
-    const making = this.#making.get(key) ?? this.#allocate(key, order);
-    this.#making.set(key, making);
+    const known = this.#made.get(key);
+    if (known && this.#options.now() < known.until)
+      return { ...(await known.address), isNew: false };
+    const made: Made = {
+      address: this.#allocate(key, order),
+      ...{ id: null, until: Number.POSITIVE_INFINITY },
+    };
+    this.#made.set(key, made);
     try {
-      return { ...(await making), isNew: true };
-    } finally {
-      this.#making.delete(key);
+      const address = await made.address;
+      made.id = address.id;
+      made.until = this.#options.now() + LATE_MS;
+      return { ...address, isNew: true };
+    } catch (error) {
+      if (this.#made.get(key) === made) this.#made.delete(key);
+      throw error;
     }
   }
 
   async #allocate(key: string, { owner, tags: users }: AddressOrder): Promise<ElasticAddress> {
-    const tags = resourceTags(owner, key, { Name: owner.instance, ...this.#tags }, users);
+    const { ec2 } = this.#options;
+    const tags = resourceTags(owner, key, { Name: owner.instance, ...this.#options.tags }, users);
     try {
-      const answer = await this.#ec2.change('AllocateAddress', {
+      const answer = await ec2.change('AllocateAddress', {
         Domain: 'vpc',
         TagSpecification: [tagSpecification('elastic-ip', tags)],
       });
-      const id = answer.text('allocationId') ?? '';
-      return { id, address: answer.text('publicIp') ?? '', machine: null, tags };
+      const [id, address] = [answer.text('allocationId'), answer.text('publicIp')];
+      if (id !== null && address !== null)
+        return { id, address, tags, machine: null, isUsed: false };
+      throw new NoAnswerError('AWS: an address that was allocated without an identifier');
     } catch (error) {
       if (!(error instanceof QuotaError)) throw error;
-      const text = `no quota: one more elastic address in ${this.#ec2.region}: ${error.message}`;
+      const text = `no quota: one more elastic address in ${ec2.region}: ${error.message}`;
       throw new QuotaError(text, { cause: error });
     }
   }
@@ -76,20 +107,22 @@ export class Addresses {
       [`tag:${KEY_TAG}`]: [placeKey(gateway, replica)],
       [`tag:${OWNER_TAGS.server}`]: [server],
     });
-    const rank = ({ machine, id }: ElasticAddress) => `${machine === null ? 1 : 0} ${id}`;
+    const rank = ({ isUsed, id }: ElasticAddress) => `${isUsed ? 0 : 1} ${id}`;
     return found.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   }
 
-  /** All of a server. */
+  /** All that a server has allocated for gateways. */
   async list(server: string): Promise<readonly ElasticAddress[]> {
     const found = await this.#described({ [`tag:${OWNER_TAGS.server}`]: [server] });
-    return found.filter(({ tags }) => ownerIn(tags).server === server);
+    return found.filter(
+      ({ tags }) => ownerIn(tags).server === server && placeOfKey(tags[KEY_TAG] ?? '') !== null,
+    );
   }
 
   /** Gives it to a machine, which may not run yet: then the next call does. */
   async attach({ id }: ElasticAddress, machine: string): Promise<void> {
     try {
-      await this.#ec2.change('AssociateAddress', {
+      await this.#options.ec2.change('AssociateAddress', {
         ...{ AllocationId: id, InstanceId: machine, AllowReassociation: true },
       });
     } catch (error) {
@@ -99,8 +132,9 @@ export class Addresses {
 
   /** `releasing`: a machine has it still. */
   async release(id: string): Promise<'released' | 'releasing'> {
+    for (const [key, made] of this.#made) if (made.id === id) this.#made.delete(key);
     try {
-      await this.#ec2.change('ReleaseAddress', { AllocationId: id });
+      await this.#options.ec2.change('ReleaseAddress', { AllocationId: id });
       return 'released';
     } catch (error) {
       if (error instanceof MissingThingError) return 'released';
@@ -110,7 +144,7 @@ export class Addresses {
   }
 
   async #described(filters: Ec2Filters): Promise<readonly ElasticAddress[]> {
-    const pages = await this.#ec2.pages('DescribeAddresses', {}, filters);
+    const pages = await this.#options.ec2.pages('DescribeAddresses', {}, filters);
     return pages.flatMap((page) => page.items('addressesSet').flatMap(addressOf));
   }
 }
@@ -118,5 +152,7 @@ export class Addresses {
 function addressOf(item: XmlNode): readonly ElasticAddress[] {
   const [id, address] = [item.text('allocationId'), item.text('publicIp')];
   if (id === null || address === null) return [];
-  return [{ id, address, machine: item.text('instanceId'), tags: tagsOf(item) }];
+  const machine = item.text('instanceId');
+  const isUsed = machine !== null || item.text('associationId') !== null;
+  return [{ id, address, machine, isUsed, tags: tagsOf(item) }];
 }

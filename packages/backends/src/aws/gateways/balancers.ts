@@ -3,7 +3,8 @@
  * gateway, so that each is found before it is made, also by a server that starts after a crash.
  */
 import { NoAnswerError, RefusedOrderError } from '../../base/errors.ts';
-import { type GatewayOrder, placeKey } from '../../base/gateway-port.ts';
+import { type GatewayOrder, placeKey, placeOfKey } from '../../base/gateway-port.ts';
+import { addedOnce } from '../../base/rest-vm/added-once.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../../base/rest-vm/refusals.ts';
 import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
@@ -54,10 +55,8 @@ export class Balancers {
   async ensure(order: Ordered): Promise<GatewayBalancer> {
     const { elb } = this.#options;
     const name = balancerName(order.owner.server, order.gateway.id);
-    const [balancer, targetGroup] = await Promise.all([
-      elb.balancer(name).then((found) => found ?? this.#create(name, order)),
-      elb.targetGroup(name).then((found) => found ?? this.#createTargets(name, order)),
-    ]);
+    const balancer = (await elb.balancer(name)) ?? (await this.#create(name, order));
+    const targetGroup = (await elb.targetGroup(name)) ?? (await this.#createTargets(name, order));
     await this.#listen(balancer, targetGroup, order);
     const { hostname, state } = balancer;
     return { hostname, isActive: state === 'active', targetGroup };
@@ -114,7 +113,8 @@ export class Balancers {
     const tags = await elb.tags(named.map(({ arn }) => arn));
     return named.flatMap(({ arn }) => {
       const found = tags.get(arn) ?? {};
-      const isOurs = found[KEY_TAG] !== undefined && ownerIn(found).server === server;
+      const isOfGateway = placeOfKey(found[KEY_TAG] ?? '') !== null;
+      const isOurs = isOfGateway && ownerIn(found).server === server;
       return isOurs ? [{ arn, tags: found }] : [];
     });
   }
@@ -131,11 +131,14 @@ export class Balancers {
       );
     }
     const group = await network.group(owner.project, owner.server, GATEWAYS_GROUP);
-    const made = await elb.createBalancer({
-      ...{ Name: name, Type: 'application', Scheme: isPublic ? 'internet-facing' : 'internal' },
-      Subnets: { member: subnets.map(({ id }) => id) },
-      ...{ SecurityGroups: { member: [group] }, Tags: this.#tagsOf(order) },
-    });
+    const create = () =>
+      elb.createBalancer({
+        ...{ Name: name, Type: 'application', Scheme: isPublic ? 'internet-facing' : 'internal' },
+        Subnets: { member: subnets.map(({ id }) => id) },
+        ...{ SecurityGroups: { member: [group] }, Tags: this.#tagsOf(order) },
+      });
+    // Another replica, or another server, may make it at the same moment.
+    const made = await addedOnce(create, () => elb.balancer(name));
     if (made) return made;
     throw new NoAnswerError('AWS: a load balancer that was created without an identifier');
   }
@@ -143,11 +146,13 @@ export class Balancers {
   async #createTargets(name: string, order: Ordered): Promise<string> {
     const { elb, networks } = this.#options;
     const { vpc } = await networks(order.isPublic).network();
-    const made = await elb.createTargetGroup({
-      ...{ Name: name, Protocol: 'HTTP', Port: PORTS.http, VpcId: vpc, TargetType: 'instance' },
-      // nginx answers names that it does not serve with 404: it is there all the same.
-      ...{ HealthCheckPath: '/', Matcher: { HttpCode: '200-499' }, Tags: this.#tagsOf(order) },
-    });
+    const create = () =>
+      elb.createTargetGroup({
+        ...{ Name: name, Protocol: 'HTTP', Port: PORTS.http, VpcId: vpc, TargetType: 'instance' },
+        // nginx answers names that it does not serve with 404: it is there all the same.
+        ...{ HealthCheckPath: '/', Matcher: { HttpCode: '200-499' }, Tags: this.#tagsOf(order) },
+      });
+    const made = await addedOnce(create, () => elb.targetGroup(name));
     if (made !== null) return made;
     throw new NoAnswerError('AWS: a target group that was created without an identifier');
   }

@@ -13,7 +13,7 @@ import type { Images } from '../images.ts';
 import { EC2_STATUSES, machinesOf } from '../machines.ts';
 import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
 import { type RunParts, runForm } from '../run-form.ts';
-import { addressKindIn } from './gateway-place.ts';
+import { addressKindIn, placeTagsIn } from './gateway-place.ts';
 
 export interface GatewayCloudOptions {
   readonly ec2: Ec2;
@@ -51,8 +51,10 @@ export class GatewayCloud implements VmCloud {
   async create(order: VmOrder): Promise<string> {
     const { ec2, tags, networks, images } = this.#options;
     const kind = addressKindIn(order.tags);
+    // First, and last: no number of other tags, and none with their names, may displace them.
+    const place = placeTagsIn(order.tags);
     const form = runForm(order, await this.#parts(order), {
-      ...{ profile: null, keyTag: GATEWAY_KEY_TAG, tags },
+      ...{ profile: null, keyTag: GATEWAY_KEY_TAG, tags: { ...place, ...tags, ...place } },
       isPublic: kind !== 'private',
       // The elastic one is the only public address that it ever has.
       getsAddress: kind === 'public',

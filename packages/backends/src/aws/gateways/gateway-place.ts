@@ -40,6 +40,12 @@ export function placeTags({ gateway, replica, address, isBalanced }: MachinePlac
   };
 }
 
+/** Those of the tags of an order that `placeTags` has set. */
+export function placeTagsIn(tags: Tags): Tags {
+  const names: readonly string[] = Object.values(TAGS);
+  return Object.fromEntries(Object.entries(tags).filter(([name]) => names.includes(name)));
+}
+
 export function placeOfTags(tags: Tags, of: Pick<MachinePlace, 'region' | 'server'>): MachinePlace {
   return {
     ...{ kind: 'machine', region: of.region, server: of.server },

@@ -51,7 +51,7 @@ export function gatewayRegion(options: GatewayRegionOptions): GatewayRegion {
       fresh: () => all.fresh(list),
       changed: () => all.changed(),
     },
-    addresses: new Addresses(ec2, tags),
+    addresses: new Addresses({ ec2, tags, now: steady }),
     balancers: new Balancers({ elb: new Elb(account.client, region), networks, tags }),
     zones: async (isPublic) => {
       const { subnets } = await networks(isPublic).network();

@@ -3,7 +3,7 @@
  * one, when its machine is replaced. With a load balancer clients reach that instead.
  */
 import type { InstanceHandle, Offer } from '@dstack/core';
-import { NoCapacityError, SkipOfferError } from '../../base/errors.ts';
+import { BusyError, NoAnswerError, SkipOfferError } from '../../base/errors.ts';
 import {
   type GatewayCondition,
   type GatewayOrder,
@@ -91,13 +91,16 @@ async function createGateway(region: GatewayRegion, order: GatewayOrder): Promis
   const place = machinePlaceOf(order);
   // First what has quotas and names of its own: a refusal then costs no machine.
   const address = place.address === 'elastic' ? await addresses.ensure(place, order) : null;
+  const { server, gateway, isBalanced } = place;
+  const isBalancerNew = isBalanced && (await balancers.find(server, gateway)) === null;
   try {
-    if (order.balancer) await balancers.ensure(order);
+    if (isBalanced) await balancers.ensure(order);
     return handleOf(await createMachine(region, order, place), place);
   } catch (error) {
-    // There is no machine for it, and there may be no other attempt.
-    const hasNone = error instanceof NoCapacityError || error instanceof SkipOfferError;
-    if (hasNone && address?.isNew) await addresses.release(address.id).catch(() => {});
+    // Whether there is a machine is unknown, and there will be another attempt.
+    if (error instanceof NoAnswerError || error instanceof BusyError) throw error;
+    if (address?.isNew) await addresses.release(address.id).catch(() => {});
+    if (isBalancerNew) await balancers.release(server, gateway).catch(() => {});
     throw error;
   }
 }
@@ -155,11 +158,16 @@ async function maintainGateway(
   // A replica that is ending would make again what is being released.
   if (seen.state === 'interrupted' || seen.state === 'missing') return UNCHANGED;
   if (place.address === 'elastic') {
-    const address = await addresses.ensure(place, order);
-    if (seen.state === 'ready' && address.machine !== id) {
+    const [found, ...others] = await addresses.of(place);
+    const address = found ?? (await addresses.ensure(place, order));
+    // One that another machine has is left there: that machine may have taken the place of this one.
+    if (seen.state === 'ready' && !address.isUsed) {
       await addresses.attach(address, id);
       vms.changed();
     }
+    // A lost answer may have left more than one; each costs money.
+    const unused = address.machine === id ? others.filter(({ isUsed }) => !isUsed) : [];
+    for (const one of unused) await addresses.release(one.id);
   }
   const outdated = outdatedText(seen, order);
   if (!place.isBalanced || order.balancer === null || seen.state !== 'ready') {
@@ -183,7 +191,7 @@ function outdatedText(seen: Observation, order: Ordered): string | null {
 async function releaseGateway(
   { machines, addresses, balancers }: GatewayRegion,
   handle: InstanceHandle,
-  { ends = 'gateway' }: HowGatewayReleased = {},
+  { ends }: HowGatewayReleased,
 ): Promise<'released' | 'releasing'> {
   const place = placeIn(handle);
   if (place.kind !== 'machine') {
@@ -195,7 +203,9 @@ async function releaseGateway(
   if ((await machines.release({ id: handle.id, data: null })) === 'releasing') return 'releasing';
   if (ends === 'machine') return 'released';
   const kept = await addresses.of(place);
-  const released = await Promise.all(kept.map(({ id }) => addresses.release(id)));
+  // One that a user has given to something else is not taken away from it; the sweep lists it.
+  const ours = kept.filter(({ machine, isUsed }) => !isUsed || machine === handle.id);
+  const released = await Promise.all(ours.map(({ id }) => addresses.release(id)));
   if (ends === 'gateway' && isBalanced) released.push(await balancers.release(server, gateway));
   return released.includes('releasing') ? 'releasing' : 'released';
 }

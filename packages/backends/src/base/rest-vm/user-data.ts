@@ -42,8 +42,10 @@ fi
 export const NGINX = `
 ln -sfn /dev/null /etc/systemd/system/nginx.service
 export DEBIAN_FRONTEND=noninteractive
-until [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_stream_module.so ]; do
-  apt-get update -q && apt-get install -y --no-install-recommends nginx-light libnginx-mod-stream || sleep 5
+has_nginx() { [ -x /usr/sbin/nginx ] && [ -e /usr/lib/nginx/modules/ngx_stream_module.so ]; }
+until has_nginx; do
+  apt-get update -q && apt-get install -y --no-install-recommends nginx-light libnginx-mod-stream
+  has_nginx || sleep 5
 done
 `;
 

@@ -1,3 +1,4 @@
+/** Machines of gateways on EC2, their addresses and their load balancers, at moto. */
 import {
   type Aws,
   type ManualClock,
@@ -5,36 +6,35 @@ import {
   manualClock,
   startAws,
 } from '@dstack/testkit/cloud';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { NoCapacityError, QuotaError, SkipOfferError } from '../../base/errors.ts';
 import type { GatewayOrder, GatewayPort } from '../../base/gateway-port.ts';
+import { OWNER_TAGS } from '../../base/owner-tags.ts';
 import { KEY_TAG } from '../../base/rest-vm/names.ts';
 import type { CallPace } from '../../base/rest-vm/pace.ts';
 import { OUR_SERVER } from '../../base/testing/backend-world.ts';
 import { passingPace } from '../../base/testing/passing-pace.ts';
 import { Ec2 } from '../ec2.ts';
-import { awsAt, clientAt, motoAtHand, REGION } from '../testing.ts';
-import { Addresses } from './addresses.ts';
-import { Elb } from './elb.ts';
+import { Addresses } from '../gateways/addresses.ts';
+import { Elb } from '../gateways/elb.ts';
+import { awsAt, clientAt, REGION } from '../testing.ts';
 
-const at = motoAtHand('The gateways of AWS');
 const BOOT_S = 60;
 
-describe.skipIf(at.environment === null)('a gateway on AWS', () => {
-  let moto: Moto;
+export function describeAwsGateways(environment: string | null, moto: () => Moto): void {
+  describe('a gateway on AWS', () => tests(environment, moto));
+}
+
+function tests(environment: string | null, moto: () => Moto): void {
   let aws: Aws;
   let clock: ManualClock;
   let pace: CallPace;
   let gateways: GatewayPort;
-  beforeAll(async () => {
-    moto = await at.start();
-  });
-  afterAll(() => moto?.close());
   beforeEach(async () => {
     clock = manualClock();
     pace = passingPace(clock);
     const faults = { boot_seconds: [BOOT_S, BOOT_S] } as const;
-    aws = await startAws(at.environment ?? '', { moto, clock, regions: [REGION], faults });
+    aws = await startAws(environment ?? '', { moto: moto(), clock, regions: [REGION], faults });
     gateways = newServer();
   });
   afterEach(() => aws.close());
@@ -56,7 +56,12 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
       ...{ tags: { owner: 'ml' }, ...change },
     };
   };
-  const addresses = () => new Addresses(new Ec2(clientAt({ aws, pace }), REGION), {});
+  const addresses = () =>
+    new Addresses({
+      ec2: new Ec2(clientAt({ aws, pace }), REGION),
+      tags: {},
+      now: () => pace.now(),
+    });
   const elb = () => new Elb(clientAt({ aws, pace }), REGION);
   const started = async (given: GatewayOrder, port = gateways) => {
     const handle = await port.create(given);
@@ -67,11 +72,10 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
   };
   async function ended(
     handle: Awaited<ReturnType<GatewayPort['create']>>,
-    ends?: 'machine' | 'replica' | 'gateway',
+    ends: 'machine' | 'replica' | 'gateway' = 'gateway',
   ): Promise<void> {
     for (let tries = 0; tries < 10; tries++) {
-      const how = ends === undefined ? {} : { ends };
-      if ((await gateways.release(handle, how)) === 'released') return;
+      if ((await gateways.release(handle, { ends })) === 'released') return;
       clock.advance(BOOT_S);
     }
     throw new Error('it does not end');
@@ -131,7 +135,7 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
     const left = (await gateways.list({ server: OUR_SERVER })).find(
       ({ handle }) => handle.id === unused.id,
     );
-    if (left) await gateways.release(left.handle);
+    if (left) await gateways.release(left.handle, { ends: 'machine' });
     expect(await addresses().list(OUR_SERVER)).toHaveLength(1);
   });
 
@@ -141,9 +145,15 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
     expect(refused).toBeInstanceOf(QuotaError);
     expect(String(refused)).toMatch(/no quota: one more elastic address in us-east-1/);
     aws.refuse('AllocateAddress', null);
+    aws.refuse('RunInstances', 'UnauthorizedOperation');
+    await expect(gateways.create(order())).rejects.toThrow('the credentials do not allow it');
+    aws.refuse('RunInstances', null);
     aws.faults.set({ no_capacity: 1 });
     await expect(gateways.create(order())).rejects.toThrow(NoCapacityError);
     await expect(gateways.create(order({ region: 'eu-west-1' }))).rejects.toThrow(SkipOfferError);
+    await expect(gateways.create(order({ balancer: { certificateArn: null } }))).rejects.toThrow(
+      NoCapacityError,
+    );
     expect(await gateways.list({ server: OUR_SERVER })).toEqual([]);
     expect(aws.vms()).toEqual([]);
   });
@@ -171,7 +181,7 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
   });
 
   it('behind a load balancer is reached by its name, with the certificate of ACM, and leaves nothing', async () => {
-    const certificateArn = await certificate(moto.url);
+    const certificateArn = await certificate(moto().url);
     const given = order({ balancer: { certificateArn } });
     const { handle, address } = await started(given);
     expect(address).toMatch(/elb\.amazonaws\.com$/);
@@ -199,15 +209,47 @@ describe.skipIf(at.environment === null)('a gateway on AWS', () => {
 
   it('behind a load balancer that is left without a machine is found by its tags and ended', async () => {
     const given = order({ balancer: { certificateArn: null } });
-    aws.faults.set({ no_capacity: 1 });
-    await expect(gateways.create(given)).rejects.toThrow(NoCapacityError);
-    aws.faults.set({});
+    const { handle } = await started(given);
+    await ended(handle, 'machine');
     const left = await newServer().list({ server: OUR_SERVER });
     expect(left.map(({ key }) => key)).toEqual(['gateway:g', 'gateway:g']);
-    for (const { handle } of left) await ended(handle);
+    for (const one of left) await ended(one.handle);
     expect(await gateways.list({ server: OUR_SERVER })).toEqual([]);
   });
-});
+
+  it('gives back an address that a lost answer has left, and none that a user has given to a machine', async () => {
+    const given = order();
+    const { handle } = await started(given);
+    const tags = { [KEY_TAG]: 'gateway:g:0', [OWNER_TAGS.server]: OUR_SERVER };
+    const fields = Object.entries(tags).flatMap(([key, value], at) => [
+      [`TagSpecification.1.Tag.${at + 1}.Key`, key],
+      [`TagSpecification.1.Tag.${at + 1}.Value`, value],
+    ]);
+    const more = { 'TagSpecification.1.ResourceType': 'elastic-ip', Domain: 'vpc' };
+    const allocate = () =>
+      aws.ask(REGION, 'AllocateAddress', { ...more, ...Object.fromEntries(fields) });
+    await allocate();
+    await gateways.maintain?.(handle, given);
+    expect((await addresses().list(OUR_SERVER)).map(({ machine }) => machine)).toEqual([handle.id]);
+    const users = await started(order({ gateway: { id: 'h', name: 'other' } }));
+    const AllocationId = /<allocationId>([^<]*)/.exec(await allocate())?.[1] ?? '';
+    const InstanceId = users.handle.id;
+    await aws.ask(REGION, 'AssociateAddress', { AllocationId, InstanceId });
+    await ended(handle);
+    const left = await addresses().list(OUR_SERVER);
+    expect(left.map(({ machine }) => machine)).toEqual([InstanceId, InstanceId]);
+  });
+
+  it('is listed as it was made, whatever tags users and the configuration have', async () => {
+    const many = Array.from({ length: 60 }, (_, at) => [`tag-${at}`, 'x']);
+    const tags = { ...Object.fromEntries(many), 'dstack-gateway': 'another' };
+    const settings = { tags: { 'dstack-gateway-replica': '7', team: 'infra' } };
+    const port = awsAt({ aws, pace, settings }).gateways;
+    const handle = await port?.create(order({ tags, replicaNum: 3 }));
+    const listed = await newServer().list({ server: OUR_SERVER });
+    expect(listed.map((one) => one.handle)).toEqual([handle]);
+  });
+}
 
 /** A certificate of ACM in moto. */
 async function certificate(moto: string): Promise<string> {

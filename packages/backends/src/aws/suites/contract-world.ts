@@ -1,21 +1,17 @@
+/** AWS by moto for the suite that all adapters share. */
 import { type Moto, manualClock, startAws } from '@dstack/testkit/cloud';
-import { afterAll, beforeAll, describe } from 'vitest';
-import type { BackendWorld } from '../base/testing/backend-world.ts';
-import { describeBackend } from '../base/testing/contract.suite.ts';
-import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
-import { passingPace } from '../base/testing/passing-pace.ts';
-import { awsAt, motoAtHand, REGION } from './testing.ts';
+import type { BackendWorld } from '../../base/testing/backend-world.ts';
+import { newOrder, REQUIREMENTS } from '../../base/testing/orders.ts';
+import { passingPace } from '../../base/testing/passing-pace.ts';
+import { awsAt, REGION } from '../testing.ts';
 
 /** Longer than a machine boots and ends. */
 const SETTLED_S = 300;
 const ZONE = `${REGION}a`;
 
-const at = motoAtHand('AWS');
-let moto: Moto;
-
-async function world(): Promise<BackendWorld> {
+export async function contractWorld(environment: string, moto: Moto): Promise<BackendWorld> {
   const clock = manualClock();
-  const aws = await startAws(at.environment ?? '', {
+  const aws = await startAws(environment, {
     ...{ moto, clock, regions: [REGION], faults: { boot_seconds: [60, 60] } },
   });
   const backend = awsAt({ aws, pace: passingPace(clock) });
@@ -38,11 +34,3 @@ async function world(): Promise<BackendWorld> {
     close: () => aws.close(),
   };
 }
-
-describe.skipIf(at.environment === null)('AWS at moto', () => {
-  beforeAll(async () => {
-    moto = await at.start();
-  });
-  afterAll(() => moto?.close());
-  describeBackend('AWS', world);
-});
