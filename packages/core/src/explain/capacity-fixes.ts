@@ -1,12 +1,12 @@
 /** Changes that give a waiting gang a place. Placement has tried each of them. */
 import { formatInstanceResources } from '@dstack/contract';
-import type { Fix, Profile } from '@dstack/contract/wire';
+import type { Fix, Profile, Refusal } from '@dstack/contract/wire';
 import type { FleetRecord, Gang } from '../model/index.ts';
 import { dollars } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets, nodesNeeded } from '../placement/place/choose-fleet.ts';
-import { fleetName } from '../placement/place/refusals.ts';
+import { fleetName, undecidedUntil } from '../placement/place/refusals.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
 import { applyCommand } from './commands.ts';
 import type { Surroundings } from './considered.ts';
@@ -157,7 +157,7 @@ function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
   // Members of arrays wait anyway.
   const waits = look.gang.run.arrayId !== null;
   if (!job || waits || events.includes('no-capacity')) return [];
-  if (!isPossible || look.refusal?.kind !== 'no-place') return [];
+  if (!isPossible || look.refusal?.kind !== 'no-place' || waitsAnyway(look.refusal)) return [];
   const nodes = nodesNeeded(look.ledger, look.request);
   const what = nodes > 1 ? `${nodes} nodes are` : 'a place is';
   return [
@@ -166,4 +166,10 @@ function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
       value: `retry:\n  on_events: [${['no-capacity', ...events].join(', ')}]\n  duration: 1d`,
     }),
   ];
+}
+
+/** See `waitLimit`: no run ends because of what passes by itself. */
+function waitsAnyway(refusal: Refusal): boolean {
+  const undecided = undecidedUntil(refusal);
+  return undecided !== null && undecided !== 'reconnecting';
 }

@@ -50,6 +50,13 @@ describe('the explanation of a run without a place', () => {
     expect(JSON.stringify(diagnosis.fixes)).not.toContain('retry:');
   });
 
+  it('gets no advice to wait for a host that cannot start jobs now: it does so without a retry', () => {
+    const hostTrouble = { executorFails: true, failedStarts: 0, cause: null, coolsUntil: null };
+    const situation = { fleets: [LAB], instances: [host(0, { hostTrouble, health: 'failure' })] };
+    const { fixes } = diagnose({ job: WAITS, ...situation });
+    expect(JSON.stringify(fixes)).not.toContain('retry:');
+  });
+
   it('may wait for a place besides what it retries on already', () => {
     const { fixes } = diagnose({
       configuration: { retry: { on_events: ['error'], duration: '1h' } },
