@@ -1,4 +1,9 @@
-import { expect, test } from 'vitest';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
 import { startFakeServer } from '../../testing/fake-server.ts';
 import {
   type RunOptions,
@@ -25,7 +30,7 @@ async function doctor(
   });
   return runCommand(['doctor', ...argv], {
     ...options,
-    env: serverEnv(fake.url),
+    env: { ...serverEnv(fake.url), ...options.env },
     now: Date.now(),
   });
 }
@@ -60,6 +65,30 @@ test('admins see how many files the server has open, and are warned before it ru
   const high = await openFiles(820);
   expect(high).toMatch(/! files +the server has 820 of at most 1024 files open/);
   expect(high).toContain('LimitNOFILE');
+});
+
+test('instances that cannot start jobs are a warning, with what their check says', async () => {
+  const health_message = 'executor: Docker does not answer';
+  const instances = [
+    { name: 'lab-0', status: 'idle', health_status: 'failure', health_message },
+    { name: 'lab-1', status: 'idle' },
+  ];
+  const { out } = await doctor({
+    'POST /api/project/main/fleets/list': { json: [{ name: 'lab', instances }] },
+  });
+  expect(out).toMatch(/! fleets +1 of 2 instances cannot start jobs: lab-0: executor: Docker does/);
+  expect(out).toContain('dstack explain instance lab-0');
+});
+
+test('Docker whose daemon does not work is a warning, although its socket is there', async () => {
+  const dir = mkdtempSync(join(tmpdir(), 'doctor-'));
+  onTestFinished(() => rmSync(dir, { recursive: true }));
+  const path = join(dir, 'docker.sock');
+  const daemon = createServer((_request, response) => response.writeHead(500).end());
+  onTestFinished(() => void daemon.close());
+  await once(daemon.listen(path), 'listening');
+  const { out } = await doctor({}, { env: { DOCKER_HOST: `unix://${path}` } });
+  expect(out).toMatch(/! docker +Docker at unix:\/\/\S+ answers with status 500/);
 });
 
 test('admins see from when on old runs are deleted, in the column and with the zone of the others', async () => {

@@ -1,9 +1,12 @@
 import { execFile } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
+import { get, type IncomingMessage } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { errorMessage } from '@dstack/contract/error-message';
 import { ConfigFile } from '../../config/config-file.ts';
 import type { Cli } from '../../context.ts';
 import { sshProgram } from '../../ssh/ssh-client.ts';
@@ -29,7 +32,7 @@ export async function* localChecks(cli: Cli): AsyncGenerator<DoctorCheck, void> 
     text: 'git is not installed: `repos` in configurations do not work',
     fix: 'install git',
   });
-  yield dockerCheck(cli);
+  yield await dockerCheck(cli);
   yield await portCheck();
 }
 
@@ -71,13 +74,40 @@ async function programCheck(
 }
 
 /** Docker is needed only where the server's machine runs jobs in containers. */
-function dockerCheck({ env }: Cli): DoctorCheck {
+async function dockerCheck({ env }: Cli): Promise<DoctorCheck> {
+  const name = 'docker';
   const address = env.DOCKER_HOST ?? '/var/run/docker.sock';
-  const isThere = !address.startsWith('/') || existsSync(address);
-  const text = isThere
-    ? `Docker at ${address}`
-    : 'no Docker here: a server on this computer runs jobs as plain processes';
-  return { name: 'docker', state: 'ok', text, fix: null };
+  const socketPath = address.replace(/^unix:\/\//, '');
+  if (!socketPath.startsWith('/')) {
+    return { name, state: 'ok', text: `Docker at ${address}, which was not asked`, fix: null };
+  }
+  if (!existsSync(socketPath)) {
+    const text = 'no Docker here: a server on this computer runs jobs as plain processes';
+    return { name, state: 'ok', text, fix: null };
+  }
+  const problem = await dockerProblem(socketPath);
+  if (problem === null) return { name, state: 'ok', text: `Docker at ${address}`, fix: null };
+  const text = `Docker at ${address} ${problem}`;
+  const fix =
+    'start Docker again (systemctl restart docker), or see its log (journalctl -u docker)';
+  return { name, state: 'warning', text, fix };
+}
+
+/** Null: it answers, or only others may ask it. */
+async function dockerProblem(socketPath: string): Promise<string | null> {
+  const asked = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(PROGRAM_MS) });
+  try {
+    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+    answer.resume();
+    const { statusCode = 0 } = answer;
+    return statusCode < 500 ? null : `answers with status ${statusCode}`;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') return null;
+    return code === 'ABORT_ERR'
+      ? `does not answer within ${PROGRAM_MS / 1000} s`
+      : `does not answer (${errorMessage(error)})`;
+  }
 }
 
 function portCheck(): Promise<DoctorCheck> {

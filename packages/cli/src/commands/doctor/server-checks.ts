@@ -1,3 +1,4 @@
+import { isFailing } from '@dstack/contract/status';
 import type { BackendCheckStatus, ServerStatus } from '@dstack/contract/wire';
 import type { Cli, Connection } from '../../context.ts';
 import { relativeTime } from '../../format/time.ts';
@@ -128,6 +129,7 @@ async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck,
   const fleets = await project.fleets.list();
   const instances = fleets.flatMap((fleet) => fleet.instances);
   const lost = instances.filter((one) => one.unreachable);
+  const failing = instances.filter((one) => isFailing(one.health_status ?? 'healthy'));
   if (fleets.length === 0) {
     const fix = 'dstack init --template hello && dstack apply -f hello.dstack.yml';
     yield { name: 'fleets', state: 'warning', text: 'the project has no fleets', fix };
@@ -139,6 +141,10 @@ async function* fleetCheck({ project }: Connection): AsyncGenerator<DoctorCheck,
       text,
       fix: `dstack explain instance ${lost[0]?.name}`,
     };
+  } else if (failing.length > 0) {
+    const [{ name, health_message: why } = { name: '' }] = failing;
+    const text = `${failing.length} of ${counted(instances.length, 'instance')} cannot start jobs: ${name}${why ? `: ${why}` : ''}`;
+    yield { name: 'fleets', state: 'warning', text, fix: `dstack explain instance ${name}` };
   } else {
     const text = `${counted(fleets.length, 'fleet')}, ${counted(instances.length, 'instance')}`;
     yield { name: 'fleets', state: 'ok', text, fix: null };
