@@ -67,7 +67,7 @@ test('admins see how many files the server has open, and are warned before it ru
   expect(high).toContain('LimitNOFILE');
 });
 
-test('instances that cannot start jobs are a warning, with what their check says', async () => {
+test('instances that cannot start jobs are a warning, with the finding of their check', async () => {
   const health_message = 'executor: Docker does not answer';
   const instances = [
     { name: 'lab-0', status: 'idle', health_status: 'failure', health_message },
