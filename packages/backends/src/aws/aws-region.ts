@@ -13,7 +13,7 @@ import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { Vm, VmCloud, VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import type { Ec2 } from './ec2.ts';
 import type { Images } from './images.ts';
-import { EC2_STATUSES, machinesOf } from './machines.ts';
+import { EC2_STATUSES, ec2VmsOf } from './machines.ts';
 import type { Networks } from './networks.ts';
 import { fitsPlacementGroup } from './placement-groups.ts';
 import { bucketOf } from './quotas.ts';
@@ -57,7 +57,7 @@ export class AwsRegion implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
-    return await machinesOf(this.#options.ec2, { keyTag: KEY_TAG, sizes: this.#options.sizes });
+    return await ec2VmsOf(this.#options.ec2, { keyTag: KEY_TAG, sizes: this.#options.sizes });
   }
 
   /** Looks for network and image, so that the order itself is one call. */

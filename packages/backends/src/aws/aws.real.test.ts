@@ -1,14 +1,14 @@
 import type { Moto } from '@dstack/testkit/cloud';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { describeBackend } from '../base/testing/contract.suite.ts';
-import { awsWorlds } from './suites/aws-world.ts';
-import { contractWorld } from './suites/contract-world.ts';
-import { describeCredentials } from './suites/credentials.suite.ts';
-import { describeAwsGateways } from './suites/gateways.suite.ts';
-import { describeMachines } from './suites/machines.suite.ts';
-import { describeOffers } from './suites/offers.suite.ts';
-import { describeReservations } from './suites/reservations.suite.ts';
-import { describeResources } from './suites/resources.suite.ts';
+import { awsWorlds } from './testing/aws-world.ts';
+import { contractWorld } from './testing/contract-world.ts';
+import { describeCredentials } from './testing/credentials.suite.ts';
+import { describeAwsGateways } from './testing/gateways.suite.ts';
+import { describeInstances } from './testing/machines.suite.ts';
+import { describeOffers } from './testing/offers.suite.ts';
+import { describeReservations } from './testing/reservations.suite.ts';
+import { describeResources } from './testing/resources.suite.ts';
 import { motoAtHand } from './testing.ts';
 
 const { environment, start } = motoAtHand('The adapter of AWS');
@@ -24,7 +24,7 @@ describe.skipIf(environment === null)('AWS', () => {
   describe('the adapter', () => {
     const world = awsWorlds(environment, () => moto);
     describeOffers(world);
-    describeMachines(world);
+    describeInstances(world);
     describeReservations(world);
     describeResources(world);
     describeCredentials(world);

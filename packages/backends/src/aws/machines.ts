@@ -18,7 +18,7 @@ export const EC2_STATUSES: Readonly<Record<string, VmPhase>> = {
   'Server.InsufficientInstanceCapacity': 'sold-out',
 };
 
-export interface MachineKind {
+export interface Ec2VmKind {
   /** The tag that has the key of the order: machines of gateways have another one than those of fleets. */
   readonly keyTag: string;
   /** Sizes of a type by the catalogue; null = it is not listed. */
@@ -28,15 +28,15 @@ export interface MachineKind {
 const MIB_PER_GIB = 1024;
 
 /** The machines of a region that have such a key, of all owners. */
-export async function machinesOf(
+export async function ec2VmsOf(
   ec2: Pick<Ec2, 'instances' | 'region'>,
-  kind: MachineKind,
+  kind: Ec2VmKind,
 ): Promise<readonly Vm[]> {
   const instances = await ec2.instances({ 'tag-key': [kind.keyTag] });
   return instances.filter(isReported).map((instance) => vmOf(ec2.region, instance, kind));
 }
 
-function vmOf(region: string, instance: Ec2Instance, { keyTag, sizes }: MachineKind): Vm {
+function vmOf(region: string, instance: Ec2Instance, { keyTag, sizes }: Ec2VmKind): Vm {
   const { id, type, reason } = instance;
   const key = instance.tags[keyTag] ?? '';
   const tags: Vm['tags'] = { ...instance.tags, [KEY_TAG]: key };

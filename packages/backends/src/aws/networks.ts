@@ -31,13 +31,13 @@ export interface GroupRules {
   /** The name that dstack 0.22.5 gives it; null = none is used. */
   readonly oldNameOf: ((project: string) => string) | null;
   readonly description: string;
-  /** Open to everybody. */
+  /** Every address may connect to them. */
   readonly ports: readonly number[];
   /** Whether its machines reach each other by all ports. */
   readonly isShared: boolean;
 }
 
-export const MACHINES_GROUP: GroupRules = {
+export const INSTANCES_GROUP: GroupRules = {
   // The name belongs to one project only: those of dstack 0.22.5 contain no hyphen.
   nameOf: (project) => `dstack-security-group-${project}`,
   // The name is the same for the projects `a-b` and `a_b`.
@@ -76,7 +76,7 @@ export class Networks {
   }
 
   /** Id of a security group of a project; makes what is missing of it. */
-  async group(project: string, server: string, rules = MACHINES_GROUP): Promise<string> {
+  async group(project: string, server: string, rules = INSTANCES_GROUP): Promise<string> {
     const name = rules.nameOf(project);
     const known = this.#groups.get(name);
     if (known) return await known.value();

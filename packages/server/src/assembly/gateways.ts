@@ -7,8 +7,8 @@ import { domainProof } from '../gateways/domain-proof.ts';
 import { GatewayInstances } from '../gateways/gateway-instances.ts';
 import { GatewayLinks } from '../gateways/gateway-links.ts';
 import type { GatewayLinksOptions } from '../gateways/gateway-links-options.ts';
-import { GatewayMachines } from '../gateways/gateway-machines.ts';
 import { GatewaySignIns } from '../gateways/gateway-sign-ins.ts';
+import { SshGatewayHosts } from '../gateways/ssh-gateway-hosts.ts';
 import { txtReader } from '../gateways/txt-records.ts';
 import { agentSecret } from '../hosts/agent-secret.ts';
 import type { AgentAccess } from '../hosts/hosts.ts';
@@ -45,13 +45,13 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
   const anyClient = (hostId: string) => hosts.client(hostId) ?? supervisor.clientOf(hostId);
   const find: ProjectBackends['find'] = (...of) => made.backends.find(...of);
   const { serverId, programs, mayDial } = made;
-  const machines = new GatewayMachines({
+  const sshHosts = new SshGatewayHosts({
     hosts,
     connect: gatewayConnector({ serverId, programs, mayDial, hostAccess: store.hostAccess }),
     secret: () => agentSecret(store),
     privateKey: (projectId) => store.projects.privateKey(projectId),
   });
-  const instances = new GatewayInstances({ store, serverId, find, hosts, machines });
+  const instances = new GatewayInstances({ store, serverId, find, hosts, sshHosts });
   const readTxt = txtReader(settings.gateways.dns);
   const places = hostPlaces(store, hosts, serverHost);
   const gateways = new GatewayLinks({
@@ -120,7 +120,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     log,
   });
   closing.add(() => gateways.close());
-  closing.add(() => machines.close());
+  closing.add(() => sshHosts.close());
   changes.listen((runId) => gateways.runChanged(runId));
   links.connected.add((hostId) => gateways.hostConnected(hostId));
   if (store.shared) {

@@ -41,7 +41,7 @@ function world(observation: Observation | Error) {
       has: (id: string) => added.some(({ hostId }) => hostId === id),
       delete: async (id: string) => void deleted.push(id),
     },
-    machines: {
+    sshHosts: {
       link: async (id: string, project: string, access: { readonly hostname: string }) => {
         linked.push([id, project, access.hostname]);
         return linked.length > 1 ? null : 'Checking the host';

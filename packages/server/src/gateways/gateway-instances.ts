@@ -12,15 +12,15 @@ import type { Store } from '@dstack/store';
 import type { Hosts } from '../hosts/hosts.ts';
 import type { ProjectBackends } from '../offers/project-backends.ts';
 import type { GatewayHostState } from './gateway-link.ts';
-import type { GatewayMachines } from './gateway-machines.ts';
 import { gatewayOrder } from './gateway-order.ts';
+import type { SshGatewayHosts } from './ssh-gateway-hosts.ts';
 
 export interface GatewayInstancesOptions {
   readonly store: Pick<Store, 'gateways'>;
   readonly serverId: string;
   readonly find: ProjectBackends['find'];
   readonly hosts: Pick<Hosts, 'add' | 'delete' | 'has'>;
-  readonly machines: Pick<GatewayMachines, 'link' | 'forget'>;
+  readonly sshHosts: Pick<SshGatewayHosts, 'link' | 'forget'>;
 }
 
 /**
@@ -77,7 +77,7 @@ export class GatewayInstances {
     this.#addresses.delete(id);
     const { hosts } = this.#options;
     if (hosts.has(id)) await hosts.delete(id);
-    this.#options.machines.forget(id);
+    this.#options.sshHosts.forget(id);
   }
 
   async #observe(replica: GatewayReplicaRecord): Promise<GatewayHostState> {
@@ -132,10 +132,10 @@ export class GatewayInstances {
     { id, gatewayId }: GatewayReplicaRecord,
     access: Extract<InstanceAccess, { readonly kind: 'ssh' }>,
   ): Promise<GatewayHostState> {
-    const { store, machines } = this.#options;
+    const { store, sshHosts } = this.#options;
     const view = await store.gateways.byId(gatewayId);
     if (view === null) return { state: 'missing', text: 'The gateway was deleted' };
-    const stage = await machines.link(id, view.gateway.projectId, access);
+    const stage = await sshHosts.link(id, view.gateway.projectId, access);
     return stage === null ? { state: 'ready' } : { state: 'pending', text: stage };
   }
 

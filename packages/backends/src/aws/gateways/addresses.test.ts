@@ -12,7 +12,7 @@ const SECOND_MS = 1000;
 
 const node = (text: string): XmlNode => {
   const found = xmlOf(text);
-  if (!found) throw new Error('it is no XML');
+  if (!found) throw new Error('this is not XML');
   return found;
 };
 

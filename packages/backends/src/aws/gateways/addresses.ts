@@ -11,20 +11,20 @@ import { type Ec2, type Ec2Filters, tagsOf } from '../ec2.ts';
 import { resourceTags } from '../resources.ts';
 import { tagSpecification } from '../tags.ts';
 import type { XmlNode } from '../xml.ts';
-import type { MachinePlace } from './gateway-place.ts';
+import type { VmPlace } from './gateway-place.ts';
 
 export interface ElasticAddress {
   /** Such as `eipalloc-0123456789abcdef0`. */
   readonly id: string;
   readonly address: string;
   /** Id of the machine that has it now; null = none. */
-  readonly machine: string | null;
+  readonly instance: string | null;
   /** Whether a machine, or something else in the network, has it. */
   readonly isUsed: boolean;
   readonly tags: Readonly<Record<string, string>>;
 }
 
-type AddressPlace = Pick<MachinePlace, 'gateway' | 'replica' | 'server'>;
+type AddressPlace = Pick<VmPlace, 'gateway' | 'replica' | 'server'>;
 type AddressOrder = Pick<GatewayOrder, 'owner' | 'tags'>;
 
 export interface AddressesOptions {
@@ -92,7 +92,7 @@ export class Addresses {
       });
       const [id, address] = [answer.text('allocationId'), answer.text('publicIp')];
       if (id !== null && address !== null)
-        return { id, address, tags, machine: null, isUsed: false };
+        return { id, address, tags, instance: null, isUsed: false };
       throw new NoAnswerError('AWS: an address that was allocated without an identifier');
     } catch (error) {
       if (!(error instanceof QuotaError)) throw error;
@@ -152,7 +152,7 @@ export class Addresses {
 function addressOf(item: XmlNode): readonly ElasticAddress[] {
   const [id, address] = [item.text('allocationId'), item.text('publicIp')];
   if (id === null || address === null) return [];
-  const machine = item.text('instanceId');
-  const isUsed = machine !== null || item.text('associationId') !== null;
-  return [{ id, address, machine, isUsed, tags: tagsOf(item) }];
+  const instance = item.text('instanceId');
+  const isUsed = instance !== null || item.text('associationId') !== null;
+  return [{ id, address, instance, isUsed, tags: tagsOf(item) }];
 }

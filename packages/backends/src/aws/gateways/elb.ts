@@ -95,7 +95,7 @@ export class Elb {
     const asked = { TargetGroupArn: targetGroup, Targets: { member: [{ Id: machine }] } };
     const [page] = await this.#pages('DescribeTargetHealth', asked);
     const [one] = page?.items('TargetHealthDescriptions') ?? [];
-    // AWS answers about machines that it was never told of, too.
+    // AWS answers about machines that were never registered, too.
     if (one?.text('TargetHealth', 'Reason') === 'Target.NotRegistered') return null;
     return one?.text('TargetHealth', 'State') ?? null;
   }

@@ -10,7 +10,7 @@ import type { Vm, VmCloud, VmOrder } from '../../base/rest-vm/vm-cloud.ts';
 import type { VmWay } from '../../base/rest-vm/vm-way.ts';
 import type { Ec2 } from '../ec2.ts';
 import type { Images } from '../images.ts';
-import { EC2_STATUSES, machinesOf } from '../machines.ts';
+import { EC2_STATUSES, ec2VmsOf } from '../machines.ts';
 import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
 import { type RunParts, runForm } from '../run-form.ts';
 import { addressKindIn, placeTagsIn } from './gateway-place.ts';
@@ -41,7 +41,7 @@ export class GatewayCloud implements VmCloud {
 
   async list(): Promise<readonly Vm[]> {
     const { ec2, sizes } = this.#options;
-    return await machinesOf(ec2, { keyTag: GATEWAY_KEY_TAG, sizes });
+    return await ec2VmsOf(ec2, { keyTag: GATEWAY_KEY_TAG, sizes });
   }
 
   async prepare(order: VmOrder): Promise<void> {

@@ -3,8 +3,8 @@ import type { Offer } from '@dstack/core';
 import { NoCapacityError, QuotaError, SkipOfferError } from '../../base/errors.ts';
 import type { GatewayOrder } from '../../base/gateway-port.ts';
 import type { InstanceOrder } from '../../base/instance-port.ts';
-import { type MachinePlace, placeTags } from './gateway-place.ts';
-import type { GatewayRegion } from './gateways.ts';
+import type { GatewayRegion } from './gateway-parts.ts';
+import { placeTags, type VmPlace } from './gateway-place.ts';
 
 /** That of dstack 0.22.5. */
 const DEFAULT_TYPE = 't3.micro';
@@ -18,10 +18,10 @@ export const gatewayType = ({ instanceType }: Pick<GatewayOrder, 'instanceType'>
   instanceType ?? DEFAULT_TYPE;
 
 /** Asks one zone after another, as long as EC2 has no capacity there; returns the id of the machine. */
-export async function createMachine(
-  { machines, zones, sizes }: Pick<GatewayRegion, 'machines' | 'zones' | 'sizes'>,
+export async function createGatewayVm(
+  { instances, zones, sizes }: Pick<GatewayRegion, 'instances' | 'zones' | 'sizes'>,
   order: GatewayOrder,
-  place: MachinePlace,
+  place: VmPlace,
 ): Promise<string> {
   const { region } = order;
   const name = gatewayType(order);
@@ -34,7 +34,7 @@ export async function createMachine(
       ...{ blocks: 1, total_blocks: 1 },
     };
     try {
-      const { handle } = await machines.create(instanceOrder(order, offer, place));
+      const { handle } = await instances.create(instanceOrder(order, offer, place));
       return handle.id;
     } catch (error) {
       if (!(error instanceof NoCapacityError)) throw error;
@@ -58,7 +58,7 @@ function gatewayInstance(name: string, known: Offer['instance'] | null): Offer['
 function instanceOrder(
   { key, replicaId, owner, authorizedKeys, tags }: GatewayOrder,
   offer: Offer,
-  place: MachinePlace,
+  place: VmPlace,
 ): InstanceOrder {
   return {
     ...{ key, instanceId: replicaId, owner, offer, authorizedKeys },

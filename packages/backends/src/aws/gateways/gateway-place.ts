@@ -8,7 +8,7 @@ import { BackendError } from '../../base/errors.ts';
  */
 export type GatewayAddressKind = 'public' | 'private' | 'elastic';
 
-export type GatewayPlace =
+export type AwsGatewayPlace =
   | {
       readonly kind: 'machine';
       readonly region: string;
@@ -23,7 +23,7 @@ export type GatewayPlace =
   /** Something of a gateway whose machines have ended. */
   | { readonly kind: 'address' | 'balancer'; readonly region: string };
 
-export type MachinePlace = Extract<GatewayPlace, { readonly kind: 'machine' }>;
+export type VmPlace = Extract<AwsGatewayPlace, { readonly kind: 'machine' }>;
 
 /** Tags of a machine with what its handle contains. */
 const TAGS = {
@@ -33,7 +33,7 @@ const TAGS = {
 
 type Tags = Readonly<Record<string, string>>;
 
-export function placeTags({ gateway, replica, address, isBalanced }: MachinePlace): Tags {
+export function placeTags({ gateway, replica, address, isBalanced }: VmPlace): Tags {
   return {
     ...{ [TAGS.gateway]: gateway, [TAGS.replica]: String(replica), [TAGS.address]: address },
     [TAGS.balanced]: isBalanced ? 'yes' : 'no',
@@ -46,7 +46,7 @@ export function placeTagsIn(tags: Tags): Tags {
   return Object.fromEntries(Object.entries(tags).filter(([name]) => names.includes(name)));
 }
 
-export function placeOfTags(tags: Tags, of: Pick<MachinePlace, 'region' | 'server'>): MachinePlace {
+export function placeOfTags(tags: Tags, of: Pick<VmPlace, 'region' | 'server'>): VmPlace {
   return {
     ...{ kind: 'machine', region: of.region, server: of.server },
     ...{ gateway: tags[TAGS.gateway] ?? '', replica: Number(tags[TAGS.replica] ?? 0) },
@@ -59,20 +59,20 @@ export function addressKindIn(tags: Tags): GatewayAddressKind {
   return kind === 'public' || kind === 'elastic' ? kind : 'private';
 }
 
-export const handleOf = (id: string, place: GatewayPlace): InstanceHandle => ({
+export const handleOf = (id: string, place: AwsGatewayPlace): InstanceHandle => ({
   ...{ id, data: JSON.stringify(place) },
 });
 
-export function placeIn({ id, data }: InstanceHandle): GatewayPlace {
+export function gatewayPlaceIn({ id, data }: InstanceHandle): AwsGatewayPlace {
   try {
-    return JSON.parse(data ?? '') as GatewayPlace;
+    return JSON.parse(data ?? '') as AwsGatewayPlace;
   } catch (error) {
     throw new BackendError(`AWS: the handle of gateway ${id} has no region`, { cause: error });
   }
 }
 
-export function machinePlaceIn(handle: InstanceHandle): MachinePlace {
-  const place = placeIn(handle);
+export function vmPlaceIn(handle: InstanceHandle): VmPlace {
+  const place = gatewayPlaceIn(handle);
   if (place.kind === 'machine') return place;
   throw new BackendError(`AWS: ${handle.id} is no machine of a gateway`);
 }

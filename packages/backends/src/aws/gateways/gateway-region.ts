@@ -11,7 +11,7 @@ import { Addresses } from './addresses.ts';
 import { Balancers } from './balancers.ts';
 import { Elb } from './elb.ts';
 import { GatewayCloud, gatewayWay } from './gateway-cloud.ts';
-import type { GatewayRegion } from './gateways.ts';
+import type { GatewayRegion } from './gateway-parts.ts';
 
 export interface GatewayRegionOptions {
   readonly account: AwsAccount;
@@ -37,7 +37,7 @@ export function gatewayRegion(options: GatewayRegionOptions): GatewayRegion {
   const images = new Images(ec2, null, steady);
   const cloud = new GatewayCloud({ ec2, networks, images, tags, sizes });
   const all = account.regionOf(region).gatewayVms;
-  const machines = new VmInstances({
+  const instances = new VmInstances({
     ...{ cloud, way: gatewayWay(cloud, secret), pace },
     // They have no price that anything depends on.
     offers: { priceOf: async () => null, refused: () => {} },
@@ -45,7 +45,7 @@ export function gatewayRegion(options: GatewayRegionOptions): GatewayRegion {
   });
   const list = () => cloud.list();
   return {
-    ...{ region, machines, sizes },
+    ...{ region, instances, sizes },
     vms: {
       shared: () => all.shared(list),
       fresh: () => all.fresh(list),

@@ -2,7 +2,7 @@
  * Gateways on machines of EC2. Each replica is a machine; one with a public address of its own keeps it, an elastic
  * one, when its machine is replaced. With a load balancer clients reach that instead.
  */
-import type { InstanceHandle, Offer } from '@dstack/core';
+import type { InstanceHandle } from '@dstack/core';
 import { BusyError, NoAnswerError, SkipOfferError } from '../../base/errors.ts';
 import {
   type GatewayCondition,
@@ -12,41 +12,12 @@ import {
   type ListedGateway,
   placeOfKey,
 } from '../../base/gateway-port.ts';
-import type { InstancePort, Observation } from '../../base/instance-port.ts';
+import type { Observation } from '../../base/instance-port.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
-import type { Vm } from '../../base/rest-vm/vm-cloud.ts';
 import { isDenied } from '../refusals.ts';
-import type { Addresses } from './addresses.ts';
-import type { Balancers } from './balancers.ts';
-import { createMachine, gatewayType } from './gateway-order.ts';
-import {
-  handleOf,
-  type MachinePlace,
-  machinePlaceIn,
-  placeIn,
-  placeOfTags,
-} from './gateway-place.ts';
-
-export interface GatewayRegion {
-  readonly region: string;
-  readonly machines: Pick<InstancePort, 'create' | 'observe' | 'release'>;
-  readonly vms: GatewayVms;
-  readonly addresses: Addresses;
-  readonly balancers: Balancers;
-  /** Zones in which the network has a subnet of this kind. */
-  readonly zones: (isPublic: boolean) => Promise<readonly string[]>;
-  /** Sizes of a type by the catalogue; null = it is not listed. */
-  readonly sizes: (type: string) => Offer['instance'] | null;
-}
-
-/** The machines of gateways in the account. */
-export interface GatewayVms {
-  /** A list that may be some seconds old. */
-  shared(): Promise<readonly Vm[]>;
-  fresh(): Promise<readonly Vm[]>;
-  /** The next list is a new one. */
-  changed(): void;
-}
+import { createGatewayVm, gatewayType } from './gateway-order.ts';
+import type { GatewayRegion } from './gateway-parts.ts';
+import { gatewayPlaceIn, handleOf, placeOfTags, type VmPlace, vmPlaceIn } from './gateway-place.ts';
 
 export interface AwsGatewaysOptions {
   /** The regions of the configuration. */
@@ -71,14 +42,15 @@ export function awsGateways({ regions, of }: AwsGatewaysOptions): GatewayPort {
       return await createGateway(of(order.region), order);
     },
     observe: async (handle) => {
-      const place = machinePlaceIn(handle);
+      const place = vmPlaceIn(handle);
       return await observeGateway(of(place.region), handle, place);
     },
     maintain: async (handle, order) => {
-      const place = machinePlaceIn(handle);
+      const place = vmPlaceIn(handle);
       return await maintainGateway(of(place.region), handle, { place, order });
     },
-    release: async (handle, how) => await releaseGateway(of(placeIn(handle).region), handle, how),
+    release: async (handle, how) =>
+      await releaseGateway(of(gatewayPlaceIn(handle).region), handle, how),
     list: async ({ server }) => {
       const lists = regions.map(async (region) => await listGateways(of(region), server));
       return (await Promise.all(lists)).flat();
@@ -88,14 +60,14 @@ export function awsGateways({ regions, of }: AwsGatewaysOptions): GatewayPort {
 
 async function createGateway(region: GatewayRegion, order: GatewayOrder): Promise<InstanceHandle> {
   const { addresses, balancers } = region;
-  const place = machinePlaceOf(order);
+  const place = vmPlaceOf(order);
   // First what has quotas and names of its own: a refusal then costs no machine.
   const address = place.address === 'elastic' ? await addresses.ensure(place, order) : null;
   const { server, gateway, isBalanced } = place;
   const isBalancerNew = isBalanced && (await balancers.find(server, gateway)) === null;
   try {
     if (isBalanced) await balancers.ensure(order);
-    return handleOf(await createMachine(region, order, place), place);
+    return handleOf(await createGatewayVm(region, order, place), place);
   } catch (error) {
     // Whether there is a machine is unknown, and there will be another attempt.
     if (error instanceof NoAnswerError || error instanceof BusyError) throw error;
@@ -105,7 +77,7 @@ async function createGateway(region: GatewayRegion, order: GatewayOrder): Promis
   }
 }
 
-function machinePlaceOf(order: Ordered): MachinePlace {
+function vmPlaceOf(order: Ordered): VmPlace {
   const { region, owner, gateway, replicaNum, isPublic, balancer } = order;
   return {
     ...{ kind: 'machine', region, server: owner.server, gateway: gateway.id, replica: replicaNum },
@@ -117,10 +89,10 @@ function machinePlaceOf(order: Ordered): MachinePlace {
 async function observeGateway(
   region: GatewayRegion,
   { id }: InstanceHandle,
-  place: MachinePlace,
+  place: VmPlace,
 ): Promise<Observation> {
-  const { machines, balancers } = region;
-  const look = () => machines.observe({ id, data: null }, { facts: null });
+  const { instances, balancers } = region;
+  const look = () => instances.observe({ id, data: null }, { facts: null });
   const first = await look();
   const isPending = first.state === 'pending' && place.address === 'elastic';
   const seen = isPending && (await attachAddress(region, id, place)) ? await look() : first;
@@ -136,13 +108,13 @@ async function observeGateway(
 async function attachAddress(
   { vms, addresses }: GatewayRegion,
   id: string,
-  place: MachinePlace,
+  place: VmPlace,
 ): Promise<boolean> {
   const vm = (await vms.shared()).find((one) => one.id === id);
   if (vm?.status !== 'running' || vm.address !== null) return false;
   const [address] = await addresses.of(place);
   if (!address) return false;
-  if (address.machine !== id) await addresses.attach(address, id);
+  if (address.instance !== id) await addresses.attach(address, id);
   vms.changed();
   return true;
 }
@@ -150,11 +122,11 @@ async function attachAddress(
 const UNCHANGED: GatewayCondition = { outdated: null, unreachable: null };
 
 async function maintainGateway(
-  { machines, addresses, balancers, vms }: GatewayRegion,
+  { instances, addresses, balancers, vms }: GatewayRegion,
   { id }: InstanceHandle,
-  { place, order }: { readonly place: MachinePlace; readonly order: Ordered },
+  { place, order }: { readonly place: VmPlace; readonly order: Ordered },
 ): Promise<GatewayCondition> {
-  const seen = await machines.observe({ id, data: null }, { facts: null });
+  const seen = await instances.observe({ id, data: null }, { facts: null });
   // A replica that is ending would make again what is being released.
   if (seen.state === 'interrupted' || seen.state === 'missing') return UNCHANGED;
   if (place.address === 'elastic') {
@@ -166,7 +138,7 @@ async function maintainGateway(
       vms.changed();
     }
     // A lost answer may have left more than one; each costs money.
-    const unused = address.machine === id ? others.filter(({ isUsed }) => !isUsed) : [];
+    const unused = address.instance === id ? others.filter(({ isUsed }) => !isUsed) : [];
     for (const one of unused) await addresses.release(one.id);
   }
   const outdated = outdatedText(seen, order);
@@ -189,22 +161,22 @@ function outdatedText(seen: Observation, order: Ordered): string | null {
 }
 
 async function releaseGateway(
-  { machines, addresses, balancers }: GatewayRegion,
+  { instances, addresses, balancers }: GatewayRegion,
   handle: InstanceHandle,
   { ends }: HowGatewayReleased,
 ): Promise<'released' | 'releasing'> {
-  const place = placeIn(handle);
+  const place = gatewayPlaceIn(handle);
   if (place.kind !== 'machine') {
     const { id } = handle;
     return await (place.kind === 'address' ? addresses.release(id) : balancers.releaseByArn(id));
   }
   const { server, gateway, isBalanced } = place;
   if (isBalanced) await balancers.deregister(server, gateway, handle.id);
-  if ((await machines.release({ id: handle.id, data: null })) === 'releasing') return 'releasing';
+  if ((await instances.release({ id: handle.id, data: null })) === 'releasing') return 'releasing';
   if (ends === 'machine') return 'released';
   const kept = await addresses.of(place);
   // One that a user has given to something else is not taken away from it; the sweep lists it.
-  const ours = kept.filter(({ machine, isUsed }) => !isUsed || machine === handle.id);
+  const ours = kept.filter(({ instance, isUsed }) => !isUsed || instance === handle.id);
   const released = await Promise.all(ours.map(({ id }) => addresses.release(id)));
   if (ends === 'gateway' && isBalanced) released.push(await balancers.release(server, gateway));
   return released.includes('releasing') ? 'releasing' : 'released';

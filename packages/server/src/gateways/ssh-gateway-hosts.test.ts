@@ -3,10 +3,10 @@ import { expect, it } from 'vitest';
 import type { AgentAccess } from '../hosts/hosts.ts';
 import type { HostConnection } from '../hosts/supervisor/connector.ts';
 import {
-  GatewayMachines,
-  type GatewayMachinesOptions,
+  SshGatewayHosts,
+  type SshGatewayHostsOptions,
   type SshRecord,
-} from './gateway-machines.ts';
+} from './ssh-gateway-hosts.ts';
 
 const access = (hostname: string) =>
   ({ kind: 'ssh', hostname, port: 22, user: 'ubuntu', hostKey: 'key' }) as const;
@@ -20,7 +20,7 @@ function world({ privateKey = 'private' as string | null } = {}) {
     report('Checking the host');
     if (fails) throw new Error('no nginx yet');
   };
-  const machines = new GatewayMachines({
+  const machines = new SshGatewayHosts({
     hosts: {
       add: async (one: AgentAccess) => {
         if (!added.some(({ hostId }) => hostId === one.hostId)) added.push(one);
@@ -39,7 +39,7 @@ function world({ privateKey = 'private' as string | null } = {}) {
     },
     secret: async () => 'secret',
     privateKey: async () => privateKey,
-  } satisfies GatewayMachinesOptions);
+  } satisfies SshGatewayHostsOptions);
   const succeed = () => {
     fails = false;
   };

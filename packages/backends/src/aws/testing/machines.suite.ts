@@ -8,7 +8,7 @@ import { passingPace } from '../../base/testing/passing-pace.ts';
 import { awsAt, REGION } from '../testing.ts';
 import { type AwsWorld, LEASE_NOTE, OLD_S, SPOT_NOTE } from './aws-world.ts';
 
-export function describeMachines(world: () => AwsWorld): void {
+export function describeInstances(world: () => AwsWorld): void {
   describe('a machine', () => {
     it('is ordered by one call, with tags on all of its parts', async () => {
       const given = await world().order({ tags: { team: 'ml', 'aws:x': 'refused', Name: 'mine' } });

@@ -85,7 +85,7 @@ function tests(environment: string | null, moto: () => Moto): void {
     const { handle, address, access } = await started(order());
     const [kept, ...others] = await addresses().list(OUR_SERVER);
     expect(others).toEqual([]);
-    expect(kept).toMatchObject({ address, machine: handle.id });
+    expect(kept).toMatchObject({ address, instance: handle.id });
     expect(kept?.tags).toEqual({
       ...{ 'dstack-server': OUR_SERVER, 'dstack-project': 'main', 'dstack-fleet': '' },
       ...{ 'dstack-instance': 'edge-0', [KEY_TAG]: 'gateway:g:0', Name: 'edge-0' },
@@ -158,7 +158,7 @@ function tests(environment: string | null, moto: () => Moto): void {
     expect(aws.vms()).toEqual([]);
   });
 
-  it('whose address a user has deleted gets another one, and the server hears of another type', async () => {
+  it('whose address a user has deleted gets another one, and another type is reported', async () => {
     const given = order();
     const { handle, address } = await started(given);
     const [kept] = await addresses().list(OUR_SERVER);
@@ -230,14 +230,16 @@ function tests(environment: string | null, moto: () => Moto): void {
       aws.ask(REGION, 'AllocateAddress', { ...more, ...Object.fromEntries(fields) });
     await allocate();
     await gateways.maintain?.(handle, given);
-    expect((await addresses().list(OUR_SERVER)).map(({ machine }) => machine)).toEqual([handle.id]);
+    expect((await addresses().list(OUR_SERVER)).map(({ instance }) => instance)).toEqual([
+      handle.id,
+    ]);
     const users = await started(order({ gateway: { id: 'h', name: 'other' } }));
     const AllocationId = /<allocationId>([^<]*)/.exec(await allocate())?.[1] ?? '';
     const InstanceId = users.handle.id;
     await aws.ask(REGION, 'AssociateAddress', { AllocationId, InstanceId });
     await ended(handle);
     const left = await addresses().list(OUR_SERVER);
-    expect(left.map(({ machine }) => machine)).toEqual([InstanceId, InstanceId]);
+    expect(left.map(({ instance }) => instance)).toEqual([InstanceId, InstanceId]);
   });
 
   it('is listed as it was made, whatever tags users and the configuration have', async () => {

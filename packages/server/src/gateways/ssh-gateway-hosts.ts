@@ -9,7 +9,7 @@ export type SshRecord = Omit<HostAccessRecord, 'access'> & {
   readonly access: Extract<HostAccess, { kind: 'ssh' }>;
 };
 
-export interface GatewayMachinesOptions {
+export interface SshGatewayHostsOptions {
   readonly hosts: Pick<Hosts, 'add' | 'delete'>;
   /** Opens no connection yet. */
   readonly connect: (record: SshRecord) => HostConnection;
@@ -29,12 +29,12 @@ interface Machine {
 }
 
 /** Machines of gateways that the server reaches over SSH, by the ids of their replicas: it installs the agent there. */
-export class GatewayMachines {
-  readonly #options: GatewayMachinesOptions;
+export class SshGatewayHosts {
+  readonly #options: SshGatewayHostsOptions;
   readonly #machines = new Map<Id, Machine>();
   #closed = false;
 
-  constructor(options: GatewayMachinesOptions) {
+  constructor(options: SshGatewayHostsOptions) {
     this.#options = options;
   }
 
