@@ -31,7 +31,7 @@ export { SpoolDelivery } from './counts/spool-delivery.ts';
 export { networkOf } from './head/client-network.ts';
 export { publicAddress, type Trust, trustIn } from './head/forwarded.ts';
 export { OPEN_TO_ORIGINS, PREFLIGHT_ANSWER, SANDBOX } from './head/headers.ts';
-export { originForm } from './head/origin-form.ts';
+export { originForm, toOriginForm } from './head/origin-form.ts';
 export { MAX_HEADERS, type RawHeaders } from './head/raw-headers.ts';
 export { awaitBody, isBodyAwaited } from './intake/awaited-bodies.ts';
 export type { BodyMemory } from './intake/body-budget.ts';

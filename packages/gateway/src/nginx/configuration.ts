@@ -77,7 +77,12 @@ http {
     default "none";
     "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
   }
-${hstsOf(options)}${plain === null ? '' : plainShared(plain, runtime, inLua(workers))}  map $http_upgrade $dstack_connection {
+${hstsOf(options)}${plain === null ? '' : plainShared(plain, runtime, inLua(workers))}  # The host in a URL of absolute form counts, not the header (RFC 9112 3.2.2).
+  map $request $dstack_host {
+    default $http_host;
+    "~*^[^ ]+ https?://(?<dstack_target>[^/?# ]+)" $dstack_target;
+  }
+  map $http_upgrade $dstack_connection {
     default "upgrade";
     "" "";
   }
@@ -292,7 +297,7 @@ function toWorkers(location: string, scheme: 'http' | 'https', before: string): 
   return `    location ${location} {
 ${before}      proxy_pass http://dstack;
       proxy_http_version 1.1;
-      proxy_set_header Host $http_host;
+      proxy_set_header Host $dstack_host;
       proxy_set_header Connection $dstack_connection;
       proxy_set_header Upgrade $http_upgrade;
       proxy_set_header X-Dstack-Gateway-Address $remote_addr;

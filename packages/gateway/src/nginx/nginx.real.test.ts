@@ -13,6 +13,7 @@ import {
 } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import { request as secureRequest } from 'node:https';
+import { connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -67,6 +68,14 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     worker?.close();
     rmSync(runtime, { recursive: true, force: true });
   });
+
+  /** The header `Host` that the worker sees. */
+  async function hostOf(url: string, host: string): Promise<string | undefined> {
+    const socket = connectPlainly(ports.http, '127.0.0.1');
+    socket.write(`GET ${url} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`);
+    const answer = await text(socket);
+    return JSON.parse(answer.slice(answer.indexOf('\r\n{'))).host;
+  }
 
   interface Answer {
     readonly status: number | undefined;
@@ -123,6 +132,12 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
       ]);
     },
   );
+
+  it('passes on the host in a URL of absolute form, and otherwise the header', async () => {
+    expect(await hostOf('http://a.test:81/b?c=http://d.test/', 'x.test')).toBe('a.test:81');
+    expect(await hostOf('HTTP://a.test', 'x.test')).toBe('a.test');
+    expect(await hostOf('/b?c=http://d.test/', 'x.test:82')).toBe('x.test:82');
+  });
 
   it('does not obey an app that commands the nginx of its client', async () => {
     const { headers, body } = await ask('http', { 'x-redirect': '/.well-known/acme-challenge/x' });

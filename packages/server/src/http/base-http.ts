@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerOptions,
 } from 'node:http';
-import { MAX_HEADERS, originForm, SANDBOX } from '@dstack/proxy';
+import { MAX_HEADERS, SANDBOX, toOriginForm } from '@dstack/proxy';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -42,7 +42,7 @@ export function baseHttp(
   const { origins } = deps;
   const connections = new OpenConnections(deps.connections);
   const take = (request: IncomingMessage) => {
-    request.url = originForm(request.url ?? '/');
+    toOriginForm(request);
     origins?.take(request);
   };
   const shouldUpgradeCallback = (request: IncomingMessage) => {

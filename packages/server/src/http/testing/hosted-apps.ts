@@ -75,8 +75,8 @@ export class HostedApps {
   }
 
   /** The headers that the app has received, by their names in lower case. */
-  async seen(to: string, headers: Headers): Promise<Headers> {
-    const { body } = await this.send(to, '/echo', headers);
+  async seen(to: string, headers: Headers, url = '/echo'): Promise<Headers> {
+    const { body } = await this.send(to, url, headers);
     const raw = JSON.parse(body).headers as string[];
     return Object.fromEntries(
       raw.flatMap((name, i) => (i % 2 === 0 ? [[name.toLowerCase(), raw[i + 1] ?? '']] : [])),
