@@ -14,6 +14,11 @@ import {
   whole,
 } from './schema-kit.ts';
 
+/** A gateway takes no settings that name more. */
+export const MOST_GATEWAY_REPLICAS = 1000;
+/** Seconds. */
+export const LONGEST_DNS_WAIT = 3600;
+
 /** How a gateway proves that a name leads to it. */
 export const ACME_CHALLENGES = ['http-01', 'tls-alpn-01', 'dns-01'] as const;
 export type AcmeChallenge = (typeof ACME_CHALLENGES)[number];
@@ -22,7 +27,7 @@ export const AcmeSettings = object({
   /** Null: http-01. */
   challenge: nullable(oneOf(...ACME_CHALLENGES)),
   /** Seconds until DNS must show a record that the server has set. */
-  dns_wait: nullable(whole(3600)),
+  dns_wait: nullable(whole(LONGEST_DNS_WAIT)),
   directory: line(2048),
   eab_kid: nullable(line(1024)),
   eab_hmac_key: nullable(line(4096)),
@@ -48,12 +53,12 @@ export const GatewaySettings = object({
   /** Address that DNS must have; null = it is not known. */
   address: nullable(line(256)),
   /** Those of the other replicas, where DNS may lead instead. */
-  other_addresses: nullable(list(line(256), 100)),
+  other_addresses: nullable(list(line(256), MOST_GATEWAY_REPLICAS)),
   /**
    * How many other replicas are to request a certificate before this one does, so that they do not all
    * request the same. Null: none.
    */
-  turn: nullable(whole(100)),
+  turn: nullable(whole(MOST_GATEWAY_REPLICAS)),
   /** `host:port` of the DNS server for the check of names; null = the system's. */
   dns: nullable(line(256)),
   /** Seconds during which known callers are admitted while the server does not answer. */
@@ -67,7 +72,7 @@ export const GatewaySettings = object({
   /** Who answers requests that need no judgement: nginx itself, where it can. Earlier servers send none: workers. */
   proxy: optional(oneOf('nginx', 'workers')),
   /** How many replicas of the gateway share its rate limits, which the server counts then. Earlier servers send none. */
-  replicas: optional(whole(1000)),
+  replicas: optional(whole(MOST_GATEWAY_REPLICAS)),
 });
 export type GatewaySettings = Infer<typeof GatewaySettings>;
 

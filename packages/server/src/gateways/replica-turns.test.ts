@@ -1,3 +1,4 @@
+import { GatewaySettings, MOST_GATEWAY_REPLICAS, parseMessage } from '@dstack/contract/agent';
 import type { GatewayView } from '@dstack/store';
 import { expect, it } from 'vitest';
 import { newAccountKey, placeAmong } from './replica-turns.ts';
@@ -21,6 +22,20 @@ it('of the replicas that serve, those with a lower number request certificates f
     { others: ['10.0.0.0', '10.0.0.4'], turn: 1, replicas: 5 },
     { others: ['10.0.0.0'], turn: 1, replicas: 5 },
   ]);
+});
+
+it('a gateway with as many replicas as there may be takes its settings', () => {
+  const replicas = Array.from({ length: MOST_GATEWAY_REPLICAS }, (_, num) => replica(num));
+  const reports = replicas.map(({ id }) => ({ replicaId: id, state: 'ready', hostname: null }));
+  const view = { replicas, reports } as unknown as GatewayView;
+  const [last] = view.replicas.slice(-1).map((one) => placeAmong(view, one));
+  expect(last).toMatchObject({ turn: 999, replicas: 1000 });
+  const settings = {
+    ...{ http_port: 80, https_port: 443, install: false, acme: null, tls: false, dns: null },
+    ...{ address: null, other_addresses: last?.others, turn: last?.turn, replicas: last?.replicas },
+    ...{ auth_age: 0, max_body: 0, timeout_ms: 0 },
+  };
+  expect(parseMessage(GatewaySettings, settings)).toMatchObject(settings);
 });
 
 it('accounts have keys of their own', () => {

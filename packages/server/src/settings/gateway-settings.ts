@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { integerVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
-import { ACME_CHALLENGES, type AcmeChallenge } from '@dstack/contract/agent';
+import {
+  ACME_CHALLENGES,
+  type AcmeChallenge,
+  LONGEST_DNS_WAIT,
+  MOST_GATEWAY_REPLICAS,
+} from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { DnsHook } from '../gateways/dns-hook.ts';
 import type { GatewayDomains } from '../gateways/domain-proof.ts';
@@ -23,7 +28,7 @@ export function gatewayDefaults(
     install: env.DSTACK_GATEWAY_INSTALL === '1',
     acme: {
       challenge: challenge(env, dnsHook),
-      dns_wait: integerVariable(env, 'DSTACK_ACME_DNS_WAIT', 120),
+      dns_wait: atMost(LONGEST_DNS_WAIT, env, 'DSTACK_ACME_DNS_WAIT', 120),
       directory: directory(env),
       eab_kid: env.DSTACK_ACME_EAB_KID || null,
       eab_hmac_key: env.DSTACK_ACME_EAB_HMAC_KEY || null,
@@ -36,6 +41,16 @@ export function gatewayDefaults(
     hsts: integerVariable(env, 'DSTACK_GATEWAY_HSTS', 0),
     proxy: engine(env),
   };
+}
+
+/** The most replicas that a gateway may have. */
+export const gatewayReplicas = (env: ProcessEnv): number =>
+  atMost(MOST_GATEWAY_REPLICAS, env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9);
+
+function atMost(most: number, env: ProcessEnv, name: string, fallback: number): number {
+  const value = integerVariable(env, name, fallback);
+  if (value <= most) return value;
+  throw new SettingsError(`${name} is ${value}; it may be at most ${most}`);
 }
 
 function port(env: ProcessEnv, name: string, fallback: number): number {

@@ -29,6 +29,13 @@ describe('settings', () => {
     );
   });
 
+  it('refuse what no gateway would take', () => {
+    expect(() => compileSettings({ DSTACK_SERVER_GATEWAY_MAX_REPLICAS: '1001' })).toThrow(
+      'DSTACK_SERVER_GATEWAY_MAX_REPLICAS is 1001; it may be at most 1000',
+    );
+    expect(() => compileSettings({ DSTACK_ACME_DNS_WAIT: '3601' })).toThrow('at most 3600');
+  });
+
   it('name the log levels listed in the help of the command', () => {
     const level = (logLevel: string) => compileSettings({}, { logLevel }).logLevel;
     expect(() => level('loud')).toThrow(

@@ -25,7 +25,7 @@ import type { RetentionPolicy } from '../retention/policy.ts';
 import { retentionSettings } from '../retention/retention-settings.ts';
 import { type SshEntrySettings, sshEntrySettings } from '../ssh-entry/entry-settings.ts';
 import type { SweepPolicy } from '../sweep/sweep-backend.ts';
-import { gatewayDefaults } from './gateway-settings.ts';
+import { gatewayDefaults, gatewayReplicas } from './gateway-settings.ts';
 import { serviceOriginSettings } from './service-origin-settings.ts';
 
 /** All of the server's settings, compiled once at start from environment and options. */
@@ -387,7 +387,7 @@ function limits(env: ProcessEnv): Limits {
     ),
     forbidDstackInRuns: isSet(env, 'DSTACK_FORBID_DSTACK_IN_RUNS'),
     forbidServicesWithoutGateway: isSet(env, 'DSTACK_FORBID_SERVICES_WITHOUT_GATEWAY'),
-    gatewayReplicas: integerVariable(env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9),
+    gatewayReplicas: gatewayReplicas(env),
     failedLoginsPerMinute: integerVariable(env, 'DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE', 60),
     connections: integerVariable(env, 'DSTACK_SERVER_MAX_IDLE_CONNECTIONS', 20_000),
     requestMemory: requestMemory(env),
