@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { GatewayFrame, GatewayModelUse } from '@dstack/contract/agent';
 import {
@@ -17,6 +18,9 @@ export interface SpoolsOptions {
   readonly log: ProxyLog;
 }
 
+/** In which earlier versions kept counts of seconds that are long over. */
+const OLD_FILES = ['counts.json', 'sent-counts.json'];
+
 /** Counted requests and uses of models, which stay on the disk until the server has stored them. */
 export class Spools {
   readonly counts: SpoolDelivery<KeptCount>;
@@ -29,6 +33,7 @@ export class Spools {
   constructor({ stateDir, send, log }: SpoolsOptions) {
     const dirs = { uses: join(stateDir, 'usage'), counts: join(stateDir, 'counts') };
     this.dirs = dirs;
+    for (const name of OLD_FILES) rmSync(join(stateDir, name), { force: true });
     this.keptByNginx = new KeptCounts({
       ...{ dir: dirs.counts, now: Date.now, log },
       link: { isAlone: false, ask: async () => this.counts.deliver() as never },
