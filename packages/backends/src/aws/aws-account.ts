@@ -5,11 +5,11 @@ import { AccountVms } from '../base/rest-vm/account-vms.ts';
 import { accountId } from '../base/rest-vm/accounts.ts';
 import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
+import { ZoneCapacity } from '../base/rest-vm/zone-capacity.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { AwsClient } from './aws-client.ts';
 import { AwsOffers } from './offers.ts';
 import type { AwsSettings } from './settings.ts';
-import { ZoneCapacity } from './zone-capacity.ts';
 
 export interface AwsAccountOptions {
   /** Reveals nothing of the credentials. */

@@ -4,8 +4,10 @@ import { capabilitiesOf, type Offer, requirementsMatch } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
 import { VmInstances } from '../base/rest-vm/instances.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
+import { RegionalInstances, type RegionParts } from '../base/rest-vm/regional-instances.ts';
 import { sshWay } from '../base/rest-vm/ssh-way.ts';
 import { withoutServer } from '../base/rest-vm/without-server.ts';
+import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
 import type { AwsAccount, AwsMarket } from './aws-account.ts';
 import { AwsRegion, LEASE_ENDING } from './aws-region.ts';
 import { checkAws } from './check.ts';
@@ -18,7 +20,6 @@ import { Images } from './images.ts';
 import { Networks } from './networks.ts';
 import { quotaNotes, withDisk } from './offers.ts';
 import { PlacementGroups } from './placement-groups.ts';
-import { RegionalInstances, type RegionParts } from './regional-instances.ts';
 import { type ReservationAnswer, Reservations, reservationProblem } from './reservations.ts';
 import type { AwsSettings } from './settings.ts';
 import { EbsVolumes } from './volumes.ts';
@@ -86,7 +87,10 @@ export function awsBackend(options: AwsOptions): Backend {
         ],
       };
     },
-    instances: new RegionalInstances({ regions, of, offers }),
+    instances: new RegionalInstances({
+      ...{ title: 'AWS', regions, of, offers, leaseEnding: LEASE_ENDING },
+      notices: { sources: [EC2_SPOT_NOTICE] },
+    }),
     volumes: new EbsVolumes({ regions, of: ec2Of, tags, zones: (region) => of(region).zones() }),
     groups: new PlacementGroups({ regions, of: ec2Of, tags }),
     gateways: awsGateways({ regions, of: (region) => of(region).gateways }),

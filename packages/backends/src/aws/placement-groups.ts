@@ -2,11 +2,12 @@
 import { BackendError, PreparingError } from '../base/errors.ts';
 import type { GroupOrder, GroupPort, ListedGroup } from '../base/group-port.ts';
 import type { GroupHandle } from '../base/instance-port.ts';
+import { digest, inRegionData, regionIn } from '../base/rest-vm/in-region.ts';
 import { KEY_TAG, ownerIn } from '../base/rest-vm/names.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { Ec2 } from './ec2.ts';
 import { awsCode } from './refusals.ts';
-import { digest, inRegionData, regionIn, resourceTags } from './resources.ts';
+import { resourceTags } from './resources.ts';
 import { tagSpecification } from './tags.ts';
 
 export interface PlacementGroupsOptions {

@@ -1,6 +1,7 @@
 /** EBS volumes of the type gp3. */
 import type { InstanceHandle, VolumeHandle, VolumeObservation } from '@dstack/core';
 import { BackendError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
+import { digest } from '../base/rest-vm/in-region.ts';
 import { KEY_TAG, ownerIn } from '../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../base/rest-vm/refusals.ts';
 import type {
@@ -12,7 +13,7 @@ import type {
 import type { Ec2, Ec2Volume } from './ec2.ts';
 import type { AwsParameters } from './form.ts';
 import { awsCode } from './refusals.ts';
-import { digest, resourceTags } from './resources.ts';
+import { resourceTags } from './resources.ts';
 import { tagSpecification } from './tags.ts';
 
 export interface EbsVolumesOptions {

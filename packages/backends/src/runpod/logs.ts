@@ -18,7 +18,7 @@ export async function lastLineOf(
   try {
     await limiter.turn('look');
     const response = await send(`${endpoint}${path}`, {
-      headers: { accept: 'text/event-stream', ...headers() },
+      headers: { accept: 'text/event-stream', ...(await headers()) },
       redirect: 'error',
       signal: AbortSignal.timeout(LIMIT_MS),
     });

@@ -5,11 +5,12 @@
 import { NoAnswerError, RefusedOrderError } from '../../base/errors.ts';
 import { type GatewayOrder, placeKey, placeOfKey } from '../../base/gateway-port.ts';
 import { addedOnce } from '../../base/rest-vm/added-once.ts';
+import { digest } from '../../base/rest-vm/in-region.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../../base/rest-vm/refusals.ts';
 import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
 import { awsCode } from '../refusals.ts';
-import { digest, resourceTags } from '../resources.ts';
+import { resourceTags } from '../resources.ts';
 import type { Alb, Elb } from './elb.ts';
 
 export interface BalancersOptions {

@@ -99,7 +99,7 @@ export class LiveOffers {
         offer.instance.name === instance.name &&
         offer.region === region &&
         offer.instance.resources.spot === instance.resources.spot &&
-        offer.instance.resources.gpus.length === instance.resources.gpus.length,
+        gpusOf(offer.instance.resources) === gpusOf(instance.resources),
     );
     return found === undefined ? null : sized(found).price;
   }
@@ -232,9 +232,17 @@ export class LiveOffers {
   }
 }
 
-/** Spot machines have a capacity and quotas of their own, and some providers name a type by its GPU alone. */
+/**
+ * Some providers name a type by its GPU alone, and others have several GPUs for a type. Omitted by callers that know
+ * no GPUs: none.
+ */
+export function gpusOf({ gpus }: Partial<Pick<Offer['instance']['resources'], 'gpus'>>): string {
+  return gpus?.[0] === undefined ? '' : `${gpus.length} ${gpus[0].name} ${gpus[0].memory_mib}`;
+}
+
+/** Spot machines have a capacity and quotas of their own. */
 const keyOf = ({ instance: { name, resources }, region }: RefusedOffer): string =>
-  `${name} ${resources.gpus.length} ${region} ${resources.spot}`;
+  `${name} ${gpusOf(resources)} ${region} ${resources.spot}`;
 
 const MINUTE_MS = 60_000;
 const UNITS = [

@@ -66,8 +66,26 @@ const COMMON: readonly RefusalRule[] = [
   { status: 429, means: 'busy' },
 ];
 
+/** The provider's own codes of errors, for the few that a caller must distinguish. */
+const codeOf = new WeakMap<object, string>();
+
+/** The code of the refusal that became this error; null = it was none, or had none. */
+export function refusalCode(error: unknown): string | null {
+  return typeof error === 'object' && error !== null ? (codeOf.get(error) ?? null) : null;
+}
+
 /** The error of the port for a refusal. `provider`: its name, for the message. */
 export function portError(
+  provider: string,
+  refusal: CallRefusal,
+  rules: readonly RefusalRule[],
+): BackendError {
+  const error = meaningOf(provider, refusal, rules);
+  if (refusal.code !== null) codeOf.set(error, refusal.code);
+  return error;
+}
+
+function meaningOf(
   provider: string,
   refusal: CallRefusal,
   rules: readonly RefusalRule[],

@@ -21,7 +21,10 @@ export interface RestClientOptions {
   readonly title: string;
   /** Without a slash at its end. */
   readonly endpoint: string;
-  readonly headers: () => Readonly<Record<string, string>>;
+  /** Asked for before each call. What it throws is the error of the call, which is not sent then. */
+  readonly headers: () =>
+    | Readonly<Record<string, string>>
+    | Promise<Readonly<Record<string, string>>>;
   readonly limiter: Pick<CallLimiter, 'turn' | 'refused' | 'answered'>;
   readonly rules: readonly RefusalRule[];
   /** Code and words of the provider in the body of an error; null = the body has another form. */
@@ -65,12 +68,10 @@ export class RestClient {
   }
 
   async #inTurn(call: RestCall) {
-    const { limiter, title } = this.#options;
+    const { limiter } = this.#options;
     const { kind, signal } = call;
     await limiter.turn(kind, signal).catch((error: unknown) => {
-      throw signal?.aborted
-        ? new TurnError(`${title}: not sent, because its caller has given up`)
-        : error;
+      throw signal?.aborted ? this.#notSent() : error;
     });
     const answer = await this.#fetched(call);
     if (answer.status === TOO_MANY) limiter.refused(answer.retryMs);
@@ -78,10 +79,12 @@ export class RestClient {
     return answer;
   }
 
-  async #fetched({ method, path, body }: RestCall) {
+  async #fetched({ method, path, body, signal }: RestCall) {
     const { title, endpoint, headers, fetch: send = fetch } = this.#options;
     const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const sent = this.#headers(headers(), body !== undefined);
+    const sent = this.#headers(await headers(), body !== undefined);
+    // A token may have been asked for first.
+    if (signal?.aborted) throw this.#notSent();
     try {
       const response = await send(`${endpoint}${path}`, {
         method,
@@ -99,6 +102,10 @@ export class RestClient {
       const isLate = error instanceof Error && error.name === 'TimeoutError';
       throw new (isLate ? TimedOutError : NoAnswerError)(text, { cause: error });
     }
+  }
+
+  #notSent(): TurnError {
+    return new TurnError(`${this.#options.title}: not sent, because its caller has given up`);
   }
 
   /** Throws without the value: the message of the runtime would show the key. */

@@ -9,7 +9,7 @@ const SSH_PORT = 22;
 
 /** `secret`: host keys are derived from it. `leaseSeconds`: the same as in `BackendHost`. */
 export function sshWay(
-  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding'>,
+  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding' | 'firstFiles'>,
   secret: string,
   leaseSeconds: number | null,
 ): VmWay {
@@ -18,6 +18,7 @@ export function sshWay(
       userData: userData({
         ...{ authorizedKeys, hostKey: hostKeyOf(secret, key) },
         leaseSeconds: cloud.leaseEnding === 'poweroff' ? leaseSeconds : null,
+        files: cloud.firstFiles ?? [],
       }),
     }),
     reached: ({ address: hostname, privateAddress: internal_ip, loginUser, tags }) => {

@@ -5,6 +5,7 @@
 import { createHash } from 'node:crypto';
 import { HOST_STATE_DIR, LEASE_FILE, type StoredLease } from '@dstack/contract/agent';
 import type { HostKeyPair } from './host-keys.ts';
+import type { FirstFile } from './vm-cloud.ts';
 
 export interface UserDataOptions {
   /** Public keys that may log in as the image's user, one line each. */
@@ -14,6 +15,7 @@ export interface UserDataOptions {
   readonly leaseSeconds: number | null;
   /** What is installed; omitted = Docker, and what NVIDIA's GPUs need in containers. */
   readonly script?: string;
+  readonly files?: readonly FirstFile[];
 }
 
 /** A server has this long at least to install the agent, whatever its lease is. */
@@ -78,7 +80,7 @@ printf '%s\\n' "$lease" > ${file}
 
 /** JSON is YAML, so that no value can change the form of the document. */
 export function userData(options: UserDataOptions): string {
-  const { authorizedKeys, hostKey, leaseSeconds, script = DOCKER } = options;
+  const { authorizedKeys, hostKey, leaseSeconds, script = DOCKER, files = [] } = options;
   const lease = leaseSeconds === null ? [] : [firstLease(Math.max(LEAST_SECONDS, leaseSeconds))];
   const scripts = [...lease, script];
   const document = {
@@ -86,6 +88,7 @@ export function userData(options: UserDataOptions): string {
     ssh_deletekeys: true,
     ssh_genkeytypes: [],
     ssh_keys: { ed25519_private: hostKey.privateKey, ed25519_public: hostKey.publicKey },
+    ...(files.length > 0 && { write_files: files }),
     runcmd: scripts.map((script) => ['sh', '-c', script]),
   };
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;

@@ -7,16 +7,26 @@ import type { OwnerTags } from '../owner-tags.ts';
 import type { CheckResult, Claims } from '../port.ts';
 import type { VolumePort } from '../volume-port.ts';
 
+/** A file that a machine has from its first boot on. */
+export interface FirstFile {
+  readonly path: string;
+  readonly content: string;
+}
+
 export interface VmCloud {
   readonly type: BackendType;
   /** Its name for people. */
   readonly title: string;
   /** The user of the images that may log in. */
   readonly loginUser: string;
+  /** Written into its machines before their services start; omitted: none. */
+  readonly firstFiles?: readonly FirstFile[];
   /** Meanings of the statuses that the provider reports. Any other status means: not ready yet. */
   readonly statuses: Readonly<Record<string, VmPhase>>;
   /** Whether its volumes can be attached to machines. By default there are none. */
   readonly hasVolumes?: boolean;
+  /** Whether machines of an offer can have volumes; omitted: all can, if there are any. */
+  takesVolumes?(offer: Offer): boolean;
   /** Whether an order can name reserved capacity. By default it cannot. */
   readonly hasReservations?: boolean;
   /** How long a new machine may be missing in lists, in milliseconds. */

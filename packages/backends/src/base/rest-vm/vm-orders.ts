@@ -173,6 +173,9 @@ export class VmOrders {
     if (volumes.length > 0 && !cloud.hasVolumes) {
       throw new SkipOfferError(`${cloud.title} has no volumes here`);
     }
+    if (volumes.length > 0 && cloud.takesVolumes?.(offer) === false) {
+      throw new SkipOfferError(`volumes cannot be attached to ${offer.instance.name}`);
+    }
     if (reservation !== null && !cloud.hasReservations) {
       throw new SkipOfferError(`${cloud.title} has no reservations`);
     }

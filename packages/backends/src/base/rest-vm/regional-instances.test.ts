@@ -1,9 +1,9 @@
 import type { Offer } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
-import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
-import type { InstanceOrder, InstancePort } from '../base/instance-port.ts';
-import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
-import { newOrder } from '../base/testing/orders.ts';
+import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../errors.ts';
+import type { InstanceOrder, InstancePort } from '../instance-port.ts';
+import { EC2_SPOT_NOTICE } from '../spot-notices.ts';
+import { newOrder } from '../testing/orders.ts';
 import { RegionalInstances } from './regional-instances.ts';
 import { ZoneCapacity } from './zone-capacity.ts';
 
@@ -42,14 +42,17 @@ function regional(answers: Readonly<Record<string, string | Error>>, open = ['a'
   });
   const offers = { refused: (_: unknown, why: string) => void refused.push(why) };
   const regions = ['eu-west-1', 'us-east-1'];
-  const instances = new RegionalInstances({ regions, of, offers });
+  const instances = new RegionalInstances({
+    ...{ title: 'AWS', regions, of, offers, leaseEnding: 'poweroff' },
+    notices: { sources: [EC2_SPOT_NOTICE] },
+  });
   return { instances, asked, refused, released, capacity, clock };
 }
 
 const zonesOf = (asked: readonly InstanceOrder[]) =>
   asked.map(({ offer, mayExist }) => `${offer?.availability_zones} ${mayExist}`);
 
-describe('machines in the regions of AWS', () => {
+describe('machines in the regions of a provider', () => {
   it('are asked for in one zone after another, and only the first one waits for an earlier attempt', async () => {
     const { instances, asked, refused } = regional({ a: new NoCapacityError('full'), b: 'i-1' });
     const created = await instances.create({ ...newOrder(OFFER), mayExist: true });

@@ -2,8 +2,9 @@
  * Machines of all regions. Each region is asked by itself, so one that does not answer delays only the
  * machines there, and those of a region that is configured no more are still followed and ended.
  */
+import type { LeaseEnding, NoticeWatch } from '@dstack/contract/agent';
 import type { InstanceHandle, Offer } from '@dstack/core';
-import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../base/errors.ts';
+import { BackendError, NoCapacityError, QuotaError, SkipOfferError } from '../errors.ts';
 import type {
   CreatedInstance,
   HowReleased,
@@ -11,14 +12,16 @@ import type {
   InstancePort,
   ListedInstance,
   Observation,
-} from '../base/instance-port.ts';
-import type { LiveOffers } from '../base/rest-vm/live-offers.ts';
-import { EC2_SPOT_NOTICE } from '../base/spot-notices.ts';
-import { LEASE_ENDING } from './aws-region.ts';
-import { inRegionData, regionIn } from './resources.ts';
+} from '../instance-port.ts';
+import { inRegionData, regionIn } from './in-region.ts';
+import type { LiveOffers } from './live-offers.ts';
 import type { ZoneCapacity } from './zone-capacity.ts';
 
 export interface RegionalInstancesOptions {
+  /** Name of the provider, for messages. */
+  readonly title: string;
+  readonly notices: NoticeWatch;
+  readonly leaseEnding: LeaseEnding;
   /** The regions of the configuration: where machines are created and looked for. */
   readonly regions: readonly string[];
   /** Returns the parts of any region. */
@@ -34,18 +37,21 @@ export interface RegionParts {
 }
 
 export class RegionalInstances implements InstancePort {
-  readonly notices = { sources: [EC2_SPOT_NOTICE] };
-  readonly leaseEnding = LEASE_ENDING;
+  readonly notices: NoticeWatch;
+  readonly leaseEnding: LeaseEnding;
   readonly #options: RegionalInstancesOptions;
 
   constructor(options: RegionalInstancesOptions) {
     this.#options = options;
+    this.notices = options.notices;
+    this.leaseEnding = options.leaseEnding;
   }
 
-  /** Asks one zone after another, as long as EC2 has no capacity there. */
+  /** Asks one zone after another, as long as the provider has no capacity there. */
   async create(order: InstanceOrder): Promise<CreatedInstance> {
     const { offer } = order;
-    if (offer === null) throw new SkipOfferError('AWS creates machines from offers');
+    const { title } = this.#options;
+    if (offer === null) throw new SkipOfferError(`${title} creates machines from offers`);
     const { instances, capacity } = this.#options.of(offer.region);
     const sold = await this.#zonesFor(order, offer);
     // A machine that an earlier attempt may have made is looked for first, which needs a zone.
@@ -67,7 +73,7 @@ export class RegionalInstances implements InstancePort {
       }
     }
     refusal ??= new NoCapacityError(
-      `AWS: a moment ago no zone of ${offer.region} had a machine of this type left`,
+      `${title}: a moment ago no zone of ${offer.region} had a machine of this type left`,
     );
     const why = refusal instanceof QuotaError ? 'quota' : 'capacity';
     if (order.reservation === null) this.#options.offers.refused(offer, why, refusal.message);

@@ -1,5 +1,5 @@
-/** The zones in which EC2 had no machine of a type a moment ago, on demand or spot. */
-import type { RefusedOffer } from '../base/rest-vm/live-offers.ts';
+/** The zones in which the provider had no machine of a type a moment ago, on demand or spot. */
+import { gpusOf, type RefusedOffer } from './live-offers.ts';
 
 /** For so long it is not asked there again while another zone is left. */
 const SOLD_OUT_MS = 60_000;
@@ -30,4 +30,4 @@ export class ZoneCapacity {
 }
 
 const keyOf = ({ instance: { name, resources } }: RefusedOffer, zone: string): string =>
-  `${name} ${resources.spot} ${zone}`;
+  `${name} ${gpusOf(resources)} ${resources.spot} ${zone}`;
