@@ -6,8 +6,11 @@ export { type CloudClock, type ManualClock, manualClock, runningClock } from './
 export { type DirectCloud, directCloud } from './direct-cloud.ts';
 export type { CloudKnobs } from './faults.ts';
 export type { VmHostOrder, VmHosts } from './hosts.ts';
+export { type DiscoveryDocument, discoveryProblems } from './judges/discovery.ts';
+export { googleDocuments } from './judges/google-documents.ts';
 export { type PrismProxy, startPrism } from './judges/prism.ts';
 export { publishedDocument, unjudged } from './judges/published-documents.ts';
+export { gcpFactsOf } from './personalities/gcp/facts.ts';
 export { registriesOf } from './personalities/runpod/registries.ts';
 export { type Pods, startPods } from './pods/pods.ts';
 export { type Cloud, type CloudOptions, startCloud } from './start-cloud.ts';

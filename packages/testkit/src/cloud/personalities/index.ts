@@ -1,6 +1,7 @@
 import type { Personality } from '../personality.ts';
 import { AWS } from './aws/aws.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
+import { GCP } from './gcp/gcp.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
 import { VASTAI } from './vastai/vastai.ts';
@@ -10,6 +11,7 @@ export const PERSONALITIES = {
   amddevcloud: AMDDEVCLOUD,
   aws: AWS,
   digitalocean: DIGITALOCEAN,
+  gcp: GCP,
   lambda: LAMBDA,
   runpod: RUNPOD,
   vastai: VASTAI,
