@@ -54,9 +54,26 @@ export interface CloudAccountAtWork extends AsyncDisposable {
 /** Machines boot in a second, and are still there for one after they were ended. */
 export const QUICK: CloudKnobs = { boot_seconds: [1, 1], delete_seconds: 1 };
 
+type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp';
+
+const byKey = (type: CloudType) => (api_key: string) => ({
+  ...{ type, creds: { type: 'api_key', api_key } },
+});
+
+/** Configurations of the accounts, by their keys. JSON is YAML. */
+const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
+  lambda: byKey('lambda'),
+  digitalocean: byKey('digitalocean'),
+  amddevcloud: byKey('amddevcloud'),
+  gcp: (data) => ({
+    ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
+    creds: { type: 'service_account', filename: 'key.json', data },
+  }),
+};
+
 /** The account is in the configuration of the server; the server host is not capacity. */
 export async function newCloudAccount(
-  type: 'lambda' | 'digitalocean' | 'amddevcloud',
+  type: CloudType,
   { yard }: CloudYard,
 ): Promise<CloudAccountAtWork> {
   const cloud = await startCloud({ personality: type, hosts: yard, faults: QUICK });
@@ -65,7 +82,7 @@ export async function newCloudAccount(
     [`DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`]: cloud.url,
   });
   mkdirSync(home.serverDir, { recursive: true });
-  const backend = `{type: ${type}, creds: {type: api_key, api_key: ${cloud.apiKey}}}`;
+  const backend = JSON.stringify(CONFIGS[type](cloud.apiKey));
   const yaml = `projects:\n- name: main\n  backends:\n  - ${backend}\n`;
   writeFileSync(join(home.serverDir, 'config.yml'), yaml, { mode: 0o600 });
   return {

@@ -15,6 +15,9 @@ export const ACCEPTED_NAMES: Exceptions = {
   'packages/backends/src/example/rack.ts': {
     RackMachine: 'a machine of the example, with or without an instance',
   },
+  'packages/backends/src/gcp/compute.ts': {
+    'GcpInstance.machineType': 'a field of Google',
+  },
   'packages/backends/src/sim/calls.ts': {
     'SimRandom.chance': 'a probability',
   },

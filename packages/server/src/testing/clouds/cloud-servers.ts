@@ -92,7 +92,11 @@ export class CloudServers {
     const { owner } = clock;
     if (owner) await this.#alive(owner);
     if (owner) this.#callers.add(owner);
-    const step = CLOUDS[cloud].stepOf(String(input), String(init?.body ?? ''));
+    const step = CLOUDS[cloud].stepOf(
+      String(input),
+      String(init?.body ?? ''),
+      init?.method ?? 'GET',
+    );
     if (step !== null) this.onCall(step);
     if (owner) await this.#alive(owner);
     const late = clock.outside.delay(TIMEOUT).then(() => {

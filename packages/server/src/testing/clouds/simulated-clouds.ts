@@ -2,7 +2,7 @@
 import type { BackendHost } from '@dstack/backends';
 import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
 
-export type CloudName = 'lambda' | 'aws';
+export type CloudName = 'lambda' | 'aws' | 'gcp';
 
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
@@ -10,7 +10,7 @@ export interface SimulatedCloud {
   readonly config: (apiKey: string) => object;
   readonly catalog: (account: DirectCloud) => BackendHost['catalog'];
   /** The step of a machine's life that a request is; null = another one. */
-  readonly stepOf: (url: string, body: string) => 'order' | 'end' | null;
+  readonly stepOf: (url: string, body: string, method: string) => 'order' | 'end' | null;
   /** Whether a machine is charged for: some end those that they cannot start, or have taken back. */
   readonly isCharged: (vm: Vm) => boolean;
 }
@@ -30,7 +30,7 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
       ...{ type: 'aws', regions: ['us-east-1'] },
       creds: { type: 'access_key', access_key, secret_key: 'secret' },
     }),
-    catalog: ({ account }) => new Map([['aws', account.catalog.types.flatMap(itemsOf)]]),
+    catalog: ({ account }) => new Map([['aws', account.catalog.types.flatMap(itemsOf('aws'))]]),
     stepOf: (_, body) => {
       const action = new URLSearchParams(body).get('Action');
       if (action === 'RunInstances') return 'order';
@@ -38,14 +38,29 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
     },
     isCharged: ({ state }) => state !== 'failed' && state !== 'interrupted',
   },
+  gcp: {
+    variable: 'DSTACK_BACKEND_GCP_ENDPOINT',
+    config: (data) => ({
+      ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
+      creds: { type: 'service_account', data },
+    }),
+    catalog: ({ account }) => new Map([['gcp', account.catalog.types.flatMap(itemsOf('gcp'))]]),
+    stepOf: (url, _, method) => {
+      if (method === 'DELETE') return 'end';
+      return method === 'POST' && /\/instances\?/.test(url) ? 'order' : null;
+    },
+    // The disk of one that could not be started is.
+    isCharged: ({ state }) => state !== 'interrupted',
+  },
 };
 
 type VmType = DirectCloud['account']['catalog']['types'][number];
 
-function itemsOf({ name, vcpus, memoryGib, pricePerHour, regions }: VmType) {
-  return regions.map((location) => ({
-    ...{ provider: 'aws', instanceName: name, location, price: pricePerHour, spot: false },
-    ...{ cpus: vcpus, memoryGb: memoryGib, gpuCount: 0, gpuName: null, gpuMemoryGb: 0 },
-    ...{ gpuVendor: null, cpuArch: 'x86' as const, diskGb: null, flags: [], providerData: {} },
-  }));
-}
+const itemsOf =
+  (provider: CloudName) =>
+  ({ name, vcpus, memoryGib, pricePerHour, regions }: VmType) =>
+    regions.map((location) => ({
+      ...{ provider, instanceName: name, location, price: pricePerHour, spot: false },
+      ...{ cpus: vcpus, memoryGb: memoryGib, gpuCount: 0, gpuName: null, gpuMemoryGb: 0 },
+      ...{ gpuVendor: null, cpuArch: 'x86' as const, diskGb: null, flags: [], providerData: {} },
+    }));

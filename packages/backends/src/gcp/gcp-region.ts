@@ -1,0 +1,289 @@
+/** One region of a project of GCP as a provider of machines. */
+import type { Offer } from '@dstack/core';
+import { BusyError, NoAnswerError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
+import type { CheckResult } from '../base/port.ts';
+import { MissingThingError, refusalCode } from '../base/rest-vm/refusals.ts';
+import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import {
+  type Compute,
+  type GcpInstance,
+  type ListedInstances,
+  lastSegment,
+  regionOfZone,
+} from './compute.ts';
+import { FAILED, type Insertions } from './insertions.ts';
+import {
+  type InstanceParts,
+  type InstanceSettings,
+  instanceForm,
+  LOGIN_USER,
+  PRICE_UNITS,
+  PRIVATE,
+  VM_LABELS,
+} from './instance-form.ts';
+import { vmIdOf, vmPlaceIn } from './instance-ids.ts';
+import { tagsIn } from './labels.ts';
+import { extraInterfacesOf, isTpu, takesVolumes } from './machine-types.ts';
+import type { Networks } from './networks.ts';
+import { fitsPlacementGroup, placementGroupName } from './placement-groups.ts';
+import { SOLD_OUT } from './refusals.ts';
+import { uuidOf } from './request-ids.ts';
+import type { Reservations } from './reservations.ts';
+
+export interface GcpRegionOptions {
+  readonly region: string;
+  readonly compute: Compute;
+  /** The machines of all regions. */
+  readonly listed: () => Promise<ListedInstances>;
+  readonly networks: Networks;
+  readonly insertions: Insertions;
+  readonly reservations: Pick<Reservations, 'find'>;
+  /** By which an order names a resource policy. */
+  readonly policyOf: (region: string, name: string) => string;
+  readonly settings: InstanceSettings;
+  /** Sizes of a type with its accelerator by the catalogue; null = it is not listed. */
+  readonly sizes: (type: string, accelerator: string | null) => Offer['instance'] | null;
+}
+
+/** Of a spot machine that is ended, and not by us. */
+const PREEMPTED = 'PREEMPTED';
+
+const STATUSES: Readonly<Record<string, VmPhase>> = {
+  PENDING: 'waiting',
+  PROVISIONING: 'waiting',
+  STAGING: 'waiting',
+  REPAIRING: 'waiting',
+  RUNNING: 'ready',
+  PENDING_STOP: 'ending',
+  STOPPING: 'ending',
+  DEPROVISIONING: 'ending',
+  // Its disk is charged: it has to be ended all the same.
+  STOPPED: 'broken',
+  TERMINATED: 'broken',
+  SUSPENDING: 'broken',
+  SUSPENDED: 'broken',
+  [PREEMPTED]: 'reclaimed',
+  [FAILED]: 'broken',
+  [SOLD_OUT]: 'sold-out',
+};
+const ENDINGS: ReadonlySet<string> = new Set([
+  'PENDING_STOP',
+  'STOPPING',
+  'DEPROVISIONING',
+  'TERMINATED',
+]);
+
+const MIB_PER_GIB = 1024;
+/** Failed requests that are remembered: Google forgets them too. */
+const REMEMBERED = 1000;
+/** The agent of Google's images would make other host keys at the first boot. */
+const KEEP_HOST_KEYS = {
+  path: '/etc/default/instance_configs.cfg',
+  content: '[InstanceSetup]\nset_host_keys = false\n',
+};
+
+/** A machine that powers itself off is charged for its disk only, until a server ends it. */
+export const LEASE_ENDING = 'poweroff';
+
+export class GcpRegion implements VmCloud {
+  readonly type = 'gcp';
+  readonly title = 'GCP';
+  readonly loginUser = LOGIN_USER;
+  readonly statuses = STATUSES;
+  readonly lateMs = 30_000;
+  readonly hasVolumes = true;
+  readonly hasReservations = true;
+  readonly leaseEnding = LEASE_ENDING;
+  readonly firstFiles = [KEEP_HOST_KEYS];
+  readonly #options: GcpRegionOptions;
+  /** Machines whose end this process has ordered. */
+  readonly #ended = new Set<string>();
+  /** How often orders have failed, by their requests: Google would repeat the old answer for an hour. */
+  readonly #failures = new Map<string, number>();
+
+  constructor(options: GcpRegionOptions) {
+    this.#options = options;
+  }
+
+  takesVolumes({ instance }: Offer): boolean {
+    return takesVolumes(instance.name);
+  }
+
+  async list(): Promise<readonly Vm[]> {
+    const { region, insertions } = this.#options;
+    const { instances, unreachable } = await this.#options.listed();
+    const missing = [...unreachable].find(
+      (name) => name === region || regionOfZone(name) === region,
+    );
+    // The machines there exist all the same.
+    if (missing !== undefined) throw new NoAnswerError(`GCP: ${missing} does not answer`);
+    const listed = instances
+      .filter(({ zone }) => regionOfZone(lastSegment(zone)) === region)
+      .map((instance) => this.#vmOf(instance));
+    const ids = new Set(listed.map(({ id }) => id));
+    for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id);
+    const failed = await insertions.failed();
+    return [...listed, ...failed.filter((vm) => vm.region === region && !ids.has(vm.id))];
+  }
+
+  /** Looks for the network, so that the order itself is one call. */
+  async prepare(order: VmOrder): Promise<void> {
+    await this.#options.networks.allowSsh();
+    await this.#partsOf(order);
+  }
+
+  async create(order: VmOrder): Promise<string> {
+    const { region, compute, insertions, settings } = this.#options;
+    const { name, offer, signal } = order;
+    const parts = await this.#partsOf(order);
+    const { zone } = parts;
+    const body = instanceForm(order, parts, settings);
+    const request = uuidOf(name, zone, JSON.stringify(body));
+    const id = vmIdOf(zone, name);
+    try {
+      const nth = this.#failures.get(request) ?? 0;
+      const requestId = uuidOf(request, String(nth));
+      const operation = await compute.insertInstance(zone, body, requestId, signal);
+      await insertions.settle(operation, {
+        ...{ id, name, zone, region },
+        instance: offer.instance,
+      });
+      return id;
+    } catch (error) {
+      if (!(error instanceof NoAnswerError)) this.#failed(request);
+      throw await this.#errorOf(error, zone, name);
+    }
+  }
+
+  #failed(request: string): void {
+    const nth = this.#failures.get(request) ?? 0;
+    this.#failures.delete(request);
+    this.#failures.set(request, nth + 1);
+    const [oldest] = this.#failures.keys();
+    if (this.#failures.size > REMEMBERED && oldest !== undefined) this.#failures.delete(oldest);
+  }
+
+  async end({ id }: Pick<Vm, 'id'>): Promise<void> {
+    const { zone, name } = vmPlaceIn(id);
+    await this.#options.compute.deleteInstance(zone, name);
+    this.#ended.add(id);
+  }
+
+  /** Those of all regions are made together. */
+  async offers(): Promise<readonly Offer[]> {
+    return [];
+  }
+
+  async check(): Promise<readonly CheckResult[]> {
+    return [];
+  }
+
+  async #partsOf(order: VmOrder): Promise<InstanceParts> {
+    const { offer, owner, placementGroup } = order;
+    const { region, networks, policyOf } = this.#options;
+    const { name } = offer.instance;
+    const [zone] = offer.availability_zones ?? [];
+    if (zone === undefined)
+      throw new SkipOfferError(`GCP: no zone of ${region} is known to sell it`);
+    if (isTpu(offer.instance.resources)) throw new SkipOfferError(TPU_REFUSAL);
+    if (placementGroup && !fitsPlacementGroup(name)) {
+      throw new SkipOfferError(`GCP puts no ${name} into a placement group`);
+    }
+    const [first, others, reservation] = await Promise.all([
+      networks.place(region),
+      networks.extraPlaces(region, extraInterfacesOf(name)),
+      this.#reserved(order, zone),
+    ]);
+    const policies = placementGroup
+      ? [policyOf(region, placementGroupName(owner.server, placementGroup))]
+      : [];
+    return { zone, policies, reservation, interfaces: [first, ...others] };
+  }
+
+  async #reserved({ reservation: name = null }: VmOrder, zone: string) {
+    if (name === null) return null;
+    const { reservations } = await this.#options.reservations.find(name);
+    const found = reservations.find((one) => one.zone === zone);
+    if (found) return { name, localSsds: found.localSsds };
+    throw new SkipOfferError(`GCP: reservation ${name} is not ready in ${zone}`);
+  }
+
+  async #errorOf(error: unknown, zone: string, name: string): Promise<unknown> {
+    // An earlier attempt has made it: it is looked for.
+    if (refusalCode(error) === 'alreadyExists') {
+      return new NoAnswerError(`GCP: ${name} exists already in ${zone}`, { cause: error });
+    }
+    // A user may have deleted what is remembered.
+    if (!isAboutOffer(error)) this.#options.networks.forget();
+    // Only this error promises that nothing exists, and Google removes what has failed a moment later.
+    const isLeft = error instanceof NoCapacityError && !(await this.#isAbsent(zone, name));
+    return isLeft ? new NoAnswerError((error as Error).message, { cause: error }) : error;
+  }
+
+  async #isAbsent(zone: string, name: string): Promise<boolean> {
+    try {
+      await this.#options.compute.instance(zone, name);
+      return false;
+    } catch (error) {
+      return error instanceof MissingThingError;
+    }
+  }
+
+  #vmOf(instance: GcpInstance): Vm {
+    const { name, networkInterfaces = [], labels = {}, statusMessage } = instance;
+    const zone = lastSegment(instance.zone);
+    const id = vmIdOf(zone, name);
+    const tags = tagsIn(labels);
+    const price = Number(tags[VM_LABELS.price] ?? '');
+    const [first] = networkInterfaces;
+    const privateAddress = first?.networkIP ?? null;
+    const publicAddress = first?.accessConfigs?.find(({ natIP }) => natIP)?.natIP ?? null;
+    const status = this.#statusOf(id, instance);
+    return {
+      ...{ id, name, zone, tags, status, region: this.#options.region },
+      price:
+        tags[VM_LABELS.price] === undefined || Number.isNaN(price) ? null : price / PRICE_UNITS,
+      instance: this.#instanceOf(instance, tags),
+      // The order, not the present configuration, decides which address is used.
+      address: tags[VM_LABELS.network] === PRIVATE ? privateAddress : publicAddress,
+      privateAddress,
+      problem:
+        status === PREEMPTED
+          ? `${instance.status}, and this server has not ended it`
+          : statusMessage || null,
+    };
+  }
+
+  /** Google ends spot machines that it takes back by the same status as all others. */
+  #statusOf(id: string, { status, scheduling }: GcpInstance): string {
+    const isSpot = scheduling?.provisioningModel === 'SPOT';
+    return isSpot && ENDINGS.has(status) && !this.#ended.has(id) ? PREEMPTED : status;
+  }
+
+  #instanceOf({ machineType, guestAccelerators = [], scheduling }: GcpInstance, tags: Vm['tags']) {
+    const type = lastSegment(machineType);
+    const [accelerator] = guestAccelerators;
+    const { sizes } = this.#options;
+    const known =
+      (accelerator && sizes(type, lastSegment(accelerator.acceleratorType))) ??
+      sizes(type, null) ??
+      unknownInstance(type);
+    const disk = { size_mib: Number(tags[VM_LABELS.disk] ?? 0) * MIB_PER_GIB };
+    const spot = scheduling?.provisioningModel === 'SPOT';
+    return { ...known, resources: { ...known.resources, disk, spot } };
+  }
+}
+
+/** Why an offer of a TPU is never ordered. */
+export const TPU_REFUSAL =
+  'TPUs of GCP are shown with their prices only: this server cannot order them yet';
+
+/** Otherwise it may be about the network. */
+function isAboutOffer(error: unknown): boolean {
+  return error instanceof NoCapacityError || error instanceof BusyError;
+}
+
+function unknownInstance(name: string): Offer['instance'] {
+  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
+  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
+}
