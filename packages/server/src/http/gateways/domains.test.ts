@@ -71,12 +71,16 @@ describe('a domain that covers a name of the server', () => {
     },
   );
 
-  it('includes the names of services without a gateway', async () => {
-    const serviceOrigins = { scheme: 'https', domain: 'svc.example.test', port: '' } as const;
+  it.each([
+    ['*.example.test', 'use another one, such as gateway.example.test'],
+    ['*.apps.example.test', 'use one outside apps.example.test'],
+    ['*.x.apps.example.test', 'use one outside apps.example.test'],
+  ])('includes the names of services without a gateway: %s', async (domain, advice) => {
+    const serviceOrigins = { scheme: 'https', domain: 'apps.example.test', port: '' } as const;
     await start({ url: 'https://dstack.test', serviceOrigins });
-    for (const domain of ['*.example.test', '*.svc.example.test', '*.x.svc.example.test']) {
-      expect(await refusal(domain, { certificate: null })).toMatch(/covers \*\.svc\.example\.test/);
-    }
+    expect(await refusal(domain, { certificate: null })).toBe(
+      `\`domain\` ${domain.slice(2)} covers *.apps.example.test, the names of services without a gateway: ${advice}`,
+    );
   });
 
   it('stays with a gateway that has it, whose services cannot take the name', async () => {

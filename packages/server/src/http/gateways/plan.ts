@@ -16,7 +16,7 @@ import { domainProof } from '../../gateways/domain-proof.ts';
 import { wireGateway } from '../mapping/gateway.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
-import { ownNameWithin } from './own-names.ts';
+import { domainProblem } from './own-names.ts';
 
 export async function planGateway(
   deps: HttpDeps,
@@ -111,12 +111,8 @@ async function checkDomain(
   const fixed = fixedDomain(domain);
   // A gateway may keep the domain that it has; the hook decides about it at each renewal.
   if (fixed === '' || fixed === fixedDomain(current?.wildcardDomain ?? null)) return;
-  const own = ownNameWithin(deps.settings, fixed, { isDomain: true });
-  if (own !== null) {
-    throw ruleError(
-      `\`domain\` ${fixed} covers ${own}, the address of this server: use another one, such as apps.${fixed}`,
-    );
-  }
+  const problem = domainProblem(deps.settings, fixed);
+  if (problem !== null) throw ruleError(problem);
   const { acmeChallenge, gatewayDomains: domains } = deps.settings;
   if (acmeChallenge !== 'dns-01' || certificate?.type !== 'lets-encrypt') return;
   const parts = { domains, readTxt: deps.readTxt, gateways: deps.store.gateways };
