@@ -49,6 +49,7 @@ export interface GcpRegionFacts {
 }
 
 export interface UsableSubnetwork {
+  readonly purpose?: string;
   readonly subnetwork: string;
   readonly network: string;
 }

@@ -42,6 +42,7 @@ const inserts = () =>
 const body = () =>
   inserts()[0]?.body as unknown as {
     readonly labels: object;
+    readonly networkInterfaces: readonly { readonly subnetwork: string }[];
     readonly metadata: {
       readonly items: readonly { readonly key: string; readonly value: string }[];
     };
@@ -163,6 +164,12 @@ describe('a machine of GCP', () => {
     expect(vm?.userData).toContain('set_host_keys = false');
     expect(vm?.keys[0]?.publicKey).toBe('ssh-ed25519 AAAAC3Nz main');
     expect(body().metadata.items).toContainEqual({ key: 'enable-oslogin', value: 'FALSE' });
+  });
+
+  it('stands in a subnetwork for machines, not in one of load balancers', async () => {
+    await made();
+    const [first] = body().networkInterfaces;
+    expect(first?.subnetwork).toMatch(/\/subnetworks\/default$/);
   });
 
   it('and its disk have labels of the owner, and those of the configuration', async () => {

@@ -16,6 +16,8 @@ export interface NetworkPlace {
 export const NETWORK_TAG = 'dstack-runner-instance';
 
 const DEFAULT_VPC = 'default';
+/** Other subnetworks are for load balancers, NAT and the like; omitted = for machines. */
+const FOR_MACHINES: ReadonlySet<string> = new Set(['PRIVATE', 'PRIVATE_RFC_1918']);
 const SUBNETWORKS_KEPT_MS = 120_000;
 const RULE_KEPT_MS = 600_000;
 const LONGEST_NAME = 63;
@@ -83,7 +85,8 @@ export class Networks {
   async #found(region: string, vpc: string, name: string | null): Promise<NetworkPlace | null> {
     const path = `/projects/${this.hostProject}/global/networks/${vpc}`;
     const found = (await this.#usable.value()).find(
-      ({ network, subnetwork }) =>
+      ({ network, subnetwork, purpose = 'PRIVATE' }) =>
+        FOR_MACHINES.has(purpose) &&
         network.endsWith(path) &&
         subnetwork.includes(`/regions/${region}/`) &&
         (name === null || lastSegment(subnetwork) === name),

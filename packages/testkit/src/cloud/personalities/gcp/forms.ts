@@ -16,11 +16,11 @@ const STATUSES: Readonly<Record<Vm['state'], string>> = {
   ending: 'STOPPING',
 };
 
-/** `body`: of its insertion. */
+/** `body`: of its insertion; empty for a machine that a person has made elsewhere. */
 export function instanceForm(vm: Vm, body: Fields, url: string): object {
   const { id, name, region: zone, address, privateAddress, isPublic, createdAt } = vm;
   const inZone = linkOf(url, `zones/${zone}`);
-  const [first] = body.networkInterfaces as readonly Fields[];
+  const [first] = (body.networkInterfaces ?? []) as readonly Fields[];
   return {
     ...{
       kind: 'compute#instance',
@@ -31,7 +31,7 @@ export function instanceForm(vm: Vm, body: Fields, url: string): object {
     },
     ...{ status: STATUSES[vm.state], creationTimestamp: new Date(createdAt / 1000).toISOString() },
     machineType: `${inZone}/machineTypes/${vm.type.name}`,
-    labels: body.labels ?? {},
+    labels: Object.fromEntries(vm.tags.map(({ key, value }) => [key, value ?? ''])),
     metadata: { kind: 'compute#metadata', fingerprint: 'a', ...(body.metadata as object) },
     tags: { fingerprint: 'a', ...(body.tags as object) },
     scheduling: { automaticRestart: true, ...(body.scheduling as object) },

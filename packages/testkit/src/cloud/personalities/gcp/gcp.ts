@@ -101,10 +101,15 @@ function listRegions(call: CloudCall): CloudAnswer {
 
 function listUsable(call: CloudCall): CloudAnswer {
   requireProject(call);
-  return paged(call, 'compute#usableSubnetworksAggregatedList', REGIONS, (region) => ({
-    subnetwork: linkOf(call.url, `regions/${region}/subnetworks/default`),
+  const all = REGIONS.flatMap((region) => [
+    { region, name: 'proxies', purpose: 'REGIONAL_MANAGED_PROXY' },
+    { region, name: 'default', purpose: 'PRIVATE' },
+  ]);
+  const kind = 'compute#usableSubnetworksAggregatedList';
+  return paged(call, kind, all, ({ region, name, purpose }) => ({
+    subnetwork: linkOf(call.url, `regions/${region}/subnetworks/${name}`),
     network: linkOf(call.url, 'global/networks/default'),
-    ...{ ipCidrRange: '10.128.0.0/20', purpose: 'PRIVATE' },
+    ...{ ipCidrRange: '10.128.0.0/20', purpose },
   }));
 }
 
