@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { jobProgram } from '@dstack/testkit/job-programs';
+import { connectionsOf } from '../e2e/process-sockets.ts';
 import { freePort } from '../e2e/serving.ts';
 import { installation, root } from './installation.ts';
 import { print, summary } from './measure.ts';
@@ -49,6 +50,7 @@ export async function proxyWorkers(): Promise<void> {
       const pids = readdirSync(join(home.serverDir, 'proxy'))
         .filter((file) => file.endsWith('.json'))
         .map((file) => JSON.parse(readFileSync(join(home.serverDir, 'proxy', file), 'utf8')).pid);
+      for (const connections of [64, 512]) await printShares(through, pids, connections);
       const memory = pids.map((pid) => residentMb(pid)).join(', ');
       print({ name: 'proxy workers: memory of each after load', unit: 'MB', value: memory });
       const busy = load(through, 64, SECONDS);
@@ -65,6 +67,20 @@ export async function proxyWorkers(): Promise<void> {
     }
   }
   printWays('proxy', ways);
+}
+
+/** How many of the connections each worker has while all of them are busy. */
+async function printShares(target: Target, pids: readonly number[], connections: number) {
+  const busy = load(target, connections, 1);
+  await delay(500);
+  const counts = pids.map((pid) => connectionsOf(pid, Number(target.url.port)));
+  await busy;
+  const all = counts.reduce((sum, count) => sum + count, 0);
+  print({
+    name: `proxy workers: shares of ${connections} connections`,
+    ...{ unit: 'connections', value: counts.join(', ') },
+    least: Math.round((Math.min(...counts) / all) * 100) / 100,
+  });
 }
 
 /** With as many processes as there are workers. */

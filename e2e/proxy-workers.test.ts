@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { connectionsOf, listens } from './process-sockets.ts';
 import { until } from './until.ts';
 
 const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
@@ -26,7 +27,7 @@ beforeAll(async () => {
     return answer.status;
   };
   await until(async () => (await status()) === 200);
-  await workersAre((pids) => pids.length === 2 && !listens(home.serverPid));
+  await workersAre((pids) => pids.length === 2 && !listens(home.serverPid, port()));
   // The last one over each kept connection to the server, which closes it then.
   for (let connections = 0; connections < 8; connections++) await status();
 });
@@ -46,24 +47,7 @@ function workerPids(): number[] {
   }
 }
 
-/** Whether the process has the socket that listens on the server's port. */
-function listens(pid: number): boolean {
-  const port = Number(new URL(home.url).port).toString(16).toUpperCase().padStart(4, '0');
-  const [, ...rows] = readFileSync('/proc/net/tcp', 'utf8').trim().split('\n');
-  const sockets = rows.map((row) => row.trim().split(/\s+/));
-  const listening = sockets.find(
-    ([, address, , state]) => address?.endsWith(`:${port}`) && state === '0A',
-  );
-  const open = readdirSync(`/proc/${pid}/fd`).flatMap((fd) => {
-    try {
-      return readlinkSync(`/proc/${pid}/fd/${fd}`);
-    } catch {
-      // Closed meanwhile.
-      return [];
-    }
-  });
-  return open.includes(`socket:[${listening?.[9]}]`);
-}
+const port = () => Number(new URL(home.url).port);
 
 /** The service answers a request. */
 async function untilAnswered(): Promise<void> {
@@ -72,6 +56,20 @@ async function untilAnswered(): Promise<void> {
 
 async function workersAre(are: (pids: readonly number[]) => boolean): Promise<void> {
   await until(async () => are(workerPids()));
+}
+
+/** How many of 64 new connections each worker gets. */
+async function sharesOf64(): Promise<number[]> {
+  const counts = () => workerPids().map((pid) => connectionsOf(pid, port()));
+  const before = counts();
+  const sockets = Array.from({ length: 64 }, () => connect(port(), '127.0.0.1'));
+  await until(async () => {
+    const now = counts();
+    return now.reduce((sum, count, n) => sum + count - (before[n] ?? 0), 0) >= 64;
+  });
+  const shares = counts().map((count, n) => count - (before[n] ?? 0));
+  for (const socket of sockets) socket.destroy();
+  return shares;
 }
 
 /** Sends requests over kept connections until `stop`; returns how many ended in which way. */
@@ -208,6 +206,8 @@ it('only requests of a killed worker fail, and it is started again', async () =>
   process.kill(other, 'SIGKILL');
   await workersAre((pids) => pids.length === 2 && !pids.includes(one) && !pids.includes(other));
   await untilAnswered();
+  // Within 60 to 40, also after all that, once both have started.
+  await until(async () => Math.min(...(await sharesOf64())) >= 26);
 });
 
 /** Processes that have been started as workers, recorded or not. */

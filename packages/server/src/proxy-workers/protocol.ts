@@ -25,7 +25,7 @@ export interface Hello {
   readonly isDraining: boolean;
 }
 
-/** A further worker on the same listening socket. */
+/** A further worker on the same listening socket. The answer is its process id. */
 export interface Spawn {
   readonly node: string;
   readonly args: readonly string[];
@@ -36,6 +36,12 @@ export interface Spawn {
 /** A worker with this takes requests. */
 export interface Sync extends Known<PushedHost> {
   readonly config: WorkerConfig;
+}
+
+/** The answer to it; workers of earlier versions send none, and accept connections. */
+export interface Synced {
+  /** It accepts connections itself: it does not get those of the worker by which it was started. */
+  readonly isAccepting: boolean;
 }
 
 export interface WorkerConfig {

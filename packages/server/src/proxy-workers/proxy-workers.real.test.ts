@@ -1,49 +1,37 @@
-/** Workers that a server has lost its connection to. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+/** Workers of an earlier server. */
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { WORKER_PROTOCOL } from './protocol.ts';
-import { ProxyWorkers } from './proxy-workers.ts';
+import { ProxyWorkers, type ProxyWorkersOptions } from './proxy-workers.ts';
 import { isWorkerAlive, readWorkerRecords, startTimeOf, writeRecord } from './worker-records.ts';
 
-/** A worker that ends the connection at the message `break`, and goes on. */
-const WORKER = `
-const [socket, hello] = process.argv.slice(1);
-require('node:net').createServer((connection) => {
-  const send = (frame) => connection.write(JSON.stringify(frame) + '\\n');
-  send({ type: 'hello', data: { ...JSON.parse(hello), pid: process.pid } });
-  require('node:readline').createInterface(connection).on('line', (line) => {
-    const { type, id } = JSON.parse(line);
-    if (type === 'break') connection.destroy();
-    else if (id !== undefined) send({ to: id, data: null });
-  });
-}).listen(socket, () => console.log('ready'));
-`;
-
-const [id, build] = ['the-worker', 'b'];
+const program = join(import.meta.dirname, 'testing', 'spawned-worker.ts');
+const build = 'b';
 const address = { host: '127.0.0.1', port: 1, url: 'http://127.0.0.1:1' };
 
 let dir: string;
-let child: ChildProcess | undefined;
+let workers: ProxyWorkers | undefined;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'dstack-workers-'));
 });
 afterEach(() => {
-  child?.kill('SIGKILL');
+  workers?.detach();
+  for (const { pid } of readWorkerRecords(dir).filter(isWorkerAlive)) process.kill(pid, 'SIGKILL');
   rmSync(dir, { recursive: true });
 });
 
 /** Its record is there, as of a server before this one. */
-async function startedWorker(isDraining: boolean) {
-  const socket = join(dir, 'w.sock');
-  const hello = { protocol: WORKER_PROTOCOL, build, id, address, isDraining };
-  const started = spawn(process.execPath, ['-e', WORKER, socket, JSON.stringify(hello)], {
+async function startedWorker(id: string, ...flags: string[]) {
+  const socket = join(dir, `${id}.sock`);
+  const { host, port, url } = address;
+  const options = Object.entries({ id, socket, build, host, port, url });
+  const args = [program, ...options.flatMap(([name, value]) => [`--${name}`, String(value)])];
+  const started = spawn(process.execPath, [...args, ...flags], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
-  child = started;
   await new Promise((resolve) => started.stdout.once('data', resolve));
   const pid = started.pid ?? 0;
   const record = { id, pid, startTime: startTimeOf(pid), socket, address, build };
@@ -51,30 +39,66 @@ async function startedWorker(isDraining: boolean) {
   return record;
 }
 
-it.each([false, true])(
-  'a worker that has lost its connection is ended before what it has kept is collected; draining: %s',
-  async (isDraining) => {
-    const record = await startedWorker(isDraining);
+function newWorkers(options: Pick<ProxyWorkersOptions, 'count'> & Partial<ProxyWorkersOptions>) {
+  const made = new ProxyWorkers({
+    ...{ paths: { dir, sockets: dir, serverSocket: join(dir, 'server.sock') }, build, program },
+    ...{ config: {} as never, node: process.execPath, env: {}, handlers: () => ({}) },
+    known: async () => ({ routes: [], grants: [] }),
+    ...{ onSynced: () => {}, onClosed: () => {}, onAllLost: () => {} },
+    spools: { deliverKept: async () => true, collect: async () => {} },
+    log: pino({ level: 'silent' }),
+    ...options,
+  });
+  workers = made;
+  return made;
+}
+
+it.each([
+  ['serves', '--accepts'],
+  ['drains', '--drains'],
+])(
+  'a worker that has lost its connection is ended before what it has kept is collected; it %s',
+  async (_does, flag) => {
+    const record = await startedWorker('the-worker', flag);
     const collected: { readonly isThere: boolean; readonly isAlive: boolean }[] = [];
-    const workers = new ProxyWorkers({
-      ...{ paths: { dir, sockets: dir, serverSocket: join(dir, 'server.sock') }, build },
-      ...{ count: 1, config: {} as never, node: '', program: '', env: {}, handlers: () => ({}) },
-      known: async () => ({ routes: [], grants: [] }),
-      ...{ onSynced: () => {}, onClosed: () => {}, onAllLost: () => {} },
+    const made = newWorkers({
+      count: 1,
       spools: {
         deliverKept: async () => true,
         collect: async (isThere) => {
-          collected.push({ isThere: isThere(id), isAlive: isWorkerAlive(record) });
+          collected.push({ isThere: isThere(record.id), isAlive: isWorkerAlive(record) });
         },
       },
-      log: pino({ level: 'silent' }),
     });
-    await workers.adopt(address);
+    await made.adopt(address);
     const before = collected.length;
-    workers.notify('break', {});
+    made.notify('break', {});
     await expect.poll(() => collected.length).toBeGreaterThan(before);
     expect(collected.at(-1)).toEqual({ isThere: false, isAlive: false });
-    expect(readWorkerRecords(dir)).toEqual([]);
-    workers.detach();
+    expect(readWorkerRecords(dir).map(({ id }) => id)).not.toContain(record.id);
   },
 );
+
+it('of workers that all accept connections one stays, and starts the others anew', async () => {
+  const before = [
+    await startedWorker('one', '--accepts'),
+    await startedWorker('two', '--accepts'),
+    await startedWorker('three'),
+  ];
+  await newWorkers({ count: 3 }).adopt(address);
+  const isReplaced = () => before.filter((record) => !isWorkerAlive(record)).length === 1;
+  await expect.poll(isReplaced).toBe(true);
+  await expect.poll(() => workers?.ids.length).toBe(3);
+  const kept = before.filter(isWorkerAlive).map(({ id }) => id);
+  expect(kept).toContain('three');
+  expect(workers?.ids).toEqual(expect.arrayContaining(kept));
+});
+
+it('a worker that ends before it answers is followed by another one, and leaves no record', async () => {
+  await startedWorker('one', '--accepts');
+  writeFileSync(join(dir, 'dies'), '');
+  await newWorkers({ count: 2 }).adopt(address);
+  await expect.poll(() => workers?.ids.length, { timeout: 5000 }).toBe(2);
+  const recorded = readWorkerRecords(dir).map(({ id }) => id);
+  expect(recorded.sort()).toEqual([...(workers?.ids ?? [])].sort());
+});

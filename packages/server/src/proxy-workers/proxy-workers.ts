@@ -19,6 +19,7 @@ import {
   readWorkerRecords,
   startTimeOf,
   type WorkerPaths,
+  type WorkerRecord,
   withdrawAnnouncement,
   withdrawAnnouncements,
   writeRecord,
@@ -94,9 +95,16 @@ export class ProxyWorkers {
     return [...this.#links.values()].filter((link) => link.isReady && !link.isDraining);
   }
 
-  /** Those that need not be replaced. */
+  /**
+   * Those that need not be replaced: one that accepts connections, and those that get a share of them. Where several
+   * accept, because the one by which they were started has ended, few of them get most.
+   */
   get #present(): WorkerLink[] {
-    return this.#serving.filter((link) => this.#isOwn(link));
+    const own = this.#serving.filter((link) => this.#isOwn(link));
+    const [accepting, ...others] = own.filter(({ isAccepting }) => isAccepting);
+    return accepting
+      ? [accepting, ...own.filter((link) => link !== accepting && !others.includes(link))]
+      : own;
   }
 
   get isServing(): boolean {
@@ -170,12 +178,11 @@ export class ProxyWorkers {
   async start(address: Address, listenerFd: number, onFirst: () => void): Promise<void> {
     this.#address = address;
     await this.#fill(async () => {
-      const missing = Math.max(0, this.#options.count - this.#present.length);
-      const starts = Array.from({ length: missing }, async () => {
+      if (!this.isServing) {
         await this.#start({ listenerFd });
         onFirst();
-      });
-      await Promise.all(starts);
+      }
+      await this.#complete();
     });
   }
 
@@ -222,7 +229,7 @@ export class ProxyWorkers {
   }
 
   async #open(socket: string): Promise<WorkerLink> {
-    const link = await WorkerLink.open(socket, this.#options.handlers);
+    const link = await WorkerLink.open(socket, this.#options.handlers, () => void this.#refill());
     this.#links.set(link.id, link);
     void link.channel.closed.then(() => this.#closed(link));
     return link;
@@ -265,30 +272,42 @@ export class ProxyWorkers {
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
     ];
     const spawn = { node, args, env, logPath: logPath(paths.dir) };
-    if ('through' in from) await from.through.channel.ask('spawn', spawn);
-    else {
-      // It holds the address from the moment when it is made, and writes its record only when it runs: the
-      // next server must find it even if this one is killed at any time in between.
-      announceWorker(paths.dir, id);
-      const pid = spawnWorker(spawn, from.listenerFd);
-      if (pid !== null) {
-        writeRecord(paths.dir, { id, pid, startTime: startTimeOf(pid), socket, address, build });
-      }
-      withdrawAnnouncement(paths.dir, id);
-    }
-    await this.#sync(await this.#answer(socket));
+    // It holds the address from the moment when it is made, and writes its record only when it runs: the
+    // next server must find it even if this one is killed at any time in between.
+    announceWorker(paths.dir, id);
+    const pid =
+      'through' in from
+        ? await from.through.channel.ask<number | null>('spawn', spawn)
+        : spawnWorker(spawn, from.listenerFd).pid;
+    const record =
+      typeof pid === 'number'
+        ? { id, pid, startTime: startTimeOf(pid), socket, address, build }
+        : null;
+    if (record !== null) writeRecord(paths.dir, record);
+    withdrawAnnouncement(paths.dir, id);
+    await this.#sync(await this.#answer(socket, record));
   }
 
-  async #answer(socket: string): Promise<WorkerLink> {
+  /** Rejects once the worker has ended, or does not answer in time: then it is ended. */
+  async #answer(socket: string, record: WorkerRecord | null): Promise<WorkerLink> {
     const end = performance.now() + START_MS;
     for (;;) {
       try {
         return await this.#open(socket);
       } catch (error) {
-        if (performance.now() > end) throw error;
+        const hasEnded = record !== null && !isWorkerAlive(record);
+        if (hasEnded || performance.now() > end) {
+          if (record !== null) await this.#giveUp(record);
+          throw error;
+        }
         await delay(ASK_MS);
       }
     }
+  }
+
+  async #giveUp(record: WorkerRecord): Promise<void> {
+    await killWorker(record);
+    if (!isWorkerAlive(record)) deleteRecord(this.#options.paths.dir, record);
   }
 
   #closed(link: WorkerLink): void {
@@ -336,15 +355,18 @@ export class ProxyWorkers {
   /** Workers on the listening socket of those that serve, until there are enough of this build. */
   async #refill(): Promise<void> {
     await delay(this.delayMs, undefined, { ref: false });
-    await this.#fill(async () => {
-      while (!this.#isClosed && this.#present.length < this.#options.count) {
-        const [through] = this.#serving;
-        if (!through) return;
-        await this.#start({ through });
-      }
-      const kept = new Set(this.#present.slice(0, this.#options.count));
-      for (const link of this.#serving) if (!kept.has(link)) await this.#retire(link);
-    });
+    await this.#fill(() => this.#complete());
+  }
+
+  async #complete(): Promise<void> {
+    while (!this.#isClosed && this.#present.length < this.#options.count) {
+      // The first of this build gets a share of the connections, and gives one to those that it starts.
+      const [through = this.#serving[0]] = this.#present;
+      if (!through) return;
+      await this.#start({ through });
+    }
+    const kept = new Set(this.#present.slice(0, this.#options.count));
+    for (const link of this.#serving) if (!kept.has(link)) await this.#retire(link);
   }
 
   /** One at a time. */

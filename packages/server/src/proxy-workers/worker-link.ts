@@ -1,7 +1,7 @@
 import { connect } from 'node:net';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import { type Handlers, LineChannel } from '@dstack/proxy';
-import { type Hello, type Sync, WORKER_PROTOCOL } from './protocol.ts';
+import { type Hello, type Sync, type Synced, WORKER_PROTOCOL } from './protocol.ts';
 import { startTimeOf, type WorkerRecord } from './worker-records.ts';
 
 /** A worker that runs answers within this time, in milliseconds. */
@@ -16,6 +16,8 @@ export class WorkerLink {
   isDraining: boolean;
   /** It takes requests, or has taken them. */
   isReady = false;
+  /** See `Synced`. */
+  isAccepting = true;
   /** Notifications while the services are being read; null: sent at once. */
   #queue: { readonly type: string; readonly data: unknown }[] | null = [];
   readonly openedAt = performance.now();
@@ -27,17 +29,22 @@ export class WorkerLink {
     this.isDraining = hello.isDraining;
   }
 
-  /** Rejects if nothing answers. */
+  /** Rejects if nothing answers. `onAccepting`: the worker did not accept connections itself, and now does. */
   static async open(
     socket: string,
     handlers: (link: () => WorkerLink) => Handlers,
+    onAccepting: () => void,
   ): Promise<WorkerLink> {
     const stream = connect(socket);
     const greeted = Promise.withResolvers<Hello>();
     stream.once('error', greeted.reject);
     let link: WorkerLink | undefined;
     const ofLink = handlers(() => link as WorkerLink);
-    const channel = new LineChannel(stream, { ...ofLink, hello: greeted.resolve });
+    const accepting = () => {
+      if (link) link.isAccepting = true;
+      onAccepting();
+    };
+    const channel = new LineChannel(stream, { ...ofLink, accepting, hello: greeted.resolve });
     const onTimeout = () => {
       channel.close();
       throw new Error('a proxy worker does not answer');
@@ -64,11 +71,11 @@ export class WorkerLink {
 
   /** Sends all services and callers, and what has changed since they were read. */
   async sync(sync: Sync): Promise<void> {
-    const done = this.channel.ask('sync', sync);
+    const done = this.channel.ask<Synced | null>('sync', sync);
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const { type, data } of queue) this.channel.notify(type, data);
-    await done;
+    this.isAccepting = (await done)?.isAccepting ?? true;
     this.isReady = true;
   }
 

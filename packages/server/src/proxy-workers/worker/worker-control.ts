@@ -1,13 +1,13 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
-import { createServer, Server as NetServer, type Socket } from 'node:net';
+import { createServer, type Socket } from 'node:net';
 import { type Handlers, LineChannel, ServerLink } from '@dstack/proxy';
 import { systemClock } from '../../clock/system-clock.ts';
 import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
-import type { Hello, Spawn, Sync } from '../protocol.ts';
+import type { Hello, Spawn, Sync, Synced } from '../protocol.ts';
 import { WORKER_PROTOCOL } from '../protocol.ts';
-import { LISTENER_FD, spawnWorker } from '../spawn-worker.ts';
+import { LISTENER_FD, spawnTaker } from '../spawn-worker.ts';
 import {
   deleteRecord,
   spoolPaths,
@@ -17,6 +17,7 @@ import {
 } from '../worker-records.ts';
 import { ProxyWorker } from './proxy-worker.ts';
 import { followServer } from './server-time.ts';
+import { WorkerConnections } from './worker-connections.ts';
 import type { WorkerHttp } from './worker-http.ts';
 
 export interface WorkerOptions extends Omit<WorkerRecord, 'pid' | 'startTime'> {
@@ -53,7 +54,7 @@ export class WorkerControl {
   readonly #link = new ServerLink();
   readonly #record: WorkerRecord;
   #running: Promise<Running> | null = null;
-  readonly #sockets = new Set<Socket>();
+  readonly #connections: WorkerConnections;
   #drainingSince: number | null = null;
   #isEnding = false;
 
@@ -62,6 +63,10 @@ export class WorkerControl {
     const { id, socket, address, build } = options;
     const own = { pid: process.pid, startTime: startTimeOf('self') };
     this.#record = { id, socket, address, build, ...own };
+    this.#connections = new WorkerConnections({
+      ...{ fd: LISTENER_FD, led: process },
+      onAccepting: () => void this.#link.notify('accepting', {}),
+    });
   }
 
   start(): void {
@@ -81,7 +86,7 @@ export class WorkerControl {
     const channel: LineChannel = new LineChannel(connection, {
       ...this.#ofServices,
       sync: (sync: Sync) => this.#sync(sync, channel),
-      spawn: (spawn: Spawn) => spawnWorker(spawn, LISTENER_FD),
+      spawn: (spawn: Spawn) => this.#spawn(spawn),
       drain: () => this.#drain(),
       end: ({ limitMs, delayMs }) => this.#end(limitMs, delayMs),
     });
@@ -104,7 +109,15 @@ export class WorkerControl {
     );
   }
 
-  async #sync(sync: Sync, channel: LineChannel): Promise<void> {
+  /** Returns the process id; null = it could not be started. */
+  #spawn(spawn: Spawn): number | null {
+    const child = spawnTaker(spawn);
+    if (child.pid === undefined) return null;
+    this.#connections.share(child);
+    return child.pid;
+  }
+
+  async #sync(sync: Sync, channel: LineChannel): Promise<Synced> {
     // Before the first request: it is counted in a second of the server.
     await followServer(systemClock, channel);
     const before = this.#running;
@@ -112,6 +125,7 @@ export class WorkerControl {
     const { own } = await this.#running;
     if (before) own.worker.take(sync);
     if (!channel.isClosed) this.#link.use(channel);
+    return { isAccepting: this.#connections.isAccepting };
   }
 
   async #run(sync: Sync): Promise<Running> {
@@ -123,22 +137,15 @@ export class WorkerControl {
     server.prependListener('request', (_request, response) => {
       if (this.#drainingSince !== null) response.shouldKeepAlive = false;
     });
-    server.on('connection', (socket) => {
-      this.#sockets.add(socket);
-      socket.once('close', () => this.#sockets.delete(socket));
-    });
-    await new Promise<void>((resolve, reject) => {
-      server.once('error', reject);
-      server.listen({ fd: LISTENER_FD }, resolve);
-    });
+    await this.#connections.start(server);
     return { own, http, lingerMs: sync.config.lingerMs };
   }
 
   /** Accepts no new connections; those that are open are served to their end. */
-  async #drain(): Promise<void> {
+  #drain(): void {
     if (this.#drainingSince !== null) return;
     this.#drainingSince = performance.now();
-    await this.#use(({ http }) => stopListening(http.server));
+    this.#connections.stop();
   }
 
   async #end(limitMs: number, delayMs = 0): Promise<void> {
@@ -147,8 +154,14 @@ export class WorkerControl {
     const running = await this.#running;
     if (running) {
       const { own, http } = running;
+      const { server } = http;
+      const close = () => {
+        this.#connections.stop();
+        return server.close();
+      };
       await endHttp({
-        ...{ server: http.server, shutdown: own.shutdown, log: own.log },
+        server: { close, closeIdleConnections: () => server.closeIdleConnections() },
+        ...{ shutdown: own.shutdown, log: own.log },
         giveUp: () => own.worker.proxy.giveUp(),
         ...{ delayMs, limitMs },
       });
@@ -170,20 +183,18 @@ export class WorkerControl {
     const streams = own.shutdown.underWay;
     if (away > lingerMs && streams === 0) await this.#exit();
     // No server comes back: only the streams that are open are still served.
-    if (away > lingerMs) await this.#drain();
+    if (away > lingerMs) this.#drain();
     if (this.#drainingSince === null) return;
     const draining = performance.now() - this.#drainingSince;
     // Each answer closes its connection by now, so the others have been idle for as long.
     if (draining > IDLE_MS) this.#closeIdle(http.server);
-    const connections = await connectionsOf(http.server);
-    if (connections === 0) await this.#exit();
+    if (this.#connections.areOver) await this.#exit();
     if (draining > DRAIN_MS) await this.#end(0);
   }
 
-  /** Node does not count connections without any request as idle; clients open some in advance. */
   #closeIdle(server: WorkerHttp['server']): void {
     server.closeIdleConnections();
-    for (const socket of this.#sockets) if (socket.bytesRead === 0) socket.destroy();
+    this.#connections.closeUnused();
   }
 
   async #use<T>(use: (running: Running) => T): Promise<T | null> {
@@ -200,13 +211,4 @@ export class WorkerControl {
     removeEmptySocketFolder(this.#options.socket);
     process.exit(0);
   }
-}
-
-/** Unlike `close` of an HTTP server it leaves idle connections alone: a request may be on its way. */
-function stopListening(server: NetServer): void {
-  NetServer.prototype.close.call(server);
-}
-
-function connectionsOf(server: NetServer): Promise<number> {
-  return new Promise((resolve) => server.getConnections((_error, count) => resolve(count ?? 0)));
 }
