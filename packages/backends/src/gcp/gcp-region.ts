@@ -122,8 +122,8 @@ export class GcpRegion implements VmCloud {
       .map((instance) => this.#vmOf(instance));
     const ids = new Set(listed.map(({ id }) => id));
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id);
-    const failed = await insertions.failed();
-    return [...listed, ...failed.filter((vm) => vm.region === region && !ids.has(vm.id))];
+    const failed = await insertions.failed(region);
+    return [...listed, ...failed.filter((vm) => !ids.has(vm.id))];
   }
 
   /** Looks for the network, so that the order itself is one call. */

@@ -67,13 +67,13 @@ export class Insertions {
     }
   }
 
-  /** Looks at those that are under way, and returns what has failed as machines that have ended. */
-  async failed(): Promise<readonly Vm[]> {
+  /** Looks at those of a region that are under way, and returns what has failed there as machines that have ended. */
+  async failed(region: string): Promise<readonly Vm[]> {
     const { pace } = this.#options;
     this.#forget(pace.now());
-    const asked = [...this.#pending.values()].slice(0, MOST_LOOKS);
-    await Promise.all(asked.map((one) => this.#follow(one)));
-    return [...this.#failed.values()].map(({ vm }) => vm);
+    const pending = [...this.#pending.values()].filter((one) => one.region === region);
+    await Promise.all(pending.slice(0, MOST_LOOKS).map((one) => this.#follow(one)));
+    return [...this.#failed.values()].map(({ vm }) => vm).filter((vm) => vm.region === region);
   }
 
   async #follow(pending: Pending): Promise<void> {

@@ -73,7 +73,7 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
         lines: 6,
         hint: 'The contents of the JSON file.',
       },
-      { ...REGIONS, hint: 'Separated by commas; 36 in all parts of the world if empty.' },
+      { ...REGIONS, hint: 'Separated by commas; 35 in all parts of the world if empty.' },
     ],
     before: {
       text: 'Create a service account with the role of the documentation, and a key in JSON.',

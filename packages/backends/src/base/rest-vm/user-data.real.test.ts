@@ -28,9 +28,10 @@ describe.skipIf(missing !== null)('a machine with a lease from its boot', () => 
     `#cloud-config\n${JSON.stringify({ runcmd: [['sh', '-c', script]] })}\n`;
   const leaseOf = async (id: string) => JSON.parse(await yard.exec(id, `cat ${FILE}`));
 
-  it('has a file of it that an agent reads', async () => {
+  it('has a file of it that an agent reads, and the files of its provider', async () => {
     const hostKey = hostKeyOf('secret', 'key');
-    await boot('kept', userData({ authorizedKeys: [], hostKey, leaseSeconds: 7200 }));
+    const files = [{ path: '/etc/default/first.cfg', content: '[Section]\nkey = false\n' }];
+    await boot('kept', userData({ authorizedKeys: [], hostKey, leaseSeconds: 7200, files }));
     await expect.poll(() => leaseOf('kept').catch(() => null), POLL).not.toBeNull();
     const bootId = (await yard.exec('kept', 'cat /proc/sys/kernel/random/boot_id')).trim();
     expect(await leaseOf('kept')).toEqual({
@@ -38,6 +39,7 @@ describe.skipIf(missing !== null)('a machine with a lease from its boot', () => 
       renewed: { bootId, seconds: expect.any(Number) },
     });
     expect((await yard.exec('kept', `stat -c %a ${FILE}`)).trim()).toBe('600');
+    expect(await yard.exec('kept', 'cat /etc/default/first.cfg')).toBe(files[0]?.content);
     await yard.end('kept');
   });
 
