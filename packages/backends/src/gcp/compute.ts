@@ -201,6 +201,11 @@ export function regionOfZone(zone: string): string {
   return zone.slice(0, zone.lastIndexOf('-'));
 }
 
+/** The part of a region that is among these; null = none is. */
+export function unreachableIn(region: string, names: ReadonlySet<string>): string | null {
+  return [...names].find((name) => name === region || regionOfZone(name) === region) ?? null;
+}
+
 /** An answer of another form leaves open what has been carried out. */
 function operationIn(answer: unknown): GcpOperation {
   const { name, status } = (answer ?? {}) as Partial<GcpOperation>;

@@ -1,6 +1,12 @@
 /** The calls of Compute Engine about persistent disks. */
 import { NoAnswerError } from '../base/errors.ts';
-import { type Compute, type GcpOperation, lastSegment, regionOfZone } from './compute.ts';
+import {
+  type Compute,
+  type GcpOperation,
+  lastSegment,
+  regionOfZone,
+  unreachableIn,
+} from './compute.ts';
 import { KEY_LABEL } from './labels.ts';
 
 export interface GcpDisk {
@@ -90,10 +96,8 @@ export class Disks {
         filter,
       },
     );
-    const missing = [...unreachable].find(
-      (name) => region === null || name === region || regionOfZone(name) === region,
-    );
-    if (missing !== undefined) throw new NoAnswerError(`GCP: ${missing} does not answer`);
+    const missing = region === null ? [...unreachable][0] : unreachableIn(region, unreachable);
+    if (missing) throw new NoAnswerError(`GCP: ${missing} does not answer`);
     return disks.filter(
       ({ zone }) => region === null || regionOfZone(lastSegment(zone)) === region,
     );

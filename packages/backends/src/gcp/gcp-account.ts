@@ -7,7 +7,7 @@ import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { ZoneCapacity } from '../base/rest-vm/zone-capacity.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
-import type { Compute, ListedInstances } from './compute.ts';
+import { type Compute, type ListedInstances, unreachableIn } from './compute.ts';
 import { Insertions } from './insertions.ts';
 import { NextAnswer } from './next-answer.ts';
 import { GcpOffers } from './offers.ts';
@@ -37,11 +37,15 @@ export interface GcpAccountRegion {
   readonly capacity: ZoneCapacity;
 }
 
+const UNREACHABLE_MS = 10_000;
+
 export class GcpAccount {
   readonly compute: Compute;
   readonly insertions: Insertions;
   readonly #options: GcpAccountOptions;
   readonly #listed: NextAnswer<ListedInstances>;
+  /** What the last list lacks, and when it was asked for. */
+  #unreachable: { readonly at: number; readonly names: ReadonlySet<string> } | null = null;
   readonly #regions = new Map<string, GcpAccountRegion>();
   readonly #markets = new Map<string, GcpMarket>();
 
@@ -55,7 +59,18 @@ export class GcpAccount {
 
   /** The machines of all regions, by a list that no call has begun before. */
   async listed(): Promise<ListedInstances> {
-    return await this.#listed.value();
+    const { pace } = this.#options;
+    const at = pace.now();
+    const { instances, unreachable } = await this.#listed.value();
+    this.#unreachable = { at, names: unreachable };
+    return { instances, unreachable };
+  }
+
+  /** The part of a region that did not answer a moment ago; null = all of it did. */
+  async unreachableIn(region: string): Promise<string | null> {
+    const { at, names } = this.#unreachable ?? { at: Number.NEGATIVE_INFINITY, names: null };
+    const isKnown = names !== null && this.#options.pace.now() - at <= UNREACHABLE_MS;
+    return unreachableIn(region, isKnown ? names : (await this.listed()).unreachable);
   }
 
   regionOf(region: string): GcpAccountRegion {

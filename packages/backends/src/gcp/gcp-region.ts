@@ -10,6 +10,7 @@ import {
   type ListedInstances,
   lastSegment,
   regionOfZone,
+  unreachableIn,
 } from './compute.ts';
 import { FAILED, type Insertions } from './insertions.ts';
 import {
@@ -112,11 +113,9 @@ export class GcpRegion implements VmCloud {
   async list(): Promise<readonly Vm[]> {
     const { region, insertions } = this.#options;
     const { instances, unreachable } = await this.#options.listed();
-    const missing = [...unreachable].find(
-      (name) => name === region || regionOfZone(name) === region,
-    );
+    const missing = unreachableIn(region, unreachable);
     // The machines there exist all the same.
-    if (missing !== undefined) throw new NoAnswerError(`GCP: ${missing} does not answer`);
+    if (missing !== null) throw new NoAnswerError(`GCP: ${missing} does not answer`);
     const listed = instances
       .filter(({ zone }) => regionOfZone(lastSegment(zone)) === region)
       .map((instance) => this.#vmOf(instance));

@@ -107,9 +107,9 @@ describe('a machine of GCP', () => {
   });
 
   it('whose order had no answer is found, or ordered again by the same request', async () => {
-    // One list, the rule of the firewall and the subnetworks come first.
+    // Two lists, the rule of the firewall and the subnetworks come first.
     const lost = await order();
-    cloud.calls.fail(3, 'lost');
+    cloud.calls.fail(4, 'lost');
     await backend.instances?.create(lost);
     expect(inserts().map(({ status }) => status)).toEqual([null]);
     const given = await order();
@@ -188,10 +188,21 @@ describe('a zone that does not answer', () => {
     const again = at();
     gcpFactsOf(cloud.account).unreachable.add('us-central1-a');
     await expect(observed(handle, again)).rejects.toThrow('us-central1-a does not answer');
-    await expect(again.instances?.create(given)).rejects.toThrow(NoAnswerError);
+    const repeated = again.instances?.create({ ...given, mayExist: true });
+    await expect(repeated).rejects.toThrow(NoAnswerError);
     await expect(again.instances?.list(given.owner)).rejects.toThrow(NoAnswerError);
     gcpFactsOf(cloud.account).unreachable.clear();
-    expect((await again.instances?.create(given))?.handle).toEqual(handle);
+    const found = await again.instances?.create({ ...given, mayExist: true });
+    expect(found?.handle).toEqual(handle);
+  });
+
+  it('holds up no new order: the next offer is tried, which may be in another region', async () => {
+    const given = await order();
+    gcpFactsOf(cloud.account).unreachable.add('us-central1-b');
+    const skipped = backend.instances?.create(given);
+    await expect(skipped).rejects.toThrow(SkipOfferError);
+    await expect(skipped).rejects.toThrow('us-central1-b does not answer');
+    expect(inserts()).toEqual([]);
   });
 
   it('delays no other region', async () => {

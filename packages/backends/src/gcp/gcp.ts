@@ -132,5 +132,13 @@ function regionParts(
     way: sshWay(cloud, secret, leaseSeconds),
     ...{ pace, account: vms },
   });
-  return { instances, zones: async () => asked.zones(region), capacity };
+  return {
+    ...{ instances, capacity, zones: async () => asked.zones(region) },
+    refusal: async () => {
+      const part = await account.unreachableIn(region);
+      return part === null
+        ? null
+        : `GCP: ${part} does not answer, so nothing is ordered in ${region}`;
+    },
+  };
 }

@@ -34,6 +34,11 @@ export interface RegionParts {
   /** Zones in which the network of the region has a subnet. */
   readonly zones: () => Promise<readonly string[]>;
   readonly capacity: Pick<ZoneCapacity, 'open'>;
+  /**
+   * Why nothing can be ordered there for now; null, or omitted: nothing prevents it. It is about orders that were never
+   * sent: others have to be looked for all the same.
+   */
+  readonly refusal?: () => Promise<string | null>;
 }
 
 export class RegionalInstances implements InstancePort {
@@ -53,6 +58,7 @@ export class RegionalInstances implements InstancePort {
     const { title } = this.#options;
     if (offer === null) throw new SkipOfferError(`${title} creates machines from offers`);
     const { instances, capacity } = this.#options.of(offer.region);
+    if (!order.mayExist) await this.#requireOpen(offer.region);
     const sold = await this.#zonesFor(order, offer);
     // A machine that an earlier attempt may have made is looked for first, which needs a zone.
     const isKept = order.mayExist || order.reservation !== null;
@@ -78,6 +84,11 @@ export class RegionalInstances implements InstancePort {
     const why = refusal instanceof QuotaError ? 'quota' : 'capacity';
     if (order.reservation === null) this.#options.offers.refused(offer, why, refusal.message);
     throw refusal;
+  }
+
+  async #requireOpen(region: string): Promise<void> {
+    const refusal = (await this.#options.of(region).refusal?.()) ?? null;
+    if (refusal !== null) throw new SkipOfferError(refusal);
   }
 
   /** Those where the type is sold and the network has a subnet; at least one. */
