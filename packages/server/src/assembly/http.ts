@@ -239,7 +239,11 @@ async function httpDeps(parts: Parts, made: HttpParts, elsewhere: OtherFigures) 
       access,
       shutdown: new Shutdown(),
       files: made.files,
-      connections: connectionRules(settings.limits.connections, trustIn(settings.trustedProxies)),
+      connections: connectionRules({
+        idle: settings.limits.connections,
+        files: made.files.limit,
+        isProxy: trustIn(settings.trustedProxies),
+      }),
       log,
       settings: made.settings,
     },

@@ -7,7 +7,7 @@ import { Shutdown } from './shutdown.ts';
 
 const deps = {
   ...{ log: pino({ level: 'silent' }), shutdown: new Shutdown(), origins: null },
-  connections: connectionRules(100, () => false),
+  connections: connectionRules({ idle: 100, files: 100_000, isProxy: () => false }),
 };
 
 const workersOwn: MakeServer = (handle, options) => createServer(options, handle);

@@ -128,7 +128,7 @@ function countOfProcess(): number | null {
   }
 }
 
-function limitOfProcess(): number {
+export function limitOfProcess(): number {
   try {
     const line = readFileSync('/proc/self/limits', 'utf8')
       .split('\n')

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { baseHttp } from '../base-http.ts';
 import { Shutdown } from '../shutdown.ts';
 import { welcome } from './connections.ts';
-import type { ConnectionRules } from './open-connections.ts';
+import { type ConnectionRules, connectionRules } from './open-connections.ts';
 
 const REQUEST = 'GET / HTTP/1.1\r\nHost: x\r\n\r\n';
 const HALF = 'GET / HTTP/1.1\r\nHost:';
@@ -97,4 +97,17 @@ it('of a trusted proxy are not counted', async () => {
   for (let i = 0; i < 3; i++) dial(HALF);
   await settled();
   expect(await answerOf(dial(REQUEST))).toBe(OK);
+});
+
+it('of strangers take at most half of the files that the process may open', () => {
+  const rules = (files: number) => connectionRules({ idle: 20_000, files, isProxy: () => false });
+  expect(rules(256)).toMatchObject({
+    heads: { total: 64, perNetwork: 32 },
+    idle: { total: 64, perNetwork: 32 },
+  });
+  expect(rules(1_000_000)).toMatchObject({
+    heads: { total: 2000, perNetwork: 500 },
+    idle: { total: 20_000, perNetwork: 10_000 },
+  });
+  expect(rules(Number.POSITIVE_INFINITY).idle.total).toBe(20_000);
 });

@@ -17,10 +17,24 @@ export interface ConnectionRules {
 /** A head arrives within a second; browsers and load balancers open some connections ahead. */
 const HEADS: StrangerLimits = { perNetwork: 500, total: 2000, graceMs: 5000 };
 
-/** `idle`: most connections that wait. One network holds half of them at most. */
-export function connectionRules(idle: number, isProxy: (address: string) => boolean) {
-  const perNetwork = Math.ceil(idle / 2);
-  return { heads: HEADS, idle: { perNetwork, total: idle, graceMs: 5000 }, isProxy };
+export interface ConnectionRuleOptions {
+  /** Most connections that wait for another request. One network holds half of them at most. */
+  readonly idle: number;
+  /** How many files the process may open, each connection being one. */
+  readonly files: number;
+  readonly isProxy: (address: string) => boolean;
+}
+
+/** Strangers hold at most half of the files, so that the server keeps enough for hosts and for callers that it knows. */
+export function connectionRules({ idle, files, isProxy }: ConnectionRuleOptions): ConnectionRules {
+  const share = Math.max(Math.floor(files / 4), 2);
+  const half = (most: number) => Math.ceil(most / 2);
+  const [total, waiting] = [Math.min(HEADS.total, share), Math.min(idle, share)];
+  return {
+    heads: { ...HEADS, total, perNetwork: Math.min(HEADS.perNetwork, half(total)) },
+    idle: { ...HEADS, total: waiting, perNetwork: half(waiting) },
+    isProxy,
+  };
 }
 
 /** On which a caller has signed in. */

@@ -268,7 +268,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
     askReplica: async () => null,
     shutdown: new Shutdown(),
     files: { admitWork: () => {}, open: 10, limit: 100 },
-    connections: connectionRules(1000, () => false),
+    connections: connectionRules({ idle: 1000, files: 100_000, isProxy: () => false }),
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     clockLead: () => 0,

@@ -16,6 +16,7 @@ import type { ProxyRouteDeps } from '../../http/proxy/routes.ts';
 import { Shutdown } from '../../http/shutdown.ts';
 import { assets } from '../../process/assets.ts';
 import type { Logger } from '../../process/logging.ts';
+import { limitOfProcess } from '../../process/open-files.ts';
 import type { PushedHost, WorkerConfig } from '../protocol.ts';
 import { DataHosts } from './data-hosts.ts';
 import { PassToServer } from './pass-to-server.ts';
@@ -78,7 +79,7 @@ export class ProxyWorker {
       modelUsage: usage,
       now: systemNow,
       shutdown: this.shutdown,
-      connections: connectionRules(connections, trust),
+      connections: connectionRules({ idle: connections, files: limitOfProcess(), isProxy: trust }),
     };
     return workerHttp(deps, new PassToServer(serverSocket, this.shutdown));
   }
