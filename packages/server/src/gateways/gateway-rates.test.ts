@@ -36,3 +36,34 @@ it('several servers count a rate in their database, by keys that another gateway
     { ...limit, waitedMs: 40 },
   ]);
 });
+
+it('a flood of one gateway keeps few connections to the database busy, and no other gateway waits for it', async () => {
+  const open = new Set<() => void>();
+  const services: GatewayRatesOptions['store']['services'] = {
+    takeRates: () =>
+      new Promise((resolve) => {
+        open.add(() => resolve({ granted: 1, waitMs: 0 }));
+      }),
+  };
+  const rates = new GatewayRates({ store: { shared: true, services }, now: () => 0 });
+  const settled = () => new Promise((resolve) => setImmediate(resolve));
+  const flood = Array.from({ length: 100 }, (_, n) => rates.take('a', { ...frame, key: `k${n}` }));
+  await settled();
+  expect(open.size).toBe(4);
+  const other = rates.take('b', frame);
+  await settled();
+  expect(open.size).toBe(5);
+  let answered = 0;
+  const all = Promise.all(
+    [...flood, other].map(async (one) => {
+      await one;
+      answered += 1;
+    }),
+  );
+  while (answered < 101) {
+    for (const answer of open) answer();
+    open.clear();
+    await settled();
+  }
+  await all;
+});

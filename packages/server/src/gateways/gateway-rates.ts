@@ -3,6 +3,7 @@ import { MOST_WAITED_MS } from '@dstack/contract/agent';
 import type { Id } from '@dstack/core';
 import { RateBuckets } from '@dstack/proxy';
 import type { Store } from '@dstack/store';
+import { Turns } from '../hosts/supervisor/turns.ts';
 import type { FrameOf } from './bound-frames.ts';
 
 export interface GatewayRatesOptions {
@@ -14,10 +15,15 @@ export interface GatewayRatesOptions {
   readonly now: () => number;
 }
 
+/** Statements at a time: of one gateway, and of all. The others of the pool are left to the rest of the server. */
+const LANES = 4;
+const MOST_AT_A_TIME = 8;
+
 /** Counts the rates that the replicas of one gateway share. Those of other gateways are counted apart. */
 export class GatewayRates {
   readonly #options: GatewayRatesOptions;
   readonly #buckets: RateBuckets;
+  readonly #turns = new Turns(MOST_AT_A_TIME);
 
   constructor(options: GatewayRatesOptions) {
     this.#options = options;
@@ -35,8 +41,13 @@ export class GatewayRates {
     const rate = { rps, burst };
     const waitedMs = waited_ms ?? 0;
     const { granted, waitMs } = store.shared
-      ? await store.services.takeRates(key, rate, { most, waitedMs, now: now() })
+      ? await this.#turns.run(laneOf(gatewayId, key), () =>
+          store.services.takeRates(key, rate, { most, waitedMs, now: now() }),
+        )
       : this.#buckets.takeUpTo(key, rate, runId ?? gatewayId, most, waitedMs);
     return { granted, wait_ms: waitMs };
   }
 }
+
+/** The questions of one lane follow each other; those about one key share a lane. */
+const laneOf = (gatewayId: Id, key: string) => `${gatewayId} ${key.charCodeAt(0) % LANES}`;
