@@ -160,6 +160,7 @@ export class GatewayProgram {
     const plain: PlainEngine = new PlainEngine({
       control: controlOf(plainSocket(this.#options.runtime)),
       ...{ services: this.#supply.table, log: this.#log, learn: learnAddress },
+      tokenMarks: () => this.#supply.tokenMarks,
       reports: {
         count: (counted, wakes) => void this.#spools.keptByNginx.add(counted, wakes),
         avoided: (ejected) => this.#desk.avoided(ejected),

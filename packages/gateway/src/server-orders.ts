@@ -94,9 +94,10 @@ export class ServerOrders {
   }
 
   #onSettings(order: OrderOf<'settings'>): void {
-    const { supply, engines, upkeep } = this.#options;
+    const { supply, engines, plain, upkeep } = this.#options;
     supply.setSettings(order);
     engines.sendState(supply.limits);
+    plain.changed();
     void upkeep.applyInTurn();
   }
 

@@ -1,5 +1,5 @@
 import type { GatewayCommand } from '@dstack/contract/agent';
-import { type PushedRoute, PushedTable } from '@dstack/proxy';
+import { type PushedRoute, PushedTable, type TokenMark } from '@dstack/proxy';
 import { pushedRoute, pushedRoutes } from './pushed-route.ts';
 import { type SentServices, type StoredState, withService } from './stored-state.ts';
 import type { GatewayState } from './worker/gateway-state.ts';
@@ -33,7 +33,12 @@ export class Supply {
   get limits(): Partial<GatewayState> {
     if (this.#settings === null) return {};
     const { auth_age: authAge, https_port: httpsPort } = this.#settings.settings;
-    return { authAge, httpsPort };
+    return { authAge, httpsPort, tokenMarks: this.tokenMarks };
+  }
+
+  /** See `GatewaySettings`. */
+  get tokenMarks(): readonly TokenMark[] {
+    return this.#settings?.settings.token_marks ?? [];
   }
 
   /** Takes over what an earlier process has kept. */

@@ -3,6 +3,13 @@
 export type { Admit } from './callers/callers.ts';
 export type { AdmissionAsk, Granted, GrantedCaller, KeptGrant } from './callers/grants.ts';
 export { OwnTokens } from './callers/own-tokens.ts';
+export {
+  marksOf,
+  marksOfGuarded,
+  NO_MARKS,
+  type TokenMark,
+  TokenMarks,
+} from './callers/token-marks.ts';
 export { isVerdict, WorkerAdmission } from './callers/worker-admission.ts';
 export { accessLog } from './counts/access-log.ts';
 export { type AccessPage, AccessRecords } from './counts/access-records.ts';

@@ -1,6 +1,6 @@
 /** The data that a worker of a gateway receives besides the messages of every worker (`proxy/src/worker`). */
 import type { GatewayHost, GatewayModelUse } from '@dstack/contract/agent';
-import type { MeteredUse } from '@dstack/proxy';
+import type { MeteredUse, TokenMark } from '@dstack/proxy';
 
 /** Sent by parts, as they change. */
 export interface GatewayState {
@@ -9,6 +9,8 @@ export interface GatewayState {
   /** Seconds during which known callers are admitted while the server does not answer. */
   readonly authAge: number;
   readonly httpsPort: number;
+  /** Of tokens of the server that gateways do not know, and apps must not receive. */
+  readonly tokenMarks: readonly TokenMark[];
   /** The private key for replicas on other hosts. */
   readonly tunnelKey: string;
   readonly hosts: Readonly<Record<string, GatewayHost>>;

@@ -14,6 +14,7 @@ import {
   type KeptFiles,
   KeptUses,
   type ModelToken,
+  NO_MARKS,
   ProxyRefusal,
   PushedTable,
   RateBuckets,
@@ -177,7 +178,7 @@ async function open(all: readonly GatewayService[]): Promise<OpenGateway> {
       return socket;
     },
     admit: admission.admit,
-    ownTokens: { among: async () => new Set(), inPlaces: async () => new Set() },
+    ownTokens: { among: async () => new Set(), inPlaces: async () => new Set(), marks: NO_MARKS },
     ...{ trust: () => false, timeoutMs: 10_000, maxBody: 0, maxHeld: 10, shared: true },
     ...{ now, log },
   });

@@ -9,6 +9,7 @@ import {
   Intake,
   type Known,
   MAX_HEADERS,
+  NO_MARKS,
   type OtherProcess,
   opensWebSocket,
   ProcessChannel,
@@ -17,6 +18,7 @@ import {
   ServerLink,
   ServiceWorker,
   TemplateRenderer,
+  TokenMarks,
 } from '@dstack/proxy';
 import { createLog } from '../log.ts';
 import { callsSocket } from '../nginx/configuration.ts';
@@ -61,6 +63,7 @@ const timeoutMs = Number(process.argv[2] ?? 300_000);
 const [, , , uses = '', counts = ''] = process.argv;
 let authAge = 3600;
 let httpsPort = 443;
+let marks = NO_MARKS;
 let generation: string | null = null;
 
 const link = new ServerLink(LIMIT_MS);
@@ -84,6 +87,7 @@ const worker: ServiceWorker = new ServiceWorker({
   onHosts: () => {},
   onServices: () => tunnels.setRoutes(worker.services.table.tunnels),
   tokens: [],
+  marks: () => marks,
   sharesRates: true,
   trust: () => false,
   maxBody: 0,
@@ -183,6 +187,7 @@ async function listenAt(on: Server, path: string, group: number | null): Promise
 function take(state: Partial<GatewayState>): void {
   if (state.authAge !== undefined) authAge = state.authAge;
   if (state.httpsPort !== undefined) httpsPort = state.httpsPort;
+  if (state.tokenMarks !== undefined) marks = new TokenMarks(state.tokenMarks);
   if (state.generation !== undefined) generation = state.generation;
   if (state.tunnelKey !== undefined) tunnels.setKey(state.tunnelKey);
   if (state.hosts !== undefined) ports.setHosts(state.hosts);

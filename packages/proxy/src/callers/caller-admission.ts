@@ -18,7 +18,7 @@ import type { OwnTokens } from './own-tokens.ts';
 
 export interface CallerAdmissionOptions {
   readonly admit: Admit;
-  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces'>;
+  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces' | 'marks'>;
   /** Called for a client whose access was revoked. */
   readonly cutOff: (client: ClientConnection) => void;
 }
@@ -103,7 +103,7 @@ export class CallerAdmission {
     const isByHeader = caller !== null && caller.isSession !== true;
     const admitted = (isByHeader && headers.authorization) || null;
     const others = valuesOf(rawHeaders, 'authorization').filter((value) => value !== admitted);
-    const places = credentialPlaces(rawHeaders, rest);
+    const places = credentialPlaces(rawHeaders, rest, this.#options.ownTokens.marks);
     if (others.length + places.length > 0) {
       return this.#withOwn({ rawHeaders, rest, others, places }, admitted);
     }

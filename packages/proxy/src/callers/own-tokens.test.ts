@@ -1,7 +1,9 @@
 import { pino } from 'pino';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { credentialPlaces, withoutParameters } from '../head/credential-places.ts';
+import { CHOSEN, TOKEN_CASES } from '../testing/token-cases.ts';
 import { OwnTokens } from './own-tokens.ts';
+import { marksOf, marksOfGuarded, TokenMarks } from './token-marks.ts';
 
 const UUID = '0b8a2ef3-4a51-4c0c-9d52-7f3a3d0f1c11';
 const OWN = 'b7ce8c2a-51d2-4d0c-8f0e-3a1f6f6f7c55';
@@ -32,7 +34,7 @@ beforeEach(() => {
 
 /** The places of a request that contain a token of this server. */
 const inPlaces = async (headers: readonly string[], rest = '/') => [
-  ...(await tokens.inPlaces(credentialPlaces(headers, rest))),
+  ...(await tokens.inPlaces(credentialPlaces(headers, rest, tokens.marks))),
 ];
 
 const isOwn = async (value: string) => (await tokens.among([value])).has(value);
@@ -187,5 +189,67 @@ describe('tokens outside of Authorization', () => {
     isAway = true;
     const headers = ['X-Api-Key', UUID, 'X-Auth-Token', 'short', 'X-Item', UUID.replace('0', '1')];
     expect(await inPlaces(headers)).toEqual([UUID]);
+  });
+});
+
+describe('tokens that an operator has chosen', () => {
+  /** `settings`: what the process itself knows. */
+  const tokensWith = (settings: readonly string[], marks?: TokenMarks) =>
+    new OwnTokens({
+      ...{ settings, now: () => time, log: pino({ level: 'silent' }) },
+      isToken: async (text) => {
+        asked.push(text);
+        if (isAway) throw new Error('away');
+        return text === CHOSEN;
+      },
+      ...(marks && { marks: () => marks }),
+    });
+  const ofServer = () => tokensWith([CHOSEN]);
+  const ofGateway = () => tokensWith([], new TokenMarks(marksOf([CHOSEN])));
+
+  it.each(TOKEN_CASES)('are found or not in $what', async ({ headers, query, hasToken }) => {
+    for (const own of [ofServer(), ofGateway()]) {
+      const places = credentialPlaces(headers, `/?${query}`, own.marks);
+      expect((await own.inPlaces(places)).size).toBe(hasToken ? 1 : 0);
+    }
+  });
+
+  it('need no question where they are known, and one for each text with the mark where not', async () => {
+    const headers = ['X-A', CHOSEN, 'X-B', CHOSEN, 'X-C', 'another text/1234'];
+    for (const own of [ofServer(), ofGateway()]) {
+      await own.inPlaces(credentialPlaces(headers, '/', own.marks));
+    }
+    expect(asked).toEqual([CHOSEN]);
+  });
+
+  it('are not asked about for other texts with the mark more than once in a while', async () => {
+    const own = ofGateway();
+    const [foreign = ''] = Array.from({ length: 5000 }, (_, n) =>
+      `${n}`.padStart(CHOSEN.length, 'x'),
+    ).filter((text) => own.marks.mayBe(text));
+    for (let n = 0; n < 3; n++) {
+      const places = credentialPlaces(['X-Session', foreign], '/', own.marks);
+      expect((await own.inPlaces(places)).size).toBe(0);
+    }
+    expect(asked).toEqual([foreign]);
+  });
+
+  it('are recognised by the mark while the server is away', async () => {
+    isAway = true;
+    const own = ofGateway();
+    const places = credentialPlaces(['X-Anything', CHOSEN], '/', own.marks);
+    expect([...(await own.inPlaces(places))]).toEqual([CHOSEN]);
+    expect(await own.among([`Bearer ${CHOSEN}`])).toEqual(new Set([`Bearer ${CHOSEN}`]));
+  });
+
+  it('leave no mark if they have the form of a token or are short, and are not shown by it', () => {
+    expect(marksOf([UUID, 'secret', 'dstack_st_abcdefgh', null, ''])).toEqual([]);
+    expect(marksOfGuarded(['secret-word', CHOSEN])).toEqual(marksOf([CHOSEN]));
+    const [mark] = marksOf([CHOSEN]);
+    expect(mark).toEqual({ length: CHOSEN.length, byte: expect.any(Number) });
+    const alike = Array.from({ length: 25_600 }, (_, n) =>
+      `${n}`.padStart(CHOSEN.length, 'x'),
+    ).filter((text) => new TokenMarks(marksOf([CHOSEN])).mayBe(text));
+    expect(alike.length).toBeGreaterThan(50);
   });
 });

@@ -1,12 +1,15 @@
 import { hash, timingSafeEqual } from 'node:crypto';
 import { bareForms, basicParts, type CredentialPlace } from '../head/credential-places.ts';
 import type { ProxyLog } from '../log.ts';
+import { marksOf, TokenMarks } from './token-marks.ts';
 
 export interface OwnTokensOptions {
   /** See `Access.isToken` of the store. */
   readonly isToken: (text: string) => Promise<boolean>;
   /** Tokens from the server's settings. */
   readonly settings: readonly (string | null)[];
+  /** What is known of them where they are not; omitted: they are known. */
+  readonly marks?: () => TokenMarks;
   /** Milliseconds. */
   readonly now: () => number;
   readonly log: ProxyLog;
@@ -44,6 +47,7 @@ const MAX_CANDIDATES = 8;
 export class OwnTokens {
   readonly #options: OwnTokensOptions;
   readonly #digests: readonly Buffer[];
+  readonly #marks: TokenMarks;
   /** Digests of values that are not tokens, and until when that is assumed. */
   readonly #foreign = new Map<string, number>();
   readonly #own = new Set<string>();
@@ -51,6 +55,12 @@ export class OwnTokens {
   constructor(options: OwnTokensOptions) {
     this.#options = options;
     this.#digests = options.settings.flatMap((text) => (text ? digest(text) : []));
+    this.#marks = new TokenMarks(marksOf(options.settings));
+  }
+
+  /** What may be a token in any place; see `inPlaces`. */
+  get marks(): TokenMarks {
+    return this.#options.marks?.() ?? this.#marks;
   }
 
   /** The values of `Authorization` that contain a token of this server, or were not looked up. */
@@ -62,7 +72,7 @@ export class OwnTokens {
 
   /**
    * The texts of the places that contain a token of this server, or were not looked up. While the database does
-   * not answer, what looks like a token is dropped only where the name is one of credentials: apps use such values
+   * not answer, what looks like a token of a user is dropped only where the name is one of credentials: apps use such values
    * for much else.
    */
   async inPlaces(places: readonly CredentialPlace[]): Promise<ReadonlySet<string>> {
@@ -76,7 +86,9 @@ export class OwnTokens {
           const answer = looked.get(candidate) ?? this.#lookedUp(candidate);
           looked.set(candidate, answer);
           const isOwn = await answer;
-          if (isOwn ?? (isForCredentials && FORM.test(candidate))) found.add(text);
+          const looksOwn =
+            this.marks.mayBe(candidate) || (isForCredentials && FORM.test(candidate));
+          if (isOwn ?? looksOwn) found.add(text);
         }
         if (found.has(text)) break;
       }
@@ -93,7 +105,7 @@ export class OwnTokens {
 
   async #isOwn(text: string): Promise<boolean> {
     if (text.includes(PREFIX)) return true;
-    return (await this.#lookedUp(text)) ?? FORM.test(text);
+    return (await this.#lookedUp(text)) ?? (FORM.test(text) || this.marks.mayBe(text));
   }
 
   /** Null: the database does not answer. */

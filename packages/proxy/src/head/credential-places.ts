@@ -36,9 +36,20 @@ interface NamedText {
   readonly value: string;
 }
 
+/** What is known of tokens without a form; see `TokenMarks`. */
+export interface KnownMarks {
+  /** A shorter text is none. */
+  readonly shortest: number;
+  readonly mayBe: (text: string) => boolean;
+}
+
 /** `rest`: the path with its query. */
-export function credentialPlaces(raw: RawHeaders, rest: string): CredentialPlace[] {
-  return placesIn(raw, rest).flatMap(placeOf);
+export function credentialPlaces(
+  raw: RawHeaders,
+  rest: string,
+  marks: KnownMarks,
+): CredentialPlace[] {
+  return placesIn(raw, rest).flatMap((place) => placeOf(place, marks));
 }
 
 /** The texts of the places that contain one of these tokens, whatever form the tokens have. */
@@ -77,7 +88,7 @@ function pairOf(text: string): NamedText {
   return { text, name: decoded(text.slice(0, at)), value: decoded(text.slice(at + 1)) };
 }
 
-function placeOf({ text, name, value }: NamedText): CredentialPlace[] {
+function placeOf({ text, name, value }: NamedText, marks: KnownMarks): CredentialPlace[] {
   const isForCredentials = FOR_CREDENTIALS.test(name) && !FOR_IDS.test(name);
   const candidates = new Set<string>();
   if (value.includes(SERVICE_TOKEN_PREFIX)) candidates.add(value);
@@ -91,6 +102,8 @@ function placeOf({ text, name, value }: NamedText): CredentialPlace[] {
   }
   if (isForCredentials && value.length <= LONGEST) {
     for (const form of bareForms(value)) candidates.add(form);
+  } else if (value.length >= marks.shortest && value.length <= LONGEST && !FOR_IDS.test(name)) {
+    for (const form of bareForms(value)) if (marks.mayBe(form)) candidates.add(form);
   }
   return candidates.size === 0 ? [] : [{ text, candidates: [...candidates], isForCredentials }];
 }

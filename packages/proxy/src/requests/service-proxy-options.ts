@@ -19,7 +19,7 @@ export interface ServiceProxyOptions {
   /** See `DeliveryOptions`. */
   readonly returnsUntil?: () => number;
   readonly admit: Admit;
-  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces'>;
+  readonly ownTokens: Pick<OwnTokens, 'among' | 'inPlaces' | 'marks'>;
   /** Which peers may send forwarded headers. */
   readonly trust: Trust;
   /** Milliseconds without a byte after which a request fails. */

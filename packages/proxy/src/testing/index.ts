@@ -10,6 +10,8 @@ export {
   TGI_TEMPLATE,
 } from './model-conformance.ts';
 
+export { CHOSEN, TOKEN_CASES, type TokenCase } from './token-cases.ts';
+
 /** A worker's link, and a server at its other end that answers by these handlers. */
 export function linked(handlers: Handlers) {
   const link = new ServerLink();

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { OwnTokens } from '../callers/own-tokens.ts';
+import type { TokenMarks } from '../callers/token-marks.ts';
 import { WorkerAdmission } from '../callers/worker-admission.ts';
 import { ChangedFigures } from '../counts/changed-figures.ts';
 import { KeptCounts } from '../counts/kept-counts.ts';
@@ -43,6 +44,8 @@ export interface ServiceWorkerOptions
   readonly unknown?: () => ProxyRefusal;
   /** Tokens of the server's settings, which no app may receive. */
   readonly tokens: readonly string[];
+  /** What is known of those that the worker must not know. */
+  readonly marks?: () => TokenMarks;
   /** Rates of services are counted for all workers together. */
   readonly sharesRates: boolean;
   readonly onHosts: (hosts: PushedRoute['hosts']) => void;
@@ -84,6 +87,7 @@ export class ServiceWorker {
       ownTokens: new OwnTokens({
         isToken: (text) => link.ask('isToken', { text }),
         settings: tokens,
+        ...(options.marks && { marks: options.marks }),
         now: () => performance.now(),
         log,
       }),

@@ -38,14 +38,16 @@ export interface Assembled {
   readonly local: LocalMode;
 }
 
-/** Makes all parts, connects them and starts them; `parts.closing` ends what was started. */
-export async function assemble(parts: Parts): Promise<Assembled> {
-  const { settings, log, config, store, closing, files } = parts;
+/** Makes all parts, connects them and starts them; `given.closing` ends what was started. */
+export async function assemble(given: Parts): Promise<Assembled> {
+  const { settings, log, config, store, closing, files } = given;
   const keys = keyMaker();
   const context = decisionContext(settings, store.cipher, { files });
   const forHttp = httpSettings(settings, config);
   const start = { store, keys, context, settings: forHttp, log, adminToken: settings.adminToken };
   const main = await bootstrap(start);
+  // The setting is that of the first start; the admin may have another token by now.
+  const parts: Parts = { ...given, settings: { ...settings, adminToken: main.adminToken } };
   await applyServerConfig(start, main.admin, config);
   const restored = await recordRestore(store);
   if (restored) log.warn(restored, 'the database was restored from a backup');

@@ -1,6 +1,6 @@
 /** The links to gateways. */
 
-import { Outages, OwnTokens, openReplica } from '@dstack/proxy';
+import { marksOfGuarded, Outages, OwnTokens, openReplica } from '@dstack/proxy';
 import { systemNow } from '../clock/system-clock.ts';
 import { dnsHookRunner, type SetDnsRecord } from '../gateways/dns-hook.ts';
 import { domainProof } from '../gateways/domain-proof.ts';
@@ -24,6 +24,7 @@ import { outageReader } from '../outages/outage-reader.ts';
 import { Outgoing } from '../outgoing/outgoing.ts';
 import { hostsOfSettings, OutgoingRules } from '../outgoing/outgoing-rules.ts';
 import { serverFolder } from '../process/server-folders.ts';
+import { tokensOfSettings } from '../settings/own-tokens.ts';
 import { hostPlaces } from './gateway-places.ts';
 import type { Links, Supervision } from './links.ts';
 import type { Parts } from './parts.ts';
@@ -99,7 +100,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
     onRefused: (gateway, type) => made.metrics?.gatewayMessageRefused(gateway, type),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
-      settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
+      settings: tokensOfSettings(settings),
       now: () => performance.now(),
       log,
     }),
@@ -114,7 +115,7 @@ export function makeGatewayLinks(parts: Parts, made: GatewayParts): GatewayLinks
       const proofs = { domains: settings.gateways.domains, readTxt, gateways: store.gateways };
       return await domainProof(proofs, project, view.gateway, name);
     },
-    defaults: settings.gateways,
+    defaults: { ...settings.gateways, tokenMarks: marksOfGuarded(tokensOfSettings(settings)) },
     requests: made.gatewayRequests,
     now: systemNow,
     log,

@@ -40,6 +40,7 @@ import type { OpenFiles } from '../process/open-files.ts';
 import { serverFolder } from '../process/server-folders.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { serviceTable } from '../service-table/service-table.ts';
+import { tokensOfSettings } from '../settings/own-tokens.ts';
 import type { Parts } from './parts.ts';
 
 /** The hosts, and everything that uses the links to their agents. */
@@ -193,7 +194,7 @@ export function makeServiceProxy(
     admit: admission({ store, now: systemNow, sshProxyToken: null, access, signIns }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
-      settings: [settings.adminToken, settings.sshProxyToken, settings.metrics.token],
+      settings: tokensOfSettings(settings),
       now: () => performance.now(),
       log,
     }),

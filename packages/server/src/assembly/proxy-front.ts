@@ -23,6 +23,7 @@ import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.t
 import { WorkerSpools } from '../proxy-workers/worker-spools.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { intakeSettings } from '../settings/http-settings.ts';
+import { tokensOfSettings } from '../settings/own-tokens.ts';
 import type { Parts } from './parts.ts';
 
 export interface FrontParts {
@@ -116,7 +117,6 @@ function workerConfig(
   modelBodies: WorkerConfig['modelBodies'],
 ): WorkerConfig {
   const count = Math.max(1, settings.proxyWorkers);
-  const { adminToken, sshProxyToken, metrics } = settings;
   return {
     ...{ serverSocket, modelBodies, lingerMs: LINGER_MS },
     trustedProxies: settings.trustedProxies,
@@ -132,7 +132,7 @@ function workerConfig(
     accessLogPart: settings.accessLogPart,
     logLevel: settings.logLevel,
     intake: intakeSettings(settings),
-    ownTokens: [adminToken, sshProxyToken, metrics.token].filter((token) => token !== null),
+    ownTokens: tokensOfSettings(settings),
     countsRatesInServer: count > 1 || store.shared,
   };
 }

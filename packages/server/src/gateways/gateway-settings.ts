@@ -1,5 +1,6 @@
 import type { AcmeSettings, GatewaySettings } from '@dstack/contract/agent';
 import type { GatewayRecord } from '@dstack/core';
+import type { TokenMark } from '@dstack/proxy';
 import type { DnsHook } from './dns-hook.ts';
 import type { GatewayDomains } from './domain-proof.ts';
 
@@ -25,6 +26,12 @@ export interface GatewayDefaults {
   readonly proxy: 'nginx' | 'workers';
 }
 
+/** The same with what is known of the server's tokens once it has started. */
+export interface GivenToGateways extends GatewayDefaults {
+  /** Of tokens that the operator has chosen. */
+  readonly tokenMarks: readonly TokenMark[];
+}
+
 /** The settings that differ between the replicas of gateways. */
 export interface GivenToReplica {
   readonly address: string | null;
@@ -45,7 +52,7 @@ export const requestsCertificates = ({ configuration }: Pick<GatewayRecord, 'con
 
 export function gatewaySettings(
   { configuration }: Pick<GatewayRecord, 'configuration'>,
-  given: GatewayDefaults & GivenToReplica,
+  given: GivenToGateways & GivenToReplica,
 ): GatewaySettings {
   const { httpPort, httpsPort, install, acme, dns, authAge, maxBody, timeoutMs, hsts, proxy } =
     given;
@@ -57,5 +64,6 @@ export function gatewaySettings(
     ...{ address: given.address, other_addresses: [...given.others], turn: given.turn },
     ...{ auth_age: authAge, max_body: maxBody, timeout_ms: timeoutMs, hsts, proxy },
     replicas: given.replicas,
+    token_marks: [...given.tokenMarks],
   };
 }

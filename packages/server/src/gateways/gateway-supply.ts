@@ -4,7 +4,7 @@ import type { ServiceView, Store } from '@dstack/store';
 import type { GatewayLink } from './gateway-link.ts';
 import { GatewayReach, type SentService } from './gateway-reach.ts';
 import { gatewayService } from './gateway-service.ts';
-import { type GatewayDefaults, gatewaySettings, requestsCertificates } from './gateway-settings.ts';
+import { type GivenToGateways, gatewaySettings, requestsCertificates } from './gateway-settings.ts';
 import { withTunnels } from './gateway-tunnels.ts';
 import { newAccountKey, placeAmong } from './replica-turns.ts';
 
@@ -22,7 +22,7 @@ export interface GatewaySupplyOptions {
   ) => Promise<{ readonly http: number; readonly https: number } | null>;
   /** The agent of the host as a program on the host reaches it; null = through the server only. */
   readonly agentOn: (hostId: string) => Promise<{ socket: string; token: string } | null>;
-  readonly defaults: GatewayDefaults;
+  readonly defaults: GivenToGateways;
 }
 
 /** Milliseconds. */

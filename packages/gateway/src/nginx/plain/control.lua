@@ -51,7 +51,8 @@ function M.push()
   end
   if ngx.var.args == "all" then
     for _, key in ipairs(routes:get_keys(0)) do
-      if not named[key] and (key == "generation" or sub(key, 1, 2) == "h:") then routes:delete(key) end
+      local is_of_table = key == "generation" or key == "marks" or sub(key, 1, 2) == "h:"
+      if is_of_table and not named[key] then routes:delete(key) end
     end
   end
   -- Last: until then processes may have read what was there before.

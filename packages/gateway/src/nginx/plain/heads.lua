@@ -1,6 +1,6 @@
 -- Whether the head of a request can be passed on without a judgement: it has no token of dstack, and nothing that
 -- concerns this connection alone. In doubt it has; see `head/credential-places.ts` of the proxy.
-local find = string.find
+local find, gmatch, match = string.find, string.gmatch, string.match
 
 local M = {}
 
@@ -47,10 +47,70 @@ end
 -- Values that were looked at: clients repeat themselves.
 local clean, clean_size = { pairs = {}, value = {} }, 0
 
+-- What is known of tokens that the operator of the server has chosen, and that have none of these forms: by length, the
+-- first bytes of their SHA-1. See `token-marks.ts` of the proxy.
+local marks, marked, shortest = nil, {}, math.huge
+local LONGEST, MOST_LAYERS = 256, 8
+
+-- `text`: `<length>:<byte>`, separated by commas; nil: there are none.
+function M.set_marks(text)
+  if text == marks then return end
+  marks, marked, shortest = text, {}, math.huge
+  clean, clean_size = { pairs = {}, value = {} }, 0
+  for length, byte in gmatch(text or "", "(%d+):(%d+)") do
+    length = tonumber(length)
+    marked[length] = marked[length] or {}
+    marked[length][tonumber(byte)] = true
+    shortest = math.min(shortest, length)
+  end
+end
+
+local function may_be_token(text)
+  local bytes = marked[#text]
+  return bytes ~= nil and bytes[ngx.sha1_bin(text):byte()] == true
+end
+
+local SCHEMES = { bearer = true, basic = true, token = true }
+
+local function without_scheme(text)
+  local scheme, rest = match(text, "^(%a+)[%s:]+(.*)$")
+  return scheme and SCHEMES[scheme:lower()] and rest or nil
+end
+
+-- The text, and what is in it beside schemes and quotes: see `bareForms` of the proxy.
+local function is_marked(text)
+  if #text < shortest or #text > LONGEST then return false end
+  for _ = 1, MOST_LAYERS do
+    text = match(text, "^%s*(.-)%s*$")
+    if may_be_token(text) then return true end
+    local bare = match(text, '^"(.*)"[,;]?$') or match(text, "^'(.*)'[,;]?$") or without_scheme(text)
+    if not bare then return false end
+    text = bare
+  end
+  return false
+end
+
+local function is_marked_pair(pair)
+  local value = match(pair, "^%s*[^=]*=(.*)$") or pair
+  return is_marked(value) or is_marked(ngx.unescape_uri((value:gsub("%+", " "))))
+end
+
+-- Cookies, parameters of a query, and those of an address.
+local SEPARATED = { "[^;]+", "[^&]+", "[^?&]+" }
+
+local function has_mark(kind, text)
+  if #text < shortest then return false end
+  if kind ~= "pairs" then return is_marked(text) end
+  for _, part in ipairs(SEPARATED) do
+    for pair in gmatch(text, part) do if is_marked_pair(pair) then return true end end
+  end
+  return false
+end
+
 function M.is_clean(kind, text)
   local known = clean[kind]
   if known[text] then return true end
-  if has(text, kind == "pairs" and IN_PAIRS or IN_VALUES) then return false end
+  if has(text, kind == "pairs" and IN_PAIRS or IN_VALUES) or has_mark(kind, text) then return false end
   if #text > 1024 then return true end
   if clean_size > 5000 then clean, clean_size = { pairs = {}, value = {} }, 0 end
   clean[kind][text], clean_size = true, clean_size + 1

@@ -2,7 +2,7 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessPages, GatewayHost } from '@dstack/contract/agent';
-import type { ProxyLog, PushedTable } from '@dstack/proxy';
+import type { ProxyLog, PushedTable, TokenMark } from '@dstack/proxy';
 import type { RequestEngine } from '../../workers.ts';
 import { pagesOf } from './plain-access.ts';
 import type { Control } from './plain-control.ts';
@@ -15,6 +15,8 @@ export interface PlainEngineOptions {
   readonly control: Control;
   readonly services: Pick<PushedTable, 'all' | 'wholeHosts'>;
   readonly learn: LearnAddress;
+  /** See `GatewaySettings`. */
+  readonly tokenMarks: () => readonly TokenMark[];
   readonly reports: PlainReports;
   /** nginx was started again: what it has counted before stays. */
   readonly onRestart: () => void;
@@ -93,7 +95,7 @@ export class PlainEngine implements RequestEngine {
     this.#addresses.setHosts(hosts);
   }
 
-  /** The services have changed. */
+  /** The services or the settings have changed. */
   changed(): void {
     this.#table = null;
     if (!this.#isOn || this.#timer !== null) return;
@@ -171,6 +173,8 @@ export class PlainEngine implements RequestEngine {
     this.#table ??= this.#newTable();
     const wanted = new Map([...this.#table].map(([host, line]) => [`h:${host}`, line]));
     if (this.#isOnline) wanted.set('generation', this.#generation);
+    const marks = this.#options.tokenMarks().map(({ length, byte }) => `${length}:${byte}`);
+    if (marks.length > 0) wanted.set('marks', marks.join(','));
     return wanted;
   }
 

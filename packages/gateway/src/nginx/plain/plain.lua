@@ -47,6 +47,7 @@ local function plain_request()
   local sni = var.ssl_server_name
   if sni and sni ~= "" and sni:lower() ~= host then return nil end
   if route.secure and var.scheme ~= "https" then return nil end
+  heads.set_marks(routes.marks())
   local headers, problem = ngx.req.get_headers(100)
   local credential = heads.credential_of(headers)
   if problem or not heads.are_plain(headers, credential) then return nil end

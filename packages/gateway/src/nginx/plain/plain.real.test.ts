@@ -1,15 +1,13 @@
 /** Requests that nginx answers itself, beside those that it leaves to the workers. */
 import { type ChildProcess, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
+import { marksOf } from '@dstack/proxy';
+import { CHOSEN } from '@dstack/proxy/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { hasLua } from './testing/lua-nginx.ts';
 import { PlainWorld } from './testing/plain-world.ts';
-
-const hasModule = existsSync('/usr/lib/nginx/modules/ngx_http_lua_module.so');
-if (process.env.CI && !hasModule)
-  throw new Error('nginx has no module for Lua: libnginx-mod-http-lua');
 
 const known = { authorization: 'Bearer known-caller' };
 const SOON = { timeout: 15_000, interval: 50 };
@@ -22,7 +20,7 @@ interface Seen {
   readonly headers: Readonly<Record<string, string>>;
 }
 
-describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
+describe.skipIf(!hasLua)('nginx of a gateway', { timeout: 60_000 }, () => {
   let world: PlainWorld;
   beforeAll(async () => {
     world = await new PlainWorld().start();
@@ -76,6 +74,20 @@ describe.skipIf(!hasModule)('nginx of a gateway', { timeout: 60_000 }, () => {
   ])('leaves a request with %s to the workers', async (_name, headers, path) => {
     const answer = await world.ask('open.apps.test', path, { headers });
     expect([answer.status, isPlain(answer)]).toEqual([200, false]);
+  });
+
+  it('leaves requests with a token that the operator has chosen to the workers, once there is one', async () => {
+    const ask = (cookie: string) => world.ask('open.apps.test', '/', { headers: { cookie } });
+    const cookie = `session=${encodeURIComponent(CHOSEN)}`;
+    expect(isPlain(await ask(cookie))).toBe(true);
+    const chosen = async (tokens: readonly string[]) => {
+      world.tokenMarks = marksOf(tokens);
+      world.engine.changed();
+      await expect.poll(async () => isPlain(await ask(cookie)), SOON).toBe(tokens.length === 0);
+    };
+    await chosen([CHOSEN]);
+    expect(isPlain(await ask('session=another-one-1234'))).toBe(true);
+    await chosen([]);
   });
 
   it('lets an app see no host that is not a name with a port', async () => {

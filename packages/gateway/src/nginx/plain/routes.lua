@@ -32,13 +32,14 @@ end
 
 -- What was read of this version of the table.
 local version
-local current, generation = {}, nil
+local current, generation, marks = {}, nil, nil
 
 local function read_version()
   local now = routes:get("version")
   if now == version then return end
   version, current = now, {}
   generation = routes:get("generation")
+  marks = routes:get("marks")
 end
 
 -- Nil: the host has none.
@@ -68,6 +69,12 @@ function M.are_current(now) return now < (routes:get("lease") or 0) end
 function M.generation()
   read_version()
   return generation
+end
+
+-- See `heads.set_marks`.
+function M.marks()
+  read_version()
+  return marks
 end
 
 -- Hosts that are no longer in the table.

@@ -14,7 +14,7 @@ export const ALWAYS_READY = {
   defaults: {
     ...{ httpPort: 80, httpsPort: 443, install: false, dnsHook: null, dns: null },
     ...{ domains: new Map(), authAge: 60, maxBody: 0, timeoutMs: 1000, hsts: 0 },
-    proxy: 'workers',
+    ...{ proxy: 'workers', tokenMarks: [] },
     acme: {
       ...{ challenge: 'http-01', dns_wait: null, directory: 'https://acme.test/', ca: null },
       ...{ eab_kid: null, eab_hmac_key: null },

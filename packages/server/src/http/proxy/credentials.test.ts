@@ -93,6 +93,20 @@ describe('a service without authentication', () => {
     socket.terminate();
   });
 
+  it('receives a token that an operator has chosen under no name, and without another credential', async () => {
+    const { token } = proxy.server;
+    const headers = {
+      ...{ 'X-Other': token, 'X-Quoted': `"${token}"`, 'X-Kept': `${token}s` },
+      ...{ Cookie: `a=1; theme=${token}`, Referer: `https://a.org/?q=${token}` },
+    };
+    const path = `/proxy/services/main/open/echo?a=1&q=${token}&b=2`;
+    const { url, headers: raw } = await json(await fetch(`${proxy.url}${path}`, { headers }));
+    expect(names(raw)).toMatchObject({ 'x-kept': `${token}s`, cookie: 'a=1' });
+    for (const name of ['x-other', 'x-quoted', 'referer'])
+      expect(names(raw)).not.toHaveProperty(name);
+    expect(url).toMatch(/\?a=1&b=2$/);
+  });
+
   it.each(['web', 'open'])(
     'a token that an operator has chosen reaches %s nowhere in a request that brings it in a header',
     async (name) => {

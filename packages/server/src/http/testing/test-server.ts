@@ -138,7 +138,7 @@ export async function startTestServer(
     onModelUse: serviceUsage({ modelUsage: store.modelUsage, now, log }),
     ownTokens: new OwnTokens({
       isToken: store.access.isToken,
-      settings: [],
+      settings: [ADMIN_TOKEN],
       now: () => now() / 1000,
       log,
     }),

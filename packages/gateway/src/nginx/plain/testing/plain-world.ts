@@ -25,6 +25,7 @@ import {
   PushedTable,
   SharedRates,
   SpoolDelivery,
+  type TokenMark,
 } from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
 import { AdmittedCallers } from '../../../admitted-callers.ts';
@@ -58,6 +59,7 @@ export class PlainWorld {
   /** Names of users by the header of their requests. */
   readonly callers = new Map<string, string>([['Bearer known-caller', 'ann']]);
   asked = 0;
+  tokenMarks: readonly TokenMark[] = [];
   url = '';
   nginx!: Nginx;
   workers!: Workers;
@@ -88,6 +90,7 @@ export class PlainWorld {
     this.engine = new PlainEngine({
       ...{ control: controlOf(plainSocket(runtime)), services: this.services, log },
       learn: learnAddress,
+      tokenMarks: () => this.tokenMarks,
       reports: {
         count: (counts) => this.#demanded(counts),
         avoided: (ejected) => desk.avoided(ejected),
@@ -103,7 +106,7 @@ export class PlainWorld {
         const { generation } = this.engine;
         return [
           ['known', { routes: [...this.#served.values()], grants: [] }],
-          ['state', { hosts: this.#hosts, online: true, generation }],
+          ['state', { hosts: this.#hosts, online: true, generation, tokenMarks: this.tokenMarks }],
         ];
       },
       handlers: (worker) => desk.handlers(worker),
