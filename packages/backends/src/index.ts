@@ -1,4 +1,5 @@
 export { agentToken } from './base/agent-token.ts';
+export { isContainerAgent } from './base/container-cloud/agent-name.ts';
 export {
   AllMissingError,
   BackendError,

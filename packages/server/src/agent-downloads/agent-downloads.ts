@@ -2,8 +2,13 @@
  * The agent for containers, whose provider offers no other way in: they fetch it from this server. Its path contains a
  * part that is derived from the installation's secret, so that strangers learn and cost nothing.
  */
-import { createHmac, timingSafeEqual } from 'node:crypto';
-import type { AgentDownload, AgentDownloads } from '@dstack/backends';
+import { createHash, createHmac, timingSafeEqual } from 'node:crypto';
+import {
+  type AgentDownload,
+  type AgentDownloads,
+  agentToken,
+  isContainerAgent,
+} from '@dstack/backends';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { answerUnknown } from '../http/error-answers.ts';
 import { type AgentFile, agentFile, type FilePrograms } from './agent-file.ts';
@@ -41,6 +46,30 @@ export class ContainerAgents implements AgentDownloads {
     app.get(`${AGENT_PROGRAM_PATH}:name`, { exposeHeadRoute: false }, async (request, reply) =>
       this.#answer(request, reply),
     );
+    app.get(
+      `${AGENT_PROGRAM_PATH}:name/:agent`,
+      { exposeHeadRoute: false },
+      async (request, reply) => this.#answerPresent(request, reply),
+    );
+  }
+
+  /**
+   * The name and the hash of the present agent, for a container that was ordered by another version of this server:
+   * the launcher has a hash that no answer would fit. They come with a proof that only who has the token of the
+   * container's agent can make, since the launcher may have fetched them without TLS.
+   */
+  async #answerPresent(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    const { name, agent } = request.params as { readonly name: string; readonly agent: string };
+    const [, arch, , key, suffix] = NAME.exec(name) ?? [];
+    const isKnown = arch !== undefined && suffix === undefined && isContainerAgent(agent);
+    if (!isKnown || !isSame(key ?? '', await this.#key())) return answerUnknown(request, reply);
+    const { path, sha256 } = await this.agent(arch as Arch);
+    const present = `${path.slice(AGENT_PROGRAM_PATH.length)} ${sha256}`;
+    const token = agentToken(await this.#options.secret(), agent);
+    const proof = keyed(token, keyed(token, present));
+    return reply
+      .headers({ 'content-type': 'text/plain', 'cache-control': 'no-store' })
+      .send(`${present} ${proof}\n`);
   }
 
   async #answer(request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
@@ -76,6 +105,10 @@ export class ContainerAgents implements AgentDownloads {
     return key.digest('hex').slice(0, DIGITS);
   }
 }
+
+/** What a launcher can compute with the small tools of any image; twice, so that its reader cannot continue the text. */
+const keyed = (token: string, text: string): string =>
+  createHash('sha256').update(`${token}${text}`).digest('hex');
 
 /** Compares texts of the same length, in a time that does not depend on them. */
 const isSame = (a: string, b: string): boolean => timingSafeEqual(Buffer.from(a), Buffer.from(b));

@@ -165,12 +165,34 @@ describe.skipIf(Boolean(missing))('the launcher', () => {
     expect(output()).toContain('dstack: the image has none of curl, wget, python3, perl and node');
   });
 
-  it('never runs what has another hash', async () => {
-    const sha256 = 'f'.repeat(64);
+  it.each(['busybox alone', 'curl and openssl'] as const)(
+    'starts the agent of a server that was upgraded since the order, in an image with %s',
+    async (name) => {
+      const image = IMAGES[name] ?? { programs: null, unpacks: true };
+      const former = agent.path.replace(/x64-[0-9a-f]{32}/, `x64-${'0'.repeat(32)}`);
+      const { output } = await launch(image, {
+        [LAUNCHER_VARIABLES.url]: `${url}${former}`,
+        [LAUNCHER_VARIABLES.sha256]: '0'.repeat(64),
+      });
+      const connection = await dialIns.take(NAME, CONNECTED_MS);
+      expect(connection, output()).not.toBeNull();
+      connection?.destroy();
+      expect(fetched).toContain(`${former}/${NAME}`);
+    },
+  );
+
+  it('never runs what has another hash, and takes another hash from its own server only', async () => {
     const { output, root } = await launch(
       { programs: null, unpacks: true },
-      { [LAUNCHER_VARIABLES.sha256]: sha256 },
+      {
+        [LAUNCHER_VARIABLES.sha256]: 'f'.repeat(64),
+        [LAUNCHER_VARIABLES.token]: agentToken('of another server', NAME),
+      },
     );
+    while (!fetched.includes(`${agent.path}/${NAME}`)) await new Promise(setImmediate);
+    while (fetched.filter((path) => path === `${agent.path}.gz`).length < 2) {
+      await new Promise(setImmediate);
+    }
     while (!output().includes('is not the agent')) await new Promise(setImmediate);
     expect(existsSync(join(root, 'dstack/node'))).toBe(false);
     // The end of the address is secret.
@@ -183,8 +205,9 @@ describe.skipIf(Boolean(missing))('the download of the agent', () => {
     const app = Fastify();
     const programs = { node: never, libraries: never, agent: never };
     new ContainerAgents({ programs, secret: async () => SECRET }).route(app);
-    for (const name of ['x64', `x64-${'0'.repeat(64)}`, `x64-${'0'.repeat(64)}.gz`]) {
-      const { statusCode } = await app.inject(`/api/agents/program/${name}`);
+    const name = `x64-${'0'.repeat(64)}`;
+    for (const path of ['x64', name, `${name}.gz`, `${name}/${NAME}`, `${name}.gz/${NAME}`]) {
+      const { statusCode } = await app.inject(`/api/agents/program/${path}`);
       expect(statusCode).toBe(404);
     }
     await app.close();
