@@ -1,4 +1,7 @@
-/** The machines of a simulated provider as hosts of a simulation: reached by their addresses, over SSH. */
+/**
+ * The machines of a simulated provider as hosts of a simulation: reached by their addresses, over SSH. The agents of
+ * containers connect to the server, and are known by their tokens.
+ */
 
 import { NO_FAULTS } from '@dstack/backends/sim';
 import { temporary } from '@dstack/ssh';
@@ -23,7 +26,10 @@ interface Machine {
   readonly address: string;
   /** In base64; null = it generates one of its own. */
   readonly hostKey: string | null;
+  /** Of a container: its agent reaches the server. */
   readonly hasSshd: boolean;
+  /** The token of its agent, in a container; null = it is a machine without an agent. */
+  readonly token: string | null;
 }
 
 /** An address is given again as soon as its machine has ended, where the account reuses addresses. */
@@ -103,7 +109,11 @@ export class CloudWorld extends SimWorld implements VmHosts {
 
   /** Makes a machine of another user of the account. */
   addForeign(like: Vm): void {
-    const order = { ...like, name: 'foreign', tags: [], userData: null };
+    const { container } = like;
+    const order = {
+      ...{ ...like, name: 'foreign', tags: [], userData: null },
+      ...(container && { container: { ...container, environment: {} } }),
+    };
     this.#foreign.push(this.account.account.vms.create(order).id);
   }
 
@@ -132,9 +142,10 @@ export class CloudWorld extends SimWorld implements VmHosts {
 
   #isCut = false;
 
-  async boot({ id, userData, hasSshd }: VmHostOrder): Promise<string> {
+  async boot({ id, userData, hasSshd, container }: VmHostOrder): Promise<string> {
     const address = this.#addresses.take();
-    this.#machines.set(id, { id, address, hasSshd, hostKey: hostKeyIn(userData) });
+    const token = container?.environment.DSTACK_AGENT_TOKEN ?? null;
+    this.#machines.set(id, { id, address, hasSshd, token, hostKey: hostKeyIn(userData) });
     return address;
   }
 
@@ -172,11 +183,25 @@ export class CloudWorld extends SimWorld implements VmHosts {
     this.#machineOf.set(instanceId, machine.id);
     return this.host(instanceId, { cpus: CPUS, gpus: 0 }, 'docker');
   }
+
+  override dialledHost(instanceId: string, token: string): void {
+    const container = [...this.#machines.values()].find((machine) => machine.token === token);
+    if (this.#isCut || !container?.hasSshd) throw temporary('its agent has not connected');
+    this.#machineOf.set(instanceId, container.id);
+    this.host(instanceId, { cpus: CPUS, gpus: 0 }, 'process').setReachable(true);
+  }
 }
 
-/** The key of the order that it was made for; null = it is not ours. */
-function keyOf({ tags }: Vm): string | null {
-  return tags.find(({ key }) => key === 'dstack-key')?.value ?? null;
+/** The key of the order that it was made for; null = it is not ours. Containers have their tags in variables. */
+function keyOf({ tags, container }: Vm): string | null {
+  const own = tags.find(({ key }) => key === 'dstack-key')?.value;
+  const variables = Object.entries(container?.environment ?? {})
+    .filter(([name]) => name.startsWith('DSTACK_TAGS'))
+    .toSorted(([a], [b]) => (a < b ? -1 : 1));
+  const text = variables.map(([, value]) => value).join('');
+  if (own !== undefined || text === '') return own ?? null;
+  const json = text.startsWith('{') ? text : Buffer.from(text, 'base64url').toString();
+  return (JSON.parse(json) as Readonly<Record<string, string>>)['dstack-key'] ?? null;
 }
 
 /** In the form in which a server presents it. */

@@ -76,7 +76,7 @@ const PROVIDER: readonly Fault[] = [
 const MACHINE: readonly Fault[] = [
   machine('never boots', { neverReady: 1 }),
   machine('cannot be started', { failsToBoot: 1 }),
-  machine('sshd never answers', { noSsh: 1 }),
+  machine('sshd, or the agent of a container, never answers', { noSsh: 1 }),
   {
     ...{ name: 'is reclaimed', of: 'a machine' },
     strike: (story) => {

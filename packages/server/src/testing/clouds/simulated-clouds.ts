@@ -2,7 +2,7 @@
 import type { BackendHost } from '@dstack/backends';
 import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
 
-export type CloudName = 'lambda' | 'aws' | 'gcp';
+export type CloudName = 'lambda' | 'aws' | 'gcp' | 'runpod' | 'vastai';
 
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
@@ -51,6 +51,29 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
     },
     // The disk of one that could not be started is.
     isCharged: ({ state }) => state !== 'interrupted',
+  },
+  runpod: {
+    variable: 'DSTACK_BACKEND_RUNPOD_ENDPOINT',
+    config: (api_key) => ({ type: 'runpod', creds: { type: 'api_key', api_key } }),
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      const path = new URL(url).pathname;
+      if (path === '/v2/pods' && method === 'POST') return 'order';
+      return path.startsWith('/v2/pods/') && method === 'DELETE' ? 'end' : null;
+    },
+    // Pods that have failed keep their disk.
+    isCharged: () => true,
+  },
+  vastai: {
+    variable: 'DSTACK_BACKEND_VASTAI_ENDPOINT',
+    config: (api_key) => ({ type: 'vastai', creds: { type: 'api_key', api_key } }),
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      const path = new URL(url).pathname;
+      if (path.includes('/asks/') && method === 'PUT') return 'order';
+      return path.includes('/instances/') && method === 'DELETE' ? 'end' : null;
+    },
+    isCharged: () => true,
   },
 };
 

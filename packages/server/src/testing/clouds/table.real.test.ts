@@ -16,10 +16,12 @@ const chosen = (cloud: CloudName) =>
     .filter(([{ name }]) => cloud === 'lambda' || IS_WHOLE || SAMPLE.includes(name))
     .map(([fault, step]) => ({ fault, step }));
 
-/** The adapter of GCP shares its orders and ends with that of AWS: its table is made with the whole one only. */
-const PROVIDERS: readonly CloudName[] = IS_WHOLE ? ['lambda', 'aws', 'gcp'] : ['lambda', 'aws'];
+/** GCP, whose adapter shares its orders and ends with that of AWS, and containers take part in the whole table only. */
+const TESTED: readonly CloudName[] = IS_WHOLE
+  ? ['lambda', 'aws', 'gcp', 'runpod', 'vastai']
+  : ['lambda', 'aws'];
 
-describe.each(PROVIDERS)(
+describe.each(TESTED)(
   'a run on a machine of %s is done, none is left and none is double,',
   (cloud) => {
     const outcomes: Cell[] = [];

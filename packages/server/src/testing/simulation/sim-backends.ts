@@ -38,7 +38,7 @@ export class SimWorld {
   /** The output of each job, wherever it ran. */
   readonly outputs = new Map<string, string>();
   readonly parts: WorldParts;
-  /** Called when a server begins to install an agent over SSH. */
+  /** Called when a server begins to install an agent over SSH, or to wait for one that connects to it. */
   onInstalling: (instanceId: string) => void = () => {};
   /** The file system that the hosts of the cluster share. */
   readonly share = new SimDisk();
@@ -167,6 +167,9 @@ export class SimWorld {
     if (hostname.startsWith('c')) host.volumes.share(SHARED_PATH, this.share);
     return host;
   }
+
+  /** A host whose agent connects to the server, and has this token. Throws if it has not connected. */
+  dialledHost(_id: string, _token: string): void {}
 
   readonly local: Backend = localBackend({
     executor: 'process',

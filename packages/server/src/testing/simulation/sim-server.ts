@@ -157,7 +157,8 @@ export class SimServer {
     });
     const socket = () => this.#agent(async () => {});
     const ssh = (record: HostAccessRecord) => this.#sshHost(record);
-    const connectors = { socket, backend: socket, ssh };
+    const backend = (record: HostAccessRecord) => this.#dialledHost(record);
+    const connectors = { socket, backend, ssh };
     this.#links = new LinkSupervisor({ store, hosts: this.#hosts, connectors, log });
     const backends = this.#backends(store);
     this.#startSweeper = () =>
@@ -370,6 +371,18 @@ export class SimServer {
     const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
     const client = {} as HostConnection['client'];
     return { ...{ client, dial: unused, token: '' }, prepare, remove, close: () => {} };
+  }
+
+  /** The agent has connected to the server, or does so in a moment. */
+  #dialledHost({ instanceId, agentToken }: HostAccessRecord): HostConnection {
+    const { world } = this.#parts;
+    let isKnown = false;
+    return this.#agent(async () => {
+      if (isKnown) return;
+      world.onInstalling(instanceId);
+      world.dialledHost(instanceId, agentToken);
+      isKnown = true;
+    });
   }
 
   #sshHost({ instanceId, access }: HostAccessRecord): HostConnection {
