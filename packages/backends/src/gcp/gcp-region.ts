@@ -3,33 +3,28 @@ import type { Offer } from '@dstack/core';
 import { BusyError, NoAnswerError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
 import { MissingThingError, refusalCode } from '../base/rest-vm/refusals.ts';
-import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { Vm, VmCloud, VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import {
   type Compute,
-  type GcpInstance,
   type ListedInstances,
   lastSegment,
   regionOfZone,
   unreachableIn,
 } from './compute.ts';
-import { FAILED, type Insertions } from './insertions.ts';
+import type { Insertions } from './insertions.ts';
 import {
   type InstanceParts,
   type InstanceSettings,
   instanceForm,
   LOGIN_USER,
-  PRICE_UNITS,
-  PRIVATE,
-  VM_LABELS,
 } from './instance-form.ts';
 import { vmIdOf, vmPlaceIn } from './instance-ids.ts';
-import { tagsIn } from './labels.ts';
 import { extraInterfacesOf, isTpu, takesVolumes } from './machine-types.ts';
 import type { Networks } from './networks.ts';
 import { fitsPlacementGroup, placementGroupName } from './placement-groups.ts';
-import { SOLD_OUT } from './refusals.ts';
 import { uuidOf } from './request-ids.ts';
 import type { Reservations } from './reservations.ts';
+import { GCP_STATUSES, type Sizes, vmIdIn, vmOf } from './vms.ts';
 
 export interface GcpRegionOptions {
   readonly region: string;
@@ -42,39 +37,9 @@ export interface GcpRegionOptions {
   /** By which an order names a resource policy. */
   readonly policyOf: (region: string, name: string) => string;
   readonly settings: InstanceSettings;
-  /** Sizes of a type with its accelerator by the catalogue; null = it is not listed. */
-  readonly sizes: (type: string, accelerator: string | null) => Offer['instance'] | null;
+  readonly sizes: Sizes;
 }
 
-/** Of a spot machine that is ended, and not by us. */
-const PREEMPTED = 'PREEMPTED';
-
-const STATUSES: Readonly<Record<string, VmPhase>> = {
-  PENDING: 'waiting',
-  PROVISIONING: 'waiting',
-  STAGING: 'waiting',
-  REPAIRING: 'waiting',
-  RUNNING: 'ready',
-  PENDING_STOP: 'ending',
-  STOPPING: 'ending',
-  DEPROVISIONING: 'ending',
-  // Its disk is charged: it has to be ended all the same.
-  STOPPED: 'broken',
-  TERMINATED: 'broken',
-  SUSPENDING: 'broken',
-  SUSPENDED: 'broken',
-  [PREEMPTED]: 'reclaimed',
-  [FAILED]: 'broken',
-  [SOLD_OUT]: 'sold-out',
-};
-const ENDINGS: ReadonlySet<string> = new Set([
-  'PENDING_STOP',
-  'STOPPING',
-  'DEPROVISIONING',
-  'TERMINATED',
-]);
-
-const MIB_PER_GIB = 1024;
 /** Failed requests that are remembered: Google forgets them too. */
 const REMEMBERED = 1000;
 /** The agent of Google's images would make other host keys at the first boot. */
@@ -90,7 +55,7 @@ export class GcpRegion implements VmCloud {
   readonly type = 'gcp';
   readonly title = 'GCP';
   readonly loginUser = LOGIN_USER;
-  readonly statuses = STATUSES;
+  readonly statuses = GCP_STATUSES;
   readonly lateMs = 30_000;
   readonly hasVolumes = true;
   readonly hasReservations = true;
@@ -111,14 +76,17 @@ export class GcpRegion implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
-    const { region, insertions } = this.#options;
+    const { region, insertions, sizes } = this.#options;
     const { instances, unreachable } = await this.#options.listed();
     const missing = unreachableIn(region, unreachable);
     // The machines there exist all the same.
     if (missing !== null) throw new NoAnswerError(`GCP: ${missing} does not answer`);
     const listed = instances
       .filter(({ zone }) => regionOfZone(lastSegment(zone)) === region)
-      .map((instance) => this.#vmOf(instance));
+      .map((instance) => {
+        const isEnded = this.#ended.has(vmIdIn(instance));
+        return vmOf(instance, { sizes, isEnded });
+      });
     const ids = new Set(listed.map(({ id }) => id));
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id);
     const failed = await insertions.failed(region);
@@ -227,50 +195,6 @@ export class GcpRegion implements VmCloud {
       return error instanceof MissingThingError;
     }
   }
-
-  #vmOf(instance: GcpInstance): Vm {
-    const { name, networkInterfaces = [], labels = {}, statusMessage } = instance;
-    const zone = lastSegment(instance.zone);
-    const id = vmIdOf(zone, name);
-    const tags = tagsIn(labels);
-    const price = Number(tags[VM_LABELS.price] ?? '');
-    const [first] = networkInterfaces;
-    const privateAddress = first?.networkIP ?? null;
-    const publicAddress = first?.accessConfigs?.find(({ natIP }) => natIP)?.natIP ?? null;
-    const status = this.#statusOf(id, instance);
-    return {
-      ...{ id, name, zone, tags, status, region: this.#options.region },
-      price:
-        tags[VM_LABELS.price] === undefined || Number.isNaN(price) ? null : price / PRICE_UNITS,
-      instance: this.#instanceOf(instance, tags),
-      // The order, not the present configuration, decides which address is used.
-      address: tags[VM_LABELS.network] === PRIVATE ? privateAddress : publicAddress,
-      privateAddress,
-      problem:
-        status === PREEMPTED
-          ? `${instance.status}, and this server has not ended it`
-          : statusMessage || null,
-    };
-  }
-
-  /** Google ends spot machines that it takes back by the same status as all others. */
-  #statusOf(id: string, { status, scheduling }: GcpInstance): string {
-    const isSpot = scheduling?.provisioningModel === 'SPOT';
-    return isSpot && ENDINGS.has(status) && !this.#ended.has(id) ? PREEMPTED : status;
-  }
-
-  #instanceOf({ machineType, guestAccelerators = [], scheduling }: GcpInstance, tags: Vm['tags']) {
-    const type = lastSegment(machineType);
-    const [accelerator] = guestAccelerators;
-    const { sizes } = this.#options;
-    const known =
-      (accelerator && sizes(type, lastSegment(accelerator.acceleratorType))) ??
-      sizes(type, null) ??
-      unknownInstance(type);
-    const disk = { size_mib: Number(tags[VM_LABELS.disk] ?? 0) * MIB_PER_GIB };
-    const spot = scheduling?.provisioningModel === 'SPOT';
-    return { ...known, resources: { ...known.resources, disk, spot } };
-  }
 }
 
 /** Why an offer of a TPU is never ordered. */
@@ -280,9 +204,4 @@ export const TPU_REFUSAL =
 /** Otherwise it may be about the network. */
 function isAboutOffer(error: unknown): boolean {
   return error instanceof NoCapacityError || error instanceof BusyError;
-}
-
-function unknownInstance(name: string): Offer['instance'] {
-  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
-  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
 }
