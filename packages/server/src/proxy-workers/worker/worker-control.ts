@@ -118,17 +118,21 @@ export class WorkerControl {
   }
 
   async #sync(sync: Sync, channel: LineChannel): Promise<Synced> {
-    // Before the first request: it is counted in a second of the server.
-    await followServer(systemClock, channel);
     const before = this.#running;
-    this.#running ??= this.#run(sync);
+    // At once: changes of services that follow this message wait for it, and must not be lost or overwritten.
+    this.#running ??= this.#run(sync, channel);
     const { own } = await this.#running;
-    if (before) own.worker.take(sync);
+    if (before) {
+      own.worker.take(sync);
+      await followServer(systemClock, channel);
+    }
     if (!channel.isClosed) this.#link.use(channel);
     return { isAccepting: this.#connections.isAccepting };
   }
 
-  async #run(sync: Sync): Promise<Running> {
+  async #run(sync: Sync, channel: LineChannel): Promise<Running> {
+    // Before the first request: it is counted in a second of the server.
+    await followServer(systemClock, channel);
     const { dir, id } = this.#options;
     const own = new ProxyWorker(this.#link, sync.config, spoolPaths(dir, id));
     own.worker.take(sync);
