@@ -1,18 +1,40 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import type { Spawn } from './protocol.ts';
 
 /** In the worker, the listening socket that it inherits. */
 export const LISTENER_FD = 3;
 
+/**
+ * Descriptors of that socket. Node accepts one connection for each of them, and then answers what has come meanwhile: with
+ * one, each of many clients that connect to a busy worker would wait for all before it.
+ */
+const LISTENERS = 8;
+
+/** In the worker, all descriptors of the socket: those from `LISTENER_FD` on; an earlier version starts it with one. */
+export function listenerFds(): number[] {
+  const { ino, dev } = fstatSync(LISTENER_FD);
+  return Array.from({ length: LISTENERS }, (_, n) => LISTENER_FD + n).filter((fd) => {
+    try {
+      const found = fstatSync(fd);
+      return found.ino === ino && found.dev === dev;
+    } catch {
+      // Nothing has this number.
+      return false;
+    }
+  });
+}
+
+const copiesOf = (fd: number): number[] => Array.from({ length: LISTENERS }, () => fd);
+
 /** Starts a worker in a session of its own, so that it continues when this process ends. */
 export function spawnWorker(spawn: Spawn, listenerFd: number): ChildProcess {
-  return spawnWith(spawn, [listenerFd]);
+  return spawnWith(spawn, copiesOf(listenerFd));
 }
 
 /** The same, with a channel over which this worker gives it a share of the connections. */
 export function spawnTaker(spawn: Spawn): ChildProcess {
-  const child = spawnWith(spawn, [LISTENER_FD, 'ipc']);
+  const child = spawnWith(spawn, [...copiesOf(LISTENER_FD), 'ipc']);
   child.channel?.unref();
   return child;
 }

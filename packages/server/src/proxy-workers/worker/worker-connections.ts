@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { ConnectionShares } from './connection-shares.ts';
 import { HandedConnections, type Led } from './handed-connections.ts';
 
 export interface WorkerConnectionsOptions {
-  /** Descriptor of the listening socket, which all workers have. */
-  readonly fd: number;
+  /** Descriptors of the listening socket, which all workers have. */
+  readonly fds: readonly number[];
   readonly led: Led;
   /** This worker accepts connections itself from now on. */
   readonly onAccepting: () => void;
@@ -26,7 +27,7 @@ export class WorkerConnections {
   readonly #shares: ConnectionShares;
   readonly #handed: HandedConnections;
   #http: HttpServer | null = null;
-  #listener: Server | null = null;
+  #listeners: readonly Server[] = [];
   #isStopped = false;
 
   constructor(options: WorkerConnectionsOptions) {
@@ -42,7 +43,7 @@ export class WorkerConnections {
 
   /** Whether this worker accepts connections itself. */
   get isAccepting(): boolean {
-    return this.#listener !== null;
+    return this.#listeners.length > 0;
   }
 
   /** None is open, and none is on its way to this worker or by it to another one. */
@@ -77,8 +78,8 @@ export class WorkerConnections {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
-    this.#listener?.close();
-    this.#listener = null;
+    for (const listener of this.#listeners) listener.close();
+    this.#listeners = [];
     this.#shares.close();
     this.#handed.leave();
   }
@@ -89,15 +90,16 @@ export class WorkerConnections {
   }
 
   async #accept(): Promise<void> {
-    if (this.#isStopped || this.#http === null || this.#listener !== null) return;
+    if (this.#isStopped || this.#http === null || this.isAccepting) return;
     // As a server of HTTP does, except that nothing is read here of those that others take.
     const how = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
-    const listener = createServer(how, (socket) => this.#shares.give(socket));
-    this.#listener = listener;
-    await new Promise<void>((resolve, reject) => {
-      listener.once('error', reject);
-      listener.listen({ fd: this.#options.fd }, BACKLOG, resolve);
+    const listening = this.#options.fds.map((fd) => {
+      const listener = createServer(how, (socket) => this.#shares.give(socket));
+      listener.listen({ fd }, BACKLOG);
+      return { listener, begun: once(listener, 'listening') };
     });
+    this.#listeners = listening.map(({ listener }) => listener);
+    await Promise.all(listening.map(({ begun }) => begun));
     this.#options.onAccepting();
   }
 

@@ -7,7 +7,7 @@ import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
 import type { Hello, Spawn, Sync, Synced } from '../protocol.ts';
 import { WORKER_PROTOCOL } from '../protocol.ts';
-import { LISTENER_FD, spawnTaker } from '../spawn-worker.ts';
+import { listenerFds, spawnTaker } from '../spawn-worker.ts';
 import {
   deleteRecord,
   spoolPaths,
@@ -64,7 +64,7 @@ export class WorkerControl {
     const own = { pid: process.pid, startTime: startTimeOf('self') };
     this.#record = { id, socket, address, build, ...own };
     this.#connections = new WorkerConnections({
-      ...{ fd: LISTENER_FD, led: process },
+      ...{ fds: listenerFds(), led: process },
       onAccepting: () => void this.#link.notify('accepting', {}),
     });
   }

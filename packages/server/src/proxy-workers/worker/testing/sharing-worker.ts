@@ -1,11 +1,11 @@
 /** A worker of which only the connections are real: it answers each request with its process id, and obeys some. */
 import { createServer } from 'node:http';
-import { LISTENER_FD, spawnTaker } from '../../spawn-worker.ts';
+import { listenerFds, spawnTaker } from '../../spawn-worker.ts';
 import { WorkerConnections } from '../worker-connections.ts';
 
 const [, ...args] = process.argv;
 const connections = new WorkerConnections({
-  ...{ fd: LISTENER_FD, led: process },
+  ...{ fds: listenerFds(), led: process },
   onAccepting: () => {},
 });
 
