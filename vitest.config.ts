@@ -15,6 +15,9 @@ for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DI
   delete process.env[name];
 }
 
+/** By `scripts/test --clouds`. */
+const isWithClouds = process.env.DSTACK_TEST_CLOUDS_TABLE === 'all';
+
 linkPackages(import.meta.dirname);
 
 /**
@@ -63,6 +66,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['e2e/**/*.test.ts'],
+          exclude: isWithClouds ? [] : ['**/*.clouds.test.ts'],
           globalSetup: ['e2e/build.ts'],
           ...PATIENCE,
         },
