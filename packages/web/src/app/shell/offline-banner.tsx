@@ -17,7 +17,8 @@ export function OfflineBanner() {
         ? 'Nothing was loaded yet.'
         : `What you see was updated ${relativeTimeText(state.updatedAt, now)}.`;
     const seconds = Math.max(0, Math.ceil((state.retryAt - now) / 1000));
-    return `The server does not answer. ${age} Next attempt ${seconds === 0 ? 'now' : `in ${seconds} s`}.`;
+    const next = seconds === 0 ? 'Trying again now.' : `Next attempt in ${seconds} s.`;
+    return `The server does not answer. ${age} ${next}`;
   });
   if (text === null) return null;
   return (

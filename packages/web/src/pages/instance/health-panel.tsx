@@ -22,10 +22,10 @@ export function HealthPanel({ instance }: { readonly instance: Instance }) {
         <StatusBadge look={healthLook(instance.health_status)} />
         {instance.health_message === undefined ? null : <span>{instance.health_message}</span>}
         {latest === undefined ? (
-          <span className={styles.time}>The hardware was not checked yet.</span>
+          <span className={styles.time}>Checks have recorded nothing yet.</span>
         ) : (
           <span className={styles.time}>
-            last check <RelativeTime at={latest.collected_at} />
+            last recorded <RelativeTime at={latest.collected_at} />
           </span>
         )}
       </div>

@@ -34,6 +34,11 @@ function world(more: Partial<Instance> = {}) {
   });
 }
 
+it('claims no missing check where nothing was found that is worth recording', async () => {
+  await world();
+  await screen.findByText('Checks have recorded nothing yet.');
+});
+
 it('cordons an instance with a reason and an end', async () => {
   const { user } = await world();
   await user.click(await screen.findByRole('button', { name: 'Cordon' }));
