@@ -12,7 +12,6 @@ import {
 } from '@dstack/contract/status';
 import {
   arrayOf,
-  type FleetRecord,
   type Id,
   type InstanceRecord,
   isJobWaiting,
@@ -211,36 +210,12 @@ async function checkFleets(scene: Scene): Promise<void> {
         `${idle[0]?.name} is idle in a fleet of ${active.length}, at most ${max}`,
       );
     }
-    for (const instance of active) {
-      await checkBlocks(store, instance);
-      await checkMaintenance(scene, fleet, instance);
-    }
+    for (const instance of active) await checkBlocks(store, instance);
     local += active.filter((one) => one.backend === 'local').length;
   }
   if (local > settings.localMaxInstances) {
     throw new Breach(8, `${local} instances share the slots of the server's machine`);
   }
-}
-
-/** The longest time for which a job on a reachable host outlives its grace. */
-const LEAVES_LATE = 180 * SECOND;
-
-/** 27: in a window of maintenance no job is left on a reachable host of the fleet. */
-async function checkMaintenance(
-  { store, now, steadySince }: Scene,
-  { name, maintenance }: FleetRecord,
-  { id, hostId }: InstanceRecord,
-): Promise<void> {
-  const host = hostId === null ? null : await store.hosts.byId(hostId);
-  if (maintenance === null || !host?.connected) return;
-  const { startsAt, since } = maintenance;
-  const from = Math.max(startsAt, since + 60 * SECOND, steadySince(), host.since);
-  if (now() < from + LEAVES_LATE) return;
-  const running = (await store.engine.loadInstance(id))?.jobs.filter(({ status }) =>
-    isJobRunning(status),
-  );
-  const [left] = running ?? [];
-  if (left) throw new Breach(27, `${left.name} runs on fleet ${name} in its maintenance`);
 }
 
 export async function checkBlocks(store: Store, { id }: Pick<InstanceRecord, 'id'>): Promise<void> {

@@ -8,11 +8,13 @@ type Names = readonly string[];
 export class SimConfigurations {
   readonly #random: Random;
   readonly #isCrowd: boolean;
+  readonly #isLong: boolean;
 
-  /** `isCrowd`: runs are long and much alike, and fight for few hosts. */
-  constructor(random: Random, isCrowd = false) {
+  /** `isCrowd`: runs are long and much alike, and fight for few hosts; `isLong`: many are long. */
+  constructor(random: Random, { isCrowd = false, isLong = false } = {}) {
     this.#random = random;
     this.#isCrowd = isCrowd;
+    this.#isLong = isLong;
   }
 
   /** `volumes`: names that may be mounted. */
@@ -92,8 +94,9 @@ export class SimConfigurations {
     const random = this.#random;
     if (this.#isCrowd) return this.#longWork();
     const hasDirectory = random.chance(0.2);
+    const isLong = this.#isLong && random.chance(0.6);
     const script: JobScript = {
-      seconds: random.chance(0.1) ? null : random.whole(1, 90),
+      seconds: isLong || random.chance(0.1) ? null : random.whole(1, 90),
       exitStatus: random.chance(0.7) ? 0 : random.whole(1, 2),
       stubborn: random.chance(0.1),
       mounts: volumes.length + (hasDirectory ? 1 : 0),

@@ -125,6 +125,8 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
 ];
 
 const FIRST_VOLUMES = 8;
+/** Of some fleets, which get windows before the story begins. */
+const FIRST_WINDOWS = 6;
 
 export interface SimUsersParts extends UserParts {
   /** Fleets are shared from the beginning, two projects have guarantees on them, and all want the same. */
@@ -145,6 +147,7 @@ export class SimUsers {
   readonly quotas: UserQuotas;
   readonly #random: Random;
   readonly #isCrowd: boolean;
+  readonly #hasWindows: boolean;
   readonly #weights: Readonly<Record<Action, number>>;
 
   constructor(parts: SimUsersParts) {
@@ -153,6 +156,7 @@ export class SimUsers {
     this.#weights = withArrays(weights, arrays);
     this.#random = parts.random;
     this.#isCrowd = isCrowd;
+    this.#hasWindows = hasWindows;
     this.arrays = new UserArrays(parts);
     this.fleets = new UserFleets(parts);
     this.volumes = new UserVolumes(parts);
@@ -167,6 +171,7 @@ export class SimUsers {
       await this.fleets.share();
       if (this.#random.chance(0.7)) await this.quotas.begin();
     }
+    if (this.#hasWindows) for (let n = 0; n < FIRST_WINDOWS; n++) await this.#try('maintain');
     for (let n = 0; n < FIRST_VOLUMES; n++) await this.#try('createVolume');
   }
 

@@ -42,4 +42,6 @@ export interface SimulationResult {
   readonly dependentStarts: number;
   /** Messages of gateways that were refused. */
   readonly lies: number;
+  /** How often a fleet was looked at that had to be empty. */
+  readonly emptied: number;
 }

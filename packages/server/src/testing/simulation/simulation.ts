@@ -16,6 +16,7 @@ import { doFault, FAULTS, HARMLESS } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput, checkServices } from './final-checks.ts';
 import { GatewayTraffic } from './gateway-traffic.ts';
 import { checkQuiet, isQuiet } from './invariants.ts';
+import { MaintenanceWatch } from './maintenance-watch.ts';
 import { NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
 import type { QueueWatches } from './queue-watches.ts';
 import { checkAllDeleted, RetentionWatch } from './retention-watch.ts';
@@ -74,6 +75,9 @@ class Simulation {
   readonly #servers: SimServers;
   #projects: readonly ProjectRecord[] = [];
   readonly #backends: ProjectBackends;
+  readonly #maintenance = new MaintenanceWatch();
+  /** Fleets may have windows of maintenance now. */
+  #isWindowed = false;
   #timers = 0;
   #checks = 0;
 
@@ -115,7 +119,7 @@ class Simulation {
       queue: this.queue.counts,
       arrays: this.#watches.arrays.counts,
       dependentStarts: this.#watches.dependencies.checks,
-      lies: this.#watches.gateways.lies,
+      ...{ lies: this.#watches.gateways.lies, emptied: this.#maintenance.looks },
     };
   }
 
@@ -171,6 +175,7 @@ class Simulation {
     });
     await this.#finished(this.#users.begin());
     this.#servers.begin({ store: watched, retention: this.#retention });
+    this.#isWindowed = this.#options.hasWindows === true;
     await this.#run(30);
   }
 
@@ -237,7 +242,8 @@ class Simulation {
     }
     this.#servers.startUnlessOneRuns();
     await this.#finished(this.users.fleets.uncordonAll());
-    if (this.#options.hasWindows) await this.#finished(this.users.fleets.endMaintenance());
+    if (this.#isWindowed) await this.#finished(this.users.fleets.endMaintenance());
+    this.#isWindowed = false;
     await this.#finished(this.users.runs.releaseAll());
     this.queue.begin();
     await this.#rest();
@@ -315,6 +321,8 @@ class Simulation {
     while (await this.#clock.step(until)) {
       this.#timers += 1;
       if (this.#failures.length > 0) this.#throwFailure();
+      const looks = this.#isWindowed && this.#maintenance.isDue(this.#servers.now);
+      if (looks) await this.#maintenance.check(this.#scene());
     }
     this.#throwFailure();
   }

@@ -18,6 +18,7 @@ const STEPS = 100;
 
 const ARRAYS = { steps: 60, arrays: 6 };
 const LEDGER = { steps: 60 };
+const WINDOWS = { steps: 60, hasWindows: true, faults: { outage: 0.3 } };
 const LIES = { steps: 60, faults: { agentLies: 8, gateway: 12, crash: 0.8 } };
 
 export const TAKEN_OUT: readonly TakenOut[] = [
@@ -177,6 +178,20 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     text: 'if (instance !== null) draft.pay(jobInterval(',
     instead: 'if (instance !== null) void (jobInterval(',
     story: LEDGER,
+  },
+  {
+    name: 'jobs leave a fleet before its window of maintenance',
+    file: 'packages/core/src/reconcile/job/drains.ts',
+    text: '  if (!use || window === null) return null;',
+    instead: '  if (!use || window === null || window.startsAt > 0) return null;',
+    story: WINDOWS,
+  },
+  {
+    name: 'a kept dependency hides no other that cannot come true',
+    file: 'packages/core/src/reconcile/run/dependencies.ts',
+    text: '    endIfUnmet(pass, endingOf(pass));\n',
+    instead: '    endingOf(pass);\n',
+    story: ARRAYS,
   },
   {
     name: 'jobs pay for their own blocks of a machine alone',

@@ -34,6 +34,8 @@ type Fleet = (typeof FLEETS)[number];
 
 export class UserFleets {
   readonly #parts: UserParts;
+  /** By name of the fleet: users who change something else keep the windows. */
+  readonly #maintenance = new Map<string, object | null>();
 
   constructor(parts: UserParts) {
     this.#parts = parts;
@@ -121,8 +123,9 @@ export class UserFleets {
     const { random } = this.#parts;
     const every = random.pick([10, 15, 30]) ?? 15;
     const maintenance = {
+      // `windowStart` reads this form.
       schedule: [`${random.whole(0, 9)}-59/${every} * * * *`],
-      duration: random.whole(60, (every - 5) * 60),
+      duration: random.whole(180, (every - 5) * 60),
       lead: random.whole(60, 240),
     };
     const isSet = random.chance(0.7);
@@ -180,6 +183,8 @@ export class UserFleets {
     const project = fleet && projects[fleet.project];
     if (!fleet || !project) return;
     const { name } = fleet;
+    if (change.maintenance !== undefined) this.#maintenance.set(name, change.maintenance);
+    const maintenance = this.#maintenance.get(name);
     const own =
       'hosts' in fleet
         ? {
@@ -199,7 +204,7 @@ export class UserFleets {
           ? { shared_volumes_path: fleet.shared_volumes_path }
           : {}),
         ...('backends' in fleet ? { backends: fleet.backends } : {}),
-        ...(change.maintenance === undefined ? {} : { maintenance: change.maintenance }),
+        ...(maintenance === undefined ? {} : { maintenance }),
         ...(change.cpu === undefined
           ? {}
           : { resources: { cpu: `${change.cpu}..`, memory: '1GB..' } }),

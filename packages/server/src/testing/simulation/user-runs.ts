@@ -22,6 +22,7 @@ interface UserRunsParts extends UserParts {
   readonly volumes: UserVolumes;
   readonly gatewayOf: (projectId: string) => string | null;
   readonly isCrowd: boolean;
+  readonly hasWindows: boolean;
 }
 
 export class UserRuns {
@@ -31,7 +32,9 @@ export class UserRuns {
 
   constructor(parts: UserRunsParts) {
     this.#parts = parts;
-    this.#configurations = new SimConfigurations(parts.random, parts.isCrowd);
+    this.#configurations = new SimConfigurations(parts.random, {
+      ...{ isCrowd: parts.isCrowd, isLong: parts.hasWindows },
+    });
   }
 
   /** Above the limit one is stopped instead. */
@@ -55,12 +58,14 @@ export class UserRuns {
     const first = random.pick(active);
     const project = projects.find((one) => one.id === first?.projectId);
     if (!first || !project) return;
-    const second = random.pick(active.filter((one) => one.projectId === project.id));
-    const names = new Set([first.name, second?.name ?? first.name]);
-    const depends_on = [...names].map((run) => ({
+    const second = random.pick(
+      active.filter((one) => one.projectId === project.id && one.id !== first.id),
+    );
+    const names = [first.name, ...(second ? [second.name] : [])];
+    const depends_on = names.map((run) => ({
       run,
-      on: random.pick(['success', 'end', 'end', 'failure']),
-      keep: random.chance(0.3),
+      on: random.pick(['success', 'success', 'end', 'failure', 'failure']),
+      keep: random.chance(0.4),
     }));
     const kind = random.chance(0.25) ? 'array' : 'task';
     const configuration = this.#configurations[kind](await volumes.namesIn(project));
