@@ -10,7 +10,7 @@ import { placeTags, type VmPlace } from './gateway-place.ts';
 const DEFAULT_TYPE = 't3.micro';
 const DISK_MIB = 10 * 1024;
 /** Types with processors of ARM, such as t4g and m7gd. */
-const ARM = /^(a1|[a-z]+\d+[a-z]*g[a-z]*)\./;
+const ARM = /^(a1|[a-z]+\d+[a-fh-z]*g[a-z]*)\./;
 
 type Resources = Offer['instance']['resources'];
 
