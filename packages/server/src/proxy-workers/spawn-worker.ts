@@ -6,10 +6,10 @@ import type { Spawn } from './protocol.ts';
 export const LISTENER_FD = 3;
 
 /**
- * Descriptors of that socket. Node accepts one connection for each of them, and then answers what has come meanwhile: with
- * one, each of many clients that connect to a busy worker would wait for all before it.
+ * Descriptors of that socket. Node accepts one connection for each of them before it answers what has come meanwhile:
+ * one for the worker itself, and one for another, to which it passes about as many.
  */
-const LISTENERS = 8;
+const LISTENERS = 2;
 
 /** In the worker, all descriptors of the socket: those from `LISTENER_FD` on; an earlier version starts it with one. */
 export function listenerFds(): number[] {

@@ -11,6 +11,12 @@ export interface ConnectionSharesOptions {
   readonly take: (socket: Socket) => void;
 }
 
+/**
+ * Node passes one connection at a time, and the next one after a turn of both processes: of hundreds that come at once
+ * while both are busy, the last would wait for seconds.
+ */
+const MOST_UNTAKEN = 32;
+
 export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #takers = new Set<Taker>();
@@ -42,7 +48,9 @@ export class ConnectionShares {
 
   /** A connection that was accepted, and of which nothing was read. */
   give(socket: Socket): void {
-    const takers = [...this.#takers].filter(({ isReady }) => isReady);
+    const takers = [...this.#takers].filter(
+      ({ isReady, untaken }) => isReady && untaken < MOST_UNTAKEN,
+    );
     const counts = [this.#options.own(), ...takers.map(({ count }) => count)];
     this.#last = nextTaker(counts, this.#last);
     const taker = takers[this.#last - 1];
