@@ -69,10 +69,10 @@ export async function proxyWorkers(): Promise<void> {
   printWays('proxy', ways);
 }
 
-/** How many of the connections each worker has while all of them are busy. */
+/** How many of the connections each worker has while all of them are busy, and once each was taken. */
 async function printShares(target: Target, pids: readonly number[], connections: number) {
-  const busy = load(target, connections, 1);
-  await delay(500);
+  const busy = load(target, connections, 2 * SECONDS);
+  await delay(2 * SECONDS * 1000 - 500);
   const counts = pids.map((pid) => connectionsOf(pid, Number(target.url.port)));
   await busy;
   const all = counts.reduce((sum, count) => sum + count, 0);
