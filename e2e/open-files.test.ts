@@ -1,4 +1,4 @@
-/** The whole server under a low `ulimit -n`, whose open files strangers use up by connections. */
+/** The whole server under a low `ulimit -n`, whose open files a user uses up by connections. */
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const TOLERANCE_SECONDS = 2;
 let folder: string;
 let home: Installation;
 let printed: string[];
-let strangers: Strangers;
+let connections: Connections;
 
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'dstack-limited-'));
@@ -42,11 +42,11 @@ beforeEach(async () => {
     },
     onServerLine: (line) => printed.push(line),
   });
-  strangers = new Strangers(() => Number(new URL(home.url).port));
+  connections = new Connections(() => home);
   await home.startServer();
 });
 afterEach(async () => {
-  strangers.leave();
+  connections.leave();
   await home.dispose();
   rmSync(folder, { recursive: true });
 });
@@ -71,7 +71,7 @@ it('out of open files a server warns, refuses new work, judges no host, and reco
   ]);
   await untilRun(home, 'long', isRunning);
 
-  strangers.come(Math.round(LIMIT * 0.92) - openFiles());
+  connections.come(Math.round(LIMIT * 0.92) - openFiles());
   await until(hasLogged('the server has few open files left'));
   const yaml = 'type: task\nname: next\ncommands: [echo]\nresources: {gpu: 0}\n';
   writeFileSync(join(home.home, 'next.dstack.yml'), yaml);
@@ -80,14 +80,14 @@ it('out of open files a server warns, refuses new work, judges no host, and reco
   expect(refused.stdout + refused.stderr).toMatch(/takes no new work.*LimitNOFILE/s);
 
   // Now it cannot even connect to the agent, which therefore looks as if it were lost.
-  strangers.come(LIMIT);
+  connections.come(LIMIT);
   await until(() => openFiles() >= LIMIT - 2);
   process.kill(agentPid(), 'SIGKILL');
   const steps = () => readFileSync(progress, 'utf8').length / 2;
   const before = steps();
   await until(() => steps() > before + 5 * TOLERANCE_SECONDS * 10);
 
-  strangers.leave();
+  connections.leave();
   await until(hasLogged('the server has enough open files again'));
   expect((await showRun(home, 'long')).latest_job_submission.status).toBe('running');
   writeFileSync(`${progress}.end`, '');
@@ -108,14 +108,17 @@ function agentPid(): number {
   return pid;
 }
 
-/** Connections that send nothing; each that the server closes is replaced. */
-class Strangers {
-  readonly #port: () => number;
+/**
+ * Connections of a caller whom the server knows, and does not bound as it bounds strangers. Each that the
+ * server closes is replaced.
+ */
+class Connections {
+  readonly #home: () => Installation;
   readonly #sockets = new Set<Socket>();
   readonly #timers = new Set<NodeJS.Timeout>();
 
-  constructor(port: () => number) {
-    this.#port = port;
+  constructor(home: () => Installation) {
+    this.#home = home;
   }
 
   come(count: number): void {
@@ -130,7 +133,10 @@ class Strangers {
   }
 
   #connect(): void {
-    const socket = connect(this.#port(), '127.0.0.1');
+    const home = this.#home();
+    const socket = connect(Number(new URL(home.url).port), '127.0.0.1');
+    const head = `POST /api/users/get_my_user HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer ${home.token()}`;
+    socket.resume().write(`${head}\r\nContent-Length: 0\r\n\r\n`);
     this.#sockets.add(socket);
     socket.on('error', () => {});
     socket.once('close', () => {
