@@ -109,7 +109,7 @@ function agentPid(): number {
 }
 
 /**
- * Connections of a caller whom the server knows, and does not bound as it bounds strangers. Each that the
+ * Connections on which a caller has signed in, which have no bound as those of strangers have. Each that the
  * server closes is replaced.
  */
 class Connections {
