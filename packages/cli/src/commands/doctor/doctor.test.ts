@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { createServer } from 'node:http';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -80,15 +80,33 @@ test('instances that cannot start jobs are a warning, with the finding of their 
   expect(out).toContain('dstack explain instance lab-0');
 });
 
-test('Docker whose daemon does not work is a warning, although its socket is there', async () => {
-  const dir = mkdtempSync(join(tmpdir(), 'doctor-'));
-  onTestFinished(() => rmSync(dir, { recursive: true }));
-  const path = join(dir, 'docker.sock');
-  const daemon = createServer((_request, response) => response.writeHead(500).end());
-  onTestFinished(() => void daemon.close());
-  await once(daemon.listen(path), 'listening');
-  const { out } = await doctor({}, { env: { DOCKER_HOST: `unix://${path}` } });
-  expect(out).toMatch(/! docker +Docker at unix:\/\/\S+ answers with status 500/);
+test.each([
+  ['HTTP/1.1 500 Internal Server Error\r\nContent-Length: 0\r\n\r\n', 'answers with status 500'],
+  [
+    'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n',
+    'does not answer as Docker does',
+  ],
+  ['no HTTP\r\n\r\n', 'does not answer (Parse Error'],
+])(
+  'Docker whose daemon does not work is a warning, although its socket is there: %j',
+  async (answer, problem) => {
+    const dir = mkdtempSync(join(tmpdir(), 'doctor-'));
+    onTestFinished(() => rmSync(dir, { recursive: true }));
+    const path = join(dir, 'docker.sock');
+    const daemon = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () => socket.write(answer));
+    });
+    onTestFinished(() => void daemon.close());
+    await once(daemon.listen(path), 'listening');
+    const { out } = await doctor({}, { env: { DOCKER_HOST: `unix://${path}` } });
+    expect(out).toContain(`! docker     Docker at unix://${path} ${problem}`);
+  },
+);
+
+test('an empty DOCKER_HOST is none', async () => {
+  const { out } = await doctor({}, { env: { DOCKER_HOST: '' } });
+  expect(out).not.toContain('which was not asked');
 });
 
 test('admins see from when on old runs are deleted, in the column and with the zone of the others', async () => {

@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process';
-import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { get, type IncomingMessage } from 'node:http';
+import { get } from 'node:http';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -76,7 +75,7 @@ async function programCheck(
 /** Docker is needed only where the server's machine runs jobs in containers. */
 async function dockerCheck({ env }: Cli): Promise<DoctorCheck> {
   const name = 'docker';
-  const address = env.DOCKER_HOST ?? '/var/run/docker.sock';
+  const address = env.DOCKER_HOST || '/var/run/docker.sock';
   const socketPath = address.replace(/^unix:\/\//, '');
   if (!socketPath.startsWith('/')) {
     return { name, state: 'ok', text: `Docker at ${address}, which was not asked`, fix: null };
@@ -94,20 +93,24 @@ async function dockerCheck({ env }: Cli): Promise<DoctorCheck> {
 }
 
 /** Null: it answers, or only others may ask it. */
-async function dockerProblem(socketPath: string): Promise<string | null> {
-  const asked = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(PROGRAM_MS) });
-  try {
-    const [answer] = (await once(asked, 'response')) as [IncomingMessage];
-    answer.resume();
-    const { statusCode = 0 } = answer;
-    return statusCode < 500 ? null : `answers with status ${statusCode}`;
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'EACCES') return null;
-    return code === 'ABORT_ERR'
-      ? `does not answer within ${PROGRAM_MS / 1000} s`
-      : `does not answer (${errorMessage(error)})`;
-  }
+function dockerProblem(socketPath: string): Promise<string | null> {
+  return new Promise((resolve) => {
+    const asked = get({ socketPath, path: '/_ping', signal: AbortSignal.timeout(PROGRAM_MS) });
+    asked.once('response', ({ statusCode = 0 }) => {
+      resolve(statusCode < 500 ? null : `answers with status ${statusCode}`);
+      asked.destroy();
+    });
+    asked.on('error', (error: NodeJS.ErrnoException) => resolve(problemOf(error)));
+    // An answer that offers another protocol is neither a response nor an error.
+    asked.once('close', () => resolve('does not answer as Docker does'));
+  });
+}
+
+function problemOf(error: NodeJS.ErrnoException): string | null {
+  if (error.code === 'EACCES') return null;
+  return error.code === 'ABORT_ERR'
+    ? `does not answer within ${PROGRAM_MS / 1000} s`
+    : `does not answer (${errorMessage(error)})`;
 }
 
 function portCheck(): Promise<DoctorCheck> {
