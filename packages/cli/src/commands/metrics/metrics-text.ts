@@ -68,17 +68,23 @@ function sparkText(chart: Chart, from: number, to: number, width: number, paint:
     .join('');
 }
 
+/** The zone and the day of both ends are named once: in 80 columns there is no room for more. */
 function axisText(from: number, to: number, width: number, now: number): string {
-  const start = shortTime(from);
-  const end = now - to < FRESH_MS ? 'now' : shortTime(to);
-  const rest = Math.max(1, width - start.length - end.length - 2);
-  return `${start} ${'┄'.repeat(rest)} ${end}`;
+  const isFresh = now - to < FRESH_MS;
+  const first = `${dayOf(from)} ${clockOf(from)}`;
+  const last = dayOf(from) === dayOf(to) ? clockOf(to) : `${dayOf(to)} ${clockOf(to)}`;
+  const start = isFresh ? first : first.replace(' UTC', '');
+  const end = isFresh ? 'now' : last;
+  const rest = width - start.length - end.length - 2;
+  return rest < 1 ? `${start}┄${end}` : `${start} ${'┄'.repeat(rest)} ${end}`;
 }
 
-function shortTime(at: number): string {
+const clockOf = (at: number): string => utcClock(new Date(at).toISOString());
+
+function dayOf(at: number): string {
   const date = new Date(at);
   const month = date.toLocaleString('en', { month: 'short', timeZone: 'UTC' });
-  return `${date.getUTCDate()} ${month} ${utcClock(date.toISOString())}`;
+  return `${date.getUTCDate()} ${month}`;
 }
 
 /** Only the numbers that distinguish the jobs. */
