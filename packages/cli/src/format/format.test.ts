@@ -174,6 +174,13 @@ test.each([
   expect(parseSince(value, NOW)).toBe(expected);
 });
 
-test.each(['yesterday', '2026-11-24T13:00:00', '1.5h', ''])('--since "%s" is refused', (value) => {
-  expect(() => parseSince(value, NOW)).toThrow('--since');
+test.each(['yesterday', '2026-11-24T13:00:00', '1.5h', '', `${10 ** 9}w`])(
+  '--since "%s" is refused',
+  (value) => {
+    expect(() => parseSince(value, NOW)).toThrow(`Cannot read --since "${value}"`);
+  },
+);
+
+test('another bound is refused by its own name', () => {
+  expect(() => parseSince('tomorrow', NOW, '--until')).toThrow('Cannot read --until "tomorrow"');
 });

@@ -10,22 +10,21 @@ const UNIT_SECONDS: Readonly<Record<string, number>> = {
 };
 
 /**
- * `--since`: seconds, `<N>[smhdw]`, or ISO 8601 with an offset. Returns ISO 8601 UTC.
+ * `--since` or another bound: seconds, `<N>[smhdw]`, or a time that `parseInstant` reads. Returns ISO 8601 UTC.
  *
- * @throws UsageError for anything else; a time without offset would mean different things on
- *   different machines.
+ * @throws UsageError for anything else
  */
-export function parseSince(value: string, now: number): string {
+export function parseSince(value: string, now: number, option = '--since'): string {
   const ago = /^(\d+)([smhdw]?)$/.exec(value.trim());
-  if (ago !== null) {
-    const seconds = Number(ago[1]) * (UNIT_SECONDS[ago[2] || 's'] ?? 1);
-    return new Date(now - seconds * 1000).toISOString();
-  }
-  const instant = parseInstant(value);
-  if (instant === null) {
-    throw new UsageError(`Cannot read --since "${value}"`, {
-      why: 'expected 90, 15m, 2h, 1d, 1w, or a time with offset such as 2026-01-31T12:00:00Z',
-    });
-  }
-  return instant;
+  const instant = ago ? agoInstant(ago, now) : parseInstant(value);
+  if (instant !== null) return instant;
+  throw new UsageError(`Cannot read ${option} "${value}"`, {
+    why: 'expected 90, 15m, 2h, 1d, 1w, or a time with offset such as 2026-01-31T12:00:00Z',
+  });
+}
+
+/** Null before the first instant that a date can have. */
+function agoInstant([, count, unit]: RegExpExecArray, now: number): string | null {
+  const at = new Date(now - Number(count) * (UNIT_SECONDS[unit || 's'] ?? 1) * 1000);
+  return Number.isNaN(at.getTime()) ? null : at.toISOString();
 }

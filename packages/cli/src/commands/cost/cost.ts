@@ -63,7 +63,7 @@ function parseGroup(text: string): Group {
 
 export async function runCost(options: CostOptions, cli: Cli): Promise<void> {
   const since = parseSince(options.since, cli.now());
-  const until = options.until === null ? null : parseSince(options.until, cli.now());
+  const until = options.until === null ? null : parseSince(options.until, cli.now(), '--until');
   const { client, project } = await cli.connect();
   const project_name = options.allProjects ? null : project.name;
   const report = await supported(() =>

@@ -117,8 +117,11 @@ function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
 /** All matching events, oldest first, one JSON document a line. */
 export async function runEventExport(options: EventListOptions, cli: Cli): Promise<void> {
   checkTypes(options);
-  const bound = (value: string | null) => (value === null ? null : parseSince(value, cli.now()));
-  const [since, until] = [bound(options.since), bound(options.until)];
+  const bound = (option: 'since' | 'until') => {
+    const value = options[option];
+    return value === null ? null : parseSince(value, cli.now(), `--${option}`);
+  };
+  const [since, until] = [bound('since'), bound('until')];
   const { list } = await source(options, cli);
   const last = until === null ? Number.POSITIVE_INFINITY : Date.parse(until);
   for await (const event of eventsSince(list, since)) {
