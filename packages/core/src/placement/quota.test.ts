@@ -78,6 +78,22 @@ describe('a run of a project with a quota', () => {
     expect(change?.runtimeData).toMatchObject({ cpu: 0.25, memory: 1 });
   });
 
+  it.each([3, 6, 7])(
+    'uses no more with all %i shares of a CPU than the CPU, which is its quota',
+    (blocks) => {
+      const lap = aFleet('lap', { nodes: '0..1', blocks });
+      const shared = anInstance(lap, 0, localOffer(), { totalBlocks: blocks, busyBlocks: 0 });
+      const runs = Array.from({ length: blocks }, (_, n) => aRun(`part-${n}`));
+      const decision = placed({
+        ...{ gangs: runs.map((run) => aGang(run)), quotas: [aQuota({ cpu: 1 })], fleets: [lap] },
+        instances: [shared],
+      });
+      const charges = runs.map(({ name }) => jobChange(decision, `job-${name}-0-0`)?.charge);
+      const cpus = charges.map((charge) => charge?.amounts.cpu ?? Number.NaN);
+      expect(cpus).toEqual(runs.map(() => Math.floor(1000 / blocks)));
+    },
+  );
+
   it('carries no charge where the project has no quota', () => {
     const others = [aQuota({ gpu: 0 }, { projectId: 'project-2' })];
     const decision = placed({

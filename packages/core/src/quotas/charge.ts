@@ -1,6 +1,6 @@
 /** The amounts that a share of a machine uses of quotas. */
 import type { Amounts, Offer } from '../model/index.ts';
-import { cpusOfShare, shareOffer } from '../offers/blocks.ts';
+import { shareOffer } from '../offers/blocks.ts';
 import { hourlyShare } from '../pricing/price.ts';
 import { gpuResource } from './amounts.ts';
 
@@ -8,8 +8,10 @@ import { gpuResource } from './amounts.ts';
 export function chargeOf(offer: Offer, blocks: number, totalBlocks: number): Amounts {
   const share = shareOffer(offer, totalBlocks, blocks);
   const { memory_mib, gpus } = share.instance.resources;
+  const { cpus } = offer.instance.resources;
   const amounts: Record<string, number> = {
-    cpu: Math.round(cpusOfShare(offer, totalBlocks, blocks) * 1000),
+    // Rounded down as below, so that all shares of a machine use no more than the machine.
+    cpu: Math.floor((cpus * 1000 * blocks) / totalBlocks),
     memory: Math.round(memory_mib),
     instances: Math.floor((1_000_000 * blocks) / totalBlocks),
   };
