@@ -17,11 +17,11 @@ export function hourlyPrice(offer: Pick<Offer, 'price'>): number {
   return knownPrice(offer) ?? 0;
 }
 
-/** The part of a machine's price for `blocks` of its `totalBlocks`, in micro-dollars per hour. */
+/** The part of a machine's price for `blocks` of its `totalBlocks`, in micro-dollars per hour, rounded down. */
 export function hourlyShare(
   offer: Pick<Offer, 'price'>,
   blocks: number,
   totalBlocks: number,
 ): number {
-  return Math.round((hourlyPrice(offer) * blocks) / totalBlocks);
+  return Math.floor((hourlyPrice(offer) * blocks) / totalBlocks);
 }

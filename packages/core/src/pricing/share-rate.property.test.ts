@@ -22,6 +22,8 @@ describe('the price of a machine', () => {
     for (const price of [0, -1, Number.NaN, Infinity]) expect(knownPrice({ price })).toBeNull();
     expect(hourlyShare({ price: 8 }, 2, 8)).toBe(2_000_000);
     expect(hourlyShare({ price: 0 }, 2, 8)).toBe(0);
+    // All shares cost no more than the machine, which a quota may allow exactly.
+    expect(hourlyShare({ price: 1 }, 1, 6)).toBe(166_666);
   });
 });
 
