@@ -1,6 +1,6 @@
 import type { HostCheck } from '@dstack/contract/agent';
 import { describe, expect, it } from 'vitest';
-import { isJobWaiting, jobStatusMessage } from '../../status/index.ts';
+import { isJobFinished, isJobWaiting, jobStatusMessage } from '../../status/index.ts';
 import { aHost, aJobSpec, anInstance, anOffer, placedJob } from '../testing/records.ts';
 import { World } from '../testing/world.ts';
 
@@ -66,6 +66,37 @@ describe('a start that fails because of the host', () => {
     world.later(2).pass();
     expect(world.latest()).toMatchObject({ submissionNum: 1, status: 'submitted', resumeCount: 0 });
     expect(world.run).toMatchObject({ status: 'submitted', terminationReason: null });
+  });
+
+  it('puts the job back in the queue if the host is lost before it reports the job', () => {
+    const world = placed();
+    const { id } = world.latest();
+    world.pass();
+    expect(world.intents.get(`job.start:${id}:0`)).toMatchObject({ state: 'announced' });
+    world.disconnect();
+    world.later(10).pass();
+    world.later(100).pass();
+    expect(world.job(id).status).toBe('provisioning');
+    world.later(30).pass();
+    // Its start may be on the way still: the host is ordered to end it once it is back.
+    expect(world.job(id)).toMatchObject({ status: 'terminating', hostFault: 'unreachable' });
+    world.later(40).pass();
+    world.later(10).pass();
+    expect(world.latest()).toMatchObject({ submissionNum: 1, status: 'submitted', resumeCount: 0 });
+    expect(world.intents.get(`job.start:${id}:0`)).toMatchObject({ state: 'failed' });
+  });
+
+  it('leaves a job to its lost host that has reported it', () => {
+    const world = placed();
+    const { id } = world.latest();
+    world.pass();
+    world.settle(`job.start:${id}:0`, { kind: 'ok' }).report(id, { phase: 'pulling' });
+    world.pass();
+    world.disconnect();
+    world.later(10).pass();
+    world.later(600).pass();
+    expect(isJobFinished(world.job(id).status)).toBe(false);
+    expect(world.job(id).hostFault).toBe(null);
   });
 
   it('lets the job wait for as long as there is no other host', () => {

@@ -9,6 +9,8 @@ import type { RunPass } from '../run/run-pass.ts';
 
 const CLOUD_TOLERANCE = silence(120);
 const PATIENT_TOLERANCE = silence(3600);
+/** A host that has reported nothing of a job loses it sooner: the job has done nothing that could be lost. */
+const START_TOLERANCE = silence(120);
 
 /** Since when the job's host cannot be reached; null = it is connected. */
 function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
@@ -58,6 +60,17 @@ export function isTooLongUnreachable(pass: RunPass, job: JobRecord): boolean {
 export function unreachableUntil(pass: RunPass, job: JobRecord): Timestamp | null {
   const since = pass.hostOf(job)?.connected ? null : job.disconnectedAt;
   return since === null ? null : silenceDeadline(pass.ctx, since, tolerance(pass, job));
+}
+
+/** The same for a job that its host has not reported since it was placed there. */
+export function isLostBeforeStart(pass: RunPass, job: JobRecord): boolean {
+  const host = pass.hostOf(job);
+  if (host === null || host.connected) return false;
+  const since = Math.max(host.since, job.provisionedAt ?? job.statusChangedAt);
+  const until = silenceDeadline(pass.ctx, since, START_TOLERANCE);
+  if (pass.now >= until) return true;
+  pass.draft.dueAt(until);
+  return false;
 }
 
 function tolerance(pass: RunPass, job: JobRecord): SilenceLimit {

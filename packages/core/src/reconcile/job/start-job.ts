@@ -27,6 +27,7 @@ import { endJob, exitIsSettled } from './end-job.ts';
 import { isHeld, releaseFromHold } from './gang.ts';
 import { putBack, startSucceeded } from './host-faults.ts';
 import { leaveBeforeStart } from './notice.ts';
+import { isLostBeforeStart } from './reachability.ts';
 import { mountState } from './run-volumes.ts';
 
 export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: InstanceRecord): void {
@@ -40,6 +41,12 @@ export function advanceStarting(pass: RunPass, waiting: JobRecord, instance: Ins
   if (!hasBegun(report) && endIfRefused(pass, job, start)) return;
   if (report !== null) {
     followReport(pass, job, report, host);
+    return;
+  }
+  if (isInstanceAvailable(instance.status) && isLostBeforeStart(pass, job)) {
+    // Back to the queue, as after a start that failed because of the host.
+    const message = `${instance.name} could not be reached when the job was to start`;
+    endJob(pass, job, 'failed_to_start_due_to_no_capacity', { message, hostFault: 'unreachable' });
     return;
   }
   const router = routerAddressFor(pass.run, job, pass.latest);
