@@ -11,6 +11,7 @@ import { errorMessage } from '@dstack/contract/error-message';
 import type { DnsHook } from '../gateways/dns-hook.ts';
 import type { GatewayDomains } from '../gateways/domain-proof.ts';
 import type { GatewayDefaults } from '../gateways/gateway-settings.ts';
+import { atMost } from './bounded-variables.ts';
 
 const LETS_ENCRYPT = 'https://acme-v02.api.letsencrypt.org/directory';
 
@@ -46,12 +47,6 @@ export function gatewayDefaults(
 /** The most replicas that a gateway may have. */
 export const gatewayReplicas = (env: ProcessEnv): number =>
   atMost(MOST_GATEWAY_REPLICAS, env, 'DSTACK_SERVER_GATEWAY_MAX_REPLICAS', 9);
-
-function atMost(most: number, env: ProcessEnv, name: string, fallback: number): number {
-  const value = integerVariable(env, name, fallback);
-  if (value <= most) return value;
-  throw new SettingsError(`${name} is ${value}; it may be at most ${most}`);
-}
 
 function port(env: ProcessEnv, name: string, fallback: number): number {
   const value = integerVariable(env, name, fallback);
