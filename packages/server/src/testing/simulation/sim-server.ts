@@ -2,8 +2,7 @@
 
 import { type Backend, directoryVolumes, remoteBackend } from '@dstack/backends';
 import { buildJobSpecs, type EngineSettings, nextFire, type RunContext } from '@dstack/core';
-import { temporary } from '@dstack/ssh';
-import type { HostAccessRecord, Store } from '@dstack/store';
+import type { Store } from '@dstack/store';
 import type { Random } from '@dstack/testkit/random';
 import { pino } from 'pino';
 import { timesOf } from '../../assembly/decision-context.ts';
@@ -19,7 +18,6 @@ import type { GatewayLinks } from '../../gateways/gateway-links.ts';
 import { directoryAgents } from '../../hosts/directory-agents.ts';
 import { HealthIntake } from '../../hosts/health-intake.ts';
 import { Hosts } from '../../hosts/hosts.ts';
-import type { HostConnection } from '../../hosts/supervisor/connector.ts';
 import { LinkSupervisor } from '../../hosts/supervisor/supervisor.ts';
 import type { LogStore } from '../../logs/log-store.ts';
 import { TableLogStore } from '../../logs/tables/table-log-store.ts';
@@ -42,6 +40,7 @@ import { RETENTION, type RetentionWatch } from './retention-watch.ts';
 import { scriptedDrain } from './scripted-drain.ts';
 import { LOCAL_FREEDOMS, type SimWorld } from './sim-backends.ts';
 import type { SimClock } from './sim-clock.ts';
+import { scriptedDial, simConnectors } from './sim-connectors.ts';
 import { SimFiles } from './sim-files.ts';
 import { simGatewayLinks } from './sim-gateway-links.ts';
 import type { SimGateways } from './sim-gateways.ts';
@@ -155,10 +154,7 @@ export class SimServer {
         return link;
       },
     });
-    const socket = () => this.#agent(async () => {});
-    const ssh = (record: HostAccessRecord) => this.#sshHost(record);
-    const backend = (record: HostAccessRecord) => this.#dialledHost(record);
-    const connectors = { socket, backend, ssh };
+    const connectors = simConnectors(parts);
     this.#links = new LinkSupervisor({ store, hosts: this.#hosts, connectors, log });
     const backends = this.#backends(store);
     this.#startSweeper = () =>
@@ -219,9 +215,8 @@ export class SimServer {
     this.#rounds?.start();
     this.#sweeper = this.#startSweeper();
     await this.#links.start();
-    const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
     await this.#links.keep({
-      ...{ hostId: 'local', dial: unused, token: '' },
+      ...{ hostId: 'local', dial: scriptedDial, token: '' },
       prepare: async () => {},
     });
   }
@@ -365,45 +360,5 @@ export class SimServer {
         return found && linked(found);
       },
     };
-  }
-
-  #agent(prepare: () => Promise<void>, remove = async () => {}): HostConnection {
-    const unused = () => Promise.reject(new Error('links of a simulation are scripted')) as never;
-    const client = {} as HostConnection['client'];
-    return { ...{ client, dial: unused, token: '' }, prepare, remove, close: () => {} };
-  }
-
-  /** The agent has connected to the server, or does so in a moment. */
-  #dialledHost({ instanceId, agentToken }: HostAccessRecord): HostConnection {
-    const { world } = this.#parts;
-    let isKnown = false;
-    return this.#agent(async () => {
-      if (isKnown) return;
-      world.onInstalling(instanceId);
-      world.dialledHost(instanceId, agentToken);
-      isKnown = true;
-    });
-  }
-
-  #sshHost({ instanceId, access }: HostAccessRecord): HostConnection {
-    const { clock, random, world } = this.#parts;
-    const hostname = access.kind === 'ssh' ? access.login.hostname : '';
-    const hostKey = (access.kind === 'ssh' && access.vm?.hostKey) || null;
-    let isDeployed = false;
-    return this.#agent(
-      async () => {
-        if (isDeployed) return;
-        world.onInstalling(instanceId);
-        await clock.delay(random.whole(200, 5_000) * 1000);
-        if (random.chance(world.parts.hostFaults.lostAnswer)) throw temporary('not yet');
-        world.sshHost(instanceId, hostname, hostKey).setReachable(true);
-        isDeployed = true;
-      },
-      async () => {
-        await clock.delay(200_000);
-        world.hosts.get(instanceId)?.destroy();
-        world.hosts.delete(instanceId);
-      },
-    );
   }
 }
