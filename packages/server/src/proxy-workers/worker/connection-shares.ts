@@ -74,6 +74,9 @@ interface TakerEvents {
 /** The channel of a process that has exited is read to its end within this time, in milliseconds. */
 const CHANNEL_MS = 5;
 
+/** A worker that a connection did not reach, as it can open no more files, gets none for this time, in milliseconds. */
+const FULL_MS = 1000;
+
 /** A worker that was started by this one. */
 class Taker {
   readonly #child: ChildProcess;
@@ -83,6 +86,7 @@ class Taker {
   #number = 0;
   #open = 0;
   #isReady = false;
+  #isFullUntil = 0;
 
   constructor(child: ChildProcess, events: TakerEvents) {
     this.#child = child;
@@ -96,7 +100,7 @@ class Taker {
   }
 
   get isReady(): boolean {
-    return this.#isReady;
+    return this.#isReady && performance.now() >= this.#isFullUntil;
   }
 
   get untaken(): number {
@@ -115,8 +119,9 @@ class Taker {
     this.#child.send(message, socket, { keepOpen: true }, (error) => {
       if (error === null) return;
       this.#isReady = false;
-      if (this.#given.delete(n)) this.#events.onReturned(socket);
+      this.#return(n);
     });
+    this.#child.send({ type: 'given', n } satisfies FromAccepter);
   }
 
   /** Gives it no more. */
@@ -138,6 +143,10 @@ class Taker {
         this.#open = message.open;
         this.#forget(message.taken);
         return;
+      case 'missed':
+        this.#isFullUntil = performance.now() + FULL_MS;
+        this.#return(message.n);
+        return;
       case 'leave':
         this.#isReady = false;
         this.#child.send({ type: 'last' } satisfies FromAccepter);
@@ -154,6 +163,11 @@ class Taker {
       this.#given.delete(n);
       socket.destroy();
     }
+  }
+
+  #return(n: number): void {
+    const socket = this.#given.get(n);
+    if (this.#given.delete(n) && socket) this.#events.onReturned(socket);
   }
 
   #exited(): void {

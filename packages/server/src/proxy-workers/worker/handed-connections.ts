@@ -63,6 +63,9 @@ export class HandedConnections {
         if (socket) this.#take(socket);
         this.changed();
         return;
+      case 'given':
+        if (this.#taken < message.n) this.#send({ type: 'missed', n: message.n });
+        return;
       case 'last':
         this.#report();
         this.#send({ type: 'done' });

@@ -1,5 +1,7 @@
 /** Processes that share one listening socket. */
+import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
+import { readdirSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -135,6 +137,17 @@ it('connections that a killed worker did not take are answered by another one', 
   expect(new Set(await Promise.all(asked))).toEqual(new Set([first]));
 });
 
+it('a worker that can open nothing leaves its connections to others, and gets its share again later', async () => {
+  const { first, others, open } = await workers(2);
+  const [other = 0] = others;
+  limitFiles(other, 4);
+  const during = new Set(await askAll(open(80)));
+  expect(during).toEqual(new Set([first, other]));
+  limitFiles(other, 1000);
+  const [fewer = 0] = shares(await askAll(open(80)));
+  expect(fewer).toBeGreaterThanOrEqual(32);
+});
+
 it('a worker that stops completes its connections, and gets no more', async () => {
   const { first, others, open } = await workers(2);
   const kept = open(8);
@@ -162,6 +175,14 @@ it('the worker that accepts stops, and the other one accepts', async () => {
   for (const connection of [...opened]) connection.close();
   await expect.poll(() => isAlive(first)).toBe(false);
 });
+
+/** The process may open so many further files. */
+function limitFiles(pid: number, further: number): void {
+  const open = new Set(readdirSync(`/proc/${pid}/fd`).map(Number));
+  let lowest = 0;
+  for (let free = 0; free < further; lowest += 1) if (!open.has(lowest)) free += 1;
+  execFileSync('prlimit', ['--pid', `${pid}`, `--nofile=${lowest}:`]);
+}
 
 function isAlive(pid: number): boolean {
   try {
