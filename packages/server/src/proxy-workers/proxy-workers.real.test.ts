@@ -94,6 +94,27 @@ it('of workers that all accept connections one stays, and starts the others anew
   expect(workers?.ids).toEqual(expect.arrayContaining(kept));
 });
 
+it('a worker that stands still when it is to start another one is replaced', async () => {
+  const still = await startedWorker('one', '--accepts');
+  const lost = Promise.withResolvers<void>();
+  const made = newWorkers({
+    ...{ count: 2, answerMs: 300, onAllLost: lost.resolve },
+    onSynced: () => process.kill(still.pid, 'SIGSTOP'),
+  });
+  await made.adopt(address);
+  await lost.promise;
+  await expect.poll(() => isWorkerAlive(still)).toBe(false);
+});
+
+it('a worker that stands still when it is to end is ended', async () => {
+  const still = await startedWorker('one', '--accepts');
+  const made = newWorkers({ count: 1, answerMs: 300 });
+  await made.adopt(address);
+  process.kill(still.pid, 'SIGSTOP');
+  await made.end({ delayMs: 0, limitMs: 0 });
+  expect(isWorkerAlive(still)).toBe(false);
+});
+
 it('a worker that ends before it answers is followed by another one, and leaves no record', async () => {
   await startedWorker('one', '--accepts');
   writeFileSync(join(dir, 'dies'), '');

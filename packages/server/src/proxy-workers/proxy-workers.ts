@@ -44,6 +44,8 @@ export interface ProxyWorkersOptions {
   readonly onAllLost: () => void;
   readonly spools: Pick<WorkerSpools, 'collect' | 'deliverKept'>;
   readonly log: Logger;
+  /** A worker that does not answer for so long (ms) stands still, and is replaced. */
+  readonly answerMs?: number;
 }
 
 export interface EndTimes {
@@ -55,6 +57,8 @@ export interface EndTimes {
 
 /** A started worker answers within this time, in milliseconds. */
 const START_MS = 15_000;
+/** A busy one answers within this time, in milliseconds. */
+const ANSWER_MS = 30_000;
 const ASK_MS = 10;
 
 /** Delay before a worker is started again: doubled from one failure to the next. */
@@ -70,6 +74,7 @@ const HEALTHY_MS = 60_000;
 /** The workers of this server: found, started, replaced and ended. */
 export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
+  readonly #answerMs: number;
   readonly #links = new Map<string, WorkerLink>();
   /** Workers whose connection has closed and that may still run, by id; resolves once one of them is ended. */
   readonly #lost = new Map<string, Promise<void>>();
@@ -83,6 +88,7 @@ export class ProxyWorkers {
 
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
+    this.#answerMs = options.answerMs ?? ANSWER_MS;
     this.figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
   }
 
@@ -198,9 +204,10 @@ export class ProxyWorkers {
     this.#isClosed = true;
     // One that is being started must end too.
     await this.#filling;
-    const ends = [...this.#links.values()].map(async ({ channel }) => {
-      await channel.ask('end', times).catch(() => {});
-      await channel.closed;
+    const mostMs = times.delayMs + times.limitMs + this.#answerMs;
+    const ends = [...this.#links.values()].map(async (link) => {
+      await link.ask('end', times, mostMs).catch(() => {});
+      await link.channel.closed;
     });
     await Promise.all(ends);
     await Promise.all(this.#lost.values());
@@ -247,13 +254,13 @@ export class ProxyWorkers {
 
   /** It completes what it has begun, with everything it must know if it understands this server. */
   async #retire(link: WorkerLink): Promise<void> {
-    await link.drain().catch(() => {});
+    await link.drain(this.#answerMs).catch(() => {});
     if (link.isUnderstood) await this.#sync(link).catch(() => {});
   }
 
   async #sync(link: WorkerLink): Promise<void> {
     const { config, known, onSynced, spools } = this.#options;
-    await link.sync({ config, ...(await known()) } satisfies Sync);
+    await link.sync({ config, ...(await known()) } satisfies Sync, this.#answerMs);
     onSynced(link.id);
     void spools.deliverKept(link.id);
   }
@@ -277,7 +284,7 @@ export class ProxyWorkers {
     announceWorker(paths.dir, id);
     const pid =
       'through' in from
-        ? await from.through.channel.ask<number | null>('spawn', spawn)
+        ? await from.through.ask<number | null>('spawn', spawn, this.#answerMs)
         : spawnWorker(spawn, from.listenerFd).pid;
     const record =
       typeof pid === 'number'

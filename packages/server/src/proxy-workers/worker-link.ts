@@ -69,9 +69,18 @@ export class WorkerLink {
     else this.#queue.push({ type, data });
   }
 
+  /** Rejects if there is no answer within `ms`: the worker stands still, and the link is closed. */
+  async ask<T>(type: string, data: unknown, ms: number): Promise<T> {
+    const onTimeout = () => {
+      this.channel.close();
+      throw new Error(`a proxy worker does not answer: ${type}`);
+    };
+    return await withTimeout(() => this.channel.ask<T>(type, data), { ms, onTimeout });
+  }
+
   /** Sends all services and callers, and what has changed since they were read. */
-  async sync(sync: Sync): Promise<void> {
-    const done = this.channel.ask<Synced | null>('sync', sync);
+  async sync(sync: Sync, ms: number): Promise<void> {
+    const done = this.ask<Synced | null>('sync', sync, ms);
     const queue = this.#queue ?? [];
     this.#queue = null;
     for (const { type, data } of queue) this.channel.notify(type, data);
@@ -80,8 +89,8 @@ export class WorkerLink {
   }
 
   /** Stops accepting connections; resolves once it has. */
-  async drain(): Promise<void> {
+  async drain(ms: number): Promise<void> {
     this.isDraining = true;
-    await this.channel.ask('drain', {});
+    await this.ask('drain', {}, ms);
   }
 }
