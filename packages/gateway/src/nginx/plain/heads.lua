@@ -72,6 +72,12 @@ end
 
 local SCHEMES = { bearer = true, basic = true, token = true }
 
+-- Each expression has one repetition: two of them would try every length of a row of spaces.
+local function trimmed(text)
+  local rest = match(text, "%S.*")
+  return rest and match(rest, ".*%S") or ""
+end
+
 local function without_scheme(text)
   local scheme, rest = match(text, "^(%a+)[%s:]+(.*)$")
   return scheme and SCHEMES[scheme:lower()] and rest or nil
@@ -81,7 +87,7 @@ end
 local function is_marked(text)
   if #text < shortest or #text > LONGEST then return false end
   for _ = 1, MOST_LAYERS do
-    text = match(text, "^%s*(.-)%s*$")
+    text = trimmed(text)
     if may_be_token(text) then return true end
     local bare = match(text, '^"(.*)"[,;]?$') or match(text, "^'(.*)'[,;]?$") or without_scheme(text)
     if not bare then return false end
@@ -91,7 +97,7 @@ local function is_marked(text)
 end
 
 local function is_marked_pair(pair)
-  local value = match(pair, "^%s*[^=]*=(.*)$") or pair
+  local value = match(pair, "^[^=]*=(.*)$") or pair
   return is_marked(value) or is_marked(ngx.unescape_uri((value:gsub("%+", " "))))
 end
 
