@@ -15,14 +15,8 @@ import {
   terminateDelay,
 } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
-import {
-  areReplaced,
-  byAge,
-  leavesAt,
-  leavingText,
-  outdatedText,
-} from '../service/outdated-replicas.ts';
 import type { GatewayPass } from './gateway-pass.ts';
+import { areReplaced, byAge, leavesAt, leavingText, outdatedText } from './outdated-replicas.ts';
 import { hasNewRoom, nextAttemptAt, numberOfNext } from './replica-attempts.ts';
 
 /** After this, a worker that is creating the machine is requested to stop again. */

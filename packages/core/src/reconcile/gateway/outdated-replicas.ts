@@ -4,7 +4,7 @@ import type { GatewayReplicaRecord, Timestamp } from '../../model/index.ts';
 import { isReplicaRunning } from '../../status/index.ts';
 import { instantText } from '../../time/instant-text.ts';
 import { silence, silenceDeadline } from '../../time/silence.ts';
-import type { GatewayPass } from '../gateway/gateway-pass.ts';
+import type { GatewayPass } from './gateway-pass.ts';
 
 /** Null: it stays. */
 export function outdatedText(pass: GatewayPass, replica: GatewayReplicaRecord): string | null {
