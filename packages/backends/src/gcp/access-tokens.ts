@@ -52,11 +52,13 @@ export class AccessTokens {
     }
   }
 
-  /** The token was refused. Returns whether another one may be accepted. */
-  refused(): boolean {
+  /** A token of `value` was refused. Returns whether another one may be accepted. */
+  refused(token: string): boolean {
     const known = this.#known;
+    // Another call has found out first.
+    if (known?.token !== token) return true;
     this.#known = null;
-    return known !== null && this.#now() - known.at > OLD_MS;
+    return this.#now() - known.at > OLD_MS;
   }
 
   async #asked(): Promise<Known> {

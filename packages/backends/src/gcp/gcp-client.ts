@@ -29,13 +29,19 @@ export class GcpClient {
   readonly #tokens: AccessTokens;
   readonly #compute: RestClient;
   readonly #projects: RestClient;
+  /** The tokens with which calls were sent. */
+  readonly #used = new WeakMap<RestCall, string>();
 
   constructor({ tokens, endpoints, ...options }: GcpClientOptions) {
     this.#tokens = tokens;
     const of = (endpoint: string) =>
       new RestClient({
         ...{ ...options, title: TITLE, endpoint, rules: GCP_REFUSALS, refusalIn },
-        headers: async () => ({ authorization: `Bearer ${await tokens.value()}` }),
+        headers: async (call) => {
+          const token = await tokens.value();
+          this.#used.set(call, token);
+          return { authorization: `Bearer ${token}` };
+        },
       });
     this.#compute = of(endpoints.compute);
     this.#projects = of(endpoints.projects);
@@ -77,12 +83,14 @@ export class GcpClient {
     return pages;
   }
 
-  async #withToken<T>({ kind }: RestCall, send: () => Promise<T>): Promise<T> {
+  async #withToken<T>(call: RestCall, send: () => Promise<T>): Promise<T> {
     try {
       return await send();
     } catch (error) {
-      if (!(error instanceof CredentialsError) || !this.#tokens.refused()) throw error;
-      if (kind === 'look') return await send();
+      const token = this.#used.get(call);
+      const isOfToken = error instanceof CredentialsError && token !== undefined;
+      if (!isOfToken || !this.#tokens.refused(token)) throw error;
+      if (call.kind === 'look') return await send();
       throw new PreparingError(errorMessage(error), { cause: error });
     }
   }

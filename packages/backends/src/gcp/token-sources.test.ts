@@ -1,8 +1,10 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BusyError, CredentialsError, NoAnswerError, PreparingError } from '../base/errors.ts';
+import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import { AccessTokens } from './access-tokens.ts';
 import { gcpEndpoints } from './endpoints.ts';
+import { GcpClient } from './gcp-client.ts';
 import { defaultTokens, serviceAccountTokens } from './token-sources.ts';
 
 const pair = generateKeyPairSync('rsa', { modulusLength: 2048 });
@@ -155,8 +157,32 @@ describe('an access token', () => {
     const at = tokens(['a', 'b']);
     await at.tokens.value();
     at.clock.now = 120_000;
-    expect(at.tokens.refused()).toBe(true);
+    expect(at.tokens.refused('a')).toBe(true);
     expect(await at.tokens.value()).toBe('b');
-    expect(at.tokens.refused()).toBe(false);
+    expect(at.tokens.refused('b')).toBe(false);
+  });
+
+  it('that is refused to several calls at once is replaced for all of them', async () => {
+    const at = tokens(['a', 'b']);
+    const pace = { now: () => at.clock.now, delay: async () => {} };
+    const waiting = Promise.withResolvers<void>();
+    const answer = async (url: string | URL | Request, init: RequestInit = {}) => {
+      const isOld = new Headers(init.headers).get('authorization') === 'Bearer a';
+      if (isOld && String(url).endsWith('/late')) await waiting.promise;
+      const error = { code: 401, message: 'Invalid Credentials', status: 'UNAUTHENTICATED' };
+      if (isOld && at.clock.now > 0) return Response.json({ error }, { status: 401 });
+      return Response.json({ served: true });
+    };
+    const client = new GcpClient({
+      ...{ tokens: at.tokens, endpoints, fetch: answer as typeof fetch },
+      limiter: new CallLimiter({ title: 'GCP', rules: [{ calls: 99, seconds: 1 }], pace }),
+    });
+    const look = (path: string) => client.compute({ method: 'GET', path, kind: 'look' });
+    await look('/first');
+    at.clock.now = 120_000;
+    const late = look('/late');
+    expect(await look('/soon')).toEqual({ served: true });
+    waiting.resolve();
+    expect(await late).toEqual({ served: true });
   });
 });

@@ -3,7 +3,9 @@ import { plainText } from '@dstack/contract';
 import { LAUNCHER_PREFIX } from '../base/container-cloud/launcher.ts';
 import type { RestClientOptions } from '../base/rest-vm/rest-client.ts';
 
-export type LogClient = Pick<RestClientOptions, 'endpoint' | 'headers' | 'limiter' | 'fetch'>;
+export interface LogClient extends Pick<RestClientOptions, 'endpoint' | 'limiter' | 'fetch'> {
+  readonly headers: () => Readonly<Record<string, string>>;
+}
 
 /** Older lines come at once. */
 const LIMIT_MS = 3000;
@@ -18,7 +20,7 @@ export async function lastLineOf(
   try {
     await limiter.turn('look');
     const response = await send(`${endpoint}${path}`, {
-      headers: { accept: 'text/event-stream', ...(await headers()) },
+      headers: { accept: 'text/event-stream', ...headers() },
       redirect: 'error',
       signal: AbortSignal.timeout(LIMIT_MS),
     });

@@ -22,9 +22,9 @@ export interface RestClientOptions {
   /** Without a slash at its end. */
   readonly endpoint: string;
   /** Asked for before each call. What it throws is the error of the call, which is not sent then. */
-  readonly headers: () =>
-    | Readonly<Record<string, string>>
-    | Promise<Readonly<Record<string, string>>>;
+  readonly headers: (
+    call: RestCall,
+  ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   readonly limiter: Pick<CallLimiter, 'turn' | 'refused' | 'answered'>;
   readonly rules: readonly RefusalRule[];
   /** Code and words of the provider in the body of an error; null = the body has another form. */
@@ -79,10 +79,11 @@ export class RestClient {
     return answer;
   }
 
-  async #fetched({ method, path, body, signal }: RestCall) {
+  async #fetched(call: RestCall) {
+    const { method, path, body, signal } = call;
     const { title, endpoint, headers, fetch: send = fetch } = this.#options;
     const { timeoutMs = TIMEOUT_MS } = this.#options;
-    const sent = this.#headers(await headers(), body !== undefined);
+    const sent = this.#headers(await headers(call), body !== undefined);
     // A token may have been asked for first.
     if (signal?.aborted) throw this.#notSent();
     try {
