@@ -1,5 +1,4 @@
 /** The contract of the adapter, with every request and answer judged by Google's discovery documents of 2026-11. */
-
 import { Requirements } from '@dstack/contract/wire';
 import {
   type DiscoveryDocument,
@@ -10,10 +9,10 @@ import {
   startCloud,
 } from '@dstack/testkit/cloud';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import type { BackendWorld } from '../base/testing/backend-world.ts';
 import { describeBackend } from '../base/testing/contract.suite.ts';
-import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
+import { newOrder } from '../base/testing/orders.ts';
 import { passingPace } from '../base/testing/passing-pace.ts';
+import { gcpContractWorld } from './testing/contract-world.ts';
 import { gcpAt, REGION } from './testing.ts';
 
 const documents = googleDocuments();
@@ -40,38 +39,7 @@ describe.skipIf(documents === null)('judged by the documents of Google', () => {
     return response;
   }
 
-  async function world(): Promise<BackendWorld> {
-    const clock = manualClock();
-    const cloud = await startCloud({
-      ...{ personality: 'gcp', clock, limits: false },
-      faults: { boot_seconds: [60, 60], delete_seconds: 20 },
-    });
-    const backend = gcpAt({ cloud, pace: passingPace(clock), fetch: judging });
-    const { vms, volumes } = cloud.account;
-    volumes.create({ name: 'of-a-user', region: `${REGION}-a`, sizeGib: 5, tags: [] });
-    clock.advance(60);
-    return {
-      ...{ backend, requirements: REQUIREMENTS, calls: cloud.calls },
-      userVolume: { id: 'of-a-user', region: REGION },
-      order: async (server) => {
-        const { offers } = await backend.offers(REQUIREMENTS.met);
-        // Google puts no machine of the family e2 into a placement group.
-        const offer = offers.find(({ instance }) => instance.name.startsWith('g2')) ?? null;
-        const order = newOrder(offer, server);
-        return { ...order, authorizedKeys: ['ssh-ed25519 AAAAC3Nz main'] };
-      },
-      facts: async () => null,
-      settle: async () => clock.advance(300),
-      machines: async () => cloud.vms(),
-      vanish: async ({ id }) => {
-        const vm = vms.all().find(({ region, name }) => `${region}/${name}` === id);
-        await cloud.vanish(vm?.id ?? '');
-      },
-      close: () => cloud.close(),
-    };
-  }
-
-  describeBackend('GCP', world, ['gateways']);
+  describeBackend('GCP', () => gcpContractWorld(judging), ['gateways']);
 
   it('orders of every kind, lists that lack a zone, and failed operations are too', async () => {
     const clock = manualClock();

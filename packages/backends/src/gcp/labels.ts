@@ -2,10 +2,13 @@
  * Labels of GCP's resources, which have lower-case letters, digits, `-` and `_` only. Our own contain texts of any
  * form: each other byte is `_` and two digits, and a text that is too long goes on in the next label.
  */
+import { escapedBytes, unescapedBytes } from '../base/rest-vm/escaped-bytes.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 
 const KEY = /^[a-z][a-z0-9_-]{0,62}$/;
 const VALUE = /^[a-z0-9_-]{0,63}$/;
+/** What values do not have, and the sign of an escape. */
+const OTHERS = /[^a-z0-9-]/gu;
 const LONGEST = 63;
 /** The most labels that a resource may have. */
 const MOST = 64;
@@ -29,7 +32,7 @@ export function labelsOf(
 ): Readonly<Record<string, string>> {
   const labels = new Map<string, string>();
   for (const [key, value] of Object.entries(own)) {
-    for (const [at, part] of partsOf(escaped(value)).entries()) {
+    for (const [at, part] of partsOf(escapedBytes(value, OTHERS)).entries()) {
       labels.set(at === 0 ? key : `${key}_${at}`, part);
     }
   }
@@ -48,25 +51,9 @@ export function tagsIn(labels: Readonly<Record<string, string>>): Readonly<Recor
       if (!key.startsWith(OWN)) return [key, value] as const;
       let text = value;
       for (let at = 1; labels[`${key}_${at}`] !== undefined; at++) text += labels[`${key}_${at}`];
-      return [key, unescaped(text)] as const;
+      return [key, unescapedBytes(text)] as const;
     });
   return Object.fromEntries(tags);
-}
-
-function escaped(text: string): string {
-  return text.replace(/[^a-z0-9-]/gu, (char) =>
-    [...Buffer.from(char)].map((byte) => `_${byte.toString(16).padStart(2, '0')}`).join(''),
-  );
-}
-
-function unescaped(text: string): string {
-  const bytes = Buffer.from(
-    text.replace(/_([0-9a-f]{2})/g, (_, digits: string) =>
-      String.fromCharCode(Number.parseInt(digits, 16)),
-    ),
-    'latin1',
-  );
-  return bytes.toString('utf8');
 }
 
 function partsOf(text: string): readonly string[] {

@@ -78,13 +78,13 @@ export class PlacementGroups implements GroupPort {
   }
 }
 
-/** Nothing, for a description that a person has written. */
+/** The tags that `create` has put into the description. A policy that something else made has another text there. */
 function tagsOf({ description = '' }: GcpResourcePolicy): Readonly<Record<string, string>> {
   try {
     const tags: unknown = JSON.parse(description);
     if (typeof tags === 'object' && tags !== null) return tags as Readonly<Record<string, string>>;
   } catch {
-    // Not ours.
+    // The text is no JSON, so dstack did not write it.
   }
   return {};
 }

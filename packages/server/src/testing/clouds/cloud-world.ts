@@ -192,7 +192,10 @@ export class CloudWorld extends SimWorld implements VmHosts {
   }
 }
 
-/** The key of the order that it was made for; null = it is not ours. Containers have their tags in variables. */
+/**
+ * The key of the order that a machine was made for; null = dstack did not order it. A provider of containers has no
+ * tags: there they are in environment variables of the container, as JSON or as base64 of it.
+ */
 function keyOf({ tags, container }: Vm): string | null {
   const own = tags.find(({ key }) => key === 'dstack-key')?.value;
   const variables = Object.entries(container?.environment ?? {})
