@@ -36,7 +36,7 @@ export interface GatewayOrder {
 export interface HowGatewayReleased {
   /**
    * `machine`: another one takes its place, and its address stays. `replica`: the gateway keeps what its replicas
-   * share. `gateway`: nothing stays.
+   * share. `gateway`: nothing stays in the region of the machine, because the gateway ends or has left the region.
    */
   readonly ends: 'machine' | 'replica' | 'gateway';
 }
@@ -44,6 +44,8 @@ export interface HowGatewayReleased {
 export interface ListedGateway {
   readonly handle: InstanceHandle;
   readonly owner: OwnerTags;
+  /** As in the order of the gateway; null = the provider does not know it. */
+  readonly region: string | null;
   /** Key of the order, or `placeKey` of what outlives single machines of a replica. */
   readonly key: string | null;
 }

@@ -29,7 +29,10 @@ export function simGateways({ provider, offers, observe }: SimGatewaysOptions): 
     },
     observe: async (handle) => await observe(await provider.describe(handle)),
     release: (handle: InstanceHandle) => provider.release(handle),
-    list: (owner) => provider.list(owner, 'gateway'),
+    list: async (owner) => {
+      const listed = await provider.list(owner, 'gateway');
+      return listed.map((one) => ({ ...one, region: null }));
+    },
   };
 }
 

@@ -11,6 +11,10 @@ interface World {
   readonly status?: 'running' | 'failed';
   /** Numbers of the replicas that have not ended. */
   readonly living?: readonly number[];
+  /** Where the thing is; omitted = where the gateway is. */
+  readonly region?: string;
+  /** Where the replicas are; omitted = where the gateway is. */
+  readonly replicaRegion?: string | null;
 }
 
 /** Whether what a replica keeps has a record. `number`: null = all replicas share it. */
@@ -18,10 +22,11 @@ async function isAccountedFor(number: number | null, world: World | null): Promi
   const view = world && {
     gateway: {
       ...{ deleted: world.deleted ?? false, status: world.status ?? 'running' },
-      configuration: { replicas: world.replicas ?? null },
+      ...{ configuration: { replicas: world.replicas ?? null }, region: 'eu' },
     },
     replicas: (world.living ?? []).map((replicaNum) => ({
       ...{ replicaNum, deleted: false, scaleIn: false },
+      region: world.replicaRegion === undefined ? 'eu' : world.replicaRegion,
     })),
   };
   const store = {
@@ -30,7 +35,8 @@ async function isAccountedFor(number: number | null, world: World | null): Promi
     engine: { intent: async () => null },
   } as unknown as Parameters<typeof accountFor>[0];
   const thing: ListedThing = {
-    ...{ kind: 'gateway', handle: { id: 'eipalloc-1', data: '{}' }, region: null },
+    ...{ kind: 'gateway', handle: { id: 'eipalloc-1', data: '{}' } },
+    region: world?.region ?? 'eu',
     ...{ owner: { project: 'main', fleet: '', instance: 'edge-0' }, key: placeKey('g', number) },
   };
   const of = { project: { id: 'p', name: 'main' }, backend: 'aws', orphans: [], now: 0 } as const;
@@ -49,6 +55,21 @@ it.each([
   ['of a gateway without a record', 0, null, false],
   ['of a gateway that has failed', 0, { status: 'failed' }, false],
   ['of a gateway that has failed and is ending', 0, { status: 'failed', living: [0] }, true],
+  ['in a region that the gateway has left', 0, { region: 'us', living: [0] }, false],
+  ['in a region where no replica is', 0, { region: 'us' }, false],
+  [
+    'that replicas shared in a region that they have left',
+    null,
+    { region: 'us', living: [0] },
+    false,
+  ],
+  [
+    'of a replica that has not left its region',
+    0,
+    { region: 'us', replicaRegion: 'us', living: [0] },
+    true,
+  ],
+  ['of a replica whose record has no region', 0, { replicaRegion: null, living: [0] }, true],
   ['that the replicas of a gateway share', null, {}, true],
   ['that the replicas of a deleted gateway shared', null, { deleted: true }, false],
   ['that the replicas of a failed gateway shared', null, { status: 'failed' }, false],

@@ -19,7 +19,7 @@ export async function listThings(backend: Backend, server: string): Promise<List
     ...instances.map((one) => thing('instance', one)),
     ...volumes.map((one) => ({ ...thing('volume', one), region: one.handle.region })),
     ...groups.map((one) => thing('group', one)),
-    ...gateways.map((one) => thing('gateway', one)),
+    ...gateways.map((one) => ({ ...thing('gateway', one), region: one.region })),
   ];
 }
 
@@ -63,10 +63,10 @@ async function isExpected(
     groups,
     gateways,
   }: Pick<Store, 'engine' | 'instances' | 'volumes' | 'groups' | 'gateways'>,
-  { key, handle }: ListedThing,
+  { key, handle, region }: ListedThing,
 ): Promise<boolean> {
   const place = key === null ? null : placeOfKey(key);
-  if (place) return await isPlaceWanted(gateways, place);
+  if (place) return await isPlaceWanted(gateways, place, region);
   const intent = key === null ? null : await engine.intent(key);
   if (intent === null) return false;
   if (intent.state === 'announced') return true;
@@ -87,18 +87,22 @@ async function isExpected(
 }
 
 /**
- * What a replica keeps when its machine is replaced is kept as long as there is such a replica, or as one is missing,
- * which may take its place.
+ * What a replica keeps when its machine is replaced is kept as long as there is such a replica in its region, or as one
+ * is missing, which may take its place. `region`: null = that of the gateway.
  */
 async function isPlaceWanted(
   gateways: Store['gateways'],
   { gatewayId, number }: NonNullable<ReturnType<typeof placeOfKey>>,
+  region: string | null,
 ): Promise<boolean> {
   const view = await gateways.byId(gatewayId);
   if (view === null || view.gateway.deleted) return false;
-  const living = view.replicas.filter(({ deleted }) => !deleted);
-  if (living.some(({ replicaNum }) => number === null || number === replicaNum)) return true;
-  if (isGatewayFailed(view.gateway.status)) return false;
+  const { gateway, replicas } = view;
+  const where = region ?? gateway.region;
+  const living = replicas.filter(({ deleted }) => !deleted);
+  const here = living.filter((one) => (one.region ?? gateway.region) === where);
+  if (here.some(({ replicaNum }) => number === null || number === replicaNum)) return true;
+  if (isGatewayFailed(gateway.status) || where !== gateway.region) return false;
   const staying = living.filter(({ scaleIn }) => !scaleIn);
-  return number === null || staying.length < (view.gateway.configuration.replicas ?? 1);
+  return number === null || staying.length < (gateway.configuration.replicas ?? 1);
 }

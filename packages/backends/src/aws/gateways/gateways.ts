@@ -17,7 +17,14 @@ import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { isDenied } from '../refusals.ts';
 import { createGatewayVm, gatewayType } from './gateway-order.ts';
 import type { GatewayRegion } from './gateway-parts.ts';
-import { gatewayPlaceIn, handleOf, placeOfTags, type VmPlace, vmPlaceIn } from './gateway-place.ts';
+import {
+  type AwsGatewayPlace,
+  gatewayPlaceIn,
+  handleOf,
+  placeOfTags,
+  type VmPlace,
+  vmPlaceIn,
+} from './gateway-place.ts';
 
 export interface AwsGatewaysOptions {
   /** The regions of the configuration. */
@@ -203,13 +210,11 @@ async function listGateways(
     );
   };
   return [
-    ...machines.map(({ id, tags, place }) => listed(handleOf(id, place), tags)),
-    ...kept
-      .filter(isWithout)
-      .map(({ id, tags }) => listed(handleOf(id, { kind: 'address', region }), tags)),
+    ...machines.map(({ id, tags, place }) => listed(id, place, tags)),
+    ...kept.filter(isWithout).map(({ id, tags }) => listed(id, { kind: 'address', region }, tags)),
     ...balanced
       .filter(isWithout)
-      .map(({ arn, tags }) => listed(handleOf(arn, { kind: 'balancer', region }), tags)),
+      .map(({ arn, tags }) => listed(arn, { kind: 'balancer', region }, tags)),
   ];
 }
 
@@ -223,6 +228,11 @@ async function unlessDenied<T>(list: Promise<readonly T[]>): Promise<readonly T[
   }
 }
 
-function listed(handle: InstanceHandle, tags: Readonly<Record<string, string>>): ListedGateway {
-  return { handle, owner: ownerIn(tags), key: tags[KEY_TAG] ?? null };
+function listed(
+  id: string,
+  place: AwsGatewayPlace,
+  tags: Readonly<Record<string, string>>,
+): ListedGateway {
+  const { region } = place;
+  return { handle: handleOf(id, place), owner: ownerIn(tags), region, key: tags[KEY_TAG] ?? null };
 }

@@ -234,7 +234,8 @@ async function listGateways(cluster: Cluster, server: string): Promise<ListedGat
     .map((set) => {
       const owner = ownerOf(set);
       const { name, annotations } = set.metadata;
-      return { handle: { id: name, data: annotations?.[PLACE] ?? null }, owner, key: keyOf(set) };
+      const handle = { id: name, data: annotations?.[PLACE] ?? null };
+      return { handle, owner, region: null, key: keyOf(set) };
     });
 }
 

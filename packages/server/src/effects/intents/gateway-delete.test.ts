@@ -8,12 +8,13 @@ import { gatewayDelete } from './gateway-delete.ts';
 interface World {
   readonly gateway?: object;
   readonly replica?: object;
+  readonly others?: readonly object[];
   /** Microseconds since the order. */
   readonly now?: number;
   readonly release: (how: HowGatewayReleased) => Promise<'released' | 'releasing'>;
 }
 
-async function ended({ gateway, replica, now = 0, release }: World) {
+async function ended({ gateway, replica, others = [], now = 0, release }: World) {
   const effects = {
     now: () => now,
     store: {
@@ -23,7 +24,10 @@ async function ended({ gateway, replica, now = 0, release }: World) {
           ...{ backendData: '{}', scaleIn: false, ...replica },
         }),
         byId: async () => ({
-          gateway: { projectId: 'p', status: 'running', toBeDeleted: false, ...gateway },
+          gateway: {
+            ...{ projectId: 'p', region: 'eu', status: 'running', toBeDeleted: false, ...gateway },
+          },
+          replicas: others.map((one) => ({ status: 'running', scaleIn: false, ...one })),
         }),
       },
     },
@@ -36,6 +40,27 @@ async function ended({ gateway, replica, now = 0, release }: World) {
   const intent = { subjectId: 'r', createdAt: 0 } as IntentOf<'gateway.delete'>;
   return await gatewayDelete.handle(effects, intent);
 }
+
+const THERE = { id: 'r2', region: 'eu' };
+it.each([
+  ['that was lost', {}, [], 'gateway'],
+  ['that leaves', { scaleIn: true }, [], 'gateway'],
+  ['that leaves as the last one there', { scaleIn: true }, [{ ...THERE, region: 'us' }], 'gateway'],
+  ['that leaves with the last one there', {}, [{ ...THERE, scaleIn: true }], 'gateway'],
+  ['that leaves others there', { scaleIn: true }, [THERE], 'replica'],
+  ['that was lost beside others there', {}, [THERE], 'replica'],
+] as const)(
+  'at the place that its gateway has left, a replica %s keeps nothing that no other uses',
+  async (_, replica, others, ends) => {
+    const released: HowGatewayReleased[] = [];
+    const release = async (how: HowGatewayReleased) => {
+      released.push(how);
+      return 'released' as const;
+    };
+    await ended({ gateway: { region: 'us' }, replica, others, release });
+    expect(released).toEqual([{ ends }]);
+  },
+);
 
 it.each([
   ['a machine that has ended', {}, {}, 'machine'],

@@ -1,5 +1,5 @@
 import { NoAnswerError } from '@dstack/backends';
-import { isGatewayFailed } from '@dstack/contract/status';
+import { isGatewayFailed, isReplicaEnding, isReplicaTerminated } from '@dstack/contract/status';
 import {
   BACKEND_MISSING,
   capabilitiesOf,
@@ -46,10 +46,17 @@ async function remove(
   return { kind: 'ok' };
 }
 
-function whatEnds(replica: GatewayReplicaRecord, { gateway }: GatewayView) {
+function whatEnds(replica: GatewayReplicaRecord, { gateway, replicas }: GatewayView) {
   if (gateway.toBeDeleted || isGatewayFailed(gateway.status)) return 'gateway';
-  return replica.scaleIn ? 'replica' : 'machine';
+  const { id, region } = replica;
+  if (region === null || region === gateway.region) return replica.scaleIn ? 'replica' : 'machine';
+  // The gateway has moved: no replica follows this one at its place.
+  const staysOne = replicas.some((one) => one.id !== id && one.region === region && isStaying(one));
+  return staysOne ? 'replica' : 'gateway';
 }
+
+const isStaying = ({ status, scaleIn }: GatewayReplicaRecord): boolean =>
+  !scaleIn && !isReplicaEnding(status) && !isReplicaTerminated(status);
 
 /** Hosts of users, and clusters, are not waited for: nothing that cannot be reached there is charged. */
 function costsMoney({ backend }: GatewayReplicaRecord, { gateway }: GatewayView): boolean {
