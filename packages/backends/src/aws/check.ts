@@ -28,19 +28,21 @@ export async function checkAws(options: AwsCheckOptions): Promise<readonly Check
     account = { region, ...(await accountOf(client, region)) };
   });
   if (!accepted.ok) return [accepted];
+  const checkedNetwork = (one: string) =>
+    checked(`a network for machines in ${one}`, async () => void (await networksOf(one).network()));
+  const rights = [...EC2_PERMISSIONS, ...elbRights(account)];
   const results = await Promise.all([
-    ...EC2_PERMISSIONS.map((permission) => checkedRight(options, region, permission)),
-    ...elbRights(account).map((right) => checkedBalancerRight(client, region, right)),
-    checkedQuotas(client, region),
-    ...(settings.profile === null ? [] : [checkedProfile(client, region, settings.profile)]),
-    ...settings.regions.map((one) =>
-      checked(
-        `a network for machines in ${one}`,
-        async () => void (await networksOf(one).network()),
-      ),
-    ),
+    ...[...Map.groupBy(rights, ({ onlyFor = null }) => onlyFor)].map(async ([purpose, group]) => {
+      const all = await Promise.all(group.map((right) => checkedRight(options, region, right)));
+      return purpose === null ? all : wishedFor(purpose, all);
+    }),
+    Promise.all([
+      checkedQuotas(client, region),
+      ...(settings.profile === null ? [] : [checkedProfile(client, region, settings.profile)]),
+      ...settings.regions.map(checkedNetwork),
+    ]),
   ]);
-  return [accepted, ...results];
+  return [accepted, ...results.flat()];
 }
 
 async function accountOf(client: AwsClient, region: string) {
@@ -54,28 +56,28 @@ async function accountOf(client: AwsClient, region: string) {
 async function checkedRight(
   options: AwsCheckOptions,
   region: string,
-  { action, rehearsal }: AwsRight,
+  { action: right, rehearsal }: AwsRight,
 ): Promise<CheckResult> {
-  return await checked(action, async () => {
+  const { client } = options;
+  const [service, action = ''] = right.split(':');
+  return await checked(right, async () => {
     const parameters = rehearsal ?? (await smallMachine(options, region));
-    await granted(action, region, () =>
-      options.client.rehearse({ region, action: action.replace('ec2:', ''), parameters }),
-    );
+    await granted(right, region, async () => {
+      if (service === 'ec2') return await client.rehearse({ region, action, parameters });
+      const call = { service: 'elasticloadbalancing', region, action, kind: 'look' } as const;
+      await client.xml({ ...call, parameters });
+    });
   });
 }
 
-async function checkedBalancerRight(
-  client: AwsClient,
-  region: string,
-  { action: right, rehearsal }: AwsRight,
-): Promise<CheckResult> {
-  const [, action = ''] = right.split(':');
-  return await checked(right, () =>
-    granted(right, region, async () => {
-      const call = { service: 'elasticloadbalancing', region, action, kind: 'look' } as const;
-      await client.xml({ ...call, parameters: rehearsal ?? {} });
-    }),
-  );
+/** Most backends do well without these rights: missing ones are no failure, and one result names all of them. */
+function wishedFor(purpose: string, results: readonly CheckResult[]): readonly CheckResult[] {
+  const missing = results.filter(({ ok, unanswered, refused }) => !ok && !unanswered && !refused);
+  if (missing.length === 0) return results;
+  const names = missing.map(({ name }) => name.replace('aws: ', '')).join(', ');
+  const problem = `rights that only ${purpose} need are missing: ${names}; for such gateways attach the policy of docs/backends.md to the user`;
+  const others = results.filter((one) => !missing.includes(one));
+  return [...others, { name: `aws: rights for ${purpose}`, ok: true, problem }];
 }
 
 async function checkedQuotas(client: AwsClient, region: string): Promise<CheckResult> {

@@ -6,7 +6,12 @@ export interface AwsRight {
   readonly action: string;
   /** Parameters of a rehearsal; null = it cannot be rehearsed, and is tried in another way. */
   readonly rehearsal: AwsParameters | null;
+  /** What needs it, if most backends do well without, such as `gateways with load balancers`; omitted = every backend. */
+  readonly onlyFor?: string;
 }
+
+const ADDRESSES = { onlyFor: 'gateways at elastic addresses' };
+const BALANCERS = { onlyFor: 'gateways with load balancers' };
 
 const NO_VPC = 'vpc-00000000000000000';
 const NO_ADDRESS = 'eipalloc-00000000000000000';
@@ -22,10 +27,11 @@ const VOLUME = { VolumeId: 'vol-00000000000000000', InstanceId: NO_INSTANCE };
 
 /** The rights of EC2, in the order of the alphabet. */
 export const EC2_PERMISSIONS: readonly AwsRight[] = [
-  { action: 'ec2:AllocateAddress', rehearsal: { Domain: 'vpc' } },
+  { action: 'ec2:AllocateAddress', rehearsal: { Domain: 'vpc' }, ...ADDRESSES },
   {
     action: 'ec2:AssociateAddress',
     rehearsal: { AllocationId: NO_ADDRESS, InstanceId: NO_INSTANCE },
+    ...ADDRESSES,
   },
   { action: 'ec2:AttachVolume', rehearsal: { ...VOLUME, Device: '/dev/sdf' } },
   {
@@ -55,7 +61,7 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
   { action: 'ec2:DeleteKeyPair', rehearsal: { KeyName: 'dstack-check' } },
   { action: 'ec2:DeletePlacementGroup', rehearsal: { GroupName: 'dstack-check' } },
   { action: 'ec2:DeleteVolume', rehearsal: { VolumeId: VOLUME.VolumeId } },
-  { action: 'ec2:DescribeAddresses', rehearsal: {} },
+  { action: 'ec2:DescribeAddresses', rehearsal: {}, ...ADDRESSES },
   { action: 'ec2:DescribeCapacityReservations', rehearsal: {} },
   { action: 'ec2:DescribeImages', rehearsal: { Owner: ['self'] } },
   { action: 'ec2:DescribeInstanceTypeOfferings', rehearsal: {} },
@@ -75,7 +81,7 @@ export const EC2_PERMISSIONS: readonly AwsRight[] = [
     action: 'ec2:ImportKeyPair',
     rehearsal: { KeyName: 'dstack-check', PublicKeyMaterial: PUBLIC_KEY },
   },
-  { action: 'ec2:ReleaseAddress', rehearsal: { AllocationId: NO_ADDRESS } },
+  { action: 'ec2:ReleaseAddress', rehearsal: { AllocationId: NO_ADDRESS }, ...ADDRESSES },
   // By the image and type of a real order: see `check.ts`.
   { action: 'ec2:RunInstances', rehearsal: null },
   { action: 'ec2:TerminateInstances', rehearsal: { InstanceId: [NO_INSTANCE] } },
@@ -124,7 +130,7 @@ export function elbRights({ partition, region, account }: ElbPlace): readonly Aw
     RegisterTargets: targets,
   };
   return Object.entries(rehearsals).map(([action, rehearsal]) => ({
-    ...{ action: `${ELB}:${action}`, rehearsal },
+    ...{ action: `${ELB}:${action}`, rehearsal, ...BALANCERS },
   }));
 }
 

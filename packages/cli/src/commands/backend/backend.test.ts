@@ -120,6 +120,18 @@ test('backend check fails if a backend refuses its credentials, and names the re
   expect((await backend(['check', 'gcp'])).code).toBe(3);
 });
 
+test('backend check shows what a backend that works could do as well, and does not fail', async () => {
+  const wish = {
+    name: 'gateways',
+    ok: true,
+    problem: 'rights that only gateways need are missing',
+  };
+  const { out, code } = await backend(['check', 'lambda'], {
+    [`POST ${BASE}/check`]: { json: [{ ...OK, permissions: [wish] }] },
+  });
+  expect([code, out]).toEqual([0, expect.stringContaining(`lambda   ok     ${wish.problem}`)]);
+});
+
 test('backend delete asks first, and knows which backends there are', async () => {
   const { fake, code } = await backend(['delete', 'lambda', '-y']);
   expect([code, fake.bodyOf(`${BASE}/delete`)]).toEqual([0, { backends_names: ['lambda'] }]);

@@ -8,7 +8,12 @@ export const hasProblem = ({ status }: BackendCheck): boolean =>
 export function checkTable(list: readonly BackendCheck[], cli: Cli): string {
   return renderTable(
     [{ header: 'BACKEND', keep: true }, { header: 'STATE', keep: true }, { header: 'PROBLEM' }],
-    list.map(({ backend, status, problem }) => [backend, status.replace('_', ' '), problem ?? '']),
+    list.map((one) => [one.backend, one.status.replace('_', ' '), one.problem ?? adviceIn(one)]),
     { width: cli.io.width, paint: cli.io.paint },
   );
+}
+
+/** What a backend that works could do as well, and what for that is missing. */
+function adviceIn({ permissions }: BackendCheck): string {
+  return permissions.flatMap(({ ok, problem }) => (ok && problem ? [problem] : [])).join('; ');
 }
