@@ -7,14 +7,12 @@ import {
   RefusedOrderError,
   SkipOfferError,
 } from '../base/errors.ts';
-import type { CheckResult } from '../base/port.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
-import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { Vm, VmCloud, VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import type { Ec2 } from './ec2.ts';
 import type { Images } from './images.ts';
-import { EC2_STATUSES, ec2VmsOf } from './machines.ts';
-import type { Networks } from './networks.ts';
+import { EC2_STATUSES, ec2VmsOf, endEc2Vm } from './machines.ts';
+import { type Networks, subnetFor } from './networks.ts';
 import { fitsPlacementGroup } from './placement-groups.ts';
 import { bucketOf } from './quotas.ts';
 import { isDenied } from './refusals.ts';
@@ -88,23 +86,12 @@ export class AwsRegion implements VmCloud {
   }
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
-    const before = await this.#options.ec2.terminate(id);
-    if (before === 'terminated') throw new MissingThingError(`AWS: ${id} has ended before`);
-  }
-
-  /** Those of all regions are made together. */
-  async offers(): Promise<readonly Offer[]> {
-    return [];
-  }
-
-  async check(): Promise<readonly CheckResult[]> {
-    return [];
+    await endEc2Vm(this.#options.ec2, id);
   }
 
   async #parts(order: VmOrder): Promise<RunParts> {
     const { offer, owner, placementGroup, reservation: reserved = null } = order;
     const { networks, images, ec2 } = this.#options;
-    const [zone] = offer.availability_zones ?? [];
     const [image, network, group, efa, reservation] = await Promise.all([
       images.of(offer.instance),
       networks.network(),
@@ -115,9 +102,7 @@ export class AwsRegion implements VmCloud {
     if (reserved !== null && reservation === null) {
       throw new SkipOfferError(`reservation ${reserved} is not active`);
     }
-    const subnet = network.subnets.find((one) => one.zone === zone);
-    if (subnet) return { image, group, subnet: subnet.id, efa, reservation };
-    throw new SkipOfferError(`the network of region ${offer.region} has no subnet in ${zone}`);
+    return { image, group, subnet: subnetFor(offer, network), efa, reservation };
   }
 
   /** It does not change while a server runs. */

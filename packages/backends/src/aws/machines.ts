@@ -1,6 +1,7 @@
 /** Machines of EC2 as `base/rest-vm` sees them. */
 import type { Offer } from '@dstack/core';
 import { KEY_TAG, vmName } from '../base/rest-vm/names.ts';
+import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import type { Vm, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import type { Ec2, Ec2Instance } from './ec2.ts';
 import { PRIVATE, VM_TAGS } from './run-form.ts';
@@ -34,6 +35,13 @@ export async function ec2VmsOf(
 ): Promise<readonly Vm[]> {
   const instances = await ec2.instances({ 'tag-key': [kind.keyTag] });
   return instances.filter(isReported).map((instance) => vmOf(ec2.region, instance, kind));
+}
+
+/** Begins to end one. Throws `MissingThingError` if it had ended before. */
+export async function endEc2Vm(ec2: Pick<Ec2, 'terminate'>, id: string): Promise<void> {
+  if ((await ec2.terminate(id)) === 'terminated') {
+    throw new MissingThingError(`AWS: ${id} has ended before`);
+  }
 }
 
 function vmOf(region: string, instance: Ec2Instance, { keyTag, sizes }: Ec2VmKind): Vm {

@@ -1,5 +1,6 @@
 /** The network in which the machines of a region stand: VPC, one subnet for each zone, and the security groups. */
-import { RefusedOrderError } from '../base/errors.ts';
+import type { Offer } from '@dstack/core';
+import { RefusedOrderError, SkipOfferError } from '../base/errors.ts';
 import { KeptAnswer } from '../base/kept-answer.ts';
 import { OWNER_TAGS, type OwnerTags } from '../base/owner-tags.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
@@ -50,6 +51,14 @@ export const GATEWAYS_GROUP: GroupRules = {
   oldNameOf: null,
   ...{ description: 'Gateways of dstack', ports: [22, 80, 443], isShared: false },
 };
+
+/** Id of the subnet in the zone of an offer. */
+export function subnetFor({ availability_zones, region }: Offer, { subnets }: Network): string {
+  const [zone] = availability_zones ?? [];
+  const subnet = subnets.find((one) => one.zone === zone);
+  if (subnet) return subnet.id;
+  throw new SkipOfferError(`the network of region ${region} has no subnet in ${zone}`);
+}
 
 const KEPT_MS = 600_000;
 /** The tag of dstack 0.22.5. */

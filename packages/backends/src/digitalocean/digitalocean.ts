@@ -15,7 +15,7 @@ import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
-import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
 import { dropletInstance, dropletOffers, imageFor } from './offers.ts';
 import { flatTags, tagsFrom } from './tags.ts';
@@ -38,7 +38,7 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
   archive: 'broken',
 };
 
-export class DigitalOcean implements VmCloud {
+export class DigitalOcean implements WholeCloud {
   readonly type: BackendType;
   readonly title: string;
   readonly loginUser = 'root';

@@ -1,7 +1,6 @@
 /** One region of a project of GCP as a provider of machines. */
 import type { Offer } from '@dstack/core';
 import { BusyError, NoAnswerError, NoCapacityError, SkipOfferError } from '../base/errors.ts';
-import type { CheckResult } from '../base/port.ts';
 import { MissingThingError, refusalCode } from '../base/rest-vm/refusals.ts';
 import type { Vm, VmCloud, VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import {
@@ -134,15 +133,6 @@ export class GcpRegion implements VmCloud {
     const { zone, name } = vmPlaceIn(id);
     await this.#options.compute.deleteInstance(zone, name);
     this.#ended.add(id);
-  }
-
-  /** Those of all regions are made together. */
-  async offers(): Promise<readonly Offer[]> {
-    return [];
-  }
-
-  async check(): Promise<readonly CheckResult[]> {
-    return [];
   }
 
   async #partsOf(order: VmOrder): Promise<InstanceParts> {

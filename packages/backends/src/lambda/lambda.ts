@@ -7,7 +7,7 @@ import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { keyName } from '../base/rest-vm/user-data.ts';
-import type { Vm, VmCloud, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
 import { type KnownRegions, lambdaInstance, lambdaOffers, priceOf } from './offers.ts';
 
@@ -28,7 +28,7 @@ const STATUSES: Readonly<Record<string, VmPhase>> = {
   preempted: 'reclaimed',
 };
 
-export class Lambda implements VmCloud {
+export class Lambda implements WholeCloud {
   readonly type = 'lambda';
   readonly title = 'Lambda';
   readonly loginUser = 'ubuntu';

@@ -11,7 +11,7 @@ import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
-import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { Vm, VmContainer, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { VolumePort } from '../base/volume-port.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import type { NewPod, Pod, Registry, RunpodApi } from './api.ts';
@@ -57,7 +57,7 @@ const NO_REGISTRY = /registry auth not found/i;
 /** Pods whose last messages are asked for by one list, and remembered. */
 const WORDS = { atOnce: 3, kept: 1000 };
 
-export class Runpod implements VmCloud {
+export class Runpod implements WholeCloud {
   readonly type = 'runpod';
   readonly title = 'RunPod';
   readonly loginUser = 'root';

@@ -16,7 +16,7 @@ import { OWNER_TAGS } from '../base/owner-tags.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { KEY_TAG } from '../base/rest-vm/names.ts';
-import type { Vm, VmCloud, VmContainer, VmOrder, VmPhase } from '../base/rest-vm/vm-cloud.ts';
+import type { Vm, VmContainer, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { AccountKey, Contract, NewContract, VastaiApi } from './api.ts';
 import {
   askDataOf,
@@ -67,7 +67,7 @@ const CLAIM = /^dstack-claim:/;
 const SHOWN = 300;
 const ID = /^\d+$/;
 
-export class Vastai implements VmCloud {
+export class Vastai implements WholeCloud {
   readonly type = 'vastai';
   readonly title = 'Vast.ai';
   readonly loginUser = 'root';

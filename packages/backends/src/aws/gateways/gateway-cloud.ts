@@ -1,17 +1,14 @@
 /** The machines of gateways in one region, apart from those of fleets: they have another tag with their keys. */
 import type { Offer } from '@dstack/core';
-import { SkipOfferError } from '../../base/errors.ts';
-import type { CheckResult } from '../../base/port.ts';
 import { hostKeyOf } from '../../base/rest-vm/host-keys.ts';
-import { MissingThingError } from '../../base/rest-vm/refusals.ts';
 import { sshWay } from '../../base/rest-vm/ssh-way.ts';
 import { NGINX, userData } from '../../base/rest-vm/user-data.ts';
 import type { Vm, VmCloud, VmOrder } from '../../base/rest-vm/vm-cloud.ts';
 import type { VmWay } from '../../base/rest-vm/vm-way.ts';
 import type { Ec2 } from '../ec2.ts';
 import type { Images } from '../images.ts';
-import { EC2_STATUSES, ec2VmsOf } from '../machines.ts';
-import { GATEWAYS_GROUP, type Networks } from '../networks.ts';
+import { EC2_STATUSES, ec2VmsOf, endEc2Vm } from '../machines.ts';
+import { GATEWAYS_GROUP, type Networks, subnetFor } from '../networks.ts';
 import { type RunParts, runForm } from '../run-form.ts';
 import { addressKindIn, placeTagsIn } from './gateway-place.ts';
 
@@ -27,6 +24,7 @@ export interface GatewayCloudOptions {
 }
 
 export const GATEWAY_KEY_TAG = 'dstack-gateway-key';
+
 export class GatewayCloud implements VmCloud {
   readonly type = 'aws';
   readonly title = 'AWS';
@@ -70,31 +68,19 @@ export class GatewayCloud implements VmCloud {
   }
 
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
-    const before = await this.#options.ec2.terminate(id);
-    if (before === 'terminated') throw new MissingThingError(`AWS: ${id} has ended before`);
-  }
-
-  async offers(): Promise<readonly Offer[]> {
-    return [];
-  }
-
-  async check(): Promise<readonly CheckResult[]> {
-    return [];
+    await endEc2Vm(this.#options.ec2, id);
   }
 
   async #parts(order: VmOrder): Promise<RunParts> {
     const { offer, owner } = order;
     const { images } = this.#options;
     const networks = this.#options.networks(addressKindIn(order.tags) !== 'private');
-    const [zone] = offer.availability_zones ?? [];
     const [image, network, group] = await Promise.all([
       images.of(offer.instance),
       networks.network(),
       networks.group(owner.project, owner.server, GATEWAYS_GROUP),
     ]);
-    const subnet = network.subnets.find((one) => one.zone === zone);
-    if (subnet) return { image, group, subnet: subnet.id, efa: 0, reservation: null };
-    throw new SkipOfferError(`the network of region ${offer.region} has no subnet in ${zone}`);
+    return { image, group, subnet: subnetFor(offer, network), efa: 0, reservation: null };
   }
 }
 

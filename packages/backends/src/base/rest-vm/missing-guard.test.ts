@@ -33,7 +33,6 @@ function world(...ids: readonly string[]) {
     end: async ({ id }) => {
       if (!running.delete(id)) throw new MissingThingError(id);
     },
-    ...{ offers: async () => [], check: async () => [] },
   };
   const pace = { now: () => now, delay: async () => {} };
   const offers = { priceOf: async () => 1, refused: () => {} };

@@ -5,12 +5,12 @@ import { AccountVms } from './account-vms.ts';
 import { VmInstances } from './instances.ts';
 import type { LiveOffers } from './live-offers.ts';
 import type { CallPace } from './pace.ts';
-import type { VmCloud } from './vm-cloud.ts';
+import type { WholeCloud } from './vm-cloud.ts';
 import type { VmWay } from './vm-way.ts';
 import { withoutServer } from './without-server.ts';
 
 export interface RestVmOptions {
-  readonly cloud: VmCloud;
+  readonly cloud: WholeCloud;
   readonly offers: LiveOffers;
   readonly way: VmWay;
   readonly pace: CallPace;

@@ -1,4 +1,4 @@
-/** The interface that an adapter of a provider with machines implements; `restVm` makes the port from it. */
+/** The interfaces that an adapter of a provider with machines implements. */
 import type { RegistryAuth } from '@dstack/contract';
 import type { LeaseEnding, NoticeWatch } from '@dstack/contract/agent';
 import type { BackendType, Requirements } from '@dstack/contract/wire';
@@ -13,6 +13,7 @@ export interface FirstFile {
   readonly content: string;
 }
 
+/** The machines of a provider, or those of one of its regions. */
 export interface VmCloud {
   readonly type: BackendType;
   /** Its name for people. */
@@ -39,6 +40,16 @@ export interface VmCloud {
   create(order: VmOrder): Promise<string>;
   /** Begins to end a machine. Throws `MissingThingError` or `NotNowError`. */
   end(vm: Pick<Vm, 'id' | 'region'>): Promise<void>;
+  /** A listed offer in the size of an ordered one; omitted: its price depends on no size. */
+  sized?(listed: Offer, ordered: Offer): Offer;
+  /** Where its machines find that they are taken back; omitted: it announces nothing there. */
+  readonly notices?: NoticeWatch;
+  /** How its machines end by themselves, so that they cost nothing more. Omitted: they cannot. */
+  readonly leaseEnding?: LeaseEnding;
+}
+
+/** All of a provider that is asked at one place, not by regions; `restVm` makes a backend of it. */
+export interface WholeCloud extends VmCloud {
   /** Everything that it sells now in the configured regions, available or not. */
   offers(): Promise<readonly Offer[]>;
   /**
@@ -48,18 +59,12 @@ export interface VmCloud {
   shaped?(offer: Offer, requirements: Requirements): Offer | null;
   /** All offers for these requirements, the best first; null, or omitted: the cheapest is the best. */
   ranked?(offers: readonly Offer[], requirements: Requirements): readonly Offer[] | null;
-  /** A listed offer in the size of an ordered one; omitted: its price depends on no size. */
-  sized?(listed: Offer, ordered: Offer): Offer;
   /** Why it cannot serve these requirements at all, for plans; null, or omitted: its offers decide. */
   refusalOf?(requirements: Requirements): string | null;
   /** Without creating anything. */
   check(): Promise<readonly CheckResult[]>;
-  /** Where its machines find that they are taken back; omitted: it announces nothing there. */
-  readonly notices?: NoticeWatch;
   /** Omitted: it has no network volumes, or another part makes them. */
   readonly volumes?: VolumePort;
-  /** How its machines end by themselves, so that they cost nothing more. Omitted: they cannot. */
-  readonly leaseEnding?: LeaseEnding;
   /** Kept in the account. Omitted: orphans there are reported only. */
   readonly claims?: Claims;
 }

@@ -12,7 +12,7 @@ import { REAL_PACE } from './pace.ts';
 import { restVm } from './rest-vm.ts';
 import { SharedParts } from './shared-parts.ts';
 import { sshWay } from './ssh-way.ts';
-import type { VmCloud } from './vm-cloud.ts';
+import type { VmCloud, WholeCloud } from './vm-cloud.ts';
 import type { VmWay } from './vm-way.ts';
 
 export interface VmKind<Config> {
@@ -32,7 +32,7 @@ export interface VmKind<Config> {
   /** From which age on offers are asked for again, in milliseconds; omitted: 30 s. */
   readonly freshMs?: number;
   /** Loads the adapter. */
-  readonly adapter: (parts: AdapterParts<Config>) => Promise<VmCloud>;
+  readonly adapter: (parts: AdapterParts<Config>) => Promise<WholeCloud>;
 }
 
 export interface AdapterParts<Config> {
@@ -112,7 +112,7 @@ export function openerOf<Config>(
 class SharedOffers {
   readonly offers: LiveOffers;
   /** The backend that was opened last asks for all. */
-  asker: Pick<VmCloud, 'offers'> = { offers: async () => [] };
+  asker: Pick<WholeCloud, 'offers'> = { offers: async () => [] };
 
   constructor(
     { title, freshMs }: Pick<VmKind<unknown>, 'title' | 'freshMs'>,
