@@ -67,3 +67,26 @@ it('a flood of one gateway keeps few connections to the database busy, and no ot
   }
   await all;
 });
+
+it('a gateway with ever new keys adds few rows to the database, and further keys are counted as well', async () => {
+  const clock = { now: 0 };
+  const stored = new Set<string>();
+  const services: GatewayRatesOptions['store']['services'] = {
+    takeRates: async (key) => {
+      stored.add(key);
+      return { granted: 1, waitMs: 0 };
+    },
+  };
+  const rates = new GatewayRates({ store: { shared: true, services }, now: () => clock.now });
+  const take = (gateway: string, n: number) => rates.take(gateway, { ...frame, key: `k${n}` });
+  for (let n = 0; n < 7000; n += 1) await take('a', n);
+  expect(stored.size).toBe(6000);
+  expect(await take('a', 7000)).toEqual({ granted: 4, wait_ms: 500 });
+  expect(await take('a', 7000)).toEqual({ granted: 0, wait_ms: 500 });
+  // Those that it has had go on as before, and other gateways too.
+  expect(await take('a', 1)).toMatchObject({ granted: 1 });
+  expect(await take('b', 1)).toMatchObject({ granted: 1 });
+  clock.now = 60_000_000;
+  expect(await take('a', 8000)).toMatchObject({ granted: 1 });
+  expect(stored.size).toBe(6002);
+});

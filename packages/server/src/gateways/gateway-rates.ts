@@ -19,11 +19,21 @@ export interface GatewayRatesOptions {
 const LANES = 4;
 const MOST_AT_A_TIME = 8;
 
+/**
+ * Keys of one gateway in this time (ms) that become rows of the database. Clients choose keys, and a gateway may lie: further
+ * ones are counted in the memory of this server, which forgets the oldest.
+ */
+const MOST_STORED = 6000;
+const STORED_MS = 60_000;
+
 /** Counts the rates that the replicas of one gateway share. Those of other gateways are counted apart. */
 export class GatewayRates {
   readonly #options: GatewayRatesOptions;
   readonly #buckets: RateBuckets;
   readonly #turns = new Turns(MOST_AT_A_TIME);
+  /** By gateway, the keys in the database since the time below. */
+  readonly #stored = new Map<Id, Set<string>>();
+  #storedSince = 0;
 
   constructor(options: GatewayRatesOptions) {
     this.#options = options;
@@ -40,12 +50,26 @@ export class GatewayRates {
     const key = hash('sha256', `${gatewayId}\n${given}`, 'base64');
     const rate = { rps, burst };
     const waitedMs = waited_ms ?? 0;
-    const { granted, waitMs } = store.shared
+    const { granted, waitMs } = this.#isStored(gatewayId, key)
       ? await this.#turns.run(laneOf(gatewayId, key), () =>
           store.services.takeRates(key, rate, { most, waitedMs, now: now() }),
         )
       : this.#buckets.takeUpTo(key, rate, runId ?? gatewayId, most, waitedMs);
     return { granted, wait_ms: waitMs };
+  }
+
+  #isStored(gatewayId: Id, key: string): boolean {
+    const { store, now } = this.#options;
+    if (!store.shared) return false;
+    const nowMs = now() / 1000;
+    if (Math.abs(nowMs - this.#storedSince) >= STORED_MS) {
+      this.#storedSince = nowMs;
+      this.#stored.clear();
+    }
+    const keys = this.#stored.get(gatewayId) ?? new Set<string>();
+    this.#stored.set(gatewayId, keys);
+    if (keys.size < MOST_STORED) keys.add(key);
+    return keys.has(key);
   }
 }
 
