@@ -7,7 +7,6 @@ import type { AwsParameters } from './form.ts';
 import type { BootImage } from './images.ts';
 import { interfacesOf } from './network-cards.ts';
 import { placementGroupName } from './placement-groups.ts';
-
 import { tagSpecification, validTags } from './tags.ts';
 
 /** The parts of an order for which EC2 was asked first. */
@@ -41,6 +40,8 @@ export const VM_TAGS = {
   ...{ user: 'dstack-user', network: 'dstack-network' },
 } as const;
 export const PRIVATE = 'private';
+/** In place of `KEY_TAG`, with the key of the order, on machines of gateways. */
+export const GATEWAY_KEY_TAG = 'dstack-gateway-key';
 
 const MIB_PER_GIB = 1024;
 const TOKEN_LENGTH = 64;
@@ -105,13 +106,27 @@ function tagsOf(
   settings: RunSettings,
 ) {
   const { keyTag = KEY_TAG } = settings;
-  const { [KEY_TAG]: key = '', ...others } = tags;
+  const key = tags[KEY_TAG] ?? '';
   const facts = {
     ...{ Name: owner.instance, [VM_TAGS.price]: String(offer.price) },
     ...{ [VM_TAGS.disk]: String(diskGb), [VM_TAGS.user]: image.user },
     [VM_TAGS.network]: settings.isPublic ? 'public' : PRIVATE,
   };
-  return validTags(ownerTags(owner, key, keyTag), facts, settings.tags, others);
+  return validTags(
+    ownerTags(owner, key, keyTag),
+    facts,
+    withoutKeys(settings.tags),
+    withoutKeys(tags),
+  );
+}
+
+/** By these tags lists distinguish machines of fleets and of gateways: users must not give a machine the other one. */
+function withoutKeys({
+  [KEY_TAG]: _key,
+  [GATEWAY_KEY_TAG]: _gatewayKey,
+  ...tags
+}: Readonly<Record<string, string>>) {
+  return tags;
 }
 
 /**

@@ -9,7 +9,7 @@ import type { Ec2 } from '../ec2.ts';
 import type { Images } from '../images.ts';
 import { EC2_STATUSES, ec2VmsOf, endEc2Vm } from '../machines.ts';
 import { GATEWAYS_GROUP, type Networks, subnetFor } from '../networks.ts';
-import { type RunParts, runForm } from '../run-form.ts';
+import { GATEWAY_KEY_TAG, type RunParts, runForm } from '../run-form.ts';
 import { addressKindIn, placeTagsIn } from './gateway-place.ts';
 
 export interface GatewayCloudOptions {
@@ -22,8 +22,6 @@ export interface GatewayCloudOptions {
   /** Sizes of a type by the catalogue; null = it is not listed. */
   readonly sizes: (type: string) => Offer['instance'] | null;
 }
-
-export const GATEWAY_KEY_TAG = 'dstack-gateway-key';
 
 export class GatewayCloud implements VmCloud {
   readonly type = 'aws';
