@@ -1,7 +1,7 @@
 /** AWS by moto for the suite that all adapters share. */
 import { type Moto, manualClock, startAws } from '@dstack/testkit/cloud';
 import type { BackendWorld } from '../../base/testing/backend-world.ts';
-import { newOrder, REQUIREMENTS } from '../../base/testing/orders.ts';
+import { answeredOffers, newOrder, REQUIREMENTS } from '../../base/testing/orders.ts';
 import { passingPace } from '../../base/testing/passing-pace.ts';
 import { awsAt, REGION } from '../testing.ts';
 
@@ -21,7 +21,7 @@ export async function contractWorld(environment: string, moto: Moto): Promise<Ba
     ...{ backend, requirements: REQUIREMENTS, calls: aws.calls },
     userVolume: { id: volume, region: REGION },
     order: async (server) => {
-      const { offers } = await backend.offers(REQUIREMENTS.met);
+      const offers = await answeredOffers(backend);
       // EC2 puts no machine of the types t2 and t3 into a placement group.
       const offer = offers.find(({ instance }) => instance.name.startsWith('m5')) ?? null;
       const order = newOrder(offer, server);

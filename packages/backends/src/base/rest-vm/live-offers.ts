@@ -38,6 +38,8 @@ export interface KnownOffers {
 
 /** A plan with nothing known waits this long for the provider before the price list answers. */
 const FIRST_MS = 200;
+/** In the note beside offers of the catalogue. */
+export const NOT_ANSWERED = 'has not answered yet';
 /** After this age they are asked for again; until the answer comes, the known ones are given. */
 const FRESH_MS = 30_000;
 /** From this age on, the age is part of the answer. */
@@ -221,7 +223,7 @@ export class LiveOffers {
     if (isListed) {
       const why = this.#error === null ? '' : `: ${errorMessage(this.#error)}`;
       return [
-        `${title} has not answered yet, so these are the prices of the catalogue and availability is not known${why}`,
+        `${title} ${NOT_ANSWERED}, so these are the prices of the catalogue and availability is not known${why}`,
       ];
     }
     const age = now() - at;

@@ -2,6 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import type { ContainerOrder, InstanceOrder } from '../instance-port.ts';
+import type { Backend } from '../port.ts';
+import { NOT_ANSWERED } from '../rest-vm/live-offers.ts';
 import { OUR_SERVER } from './backend-world.ts';
 
 /** Requirements that any machine meets, and requirements that none meets. */
@@ -9,6 +11,18 @@ export const REQUIREMENTS = {
   met: Requirements.parse({ resources: { cpu: '1..', memory: '0.1GB..', disk: null, gpu: null } }),
   unmet: Requirements.parse({ resources: { cpu: '4096..' } }),
 };
+
+/**
+ * What the provider itself offers. On a busy computer the first answer is the list of the catalogue, while a call that
+ * a test is about to lose is still under way.
+ */
+export async function answeredOffers({ offers }: Pick<Backend, 'offers'>) {
+  let answer = await offers(REQUIREMENTS.met);
+  while (answer.notes.some((note) => note.includes(NOT_ANSWERED))) {
+    answer = await offers(REQUIREMENTS.met);
+  }
+  return answer.offers;
+}
 
 /** An order for an instance that does not exist yet. */
 export function newOrder(offer: Offer | null, server = OUR_SERVER): InstanceOrder {

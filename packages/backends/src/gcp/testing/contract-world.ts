@@ -1,6 +1,6 @@
 import { manualClock, startCloud } from '@dstack/testkit/cloud';
 import type { BackendWorld } from '../../base/testing/backend-world.ts';
-import { newOrder, REQUIREMENTS } from '../../base/testing/orders.ts';
+import { answeredOffers, newOrder, REQUIREMENTS } from '../../base/testing/orders.ts';
 import { passingPace } from '../../base/testing/passing-pace.ts';
 import { gcpAt, REGION } from '../testing.ts';
 
@@ -22,7 +22,7 @@ export async function gcpContractWorld(send?: typeof fetch): Promise<BackendWorl
     ...{ backend, requirements: REQUIREMENTS, calls: cloud.calls },
     userVolume: { id: 'of-a-user', region: REGION },
     order: async (server) => {
-      const { offers } = await backend.offers(REQUIREMENTS.met);
+      const offers = await answeredOffers(backend);
       // Google puts no machine of the family e2 into a placement group.
       const offer = offers.find(({ instance }) => instance.name.startsWith('g2')) ?? null;
       const order = newOrder(offer, server);
