@@ -1,6 +1,7 @@
 import type Docker from 'dockerode';
 import type { ExecutorJob } from '../executor/executor.ts';
 import { endingAtInterrupt } from '../executor/interactive-shell.ts';
+import { nanoCpus } from './cpu-limit.ts';
 import { gpuAccess, rdmaAccess } from './gpu-access.ts';
 
 export const JOB_LABEL = 'ai.dstack.job-id';
@@ -87,7 +88,7 @@ function hostConfig(
     CapAdd: [...gpu.capabilities, ...rdma.capabilities],
     Ulimits: createFallbacks.memlock ? [...rdma.ulimits] : [],
     ...(createFallbacks.init ? { Init: true } : {}),
-    ...(spec.cpu_limit === null ? {} : { NanoCpus: Math.round(spec.cpu_limit * 1e9) }),
+    ...(spec.cpu_limit === null ? {} : { NanoCpus: nanoCpus(spec.cpu_limit) }),
     ...(spec.memory_limit_bytes === null ? {} : { Memory: spec.memory_limit_bytes }),
     // Docker's own /dev/shm is noexec.
     ...(shm === null ? {} : { ShmSize: shm, Tmpfs: { '/dev/shm': `exec,size=${shm}` } }),
