@@ -13,8 +13,7 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs';
-import { createServer, type Server } from 'node:http';
-import { connect } from 'node:net';
+import type { Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
@@ -33,6 +32,7 @@ import {
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Nginx } from '../nginx/nginx.ts';
 import { pushedRoute } from '../pushed-route.ts';
+import { startPortAgent } from '../testing/port-agent.ts';
 import { webUser } from '../web-user.ts';
 import { Workers } from '../workers.ts';
 import { ECHO } from './testing/echo-service.ts';
@@ -67,7 +67,7 @@ describe.skipIf(!hasNginx)('gRPC to a service of a gateway', () => {
     chmodSync(runtime, 0o711);
     mkdirSync(join(runtime, 'certificates'), { mode: 0o755 });
     ca = certificate(join(runtime, 'certificates', 'echo.apps.test.pem'), user?.group ?? null);
-    agent = await startAgent(join(runtime, 'agent.sock'));
+    agent = await startPortAgent(join(runtime, 'agent.sock'));
     replicas = [await start('one'), await start('two')];
     const counts = join(runtime, 'counts');
     workers = new Workers({
@@ -366,32 +366,6 @@ function callerOf({ authorization, project }: AdmissionAsk) {
   if (authorization !== 'Bearer known') throw new ProxyRefusal(403, 'Ünknown, 5 %');
   const caller = { name: 'ann', userId: 'ann', projectId: project, projectName: project };
   return { ...caller, expiresAt: null, token: null, services: null };
-}
-
-/** Opens ports as the agent does. */
-async function startAgent(path: string): Promise<Server> {
-  const server = createServer();
-  server.on('upgrade', (request, socket) => {
-    const port = Number(request.url?.split('/').at(-1));
-    const app = connect(port, '127.0.0.1');
-    app.on('error', () => {
-      const body = JSON.stringify({ code: 'port_refused', message: 'nothing listens' });
-      const head = `HTTP/1.1 502 Bad Gateway\r\nContent-Length: ${body.length}\r\n\r\n`;
-      socket.end(head + body);
-    });
-    app.on('connect', () => {
-      socket.write(
-        'HTTP/1.1 101 Switching Protocols\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n\r\n',
-      );
-      socket.pipe(app).pipe(socket);
-    });
-    socket.on('error', () => app.destroy());
-    socket.on('close', () => app.destroy());
-    app.on('close', () => socket.destroy());
-  });
-  server.listen(path);
-  await once(server, 'listening');
-  return server;
 }
 
 /** Writes a certificate of its own with its key; returns the certificate. */

@@ -3,14 +3,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import {
-  createServer,
-  type IncomingHttpHeaders,
-  type IncomingMessage,
-  request,
-  type Server,
-} from 'node:http';
-import { connect } from 'node:net';
+import { type IncomingHttpHeaders, type IncomingMessage, request, type Server } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -31,6 +24,7 @@ import { freePort } from '@dstack/testkit';
 import { AdmittedCallers } from '../../../admitted-callers.ts';
 import { GatewayDesk } from '../../../gateway-desk.ts';
 import { pushedRoute } from '../../../pushed-route.ts';
+import { startPortAgent } from '../../../testing/port-agent.ts';
 import { webUser } from '../../../web-user.ts';
 import { Workers } from '../../../workers.ts';
 import { Nginx } from '../../nginx.ts';
@@ -77,7 +71,7 @@ export class PlainWorld {
     const { runtime } = this;
     chmodSync(runtime, 0o711);
     mkdirSync(join(runtime, 'usage'));
-    this.#agent = await startAgent(join(runtime, 'agent.sock'), (job) => this.#addressOf(job));
+    this.#agent = await startPortAgent(join(runtime, 'agent.sock'), (job) => this.#addressOf(job));
     this.#counts = new SpoolDelivery({
       ...{ dir: join(runtime, 'counts'), kind: keptCounts(() => Date.now() * 1000) },
       send: ({ n, items }) => {
@@ -321,34 +315,4 @@ function serviceOf(
       ...{ job_id: job, host_id: 'host', port: PORT, running_at: 0, failing: false, tunnel: null },
     })),
   };
-}
-
-/** Opens ports as the agent does. */
-async function startAgent(
-  path: string,
-  addressOf: (job: string) => string | null,
-): Promise<Server> {
-  const server = createServer();
-  server.on('upgrade', (request, socket) => {
-    const [, , , job = '', , port] = (request.url ?? '').split('/');
-    const address = addressOf(job) ?? '127.0.0.1';
-    const app = connect(Number(port), address);
-    app.on('error', () => {
-      const body = JSON.stringify({ code: 'port_refused', message: 'nothing listens' });
-      const head = `HTTP/1.1 502 Bad Gateway\r\nContent-Length: ${body.length}\r\n\r\n`;
-      socket.end(head + body);
-    });
-    app.on('connect', () => {
-      const own = `Dstack-Address: ${address}\r\n`;
-      const head = `HTTP/1.1 101 Switching Protocols\r\nUpgrade: tcp\r\nConnection: Upgrade\r\n`;
-      socket.write(`${head}${own}\r\n`);
-      socket.pipe(app).pipe(socket);
-    });
-    socket.on('error', () => app.destroy());
-    socket.on('close', () => app.destroy());
-    app.on('close', () => socket.destroy());
-  });
-  server.listen(path);
-  await once(server, 'listening');
-  return server;
 }
