@@ -106,6 +106,14 @@ it('a worker that stands still when it is to start another one is replaced', asy
   await expect.poll(() => isWorkerAlive(still)).toBe(false);
 });
 
+it('a worker that stands still has no answered requests to show', async () => {
+  const still = await startedWorker('one', '--accepts');
+  const made = newWorkers({ count: 1, answerMs: 300 });
+  await made.adopt(address);
+  process.kill(still.pid, 'SIGSTOP');
+  expect(await made.access('run', new Map())).toEqual(new Map());
+});
+
 it('a worker that stands still when it is to end is ended', async () => {
   const still = await startedWorker('one', '--accepts');
   const made = newWorkers({ count: 1, answerMs: 300 });

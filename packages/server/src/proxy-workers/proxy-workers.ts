@@ -141,11 +141,11 @@ export class ProxyWorkers {
   async access(runId: Id, after: ReadonlyMap<string, number>): Promise<Map<string, AccessPage>> {
     const links = this.#ready;
     const pages = await Promise.all(
-      links.map(async ({ id, channel }): Promise<[string, AccessPage][]> => {
-        const asked = { runId, after: after.get(id) ?? null };
-        const page = channel.ask<AccessPage>('access', asked);
+      links.map(async (link): Promise<[string, AccessPage][]> => {
+        const asked = { runId, after: after.get(link.id) ?? null };
+        const page = link.ask<AccessPage>('access', asked, this.#answerMs);
         return await page.then(
-          (found) => [[id, found]],
+          (found) => [[link.id, found]],
           () => [],
         );
       }),
