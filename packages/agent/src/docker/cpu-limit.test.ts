@@ -7,7 +7,7 @@ it.each([
   [0.01, 10_000_000],
   // One of 1 000 blocks of two CPUs: the kernel refuses so small a limit, and the job would not start.
   [0.002, 10_000_000],
-  // Servers of earlier versions sent it for a part of a CPU; to Docker it is no limit.
+  // Servers of earlier versions sent 0 for a part of a CPU. Docker sets no limit then.
   [0, 0],
 ])('a limit of %s CPUs is %i for Docker', (cpus, limit) => {
   expect(nanoCpus(cpus)).toBe(limit);
