@@ -54,7 +54,7 @@ export interface CloudAccountAtWork extends AsyncDisposable {
 /** Machines boot in a second, and are still there for one after they were ended. */
 export const QUICK: CloudKnobs = { boot_seconds: [1, 1], delete_seconds: 1 };
 
-type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp';
+type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp' | 'hotaisle';
 
 const byKey = (type: CloudType) => (api_key: string) => ({
   ...{ type, creds: { type: 'api_key', api_key } },
@@ -65,11 +65,15 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
   lambda: byKey('lambda'),
   digitalocean: byKey('digitalocean'),
   amddevcloud: byKey('amddevcloud'),
+  hotaisle: (apiKey) => ({ ...byKey('hotaisle')(apiKey), team_handle: 'ada' }),
   gcp: (data) => ({
     ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
     creds: { type: 'service_account', filename: 'key.json', data },
   }),
 };
+
+/** Of the addresses of APIs, after the root of the account. */
+const PATHS: Partial<Readonly<Record<CloudType, string>>> = { hotaisle: '/api' };
 
 /** The account is in the configuration of the server; the server host is not capacity. */
 export async function newCloudAccount(
@@ -79,7 +83,7 @@ export async function newCloudAccount(
   const cloud = await startCloud({ personality: type, hosts: yard, faults: QUICK });
   const home = newInstallation({
     DSTACK_LOCAL_PROJECTS: 'none',
-    [`DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`]: cloud.url,
+    [`DSTACK_BACKEND_${type.toUpperCase()}_ENDPOINT`]: `${cloud.url}${PATHS[type] ?? ''}`,
   });
   mkdirSync(home.serverDir, { recursive: true });
   const backend = JSON.stringify(CONFIGS[type](cloud.apiKey));

@@ -9,7 +9,16 @@ import { newEd25519Pair } from '@dstack/ssh';
 import { tryAccount } from '../packages/backends/src/base/testing/live-account.ts';
 
 const BOOT_MS = 30 * 60_000;
-const TYPES = ['lambda', 'digitalocean', 'amddevcloud', 'aws', 'gcp', 'runpod', 'vastai'] as const;
+const TYPES = [
+  'lambda',
+  'digitalocean',
+  'amddevcloud',
+  'aws',
+  'gcp',
+  'hotaisle',
+  'runpod',
+  'vastai',
+] as const;
 /** Containers would reach a server there. This try has none: their launcher waits for it until they are ended. */
 const SERVER_URL = 'https://dstack.invalid.example';
 const CATALOG = new URL('../packages/backends/data/catalog.csv', import.meta.url);
@@ -23,14 +32,20 @@ const {
   AWS_ACCESS_KEY_ID,
   GOOGLE_APPLICATION_CREDENTIALS,
   TEST_LIVE_PROJECT: project,
+  TEST_LIVE_TEAM: team,
 } = process.env;
 const hasGcpKey = Boolean(GOOGLE_APPLICATION_CREDENTIALS && project);
+const hasTeam = type !== 'hotaisle' || Boolean(team);
 const hasKey =
-  type === 'aws' ? Boolean(AWS_ACCESS_KEY_ID) : type === 'gcp' ? hasGcpKey : Boolean(apiKey);
+  type === 'aws'
+    ? Boolean(AWS_ACCESS_KEY_ID)
+    : type === 'gcp'
+      ? hasGcpKey
+      : Boolean(apiKey) && hasTeam;
 
 if (!type || !hasKey || !isMeant) {
   console.error(
-    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, for hotaisle: TEST_LIVE_TEAM=… too, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
   );
   process.exit(2);
 }
@@ -50,7 +65,10 @@ const regions = process.env.TEST_LIVE_REGIONS?.split(',') ?? null;
 const config =
   type === 'aws' || type === 'gcp'
     ? { type, regions, creds: { type: 'default' }, ...(type === 'gcp' && { project_id: project }) }
-    : { type, regions, creds: { type: 'api_key', api_key: apiKey } };
+    : {
+        ...{ type, regions, creds: { type: 'api_key', api_key: apiKey } },
+        ...(type === 'hotaisle' && { team_handle: team }),
+      };
 const opened = await opener?.open(config, 'live', { isOperators: true });
 if (!opened) throw new Error(`there is no adapter for ${type}`);
 // The waits of adapters keep no process alive.

@@ -2,6 +2,7 @@ import { awsKind } from './aws/aws-kind.ts';
 import type { BackendKind } from './base/kind.ts';
 import { amdDevCloudKind, digitalOceanKind } from './digitalocean/digitalocean-kind.ts';
 import { gcpKind } from './gcp/gcp-kind.ts';
+import { hotAisleKind } from './hotaisle/hotaisle-kind.ts';
 import { kubernetesKind } from './kubernetes/kubernetes-kind.ts';
 import { lambdaKind } from './lambda/lambda-kind.ts';
 import { runpodKind } from './runpod/runpod-kind.ts';
@@ -15,6 +16,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   lambdaKind,
   digitalOceanKind,
   amdDevCloudKind,
+  hotAisleKind,
   awsKind,
   gcpKind,
   runpodKind,

@@ -1,20 +1,14 @@
 /** DigitalOcean, and AMD Developer Cloud, as providers of machines. */
 
-import { errorMessage } from '@dstack/contract/error-message';
 import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
-import {
-  BackendError,
-  BusyError,
-  CredentialsError,
-  NoAnswerError,
-  NoCapacityError,
-  PreparingError,
-} from '../base/errors.ts';
+import { BackendError, BusyError, NoCapacityError, PreparingError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
-import { keyName } from '../base/rest-vm/user-data.ts';
+import { tried } from '../base/rest-vm/tried.ts';
+import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
+import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
 import { dropletInstance, dropletOffers, imageFor } from './offers.ts';
@@ -128,16 +122,8 @@ export class DigitalOcean implements WholeCloud {
     ];
   }
 
-  async #tried(scope: string, call: () => Promise<unknown>): Promise<CheckResult> {
-    const name = `${this.type}: ${scope}`;
-    try {
-      await call();
-      return { name, ok: true, problem: null };
-    } catch (error) {
-      const unanswered = error instanceof NoAnswerError || error instanceof BusyError;
-      const refused = error instanceof CredentialsError;
-      return { name, ok: false, problem: errorMessage(error), unanswered, refused };
-    }
+  #tried(scope: string, call: () => Promise<unknown>): Promise<CheckResult> {
+    return tried(`${this.type}: ${scope}`, call);
   }
 
   async #keyOf(publicKey: string): Promise<void> {
@@ -165,10 +151,6 @@ function isAboutOffer(error: unknown): boolean {
   return error instanceof NoCapacityError || error instanceof BusyError;
 }
 
-function firstKey({ authorizedKeys }: VmOrder): string {
-  return authorizedKeys[0]?.trim() ?? '';
-}
-
 function vmOf({ id, name, status, size, region, networks, tags }: Droplet): Vm {
   const address = (type: string) =>
     networks.v4?.find((one) => one.type === type)?.ip_address ?? null;
@@ -178,9 +160,4 @@ function vmOf({ id, name, status, size, region, networks, tags }: Droplet): Vm {
     ...{ address: address('public'), privateAddress: address('private'), problem: null },
     tags: tagsFrom(tags),
   };
-}
-
-function unknownInstance(name: string): Offer['instance'] {
-  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
-  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
 }

@@ -2,10 +2,8 @@
 import type { Cloud } from '@dstack/testkit/cloud';
 import type { Backend } from '../base/port.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
-import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
-import { restVm } from '../base/rest-vm/rest-vm.ts';
-import { sshWay } from '../base/rest-vm/ssh-way.ts';
+import { vmBackend } from '../base/testing/vm-world.ts';
 import { DigitalOceanApi } from './api.ts';
 import { DigitalOcean } from './digitalocean.ts';
 
@@ -26,11 +24,5 @@ export function digitalOceanAt(at: DigitalOceanAt): Backend {
     ...{ title, endpoint, limiter, apiKey: cloud.apiKey, timeoutMs: 30_000 },
   });
   const adapter = new DigitalOcean({ type, title, api, regions: null, projectName });
-  const facts = { get: async () => null, set: async () => {} };
-  const ask = () => adapter.offers();
-  const offers = new LiveOffers({ title, ask, facts, factKey: '', now: () => pace.now() });
-  return restVm({
-    ...{ cloud: adapter, offers, way: sshWay(adapter, 'secret', 7200), pace },
-    leaseSeconds: 7200,
-  });
+  return vmBackend(adapter, pace);
 }

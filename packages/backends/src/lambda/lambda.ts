@@ -1,12 +1,13 @@
 /** Lambda as a provider of machines. */
 
-import { errorMessage } from '@dstack/contract/error-message';
 import type { Offer } from '@dstack/core';
-import { BusyError, CredentialsError, NoAnswerError, NoCapacityError } from '../base/errors.ts';
+import { BusyError, NoCapacityError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
-import { keyName } from '../base/rest-vm/user-data.ts';
+import { tried } from '../base/rest-vm/tried.ts';
+import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
+import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
 import { type KnownRegions, lambdaInstance, lambdaOffers, priceOf } from './offers.ts';
@@ -98,29 +99,13 @@ export class Lambda implements WholeCloud {
 
   /** Every key of Lambda has all rights, so one harmless call shows whether it is accepted. */
   async check(): Promise<readonly CheckResult[]> {
-    const name = 'lambda: the API key is accepted';
-    try {
-      await this.#options.api.types();
-      return [{ name, ok: true, problem: null }];
-    } catch (error) {
-      return [
-        {
-          ...{ name, ok: false, problem: errorMessage(error) },
-          unanswered: error instanceof NoAnswerError || error instanceof BusyError,
-          refused: error instanceof CredentialsError,
-        },
-      ];
-    }
+    return [await tried('lambda: the API key is accepted', () => this.#options.api.types())];
   }
 }
 
 /** Otherwise it may be about what was created for it before. */
 function isAboutOffer(error: unknown): boolean {
   return error instanceof NoCapacityError || error instanceof BusyError;
-}
-
-function firstKey({ authorizedKeys }: VmOrder): string {
-  return authorizedKeys[0]?.trim() ?? '';
 }
 
 function vmOf(one: LambdaInstance): Vm {
@@ -131,11 +116,6 @@ function vmOf(one: LambdaInstance): Vm {
     ...{ address: ip ?? null, privateAddress: privateIp ?? null },
     tags: Object.fromEntries((one.tags ?? []).map(({ key, value }) => [key, value])),
   };
-}
-
-function unknownInstance(name: string): Offer['instance'] {
-  const resources = { cpus: 0, memory_mib: 0, gpus: [], spot: false, description: '' };
-  return { name, resources: { ...resources, disk: { size_mib: 0 }, cpu_arch: null } };
 }
 
 const TAG_KEY = /^[a-z][a-z0-9-:]{1,54}$/;

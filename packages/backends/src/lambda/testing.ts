@@ -2,10 +2,8 @@
 import type { Cloud } from '@dstack/testkit/cloud';
 import type { Backend } from '../base/port.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
-import { LiveOffers } from '../base/rest-vm/live-offers.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
-import { restVm } from '../base/rest-vm/rest-vm.ts';
-import { sshWay } from '../base/rest-vm/ssh-way.ts';
+import { vmBackend } from '../base/testing/vm-world.ts';
 import { LambdaApi } from './api.ts';
 import { Lambda } from './lambda.ts';
 import { LAMBDA_RULES } from './limits.ts';
@@ -22,17 +20,5 @@ export function lambdaAt({ cloud, pace, apiKey, regions = null }: LambdaAt): Bac
   const endpoint = cloud.url;
   const api = new LambdaApi({ endpoint, limiter, apiKey: apiKey ?? cloud.apiKey, timeoutMs: 5000 });
   const adapter = new Lambda({ api, regions, known: () => [] });
-  const stored = new Map<string, string>();
-  const facts = {
-    get: async (key: string) => stored.get(key) ?? null,
-    set: async (key: string, value: string) => void stored.set(key, value),
-  };
-  const ask = () => adapter.offers();
-  const offers = new LiveOffers({
-    ...{ title: 'Lambda', ask, facts, factKey: 'offers', now: () => pace.now() },
-  });
-  return restVm({
-    ...{ cloud: adapter, offers, way: sshWay(adapter, 'secret', 7200), pace },
-    leaseSeconds: 7200,
-  });
+  return vmBackend(adapter, pace);
 }

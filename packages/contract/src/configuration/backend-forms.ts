@@ -137,7 +137,13 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
     REGIONS,
   ]),
   cloudrift: byKey('CloudRift', [REGIONS]),
-  hotaisle: byKey('Hot Aisle', [{ path: '.team_handle', label: 'Team handle' }, REGIONS]),
+  hotaisle: {
+    ...byKey('Hot Aisle', [{ path: '.team_handle', label: 'Team handle' }, REGIONS]),
+    before: {
+      text: 'Create an API key with the role owner of the user, for SSH keys, and the role operator in the team.',
+      url: 'https://admin.hotaisle.app/',
+    },
+  },
   digitalocean: droplets('DigitalOcean', 'https://cloud.digitalocean.com/account/api/tokens'),
   amddevcloud: droplets('AMD Developer Cloud', 'https://amd.digitalocean.com/account/api/tokens'),
   jarvislabs: byKey('JarvisLabs', [REGIONS]),

@@ -151,7 +151,7 @@ export class Vms {
   }
 
   /** Changes it as a person would at the provider's console, or a program in it with a key of its own. */
-  change(id: string, change: Partial<Pick<VmOrder, 'name' | 'container'>>): void {
+  change(id: string, change: Partial<Pick<VmOrder, 'name' | 'container' | 'tags'>>): void {
     const entry = this.#entries.get(id);
     if (entry) entry.order = { ...entry.order, ...change };
   }

@@ -7,15 +7,20 @@ import type { Timestamp } from '@dstack/core';
 /** Kinds of facts: their keys are `<kind>:…`. */
 export const OFFERS_FACT = 'live-offers';
 export const TURNS_FACT = 'call-turns';
-export const ACCOUNT_FACTS = [OFFERS_FACT, TURNS_FACT] as const;
+export const ORDERS_FACT = 'unnamed-orders';
+export const ACCOUNT_FACTS = [OFFERS_FACT, TURNS_FACT, ORDERS_FACT] as const;
 
 const DAY_US = 86_400_000_000;
-/** Plans show them at once, also after a long time; calls count for an hour at most. */
-const KEPT_US = { [OFFERS_FACT]: 30 * DAY_US, [TURNS_FACT]: DAY_US } as const;
+/** Plans show them at once, also after a long time; calls count for an hour at most, and orders for minutes. */
+const KEPT_US = {
+  [OFFERS_FACT]: 30 * DAY_US,
+  [TURNS_FACT]: DAY_US,
+  [ORDERS_FACT]: DAY_US,
+} as const;
 /** A later time was written by a wrong clock. */
 const AHEAD_US = DAY_US;
 
-interface OffersFact {
+interface DatedFact {
   /** Milliseconds since the epoch. */
   readonly at?: unknown;
 }
@@ -42,8 +47,8 @@ function lastUse(kind: (typeof ACCOUNT_FACTS)[number], value: string): number | 
     return null;
   }
   if (typeof fact !== 'object' || fact === null) return null;
-  if (kind === OFFERS_FACT) {
-    const { at } = fact as OffersFact;
+  if (kind !== TURNS_FACT) {
+    const { at } = fact as DatedFact;
     return typeof at === 'number' ? at * 1000 : null;
   }
   const { begun, pausedUntil } = fact as TurnsFact;

@@ -27,8 +27,11 @@ export interface RestClientOptions {
   ) => Readonly<Record<string, string>> | Promise<Readonly<Record<string, string>>>;
   readonly limiter: Pick<CallLimiter, 'turn' | 'refused' | 'answered'>;
   readonly rules: readonly RefusalRule[];
-  /** Code and words of the provider in the body of an error; null = the body has another form. */
-  readonly refusalIn: (body: unknown) => Pick<CallRefusal, 'code' | 'text'> | null;
+  /**
+   * Code and words of the provider in the body of an error; null = the body has another form. `text`: the body as it
+   * came, for one that is not JSON, which is null then.
+   */
+  readonly refusalIn: (body: unknown, text: string) => Pick<CallRefusal, 'code' | 'text'> | null;
   readonly fetch?: typeof fetch;
   readonly timeoutMs?: number;
 }
@@ -122,7 +125,7 @@ export class RestClient {
   }
 
   #refusalOf(status: number, text: string): CallRefusal {
-    const found = this.#options.refusalIn(jsonOf(text));
+    const found = this.#options.refusalIn(jsonOf(text), text);
     if (found) return { status, code: found.code, text: plainText(found.text) };
     const shown = plainText(text).trim().slice(0, SHOWN_LENGTH);
     return { status, code: null, text: `HTTP ${status}${shown === '' ? '' : `: ${shown}`}` };

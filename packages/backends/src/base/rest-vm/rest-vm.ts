@@ -31,7 +31,9 @@ export function restVm(options: RestVmOptions): Backend {
     offers: async (requirements) => {
       const refusal = cloud.refusalOf?.(requirements) ?? null;
       if (refusal !== null) return { offers: [], notes: [refusal] };
-      const { offers: all, notes } = await offers.answer();
+      const answer = await offers.answer();
+      const { offers: all } = answer;
+      const notes = [...answer.notes, ...(cloud.notes ?? [])];
       const problem = way.problem ?? null;
       const matching = all
         .map((offer) => (cloud.shaped ? cloud.shaped(offer, requirements) : offer))

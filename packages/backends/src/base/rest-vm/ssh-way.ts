@@ -9,26 +9,30 @@ const SSH_PORT = 22;
 
 /** `secret`: host keys are derived from it. `leaseSeconds`: the same as in `BackendHost`. */
 export function sshWay(
-  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding' | 'firstFiles'>,
+  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding' | 'firstFiles' | 'takesUserData'>,
   secret: string,
   leaseSeconds: number | null,
 ): VmWay {
+  const { takesUserData = true } = cloud;
   return {
     ordered: async ({ authorizedKeys, key }) => ({
-      userData: userData({
-        ...{ authorizedKeys, hostKey: hostKeyOf(secret, key) },
-        leaseSeconds: cloud.leaseEnding === 'poweroff' ? leaseSeconds : null,
-        files: cloud.firstFiles ?? [],
-      }),
+      userData: takesUserData
+        ? userData({
+            ...{ authorizedKeys, hostKey: hostKeyOf(secret, key) },
+            leaseSeconds: cloud.leaseEnding === 'poweroff' ? leaseSeconds : null,
+            files: cloud.firstFiles ?? [],
+          })
+        : '',
     }),
-    reached: ({ address: hostname, privateAddress: internal_ip, loginUser, tags }) => {
+    reached: ({ address: hostname, privateAddress: internal_ip, loginUser, tags, ...vm }) => {
       if (hostname === null) return null;
       const user = loginUser ?? cloud.loginUser;
-      const key = tags[KEY_TAG];
+      const port = vm.sshPort ?? SSH_PORT;
+      const key = takesUserData ? tags[KEY_TAG] : undefined;
       return {
-        data: { hostname, internal_ip, username: user, ssh_port: SSH_PORT },
+        data: { hostname, internal_ip, username: user, ssh_port: port },
         access: {
-          ...{ kind: 'ssh', hostname, port: SSH_PORT, user },
+          ...{ kind: 'ssh', hostname, port, user },
           hostKey: key === undefined ? null : hostKeyOf(secret, key).blob,
         },
       };

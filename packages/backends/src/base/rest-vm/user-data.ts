@@ -94,6 +94,11 @@ export function userData(options: UserDataOptions): string {
   return `#cloud-config\n${JSON.stringify(document, null, 1)}\n`;
 }
 
+/** The key of the project, for accounts that need one although user data has all. */
+export function firstKey({ authorizedKeys }: Pick<UserDataOptions, 'authorizedKeys'>): string {
+  return authorizedKeys[0]?.trim() ?? '';
+}
+
 /** A name for a public key in an account: the same for the same key. */
 export function keyName(publicKey: string): string {
   const [type = '', body = ''] = publicKey.trim().split(/\s+/);

@@ -20,6 +20,11 @@ export interface VmCloud {
   readonly title: string;
   /** The user of the images that may log in. */
   readonly loginUser: string;
+  /**
+   * Whether its machines take user data; omitted: they do. Others let those in whose keys the account has, and the first
+   * host key that is seen is theirs.
+   */
+  readonly takesUserData?: boolean;
   /** Written into its machines before their services start; omitted: none. */
   readonly firstFiles?: readonly FirstFile[];
   /** Meanings of the statuses that the provider reports. Any other status means: not ready yet. */
@@ -59,6 +64,8 @@ export interface WholeCloud extends VmCloud {
   shaped?(offer: Offer, requirements: Requirements): Offer | null;
   /** All offers for these requirements, the best first; null, or omitted: the cheapest is the best. */
   ranked?(offers: readonly Offer[], requirements: Requirements): readonly Offer[] | null;
+  /** For all plans with its offers. Omitted: there are none. */
+  readonly notes?: readonly string[];
   /** Why it cannot serve these requirements at all, for plans; null, or omitted: its offers decide. */
   refusalOf?(requirements: Requirements): string | null;
   /** Without creating anything. */
@@ -94,6 +101,8 @@ export interface Vm {
   /** Where it is reached; null = not known yet. */
   readonly address: string | null;
   readonly privateAddress: string | null;
+  /** Where its sshd listens; null or omitted = 22. */
+  readonly sshPort?: number | null;
   readonly tags: Readonly<Record<string, string>>;
   /** Why it failed, in the provider's words; null = it does not say. */
   readonly problem: string | null;
@@ -127,7 +136,7 @@ export interface VmOrder {
   readonly tags: Readonly<Record<string, string>>;
   /** One line each; the first is that of the project. */
   readonly authorizedKeys: readonly string[];
-  /** For cloud-init; empty for containers. */
+  /** For cloud-init; empty for containers, and where machines take none. */
   readonly userData: string;
   /** The container, if the machine is the container of a job; omitted for all others. */
   readonly container?: VmContainer;

@@ -2,10 +2,11 @@
 import { type ProcessEnv, SettingsError, withoutTrailingSlashes } from '@dstack/contract';
 import type { BackendType } from '@dstack/contract/wire';
 import { type CatalogItem, catalogItems } from '../../catalog/catalog.ts';
-import type { BackendHost, BackendKind, BackendOpener } from '../kind.ts';
+import type { BackendHost, BackendKind, BackendOpener, KeptFacts, SharedFacts } from '../kind.ts';
 import { OFFERS_FACT } from './account-facts.ts';
 import { AccountVms } from './account-vms.ts';
 import { AccountLimiters, accountId } from './accounts.ts';
+import { amendedFacts } from './amended-facts.ts';
 import type { CallLimiter, CallRule } from './call-limiter.ts';
 import { LiveOffers } from './live-offers.ts';
 import { REAL_PACE } from './pace.ts';
@@ -41,6 +42,10 @@ export interface AdapterParts<Config> {
   readonly endpoint: string;
   /** The same for all backends of an account. */
   readonly limiter: CallLimiter;
+  /** Names the account, and reveals nothing of its credentials. */
+  readonly account: string;
+  /** Facts that all backends of the account change, one at a time, also those of other servers. */
+  readonly facts: SharedFacts & Pick<KeptFacts, 'get'>;
   /** The catalogue's list now, for what the API does not report. */
   readonly listed: () => readonly CatalogItem[];
 }
@@ -78,6 +83,11 @@ export function openerOf<Config>(
   const { type, title, rules } = kind;
   const pace = REAL_PACE;
   const limiters = new AccountLimiters({ title, rules, pace, facts: sharedFacts });
+  const amended = sharedFacts ?? amendedFacts(facts, Date.now);
+  const changed: AdapterParts<Config>['facts'] = {
+    get: (key) => facts.get(key),
+    amend: (key, change) => amended.amend(key, change),
+  };
   const accounts = new SharedParts<AccountVms>();
   const markets = new SharedParts<SharedOffers>();
   return {
@@ -87,7 +97,9 @@ export function openerOf<Config>(
       const scope = accountId(account, ...(kind.regions(config) ?? []));
       const { limiter, leave } = limiters.join(account);
       const listed = () => catalogItems(catalog, type);
-      const cloud = await kind.adapter({ config, endpoint, limiter, listed });
+      const cloud = await kind.adapter({
+        ...{ config, endpoint, limiter, listed, account, facts: changed },
+      });
       const shared = accounts.join(account, () => new AccountVms(pace));
       const factKey = `${OFFERS_FACT}:${type}:${scope}`;
       const market = markets.join(scope, () => new SharedOffers(kind, facts, factKey));

@@ -127,12 +127,12 @@ export async function openBackends(
 ): Promise<ProjectBackends> {
   const kind = backendKind(cloud);
   if (!kind) throw new Error('there is no adapter');
-  const { variable, config, catalog } = CLOUDS[cloud];
+  const { variable, path = '', config, catalog } = CLOUDS[cloud];
   const { meta } = store;
   const parts = { facts: meta, sharedFacts: meta, catalog: catalog(account), leaseSeconds: 7200 };
   const host = { ...parts, ...CONTAINERS } as unknown as BackendHost;
   const reached = { url: 'https://dstack.example' };
-  const opener = await kind.configure({ [variable]: account.url }, reached).load(host);
+  const opener = await kind.configure({ [variable]: `${account.url}${path}` }, reached).load(host);
   const origin = { isOperators: true };
   const opened = await opener.open(config(account.apiKey), 'secret', origin);
   const all: readonly Backend[] = [boundedBackend(renamed(opened.backend, as))];

@@ -17,7 +17,7 @@ import { NO_DATABASE_FAULTS } from '../simulation/port-store.ts';
 import { SimWorld } from '../simulation/sim-backends.ts';
 import type { SimClock } from '../simulation/sim-clock.ts';
 import type { SimHost } from '../simulation/sim-hosts.ts';
-import { CLOUDS, type CloudName } from './simulated-clouds.ts';
+import { CLOUDS, type CloudName, type SimulatedCloud } from './simulated-clouds.ts';
 
 const CPUS = 4;
 
@@ -49,7 +49,9 @@ class Addresses {
 export class CloudWorld extends SimWorld implements VmHosts {
   readonly account: DirectCloud;
   readonly #processes: { readonly count: number };
-  readonly #isCharged: (vm: Vm) => boolean;
+  readonly #cloud: SimulatedCloud;
+  /** Keys of orders, by the ids of their machines. */
+  readonly #keys = new Map<string, string>();
   readonly #machines = new Map<string, Machine>();
   readonly #addresses = new Addresses();
   /** Machines by the instances that the server has them for. */
@@ -72,14 +74,21 @@ export class CloudWorld extends SimWorld implements VmHosts {
       ...{ personality: cloud, clock: clock.outside, hosts: this, seed },
     });
     this.#processes = processes;
-    this.#isCharged = CLOUDS[cloud].isCharged;
+    this.#cloud = CLOUDS[cloud];
     const { vms } = this.account.account;
     const create = vms.create.bind(vms);
     vms.create = (order) => {
       const vm = create(order);
       this.created.push(vm);
+      this.#mark(vm);
       this.onCreated(vm);
       return vm;
+    };
+    const change = vms.change.bind(vms);
+    vms.change = (id, changed) => {
+      change(id, changed);
+      const vm = vms.get(id);
+      if (vm) this.#mark(vm);
     };
   }
 
@@ -96,12 +105,20 @@ export class CloudWorld extends SimWorld implements VmHosts {
   /** Machines of this installation that are charged for. */
   get alive(): readonly Vm[] {
     const all = this.account.account.vms.all();
-    return all.filter((vm) => keyOf(vm) !== null && this.#isCharged(vm));
+    const { isCharged, marksLater = false } = this.#cloud;
+    // One that has not got its mark yet is ours too.
+    const isOurs = ({ id }: Vm) => (marksLater ? !this.#foreign.includes(id) : this.#keys.has(id));
+    return all.filter((vm) => isOurs(vm) && isCharged(vm));
+  }
+
+  #mark(vm: Vm): void {
+    const key = keyOf(vm);
+    if (key !== null) this.#keys.set(vm.id, key);
   }
 
   /** Orders for which more than one machine was made. */
   get doubles(): readonly string[] {
-    const keys = this.created.flatMap((vm) => keyOf(vm) ?? []);
+    const keys = [...this.#keys.values()];
     return keys.filter((key, at) => keys.indexOf(key) !== at);
   }
 
@@ -194,10 +211,14 @@ export class CloudWorld extends SimWorld implements VmHosts {
 
 /**
  * The key of the order that a machine was made for; null = dstack did not order it. A provider of containers has no
- * tags: there they are in environment variables of the container, as JSON or as base64 of it.
+ * tags: there they are in environment variables of the container, as JSON or as base64 of it. A provider without tags
+ * has them in a description.
  */
 function keyOf({ tags, container }: Vm): string | null {
   const own = tags.find(({ key }) => key === 'dstack-key')?.value;
+  const description = tags.find(({ key }) => key === 'description')?.value ?? '';
+  const [, described = null] = /(?:^| )dstack-key=(\S+)/.exec(description) ?? [];
+  if (described !== null) return described;
   const variables = Object.entries(container?.environment ?? {})
     .filter(([name]) => name.startsWith('DSTACK_TAGS'))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));

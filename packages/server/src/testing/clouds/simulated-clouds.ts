@@ -2,15 +2,19 @@
 import type { BackendHost } from '@dstack/backends';
 import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
 
-export type CloudName = 'lambda' | 'aws' | 'gcp' | 'runpod' | 'vastai';
+export type CloudName = 'lambda' | 'aws' | 'gcp' | 'hotaisle' | 'runpod' | 'vastai';
 
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
   readonly variable: string;
+  /** Of that address, after the root of the account; omitted: none. */
+  readonly path?: string;
   readonly config: (apiKey: string) => object;
   readonly catalog: (account: DirectCloud) => BackendHost['catalog'];
   /** The step of a machine's life that a request is; null = another one. */
   readonly stepOf: (url: string, body: string, method: string) => 'order' | 'end' | null;
+  /** Machines get what shows whose they are by a later call; omitted: by their order. */
+  readonly marksLater?: boolean;
   /** Whether a machine is charged for: some end those that they cannot start, or have taken back. */
   readonly isCharged: (vm: Vm) => boolean;
 }
@@ -51,6 +55,22 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
     },
     // The disk of one that could not be started is.
     isCharged: ({ state }) => state !== 'interrupted',
+  },
+  hotaisle: {
+    variable: 'DSTACK_BACKEND_HOTAISLE_ENDPOINT',
+    path: '/api',
+    config: (api_key) => ({
+      ...{ type: 'hotaisle', team_handle: 'ada', creds: { type: 'api_key', api_key } },
+    }),
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      const path = new URL(url).pathname;
+      if (path.endsWith('/virtual_machines/') && method === 'POST') return 'order';
+      return path.includes('/virtual_machines/') && method === 'DELETE' ? 'end' : null;
+    },
+    marksLater: true,
+    // Those that are off keep their GPUs.
+    isCharged: () => true,
   },
   runpod: {
     variable: 'DSTACK_BACKEND_RUNPOD_ENDPOINT',

@@ -23,6 +23,8 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   'digitalocean with a GPU': ['digitalocean', 'tor1', 'gpu-h100x1-80gb'],
   'digitalocean without capacity': ['digitalocean', 'nyc2', 's-1vcpu-1gb'],
   amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
+  hotaisle: ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
+  'hotaisle, sold out': ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
   runpod: ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
   'runpod, sold out': ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
   vastai: ['vastai', 'de-bavaria', 'RTX4090'],
@@ -45,6 +47,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     clouds.get('lambda, sold out')?.sellOut('gpu_1x_a10', 'us-west-1');
     clouds.get('runpod, sold out')?.sellOut('1x NVIDIA H100 80GB HBM3', 'US-KS-2');
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
+    clouds.get('hotaisle, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vastai, sold out')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
     const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
@@ -62,6 +65,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     ['digitalocean', 0],
     ['digitalocean with a GPU', 1],
     ['amddevcloud', 1],
+    ['hotaisle', 1],
   ])('makes, follows and ends a machine of %s', (name, gpus) => {
     const { history, account, log } = clouds.get(name) as Cloud;
     const [id] = history().map((event) => event.slice(1));
@@ -74,7 +78,9 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     ]);
     expect(history()).toEqual([`+${id}`, `-${id}`]);
     expect(account.keys.all()).toHaveLength(1);
-    expect(log.every(({ status }) => status !== null && status < 300)).toBe(true);
+    // It asks for the bare-metal machines of Hot Aisle too, which are not simulated.
+    const own = log.filter(({ path }) => !path.includes('/bare_metal/'));
+    expect(own.every(({ status }) => status !== null && status < 300)).toBe(true);
   });
 
   it('makes, follows and ends a pod of RunPod, with a volume and credentials for its image', () => {
@@ -135,6 +141,13 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     const text = 'Size is not available in this region.';
     expect(stepsOf(name).at(-1)).toMatchObject({ step: 'refused', error: 'NoCapacityError', text });
     expect(clouds.get(name)?.history()).toEqual([]);
+  });
+
+  it('is refused by Hot Aisle where no machine is left', () => {
+    expect(stepsOf('hotaisle, sold out').at(-1)).toMatchObject({
+      ...{ step: 'refused', error: 'HTTPError', text: expect.stringContaining('404') },
+    });
+    expect(clouds.get('hotaisle, sold out')?.history()).toEqual([]);
   });
 
   it('shows a sold-out region of Lambda as not available', () => {

@@ -49,6 +49,18 @@ def digitalocean_compute(adapter, url, key, region, type_name):
     return made, made.get_all_offers_with_availability(True)
 
 
+def hotaisle_compute(adapter, url, key, region, type_name):
+    import gpuhunt.providers.hotaisle as prices
+    from dstack._internal.core.backends.hotaisle import api_client, compute, models
+
+    api_client.API_URL = prices.API_URL = f"{url}/api"
+    # It would log in to the machine and install an agent.
+    compute._launch_runner = lambda **_: True
+    creds = models.HotAisleAPIKeyCreds(api_key=key)
+    made = compute.HotAisleCompute(models.HotAisleConfig(creds=creds, team_handle="ada", regions=None))
+    return made, made.get_all_offers_with_availability(True)
+
+
 def run_runpod(report, url, key, region, type_name):
     """Its `run_job` needs a whole run; it only hands these arguments on."""
     from dstack._internal.core.backends.runpod import api_client, compute, models
@@ -170,8 +182,7 @@ def run(name, adapter, **where):
 
     if adapter in OF_CONTAINERS:
         return OF_CONTAINERS[adapter](report, **where)
-    make = lambda_compute if adapter == "lambda" else digitalocean_compute
-    compute, offers = make(adapter, **where)
+    compute, offers = OF_MACHINES.get(adapter, digitalocean_compute)(adapter, **where)
     region, type_name = where["region"], where["type_name"]
     report("valid", ok=compute.api_client.validate_api_key())
     offer = next(one for one in offers if one.instance.name == type_name and one.region == region)
@@ -196,6 +207,7 @@ def run(name, adapter, **where):
     report("ended")
 
 
+OF_MACHINES = {"lambda": lambda_compute, "hotaisle": hotaisle_compute}
 OF_CONTAINERS = {"runpod": run_runpod, "vastai": run_vastai}
 
 for case in sys.argv[1:]:

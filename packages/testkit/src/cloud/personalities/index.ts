@@ -2,6 +2,7 @@ import type { Personality } from '../personality.ts';
 import { AWS } from './aws/aws.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
 import { GCP } from './gcp/gcp.ts';
+import { HOTAISLE } from './hotaisle/hotaisle.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
 import { VASTAI } from './vastai/vastai.ts';
@@ -12,6 +13,7 @@ export const PERSONALITIES = {
   aws: AWS,
   digitalocean: DIGITALOCEAN,
   gcp: GCP,
+  hotaisle: HOTAISLE,
   lambda: LAMBDA,
   runpod: RUNPOD,
   vastai: VASTAI,

@@ -14,14 +14,14 @@ import { until } from './until.ts';
 
 const missing = missingForClouds();
 
-describe.skipIf(missing !== null)('machines of DigitalOcean', { timeout: 180_000 }, () => {
+describe.skipIf(missing !== null)('machines of clouds', { timeout: 180_000 }, () => {
   let hosts: CloudYard;
   beforeAll(async () => {
     hosts = await startCloudYard();
   });
   afterAll(async () => await hosts?.[Symbol.asyncDispose]());
 
-  it('run a task from apply to its logs, and end when they are idle', async () => {
+  it('at DigitalOcean run a task from apply to its logs, and end when they are idle', async () => {
     await using world = await newCloudAccount('digitalocean', hosts);
     const { home, cloud } = world;
     await home.startServer();
@@ -33,23 +33,26 @@ describe.skipIf(missing !== null)('machines of DigitalOcean', { timeout: 180_000
     expect(leftOver(cloud.history())).toEqual([]);
   });
 
-  it('of AMD Developer Cloud run a task on a GPU of AMD', async () => {
-    await using world = await newCloudAccount('amddevcloud', withGpus(hosts));
-    const { home, cloud } = world;
-    await home.startServer();
-    await applyCloudFleet(home, ['nodes: 0..1', 'backends: [amddevcloud]', 'idle_duration: 3s']);
-    const commands = JSON.stringify(['ls /dev/kfd /dev/dri', 'echo hello from AMD']);
-    const yaml = `type: task\nname: first\ncommands: ${commands}\nimage: ${hosts.image}\nfleets: [pool]\n`;
-    const resources = 'resources: {cpu: 1.., memory: 1GB.., disk: 1GB.., gpu: "MI300X:1"}\n';
-    const file = configuration(home, 'first.dstack.yml', yaml + resources);
-    await home.ok('apply', '-f', file, '-y', '-d');
-    const run = await untilRun(home, 'first', isFinished);
-    const output = await home.ok('logs', 'first');
-    expect([run.status, output]).toEqual(['done', expect.stringContaining('hello from AMD')]);
-    expect(output).toMatch(/\/dev\/kfd\s+\/dev\/dri:\s+renderD128\s/);
-    await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
-    expect(leftOver(cloud.history())).toEqual([]);
-  });
+  it.each(['amddevcloud', 'hotaisle'] as const)(
+    'at %s run a task on a GPU of AMD, and end when they are idle',
+    async (type) => {
+      await using world = await newCloudAccount(type, withGpus(hosts));
+      const { home, cloud } = world;
+      await home.startServer();
+      await applyCloudFleet(home, ['nodes: 0..1', `backends: [${type}]`, 'idle_duration: 3s']);
+      const commands = JSON.stringify(['ls /dev/kfd /dev/dri', 'echo hello from AMD']);
+      const yaml = `type: task\nname: first\ncommands: ${commands}\nimage: ${hosts.image}\nfleets: [pool]\n`;
+      const resources = 'resources: {cpu: 1.., memory: 1GB.., disk: 1GB.., gpu: "MI300X:1"}\n';
+      const file = configuration(home, 'first.dstack.yml', yaml + resources);
+      await home.ok('apply', '-f', file, '-y', '-d');
+      const run = await untilRun(home, 'first', isFinished);
+      const output = await home.ok('logs', 'first');
+      expect([run.status, output]).toEqual(['done', expect.stringContaining('hello from AMD')]);
+      expect(output).toMatch(/\/dev\/kfd\s+\/dev\/dri:\s+renderD128\s/);
+      await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
+      expect(leftOver(cloud.history())).toEqual([]);
+    },
+  );
 });
 
 /** The same yard, whose hosts have a GPU of AMD, which this computer lacks, before anything reaches them. */
