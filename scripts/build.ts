@@ -131,7 +131,7 @@ async function addOnFiles(): Promise<Record<string, string>> {
 
 /** The Lua files that nginx of gateways runs. */
 async function luaFiles(): Promise<Record<string, string>> {
-  const folder = 'packages/gateway/src/nginx/plain';
+  const folder = 'packages/proxy/src/nginx';
   const names = (await readdir(join(root, folder))).filter((name) => name.endsWith('.lua'));
   return Object.fromEntries(names.map((name) => [name, `${folder}/${name}`]));
 }

@@ -1,12 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { ProxyLog } from '@dstack/proxy';
+import type { PlainEngine, ProxyLog } from '@dstack/proxy';
 import { accountProof } from './certificates/acme.ts';
 import { acmeSocket, type Certificates } from './certificates/certificates.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
 import { type Nginx, Refused } from './nginx/nginx.ts';
-import type { PlainEngine } from './nginx/plain/plain-engine.ts';
 import type { RequestEngines } from './request-engines.ts';
 import type { StatusReport } from './status-report.ts';
 import type { Supply } from './supply.ts';

@@ -1,14 +1,13 @@
 import type { AccessPages, GatewayCommand } from '@dstack/contract/agent';
 import { withTimeout } from '@dstack/contract/with-timeout';
-import type { Known, ProxyLog } from '@dstack/proxy';
+import type { Known, PlainEngine, ProxyLog, RequestEngine } from '@dstack/proxy';
 import type { AdmittedCallers } from './admitted-callers.ts';
 import type { Figures } from './figures.ts';
 import type { GatewayDesk } from './gateway-desk.ts';
-import type { PlainEngine } from './nginx/plain/plain-engine.ts';
 import { pushedRoutes } from './pushed-route.ts';
 import type { Supply } from './supply.ts';
 import type { GatewayState } from './worker/gateway-state.ts';
-import { type RequestEngine, Workers, type WorkersOptions } from './workers.ts';
+import { Workers, type WorkersOptions } from './workers.ts';
 
 export interface RequestEnginesOptions
   extends Pick<WorkersOptions, 'runtime' | 'group' | 'spools'> {

@@ -1,11 +1,10 @@
 import type { GatewayCommand, GatewayFrame } from '@dstack/contract/agent';
-import type { Known } from '@dstack/proxy';
+import type { Known, PlainEngine } from '@dstack/proxy';
 import type { AdmittedCallers } from './admitted-callers.ts';
 import type { Certificates } from './certificates/certificates.ts';
 import type { DnsRecords } from './certificates/dns-records.ts';
 import type { Figures } from './figures.ts';
 import type { FrontUpkeep } from './front-upkeep.ts';
-import type { PlainEngine } from './nginx/plain/plain-engine.ts';
 import type { OwnLogs } from './own-logs.ts';
 import type { RequestEngines } from './request-engines.ts';
 import type { ServerQuestions } from './server-questions.ts';

@@ -9,17 +9,10 @@ import {
   type OtherProcess,
   ProcessChannel,
   type ProxyLog,
+  type RequestEngine,
   type ServiceWorkerOptions,
 } from '@dstack/proxy';
 import { workerNode } from './worker/template-program.ts';
-
-/** A process that answers requests: a worker, or nginx itself. */
-export interface RequestEngine {
-  /** Sends no more requests to the job; resolves when it answers none. */
-  leave(jobId: string): Promise<unknown>;
-  /** The latest requests of a service; `after`: what was read last, by process. */
-  access(runId: string, after: Readonly<Record<string, number>>): Promise<AccessPages>;
-}
 
 export interface Worker extends RequestEngine {
   notify(type: string, data: unknown): void;

@@ -63,6 +63,25 @@ export type { ModelToken } from './models/model-token.ts';
 export type { Model, ModelTable, ServedModel } from './models/served-model.ts';
 export { serviceUsage } from './models/service-usage.ts';
 export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
+export { luaFolder, removeOtherLua } from './nginx/lua-files.ts';
+export {
+  CERTIFICATES,
+  FOR_WORKERS,
+  inLua,
+  modulesFolder,
+  PLAIN_MODULES,
+  PLAIN_VARIABLES,
+  type PlainOptions,
+  plainLocation,
+  plainShared,
+  plainSocket,
+} from './nginx/plain-configuration.ts';
+export { controlOf } from './nginx/plain-control.ts';
+export { PlainEngine } from './nginx/plain-engine.ts';
+export { plainTable } from './nginx/plain-table.ts';
+export { portHolder, processesWith } from './nginx/port-holders.ts';
+export { learnAddress, ReplicaAddresses } from './nginx/replica-addresses.ts';
+export type { RequestEngine } from './nginx/request-engine.ts';
 export { SECRET, sessionCookies, signInStates, stateCookie } from './origins/origin-cookies.ts';
 export {
   hostLabel,

@@ -7,7 +7,7 @@ import {
   type PlainOptions,
   plainLocation,
   plainShared,
-} from './plain/plain-configuration.ts';
+} from '@dstack/proxy';
 
 export interface NginxOptions {
   /** Absolute, without spaces and quotes. */

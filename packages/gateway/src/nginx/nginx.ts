@@ -13,16 +13,18 @@ import { hostname } from 'node:os';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import type { ProxyLog } from '@dstack/proxy';
-import { clientSocket, type NginxOptions, nginxConfiguration } from './configuration.ts';
-import { luaFolder, removeOtherLua } from './plain/lua-files.ts';
 import {
+  luaFolder,
   modulesFolder,
   PLAIN_MODULES,
   type PlainOptions,
+  type ProxyLog,
   plainSocket,
-} from './plain/plain-configuration.ts';
-import { portHolder, processesWith } from './port-holders.ts';
+  portHolder,
+  processesWith,
+  removeOtherLua,
+} from '@dstack/proxy';
+import { clientSocket, type NginxOptions, nginxConfiguration } from './configuration.ts';
 
 /** The host cannot be a gateway until a person changes something. */
 export class Refused extends Error {

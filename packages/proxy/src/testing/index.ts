@@ -3,6 +3,7 @@ import { LineChannel } from '../link/line-channel.ts';
 import { ServerLink } from '../link/server-link.ts';
 import type { Handlers } from '../link/worker-channel.ts';
 
+export { hasLua } from '../nginx/testing/lua-nginx.ts';
 export {
   type ModelWorld,
   modelConformance,

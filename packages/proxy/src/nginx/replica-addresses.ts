@@ -2,12 +2,9 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import type { GatewayHost } from '@dstack/contract/agent';
-import {
-  AgentRefusal,
-  AgentStreams,
-  type PushedService,
-  type ReplicaTarget as Replica,
-} from '@dstack/proxy';
+import { AgentRefusal, AgentStreams } from '../replicas/agent-streams.ts';
+import type { ReplicaTarget as Replica } from '../values.ts';
+import type { PushedService } from '../worker/protocol.ts';
 
 /** Null: it has no address of its own. Rejects if the agent or the app does not answer now. */
 export type LearnAddress = (host: GatewayHost, replica: Replica) => Promise<string | null>;

@@ -1,11 +1,9 @@
 /** The counts of nginx, in the form in which workers report them. */
-import {
-  type CountedService,
-  type EjectedReplica,
-  NO_LATENCIES,
-  type RawStats,
-  type TotalsByReplica,
-} from '@dstack/proxy';
+import type { CountedService } from '../counts/proxy-figures.ts';
+import { NO_LATENCIES } from '../policy/latency-totals.ts';
+import type { TotalsByReplica } from '../policy/replica-totals.ts';
+import type { RawStats } from '../policy/service-stats.ts';
+import type { EjectedReplica } from '../replicas/replica-health.ts';
 
 /** One answer of nginx. */
 export interface Tick {

@@ -1,13 +1,10 @@
 /** Reports the requests that nginx answered itself, in the way in which workers report theirs. */
-import {
-  type CountedReplica,
-  type CountedSecond,
-  type CountedService,
-  type EjectedReplica,
-  type PushedService,
-  recentRequests,
-  sumOfReplicas,
-} from '@dstack/proxy';
+import { type CountedReplica, sumOfReplicas } from '../counts/counted-replica.ts';
+import type { CountedService } from '../counts/proxy-figures.ts';
+import { recentRequests } from '../policy/recent-requests.ts';
+import type { EjectedReplica } from '../replicas/replica-health.ts';
+import type { CountedSecond } from '../values.ts';
+import type { PushedService } from '../worker/protocol.ts';
 import { countedBy, PlainCounts, type Tick } from './plain-counts.ts';
 
 /** Where the requests are reported. */

@@ -1,8 +1,7 @@
 import type { GatewayService } from '@dstack/contract/agent';
-import { PushedTable } from '@dstack/proxy';
+import { PushedTable, plainTable } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { pushedRoutes } from '../../pushed-route.ts';
-import { plainTable } from './plain-table.ts';
+import { pushedRoutes } from '../pushed-route.ts';
 
 const RUN = '11111111-1111-4111-8111-111111111111';
 const configuration = {

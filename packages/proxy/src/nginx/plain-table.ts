@@ -1,5 +1,5 @@
 /** The services whose requests nginx may answer itself, in the form that `plain.lua` reads. */
-import type { PushedService } from '@dstack/proxy';
+import type { PushedService } from '../worker/protocol.ts';
 
 /** `address`: of a replica on this host that every program may connect to; null = it has none, or it is not known. */
 export type AddressOf = (jobId: string) => string | null;

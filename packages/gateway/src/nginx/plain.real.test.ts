@@ -4,9 +4,8 @@ import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 import { marksOf } from '@dstack/proxy';
-import { CHOSEN } from '@dstack/proxy/testing';
+import { CHOSEN, hasLua } from '@dstack/proxy/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { hasLua } from './testing/lua-nginx.ts';
 import { PlainWorld } from './testing/plain-world.ts';
 
 const known = { authorization: 'Bearer known-caller' };

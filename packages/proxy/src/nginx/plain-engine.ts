@@ -2,14 +2,16 @@
 import { existsSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { AccessPages, GatewayHost } from '@dstack/contract/agent';
-import type { ProxyLog, PushedTable, TokenMark } from '@dstack/proxy';
-import type { RequestEngine } from '../../workers.ts';
+import type { TokenMark } from '../callers/token-marks.ts';
+import type { ProxyLog } from '../log.ts';
+import type { PushedTable } from '../worker/pushed-table.ts';
 import { pagesOf } from './plain-access.ts';
 import type { Control } from './plain-control.ts';
 import { type Tick, tickOf } from './plain-counts.ts';
 import { PlainReport, type PlainReports } from './plain-report.ts';
 import { isPlain, plainTable } from './plain-table.ts';
 import { type LearnAddress, ReplicaAddresses } from './replica-addresses.ts';
+import type { RequestEngine } from './request-engine.ts';
 
 export interface PlainEngineOptions {
   readonly control: Control;

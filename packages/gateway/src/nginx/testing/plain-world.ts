@@ -12,26 +12,26 @@ import type { GatewayFrame, GatewayService } from '@dstack/contract/agent';
 import {
   type CountedSecond,
   type CountedService,
+  controlOf,
   type KeptCount,
   keptCounts,
+  learnAddress,
+  PlainEngine,
   type PushedRoute,
   PushedTable,
+  plainSocket,
   SharedRates,
   SpoolDelivery,
   type TokenMark,
 } from '@dstack/proxy';
 import { freePort } from '@dstack/testkit';
-import { AdmittedCallers } from '../../../admitted-callers.ts';
-import { GatewayDesk } from '../../../gateway-desk.ts';
-import { pushedRoute } from '../../../pushed-route.ts';
-import { startPortAgent } from '../../../testing/port-agent.ts';
-import { webUser } from '../../../web-user.ts';
-import { Workers } from '../../../workers.ts';
-import { Nginx } from '../../nginx.ts';
-import { plainSocket } from '../plain-configuration.ts';
-import { controlOf } from '../plain-control.ts';
-import { PlainEngine } from '../plain-engine.ts';
-import { learnAddress } from '../replica-addresses.ts';
+import { AdmittedCallers } from '../../admitted-callers.ts';
+import { GatewayDesk } from '../../gateway-desk.ts';
+import { pushedRoute } from '../../pushed-route.ts';
+import { startPortAgent } from '../../testing/port-agent.ts';
+import { webUser } from '../../web-user.ts';
+import { Workers } from '../../workers.ts';
+import { Nginx } from '../nginx.ts';
 
 export interface App {
   readonly job: string;

@@ -1,8 +1,7 @@
 import type { GatewayService } from '@dstack/contract/agent';
-import { AgentRefusal, AgentUnreachable, PushedTable } from '@dstack/proxy';
+import { AgentRefusal, AgentUnreachable, PushedTable, ReplicaAddresses } from '@dstack/proxy';
 import { expect, it } from 'vitest';
-import { pushedRoutes } from '../../pushed-route.ts';
-import { ReplicaAddresses } from './replica-addresses.ts';
+import { pushedRoutes } from '../pushed-route.ts';
 
 const configuration = {
   ...{ type: 'service', auth: true, strip_prefix: true, replicas: null, scaling: null },

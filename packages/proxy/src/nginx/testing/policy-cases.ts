@@ -3,21 +3,23 @@
  * file answers by the functions of the proxy. `policy-cases.lua` answers the same lines by `policy.lua`.
  */
 import { latencyBucket } from '@dstack/contract/load';
-import { durationBucket } from '@dstack/proxy';
+import { isBetter } from '../../policy/choice.ts';
+import { durationBucket } from '../../policy/latency-totals.ts';
 import {
-  afterAnswer,
   afterEjection,
-  afterStart,
-  avoidedMs,
   type Ejections,
   ejectedAgain,
   ejectionOf,
-  isBetter,
+  NO_EJECTIONS,
+} from '../../policy/outliers.ts';
+import { avoidedMs } from '../../policy/refusals.ts';
+import {
+  afterAnswer,
+  afterStart,
   isServerError,
   NEW_RECORD,
-  NO_EJECTIONS,
   type ReplicaRecord,
-} from '@dstack/proxy/testing';
+} from '../../policy/replica-record.ts';
 
 interface Known {
   record: ReplicaRecord;

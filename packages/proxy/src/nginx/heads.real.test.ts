@@ -1,7 +1,8 @@
 /** nginx passes on by itself only what the proxy would pass on. */
-import { marksOf } from '@dstack/proxy';
-import { CHOSEN, TOKEN_CASES, type TokenCase } from '@dstack/proxy/testing';
+
 import { expect, it } from 'vitest';
+import { marksOf } from '../callers/token-marks.ts';
+import { CHOSEN, TOKEN_CASES, type TokenCase } from '../testing/token-cases.ts';
 import { hasLua, withLua } from './testing/lua-nginx.ts';
 
 const PAIRS = ['Cookie', 'Referer'];
