@@ -107,7 +107,14 @@ it.each([
 ] as const)('reports before a run is submitted that it %s', async (outlook, text) => {
   await world(() => plan({ outlook }));
   await screen.findByText((shown) => shown.startsWith(text));
-  screen.getByText(/from \$0.50\/h once one of 7 offers is free/);
+  screen.getByText(/from \$0.50\/h once one of 7 offers is available/);
+});
+
+it('names no price of an offer that has none', async () => {
+  const [job] = plan().job_plans;
+  const offers = job?.offers.map((offer) => ({ ...offer, price: 0 }));
+  await world(() => plan({ job_plans: [{ ...job, offers } as never] }));
+  await screen.findByText(/1 job in project main, with the first of 7 offers\./);
 });
 
 it.each([

@@ -102,10 +102,11 @@ function priceText({ job_plans: jobs, outlook }: RunPlan): string {
   const [first] = jobs;
   const [cheapest] = first?.offers ?? [];
   if (first === undefined || cheapest === undefined) return '. No offer matches.';
-  const price = `${money(cheapest.price * jobs.length)}/h`;
+  // Price 0 means free of charge, or that no price was entered.
+  const price = cheapest.price === 0 ? '' : ` from ${money(cheapest.price * jobs.length)}/h`;
   return outlook === 'ends' || outlook === 'waits'
-    ? `, from ${price} once one of ${plural(first.total_offers, 'offer')} is free.`
-    : `, from ${price} with the first of ${plural(first.total_offers, 'offer')}.`;
+    ? `,${price} once one of ${plural(first.total_offers, 'offer')} is available.`
+    : `,${price} with the first of ${plural(first.total_offers, 'offer')}.`;
 }
 
 function effectText(effect: ReturnType<typeof planEffect>): string {

@@ -17,6 +17,9 @@ function priorityOf(run: Run, priority: number) {
   return <PriorityEditor project={run.project_name} run={run_name ?? ''} priority={priority} />;
 }
 
+/** The type of an instance on the server's machine that runs processes, without containers. */
+const PROCESSES = 'local-process';
+
 /** The remaining facts of a run. What differs from job to job is in the table of jobs. */
 export function RunDetailsPanel({ run }: { readonly run: Run }) {
   const row = runRow(run);
@@ -56,7 +59,11 @@ export function RunDetailsPanel({ run }: { readonly run: Run }) {
           { label: 'Zone', value: placed?.availability_zone ?? null },
           { label: 'Host', value: placed?.hostname ?? null },
           { label: 'Spot', value: row.resources?.spot ? 'yes' : null },
-          { label: 'Image', value: images.length === 1 ? images[0] : null, wide: true },
+          {
+            label: 'Image',
+            value: images.length === 1 && row.instanceType !== PROCESSES ? images[0] : null,
+            wide: true,
+          },
           { label: 'Priority', value: priorityOf(run, configuration.priority ?? 0) },
           { label: 'Deployment', value: run.deployment_num > 0 ? run.deployment_num : null },
           { label: 'Submitted', value: <RelativeTime at={run.submitted_at} /> },

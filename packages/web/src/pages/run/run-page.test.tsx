@@ -1,6 +1,6 @@
 import { ForbiddenError, ResourceNotExistsError } from '@dstack/client';
 import type { Explanation, Run } from '@dstack/contract/wire';
-import { act, screen, waitFor } from '@testing-library/react';
+import { act, screen, waitFor, within } from '@testing-library/react';
 import { describe, expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
 import { renderRun } from '../../testing/render-run.tsx';
@@ -49,6 +49,23 @@ it('of a schedule that has not started shows when it starts, instead of an empty
   await renderRun('/projects/main/runs/nightly', () => run, '', { explain });
   const timeline = await screen.findByRole('region', { name: 'Timeline' });
   expect(timeline.textContent).toContain('It has not started yet. It starts in');
+});
+
+it.each([
+  ['local', 'dstack/base'],
+  ['local-process', undefined],
+])('on an instance of type %s shows the image %s', async (name, image) => {
+  const run = aRun('train');
+  const resources = { cpus: 4, memory_mib: 8192, gpus: [], spot: false, disk: { size_mib: 0 } };
+  const job_provisioning_data = { backend: 'remote', instance_type: { name, resources } };
+  const jobs = run.jobs.map((job) => ({
+    job_spec: { ...job.job_spec, image_name: 'dstack/base' },
+    job_submissions: job.job_submissions.map((one) => ({ ...one, job_provisioning_data })),
+  }));
+  await renderRun('/projects/main/runs/train', () => ({ ...run, jobs }) as unknown as Run);
+  const details = await screen.findByRole('region', { name: 'Details' });
+  const label = within(details).queryByText('Image');
+  expect(label?.nextElementSibling?.textContent).toBe(image);
 });
 
 it('of a schedule that was stopped names no next start', async () => {
