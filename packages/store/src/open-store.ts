@@ -243,6 +243,7 @@ function createStore(
       ...{ db, bus, postgres },
       recordEvents: recorder.record,
       eventsWritten: () => written.notify(),
+      measured: options.measured,
     }),
   };
   return {

@@ -57,6 +57,8 @@ export interface OpenStoreOptions {
   readonly commandTimeoutMs?: number;
   /** Seconds in which half of what projects have used of shared pools is forgotten (default 7 days). */
   readonly shareHalfLife?: number;
+  /** Awaited before each transaction that writes: resolves once `now` is the time of the database. Omitted: it always is. */
+  readonly measured?: () => Promise<void>;
   /** False: events are not stored (`DSTACK_SERVER_EVENTS_TTL_SECONDS` <= 0). */
   readonly storeEvents?: boolean;
 }

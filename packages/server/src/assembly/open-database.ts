@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { openStore, type Store, StoreError } from '@dstack/store';
-import { systemNow } from '../clock/system-clock.ts';
+import { systemClock, systemNow } from '../clock/system-clock.ts';
 import { createCipher, type EncryptionKey, MissingKeyError } from '../config/cipher.ts';
 import type { Logger } from '../process/logging.ts';
 import { serverConfigPath } from '../process/server-folders.ts';
@@ -22,6 +22,7 @@ export async function openDatabase(
     url,
     cipher,
     now: systemNow,
+    measured: () => systemClock.measured(),
     newId: randomUUID,
     logger: log,
     poolSize: settings.database.poolSize,

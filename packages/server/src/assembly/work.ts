@@ -93,6 +93,7 @@ export function makeEngine({ settings, store, log, closing }: Parts, parts: Engi
     hosts,
     gateways,
     context,
+    measureTime: () => systemClock.measure(),
     changes,
     quota,
     queries: new PrometheusQueries({ services: store.services, outgoing, now: systemNow, log }),

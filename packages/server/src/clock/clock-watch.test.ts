@@ -22,3 +22,64 @@ it('a server whose host has slept asks the database for the time at once', async
   expect(database.mock.calls.length).toBeLessThan(5);
   watch.close();
 });
+
+/** A server whose host sleeps by `sleep`, and a database whose answers wait from `hold` until `answer`. */
+async function sleeper() {
+  const local = { wall: 1_000_000, monotonic: 0 };
+  let slept = 0;
+  const answers: (() => void)[] = [];
+  const clock = new ServerClock({ wall: () => local.wall, monotonic: () => local.monotonic });
+  const time = () => (local.monotonic + 1_000_000 + slept) * 1000;
+  let isHeld = false;
+  const database = async () => {
+    const answer = time();
+    if (isHeld) await new Promise<void>((resolve) => answers.push(resolve));
+    return answer;
+  };
+  const monotonic = () => local.monotonic;
+  const watch = new ClockWatch({ clock, monotonic, database, log: pino({ level: 'silent' }) });
+  await watch.start();
+  return {
+    ...{ clock, watch, time },
+    hold: () => {
+      isHeld = true;
+    },
+    sleep: (ms: number) => {
+      slept += ms;
+      local.wall += ms;
+    },
+    answer: async () => {
+      for (const answer of answers.splice(0)) answer();
+      for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+    },
+  };
+}
+
+it('a server whose host has slept writes nothing before it knows the time', async () => {
+  const { clock, watch, time, hold, sleep, answer } = await sleeper();
+  await clock.measured();
+  hold();
+  sleep(600_000);
+  let isMeasured = false;
+  const measured = clock.measured().then(() => {
+    isMeasured = true;
+  });
+  for (let turn = 0; turn < 20; turn++) await Promise.resolve();
+  expect(isMeasured).toBe(false);
+  await answer();
+  await measured;
+  expect(clock.now()).toBe(time());
+  watch.close();
+});
+
+it("takes no answer for the time that came while the server's host slept", async () => {
+  const { clock, watch, time, hold, sleep, answer } = await sleeper();
+  hold();
+  const measured = clock.measure();
+  sleep(600_000);
+  await answer();
+  await answer();
+  await measured;
+  expect(clock.now()).toBe(time());
+  watch.close();
+});

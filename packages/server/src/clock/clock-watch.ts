@@ -14,6 +14,9 @@ export interface ClockWatchOptions {
 /** The clock is read at the interval at which leases are renewed. */
 const PERIOD_MS = 3000;
 
+/** A host that is suspended more often while it asks for the time gets it at the next interval. */
+const MOST_SAMPLES = 3;
+
 /** The clock of a host that is further from the database's is reported (µs). */
 export const REPORTED_LEAD = 5 * SECOND;
 
@@ -26,6 +29,7 @@ export class ClockWatch {
   #answeredAt: Timestamp | null = null;
   #isClosed = false;
   #forget = () => {};
+  #looking: Promise<void> | null = null;
 
   constructor(options: ClockWatchOptions) {
     this.#options = options;
@@ -34,6 +38,7 @@ export class ClockWatch {
   /** Resolves when the database's clock has been read once. Throws its error. */
   async start(): Promise<void> {
     await this.#look();
+    this.#options.clock.measureBy(() => this.#look());
     this.#forget = this.#options.clock.onJump(() => void this.#looked());
     this.#later();
   }
@@ -65,7 +70,15 @@ export class ClockWatch {
     });
   }
 
-  async #look(): Promise<void> {
+  /** A caller that comes while the answer is under way gets the same one. */
+  #look(): Promise<void> {
+    this.#looking ??= this.#read().finally(() => {
+      this.#looking = null;
+    });
+    return this.#looking;
+  }
+
+  async #read(): Promise<void> {
     const { clock, database } = this.#options;
     clock.now();
     if (database === null) return;
@@ -80,11 +93,20 @@ export class ClockWatch {
     return this.#answeredAt !== null && this.#options.clock.now() - this.#answeredAt > LEASE;
   }
 
+  /**
+   * A host that sleeps between the database's answer and its arrival would take the time of the answer for the present one,
+   * since its monotonic clock has stood still.
+   */
   async #sample(database: () => Promise<number>): Promise<ClockSample> {
-    const { monotonic } = this.#options;
-    const askedAt = monotonic();
-    const time = await database();
-    return { time, askedAt, answeredAt: monotonic() };
+    const { clock, monotonic } = this.#options;
+    for (let samples = 1; ; samples++) {
+      const { jumps } = clock;
+      const askedAt = monotonic();
+      const time = await database();
+      const answeredAt = monotonic();
+      clock.now();
+      if (clock.jumps === jumps || samples === MOST_SAMPLES) return { time, askedAt, answeredAt };
+    }
   }
 
   #report(): void {

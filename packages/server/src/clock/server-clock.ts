@@ -71,6 +71,10 @@ export class ServerClock {
   #steadySince: Timestamp;
   #unobserved: readonly Unobserved[] = [];
   #servedElsewhere: Timestamp = 0;
+  #jumps = 0;
+  /** The database's clock has not been read since the last jump. */
+  #isUnmeasured = false;
+  #measure: () => Promise<void> = async () => {};
 
   constructor(local: LocalClocks) {
     this.#local = local;
@@ -89,7 +93,10 @@ export class ServerClock {
     const time = this.#at(reading.monotonic);
     const step = (reading.wall - before.wall - passed) * 1000;
     const isStep = this.#lead === null ? Math.abs(step) > LEASE : step > SUSPECTED;
-    if (passed * 1000 > LEASE || isStep) this.#jumped({ from, until: time });
+    if (passed * 1000 > LEASE || isStep) {
+      this.#isUnmeasured = this.#lead !== null;
+      this.#jumped({ from, until: time });
+    }
     return time;
   }
 
@@ -113,6 +120,30 @@ export class ServerClock {
     return this.#lead;
   }
 
+  /** How many jumps were noticed. */
+  get jumps(): number {
+    return this.#jumps;
+  }
+
+  /** How the database's clock is read; `measure` ends with `follow`. */
+  measureBy(measure: () => Promise<void>): void {
+    this.#measure = measure;
+  }
+
+  /** Reads the database's clock now; without a shared database nothing happens. Throws the error of the database. */
+  measure(): Promise<void> {
+    return this.#measure();
+  }
+
+  /**
+   * Resolves once the time is the database's: at once, unless a jump was noticed since it was last read. What is
+   * written before would seem to have happened before what it follows. Throws the error of the database.
+   */
+  async measured(): Promise<void> {
+    this.now();
+    if (this.#isUnmeasured) await this.#measure();
+  }
+
   /** Called after a jump; returns the function that ends it. */
   onJump(listener: () => void): () => void {
     this.#listeners.add(listener);
@@ -126,6 +157,7 @@ export class ServerClock {
   follow({ time, askedAt, answeredAt }: ClockSample): void {
     const isFirst = this.#lead === null;
     this.now();
+    this.#isUnmeasured = false;
     const middle = (askedAt + answeredAt) / 2;
     const error = ((answeredAt - askedAt) / 2) * 1000;
     const { wall, monotonic } = this.#last;
@@ -168,6 +200,8 @@ export class ServerClock {
   /** Back to the clock of this host. */
   unfollow(): void {
     this.#lead = null;
+    this.#isUnmeasured = false;
+    this.#measure = async () => {};
   }
 
   #at(monotonic: number): Timestamp {
@@ -192,6 +226,7 @@ export class ServerClock {
   /** Listeners are called later: a question for the time is not interrupted by them. */
   #jumped(time: Unobserved, steadySince = time.until): void {
     this.#steadySince = steadySince;
+    this.#jumps += 1;
     this.#add(time);
     for (const listener of this.#listeners) queueMicrotask(listener);
   }

@@ -1,14 +1,14 @@
 import type { Change, Decision } from '@dstack/core';
-import type { Store } from '@dstack/store';
+import type { Applied, Store } from '@dstack/store';
 import { pino } from 'pino';
 import { expect, it } from 'vitest';
 import { applyDecision } from './apply-decision.ts';
 
-function scene(outcome: 'applied' | 'conflict' = 'applied') {
+function scene(outcome: Applied = 'applied') {
   const seen: unknown[] = [];
   const engine = {
-    apply: async (changes: readonly Change[]) => {
-      seen.push(['apply', changes.length]);
+    apply: async (changes: readonly Change[], _: unknown, decidedAt: number) => {
+      seen.push(['apply', changes.length, decidedAt]);
       return outcome;
     },
     signal: async (signals: unknown) => seen.push(['signal', signals]),
@@ -16,11 +16,12 @@ function scene(outcome: 'applied' | 'conflict' = 'applied') {
   const deps = {
     store: { engine } as unknown as Store,
     arm: (kind: string, id: string, at: number | null) => seen.push(['arm', kind, id, at]),
+    measureTime: async () => void seen.push(['measure']),
     observer: null,
     log: pino({ level: 'silent' }),
   };
   const apply = (part: Partial<Decision>) =>
-    applyDecision(deps, { run: 'train' }, { changes: [], signals: [], summary: {}, ...part });
+    applyDecision(deps, { run: 'train' }, { changes: [], signals: [], summary: {}, ...part }, 5);
   return { seen, apply };
 }
 
@@ -30,12 +31,18 @@ it('arms the alarms of written records, and none if the write was refused', asyn
   const written = scene();
   expect(await written.apply({ changes: [update] })).toEqual({ ending: 'done' });
   expect(written.seen).toEqual([
-    ['apply', 1],
+    ['apply', 1, 5],
     ['arm', 'run', 'r', 7],
   ]);
   const refused = scene('conflict');
   expect(await refused.apply({ changes: [update] })).toEqual({ ending: 'conflict' });
-  expect(refused.seen).toEqual([['apply', 1]]);
+  expect(refused.seen).toEqual([['apply', 1, 5]]);
+});
+
+it('measures the time before it decides again what was written too late', async () => {
+  const late = scene('late');
+  expect(await late.apply({ changes: [update] })).toEqual({ ending: 'conflict' });
+  expect(late.seen).toEqual([['apply', 1, 5], ['measure']]);
 });
 
 it('sends signals without a write if a decision changes nothing', async () => {
@@ -51,5 +58,5 @@ it('never cancels an effect that may be under way at a provider', async () => {
   await expect(cancel('instance.create:i:0')).rejects.toThrow(/must not be cancelled/);
   expect(seen).toEqual([]);
   await cancel('job.start:j:0');
-  expect(seen).toEqual([['apply', 1]]);
+  expect(seen).toEqual([['apply', 1, 5]]);
 });

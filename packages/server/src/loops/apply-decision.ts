@@ -1,25 +1,28 @@
-import type { Change, Decision } from '@dstack/core';
+import type { Change, Decision, Timestamp } from '@dstack/core';
 import type { ScheduledKind } from '@dstack/store';
 import { descriptorOfKey } from '../effects/intents/index.ts';
 import type { WorkEnding } from '../queues/work-queue.ts';
 import type { WorkDeps } from './work/descriptor.ts';
 
-type ApplyDeps = Pick<WorkDeps, 'store' | 'arm' | 'observer' | 'log'>;
+type ApplyDeps = Pick<WorkDeps, 'store' | 'arm' | 'observer' | 'log' | 'measureTime'>;
 
-/** Writes the decision of a pass, and arms its alarms. */
+/** Writes the decision of a pass, which it has made by the time `decidedAt`, and arms its alarms. */
 export async function applyDecision(
   deps: ApplyDeps,
   subject: Readonly<Record<string, string>>,
   decision: Decision,
+  decidedAt: Timestamp,
 ): Promise<WorkEnding> {
   if (decision.changes.length === 0) {
     if (decision.signals.length > 0) await deps.store.engine.signal(decision.signals);
     return { ending: 'done' };
   }
   checkCancelled(decision.changes);
-  const outcome = await deps.store.engine.apply(decision.changes, decision.signals);
+  const outcome = await deps.store.engine.apply(decision.changes, decision.signals, decidedAt);
   deps.log.debug({ ...subject, ...decision.summary, outcome }, 'decision');
-  if (outcome === 'conflict') return { ending: 'conflict' };
+  // This host may have slept without a trace in its own clocks, as a virtual machine that is paused does.
+  if (outcome === 'late') await deps.measureTime();
+  if (outcome !== 'applied') return { ending: 'conflict' };
   for (const alarm of decision.alarms ?? []) deps.log.error(subject, alarm);
   deps.observer?.applied(decision.changes);
   for (const change of decision.changes) armFor(deps, change);

@@ -23,6 +23,7 @@ function engine(options: Partial<EngineOptions>): Engine {
     offers: { ...deps.offers, hints: async () => NO_HINTS },
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
+    measureTime: async () => {},
     backends: { find: async () => null },
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },

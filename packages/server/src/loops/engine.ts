@@ -32,6 +32,8 @@ export interface EngineOptions {
   readonly links: ObservationDeps['links'];
   readonly hosts: VolumeObservationDeps['hosts'];
   readonly context: () => RunContext;
+  /** Reads the clock that the servers share. */
+  readonly measureTime: () => Promise<void>;
   readonly changes: RunChanges;
   readonly quota: LogQuota;
   readonly queries?: WorkDeps['queries'];

@@ -26,6 +26,7 @@ async function started(effect: (key: string) => Promise<void>) {
       return { ending: 'done' };
     },
     effectIsOurs: async () => true,
+    measureTime: async () => {},
     backends: { find: async () => null },
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },

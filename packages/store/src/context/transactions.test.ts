@@ -46,3 +46,22 @@ it('signals nothing of what PostgreSQL has refused', async () => {
   await expect(write(async ({ add }) => add({ signals: [SIGNAL] }))).rejects.toThrow('no');
   expect(signals).toEqual([]);
 });
+
+it('begins no transaction that writes before the time is measured', async () => {
+  const order: string[] = [];
+  const db = {
+    transaction: () => ({ execute: async () => void order.push('transaction') }),
+  };
+  const { write } = createTransactions({
+    ...{
+      db: db as unknown as Db,
+      bus: { deliver() {}, deliverAccess() {}, deliverChanges() {} } as unknown as Bus,
+    },
+    postgres: true,
+    recordEvents: async () => [],
+    eventsWritten() {},
+    measured: async () => void order.push('measured'),
+  });
+  await write(async () => {});
+  expect(order).toEqual(['measured', 'transaction']);
+});

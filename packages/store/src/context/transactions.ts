@@ -25,6 +25,8 @@ export interface TransactionOptions {
   readonly recordEvents: (tx: Tx, events: readonly NewEvent[]) => Promise<readonly Id[]>;
   /** After a commit with events. */
   readonly eventsWritten: () => void;
+  /** See `OpenStoreOptions`. */
+  readonly measured?: (() => Promise<void>) | undefined;
 }
 
 export function createTransactions(options: TransactionOptions) {
@@ -41,6 +43,7 @@ export function createTransactions(options: TransactionOptions) {
 
     async write<T>(work: (write: Write) => Promise<T>): Promise<T> {
       for (let attempt = 1; ; attempt++) {
+        await options.measured?.();
         try {
           return await writeOnce(options, work);
         } catch (error) {

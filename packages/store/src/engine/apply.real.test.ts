@@ -1,3 +1,4 @@
+import type { Change } from '@dstack/core';
 import { expect, it } from 'vitest';
 import {
   fleetRecord,
@@ -52,6 +53,19 @@ forEachStore((tests) => {
     expect(snapshot?.instances).toEqual([{ ...instance, status: 'busy', version: 1 }]);
     expect(snapshot?.intents).toEqual([intentRecord(job.id)]);
     expect(snapshot?.projectName).toBe('main');
+  });
+
+  it('refuses a decision that was made long before its write, or after it', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { run } = await submitted(world);
+    const end: Change = { type: 'run.update', id: run.id, version: 0, set: { status: 'done' } };
+    const now = await engine.time();
+    expect(await engine.apply([end], [], now - 600_000_000)).toBe('late');
+    expect(await engine.apply([end], [], now + 600_000_000)).toBe('late');
+    const unchanged = await engine.loadRun(run.id, NO_MEMORY);
+    expect(unchanged?.run).toEqual(run);
+    expect(await engine.apply([end], [], now)).toBe('applied');
   });
 
   it('refuses all of a decision when a fleet that it relies on has changed', async () => {

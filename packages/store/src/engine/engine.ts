@@ -5,6 +5,7 @@ import type { StoreContext } from '../context/context.ts';
 import { refreshAfter } from '../pools/refresh.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
+import { isPresent } from './decision-time.ts';
 import { guardGateway, loadGatewayUse } from './gateway-use.ts';
 import { hostDependants } from './host-dependants.ts';
 import { createIntents } from './intents.ts';
@@ -19,7 +20,7 @@ import { loadRun } from './load-run.ts';
 import { loadVolume } from './load-volume.ts';
 import { createFleet, submitRun } from './submit-run.ts';
 import { createTimers } from './timers.ts';
-import type { EngineStore } from './types.ts';
+import type { Applied, EngineStore } from './types.ts';
 
 export function createEngine(context: StoreContext): EngineStore {
   const { records } = context;
@@ -88,14 +89,17 @@ export function createEngine(context: StoreContext): EngineStore {
 }
 
 function createApply(context: StoreContext): EngineStore['apply'] {
-  return async (changes, signals) => {
+  return async (changes, signals, decidedAt) => {
     try {
-      return await context.write<'applied' | 'conflict'>(async (write) => {
+      return await context.write<Applied>(async (write) => {
         const { add, abort } = write;
         const { postgres, shareHalfLife } = context;
         const on = { now: context.now(), postgres, shareHalfLife };
         if (!(await applyChanges(write, changes, on))) abort('conflict');
         await refreshAfter(context, write, changes);
+        // Last, since other writers may have been waited for.
+        if (decidedAt !== undefined && !(await isPresent(context, write.tx, decidedAt)))
+          abort('late');
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';
       });

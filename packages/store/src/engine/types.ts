@@ -162,6 +162,9 @@ export interface PoolQueue extends WaitingPool {
 }
 
 /** The operations of the loops, and the API's writes to runs and fleets. */
+/** The outcome of a decision's write. */
+export type Applied = 'applied' | 'conflict' | 'late';
+
 export interface EngineStore {
   /** Each reads at one moment. Null: no such row. */
   loadRun(id: Id, memory: RunMemory): Promise<RunSnapshot | null>;
@@ -190,10 +193,15 @@ export interface EngineStore {
   /**
    * All changes in one transaction or none. `conflict`: a version was stale, or a row that must be
    * unique existed already; nothing is written and the pass runs again. Updates of one row with the
-   * same version are one write. Throws `store_intent_conflict` if an intent's key exists with
+   * same version are one write. `late`: `decidedAt`, the time by which it was decided, is not the present one by the clock of
+   * the database, since the server was stopped meanwhile or its clock is wrong. Throws `store_intent_conflict` if an intent's key exists with
    * another content, which is a mistake of the decision.
    */
-  apply(changes: readonly Change[], signals?: readonly Signal[]): Promise<'applied' | 'conflict'>;
+  apply(
+    changes: readonly Change[],
+    signals?: readonly Signal[],
+    decidedAt?: Timestamp,
+  ): Promise<Applied>;
 
   submitRun(submit: SubmitRun): Promise<SubmitOutcome>;
   createFleet(create: CreateFleet): Promise<CreateFleetOutcome>;

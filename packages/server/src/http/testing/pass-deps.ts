@@ -21,6 +21,7 @@ export function passDeps({ store, deps }: TestServer): WorkDeps {
     quota: new LogQuota(store, deps.log),
     effect: async () => ({ ending: 'done' }),
     effectIsOurs: async () => true,
+    measureTime: async () => {},
     backends: { find: async () => null },
     links: { follow: async () => {} },
     hosts: { isElsewhere: async () => false },

@@ -14,6 +14,8 @@ export interface WorkDeps {
   readonly store: Store;
   readonly offers: OfferSource;
   readonly context: () => RunContext;
+  /** Reads the clock that the servers share. */
+  readonly measureTime: () => Promise<void>;
   /** Sets or clears the alarm of a key; a key that is due already is enqueued. */
   readonly arm: (kind: ScheduledKind | 'pool', id: string, at: number | null) => void;
   /** Enqueues a key on this server only. */

@@ -31,8 +31,7 @@ async function passOf(stages: PoolStages, id: string): Promise<WorkEnding> {
   if (loaded === null) return { ending: 'done' };
   const dated = stages.pastTimes(loaded);
   const answered = await stages.questions(dated);
-  const decision = stages.deciding(answered);
-  return await stages.writing(id, loaded, decision);
+  return await stages.writing(id, loaded, stages.deciding(answered));
 }
 
 type Answered = Awaited<ReturnType<PoolStages['questions']>>;
@@ -75,16 +74,17 @@ class PoolStages {
     return { snapshot, offers };
   }
 
-  deciding({ snapshot, offers }: Answered): ReturnType<typeof place> {
-    return place(snapshot, offers, this.#deps.context());
+  deciding({ snapshot, offers }: Answered) {
+    const context = this.#deps.context();
+    return { decision: place(snapshot, offers, context), at: context.now };
   }
 
   async writing(
     id: string,
     { isWhole }: LoadedPool,
-    decision: ReturnType<typeof place>,
+    { decision, at }: ReturnType<PoolStages['deciding']>,
   ): Promise<WorkEnding> {
-    const ending = await applyDecision(this.#deps, { pool: id }, decision);
+    const ending = await applyDecision(this.#deps, { pool: id }, decision, at);
     const again = decision.again ?? null;
     // A pass that has not read what waits does not know when that is due.
     if (isWhole) this.#arm(id, again);

@@ -47,13 +47,13 @@ function workOf<K extends ScheduledKind, S extends object>(
   return async (id) => {
     const loaded = await pass.load(deps, id);
     if (!loaded) return { ending: 'done' };
-    const snapshot = withPastTimes(loaded, deps.context());
-    const { name, nextPassAt } = pass.record(snapshot);
     const context = deps.context();
+    const snapshot = withPastTimes(loaded, context);
+    const { name, nextPassAt } = pass.record(snapshot);
     // An overdue record needs no alarm: this pass is for it.
     if (nextPassAt === null || nextPassAt > context.now) deps.arm(pass.kind, id, nextPassAt);
-    const decision = pass.decide(snapshot, deps.context());
-    const ending = await applyDecision(deps, { [pass.kind]: name }, decision);
+    const decision = pass.decide(snapshot, context);
+    const ending = await applyDecision(deps, { [pass.kind]: name }, decision, context.now);
     if (ending.ending === 'done') pass.onDone?.(deps, id);
     return ending;
   };

@@ -42,6 +42,8 @@ export interface PortParts {
   readonly faults: DatabaseFaults;
   /** The server whose connection this is; default: a user's, which is never stopped. */
   readonly owner?: object;
+  /** Awaited before each call, as the store does before it writes; default: the clock is always right. */
+  readonly measured?: () => Promise<void>;
   /** The other servers; default: none. */
   readonly peers?: Store['peers'];
 }
@@ -56,7 +58,8 @@ export class PortStore {
   #isCut = false;
   #calls = 0;
 
-  constructor(inner: Store, { clock, random, faults, owner, peers = inner.peers }: PortParts) {
+  constructor(inner: Store, parts: PortParts) {
+    const { clock, random, faults, owner, peers = inner.peers } = parts;
     const never = new Promise<never>(() => {});
     const wait = async () => {
       if (random.chance(0.5)) await clock.delay(random.whole(1, LONGEST));
@@ -70,7 +73,11 @@ export class PortStore {
       if (random.chance(chance)) throw new DatabaseBroke();
     };
     const port =
-      (member: (...args: unknown[]) => unknown, self: object, isRoutine: boolean) =>
+      (
+        member: (...args: unknown[]) => unknown,
+        self: object,
+        { isRoutine, isClock }: { readonly isRoutine: boolean; readonly isClock: boolean },
+      ) =>
       async (...args: unknown[]) => {
         if (owner) await clock.running(owner);
         if (isRoutine) return this.#isCut ? await never : await member.apply(self, args);
@@ -78,6 +85,7 @@ export class PortStore {
         try {
           await wait();
           if (this.#isCut) return await never;
+          if (!isClock) await parts.measured?.();
           mayBreak(faults.lostCall);
           const answer = await member.apply(self, args);
           await wait();
@@ -100,7 +108,10 @@ export class PortStore {
           if (!known.has(name))
             known.set(
               name,
-              port(member as (...args: unknown[]) => unknown, target, ROUTINE.has(String(name))),
+              port(member as (...args: unknown[]) => unknown, target, {
+                isRoutine: ROUTINE.has(String(name)),
+                isClock: name === 'time',
+              }),
             );
           return known.get(name);
         },

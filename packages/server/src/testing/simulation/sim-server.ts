@@ -115,6 +115,7 @@ export class SimServer {
     this.#files = new SimFiles(parts.hostClock.monotonic);
     this.#ports = new PortStore(parts.store, {
       ...{ clock, random, faults, peers: parts.peers.join(), owner: this },
+      measured: () => this.#hostClock.clock.measured(),
     });
     this.#leases = new LeaseWatch({ clock, store: parts.store, onBreach: parts.onBreach });
     const store = this.#leases.watched(this.#ports.store);
@@ -195,6 +196,7 @@ export class SimServer {
       links: this.#links,
       hosts: this.#hosts,
       context: () => this.context(),
+      measureTime: () => serverClock.measure(),
       changes: this.#changes,
       quota: new LogQuota(store, log),
       owner: random.uuid(),
