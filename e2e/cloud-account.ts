@@ -54,7 +54,7 @@ export interface CloudAccountAtWork extends AsyncDisposable {
 /** Machines boot in a second, and are still there for one after they were ended. */
 export const QUICK: CloudKnobs = { boot_seconds: [1, 1], delete_seconds: 1 };
 
-type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp' | 'hotaisle';
+type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp' | 'hotaisle' | 'vultr';
 
 const byKey = (type: CloudType) => (api_key: string) => ({
   ...{ type, creds: { type: 'api_key', api_key } },
@@ -65,6 +65,7 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
   lambda: byKey('lambda'),
   digitalocean: byKey('digitalocean'),
   amddevcloud: byKey('amddevcloud'),
+  vultr: byKey('vultr'),
   hotaisle: (apiKey) => ({ ...byKey('hotaisle')(apiKey), team_handle: 'ada' }),
   gcp: (data) => ({
     ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
@@ -73,7 +74,7 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
 };
 
 /** Of the addresses of APIs, after the root of the account. */
-const PATHS: Partial<Readonly<Record<CloudType, string>>> = { hotaisle: '/api' };
+const PATHS: Partial<Readonly<Record<CloudType, string>>> = { hotaisle: '/api', vultr: '/v2' };
 
 /** The account is in the configuration of the server; the server host is not capacity. */
 export async function newCloudAccount(

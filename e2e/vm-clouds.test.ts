@@ -21,17 +21,20 @@ describe.skipIf(missing !== null)('machines of clouds', { timeout: 180_000 }, ()
   });
   afterAll(async () => await hosts?.[Symbol.asyncDispose]());
 
-  it('at DigitalOcean run a task from apply to its logs, and end when they are idle', async () => {
-    await using world = await newCloudAccount('digitalocean', hosts);
-    const { home, cloud } = world;
-    await home.startServer();
-    await applyCloudFleet(home, ['nodes: 0..1', 'backends: [digitalocean]', 'idle_duration: 3s']);
-    await submit(home, 'first', ['echo hello from a droplet'], onFleet('pool', hosts.image));
-    expect((await untilRun(home, 'first', isFinished)).status).toBe('done');
-    expect(await home.ok('logs', 'first')).toContain('hello from a droplet');
-    await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
-    expect(leftOver(cloud.history())).toEqual([]);
-  });
+  it.each(['digitalocean', 'vultr'] as const)(
+    'at %s run a task from apply to its logs, and end when they are idle',
+    async (type) => {
+      await using world = await newCloudAccount(type, hosts);
+      const { home, cloud } = world;
+      await home.startServer();
+      await applyCloudFleet(home, ['nodes: 0..1', `backends: [${type}]`, 'idle_duration: 3s']);
+      await submit(home, 'first', ['echo hello from a machine'], onFleet('pool', hosts.image));
+      expect((await untilRun(home, 'first', isFinished)).status).toBe('done');
+      expect(await home.ok('logs', 'first')).toContain('hello from a machine');
+      await until(async () => (await instancesOf(home)).length === 0 && cloud.vms() === 0);
+      expect(leftOver(cloud.history())).toEqual([]);
+    },
+  );
 
   it.each(['amddevcloud', 'hotaisle'] as const)(
     'at %s run a task on a GPU of AMD, and end when they are idle',

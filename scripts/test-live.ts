@@ -18,6 +18,7 @@ const TYPES = [
   'hotaisle',
   'runpod',
   'vastai',
+  'vultr',
 ] as const;
 /** Containers would reach a server there. This try has none: their launcher waits for it until they are ended. */
 const SERVER_URL = 'https://dstack.invalid.example';

@@ -8,6 +8,7 @@ import { lambdaKind } from './lambda/lambda-kind.ts';
 import { runpodKind } from './runpod/runpod-kind.ts';
 import { slurmKind } from './slurm/slurm-kind.ts';
 import { vastaiKind } from './vastai/vastai-kind.ts';
+import { vultrKind } from './vultr/vultr-kind.ts';
 
 /** Every kind of backend that creates machines. The other types that projects configure are price lists. */
 export const BACKEND_KINDS: readonly BackendKind[] = [
@@ -17,6 +18,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   digitalOceanKind,
   amdDevCloudKind,
   hotAisleKind,
+  vultrKind,
   awsKind,
   gcpKind,
   runpodKind,

@@ -4,10 +4,10 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { BackendError, NoCapacityError, QuotaError } from '../base/errors.ts';
 import type { InstanceOrder } from '../base/instance-port.ts';
 import type { Backend } from '../base/port.ts';
+import { flatTags, tagsFrom } from '../base/rest-vm/flat-tags.ts';
 import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
 import { passingPace } from '../base/testing/passing-pace.ts';
 import { dropletInstance, imageFor } from './offers.ts';
-import { flatTags, tagsFrom } from './tags.ts';
 import { digitalOceanAt } from './testing.ts';
 
 let cloud: Cloud;

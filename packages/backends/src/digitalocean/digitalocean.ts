@@ -5,6 +5,7 @@ import type { Offer } from '@dstack/core';
 import { BackendError, BusyError, NoCapacityError, PreparingError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
 import { addedOnce } from '../base/rest-vm/added-once.ts';
+import { flatTags, tagsFrom } from '../base/rest-vm/flat-tags.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
@@ -12,7 +13,6 @@ import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
 import { dropletInstance, dropletOffers, imageFor } from './offers.ts';
-import { flatTags, tagsFrom } from './tags.ts';
 
 export interface DigitalOceanOptions {
   readonly type: BackendType;

@@ -130,7 +130,13 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       url: 'https://cloud.vast.ai/manage-keys/',
     },
   },
-  vultr: byKey('Vultr', [REGIONS]),
+  vultr: {
+    ...byKey('Vultr', [REGIONS]),
+    before: {
+      text: 'Enable the API, create a key, and let the address of the server use it (Access Control).',
+      url: 'https://my.vultr.com/settings/#settingsapi',
+    },
+  },
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
   tensordock: byKey('TensorDock', [
     { path: 'api_token', label: 'API token', secret: true },

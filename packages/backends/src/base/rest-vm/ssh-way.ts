@@ -9,7 +9,10 @@ const SSH_PORT = 22;
 
 /** `secret`: host keys are derived from it. `leaseSeconds`: the same as in `BackendHost`. */
 export function sshWay(
-  cloud: Pick<VmCloud, 'loginUser' | 'leaseEnding' | 'firstFiles' | 'takesUserData'>,
+  cloud: Pick<
+    VmCloud,
+    'loginUser' | 'leaseEnding' | 'firstFiles' | 'firstScript' | 'takesUserData'
+  >,
   secret: string,
   leaseSeconds: number | null,
 ): VmWay {
@@ -21,6 +24,7 @@ export function sshWay(
             ...{ authorizedKeys, hostKey: hostKeyOf(secret, key) },
             leaseSeconds: cloud.leaseEnding === 'poweroff' ? leaseSeconds : null,
             files: cloud.firstFiles ?? [],
+            ...(cloud.firstScript !== undefined && { first: cloud.firstScript }),
           })
         : '',
     }),

@@ -16,6 +16,8 @@ export interface UserDataOptions {
   /** What is installed; omitted = Docker, and what NVIDIA's GPUs need in containers. */
   readonly script?: string;
   readonly files?: readonly FirstFile[];
+  /** Runs before the script; omitted: nothing. */
+  readonly first?: string;
 }
 
 /** A server has this long at least to install the agent, whatever its lease is. */
@@ -80,9 +82,9 @@ printf '%s\\n' "$lease" > ${file}
 
 /** JSON is YAML, so that no value can change the form of the document. */
 export function userData(options: UserDataOptions): string {
-  const { authorizedKeys, hostKey, leaseSeconds, script = DOCKER, files = [] } = options;
+  const { authorizedKeys, hostKey, leaseSeconds, script = DOCKER, files = [], first } = options;
   const lease = leaseSeconds === null ? [] : [firstLease(Math.max(LEAST_SECONDS, leaseSeconds))];
-  const scripts = [...lease, script];
+  const scripts = [...lease, ...(first === undefined ? [] : [first]), script];
   const document = {
     ssh_authorized_keys: authorizedKeys.map((key) => key.trim()),
     ssh_deletekeys: true,

@@ -27,6 +27,8 @@ export interface VmCloud {
   readonly takesUserData?: boolean;
   /** Written into its machines before their services start; omitted: none. */
   readonly firstFiles?: readonly FirstFile[];
+  /** Run once at the first boot, in a shell of root, before Docker is looked for; omitted: nothing. */
+  readonly firstScript?: string;
   /** Meanings of the statuses that the provider reports. Any other status means: not ready yet. */
   readonly statuses: Readonly<Record<string, VmPhase>>;
   /** Whether its volumes can be attached to machines. By default there are none. */

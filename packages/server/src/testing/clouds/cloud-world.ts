@@ -212,13 +212,14 @@ export class CloudWorld extends SimWorld implements VmHosts {
 /**
  * The key of the order that a machine was made for; null = dstack did not order it. A provider of containers has no
  * tags: there they are in environment variables of the container, as JSON or as base64 of it. A provider without tags
- * has them in a description.
+ * has them in a description, or has flat ones.
  */
 function keyOf({ tags, container }: Vm): string | null {
   const own = tags.find(({ key }) => key === 'dstack-key')?.value;
   const description = tags.find(({ key }) => key === 'description')?.value ?? '';
   const [, described = null] = /(?:^| )dstack-key=(\S+)/.exec(description) ?? [];
-  if (described !== null) return described;
+  const flat = tags.find(({ key, value }) => value === null && key.startsWith('dstack-key:'));
+  if (described !== null || flat) return described ?? flat?.key ?? null;
   const variables = Object.entries(container?.environment ?? {})
     .filter(([name]) => name.startsWith('DSTACK_TAGS'))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -2,7 +2,7 @@
 import type { BackendHost } from '@dstack/backends';
 import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
 
-export type CloudName = 'lambda' | 'aws' | 'gcp' | 'hotaisle' | 'runpod' | 'vastai';
+export type CloudName = 'lambda' | 'aws' | 'gcp' | 'hotaisle' | 'runpod' | 'vastai' | 'vultr';
 
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
@@ -92,6 +92,18 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
       const path = new URL(url).pathname;
       if (path.includes('/asks/') && method === 'PUT') return 'order';
       return path.includes('/instances/') && method === 'DELETE' ? 'end' : null;
+    },
+    isCharged: () => true,
+  },
+  vultr: {
+    variable: 'DSTACK_BACKEND_VULTR_ENDPOINT',
+    path: '/v2',
+    config: (api_key) => ({ type: 'vultr', creds: { type: 'api_key', api_key } }),
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      const path = new URL(url).pathname;
+      if (!/^\/v2\/(instances|bare-metals)/.test(path)) return null;
+      return method === 'POST' ? 'order' : method === 'DELETE' ? 'end' : null;
     },
     isCharged: () => true,
   },

@@ -25,6 +25,9 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
   hotaisle: ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
   'hotaisle, sold out': ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
+  vultr: ['vultr', 'ewr', 'vc2-2c-4gb'],
+  'vultr with GPUs, bare metal': ['vultr', 'ams', 'vbm-112c-2048gb-8-h100-gpu'],
+  'vultr, sold out': ['vultr', 'ewr', 'vc2-2c-4gb'],
   runpod: ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
   'runpod, sold out': ['runpod', 'US-KS-2', 'NVIDIA H100 80GB HBM3'],
   vastai: ['vastai', 'de-bavaria', 'RTX4090'],
@@ -48,6 +51,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     clouds.get('runpod, sold out')?.sellOut('1x NVIDIA H100 80GB HBM3', 'US-KS-2');
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
     clouds.get('hotaisle, sold out')?.faults.set({ no_capacity: 1 });
+    clouds.get('vultr, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vastai, sold out')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
     const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
@@ -66,6 +70,8 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     ['digitalocean with a GPU', 1],
     ['amddevcloud', 1],
     ['hotaisle', 1],
+    ['vultr', 0],
+    ['vultr with GPUs, bare metal', 8],
   ])('makes, follows and ends a machine of %s', (name, gpus) => {
     const { history, account, log } = clouds.get(name) as Cloud;
     const [id] = history().map((event) => event.slice(1));
@@ -77,7 +83,8 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       { step: 'ended' },
     ]);
     expect(history()).toEqual([`+${id}`, `-${id}`]);
-    expect(account.keys.all()).toHaveLength(1);
+    // Machines of Vultr have keys by user data alone.
+    expect(account.keys.all()).toHaveLength(name.startsWith('vultr') ? 0 : 1);
     // It asks for the bare-metal machines of Hot Aisle too, which are not simulated.
     const own = log.filter(({ path }) => !path.includes('/bare_metal/'));
     expect(own.every(({ status }) => status !== null && status < 300)).toBe(true);
@@ -148,6 +155,12 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       ...{ step: 'refused', error: 'HTTPError', text: expect.stringContaining('404') },
     });
     expect(clouds.get('hotaisle, sold out')?.history()).toEqual([]);
+  });
+
+  it('is refused by Vultr where a plan is sold out, with its text', () => {
+    const text = expect.stringContaining('Plan is not available in the selected region.');
+    expect(stepsOf('vultr, sold out').at(-1)).toMatchObject({ step: 'refused', text });
+    expect(clouds.get('vultr, sold out')?.history()).toEqual([]);
   });
 
   it('shows a sold-out region of Lambda as not available', () => {

@@ -61,6 +61,18 @@ def hotaisle_compute(adapter, url, key, region, type_name):
     return made, made.get_all_offers_with_availability(True)
 
 
+def vultr_compute(adapter, url, key, region, type_name):
+    import gpuhunt.providers.vultr as prices
+    from dstack._internal.core.backends.vultr import api_client, compute, models
+
+    api_client.API_URL = prices.API_URL = f"{url}/v2"
+    # Plans of clusters are asked for with the key, and per region.
+    prices._get_vdm_locations = lambda *_: {}
+    creds = models.VultrAPIKeyCreds(api_key=key)
+    made = compute.VultrCompute(models.VultrConfig(creds=creds, regions=None))
+    return made, made.get_all_offers_with_availability(True)
+
+
 def run_runpod(report, url, key, region, type_name):
     """Its `run_job` needs a whole run; it only hands these arguments on."""
     from dstack._internal.core.backends.runpod import api_client, compute, models
@@ -207,7 +219,7 @@ def run(name, adapter, **where):
     report("ended")
 
 
-OF_MACHINES = {"lambda": lambda_compute, "hotaisle": hotaisle_compute}
+OF_MACHINES = {"lambda": lambda_compute, "hotaisle": hotaisle_compute, "vultr": vultr_compute}
 OF_CONTAINERS = {"runpod": run_runpod, "vastai": run_vastai}
 
 for case in sys.argv[1:]:

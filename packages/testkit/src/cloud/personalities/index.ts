@@ -6,6 +6,7 @@ import { HOTAISLE } from './hotaisle/hotaisle.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
 import { VASTAI } from './vastai/vastai.ts';
+import { VULTR } from './vultr/vultr.ts';
 
 /** By the name of the backend's type. */
 export const PERSONALITIES = {
@@ -17,6 +18,7 @@ export const PERSONALITIES = {
   lambda: LAMBDA,
   runpod: RUNPOD,
   vastai: VASTAI,
+  vultr: VULTR,
 } as const satisfies Readonly<Record<string, Personality>>;
 
 export type PersonalityName = keyof typeof PERSONALITIES;

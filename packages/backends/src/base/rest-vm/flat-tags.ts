@@ -1,6 +1,6 @@
-/** Tags of DigitalOcean are flat texts of letters, digits, `_`, `-` and `:`: `key:value`, escaped. */
+/** Tags of some providers, such as DigitalOcean and Vultr, are flat texts of letters, digits, `_`, `-` and `:`: `key:value`, escaped. */
 
-import { escapedBytes, unescapedBytes } from '../base/rest-vm/escaped-bytes.ts';
+import { escapedBytes, unescapedBytes } from './escaped-bytes.ts';
 
 const OTHERS = /[^A-Za-z0-9-]/gu;
 const LONGEST = 255;
