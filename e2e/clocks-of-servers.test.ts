@@ -36,6 +36,8 @@ const TESTED = process.env.DSTACK_TEST_CLOCKS === 'all' ? CLOCKS : CLOCKS.slice(
 
 const PATIENT = 'retry: {on_events: [no-capacity], duration: 30m}\n';
 const SECOND_MS = 1000;
+/** Far below the hour by which the clocks differ, and far above what a busy computer needs. */
+const MOST_MS = 1800 * SECOND_MS;
 
 let homes: Installation[] = [];
 afterEach(async () => {
@@ -141,7 +143,7 @@ describe.skipIf(!faketime || binaries === null)('servers with wrong clocks', () 
       const [only] = await shown(one, 'limited');
       const took = Date.parse(only?.finished_at ?? '') - Date.parse(only?.submitted_at ?? '');
       expect(took).toBeGreaterThan(20 * SECOND_MS);
-      expect(took).toBeLessThan(120 * SECOND_MS);
+      expect(took).toBeLessThan(MOST_MS);
 
       expect(await untilRun(one, 'retried', isFinished)).toMatchObject({ status: 'done' });
       expect(readFileSync(tries, 'utf8').split('\n')).toHaveLength(3);
@@ -152,7 +154,7 @@ describe.skipIf(!faketime || binaries === null)('servers with wrong clocks', () 
         () => two.ok('explain', 'cron', '-v'),
       );
       const firedAt = Date.parse(fired[0]?.submitted_at ?? '');
-      expect(Math.abs(firedAt - Date.now())).toBeLessThan(240 * SECOND_MS);
+      expect(Math.abs(firedAt - Date.now())).toBeLessThan(MOST_MS);
       await two.ok('stop', 'cron', '-y');
 
       // No request comes for a while.
