@@ -5,7 +5,7 @@ import type { StoreContext } from '../context/context.ts';
 import { refreshAfter } from '../pools/refresh.ts';
 import { applyChanges } from './apply.ts';
 import { decidedWrite, eventsOf, loadBareRun, updateUnfinishedRuns } from './decided-writes.ts';
-import { isPresent } from './decision-time.ts';
+import { beginsInTime, endsInTime } from './decision-time.ts';
 import { guardGateway, loadGatewayUse } from './gateway-use.ts';
 import { hostDependants } from './host-dependants.ts';
 import { createIntents } from './intents.ts';
@@ -89,17 +89,18 @@ export function createEngine(context: StoreContext): EngineStore {
 }
 
 function createApply(context: StoreContext): EngineStore['apply'] {
+  const { postgres, shareHalfLife } = context;
   return async (changes, signals, decidedAt) => {
+    if (decidedAt !== undefined && !beginsInTime(context.now(), decidedAt)) return 'late';
     try {
       return await context.write<Applied>(async (write) => {
         const { add, abort } = write;
-        const { postgres, shareHalfLife } = context;
         const on = { now: context.now(), postgres, shareHalfLife };
         if (!(await applyChanges(write, changes, on))) abort('conflict');
         await refreshAfter(context, write, changes);
-        // Last, since other writers may have been waited for.
-        if (decidedAt !== undefined && !(await isPresent(context, write.tx, decidedAt)))
-          abort('late');
+        // Last, since this process may have been stopped in between.
+        const isDated = postgres && decidedAt !== undefined;
+        if (isDated && !(await endsInTime(write.tx, decidedAt))) abort('late');
         add({ events: eventsOf(changes), signals: signals ?? [] });
         return 'applied';
       });
