@@ -2,6 +2,8 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer, requirementsMatch } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
+import type { GatewayRegion } from '../base/rest-vm/gateways/gateway-parts.ts';
+import { vmGateways } from '../base/rest-vm/gateways/vm-gateways.ts';
 import { VmInstances } from '../base/rest-vm/instances.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { RegionalInstances, type RegionParts } from '../base/rest-vm/regional-instances.ts';
@@ -13,9 +15,7 @@ import { AwsRegion, LEASE_ENDING } from './aws-region.ts';
 import { checkAws } from './check.ts';
 import { awsClaims, claimsRegion } from './claims.ts';
 import { Ec2 } from './ec2.ts';
-import type { GatewayRegion } from './gateways/gateway-parts.ts';
 import { gatewayRegion } from './gateways/gateway-region.ts';
-import { awsGateways } from './gateways/gateways.ts';
 import { Images } from './images.ts';
 import { Networks } from './networks.ts';
 import { quotaNotes, withDisk } from './offers.ts';
@@ -93,7 +93,7 @@ export function awsBackend(options: AwsOptions): Backend {
     }),
     volumes: new EbsVolumes({ regions, of: ec2Of, tags, zones: (region) => of(region).zones() }),
     groups: new PlacementGroups({ regions, of: ec2Of, tags }),
-    gateways: awsGateways({ regions, of: (region) => of(region).gateways }),
+    gateways: vmGateways({ title: 'AWS', regions, of: (region) => of(region).gateways }),
     claims: awsClaims(client, claimsRegion(regions)),
     check: () => checkAws({ client, settings, networksOf: (region) => of(region).networks }),
   };

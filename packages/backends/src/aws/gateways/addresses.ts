@@ -3,29 +3,20 @@
  * it. EC2 knows no tokens for them, so an address is looked for by its tags before another one is allocated.
  */
 import { NoAnswerError, QuotaError } from '../../base/errors.ts';
-import { type GatewayOrder, placeKey, placeOfKey } from '../../base/gateway-port.ts';
+import { placeKey, placeOfKey } from '../../base/gateway-port.ts';
 import { OWNER_TAGS } from '../../base/owner-tags.ts';
+import type {
+  AddressOrder,
+  AddressPlace,
+  GatewayAddresses,
+  KeptAddress,
+} from '../../base/rest-vm/gateways/gateway-parts.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../../base/rest-vm/refusals.ts';
 import { type Ec2, type Ec2Filters, tagsOf } from '../ec2.ts';
 import { resourceTags } from '../resources.ts';
 import { tagSpecification } from '../tags.ts';
 import type { XmlNode } from '../xml.ts';
-import type { VmPlace } from './gateway-place.ts';
-
-export interface ElasticAddress {
-  /** Such as `eipalloc-0123456789abcdef0`. */
-  readonly id: string;
-  readonly address: string;
-  /** Id of the machine that has it now; null = none. */
-  readonly instance: string | null;
-  /** Whether a machine, or something else in the network, has it. */
-  readonly isUsed: boolean;
-  readonly tags: Readonly<Record<string, string>>;
-}
-
-type AddressPlace = Pick<VmPlace, 'gateway' | 'replica' | 'server'>;
-type AddressOrder = Pick<GatewayOrder, 'owner' | 'tags'>;
 
 export interface AddressesOptions {
   readonly ec2: Ec2;
@@ -36,7 +27,7 @@ export interface AddressesOptions {
 }
 
 interface Made {
-  readonly address: Promise<ElasticAddress>;
+  readonly address: Promise<KeptAddress>;
   /** Null: it is being allocated. */
   id: string | null;
   /** Until when lists may not contain it yet. */
@@ -46,7 +37,7 @@ interface Made {
 /** An address may be missing in lists for this time after it was allocated. */
 const LATE_MS = 30_000;
 
-export class Addresses {
+export class Addresses implements GatewayAddresses {
   readonly #options: AddressesOptions;
   /** Allocations under way, and those of the last seconds, by keys: two calls for one replica must not make two. */
   readonly #made = new Map<string, Made>();
@@ -59,7 +50,7 @@ export class Addresses {
   async ensure(
     place: AddressPlace,
     order: AddressOrder,
-  ): Promise<ElasticAddress & { readonly isNew: boolean }> {
+  ): Promise<KeptAddress & { readonly isNew: boolean }> {
     const [found] = await this.of(place);
     if (found) return { ...found, isNew: false };
     const key = placeKey(place.gateway, place.replica);
@@ -82,7 +73,7 @@ export class Addresses {
     }
   }
 
-  async #allocate(key: string, { owner, tags: users }: AddressOrder): Promise<ElasticAddress> {
+  async #allocate(key: string, { owner, tags: users }: AddressOrder): Promise<KeptAddress> {
     const { ec2 } = this.#options;
     const tags = resourceTags(owner, key, { Name: owner.instance, ...this.#options.tags }, users);
     try {
@@ -102,17 +93,17 @@ export class Addresses {
   }
 
   /** Those of a replica: several if an answer was lost. The one that a machine has comes first. */
-  async of({ gateway, replica, server }: AddressPlace): Promise<readonly ElasticAddress[]> {
+  async of({ gateway, replica, server }: AddressPlace): Promise<readonly KeptAddress[]> {
     const found = await this.#described({
       [`tag:${KEY_TAG}`]: [placeKey(gateway, replica)],
       [`tag:${OWNER_TAGS.server}`]: [server],
     });
-    const rank = ({ isUsed, id }: ElasticAddress) => `${isUsed ? 0 : 1} ${id}`;
+    const rank = ({ isUsed, id }: KeptAddress) => `${isUsed ? 0 : 1} ${id}`;
     return found.toSorted((a, b) => (rank(a) < rank(b) ? -1 : 1));
   }
 
   /** All that a server has allocated for gateways. */
-  async list(server: string): Promise<readonly ElasticAddress[]> {
+  async list(server: string): Promise<readonly KeptAddress[]> {
     const found = await this.#described({ [`tag:${OWNER_TAGS.server}`]: [server] });
     return found.filter(
       ({ tags }) => ownerIn(tags).server === server && placeOfKey(tags[KEY_TAG] ?? '') !== null,
@@ -120,7 +111,7 @@ export class Addresses {
   }
 
   /** Gives it to a machine, which may not run yet: then the next call does. */
-  async attach({ id }: ElasticAddress, machine: string): Promise<void> {
+  async attach({ id }: KeptAddress, machine: string): Promise<void> {
     try {
       await this.#options.ec2.change('AssociateAddress', {
         ...{ AllocationId: id, InstanceId: machine, AllowReassociation: true },
@@ -143,13 +134,13 @@ export class Addresses {
     }
   }
 
-  async #described(filters: Ec2Filters): Promise<readonly ElasticAddress[]> {
+  async #described(filters: Ec2Filters): Promise<readonly KeptAddress[]> {
     const pages = await this.#options.ec2.pages('DescribeAddresses', {}, filters);
     return pages.flatMap((page) => page.items('addressesSet').flatMap(addressOf));
   }
 }
 
-function addressOf(item: XmlNode): readonly ElasticAddress[] {
+function addressOf(item: XmlNode): readonly KeptAddress[] {
   const [id, address] = [item.text('allocationId'), item.text('publicIp')];
   if (id === null || address === null) return [];
   const instance = item.text('instanceId');

@@ -5,6 +5,11 @@
 import { NoAnswerError, RefusedOrderError } from '../../base/errors.ts';
 import { type GatewayOrder, placeKey, placeOfKey } from '../../base/gateway-port.ts';
 import { addedOnce } from '../../base/rest-vm/added-once.ts';
+import type {
+  GatewayBalancer,
+  GatewayBalancers,
+  ListedBalancer,
+} from '../../base/rest-vm/gateways/gateway-parts.ts';
 import { digest } from '../../base/rest-vm/in-region.ts';
 import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError } from '../../base/rest-vm/refusals.ts';
@@ -20,19 +25,6 @@ export interface BalancersOptions {
   readonly tags: Readonly<Record<string, string>>;
 }
 
-export interface GatewayBalancer {
-  readonly hostname: string;
-  /** Whether it takes requests. */
-  readonly isActive: boolean;
-  readonly targetGroup: string;
-}
-
-/** Something of a balancer that the server has made. */
-export interface ListedBalancer {
-  readonly arn: string;
-  readonly tags: Readonly<Record<string, string>>;
-}
-
 type Ordered = Omit<GatewayOrder, 'key'>;
 
 const PREFIX = 'dstack-';
@@ -45,7 +37,7 @@ const PORTS = { http: 80, https: 443 };
 export const balancerName = (server: string, gatewayId: string): string =>
   `${PREFIX}${digest(server, gatewayId)}`;
 
-export class Balancers {
+export class Balancers implements GatewayBalancers {
   readonly #options: BalancersOptions;
 
   constructor(options: BalancersOptions) {
@@ -100,7 +92,7 @@ export class Balancers {
   }
 
   /** Ends one of them, found by `list`. */
-  async releaseByArn(arn: string): Promise<'released' | 'releasing'> {
+  async releaseById(arn: string): Promise<'released' | 'releasing'> {
     if (arn.includes(':targetgroup/')) return await this.#deleteGroup(arn);
     await this.#deleteBalancer(arn);
     return 'released';
@@ -116,7 +108,7 @@ export class Balancers {
       const found = tags.get(arn) ?? {};
       const isOfGateway = placeOfKey(found[KEY_TAG] ?? '') !== null;
       const isOurs = isOfGateway && ownerIn(found).server === server;
-      return isOurs ? [{ arn, tags: found }] : [];
+      return isOurs ? [{ id: arn, tags: found }] : [];
     });
   }
 

@@ -1,16 +1,12 @@
 /** The machines of gateways in one region, apart from those of fleets: they have another tag with their keys. */
 import type { Offer } from '@dstack/core';
-import { hostKeyOf } from '../../base/rest-vm/host-keys.ts';
-import { sshWay } from '../../base/rest-vm/ssh-way.ts';
-import { NGINX, userData } from '../../base/rest-vm/user-data.ts';
+import { addressKindIn, placeTagsIn } from '../../base/rest-vm/gateways/gateway-place.ts';
 import type { Vm, VmCloud, VmOrder } from '../../base/rest-vm/vm-cloud.ts';
-import type { VmWay } from '../../base/rest-vm/vm-way.ts';
 import type { Ec2 } from '../ec2.ts';
 import type { Images } from '../images.ts';
 import { EC2_STATUSES, ec2VmsOf, endEc2Vm } from '../machines.ts';
 import { GATEWAYS_GROUP, type Networks, subnetFor } from '../networks.ts';
 import { GATEWAY_KEY_TAG, type RunParts, runForm } from '../run-form.ts';
-import { addressKindIn, placeTagsIn } from './gateway-place.ts';
 
 export interface GatewayCloudOptions {
   readonly ec2: Ec2;
@@ -80,17 +76,4 @@ export class GatewayCloud implements VmCloud {
     ]);
     return { image, group, subnet: subnetFor(offer, network), efa: 0, reservation: null };
   }
-}
-
-/** As for other machines, but with nginx in place of Docker, and without a lease: it serves without the server. */
-export function gatewayWay(cloud: VmCloud, secret: string): VmWay {
-  return {
-    ...sshWay(cloud, secret, null),
-    ordered: async ({ authorizedKeys, key }) => ({
-      userData: userData({
-        ...{ authorizedKeys, hostKey: hostKeyOf(secret, key), leaseSeconds: null },
-        script: NGINX,
-      }),
-    }),
-  };
 }

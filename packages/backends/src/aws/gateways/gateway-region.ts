@@ -1,17 +1,27 @@
 /** The parts of a region that gateways need. */
 import type { Offer } from '@dstack/core';
+import type { GatewayMachines, GatewayRegion } from '../../base/rest-vm/gateways/gateway-parts.ts';
+import { gatewayWay } from '../../base/rest-vm/gateways/gateway-way.ts';
 import { VmInstances } from '../../base/rest-vm/instances.ts';
 import type { CallPace } from '../../base/rest-vm/pace.ts';
 import type { AwsAccount } from '../aws-account.ts';
 import type { Ec2 } from '../ec2.ts';
 import { Images } from '../images.ts';
 import { Networks } from '../networks.ts';
+import { isDenied } from '../refusals.ts';
 import type { AwsSettings } from '../settings.ts';
 import { Addresses } from './addresses.ts';
 import { Balancers } from './balancers.ts';
 import { Elb } from './elb.ts';
-import { GatewayCloud, gatewayWay } from './gateway-cloud.ts';
-import type { GatewayRegion } from './gateway-parts.ts';
+import { GatewayCloud } from './gateway-cloud.ts';
+
+/** Types with processors of ARM, such as t4g and m7gd. */
+const ARM = /^(a1|[a-z]+\d+[a-fh-z]*g[a-z]*)\./;
+
+const MACHINES: GatewayMachines = {
+  ...{ backend: 'aws', title: 'AWS', defaultType: 't3.micro', running: 'running' },
+  ...{ isArm: (type) => ARM.test(type), isDenied },
+};
 
 export interface GatewayRegionOptions {
   readonly account: AwsAccount;
@@ -45,7 +55,7 @@ export function gatewayRegion(options: GatewayRegionOptions): GatewayRegion {
   });
   const list = () => cloud.list();
   return {
-    ...{ region, instances, sizes },
+    ...{ region, machines: MACHINES, instances, sizes },
     vms: {
       shared: () => all.shared(list),
       fresh: () => all.fresh(list),

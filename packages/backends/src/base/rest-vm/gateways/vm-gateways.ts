@@ -1,9 +1,9 @@
 /**
- * Gateways on machines of EC2. Each replica is a machine; one with a public address of its own keeps it, an elastic
- * one, when its machine is replaced. With a load balancer clients reach that instead.
+ * Gateways on machines of a provider. Each replica is a machine; one with a public address of its own keeps it when its
+ * machine is replaced. With a load balancer clients reach that instead.
  */
 import type { InstanceHandle } from '@dstack/core';
-import { BusyError, NoAnswerError, SkipOfferError } from '../../base/errors.ts';
+import { BusyError, NoAnswerError, RefusedOrderError, SkipOfferError } from '../../errors.ts';
 import {
   type GatewayCondition,
   type GatewayOrder,
@@ -11,22 +11,23 @@ import {
   type HowGatewayReleased,
   type ListedGateway,
   placeOfKey,
-} from '../../base/gateway-port.ts';
-import type { Observation } from '../../base/instance-port.ts';
-import { KEY_TAG, ownerIn } from '../../base/rest-vm/names.ts';
-import { isDenied } from '../refusals.ts';
+} from '../../gateway-port.ts';
+import type { Observation } from '../../instance-port.ts';
+import { KEY_TAG, ownerIn } from '../names.ts';
 import { createGatewayVm, gatewayType } from './gateway-order.ts';
 import type { GatewayRegion } from './gateway-parts.ts';
 import {
-  type AwsGatewayPlace,
   gatewayPlaceIn,
   handleOf,
   placeOfTags,
+  type VmGatewayPlace,
   type VmPlace,
   vmPlaceIn,
 } from './gateway-place.ts';
 
-export interface AwsGatewaysOptions {
+export interface VmGatewaysOptions {
+  /** Name of the provider for people. */
+  readonly title: string;
   /** The regions of the configuration. */
   readonly regions: readonly string[];
   /** Returns the parts of any region. */
@@ -37,13 +38,13 @@ type Ordered = Omit<GatewayOrder, 'key'>;
 
 const PORTS = { http: 80, https: 443 };
 
-export function awsGateways({ regions, of }: AwsGatewaysOptions): GatewayPort {
+export function vmGateways({ title, regions, of }: VmGatewaysOptions): GatewayPort {
   return {
     ports: () => PORTS,
     create: async (order) => {
       if (!regions.includes(order.region)) {
         throw new SkipOfferError(
-          `AWS: region ${order.region} is none of the backend's: ${regions.join(', ')}`,
+          `${title}: region ${order.region} is none of the backend's: ${regions.join(', ')}`,
         );
       }
       return await createGateway(of(order.region), order);
@@ -66,20 +67,26 @@ export function awsGateways({ regions, of }: AwsGatewaysOptions): GatewayPort {
 }
 
 async function createGateway(region: GatewayRegion, order: GatewayOrder): Promise<InstanceHandle> {
-  const { addresses, balancers } = region;
+  const { addresses, machines } = region;
   const place = vmPlaceOf(order);
+  const balancers = place.isBalanced ? region.balancers : null;
+  if (place.isBalanced && balancers === null) {
+    throw new RefusedOrderError(
+      `${machines.title}: this server makes no load balancers there: leave \`load_balancer\` out`,
+    );
+  }
   // First what has quotas and names of its own: a refusal then costs no machine.
   const address = place.address === 'elastic' ? await addresses.ensure(place, order) : null;
-  const { server, gateway, isBalanced } = place;
-  const isBalancerNew = isBalanced && (await balancers.find(server, gateway)) === null;
+  const { server, gateway } = place;
+  const isBalancerNew = (await balancers?.find(server, gateway)) === null;
   try {
-    if (isBalanced) await balancers.ensure(order);
+    await balancers?.ensure(order);
     return handleOf(await createGatewayVm(region, order, place), place);
   } catch (error) {
     // Whether there is a machine is unknown, and there will be another attempt.
     if (error instanceof NoAnswerError || error instanceof BusyError) throw error;
     if (address?.isNew) await addresses.release(address.id).catch(() => {});
-    if (isBalancerNew) await balancers.release(server, gateway).catch(() => {});
+    if (isBalancerNew) await balancers?.release(server, gateway).catch(() => {});
     throw error;
   }
 }
@@ -104,6 +111,7 @@ async function observeGateway(
   const isPending = first.state === 'pending' && place.address === 'elastic';
   const seen = isPending && (await attachAddress(region, id, place)) ? await look() : first;
   if (seen.state !== 'ready' || !place.isBalanced || seen.machine === null) return seen;
+  if (balancers === null) return seen;
   const balancer = await balancers.find(place.server, place.gateway);
   if (balancer === null) return { state: 'pending', text: 'its load balancer is being made' };
   const { machine } = seen;
@@ -113,12 +121,12 @@ async function observeGateway(
 
 /** Whether the machine, which runs and had none, has been given the address of its replica. */
 async function attachAddress(
-  { vms, addresses }: GatewayRegion,
+  { vms, addresses, machines }: GatewayRegion,
   id: string,
   place: VmPlace,
 ): Promise<boolean> {
   const vm = (await vms.shared()).find((one) => one.id === id);
-  if (vm?.status !== 'running' || vm.address !== null) return false;
+  if (vm?.status !== machines.running || vm.address !== null) return false;
   const [address] = await addresses.of(place);
   if (!address) return false;
   if (address.instance !== id) await addresses.attach(address, id);
@@ -129,7 +137,7 @@ async function attachAddress(
 const UNCHANGED: GatewayCondition = { outdated: null, unreachable: null };
 
 async function maintainGateway(
-  { instances, addresses, balancers, vms }: GatewayRegion,
+  { instances, addresses, balancers, machines, vms }: GatewayRegion,
   { id }: InstanceHandle,
   { place, order }: { readonly place: VmPlace; readonly order: Ordered },
 ): Promise<GatewayCondition> {
@@ -148,8 +156,9 @@ async function maintainGateway(
     const unused = address.instance === id ? others.filter(({ isUsed }) => !isUsed) : [];
     for (const one of unused) await addresses.release(one.id);
   }
-  const outdated = outdatedText(seen, order);
-  if (!place.isBalanced || order.balancer === null || seen.state !== 'ready') {
+  const outdated = outdatedText(seen, gatewayType(machines, order));
+  const isBalanced = place.isBalanced && order.balancer !== null;
+  if (!isBalanced || balancers === null || seen.state !== 'ready') {
     return { outdated, unreachable: null };
   }
   const balancer = await balancers.ensure(order);
@@ -161,9 +170,8 @@ async function maintainGateway(
   return { outdated, unreachable: `the load balancer does not reach it yet: ${seenAs}` };
 }
 
-function outdatedText(seen: Observation, order: Ordered): string | null {
+function outdatedText(seen: Observation, wanted: string): string | null {
   const { name } = (seen.state === 'ready' && seen.machine?.provisioningData.instance_type) || {};
-  const wanted = gatewayType(order);
   return name === undefined || name === wanted ? null : `The gateway is on ${wanted} now`;
 }
 
@@ -175,29 +183,32 @@ async function releaseGateway(
   const place = gatewayPlaceIn(handle);
   if (place.kind !== 'machine') {
     const { id } = handle;
-    return await (place.kind === 'address' ? addresses.release(id) : balancers.releaseByArn(id));
+    if (place.kind === 'address') return await addresses.release(id);
+    return (await balancers?.releaseById(id)) ?? 'released';
   }
   const { server, gateway, isBalanced } = place;
-  if (isBalanced) await balancers.deregister(server, gateway, handle.id);
+  if (isBalanced) await balancers?.deregister(server, gateway, handle.id);
   if ((await instances.release({ id: handle.id, data: null })) === 'releasing') return 'releasing';
   if (ends === 'machine') return 'released';
   const kept = await addresses.of(place);
   // One that a user has given to something else is not taken away from it; the sweep lists it.
   const ours = kept.filter(({ instance, isUsed }) => !isUsed || instance === handle.id);
   const released = await Promise.all(ours.map(({ id }) => addresses.release(id)));
-  if (ends === 'gateway' && isBalanced) released.push(await balancers.release(server, gateway));
+  if (ends === 'gateway' && isBalanced && balancers) {
+    released.push(await balancers.release(server, gateway));
+  }
   return released.includes('releasing') ? 'releasing' : 'released';
 }
 
 /** What ends with a machine is listed apart only if there is none. */
 async function listGateways(
-  { region, vms, addresses, balancers }: GatewayRegion,
+  { region, vms, addresses, balancers, machines: { isDenied } }: GatewayRegion,
   server: string,
 ): Promise<readonly ListedGateway[]> {
   const [all, kept, balanced] = await Promise.all([
     vms.fresh(),
-    unlessDenied(addresses.list(server)),
-    unlessDenied(balancers.list(server)),
+    unlessDenied(isDenied, addresses.list(server)),
+    balancers ? unlessDenied(isDenied, balancers.list(server)) : [],
   ]);
   const machines = all
     .filter(({ tags, isOver }) => ownerIn(tags).server === server && !isOver)
@@ -214,12 +225,15 @@ async function listGateways(
     ...kept.filter(isWithout).map(({ id, tags }) => listed(id, { kind: 'address', region }, tags)),
     ...balanced
       .filter(isWithout)
-      .map(({ arn, tags }) => listed(arn, { kind: 'balancer', region }, tags)),
+      .map(({ id, tags }) => listed(id, { kind: 'balancer', region }, tags)),
   ];
 }
 
 /** A key that may not look for them has made none: its machines are swept all the same. */
-async function unlessDenied<T>(list: Promise<readonly T[]>): Promise<readonly T[]> {
+async function unlessDenied<T>(
+  isDenied: (error: unknown) => boolean,
+  list: Promise<readonly T[]>,
+): Promise<readonly T[]> {
   try {
     return await list;
   } catch (error) {
@@ -230,7 +244,7 @@ async function unlessDenied<T>(list: Promise<readonly T[]>): Promise<readonly T[
 
 function listed(
   id: string,
-  place: AwsGatewayPlace,
+  place: VmGatewayPlace,
   tags: Readonly<Record<string, string>>,
 ): ListedGateway {
   const { region } = place;

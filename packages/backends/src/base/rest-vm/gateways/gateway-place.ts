@@ -1,14 +1,14 @@
 /** What the handle of a gateway contains, so that it can be ended without its record. */
 import type { InstanceHandle } from '@dstack/core';
-import { BackendError } from '../../base/errors.ts';
+import { BackendError } from '../../errors.ts';
 
 /**
- * Where clients reach a replica: at the first public address of its machine, at a private one, or at an elastic one,
- * which it keeps.
+ * Where clients reach a replica: at the first public address of its machine, at a private one, or at an `elastic` one,
+ * which it keeps (AWS has this word; Google calls such an address static).
  */
 export type GatewayAddressKind = 'public' | 'private' | 'elastic';
 
-export type AwsGatewayPlace =
+export type VmGatewayPlace =
   | {
       readonly kind: 'machine';
       readonly region: string;
@@ -23,7 +23,7 @@ export type AwsGatewayPlace =
   /** Something of a gateway whose machines have ended. */
   | { readonly kind: 'address' | 'balancer'; readonly region: string };
 
-export type VmPlace = Extract<AwsGatewayPlace, { readonly kind: 'machine' }>;
+export type VmPlace = Extract<VmGatewayPlace, { readonly kind: 'machine' }>;
 
 /** Tags of a machine with what its handle contains. */
 const TAGS = {
@@ -59,20 +59,20 @@ export function addressKindIn(tags: Tags): GatewayAddressKind {
   return kind === 'public' || kind === 'elastic' ? kind : 'private';
 }
 
-export const handleOf = (id: string, place: AwsGatewayPlace): InstanceHandle => ({
+export const handleOf = (id: string, place: VmGatewayPlace): InstanceHandle => ({
   ...{ id, data: JSON.stringify(place) },
 });
 
-export function gatewayPlaceIn({ id, data }: InstanceHandle): AwsGatewayPlace {
+export function gatewayPlaceIn({ id, data }: InstanceHandle): VmGatewayPlace {
   try {
-    return JSON.parse(data ?? '') as AwsGatewayPlace;
+    return JSON.parse(data ?? '') as VmGatewayPlace;
   } catch (error) {
-    throw new BackendError(`AWS: the handle of gateway ${id} has no region`, { cause: error });
+    throw new BackendError(`the handle of gateway ${id} has no region`, { cause: error });
   }
 }
 
 export function vmPlaceIn(handle: InstanceHandle): VmPlace {
   const place = gatewayPlaceIn(handle);
   if (place.kind === 'machine') return place;
-  throw new BackendError(`AWS: ${handle.id} is no machine of a gateway`);
+  throw new BackendError(`${handle.id} is no machine of a gateway`);
 }
