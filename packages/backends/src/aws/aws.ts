@@ -93,7 +93,12 @@ export function awsBackend(options: AwsOptions): Backend {
     }),
     volumes: new EbsVolumes({ regions, of: ec2Of, tags, zones: (region) => of(region).zones() }),
     groups: new PlacementGroups({ regions, of: ec2Of, tags }),
-    gateways: vmGateways({ title: 'AWS', regions, of: (region) => of(region).gateways }),
+    gateways: vmGateways({
+      title: 'AWS',
+      hasBalancers: true,
+      regions,
+      of: (region) => of(region).gateways,
+    }),
     claims: awsClaims(client, claimsRegion(regions)),
     check: () => checkAws({ client, settings, networksOf: (region) => of(region).networks }),
   };

@@ -73,6 +73,8 @@ export interface GatewayPort {
    * access.
    */
   readonly dial?: (handle: InstanceHandle, token: string) => Promise<Duplex>;
+  /** Whether it makes load balancers before gateways; omitted = it makes none. */
+  readonly hasBalancers?: boolean;
   /** Where nginx listens; omitted = as the server's settings say. */
   readonly ports?: (handle: InstanceHandle) => { readonly http: number; readonly https: number };
   create(order: GatewayOrder): Promise<InstanceHandle>;

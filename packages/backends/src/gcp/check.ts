@@ -4,7 +4,7 @@ import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
 import type { CheckResult } from '../base/port.ts';
 import { type Compute, lastSegment } from './compute.ts';
 import type { Networks } from './networks.ts';
-import { HOST_PERMISSIONS, PERMISSIONS } from './permissions.ts';
+import { GATEWAY_PERMISSIONS, HOST_PERMISSIONS, PERMISSIONS } from './permissions.ts';
 import type { GcpSettings } from './settings.ts';
 
 export interface GcpCheckOptions {
@@ -21,7 +21,7 @@ export async function checkGcp(options: GcpCheckOptions): Promise<readonly Check
   );
   if (!accepted.ok) return [accepted];
   const results = await Promise.all([
-    checkedPermissions(compute, project, PERMISSIONS),
+    checkedPermissions(compute, project, [...PERMISSIONS, ...GATEWAY_PERMISSIONS]),
     ...(network.hostProject === null
       ? []
       : [checkedPermissions(compute, network.hostProject, HOST_PERMISSIONS)]),
@@ -31,7 +31,7 @@ export async function checkGcp(options: GcpCheckOptions): Promise<readonly Check
   return [accepted, ...results.flat()];
 }
 
-/** One result for each permission that is missing. */
+/** One result for each permission. Without those for gateways all others can be done: they are advice. */
 async function checkedPermissions(
   compute: Compute,
   project: string,
@@ -48,9 +48,11 @@ async function checkedPermissions(
   });
   if (!asked.ok) return [asked];
   return wanted.map((name) => {
-    const ok = found.held.includes(name);
-    const problem = ok ? null : `${name} is missing in project ${project}: ${GRANT}`;
-    return { name: `gcp: ${name}`, ok, problem };
+    const isHeld = found.held.includes(name);
+    const isForGateways = GATEWAY_PERMISSIONS.includes(name);
+    const purpose = isForGateways ? ', which only gateways need,' : '';
+    const problem = isHeld ? null : `${name}${purpose} is missing in project ${project}: ${GRANT}`;
+    return { name: `gcp: ${name}`, ok: isHeld || isForGateways, problem };
   });
 }
 

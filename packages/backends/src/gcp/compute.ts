@@ -2,7 +2,6 @@
 import { NoAnswerError } from '../base/errors.ts';
 import type { RestCall } from '../base/rest-vm/rest-client.ts';
 import { type GcpClient, type Query, withQuery } from './gcp-client.ts';
-import { KEY_LABEL } from './labels.ts';
 import type { OperationError } from './refusals.ts';
 
 export interface GcpInstance {
@@ -54,6 +53,20 @@ export interface UsableSubnetwork {
   readonly network: string;
 }
 
+/** A static external address. */
+export interface GcpAddress {
+  readonly name: string;
+  /** Empty or missing while Google looks for one. */
+  readonly address?: string;
+  /** URLs of what has it. */
+  readonly users?: readonly string[];
+  readonly description?: string;
+}
+
+/** The public address of a network interface, in the form of Google. */
+export const EXTERNAL_NAT = { name: 'External NAT', type: 'ONE_TO_ONE_NAT' } as const;
+const FIRST_INTERFACE = 'nic0';
+
 interface Scoped<Key extends string, T> {
   readonly items?: Readonly<
     Record<string, { readonly [K in Key]?: readonly T[] } & { readonly warning?: Warning }>
@@ -92,10 +105,10 @@ export class Compute {
     this.project = project;
   }
 
-  /** All machines with a key of dstack, in all zones. */
-  async instances(): Promise<ListedInstances> {
+  /** All machines with the label of a key of dstack, in all zones. */
+  async instances(keyLabel: string): Promise<ListedInstances> {
     const { items, unreachable } = await this.aggregated<'instances', GcpInstance>('instances', {
-      ...{ filter: `labels.${KEY_LABEL}:*`, fields: INSTANCE_FIELDS },
+      ...{ filter: `labels.${keyLabel}:*`, fields: INSTANCE_FIELDS },
     });
     return { instances: items, unreachable };
   }
@@ -164,6 +177,35 @@ export class Compute {
   async insertFirewall(body: object): Promise<void> {
     const path = `${this.#path}/global/firewalls`;
     await this.change({ method: 'POST', path, body, kind: 'look' });
+  }
+
+  /** Gives a machine without a public address this one. */
+  async addAccessConfig(zone: string, instance: string, natIP: string): Promise<void> {
+    const path = `${this.#path}/zones/${zone}/instances/${instance}/addAccessConfig?networkInterface=${FIRST_INTERFACE}`;
+    const body = { ...EXTERNAL_NAT, natIP };
+    await this.change({ method: 'POST', path, body, kind: 'look' });
+  }
+
+  /** The static addresses of a region. */
+  async addresses(region: string): Promise<readonly GcpAddress[]> {
+    const path = `${this.#path}/regions/${region}/addresses`;
+    const pages = await this.client.pages<Listed<GcpAddress>>(path);
+    return pages.flatMap(({ items = [] }) => items);
+  }
+
+  /** Throws `MissingThingError`. */
+  async address(region: string, name: string): Promise<GcpAddress> {
+    return await this.#get(`/regions/${region}/addresses/${name}`);
+  }
+
+  async insertAddress(region: string, body: object): Promise<void> {
+    const path = `${this.#path}/regions/${region}/addresses`;
+    await this.change({ method: 'POST', path, body, kind: 'create' });
+  }
+
+  async deleteAddress(region: string, name: string): Promise<void> {
+    const path = `${this.#path}/regions/${region}/addresses/${name}`;
+    await this.change({ method: 'DELETE', path, kind: 'end' });
   }
 
   /** Whether there is such a project, which the credentials can see. */

@@ -8,7 +8,9 @@ import type { CallPace } from '../base/rest-vm/pace.ts';
 import { ZoneCapacity } from '../base/rest-vm/zone-capacity.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import { type Compute, type ListedInstances, unreachableIn } from './compute.ts';
+import { GATEWAY_KEY_LABEL } from './gateways/gateway-use.ts';
 import { Insertions } from './insertions.ts';
+import { KEY_LABEL } from './labels.ts';
 import { NextAnswer } from './next-answer.ts';
 import { GcpOffers } from './offers.ts';
 import type { GcpSettings } from './settings.ts';
@@ -34,6 +36,8 @@ export interface GcpMarket {
 export interface GcpAccountRegion {
   /** The machines there, of all owners. */
   readonly vms: AccountVms;
+  /** Those of gateways. */
+  readonly gatewayVms: AccountVms;
   readonly capacity: ZoneCapacity;
 }
 
@@ -44,6 +48,7 @@ export class GcpAccount {
   readonly insertions: Insertions;
   readonly #options: GcpAccountOptions;
   readonly #listed: NextAnswer<ListedInstances>;
+  readonly #listedGateways: NextAnswer<ListedInstances>;
   /** What the last list lacks, and when it was asked for. */
   #unreachable: { readonly at: number; readonly names: ReadonlySet<string> } | null = null;
   readonly #regions = new Map<string, GcpAccountRegion>();
@@ -54,7 +59,8 @@ export class GcpAccount {
     this.#options = options;
     this.compute = compute;
     this.insertions = new Insertions({ compute, pace });
-    this.#listed = new NextAnswer(() => compute.instances());
+    this.#listed = new NextAnswer(() => compute.instances(KEY_LABEL));
+    this.#listedGateways = new NextAnswer(() => compute.instances(GATEWAY_KEY_LABEL));
   }
 
   /** The machines of all regions, by a list that no call has begun before. */
@@ -64,6 +70,11 @@ export class GcpAccount {
     const { instances, unreachable } = await this.#listed.value();
     this.#unreachable = { at, names: unreachable };
     return { instances, unreachable };
+  }
+
+  /** The same for the machines of gateways. */
+  async listedGateways(): Promise<ListedInstances> {
+    return await this.#listedGateways.value();
   }
 
   /** The part of a region that did not answer a moment ago; null = all of it did. */
@@ -77,7 +88,10 @@ export class GcpAccount {
     const { pace } = this.#options;
     const known = this.#regions.get(region);
     if (known) return known;
-    const made = { vms: new AccountVms(pace), capacity: new ZoneCapacity(() => pace.now()) };
+    const made = {
+      ...{ vms: new AccountVms(pace), gatewayVms: new AccountVms(pace) },
+      capacity: new ZoneCapacity(() => pace.now()),
+    };
     this.#regions.set(region, made);
     return made;
   }

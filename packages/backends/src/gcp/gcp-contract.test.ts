@@ -1,4 +1,4 @@
 import { describeBackend } from '../base/testing/contract.suite.ts';
 import { gcpContractWorld } from './testing/contract-world.ts';
 
-describeBackend('GCP', gcpContractWorld, ['gateways']);
+describeBackend('GCP', gcpContractWorld);

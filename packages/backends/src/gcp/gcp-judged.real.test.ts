@@ -39,7 +39,7 @@ describe.skipIf(documents === null)('judged by the documents of Google', () => {
     return response;
   }
 
-  describeBackend('GCP', () => gcpContractWorld(judging), ['gateways']);
+  describeBackend('GCP', () => gcpContractWorld(judging));
 
   it('orders of every kind, lists that lack a zone, and failed operations are too', async () => {
     const clock = manualClock();

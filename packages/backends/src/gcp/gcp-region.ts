@@ -23,6 +23,7 @@ import type { Networks } from './networks.ts';
 import { fitsPlacementGroup, placementGroupName } from './placement-groups.ts';
 import { uuidOf } from './request-ids.ts';
 import type { Reservations } from './reservations.ts';
+import type { VmUse } from './vm-use.ts';
 import { GCP_STATUSES, type Sizes, vmIdIn, vmOf } from './vms.ts';
 
 export interface GcpRegionOptions {
@@ -32,11 +33,17 @@ export interface GcpRegionOptions {
   readonly listed: () => Promise<ListedInstances>;
   readonly networks: Networks;
   readonly insertions: Insertions;
+  readonly use: VmUse;
+  /** Null: no order names reservations or placement groups. */
+  readonly clusters: ClusterParts | null;
+  readonly settings: InstanceSettings;
+  readonly sizes: Sizes;
+}
+
+export interface ClusterParts {
   readonly reservations: Pick<Reservations, 'find'>;
   /** By which an order names a resource policy. */
   readonly policyOf: (region: string, name: string) => string;
-  readonly settings: InstanceSettings;
-  readonly sizes: Sizes;
 }
 
 /** Failed requests that are remembered: Google forgets them too. */
@@ -75,7 +82,7 @@ export class GcpRegion implements VmCloud {
   }
 
   async list(): Promise<readonly Vm[]> {
-    const { region, insertions, sizes } = this.#options;
+    const { region, insertions, sizes, use } = this.#options;
     const { instances, unreachable } = await this.#options.listed();
     const missing = unreachableIn(region, unreachable);
     // The machines there exist all the same.
@@ -84,7 +91,7 @@ export class GcpRegion implements VmCloud {
       .filter(({ zone }) => regionOfZone(lastSegment(zone)) === region)
       .map((instance) => {
         const isEnded = this.#ended.has(vmIdIn(instance));
-        return vmOf(instance, { sizes, isEnded });
+        return vmOf(instance, { sizes, isEnded, keyLabel: use.keyLabel });
       });
     const ids = new Set(listed.map(({ id }) => id));
     for (const id of this.#ended) if (!ids.has(id)) this.#ended.delete(id);
@@ -94,16 +101,16 @@ export class GcpRegion implements VmCloud {
 
   /** Looks for the network, so that the order itself is one call. */
   async prepare(order: VmOrder): Promise<void> {
-    await this.#options.networks.allowSsh();
+    await this.#options.use.allow();
     await this.#partsOf(order);
   }
 
   async create(order: VmOrder): Promise<string> {
-    const { region, compute, insertions, settings } = this.#options;
+    const { region, compute, insertions, settings, use } = this.#options;
     const { name, offer, signal } = order;
     const parts = await this.#partsOf(order);
     const { zone } = parts;
-    const body = instanceForm(order, parts, settings);
+    const body = instanceForm(order, parts, { settings, use });
     const request = uuidOf(name, zone, JSON.stringify(body));
     const id = vmIdOf(zone, name);
     try {
@@ -137,7 +144,7 @@ export class GcpRegion implements VmCloud {
 
   async #partsOf(order: VmOrder): Promise<InstanceParts> {
     const { offer, owner, placementGroup } = order;
-    const { region, networks, policyOf } = this.#options;
+    const { region, networks, clusters, use } = this.#options;
     const { name } = offer.instance;
     const [zone] = offer.availability_zones ?? [];
     if (zone === undefined)
@@ -146,20 +153,23 @@ export class GcpRegion implements VmCloud {
     if (placementGroup && !fitsPlacementGroup(name)) {
       throw new SkipOfferError(`GCP puts no ${name} into a placement group`);
     }
-    const [first, others, reservation] = await Promise.all([
+    const [first, others, reservation, external] = await Promise.all([
       networks.place(region),
       networks.extraPlaces(region, extraInterfacesOf(name)),
       this.#reserved(order, zone),
+      use.external(order),
     ]);
-    const policies = placementGroup
-      ? [policyOf(region, placementGroupName(owner.server, placementGroup))]
-      : [];
-    return { zone, policies, reservation, interfaces: [first, ...others] };
+    const policies =
+      placementGroup && clusters
+        ? [clusters.policyOf(region, placementGroupName(owner.server, placementGroup))]
+        : [];
+    return { zone, policies, reservation, external, interfaces: [first, ...others] };
   }
 
   async #reserved({ reservation: name = null }: VmOrder, zone: string) {
-    if (name === null) return null;
-    const { reservations } = await this.#options.reservations.find(name);
+    const { clusters } = this.#options;
+    if (name === null || clusters === null) return null;
+    const { reservations } = await clusters.reservations.find(name);
     const found = reservations.find((one) => one.zone === zone);
     if (found) return { name, localSsds: found.localSsds };
     throw new SkipOfferError(`GCP: reservation ${name} is not ready in ${zone}`);

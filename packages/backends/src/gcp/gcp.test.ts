@@ -336,6 +336,12 @@ describe('the check', () => {
     expect(await problems()).toEqual([
       'gcp: compute.instances.delete: compute.instances.delete is missing in project demo-project: add it to the role of docs/backends.md, and give that to the account of the credentials',
     ]);
+    gcpFactsOf(cloud.account).lacking.clear();
+    gcpFactsOf(cloud.account).lacking.add('compute.addresses.create');
+    expect(await problems()).toEqual([]);
+    expect((await backend.check()).flatMap(({ problem }) => problem ?? [])).toEqual([
+      'compute.addresses.create, which only gateways need, is missing in project demo-project: add it to the role of docs/backends.md, and give that to the account of the credentials',
+    ]);
     expect(
       cloud.log.filter(({ method, path }) => method !== 'GET' && path.startsWith('/compute')),
     ).toEqual([]);

@@ -2,6 +2,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf, type Offer, requirementsMatch } from '@dstack/core';
 import type { Backend } from '../base/port.ts';
+import { vmGateways } from '../base/rest-vm/gateways/vm-gateways.ts';
 import { VmInstances } from '../base/rest-vm/instances.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { RegionalInstances, type RegionParts } from '../base/rest-vm/regional-instances.ts';
@@ -11,8 +12,9 @@ import { GCE_PREEMPTION_NOTICE } from '../base/spot-notices.ts';
 import { checkGcp } from './check.ts';
 import { gcpClaims } from './claims.ts';
 import { Disks } from './disks.ts';
+import { gatewayRegion } from './gateways/gateway-region.ts';
 import type { GcpAccount, GcpMarket } from './gcp-account.ts';
-import { GcpRegion, type GcpRegionOptions, LEASE_ENDING, TPU_REFUSAL } from './gcp-region.ts';
+import { GcpRegion, LEASE_ENDING, TPU_REFUSAL } from './gcp-region.ts';
 import { isTpu } from './machine-types.ts';
 import { Networks } from './networks.ts';
 import { quotaNotes, withDisk } from './offers.ts';
@@ -20,6 +22,7 @@ import { PlacementGroups } from './placement-groups.ts';
 import { inReservation, Reservations, reservationProblem } from './reservations.ts';
 import { ResourcePolicies } from './resource-policies.ts';
 import type { GcpSettings } from './settings.ts';
+import { useForJobs } from './vm-use.ts';
 import { GcpVolumes } from './volumes.ts';
 
 export interface GcpOptions {
@@ -41,15 +44,13 @@ export function gcpBackend(options: GcpOptions): Backend {
   const market = account.marketOf(settings);
   const networks = new Networks(compute, settings.network, () => pace.now());
   const policies = new ResourcePolicies(compute);
-  const parts = new Map<string, RegionParts>();
-  const of = (region: string): RegionParts => {
-    const known =
-      parts.get(region) ??
-      regionParts(options, region, market, { networks, policies, reservations });
-    parts.set(region, known);
-    return known;
-  };
   const reservations = new Reservations(compute, () => pace.now());
+  const of = rememberedBy((region: string) =>
+    regionParts(options, region, market, { networks, policies, reservations }),
+  );
+  const gatewaysOf = rememberedBy((region: string) =>
+    gatewayRegion({ region, account, market, networks, settings, secret: options.secret, pace }),
+  );
   /** All offers, or only those of the reservation that the run names. */
   const reserved = async (
     live: readonly Offer[],
@@ -97,8 +98,19 @@ export function gcpBackend(options: GcpOptions): Backend {
       zones: (region) => market.asked.zones(region),
     }),
     groups: new PlacementGroups(policies),
+    gateways: vmGateways({ title: 'GCP', hasBalancers: false, regions, of: gatewaysOf }),
     claims: gcpClaims(policies),
     check: () => checkGcp({ compute, networks, settings }),
+  };
+}
+
+/** The same answer for the same region. */
+function rememberedBy<T>(make: (region: string) => T): (region: string) => T {
+  const known = new Map<string, T>();
+  return (region) => {
+    const made = known.get(region) ?? make(region);
+    known.set(region, made);
+    return made;
   };
 }
 
@@ -106,18 +118,20 @@ function regionParts(
   { account, settings, secret, pace, leaseSeconds }: GcpOptions,
   region: string,
   { asked, offers }: GcpMarket,
-  shared: Pick<GcpRegionOptions, 'networks' | 'reservations'> & {
+  shared: {
+    readonly networks: Networks;
+    readonly reservations: Reservations;
     readonly policies: ResourcePolicies;
   },
 ): RegionParts {
   const { networks, policies, reservations } = shared;
   const { vms, capacity } = account.regionOf(region);
   const cloud = new GcpRegion({
-    ...{ region, networks, reservations, compute: account.compute },
+    ...{ region, networks, settings, compute: account.compute },
+    use: useForJobs(networks, settings.network.isPublic),
     insertions: account.insertions,
     listed: () => account.listed(),
-    policyOf: (of, name) => policies.linkOf(of, name),
-    settings: { ...settings, isPublic: settings.network.isPublic },
+    clusters: { reservations, policyOf: (of, name) => policies.linkOf(of, name) },
     sizes: (type, accelerator) => asked.sizes(type, accelerator),
   });
   const instances = new VmInstances({

@@ -1,11 +1,13 @@
 /** The order of a machine as the body of its insertion: one call, with labels on everything that it makes. */
 import { KEY_TAG, ownerTags } from '../base/rest-vm/names.ts';
 import type { VmOrder } from '../base/rest-vm/vm-cloud.ts';
+import { EXTERNAL_NAT } from './compute.ts';
 import { labelsOf } from './labels.ts';
 import { acceleratorOf, diskTypeOf, imageOf, nicTypeOf } from './machine-types.ts';
-import { NETWORK_TAG, type NetworkPlace } from './networks.ts';
+import type { NetworkPlace } from './networks.ts';
 import type { LocalSsd } from './reservations.ts';
 import type { GcpSettings } from './settings.ts';
+import type { External, VmUse } from './vm-use.ts';
 
 /** The parts of an order for which Google was asked first. */
 export interface InstanceParts {
@@ -16,11 +18,10 @@ export interface InstanceParts {
   readonly reservation: { readonly name: string; readonly localSsds: readonly LocalSsd[] } | null;
   /** Resource policies. */
   readonly policies: readonly string[];
+  readonly external: External;
 }
 
-export type InstanceSettings = Pick<GcpSettings, 'project' | 'serviceAccount' | 'labels'> & {
-  readonly isPublic: boolean;
-};
+export type InstanceSettings = Pick<GcpSettings, 'project' | 'serviceAccount' | 'labels'>;
 
 /** Labels with facts that Google does not report with a machine. */
 export const VM_LABELS = {
@@ -40,19 +41,20 @@ const SCOPES = ['https://www.googleapis.com/auth/cloud-platform'];
 
 export function instanceForm(
   order: VmOrder,
-  { zone, interfaces, policies, reservation }: InstanceParts,
-  settings: InstanceSettings,
+  parts: InstanceParts,
+  { settings, use }: { readonly settings: InstanceSettings; readonly use: VmUse },
 ): object {
+  const { zone, interfaces, policies, reservation, external } = parts;
   const { offer, name, userData, authorizedKeys } = order;
-  const { project, serviceAccount, isPublic } = settings;
+  const { project, serviceAccount } = settings;
   const { name: type, resources } = offer.instance;
   const inZone = `projects/${project}/zones/${zone}`;
   const diskGb = Math.ceil(resources.disk.size_mib / MIB_PER_GIB);
-  const labels = machineLabels(order, diskGb, settings);
+  const labels = machineLabels(order, { diskGb, external, use, settings });
   const accelerator = acceleratorOf(resources);
   return {
     ...{ name, labels, machineType: `${inZone}/machineTypes/${type}` },
-    tags: { items: [NETWORK_TAG] },
+    tags: { items: [use.networkTag] },
     metadata: {
       items: [
         { key: 'user-data', value: userData },
@@ -80,7 +82,7 @@ export function instanceForm(
       })),
     ],
     networkInterfaces: interfaces.map((place, at) =>
-      interfaceForm(place, type, isPublic && at === 0),
+      interfaceForm(place, type, at === 0 ? external.address : null),
     ),
     ...(accelerator && {
       guestAccelerators: [
@@ -105,11 +107,17 @@ export function instanceForm(
 
 const loginLine = (key: string): string => `${LOGIN_USER}:${key.trim()}`;
 
-function interfaceForm({ network, subnetwork }: NetworkPlace, type: string, isPublic: boolean) {
+function interfaceForm(
+  { network, subnetwork }: NetworkPlace,
+  type: string,
+  address: External['address'],
+) {
   const nicType = nicTypeOf(type);
   return {
     ...{ network, subnetwork, ...(nicType !== null && { nicType }) },
-    ...(isPublic && { accessConfigs: [{ name: 'External NAT', type: 'ONE_TO_ONE_NAT' }] }),
+    ...(address !== null && {
+      accessConfigs: [{ ...EXTERNAL_NAT, ...(address !== 'any' && { natIP: address }) }],
+    }),
   };
 }
 
@@ -128,15 +136,24 @@ function schedulingForm(isSpot: boolean, hasGpus: boolean) {
   };
 }
 
+interface LabelFacts {
+  readonly diskGb: number;
+  readonly external: External;
+  readonly use: VmUse;
+  readonly settings: InstanceSettings;
+}
+
 function machineLabels(
-  { owner, tags, offer }: VmOrder,
-  diskGb: number,
-  { labels, isPublic }: InstanceSettings,
+  order: VmOrder,
+  { diskGb, external, use, settings }: LabelFacts,
 ): Readonly<Record<string, string>> {
+  const { owner, tags, offer } = order;
   const facts = {
     [VM_LABELS.price]: String(Math.round(offer.price * PRICE_UNITS)),
     [VM_LABELS.disk]: String(diskGb),
-    [VM_LABELS.network]: isPublic ? 'public' : PRIVATE,
+    [VM_LABELS.network]: external.isPublic ? 'public' : PRIVATE,
+    ...use.labels(order),
   };
-  return labelsOf({ ...ownerTags(owner, tags[KEY_TAG] ?? ''), ...facts }, labels, tags);
+  const own = ownerTags(owner, tags[KEY_TAG] ?? '', use.keyLabel);
+  return labelsOf({ ...own, ...facts }, settings.labels, tags);
 }

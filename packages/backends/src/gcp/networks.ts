@@ -12,8 +12,9 @@ export interface NetworkPlace {
   readonly subnetwork: string;
 }
 
-/** The tag by which the rule finds machines, as by dstack 0.22.5. */
+/** The tags by which the rules find machines, as by dstack 0.22.5. */
 export const NETWORK_TAG = 'dstack-runner-instance';
+export const GATEWAY_NETWORK_TAG = 'dstack-gateway-instance';
 
 const DEFAULT_VPC = 'default';
 /** Other subnetworks are for load balancers, NAT and the like; omitted = for machines. */
@@ -22,11 +23,29 @@ const SUBNETWORKS_KEPT_MS = 120_000;
 const RULE_KEPT_MS = 600_000;
 const LONGEST_NAME = 63;
 
+/** A rule of the firewall, one for each VPC. */
+interface IngressRule {
+  readonly prefix: string;
+  readonly ports: readonly string[];
+  readonly tag: string;
+  readonly description: string;
+}
+
+const SSH: IngressRule = {
+  ...{ prefix: 'dstack-ssh-in-', ports: ['22'], tag: NETWORK_TAG },
+  description: 'SSH for machines of dstack',
+};
+const CLIENTS: IngressRule = {
+  ...{ prefix: 'dstack-gateway-in-', ports: ['22', '80', '443'], tag: GATEWAY_NETWORK_TAG },
+  description: 'SSH, HTTP and HTTPS for gateways of dstack',
+};
+
 export class Networks {
   readonly #compute: Compute;
   readonly #settings: NetworkSettings;
   readonly #usable: KeptAnswer<readonly UsableSubnetwork[]>;
-  readonly #rule: KeptAnswer<void>;
+  readonly #sshRule: KeptAnswer<void>;
+  readonly #clientsRule: KeptAnswer<void>;
 
   /** `now`: milliseconds that no step of the clock moves. */
   constructor(compute: Compute, settings: NetworkSettings, now: () => number) {
@@ -35,7 +54,9 @@ export class Networks {
     this.#usable = new KeptAnswer(SUBNETWORKS_KEPT_MS, now, () =>
       compute.usableSubnetworks(this.hostProject),
     );
-    this.#rule = new KeptAnswer(RULE_KEPT_MS, now, () => this.#madeRule());
+    const rule = (of: IngressRule) => new KeptAnswer(RULE_KEPT_MS, now, () => this.#madeRule(of));
+    this.#sshRule = rule(SSH);
+    this.#clientsRule = rule(CLIENTS);
   }
 
   /** The project of the network. */
@@ -73,13 +94,19 @@ export class Networks {
 
   /** Lets SSH in, unless the network belongs to another project, whose owner does that. */
   async allowSsh(): Promise<void> {
-    if (this.#settings.hostProject === null) await this.#rule.value();
+    if (this.#settings.hostProject === null) await this.#sshRule.value();
+  }
+
+  /** Lets SSH, HTTP and HTTPS in to gateways, with the same exception. */
+  async allowClients(): Promise<void> {
+    if (this.#settings.hostProject === null) await this.#clientsRule.value();
   }
 
   /** Google has refused one of them: a user has deleted it. */
   forget(): void {
     this.#usable.drop();
-    this.#rule.drop();
+    this.#sshRule.drop();
+    this.#clientsRule.drop();
   }
 
   async #found(region: string, vpc: string, name: string | null): Promise<NetworkPlace | null> {
@@ -94,12 +121,12 @@ export class Networks {
     return found ? { network: found.network, subnetwork: found.subnetwork } : null;
   }
 
-  async #madeRule(): Promise<void> {
+  async #madeRule({ prefix, ports, tag, description }: IngressRule): Promise<void> {
     const network = `projects/${this.hostProject}/global/networks/${this.vpc}`;
     const rule = {
-      ...{ name: ruleName(this.vpc), network, direction: 'INGRESS', sourceRanges: ['0.0.0.0/0'] },
-      ...{ allowed: [{ IPProtocol: 'tcp', ports: ['22'] }], targetTags: [NETWORK_TAG] },
-      description: 'SSH for machines of dstack',
+      ...{ name: ruleName(prefix, this.vpc), network, direction: 'INGRESS' },
+      ...{ sourceRanges: ['0.0.0.0/0'], allowed: [{ IPProtocol: 'tcp', ports }] },
+      ...{ targetTags: [tag], description },
     };
     try {
       await this.#compute.insertFirewall(rule);
@@ -109,7 +136,7 @@ export class Networks {
   }
 }
 
-function ruleName(vpc: string): string {
-  const name = `dstack-ssh-in-${vpc}`;
-  return name.length <= LONGEST_NAME ? name : `dstack-ssh-in-${digest(vpc)}`;
+function ruleName(prefix: string, vpc: string): string {
+  const name = `${prefix}${vpc}`;
+  return name.length <= LONGEST_NAME ? name : `${prefix}${digest(vpc)}`;
 }

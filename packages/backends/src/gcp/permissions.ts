@@ -36,6 +36,16 @@ export const PERMISSIONS: readonly string[] = [
   'compute.zoneOperations.get',
 ];
 
+/** In the project of the machines, for gateways only. */
+export const GATEWAY_PERMISSIONS: readonly string[] = [
+  'compute.addresses.create',
+  'compute.addresses.delete',
+  'compute.addresses.get',
+  'compute.addresses.list',
+  'compute.addresses.use',
+  'compute.instances.addAccessConfig',
+];
+
 /** In the project of a shared VPC. */
 export const HOST_PERMISSIONS: readonly string[] = [
   'compute.subnetworks.list',
@@ -49,6 +59,6 @@ export function roleDocument(): string {
     'title: dstack',
     'stage: GA',
     'includedPermissions:',
-    ...PERMISSIONS.map((name) => `- ${name}`),
+    ...[...PERMISSIONS, ...GATEWAY_PERMISSIONS].toSorted().map((name) => `- ${name}`),
   ].join('\n');
 }

@@ -6,7 +6,8 @@ import { digest, inRegionData, regionIn } from '../base/rest-vm/in-region.ts';
 import { KEY_TAG, ownerIn, ownerTags } from '../base/rest-vm/names.ts';
 import { MissingThingError, NotNowError, refusalCode } from '../base/rest-vm/refusals.ts';
 import { lastSegment } from './compute.ts';
-import type { GcpResourcePolicy, ResourcePolicies } from './resource-policies.ts';
+import { tagsInDescription } from './descriptions.ts';
+import type { ResourcePolicies } from './resource-policies.ts';
 
 /** Families of which Google puts no machines close to each other. */
 const NEVER_CLOSE = /^(?:e2|n1|n4|m1)-/;
@@ -49,7 +50,9 @@ export class PlacementGroups implements GroupPort {
 
   async #isOurs(region: string, name: string, key: string): Promise<boolean> {
     const { policies } = await this.#policies.timed(region);
-    return policies.some((one) => one.name === name && tagsOf(one)[KEY_TAG] === key);
+    return policies.some(
+      (one) => one.name === name && tagsInDescription(one.description)[KEY_TAG] === key,
+    );
   }
 
   async delete(handle: GroupHandle): Promise<'deleted' | 'in-use'> {
@@ -68,7 +71,7 @@ export class PlacementGroups implements GroupPort {
     return policies
       .filter(({ name }) => name.startsWith(PREFIX))
       .map((policy) => {
-        const tags = tagsOf(policy);
+        const tags = tagsInDescription(policy.description);
         return {
           handle: { id: policy.name, data: inRegionData(lastSegment(policy.region)) },
           ...{ owner: ownerIn(tags), key: tags[KEY_TAG] ?? null },
@@ -76,15 +79,4 @@ export class PlacementGroups implements GroupPort {
       })
       .filter(({ owner }) => owner.server === server);
   }
-}
-
-/** The tags that `create` has put into the description. A policy that something else made has another text there. */
-function tagsOf({ description = '' }: GcpResourcePolicy): Readonly<Record<string, string>> {
-  try {
-    const tags: unknown = JSON.parse(description);
-    if (typeof tags === 'object' && tags !== null) return tags as Readonly<Record<string, string>>;
-  } catch {
-    // The text is no JSON, so dstack did not write it.
-  }
-  return {};
 }

@@ -1,5 +1,6 @@
 /** Machines of Compute Engine as `base/rest-vm` sees them. */
 import type { Offer } from '@dstack/core';
+import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { Vm, VmPhase } from '../base/rest-vm/vm-cloud.ts';
 import { type GcpInstance, lastSegment, regionOfZone } from './compute.ts';
 import { FAILED } from './insertions.ts';
@@ -41,6 +42,8 @@ export type Sizes = (type: string, accelerator: string | null) => Offer['instanc
 
 export interface VmContext {
   readonly sizes: Sizes;
+  /** The label with the key of its order. */
+  readonly keyLabel: string;
   /** This process has ordered its end. */
   readonly isEnded: boolean;
 }
@@ -51,10 +54,11 @@ export function vmIdIn({ zone, name }: GcpInstance): string {
   return vmIdOf(lastSegment(zone), name);
 }
 
-export function vmOf(instance: GcpInstance, { sizes, isEnded }: VmContext): Vm {
+export function vmOf(instance: GcpInstance, { sizes, keyLabel, isEnded }: VmContext): Vm {
   const { name, networkInterfaces = [], labels = {}, statusMessage } = instance;
   const zone = lastSegment(instance.zone);
-  const tags = tagsIn(labels);
+  const labelled = tagsIn(labels);
+  const tags: Vm['tags'] = { ...labelled, [KEY_TAG]: labelled[keyLabel] ?? '' };
   const [first] = networkInterfaces;
   const privateAddress = first?.networkIP ?? null;
   const publicAddress = first?.accessConfigs?.find(({ natIP }) => natIP)?.natIP ?? null;

@@ -1,5 +1,6 @@
 import {
   type Backend,
+  type GatewayOrder,
   type InstanceOrder,
   type InstancePort,
   NoAnswerError,
@@ -12,6 +13,7 @@ import { BackendTimeoutError, boundedBackend } from './bounded-backend.ts';
 const requirements = {} as Requirements;
 const offer = { instance: { name: 'a100' } } as Offer;
 const order = {} as InstanceOrder;
+const gateway = {} as GatewayOrder;
 const handle = { id: 'm-1', data: null };
 
 const silence = () => new Promise<never>(() => {});
@@ -23,6 +25,9 @@ const silent: Backend = {
   instances: { create: silence, observe: silence, release: silence, list: silence },
   volumes: null,
   groups: { create: silence, delete: silence, list: silence },
+  gateways: {
+    ...{ create: silence, observe: silence, maintain: silence, release: silence, list: silence },
+  },
   claims: { read: silence, renew: silence },
   check: silence,
 };
@@ -37,6 +42,8 @@ describe('a backend with limits', () => {
     ['to end an instance', () => bounded.instances?.release(handle), '0.002 s'],
     ['for a list of instances', () => bounded.instances?.list({ server: 's' }), '0.002 s'],
     ['to delete a group', () => bounded.groups?.delete(handle), '0.002 s'],
+    ['for a gateway', () => bounded.gateways?.create(gateway), '0.002 s'],
+    ['to keep a gateway', () => bounded.gateways?.maintain?.(handle, gateway), '0.002 s'],
     ['for claims', () => bounded.claims?.read({ server: 's' }), '0.002 s'],
     [
       'to renew a claim',

@@ -72,8 +72,11 @@ export function boundedBackend(backend: Backend, limits: BackendLimits = LIMITS)
     delete: (handle) => call('to delete a group', () => its.delete(handle)),
     list: (owner) => call('for a list of groups', () => its.list(owner)),
   });
-  const boundedGateways = (its: GatewayPort): GatewayPort => ({
+  const boundedGateways = ({ maintain, ...its }: GatewayPort): GatewayPort => ({
     ...its,
+    ...(maintain && {
+      maintain: (handle, order) => call('to keep a gateway', () => maintain(handle, order)),
+    }),
     create: (order) => call('for a gateway', () => its.create(order)),
     observe: (handle) => call('about a gateway', () => its.observe(handle)),
     release: (handle, how) => call('to end a gateway', () => its.release(handle, how)),

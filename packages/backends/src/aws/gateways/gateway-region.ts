@@ -1,6 +1,6 @@
 /** The parts of a region that gateways need. */
 import type { Offer } from '@dstack/core';
-import type { GatewayMachines, GatewayRegion } from '../../base/rest-vm/gateways/gateway-parts.ts';
+import type { GatewayRegion, GatewayVmKind } from '../../base/rest-vm/gateways/gateway-parts.ts';
 import { gatewayWay } from '../../base/rest-vm/gateways/gateway-way.ts';
 import { VmInstances } from '../../base/rest-vm/instances.ts';
 import type { CallPace } from '../../base/rest-vm/pace.ts';
@@ -18,7 +18,7 @@ import { GatewayCloud } from './gateway-cloud.ts';
 /** Types with processors of ARM, such as t4g and m7gd. */
 const ARM = /^(a1|[a-z]+\d+[a-fh-z]*g[a-z]*)\./;
 
-const MACHINES: GatewayMachines = {
+const KIND: GatewayVmKind = {
   ...{ backend: 'aws', title: 'AWS', defaultType: 't3.micro', running: 'running' },
   ...{ isArm: (type) => ARM.test(type), isDenied },
 };
@@ -55,7 +55,7 @@ export function gatewayRegion(options: GatewayRegionOptions): GatewayRegion {
   });
   const list = () => cloud.list();
   return {
-    ...{ region, machines: MACHINES, instances, sizes },
+    ...{ region, kind: KIND, instances, sizes },
     vms: {
       shared: () => all.shared(list),
       fresh: () => all.fresh(list),

@@ -93,7 +93,12 @@ export async function checkGateway(
   if (isServerHost(backend)) checkServerHost(user, configuration);
   else if (backend === SSH_HOST_BACKEND) await checkFleet(deps, project, configuration);
   const found = await deps.backends.find(project.id, backend);
-  if (found?.gateways) return;
+  if (found?.gateways) {
+    if (configuration.load_balancer === null || found.gateways.hasBalancers) return;
+    throw ruleError(
+      `This server makes no load balancers in backend ${backend} yet: leave \`load_balancer\` out, and each replica has an address of its own`,
+    );
+  }
   if (isServerHost(backend)) {
     throw ruleError("The server's machine runs no agent of this server, so it cannot be a gateway");
   }

@@ -3,30 +3,30 @@ import type { Offer } from '@dstack/core';
 import { NoCapacityError, QuotaError, SkipOfferError } from '../../errors.ts';
 import type { GatewayOrder } from '../../gateway-port.ts';
 import type { InstanceOrder } from '../../instance-port.ts';
-import type { GatewayMachines, GatewayRegion } from './gateway-parts.ts';
+import type { GatewayRegion, GatewayVmKind } from './gateway-parts.ts';
 import { placeTags, type VmPlace } from './gateway-place.ts';
 
 /** That of dstack 0.22.5. */
 const DISK_MIB = 10 * 1024;
 
-type CreatingRegion = Pick<GatewayRegion, 'machines' | 'instances' | 'zones' | 'sizes'>;
+type CreatingRegion = Pick<GatewayRegion, 'kind' | 'instances' | 'zones' | 'sizes'>;
 type Resources = Offer['instance']['resources'];
 
 export const gatewayType = (
-  { defaultType }: Pick<GatewayMachines, 'defaultType'>,
+  { defaultType }: Pick<GatewayVmKind, 'defaultType'>,
   { instanceType }: Pick<GatewayOrder, 'instanceType'>,
 ): string => instanceType ?? defaultType;
 
 /** Asks one zone after another, as long as there is no capacity; returns the id of the machine. */
 export async function createGatewayVm(
-  { machines, instances, zones, sizes }: CreatingRegion,
+  { kind, instances, zones, sizes }: CreatingRegion,
   order: GatewayOrder,
   place: VmPlace,
 ): Promise<string> {
-  const { backend, title } = machines;
+  const { backend, title } = kind;
   const { region } = order;
-  const name = gatewayType(machines, order);
-  const instance = gatewayInstance(name, sizes(name), machines);
+  const name = gatewayType(kind, order);
+  const instance = gatewayInstance(name, sizes(name), kind);
   let refusal: NoCapacityError | null = null;
   for (const zone of await zones(order.isPublic)) {
     const offer: Offer = {
@@ -50,7 +50,7 @@ export async function createGatewayVm(
 function gatewayInstance(
   name: string,
   known: Offer['instance'] | null,
-  { isArm }: GatewayMachines,
+  { isArm }: GatewayVmKind,
 ): Offer['instance'] {
   const unknown: Pick<Resources, 'cpus' | 'memory_mib' | 'gpus' | 'description' | 'cpu_arch'> = {
     ...{ cpus: 0, memory_mib: 0, gpus: [], description: '' },

@@ -8,7 +8,7 @@ import type { VmPlace } from './gateway-place.ts';
 
 export interface GatewayRegion {
   readonly region: string;
-  readonly machines: GatewayMachines;
+  readonly kind: GatewayVmKind;
   readonly instances: Pick<InstancePort, 'create' | 'observe' | 'release'>;
   readonly vms: GatewayVms;
   readonly addresses: GatewayAddresses;
@@ -21,7 +21,7 @@ export interface GatewayRegion {
 }
 
 /** What the machines of gateways are at a provider. */
-export interface GatewayMachines {
+export interface GatewayVmKind {
   readonly backend: BackendType;
   /** Its name for people. */
   readonly title: string;

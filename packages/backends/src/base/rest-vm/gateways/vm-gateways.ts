@@ -28,6 +28,7 @@ import {
 export interface VmGatewaysOptions {
   /** Name of the provider for people. */
   readonly title: string;
+  readonly hasBalancers: boolean;
   /** The regions of the configuration. */
   readonly regions: readonly string[];
   /** Returns the parts of any region. */
@@ -38,8 +39,9 @@ type Ordered = Omit<GatewayOrder, 'key'>;
 
 const PORTS = { http: 80, https: 443 };
 
-export function vmGateways({ title, regions, of }: VmGatewaysOptions): GatewayPort {
+export function vmGateways({ title, hasBalancers, regions, of }: VmGatewaysOptions): GatewayPort {
   return {
+    hasBalancers,
     ports: () => PORTS,
     create: async (order) => {
       if (!regions.includes(order.region)) {
@@ -67,12 +69,12 @@ export function vmGateways({ title, regions, of }: VmGatewaysOptions): GatewayPo
 }
 
 async function createGateway(region: GatewayRegion, order: GatewayOrder): Promise<InstanceHandle> {
-  const { addresses, machines } = region;
+  const { addresses, kind } = region;
   const place = vmPlaceOf(order);
   const balancers = place.isBalanced ? region.balancers : null;
   if (place.isBalanced && balancers === null) {
     throw new RefusedOrderError(
-      `${machines.title}: this server makes no load balancers there: leave \`load_balancer\` out`,
+      `${kind.title}: this server makes no load balancers there: leave \`load_balancer\` out`,
     );
   }
   // First what has quotas and names of its own: a refusal then costs no machine.
@@ -121,12 +123,12 @@ async function observeGateway(
 
 /** Whether the machine, which runs and had none, has been given the address of its replica. */
 async function attachAddress(
-  { vms, addresses, machines }: GatewayRegion,
+  { vms, addresses, kind }: GatewayRegion,
   id: string,
   place: VmPlace,
 ): Promise<boolean> {
   const vm = (await vms.shared()).find((one) => one.id === id);
-  if (vm?.status !== machines.running || vm.address !== null) return false;
+  if (vm?.status !== kind.running || vm.address !== null) return false;
   const [address] = await addresses.of(place);
   if (!address) return false;
   if (address.instance !== id) await addresses.attach(address, id);
@@ -137,7 +139,7 @@ async function attachAddress(
 const UNCHANGED: GatewayCondition = { outdated: null, unreachable: null };
 
 async function maintainGateway(
-  { instances, addresses, balancers, machines, vms }: GatewayRegion,
+  { instances, addresses, balancers, kind, vms }: GatewayRegion,
   { id }: InstanceHandle,
   { place, order }: { readonly place: VmPlace; readonly order: Ordered },
 ): Promise<GatewayCondition> {
@@ -156,7 +158,7 @@ async function maintainGateway(
     const unused = address.instance === id ? others.filter(({ isUsed }) => !isUsed) : [];
     for (const one of unused) await addresses.release(one.id);
   }
-  const outdated = outdatedText(seen, gatewayType(machines, order));
+  const outdated = outdatedText(seen, gatewayType(kind, order));
   const isBalanced = place.isBalanced && order.balancer !== null;
   if (!isBalanced || balancers === null || seen.state !== 'ready') {
     return { outdated, unreachable: null };
@@ -202,7 +204,7 @@ async function releaseGateway(
 
 /** What ends with a machine is listed apart only if there is none. */
 async function listGateways(
-  { region, vms, addresses, balancers, machines: { isDenied } }: GatewayRegion,
+  { region, vms, addresses, balancers, kind: { isDenied } }: GatewayRegion,
   server: string,
 ): Promise<readonly ListedGateway[]> {
   const [all, kept, balanced] = await Promise.all([

@@ -8,6 +8,13 @@ export interface GcpPolicy {
   readonly description: string | null;
 }
 
+export interface GcpAddress {
+  readonly region: string;
+  readonly name: string;
+  readonly address: string;
+  readonly description: string | null;
+}
+
 export interface GcpFacts {
   /** The bodies of insertions, by the ids of machines. */
   readonly bodies: Map<string, Fields>;
@@ -19,6 +26,14 @@ export interface GcpFacts {
   readonly devices: Map<string, string>;
   /** By their paths. */
   readonly policies: Map<string, GcpPolicy>;
+  /** Static addresses by their paths. */
+  readonly addresses: Map<string, GcpAddress>;
+  /** How many of them there may be. */
+  mostAddresses: number;
+  /** The number of the last one. */
+  lastAddress: number;
+  /** Static addresses that machines have, by the ids of the machines. */
+  readonly natIps: Map<string, string>;
   /** Reserved capacity, in the form of Google; nothing uses it up. */
   readonly reservations: { readonly name: string; readonly zone: string }[];
   /** Zones that do not answer: lists name them, and lack their machines. */
@@ -37,7 +52,8 @@ const FACTS = new WeakMap<CloudAccount, GcpFacts>();
 export function gcpFactsOf(account: CloudAccount): GcpFacts {
   const facts = FACTS.get(account) ?? {
     ...{ bodies: new Map(), requests: new Map(), devices: new Map() },
-    policies: new Map(),
+    ...{ policies: new Map(), natIps: new Map() },
+    ...{ addresses: new Map(), mostAddresses: 8, lastAddress: 0 },
     reservations: [],
     firewalls: new Set<string>(),
     ...{ unreachable: new Set<string>(), lacking: new Set<string>(), nats: new Set<string>() },

@@ -16,9 +16,21 @@ const STATUSES: Readonly<Record<Vm['state'], string>> = {
   ending: 'STOPPING',
 };
 
-/** `body`: of its insertion; empty for a machine that a person has made elsewhere. */
-export function instanceForm(vm: Vm, body: Fields, url: string): object {
-  const { id, name, region: zone, address, privateAddress, isPublic, createdAt } = vm;
+/**
+ * `body`: of its insertion; empty for a machine that a person has made elsewhere. `natIp`: its static address; null =
+ * it has none.
+ */
+export function instanceForm(
+  vm: Vm,
+  {
+    body,
+    natIp,
+    url,
+  }: { readonly body: Fields; readonly natIp: string | null; readonly url: string },
+): object {
+  const { id, name, region: zone, privateAddress, createdAt } = vm;
+  const isPublic = vm.isPublic || natIp !== null;
+  const address = natIp ?? vm.address;
   const inZone = linkOf(url, `zones/${zone}`);
   const [first] = (body.networkInterfaces ?? []) as readonly Fields[];
   return {

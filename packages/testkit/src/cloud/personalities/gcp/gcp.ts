@@ -8,6 +8,7 @@ import type { CloudCall, CloudRoute, Personality } from '../../personality.ts';
 import { Refusal } from '../../refusal.ts';
 import type { CloudAnswer } from '../../request.ts';
 import type { Vm } from '../../vm.ts';
+import { addressRoutes, natIpIn, natIpProblem } from './addresses.ts';
 import { BASE, begun, IN_ZONE, ok, requireInstance, requireProject } from './calls.ts';
 import { GCP_CATALOG, PROJECT, REGIONS } from './catalog.ts';
 import { attachedForms, diskRoutes } from './disks.ts';
@@ -16,6 +17,7 @@ import { gcpFactsOf } from './facts.ts';
 import { instanceForm, linkOf, operationForm, regionForm } from './forms.ts';
 import { aggregated, paged } from './lists.ts';
 import { gcpMetadata } from './metadata.ts';
+import { networkRoutes } from './networks.ts';
 import { policyRoutes, requirePolicies } from './resource-policies.ts';
 import { authenticates, grantToken, newServiceAccountKey, TOKEN_PATH } from './tokens.ts';
 
@@ -33,8 +35,6 @@ const routes: readonly CloudRoute[] = [
     },
   },
   { method: 'GET', path: `${BASE}/regions`, answer: listRegions },
-  { method: 'GET', path: `${BASE}/aggregated/subnetworks/listUsable`, answer: listUsable },
-  { method: 'GET', path: `${BASE}/aggregated/routers`, answer: listRouters },
   { method: 'GET', path: `${BASE}/aggregated/instances`, answer: listInstances },
   {
     method: 'GET',
@@ -48,7 +48,6 @@ const routes: readonly CloudRoute[] = [
         })),
       ),
   },
-  { method: 'POST', path: `${BASE}/global/firewalls`, answer: insertFirewall },
   { method: 'POST', path: `${IN_ZONE}/instances`, answer: insertInstance },
   {
     method: 'GET',
@@ -58,6 +57,8 @@ const routes: readonly CloudRoute[] = [
   { method: 'DELETE', path: `${IN_ZONE}/instances/{name}`, answer: deleteInstance },
   ...diskRoutes,
   ...policyRoutes,
+  ...addressRoutes,
+  ...networkRoutes,
   {
     method: 'GET',
     path: `${IN_ZONE}/operations/{operation}`,
@@ -99,33 +100,6 @@ function listRegions(call: CloudCall): CloudAnswer {
   return paged(call, 'compute#regionList', REGIONS, (name) => regionForm(name, quotas, call.url));
 }
 
-function listUsable(call: CloudCall): CloudAnswer {
-  requireProject(call);
-  const all = REGIONS.flatMap((region) => [
-    { region, name: 'proxies', purpose: 'REGIONAL_MANAGED_PROXY' },
-    { region, name: 'default', purpose: 'PRIVATE' },
-  ]);
-  const kind = 'compute#usableSubnetworksAggregatedList';
-  return paged(call, kind, all, ({ region, name, purpose }) => ({
-    subnetwork: linkOf(call.url, `regions/${region}/subnetworks/${name}`),
-    network: linkOf(call.url, 'global/networks/default'),
-    ...{ ipCidrRange: '10.128.0.0/20', purpose },
-  }));
-}
-
-function listRouters(call: CloudCall): CloudAnswer {
-  requireProject(call);
-  const routers = [...gcpFactsOf(call.account).nats].map((region) => ({
-    scope: `regions/${region}`,
-    form: {
-      ...{ kind: 'compute#router', name: 'nat', region: linkOf(call.url, `regions/${region}`) },
-      network: linkOf(call.url, 'global/networks/default'),
-      nats: [{ name: 'nat', natIpAllocateOption: 'AUTO_ONLY' }],
-    },
-  }));
-  return aggregated(call, 'routers', routers);
-}
-
 function listInstances(call: CloudCall): CloudAnswer {
   requireProject(call);
   const { unreachable } = gcpFactsOf(call.account);
@@ -137,19 +111,11 @@ function listInstances(call: CloudCall): CloudAnswer {
 }
 
 function shown(vm: Vm, call: CloudCall) {
-  const { bodies } = gcpFactsOf(call.account);
-  const form = instanceForm(vm, bodies.get(vm.id) ?? {}, call.url);
+  const { bodies, natIps } = gcpFactsOf(call.account);
+  const form = instanceForm(vm, {
+    ...{ body: bodies.get(vm.id) ?? {}, natIp: natIps.get(vm.id) ?? null, url: call.url },
+  });
   return { ...form, disks: attachedForms(call, vm) };
-}
-
-function insertFirewall(call: CloudCall): CloudAnswer {
-  requireProject(call);
-  const { firewalls } = gcpFactsOf(call.account);
-  const name = textField(fieldsOf(call.body), 'name', { max: 63 });
-  const path = `projects/${PROJECT}/global/firewalls/${name}`;
-  if (firewalls.has(name)) throw new Refusal('conflict', `The resource '${path}' already exists`);
-  firewalls.add(name);
-  return begun(call, 'insert', { id: linkOf(call.url, path), region: 'global' });
 }
 
 const NAME = /^[a-z](?:[-a-z0-9]{0,61}[a-z0-9])?$/;
@@ -159,7 +125,7 @@ const LABELS = { key: /^[a-z][a-z0-9_-]{0,62}$/, value: /^[a-z0-9_-]{0,63}$/ };
 function insertInstance(call: CloudCall): CloudAnswer {
   requireProject(call);
   const { account, params, query, url } = call;
-  const { requests, bodies } = gcpFactsOf(account);
+  const { requests, bodies, natIps } = gcpFactsOf(account);
   const requestId = query.get('requestId') ?? '';
   if (!REQUEST_ID.test(requestId)) throw new Refusal('invalid', "Invalid value for 'requestId'");
   const earlier = requests.get(requestId);
@@ -172,12 +138,15 @@ function insertInstance(call: CloudCall): CloudAnswer {
     const path = `projects/${PROJECT}/zones/${zone}/instances/${name}`;
     throw new Refusal('conflict', `The resource '${path}' already exists`);
   }
-  const order = orderOf(body, zone, call);
+  const { natIp, ...order } = orderOf(body, zone, call);
   requirePolicies(call, (body.resourcePolicies ?? []) as readonly string[]);
   const target = { id: linkOf(url, `zones/${zone}/instances/${name}`), region: zone };
+  const inUse = natIp === null ? null : natIpProblem(call, natIp);
+  if (inUse !== null) return begun(call, 'insert', target, { problem: inUse, requestId });
   try {
     const vm = account.vms.create({ ...order, name, region: zone });
     bodies.set(vm.id, body);
+    if (natIp !== null) natIps.set(vm.id, natIp);
     return begun(call, 'insert', target, { requestId });
   } catch (error) {
     const problem = error instanceof Refusal ? PROBLEMS[error.kind] : undefined;
@@ -203,11 +172,13 @@ function orderOf(body: Fields, zone: string, { account }: CloudCall) {
     throw new Refusal('invalid', "Invalid value for field 'resource.labels'");
   }
   const [first] = body.networkInterfaces as readonly Fields[];
+  const [config] = (first?.accessConfigs ?? []) as readonly Fields[];
+  const natIp = natIpIn(config);
   return {
     ...{ type, image: imageOf(body), keys: keysOf(metadataItem(body, 'ssh-keys') ?? '') },
     userData: metadataItem(body, 'user-data'),
     tags: labels.map(([key, value]) => ({ key, value })),
-    isPublic: first?.accessConfigs !== undefined,
+    ...{ natIp, isPublic: config !== undefined && natIp === null },
   };
 }
 
