@@ -109,24 +109,36 @@ async function contextFor(
   setExitCode: Cli['setExitCode'],
 ): Promise<Cli> {
   const { connect, connectToServer } = await import('./context.ts');
-  const { env, home, cwd, now, signal, onInterrupt } = runtime;
+  const { AnsweredClock } = await import('./answered-clock.ts');
+  const { env, home, cwd, signal, onInterrupt } = runtime;
+  const clock = new AnsweredClock(runtime.now);
   const projectOption = globals.project;
   const log = globals.debug ? (line: string) => io.info(io.paintErr('dim', line)) : null;
+  const input = { projectOption, env, home, log, clock };
   return {
     io,
     prompt: new Prompter(io),
     env,
     cwd,
     home,
-    now,
+    now: clock.now,
+    askNow: async () => {
+      if (!clock.isKnown) {
+        const { client } = await connectToServer(input);
+        // Whatever is wrong there, the command itself reports it.
+        await client.server.info().catch(() => undefined);
+      }
+      return clock.now();
+    },
+    ownNow: runtime.now,
     signal,
     onInterrupt,
     wait,
     args: words,
     projectOption,
     debug: globals.debug,
-    connect: () => connect({ projectOption, env, home, log }),
-    connectToServer: () => connectToServer({ projectOption, env, home, log }),
+    connect: () => connect(input),
+    connectToServer: () => connectToServer(input),
     setExitCode,
   };
 }

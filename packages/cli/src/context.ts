@@ -1,4 +1,5 @@
 import type { Client, ClientOptions, ProjectClient } from '@dstack/client';
+import type { AnsweredClock } from './answered-clock.ts';
 import type { ResolveInput, ServerAddress, ServerLogin } from './config/resolve-server.ts';
 import type { OnInterrupt } from './interrupts.ts';
 import type { Io } from './terminal/io.ts';
@@ -26,8 +27,12 @@ export interface Cli {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly home: string;
-  /** ms since the epoch. */
+  /** ms since the epoch: the time of the server, if its answers show that this computer's is wrong. */
   readonly now: () => number;
+  /** The same after an answer of the server, which is asked for if there was none. */
+  readonly askNow: () => Promise<number>;
+  /** ms since the epoch, by the clock of this computer: for its own files. */
+  readonly ownNow: () => number;
   /** Aborted by the first Ctrl-C, unless a command handles Ctrl-C itself (see `onInterrupt`). */
   readonly signal: AbortSignal;
   /** Calls `handler` at each Ctrl-C instead, until the returned function is called. */
@@ -65,6 +70,8 @@ export async function clientFor(
 export interface ConnectInput extends Pick<Cli, 'projectOption' | 'env' | 'home'> {
   /** Receives a line about each request; null: none. */
   readonly log?: ((line: string) => void) | null;
+  /** Learns the time of the server from its answers. */
+  readonly clock?: AnsweredClock;
 }
 
 /** Resolves server and project and connects to them. */
@@ -90,7 +97,12 @@ function resolveInput({ projectOption, env, home }: ConnectInput): ResolveInput 
   return { project: projectOption, env, home };
 }
 
-async function loggedClient(address: ServerLogin, { env, log }: ConnectInput): Promise<Client> {
-  const more = log ? { exchange: (await import('./request-log.ts')).loggedExchange(log) } : {};
-  return clientFor(address, env, more);
+async function loggedClient(
+  address: ServerLogin,
+  { env, log, clock }: ConnectInput,
+): Promise<Client> {
+  const { nodeExchange } = await import('@dstack/client');
+  const watched = clock?.watching(nodeExchange()) ?? nodeExchange();
+  const exchange = log ? (await import('./request-log.ts')).loggedExchange(log, watched) : watched;
+  return clientFor(address, env, { exchange });
 }

@@ -1,3 +1,4 @@
+import type { Cli } from '../context.ts';
 import { UsageError } from '../errors.ts';
 import { parseInstant } from './time.ts';
 
@@ -21,6 +22,21 @@ export function parseSince(value: string, now: number, option = '--since'): stri
   throw new UsageError(`Cannot read ${option} "${value}"`, {
     why: 'expected 90, 15m, 2h, 1d, 1w, or a time with offset such as 2026-01-31T12:00:00Z',
   });
+}
+
+/**
+ * The same of an option of a command. What counts back from now counts from the time of the server, whatever this
+ * computer's clock shows.
+ *
+ * @throws UsageError as `parseSince`, before the server is asked
+ */
+export async function sinceOption(
+  value: string,
+  cli: Pick<Cli, 'now' | 'askNow'>,
+  option = '--since',
+): Promise<string> {
+  const instant = parseSince(value, cli.now(), option);
+  return parseInstant(value) === null ? parseSince(value, await cli.askNow(), option) : instant;
 }
 
 /** Null before the first instant that a date can have. */

@@ -19,7 +19,7 @@ function withOldKey<T>(work: (open: (publicKey: string) => Promise<string>) => P
       address: { token: TOKEN },
       client: { users: { getMyUser: async () => user } },
     } as unknown as Connection;
-    const cli = { home, now: () => Date.now() } as unknown as Cli;
+    const cli = { home, ownNow: () => Date.now() } as unknown as Cli;
     return work((publicKey) => identityForRun(publicKey, connection, cli));
   });
 }

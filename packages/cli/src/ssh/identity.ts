@@ -109,7 +109,7 @@ export class NoKeyError extends CliError {
 async function ensureUserKey(connection: Connection, cli: Cli): Promise<string> {
   const path = userKeyPath(connection.address.token, cli.home);
   const age = await stat(path).then(
-    (info) => cli.now() - info.mtimeMs,
+    (info) => cli.ownNow() - info.mtimeMs,
     () => Number.POSITIVE_INFINITY,
   );
   return age < KEY_MAX_AGE_MS ? path : await downloadUserKey(path, connection, cli);

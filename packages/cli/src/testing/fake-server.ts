@@ -35,6 +35,8 @@ export async function startFakeServer(
  */
 export class FakeServer {
   readonly requests: ReceivedRequest[] = [];
+  /** What its answers give as the time, in ms since the epoch; null: nothing. */
+  now: number | null = null;
   readonly #routes: Map<string, Route>;
   readonly #server: Server;
   readonly #open = new Set<ServerResponse>();
@@ -78,6 +80,8 @@ export class FakeServer {
   }
 
   async #handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    response.sendDate = false;
+    if (this.now !== null) response.setHeader('date', new Date(this.now).toUTCString());
     const url = new URL(request.url ?? '/', 'http://test');
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk as Buffer);

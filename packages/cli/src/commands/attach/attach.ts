@@ -3,7 +3,7 @@ import type { Job, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { parseSince } from '../../format/since.ts';
+import { sinceOption } from '../../format/since.ts';
 import { collect, integerOption } from '../../options.ts';
 import { refuseArray } from '../../runs/array-text.ts';
 import { finishedMessage } from '../../runs/finished-message.ts';
@@ -60,7 +60,7 @@ export async function runAttach(options: AttachOptions, cli: Cli): Promise<void>
   if (options.since !== null && !options.logs) {
     throw new UsageError('--since needs --logs');
   }
-  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const since = options.since === null ? null : await sinceOption(options.since, cli);
   const connection = await cli.connect();
   const found = await findRun(connection, options.run);
   refuseArray(found, `dstack attach ${options.run}-0`);

@@ -36,14 +36,14 @@ const FRESH_MS = 10_000;
 export async function namesOf(kind: NameKind, cli: Cli): Promise<readonly Candidate[]> {
   const connection = await cli.connect();
   const path = cachePath(kind, connection, cli);
-  const kept = await readCache(path, cli.now());
+  const kept = await readCache(path, cli.ownNow());
   if (kept !== null) return kept;
   const found = await withTimeout(() => load(kind, connection, cli.now()), {
     ms: BUDGET_MS,
     onTimeout: () => null,
   });
   if (found === null) return [];
-  await writeCache(path, { at: cli.now(), found }).catch(() => {
+  await writeCache(path, { at: cli.ownNow(), found }).catch(() => {
     // A cache that cannot be written only makes the next completion slower.
   });
   return found;

@@ -22,7 +22,8 @@ test('costs are listed with their sum, and asked for with the period and the gro
     / RUN +USER +PROJECT +HOURS +GPU HOURS +COST\n train +ann +main +3.25 +6.5 +\$12.5\n TOTAL +\$12.5/,
   );
   await runCommand(['cost', '--by', 'project'], { env });
-  const [first, second] = fake.requests.map(({ query }) => Object.fromEntries(query));
+  const asked = fake.requests.filter(({ path }) => path === '/api/cost');
+  const [first, second] = asked.map(({ query }) => Object.fromEntries(query));
   expect(first).toEqual({ project_name: 'main', since: '2026-10-25T16:00:00.000Z', by: 'run' });
   expect(second).not.toHaveProperty('project_name');
   const json = await runCommand(['cost', '--json'], { env });
@@ -51,6 +52,15 @@ test('an unknown price is no amount, and idle machines stand beside their fleet'
   });
   const { code, err } = await runCommand(['cost', '--by', 'planet'], { env });
   expect([code, err]).toEqual([2, expect.stringContaining('tag:KEY')]);
+});
+
+test('a sum of unknown costs alone is unknown, not $0', async () => {
+  const row = { ...ROW, ...NONE, ...AMOUNTS, cost: null, hours: 4, unpriced_hours: 4 };
+  const fake = await startFakeServer({
+    'GET /api/cost': { json: { ...REPORT, total: 0, rows: [row] } },
+  });
+  const { out } = await runCommand(['cost'], { env: serverEnv(fake.url) });
+  expect(out).toMatch(/ TOTAL +unknown\n/);
 });
 
 test('a server without this endpoint is named as that', async () => {

@@ -2,7 +2,7 @@ import type { CostReport, CostRow } from '@dstack/contract/wire';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { CliError } from '../../errors.ts';
-import { parseSince } from '../../format/since.ts';
+import { sinceOption } from '../../format/since.ts';
 import { price, trimmed } from '../../format/values.ts';
 import { showList } from '../../output/listing.ts';
 import {
@@ -62,8 +62,8 @@ function parseGroup(text: string): Group {
 }
 
 export async function runCost(options: CostOptions, cli: Cli): Promise<void> {
-  const since = parseSince(options.since, cli.now());
-  const until = options.until === null ? null : parseSince(options.until, cli.now(), '--until');
+  const since = await sinceOption(options.since, cli);
+  const until = options.until === null ? null : await sinceOption(options.until, cli, '--until');
   const { client, project } = await cli.connect();
   const project_name = options.allProjects ? null : project.name;
   const report = await supported(() =>
@@ -129,8 +129,9 @@ function costTable(rows: readonly CostRow[], report: CostReport, cli: Cli): stri
     costText(row),
     ...(hasIdle ? [row.idle_cost ? price(row.idle_cost, 2) : ''] : []),
   ]);
+  const isUnknown = rows.length > 0 && rows.every(({ cost }) => cost === null);
   const last = [
-    ...['TOTAL', ...(isOfRuns ? ['', ''] : []), '', '', price(total, 2)],
+    ...['TOTAL', ...(isOfRuns ? ['', ''] : []), '', '', isUnknown ? 'unknown' : price(total, 2)],
     ...(hasIdle ? [price(idleTotal ?? 0, 2)] : []),
   ];
   const layout = { width: cli.io.width, paint: cli.io.paint };

@@ -28,6 +28,7 @@ async function doctor(
     'POST /api/project/main/fleets/list': { json: [{ name: 'f', instances: [] }] },
     ...more,
   });
+  fake.now = Date.now();
   return runCommand(['doctor', ...argv], {
     ...options,
     env: { ...serverEnv(fake.url), ...options.env },

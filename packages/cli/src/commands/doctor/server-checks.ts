@@ -1,7 +1,8 @@
 import { isFailing } from '@dstack/contract/status';
 import type { BackendCheckStatus, ServerStatus } from '@dstack/contract/wire';
+import { clockLead } from '../../answered-clock.ts';
 import type { Cli, Connection } from '../../context.ts';
-import { relativeTime } from '../../format/time.ts';
+import { durationInUnits, relativeTime } from '../../format/time.ts';
 import { describeFailure } from '../../report.ts';
 import { orForbidden } from '../../resource-error.ts';
 import { deletionText } from '../server/usage.ts';
@@ -67,31 +68,20 @@ export async function* serverChecks(cli: Cli): AsyncGenerator<DoctorCheck, void>
 
 async function* clockCheck(url: string, cli: Cli): AsyncGenerator<DoctorCheck, void> {
   if (!/^https?:/.test(url)) return;
-  const sentAt = cli.now();
+  const sentAt = cli.ownNow();
   const answer = await fetch(`${url}/healthcheck`, { signal: AbortSignal.timeout(5000) }).catch(
     () => null,
   );
   const date = Date.parse(answer?.headers.get('date') ?? '');
   if (Number.isNaN(date)) return;
-  const skew = clockSkew(date, { sentAt, receivedAt: cli.now() });
+  const skew = Math.abs(clockLead(date, { sentAt, receivedAt: cli.ownNow() }));
   const text =
     skew === 0
       ? 'the clocks of this computer and of the server agree'
-      : `the clocks of this computer and of the server differ by ${Math.ceil(skew / 1000)} s`;
+      : `the clocks of this computer and of the server differ by ${durationInUnits(Math.ceil(skew / 1000))}`;
   const isOff = skew > MOST_SKEW_MS;
   const fix = isOff ? 'set the time of both automatically (NTP)' : null;
   yield { name: 'clock', state: isOff ? 'warning' : 'ok', text, fix };
-}
-
-/**
- * By how much the clocks differ at least, in ms. The server named a full second, `date`, somewhere between
- * the request and the answer: within that, nothing is known.
- */
-export function clockSkew(
-  date: number,
-  { sentAt, receivedAt }: { readonly sentAt: number; readonly receivedAt: number },
-): number {
-  return Math.max(0, sentAt - (date + 1000), date - receivedAt);
 }
 
 /** Servers of other versions may report nothing. */

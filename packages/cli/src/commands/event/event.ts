@@ -3,7 +3,7 @@ import type { Event } from '@dstack/contract/wire';
 import { type Command, Option } from 'commander';
 import type { Cli } from '../../context.ts';
 import { UsageError } from '../../errors.ts';
-import { parseSince } from '../../format/since.ts';
+import { sinceOption } from '../../format/since.ts';
 import { collect } from '../../options.ts';
 import { outlast, reportAway } from '../../outlast.ts';
 import { hangingText } from '../../terminal/text-width.ts';
@@ -117,11 +117,11 @@ function eventOptions(o: Readonly<Record<string, unknown>>): EventListOptions {
 /** All matching events, oldest first, one JSON document a line. */
 export async function runEventExport(options: EventListOptions, cli: Cli): Promise<void> {
   checkTypes(options);
-  const bound = (option: 'since' | 'until') => {
+  const bound = async (option: 'since' | 'until') => {
     const value = options[option];
-    return value === null ? null : parseSince(value, cli.now(), `--${option}`);
+    return value === null ? null : await sinceOption(value, cli, `--${option}`);
   };
-  const [since, until] = [bound('since'), bound('until')];
+  const [since, until] = [await bound('since'), await bound('until')];
   const { list } = await source(options, cli);
   const last = until === null ? Number.POSITIVE_INFINITY : Date.parse(until);
   for await (const event of eventsSince(list, since)) {
@@ -140,7 +140,7 @@ function checkTypes({ types }: EventListOptions): void {
 
 export async function runEventList(options: EventListOptions, cli: Cli): Promise<void> {
   checkTypes(options);
-  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const since = options.since === null ? null : await sinceOption(options.since, cli);
   if (options.watch) return watchEvents(options, since, cli);
   const { list, project } = await source(options, cli);
   const print = printer(options, project, cli);
@@ -202,7 +202,7 @@ async function watchEvents(
   const stop = new AbortController();
   const release = cli.onInterrupt(() => stop.abort());
   const seen = new Map<string, number>();
-  const start = since ?? new Date(cli.now()).toISOString();
+  const start = since ?? new Date(await cli.askNow()).toISOString();
   let newest = Date.parse(start);
   const patiently = <T>(request: () => Promise<T>): Promise<T | null> =>
     outlast(cli, request, stop.signal, reportAway(cli));

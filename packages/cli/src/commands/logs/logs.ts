@@ -4,7 +4,7 @@ import type { Job, JobSubmission, Run } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli, Connection } from '../../context.ts';
 import { CliError, EXIT, UsageError } from '../../errors.ts';
-import { parseSince } from '../../format/since.ts';
+import { sinceOption } from '../../format/since.ts';
 import { integerOption } from '../../options.ts';
 import { refuseArray } from '../../runs/array-text.ts';
 import { findRun } from '../../runs/get-run.ts';
@@ -100,7 +100,7 @@ export function declareLogs(program: Command, cli: Cli, run: typeof runLogs = ru
 }
 
 export async function runLogs(options: LogsOptions, cli: Cli): Promise<void> {
-  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const since = options.since === null ? null : await sinceOption(options.since, cli);
   if (options.follow && options.diagnose) {
     throw new UsageError('--follow and --diagnose cannot be used together', {
       next: `dstack logs --diagnose ${options.run}`,

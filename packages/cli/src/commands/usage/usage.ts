@@ -2,7 +2,7 @@ import { usageSum } from '@dstack/contract/usage';
 import type { ModelUsageRow } from '@dstack/contract/wire';
 import type { Command } from 'commander';
 import type { Cli } from '../../context.ts';
-import { parseSince } from '../../format/since.ts';
+import { sinceOption } from '../../format/since.ts';
 import { renderTable } from '../../terminal/table.ts';
 
 export interface UsageCommandOptions {
@@ -24,7 +24,7 @@ export function declareUsage(program: Command, cli: Cli, run: typeof runUsage = 
 }
 
 export async function runUsage(options: UsageCommandOptions, cli: Cli): Promise<void> {
-  const since = options.since === null ? null : parseSince(options.since, cli.now());
+  const since = options.since === null ? null : await sinceOption(options.since, cli);
   const { project } = await cli.connect();
   const report = await project.models.usage(since === null ? {} : { since });
   if (options.json) {
