@@ -69,6 +69,7 @@ export {
   FOR_WORKERS,
   inLua,
   modulesFolder,
+  PATH_VARIABLES,
   PLAIN_MODULES,
   PLAIN_VARIABLES,
   type PlainOptions,
@@ -78,7 +79,7 @@ export {
 } from './nginx/plain-configuration.ts';
 export { controlOf } from './nginx/plain-control.ts';
 export { PlainEngine } from './nginx/plain-engine.ts';
-export { plainTable } from './nginx/plain-table.ts';
+export { plainPaths, plainTable } from './nginx/plain-table.ts';
 export { portHolder, processesWith } from './nginx/port-holders.ts';
 export { learnAddress, ReplicaAddresses } from './nginx/replica-addresses.ts';
 export type { RequestEngine } from './nginx/request-engine.ts';

@@ -1,5 +1,5 @@
 import type { GatewayService } from '@dstack/contract/agent';
-import { PushedTable, plainTable } from '@dstack/proxy';
+import { PushedTable, plainPaths, plainTable } from '@dstack/proxy';
 import { expect, it } from 'vitest';
 import { pushedRoutes } from '../pushed-route.ts';
 
@@ -36,8 +36,21 @@ function table(
   return Object.fromEntries(found);
 }
 
+it('has services by path, with the project in lower case and what the app gets of a path', () => {
+  const services = new PushedTable();
+  const whole = service({ strip_prefix: false }, { project: 'Main', https: false });
+  services.replace(pushedRoutes([whole]));
+  const found = plainPaths(
+    services.all,
+    () => '127.0.0.1',
+    () => false,
+  );
+  const replicas = 'a,127.0.0.1,80,0,5000;b,127.0.0.1,80,1,5000';
+  expect([...found]).toEqual([['main/web', `${RUN}\t0100\tMain\tweb\t${replicas}`]]);
+});
+
 it('has a service under all its names, with its replicas', () => {
-  const line = `${RUN}\t110\tmain\tweb\ta,127.0.0.1,80,0,5000;b,127.0.0.2,80,1,5000`;
+  const line = `${RUN}\t1101\tmain\tweb\ta,127.0.0.1,80,0,5000;b,127.0.0.2,80,1,5000`;
   expect(table([service({}, { custom_hosts: ['own.test'] })])).toEqual({
     ...{ 'web.apps.test': line, 'own.test': line },
   });

@@ -51,7 +51,7 @@ function M.push()
   end
   if ngx.var.args == "all" then
     for _, key in ipairs(routes:get_keys(0)) do
-      local is_of_table = key == "generation" or key == "marks" or sub(key, 1, 2) == "h:"
+      local is_of_table = key == "generation" or key == "marks" or key:find("^[hp]:") ~= nil
       if is_of_table and not named[key] then routes:delete(key) end
     end
   end

@@ -81,23 +81,30 @@ interface Location {
   readonly head: string;
   /** Headers that have no meaning here. */
   readonly accel: readonly string[];
+  /** Paths of the API's origin lead to services, instead of host names. */
+  readonly isByPath?: boolean;
 }
+
+/** The rest of the path as it was written: with a variable, nginx neither decodes nor shortens it. */
+const PATH_PASS = `proxy_pass http://dstack_plain$dstack_path;
+      proxy_redirect off;
+      proxy_set_header X-Forwarded-Prefix $dstack_prefix;`;
 
 /** The location of all requests; `@workers` takes those that it does not answer. */
 export function plainLocation(
   { timeoutMs }: PlainOptions,
-  { scheme, before, head, accel }: Location,
+  { scheme, before, head, accel, isByPath = false }: Location,
 ): string {
   const timeout = timeoutMs > 0 ? `${timeoutMs}ms` : '365d';
-  return `    location / {
-${before}      access_by_lua_block { require("plain").access() }
+  return `    location ${isByPath ? '^~ /proxy/services/' : '/'} {
+${before}      access_by_lua_block { require("plain").access(${isByPath}) }
       header_filter_by_lua_block { require("plain").headers() }
       body_filter_by_lua_block { return require("plain").body() }
       log_by_lua_block { require("plain").log() }
       error_page 500 502 503 = @undelivered;
       error_page 504 = @timed_out;
       error_page 413 @large_body;
-      proxy_pass http://dstack_plain;
+      ${isByPath ? PATH_PASS : 'proxy_pass http://dstack_plain;'}
       proxy_http_version 1.1;
       proxy_set_header Host $http_host;
       proxy_set_header Connection "";
@@ -127,6 +134,11 @@ ${HOP_BY_HOP.map((name) => `      proxy_hide_header ${name};`).join('\n')}
       content_by_lua_block { require("plain").undelivered("timed_out") }
     }`;
 }
+
+/** For a block `server` with the location of paths, beside `PLAIN_VARIABLES`. */
+export const PATH_VARIABLES = ['path', 'prefix']
+  .map((name) => `    set $dstack_${name} "";`)
+  .join('\n');
 
 /** The modules, which need each other in this order. */
 export const PLAIN_MODULES = ['ndk_http_module.so', 'ngx_http_lua_module.so'];

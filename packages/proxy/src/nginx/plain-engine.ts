@@ -9,13 +9,15 @@ import { pagesOf } from './plain-access.ts';
 import type { Control } from './plain-control.ts';
 import { type Tick, tickOf } from './plain-counts.ts';
 import { PlainReport, type PlainReports } from './plain-report.ts';
-import { isPlain, plainTable } from './plain-table.ts';
+import { isPlain, plainPaths, plainTable } from './plain-table.ts';
 import { type LearnAddress, ReplicaAddresses } from './replica-addresses.ts';
 import type { RequestEngine } from './request-engine.ts';
 
 export interface PlainEngineOptions {
   readonly control: Control;
   readonly services: Pick<PushedTable, 'all' | 'wholeHosts'>;
+  /** Services are also reached by the paths of the API's origin; false by default. */
+  readonly hasPaths?: boolean;
   readonly learn: LearnAddress;
   /** See `GatewaySettings`. */
   readonly tokenMarks: () => readonly TokenMark[];
@@ -42,7 +44,7 @@ export class PlainEngine implements RequestEngine {
   readonly #addresses: ReplicaAddresses;
   /** Jobs that are being stopped. */
   readonly #leaving = new Set<string>();
-  /** See `plainTable`; null = something has changed. */
+  /** See `plainTable` and `plainPaths`, by `h:<host>` and `p:<path>`; null = something has changed. */
   #table: ReadonlyMap<string, string> | null = null;
   /** The entries that nginx has, by key; null = not known. */
   #sent: Map<string, string> | null = null;
@@ -173,7 +175,7 @@ export class PlainEngine implements RequestEngine {
 
   #wanted(): Map<string, string> {
     this.#table ??= this.#newTable();
-    const wanted = new Map([...this.#table].map(([host, line]) => [`h:${host}`, line]));
+    const wanted = new Map(this.#table);
     if (this.#isOnline) wanted.set('generation', this.#generation);
     const marks = this.#options.tokenMarks().map(({ length, byte }) => `${length}:${byte}`);
     if (marks.length > 0) wanted.set('marks', marks.join(','));
@@ -181,13 +183,18 @@ export class PlainEngine implements RequestEngine {
   }
 
   #newTable(): ReadonlyMap<string, string> {
-    const wholes = this.#options.services.wholeHosts;
-    this.#addresses.want([...wholes.values()].filter(isPlain));
-    return plainTable(
-      wholes,
-      (jobId) => this.#addresses.of(jobId),
-      (jobId) => this.#leaving.has(jobId),
-    );
+    const { services, hasPaths = false } = this.#options;
+    const { wholeHosts } = services;
+    const byPath = hasPaths ? services.all : [];
+    this.#addresses.want([...new Set([...wholeHosts.values(), ...byPath])].filter(isPlain));
+    const addressOf = (jobId: string) => this.#addresses.of(jobId);
+    const isLeaving = (jobId: string) => this.#leaving.has(jobId);
+    const hosts = plainTable(wholeHosts, addressOf, isLeaving);
+    const paths = plainPaths(byPath, addressOf, isLeaving);
+    return new Map([
+      ...[...hosts].map(([host, line]) => [`h:${host}`, line] as const),
+      ...[...paths].map(([path, line]) => [`p:${path}`, line] as const),
+    ]);
   }
 
   async #run(): Promise<void> {

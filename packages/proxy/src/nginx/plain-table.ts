@@ -21,6 +21,21 @@ export function plainTable(
   return table;
 }
 
+/** The same by path of the API's origin: `<project>/<run>`. Names of projects are the same in both cases. */
+export function plainPaths(
+  services: readonly PushedService[],
+  addressOf: AddressOf,
+  isLeaving: (jobId: string) => boolean,
+): Map<string, string> {
+  const table = new Map<string, string>();
+  for (const service of services) {
+    const { projectName, runName } = service.route;
+    const line = isPlain(service) ? lineOf(service, addressOf, isLeaving) : null;
+    if (line !== null) table.set(`${projectName.toLowerCase()}/${runName}`, line);
+  }
+  return table;
+}
+
 export function isPlain({ route, isGrpc, served }: PushedService): boolean {
   return (
     !isGrpc &&
@@ -47,7 +62,9 @@ function lineOf(
     return [jobId, address, port, isFailing ? 1 : 0, Math.floor(runningAt / 1000)].join(',');
   });
   if (replicas.length === 0 || replicas.includes(null)) return null;
-  const flags = [https, route.auth, route.scaled].map((flag) => (flag ? '1' : '0')).join('');
+  const flags = [https, route.auth, route.scaled, route.stripPrefix]
+    .map((flag) => (flag ? '1' : '0'))
+    .join('');
   const { runId, projectName, runName } = route;
   const fields = [runId, flags, projectName, runName, replicas.join(';')];
   // Such a name would be read as more than one field.

@@ -3,6 +3,7 @@
 -- whatever fails here. It never refuses a request by itself.
 --
 -- The main process of the gateway (`plain-engine.ts`) writes the table, and renews its lease while it runs.
+local answers = require "answers"
 local balancer = require "ngx.balancer"
 local callers = require "callers"
 local clock = require "clock"
@@ -12,7 +13,7 @@ local heads = require "heads"
 local replicas = require "replicas"
 local routes = require "routes"
 
-local find, match, sub = string.find, string.match, string.sub
+local find, gmatch, match, sub = string.find, string.gmatch, string.match, string.sub
 
 local M = {}
 
@@ -37,12 +38,24 @@ local function has_small_body(headers, method)
   return size ~= nil and size <= MOST_BODY
 end
 
+-- The names of projects and runs as they are; an encoded one is a worker's to read.
+local PATH = "^(/proxy/services/([%w._-]+)/([%w._-]+))(/.*)$"
+
+-- The key of the service that a path leads to, the path before what the app gets, and the rest.
+local function place_of_path(uri)
+  local prefix, project, run, rest = match(uri, PATH)
+  if not prefix or #prefix > 1000 then return nil end
+  return "p:" .. project:lower() .. "/" .. run, prefix, rest
+end
+
 -- Decides before anything is sent. Returns the request, if it can be answered here.
-local function plain_request()
+local function plain_request(by_path)
   local var = ngx.var
   local host = var.host
   local now = clock.now()
-  local route = routes.of(host)
+  local key, prefix, rest = "h:" .. host, nil, nil
+  if by_path then key, prefix, rest = place_of_path(var.request_uri) end
+  local route = key and routes.of(key)
   if not route or route.is_interim or not routes.are_current(now) then return nil end
   local sni = var.ssl_server_name
   if sni and sni ~= "" and sni:lower() ~= host then return nil end
@@ -59,27 +72,28 @@ local function plain_request()
   -- As the app receives it: to nginx, nothing after a `#` is a query.
   local query = match(var.request_uri, "%?(.*)$")
   if query and not (heads.is_clean("pairs", query) and not (credential and find(query, credential, 1, true))) then return nil end
-  local request = { host = host, route = route, method = method, began = now }
+  local request = { place = key, prefix = prefix, rest = rest, route = route, method = method, began = now }
   local authorization = headers.authorization
   if route.auth or authorization then
     if not authorization then return nil end
     local generation = routes.generation()
-    local key = callers.key(route, method, authorization)
-    local caller = generation and callers.known(key, generation, now)
+    local digest = callers.key(route, method, authorization)
+    local caller = generation and callers.known(digest, generation, now)
     -- Whoever uses a service for everybody has no name, and is not admitted once it is for members only.
     if not caller or (route.auth and caller.name == "") then
-      var.dstack_wants = key
+      var.dstack_wants = digest
       return nil
     end
-    request.key, request.generation, request.expires = key, generation, caller.expires
+    request.key, request.generation, request.expires = digest, generation, caller.expires
     if route.auth then request.user = caller.name end
     if caller.passes then request.authorization = authorization end
   end
   return request
 end
 
-function M.access()
-  local request = plain_request()
+-- `by_path`: this is the API's origin, where a path leads to a service; else a host name does.
+function M.access(by_path)
+  local request = plain_request(by_path)
   if not request then return to_worker() end
   local var = ngx.var
   last = last + 1
@@ -89,6 +103,11 @@ function M.access()
   var.dstack_ref = ref
   if request.user then var.dstack_user = request.user end
   if request.authorization then var.dstack_authorization = request.authorization end
+  if by_path then
+    local is_stripped = request.route.stripped
+    var.dstack_path = is_stripped and request.rest or var.request_uri
+    var.dstack_prefix = is_stripped and request.prefix or ""
+  end
   ngx.ctx.request = request
   if request.route.scaled then counting.begun(request.route.run, 1) end
 end
@@ -106,7 +125,7 @@ function M.balance()
     end
   end
   -- Replicas may have left since the request began: its body was awaited.
-  local route = routes.of(request.host)
+  local route = routes.of(request.place)
   if not route or route.run ~= request.route.run then return ngx.exit(503) end
   request.route = route
   local target, known = replicas.choose(route.replicas, request.tried, now)
@@ -129,6 +148,34 @@ local function is_own(name)
   return known
 end
 
+-- Nothing in the answer of an app may affect more of the API's origin than its path.
+local function confine(request)
+  local header, is_stripped = ngx.header, request.route.stripped
+  for name in pairs(ngx.resp.get_headers(0, true)) do
+    if answers.is_dropped(name:lower()) then header[name] = nil end
+  end
+  for name in gmatch((ngx.var.upstream_http_connection or ""):lower(), "[^,%s]+") do
+    if name ~= "host" and name ~= "close" and name ~= "keep-alive" then header[name] = nil end
+  end
+  local cookies = header["Set-Cookie"]
+  if cookies then
+    local kept = {}
+    for _, cookie in ipairs(type(cookies) == "table" and cookies or { cookies }) do
+      kept[#kept + 1] = answers.cookie(cookie, request.prefix, is_stripped)
+    end
+    header["Set-Cookie"] = kept
+  end
+  local location = header["Location"]
+  if location and is_stripped then
+    header["Location"] = answers.location(location, request.prefix, ngx.var.http_host)
+  end
+  -- A policy of the app can only add restrictions.
+  local policies = header["Content-Security-Policy"] or {}
+  if type(policies) ~= "table" then policies = { policies } end
+  policies[#policies + 1] = "sandbox"
+  header["Content-Security-Policy"] = policies
+end
+
 function M.headers()
   local request = ngx.ctx.request
   if not request then return end
@@ -147,6 +194,7 @@ function M.headers()
   for name in pairs(ngx.resp.get_headers(0, true)) do
     if is_own(name) then header[name] = nil end
   end
+  if request.prefix then confine(request) end
   header["X-Request-Id"] = ngx.var.request_id
 end
 

@@ -1,10 +1,11 @@
--- The services whose requests nginx answers, by host name, as the main process has written them (`plain-table.ts`).
+-- The services whose requests nginx answers, by `h:<host>` or `p:<project>/<run>`, as the main process has written them
+-- (`plain-table.ts`).
 local routes = ngx.shared.dstack_routes
 local sub, gmatch = string.sub, string.gmatch
 
 local M = {}
 
--- By host, with the line that each was read from.
+-- By key, with the line that each was read from.
 local parsed = {}
 
 local function split(text, by)
@@ -13,12 +14,12 @@ local function split(text, by)
   return parts
 end
 
-local function route_of(host, line)
-  local known = parsed[host]
+local function route_of(key, line)
+  local known = parsed[key]
   if known and known.line == line then return known end
   local run, flags, project, name, list = unpack(split(line, "\t"))
   local route = { line = line, run = run, project = project, name = name, replicas = {} }
-  for n, key in ipairs { "secure", "auth", "scaled" } do route[key] = sub(flags, n, n) == "1" end
+  for n, flag in ipairs { "secure", "auth", "scaled", "stripped" } do route[flag] = sub(flags, n, n) == "1" end
   for text in gmatch(list, "[^;]+") do
     local job, address, port, failing, running = unpack(split(text, ","))
     route.replicas[#route.replicas + 1] = {
@@ -26,7 +27,7 @@ local function route_of(host, line)
       failing = failing == "1", running = tonumber(running),
     }
   end
-  parsed[host] = route
+  parsed[key] = route
   return route
 end
 
@@ -42,16 +43,16 @@ local function read_version()
   marks = routes:get("marks")
 end
 
--- Nil: the host has none.
-function M.of(host)
+-- Nil: it has none.
+function M.of(key)
   read_version()
-  local known = current[host]
+  local known = current[key]
   if known then return known end
-  local line = routes:get("h:" .. host)
+  local line = routes:get(key)
   if not line then return nil end
-  local route = route_of(host, line)
+  local route = route_of(key, line)
   route.is_interim = routes:get("i:" .. route.run)
-  current[host] = route
+  current[key] = route
   return route
 end
 
@@ -77,10 +78,10 @@ function M.marks()
   return marks
 end
 
--- Hosts that are no longer in the table.
+-- What is no longer in the table.
 function M.forget()
-  for host, route in pairs(parsed) do
-    if routes:get("h:" .. host) ~= route.line then parsed[host] = nil end
+  for key, route in pairs(parsed) do
+    if routes:get(key) ~= route.line then parsed[key] = nil end
   end
 end
 
