@@ -115,7 +115,7 @@ export function unpackTo(target: string, counts: Counts, onLeftOut: OnLeftOut): 
 async function unpackEntry(unpacking: Unpacking, header: Header, content: Source): Promise<void> {
   const { target, counts, links, files } = unpacking;
   const parts = partsOf(header.name);
-  if (parts === null) throw new Error(`the archive has an invalid name: ${header.name}`);
+  if (parts === null) throw refusal(`a file has an invalid name: ${header.name}`);
   const leaveOut = (why: string): void =>
     unpacking.onLeftOut({ name: header.name, why, isSource: parts.length === 0 });
   await refuseLinks(target, parts);
@@ -171,11 +171,20 @@ async function unpackEntry(unpacking: Unpacking, header: Header, content: Source
   content.resume();
 }
 
+/** No `tar` makes such an archive. */
+function refusal(why: string): CliError {
+  return new CliError('The archive of the job is not a copy of its files', {
+    why,
+    next: 'check which program `tar` is in the job: it makes the archive',
+  });
+}
+
 /** `target` too: an archive may contain a link in its place. */
 async function refuseLinks(target: string, parts: readonly string[]): Promise<void> {
   for (let count = 0; count < parts.length; count += 1) {
     const folder = join(target, ...parts.slice(0, count));
-    const info = await lstat(folder);
+    const info = await lstat(folder).catch(() => null);
+    if (info === null) throw refusal(`a file is in a folder that is not there: ${parts.join('/')}`);
     if (info.isDirectory()) continue;
     const isLink = info.isSymbolicLink();
     throw new CliError(`${folder} is ${isLink ? 'a link, ' : ''}not a folder`, {
