@@ -223,7 +223,7 @@ module.exports = {
           '/src/index\\.ts$',
           '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
           // Constants, grammars and small functions, without the schemas beside them.
-          '^packages/contract/src/wire/(custom-urls|event-text|quota-text|session-key|usage-sum|version)\\.ts$',
+          '^packages/contract/src/wire/(custom-urls|event-text|quota-text|session-key|token-prefixes|usage-sum|version)\\.ts$',
           '^packages/contract/src/agent/tunnel-security\\.ts$',
           '^packages/contract/src/configuration/array-members\\.ts$',
           '^packages/contract/src/grammar/(git|image-name|memory|nearest|plain-text|shell|ssh)\\.ts$',
@@ -232,6 +232,8 @@ module.exports = {
           '^packages/contract/src/(load|with-timeout)\\.ts$',
           '^packages/contract/src/yaml/(load|misread-times)\\.ts$',
           '^packages/contract/src/configuration/(backend-forms|joined-commands)\\.ts$',
+          // Without ssh2, which index.ts loads.
+          '^packages/ssh/src/(ed25519-pair|join-connections)\\.ts$',
           // For programs on Node only: browsers have no such sockets.
           '^packages/client/src/node-web-socket\\.ts$',
           // Builders of records, for tests alone.

@@ -298,7 +298,7 @@ function workersMb(home: Installation): Memory {
   return Object.fromEntries(pids.map((pid, n) => [`worker ${n}`, residentMb(pid)]));
 }
 
-/** Resident memory of the program and its workers, and the proportional one of all processes, with nginx. */
+/** Proportional memory of each process of the gateway, nginx among them, and of all together. */
 function gatewayMb(): Memory {
   const found = execFileSync('pgrep', ['-f', `${join(root, 'dist')}/agent/gateway`]).toString();
   const own = found.trim().split('\n').map(Number);
@@ -307,12 +307,13 @@ function gatewayMb(): Memory {
     const folder = runtime?.split('\0')[0];
     return folder === undefined ? [] : [Number(readFileSync(join(folder, 'nginx.pid'), 'utf8'))];
   });
-  const all = new Set([...own, ...masters].flatMap(familyOf));
-  return {
-    ...Object.fromEntries(own.map((pid, n) => [`gateway ${n}`, residentMb(pid)])),
-    'all processes of the gateway (PSS)': [...all].reduce(
-      (sum, pid) => sum + proportionalMb(pid),
-      0,
-    ),
-  };
+  const parts: Record<string, number> = {};
+  for (const pid of new Set([...own, ...masters].flatMap(familyOf))) {
+    const line = readFileSync(`/proc/${pid}/cmdline`, 'utf8').replaceAll('\0', ' ');
+    const name = /agent\/(gateway[a-z-]*)\.js|(nginx: \w+)/.exec(line)?.slice(1).join('') ?? line;
+    const index = Object.keys(parts).filter((part) => part.startsWith(`${name} `)).length;
+    parts[`${name} ${index}`] = proportionalMb(pid);
+  }
+  const all = Object.values(parts).reduce((sum, mb) => sum + mb, 0);
+  return { ...parts, 'all processes of the gateway (PSS)': all };
 }

@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { type BuildOptions, build, type OnResolveArgs, type Plugin } from 'esbuild';
 import { terminalAddOns } from './add-ons.ts';
 import { buildDocs } from './build-docs.ts';
 import { buildWeb, webConfig } from './build-web.ts';
@@ -42,14 +42,18 @@ const withoutAddOns: Plugin = {
 const pureLibraries: Plugin = {
   name: 'pure-libraries',
   setup({ onResolve, resolve }) {
+    const pure = async ({ path, importer, resolveDir, kind, pluginData }: OnResolveArgs) => {
+      if (pluginData === 'resolved') return null;
+      const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
+      return { path: found.path, errors: found.errors, sideEffects: false };
+    };
     onResolve(
-      { filter: /^@dstack\/(client|contract|core|mcp|server|store)(\/|$)/ },
-      async (args) => {
-        if (args.pluginData === 'resolved') return null;
-        const { path, importer, resolveDir, kind } = args;
-        const found = await resolve(path, { importer, resolveDir, kind, pluginData: 'resolved' });
-        return { path: found.path, errors: found.errors, sideEffects: false };
-      },
+      { filter: /^@dstack\/(client|contract|core|mcp|proxy|server|ssh|store)(\/|$)/ },
+      pure,
+    );
+    // Otherwise a library whose index is used would bring all that its files import.
+    onResolve({ filter: /^\.\.?\/.*\.ts$/ }, (args) =>
+      /\/packages\/(proxy|ssh)\/src\//.test(args.importer) ? pure(args) : null,
     );
   },
 };
@@ -75,6 +79,11 @@ const withoutUnusedExports: Plugin = {
 
 interface Bundle {
   readonly entries: Readonly<Record<string, string>>;
+  /**
+   * Entries that share no files with others. A shared file contains all that any of its programs needs: the main
+   * process of a gateway would load the HTTP client of its workers.
+   */
+  readonly apart?: Readonly<Record<string, string>>;
   readonly define?: Readonly<Record<string, string>>;
   /** Files that are shipped with the bundle: target name → absolute path, or path from the root. */
   readonly files?: Readonly<Record<string, string>>;
@@ -106,9 +115,11 @@ const bundles: Readonly<Record<string, Bundle>> = {
       place: 'packages/agent/src/files/place-main.ts',
       'netns-relay': 'packages/agent/src/docker/netns-relay/relay-main.ts',
       sftp: 'packages/agent/src/ssh/sftp/sftp-main.ts',
+      'gateway-template': 'packages/proxy/src/models/template-main.ts',
+    },
+    apart: {
       gateway: 'packages/gateway/src/main.ts',
       'gateway-worker': 'packages/gateway/src/worker/worker-main.ts',
-      'gateway-template': 'packages/proxy/src/models/template-main.ts',
     },
     define: { AGENT_VERSION: JSON.stringify(version) },
     files: {
@@ -152,10 +163,14 @@ async function nodePackage(): Promise<object> {
   };
 }
 
-function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
+function optionsOf(
+  { define }: Bundle,
+  entryPoints: Readonly<Record<string, string>>,
+  outdir: string,
+): BuildOptions {
   return {
     absWorkingDir: root,
-    entryPoints: { ...bundle.entries },
+    entryPoints: { ...entryPoints },
     outdir,
     bundle: true,
     // Without splitting lazy imports silently become eager ones.
@@ -168,7 +183,7 @@ function optionsOf(bundle: Bundle, outdir: string): BuildOptions {
     minifyWhitespace: true,
     minifySyntax: true,
     legalComments: 'linked',
-    define: { ...bundle.define },
+    define: { ...define },
     banner: { js: BANNER },
     // Its Node entry is CommonJS; a lazy import in a bundle would not see its names.
     alias: { yaml: join(root, 'node_modules/yaml/browser/index.js') },
@@ -201,7 +216,10 @@ async function buildBundle(name: string): Promise<void> {
     throw new Error(`unknown bundle ${name}; there are: ${known}`);
   }
   await replaced(name, async (outdir) => {
-    await build(optionsOf(bundle, outdir));
+    await build(optionsOf(bundle, bundle.entries, outdir));
+    for (const [entry, source] of Object.entries(bundle.apart ?? {})) {
+      await build(optionsOf(bundle, { [entry]: source }, outdir));
+    }
     await withoutUnusedBanners(outdir);
     for (const [file, source] of Object.entries(bundle.files ?? {})) {
       await copyFile(resolve(root, source), join(outdir, file));

@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type BackendHost, backendKind, loadCatalog } from '@dstack/backends';
 import { errorMessage } from '@dstack/contract/error-message';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import { tryAccount } from '../packages/backends/src/base/testing/live-account.ts';
 
 const BOOT_MS = 30 * 60_000;

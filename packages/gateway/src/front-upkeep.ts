@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
 import type { PlainEngine, ProxyLog } from '@dstack/proxy';
-import { accountProof } from './certificates/acme.ts';
+import { accountProof } from './certificates/account-proof.ts';
 import { acmeSocket, type Certificates } from './certificates/certificates.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
 import { type Nginx, Refused } from './nginx/nginx.ts';

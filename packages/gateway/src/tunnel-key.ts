@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 
 export interface TunnelKey {
   readonly privateKey: string;

@@ -1,6 +1,6 @@
 /** The way to replicas for workers that have outlived their main process. */
 import { connect, type Socket } from 'node:net';
-import { joinConnections } from '@dstack/ssh';
+import { joinConnections } from '@dstack/ssh/join-connections';
 import { type FirstLine, skipLine } from './first-line.ts';
 import type { TunnelEnd, WantedTunnel } from './link-server.ts';
 

@@ -13,10 +13,8 @@ export { asHostError, HostError, permanent, temporary } from './client/host-erro
 export { JumpHosts } from './client/jump-hosts.ts';
 export { loginError } from './client/login-error.ts';
 export { SshReach } from './client/ssh-reach.ts';
-export { newEd25519Pair } from './ed25519-pair.ts';
 export { joinChannel, joinWhenOpen } from './forward.ts';
 export type { JobOutput, OutputChunk } from './job-output.ts';
-export { joinConnections } from './join-connections.ts';
 export { isOutputService, OutputService } from './output-service.ts';
 export { findKey, type PublicKey, parsePublicKey, type VerifyingKey } from './public-keys.ts';
 export { type Login, SshListener, type SshListenerOptions } from './ssh-listener.ts';

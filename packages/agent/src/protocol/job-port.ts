@@ -1,5 +1,5 @@
 import type { Duplex } from 'node:stream';
-import { joinConnections } from '@dstack/ssh';
+import { joinConnections } from '@dstack/ssh/join-connections';
 import type { GatewayPrograms } from '../gateways/gateway-programs.ts';
 import { AgentError } from '../jobs/agent-error.ts';
 import type { JobRegistry } from '../jobs/registry.ts';

@@ -11,4 +11,5 @@ export * from './requests-work.ts';
 export * from './streams.ts';
 export { type UnfitPart, unfitParts } from './unfit-parts.ts';
 export * from './validation.ts';
+export * from './validation-detail.ts';
 export * from './version-check.ts';

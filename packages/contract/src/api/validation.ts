@@ -1,15 +1,7 @@
 /** Findings of our schemas in the form of dstack 0.22.5's 422 answers. */
 import type * as z from 'zod';
 import { type DescribedIssue, describeIssues, tagOf, valueAt } from '../configuration/issue.ts';
-
-/** One entry of a 422's `detail`. `loc` begins with `body` or `query`. */
-export interface ValidationDetail {
-  readonly type: string;
-  readonly loc: readonly (string | number)[];
-  readonly msg: string;
-  readonly input: unknown;
-  readonly ctx?: Readonly<Record<string, unknown>>;
-}
+import type { ValidationDetail } from './validation-detail.ts';
 
 /** The most characters of refused values in one answer: each finding in a list repeats the list. */
 const MOST_SHOWN = 64 * 1024;
@@ -43,22 +35,6 @@ export function validationDetails(
     input: shown(found),
     ...(found.ctx === undefined ? {} : { ctx: found.ctx }),
   }));
-}
-
-/** The answer to a body that is not JSON. */
-export function malformedJson(message: string, position: number): ValidationDetail {
-  return {
-    type: 'json_invalid',
-    loc: ['body', position],
-    msg: 'JSON decode error',
-    input: {},
-    ctx: { error: message },
-  };
-}
-
-/** The answer to a call without the required body. */
-export function missingDetail(...loc: readonly (string | number)[]): ValidationDetail {
-  return { type: 'missing', loc, msg: 'Field required', input: null };
 }
 
 /** The refused value; for a missing key, the map that lacks it. */

@@ -64,6 +64,7 @@ export * from './service-traffic.ts';
 export * from './session.ts';
 export * from './share.ts';
 export * from './timestamp.ts';
+export * from './token-prefixes.ts';
 export * from './user.ts';
 export * from './version.ts';
 export * from './volume.ts';

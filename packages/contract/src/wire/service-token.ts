@@ -2,12 +2,6 @@
 import type * as z from 'zod';
 import { choiceOf, Integer, listOf, model, nullable, Text, Uuid } from './scalars.ts';
 
-/** The prefix distinguishes service tokens from users' tokens, in logs and for secret scanners. */
-export const SERVICE_TOKEN_PREFIX = 'dstack_st_';
-
-/** Tokens of jobs (`dstack: true`): service tokens that the server itself issues. */
-export const JOB_TOKEN_PREFIX = `${SERVICE_TOKEN_PREFIX}job_`;
-
 /** Only requests to models, or to some services; `read`; or the permissions of a member with that role. */
 export const ServiceTokenScope = choiceOf([
   'models',

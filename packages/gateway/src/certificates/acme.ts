@@ -116,15 +116,6 @@ function keepUrl(client: Client, { urlPath }: { readonly urlPath: string }): voi
   }
 }
 
-/**
- * The part of this account's answer by http-01 that follows the token and a dot, the same for any token.
- * The answer proves nothing about the tokens of other accounts.
- */
-export function accountProof(accountKey: string): string {
-  const jwk = JSON.stringify(acmeCrypto.getJwk(accountKey));
-  return createHash('sha256').update(jwk).digest('base64url');
-}
-
 /** The account at an authority: its key, and its URL once it is known. */
 async function accountOf(stateDir: string, { directory, account_key: shared }: AcmeSettings) {
   const digest = createHash('sha256').update(directory);

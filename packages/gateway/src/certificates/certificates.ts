@@ -4,7 +4,7 @@ import type { CertificateState, GatewayPem, GatewaySettings } from '@dstack/cont
 import { errorMessage } from '@dstack/contract/error-message';
 import type { ProxyLog } from '@dstack/proxy';
 import { dnsProblem } from '@dstack/proxy';
-import { type IssuedCertificate, requestCertificate } from './acme.ts';
+import type { IssuedCertificate, requestCertificate } from './acme.ts';
 import { CertificateFiles, type CertificateFilesOptions } from './certificate-files.ts';
 import {
   type Challenges,
@@ -254,7 +254,7 @@ export class Certificates {
   async #issue(name: string): Promise<void> {
     const settings = this.#settings;
     if (settings?.acme == null) return;
-    const { stateDir, log, onChange, onIssued, request = requestCertificate } = this.#options;
+    const { stateDir, log, onChange, onIssued } = this.#options;
     try {
       const challenges = this.#challenges(settings);
       if (challenges.type !== 'dns-01') {
@@ -268,6 +268,8 @@ export class Certificates {
       const acme = { settings: settings.acme, stateDir, challenges };
       // Authorities refuse a key that was revoked, each with an error of its own.
       const hasFailed = this.#failures.get(name)?.patience === AUTHORITY;
+      // The client of authorities is large: it is loaded for the first certificate.
+      const { request = (await import('./acme.ts')).requestCertificate } = this.#options;
       const issued = await request(name, acme, hasFailed ? null : this.#stored.keyOf(name));
       this.#stored.store(name, issued);
       this.#settle(name);

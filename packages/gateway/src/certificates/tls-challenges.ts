@@ -2,7 +2,6 @@ import { chmodSync, chownSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { createSecureContext, createServer as createTlsServer, type SecureContext } from 'node:tls';
 import type { ProxyLog } from '@dstack/proxy';
-import { crypto as acmeCrypto } from 'acme-client';
 import { readFirstLine, skipLine } from '../first-line.ts';
 
 /** The protocol by which authorities ask (RFC 8737). */
@@ -33,12 +32,9 @@ export class TlsChallenges {
 
   async show(name: string, keyAuthorization: string): Promise<void> {
     await this.#listen();
-    // The library reads nothing else of an authorization.
-    const identifier = { identifier: { type: 'dns', value: name } };
-    const [key, cert] = await acmeCrypto.createAlpnCertificate(
-      identifier as Parameters<typeof acmeCrypto.createAlpnCertificate>[0],
-      keyAuthorization,
-    );
+    // Large, as in `certificates.ts`.
+    const { alpnCertificate } = await import('./alpn-certificate.ts');
+    const { key, cert } = await alpnCertificate(name, keyAuthorization);
     this.#contexts.set(name, createSecureContext({ key, cert }));
   }
 

@@ -3,7 +3,7 @@
  * these need not have.
  */
 import { hash } from 'node:crypto';
-import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
+import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/token-prefixes';
 
 /**
  * What gateways know of such a token: its length in bytes, and the first byte of its SHA-1. One of 256 other texts of that length

@@ -1,5 +1,5 @@
 /** Where in the head of a request a token may be, beside `Authorization`: in headers, cookies and parameters. */
-import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/wire';
+import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/token-prefixes';
 import { isOwnCookie } from './cookies.ts';
 import type { RawHeaders } from './raw-headers.ts';
 

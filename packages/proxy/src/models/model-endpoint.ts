@@ -9,7 +9,6 @@ import { ProxyRefusal } from '../refusals/refusal.ts';
 import { askAny } from '../requests/ask-any.ts';
 import type { Question } from '../requests/requests.ts';
 import type { ServiceProxy } from '../requests/service-proxy.ts';
-import { chatRequest } from './chat-request.ts';
 import { streamChunks } from './chunk-stream.ts';
 import type { UseStore } from './metered-use.ts';
 import type { AskModel } from './model-client.ts';
@@ -21,7 +20,6 @@ import { modelErrorText } from './read-answer.ts';
 import type { Model, ModelTable, ServedModel } from './served-model.ts';
 import { SpoolSpace } from './spool-space.ts';
 import type { TemplateRenderer } from './template-renderer.ts';
-import { tgiModel } from './tgi-model.ts';
 import { checkTokenLimits } from './token-limits.ts';
 import { UsageLog } from './usage-log.ts';
 import { type Tokens, tokensIn } from './usage-meter.ts';
@@ -140,6 +138,7 @@ export class ModelEndpoint {
     if (path !== 'chat/completions') {
       throw new ProxyRefusal(404, `Model ${asked.model} only supports chat/completions`);
     }
+    const [{ chatRequest }, { tgiModel }] = await translation();
     const chat = chatRequest(await parsedBody(asked));
     await this.#deps.services.limitRate(route, '/generate', request);
     const client = tgiModel(tgiSettings(model), this.#deps.chatTemplates);
@@ -221,6 +220,9 @@ const usageOf = (completion: unknown) => (completion as { readonly usage?: unkno
 function modelUrl(model: Model, path: string): string {
   return `${model.format === 'openai' ? model.prefix : ''}/${path}`;
 }
+
+/** Loaded for the first such model, with the schemas that it needs. */
+const translation = () => Promise.all([import('./chat-request.ts'), import('./tgi-model.ts')]);
 
 function tgiSettings(model: Model) {
   const template = model.format === 'tgi' ? model : null;

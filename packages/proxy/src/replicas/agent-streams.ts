@@ -1,7 +1,7 @@
 import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { isIPv4 } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { AgentErrorBody, parseMessage } from '@dstack/contract/agent';
+import type { AgentErrorBody } from '@dstack/contract/agent';
 
 /** How to reach an agent's socket: directly, or through a channel of an SSH connection. */
 export type Dial = () => Duplex;
@@ -117,12 +117,15 @@ export async function agentAnswer(response: IncomingMessage): Promise<string> {
 /** `body`: of an answer of 400 or more. */
 export function agentRefusal(status: number, body: string): AgentRefusal {
   try {
-    const { code, message } = parseMessage(AgentErrorBody, JSON.parse(body));
-    return new AgentRefusal(status, shown(code), shown(message));
+    const { code, message } = JSON.parse(body) as Partial<AgentErrorBody>;
+    // By hand: schemas would be all that a worker loads zod for.
+    if (typeof code === 'string' && typeof message === 'string') {
+      return new AgentRefusal(status, shown(code), shown(message));
+    }
   } catch {
     // The answer does not come from the agent.
-    return new AgentRefusal(status, 'error', shown(body) || `HTTP status ${status}`);
   }
+  return new AgentRefusal(status, 'error', shown(body) || `HTTP status ${status}`);
 }
 
 /** The error text of a host, cleaned for logs and terminals. */

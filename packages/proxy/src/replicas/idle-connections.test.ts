@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer, type ServerResponse } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
+import request from 'undici/lib/api/api-request.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { ReplicaConnections } from './replica-connections.ts';
 import { IDLE_MS, MAX_IDLE_MS } from './replica-pool.ts';
@@ -39,7 +40,7 @@ function replica() {
   const known = replicas.acquire('run', [target]);
   if (!known) throw new Error('no replica');
   const ask = async (path: string) => {
-    const { body } = await known.pool.request({ path, method: 'GET' });
+    const { body } = await request.call(known.pool, { path, method: 'GET' });
     await body.dump();
   };
   return { replicas, sockets, ask };

@@ -1,17 +1,16 @@
 /** What a process remembers of a replica that it has sent requests to, and of each of these requests. */
-import type { Pool } from 'undici';
 import type { AvoidedFor } from '../counts/counted-replica.ts';
 import { ReplicaStats } from '../counts/replica-stats.ts';
 import { type EjectionCause, type Ejections, NO_EJECTIONS } from '../policy/outliers.ts';
 import { NEW_RECORD, type ReplicaRecord } from '../policy/replica-record.ts';
 import type { ReplicaTarget } from '../values.ts';
-import { type ReplicaPoolOptions, replicaPool } from './replica-pool.ts';
+import { type ReplicaPool, type ReplicaPoolOptions, replicaPool } from './replica-pool.ts';
 import { ReplicaSessions } from './replica-sessions.ts';
 
 /** A replica that one request was given to, and its kept-alive connections. */
 export interface ConnectedReplica {
   readonly target: ReplicaTarget;
-  readonly pool: Pool;
+  readonly pool: ReplicaPool;
   /** For gRPC. */
   readonly sessions: ReplicaSessions;
 }

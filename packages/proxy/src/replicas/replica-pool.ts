@@ -1,6 +1,8 @@
 /** The connections to one replica that requests of HTTP/1.1 share, kept alive between them. */
 import type { Duplex } from 'node:stream';
-import { Pool } from 'undici';
+import type { Pool } from 'undici';
+// The index of undici needs three times the memory: workers are many, and use nothing else of it.
+import UndiciPool from 'undici/lib/dispatcher/pool.js';
 import { MAX_HEADERS } from '../head/raw-headers.ts';
 import type { ReplicaTarget } from '../values.ts';
 import { ConnectFailure } from './upstream-failure.ts';
@@ -24,9 +26,15 @@ export const IDLE_MS = 4000;
 /** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
 export const MAX_IDLE_MS = 60_000;
 
+/** What a pool has without the index of undici, which adds `request` and others to it. */
+export type ReplicaPool = Omit<Pool, 'request' | 'stream' | 'pipeline' | 'connect' | 'upgrade'>;
+
 /** Opens nothing before the first request, which fails with `ConnectFailure` if that fails. */
-export function replicaPool(target: ReplicaTarget, { open, timeoutMs }: ReplicaPoolOptions): Pool {
-  return new Pool('http://replica', {
+export function replicaPool(
+  target: ReplicaTarget,
+  { open, timeoutMs }: ReplicaPoolOptions,
+): ReplicaPool {
+  return new UndiciPool('http://replica', {
     // One connection per request: long streams must not delay other requests.
     connections: null,
     pipelining: 1,

@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import ssh2 from 'ssh2';
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ProxyLog } from '../log.ts';
 import { ReplicaTunnels, type TunnelRoute } from './replica-tunnels.ts';
 
@@ -72,6 +72,9 @@ async function startApp(): Promise<number> {
   onTestFinished(() => void app.close());
   return (app.address() as AddressInfo).port;
 }
+
+// On a busy computer that takes longer than a tunnel.
+beforeAll(async () => void (await import('./ssh-parts.ts')));
 
 const log = { info: () => {} } as unknown as ProxyLog;
 const PATIENCE = { timeout: 10_000, interval: 10 };

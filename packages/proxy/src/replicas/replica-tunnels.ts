@@ -2,7 +2,7 @@
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { errorMessage } from '@dstack/contract/error-message';
-import { JumpHosts, SshConnection, SshReach } from '@dstack/ssh';
+import type { SshConnection, SshReach } from '@dstack/ssh';
 import type { ProxyLog } from '../log.ts';
 
 /** The way of a user to a job: through the host's sshd to the SSH server of the job. */
@@ -20,8 +20,10 @@ export interface ReplicaTunnelsOptions {
   readonly log: ProxyLog;
 }
 
+const ssh = () => import('./ssh-parts.ts');
+
 interface Host {
-  readonly reach: SshReach;
+  readonly reach: Promise<SshReach>;
   users: number;
 }
 
@@ -81,12 +83,15 @@ export class ReplicaTunnels {
 
   #open({ hostname, port, user, hostKey }: TunnelRoute, privateKey: string): Host {
     const login = { hostname, port, user, privateKey };
-    const reach = new SshReach({
-      access: { login, proxy: null },
-      hostKeys: { [`${hostname}:${port}`]: hostKey },
-      jumps: new JumpHosts(),
-      pin: unknownKey,
-    });
+    const reach = ssh().then(
+      ({ JumpHosts, SshReach }) =>
+        new SshReach({
+          access: { login, proxy: null },
+          hostKeys: { [`${hostname}:${port}`]: hostKey },
+          jumps: new JumpHosts(),
+          pin: unknownKey,
+        }),
+    );
     const host = { reach, users: 0 };
     this.#hosts.set(hostOf(login), host);
     return host;
@@ -103,7 +108,7 @@ export class ReplicaTunnels {
     host.users -= 1;
     if (host.users > 0) return;
     this.#hosts.delete(key);
-    host.reach.close();
+    void host.reach.then((reach) => reach.close());
   }
 }
 
@@ -118,7 +123,7 @@ async function unknownKey(address: string): Promise<never> {
 interface JobTunnelOptions {
   readonly jobId: string;
   readonly route: TunnelRoute;
-  readonly reach: SshReach;
+  readonly reach: Promise<SshReach>;
   readonly privateKey: string;
   readonly log: ProxyLog;
 }
@@ -172,7 +177,8 @@ class JobTunnel {
     const { reach, route, privateKey } = this.#options;
     const { jobPort, jobHostKey } = route;
     const login = { hostname: LOOPBACK, port: jobPort, user: 'root', privateKey };
-    const host = await reach.connected();
+    const { SshConnection } = await ssh();
+    const host = await (await reach).connected();
     const stream = await host.through(login);
     const ended = Promise.withResolvers<void>();
     const connection = await SshConnection.open({

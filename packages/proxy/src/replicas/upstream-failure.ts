@@ -1,6 +1,5 @@
 /** Failures between this server and the app of a replica. */
 import { errorMessage } from '@dstack/contract/error-message';
-import { errors } from 'undici';
 
 /** The connection to the app could not be opened; no byte of the request was sent. */
 export class ConnectFailure extends Error {
@@ -54,9 +53,7 @@ export function failureText(one: Exclude<UpstreamFailure, { cause: 'timed_out' }
 export function isTimeout(error: Error): boolean {
   return (
     error instanceof NoAnswerInTime ||
-    error instanceof errors.HeadersTimeoutError ||
-    error instanceof errors.BodyTimeoutError ||
-    error instanceof errors.ConnectTimeoutError
+    /^UND_ERR_(HEADERS|BODY|CONNECT)_TIMEOUT$/.test(codeOf(error))
   );
 }
 

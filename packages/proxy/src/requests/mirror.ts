@@ -2,6 +2,7 @@
 
 import type { IncomingMessage } from 'node:http';
 import type { Dispatcher } from 'undici';
+import request from 'undici/lib/api/api-request.js';
 import type { RequestStats } from '../policy/service-stats.ts';
 import type { ConnectedReplica } from '../replicas/known-replica.ts';
 import type { ReplicaConnections } from '../replicas/replica-connections.ts';
@@ -216,7 +217,7 @@ async function ask(
   options: Pick<Dispatcher.RequestOptions, 'path' | 'method' | 'headers' | 'body'>,
 ): Promise<number> {
   const signal = AbortSignal.timeout(LONGEST_MS);
-  const { statusCode, body } = await pool.request({ ...options, signal });
+  const { statusCode, body } = await request.call(pool, { ...options, signal });
   try {
     await body.dump({ limit: MAX_ANSWER, signal });
   } catch {

@@ -1,4 +1,5 @@
 import type { Dispatcher } from 'undici';
+import request from 'undici/lib/api/api-request.js';
 import { failureStatus } from '../counts/request-log.ts';
 import { ConnectFailure } from '../replicas/upstream-failure.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
@@ -39,7 +40,7 @@ export class Questions {
           isUnwanted: () => client.destroyed,
           send: async (one) => {
             try {
-              const value = await one.pool.request({ ...options, body: body() });
+              const value = await request.call(one.pool, { ...options, body: body() });
               replicas.answered(one, value.statusCode);
               return { kind: 'done', value };
             } catch (error) {

@@ -11,7 +11,7 @@ import type {
   OwnTokens,
 } from '@dstack/proxy';
 import { ProxyRefusal } from '@dstack/proxy';
-import { joinConnections } from '@dstack/ssh';
+import { joinConnections } from '@dstack/ssh/join-connections';
 import type { Store } from '@dstack/store';
 import type { Logger } from '../process/logging.ts';
 import type { FrameOf, FrameType } from './bound-frames.ts';

@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import type { KeyMaker, KeyPair } from './ports.ts';
 
 const generate = promisify(generateKeyPair);

@@ -1,5 +1,5 @@
 import type { JobSSHKey } from '@dstack/contract/wire';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import type { Cipher } from '@dstack/store';
 
 /**

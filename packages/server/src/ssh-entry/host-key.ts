@@ -1,4 +1,4 @@
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import type { Store } from '@dstack/store';
 
 const KEY = 'ssh_entry_host_key';

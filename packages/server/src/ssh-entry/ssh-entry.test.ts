@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import type { JobRecord } from '@dstack/core';
-import { newEd25519Pair } from '@dstack/ssh';
+import { newEd25519Pair } from '@dstack/ssh/ed25519-pair';
 import { pino } from 'pino';
 import ssh2 from 'ssh2';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
