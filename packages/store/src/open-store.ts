@@ -17,6 +17,7 @@ import { postgresBus } from './connection/postgres-bus.ts';
 import { openMemorySqlite, openSqlite } from './connection/sqlite.ts';
 import { type DatabaseUrl, parseDatabaseUrl } from './connection/url.ts';
 import type { Db, StoreContext } from './context/context.ts';
+import { createGroupedWrites } from './context/grouped-writes.ts';
 import { createTransactions } from './context/transactions.ts';
 import { createEngine } from './engine/engine.ts';
 import { ChangeNotifier } from './events/change-notifier.ts';
@@ -234,17 +235,27 @@ function createStore(
   const written = new ChangeNotifier();
   bus.onEventsElsewhere(() => written.notify());
   const records = new RecordCache();
+  const transactions = createTransactions({
+    ...{ db, bus, postgres },
+    recordEvents: recorder.record,
+    eventsWritten: () => written.notify(),
+  });
   const context: StoreContext = {
     ...{ db, bus, postgres, now, monotonic, newId, cipher, logger, records },
     gpuPrices: new PoolGpuPrices(),
     shareHalfLife: options.shareHalfLife ?? DEFAULT_SHARE_HALF_LIFE,
     fleetIndexes: new FleetIndexes({ records, watch: connection.watchInstances }),
+<<<<<<< HEAD
     ...createTransactions({
       ...{ db, bus, postgres },
       recordEvents: recorder.record,
       eventsWritten: () => written.notify(),
       measured: options.measured,
     }),
+=======
+    ...transactions,
+    writeGrouped: createGroupedWrites(transactions.write),
+>>>>>>> f6eadabf (store: write results of effects and reports of agents in groups)
   };
   return {
     dialect,

@@ -80,6 +80,9 @@ describe('the windows of maintenance', () => {
     [of('* 2-5 * * *', 1 / 60), 'more than 100 of which follow each other'],
     [of('* 0-22 * * *', 1 / 60), 'a `schedule` that fires less often'],
     [of('* 2 * * *', 1 / 60), null],
+    // Twelve windows in a row with half an hour between them, and then a night.
+    [of('0 8-19 * * mon-fri', 0.5), null],
+    [of('*/2 * * * *', 1 / 60), 'no time for jobs between its windows'],
     [of('0 */2 * * *', 1), 'no time for jobs between its windows'],
   ])('are refused if they leave no time for work: %j', (maintenance, problem) => {
     const found = maintenanceProblem(maintenance);

@@ -101,8 +101,10 @@ const MOST_SCHEDULES = 20;
 /** A Monday, for checks that must not depend on the present time. */
 const CHECKED_FROM = Date.UTC(2024, 0, 1) * 1000;
 
-/** So many times between two windows are checked. */
+/** So many times between two windows are checked at least; until one is long enough, all of a week, up to `MOST_CHECKED`. */
 const CHECKED = 10;
+const MOST_CHECKED = 2000;
+const CHECKED_UNTIL = CHECKED_FROM + 7 * 86_400 * SECOND;
 
 /** The fault of a schedule of windows, as the end of a sentence about `maintenance`; null = nothing. */
 export function maintenanceProblem(maintenance: FleetMaintenance): string | null {
@@ -112,7 +114,7 @@ export function maintenanceProblem(maintenance: FleetMaintenance): string | null
   }
   let now = CHECKED_FROM;
   let hasTime = false;
-  for (let i = 0; i <= CHECKED; i++) {
+  for (let i = 0; i <= CHECKED || (!hasTime && now < CHECKED_UNTIL && i < MOST_CHECKED); i++) {
     const next = joinedWindow(maintenance, now);
     if (next === null && i === 0) return 'has a `schedule` that never fires';
     if (next === null) return null;

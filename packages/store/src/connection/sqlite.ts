@@ -25,6 +25,13 @@ import { type OnStatement, statementLog } from './statements.ts';
 /** Prepared statements kept; more than the number of distinct frequent queries. */
 const MAX_STATEMENTS = 500;
 
+/**
+ * Pages of 4 KiB in the log before they are moved to the file. A move syncs both on the thread that serves
+ * everything. The same few pages are written again and again, so that a longer log also moves fewer of them
+ * for each commit.
+ */
+const PAGES_OF_LOG = 8000;
+
 export interface SqliteConnection {
   readonly db: Kysely<DB>;
   /**
@@ -56,6 +63,7 @@ export function openSqlite(
     pragma journal_mode = wal;
     pragma cache_size = -16384;
     pragma temp_store = memory;
+    pragma wal_autocheckpoint = ${PAGES_OF_LOG};
   `);
   const log = openLog(database, path);
   const commits =

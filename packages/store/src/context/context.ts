@@ -46,4 +46,6 @@ export interface StoreContext {
   read<T>(work: (tx: Tx) => Promise<T>): Promise<T>;
   /** One transaction; repeated if PostgreSQL aborts it in favour of another. */
   write<T>(work: (write: Write) => Promise<T>): Promise<T>;
+  /** One transaction with other small writes, see `grouped-writes.ts`; resolves when it is stored. */
+  writeGrouped<T>(work: (write: Write) => Promise<T>): Promise<T>;
 }

@@ -24,7 +24,7 @@ export function createIntents(context: StoreContext): Intents {
       return found?.state === 'announced' ? found : null;
     },
     finishIntent: (key, state, result, error, signals) =>
-      context.write(async ({ tx, add }) => {
+      context.writeGrouped(async ({ tx, add }) => {
         const outcome = await tx
           .updateTable('intents')
           .set(intentTable.update({ state, result, error, updatedAt: context.now() }))

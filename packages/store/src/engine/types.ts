@@ -263,7 +263,7 @@ export interface EngineStore {
   announcedIntent(key: string): Promise<IntentRecord | null>;
   intent(key: string): Promise<IntentRecord | null>;
   /**
-   * Writes its outcome, in a transaction of its own; returns false if it was no longer announced.
+   * Writes its outcome, apart from all passes; returns false if it was no longer announced.
    */
   finishIntent(
     key: string,

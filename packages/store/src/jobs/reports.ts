@@ -14,7 +14,7 @@ export function createReports(context: StoreContext): Reports {
   return {
     saveState: (hostId, state, receivedAt, extras) =>
       ignoringUnknownJob(() =>
-        context.write(async ({ tx, add, changed }) => {
+        context.writeGrouped(async ({ tx, add, changed }) => {
           const newer = await saveState(tx, {
             jobId: state.id,
             hostId,
@@ -43,7 +43,7 @@ export function createReports(context: StoreContext): Reports {
     },
     async saveLogEnd(jobId, stored, extras) {
       await ignoringUnknownJob(() =>
-        context.write(async ({ tx, add }) => {
+        context.writeGrouped(async ({ tx, add }) => {
           add(extras);
           await tx
             .insertInto('job_logs')
