@@ -8,7 +8,7 @@ import { openIntervals } from './open-intervals.ts';
 import { type LedgerPlace, LedgerSums, MICROS_OF_DAY } from './sums.ts';
 import type { LedgerQuestion, LedgerReport } from './types.ts';
 
-/** Days whose parts are read at once: a query on SQLite blocks the server. */
+/** Days that are read at once: a query on SQLite blocks the server. */
 const DAYS = 7;
 
 /**
@@ -24,7 +24,10 @@ export async function ledgerReport(
   const days = daysOf(question);
   const read = async (tx: Tx) => {
     const owners = await readOpen(tx, question, sums);
-    if (question.by !== 'run') await readDays(tx, question, days, owners, sums);
+    for (const slice of question.by === 'run' ? [] : slicesOf(days)) {
+      await readDays(tx, question, slice, owners, sums);
+      await setImmediate();
+    }
     return { owners, last: await lastPart(context, tx) };
   };
   const readParts = async (db: Tx, { owners, last }: Awaited<ReturnType<typeof read>>) => {
@@ -73,7 +76,7 @@ function daysOf({ since, until, now }: LedgerQuestion): Days {
   };
 }
 
-function slicesOf({ first, last }: Days): (readonly [number, number])[] {
+function slicesOf({ first, last }: Pick<Days, 'first' | 'last'>): (readonly [number, number])[] {
   const slices: (readonly [number, number])[] = [];
   for (let day = first; day <= last; day += DAYS) {
     slices.push([day, Math.min(last, day + DAYS - 1)]);
@@ -97,16 +100,24 @@ async function readOpen(tx: Tx, question: LedgerQuestion, sums: LedgerSums): Pro
 
 /** The machines that are entered in the period. */
 async function ownersOf(tx: Tx, { projectIds, since, until }: LedgerQuestion): Promise<Owners> {
-  let query = tx
-    .selectFrom('ledger_days')
-    .select(['fleet_id', 'project_id'])
-    .distinct()
-    .where('user_id', '=', '')
-    .where('day', '>=', Math.floor(since / MICROS_OF_DAY))
-    .where('day', '<=', Math.floor(until / MICROS_OF_DAY));
-  if (projectIds !== null) query = query.where('project_id', 'in', [...projectIds]);
-  const rows = await query.execute();
-  return new Map(rows.map((row) => [row.fleet_id, row.project_id]));
+  const owners: Owners = new Map();
+  const period = {
+    first: Math.floor(since / MICROS_OF_DAY),
+    last: Math.floor(until / MICROS_OF_DAY),
+  };
+  for (const [from, to] of slicesOf(period)) {
+    let query = tx
+      .selectFrom('ledger_days')
+      .select(['fleet_id', 'project_id'])
+      .distinct()
+      .where('user_id', '=', '')
+      .where('day', '>=', from)
+      .where('day', '<=', to);
+    if (projectIds !== null) query = query.where('project_id', 'in', [...projectIds]);
+    for (const row of await query.execute()) owners.set(row.fleet_id, row.project_id);
+    await setImmediate();
+  }
+  return owners;
 }
 
 const SUMS = sql<Record<'ms' | 'gpu_ms' | 'cost' | 'unpriced_ms', number>>`sum(ms) as ms,
@@ -138,11 +149,10 @@ function concerns({ projectIds }: LedgerQuestion, owners: Owners) {
 async function readDays(
   tx: Tx,
   question: LedgerQuestion,
-  { first, last }: Days,
+  [first, last]: readonly [number, number],
   owners: Owners,
   sums: LedgerSums,
 ): Promise<void> {
-  if (first > last) return;
   const day = question.by === 'day' ? sql`day` : sql`0`;
   const tags = question.by === 'tag' ? sql`tags` : sql`''`;
   const { rows } =
