@@ -2,7 +2,7 @@ import { Readable } from 'node:stream';
 import { isDeepStrictEqual } from 'node:util';
 import { directoryOf } from '@dstack/backends';
 import type { CloneLimits, ClusterInfo, StartJob } from '@dstack/contract/agent';
-import type { InstanceRecord, JobRecord, VolumeRecord } from '@dstack/core';
+import type { InstanceRecord, JobRecord, RunRecord, VolumeRecord } from '@dstack/core';
 import {
   capabilitiesOf,
   configuredImage,
@@ -92,7 +92,7 @@ export class JobStarter {
         ),
       ),
     );
-    await this.#followKeys(job, instance, userKeys);
+    await this.#followKeys(run, instance, userKeys);
     for (const id of missing.archives) {
       const sha256 = archives.find((archive) => archive.id === id)?.sha256;
       await agent.uploadArchive(job.id, id, await this.#blob(sha256, `archive ${id}`));
@@ -155,10 +155,9 @@ export class JobStarter {
   }
 
   /** Keys that changed before the agent had the job were not sent to it. */
-  async #followKeys({ id }: JobRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
+  async #followKeys(run: RunRecord, { hostId }: InstanceRecord, sent: readonly string[]) {
     const { store, pushKeys } = this.#options;
-    const run = (await store.jobs.byId(id))?.run;
-    const now = run ? await keysForAgent(store, run) : [];
+    const now = await keysForAgent(store, run);
     if (hostId !== null && !isDeepStrictEqual(now, sent)) pushKeys(hostId);
   }
 

@@ -9,7 +9,7 @@ import type { LogIntake } from './log-intake.ts';
 
 export interface JobIntakeOptions {
   readonly hostId: string;
-  readonly store: Pick<Store, 'reports' | 'jobs'>;
+  readonly store: Pick<Store, 'engine' | 'reports' | 'jobs'>;
   readonly logs: Pick<LogStore, 'length'>;
   readonly streams: JobStreams;
   readonly intake: Pick<LogIntake, 'ended'>;
@@ -19,6 +19,9 @@ export interface JobIntakeOptions {
   readonly now: () => Timestamp;
   readonly log: Logger;
 }
+
+/** When the run is signalled though the output of its job is not stored yet. */
+const LATE_MS = 1000;
 
 /** Handles the reports of one host about its jobs. */
 export class JobIntake {
@@ -54,11 +57,28 @@ export class JobIntake {
   }
 
   async #save(stream: JobStream, state: JobState): Promise<void> {
-    const { hostId, store, now, intake, onState } = this.#options;
+    const { hostId, store, now, onState } = this.#options;
     onState(hostId, state);
     const signals: Signal[] = [{ kind: 'run', id: stream.runId }];
-    await store.reports.saveState(hostId, state, now(), { signals });
-    if (state.phase === 'exited') await intake.ended(stream, state.log_end);
+    if (state.phase !== 'exited') {
+      await store.reports.saveState(hostId, state, now(), { signals });
+      return;
+    }
+    await store.reports.saveState(hostId, state, now());
+    await this.#completed(stream, state.log_end, () => store.engine.signal(signals));
+  }
+
+  /** One pass of the run for an end and its output: before the output is complete it could only wait. */
+  async #completed(stream: JobStream, end: number, signal: () => Promise<void>): Promise<void> {
+    let isComplete = false;
+    // Logs whose store does not answer do not hide the end.
+    const late = setTimeout(() => void signal().catch(() => {}), LATE_MS);
+    try {
+      isComplete = await this.#options.intake.ended(stream, end);
+    } finally {
+      clearTimeout(late);
+      if (!isComplete) await signal();
+    }
   }
 
   /**

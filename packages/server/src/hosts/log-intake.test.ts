@@ -62,7 +62,7 @@ it('acknowledges durable bytes once a second, and at once at the end', async () 
   expect(sent).toEqual([]);
   await vi.advanceTimersByTimeAsync(SYNC_MS);
   expect(sent).toEqual([{ type: 'ack', logs: { [JOB]: 6 } }]);
-  await intake.ended(job, 9);
+  expect(await intake.ended(job, 9)).toBe(false);
   expect(ends).toEqual([]);
   await intake.take(job, frame(6, 'end'));
   expect(ends).toEqual([9]);

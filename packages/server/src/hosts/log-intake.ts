@@ -67,12 +67,16 @@ export class LogIntake {
     await this.#options.logs.skip(this.#stream(job).ref, offset, time);
   }
 
-  /** The job has exited and will have written this many bytes. */
-  async ended(job: JobStream, end: number): Promise<void> {
+  /**
+   * The job has exited and will have written this many bytes. True: all of them are stored, and its run is
+   * signalled.
+   */
+  async ended(job: JobStream, end: number): Promise<boolean> {
     const stream = this.#stream(job);
     stream.end = end;
     stream.dirty = true;
     await this.sync();
+    return this.#streams.get(job.ref.jobId) !== stream;
   }
 
   /** Makes everything received so far durable, then notifies agent and engine. */

@@ -1,4 +1,4 @@
-import type { IntentRecord } from '@dstack/core';
+import type { IntentRecord, IntentResult } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { describe, expect, it } from 'vitest';
 import { effectIsOurs } from '../effect-owner.ts';
@@ -78,5 +78,24 @@ describe('an effect belongs to the server with the link to', () => {
     expect(await ours(true)).toBe(false);
     expect(await ours(false)).toBe(true);
     expect(await ours(true, false)).toBe(true);
+  });
+});
+
+describe('a stop that was carried out', () => {
+  const wakesAfter = async (reports: readonly object[], result: IntentResult) => {
+    const jobs = { runOf: async () => 'run' };
+    const known = { jobs, reports: { byJobs: async () => reports } } as unknown as Store;
+    return await intentDescriptor('job.stop').wakes(known, intent('job.stop', 'j'), result);
+  };
+  const run = [{ kind: 'run', id: 'run' }];
+
+  it('leaves the next step to the report of the end, where the agent has reported the job', async () => {
+    expect(await wakesAfter([{ jobId: 'j' }], { kind: 'ok' })).toEqual([]);
+  });
+
+  it('lets the run go on where no agent has reported the job, or the stop was refused', async () => {
+    const refused = { kind: 'refused', reason: 'executor_error', message: 'no' } as const;
+    expect(await wakesAfter([], { kind: 'ok' })).toEqual(run);
+    expect(await wakesAfter([{ jobId: 'j' }], refused)).toEqual(run);
   });
 });

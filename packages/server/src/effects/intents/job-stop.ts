@@ -5,6 +5,11 @@ import { byAgent, ignoringUnknown, ON_JOB } from './on-job.ts';
 export const jobStop: IntentDescriptor<'job.stop'> = {
   ...ON_JOB,
   kind: 'job.stop',
+  // Of a job that its agent has reported, the run waits for the report of the end.
+  wakes: async (store, intent, result) => {
+    const isReported = (await store.reports.byJobs([intent.subjectId])).length > 0;
+    return isReported && result.kind !== 'refused' ? [] : await ON_JOB.wakes(store, intent);
+  },
   mayCancel: true,
   handle: byAgent(async ({ effects, agent, view, intent }) => {
     const { grace, reason, message } = intent.payload;
