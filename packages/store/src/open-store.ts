@@ -239,23 +239,15 @@ function createStore(
     ...{ db, bus, postgres },
     recordEvents: recorder.record,
     eventsWritten: () => written.notify(),
+    measured: options.measured,
   });
   const context: StoreContext = {
     ...{ db, bus, postgres, now, monotonic, newId, cipher, logger, records },
     gpuPrices: new PoolGpuPrices(),
     shareHalfLife: options.shareHalfLife ?? DEFAULT_SHARE_HALF_LIFE,
     fleetIndexes: new FleetIndexes({ records, watch: connection.watchInstances }),
-<<<<<<< HEAD
-    ...createTransactions({
-      ...{ db, bus, postgres },
-      recordEvents: recorder.record,
-      eventsWritten: () => written.notify(),
-      measured: options.measured,
-    }),
-=======
     ...transactions,
     writeGrouped: createGroupedWrites(transactions.write),
->>>>>>> f6eadabf (store: write results of effects and reports of agents in groups)
   };
   return {
     dialect,

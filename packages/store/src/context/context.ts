@@ -26,6 +26,9 @@ export interface Write {
   abort(value: unknown): never;
 }
 
+/** A write among others: it cannot roll back what they wrote. */
+export type GroupedWrite = Omit<Write, 'abort'>;
+
 /** The dependencies of every query in this package. */
 export interface StoreContext {
   readonly db: Db;
@@ -47,5 +50,5 @@ export interface StoreContext {
   /** One transaction; repeated if PostgreSQL aborts it in favour of another. */
   write<T>(work: (write: Write) => Promise<T>): Promise<T>;
   /** One transaction with other small writes, see `grouped-writes.ts`; resolves when it is stored. */
-  writeGrouped<T>(work: (write: Write) => Promise<T>): Promise<T>;
+  writeGrouped<T>(work: (write: GroupedWrite) => Promise<T>): Promise<T>;
 }

@@ -1,8 +1,8 @@
 import { inBackground } from '../connection/callers.ts';
-import type { StoreContext, Write } from './context.ts';
+import type { GroupedWrite, StoreContext } from './context.ts';
 
 interface Waiting {
-  readonly work: (write: Write) => Promise<unknown>;
+  readonly work: (write: GroupedWrite) => Promise<unknown>;
   readonly resolve: (answer: unknown) => void;
   readonly reject: (error: unknown) => void;
 }
@@ -48,7 +48,7 @@ export function createGroupedWrites(write: StoreContext['write']): StoreContext[
     for (const { work, resolve, reject } of group) await write(work).then(resolve, reject);
   }
 
-  return <T>(work: (write: Write) => Promise<T>) =>
+  return <T>(work: (write: GroupedWrite) => Promise<T>) =>
     new Promise<T>((resolve, reject) => {
       waiting.push({ work, resolve: resolve as (answer: unknown) => void, reject });
       if (isWriting) return;
