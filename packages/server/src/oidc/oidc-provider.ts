@@ -156,9 +156,17 @@ function authentication(library: Library, secret: string | null): ClientAuth {
 /** `info` has the address: the ID token, or what the provider answers about the person. */
 function claimsOf(token: IDToken, info: Readonly<Record<string, unknown>>): SignInClaims {
   const { email, email_verified: verified } = info;
+  const { sub: subject } = token;
+  // Issuer and subject identify the person: all people without one would be the same user. The library requires a text only.
+  if (subject.trim() === '') {
+    throw new ProviderError(
+      'refused',
+      'its ID token identifies no user, as the claim `sub` is empty. Its administrators must map `sub` to the id of the account',
+    );
+  }
   return {
     issuer: token.iss,
-    subject: token.sub,
+    subject,
     hostedDomain: typeof token.hd === 'string' ? token.hd : null,
     email: typeof email === 'string' ? email : null,
     // Some providers send it as text.
@@ -169,6 +177,7 @@ function claimsOf(token: IDToken, info: Readonly<Record<string, unknown>>): Sign
 function asProviderError(error: unknown): ProviderError {
   if (error instanceof ProviderError) return error;
   let text = errorMessage(error);
+  let cause: string | null = null;
   for (let at: unknown = error; at instanceof Error; at = at.cause) {
     if (at instanceof OutgoingFailed || at instanceof OutgoingRefused) {
       return new ProviderError('unreachable', at.message, { cause: error });
@@ -177,6 +186,10 @@ function asProviderError(error: unknown): ProviderError {
     if ('error_description' in at && typeof at.error_description === 'string') {
       text = at.error_description;
     } else if ('error' in at && typeof at.error === 'string') text = at.error;
+    // The library's own errors name what they have found in their causes alone.
+    else if (at !== error) cause = at.message;
   }
-  return new ProviderError('refused', text, { cause: error });
+  return new ProviderError('refused', cause === null ? text : `${text} (${cause})`, {
+    cause: error,
+  });
 }
