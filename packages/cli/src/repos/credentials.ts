@@ -7,7 +7,7 @@ import type { Cli } from '../context.ts';
 import { CliError } from '../errors.ts';
 import { lookUpHost } from '../ssh/user-config.ts';
 import { type GitResult, git } from './git.ts';
-import { httpsUrl, type RepoUrl, sshUrl } from './repo-id.ts';
+import { httpUrl, type RepoUrl, sshUrl } from './repo-id.ts';
 
 export interface CredentialSources {
   readonly token: string | null;
@@ -56,7 +56,7 @@ async function* candidates(
   });
   const byToken = (name: string, oauth_token: string | null): Candidate => ({
     name,
-    creds: { clone_url: httpsUrl(repo), private_key: null, oauth_token },
+    creds: { clone_url: httpUrl(repo), private_key: null, oauth_token },
   });
   if (gitIdentity !== null) {
     yield byKey(`with the key ${gitIdentity}`, await readKey(gitIdentity));
@@ -64,11 +64,15 @@ async function* candidates(
   if (token !== null) yield byToken('with the token given', token);
   yield byToken('without credentials', null);
   if (stored?.private_key) yield byKey('with the key of `dstack init`', stored.private_key);
-  if (stored?.oauth_token) yield byToken('with the token of `dstack init`', stored.oauth_token);
+  // A token crosses the network in clear text only if it was given for this very URL.
+  const isClear = repo.protocol === 'http';
+  const mayUse = !isClear || stored?.clone_url === httpUrl(repo);
+  if (stored?.oauth_token && mayUse)
+    yield byToken('with the token of `dstack init`', stored.oauth_token);
   const identityFile = (await lookUpHost(repo.host, cli.home))?.identityFile;
   const identity = identityFile ? await readIfThere(identityFile) : null;
   if (identity !== null) yield byKey(`with the key ${identityFile} of ~/.ssh/config`, identity);
-  const ghToken = await tokenOfGh(repo.host, cli.home);
+  const ghToken = isClear ? null : await tokenOfGh(repo.host, cli.home);
   if (ghToken !== null) yield byToken('with the token of `gh`', ghToken);
   const rsa = await readIfThere(join(cli.home, '.ssh', 'id_rsa'));
   if (rsa !== null) yield byKey('with the key ~/.ssh/id_rsa', rsa);

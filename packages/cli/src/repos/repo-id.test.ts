@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { findHost } from '../ssh/user-config.ts';
-import { httpsUrl, parseRepoUrl, repoId, sshUrl } from './repo-id.ts';
+import { httpUrl, parseRepoUrl, repoId, sshUrl } from './repo-id.ts';
 
 test.each([
   ['https://github.com/acme/train.git', 'train-v5lpl3cc'],
@@ -22,11 +22,13 @@ test.each([
   ['git@h:a/b.git', 'https://h/a/b.git', 'ssh://git@h/a/b.git'],
   ['https://h:443/a/b', 'https://h/a/b', 'ssh://git@h/a/b'],
   ['https://h:8443/a/b', 'https://h:8443/a/b', 'ssh://git@h/a/b'],
+  ['http://h:8080/a/b', 'http://h:8080/a/b', 'ssh://git@h/a/b'],
+  ['http://h:80/a/b.git', 'http://h/a/b.git', 'ssh://git@h/a/b.git'],
   ['ssh://me@h:2222/a/b', 'https://h/a/b', 'ssh://me@h:2222/a/b'],
-])('clone URLs of %s', (url, https, ssh) => {
+])('clone URLs of %s', (url, web, ssh) => {
   const repo = parseRepoUrl(url);
   if (repo === null) throw new Error('not understood');
-  expect([httpsUrl(repo), sshUrl(repo)]).toEqual([https, ssh]);
+  expect([httpUrl(repo), sshUrl(repo)]).toEqual([web, ssh]);
 });
 
 const SSH_CONFIG = `

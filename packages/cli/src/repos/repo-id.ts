@@ -63,10 +63,11 @@ export function repoId(repo: RepoUrl, host: string = repo.host): string {
   return `${repoName(repo)}-${tail}`;
 }
 
-/** The URL to clone from over https (a default port is dropped). */
-export function httpsUrl(repo: RepoUrl): string {
-  const port = repo.protocol !== 'ssh' && repo.port && repo.port !== '443' ? `:${repo.port}` : '';
-  return `https://${repo.host}${port}/${repo.fullPath}`;
+/** The URL to clone from over https, or over http if that is its scheme (a default port is dropped). */
+export function httpUrl(repo: RepoUrl): string {
+  const isSsh = repo.protocol === 'ssh';
+  const port = isSsh || repo.port === null ? '' : `:${repo.port}`;
+  return `${isSsh ? 'https' : repo.protocol}://${repo.host}${port}/${repo.fullPath}`;
 }
 
 /** The URL to clone from over ssh. */
