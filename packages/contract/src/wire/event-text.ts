@@ -1,9 +1,10 @@
 /** The texts of events: pure functions of action and data. */
+import type { Event } from './event.ts';
 import type { EventAction } from './event-actions.ts';
 import type { EventData, FieldChange } from './event-data.ts';
 
 /** How a text names statuses and reasons. Everything else has one wording. */
-export interface EventWording {
+interface EventWording {
   /** A status or a reason, which is `lower_case` in the data. */
   readonly name: (word: string) => string;
   /** The end of "Run …", with names. */
@@ -18,6 +19,21 @@ export const AUDIT_WORDING: EventWording = {
   reason: 'Termination reason',
 };
 
+/** For people: statuses and reasons in lower case, as everywhere else. */
+const READER_WORDING: EventWording = {
+  name: (word) => word.replaceAll('_', ' '),
+  change: (property, from, to) => `${property}: ${from} → ${to}`,
+  reason: 'Reason',
+};
+
+/** The text of an event for people; an action that this version does not know has its text of the API. */
+export function readerText({ action, data, message }: Pick<Event, 'action' | 'data' | 'message'>) {
+  if (action === null || action === 'legacy' || data === null || !isKnownAction(action)) {
+    return message;
+  }
+  return eventText<EventAction>(action, data as EventData[EventAction], READER_WORDING);
+}
+
 /** No line breaks, and no dot at the end. */
 export function eventText<A extends EventAction>(
   action: A,
@@ -28,7 +44,7 @@ export function eventText<A extends EventAction>(
 }
 
 /** Another version of the server may record actions that this one does not know. */
-export function isKnownAction(action: string): action is EventAction {
+function isKnownAction(action: string): action is EventAction {
   return Object.hasOwn(TEXTS, action);
 }
 

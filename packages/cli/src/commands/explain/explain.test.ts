@@ -168,6 +168,18 @@ test('replicas have their own table, and long lists end with the number of hidde
   expect(all.out.match(/event 0/g)).toHaveLength(15);
 });
 
+test('events name statuses and reasons in the words of all other texts', async () => {
+  const data = {
+    ...{ from: 'running', to: 'terminating', reason: 'terminated_by_user', message: null },
+  };
+  const message =
+    'Job status changed RUNNING -> TERMINATING. Termination reason: TERMINATED_BY_USER';
+  const event = { ...WAITING.events[0], action: 'job.status_changed', data, message };
+  const fake = await serving({ ...WAITING, events: [event] });
+  const { out } = await runCommand(['explain', 'train'], { env: serverEnv(fake.url), now: NOW });
+  expect(out).toContain('Job status: running → terminating. Reason: terminated by user');
+});
+
 test('a service that scales has its figures and targets in lines of their own', async () => {
   const nothing = { asked: null, has: null, count: null, since: null, attempt: null };
   const scaling = { rule: 'scaling' as const, ...nothing };

@@ -1,3 +1,4 @@
+import { readerText } from '@dstack/contract/event-text';
 import { plainLine } from '@dstack/contract/plain-text';
 import type { Considered, Event, ExplainPart, Explanation } from '@dstack/contract/wire';
 import { durationInUnits, utcTime } from '../../format/time.ts';
@@ -192,7 +193,7 @@ function eventsText(events: readonly Event[], { verbose, layout }: ExplanationTe
     const passed = previous === null ? '' : `+${elapsed(at - previous)}`;
     previous = at;
     const start = `  ${utcTime(event.recorded_at, 'second')}  ${passed.padEnd(8)} `;
-    return start + hangingText(plainLine(event.message), start.length, layout.width);
+    return start + hangingText(plainLine(readerText(event)), start.length, layout.width);
   });
   const earlier = events.length - shown.length;
   const head =

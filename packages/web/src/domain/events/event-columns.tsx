@@ -1,7 +1,7 @@
+import { readerText } from '@dstack/contract/event-text';
 import type { Event } from '@dstack/contract/wire';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
-import { readerText } from './event-text.ts';
 import styles from './events.module.css';
 import { TargetLink } from './target-link.tsx';
 
