@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import type { KubeObject } from './api/objects.ts';
 import type { Cluster } from './cluster.ts';
+import { MANAGED, objectName } from './labels.ts';
 import type { AgentSource } from './pod-agent.ts';
 import { claimVolumes } from './volumes.ts';
 
 type Marks = Pick<KubeObject['metadata'], 'labels' | 'annotations'>;
 
-function register(name: string, marks: Marks | null, agent: AgentSource = { kind: 'copy' }) {
+function claims(name: string, marks: Marks | null, agent: AgentSource = { kind: 'copy' }) {
   const cluster = {
     ...{ region: 'c', namespace: 'jobs', title: 'c' },
     path: (kind: string, id: string) => `${kind}/${id}`,
@@ -17,8 +18,13 @@ function register(name: string, marks: Marks | null, agent: AgentSource = { kind
           : null,
     },
   } as unknown as Cluster;
-  return claimVolumes({ clusters: [cluster], agent }).register(name, { region: 'c' });
+  return claimVolumes({ clusters: [cluster], agent });
 }
+
+const register = (name: string, marks: Marks | null, agent?: AgentSource) =>
+  claims(name, marks, agent).register(name, { region: 'c' });
+const observe = (name: string, marks: Marks, agent?: AgentSource) =>
+  claims(name, marks, agent).observe({ id: name, region: 'c', data: null });
 
 describe('registering a claim of the namespace', () => {
   it('takes one that a user made', async () => {
@@ -67,5 +73,29 @@ describe('registering a claim of the namespace', () => {
     const agent = { kind: 'claim', claim: 'programs' } as const;
     await expect(register('programs', {}, agent)).rejects.toThrow('holds the program of the agent');
     expect(await register('other', {}, agent)).toMatchObject({ id: 'other' });
+  });
+});
+
+describe('a claim that was registered', () => {
+  it.each<[string, Marks, AgentSource | undefined]>([
+    ['is reserved', { labels: { 'k8s.dstack.ai/reserved': '' } }, undefined],
+    ['gets the labels of dstack', { labels: MANAGED }, undefined],
+    [
+      'gets the key of an order',
+      { annotations: { 'k8s.dstack.ai/key': 'volume.create:1:1' } },
+      undefined,
+    ],
+    ['becomes the claim of the agent', {}, { kind: 'claim', claim: 'models' }],
+  ])('and then %s is refused with the words of the registration', async (_what, marks, agent) => {
+    expect(await observe('models', {}, undefined)).toMatchObject({ state: 'ready' });
+    const refused = await register('models', marks, agent).catch((error: Error) => error.message);
+    expect(await observe('models', marks, agent)).toEqual({ state: 'failed', text: refused });
+  });
+
+  it('is not taken for one that dstack made for a volume', async () => {
+    const key = 'volume.create:1:1';
+    const annotations = { 'k8s.dstack.ai/key': key };
+    const made = await observe(objectName(['main', 'data'], key), { labels: MANAGED, annotations });
+    expect(made).toMatchObject({ state: 'ready' });
   });
 });

@@ -11,6 +11,7 @@ import {
   annotationsOf,
   type Described,
   dstackMarkOf,
+  isNamedBy,
   keyOf,
   labelsOf,
   objectName,
@@ -41,12 +42,18 @@ export function claimVolumes({ clusters, agent }: ClaimVolumesOptions): VolumePo
     },
     async register(id, { region }) {
       const { cluster, claim } = await find({ id, region });
-      const place = `namespace ${cluster.namespace} of cluster ${cluster.title}`;
-      if (!claim) throw new BackendError(`${place} has no claim ${id}`);
-      refuseReserved(claim, agent, place);
+      if (!claim) throw new BackendError(`${placeOf(cluster)} has no claim ${id}`);
+      const reserved = reservedText(claim, agent, placeOf(cluster));
+      if (reserved !== null) throw new BackendError(reserved);
       return handleOf(cluster, id);
     },
-    observe: async (handle) => observationOf((await find(handle)).claim),
+    async observe(handle) {
+      const { cluster, claim } = await find(handle);
+      if (claim === null || isOfVolume(claim)) return observationOf(claim);
+      // An administrator may have reserved it after it was registered.
+      const text = reservedText(claim, agent, placeOf(cluster));
+      return text === null ? observationOf(claim) : { state: 'failed', text };
+    },
     async delete(handle) {
       const cluster = clusterIn(clusters, handle.region);
       const path = cluster.path(KIND, handle.id);
@@ -66,22 +73,25 @@ export function claimVolumes({ clusters, agent }: ClaimVolumesOptions): VolumePo
 
 const KIND = 'persistentvolumeclaims';
 
+const placeOf = ({ namespace, title }: Cluster): string =>
+  `namespace ${namespace} of cluster ${title}`;
+
+/** Whether `create` made it. No claim that was registered has the name of an order. */
+const isOfVolume = (claim: VolumeClaim): boolean => isNamedBy(claim.metadata.name, keyOf(claim));
+
 /**
- * Members of a project may name any claim of the namespace. One that dstack made, for another project
- * or for a gateway, holds other people's files and keys; the agent runs from its own.
+ * Why members of a project may not use the claim; null: they may, as any claim of the namespace. One that dstack made, for
+ * another project or for a gateway, holds other people's files and keys; the agent runs from its own.
  */
-function refuseReserved(claim: VolumeClaim, agent: AgentSource, place: string): void {
+function reservedText(claim: VolumeClaim, agent: AgentSource, place: string): string | null {
   const { name } = claim.metadata;
   if (isClaimOfAgent(agent, name)) {
-    throw new BackendError(
-      `claim ${name} of ${place} holds the program of the agent (DSTACK_KUBERNETES_AGENT_CLAIM): name another claim`,
-    );
+    return `claim ${name} of ${place} holds the program of the agent (DSTACK_KUBERNETES_AGENT_CLAIM): name another claim`;
   }
   const mark = dstackMarkOf(claim);
-  if (mark === null) return;
-  throw new BackendError(
-    `claim ${name} of ${place} belongs to dstack (${mark}): name another claim, or let an administrator of the cluster remove its labels and annotations of dstack to give it away`,
-  );
+  return mark === null
+    ? null
+    : `claim ${name} of ${place} belongs to dstack (${mark}): name another claim, or let an administrator of the cluster remove its labels and annotations of dstack to give it away`;
 }
 
 function claimOf(order: VolumeOrder) {

@@ -48,6 +48,7 @@ const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {
   deleting: 'is being deleted',
   not_active: 'is not active',
   lost: 'is unusable: its backend does not have it any more',
+  broken: 'is unusable: its backend reports a failure (dstack volume list -v)',
   one_instance: 'can be attached to one instance at a time, and several nodes mount it',
 };
 

@@ -118,13 +118,14 @@ export type FleetRefusal = z.infer<typeof FleetRefusal>;
 
 /**
  * Why a volume cannot be mounted anywhere. `lost`: its backend does not have it any more.
- * `one_instance`: several nodes need it at once.
+ * `broken`: its backend reports that it cannot be used. `one_instance`: several nodes need it at once.
  */
 export const VOLUME_PROBLEMS = [
   'missing',
   'deleting',
   'not_active',
   'lost',
+  'broken',
   'one_instance',
 ] as const;
 export const VolumeProblem = choiceOf(VOLUME_PROBLEMS);

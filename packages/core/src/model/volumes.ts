@@ -153,6 +153,8 @@ export interface MountableVolume {
   readonly users: readonly VolumeUser[];
   /** Since when its backend reports that it does not have it; null: it has it. */
   readonly missing: MissingVolume | null;
+  /** Its backend reports that it cannot be used; omitted: it does not. */
+  readonly failed?: boolean;
 }
 
 /** The part of a run that holds a volume on an instance. */

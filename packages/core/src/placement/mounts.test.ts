@@ -200,6 +200,7 @@ describe('a volume that cannot be mounted anywhere', () => {
     ['deleting', [mountable({ ...ON_LAB_1.volume, toBeDeleted: true })]],
     ['not_active', [mountable({ ...ON_LAB_1.volume, status: 'failed' })]],
     ['lost', [mountable(ON_LAB_1.volume, { missing: { since: 0, checkedAt: 60_000_000 } })]],
+    ['broken', [mountable(ON_LAB_1.volume, { failed: true })]],
   ] as const)('is the reason: %s', (problem, volumes) => {
     expect(problemOf(volumes)).toEqual({ kind: 'volume', name: 'data', problem });
   });

@@ -7,6 +7,7 @@ import type {
   JobVolume,
   MountableVolume,
   RunRecord,
+  VolumeObservationRecord,
   VolumeUse,
   VolumeUser,
 } from '@dstack/core';
@@ -135,17 +136,26 @@ export async function mountableVolumes(
   const ids = [...byId.keys()];
   const attachments = groupBy(await attachmentsOf(tx, ids), (one) => one.volumeId);
   const uses = groupBy(await usesOf(tx, ids), (one) => one.volumeId);
-  const missing = new Map(
-    (await volumeObservationsOf(tx, ids)).flatMap(({ volumeId, observation, since, checkedAt }) =>
-      observation.state === 'missing' ? [[volumeId, { since, checkedAt }] as const] : [],
-    ),
+  const observations = new Map(
+    (await volumeObservationsOf(tx, ids)).map((one) => [one.volumeId, one]),
   );
   return volumes.map((volume) => ({
     volume,
     attachments: attachments.get(volume.id) ?? [],
     users: (uses.get(volume.id) ?? []).map(userOf),
-    missing: missing.get(volume.id) ?? null,
+    ...reportOf(observations.get(volume.id)),
   }));
+}
+
+function reportOf(
+  record: VolumeObservationRecord | undefined,
+): Pick<MountableVolume, 'missing' | 'failed'> {
+  const { state } = record?.observation ?? {};
+  if (record === undefined || state !== 'missing') {
+    return { missing: null, failed: state === 'failed' };
+  }
+  const { since, checkedAt } = record;
+  return { missing: { since, checkedAt }, failed: false };
 }
 
 function userOf({ job, runName }: VolumeUse): VolumeUser {

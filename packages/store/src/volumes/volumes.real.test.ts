@@ -159,19 +159,21 @@ forEachStore((tests) => {
     expect((await engine.loadCapacity(world.projectId)).volumes).toHaveLength(1);
   });
 
-  it('gives placement the time since when the backend of a volume does not have it', async () => {
+  it('gives placement what the backend of a volume reports of it', async () => {
     const world = await openWorld(tests);
     const { volumeObservations } = world.store;
     await insertVolume(world);
     await insertRun(world, { spec: MOUNTS }, [{}]);
-    const report = async (state: 'missing' | 'pending') => {
+    const report = async (state: 'missing' | 'pending' | 'failed') => {
       const record = { volumeId: 'v1', since: 1, error: null, nextPassAt: 3, checkedAt: 2 };
       const observation = state === 'missing' ? { state } : { state, text: '' };
       await volumeObservations.save({ ...record, observation });
-      return (await waitingWork(world.store, world.projectId))?.volumes[0]?.missing;
+      return (await waitingWork(world.store, world.projectId))?.volumes[0];
     };
-    expect(await report('missing')).toEqual({ since: 1, checkedAt: 2 });
-    expect(await report('pending')).toBeNull();
+    const missing = { since: 1, checkedAt: 2 };
+    expect(await report('missing')).toMatchObject({ missing, failed: false });
+    expect(await report('failed')).toMatchObject({ missing: null, failed: true });
+    expect(await report('pending')).toMatchObject({ missing: null, failed: false });
   });
 
   it('finds the volumes that hosts of a fleet hold, and whether one can be reached', async () => {

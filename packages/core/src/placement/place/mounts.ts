@@ -135,6 +135,7 @@ function problemOf(ledger: CapacityLedger, found: MountableVolume | null): Volum
   if (found === null || found.volume.deleted) return 'missing';
   if (found.volume.toBeDeleted) return 'deleting';
   if (!isVolumeActive(found.volume.status)) return 'not_active';
+  if (found.failed === true) return 'broken';
   return isLost(ledger, found) ? 'lost' : null;
 }
 

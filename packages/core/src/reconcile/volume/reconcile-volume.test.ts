@@ -226,6 +226,20 @@ describe('a volume on hosts', () => {
     expect(world.signals).toContainEqual(projectCapacity(world.volume.projectId));
   });
 
+  test('that its backend reports as failed has the error, until its backend takes it back', () => {
+    const world = new VolumeWorld({ volume: volumeRecord({ backend: 'kubernetes' }) });
+    const text = 'claim models of namespace jobs belongs to dstack';
+    world.observe({ state: 'failed', text }).pass();
+    expect(world.volume).toMatchObject({ status: 'active', statusMessage: text });
+    expect(world.signals).toContainEqual(projectCapacity(world.volume.projectId));
+    world.observe({ ...READY, usedGib: null }).pass();
+    expect(world.volume.statusMessage).toBeNull();
+    expect(world.events).toEqual([
+      `Volume has a problem: ${text}`,
+      'Volume has no problem any more',
+    ]);
+  });
+
   test('that is missing on its host is reported and kept', () => {
     const world = new VolumeWorld();
     world.observe({ state: 'missing' }).pass();

@@ -16,9 +16,11 @@ export function followVolume(pass: VolumePass): void {
   if (observation.state === 'ready') {
     const { statusMessage: known } = pass.volume;
     // A size that is not known, as after a restart of the agent, solves no problem with the size.
-    if (observation.usedGib !== null || known === MISSING) {
+    if (observation.usedGib !== null || !isMountable(known)) {
       report(pass, excessText(pass.volume, observation));
     }
+  } else if (observation.state === 'failed') {
+    report(pass, observation.text);
   } else if (observation.state === 'missing') {
     const until = silenceDeadline(pass.draft, since, volumeTolerance(pass.volume));
     if (pass.now < until) pass.draft.dueAt(until);
@@ -27,18 +29,22 @@ export function followVolume(pass: VolumePass): void {
 }
 
 const MISSING = 'Its backend does not have it any more';
+const EXCESS = 'It holds ';
+
+const isMountable = (problem: string | null): boolean => problem?.startsWith(EXCESS) ?? true;
 
 function report(pass: VolumePass, problem: string | null): void {
   const { statusMessage: before } = pass.volume;
   if (before === problem) return;
   pass.set({ statusMessage: problem });
+  const isTurn = isMountable(before) !== isMountable(problem);
   // Runs that wait for a place with it find none, or find one again.
-  if ((before === MISSING) !== (problem === MISSING)) {
+  if (isTurn) {
     const { kind, id } = projectCapacity(pass.volume.projectId);
     pass.draft.signal(kind, id);
   }
   // The figure of a reported problem changes without an event.
-  if (problem !== null && (before === null || (before === MISSING) !== (problem === MISSING))) {
+  if (problem !== null && (before === null || isTurn)) {
     pass.draft.event(
       recordEvent({
         action: 'volume.problem_reported',
@@ -58,7 +64,7 @@ function excessText(
 ): string | null {
   const size = 'size' in configuration ? configuration.size : null;
   if (usedGib === null || size === null || usedGib <= size) return null;
-  return `It holds ${rounded(usedGib)}GB, more than its size of ${rounded(size)}GB`;
+  return `${EXCESS}${rounded(usedGib)}GB, more than its size of ${rounded(size)}GB`;
 }
 
 const rounded = (gib: number): string => String(Math.round(gib * 10) / 10);
