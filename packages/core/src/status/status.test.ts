@@ -157,6 +157,11 @@ describe('texts of a run', () => {
     expect(runStatusMessage({ status: 'submitted' }, [waiting])).toBe('retrying');
   });
 
+  test('of an array whose members only wait are its status', () => {
+    const waiting = aJob({ refusal: { kind: 'no-fleets' }, waitingSince: 5 });
+    expect(runStatusMessage({ status: 'submitted' }, [waiting], {}, true)).toBe('submitted');
+  });
+
   test('a job that waits for something else than capacity has a word for it, as its run', () => {
     const waiting = aJob({ status: 'submitted', waitingSince: T0, instanceId: null });
     const found = (rule: Finding['rule']): Finding => ({

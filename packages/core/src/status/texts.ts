@@ -152,12 +152,13 @@ function failedMessage(
 /**
  * Text of `run.status_message` on the wire: `held`, `dependency`, `pulling` and `retrying` are not statuses, and a
  * condition that holds for all of its jobs is shown for the run. `stages`: of stops under way, by
- * job id.
+ * job id. `isArray`: the jobs are those of members, which wait for capacity as long as it takes; none is retried.
  */
 export function runStatusMessage(
   run: Pick<RunRecord, 'status'> & Partial<Pick<RunRecord, 'hold' | 'dependencyState'>>,
   jobs: readonly JobRecord[],
   stages: Readonly<Record<Id, JobStage>> = {},
+  isArray = false,
 ): string {
   if (run.hold && isRunWaiting(run.status)) return 'held';
   if (isRunPending(run.status) && awaitsOthers(run)) return 'dependency';
@@ -166,7 +167,7 @@ export function runStatusMessage(
   const [condition, ...others] = new Set(
     latest.map((job) => jobCondition(job, stages[job.id] ?? null)),
   );
-  const text = statusText(run, jobs, latest);
+  const text = statusText(run, jobs, latest, isArray);
   return condition && others.length === 0 ? `${text} (${condition})` : text;
 }
 
@@ -177,13 +178,15 @@ function statusText(
   run: { readonly status: RunStatus },
   jobs: readonly JobRecord[],
   latest: readonly JobRecord[],
+  isArray: boolean,
 ): string {
   if (latest.every((job) => isJobPulling(job.status))) return 'pulling';
   if (!isRunSubmitted(run.status) && !isRunPending(run.status)) return run.status;
   const words = new Set(latest.map(waitWord));
   const word = WAIT_WORDS.find((one) => words.has(one));
   if (word !== undefined) return word;
-  return latest.some((job) => isRetryingForCapacity(job, jobs)) ? 'retrying' : run.status;
+  const isRetrying = !isArray && latest.some((job) => isRetryingForCapacity(job, jobs));
+  return isRetrying ? 'retrying' : run.status;
 }
 
 function isRetryingForCapacity(job: JobRecord, all: readonly JobRecord[]): boolean {

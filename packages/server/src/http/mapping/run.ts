@@ -35,7 +35,7 @@ export function wireRun(view: RunView, shape: RunShape): Run {
     submitted_at: formatTimestamp(run.submittedAt),
     last_processed_at: formatTimestamp(run.lastProcessedAt),
     status: run.status,
-    status_message: runStatusMessage(run, jobs, view.stages),
+    status_message: runStatusMessage(run, jobs, view.stages, view.array !== undefined),
     termination_reason: run.terminationReason,
     run_spec: wireRunSpec(run.spec),
     jobs: grouped,
