@@ -42,7 +42,7 @@ export function InstanceDetails({ instance }: { readonly instance: Instance }) {
           { label: 'Spot', value: instance_type?.resources.spot ? 'yes' : null },
           {
             label: 'Price',
-            value: instance.price === null ? null : `${money(instance.price)}/h`,
+            value: instance.price ? `${money(instance.price)}/h` : null,
           },
           {
             label: 'Ended',

@@ -1,3 +1,4 @@
+import { ResourceNotExistsError } from '@dstack/client';
 import type { Instance } from '@dstack/contract/wire';
 import { screen, waitFor, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
@@ -6,7 +7,7 @@ import { renderApp } from '../../testing/render-app.tsx';
 
 const calls: unknown[] = [];
 
-function world(more: Partial<Instance> = {}) {
+function world(more: Partial<Instance> = {}, address?: string) {
   calls.length = 0;
   const instance = { ...anInstance('lab', 0), ...more };
   const record =
@@ -16,7 +17,7 @@ function world(more: Partial<Instance> = {}) {
       return [instance];
     };
   const { project_name, id } = instance;
-  return renderApp(`/projects/${project_name}/instances/${id}`, {
+  return renderApp(`/projects/${project_name}/instances/${address ?? id}`, {
     server: { listEvents: async () => [] },
     project: () => ({
       fleets: { listJobs: async () => [] },
@@ -27,8 +28,17 @@ function world(more: Partial<Instance> = {}) {
         drain: record('drain'),
         uncordon: record('uncordon'),
       },
-      explain: async () => {
-        throw new Error('not asked here');
+      explain: async (_kind: string, name: string) => {
+        if (name === instance.name) {
+          return {
+            ...{ subject: { id }, state: 'idle', summary: '', since: null, until: null },
+            ...{ attempt: null, position: null, expected_start: null, waiting_for: null },
+            ...{ ahead: [], reasons: [], parts: [], considered: [], fixes: [], events: [] },
+          } as never;
+        }
+        throw new ResourceNotExistsError(`Instance ${name} not found`, {
+          ...{ status: 400, body: null, requestId: null },
+        } as never);
       },
     }),
   });
@@ -70,4 +80,15 @@ it('lets an instance that a person has drained get jobs again', async () => {
   expect(screen.queryByRole('button', { name: 'Drain' })).toBeNull();
   await user.click(screen.getByRole('button', { name: 'Uncordon' }));
   await waitFor(() => expect(calls).toEqual([['uncordon', ['lab-0']]]));
+});
+
+it('is found by its name, and gets the address with its id', async () => {
+  const { path } = await world({}, 'lab-0');
+  await screen.findByText('Checks have recorded nothing yet.');
+  expect(path()).toBe(`/projects/main/instances/${anInstance('lab', 0).id}`);
+});
+
+it('reports in words that there is no instance of a name', async () => {
+  await world({}, 'lab-7');
+  await screen.findByText('There is no instance lab-7');
 });

@@ -1,7 +1,8 @@
 import type { Instance } from '@dstack/contract/wire';
 import { useQuery } from '@tanstack/react-query';
-import { getRouteApi, Link, useNavigate } from '@tanstack/react-router';
+import { getRouteApi, Link, Navigate, useNavigate } from '@tanstack/react-router';
 import { Trash2 } from 'lucide-react';
+import { explainQuery } from '../../data/explain-query.ts';
 import { fleetJobs } from '../../data/fleets/fleet-queries.ts';
 import { instanceQuery } from '../../data/fleets/instance-queries.ts';
 import { useClient } from '../../data/session/session-context.tsx';
@@ -26,23 +27,61 @@ import { InstanceDetails } from './instance-details.tsx';
 
 const route = getRouteApi('/shell/projects/$project/instances/$instance');
 
+interface InstanceAddress {
+  readonly project: string;
+  /** Its id, which lists link to; or its name, as people write it. */
+  readonly instance: string;
+}
+
 /** An instance: its hardware, its health, and the jobs on it. */
 export function InstancePage() {
-  const params = route.useParams();
+  const address = route.useParams();
+  return UUID.test(address.instance) ? (
+    <InstanceOfId {...address} />
+  ) : (
+    <InstanceOfName {...address} />
+  );
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+const ALL_INSTANCES = (
+  <Link to="/instances" className={buttonClass({})}>
+    All instances
+  </Link>
+);
+
+/** Moves to the address with the id: an instance that ends leaves its name to another one. */
+function InstanceOfName({ project, instance: name }: InstanceAddress) {
+  const { data, error, refetch } = useQuery(explainQuery(useClient(), project, 'instances', name));
+  if (data !== undefined) {
+    return (
+      <Navigate
+        replace
+        to="/projects/$project/instances/$instance"
+        params={{ project, instance: data.subject.id }}
+      />
+    );
+  }
+  const query = { data: undefined, error, refetch };
+  return (
+    <ResourcePage noun="instance" name={name} query={query} back={ALL_INSTANCES}>
+      {() => null}
+    </ResourcePage>
+  );
+}
+
+function InstanceOfId({ project, instance: id }: InstanceAddress) {
   const client = useClient();
   const navigate = useNavigate();
-  const query = useQuery(instanceQuery(client, params.project, params.instance));
+  const query = useQuery(instanceQuery(client, project, id));
   return (
     <ResourcePage
       noun="instance"
-      name={query.data?.name ?? params.instance}
+      name={query.data?.name ?? id}
       query={query}
       statusText={(instance) => instanceLook(instance).text}
-      back={
-        <Link to="/instances" className={buttonClass({})}>
-          All instances
-        </Link>
-      }
+      back={ALL_INSTANCES}
     >
       {(instance, notice) => (
         <PageFrame
