@@ -91,6 +91,18 @@ it('shows what runs on each instance, and what has reserved it, in words too', a
   expect(names).toEqual(['lab-0', 'lab-1']);
 });
 
+it.each([
+  ['/board?project=main', 'The instances that project main can use'],
+  [
+    '/board',
+    'The instances that project main can use. Choose a project to see those of another one',
+  ],
+])('at %s names the project whose capacity it shows', async (path, text) => {
+  await world({ path });
+  await jobsOf('lab-0');
+  screen.getByText((_, element) => element?.children.length === 1 && element.textContent === text);
+});
+
 it('shows windows of maintenance on the instances of their fleets', async () => {
   const maintenance = {
     ...{ state: 'planned', leaving_at: at(30), starts_at: at(90), ends_at: at(150) },

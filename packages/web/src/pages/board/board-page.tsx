@@ -46,8 +46,10 @@ export function BoardPage() {
   usePageTitle('Capacity board');
   const usual = useUsualProject();
   const hasNoProject = useHasNoProject();
-  const project = useListAddress().project ?? usual;
-  if (project !== null) return <Board key={project} project={project} />;
+  const chosen = useListAddress().project;
+  const project = chosen ?? usual;
+  if (project !== null)
+    return <Board key={project} project={project} isChosen={project === chosen} />;
   if (hasNoProject) return <NoProjectPage title="Capacity board" />;
   return (
     <PageFrame title="Capacity board">
@@ -56,7 +58,13 @@ export function BoardPage() {
   );
 }
 
-function Board({ project }: { readonly project: string }) {
+interface BoardProps {
+  readonly project: string;
+  /** By the reader; else it is the usual one. */
+  readonly isChosen: boolean;
+}
+
+function Board({ project, isChosen }: BoardProps) {
   const client = useClient();
   const { q, set } = useListAddress();
   const { hours = '6', view } = route.useSearch();
@@ -77,6 +85,12 @@ function Board({ project }: { readonly project: string }) {
   return (
     <PageFrame
       title="Capacity board"
+      subtitle={
+        <>
+          The instances that project <bdi>{project}</bdi> can use
+          {isChosen ? '' : '. Choose a project to see those of another one'}
+        </>
+      }
       fixed={!isTrying}
       actions={
         isTrying ? null : (
