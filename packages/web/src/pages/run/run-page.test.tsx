@@ -174,7 +174,8 @@ it('of several jobs, the details are about all of them', async () => {
       ...{ backend: 'aws', region: 'us-east-1', price: 1, instance_id: `i-${number}` },
       instance_type: { name: 'p5', resources },
     };
-    const submission = { ...job.job_submissions[0], job_provisioning_data: placed };
+    const id = `submission-${number}`;
+    const submission = { ...job.job_submissions[0], id, job_provisioning_data: placed };
     const job_spec = { ...job.job_spec, job_name: `train-${number}-0` };
     return { ...job, job_spec, job_submissions: [submission] };
   });
