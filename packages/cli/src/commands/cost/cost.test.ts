@@ -44,7 +44,7 @@ test('an unknown price is no amount, and idle machines stand beside their fleet'
   expect(out).toMatch(
     / lab +6 +6.5 +\$7 +\$21\n ssh +4 +6.5 +unknown *\n mix +4 +6.5 +\$1 \+ unknown/,
   );
-  expect(out).toMatch(/ TOTAL +\$8 +\$21\n\nunknown: the machines have no price/);
+  expect(out).toMatch(/ TOTAL +\$8 \+ unknown +\$21\n\nunknown: the machines have no price/);
   await runCommand(['cost', '--by', 'tag:team'], { env });
   expect(Object.fromEntries(fake.requests.at(-1)?.query ?? [])).toMatchObject({
     by: 'tag',

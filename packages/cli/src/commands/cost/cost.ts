@@ -1,3 +1,4 @@
+import { costText, isPartialCost, totalCostText } from '@dstack/contract/cost-text';
 import type { CostReport, CostRow } from '@dstack/contract/wire';
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import type { Cli } from '../../context.ts';
@@ -126,29 +127,24 @@ function costTable(rows: readonly CostRow[], report: CostReport, cli: Cli): stri
     ...(isOfRuns ? [row.username ?? '', row.project_name ?? ''] : []),
     trimmed(row.hours, 2),
     row.gpu_hours ? trimmed(row.gpu_hours, 2) : '',
-    costText(row),
-    ...(hasIdle ? [row.idle_cost ? price(row.idle_cost, 2) : ''] : []),
+    costText(row.cost, isPartialCost(row), dollars),
+    ...(hasIdle ? [row.idle_cost ? dollars(row.idle_cost) : ''] : []),
   ]);
-  const isUnknown = rows.length > 0 && rows.every(({ cost }) => cost === null);
   const last = [
-    ...['TOTAL', ...(isOfRuns ? ['', ''] : []), '', '', isUnknown ? 'unknown' : price(total, 2)],
-    ...(hasIdle ? [price(idleTotal ?? 0, 2)] : []),
+    ...['TOTAL', ...(isOfRuns ? ['', ''] : []), '', '', totalCostText({ total, rows }, dollars)],
+    ...(hasIdle ? [dollars(idleTotal ?? 0)] : []),
   ];
   const layout = { width: cli.io.width, paint: cli.io.paint };
   return [renderTable(columns, [...cells, last], layout), ...notes(rows, report)].join('\n');
 }
 
-/** A cost without a known price is `unknown`, not zero. */
-function costText({ cost, unpriced_hours: unpriced }: CostRow): string {
-  if (cost === null) return 'unknown';
-  return unpriced ? `${price(cost, 2)} + unknown` : price(cost, 2);
-}
+const dollars = (amount: number): string => price(amount, 2);
 
 function notes(rows: readonly CostRow[], { by, idle_total: idle }: CostReport): string[] {
   const unpriced = rows.some((row) => (row.unpriced_hours ?? 0) > 0);
   const isHidden = ['run', 'user', 'tag'].includes(by) && (idle ?? 0) !== 0;
   return [
-    ...(isHidden ? [`Machines without jobs: ${price(idle ?? 0, 2)} (--by fleet)`] : []),
+    ...(isHidden ? [`Machines without jobs: ${dollars(idle ?? 0)} (--by fleet)`] : []),
     ...(unpriced
       ? [
           'unknown: the machines have no price; set one for the SSH hosts, the backend or the server',

@@ -1,5 +1,5 @@
 import type { ExplainVerdict } from '@dstack/contract/wire';
-import { money } from '../format/quantities.ts';
+import { hourlyText } from '../format/quantities.ts';
 import { backendText } from '../format/resources.ts';
 import type { FleetCandidate } from './explanation-text.ts';
 import styles from './explanation-view.module.css';
@@ -23,7 +23,7 @@ export function CandidateList(props: { readonly candidates: readonly FleetCandid
             {rows.map((row) => (
               <li key={`${row.kind}-${row.instance}-${row.backend}-${row.rule}-${row.text}`}>
                 {row.instance ?? backendText(row.backend, row.region) ?? ''} {row.text}
-                {row.price === null ? '' : ` (${row.offer} ${money(row.price)}/h)`}
+                {row.price === null ? '' : ` (${row.offer} ${hourlyText(row.price)})`}
               </li>
             ))}
           </ul>

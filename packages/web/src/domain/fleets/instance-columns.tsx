@@ -2,7 +2,7 @@ import type { Instance } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { RelativeTime } from '../../ui/time/time.tsx';
-import { money } from '../format/quantities.ts';
+import { pricePerHour } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
 import { NameLink } from '../links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../lists/common-columns.tsx';
@@ -78,7 +78,7 @@ export const INSTANCE_COLUMNS: readonly TableColumn<Instance>[] = [
     header: '$/h',
     width: 84,
     align: 'end',
-    cell: (row) => (row.price === null ? '' : money(row.price)),
+    cell: (row) => (row.price === null ? '' : pricePerHour(row.price)),
     value: (row) => row.price,
   },
   {

@@ -27,6 +27,16 @@ export function money(value: number): string {
   return `$${value.toFixed(2)}`;
 }
 
+/** USD per hour; `–` where no price is known, which is 0 on the wire. */
+export function pricePerHour(value: number): string {
+  return value === 0 ? '–' : money(value);
+}
+
+/** The same in a sentence: `$2.39/h`, `price unknown`. */
+export function hourlyText(value: number): string {
+  return value === 0 ? 'price unknown' : `${money(value)}/h`;
+}
+
 /** `1,204` */
 export function count(value: number): string {
   return INTEGER.format(value);

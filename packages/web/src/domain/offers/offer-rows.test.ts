@@ -59,7 +59,7 @@ it('shows groups without GPUs, and single offers', () => {
   } as unknown as PlanOffer;
   const nodes = { ...offer, nodes: { count: 4, names: [] } };
   expect(offerGroupRows({ groups: [cpu], offers: [offer, nodes], total: 3 })).toMatchObject([
-    { name: 'x86', count: '2', resources: '24 GB', backend: 'local', price: '$0' },
+    { name: 'x86', count: '2', resources: '24 GB', backend: 'local', price: '–' },
     { name: '8 × H100 80 GB', resources: 'p5, 96 CPU, 1 TB', spot: 'spot', price: '$12.00' },
     { resources: 'p5 and 3 more, 96 CPU, 1 TB' },
   ]);

@@ -1,6 +1,6 @@
 import type { CpuGroup, GpuGroup, InstanceAvailability } from '@dstack/contract/wire';
 import type { FoundOffers, PlanOffer } from '../../data/offers/offer-queries.ts';
-import { mebibytes, money } from '../format/quantities.ts';
+import { mebibytes, pricePerHour } from '../format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../format/resources.ts';
 import { offerName } from './offer-name.ts';
 
@@ -47,7 +47,7 @@ function gpuRow(group: GpuGroup, index: number): OfferRow {
     ...placeOf(group),
     spot: spotText(group.spot),
     availability: best(group.availability),
-    price: range(group.price, money),
+    price: range(knownPrices(group.price), pricePerHour),
     lowest: group.price.min ?? 0,
   };
 }
@@ -61,7 +61,7 @@ function cpuRow(group: CpuGroup, index: number): OfferRow {
     ...placeOf(group),
     spot: spotText(group.spot),
     availability: best(group.availability),
-    price: range(group.price, money),
+    price: range(knownPrices(group.price), pricePerHour),
     lowest: group.price.min ?? 0,
   };
 }
@@ -82,7 +82,7 @@ function singleRow(offer: PlanOffer, index: number): OfferRow {
     region: offer.region,
     spot: resources.spot ? 'spot' : 'on-demand',
     availability: offer.availability,
-    price: money(offer.price),
+    price: pricePerHour(offer.price),
     lowest: offer.price,
   };
 }
@@ -109,6 +109,9 @@ interface Range {
   readonly min: number | null;
   readonly max: number | null;
 }
+
+/** Offers without a known price have 0. */
+const knownPrices = ({ min, max }: Range): Range => ({ min: min || max, max });
 
 function range({ min, max }: Range, text: (value: number) => string): string {
   if (min === null || max === null || min === max) {

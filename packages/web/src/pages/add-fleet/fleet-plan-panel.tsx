@@ -1,7 +1,7 @@
 import type { FleetPlan } from '@dstack/contract/wire';
 import { CircleAlert } from 'lucide-react';
 import type { ReactNode } from 'react';
-import { count, money, plural } from '../../domain/format/quantities.ts';
+import { count, money, plural, pricePerHour } from '../../domain/format/quantities.ts';
 import { backendText, resourcesText } from '../../domain/format/resources.ts';
 import { Banner } from '../../ui/feedback/banner.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
@@ -39,7 +39,7 @@ const COLUMNS: readonly TableColumn<Offer>[] = [
     width: 80,
     align: 'end',
     card: 'status',
-    cell: (offer) => money(offer.price),
+    cell: (offer) => pricePerHour(offer.price),
   },
 ];
 
@@ -91,6 +91,7 @@ function offersText({ total_offers, max_offer_price, spec }: FleetPlan): string 
       ? `${plural(nodes.min, 'instance')} will be created at once.`
       : 'Instances are created when runs need them.';
   if (total_offers === 0) return `${begins} No offer matches now.`;
-  const price = max_offer_price === null ? '' : `, up to ${money(max_offer_price)}/h`;
+  const price =
+    max_offer_price === null || max_offer_price === 0 ? '' : `, up to ${money(max_offer_price)}/h`;
   return `${begins} ${count(total_offers)} offers match${price}.`;
 }

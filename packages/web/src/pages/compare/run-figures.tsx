@@ -2,8 +2,9 @@ import type { Run } from '@dstack/contract/wire';
 import type { ReactNode } from 'react';
 import { type RunRow, runRow } from '../../data/runs/run-row.ts';
 import { exitText } from '../../domain/compare/exit-text.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { hourlyText } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, instancesText } from '../../domain/format/resources.ts';
+import { runCostText } from '../../domain/runs/run-cost.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
@@ -16,8 +17,8 @@ const FIGURES: readonly Figure[] = [
   ['Deleted', (_, run) => (run.deleted === true ? 'yes' : null)],
   ['Exit code', (_, run) => exitText(run)],
   ['Duration', (row) => <Elapsed from={row.submittedAt} to={row.finishedAt} />],
-  ['Cost', (row) => (row.price === null ? null : money(row.cost))],
-  ['Price', (row) => (row.price === null ? null : `${money(row.price)}/h`)],
+  ['Cost', (row) => (row.price === null ? null : runCostText(row))],
+  ['Price', (row) => (row.price === null ? null : hourlyText(row.price))],
   ['GPUs', (row) => (row.resources === null ? null : gpuText(row.resources) || 'none')],
   ['Instance', (row) => instancesText(row.instances, row.instanceType)],
   ['Backend', (row) => backendText(row.backend, row.region)],

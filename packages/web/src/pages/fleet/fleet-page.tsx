@@ -7,7 +7,7 @@ import { DeleteButton } from '../../domain/deletion/delete-dialog.tsx';
 import { FLEET_DELETION } from '../../domain/fleets/fleet-deletion.tsx';
 import { fleetLook } from '../../domain/fleets/fleet-look.ts';
 import { fleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { hourlyText } from '../../domain/format/quantities.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
 import { PageFrame } from '../../ui/panel/page.tsx';
 import { ResourcePage } from '../../ui/panel/resource-page.tsx';
@@ -65,7 +65,7 @@ export function FleetPage() {
                     {row.gpusInUse} of {row.gpus} GPUs in use
                   </li>
                 )}
-                {row.instances.length === 0 ? null : <li>{money(row.price)}/h</li>}
+                {row.instances.length === 0 ? null : <li>{hourlyText(row.price)}</li>}
                 <li>
                   created <RelativeTime at={fleet.created_at} />
                 </li>

@@ -1,6 +1,6 @@
 import { fleetLook } from '../../domain/fleets/fleet-look.ts';
 import { type FleetRow, nodesText } from '../../domain/fleets/fleet-row.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { pricePerHour } from '../../domain/format/quantities.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { InstancesUseView, USE_WIDTH } from '../../domain/metrics/recent-use-view.tsx';
@@ -66,7 +66,7 @@ export const FLEET_COLUMNS: readonly TableColumn<FleetRow>[] = [
     header: '$/h',
     width: 84,
     align: 'end',
-    cell: ({ price, instances }) => (instances.length === 0 ? '' : money(price)),
+    cell: ({ price, instances }) => (instances.length === 0 ? '' : pricePerHour(price)),
     value: ({ price, instances }) => (instances.length === 0 ? null : price),
   },
   {

@@ -1,5 +1,5 @@
 import type { RunPlan } from '@dstack/contract/wire';
-import { count, money } from '../../domain/format/quantities.ts';
+import { count, pricePerHour } from '../../domain/format/quantities.ts';
 import { backendText, gpuText, resourcesText } from '../../domain/format/resources.ts';
 import { availabilityLook } from '../../domain/offers/availability-look.ts';
 import { offerName } from '../../domain/offers/offer-name.ts';
@@ -84,7 +84,7 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
     width: 84,
     align: 'end',
     card: 'detail',
-    cell: ({ offer }) => money(offer.price),
+    cell: ({ offer }) => pricePerHour(offer.price),
   },
 ];
 

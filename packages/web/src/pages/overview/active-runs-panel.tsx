@@ -1,6 +1,6 @@
 import { Link } from '@tanstack/react-router';
 import type { RunRow } from '../../data/runs/run-row.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { pricePerHour } from '../../domain/format/quantities.ts';
 import { gpuText } from '../../domain/format/resources.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import { buttonClass } from '../../ui/button/button.tsx';
@@ -92,7 +92,7 @@ const COLUMNS: readonly TableColumn<RunRow>[] = [
     header: '$/h',
     width: 72,
     align: 'end',
-    cell: ({ price }) => (price === null ? '' : money(price)),
+    cell: ({ price }) => (price === null ? '' : pricePerHour(price)),
   },
   {
     id: 'duration',

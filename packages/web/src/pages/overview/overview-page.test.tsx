@@ -24,7 +24,7 @@ const COST = {
   ],
 } as unknown as CostReport;
 
-function world(overview: () => Overview, runs = [aRun('train')]) {
+function world(overview: () => Overview, runs = [aRun('train')], cost = COST) {
   return renderApp('/', {
     listRuns: async () => runs,
     projects: { list: async () => [{ project_id: 'p', project_name: 'main' }] as never },
@@ -48,7 +48,7 @@ function world(overview: () => Overview, runs = [aRun('train')]) {
       ],
       overview: async () => overview(),
       listEvents: async () => [],
-      cost: async () => COST,
+      cost: async () => cost,
     },
   });
 }
@@ -104,6 +104,17 @@ it('shows what the last days have cost, and what the services do', async () => {
   await within(services).findByText('1 of 2 replicas');
   within(services).getByText('12/s');
   within(services).getByText('p95 40 ms');
+});
+
+it('shows no cost of instances without a known price as $0', async () => {
+  const instances = { total: 2, in_use: 1, unreachable: 0, price: 0 };
+  const rows = [{ day: '2026-11-26', cost: null, unpriced_hours: 4 }] as never;
+  const cost = { ...COST, total: 0, rows };
+  await world(() => ({ ...NEW, instances, has_fleets: true, has_runs: true }), [], cost);
+  const textOf = (label: string) => screen.getByText(label).parentElement?.textContent;
+  await screen.findByText('unknown today');
+  expect(textOf('Cost in the last 7 days')).toBe('Cost in the last 7 daysunknownunknown today');
+  expect(textOf('Price of all instances')).toMatch(/^Price of all instancesunknown/);
 });
 
 it('teaches the first steps until there are a fleet and a run, and ticks them', async () => {

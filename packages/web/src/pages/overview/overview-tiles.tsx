@@ -1,3 +1,4 @@
+import { costText, isPartialCost, totalCostText } from '@dstack/contract/cost-text';
 import type { CostReport, Overview } from '@dstack/contract/wire';
 import { count, money } from '../../domain/format/quantities.ts';
 import styles from './overview.module.css';
@@ -23,22 +24,33 @@ export function OverviewTiles({ overview, cost }: OverviewTilesProps) {
       <Tile label="Instances in use" value={figures?.instances} note={figures?.instancesNote} />
       <Tile
         label="Price of all instances"
-        value={overview && `${money(overview.instances.price)}/h`}
-        note={overview && `${money(overview.instances.price * 24)} a day`}
+        value={
+          overview && (isPriceless(overview) ? 'unknown' : `${money(overview.instances.price)}/h`)
+        }
+        note={
+          overview && !isPriceless(overview)
+            ? `${money(overview.instances.price * 24)} a day`
+            : undefined
+        }
       />
       <Tile
         label="Cost in the last 7 days"
-        value={cost && money(cost.total)}
-        note={cost && `${money(costOn(cost, cost.until.slice(0, 10)))} today`}
+        value={cost && totalCostText(cost, money)}
+        note={cost && `${costOn(cost, cost.until.slice(0, 10))} today`}
       />
     </dl>
   );
 }
 
 /** `day`: `YYYY-MM-DD`. */
-function costOn({ rows }: CostReport, day: string): number {
-  return rows.find((row) => row.day === day)?.cost ?? 0;
+function costOn({ rows }: CostReport, day: string): string {
+  const row = rows.find((one) => one.day === day);
+  return row === undefined ? money(0) : costText(row.cost, isPartialCost(row), money);
 }
+
+/** None of the instances has a known price. */
+const isPriceless = ({ instances: { total, price } }: Overview): boolean =>
+  total > 0 && price === 0;
 
 interface TileProps {
   readonly label: string;

@@ -2,7 +2,7 @@ import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { runRow } from '../../data/runs/run-row.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { hourlyText } from '../../domain/format/quantities.ts';
 import { backendText, placedText } from '../../domain/format/resources.ts';
 import { useDelayedStops } from '../../domain/runs/delayed-stops-context.tsx';
 import { runLook } from '../../domain/runs/run-look.ts';
@@ -100,7 +100,13 @@ function RunFacts({ row }: { readonly row: ReturnType<typeof runRow> }) {
       </li>
       {row.price === null ? null : (
         <li>
-          {money(row.price)}/h, <RunCost row={row} /> in total
+          {row.price === 0 && row.cost === 0 ? (
+            'cost unknown'
+          ) : (
+            <>
+              {hourlyText(row.price)}, <RunCost row={row} /> in total
+            </>
+          )}
         </li>
       )}
     </ul>

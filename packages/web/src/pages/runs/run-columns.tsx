@@ -1,5 +1,5 @@
 import type { RunRow } from '../../data/runs/run-row.ts';
-import { money } from '../../domain/format/quantities.ts';
+import { pricePerHour } from '../../domain/format/quantities.ts';
 import {
   backendText,
   gpuText,
@@ -9,6 +9,7 @@ import {
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { nameColumn, projectColumn, statusColumn } from '../../domain/lists/common-columns.tsx';
 import { RecentUseView, USE_WIDTH } from '../../domain/metrics/recent-use-view.tsx';
+import { runCostText } from '../../domain/runs/run-cost.ts';
 import { runLook } from '../../domain/runs/run-look.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { secondsBetween } from '../../ui/time/format-time.ts';
@@ -112,8 +113,8 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     header: '$/h',
     width: 84,
     align: 'end',
-    cell: (row) => (row.price === null ? '' : money(row.price)),
-    value: (row) => row.price,
+    cell: (row) => (row.price === null ? '' : pricePerHour(row.price)),
+    value: (row) => row.price || null,
     sort: (row) => row.price,
   },
   {
@@ -122,8 +123,8 @@ export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
     width: 80,
     yields: 2,
     align: 'end',
-    cell: (row) => (row.price === null ? '' : money(row.cost)),
-    value: (row) => row.cost,
+    cell: (row) => (row.price === null ? '' : runCostText(row)),
+    value: (row) => (row.price === 0 ? row.cost || null : row.cost),
     sort: (row) => row.cost,
   },
   {

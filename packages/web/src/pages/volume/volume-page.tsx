@@ -131,7 +131,7 @@ function Details({ volume }: { readonly volume: Volume }) {
           { label: 'Place', value: volumePlaceText(volume.configuration) },
           { label: 'Zone', value: data?.availability_zone },
           { label: 'Size', value: volumeSize(volume) },
-          { label: 'Cost', value: money(volume.cost) },
+          { label: 'Cost', value: data?.price ? money(volume.cost) : null },
           { label: 'Price', value: data?.price ? `${money(data.price)} a month` : null },
           { label: 'Registered', value: volume.external ? 'yes' : null },
           { label: 'Id at the provider', value: volume.volume_id, wide: true },

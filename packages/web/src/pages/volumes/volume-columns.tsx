@@ -38,8 +38,8 @@ export const VOLUME_COLUMNS: readonly TableColumn<Volume>[] = [
     header: 'Cost',
     width: 76,
     align: 'end',
-    cell: (row) => money(row.cost),
-    value: (row) => row.cost,
+    cell: (row) => (row.provisioning_data?.price ? money(row.cost) : '–'),
+    value: (row) => (row.provisioning_data?.price ? row.cost : null),
   },
   {
     id: 'created',
