@@ -54,7 +54,14 @@ export interface CloudAccountAtWork extends AsyncDisposable {
 /** Machines boot in a second, and are still there for one after they were ended. */
 export const QUICK: CloudKnobs = { boot_seconds: [1, 1], delete_seconds: 1 };
 
-type CloudType = 'lambda' | 'digitalocean' | 'amddevcloud' | 'gcp' | 'hotaisle' | 'vultr';
+type CloudType =
+  | 'lambda'
+  | 'digitalocean'
+  | 'amddevcloud'
+  | 'crusoe'
+  | 'gcp'
+  | 'hotaisle'
+  | 'vultr';
 
 const byKey = (type: CloudType) => (api_key: string) => ({
   ...{ type, creds: { type: 'api_key', api_key } },
@@ -66,6 +73,11 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
   digitalocean: byKey('digitalocean'),
   amddevcloud: byKey('amddevcloud'),
   vultr: byKey('vultr'),
+  crusoe: (apiKey) => {
+    const [access_key, secret_key] = apiKey.split(':');
+    const project_id = '6e28cad3-98e6-47a9-a9fc-1cd83a7f25c1';
+    return { type: 'crusoe', project_id, creds: { type: 'access_key', access_key, secret_key } };
+  },
   hotaisle: (apiKey) => ({ ...byKey('hotaisle')(apiKey), team_handle: 'ada' }),
   gcp: (data) => ({
     ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
@@ -74,7 +86,9 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
 };
 
 /** Of the addresses of APIs, after the root of the account. */
-const PATHS: Partial<Readonly<Record<CloudType, string>>> = { hotaisle: '/api', vultr: '/v2' };
+const PATHS: Partial<Readonly<Record<CloudType, string>>> = {
+  ...{ crusoe: '/v1alpha5', hotaisle: '/api', vultr: '/v2' },
+};
 
 /** The account is in the configuration of the server; the server host is not capacity. */
 export async function newCloudAccount(

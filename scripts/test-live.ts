@@ -14,6 +14,7 @@ const TYPES = [
   'digitalocean',
   'amddevcloud',
   'aws',
+  'crusoe',
   'gcp',
   'hotaisle',
   'runpod',
@@ -31,22 +32,28 @@ const isMeant = process.argv.includes('--yes');
 /** Variables of AWS's and Google's own tools have the keys. */
 const {
   AWS_ACCESS_KEY_ID,
+  CRUSOE_ACCESS_KEY,
+  CRUSOE_PROJECT_ID,
+  CRUSOE_SECRET_KEY,
   GOOGLE_APPLICATION_CREDENTIALS,
   TEST_LIVE_PROJECT: project,
   TEST_LIVE_TEAM: team,
 } = process.env;
 const hasGcpKey = Boolean(GOOGLE_APPLICATION_CREDENTIALS && project);
+const hasCrusoeKey = Boolean(CRUSOE_ACCESS_KEY && CRUSOE_SECRET_KEY && CRUSOE_PROJECT_ID);
 const hasTeam = type !== 'hotaisle' || Boolean(team);
 const hasKey =
   type === 'aws'
     ? Boolean(AWS_ACCESS_KEY_ID)
     : type === 'gcp'
       ? hasGcpKey
-      : Boolean(apiKey) && hasTeam;
+      : type === 'crusoe'
+        ? hasCrusoeKey
+        : Boolean(apiKey) && hasTeam;
 
 if (!type || !hasKey || !isMeant) {
   console.error(
-    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, for hotaisle: TEST_LIVE_TEAM=… too, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, for crusoe: CRUSOE_ACCESS_KEY=… CRUSOE_SECRET_KEY=… CRUSOE_PROJECT_ID=…, for hotaisle: TEST_LIVE_TEAM=… too, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
   );
   process.exit(2);
 }
@@ -66,10 +73,15 @@ const regions = process.env.TEST_LIVE_REGIONS?.split(',') ?? null;
 const config =
   type === 'aws' || type === 'gcp'
     ? { type, regions, creds: { type: 'default' }, ...(type === 'gcp' && { project_id: project }) }
-    : {
-        ...{ type, regions, creds: { type: 'api_key', api_key: apiKey } },
-        ...(type === 'hotaisle' && { team_handle: team }),
-      };
+    : type === 'crusoe'
+      ? {
+          ...{ type, regions, project_id: CRUSOE_PROJECT_ID },
+          creds: { access_key: CRUSOE_ACCESS_KEY, secret_key: CRUSOE_SECRET_KEY },
+        }
+      : {
+          ...{ type, regions, creds: { type: 'api_key', api_key: apiKey } },
+          ...(type === 'hotaisle' && { team_handle: team }),
+        };
 const opened = await opener?.open(config, 'live', { isOperators: true });
 if (!opened) throw new Error(`there is no adapter for ${type}`);
 // The waits of adapters keep no process alive.

@@ -1,5 +1,6 @@
 import { awsKind } from './aws/aws-kind.ts';
 import type { BackendKind } from './base/kind.ts';
+import { crusoeKind } from './crusoe/crusoe-kind.ts';
 import { amdDevCloudKind, digitalOceanKind } from './digitalocean/digitalocean-kind.ts';
 import { gcpKind } from './gcp/gcp-kind.ts';
 import { hotAisleKind } from './hotaisle/hotaisle-kind.ts';
@@ -19,6 +20,7 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   amdDevCloudKind,
   hotAisleKind,
   vultrKind,
+  crusoeKind,
   awsKind,
   gcpKind,
   runpodKind,

@@ -137,6 +137,20 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       url: 'https://my.vultr.com/settings/#settingsapi',
     },
   },
+  crusoe: {
+    label: 'Crusoe',
+    creds: 'access_key',
+    fields: [
+      { path: '.project_id', label: 'Project id' },
+      { path: 'access_key', label: 'Access key' },
+      { path: 'secret_key', label: 'Secret key', secret: true },
+      REGIONS,
+    ],
+    before: {
+      text: 'Create an API token of a user who may manage the machines of the project.',
+      url: 'https://console.crusoecloud.com/security/tokens',
+    },
+  },
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
   tensordock: byKey('TensorDock', [
     { path: 'api_token', label: 'API token', secret: true },

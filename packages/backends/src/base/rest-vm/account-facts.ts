@@ -8,14 +8,23 @@ import type { Timestamp } from '@dstack/core';
 export const OFFERS_FACT = 'live-offers';
 export const TURNS_FACT = 'call-turns';
 export const ORDERS_FACT = 'unnamed-orders';
-export const ACCOUNT_FACTS = [OFFERS_FACT, TURNS_FACT, ORDERS_FACT] as const;
+export const OPEN_ORDERS_FACT = 'open-orders';
+export const OWNERS_FACT = 'vm-owners';
+export const ACCOUNT_FACTS = [
+  ...[OFFERS_FACT, TURNS_FACT, ORDERS_FACT, OPEN_ORDERS_FACT, OWNERS_FACT],
+] as const;
 
 const DAY_US = 86_400_000_000;
-/** Plans show them at once, also after a long time; calls count for an hour at most, and orders for minutes. */
+/**
+ * Plans show them at once, also after a long time; calls count for an hour at most, and orders for minutes. Owners of
+ * machines that exist are written again each day, by servers that run.
+ */
 const KEPT_US = {
   [OFFERS_FACT]: 30 * DAY_US,
   [TURNS_FACT]: DAY_US,
   [ORDERS_FACT]: DAY_US,
+  [OPEN_ORDERS_FACT]: DAY_US,
+  [OWNERS_FACT]: 90 * DAY_US,
 } as const;
 /** A later time was written by a wrong clock. */
 const AHEAD_US = DAY_US;

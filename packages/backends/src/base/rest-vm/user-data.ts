@@ -25,7 +25,7 @@ const LEAST_SECONDS = 3600;
 const LOOK_SECONDS = 30;
 
 /** Repeatable; a machine with Docker needs no network for it. */
-const DOCKER = `
+export const DOCKER = `
 if ! command -v docker >/dev/null 2>&1; then
   curl -fsSL https://get.docker.com | sh
 fi

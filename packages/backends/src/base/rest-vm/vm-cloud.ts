@@ -25,6 +25,8 @@ export interface VmCloud {
    * host key that is seen is theirs.
    */
   readonly takesUserData?: boolean;
+  /** Whether user data is a shell script that root runs, instead of a document of cloud-init; omitted: it is not. */
+  readonly takesScript?: boolean;
   /** Written into its machines before their services start; omitted: none. */
   readonly firstFiles?: readonly FirstFile[];
   /** Run once at the first boot, in a shell of root, before Docker is looked for; omitted: nothing. */

@@ -212,9 +212,9 @@ export class CloudWorld extends SimWorld implements VmHosts {
 /**
  * The key of the order that a machine was made for; null = dstack did not order it. A provider of containers has no
  * tags: there they are in environment variables of the container, as JSON or as base64 of it. A provider without tags
- * has them in a description, or has flat ones.
+ * has them in a description, or has flat ones, or only a name made of the key.
  */
-function keyOf({ tags, container }: Vm): string | null {
+function keyOf({ name, tags, container }: Vm): string | null {
   const own = tags.find(({ key }) => key === 'dstack-key')?.value;
   const description = tags.find(({ key }) => key === 'description')?.value ?? '';
   const [, described = null] = /(?:^| )dstack-key=(\S+)/.exec(description) ?? [];
@@ -224,13 +224,15 @@ function keyOf({ tags, container }: Vm): string | null {
     .filter(([name]) => name.startsWith('DSTACK_TAGS'))
     .toSorted(([a], [b]) => (a < b ? -1 : 1));
   const text = variables.map(([, value]) => value).join('');
-  if (own !== undefined || text === '') return own ?? null;
+  const isNamed = /^dstack-[0-9a-f]{8}-[0-9a-f]{20}$/.test(name);
+  if (own !== undefined || text === '') return own ?? (isNamed ? name : null);
   const json = text.startsWith('{') ? text : Buffer.from(text, 'base64url').toString();
   return (JSON.parse(json) as Readonly<Record<string, string>>)['dstack-key'] ?? null;
 }
 
 /** In the form in which a server presents it. */
 function hostKeyIn(userData: string | null): string | null {
+  if (userData?.startsWith('#!')) return /ssh-ed25519 (\S+)' >/.exec(userData)?.[1] ?? null;
   const document = JSON.parse(userData?.replace(/^#cloud-config\n/, '') ?? 'null') as {
     readonly ssh_keys?: { readonly ed25519_public?: string };
   } | null;

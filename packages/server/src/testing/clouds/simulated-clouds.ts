@@ -2,7 +2,15 @@
 import type { BackendHost } from '@dstack/backends';
 import type { DirectCloud, Vm } from '@dstack/testkit/cloud';
 
-export type CloudName = 'lambda' | 'aws' | 'gcp' | 'hotaisle' | 'runpod' | 'vastai' | 'vultr';
+export type CloudName =
+  | 'lambda'
+  | 'aws'
+  | 'crusoe'
+  | 'gcp'
+  | 'hotaisle'
+  | 'runpod'
+  | 'vastai'
+  | 'vultr';
 
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
@@ -55,6 +63,21 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
     },
     // The disk of one that could not be started is.
     isCharged: ({ state }) => state !== 'interrupted',
+  },
+  crusoe: {
+    variable: 'DSTACK_BACKEND_CRUSOE_ENDPOINT',
+    path: '/v1alpha5',
+    config: (apiKey) => {
+      const [access_key, secret_key] = apiKey.split(':');
+      const project_id = '6e28cad3-98e6-47a9-a9fc-1cd83a7f25c1';
+      return { type: 'crusoe', project_id, creds: { type: 'access_key', access_key, secret_key } };
+    },
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      if (!/\/compute\/vms\/instances/.test(url)) return null;
+      return method === 'POST' ? 'order' : method === 'DELETE' ? 'end' : null;
+    },
+    isCharged: () => true,
   },
   hotaisle: {
     variable: 'DSTACK_BACKEND_HOTAISLE_ENDPOINT',

@@ -25,6 +25,9 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   amddevcloud: ['amddevcloud', 'tor1', 'gpu-mi300x1-192gb-devcloud'],
   hotaisle: ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
   'hotaisle, sold out': ['hotaisle', 'us-michigan-1', 'vm-mi300x-1'],
+  crusoe: ['crusoe', 'us-east1-a', 's1a.20x'],
+  'crusoe with GPUs': ['crusoe', 'eu-iceland1-a', 'h100-80gb-sxm-ib.8x'],
+  'crusoe, sold out': ['crusoe', 'us-east1-a', 's1a.20x'],
   vultr: ['vultr', 'ewr', 'vc2-2c-4gb'],
   'vultr with GPUs, bare metal': ['vultr', 'ams', 'vbm-112c-2048gb-8-h100-gpu'],
   'vultr, sold out': ['vultr', 'ewr', 'vc2-2c-4gb'],
@@ -51,6 +54,7 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     clouds.get('runpod, sold out')?.sellOut('1x NVIDIA H100 80GB HBM3', 'US-KS-2');
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
     clouds.get('hotaisle, sold out')?.faults.set({ no_capacity: 1 });
+    clouds.get('crusoe, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vultr, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vastai, sold out')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
@@ -70,6 +74,8 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     ['digitalocean with a GPU', 1],
     ['amddevcloud', 1],
     ['hotaisle', 1],
+    ['crusoe', 0],
+    ['crusoe with GPUs', 8],
     ['vultr', 0],
     ['vultr with GPUs, bare metal', 8],
   ])('makes, follows and ends a machine of %s', (name, gpus) => {
@@ -83,10 +89,12 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       { step: 'ended' },
     ]);
     expect(history()).toEqual([`+${id}`, `-${id}`]);
-    // Machines of Vultr have keys by user data alone.
-    expect(account.keys.all()).toHaveLength(name.startsWith('vultr') ? 0 : 1);
+    // Orders at Crusoe and Vultr bring their keys.
+    expect(account.keys.all()).toHaveLength(/^(crusoe|vultr)/.test(name) ? 0 : 1);
     // It asks for the bare-metal machines of Hot Aisle too, which are not simulated.
     const own = log.filter(({ path }) => !path.includes('/bare_metal/'));
+    // It looks for a machine of Crusoe until there is none.
+    if (name.startsWith('crusoe')) expect(own.pop()?.status).toBe(404);
     expect(own.every(({ status }) => status !== null && status < 300)).toBe(true);
   });
 
@@ -155,6 +163,12 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       ...{ step: 'refused', error: 'HTTPError', text: expect.stringContaining('404') },
     });
     expect(clouds.get('hotaisle, sold out')?.history()).toEqual([]);
+  });
+
+  it('learns from the operation of an order at Crusoe that nothing is left', () => {
+    const refused = { step: 'refused', error: 'NoCapacityError' };
+    expect(stepsOf('crusoe, sold out').at(-1)).toMatchObject(refused);
+    expect(clouds.get('crusoe, sold out')?.history()).toEqual([]);
   });
 
   it('is refused by Vultr where a plan is sold out, with its text', () => {

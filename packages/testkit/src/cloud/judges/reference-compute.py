@@ -10,6 +10,7 @@ import time
 from types import SimpleNamespace
 
 import requests
+from dstack._internal.core.errors import NotYetTerminated
 from dstack._internal.core.models.backends.base import BackendType
 from dstack._internal.core.models.instances import (
     Disk,
@@ -70,6 +71,21 @@ def vultr_compute(adapter, url, key, region, type_name):
     prices._get_vdm_locations = lambda *_: {}
     creds = models.VultrAPIKeyCreds(api_key=key)
     made = compute.VultrCompute(models.VultrConfig(creds=creds, regions=None))
+    return made, made.get_all_offers_with_availability(True)
+
+
+def crusoe_compute(adapter, url, key, region, type_name):
+    import gpuhunt.providers.crusoe as prices
+    from dstack._internal.core.backends.crusoe import compute, models, resources
+
+    resources.API_URL = prices.API_URL = url
+    access_key, secret_key = key.split(":")
+    creds = models.CrusoeAccessKeyCreds(access_key=access_key, secret_key=secret_key)
+    project = "6e28cad3-98e6-47a9-a9fc-1cd83a7f25c1"
+    made = compute.CrusoeCompute(models.CrusoeConfig(creds=creds, project_id=project, regions=None))
+    # It asks for quotas and locations to validate a configuration.
+    valid = lambda: bool(made._client.list_quotas()) and region in made._client.list_locations()
+    made.api_client = SimpleNamespace(validate_api_key=valid)
     return made, made.get_all_offers_with_availability(True)
 
 
@@ -215,11 +231,21 @@ def run(name, adapter, **where):
         compute.update_provisioning_data(data, configuration.ssh_keys[0].public, "")
         time.sleep(0.05)
     report("ready", hostname=data.hostname)
-    compute.terminate_instance(data.instance_id, region, data.backend_data)
+    while True:
+        try:
+            compute.terminate_instance(data.instance_id, region, data.backend_data)
+            break
+        except NotYetTerminated:
+            time.sleep(0.05)
     report("ended")
 
 
-OF_MACHINES = {"lambda": lambda_compute, "hotaisle": hotaisle_compute, "vultr": vultr_compute}
+OF_MACHINES = {
+    "crusoe": crusoe_compute,
+    "hotaisle": hotaisle_compute,
+    "lambda": lambda_compute,
+    "vultr": vultr_compute,
+}
 OF_CONTAINERS = {"runpod": run_runpod, "vastai": run_vastai}
 
 for case in sys.argv[1:]:

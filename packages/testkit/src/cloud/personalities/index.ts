@@ -1,5 +1,6 @@
 import type { Personality } from '../personality.ts';
 import { AWS } from './aws/aws.ts';
+import { CRUSOE } from './crusoe/crusoe.ts';
 import { AMDDEVCLOUD, DIGITALOCEAN } from './digitalocean/digitalocean.ts';
 import { GCP } from './gcp/gcp.ts';
 import { HOTAISLE } from './hotaisle/hotaisle.ts';
@@ -12,6 +13,7 @@ import { VULTR } from './vultr/vultr.ts';
 export const PERSONALITIES = {
   amddevcloud: AMDDEVCLOUD,
   aws: AWS,
+  crusoe: CRUSOE,
   digitalocean: DIGITALOCEAN,
   gcp: GCP,
   hotaisle: HOTAISLE,
