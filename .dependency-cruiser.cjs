@@ -223,7 +223,7 @@ module.exports = {
           '/src/index\\.ts$',
           '^packages/contract/src/(wire|api|agent|status)/index\\.ts$',
           // Constants, grammars and small functions, without the schemas beside them.
-          '^packages/contract/src/wire/(custom-urls|event-text|quota-text|session-key|token-prefixes|usage-sum|version)\\.ts$',
+          '^packages/contract/src/wire/(cost-text|custom-urls|event-text|quota-text|session-key|token-prefixes|usage-sum|version)\\.ts$',
           '^packages/contract/src/agent/tunnel-security\\.ts$',
           '^packages/contract/src/configuration/array-members\\.ts$',
           '^packages/contract/src/grammar/(git|image-name|memory|nearest|plain-text|shell|ssh)\\.ts$',
