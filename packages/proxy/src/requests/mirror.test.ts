@@ -4,6 +4,13 @@ import { RequestStats } from '../policy/service-stats.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { RequestMirror } from './mirror.ts';
 
+// As a pool would answer: the fake ones are no dispatchers.
+vi.mock('undici/lib/api/api-request.js', () => ({
+  default(this: { request: (options: object) => unknown }, options: object) {
+    return this.request(options);
+  },
+}));
+
 const KIB = Buffer.alloc(1024);
 const source = {
   ...{ runId: 'source', projectName: 'main', runName: 'web' },
