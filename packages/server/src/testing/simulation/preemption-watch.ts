@@ -97,7 +97,8 @@ export class PreemptionWatch {
     const { quotas, settings, now, steadySince } = this.#options;
     if (eviction === null) return;
     const { minRuntime = 0 } = settings.preemption ?? {};
-    const ran = job.runningAt === null ? Infinity : now() - job.runningAt;
+    // A clock that was set back lies behind the start.
+    const ran = job.runningAt === null ? Infinity : Math.max(0, now() - job.runningAt);
     if (ran < minRuntime * SECOND - SECOND) {
       this.#fail(job, `has to leave after ${Math.round(ran / SECOND)} of ${minRuntime} s`);
     }
