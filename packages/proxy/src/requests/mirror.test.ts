@@ -1,15 +1,9 @@
 import type { IncomingMessage } from 'node:http';
+import type { Dispatcher } from 'undici';
 import { expect, it, vi } from 'vitest';
 import { RequestStats } from '../policy/service-stats.ts';
 import type { ServiceRoute } from '../routes/service-route.ts';
 import { RequestMirror } from './mirror.ts';
-
-// As a pool would answer: the fake ones are no dispatchers.
-vi.mock('undici/lib/api/api-request.js', () => ({
-  default(this: { request: (options: object) => unknown }, options: object) {
-    return this.request(options);
-  },
-}));
 
 const KIB = Buffer.alloc(1024);
 const source = {
@@ -25,13 +19,20 @@ function mirror() {
   let demand = 0;
   let isThere = true;
   const stats = new RequestStats(() => 0);
-  const request = ({ body }: { body: Buffer | null }) => {
+  const dispatch = (
+    { body }: { body: Buffer | null },
+    handler: Required<Dispatcher.DispatchHandler>,
+  ) => {
     sent.push(body);
-    return new Promise((resolve) => {
-      answers.push(() => resolve({ statusCode: 200, body: { dump: async () => {} } }));
+    const controller = { abort() {}, resume() {}, pause() {} } as never;
+    handler.onRequestStart(controller, {});
+    answers.push(() => {
+      handler.onResponseStart(controller, 200, {}, '');
+      handler.onResponseEnd(controller, {});
     });
+    return true;
   };
-  const replica = { pool: { request } };
+  const replica = { pool: { dispatch } };
   let finds = 0;
   let now = 0;
   const made = new RequestMirror({
