@@ -1,10 +1,11 @@
 /** The program that makes hosts of namespaces, with a folder and a network for one set of hosts. */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
-import { networkInterfaces, tmpdir } from 'node:os';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { claimNetwork } from './test-networks.ts';
 
 const execute = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../hosts/make-test-hosts.sh', import.meta.url));
@@ -27,7 +28,7 @@ export interface HostScript {
 export function openHostScript(settings: Readonly<Record<string, string>>): HostScript {
   const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
   const base = join(dir, 'base');
-  const network = freeNetwork();
+  const { network, release } = claimNetwork();
   // Names of links have at most 15 characters.
   const prefix = `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`;
   const env = { ...process.env, ...settings, BASE: base, NET: network, PREFIX: prefix };
@@ -38,18 +39,8 @@ export function openHostScript(settings: Readonly<Record<string, string>>): Host
       (await execute(SCRIPT, args, { env: { ...env, ...own } })).stdout,
     close() {
       runSync('down');
+      release();
       rmSync(dir, { recursive: true, force: true });
     },
   };
-}
-
-/** A /24 that no interface of this computer is in. */
-function freeNetwork(): string {
-  const taken = Object.values(networkInterfaces()).flatMap((list) =>
-    (list ?? []).map(({ address }) => address),
-  );
-  for (let third = process.pid % 250; ; third = (third + 1) % 250) {
-    const network = `10.213.${third}`;
-    if (!taken.some((address) => address.startsWith(`${network}.`))) return network;
-  }
 }
