@@ -100,38 +100,6 @@ describe('runs', () => {
     });
   });
 
-  it('are searched for offers everywhere if only offers are requested', async () => {
-    const spec = task(null, { image: 'scratch', resources: { gpu: 'H100:8' } });
-    const request = { run_spec: spec, for_offers_only: true, max_offers: 1 };
-    const plan = await server.call(path('runs/get_plan'), request);
-    expect(plan.body.job_plans[0]).toMatchObject({
-      total_offers: 1,
-      max_price: 98.32,
-      offers: [{ backend: 'aws' }],
-    });
-  });
-
-  it('are offered identical nodes of a cluster in one line, of which official clients do not know', async () => {
-    const { resources } = LOCAL_OFFER.instance;
-    for (const name of ['n1', 'n2']) {
-      const instance = { name, resources: { ...resources, memory_mib: 2 ** 21 } };
-      server.offers.push({ ...LOCAL_OFFER, backend: 'kubernetes', instance });
-    }
-    const spec = task(null, { image: 'scratch', resources: { memory: '2TB' } });
-    const request = { run_spec: spec, for_offers_only: true };
-    const offersFor = async (agent: string) => {
-      const options = { headers: { 'user-agent': agent } };
-      const plan = await server.call(path('runs/get_plan'), request, options);
-      return plan.body.job_plans[0].offers;
-    };
-    expect(await offersFor('dstack-cli')).toMatchObject([
-      { instance: { name: 'n1' }, nodes: { count: 2, names: ['n1', 'n2'] } },
-    ]);
-    const theirs = await offersFor('python-requests/2');
-    expect(theirs).toMatchObject([{ instance: { name: 'n1' } }, { instance: { name: 'n2' } }]);
-    expect(theirs[0]).not.toHaveProperty('nodes');
-  });
-
   it('are submitted with a job, events and a name of their own', async () => {
     const run = await apply(task('first'));
     expectWire('runs.apply', run.body);
@@ -399,31 +367,5 @@ describe('runs', () => {
     await apply(spec);
     const run = await server.call(path('runs/get'), { run_name: 'older' }, { headers });
     expect(run.body.run_spec.configuration.fleets).toEqual(['here']);
-  });
-});
-
-describe('offers by device', () => {
-  it('are grouped with prices per GPU and of the whole offer', async () => {
-    const spec = task(null, { image: 'scratch', resources: { gpu: '1..' } });
-    const answer = await server.call(path('gpus/list'), { run_spec: spec, group_by: ['backend'] });
-    expectWire('gpus.list', answer.body);
-    expect(answer.body.gpus).toEqual([
-      expect.objectContaining({
-        name: 'H100',
-        backend: 'aws',
-        count: { min: 8, max: 8 },
-        price: { min: 12.29, max: 12.29 },
-        offer_price: { min: 98.32, max: 98.32 },
-      }),
-    ]);
-    expect(answer.text).not.toContain('null');
-  });
-
-  it('require the backend if they are grouped by region', async () => {
-    const answer = await server.call(path('gpus/list'), {
-      run_spec: task(null),
-      group_by: ['region'],
-    });
-    expect(answer.body.detail[0].msg).toMatch(/without also grouping by 'backend'/);
   });
 });
