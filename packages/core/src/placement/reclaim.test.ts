@@ -1,67 +1,25 @@
 /** Guarantees: who comes first, who has to leave, and what is kept for whom. */
 import { describe, expect, it } from 'vitest';
-import type { ClaimState, Gang, JobRecord, QuotaState } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
+import { aFleet, aGang, anInstance, anOffer, aRun, jobChange, mayUse, placed } from './testing.ts';
 import {
-  aContext,
-  aFleet,
-  aGang,
-  anInstance,
-  anOffer,
-  aRun,
-  changesOf,
-  jobChange,
-  mayUse,
-  placed,
-} from './testing.ts';
-
-const HOSTS = aFleet('hosts', { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto' });
-const CLUSTER = { ssh_config: { hosts: ['h'], user: 'u' }, placement: 'cluster' };
-const EIGHT = anOffer({ gpus: 8, gpu: 'H100', cpus: 64, memoryGb: 512 });
-const ctx = aContext();
-const LONG_AGO = ctx.now - 3600 * SECOND;
-const A = 'project-1';
-const B = 'project-2';
-const NONE = { gpu: null, cpu: null, memory: null, instances: null, cost: null };
-
-const host = (num: number, busyBlocks = 8) =>
-  anInstance(HOSTS, num, EIGHT, {
-    ...{ totalBlocks: 8, busyBlocks, status: busyBlocks > 0 ? 'busy' : 'idle' },
-  });
-
-function guarantee(projectId: string, gpu: number): QuotaState {
-  const quota = { id: `q-${projectId}`, projectId, fleetId: null, userId: null };
-  return {
-    quota: { ...quota, guaranteed: { ...NONE, gpu }, limits: null, weight: null },
-    used: {},
-  };
-}
-
-/** A running job with so many GPUs of a host. */
-function claim(name: string, projectId: string, blocks: number, part: Partial<ClaimState> = {}) {
-  return {
-    ...{ jobId: `job-${name}`, version: 3, runId: `run-${name}`, projectId, replicaNum: 0 },
-    ...{ priority: 0, instanceId: 'hosts-0', blocks, claimedAt: LONG_AGO, runningAt: LONG_AGO },
-    charge: null,
-    ...{ isEnding: false, isService: false, isReady: false, eviction: null },
-    ...part,
-  } satisfies ClaimState;
-}
-
-const asks = (name: string, gpu: number, projectId = A, patch: Partial<JobRecord> = {}): Gang =>
-  aGang(aRun(name, { resources: { cpu: '1..', memory: '1GB..', gpu } }, { projectId }), 0, patch);
-const waiting = { refusal: { kind: 'no-fleets' as const }, waitingSince: 1, demand: 'd' };
-
-const world = (part: object) => ({
-  ...{ fleets: [HOSTS], instances: [host(0)], projects: mayUse([A, B], [HOSTS]) },
-  ...part,
-});
-const decide = (part: object, settings: object = {}) =>
-  placed(world(part), [], { ...ctx, settings: { ...ctx.settings, ...settings } });
-const evicted = (decision: ReturnType<typeof placed>) =>
-  changesOf(decision, 'job.update')
-    .filter(({ set }) => set.eviction)
-    .map(({ id }) => id);
+  A,
+  asks,
+  B,
+  CLUSTER,
+  claim,
+  ctx,
+  decide,
+  EIGHT,
+  evicted,
+  guarantee,
+  HOSTS,
+  host,
+  LONG_AGO,
+  NONE,
+  waiting,
+  world,
+} from './testing-reclaim.ts';
 
 describe('a gang within the guarantee of its project', () => {
   const borrowed = [claim('b1', B, 4), claim('b2', B, 4, { claimedAt: LONG_AGO + 9 })];
@@ -365,55 +323,5 @@ describe('a gang within the guarantee of its project', () => {
     const gangs = [asks('a1', 4, A, waiting), asks('a2', 4, A, waiting)];
     const decision = decide({ gangs, claims: borrowed, quotas: [guarantee(A, 4)] });
     expect(evicted(decision)).toHaveLength(1);
-  });
-});
-
-describe('a gang of higher priority', () => {
-  const mode = { preemption: { mode: 'priority', minRuntime: 300, grace: 60 } };
-  const urgent = aGang(
-    aRun('a', { resources: { cpu: '1..', memory: '1GB..', gpu: 4 }, priority: 9 }),
-    0,
-    waiting,
-  );
-
-  it('has jobs of lower priority leave in its own project, if the server is set so', () => {
-    const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
-    expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual(['job-low']);
-    expect(evicted(decide({ gangs: [urgent], claims }))).toEqual([]);
-  });
-
-  it('does not wait for young jobs that it may not have leave', () => {
-    const young = { runningAt: ctx.now - SECOND };
-    const claims = [claim('same', A, 4, { priority: 9, ...young }), claim('b', B, 4, young)];
-    const decision = decide({ gangs: [urgent], claims }, mode);
-    expect(jobChange(decision, 'job-a-0-0')?.reclaim ?? null).toBeNull();
-    expect(decision.again).toBeNull();
-  });
-
-  it('has those leave whose fleet is set so, after the times of that fleet', () => {
-    const on = (preemption: object) => {
-      const ssh = { ssh_config: { hosts: ['h'], user: 'u' }, blocks: 'auto', preemption };
-      const claims = [claim('low', A, 4, { priority: 1, runningAt: ctx.now - 100 * SECOND })];
-      const full = [...claims, claim('b', B, 4)];
-      return decide({ fleets: [aFleet('hosts', ssh)], gangs: [urgent], claims: full });
-    };
-    expect(evicted(on({}))).toEqual([]);
-    expect(evicted(on({ mode: 'priority' }))).toEqual([]);
-    const decision = on({ mode: 'priority', min_runtime: '1m', grace: '10s' });
-    expect(evicted(decision)).toEqual(['job-low']);
-    expect(jobChange(decision, 'job-low')?.eviction).toMatchObject({ seconds: 10 });
-  });
-
-  it('asks in vain if a user gives one of the runs another priority meanwhile', () => {
-    const claims = [claim('low', A, 4, { priority: 1 }), claim('b', B, 4)];
-    expect(changesOf(decide({ gangs: [urgent], claims }, mode), 'run.check')).toEqual([
-      { type: 'run.check', id: 'run-a', priority: 9 },
-      { type: 'run.check', id: 'run-low', priority: 1 },
-    ]);
-  });
-
-  it('leaves equals alone', () => {
-    const claims = [claim('same', A, 8, { priority: 9 })];
-    expect(evicted(decide({ gangs: [urgent], claims }, mode))).toEqual([]);
   });
 });
