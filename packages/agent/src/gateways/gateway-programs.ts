@@ -47,8 +47,8 @@ const LEAVE_MS = 30_000;
 interface Known {
   readonly id: string;
   startedAt: number;
-  /** It was started, and has not ended: it may not have written its file yet. */
-  isStarting: boolean;
+  /** Process that was started, and has neither written its file yet nor ended; null = none. */
+  starting: number | null;
 }
 
 /** Written by the program, see `packages/gateway`. */
@@ -57,6 +57,9 @@ interface RunningProgram {
   /** Path of the program: another one is a newer version, which takes over. */
   readonly program: string;
 }
+
+/** The file from which a program was started, for later agents; the program does not read it. */
+const FILE = '--file';
 
 /**
  * The programs of gateways on this host. They live in sessions of their own, so that requests continue
@@ -149,13 +152,15 @@ export class GatewayPrograms {
     while (pids.some(isAlive) && Date.now() < end) await delay(50);
   }
 
+  /** The programs live on. */
   close(): void {
     if (this.#timer) clearInterval(this.#timer);
+    this.#known.clear();
   }
 
   #add(id: string): void {
     if (this.#known.has(id)) return;
-    this.#known.set(id, { id, startedAt: 0, isStarting: false });
+    this.#known.set(id, { id, startedAt: 0, starting: null });
     this.#timer ??= setInterval(() => this.#look(), LOOK_MS).unref();
     this.#options.onCount();
   }
@@ -163,29 +168,41 @@ export class GatewayPrograms {
   #look(): void {
     for (const known of this.#known.values()) {
       const running = this.#running(known.id);
-      const isPresent = running !== null && running.program === this.#program;
-      if (isPresent) known.isStarting = false;
-      else if (!known.isStarting && Date.now() - known.startedAt >= LEAST_MS) this.#start(known);
+      const isPresent = running !== null && this.#isPresent(running);
+      if (isPresent || running?.pid === known.starting) known.starting = null;
+      if (isPresent || known.starting !== null) continue;
+      if (Date.now() - known.startedAt >= LEAST_MS) this.#start(known);
     }
+  }
+
+  /**
+   * An upgrade of the server's machine puts another version at the same path. The program that runs would not find the
+   * files any more that it loads when they are needed: it could never renew a certificate.
+   */
+  #isPresent({ pid, program }: RunningProgram): boolean {
+    if (program !== this.#program) return false;
+    const file = fileAt(program);
+    // Away: the files are just being replaced.
+    return file === null || commandOf(pid).includes(`${FILE}\0${file}\0`);
   }
 
   #start(known: Known): void {
     known.startedAt = Date.now();
-    known.isStarting = true;
     const { id } = known;
     const dir = this.#dir(id);
     mkdirSync(this.#runtime(id), { recursive: true, mode: 0o711 });
     const path = join(dir, 'gateway.log');
     if (sizeOf(path) > MAX_LOG) truncateSync(path);
     const log = openSync(path, 'a', 0o600);
-    const options = ['--state', dir, '--runtime', this.#runtime(id)];
-    const [file, ...args] = [
+    const file = fileAt(this.#program) ?? 'none';
+    const options = ['--state', dir, '--runtime', this.#runtime(id), FILE, file];
+    const [node, ...args] = [
       ...nodeCommand(),
       '--max-old-space-size=512',
       this.#program,
       ...options,
     ];
-    const child = spawn(file ?? '', args, {
+    const child = spawn(node ?? '', args, {
       cwd: '/',
       detached: true,
       env: {
@@ -196,13 +213,13 @@ export class GatewayPrograms {
       stdio: ['ignore', log, log],
     });
     closeSync(log);
+    known.starting = child.pid ?? null;
     child.on('error', (error) => {
-      known.isStarting = false;
       this.#options.log.error('a gateway did not start', error, { id });
     });
     // Started again at once after a crash; one that ends by itself repeatedly waits.
     child.on('exit', (code) => {
-      known.isStarting = false;
+      if (known.starting === child.pid) known.starting = null;
       this.#options.log.info('a gateway program has ended', { id, code });
       if (this.#known.has(id)) this.#look();
     });
@@ -251,7 +268,7 @@ function endNginx(pidFile: string): void {
 function nginxOf(pidFile: string): number | null {
   try {
     const pid = Number(readFileSync(pidFile, 'utf8'));
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('nginx') ? pid : null;
+    return commandOf(pid).includes('nginx') ? pid : null;
   } catch {
     return null;
   }
@@ -259,11 +276,22 @@ function nginxOf(pidFile: string): number | null {
 
 /** The process with this id is the program of a gateway, not one that got its number later. */
 function isOurs(pid: number): boolean {
+  return commandOf(pid).includes('--runtime');
+}
+
+/** Its arguments, each followed by a zero byte; nothing of a process that has ended. */
+function commandOf(pid: number): string {
   try {
-    return readFileSync(`/proc/${pid}/cmdline`, 'utf8').includes('--runtime');
+    return readFileSync(`/proc/${pid}/cmdline`, 'utf8');
   } catch {
-    return false;
+    return '';
   }
+}
+
+/** Differs after the file was replaced, also by one of the same version; null = there is none. */
+function fileAt(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found ? [found.ino, found.size, found.mtimeMs].join('-') : null;
 }
 
 function isAlive(pid: number): boolean {
