@@ -62,6 +62,11 @@ describe('the end of a check', () => {
     expect(countTests(null)).toEqual({ passed: 0, failed: 1, skipped: 0 });
   });
 
+  it('names tests that were skipped', () => {
+    const skipped = file({ status: 'skipped', fullName: 'a disk is full', failureMessages: [] });
+    expect(describeFailures(report(skipped))).toEqual(['Skipped: a disk is full']);
+  });
+
   it('counts what a second run of the failed files has brought, and still names the failures', () => {
     const a = (status: string, ...failureMessages: string[]) =>
       file({ status, fullName: 'a host goes away', failureMessages });
