@@ -14,6 +14,7 @@ import { readStrayErrors, STRAY_ERRORS, type StrayError } from './stray-errors.t
 import {
   countTests,
   describeFailures,
+  describeSkipped,
   describeStrays,
   failedFiles,
   type Report,
@@ -59,6 +60,7 @@ if (!succeeded) failed.push('tests');
 // `scripts/test` installs on CI whatever a test needs, so no test may be skipped there.
 if (process.env.CI && counts.skipped > 0) failed.push(`${counts.skipped} tests skipped on CI`);
 for (const line of report ? describeFailures(report) : []) console.log(line);
+for (const line of report && process.env.CI ? describeSkipped(report) : []) console.log(line);
 for (const line of describeStrays(strays)) console.log(line);
 for (const name of failed) console.log(`FAILED: ${name}`);
 // A test run may fail without a failed test, by an error between two tests.

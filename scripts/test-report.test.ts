@@ -3,6 +3,7 @@ import { strayError } from './stray-errors.ts';
 import {
   countTests,
   describeFailures,
+  describeSkipped,
   describeStrays,
   failedFiles,
   type Report,
@@ -64,7 +65,7 @@ describe('the end of a check', () => {
 
   it('names tests that were skipped', () => {
     const skipped = file({ status: 'skipped', fullName: 'a disk is full', failureMessages: [] });
-    expect(describeFailures(report(skipped))).toEqual(['Skipped: a disk is full']);
+    expect(describeSkipped(report(skipped))).toEqual(['Skipped: a disk is full']);
   });
 
   it('counts what a second run of the failed files has brought, and still names the failures', () => {

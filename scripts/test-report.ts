@@ -64,9 +64,8 @@ export function withSecondRun(first: Report, again: Report): Report {
 }
 
 /**
- * A line for each test that failed, for each that passed only when it was tried again, which is a fault to
- * look for, and for each that was skipped: with the beginning of every error, since the full text may be far
- * above the end.
+ * A line for each test that failed, and for each that passed only when it was tried again, which is a fault to
+ * look for: with the beginning of every error, since the full text may be far above the end.
  */
 export function describeFailures(report: Report): readonly string[] {
   const retried = tests(report).filter(
@@ -80,10 +79,13 @@ export function describeFailures(report: Report): readonly string[] {
     ...unloaded(report).map(
       ({ name, message }) => `Not loaded: ${name}${beginning(message ?? '')}`,
     ),
-    ...tests(report)
-      .filter(({ status }) => status !== 'passed' && status !== 'failed')
-      .map(({ fullName }) => `Skipped: ${fullName}`),
   ];
+}
+
+export function describeSkipped(report: Report): readonly string[] {
+  return tests(report)
+    .filter(({ status }) => status !== 'passed' && status !== 'failed')
+    .map(({ fullName }) => `Skipped: ${fullName}`);
 }
 
 export function describeStrays(strays: readonly StrayError[]): readonly string[] {
