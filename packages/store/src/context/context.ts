@@ -42,6 +42,8 @@ export interface StoreContext {
   /** Seconds in which half of what was used is forgotten. */
   readonly shareHalfLife: number;
   readonly now: () => Timestamp;
+  /** Resolves once `now` is the time of the database; each write awaits it. */
+  measured(): Promise<void>;
   /** Microseconds that no step of the host's clock moves. */
   readonly monotonic: () => number;
   readonly newId: () => string;

@@ -30,6 +30,7 @@ export interface TransactionOptions {
 }
 
 export function createTransactions(options: TransactionOptions) {
+  const measured = async () => await options.measured?.();
   return {
     read<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
       // SQLite has one connection: its holder reads one moment, also without a transaction.
@@ -41,9 +42,11 @@ export function createTransactions(options: TransactionOptions) {
         .execute(work);
     },
 
+    measured,
+
     async write<T>(work: (write: Write) => Promise<T>): Promise<T> {
       for (let attempt = 1; ; attempt++) {
-        await options.measured?.();
+        await measured();
         try {
           return await writeOnce(options, work);
         } catch (error) {

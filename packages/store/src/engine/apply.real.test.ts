@@ -68,6 +68,23 @@ forEachStore((tests) => {
     expect(await engine.apply([end], [], now)).toBe('applied');
   });
 
+  it('refuses a decision of before a sleep that the server has noticed', async () => {
+    const world = await openWorld(tests);
+    const { run } = await submitted(world);
+    const end: Change = { type: 'run.update', id: run.id, version: 0, set: { status: 'done' } };
+    const present = await world.store.engine.time();
+    await world.store.close();
+    let now = present;
+    const measured = async () => {
+      now = present;
+    };
+    const asleep = await tests.open({ url: world.url, now: () => now, measured });
+    // Its clock has stood still, and does so until the database's is read.
+    now = present - 30_000_000;
+    expect(await asleep.engine.apply([end], [], now)).toBe('late');
+    expect((await asleep.engine.loadRun(run.id, NO_MEMORY))?.run).toEqual(run);
+  });
+
   if (tests.dialect === 'postgres') {
     it('refuses a decision of a server whose clock is as late as the decision', async () => {
       const world = await openWorld(tests);

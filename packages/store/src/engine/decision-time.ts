@@ -1,7 +1,7 @@
 import { SECOND, type Timestamp } from '@dstack/core';
 import { sql } from 'kysely';
 import { DATABASE_NOW } from '../base/database-clock.ts';
-import type { Tx } from '../context/context.ts';
+import type { StoreContext, Tx } from '../context/context.ts';
 
 /**
  * The write of a decision begins within this time (µs): a server that was away for longer has lost its leases. Nothing in the
@@ -12,9 +12,16 @@ const BEGUN = 9 * SECOND;
 /** It ends within this time, the limit of a single statement (µs): a slow database is no wrong clock. */
 const ENDED = 60 * SECOND;
 
-/** Whether the write of a decision begins in time, by the clock of this server. */
-export function beginsInTime(now: Timestamp, decidedAt: Timestamp): boolean {
-  return Math.abs(now - decidedAt) <= BEGUN;
+/**
+ * Whether the write of a decision begins in time, by the clock of this server: after a sleep that it has noticed, by the
+ * time that it reads then, since its own is as late as the decision.
+ */
+export async function beginsInTime(
+  { measured, now }: Pick<StoreContext, 'measured' | 'now'>,
+  decidedAt: Timestamp,
+): Promise<boolean> {
+  await measured();
+  return Math.abs(now() - decidedAt) <= BEGUN;
 }
 
 /** Whether it ends in time, by the clock that all servers of the database share. */

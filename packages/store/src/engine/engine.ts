@@ -91,7 +91,7 @@ export function createEngine(context: StoreContext): EngineStore {
 function createApply(context: StoreContext): EngineStore['apply'] {
   const { postgres, shareHalfLife } = context;
   return async (changes, signals, decidedAt) => {
-    if (decidedAt !== undefined && !beginsInTime(context.now(), decidedAt)) return 'late';
+    if (decidedAt !== undefined && !(await beginsInTime(context, decidedAt))) return 'late';
     try {
       return await context.write<Applied>(async (write) => {
         const { add, abort } = write;
