@@ -192,6 +192,19 @@ describe('a machine whose order had no answer', () => {
   });
 });
 
+describe('an order that was never carried out', () => {
+  it('is given up once no machine of it can appear, so that one that a person makes later stays hers', async () => {
+    const given = await crashed('POST', 'never arrived');
+    const again = server();
+    const listed = () => again.instances?.list({ server: given.owner.server });
+    clock.advance(600);
+    expect(await listed()).toEqual([]);
+    await byHand();
+    expect(await listed()).toEqual([]);
+    expect(cloud.account.vms.all().map(({ tags }) => tags)).toEqual([[]]);
+  });
+});
+
 describe('orders of a team', () => {
   it('wait for that of another server, as long as it may still be carried out', async () => {
     await crashed('POST', 'never arrived');

@@ -14,7 +14,7 @@ import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.
 import type { HotAisleApi, HotAisleVm, UserTeam, VmSpecs } from './api.ts';
 import { descriptionOf, tagsIn } from './descriptions.ts';
 import { hotAisleOffers, REGION, vmInstance } from './offers.ts';
-import { type UnnamedOrders, vmOfOrder } from './unnamed-orders.ts';
+import { type UnnamedOrders, vmsOfOrder } from './unnamed-orders.ts';
 
 export interface HotAisleOptions {
   readonly api: HotAisleApi;
@@ -188,9 +188,12 @@ export class HotAisle implements WholeCloud {
   async #described(vms: readonly HotAisleVm[]): Promise<readonly HotAisleVm[]> {
     const { api, orders } = this.#options;
     const open = await orders.open();
-    const found = open && vmOfOrder(open, vms);
-    if (!open || !found) return vms;
+    if (!open) return vms;
     const { name, description } = open;
+    const [found, ...others] = vmsOfOrder(open, vms);
+    if (!found) await orders.notListed(name);
+    // One of them is a person's, who would lose it.
+    if (!found || others.length > 0) return vms;
     try {
       if (found.description !== description) await api.describe(found.name, description);
       await orders.close(name);

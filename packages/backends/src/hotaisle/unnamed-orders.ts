@@ -28,6 +28,8 @@ interface Kept {
 
 /** How long a provider that has not answered may still carry an order out. */
 const OPEN_MS = 150_000;
+/** After this time no machine of it can appear in a list either. */
+const LOOKED_FOR_MS = 2 * OPEN_MS;
 const US_PER_MS = 1000;
 
 export interface UnnamedOrdersOptions {
@@ -79,29 +81,39 @@ export class UnnamedOrders {
     await this.#change(name, () => null);
   }
 
-  async #change(name: string, change: (order: UnnamedOrder) => UnnamedOrder | null): Promise<void> {
+  /**
+   * A list has no machine that may be of this order: it is given up once none can appear any more, or one that a person
+   * makes later would be taken for it.
+   */
+  async notListed(name: string): Promise<void> {
+    await this.#change(name, (order, age) => (age < LOOKED_FOR_MS ? order : null));
+  }
+
+  /** `age`: in ms; a time ahead of the clock was written by a wrong one. */
+  async #change(
+    name: string,
+    change: (order: UnnamedOrder, age: number) => UnnamedOrder | null,
+  ): Promise<void> {
     const { facts, factKey } = this.#options;
     await facts.amend(factKey, (value, now) => {
-      const kept = keptIn(value) ?? { at: now / US_PER_MS, order: null };
-      const order = kept.order?.name === name ? change(kept.order) : kept.order;
+      const at = now / US_PER_MS;
+      const kept = keptIn(value) ?? { at, order: null };
+      const order =
+        kept.order?.name === name ? change(kept.order, Math.abs(at - kept.at)) : kept.order;
       return { value: JSON.stringify({ ...kept, order }), result: null };
     });
   }
 }
 
-/** The machine of the order; null = it is not there, or which one it is remains open. */
-export function vmOfOrder(
+/** The machines that may be that of the order: if there are several, all others are of persons. */
+export function vmsOfOrder(
   { before, made, specs }: UnnamedOrder,
   vms: readonly HotAisleVm[],
-): HotAisleVm | null {
-  if (made !== null) return vms.find(({ name }) => name === made) ?? null;
-  if (before === null) return null;
+): readonly HotAisleVm[] {
+  if (made !== null) return vms.filter(({ name }) => name === made);
+  if (before === null) return [];
   const known = new Set(before);
-  const [first = null, ...others] = vms.filter(
-    (vm) => !known.has(vm.name) && !vm.description?.trim() && isOfSize(vm, specs),
-  );
-  // One of them is a person's, who would lose it.
-  return others.length === 0 ? first : null;
+  return vms.filter((vm) => !known.has(vm.name) && !vm.description?.trim() && isOfSize(vm, specs));
 }
 
 const isOfSize = (vm: VmSpecs, specs: UnnamedOrder['specs']): boolean =>
