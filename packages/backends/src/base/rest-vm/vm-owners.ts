@@ -24,7 +24,7 @@ interface Kept {
   readonly others: readonly string[];
 }
 
-/** Facts that are used are written again after this time, so that they are not deleted. */
+/** Facts that are used are written again once their time is so far from the present one, so that they are not deleted. */
 const RENEWED_MS = 86_400_000;
 const US_PER_MS = 1000;
 
@@ -63,7 +63,7 @@ export class VmOwners {
     const key = this.#keyOf(name);
     const known = this.#known.get(id);
     const kept = known === undefined ? keptIn(await facts.get(key)) : known;
-    if (kept === null || now() - kept.at < RENEWED_MS) return kept;
+    if (kept === null || Math.abs(now() - kept.at) < RENEWED_MS) return kept;
     return await facts.amend(key, (value, time) => {
       const renewed = { ...(keptIn(value) ?? kept), at: time / US_PER_MS };
       return { value: JSON.stringify(renewed), result: renewed };
