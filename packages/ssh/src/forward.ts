@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
+import { endWith } from './join-connections.ts';
 
 /** Joins a connection and a channel that the client has not confirmed yet. */
 export function joinWhenOpen(connection: Duplex, opening: Promise<ServerChannel>): void {
@@ -42,5 +43,5 @@ export function joinChannel(channel: ServerChannel, connection: Duplex): void {
     if (!sent && !connection.readableEnded) channel.destroy();
   });
   channel.once('error', () => connection.destroy());
-  channel.once('close', () => connection.destroy());
+  endWith(channel, connection);
 }

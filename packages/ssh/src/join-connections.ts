@@ -1,17 +1,33 @@
 import type { Duplex } from 'node:stream';
 
+/** For how long an ended connection holds up the other, whose peer takes no bytes any more. */
+const LINGER_MS = 600_000;
+
 /** Joins two connections. Each direction ends by itself, and an error ends both. */
 export function joinConnections(a: Duplex, b: Duplex): void {
   a.pipe(b);
   b.pipe(a);
-  for (const [one, other] of [
-    [a, b],
-    [b, a],
-  ] as const) {
-    one.once('error', () => other.destroy());
-    one.once('close', () => {
-      // After an orderly end, bytes may still be on their way to the other side.
-      if (!one.readableEnded) other.destroy();
-    });
-  }
+  a.once('error', () => b.destroy());
+  b.once('error', () => a.destroy());
+  endWith(a, b);
+  endWith(b, a);
+}
+
+/**
+ * Ends `to` when `from`, which is piped into it, has closed. After an orderly end of `from`, bytes may still
+ * be on their way to `to`, and reach it.
+ */
+export function endWith(from: Duplex, to: Duplex): void {
+  from.once('close', () => {
+    if (to.destroyed) return;
+    const leave = () => to.destroy();
+    if (!from.readableEnded) return void leave();
+    if (!from.writableFinished) {
+      // What `to` still sends has no reader, so only bytes on their way hold it up.
+      if (to.writableFinished) return void leave();
+      to.once('finish', leave);
+    }
+    const linger = setTimeout(leave, LINGER_MS).unref();
+    to.once('close', () => clearTimeout(linger));
+  });
 }

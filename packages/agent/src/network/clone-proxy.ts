@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import type { AddressInfo, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { endWith } from '@dstack/ssh/join-connections';
 import { guardedDial, HostAddressRefused } from './guarded-dial.ts';
 
 /** Milliseconds until a silent connection is closed. Git is silent while the other side counts a large repository. */
@@ -64,8 +65,8 @@ export class CloneProxy {
       client.pipe(remote).pipe(client);
     });
     remote.once('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
-    remote.once('close', () => client.destroy());
-    client.once('close', () => remote.destroy());
+    endWith(remote, client);
+    endWith(client, remote);
   }
 
   #dial(host: string, port: number): Socket {

@@ -9,6 +9,7 @@ import { createSecureServer, createServer, type ServerHttp2Stream } from 'node:h
 import { connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { TUNNEL_IDENTITY, TUNNEL_PROTOCOLS, TUNNEL_TLS } from '@dstack/contract/agent-tunnels';
+import { endWith } from '@dstack/ssh/join-connections';
 import type { TunnelListener } from './tunnel-listener.ts';
 
 export interface TunnelPortOptions {
@@ -90,7 +91,7 @@ function forward(stream: ServerHttp2Stream, path: string): void {
   socket.on('close', () => {
     if (!stream.writableEnded) stream.end();
   });
-  stream.on('close', () => socket.destroy());
+  endWith(stream, socket);
 }
 
 function isToken(header: string | undefined, token: string): boolean {

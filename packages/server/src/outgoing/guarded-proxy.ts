@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { type Duplex, Transform } from 'node:stream';
+import { endWith } from '@dstack/ssh/join-connections';
 import { checkLiteral, guardedLookup, isAllowedAddress } from './guarded-connect.ts';
 import { OutgoingRefused } from './outgoing-error.ts';
 import type { OutgoingRules } from './outgoing-rules.ts';
@@ -81,8 +82,8 @@ export class GuardedProxy {
         .pipe(client);
     });
     remote.on('error', () => client.end('HTTP/1.1 502 Bad Gateway\r\n\r\n'));
-    remote.on('close', () => client.destroy());
-    client.on('close', () => remote.destroy());
+    endWith(remote, client);
+    endWith(client, remote);
   }
 
   /** Connects; destroys the socket with an `OutgoingRefused` if the address is not allowed. */

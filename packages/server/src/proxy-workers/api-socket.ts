@@ -3,6 +3,7 @@ import { rmSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { errorMessage } from '@dstack/contract/error-message';
+import { joinConnections } from '@dstack/ssh/join-connections';
 import type { AgentClient } from '../hosts/agent-client.ts';
 import { makeSocketFolder, removeEmptySocketFolder } from '../hosts/socket-folder.ts';
 import { readLine } from './read-line.ts';
@@ -73,10 +74,7 @@ export class ApiSocket {
       if (!client) throw new Error(`no link to host ${hostId}`);
       const { stream } = await client.openPort(jobId, port);
       answer(null);
-      stream.on('error', () => socket.destroy());
-      stream.once('close', () => socket.destroy());
-      socket.once('close', () => stream.destroy());
-      stream.pipe(socket).pipe(stream);
+      joinConnections(stream, socket);
     } catch (error) {
       const { code = 'error' } = error as { readonly code?: string };
       answer({ code, message: errorMessage(error) });

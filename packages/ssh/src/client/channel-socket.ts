@@ -86,8 +86,16 @@ export class ChannelSocket extends Duplex {
       this.#moved();
       if (!this.push(chunk)) channel.pause();
     });
-    channel.on('end', () => this.push(null));
-    channel.on('close', () => this.destroy());
+    let hasEnded = false;
+    channel.on('end', () => {
+      hasEnded = true;
+      this.push(null);
+    });
+    channel.on('close', () => {
+      // What has arrived before an orderly end is still to be read.
+      if (!hasEnded || this.readableEnded) this.destroy();
+      else this.once('end', () => this.destroy());
+    });
     channel.on('error', (error: Error) => this.destroy(error));
     this.emit('connect');
   }

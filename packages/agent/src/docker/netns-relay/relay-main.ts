@@ -9,6 +9,7 @@ import { readlinkSync, rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { errorMessage } from '@dstack/contract/error-message';
+import { joinConnections } from '@dstack/ssh/join-connections';
 import { dialTcp } from '../../network/dial.ts';
 import { listenTcp } from '../../network/listen.ts';
 import { LineReader, parseRequest, type RelayTarget } from './relay-protocol.ts';
@@ -74,19 +75,12 @@ function take(caller: Socket, id: number): void {
 }
 
 function join(caller: Socket, target: Duplex): void {
-  // A connection that was reset must not look like one that has ended to the other side.
-  target.on('error', () => caller.destroy());
-  target.on('close', () => {
-    if (!target.readableEnded) caller.destroy();
-  });
-  caller.on('close', () => target.destroy());
   if (caller.destroyed) {
     target.destroy();
     return;
   }
   caller.write('ok\n');
-  caller.pipe(target);
-  target.pipe(caller);
+  joinConnections(caller, target);
 }
 
 const path = process.argv[2] ?? '';

@@ -14,6 +14,7 @@ import {
   refuseUpgrade,
   serverAway,
 } from '@dstack/proxy';
+import { endWith } from '@dstack/ssh/join-connections';
 import { closeSoftly, discardRest } from '../../http/intake/connections.ts';
 import type { Shutdown } from '../../http/shutdown.ts';
 
@@ -68,14 +69,14 @@ export class PassToServer {
       upstream.write(headOf(request), 'latin1');
       if (head.length > 0) upstream.write(head);
       upstream.pipe(socket).pipe(upstream);
+      endWith(upstream, socket);
     });
     upstream.on('error', () => {
       if (!isConnected && socket.writable) refuseUpgrade(socket, serverAway());
       else socket.destroy();
     });
-    upstream.once('close', () => isConnected && socket.destroy());
     socket.on('error', () => socket.destroy());
-    socket.once('close', () => upstream.destroy());
+    endWith(socket, upstream);
   }
 
   /** The first line names the client, whose address the server could not know otherwise. */
