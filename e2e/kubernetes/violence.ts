@@ -56,7 +56,7 @@ export function violenceCases(world: () => World): void {
     const volume = `type: volume\nname: taken\nbackend: kubernetes\nregion: ${cluster.context}\nsize: 1GB\n`;
     await home.ok('apply', '-f', configuration(home, 'taken.dstack.yml', volume), '-y');
     const mounted = `volumes: [{name: taken, path: /data}]\n${RESOURCES}}\n`;
-    await task(home, 'gone', [COUNT]);
+    await task(home, 'gone', ['sleep 600']);
     await task(home, 'again', [COUNT], RETRY);
     await task(home, 'bereft', [`${COUNT}; echo kept > /data/file && cat /data/file`], mounted);
     for (const name of ['gone', 'again', 'bereft']) await untilRunning(home, name);
