@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Offer } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
-import { keyClaims } from '../base/rest-vm/key-claims.ts';
+import { claimsByApi } from '../base/rest-vm/key-claims.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
@@ -60,13 +60,7 @@ export class Crusoe implements WholeCloud {
 
   constructor(options: CrusoeOptions) {
     this.#options = options;
-    const { api } = options;
-    this.claims = keyClaims({
-      title: this.title,
-      list: () => api.timedKeys(),
-      add: (name, publicKey) => api.addKey(name, publicKey),
-      remove: (id) => api.removeKey(id),
-    });
+    this.claims = claimsByApi(this.title, options.api);
   }
 
   /** Also orders that were accepted and have failed, although there may be no machine of them. */

@@ -4,12 +4,11 @@ import type { BackendType } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { BackendError, BusyError, NoCapacityError, PreparingError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
-import { addedOnce } from '../base/rest-vm/added-once.ts';
+import { AccountKeys } from '../base/rest-vm/account-keys.ts';
 import { flatTags, tagsFrom } from '../base/rest-vm/flat-tags.ts';
-import { keyClaims } from '../base/rest-vm/key-claims.ts';
+import { claimsByApi } from '../base/rest-vm/key-claims.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
-import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { DigitalOceanApi, Droplet } from './api.ts';
 import { dropletInstance, dropletOffers, imageFor } from './offers.ts';
@@ -39,8 +38,7 @@ export class DigitalOcean implements WholeCloud {
   readonly statuses = STATUSES;
   readonly lateMs = 30_000;
   readonly #options: DigitalOceanOptions;
-  /** Ids of keys that the account has, by their names. */
-  readonly #keys = new Map<string, number>();
+  readonly #keys: AccountKeys;
   #projectId: string | null = null;
 
   readonly claims: Claims;
@@ -50,12 +48,11 @@ export class DigitalOcean implements WholeCloud {
     this.type = options.type;
     this.title = options.title;
     const { api, title } = options;
-    this.claims = keyClaims({
-      title,
-      list: () => api.timedKeys(),
-      add: async (name, publicKey) => void (await api.addKey(name, publicKey)),
-      remove: (id) => api.removeKey(id),
+    this.#keys = new AccountKeys({
+      list: async () => (await api.timedKeys()).keys,
+      add: async (name, publicKey) => String((await api.addKey(name, publicKey)).id),
     });
+    this.claims = claimsByApi(title, api);
   }
 
   async list(): Promise<readonly Vm[]> {
@@ -63,24 +60,23 @@ export class DigitalOcean implements WholeCloud {
   }
 
   async prepare(order: VmOrder): Promise<void> {
-    await this.#keyOf(firstKey(order));
+    await this.#keys.ensure(order);
     await this.#project();
   }
 
   async create(order: VmOrder): Promise<string> {
     const { offer, name, tags, userData, signal } = order;
     const { projectName } = this.#options;
-    const key = keyName(firstKey(order));
-    const keyId = this.#keys.get(key);
+    const keyId = this.#keys.idOf(order);
     // Another order has been refused since, after which both are looked up anew.
-    if (keyId === undefined || (projectName !== null && this.#projectId === null)) {
+    if (keyId === null || (projectName !== null && this.#projectId === null)) {
       throw new PreparingError(`${this.title} is asked for the key and the project again`);
     }
     try {
       const droplet = {
         ...{ name, region: offer.region, size: offer.instance.name },
         image: imageFor(offer.instance),
-        ssh_keys: [keyId],
+        ssh_keys: [Number(keyId)],
         tags: flatTags(tags),
         user_data: userData,
         ...(this.#projectId !== null && { project_id: this.#projectId }),
@@ -90,7 +86,7 @@ export class DigitalOcean implements WholeCloud {
     } catch (error) {
       // A user may have deleted the key or the project.
       if (!isAboutOffer(error)) {
-        this.#keys.delete(key);
+        this.#keys.forget();
         this.#projectId = null;
       }
       throw error;
@@ -124,16 +120,6 @@ export class DigitalOcean implements WholeCloud {
 
   #tried(scope: string, call: () => Promise<unknown>): Promise<CheckResult> {
     return tried(`${this.type}: ${scope}`, call);
-  }
-
-  async #keyOf(publicKey: string): Promise<void> {
-    const { api } = this.#options;
-    const name = keyName(publicKey);
-    if (this.#keys.has(name)) return;
-    const known = async () =>
-      (await api.keys()).find((key) => keyName(key.public_key) === name) ?? null;
-    const same = (await known()) ?? (await addedOnce(() => api.addKey(name, publicKey), known));
-    this.#keys.set(name, same.id);
   }
 
   async #project(): Promise<void> {

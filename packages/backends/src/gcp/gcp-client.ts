@@ -1,9 +1,9 @@
 /** Calls of Google's services with the access token of an account. No call that changes something is repeated here. */
-import { errorMessage } from '@dstack/contract/error-message';
-import { CredentialsError, NoAnswerError, PreparingError } from '../base/errors.ts';
+import { NoAnswerError } from '../base/errors.ts';
+import type { AccessTokens } from '../base/rest-vm/access-tokens.ts';
 import type { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import { type RestCall, RestClient } from '../base/rest-vm/rest-client.ts';
-import type { AccessTokens } from './access-tokens.ts';
+import { TokenCalls } from '../base/rest-vm/token-calls.ts';
 import type { GcpEndpoints } from './endpoints.ts';
 import { GCP_REFUSALS, refusalIn } from './refusals.ts';
 
@@ -26,22 +26,16 @@ const MOST_PAGES = 1000;
 const PAGE = 500;
 
 export class GcpClient {
-  readonly #tokens: AccessTokens;
+  readonly #calls: TokenCalls;
   readonly #compute: RestClient;
   readonly #projects: RestClient;
-  /** The tokens with which calls were sent. */
-  readonly #used = new WeakMap<RestCall, string>();
 
   constructor({ tokens, endpoints, ...options }: GcpClientOptions) {
-    this.#tokens = tokens;
+    this.#calls = new TokenCalls(tokens);
+    const { headers } = this.#calls;
     const of = (endpoint: string) =>
       new RestClient({
-        ...{ ...options, title: TITLE, endpoint, rules: GCP_REFUSALS, refusalIn },
-        headers: async (call) => {
-          const token = await tokens.value();
-          this.#used.set(call, token);
-          return { authorization: `Bearer ${token}` };
-        },
+        ...{ ...options, title: TITLE, endpoint, headers, rules: GCP_REFUSALS, refusalIn },
       });
     this.#compute = of(endpoints.compute);
     this.#projects = of(endpoints.projects);
@@ -54,12 +48,12 @@ export class GcpClient {
 
   /** The same, with the time of Google in µs; null = the answer lacks it. */
   async timed<T>(call: RestCall) {
-    return await this.#withToken(call, () => this.#compute.timed<T>(call));
+    return await this.#calls.sent(call, () => this.#compute.timed<T>(call));
   }
 
   /** A call of Resource Manager. */
   async projects<T>(call: RestCall): Promise<T> {
-    return await this.#withToken(call, () => this.#projects.call<T>(call));
+    return await this.#calls.sent(call, () => this.#projects.call<T>(call));
   }
 
   /** All pages of a list of Compute Engine. */
@@ -81,18 +75,6 @@ export class GcpClient {
       token = page.nextPageToken || undefined;
     } while (token !== undefined);
     return pages;
-  }
-
-  async #withToken<T>(call: RestCall, send: () => Promise<T>): Promise<T> {
-    try {
-      return await send();
-    } catch (error) {
-      const token = this.#used.get(call);
-      const isOfToken = error instanceof CredentialsError && token !== undefined;
-      if (!isOfToken || !this.#tokens.refused(token)) throw error;
-      if (call.kind === 'look') return await send();
-      throw new PreparingError(errorMessage(error), { cause: error });
-    }
   }
 }
 

@@ -81,7 +81,7 @@ async function accountMaker(endpoints: GcpEndpoints, env: ProcessEnv, host: Back
       import('./gcp-account.ts'),
       import('./gcp-client.ts'),
       import('./compute.ts'),
-      import('./access-tokens.ts'),
+      import('../base/rest-vm/access-tokens.ts'),
       import('./token-sources.ts'),
     ]);
   const { facts, catalog } = host;

@@ -9,6 +9,7 @@ import { RegionalInstances, type RegionParts } from '../base/rest-vm/regional-in
 import { sshWay } from '../base/rest-vm/ssh-way.ts';
 import { withoutServer } from '../base/rest-vm/without-server.ts';
 import { GCE_PREEMPTION_NOTICE } from '../base/spot-notices.ts';
+import { withDisk } from '../base/wanted-disk.ts';
 import { checkGcp } from './check.ts';
 import { gcpClaims } from './claims.ts';
 import { Disks } from './disks.ts';
@@ -17,7 +18,7 @@ import type { GcpAccount, GcpMarket } from './gcp-account.ts';
 import { GcpRegion, LEASE_ENDING, TPU_REFUSAL } from './gcp-region.ts';
 import { isTpu } from './machine-types.ts';
 import { Networks } from './networks.ts';
-import { quotaNotes, withDisk } from './offers.ts';
+import { quotaNotes, ROOT_DISKS } from './offers.ts';
 import { PlacementGroups } from './placement-groups.ts';
 import { inReservation, Reservations, reservationProblem } from './reservations.ts';
 import { ResourcePolicies } from './resource-policies.ts';
@@ -73,7 +74,7 @@ export function gcpBackend(options: GcpOptions): Backend {
     offers: async (requirements) => {
       const { offers: live, notes: lived } = await market.offers.answer();
       const { offers: all, notes } = await reserved(live, lived, requirements);
-      const sized = all.flatMap((offer) => withDisk(offer, requirements) ?? []);
+      const sized = all.flatMap((offer) => withDisk(offer, requirements, ROOT_DISKS) ?? []);
       const matching = sized.filter((offer) => requirementsMatch(requirements, offer));
       const hasTpus = matching.some(({ instance }) => isTpu(instance.resources));
       const quotas = quotaNotes(matching, (offer) => market.asked.quotaOf(offer));

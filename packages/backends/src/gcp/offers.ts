@@ -5,7 +5,6 @@
 import type { Requirements } from '@dstack/contract/wire';
 import type { Offer } from '@dstack/core';
 import { KeptAnswer } from '../base/kept-answer.ts';
-import { wantedDiskGb } from '../base/wanted-disk.ts';
 import type { CatalogItem } from '../catalog/catalog.ts';
 import { catalogOffer } from '../catalog/offers.ts';
 import { type Compute, type GcpRegionFacts, lastSegment, regionOfZone } from './compute.ts';
@@ -40,14 +39,13 @@ interface Market {
 }
 
 /** Root disks that Google sells, in GB. */
-const DISK = { least: 20, most: 32_768 };
-const MIB_PER_GIB = 1024;
+export const ROOT_DISKS = { least: 20, most: 32_768 };
 const QUOTAS_KEPT_MS = 60_000;
 /** Rows of capacity that is sold by the calendar, to reservations only. */
 const CALENDAR = 'is_dws_calendar_mode';
 const PREVIEWS: ReadonlySet<string> = new Set(['gcp-g4']);
 
-/** Sizes do not depend on requirements, except for the disk, which `withDisk` sets. */
+/** Sizes do not depend on requirements, except for the disk, which is set for each plan. */
 const NO_REQUIREMENTS = { resources: { disk: null } } as unknown as Requirements;
 
 export class GcpOffers {
@@ -159,16 +157,6 @@ function byRegion(items: readonly CatalogItem[]): readonly Sold[] {
 function zonesByRegion(items: readonly CatalogItem[]): Market['zones'] {
   const zones = new Set(items.map(({ location }) => location));
   return Map.groupBy([...zones].sort(), regionOfZone);
-}
-
-/** The offer with the disk that is asked for; null = GCP has none of this size. */
-export function withDisk(offer: Offer, requirements: Requirements): Offer | null {
-  const gb = Math.max(DISK.least, wantedDiskGb(requirements));
-  const most = requirements.resources.disk?.size.max ?? DISK.most;
-  if (gb > Math.min(DISK.most, most)) return null;
-  const { instance } = offer;
-  const disk = { size_mib: Math.round(gb * MIB_PER_GIB) };
-  return { ...offer, instance: { ...instance, resources: { ...instance.resources, disk } } };
 }
 
 /** Quotas that exclude offers, for the plan: each of a region once. */

@@ -1,10 +1,10 @@
 /** The adapter of GCP at a simulated account. */
 import type { Cloud } from '@dstack/testkit/cloud';
 import type { Backend } from '../base/port.ts';
+import { AccessTokens } from '../base/rest-vm/access-tokens.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
 import type { CallPace } from '../base/rest-vm/pace.ts';
 import { type CatalogItem, catalogItems, parseCatalog } from '../catalog/catalog.ts';
-import { AccessTokens } from './access-tokens.ts';
 import { Compute } from './compute.ts';
 import { gcpEndpoints } from './endpoints.ts';
 import { gcpBackend } from './gcp.ts';

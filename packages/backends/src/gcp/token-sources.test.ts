@@ -1,8 +1,8 @@
 import { generateKeyPairSync, verify } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { BusyError, CredentialsError, NoAnswerError, PreparingError } from '../base/errors.ts';
+import { AccessTokens } from '../base/rest-vm/access-tokens.ts';
 import { CallLimiter } from '../base/rest-vm/call-limiter.ts';
-import { AccessTokens } from './access-tokens.ts';
 import { gcpEndpoints } from './endpoints.ts';
 import { GcpClient } from './gcp-client.ts';
 import { defaultTokens, serviceAccountTokens } from './token-sources.ts';

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type ProcessEnv, plainText } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { BusyError, CredentialsError, NoAnswerError } from '../base/errors.ts';
-import type { GrantedToken, TokenSource } from './access-tokens.ts';
+import type { GrantedToken, TokenSource } from '../base/rest-vm/access-tokens.ts';
 import { type GcpEndpoints, TOKEN_AUDIENCE } from './endpoints.ts';
 
 export interface TokenSourceOptions {

@@ -2,14 +2,13 @@
 import type { Offer } from '@dstack/core';
 import { BackendError, NoAnswerError, SkipOfferError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
-import { addedOnce } from '../base/rest-vm/added-once.ts';
+import { AccountKeys } from '../base/rest-vm/account-keys.ts';
 import { keyClaims } from '../base/rest-vm/key-claims.ts';
 import { KEY_TAG, vmName } from '../base/rest-vm/names.ts';
 import { MissingThingError } from '../base/rest-vm/refusals.ts';
 import { createsNothing } from '../base/rest-vm/rest-client.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
-import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { HotAisleApi, HotAisleVm, UserTeam, VmSpecs } from './api.ts';
 import { descriptionOf, tagsIn } from './descriptions.ts';
@@ -48,8 +47,7 @@ export class HotAisle implements WholeCloud {
   readonly notes: readonly string[];
   readonly claims: Claims;
   readonly #options: HotAisleOptions;
-  /** Keys that the account has. */
-  readonly #keys = new Set<string>();
+  readonly #keys: AccountKeys;
   /** Names of machines that have been running. */
   #started = new Set<string>();
   /** US dollars per hour, by the names of types, as they were listed last. */
@@ -63,6 +61,14 @@ export class HotAisle implements WholeCloud {
     this.notes = bareMetal
       ? ['bare_metal of the configuration has no effect: only virtual machines are ordered']
       : [];
+    this.#keys = new AccountKeys({
+      list: async () => (await api.timedKeys()).keys,
+      // Orders name no key.
+      add: async (_, publicKey) => {
+        await api.addKey(publicKey);
+        return '';
+      },
+    });
     this.claims = keyClaims({
       title: this.title,
       list: () => api.timedKeys(),
@@ -89,16 +95,7 @@ export class HotAisle implements WholeCloud {
   }
 
   async prepare(order: VmOrder): Promise<void> {
-    const { api } = this.#options;
-    const publicKey = firstKey(order);
-    const name = keyName(publicKey);
-    if (this.#keys.has(name)) return;
-    const known = async () =>
-      (await api.timedKeys()).keys.find((key) => keyName(key.publicKey) === name) ?? null;
-    if ((await known()) === null) {
-      await addedOnce(() => api.addKey(publicKey).then(() => null), known);
-    }
-    this.#keys.add(name);
+    await this.#keys.ensure(order);
   }
 
   /** One after another. */
@@ -140,7 +137,7 @@ export class HotAisle implements WholeCloud {
       if (createsNothing(error)) {
         await orders.close(name);
         // A user may have deleted the key.
-        this.#keys.clear();
+        this.#keys.forget();
       }
       throw error;
     }

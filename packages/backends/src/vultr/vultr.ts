@@ -3,7 +3,7 @@ import type { Offer } from '@dstack/core';
 import { PreparingError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
 import { flatTags, tagsFrom } from '../base/rest-vm/flat-tags.ts';
-import { keyClaims } from '../base/rest-vm/key-claims.ts';
+import { claimsByApi } from '../base/rest-vm/key-claims.ts';
 import { createsNothing } from '../base/rest-vm/rest-client.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
@@ -50,13 +50,7 @@ fi
 
   constructor(options: VultrOptions) {
     this.#options = options;
-    const { api } = options;
-    this.claims = keyClaims({
-      title: this.title,
-      list: () => api.timedKeys(),
-      add: (name, publicKey) => api.addKey(name, publicKey),
-      remove: (id) => api.removeKey(id),
-    });
+    this.claims = claimsByApi(this.title, options.api);
   }
 
   async list(): Promise<readonly Vm[]> {

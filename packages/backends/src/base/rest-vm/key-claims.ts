@@ -68,6 +68,22 @@ export function keyClaims(account: KeysOfAccount): Claims {
   };
 }
 
+export interface KeysApi {
+  readonly timedKeys: () => Promise<TimedKeys>;
+  readonly addKey: (name: string, publicKey: string) => Promise<unknown>;
+  readonly removeKey: (id: string) => Promise<void>;
+}
+
+/** Claims as keys of an account, by an API that has these calls. */
+export function claimsByApi(title: string, api: KeysApi): Claims {
+  return keyClaims({
+    title,
+    list: () => api.timedKeys(),
+    add: async (name, publicKey) => void (await api.addKey(name, publicKey)),
+    remove: (id) => api.removeKey(id),
+  });
+}
+
 interface KeptClaim extends Claim {
   readonly id: string;
   readonly server: string;

@@ -36,6 +36,12 @@ export interface RestClientOptions {
   readonly timeoutMs?: number;
 }
 
+export interface TimedAnswer<T> {
+  readonly body: T;
+  readonly time: number | null;
+  readonly headers: Pick<Headers, 'get'>;
+}
+
 const TIMEOUT_MS = 25_000;
 /** Characters of a body that has another form, in the message. */
 const SHOWN_LENGTH = 200;
@@ -50,23 +56,29 @@ export class RestClient {
 
   /** The body of the answer; null if it is empty. Throws the errors of the port. */
   async call<T>(call: RestCall): Promise<T> {
-    return (await this.#answered<T>(call)).body;
+    return parsed<T>(await this.text(call), this.#options.title);
   }
 
-  /** With the provider's time in µs; null = the answer lacks it. */
-  async timed<T>(call: RestCall): Promise<{ readonly body: T; readonly time: number | null }> {
-    const { body, date } = await this.#answered<T>(call);
-    const ms = Date.parse(date ?? '');
-    return { body, time: Number.isNaN(ms) ? null : ms * 1000 };
+  /** The body as it came, of an endpoint whose answer may be no JSON. */
+  async text(call: RestCall): Promise<string> {
+    return (await this.#answered(call)).text;
   }
 
-  async #answered<T>(call: RestCall) {
+  /** With the provider's time in µs (null = the answer lacks it), and the other headers of the answer. */
+  async timed<T>(call: RestCall): Promise<TimedAnswer<T>> {
+    const { text, headers } = await this.#answered(call);
+    const ms = Date.parse(headers.get('date') ?? '');
+    const time = Number.isNaN(ms) ? null : ms * 1000;
+    return { body: parsed<T>(text, this.#options.title), time, headers };
+  }
+
+  async #answered(call: RestCall) {
     const { title, rules } = this.#options;
     const first = await this.#inTurn(call);
     // Others may use the account too: a look-up that was one call too many waits, and is made again.
     const isRepeated = first.status === TOO_MANY && call.method === 'GET';
-    const { status, text, date } = isRepeated ? await this.#inTurn(call) : first;
-    if (status < 300) return { body: parsed<T>(text, title), date };
+    const { status, text, headers } = isRepeated ? await this.#inTurn(call) : first;
+    if (status < 300) return { text, headers };
     throw portError(title, this.#refusalOf(status, text), rules);
   }
 
@@ -100,7 +112,7 @@ export class RestClient {
       });
       const retryMs = retryAfter(response.headers.get('retry-after'));
       const { status, headers: answered } = response;
-      return { status, retryMs, date: answered.get('date'), text: await response.text() };
+      return { status, retryMs, headers: answered, text: await response.text() };
     } catch (error) {
       const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
       const isLate = error instanceof Error && error.name === 'TimeoutError';

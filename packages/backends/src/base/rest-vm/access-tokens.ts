@@ -1,6 +1,6 @@
 /** The access token of an account: asked for when it is first used, and again before it expires. */
 import { errorMessage } from '@dstack/contract/error-message';
-import { NoAnswerError, PreparingError } from '../base/errors.ts';
+import { NoAnswerError, PreparingError } from '../errors.ts';
 
 export interface GrantedToken {
   readonly token: string;
