@@ -61,6 +61,7 @@ type CloudType =
   | 'crusoe'
   | 'gcp'
   | 'hotaisle'
+  | 'verda'
   | 'vultr';
 
 const byKey = (type: CloudType) => (api_key: string) => ({
@@ -78,6 +79,10 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
     const project_id = '6e28cad3-98e6-47a9-a9fc-1cd83a7f25c1';
     return { type: 'crusoe', project_id, creds: { type: 'access_key', access_key, secret_key } };
   },
+  verda: (apiKey) => {
+    const [client_id, client_secret] = apiKey.split(':');
+    return { type: 'verda', creds: { type: 'api_key', client_id, client_secret } };
+  },
   hotaisle: (apiKey) => ({ ...byKey('hotaisle')(apiKey), team_handle: 'ada' }),
   gcp: (data) => ({
     ...{ type: 'gcp', project_id: 'demo-project', regions: ['us-central1'] },
@@ -87,7 +92,7 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
 
 /** Of the addresses of APIs, after the root of the account. */
 const PATHS: Partial<Readonly<Record<CloudType, string>>> = {
-  ...{ crusoe: '/v1alpha5', hotaisle: '/api', vultr: '/v2' },
+  ...{ crusoe: '/v1alpha5', hotaisle: '/api', verda: '/v1', vultr: '/v2' },
 };
 
 /** The account is in the configuration of the server; the server host is not capacity. */

@@ -19,6 +19,8 @@ const TYPES = [
   'hotaisle',
   'runpod',
   'vastai',
+  'verda',
+  'datacrunch',
   'vultr',
 ] as const;
 /** Containers would reach a server there. This try has none: their launcher waits for it until they are ended. */
@@ -38,22 +40,31 @@ const {
   GOOGLE_APPLICATION_CREDENTIALS,
   TEST_LIVE_PROJECT: project,
   TEST_LIVE_TEAM: team,
+  VERDA_CLIENT_ID,
+  VERDA_CLIENT_SECRET,
 } = process.env;
-const hasGcpKey = Boolean(GOOGLE_APPLICATION_CREDENTIALS && project);
-const hasCrusoeKey = Boolean(CRUSOE_ACCESS_KEY && CRUSOE_SECRET_KEY && CRUSOE_PROJECT_ID);
-const hasTeam = type !== 'hotaisle' || Boolean(team);
-const hasKey =
-  type === 'aws'
-    ? Boolean(AWS_ACCESS_KEY_ID)
-    : type === 'gcp'
-      ? hasGcpKey
-      : type === 'crusoe'
-        ? hasCrusoeKey
-        : Boolean(apiKey) && hasTeam;
+function hasKeyOf(of: (typeof TYPES)[number] | undefined): boolean {
+  switch (of) {
+    case 'aws':
+      return Boolean(AWS_ACCESS_KEY_ID);
+    case 'gcp':
+      return Boolean(GOOGLE_APPLICATION_CREDENTIALS && project);
+    case 'crusoe':
+      return Boolean(CRUSOE_ACCESS_KEY && CRUSOE_SECRET_KEY && CRUSOE_PROJECT_ID);
+    case 'verda':
+    case 'datacrunch':
+      return Boolean(VERDA_CLIENT_ID && VERDA_CLIENT_SECRET);
+    case 'hotaisle':
+      return Boolean(apiKey && team);
+    default:
+      return Boolean(apiKey);
+  }
+}
+const hasKey = hasKeyOf(type);
 
 if (!type || !hasKey || !isMeant) {
   console.error(
-    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, for crusoe: CRUSOE_ACCESS_KEY=… CRUSOE_SECRET_KEY=… CRUSOE_PROJECT_ID=…, for hotaisle: TEST_LIVE_TEAM=… too, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
+    `Usage: TEST_LIVE_API_KEY=… scripts/test-live ${TYPES.join('|')} --yes\nFor aws: AWS_ACCESS_KEY_ID=… AWS_SECRET_ACCESS_KEY=… instead, for gcp: GOOGLE_APPLICATION_CREDENTIALS=key.json TEST_LIVE_PROJECT=…, for crusoe: CRUSOE_ACCESS_KEY=… CRUSOE_SECRET_KEY=… CRUSOE_PROJECT_ID=…, for verda and datacrunch: VERDA_CLIENT_ID=… VERDA_CLIENT_SECRET=…, for hotaisle: TEST_LIVE_TEAM=… too, and TEST_LIVE_REGIONS=eu-west-1 for some regions only.\nIt orders the cheapest machine of the account, which costs money, and ends it.`,
   );
   process.exit(2);
 }
@@ -70,19 +81,23 @@ const host = {
 } as unknown as BackendHost;
 const opener = await backendKind(type)?.configure(process.env, { url: SERVER_URL }).load(host);
 const regions = process.env.TEST_LIVE_REGIONS?.split(',') ?? null;
-const config =
-  type === 'aws' || type === 'gcp'
-    ? { type, regions, creds: { type: 'default' }, ...(type === 'gcp' && { project_id: project }) }
-    : type === 'crusoe'
-      ? {
-          ...{ type, regions, project_id: CRUSOE_PROJECT_ID },
-          creds: { access_key: CRUSOE_ACCESS_KEY, secret_key: CRUSOE_SECRET_KEY },
-        }
-      : {
-          ...{ type, regions, creds: { type: 'api_key', api_key: apiKey } },
-          ...(type === 'hotaisle' && { team_handle: team }),
-        };
-const opened = await opener?.open(config, 'live', { isOperators: true });
+function configurationOf(): object {
+  if (type === 'aws' || type === 'gcp') {
+    const config = { type, regions, creds: { type: 'default' } };
+    return type === 'gcp' ? { ...config, project_id: project } : config;
+  }
+  if (type === 'crusoe') {
+    const creds = { access_key: CRUSOE_ACCESS_KEY, secret_key: CRUSOE_SECRET_KEY };
+    return { type, regions, project_id: CRUSOE_PROJECT_ID, creds };
+  }
+  if (type === 'verda' || type === 'datacrunch') {
+    const creds = { client_id: VERDA_CLIENT_ID, client_secret: VERDA_CLIENT_SECRET };
+    return { type, regions, creds };
+  }
+  const config = { type, regions, creds: { type: 'api_key', api_key: apiKey } };
+  return type === 'hotaisle' ? { ...config, team_handle: team } : config;
+}
+const opened = await opener?.open(configurationOf(), 'live', { isOperators: true });
 if (!opened) throw new Error(`there is no adapter for ${type}`);
 // The waits of adapters keep no process alive.
 const alive = setInterval(() => {}, BOOT_MS);

@@ -9,6 +9,7 @@ import { lambdaKind } from './lambda/lambda-kind.ts';
 import { runpodKind } from './runpod/runpod-kind.ts';
 import { slurmKind } from './slurm/slurm-kind.ts';
 import { vastaiKind } from './vastai/vastai-kind.ts';
+import { dataCrunchKind, verdaKind } from './verda/verda-kind.ts';
 import { vultrKind } from './vultr/vultr-kind.ts';
 
 /** Every kind of backend that creates machines. The other types that projects configure are price lists. */
@@ -21,6 +22,8 @@ export const BACKEND_KINDS: readonly BackendKind[] = [
   hotAisleKind,
   vultrKind,
   crusoeKind,
+  verdaKind,
+  dataCrunchKind,
   awsKind,
   gcpKind,
   runpodKind,

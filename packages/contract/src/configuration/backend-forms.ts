@@ -35,6 +35,20 @@ const byKey = (label: string, more: readonly BackendField[] = []): BackendForm =
   fields: [...API_KEY, ...more],
 });
 
+const verda = (label: string): BackendForm => ({
+  label,
+  creds: 'api_key',
+  fields: [
+    { path: 'client_id', label: 'Client id' },
+    { path: 'client_secret', label: 'Client secret', secret: true },
+    REGIONS,
+  ],
+  before: {
+    text: 'Create credentials of the cloud API in the project (Keys).',
+    url: 'https://console.verda.com',
+  },
+});
+
 const droplets = (label: string, url: string): BackendForm => ({
   ...byKey(label, [
     { path: '.project_name', label: 'Project', optional: true, hint: 'The default one if empty.' },
@@ -151,6 +165,8 @@ export const BACKEND_FORMS: Readonly<Record<string, BackendForm>> = {
       url: 'https://console.crusoecloud.com/security/tokens',
     },
   },
+  verda: verda('Verda'),
+  datacrunch: verda('DataCrunch'),
   cudo: byKey('CUDO', [{ path: '.project_id', label: 'Project id' }, REGIONS]),
   tensordock: byKey('TensorDock', [
     { path: 'api_token', label: 'API token', secret: true },

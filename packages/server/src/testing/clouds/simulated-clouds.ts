@@ -10,6 +10,7 @@ export type CloudName =
   | 'hotaisle'
   | 'runpod'
   | 'vastai'
+  | 'verda'
   | 'vultr';
 
 export interface SimulatedCloud {
@@ -117,6 +118,20 @@ export const CLOUDS: Readonly<Record<CloudName, SimulatedCloud>> = {
       return path.includes('/instances/') && method === 'DELETE' ? 'end' : null;
     },
     isCharged: () => true,
+  },
+  verda: {
+    variable: 'DSTACK_BACKEND_VERDA_ENDPOINT',
+    path: '/v1',
+    config: (apiKey) => {
+      const [client_id, client_secret] = apiKey.split(':');
+      return { type: 'verda', creds: { type: 'api_key', client_id, client_secret } };
+    },
+    catalog: () => new Map(),
+    stepOf: (url, _, method) => {
+      if (!url.endsWith('/v1/instances')) return null;
+      return method === 'POST' ? 'order' : method === 'PUT' ? 'end' : null;
+    },
+    isCharged: ({ state }) => state !== 'interrupted',
   },
   vultr: {
     variable: 'DSTACK_BACKEND_VULTR_ENDPOINT',

@@ -16,9 +16,9 @@ const chosen = (cloud: CloudName) =>
     .filter(([{ name }]) => cloud === 'lambda' || IS_WHOLE || SAMPLE.includes(name))
     .map(([fault, step]) => ({ fault, step }));
 
-/** GCP, whose adapter shares its orders and ends with that of AWS, Crusoe, Hot Aisle, Vultr and containers take part in the whole table only. */
+/** GCP, whose adapter shares its orders and ends with that of AWS, Crusoe, Hot Aisle, Verda, Vultr and containers take part in the whole table only. */
 const TESTED: readonly CloudName[] = IS_WHOLE
-  ? ['lambda', 'aws', 'crusoe', 'gcp', 'hotaisle', 'runpod', 'vastai', 'vultr']
+  ? ['lambda', 'aws', 'crusoe', 'gcp', 'hotaisle', 'runpod', 'vastai', 'verda', 'vultr']
   : ['lambda', 'aws'];
 
 describe.each(TESTED)(

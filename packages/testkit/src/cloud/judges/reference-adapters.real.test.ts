@@ -1,5 +1,6 @@
 /** The adapters of dstack 0.22.5, which we did not write, are clients of our personalities. */
 import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -13,7 +14,16 @@ const VERSION = '0.22.5';
 
 // The same environment as that of the official client.
 const python = pythonEnvironment(`dstack==${VERSION}`, join('official-client', VERSION));
-if (python.missing) console.warn(`Simulated clouds are NOT judged: ${python.missing}`);
+/** The adapter of Verda uses the provider's own SDK. */
+const sdk = pythonEnvironment('verda==1.25.0', join('verda-sdk', '1.25.0'));
+const missing = python.missing ?? sdk.missing;
+if (missing) console.warn(`Simulated clouds are NOT judged: ${missing}`);
+
+/** Where an environment has its packages. */
+function packagesIn(path: string): string {
+  const [version = ''] = readdirSync(join(path, 'lib'));
+  return join(path, 'lib', version, 'site-packages');
+}
 
 /** Cases with everything at hand, and cases in which the provider refuses. */
 const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>> = {
@@ -28,6 +38,9 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   crusoe: ['crusoe', 'us-east1-a', 's1a.20x'],
   'crusoe with GPUs': ['crusoe', 'eu-iceland1-a', 'h100-80gb-sxm-ib.8x'],
   'crusoe, sold out': ['crusoe', 'us-east1-a', 's1a.20x'],
+  verda: ['verda', 'FIN-01', 'CPU.4V.16G'],
+  'verda with a GPU, on spot': ['verda', 'ICE-01', '1V100.6V'],
+  'verda, sold out': ['verda', 'FIN-01', 'CPU.4V.16G'],
   vultr: ['vultr', 'ewr', 'vc2-2c-4gb'],
   'vultr with GPUs, bare metal': ['vultr', 'ams', 'vbm-112c-2048gb-8-h100-gpu'],
   'vultr, sold out': ['vultr', 'ewr', 'vc2-2c-4gb'],
@@ -37,7 +50,7 @@ const CASES: Readonly<Record<string, readonly [PersonalityName, string, string]>
   'vastai, sold out': ['vastai', 'de-bavaria', 'RTX4090'],
 };
 
-describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () => {
+describe.skipIf(missing !== null)(`the adapter of dstack ${VERSION}`, () => {
   const clouds = new Map<string, Cloud>();
   let steps: readonly Readonly<Record<string, unknown>>[] = [];
   beforeAll(async () => {
@@ -55,10 +68,12 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     clouds.get('digitalocean without capacity')?.faults.set({ no_capacity: 1 });
     clouds.get('hotaisle, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('crusoe, sold out')?.faults.set({ no_capacity: 1 });
+    clouds.get('verda, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vultr, sold out')?.faults.set({ no_capacity: 1 });
     clouds.get('vastai, sold out')?.faults.set({ no_capacity: 1 });
     const program = join(python.path ?? '', 'bin', 'python');
-    const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000 });
+    const env = { ...process.env, PYTHONPATH: packagesIn(sdk.path ?? '') };
+    const { stdout } = await run(program, [SCRIPT, ...cases], { timeout: 170_000, env });
     steps = stdout
       .trim()
       .split('\n')
@@ -76,6 +91,8 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     ['hotaisle', 1],
     ['crusoe', 0],
     ['crusoe with GPUs', 8],
+    ['verda', 0],
+    ['verda with a GPU, on spot', 1],
     ['vultr', 0],
     ['vultr with GPUs, bare metal', 8],
   ])('makes, follows and ends a machine of %s', (name, gpus) => {
@@ -89,8 +106,8 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
       { step: 'ended' },
     ]);
     expect(history()).toEqual([`+${id}`, `-${id}`]);
-    // Orders at Crusoe and Vultr bring their keys.
-    expect(account.keys.all()).toHaveLength(/^(crusoe|vultr)/.test(name) ? 0 : 1);
+    // Orders at Crusoe and Vultr bring their keys; those at Verda are removed with their machine.
+    expect(account.keys.all()).toHaveLength(/^(crusoe|verda|vultr)/.test(name) ? 0 : 1);
     // It asks for the bare-metal machines of Hot Aisle too, which are not simulated.
     const own = log.filter(({ path }) => !path.includes('/bare_metal/'));
     // It looks for a machine of Crusoe until there is none.
@@ -169,6 +186,14 @@ describe.skipIf(python.missing !== null)(`the adapter of dstack ${VERSION}`, () 
     const refused = { step: 'refused', error: 'NoCapacityError' };
     expect(stepsOf('crusoe, sold out').at(-1)).toMatchObject(refused);
     expect(clouds.get('crusoe, sold out')?.history()).toEqual([]);
+  });
+
+  it('is refused by Verda where nothing is left, and leaves neither its key nor its script', () => {
+    const text = expect.stringContaining('No capacity available');
+    const refused = { step: 'refused', error: 'NoCapacityError', text };
+    expect(stepsOf('verda, sold out').at(-1)).toMatchObject(refused);
+    const { history, account } = clouds.get('verda, sold out') as Cloud;
+    expect([history(), account.keys.all()]).toEqual([[], []]);
   });
 
   it('is refused by Vultr where a plan is sold out, with its text', () => {

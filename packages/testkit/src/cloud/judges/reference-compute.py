@@ -14,6 +14,7 @@ from dstack._internal.core.errors import NotYetTerminated
 from dstack._internal.core.models.backends.base import BackendType
 from dstack._internal.core.models.instances import (
     Disk,
+    Gpu,
     InstanceConfiguration,
     InstanceOffer,
     InstanceType,
@@ -87,6 +88,25 @@ def crusoe_compute(adapter, url, key, region, type_name):
     valid = lambda: bool(made._client.list_quotas()) and region in made._client.list_locations()
     made.api_client = SimpleNamespace(validate_api_key=valid)
     return made, made.get_all_offers_with_availability(True)
+
+
+def verda_compute(adapter, url, key, region, type_name):
+    from dstack._internal.core.backends.verda import compute, models
+    from verda import VerdaClient
+
+    compute.VerdaClient = lambda **keys: VerdaClient(**keys, base_url=f"{url}/v1")
+    client_id, client_secret = key.split(":")
+    creds = models.VerdaAPIKeyCreds(client_id=client_id, client_secret=client_secret)
+    made = compute.VerdaCompute(models.VerdaConfig(type=adapter, creds=creds, regions=None), BackendType(adapter))
+    # Its configuration is valid if the client gets a token; the key pairs of the account are there for the test only.
+    made.api_client = SimpleNamespace(validate_api_key=lambda: made.client.ssh_keys.get() == [])
+    types = {one.instance_type: one for one in made.client.instance_types.get()}
+    gpus = [Gpu(vendor="nvidia", name="V100", memory_mib=16384)] * int(types[type_name].gpu["number_of_gpus"])
+    resources = Resources(cpus=4, memory_mib=16384, gpus=gpus, spot="V100" in type_name, disk=Disk(size_mib=102400))
+    instance = InstanceType(name=type_name, resources=resources)
+    offer = InstanceOffer(backend=BackendType(adapter), instance=instance, region=region, price=1)
+    # The catalogue itself is on the internet.
+    return made, made._get_offers_with_availability([offer])
 
 
 def run_runpod(report, url, key, region, type_name):
@@ -244,6 +264,7 @@ OF_MACHINES = {
     "crusoe": crusoe_compute,
     "hotaisle": hotaisle_compute,
     "lambda": lambda_compute,
+    "verda": verda_compute,
     "vultr": vultr_compute,
 }
 OF_CONTAINERS = {"runpod": run_runpod, "vastai": run_vastai}

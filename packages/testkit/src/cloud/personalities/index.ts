@@ -7,6 +7,7 @@ import { HOTAISLE } from './hotaisle/hotaisle.ts';
 import { LAMBDA } from './lambda/lambda.ts';
 import { RUNPOD } from './runpod/runpod.ts';
 import { VASTAI } from './vastai/vastai.ts';
+import { VERDA } from './verda/verda.ts';
 import { VULTR } from './vultr/vultr.ts';
 
 /** By the name of the backend's type. */
@@ -20,6 +21,7 @@ export const PERSONALITIES = {
   lambda: LAMBDA,
   runpod: RUNPOD,
   vastai: VASTAI,
+  verda: VERDA,
   vultr: VULTR,
 } as const satisfies Readonly<Record<string, Personality>>;
 
