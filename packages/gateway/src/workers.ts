@@ -1,22 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { randomUUID } from 'node:crypto';
 import { fileURLToPath } from 'node:url';
-import type { AccessPages } from '@dstack/contract/agent';
 import {
-  type AccessPage,
+  type BeatLimits,
   ChannelClosed,
   type Handlers,
-  type OtherProcess,
-  ProcessChannel,
   type ProxyLog,
-  type RequestEngine,
   type ServiceWorkerOptions,
 } from '@dstack/proxy';
+import { ChildWorker, type Worker } from './child-worker.ts';
 import { workerNode } from './worker/template-program.ts';
 
-export interface Worker extends RequestEngine {
-  notify(type: string, data: unknown): void;
-}
+export type { Worker };
 
 export interface WorkersOptions {
   readonly runtime: string;
@@ -31,6 +25,8 @@ export interface WorkersOptions {
   readonly onExit: (worker: Worker) => void;
   /** Starts the process of a worker. */
   readonly spawn?: (options: Pick<WorkersOptions, 'timeoutMs' | 'spools'>) => ChildProcess;
+  /** When a worker stands still. */
+  readonly beats?: BeatLimits;
   readonly log: ProxyLog;
 }
 
@@ -39,32 +35,6 @@ const COUNT = 2;
 const RESTART_MS = 250;
 /** New objects get at most 16 MB before they are collected, instead of 32: less memory under load. */
 const MEMORY = ['--max-old-space-size=512', '--max-semi-space-size=16'];
-
-class ChildWorker implements Worker {
-  readonly child: ChildProcess;
-  readonly channel: ProcessChannel;
-  /** Names the process among all that answer requests. */
-  readonly #id = randomUUID();
-
-  constructor(child: ChildProcess, handlers: (worker: Worker) => Handlers) {
-    this.child = child;
-    this.channel = new ProcessChannel(child as OtherProcess, handlers(this));
-  }
-
-  notify(type: string, data: unknown): void {
-    this.channel.notify(type, data);
-  }
-
-  leave(jobId: string): Promise<unknown> {
-    return this.channel.ask('leave', { jobId });
-  }
-
-  async access(runId: string, after: Readonly<Record<string, number>>): Promise<AccessPages> {
-    const asked = { runId, after: after[this.#id] ?? null };
-    const page = await this.channel.ask<AccessPage>('access', asked);
-    return [{ process: this.#id, ...page, records: [...page.records] }];
-  }
-}
 
 /** The processes that carry requests. */
 export class Workers {
@@ -115,7 +85,7 @@ export class Workers {
 
   /** Resolves when it listens. One that ends before, or cannot listen, is followed by another one. */
   #start(index: number): Promise<void> {
-    const { group, initial, onExit, handlers, spawn = spawnWorker, log } = this.#options;
+    const { initial, onExit, handlers, spawn = spawnWorker, log } = this.#options;
     const worker = new ChildWorker(spawn(this.#options), handlers);
     const { child, channel } = worker;
     const followed = Promise.withResolvers<void>();
@@ -123,18 +93,46 @@ export class Workers {
     for (const [type, data] of initial()) channel.notify(type, data);
     child.on('error', (error) => log.error({ err: error }, 'a worker has failed'));
     child.on('exit', (code, signal) => {
+      worker.onExit();
       onExit(worker);
       if (this.#closed || this.#started.get(index) !== worker) return;
       log.warn({ index, code, signal }, 'a worker has ended; another one is started');
       setTimeout(() => !this.#closed && followed.resolve(this.#start(index)), RESTART_MS);
     });
-    return channel.ask<void>('listen', { socket: this.#socket(index), group }).catch((error) => {
+    return this.#listen(index, worker).catch((error) => {
       if (!(error instanceof ChannelClosed)) {
         log.error({ err: error }, 'a worker cannot listen');
         child.kill('SIGKILL');
       }
       return followed.promise;
     });
+  }
+
+  async #listen(index: number, worker: ChildWorker): Promise<void> {
+    const { group, beats } = this.#options;
+    await worker.listen({ socket: this.#socket(index), group });
+    const { pid } = worker.child;
+    const { log } = this.#options;
+    worker.watch(
+      {
+        onUnresponsive: () => {
+          log.warn({ index, pid }, 'a worker does not answer');
+          // Until it answers again nginx finds the others only, if one of them answers.
+          const isServed = this.#others(worker).some(({ isServing }) => isServing);
+          if (isServed && !this.#closed) worker.hide();
+        },
+        onBack: () => worker.show(),
+        onLost: () => {
+          log.error({ index, pid }, 'a worker stands still: it is ended');
+          worker.child.kill('SIGKILL');
+        },
+      },
+      beats,
+    );
+  }
+
+  #others(worker: ChildWorker): ChildWorker[] {
+    return [...this.#started.values()].filter((one) => one !== worker);
   }
 }
 

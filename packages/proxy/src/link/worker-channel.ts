@@ -75,7 +75,7 @@ export class WorkerChannel {
   readonly closed: Promise<void>;
 
   constructor(handlers: Handlers, open: (events: WireEvents) => Wire) {
-    this.#handlers = handlers;
+    this.#handlers = { beat: () => null, ...handlers };
     const closed = Promise.withResolvers<void>();
     this.closed = closed.promise;
     this.#wire = open({

@@ -1,30 +1,23 @@
-import { randomUUID } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { AccessPage, CountedService, Handlers, Known } from '@dstack/proxy';
+import type { AccessPage, BeatLimits, CountedService, Handlers, Known } from '@dstack/proxy';
 import { ProcessFigures } from '@dstack/proxy';
-import { makeSocketFolder } from '../hosts/socket-folder.ts';
 import type { Logger } from '../process/logging.ts';
+import { LostWorkers } from './lost-workers.ts';
+import { presentWorkers } from './present-workers.ts';
 import type { Address, PushedHost, Sync, WorkerConfig } from './protocol.ts';
-import { spawnWorker } from './spawn-worker.ts';
 import { WorkerLink } from './worker-link.ts';
 import {
-  announceWorker,
   deleteRecord,
   isWorkerAlive,
   killWorker,
-  logPath,
   readWorkerRecords,
-  startTimeOf,
   type WorkerPaths,
-  type WorkerRecord,
-  withdrawAnnouncement,
   withdrawAnnouncements,
-  writeRecord,
 } from './worker-records.ts';
 import type { WorkerSpools } from './worker-spools.ts';
+import { type StartedFrom, WorkerStart } from './worker-start.ts';
 
 export interface ProxyWorkersOptions {
   readonly paths: WorkerPaths;
@@ -44,8 +37,10 @@ export interface ProxyWorkersOptions {
   readonly onAllLost: () => void;
   readonly spools: Pick<WorkerSpools, 'collect' | 'deliverKept'>;
   readonly log: Logger;
-  /** A worker that does not answer for so long (ms) stands still, and is replaced. */
+  /** A question that a worker does not answer for so long (ms) closes its link, and the worker is replaced. */
   readonly answerMs?: number;
+  /** When a worker stands still. */
+  readonly beats?: BeatLimits;
 }
 
 export interface EndTimes {
@@ -55,18 +50,12 @@ export interface EndTimes {
   readonly limitMs: number;
 }
 
-/** A started worker answers within this time, in milliseconds. */
-const START_MS = 15_000;
 /** A busy one answers within this time, in milliseconds. */
 const ANSWER_MS = 30_000;
-const ASK_MS = 10;
 
 /** Delay before a worker is started again: doubled from one failure to the next. */
 const FIRST_DELAY_MS = 100;
 const LONGEST_DELAY_MS = 30_000;
-
-/** New objects get at most 16 MB before they are collected: less memory under load, at the same CPU per request. */
-const YOUNG_MEMORY = '--max-semi-space-size=16';
 
 /** After this time (ms) a worker counts as healthy. */
 const HEALTHY_MS = 60_000;
@@ -76,8 +65,8 @@ export class ProxyWorkers {
   readonly #options: ProxyWorkersOptions;
   readonly #answerMs: number;
   readonly #links = new Map<string, WorkerLink>();
-  /** Workers whose connection has closed and that may still run, by id; resolves once one of them is ended. */
-  readonly #lost = new Map<string, Promise<void>>();
+  readonly #lost: LostWorkers;
+  readonly #start: WorkerStart;
   /** Totals of ended workers are kept on the disk. */
   readonly figures: ProcessFigures<WorkerLink>;
   #address: Address | null = null;
@@ -89,6 +78,12 @@ export class ProxyWorkers {
   constructor(options: ProxyWorkersOptions) {
     this.#options = options;
     this.#answerMs = options.answerMs ?? ANSWER_MS;
+    this.#lost = new LostWorkers(options.paths.dir);
+    this.#start = new WorkerStart({
+      ...options,
+      askMs: this.#answerMs,
+      open: (socket) => this.#open(socket),
+    });
     this.figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
   }
 
@@ -101,16 +96,9 @@ export class ProxyWorkers {
     return [...this.#links.values()].filter((link) => link.isReady && !link.isDraining);
   }
 
-  /**
-   * Those that need not be replaced: one that accepts connections, and those that get a share of them. Where several
-   * accept, because the one by which they were started has ended, few of them get most.
-   */
+  /** See `presentWorkers`. */
   get #present(): WorkerLink[] {
-    const own = this.#serving.filter((link) => this.#isOwn(link));
-    const [accepting, ...others] = own.filter(({ isAccepting }) => isAccepting);
-    return accepting
-      ? [accepting, ...own.filter((link) => link !== accepting && !others.includes(link))]
-      : own;
+    return presentWorkers(this.#serving.filter((link) => this.#isOwn(link)));
   }
 
   get isServing(): boolean {
@@ -137,9 +125,9 @@ export class ProxyWorkers {
     await Promise.all(links.map((link) => link.channel.ask('leave', { jobId }).catch(() => {})));
   }
 
-  /** The requests that each worker has answered since the given numbers; a worker that ends is left out. */
+  /** The requests that each worker has answered since the given numbers; one that ends, or is unresponsive, is left out. */
   async access(runId: Id, after: ReadonlyMap<string, number>): Promise<Map<string, AccessPage>> {
-    const links = this.#ready;
+    const links = this.#ready.filter(({ isUnresponsive }) => !isUnresponsive);
     const pages = await Promise.all(
       links.map(async (link): Promise<[string, AccessPage][]> => {
         const asked = { runId, after: after.get(link.id) ?? null };
@@ -185,7 +173,7 @@ export class ProxyWorkers {
     this.#address = address;
     await this.#fill(async () => {
       if (!this.isServing) {
-        await this.#start({ listenerFd });
+        await this.#begin({ listenerFd });
         onFirst();
       }
       await this.#complete();
@@ -210,7 +198,7 @@ export class ProxyWorkers {
       await link.channel.closed;
     });
     await Promise.all(ends);
-    await Promise.all(this.#lost.values());
+    await this.#lost.ended;
     await this.#collectKept();
   }
 
@@ -236,7 +224,14 @@ export class ProxyWorkers {
   }
 
   async #open(socket: string): Promise<WorkerLink> {
-    const link = await WorkerLink.open(socket, this.#options.handlers, () => void this.#refill());
+    const { handlers, beats, log } = this.#options;
+    const link = await WorkerLink.open({
+      ...{ socket, handlers, onAccepting: () => void this.#refill() },
+      onUnresponsive: (unresponsive) => this.#onUnresponsive(unresponsive),
+      onLost: ({ id, process }) =>
+        log.warn({ ...named(id), pid: process.pid }, 'a proxy worker stands still: it is ended'),
+      ...(beats && { beats }),
+    });
     this.#links.set(link.id, link);
     void link.channel.closed.then(() => this.#closed(link));
     return link;
@@ -265,56 +260,23 @@ export class ProxyWorkers {
     void spools.deliverKept(link.id);
   }
 
-  async #start(from: { readonly through: WorkerLink } | { readonly listenerFd: number }) {
-    const { paths, node, program, env, build } = this.#options;
-    const address = this.#address as Address;
-    const id = randomUUID();
-    const socket = join(paths.sockets, `${id.slice(0, 8)}.sock`);
-    mkdirSync(paths.dir, { recursive: true, mode: 0o700 });
-    makeSocketFolder(socket);
-    const { host, port, url } = address;
-    const options = { dir: paths.dir, id, socket, build, host, port: String(port), url };
-    const args = [
-      ...[YOUNG_MEMORY, program],
-      ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),
-    ];
-    const spawn = { node, args, env, logPath: logPath(paths.dir) };
-    // It holds the address from the moment when it is made, and writes its record only when it runs: the
-    // next server must find it even if this one is killed at any time in between.
-    announceWorker(paths.dir, id);
-    const pid =
-      'through' in from
-        ? await from.through.ask<number | null>('spawn', spawn, this.#answerMs)
-        : spawnWorker(spawn, from.listenerFd).pid;
-    const record =
-      typeof pid === 'number'
-        ? { id, pid, startTime: startTimeOf(pid), socket, address, build }
-        : null;
-    if (record !== null) writeRecord(paths.dir, record);
-    withdrawAnnouncement(paths.dir, id);
-    await this.#sync(await this.#answer(socket, record));
+  async #begin(from: StartedFrom): Promise<void> {
+    await this.#sync(await this.#start.start(this.#address as Address, from));
   }
 
-  /** Rejects once the worker has ended, or does not answer in time: then it is ended. */
-  async #answer(socket: string, record: WorkerRecord | null): Promise<WorkerLink> {
-    const end = performance.now() + START_MS;
-    for (;;) {
-      try {
-        return await this.#open(socket);
-      } catch (error) {
-        const hasEnded = record !== null && !isWorkerAlive(record);
-        if (hasEnded || performance.now() > end) {
-          if (record !== null) await this.#giveUp(record);
-          throw error;
-        }
-        await delay(ASK_MS);
-      }
-    }
-  }
-
-  async #giveUp(record: WorkerRecord): Promise<void> {
-    await killWorker(record);
-    if (!isWorkerAlive(record)) deleteRecord(this.#options.paths.dir, record);
+  /**
+   * It may answer again, and is ended only later. If it accepts the connections of all, another one does so from now on,
+   * and gives others a share; then this one is not needed any more.
+   */
+  #onUnresponsive(unresponsive: WorkerLink): void {
+    const { log } = this.#options;
+    log.warn(
+      { ...named(unresponsive.id), pid: unresponsive.process.pid },
+      'a proxy worker does not answer',
+    );
+    const others = this.#serving.filter((link) => !link.isUnresponsive && this.#isOwn(link));
+    if (others.some(({ isAccepting }) => isAccepting)) return;
+    others[0]?.notify('accept', {});
   }
 
   #closed(link: WorkerLink): void {
@@ -323,27 +285,15 @@ export class ProxyWorkers {
     if (!this.#isDetached) this.figures.ended(link);
     this.#options.onClosed(link.id);
     if (this.#isDetached) return;
-    this.#lost.set(link.id, this.#end(link));
+    void this.#lost.end(link).then(() => this.#onEnded(link));
   }
 
-  /**
-   * A worker whose connection has closed has ended, or nothing leads it any more. What it has kept is collected once it
-   * writes nothing more; one that cannot be ended keeps it for the next server.
-   */
-  async #end({ id, process, isDraining, openedAt }: WorkerLink): Promise<void> {
-    const { paths, log } = this.#options;
-    await killWorker(process);
-    if (!isWorkerAlive(process)) {
-      this.#lost.delete(id);
-      for (const record of readWorkerRecords(paths.dir)) {
-        if (record.id === id) deleteRecord(paths.dir, record);
-      }
-    }
+  #onEnded({ id, process, isDraining, openedAt }: WorkerLink): void {
     if (this.#isClosed) return;
     void this.#collectKept();
     if (isDraining) return;
     this.#failures = performance.now() - openedAt > HEALTHY_MS ? 1 : this.#failures + 1;
-    log.warn({ worker: id.slice(0, 8), pid: process.pid }, 'a proxy worker has ended');
+    this.#options.log.warn({ ...named(id), pid: process.pid }, 'a proxy worker has ended');
     this.#restore();
   }
 
@@ -370,7 +320,7 @@ export class ProxyWorkers {
       // The first of this build gets a share of the connections, and gives one to those that it starts.
       const [through = this.#serving[0]] = this.#present;
       if (!through) return;
-      await this.#start({ through });
+      await this.#begin({ through });
     }
     const kept = new Set(this.#present.slice(0, this.#options.count));
     for (const link of this.#serving) if (!kept.has(link)) await this.#retire(link);
@@ -397,3 +347,5 @@ export class ProxyWorkers {
     await this.#options.spools.collect((id) => this.#links.has(id) || this.#lost.has(id));
   }
 }
+
+const named = (id: string) => ({ worker: id.slice(0, 8) });

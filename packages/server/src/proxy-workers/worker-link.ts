@@ -1,11 +1,31 @@
 import { connect } from 'node:net';
-import { withTimeout } from '@dstack/contract/with-timeout';
-import { type Handlers, LineChannel } from '@dstack/proxy';
+import {
+  type BeatLimits,
+  type Handlers,
+  Heartbeat,
+  LineChannel,
+  withRunningTimeout,
+} from '@dstack/proxy';
 import { type Hello, type Sync, type Synced, WORKER_PROTOCOL } from './protocol.ts';
 import { startTimeOf, type WorkerRecord } from './worker-records.ts';
 
 /** A worker that runs answers within this time, in milliseconds. */
-const HELLO_MS = 5000;
+export const HELLO_MS = 5000;
+
+/** Something has the socket of a worker, and answers nothing. */
+export class NoHello extends Error {}
+
+export interface WorkerLinkOptions {
+  readonly socket: string;
+  readonly handlers: (link: () => WorkerLink) => Handlers;
+  /** The worker did not accept connections itself, and now does. */
+  readonly onAccepting: () => void;
+  /** It has answered nothing for a while: see `Heartbeat`. */
+  readonly onUnresponsive: (link: WorkerLink) => void;
+  /** It stands still; its connection is closed next. */
+  readonly onLost: (link: WorkerLink) => void;
+  readonly beats?: BeatLimits;
+}
 
 /** The server's connection to one worker. */
 export class WorkerLink {
@@ -21,37 +41,45 @@ export class WorkerLink {
   /** Notifications while the services are being read; null: sent at once. */
   #queue: { readonly type: string; readonly data: unknown }[] | null = [];
   readonly openedAt = performance.now();
+  readonly #heart: Heartbeat;
 
-  private constructor(channel: LineChannel, hello: Hello) {
+  private constructor(channel: LineChannel, hello: Hello, options: WorkerLinkOptions) {
     this.channel = channel;
     this.hello = hello;
+    const onLost = () => {
+      options.onLost(this);
+      channel.close();
+    };
+    const events = { onUnresponsive: () => options.onUnresponsive(this), onBack: () => {}, onLost };
+    this.#heart = new Heartbeat(channel, events, options.beats);
     this.process = { pid: hello.pid, startTime: startTimeOf(hello.pid) };
     this.isDraining = hello.isDraining;
   }
 
-  /** Rejects if nothing answers. `onAccepting`: the worker did not accept connections itself, and now does. */
-  static async open(
-    socket: string,
-    handlers: (link: () => WorkerLink) => Handlers,
-    onAccepting: () => void,
-  ): Promise<WorkerLink> {
-    const stream = connect(socket);
+  /** Rejects if nothing answers. */
+  static async open(options: WorkerLinkOptions): Promise<WorkerLink> {
+    const stream = connect(options.socket);
     const greeted = Promise.withResolvers<Hello>();
     stream.once('error', greeted.reject);
     let link: WorkerLink | undefined;
-    const ofLink = handlers(() => link as WorkerLink);
+    const ofLink = options.handlers(() => link as WorkerLink);
     const accepting = () => {
       if (link) link.isAccepting = true;
-      onAccepting();
+      options.onAccepting();
     };
     const channel = new LineChannel(stream, { ...ofLink, accepting, hello: greeted.resolve });
     const onTimeout = () => {
       channel.close();
-      throw new Error('a proxy worker does not answer');
+      throw new NoHello('a proxy worker does not answer');
     };
-    const hello = await withTimeout(() => greeted.promise, { ms: HELLO_MS, onTimeout });
-    link = new WorkerLink(channel, hello);
+    const hello = await withRunningTimeout(() => greeted.promise, { ms: HELLO_MS, onTimeout });
+    link = new WorkerLink(channel, hello, options);
     return link;
+  }
+
+  /** It has left several beats unanswered, and may answer again. */
+  get isUnresponsive(): boolean {
+    return this.#heart.isUnresponsive;
   }
 
   get id(): string {
@@ -69,13 +97,13 @@ export class WorkerLink {
     else this.#queue.push({ type, data });
   }
 
-  /** Rejects if there is no answer within `ms`: the worker stands still, and the link is closed. */
+  /** Rejects if there is no answer within `ms` of running time: the link is closed. */
   async ask<T>(type: string, data: unknown, ms: number): Promise<T> {
     const onTimeout = () => {
       this.channel.close();
       throw new Error(`a proxy worker does not answer: ${type}`);
     };
-    return await withTimeout(() => this.channel.ask<T>(type, data), { ms, onTimeout });
+    return await withRunningTimeout(() => this.channel.ask<T>(type, data), { ms, onTimeout });
   }
 
   /** Sends all services and callers, and what has changed since they were read. */

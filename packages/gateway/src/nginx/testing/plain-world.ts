@@ -10,6 +10,7 @@ import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewayFrame, GatewayService } from '@dstack/contract/agent';
 import {
+  type BeatLimits,
   type CountedSecond,
   type CountedService,
   controlOf,
@@ -33,10 +34,13 @@ import { webUser } from '../../web-user.ts';
 import { Workers } from '../../workers.ts';
 import { Nginx } from '../nginx.ts';
 
-export interface App {
+export interface Replica {
   readonly job: string;
   readonly name: string;
   readonly address: string;
+}
+
+export interface App extends Replica {
   readonly process: ChildProcess;
 }
 
@@ -61,12 +65,14 @@ export class PlainWorld {
   #callers!: AdmittedCallers;
   #counts!: SpoolDelivery<KeptCount>;
   #agent!: Server;
-  #apps: App[] = [];
+  readonly #replicas: Replica[] = [];
+  readonly #processes: ChildProcess[] = [];
   /** By run; a worker that is started again has to know them. */
   readonly #served = new Map<string, PushedRoute>();
   #wanted!: Parameters<Nginx['ensure']>[0];
 
-  async start(): Promise<this> {
+  /** `beats`: when a worker stands still. */
+  async start({ beats }: { readonly beats?: BeatLimits } = {}): Promise<this> {
     const user = webUser();
     const { runtime } = this;
     chmodSync(runtime, 0o711);
@@ -105,6 +111,7 @@ export class PlainWorld {
       },
       handlers: (worker) => desk.handlers(worker),
       onExit: () => {},
+      ...(beats && { beats }),
     });
     await this.workers.start();
     this.nginx = new Nginx({ runtime, user: user?.name ?? null, group: user?.group ?? null, log });
@@ -132,23 +139,40 @@ export class PlainWorld {
     this.workers?.kill();
     this.#agent?.close();
     this.#agent?.closeAllConnections();
-    for (const { process } of this.#apps) process.kill('SIGKILL');
+    for (const process of this.#processes) process.kill('SIGKILL');
     rmSync(this.runtime, { recursive: true, force: true });
   }
 
   async app(name: string): Promise<App> {
-    const address = `127.77.${this.#apps.length + 1}.${1 + Math.floor(Math.random() * 250)}`;
+    const address = this.#freeAddress();
     const process = fork(join(import.meta.dirname, 'plain-app.ts'), [name, address, String(PORT)]);
     await once(process, 'message');
-    const app = { job: randomUUID(), name, address, process };
-    this.#apps.push(app);
-    return app;
+    this.#processes.push(process);
+    return { ...this.#replica(name, address), process };
+  }
+
+  /** An app of this process. */
+  async appHere(name: string, server: Server): Promise<Replica> {
+    const address = this.#freeAddress();
+    server.listen(PORT, address);
+    await once(server, 'listening');
+    return this.#replica(name, address);
+  }
+
+  #replica(name: string, address: string): Replica {
+    const replica = { job: randomUUID(), name, address };
+    this.#replicas.push(replica);
+    return replica;
+  }
+
+  #freeAddress(): string {
+    return `127.77.${this.#replicas.length + 1}.${1 + Math.floor(Math.random() * 250)}`;
   }
 
   /** Returns the id of the run. */
   serve(
     host: string,
-    apps: readonly App[],
+    apps: readonly Replica[],
     { run = randomUUID(), ...more }: Record<string, unknown> = {},
   ): string {
     const route = pushedRoute(String(run), serviceOf(String(run), host, apps, more));
@@ -234,7 +258,7 @@ export class PlainWorld {
   }
 
   #addressOf(job: string): string | null {
-    return this.#apps.find((app) => app.job === job)?.address ?? null;
+    return this.#replicas.find((app) => app.job === job)?.address ?? null;
   }
 
   #desk(): GatewayDesk {
@@ -300,7 +324,7 @@ function answeredBy(services: ReadonlyMap<string, CountedService> | undefined): 
 function serviceOf(
   run: string,
   host: string,
-  apps: readonly App[],
+  apps: readonly Replica[],
   more: Readonly<Record<string, unknown>>,
 ): GatewayService {
   const configuration = {

@@ -17,6 +17,12 @@ export interface ConnectionSharesOptions {
  */
 const MOST_UNTAKEN = 32;
 
+/**
+ * A worker that has taken none of its connections for so long (ms) gets no more until it does: it may stand still, and its
+ * clients would wait until it is ended.
+ */
+const PROMPT_MS = 250;
+
 export class ConnectionShares {
   readonly #options: ConnectionSharesOptions;
   readonly #takers = new Set<Taker>();
@@ -49,7 +55,7 @@ export class ConnectionShares {
   /** A connection that was accepted, and of which nothing was read. */
   give(socket: Socket): void {
     const takers = [...this.#takers].filter(
-      ({ isReady, untaken }) => isReady && untaken < MOST_UNTAKEN,
+      ({ isReady, isPrompt, untaken }) => isReady && isPrompt && untaken < MOST_UNTAKEN,
     );
     const counts = [this.#options.own(), ...takers.map(({ count }) => count)];
     this.#last = nextTaker(counts, this.#last);
@@ -87,6 +93,8 @@ class Taker {
   #open = 0;
   #isReady = false;
   #isFullUntil = 0;
+  /** When it has last taken some of the connections, or has got the first one that it has not taken. */
+  #promptAt = 0;
 
   constructor(child: ChildProcess, events: TakerEvents) {
     this.#child = child;
@@ -107,6 +115,10 @@ class Taker {
     return this.#given.size;
   }
 
+  get isPrompt(): boolean {
+    return this.#given.size === 0 || performance.now() - this.#promptAt < PROMPT_MS;
+  }
+
   get count(): number {
     return this.#open + this.#given.size;
   }
@@ -114,6 +126,7 @@ class Taker {
   give(socket: Socket): void {
     this.#number += 1;
     const n = this.#number;
+    if (this.#given.size === 0) this.#promptAt = performance.now();
     this.#given.set(n, socket);
     const message: FromAccepter = { type: 'connection', n };
     this.#child.send(message, socket, { keepOpen: true }, (error) => {
@@ -160,6 +173,7 @@ class Taker {
   #forget(taken: number): void {
     for (const [n, socket] of this.#given) {
       if (n > taken) return;
+      this.#promptAt = performance.now();
       this.#given.delete(n);
       socket.destroy();
     }

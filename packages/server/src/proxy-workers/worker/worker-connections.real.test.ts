@@ -137,6 +137,38 @@ it('connections that a killed worker did not take are answered by another one', 
   expect(new Set(await Promise.all(asked))).toEqual(new Set([first]));
 });
 
+it('a worker that stands still gets only the first of the connections that follow', async () => {
+  const { first, others, open } = await workers(2);
+  const [other = 0] = others;
+  process.kill(other, 'SIGSTOP');
+  let answered = 0;
+  const asked: Promise<number | null>[] = [];
+  const more = (count: number) => {
+    for (const connection of open(count)) {
+      const answer = connection.ask();
+      asked.push(answer);
+      void answer.then(() => {
+        answered += 1;
+      });
+    }
+  };
+  more(4);
+  // Once it has left one of them waiting for long, those that come then are all answered, and stay open.
+  for (let isLeftOut = false; !isLeftOut; ) {
+    const unanswered = asked.length - answered;
+    more(2);
+    const isOver = () => asked.length - answered;
+    await expect.poll(isOver).toBeLessThanOrEqual(unanswered + 1);
+    isLeftOut = unanswered > 0 && asked.length - answered === unanswered;
+  }
+  const unanswered = asked.length - answered;
+  more(40);
+  await expect.poll(() => asked.length - answered, { timeout: 10_000 }).toBe(unanswered);
+  expect(unanswered).toBeLessThan(10);
+  process.kill(other, 'SIGKILL');
+  expect(new Set(await Promise.all(asked))).toEqual(new Set([first]));
+});
+
 it('a worker that can open nothing leaves its connections to others, and gets its share again later', async () => {
   const { first, others, open } = await workers(2);
   const [other = 0] = others;

@@ -37,7 +37,7 @@ export class WorkerConnections {
     this.#shares = new ConnectionShares({ own, take });
     this.#handed = new HandedConnections({
       ...{ led: options.led, open: own, take },
-      onEnded: () => void this.#accept(),
+      onEnded: () => void this.accept(),
     });
   }
 
@@ -66,12 +66,27 @@ export class WorkerConnections {
     http.emit('listening');
     if (this.#isStopped) return;
     if (this.#handed.isOpen) this.#handed.ready();
-    else await this.#accept();
+    else await this.accept();
   }
 
   /** A worker that this process has just started gets a share. */
   share(child: ChildProcess): void {
     this.#shares.add(child);
+  }
+
+  /** Accepts connections itself from now on; the worker by which this one was started may do so too. */
+  async accept(): Promise<void> {
+    if (this.#isStopped || this.#http === null || this.isAccepting) return;
+    // As a server of HTTP does, except that nothing is read here of those that others take.
+    const how = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
+    const listening = this.#options.fds.map((fd) => {
+      const listener = createServer(how, (socket) => this.#shares.give(socket));
+      listener.listen({ fd }, BACKLOG);
+      return { listener, begun: once(listener, 'listening') };
+    });
+    this.#listeners = listening.map(({ listener }) => listener);
+    await Promise.all(listening.map(({ begun }) => begun));
+    this.#options.onAccepting();
   }
 
   /** Gets no new connections. Those that are open are served to their end: a request may be on its way. */
@@ -87,20 +102,6 @@ export class WorkerConnections {
   /** Node does not count connections without any request as idle; clients open some in advance. */
   closeUnused(): void {
     for (const socket of this.#open) if (socket.bytesRead === 0) socket.destroy();
-  }
-
-  async #accept(): Promise<void> {
-    if (this.#isStopped || this.#http === null || this.isAccepting) return;
-    // As a server of HTTP does, except that nothing is read here of those that others take.
-    const how = { allowHalfOpen: true, noDelay: true, pauseOnConnect: true };
-    const listening = this.#options.fds.map((fd) => {
-      const listener = createServer(how, (socket) => this.#shares.give(socket));
-      listener.listen({ fd }, BACKLOG);
-      return { listener, begun: once(listener, 'listening') };
-    });
-    this.#listeners = listening.map(({ listener }) => listener);
-    await Promise.all(listening.map(({ begun }) => begun));
-    this.#options.onAccepting();
   }
 
   #take(socket: Socket): void {

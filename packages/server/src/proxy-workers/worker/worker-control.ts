@@ -87,6 +87,7 @@ export class WorkerControl {
       ...this.#ofServices,
       sync: (sync: Sync) => this.#sync(sync, channel),
       spawn: (spawn: Spawn) => this.#spawn(spawn),
+      accept: () => this.#connections.accept(),
       drain: () => this.#drain(),
       end: ({ limitMs, delayMs }) => this.#end(limitMs, delayMs),
     });
