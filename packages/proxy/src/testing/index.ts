@@ -10,8 +10,12 @@ export {
   type OpenModelWorld,
   TGI_TEMPLATE,
 } from './model-conformance.ts';
-
 export { CHOSEN, TOKEN_CASES, type TokenCase } from './token-cases.ts';
+export {
+  type OpenWebSocketWorld,
+  type WebSocketWorld,
+  webSocketConformance,
+} from './web-socket-conformance.ts';
 
 /** A worker's link, and a server at its other end that answers by these handlers. */
 export function linked(handlers: Handlers) {
