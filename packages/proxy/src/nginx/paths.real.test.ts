@@ -169,6 +169,12 @@ describe.skipIf(!hasLua)('nginx, at paths of the origin of the API', () => {
     expect(names.filter((name) => name in headers)).toEqual([]);
   });
 
+  it('gives one place to go on at, where the app has named two', async () => {
+    const answer = { Location: '/login', location: '/other' };
+    const { headers } = await world.ask(`${PREFIX}/x`, answerBy(answer));
+    expect(headers.location).toBe(`${PREFIX}/login`);
+  });
+
   it('drops cookies with a name of the server, and leaves none behind', async () => {
     const answer = { 'Set-Cookie': ['dstack_session=x', 'b=2'] };
     const { headers } = await world.ask(`${PREFIX}/`, answerBy(answer));

@@ -148,6 +148,12 @@ local function is_own(name)
   return known
 end
 
+-- An answer may repeat a header.
+local function values_of(name)
+  local value = ngx.header[name]
+  return type(value) == "table" and value or { value }
+end
+
 -- Nothing in the answer of an app may affect more of the API's origin than its path.
 local function confine(request)
   local header, is_stripped = ngx.header, request.route.stripped
@@ -157,21 +163,21 @@ local function confine(request)
   for name in gmatch((ngx.var.upstream_http_connection or ""):lower(), "[^,%s]+") do
     if name ~= "host" and name ~= "close" and name ~= "keep-alive" then header[name] = nil end
   end
-  local cookies = header["Set-Cookie"]
-  if cookies then
+  local cookies = values_of("Set-Cookie")
+  if #cookies > 0 then
     local kept = {}
-    for _, cookie in ipairs(type(cookies) == "table" and cookies or { cookies }) do
+    for _, cookie in ipairs(cookies) do
       kept[#kept + 1] = answers.cookie(cookie, request.prefix, is_stripped)
     end
     header["Set-Cookie"] = kept
   end
-  local location = header["Location"]
+  -- Of several, clients follow the first.
+  local location = values_of("Location")[1]
   if location and is_stripped then
     header["Location"] = answers.location(location, request.prefix, ngx.var.http_host)
   end
   -- A policy of the app can only add restrictions.
-  local policies = header["Content-Security-Policy"] or {}
-  if type(policies) ~= "table" then policies = { policies } end
+  local policies = values_of("Content-Security-Policy")
   policies[#policies + 1] = "sandbox"
   header["Content-Security-Policy"] = policies
 end
