@@ -21,6 +21,7 @@ import type { Model, ModelTable, ServedModel } from './served-model.ts';
 import { SpoolSpace } from './spool-space.ts';
 import type { TemplateRenderer } from './template-renderer.ts';
 import { checkTokenLimits } from './token-limits.ts';
+import { translation } from './translation.ts';
 import { UsageLog } from './usage-log.ts';
 import { type Tokens, tokensIn } from './usage-meter.ts';
 
@@ -220,9 +221,6 @@ const usageOf = (completion: unknown) => (completion as { readonly usage?: unkno
 function modelUrl(model: Model, path: string): string {
   return `${model.format === 'openai' ? model.prefix : ''}/${path}`;
 }
-
-/** Loaded for the first such model, with the schemas that it needs. */
-const translation = () => Promise.all([import('./chat-request.ts'), import('./tgi-model.ts')]);
 
 function tgiSettings(model: Model) {
   const template = model.format === 'tgi' ? model : null;

@@ -10,6 +10,7 @@ import type { ServerLink } from '../link/server-link.ts';
 import type { Handlers } from '../link/worker-channel.ts';
 import type { MeteredUse } from '../models/metered-use.ts';
 import { serviceUsage } from '../models/service-usage.ts';
+import { translation } from '../models/translation.ts';
 import type { ProxyRefusal } from '../refusals/refusal.ts';
 import { ServiceProxy } from '../requests/service-proxy.ts';
 import type { ServiceProxyOptions } from '../requests/service-proxy-options.ts';
@@ -117,7 +118,7 @@ export class ServiceWorker {
 
   /** Replaces all services. A process that has just connected knows no figures either. */
   take({ routes, grants, kept = [] }: Known): void {
-    for (const { hosts } of routes) this.#options.onHosts(hosts);
+    for (const route of routes) this.#prepare(route);
     for (const runId of this.services.table.replace(routes)) this.proxy.changed(runId);
     this.#options.onServices();
     this.admission.restore(kept);
@@ -156,8 +157,15 @@ export class ServiceWorker {
     return this.services.table.ofName(projectName, runName)?.route.runId === runId;
   }
 
+  #prepare({ hosts, service }: PushedRoute): void {
+    this.#options.onHosts(hosts);
+    const { format = 'openai' } = service?.served?.model ?? {};
+    // The request that needs it gets the error.
+    if (format !== 'openai') translation().catch(() => {});
+  }
+
   #put(route: PushedRoute): void {
-    this.#options.onHosts(route.hosts);
+    this.#prepare(route);
     this.services.table.put(route);
     this.proxy.changed(route.runId);
     this.#options.onServices();
