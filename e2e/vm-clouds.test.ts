@@ -21,7 +21,7 @@ describe.skipIf(missing !== null)('machines of clouds', { timeout: 180_000 }, ()
   });
   afterAll(async () => await hosts?.[Symbol.asyncDispose]());
 
-  it.each(['crusoe', 'digitalocean', 'vultr'] as const)(
+  it.each(['crusoe', 'digitalocean', 'verda', 'vultr'] as const)(
     'at %s run a task from apply to its logs, and end when they are idle',
     async (type) => {
       await using world = await newCloudAccount(type, hosts);

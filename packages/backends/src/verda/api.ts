@@ -151,6 +151,13 @@ export class VerdaApi {
     return (await this.#all<VerdaInstance>('/instances', null)).items;
   }
 
+  async instance(id: string): Promise<VerdaInstance> {
+    const { body } = await this.#timed(`/instances/${encodeURIComponent(id)}`);
+    const known = body as Partial<VerdaInstance> | null;
+    if (known?.id === id) return known as VerdaInstance;
+    throw new NoAnswerError(`${TITLE}: a machine in an unknown form`);
+  }
+
   /** The id of the new machine; empty = the answer has none. */
   async create(body: NewInstance, signal?: AbortSignal): Promise<string> {
     const call: RestCall = { method: 'POST', path: '/instances', body, kind: 'create', signal };

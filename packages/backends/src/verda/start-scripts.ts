@@ -23,6 +23,8 @@ const NAME = /^dstack-[0-9a-f]{20}$/;
 const UNUSED_US = 3_600_000_000;
 const READ_US = 300_000_000;
 const US_PER_MS = 1000;
+/** By one look: an order waits for it. */
+const MOST_REMOVED = 25;
 /** Between two looks at all scripts. */
 const TIDY_MS = 600_000;
 
@@ -81,13 +83,12 @@ export class StartScripts {
   async drop(name: string): Promise<void> {
     const made = this.#made.get(name);
     this.#made.delete(name);
-    if (made) await this.#remove(made.id);
+    if (made) await this.remove(made.id);
   }
 
-  /** Its machine is being ended. */
-  async dropOf(instanceId: string): Promise<void> {
-    const [id] = [...this.#users].find(([, user]) => user.id === instanceId) ?? [];
-    if (id !== undefined) await this.#remove(id);
+  /** One that stays is found by a later look. */
+  async remove(id: string): Promise<void> {
+    await this.#options.api.removeScript(id).catch(ofProvider);
   }
 
   #keep(name: string, made: Made): void {
@@ -102,7 +103,8 @@ export class StartScripts {
     const { api, pace } = this.#options;
     this.#tidiedAt = pace.now();
     const { items, time } = await api.timedScripts();
-    for (const script of items) if (this.#isSpent(script, time)) await this.#remove(script.id);
+    const spent = items.filter((script) => this.#isSpent(script, time));
+    for (const { id } of spent.slice(0, MOST_REMOVED)) await this.remove(id);
   }
 
   /** No other clock than the provider's counts. `time`: null = it is not known. */
@@ -112,11 +114,6 @@ export class StartScripts {
     const user = this.#users.get(id);
     if (user === undefined) return age > UNUSED_US;
     return user.status === 'running' && !(age <= READ_US);
-  }
-
-  /** One that stays is found by a later look. */
-  async #remove(id: string): Promise<void> {
-    await this.#options.api.removeScript(id).catch(ofProvider);
   }
 }
 

@@ -180,6 +180,27 @@ describe('a machine of Verda', () => {
     expect(cloud.vms()).toBe(0);
   });
 
+  it('that another backend of the account has listed is ended with its disk and its script, too', async () => {
+    const made = await create(await order());
+    clock.advance(600);
+    await server().instances?.release(made?.handle ?? NONE);
+    const ended = cloud.log.findLast(({ method }) => method === 'PUT')?.body;
+    // As the base does when a list lacks it.
+    const again = await create(await order());
+    clock.advance(600);
+    const hidden: typeof fetch = async (input, init) =>
+      /\/instances$/.test(String(input)) && init?.method === 'GET'
+        ? new Response('[]')
+        : await fetch(input, init);
+    await server({ fetch: hidden }).instances?.release(again?.handle ?? NONE);
+    const unlisted = cloud.log.findLast(({ method }) => method === 'PUT')?.body;
+    for (const body of [ended, unlisted]) {
+      expect(body).toMatchObject({ volume_ids: [expect.any(String)] });
+    }
+    expect(await scripts()).toEqual([]);
+    expect(cloud.vms()).toBe(0);
+  });
+
   it('on spot leaves no disk when it is taken back, which is reported and needs no end', async () => {
     const made = await create(await order(Requirements.parse({ resources: {}, spot: true })));
     expect(ordersSent()[0]?.body).toMatchObject({

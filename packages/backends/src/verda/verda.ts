@@ -57,8 +57,8 @@ export class Verda implements WholeCloud {
   readonly #options: VerdaOptions;
   readonly #keys: AccountKeys;
   readonly #scripts: StartScripts;
-  /** System disks of listed machines, by the ids of these. */
-  #volumes: ReadonlyMap<string, string | null> = new Map();
+  /** As they were listed last, by their ids. */
+  #listed: ReadonlyMap<string, VerdaInstance> = new Map();
 
   constructor(options: VerdaOptions) {
     this.#options = options;
@@ -74,7 +74,7 @@ export class Verda implements WholeCloud {
 
   async list(): Promise<readonly Vm[]> {
     const instances = await this.#options.api.instances();
-    this.#volumes = new Map(instances.map(({ id, os_volume_id }) => [id, os_volume_id ?? null]));
+    this.#listed = new Map(instances.map((one) => [one.id, one]));
     this.#scripts.listed(instances);
     return instances.map(vmOf);
   }
@@ -122,9 +122,13 @@ export class Verda implements WholeCloud {
     }
   }
 
+  /** Its disk is named, since it is charged for where it stays. Another backend of the account may have listed both. */
   async end({ id }: Pick<Vm, 'id'>): Promise<void> {
-    await this.#options.api.end(id, this.#volumes.get(id) ?? null);
-    await this.#scripts.dropOf(id);
+    const { api } = this.#options;
+    const listed = this.#listed.get(id);
+    const known = listed?.os_volume_id ? listed : await api.instance(id);
+    await api.end(id, known.os_volume_id ?? null);
+    if (known.startup_script_id) await this.#scripts.remove(known.startup_script_id);
   }
 
   async offers(): Promise<readonly Offer[]> {
