@@ -21,6 +21,7 @@ import {
 } from './installation.ts';
 
 const binaries = postgresBinaries();
+const NO_CAPACITY = 'failed_to_start_due_to_no_capacity';
 if (!binaries) console.warn('Servers on PostgreSQL are NOT tested: PostgreSQL is not installed');
 
 describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
@@ -46,8 +47,11 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     return home;
   }
 
-  async function serverBeside(one: Installation): Promise<Installation> {
-    const home = await newServerBeside(one, { DSTACK_DATABASE_URL: url });
+  async function serverBeside(
+    one: Installation,
+    env: NodeJS.ProcessEnv = {},
+  ): Promise<Installation> {
+    const home = await newServerBeside(one, { DSTACK_DATABASE_URL: url, ...env });
     homes.push(home);
     return home;
   }
@@ -67,6 +71,45 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     await home.startServer();
     expect(await home.ok('logs', 'hello')).toContain('hello hello');
   });
+
+  it('have a limit each for the jobs of their machines, also while another one is dead', async () => {
+    const two = { DSTACK_LOCAL_MAX_INSTANCES: '2' };
+    const first = await newServer(two);
+    await applyFleet(first, '0..8');
+    await Promise.all(['kept', 'brief'].map((name) => submit(first, name, ['sleep 1000'])));
+    await Promise.all(['kept', 'brief'].map((name) => untilRun(first, name, isRunning)));
+    await first.ok('stop', 'brief', '-y', '--abort');
+    await untilRun(first, 'brief', isFinished);
+    const second = await serverBeside(first, two);
+    await first.stopServer('SIGKILL');
+    // The dead server has an idle instance, and its death is not noticed yet: the start is never sent.
+    await submit(second, 'lost', ['sleep 1000']);
+    for (const name of ['third', 'fourth']) {
+      await submit(second, name, ['sleep 1000']);
+      await untilRun(second, name, isRunning);
+    }
+    expect((await showRun(second, 'lost')).latest_job_submission.status).toBe('provisioning');
+    await submit(second, 'refused', ['sleep 1000']);
+    const refused = await untilRun(second, 'refused', isFinished);
+    expect(refused.latest_job_submission.termination_reason).toBe(NO_CAPACITY);
+    await second.ok('stop', 'third', '-y', '--abort');
+    await untilRun(second, 'lost', isRunning);
+    expect((await showRun(second, 'kept')).latest_job_submission.status).toBe('running');
+
+    await first.startServer();
+    // On the idle instance of the server that is back; all four are in use then.
+    await submit(second, 'again', ['sleep 1000']);
+    await untilRun(second, 'again', isRunning);
+    await submit(first, 'fifth', ['sleep 1000']);
+    const more = await untilRun(first, 'fifth', isFinished);
+    expect(more.latest_job_submission.termination_reason).toBe(NO_CAPACITY);
+    expect((await showRun(first, 'kept')).latest_job_submission.status).toBe('running');
+    const { instances } = await first.api<{ instances: readonly { status: string }[] }>(
+      '/api/project/main/fleets/get',
+      { name: 'default' },
+    );
+    expect(instances.filter(({ status }) => status === 'busy')).toHaveLength(4);
+  }, 420_000);
 
   it('stay together within the limits on the calls of an account', async () => {
     await using cloud = await startCloud({ personality: 'lambda' });

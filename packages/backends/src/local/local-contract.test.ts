@@ -10,6 +10,7 @@ describeBackend('the server host', async () => {
     executor: 'process',
     serverHost: async () => host,
     hostId: 'local',
+    slots: 4,
     hostname: '127.0.0.1',
     freedoms: { trusted: false, mounts: false, users: false, loopback: false },
     matches: requirementsMatch,

@@ -19,7 +19,12 @@ const order = {
 const freedoms = { trusted: false, mounts: true, users: false, loopback: false };
 
 function backend(executor: 'docker' | 'process', matches = true) {
-  const place = { serverHost: async () => host, hostId: 'server-host', hostname: '127.0.0.1' };
+  const place = {
+    serverHost: async () => host,
+    hostId: 'server-host',
+    hostname: '127.0.0.1',
+    slots: 4,
+  };
   return localBackend({ executor, freedoms, ...place, matches: () => matches, volumes: null });
 }
 
@@ -38,7 +43,7 @@ describe('the server’s machine as capacity', () => {
 
   it('is offered with each number of its GPUs, the most first', async () => {
     const gpu = { vendor: 'nvidia' as const, name: 'H100', memory_mib: 81_920 };
-    const place = { hostId: 'server-host', hostname: '127.0.0.1', matches: () => true };
+    const place = { hostId: 'server-host', hostname: '127.0.0.1', slots: 4, matches: () => true };
     const withGpus = { ...host, gpus: [gpu, gpu] };
     const local = localBackend({
       executor: 'docker',
@@ -50,7 +55,10 @@ describe('the server’s machine as capacity', () => {
     const { offers } = await local.offers(requirements);
     expect(offers.map((offer) => offer.instance.resources.gpus.length)).toEqual([2, 1, 0]);
     expect(offers.map((offer) => offer.backend_data)).toEqual(
-      Array(3).fill({ machine_gpus: 2, host: 'server-host', ...freedoms }),
+      Array(3).fill({
+        ...{ machine_gpus: 2, host: 'server-host', address: '127.0.0.1', slots: 4 },
+        ...freedoms,
+      }),
     );
   });
 
@@ -61,7 +69,7 @@ describe('the server’s machine as capacity', () => {
       const local = localBackend({
         ...{ executor: 'docker', freedoms, ...place, volumes: null },
         serverHost: async () => ({ ...host, gpus }),
-        price: { whole: 6, slots: 4 },
+        ...{ price: 6, slots: 4 },
       });
       return (await local.offers(requirements)).offers.map(({ price }) => price);
     };
@@ -76,6 +84,19 @@ describe('the server’s machine as capacity', () => {
 
   it('offers nothing to requirements that the machine does not meet', async () => {
     expect((await backend('docker', false).offers(requirements)).offers).toEqual([]);
+  });
+
+  it('creates an instance on the machine of another server if its offer is from there', async () => {
+    const { offers } = await backend('docker').offers(requirements);
+    const [offer] = offers;
+    if (!offer) throw new Error('no offer');
+    const backend_data = { ...offer.backend_data, host: 'local-2', address: '10.0.0.2' };
+    const order2 = { ...order, offer: { ...offer, backend_data } };
+    const created = await backend('process').instances?.create(order2);
+    expect(created).toMatchObject({
+      hostId: 'local-2',
+      provisioningData: { hostname: '10.0.0.2' },
+    });
   });
 
   it('gives every instance the same host, with direct access to the job’s own port', async () => {

@@ -1,12 +1,15 @@
 import type { Requirements } from '@dstack/contract/wire';
 import {
   capabilitiesOf,
+  LOCAL_ADDRESS,
   LOCAL_HOST,
   LOCAL_LOOPBACK,
   LOCAL_MOUNTS,
   LOCAL_PROCESS_INSTANCE,
+  LOCAL_SLOTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,
+  localHostOf,
   type Offer,
   SERVER_HOST_GPUS,
 } from '@dstack/core';
@@ -18,13 +21,6 @@ import type { VolumePort } from '../base/volume-port.ts';
 import type { ServerHostFacts } from './server-host.ts';
 
 export const LOCAL_REGION = 'local';
-
-export interface LocalPrice {
-  /** USD per hour of the whole machine. */
-  readonly whole: number;
-  /** Instances that it may have at a time. */
-  readonly slots: number;
-}
 
 /** Permissions of jobs on the machine beyond running there. */
 export interface LocalFreedoms {
@@ -68,8 +64,10 @@ export interface LocalOptions {
   readonly hostname: string;
   readonly freedoms: LocalFreedoms;
   readonly matches: (requirements: Requirements, offer: Offer) => boolean;
-  /** Null, or omitted: what the machine costs is not known. */
-  readonly price?: LocalPrice | null;
+  /** Instances that the machine may have at a time. */
+  readonly slots: number;
+  /** USD per hour of the whole machine; null, or omitted: what it costs is not known. */
+  readonly price?: number | null;
   /** Directories of the machine. */
   readonly volumes: VolumePort | null;
   /** A gateway on the machine. */
@@ -83,7 +81,6 @@ export interface LocalOptions {
  * instance does nothing, so every call answers at once.
  */
 export function localBackend(options: LocalOptions): Backend {
-  const { hostId, hostname } = options;
   return {
     name: 'local',
     capabilities: capabilitiesOf('local'),
@@ -99,13 +96,15 @@ export function localBackend(options: LocalOptions): Backend {
     instances: {
       create: async ({ offer, instanceId }) => {
         if (offer === null) throw new BackendError('the server host is offered with a choice');
+        const address = offer.backend_data[LOCAL_ADDRESS];
         return {
           handle: { id: instanceId, data: null },
-          hostId,
+          // The machine for which the offer was chosen: of several servers, any one may carry out the order.
+          hostId: localHostOf({ offer }),
           // With `dockerized: false` clients connect directly to the job's own SSH server, without
           // a hop through the machine's sshd. Its port is known once the job starts.
           provisioningData: orderedProvisioningData(offer, instanceId, {
-            hostname,
+            hostname: typeof address === 'string' ? address : options.hostname,
             dockerized: false,
           }),
         };
@@ -127,7 +126,7 @@ export function localBackend(options: LocalOptions): Backend {
 /** The disk stays unknown (0): its free space changes with every job and image. */
 function localOffer(
   host: ServerHostFacts,
-  { executor, freedoms, hostId, price = null }: LocalOptions,
+  { executor, freedoms, hostId, hostname, slots, price = null }: LocalOptions,
   gpuCount: number,
 ): Offer {
   return {
@@ -145,10 +144,12 @@ function localOffer(
       },
     },
     region: LOCAL_REGION,
-    price: price === null ? 0 : priceOf(price, host.gpus.length, gpuCount),
+    price: price === null ? 0 : priceOf(price, slots, host.gpus.length, gpuCount),
     backend_data: {
       [SERVER_HOST_GPUS]: host.gpus.length,
       [LOCAL_HOST]: hostId,
+      [LOCAL_ADDRESS]: hostname,
+      [LOCAL_SLOTS]: slots,
       ...freedomData(freedoms),
     },
     availability: 'available',
@@ -163,6 +164,6 @@ function localOffer(
  * Its part of the machine: that of its GPUs, or one slot where there are none. An instance without GPUs on a machine with some
  * leaves them to others, and what it costs is not known.
  */
-function priceOf({ whole, slots }: LocalPrice, ofMachine: number, gpus: number): number {
+function priceOf(whole: number, slots: number, ofMachine: number, gpus: number): number {
   return ofMachine === 0 ? whole / Math.max(1, slots) : (whole * gpus) / ofMachine;
 }

@@ -178,6 +178,10 @@ function unmetText({ rule, asked, has }: Finding, of = ''): string {
 
 const inBrackets = (value: string | null): string => (value === null ? '' : ` (${value})`);
 
+/** `count`: the machines of other servers. */
+const elsewhere = ({ count }: Finding): string =>
+  count === null ? '' : ', and another server may have room on its own';
+
 /** Why a fleet gets no new instance, as the end of a sentence about the fleet. */
 export function growthText(finding: Finding): string {
   switch (finding.rule) {
@@ -210,9 +214,9 @@ export function growthText(finding: Finding): string {
         ? 'its one offer is not available now'
         : `none of its ${finding.count ?? ''} offers is available now`;
     case 'local_limit':
-      return `the server's machine holds its most instances (${finding.has ?? '?'})`;
+      return `the server's machine holds its most instances (${finding.has ?? '?'})${elsewhere(finding)}`;
     case 'gpus_taken':
-      return "other jobs use the GPUs of the server's machine";
+      return `other jobs use the GPUs of the server's machine${elsewhere(finding)}`;
     case 'volume_place':
     case 'volume_in_use':
       return volumeText(finding);

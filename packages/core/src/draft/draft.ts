@@ -23,6 +23,7 @@ import type {
   PoolVersion,
   PricedInterval,
   RunRecord,
+  ServerHostUse,
   Signal,
   Timestamp,
   Unobserved,
@@ -135,9 +136,9 @@ export class Draft {
     this.#checks.set(id, { type: 'instance.check', id, version });
   }
 
-  /** The pass uses a slot or GPUs of the `local` backend, whose state was read as `state`. */
-  checkLocal(state: string): void {
-    this.#checks.set('local', { type: 'local.check', state });
+  /** The pass uses a slot or GPUs of a server's machine, whose state was read as `state`. */
+  checkLocal({ hostId, state }: Pick<ServerHostUse, 'hostId' | 'state'>): void {
+    this.#checks.set(`local ${hostId}`, { type: 'local.check', hostId, state });
   }
 
   /**

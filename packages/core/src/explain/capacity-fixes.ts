@@ -171,5 +171,5 @@ function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
 /** See `waitLimit`: no run ends because of what passes by itself. */
 function waitsAnyway(refusal: Refusal): boolean {
   const undecided = undecidedUntil(refusal);
-  return undecided !== null && undecided !== 'reconnecting';
+  return undecided !== null && undecided !== 'reconnecting' && undecided !== 'other_servers';
 }

@@ -4,6 +4,7 @@ import type { Finding, FleetRefusal } from '@dstack/contract/wire';
 import { isServerHost } from '../capabilities/capabilities.ts';
 import type { FleetRecord, Id, InstanceRecord } from '../model/index.ts';
 import { finding } from '../offers/findings.ts';
+import { localHostOf } from '../offers/local-limits.ts';
 import { referenceText } from '../offers/pool.ts';
 import type { BackendsState } from '../placement/backend-answers.ts';
 import type { RequestLook } from '../placement/look-ahead.ts';
@@ -183,7 +184,9 @@ export function holdersOf(
     case 'busy':
       return [...on(new Set([instance.id])), ...ledger.takersOf(instance)];
     case 'gpus_taken': {
-      const local = ledger.snapshot.instances.filter((one) => isServerHost(one.backend));
+      const local = ledger.snapshot.instances.filter(
+        (one) => isServerHost(one.backend) && localHostOf(one) === localHostOf(instance),
+      );
       return on(new Set(local.map((one) => one.id)));
     }
     case 'volume_in_use': {

@@ -109,7 +109,7 @@ describe('an explanation, whatever the fleets, instances and runs', () => {
           .map(freed);
         const free = offers.map((offer): Offer => ({ ...offer, availability: 'available' }));
         const grown = { ...fleet, spec: withoutLimit(fleet.spec) };
-        const none = { localInstances: 0, localBusy: [] };
+        const none = { serverHosts: [] };
         const alone = { ...snapshot, ...none, gangs: [gang], fleets: [grown], instances };
         const isTaken =
           isPlaced(alone, free, gang) ||

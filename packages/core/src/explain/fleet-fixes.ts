@@ -86,8 +86,9 @@ function clusterFixes(repair: Repair): Fix[] {
 function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
   const fixes: Fix[] = [];
   if (waiting.rows.some((one) => one.rule === 'local_limit')) {
+    const onMachines = world.snapshot.serverHosts.map(({ instances }) => instances);
     const localMaxInstances =
-      Math.max(world.ctx.settings.localMaxInstances, world.snapshot.localInstances) +
+      Math.max(world.ctx.settings.localMaxInstances, ...onMachines) +
       waiting.look.request.nodesRequired;
     const outcome = trials.world((snapshot) => snapshot, { localMaxInstances });
     if (trials.helps(outcome)) {

@@ -3,6 +3,7 @@
 import type { Fix } from '@dstack/contract/wire';
 import { isServerHost } from '../capabilities/capabilities.ts';
 import type { InstanceRecord, PlacementSnapshot } from '../model/index.ts';
+import { localHostOf } from '../offers/local-limits.ts';
 import { isInstanceBusy } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { fix } from './diagnosis.ts';
@@ -79,14 +80,15 @@ function without(
     if (runs.has(run.id)) freed.set(instanceId, (freed.get(instanceId) ?? 0) + blocks);
   }
   const instances = snapshot.instances.map((one) => release(one, freed.get(one.id) ?? 0));
-  const localBusy = instances.filter((one) => isServerHost(one.backend) && one.busyBlocks > 0);
-  const hidden = snapshot.localBusy.length - snapshot.instances.filter(isBusyLocal).length;
-  // Instances of other projects on the server host are not part of the snapshot.
-  return hidden > 0 ? { ...snapshot, instances } : { ...snapshot, instances, localBusy };
+  const serverHosts = snapshot.serverHosts.map((machine) => {
+    const isBusyHere = (one: InstanceRecord) =>
+      isServerHost(one.backend) && one.busyBlocks > 0 && localHostOf(one) === machine.hostId;
+    // Instances of other projects on the server host are not part of the snapshot.
+    const hidden = machine.busy.length - snapshot.instances.filter(isBusyHere).length;
+    return hidden > 0 ? machine : { ...machine, busy: instances.filter(isBusyHere) };
+  });
+  return { ...snapshot, instances, serverHosts };
 }
-
-const isBusyLocal = (one: InstanceRecord): boolean =>
-  isServerHost(one.backend) && one.busyBlocks > 0;
 
 function release(instance: InstanceRecord, blocks: number): InstanceRecord {
   if (blocks === 0) return instance;

@@ -72,7 +72,7 @@ export type Change =
    * Writes nothing. The decision holds only while the `local` backend is as it was read: its slots
    * and GPUs belong to no fleet, so several projects may allocate them at the same time.
    */
-  | { readonly type: 'local.check'; readonly state: string }
+  | { readonly type: 'local.check'; readonly hostId: string; readonly state: string }
   | { readonly type: 'group.insert'; readonly group: GroupRecord }
   | {
       readonly type: 'group.update';

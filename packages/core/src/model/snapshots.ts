@@ -51,7 +51,7 @@ export interface EngineSettings {
   readonly maxOffersTried: number;
   /** `DSTACK_SERVER_JOB_NETWORK_MODE`: 1 host only for multi-node, 2 host for whole instances, 3 bridge. */
   readonly jobNetworkMode: 1 | 2 | 3;
-  /** The most instances of the `local` backend at one time. */
+  /** The most instances of the `local` backend on this server's machine at one time. */
   readonly localMaxInstances: number;
   /** Omitted: guarantees are taken back after 5 minutes of run time, with a minute of notice. */
   readonly preemption?: PreemptionSettings;
@@ -137,10 +137,8 @@ export interface CapacitySnapshot {
   readonly projectNames: Readonly<Record<Id, string>>;
   /** Volumes of the projects whose runs name some, not deleted. */
   readonly volumes: readonly MountableVolume[];
-  /** Instances of the `local` backend in all projects, for its limit. */
-  readonly localInstances: number;
-  /** Those instances that hold jobs, or will soon. */
-  readonly localBusy: readonly LocalUse[];
+  /** The machines of servers, as far as instances of any project are there or the server is alive. */
+  readonly serverHosts: readonly ServerHostUse[];
   /** The projects, by id. */
   readonly projects: ReadonlyMap<Id, PoolProject>;
   /** The quotas of the projects; omitted = they have none. */
@@ -196,7 +194,7 @@ export interface PoolVersion {
 }
 
 /** The waiting work of a pool and all capacity on which it could be placed. */
-export interface PlacementSnapshot extends CapacitySnapshot, LocalState {
+export interface PlacementSnapshot extends CapacitySnapshot {
   /** Null: a look at the work of one project and of those that share its fleets. */
   readonly pool: PoolVersion | null;
   /**
@@ -214,10 +212,22 @@ export interface WaitingPool extends Omit<PlacementSnapshot, 'projects'> {
   readonly rights: ReadonlyMap<Id, ReadonlySet<Id>>;
 }
 
-export interface LocalState {
-  /** Changes whenever `localInstances` or `localBusy` does, for `local.check`. */
-  readonly localState: string;
+/** The use of one server's machine by instances of the `local` backend, in all projects together. */
+export interface ServerHostUse {
+  /** Key of its host's record. */
+  readonly hostId: string;
+  /** For its limit. */
+  readonly instances: number;
+  /** Those instances that hold jobs, or will soon. */
+  readonly busy: readonly LocalUse[];
+  /** Changes whenever `instances` or `busy` does, for `local.check`. */
+  readonly state: string;
+  /** Several servers share the database, and the one there holds the lease on the host. */
+  readonly isAlive: boolean;
 }
+
+/** The `state` of a machine without instances. */
+export const UNUSED_SERVER_HOST = '0';
 
 /** The fields that decide how many GPUs of the server host an instance holds. */
 export type LocalUse = Pick<InstanceRecord, 'backend' | 'offer' | 'totalBlocks' | 'busyBlocks'>;
@@ -238,10 +248,8 @@ export interface InstanceSnapshot {
   readonly intents: readonly IntentRecord[];
   /** Instances of its fleet that are neither terminating nor terminated. */
   readonly activeInFleet: number;
-  /**
-   * Null except for an instance that its fleet plans, which may become one of the `local` backend.
-   */
-  readonly local: (Pick<CapacitySnapshot, 'localInstances'> & LocalState) | null;
+  /** The server's machine on which an instance that its fleet plans was created; else null. */
+  readonly local: ServerHostUse | null;
 }
 
 export interface FleetSnapshot {

@@ -27,13 +27,16 @@ export type { JobNeeds } from './job-needs.ts';
 export { DEFAULT_MAX_OFFERS, listOffers, mergeByPrice, type OfferListing } from './listing.ts';
 export { SERVER_HOST_GPUS } from './local-gpus.ts';
 export {
+  LOCAL_ADDRESS,
   LOCAL_HOST,
   LOCAL_LOOPBACK,
   LOCAL_MOUNTS,
+  LOCAL_SLOTS,
   LOCAL_TRUSTED,
   LOCAL_USERS,
   LOCAL_WITHDRAWN,
   type LocalRefusal,
+  localHostOf,
   localRefusal,
   localRefusalText,
 } from './local-limits.ts';

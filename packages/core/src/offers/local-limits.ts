@@ -1,5 +1,5 @@
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../capabilities/capabilities.ts';
-import type { Offer } from '../model/index.ts';
+import type { InstanceRecord, Offer } from '../model/index.ts';
 import type { JobNeeds } from './job-needs.ts';
 
 // Keys of `backend_data` in offers of the server host. Instances outlive the server process, so
@@ -15,8 +15,24 @@ export const LOCAL_USERS = 'users';
 export const LOCAL_LOOPBACK = 'loopback';
 /** Key of its host's record: servers that share a database have a host each. */
 export const LOCAL_HOST = 'host';
+/** The address at which clients reach the machine. */
+export const LOCAL_ADDRESS = 'address';
+/** The most instances that the machine may have (`DSTACK_LOCAL_MAX_INSTANCES` of its server). */
+export const LOCAL_SLOTS = 'slots';
 /** The instance's project may no longer run jobs there, or its executor is not in use any more. */
 export const LOCAL_WITHDRAWN = 'withdrawn';
+
+/** The machine of an offer or instance of the server host; `hostId`: of an instance that was created. */
+export function localHostOf({
+  hostId = null,
+  offer,
+}: Pick<InstanceRecord, 'offer'> & { readonly hostId?: string | null }): string {
+  const offered = offer?.backend_data[LOCAL_HOST];
+  return hostId ?? (typeof offered === 'string' ? offered : ONLY_LOCAL_HOST);
+}
+
+/** The machine of a server that shares its database with no other. */
+const ONLY_LOCAL_HOST = 'local';
 
 export function isWithdrawn(offer: Offer): boolean {
   return isServerHost(offer.backend) && offer.backend_data[LOCAL_WITHDRAWN] === true;

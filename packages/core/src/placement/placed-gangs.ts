@@ -3,14 +3,17 @@ import { isServerHost } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import { computeGroup, groupOrder } from '../groups/index.ts';
 import { isCloudCluster, masterOf } from '../instances/index.ts';
-import type {
-  Change,
-  DecisionContext,
-  FleetRecord,
-  Id,
-  Offer,
-  PlacementSnapshot,
+import {
+  type Change,
+  type DecisionContext,
+  type FleetRecord,
+  type Id,
+  type Offer,
+  type PlacementSnapshot,
+  type ServerHostUse,
+  UNUSED_SERVER_HOST,
 } from '../model/index.ts';
+import { localHostOf } from '../offers/local-limits.ts';
 import { claimSlots } from './claim-slots.ts';
 import { assignExisting, assignNew, offersOfGroup } from './place/assign.ts';
 import type { CapacityLedger } from './place/capacity-ledger.ts';
@@ -62,7 +65,8 @@ export class PlacedGangs {
     claimSlots(ledger, request, run, option, (slot, index, instanceNum) => {
       const job = jobs[index];
       if (!job) return;
-      if (isSharedByProjects(slot)) draft.checkLocal(snapshot.localState);
+      const local = localOfferOf(slot);
+      if (local !== null) draft.checkLocal(serverHostOf(snapshot, local));
       onSlot(queued, option.fleet, slot);
       const charge = claimCharge(ledger, run, option.fleet, slot, ctx.now);
       if (slot.kind === 'existing') {
@@ -110,8 +114,18 @@ export class PlacedGangs {
   }
 }
 
-/** The slot takes a slot or GPUs of the server host, which other projects may take as well. */
-function isSharedByProjects(slot: Slot): boolean {
-  if (slot.kind === 'new') return isServerHost(slot.offers[0]?.backend ?? null);
-  return isServerHost(slot.offer.backend) && slot.offer.instance.resources.gpus.length > 0;
+/** Null unless the slot takes a slot or GPUs of a server's machine, which other projects may take as well. */
+function localOfferOf(slot: Slot): Offer | null {
+  const offer = slot.kind === 'new' ? slot.offers[0] : slot.offer;
+  if (!offer || !isServerHost(offer.backend)) return null;
+  return slot.kind === 'new' || offer.instance.resources.gpus.length > 0 ? offer : null;
+}
+
+/** The machine as it was read. */
+function serverHostOf(
+  { serverHosts }: PlacementSnapshot,
+  offer: Offer,
+): Pick<ServerHostUse, 'hostId' | 'state'> {
+  const hostId = localHostOf({ offer });
+  return serverHosts.find((one) => one.hostId === hostId) ?? { hostId, state: UNUSED_SERVER_HOST };
 }

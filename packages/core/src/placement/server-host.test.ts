@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Decision } from '../model/index.ts';
+import { type Decision, UNUSED_SERVER_HOST } from '../model/index.ts';
+import { LOCAL_HOST } from '../offers/local-limits.ts';
 import {
   aContext,
   anInstance,
@@ -28,6 +29,37 @@ describe("the server's machine", () => {
     );
     expect(changesOf(decision, 'instance.insert')).toHaveLength(2);
     expect(refusedWith(decision, 'job-c-0-0')).not.toBeNull();
+  });
+
+  const onMachine = (hostId: string) => localOffer('process', { [LOCAL_HOST]: hostId });
+  const machine = (hostId: string, instances: number, isAlive = false) => ({
+    ...{ hostId, instances, busy: [], state: `as read of ${hostId}`, isAlive },
+  });
+
+  it('holds as many instances as it may, whatever the machines of other servers hold', () => {
+    const gangs = ['a', 'b'].map((name) => task(name));
+    const serverHosts = [machine('local-1', 1), machine('local-2', 4)];
+    const ctx = aContext({ localMaxInstances: 2 });
+    const decision = placed({ fleets: [CLOUD], gangs, serverHosts }, [onMachine('local-1')], ctx);
+    expect(changesOf(decision, 'instance.insert')).toHaveLength(1);
+    expect(changesOf(decision, 'local.check')).toEqual([
+      { type: 'local.check', hostId: 'local-1', state: 'as read of local-1' },
+    ]);
+    const first = placed({ fleets: [CLOUD], gangs, serverHosts }, [onMachine('local-3')], ctx);
+    expect(changesOf(first, 'instance.insert')).toHaveLength(2);
+    expect(changesOf(first, 'local.check')).toMatchObject([{ state: UNUSED_SERVER_HOST }]);
+  });
+
+  it.each([
+    ['names the servers that may have room on theirs', true, 1],
+    ['names no server that has died', false, null],
+  ])('%s when it is full', (_what, isAlive, count) => {
+    const serverHosts = [machine('local-1', 4), machine('local-2', 4, isAlive)];
+    const gangs = [task('a')];
+    const decision = placed({ fleets: [CLOUD], gangs, serverHosts }, [onMachine('local-1')]);
+    const refusal = jobChange(decision, 'job-a-0-0')?.refusal;
+    const growth = refusal?.kind === 'no-place' ? refusal.fleets[0]?.growth : null;
+    expect(growth).toMatchObject({ rule: 'local_limit', has: '4', count });
   });
 
   it('takes no jobs of a project that imports its fleet', () => {
@@ -79,6 +111,14 @@ describe("the server's machine", () => {
     const gangs = [task('a', { resources: { gpu: '1..' } })];
     const decision = placed({ fleets: [CLOUD], gangs, localBusy }, gpuMachine);
     expect(gpusOf('a', decision)).toBe(1);
+  });
+
+  it('counts no GPUs that jobs have on the machines of other servers', () => {
+    const busy = [{ ...anInstance(CLOUD, 7, gpuMachine[1]), busyBlocks: 1 }];
+    const serverHosts = [{ ...machine('local-2', 1), busy }];
+    const gangs = [task('a', { resources: { gpu: '1..' } })];
+    const decision = placed({ fleets: [CLOUD], gangs, serverHosts }, gpuMachine);
+    expect(gpusOf('a', decision)).toBe(4);
   });
 
   it.each([

@@ -13,6 +13,7 @@ import type {
   Id,
   InstanceRecord,
   JobRecord,
+  LocalUse,
   Offer,
   PlacementSnapshot,
   PoolProject,
@@ -117,7 +118,13 @@ export function aGang(run: RunRecord, replicaNum = 0, patch: Partial<JobRecord> 
 }
 
 /** Facts about the default project's backends, beside a snapshot. */
-type SnapshotPatch = Partial<PlacementSnapshot> & Partial<CapacityHints> & BackendSilence;
+type SnapshotPatch = Partial<PlacementSnapshot> &
+  Partial<CapacityHints> &
+  BackendSilence & {
+    /** On the machine of the only server, if it is not as the instances say. */
+    readonly localInstances?: number;
+    readonly localBusy?: readonly LocalUse[];
+  };
 
 /** A snapshot of one project, which may use all fleets, unless `projects` is set. */
 export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
@@ -141,15 +148,19 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
     ...(patch.occupants && { occupants: patch.occupants }),
     projects: patch.projects ?? new Map([[PROJECT, own]]),
     projectNames: patch.projectNames ?? { [PROJECT]: 'main' },
-    localInstances:
-      patch.localInstances ?? instances.filter((one) => one.backend === 'local').length,
-    localBusy:
-      patch.localBusy ?? instances.filter((one) => one.backend === 'local' && one.busyBlocks > 0),
-    localState: patch.localState ?? 'as read',
+    serverHosts: patch.serverHosts ?? serverHosts(patch),
     quotas: patch.quotas ?? [],
     ...(patch.claims && { claims: patch.claims }),
     ...(patch.shares && { shares: patch.shares }),
   };
+}
+
+/** The machine of a server that is alone, with these instances. */
+function serverHosts({ instances = [], localInstances, localBusy }: SnapshotPatch) {
+  const local = instances.filter((one) => one.backend === 'local');
+  const busy = localBusy ?? local.filter((one) => one.busyBlocks > 0);
+  const count = localInstances ?? local.length;
+  return [{ hostId: 'local', instances: count, busy, state: 'as read', isAlive: false }];
 }
 
 /** Projects that may use all of these fleets; nothing is known of their backends. */

@@ -7,10 +7,10 @@ import type {
   FleetRecord,
   Id,
   InstanceRecord,
-  LocalUse,
   MountableVolume,
   Offer,
   QuotaState,
+  ServerHostUse,
   Timestamp,
 } from '../model/index.ts';
 import { replicaGroups } from '../run-spec/size-of.ts';
@@ -24,10 +24,7 @@ export interface PlanInput {
   /** Own and imported fleets and their instances, not deleted. */
   readonly fleets: readonly FleetRecord[];
   readonly instances: readonly InstanceRecord[];
-  /** Instances of the `local` backend in all projects. */
-  readonly localInstances: number;
-  /** Those instances that hold jobs, or will hold some soon. */
-  readonly localBusy: readonly LocalUse[];
+  readonly serverHosts: readonly ServerHostUse[];
   /** Volumes of the project, not deleted. */
   readonly volumes: readonly MountableVolume[];
   /** The quotas of the project; omitted = it has none. */

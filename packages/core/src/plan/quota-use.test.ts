@@ -26,7 +26,7 @@ function input(quotas: readonly QuotaState[]): PlanInput {
     ...{ projectId: 'project-1', projectName: 'main', projectNames: {}, userId: 'ann' },
     ...{ fleets: [HOSTS], instances: [instance], volumes: [] },
     offersOnly: new Set(),
-    ...{ localInstances: 0, localBusy: [], settings: { localMaxInstances: 4 } },
+    ...{ serverHosts: [], settings: { localMaxInstances: 4 } },
     ...{ spec, jobSpecs: built.jobSpecs, quotas },
   };
 }

@@ -46,6 +46,12 @@ export const DISCONNECT_GRACE = silence(5);
 export const RECONNECT_LIMIT = silence(60);
 
 /**
+ * How long a run waits for the passes of other servers when the machine of the one whose pass refuses it is full, even without
+ * `retry`: a pass may wait for the lease of a server that has died (9 s).
+ */
+export const OTHER_SERVERS_LIMIT = silence(15);
+
+/**
  * When a job that was asked to end is killed. Null = never: the user has set `stop_duration: off`,
  * so only the process itself, an abort or the loss of its host ends it.
  */

@@ -203,7 +203,6 @@ function serverHostBackend(
   ports: { readonly volumes: VolumePort; readonly gateways: GatewayPort },
   { executor, freedoms, access: { hostId } }: ServerHost,
 ): Backend {
-  const { price: whole } = settings.local;
   const limit = delay(CONNECT_LIMIT_MS, undefined, { ref: false });
   const backend = localBackend({
     executor,
@@ -215,7 +214,8 @@ function serverHostBackend(
       reported: Promise.race([hosts.nextConnection(hostId), limit]),
     }),
     matches: requirementsMatch,
-    price: whole === null ? null : { whole, slots: settings.engine.localMaxInstances },
+    slots: settings.engine.localMaxInstances,
+    price: settings.local.price,
     ...ports,
   });
   return whileHealthy(backend, { store, hostId });

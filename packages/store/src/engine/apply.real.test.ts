@@ -1,4 +1,5 @@
-import type { Change } from '@dstack/core';
+import { type Change, LOCAL_HOST, UNUSED_SERVER_HOST } from '@dstack/core';
+import * as builders from '@dstack/core/testing';
 import { expect, it } from 'vitest';
 import {
   fleetRecord,
@@ -129,11 +130,12 @@ forEachStore((tests) => {
     const world = await openWorld(tests);
     const { engine } = world.store;
     const { fleet, instance } = await submitted(world);
-    const { localState: state } = await engine.loadCapacity(world.projectId);
+    const [machine] = (await engine.loadCapacity(world.projectId)).serverHosts;
+    expect(machine?.hostId).toBe('local');
     const part = { projectId: world.projectId, fleetId: fleet.id, busyBlocks: 1 };
     const asked = Array.from({ length: 8 }, (_, i) =>
       engine.apply([
-        { type: 'local.check', state },
+        { type: 'local.check', hostId: 'local', state: machine?.state ?? '' },
         {
           type: 'instance.insert',
           instance: instanceRecord({ ...part, instanceNum: instance.instanceNum + 1 + i }),
@@ -143,6 +145,56 @@ forEachStore((tests) => {
     const outcomes = await Promise.all(asked);
     expect(outcomes.filter((outcome) => outcome === 'applied')).toHaveLength(1);
     expect((await engine.loadFleet(fleet.id))?.instances).toHaveLength(2);
+  });
+
+  it('allocates slots of the machines of several servers apart', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet } = await submitted(world);
+    const at = (hostId: string, instanceNum: number) =>
+      instanceRecord({
+        ...{ projectId: world.projectId, fleetId: fleet.id, instanceNum, busyBlocks: 1 },
+        hostId,
+      });
+    const changes = (hostId: string, num: number, state: string): Change[] => [
+      { type: 'local.check', hostId, state },
+      { type: 'instance.insert', instance: at(hostId, num) },
+    ];
+    expect(await engine.apply(changes('local-a', 10, UNUSED_SERVER_HOST))).toBe('applied');
+    // What happens on another machine does not matter.
+    expect(await engine.apply(changes('local-b', 11, UNUSED_SERVER_HOST))).toBe('applied');
+    expect(await engine.apply(changes('local-b', 12, UNUSED_SERVER_HOST))).toBe('conflict');
+    const machines = (await engine.loadCapacity(world.projectId)).serverHosts;
+    const counts = machines.map(({ hostId, instances, busy }) => [hostId, instances, busy.length]);
+    expect(counts.filter(([hostId]) => hostId !== 'local').sort()).toEqual([
+      ['local-a', 1, 1],
+      ['local-b', 1, 1],
+    ]);
+  });
+
+  it('counts an instance that is not created yet on the machine of its offer', async () => {
+    const world = await openWorld(tests);
+    const { engine } = world.store;
+    const { fleet } = await submitted(world);
+    const { projectId } = world;
+    const offer = {
+      ...builders.anOffer({ backend: 'local' }),
+      backend_data: { [LOCAL_HOST]: 'local-a' },
+    };
+    const planned = { projectId, fleetId: fleet.id, instanceNum: 10, busyBlocks: 1 };
+    const inserted = instanceRecord({ ...planned, hostId: null, offer });
+    await engine.apply([{ type: 'instance.insert', instance: inserted }]);
+    const [found] = (await engine.loadCapacity(projectId)).serverHosts.filter(
+      ({ hostId }) => hostId === 'local-a',
+    );
+    expect(found).toMatchObject({ instances: 1, busy: [{ busyBlocks: 1 }] });
+    const { id, version } = inserted;
+    const set = { hostId: 'local-a' };
+    const check = { type: 'local.check', hostId: 'local-a', state: found?.state ?? '' } as const;
+    expect(await engine.apply([check, { type: 'instance.update', id, version, set }])).toBe(
+      'applied',
+    );
+    expect(await engine.apply([check])).toBe('conflict');
   });
 
   it('refuses all of a decision when one version is stale', async () => {

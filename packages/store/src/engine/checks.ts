@@ -2,7 +2,7 @@ import type { Change } from '@dstack/core';
 import { sql } from 'kysely';
 import { forIds } from '../base/query.ts';
 import type { Tx } from '../context/context.ts';
-import { localKeys } from './local-use.ts';
+import { localStates } from './local-use.ts';
 
 /**
  * Whether the records that a decision relies on without writing them are unchanged. PostgreSQL
@@ -24,12 +24,11 @@ export async function checksHold(
       if ((await row.executeTakeFirst()) === undefined) return false;
     }
   }
-  for (const change of changes) {
-    if (change.type !== 'local.check') continue;
-    if (postgres) await sql`select pg_advisory_xact_lock(${LOCAL_CAPACITY})`.execute(tx);
-    if ((await localKeys(tx)).state !== change.state) return false;
-  }
-  return true;
+  const machines = changes.filter((change) => change.type === 'local.check');
+  if (machines.length === 0) return true;
+  if (postgres) await sql`select pg_advisory_xact_lock(${LOCAL_CAPACITY})`.execute(tx);
+  const stateOf = await localStates(tx);
+  return machines.every(({ hostId, state }) => stateOf(hostId) === state);
 }
 
 /**

@@ -3,13 +3,16 @@ import {
   UNFINISHED_JOB_STATUSES,
   UNFINISHED_RUN_STATUSES,
 } from '@dstack/contract/status';
-import type {
-  FleetRecord,
-  FleetSnapshot,
-  FleetVolume,
-  Id,
-  InstanceRecord,
-  InstanceSnapshot,
+import {
+  type FleetRecord,
+  type FleetSnapshot,
+  type FleetVolume,
+  type Id,
+  type InstanceRecord,
+  type InstanceSnapshot,
+  type IntentRecord,
+  type IntentResult,
+  isServerHost,
 } from '@dstack/core';
 import { notDeleted } from '../base/query.ts';
 import type { FleetIndexes } from '../caches/fleet-indexes.ts';
@@ -22,7 +25,7 @@ import { hostHealth, hostsOf } from '../jobs/hosts.ts';
 import { volumeTable } from '../schema/resource-tables.ts';
 import { fleetTable, jobTable } from '../schema/work-tables.ts';
 import { ordersOf } from './load-group.ts';
-import { localKeys } from './local-use.ts';
+import { serverHostUse } from './local-use.ts';
 import { instancesByIds, intentsOf } from './parts.ts';
 
 export async function loadInstance(
@@ -45,6 +48,7 @@ export async function loadInstance(
     .orderBy('submitted_at')
     .execute();
   const active = await fleetIndexes.activeIn(tx, [instance.fleetId]);
+  const intents = await intentsOf(tx, [id, ...jobs.map((job) => job.id)]);
   const [host] = instance.hostId === null ? [] : await hostsOf(tx, [instance.hostId]);
   return {
     instance,
@@ -54,20 +58,26 @@ export async function loadInstance(
     health: instance.hostId === null ? null : await hostHealth(tx, instance.hostId),
     observation: await observationOf(tx, id),
     group: instance.groupId === null ? null : await groupById(tx, instance.groupId),
-    intents: await intentsOf(tx, [id, ...jobs.map((job) => job.id)]),
+    intents,
     activeInFleet: active.get(instance.fleetId) ?? 0,
-    local: await localOfPlanned(tx, instance),
+    local: await localOfPlanned(tx, instance, intents),
   };
 }
 
 async function localOfPlanned(
   tx: Tx,
   { status, backend, provisioningJobId }: InstanceRecord,
+  intents: readonly IntentRecord[],
 ): Promise<InstanceSnapshot['local']> {
   if (!isInstancePending(status) || backend !== null || provisioningJobId !== null) return null;
-  const { count, state } = await localKeys(tx);
-  return { localInstances: count, localState: state };
+  const hostId = intents.findLast(isLocalCreated)?.result.hostId ?? null;
+  return hostId === null ? null : await serverHostUse(tx, hostId);
 }
+
+type Created = Extract<IntentResult, { kind: 'instance.created' }>;
+
+const isLocalCreated = (intent: IntentRecord): intent is IntentRecord & { result: Created } =>
+  intent.result?.kind === 'instance.created' && isServerHost(intent.result.offer?.backend ?? null);
 
 export async function loadFleet(
   tx: Tx,

@@ -19,11 +19,11 @@ import { poolQuotas } from '../quotas/quotas.ts';
 import { fleetTable } from '../schema/work-tables.ts';
 import { isOfOneProject, type ShareContext, sharesBeside } from '../shares/pool-shares.ts';
 import { mountableVolumes, mountsVolumes } from '../volumes/uses.ts';
-import { localUse } from './local-use.ts';
+import { serverHosts } from './local-use.ts';
 import type { Examined, LoadedPool, ProjectCapacity } from './types.ts';
 
 /** The caches that are kept between reads. */
-export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes'> & ShareContext;
+export type Cached = Pick<StoreContext, 'records' | 'fleetIndexes' | 'postgres'> & ShareContext;
 
 /**
  * The queue of a pool and all capacity that its waiting projects may use; unchanged records come from
@@ -153,7 +153,7 @@ export async function loadRights(
 
 export async function loadUsable(
   tx: Tx,
-  { records, fleetIndexes }: Pick<Cached, 'records' | 'fleetIndexes'>,
+  { records, fleetIndexes, postgres }: Pick<Cached, 'records' | 'fleetIndexes' | 'postgres'>,
   rights: ReadonlyMap<Id, ReadonlySet<Id>>,
 ): Promise<Omit<ProjectCapacity, 'volumes'>> {
   const fleets = await loadFleets(
@@ -166,7 +166,7 @@ export async function loadUsable(
     ...capacityOf(await fleetIndexes.read(tx, fleets)),
     projectNames: await loadProjectNames(tx, [...rights.keys(), ...owners]),
     quotas: await poolQuotas(tx, [...rights.keys()]),
-    ...(await localUse(tx, records)),
+    serverHosts: await serverHosts(tx, { records, postgres }),
   };
 }
 

@@ -134,8 +134,16 @@ forEachStore((tests) => {
     const capacity = await engine.loadCapacity(projectId);
     expect(capacity.fleets.map(({ id }) => id)).toEqual([older.id, newer.id]);
     expect(capacity.instances.map(({ id }) => id)).toEqual([a.id, b.id, c.id, d.id]);
-    expect(capacity.localInstances).toBe(4);
-    expect(capacity.localBusy.map(({ busyBlocks }) => busyBlocks)).toEqual([1]);
+    const machines = capacity.serverHosts.map(({ hostId, instances, busy }) => [
+      hostId,
+      instances,
+      busy.map(({ busyBlocks }) => busyBlocks),
+    ]);
+    expect(machines.sort()).toEqual([
+      ['host-newer', 1, []],
+      ['host-older', 1, []],
+      ['local', 2, [1]],
+    ]);
     expect(capacity.projectNames).toEqual({ [projectId]: 'main' });
   });
 

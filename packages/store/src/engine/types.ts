@@ -19,7 +19,6 @@ import type {
   IntentRecord,
   IntentResult,
   JobRecord,
-  LocalState,
   NamedRun,
   NewEvent,
   Occupant,
@@ -142,7 +141,7 @@ export type CreateFleetOutcome =
 export type Examined = 'all' | 'new';
 
 /** All capacity that one project may use, without the facts about its backends. */
-export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'> & LocalState;
+export type ProjectCapacity = Omit<CapacitySnapshot, 'projects'>;
 
 export interface LoadedPool extends WaitingPool {
   /** Whether gangs that wait were read too. */

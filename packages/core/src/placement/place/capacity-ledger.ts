@@ -13,7 +13,8 @@ import type {
 } from '../../model/index.ts';
 import { sharesFor } from '../../offers/alike.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
-import { heldLocalGpus, serverHostGpus } from '../../offers/local-gpus.ts';
+import { serverHostGpus } from '../../offers/local-gpus.ts';
+import { localHostOf } from '../../offers/local-limits.ts';
 import type { ShareMatch } from '../../offers/pool.ts';
 import { ShareLedger } from '../../shares/share-ledger.ts';
 import { isFleetActive } from '../../status/index.ts';
@@ -24,6 +25,7 @@ import type { Claimant } from './claimant.ts';
 import { type AlikeNow, FleetCapacity } from './fleet-capacity.ts';
 import { fleetIndexes } from './kept-capacity.ts';
 import { KnownEnds } from './known-ends.ts';
+import { LocalLedger } from './local-ledger.ts';
 import { ReservedShares } from './reserved-shares.ts';
 import { VolumeLedger } from './volume-ledger.ts';
 
@@ -61,8 +63,7 @@ export class CapacityLedger {
   readonly #runFleets = new Map<Id, Id>();
   readonly #shares = new Map<NodeRequest, Map<Profile, Shares>>();
   #withWindows: readonly FleetRecord[] | null = null;
-  #localLeft: number;
-  #localGpusHeld = 0;
+  readonly #local: LocalLedger;
 
   constructor(
     snapshot: CapacitySnapshot,
@@ -78,8 +79,7 @@ export class CapacityLedger {
     this.quotas = new QuotaLedger(snapshot.quotas ?? []);
     const { shares, quotas = [] } = snapshot;
     this.shares = shares ? new ShareLedger(shares, quotas) : null;
-    this.#localLeft = settings.localMaxInstances - snapshot.localInstances;
-    for (const use of snapshot.localBusy) this.#localGpusHeld += heldLocalGpus(use);
+    this.#local = new LocalLedger(snapshot.serverHosts);
     const indexes = fleetIndexes(this.fleets, snapshot.instances);
     this.#fleets = new Map(indexes.map((index) => [index.fleet.id, new FleetCapacity(index)]));
     this.ends = new KnownEnds(snapshot.occupants ?? [], moment.now, this.#clearedAt());
@@ -157,9 +157,7 @@ export class CapacityLedger {
     this.ends.occupy(instance.id, blocks, seconds);
     const before = this.busyBlocks(instance);
     this.#fleets.get(instance.fleetId)?.claim(instance, blocks);
-    const { backend, offer, totalBlocks } = instance;
-    const held = (busyBlocks: number) => heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });
-    this.#localGpusHeld += held(before + blocks) - held(before);
+    this.#local.claim(instance, before, before + blocks);
   }
 
   /** Holds the free blocks of an instance for a gang that is ahead. */
@@ -195,10 +193,10 @@ export class CapacityLedger {
   }
 
   /** Holds a place for a new instance of the fleet, for a gang that is ahead. */
-  holdPlace(fleetId: Id, isLocal: boolean, by: Claimant): void {
+  holdPlace(fleetId: Id, offer: Offer | undefined, by: Claimant): void {
     append(this.#growers, fleetId, by);
     this.#fleets.get(fleetId)?.addPlace();
-    if (isLocal) this.#localLeft -= 1;
+    if (offer) this.#local.holdPlace(offer);
   }
 
   /** Instances that count against `nodes.max`, including those added by this pass. */
@@ -211,9 +209,15 @@ export class CapacityLedger {
     return this.#fleets.get(fleetId)?.occupied ?? 0;
   }
 
-  /** Instances of the `local` backend that may still be created, in all projects together. */
-  get localLeft(): number {
-    return this.#localLeft;
+  /** Instances that may still be created on the server's machine of the offer, in all projects together. */
+  localLeft(offer: Offer): number {
+    return this.localMaxInstances - this.#local.instancesOn(offer);
+  }
+
+  /** The machines of other servers that are alive, whose passes may have room for what this one refuses. */
+  otherServerHosts(offer: Offer): number {
+    const own = localHostOf({ offer });
+    return this.snapshot.serverHosts.filter((one) => one.isAlive && one.hostId !== own).length;
   }
 
   /**
@@ -238,7 +242,7 @@ export class CapacityLedger {
   hasGpusFor(offer: Offer): boolean {
     const wanted = offer.instance.resources.gpus.length;
     if (!isServerHost(offer.backend) || wanted === 0) return true;
-    return this.#localGpusHeld + wanted <= serverHostGpus(offer);
+    return this.#local.gpusOn(offer) + wanted <= serverHostGpus(offer);
   }
 
   /**
@@ -248,11 +252,7 @@ export class CapacityLedger {
   addInstance(fleetId: Id, offer: Offer | undefined, by: Claimant): number {
     append(this.#growers, fleetId, by);
     this.#fleets.get(fleetId)?.addPlace();
-    if (offer && isServerHost(offer.backend)) {
-      this.#localLeft -= 1;
-      const { backend, blocks: busyBlocks, total_blocks: totalBlocks } = offer;
-      this.#localGpusHeld += heldLocalGpus({ backend, offer, totalBlocks, busyBlocks });
-    }
+    if (offer) this.#local.add(offer);
     return this.#fleets.get(fleetId)?.takeNumber() ?? 0;
   }
 

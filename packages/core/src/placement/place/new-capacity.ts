@@ -225,10 +225,12 @@ function unreachableText(
 /** Why the server host cannot hold one more instance like this; null for other machines. */
 export function whyNotLocal(ledger: CapacityLedger, offer: Offer): Finding | null {
   if (!isServerHost(offer.backend)) return null;
-  if (ledger.localLeft <= 0) {
-    return finding('local_limit', { has: String(ledger.localMaxInstances) });
+  // A pass knows the offers of its own server's machine alone.
+  const count = ledger.otherServerHosts(offer) || null;
+  if (ledger.localLeft(offer) <= 0) {
+    return finding('local_limit', { has: String(ledger.localMaxInstances), count });
   }
-  return ledger.hasGpusFor(offer) ? null : finding('gpus_taken');
+  return ledger.hasGpusFor(offer) ? null : finding('gpus_taken', { count });
 }
 
 /**

@@ -53,6 +53,8 @@ export type Undecided =
   | 'maintenance'
   /** The connection to an instance that could take the gang was lost moments ago. */
   | 'reconnecting'
+  /** The machine of this server is full; that of another server may not be, which that server finds out at once. */
+  | 'other_servers'
   /** A quota leaves too little. */
   | 'quota';
 
@@ -70,8 +72,13 @@ export function undecidedUntil(refusal: Refusal): Undecided | null {
   if (hasInstance('cordoned')) return 'cordoned';
   const isInMaintenance = refusal.fleets.some(({ growth }) => growth?.rule === 'maintenance');
   if (isInMaintenance || hasInstance('maintenance')) return 'maintenance';
-  return hasInstance('reconnecting') ? 'reconnecting' : null;
+  if (hasInstance('reconnecting')) return 'reconnecting';
+  return refusal.fleets.some(({ growth }) => isOnlyHere(growth)) ? 'other_servers' : null;
 }
+
+/** `count`: the machines of other servers. */
+const isOnlyHere = (growth: Finding | null): boolean =>
+  (growth?.rule === 'local_limit' || growth?.rule === 'gpus_taken') && growth.count !== null;
 
 function withoutFleets(ledger: CapacityLedger, request: GangRequest): Refusal {
   const named = request.profile.fleets;

@@ -13,6 +13,7 @@ import type {
   FleetRecord,
   Id,
   InstanceRecord,
+  Offer,
   ReservedRecord,
   Timestamp,
 } from '../../model/index.ts';
@@ -33,7 +34,8 @@ interface Hold {
   readonly instances: readonly InstanceRecord[];
   /** Instances that the fleet may still add. */
   readonly places: number;
-  readonly isLocal: boolean;
+  /** The offer of these. */
+  readonly offer: Offer | undefined;
 }
 
 /** Stores what a gang has reserved since now; null = nothing. */
@@ -248,7 +250,7 @@ export class Holds {
     this.#takeOver(best.fleet);
     for (const instance of best.instances) this.#ledger.hold(instance, run);
     for (let i = 0; i < best.places; i++) {
-      this.#ledger.holdPlace(best.fleet.id, best.isLocal, run);
+      this.#ledger.holdPlace(best.fleet.id, best.offer, run);
     }
     return true;
   }
@@ -266,7 +268,7 @@ export class Holds {
     const could = fitting(ledger, fleet, request);
     const fresh = mayGrow ? newSlots(ledger, fleet, request, this.#ask) : null;
     const offer = fresh && !('none' in fresh) ? fresh[0]?.offers[0] : undefined;
-    const places = offer ? this.#placesIn(fleet, needed, isServerHost(offer.backend)) : 0;
+    const places = offer ? this.#placesIn(fleet, needed, offer) : 0;
     if (could.places + places < needed) return null;
     const free = (one: InstanceRecord) => (one.totalBlocks ?? 0) - ledger.busyBlocks(one);
     const instances = could.instances
@@ -276,13 +278,14 @@ export class Holds {
       .slice(0, needed);
     const missing = Math.min(places, needed - instances.length);
     if (instances.length + missing === 0) return null;
-    return { fleet, instances, places: missing, isLocal: isServerHost(offer?.backend ?? null) };
+    return { fleet, instances, places: missing, offer };
   }
 
-  #placesIn(fleet: FleetRecord, needed: number, isLocal: boolean): number {
+  #placesIn(fleet: FleetRecord, needed: number, offer: Offer): number {
     const max = fleet.spec.configuration.nodes?.max ?? null;
     const room = max === null ? needed : Math.max(0, max - this.#ledger.activeIn(fleet.id));
-    return Math.min(needed, room, isLocal ? Math.max(0, this.#ledger.localLeft) : needed);
+    const isLocal = isServerHost(offer.backend);
+    return Math.min(needed, room, isLocal ? Math.max(0, this.#ledger.localLeft(offer)) : needed);
   }
 }
 

@@ -17,6 +17,7 @@ import {
 } from '../../instances/index.ts';
 import type { HostRecord, IntentRecord, Offer } from '../../model/index.ts';
 import { totalBlocksOf } from '../../offers/blocks.ts';
+import { LOCAL_SLOTS } from '../../offers/local-limits.ts';
 import { CREATE_NUDGE, HOST_ADD_LIMIT } from '../../status/index.ts';
 import { withoutAmount } from '../../status/texts.ts';
 import { silenceDeadline } from '../../time/silence.ts';
@@ -58,7 +59,7 @@ function followCreation(pass: InstancePass, create: IntentRecord): void {
   if (result?.kind === 'instance.created' && !isOffered(result)) {
     adoptHandle(pass.draft, pass.instance, result);
   } else if (result?.kind === 'instance.created' && !hasLocalSlot(pass, result)) {
-    const { localMaxInstances: max } = pass.ctx.settings;
+    const max = localSlotsOf(pass, result);
     // There is no machine to terminate: an instance of this backend is a slot of the server host.
     const limit = `${max} (DSTACK_LOCAL_MAX_INSTANCES)`;
     pass.giveUp('no_offers', `The server's machine has as many instances as it may: ${limit}`);
@@ -83,12 +84,18 @@ export function withdrawUntried(pass: InstancePass, { key, payload }: IntentReco
   if (payload.kind === 'instance.create' && payload.untried) pass.draft.signal('intent', key);
 }
 
-/** Slots of the server host belong to no fleet: other projects may have taken the last one. */
-function hasLocalSlot({ snapshot, ctx, draft }: InstancePass, created: OfferedInstance): boolean {
-  const { local } = snapshot;
+/** Slots of a server's machine belong to no fleet: other projects may have taken the last one. */
+function hasLocalSlot(pass: InstancePass, created: OfferedInstance): boolean {
+  const { local } = pass.snapshot;
   if (!isServerHost(created.offer.backend) || local === null) return true;
-  draft.checkLocal(local.localState);
-  return local.localInstances < ctx.settings.localMaxInstances;
+  pass.draft.checkLocal(local);
+  return local.instances < localSlotsOf(pass, created);
+}
+
+/** The limit of the server that created it, which may be another one than this. */
+function localSlotsOf({ ctx }: InstancePass, { offer }: OfferedInstance): number {
+  const slots = offer.backend_data[LOCAL_SLOTS];
+  return typeof slots === 'number' ? slots : ctx.settings.localMaxInstances;
 }
 
 /**

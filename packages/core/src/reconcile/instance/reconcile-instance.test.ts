@@ -59,7 +59,9 @@ describe('a planned cloud machine', () => {
     w.created('inst-1', anOffer({ backend: 'local' }));
     const decision = w.instancePass();
     expect(w.instance().status).toBe(status);
-    expect(decision?.changes).toContainEqual({ type: 'local.check', state: 'as read' });
+    expect(decision?.changes).toContainEqual({
+      ...{ type: 'local.check', hostId: 'local', state: 'as read' },
+    });
   });
 
   test('ends visibly as no_offers if no backend has one', () => {

@@ -8,7 +8,7 @@ import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, Timestamp } from '../../model/index.ts';
 import { demandOf } from '../../placement/gang-request.ts';
 import { undecidedUntil } from '../../placement/place/refusals.ts';
-import { RECONNECT_LIMIT } from '../../status/index.ts';
+import { OTHER_SERVERS_LIMIT, RECONNECT_LIMIT } from '../../status/index.ts';
 import { silenceDeadline } from '../../time/silence.ts';
 import { followsRequeue, verdictOn } from '../run/retry.ts';
 import type { RunPass } from '../run/run-pass.ts';
@@ -42,8 +42,8 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * limit, as does a member of an array, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service. Every job
  * waits for the first instance of a cluster, for a host that cannot start jobs now and for a cordoned
- * instance, and a moment for a host whose connection was just lost:
- * otherwise a restart of the server would end runs that are submitted then.
+ * instance, a moment for a host whose connection was just lost (otherwise a restart of the server would end runs that are
+ * submitted then), and a moment for the other servers while only this server's machine is known to be full.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
@@ -59,8 +59,9 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (verdict.kind === 'retry') return verdict.until;
   const undecided = job.refusal && undecidedUntil(job.refusal);
   if (verdict.kind !== 'never' || undecided === null) return null;
-  if (undecided !== 'reconnecting') return Infinity;
-  const until = silenceDeadline(pass.ctx, job.waitingSince ?? pass.now, RECONNECT_LIMIT);
+  if (undecided !== 'reconnecting' && undecided !== 'other_servers') return Infinity;
+  const limit = undecided === 'reconnecting' ? RECONNECT_LIMIT : OTHER_SERVERS_LIMIT;
+  const until = silenceDeadline(pass.ctx, job.waitingSince ?? pass.now, limit);
   return pass.now <= until ? until : null;
 }
 

@@ -86,6 +86,30 @@ describe('retry of a single job', () => {
     });
   });
 
+  describe('without `retry`, refused because the machine of one server is full', () => {
+    const refused = (count: number | null) => {
+      const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
+      const growth = { rule: 'local_limit', asked: null, has: '4', count, property: null } as const;
+      const fleet = { ...{ fleet: 'a', verdict: 'full' as const, pool: [] }, growth };
+      noCapacity(world, { kind: 'no-place', nodes: 1, selected: false, fleets: [fleet] });
+      return world;
+    };
+
+    test('waits for the passes of other servers', () => {
+      const world = refused(1);
+      expect(world.latest()).toMatchObject({ status: 'submitted', waitingSince: world.now });
+      expect(world.run.nextPassAt).toBe(world.now + 15_000_001);
+      world.now = world.run.nextPassAt ?? 0;
+      world.pass();
+      expect(world.latest().terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
+
+    test('does not wait if there is no other server', () => {
+      const { terminationReason } = refused(null).latest();
+      expect(terminationReason).toBe('failed_to_start_due_to_no_capacity');
+    });
+  });
+
   test('without `retry` waits for the first instance of a cluster, and for nothing else', () => {
     const world = new World({ jobs: [aJob({ spec: aJobSpec({ retry: null }) })] });
     const growth = { rule: 'cluster_starting', asked: null, has: null } as const;

@@ -180,7 +180,10 @@ export class World extends WorldRows {
         local:
           this.localInstances === null
             ? null
-            : { localInstances: this.localInstances, localState: 'as read' },
+            : {
+                ...{ hostId: 'local', instances: this.localInstances, busy: [] },
+                ...{ state: 'as read', isAlive: false },
+              },
       },
       this.ctx,
     );

@@ -175,6 +175,7 @@ export class SimWorld {
     executor: 'process',
     serverHost: async () => ({ cpus: 8, memoryMib: 32_768, arch: 'x86', gpus: [] }),
     hostId: 'local',
+    slots: 3,
     hostname: '127.0.0.1',
     freedoms: LOCAL_FREEDOMS,
     matches: requirementsMatch,
