@@ -49,8 +49,11 @@ const PORT_MS = 10_000;
 /** Bytes of one frame of the stream; the one with all jobs is the largest. */
 const MAX_FRAME = 64 * 1024 * 1024;
 
-/** Idle connections that are kept for the next command. */
-const SPARE_CONNECTIONS = 4;
+/**
+ * Idle connections that are kept for the next command. One, since each takes open files for as long as the link lasts: of
+ * the server where it dials a socket, and of sshd and the agent. Commands at the same time open more.
+ */
+const SPARE_CONNECTIONS = 1;
 
 /**
  * The commands of the agent protocol. All of them may be repeated. They use connections that stay
