@@ -161,10 +161,8 @@ it('a worker that stands still gets only the first of the connections that follo
     await expect.poll(isOver).toBeLessThanOrEqual(unanswered + 1);
     isLeftOut = unanswered > 0 && asked.length - answered === unanswered;
   }
-  const unanswered = asked.length - answered;
   more(40);
-  await expect.poll(() => asked.length - answered, { timeout: 10_000 }).toBe(unanswered);
-  expect(unanswered).toBeLessThan(10);
+  await expect.poll(() => asked.length - answered, { timeout: 10_000 }).toBeLessThan(10);
   process.kill(other, 'SIGKILL');
   expect(new Set(await Promise.all(asked))).toEqual(new Set([first]));
 });
