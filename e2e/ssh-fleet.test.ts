@@ -107,13 +107,15 @@ ssh_config:
     const on = 'fleets: [pool]\n';
     const tasks = ['left', 'right'];
     for (const name of tasks) {
-      const script = ['echo "$DSTACK_RUN_NAME on $(cat /etc/hostname)"', 'sleep 2', 'exit 5'];
+      const wait = 'while [ ! -e /tmp/seen ]; do sleep 0.1; done';
+      const script = ['echo "$DSTACK_RUN_NAME on $(cat /etc/hostname)"', wait, 'exit 5'];
       await submit(home, name, script, IMAGE + on);
     }
     await Promise.all(tasks.map((name) => untilRun(home, name, isRunning)));
     const { instances } = await fleet('pool');
     expect(instances.map(({ status }) => status)).toEqual(['busy', 'busy']);
     for (const name of tasks) {
+      await home.ok('exec', name, '--', 'touch', '/tmp/seen');
       const run = await untilRun(home, name, isFinished);
       expect(run.latest_job_submission).toMatchObject({ exit_status: 5 });
       expect(await home.ok('logs', name)).toContain(`${name} on `);
