@@ -1,11 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { GatewaySettings } from '@dstack/contract/agent';
 import { errorMessage } from '@dstack/contract/error-message';
-import type { PlainEngine, ProxyLog } from '@dstack/proxy';
+import { NginxRefusal, type PlainEngine, type ProxyLog } from '@dstack/proxy';
 import { accountProof } from './certificates/account-proof.ts';
 import { acmeSocket, type Certificates } from './certificates/certificates.ts';
 import { namesToSecure } from './certificates/names-to-secure.ts';
-import { type Nginx, Refused } from './nginx/nginx.ts';
+import type { Nginx } from './nginx/nginx.ts';
 import type { RequestEngines } from './request-engines.ts';
 import type { StatusReport } from './status-report.ts';
 import type { Supply } from './supply.ts';
@@ -67,7 +67,7 @@ export class FrontUpkeep {
       plain.isOn = isPlain && notPlain === null;
       status.setStatus({ state: 'ready', text: null });
     } catch (error) {
-      const state = error instanceof Refused ? 'refused' : 'waiting';
+      const state = error instanceof NginxRefusal ? 'refused' : 'waiting';
       status.setStatus({ state, text: errorMessage(error) });
       log.warn({ err: error }, 'the gateway is not ready');
     }

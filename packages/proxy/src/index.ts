@@ -67,12 +67,18 @@ export { serviceUsage } from './models/service-usage.ts';
 export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
 export { luaFolder, removeOtherLua } from './nginx/lua-files.ts';
 export {
+  NginxProcess,
+  NginxRefusal,
+  programError,
+  WrongConfiguration,
+} from './nginx/nginx-process.ts';
+export { findNginx, isNginxFrom, luaModules, nginxBuild } from './nginx/nginx-program.ts';
+export {
   CERTIFICATES,
   FOR_WORKERS,
   inLua,
   modulesFolder,
   PATH_VARIABLES,
-  PLAIN_MODULES,
   PLAIN_VARIABLES,
   type PlainOptions,
   plainLocation,
@@ -82,7 +88,7 @@ export {
 export { controlOf } from './nginx/plain-control.ts';
 export { PlainEngine } from './nginx/plain-engine.ts';
 export { plainPaths, plainTable } from './nginx/plain-table.ts';
-export { portHolder, processesWith } from './nginx/port-holders.ts';
+export { portHolder } from './nginx/port-holders.ts';
 export { learnAddress, ReplicaAddresses } from './nginx/replica-addresses.ts';
 export type { RequestEngine } from './nginx/request-engine.ts';
 export { SECRET, sessionCookies, signInStates, stateCookie } from './origins/origin-cookies.ts';

@@ -1,0 +1,189 @@
+/** The life of an nginx of our own, beside one that the computer may have. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { hostname } from 'node:os';
+import { setTimeout as delay } from 'node:timers/promises';
+import { promisify } from 'node:util';
+import type { ProxyLog } from '../log.ts';
+import { processesWith } from './port-holders.ts';
+
+/** nginx does not run until a person changes something. */
+export class NginxRefusal extends Error {
+  override name = 'NginxRefusal';
+}
+
+/** It goes on with the configuration before this one, if there is one. */
+export class WrongConfiguration extends NginxRefusal {}
+
+export interface NginxRun {
+  /** Path of the program. */
+  readonly program: string;
+  /** Its configuration: `pid` is `nginx.pid` and `error_log` is `nginx-error.log`, in the folder. */
+  readonly configuration: string;
+  /** Unix sockets at which it listens: a master process that was killed has left them. */
+  readonly sockets: readonly string[];
+  /**
+   * Called if it does not run, before it is started. `orphans`: workers of a master process that was killed,
+   * which still listen.
+   */
+  readonly beforeStart?: (orphans: readonly number[]) => Promise<void>;
+  /**
+   * A descriptor of this process at which it is to listen, if it is started: that of a socket with an address
+   * of its configuration. One that runs already has it.
+   */
+  readonly listener?: number;
+}
+
+const execute = promisify(execFile);
+const START_MS = 5000;
+/** For requests under way when it is stopped; an agent that removes a gateway waits 15 seconds for all of it. */
+const LEAVE_MS = 8000;
+/** In the new process, the number of a descriptor that it inherits. */
+const INHERITED = 3;
+
+/** It outlives this process; the next one finds it by the files of its folder. */
+export class NginxProcess {
+  readonly #folder: string;
+  readonly #log: ProxyLog;
+
+  /** `folder`: absolute, without spaces and quotes. It has all files of this nginx. */
+  constructor(folder: string, log: ProxyLog) {
+    this.#folder = folder;
+    this.#log = log;
+  }
+
+  get isRunning(): boolean {
+    return this.#pid !== null;
+  }
+
+  /** Makes it run with this configuration, which is checked first. Throws `NginxRefusal`. */
+  async run({ program, configuration, sockets, beforeStart, listener }: NginxRun): Promise<void> {
+    const { isRunning } = this;
+    const isSame = textOf(this.#path) === configuration;
+    if (isRunning && isSame) return;
+    const orphans = isRunning ? [] : this.#orphans;
+    if (!isRunning) await beforeStart?.(orphans);
+    if (!isSame) await this.#write(program, configuration);
+    const pid = this.#pid;
+    if (pid !== null) {
+      process.kill(pid, 'SIGHUP');
+      this.#log.info('nginx was reloaded');
+      return;
+    }
+    // At these, new connections are for the next one: orphans get none any more.
+    for (const path of sockets) rmSync(path, { force: true });
+    await this.#start(program, listener);
+    // They shared the addresses until now, and finish their requests.
+    for (const orphan of orphans) end(orphan, 'SIGQUIT');
+  }
+
+  /** Waits for requests under way, but not for long. */
+  async stop(): Promise<void> {
+    const pid = this.#pid;
+    for (const orphan of pid === null ? this.#orphans : []) end(orphan, 'SIGTERM');
+    if (pid === null) return;
+    for (const [signal, patience] of [
+      ['SIGQUIT', LEAVE_MS],
+      ['SIGTERM', START_MS],
+    ] as const) {
+      if (this.isRunning) end(pid, signal);
+      for (const until = Date.now() + patience; this.isRunning && Date.now() < until; ) {
+        await delay(20);
+      }
+    }
+  }
+
+  get #path(): string {
+    return `${this.#folder}/nginx.conf`;
+  }
+
+  get #pid(): number | null {
+    const pid = Number(textOf(`${this.#folder}/nginx.pid`).trim());
+    if (!(pid > 0)) return null;
+    // If the number belongs to a later process, its command line names another configuration.
+    const isOurs = textOf(`/proc/${pid}/cmdline`).includes(this.#path);
+    return isOurs ? pid : null;
+  }
+
+  /** Workers of a master process that was killed: they go on serving, but a crash of one is final. */
+  get #orphans(): number[] {
+    return processesWith(`${this.#folder}/nginx-error.log`, 'nginx: worker');
+  }
+
+  async #write(program: string, configuration: string): Promise<void> {
+    const next = `${this.#path}.new`;
+    writeFileSync(next, configuration, { mode: 0o600 });
+    try {
+      // An address that is in use is no fault of the configuration.
+      await execute(program, ['-t', '-q', '-c', next]);
+    } catch (error) {
+      rmSync(next, { force: true });
+      throw new WrongConfiguration(`nginx refuses its configuration: ${programError(error)}`);
+    }
+    renameSync(next, this.#path);
+  }
+
+  async #start(program: string, listener?: number): Promise<void> {
+    try {
+      if (listener === undefined) await execute(program, ['-c', this.#path]);
+      else await this.#startWith(program, listener);
+    } catch (error) {
+      throw new NginxRefusal(`nginx does not start on ${hostname()}: ${programError(error)}`);
+    }
+    for (const until = Date.now() + START_MS; !this.isRunning; await delay(10)) {
+      if (Date.now() > until) throw new Error('nginx has ended right after its start');
+    }
+    this.#log.info('nginx was started');
+  }
+
+  /**
+   * nginx takes over the socket in the way in which one version of it hands its own to the next one. Then it stays a
+   * child of this process, in a session of its own.
+   */
+  async #startWith(program: string, listener: number): Promise<void> {
+    const child = spawn(program, ['-c', this.#path], {
+      env: { ...process.env, NGINX: `${INHERITED};` },
+      detached: true,
+      stdio: ['ignore', 'ignore', 'pipe', listener],
+    });
+    const stderr = child.stderr as Socket;
+    let shown = '';
+    stderr.setEncoding('utf8').on('data', (text: string) => {
+      shown += text;
+    });
+    await once(child, 'spawn');
+    const closed = once(child, 'close').then(() => true);
+    while (!this.isRunning) {
+      const hasEnded = await Promise.race([closed, delay(10, false)]);
+      if (hasEnded) throw Object.assign(new Error('it has ended'), { stderr: shown });
+    }
+    child.unref();
+    stderr.unref();
+  }
+}
+
+function end(pid: number, signal: NodeJS.Signals): void {
+  try {
+    process.kill(pid, signal);
+  } catch {
+    // It has ended meanwhile.
+  }
+}
+
+/** The error of a program itself, at most one line; nginx writes a summary after it. */
+export function programError(error: unknown): string {
+  const { stderr = '', message } = error as { stderr?: string; message: string };
+  const lines = (stderr.trim() || message).split('\n');
+  const line = lines.find((one) => one.includes('[emerg]')) ?? lines.at(-1) ?? '';
+  return line.replace(/^.*\[emerg\] (\d+#\d+: )?/, '').slice(0, 500);
+}
+
+function textOf(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
