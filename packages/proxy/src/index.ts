@@ -78,6 +78,7 @@ export {
   FOR_WORKERS,
   inLua,
   modulesFolder,
+  PATH_SHARED,
   PATH_VARIABLES,
   PLAIN_VARIABLES,
   type PlainOptions,

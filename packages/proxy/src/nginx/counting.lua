@@ -29,7 +29,7 @@ local function keep(request, status, ms)
   local uri = var.request_uri
   if #uri > LONGEST then uri = path_of(uri) end
   ring[ring.next % KEPT] = {
-    math.floor(clock.wall()), request.method, uri, status, ms, request.user or "", var.remote_addr, var.request_id,
+    math.floor(clock.wall()), request.method, uri, status, ms, request.user or "", var.remote_addr, request.id,
     request.has_answer and request.target.job or "",
   }
   ring.next = ring.next + 1

@@ -2,7 +2,8 @@
 -- concerns this connection alone. In doubt it has; see `head/credential-places.ts` of the proxy.
 local find, gmatch, match = string.find, string.gmatch, string.match
 
-local M = {}
+-- `has_proxies`: headers in which proxies name their client may count, which a worker decides; else nobody's do.
+local M = { has_proxies = false }
 
 local CREDENTIAL = "auth|token|key|secret|passw|credential|bearer|jwt"
 -- A token of dstack, an id as users' tokens are, and a user with password. An encoded letter may hide one.
@@ -13,9 +14,9 @@ local IN_PAIRS = TOKEN .. "|" .. CREDENTIAL .. "|" .. HIDDEN
 
 local KINDS = {
   host = "pass", authorization = "pass", ["x-request-id"] = "pass", range = "pass", date = "pass",
-  forwarded = "drop", ["cf-connecting-ip"] = "drop", ["fastly-client-ip"] = "drop", ["true-client-ip"] = "drop",
-  ["x-client-ip"] = "drop", ["x-cluster-client-ip"] = "drop", ["x-original-forwarded-for"] = "drop",
-  ["x-real-ip"] = "drop", connection = "connection", ["keep-alive"] = "drop", ["proxy-connection"] = "drop",
+  forwarded = "proxy", ["cf-connecting-ip"] = "proxy", ["fastly-client-ip"] = "proxy", ["true-client-ip"] = "proxy",
+  ["x-client-ip"] = "proxy", ["x-cluster-client-ip"] = "proxy", ["x-original-forwarded-for"] = "proxy",
+  ["x-real-ip"] = "proxy", connection = "connection", ["keep-alive"] = "drop", ["proxy-connection"] = "drop",
   cookie = "pairs", referer = "pairs",
   expect = "judge", upgrade = "judge", te = "judge", trailer = "judge", ["transfer-encoding"] = "judge",
   ["http2-settings"] = "judge", ["proxy-authorization"] = "judge", ["proxy-authenticate"] = "judge",
@@ -32,7 +33,9 @@ local function kind_of(name)
   local known = KINDS[name] or kinds[name]
   if known then return known end
   local kind = "value"
-  if find(name, "^x%-forwarded%-") then kind = "drop"
+  -- Many frameworks treat `-` and `_` alike. nginx itself drops such names, unless it is told to keep them.
+  if find(name, "_", 1, true) then kind = "judge"
+  elseif find(name, "^x%-forwarded%-") then kind = "proxy"
   elseif find(name, "^x%-dstack%-") then kind = "judge"
   elseif find(name, "^content%-") or find(name, "^accept") or find(name, "^if%-")
     or find(name, "^sec%-fetch%-") then kind = "pass"
@@ -135,8 +138,8 @@ end
 function M.are_plain(headers, credential)
   for name, value in pairs(headers) do
     local kind = kind_of(name)
-    if kind == "judge" or type(value) == "table" then return false end
-    if kind == "drop" then ngx.req.clear_header(name)
+    if kind == "judge" or type(value) == "table" or (kind == "proxy" and M.has_proxies) then return false end
+    if kind == "drop" or kind == "proxy" then ngx.req.clear_header(name)
     elseif kind == "connection" then
       local lower = value:lower()
       if lower ~= "keep-alive" and lower ~= "close" then return false end

@@ -12,6 +12,7 @@ import { luaFolder } from './lua-files.ts';
 import {
   FOR_WORKERS,
   inLua,
+  PATH_SHARED,
   PATH_VARIABLES,
   PLAIN_MODULES,
   PLAIN_VARIABLES,
@@ -34,6 +35,7 @@ const fromText = (text: string | string[] | undefined) =>
 
 class PathWorld {
   readonly dir = mkdtempSync(join(tmpdir(), 'dstack-paths-'));
+  readonly #hasProxies: boolean;
   readonly control: Control = controlOf(plainSocket(this.dir));
   readonly #app = createServer((asked, answer) => {
     const { headers } = asked;
@@ -43,6 +45,10 @@ class PathWorld {
   });
   readonly #worker = createServer((_asked, answer) => answer.end('worker'));
   #nginx: ChildProcess | null = null;
+
+  constructor(hasProxies = false) {
+    this.#hasProxies = hasProxies;
+  }
 
   async start(): Promise<void> {
     await listening(this.#app, { host: '127.0.0.1', port: 0 });
@@ -82,7 +88,12 @@ class PathWorld {
   }
 
   #configuration(): string {
-    const plain = { modules: [], folder: luaFolder(this.dir), timeoutMs: 5000 };
+    const plain = {
+      modules: [],
+      folder: luaFolder(this.dir),
+      timeoutMs: 5000,
+      hasProxies: this.#hasProxies,
+    };
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
       .map((name) => `${name}_temp_path ${this.dir}/tmp/${name};`)
       .join(' ');
@@ -93,6 +104,8 @@ events {}
 http {
   access_log off; ${temporary}
 ${plainShared(plain, this.dir, inLua([join(this.dir, 'worker.sock')]))}
+${PATH_SHARED}
+  underscores_in_headers on;
   server {
     listen unix:${this.socket};
 ${PLAIN_VARIABLES}
@@ -182,5 +195,38 @@ describe.skipIf(!hasLua)('nginx, at paths of the origin of the API', () => {
     const own = { 'Set-Cookie': 'dstack_session=x' };
     const { headers: none } = await world.ask(`${PREFIX}/`, answerBy(own));
     expect(none).not.toHaveProperty('set-cookie');
+  });
+
+  it('keeps the id that a client has given its request, if workers would', async () => {
+    const ids = async (given: string) => {
+      const { headers, body } = await world.ask(`${PREFIX}/`, { 'x-request-id': given });
+      return [headers['x-request-id'], JSON.parse(body)['x-request-id']];
+    };
+    expect(await ids('a.b:c/d+e=f-1_2')).toEqual(['a.b:c/d+e=f-1_2', 'a.b:c/d+e=f-1_2']);
+    for (const given of ['', 'a b', 'x'.repeat(129)]) {
+      const [shown, seen] = await ids(given);
+      expect([shown, seen]).toEqual([expect.stringMatching(/^[0-9a-f]{32}$/), shown]);
+    }
+  });
+
+  it('drops what strangers say of their address, and leaves to workers names that apps may misread', async () => {
+    const said = { 'x-forwarded-for': '6.6.6.6', forwarded: 'for=6.6.6.6', 'x-real-ip': '6.6.6.6' };
+    const { body } = await world.ask(`${PREFIX}/`, said);
+    const seen = JSON.parse(body);
+    expect(Object.values(seen)).not.toContain('6.6.6.6');
+    expect((await world.ask(`${PREFIX}/`, { x_forwarded_for: '6.6.6.6' })).body).toBe('worker');
+  });
+});
+
+describe.skipIf(!hasLua)('nginx, where a proxy is trusted', () => {
+  const world = new PathWorld(true);
+  beforeAll(() => world.start());
+  afterAll(() => world.stop());
+
+  it('leaves to workers requests with headers of proxies, and answers the others', async () => {
+    for (const name of ['x-forwarded-for', 'x-forwarded-proto', 'forwarded', 'x-real-ip']) {
+      expect((await world.ask(`${PREFIX}/`, { [name]: 'x' })).body).toBe('worker');
+    }
+    expect((await world.ask(`${PREFIX}/`)).body).not.toBe('worker');
   });
 });

@@ -8,6 +8,8 @@ export interface PlainOptions {
   readonly folder: string;
   /** Milliseconds without a byte after which a request fails. */
   readonly timeoutMs: number;
+  /** Headers in which proxies name their client may count; false by default. Workers know whose do. */
+  readonly hasProxies?: boolean;
 }
 
 /** Where nginx learns from the main process what it may answer. Only the main process and nginx reach the folder. */
@@ -20,7 +22,11 @@ const IDLE = '4s';
  * For the block `http`. Routes, callers and counts are in memory that all processes of nginx share and that
  * outlives each of them: none is lost when one is killed.
  */
-export function plainShared({ folder }: PlainOptions, runtime: string, workers: string): string {
+export function plainShared(
+  { folder, hasProxies = false }: PlainOptions,
+  runtime: string,
+  workers: string,
+): string {
   return `  lua_package_path "${folder}/?.lua;;";
   lua_shared_dict dstack_routes 32m;
   lua_shared_dict dstack_grants 8m;
@@ -29,7 +35,7 @@ export function plainShared({ folder }: PlainOptions, runtime: string, workers: 
   lua_shared_dict dstack_ejected 1m;
   lua_shared_dict dstack_pages 16m;
   init_by_lua_block {
-    require("plain").load({ ${workers} })
+    require("plain").load({ ${workers} }, ${hasProxies})
     require("certificates").folder = "${runtime}/certificates"
   }
   init_worker_by_lua_block { require("plain").start() }
@@ -112,7 +118,7 @@ ${before}      access_by_lua_block { require("plain").access(${isByPath}) }
       proxy_set_header X-Forwarded-For $remote_addr;
       proxy_set_header X-Forwarded-Proto ${scheme};
       proxy_set_header X-Forwarded-Host $http_host;
-      proxy_set_header X-Request-Id $request_id;
+      proxy_set_header X-Request-Id ${isByPath ? '$dstack_request_id' : '$request_id'};
       proxy_set_header X-Dstack-User $dstack_user;
       proxy_buffer_size ${head};
       proxy_buffers 4 ${head};
@@ -134,6 +140,13 @@ ${HOP_BY_HOP.map((name) => `      proxy_hide_header ${name};`).join('\n')}
       content_by_lua_block { require("plain").undelivered("timed_out") }
     }`;
 }
+
+/** For the block `http` with the location of paths: clients may name their requests there, as workers accept it. */
+export const PATH_SHARED = `  map $http_x_request_id $dstack_request_id {
+    default $request_id;
+    "~^[A-Za-z0-9_.:/+=-]{1,128}$" $http_x_request_id;
+  }
+`;
 
 /** For a block `server` with the location of paths, beside `PLAIN_VARIABLES`. */
 export const PATH_VARIABLES = ['path', 'prefix']

@@ -101,6 +101,7 @@ function M.access(by_path)
   open[ref] = request
   request.ref = ref
   var.dstack_ref = ref
+  request.id = by_path and var.dstack_request_id or var.request_id
   if request.user then var.dstack_user = request.user end
   if request.authorization then var.dstack_authorization = request.authorization end
   if by_path then
@@ -201,7 +202,7 @@ function M.headers()
     if is_own(name) then header[name] = nil end
   end
   if request.prefix then confine(request) end
-  header["X-Request-Id"] = ngx.var.request_id
+  header["X-Request-Id"] = request.id
 end
 
 -- An answer that lasts longer than the access of its caller ends. Nothing can wait here, so another one asks.
@@ -256,7 +257,11 @@ function M.log()
   counting.ended(request, ngx.status)
 end
 
-function M.load(workers) callers.workers = workers end
+-- `has_proxies`: see `heads.lua`.
+function M.load(workers, has_proxies)
+  callers.workers = workers
+  heads.has_proxies = has_proxies == true
+end
 
 function M.start()
   control.start()
