@@ -155,9 +155,12 @@ export class NginxProcess {
     });
     await once(child, 'spawn');
     const closed = once(child, 'close').then(() => true);
-    while (!this.isRunning) {
+    for (const until = Date.now() + START_MS; !this.isRunning; ) {
       const hasEnded = await Promise.race([closed, delay(10, false)]);
       if (hasEnded) throw Object.assign(new Error('it has ended'), { stderr: shown });
+      if (Date.now() < until) continue;
+      child.kill('SIGKILL');
+      throw new Error(`it was not ready after ${START_MS / 1000} seconds`);
     }
     child.unref();
     stderr.unref();
