@@ -4,8 +4,8 @@ import type { SimWorld } from './sim-backends.ts';
 /**
  * Faults outside of the servers. The caller makes servers crash (`crash`), and run out of descriptors
  * (`exhaust`) and recover from that (`refill`), stops them for a while (`suspend`) and continues them (`resume`),
- * ends all of them for hours (`outage`), lets all end and start every few minutes (`restarts`), and makes the programs of
- * gateways report and lie (`gateway`).
+ * ends all of them for hours (`outage`), lets all end and start every few minutes (`restarts`), makes the programs of
+ * gateways report and lie (`gateway`), and ends a machine whose runs are held up (`holdRuns`).
  */
 export type Fault =
   | 'crash'
@@ -16,6 +16,7 @@ export type Fault =
   | 'suspend'
   | 'resume'
   | 'gateway'
+  | 'holdRuns'
   | WorldFault;
 
 type WorldFault =
@@ -62,6 +63,8 @@ export const FAULTS: Readonly<Record<Fault, number>> = {
   vanishVolume: 0.15,
   agentLies: 1.5,
   gateway: 3,
+  // Passes are late for minutes, which most stories judge.
+  holdRuns: 0,
   nothing: 8,
 };
 

@@ -15,6 +15,7 @@ import { Breach } from './breach.ts';
 import { doFault, FAULTS, HARMLESS } from './faults.ts';
 import { checkEvents, checkNothingLeft, checkOutput, checkServices } from './final-checks.ts';
 import { GatewayTraffic } from './gateway-traffic.ts';
+import { endBehindHeldRuns } from './held-runs.ts';
 import { checkQuiet, isQuiet } from './invariants.ts';
 import { MaintenanceWatch } from './maintenance-watch.ts';
 import { NO_DATABASE_FAULTS, PortStore } from './port-store.ts';
@@ -199,6 +200,7 @@ class Simulation {
     else if (fault === 'suspend') this.#servers.suspend();
     else if (fault === 'resume') this.#servers.resume();
     else if (fault === 'gateway') this.#traffic?.act();
+    else if (fault === 'holdRuns') await endBehindHeldRuns(this.store, this.#world, this.#random);
     else await doFault(fault, this.#world, this.#random);
     if (this.#random.chance(this.#options.hasOwnClock ? 0.3 : 0.05)) this.#servers.stepClock();
     const done = await this.#finished(request);

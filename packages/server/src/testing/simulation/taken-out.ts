@@ -200,4 +200,11 @@ export const TAKEN_OUT: readonly TakenOut[] = [
     instead: '    blocks: instance.totalBlocks ?? 1,\n    since: Math.max(',
     story: LEDGER,
   },
+  {
+    name: 'a job costs nothing after the end of its machine',
+    file: 'packages/core/src/pricing/intervals.ts',
+    text: '    until: Math.min(until, instance.finishedAt ?? until),',
+    instead: '    until,',
+    story: { steps: 60, faults: { holdRuns: 6 } },
+  },
 ];
