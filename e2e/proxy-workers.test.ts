@@ -213,15 +213,18 @@ it('only requests of a killed worker fail, and it is started again', async () =>
 /** Processes that have been started as workers, recorded or not. */
 function startedWorkers(): number[] {
   const dir = join(home.serverDir, 'proxy');
-  return readdirSync('/proc').flatMap((name) => {
+  const workers = new Map<string, number>();
+  for (const name of readdirSync('/proc')) {
     try {
       const words = readFileSync(`/proc/${name}/cmdline`, 'utf8').split('\0');
-      return words.includes('--id') && words.includes(dir) ? [Number(name)] : [];
+      const id = words[words.indexOf('--id') + 1] ?? '';
+      // Until a new process runs its program, it has the command line of the worker that made it.
+      if (words.includes('--id') && words.includes(dir)) workers.set(id, Number(name));
     } catch {
       // Not a process, or one that has ended.
-      return [];
     }
-  });
+  }
+  return [...workers.values()];
 }
 
 it('Ctrl-C ends the workers after their requests', async () => {
