@@ -43,5 +43,9 @@ export function joinChannel(channel: ServerChannel, connection: Duplex): void {
     if (!sent && !connection.readableEnded) channel.destroy();
   });
   channel.once('error', () => connection.destroy());
+  channel.once('close', () => {
+    // ssh2 ends the channels of a client that was lost or hung up too.
+    if (!sent || !received) connection.destroy();
+  });
   endWith(channel, connection);
 }
