@@ -11,7 +11,7 @@ const TITLE = 'Verda';
 const REFUSALS: readonly RefusalRule[] = [
   { status: 429, means: 'busy' },
   { text: /quota|limit (?:is )?(?:reached|exceeded)|maximum number/i, means: 'quota' },
-  { text: /invalid [\w -]*\bid\b/i, means: 'missing' },
+  { text: /invalid (?:[\w-]{1,30} ){0,4}id\b/i, means: 'missing' },
   { text: /can(?:'t|not) \w+ an? \w+ instance/i, means: 'not-now' },
   {
     text: /(?:no|not enough|insufficient|out of) (?:\w+ )?(?:capacity|stock)|sold out|not available/i,

@@ -124,9 +124,7 @@ export class Nginx {
         },
       });
     } catch (error) {
-      const isForbidden =
-        error instanceof NginxRefusal && /bind\(\).*permission denied/i.test(error.message);
-      if (!isForbidden) throw error;
+      if (!(error instanceof NginxRefusal) || !isForbiddenPort(error.message)) throw error;
       throw new NginxRefusal(
         `${error.message}: ports below 1024 need root; set DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`,
         { cause: error },
@@ -225,3 +223,6 @@ export class Nginx {
     }
   }
 }
+
+const isForbiddenPort = (text: string) =>
+  text.includes('bind()') && /permission denied/i.test(text);
