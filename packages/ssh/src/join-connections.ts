@@ -1,7 +1,10 @@
 import type { Duplex } from 'node:stream';
 
-/** For how long an ended connection holds up the other, whose peer takes no bytes any more. */
-const LINGER_MS = 600_000;
+/**
+ * For how long an ended connection holds up the other, whose peer takes no bytes any more. Limits of connections do not
+ * count it meanwhile, so it must not be long.
+ */
+const LINGER_MS = 30_000;
 
 /** Joins two connections. Each direction ends by itself, and an error ends both. */
 export function joinConnections(a: Duplex, b: Duplex): void {
