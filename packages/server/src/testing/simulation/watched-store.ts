@@ -21,10 +21,10 @@ type DecidedWrite = (id: string, decide: Decide, ...more: unknown[]) => Promise<
 /** A store that reports every write of a decision, in the order of the commits. */
 export function watchedStore(store: Store, watch: StoreWatch): Store {
   const { engine, quotas, volumes } = store;
-  const apply: typeof engine.apply = (changes, signals) =>
+  const apply: typeof engine.apply = (changes, signals, decidedAt) =>
     watch.during(async () => {
       watch.applying(changes);
-      const outcome = await engine.apply(changes, signals);
+      const outcome = await engine.apply(changes, signals, decidedAt);
       if (outcome === 'applied') await watch.applied(changes);
       return outcome;
     });
