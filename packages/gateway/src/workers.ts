@@ -33,8 +33,11 @@ export interface WorkersOptions {
 /** Two, so that one answers while the other is started again. */
 const COUNT = 2;
 const RESTART_MS = 250;
-/** New objects get at most 16 MB before they are collected, instead of 32: less memory under load. */
-const MEMORY = ['--max-old-space-size=512', '--max-semi-space-size=16'];
+/**
+ * New objects get at most 16 MB before they are collected, instead of 32: less memory under load. The workers
+ * share the cores, so that one thread of each for collection and compilation is enough: 2 MB less each.
+ */
+const MEMORY = ['--max-old-space-size=512', '--max-semi-space-size=16', '--v8-pool-size=1'];
 
 /** The processes that carry requests. */
 export class Workers {

@@ -36,6 +36,16 @@ export interface GatewayProgramsOptions {
 const LOOK_MS = 1000;
 /** A program that ends at once is not started again more often than this. */
 const LEAST_MS = 1000;
+/**
+ * Its workers answer requests: this process has little to do and favours memory over speed, with one thread
+ * for collection and compilation.
+ */
+const MEMORY = [
+  '--max-old-space-size=512',
+  '--max-semi-space-size=1',
+  '--optimize-for-size',
+  '--v8-pool-size=1',
+];
 const MAX_LOG = 10_000_000;
 const LINK_MS = 10_000;
 /** A program that is removed ends nginx before it ends. */
@@ -196,12 +206,7 @@ export class GatewayPrograms {
     const log = openSync(path, 'a', 0o600);
     const file = fileAt(this.#program) ?? 'none';
     const options = ['--state', dir, '--runtime', this.#runtime(id), FILE, file];
-    const [node, ...args] = [
-      ...nodeCommand(),
-      '--max-old-space-size=512',
-      this.#program,
-      ...options,
-    ];
+    const [node, ...args] = [...nodeCommand(), ...MEMORY, this.#program, ...options];
     const child = spawn(node ?? '', args, {
       cwd: '/',
       detached: true,
