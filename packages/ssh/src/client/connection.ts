@@ -1,6 +1,6 @@
 import { lookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
-import type { Duplex, Readable } from 'node:stream';
+import { Duplex, type Readable } from 'node:stream';
 import { withTimeout } from '@dstack/contract/with-timeout';
 import ssh2 from 'ssh2';
 import { type Channel, ChannelSocket } from './channel-socket.ts';
@@ -55,6 +55,7 @@ export class SshConnection {
   readonly #transport: Duplex;
   /** The host key, in base64. */
   readonly hostKey: string;
+  readonly #channels = new Set<Channel>();
   #open = true;
 
   private constructor({ client, hostKey }: LoggedIn, transport: Duplex, closed: () => void) {
@@ -63,6 +64,7 @@ export class SshConnection {
     this.hostKey = hostKey;
     client.on('close', () => {
       this.#open = false;
+      for (const channel of this.#channels) lose(channel);
       closed();
     });
     // A tunnel through another host stays open in one direction when its other end has ended, and ssh2 then
@@ -102,7 +104,7 @@ export class SshConnection {
   openSocket(path: string): Promise<Channel> {
     return new Promise((resolve, reject) => {
       this.#client.openssh_forwardOutStreamLocal(path, (error, channel) =>
-        error ? reject(error) : resolve(channel),
+        error ? reject(error) : resolve(this.#opened(channel)),
       );
     });
   }
@@ -188,7 +190,7 @@ export class SshConnection {
   forward(to: string, port: number): Promise<Channel> {
     return new Promise((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, to, port, (error, channel) => {
-        if (!error) resolve(channel);
+        if (!error) resolve(this.#opened(channel));
         else
           reject(temporary(`${to}:${port} cannot be reached from there: ${error.message}`, error));
       });
@@ -200,7 +202,7 @@ export class SshConnection {
     const where = addressOf(login);
     const opening = new Promise<Duplex>((resolve, reject) => {
       this.#client.forwardOut('127.0.0.1', 0, login.hostname, login.port, (error, channel) => {
-        if (!error) resolve(new ChannelSocket(async () => channel));
+        if (!error) resolve(new ChannelSocket(async () => this.#opened(channel)));
         else if ((error as { reason?: number }).reason === PROHIBITED) {
           const text = `The jump host forbids the way to ${where}: set \`AllowTcpForwarding yes\` in its sshd_config and reload its sshd`;
           reject(permanent(text, error));
@@ -219,6 +221,31 @@ export class SshConnection {
       },
     });
   }
+
+  #opened(channel: Channel): Channel {
+    this.#channels.add(channel);
+    channel.once('close', () => this.#channels.delete(channel));
+    return channel;
+  }
+}
+
+/** Private parts of ssh2. */
+interface Insides {
+  readonly incoming: { readonly state: 'open' | 'eof' | 'closing' | 'closed' };
+}
+
+/**
+ * ssh2 ends the channels of a lost connection as their other ends would, so that what has arrived would look complete. A
+ * channel that has ended before is still to be read.
+ */
+function lose(channel: Channel): void {
+  if ((channel as Channel & Insides).incoming.state !== 'open') return;
+  // It may have no user at the moment.
+  channel.on('error', () => {});
+  // Before it closes. HTTP clients take the end of an answer without a length for complete, and `ECONNRESET` for an end.
+  channel.emit('error', temporary('The SSH connection to the host broke'));
+  // Its own method only ends it.
+  Duplex.prototype.destroy.call(channel);
 }
 
 type Output = Pick<Executed, 'stdout' | 'stderr'>;
