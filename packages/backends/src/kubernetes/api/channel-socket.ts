@@ -5,6 +5,8 @@ import { NoAnswerError } from '../../base/errors.ts';
 
 /** Bytes that may wait in a WebSocket before writers have to wait. */
 const HIGH_WATER = 1024 * 1024;
+/** The WebSocket has ended without a closing handshake (RFC 6455, section 7.1.5). */
+const LOST = 1006;
 
 /** Resolves when the WebSocket is open; rejects with the status of a refusal. */
 export function opened(socket: WebSocket, what: string): Promise<void> {
@@ -56,7 +58,7 @@ export class ChannelStream extends Duplex {
     this.#skip = options.skip;
     const { socket } = options;
     socket.on('message', (message) => this.#received(bytesOf(message)));
-    socket.on('close', () => this.destroy());
+    socket.on('close', (code) => this.#closed(code));
     socket.on('error', (error) => this.destroy(error));
   }
 
@@ -82,6 +84,16 @@ export class ChannelStream extends Duplex {
   override _destroy(error: Error | null, done: (error?: Error | null) => void): void {
     this.#options.socket.terminate();
     done(error);
+  }
+
+  #closed(code: number): void {
+    if (code === LOST) {
+      this.destroy(new NoAnswerError(`${this.#options.what}: the connection was lost`));
+      return;
+    }
+    // What has arrived before is still to be read.
+    this.once('end', () => this.destroy());
+    this.push(null);
   }
 
   #received(message: Buffer): void {
