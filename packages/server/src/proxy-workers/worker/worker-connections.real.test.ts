@@ -78,7 +78,7 @@ async function workers(count: number) {
     seen.add((await probe?.ask()) ?? null);
     probe?.close();
   }
-  return { first, others, control, open };
+  return { port, first, others, control, open };
 }
 
 const askAll = (connections: readonly Connection[]) =>
@@ -204,6 +204,29 @@ it('the worker that accepts stops, and the other one accepts', async () => {
   expect(await askAll(kept)).toEqual(before);
   for (const connection of [...opened]) connection.close();
   await expect.poll(() => isAlive(first)).toBe(false);
+});
+
+it('the address is free once all workers have stopped, while they complete their connections', async () => {
+  const { port, first, open } = await workers(2);
+  const kept = open(8);
+  const before = await askAll(kept);
+  const ofOther = kept.find((_, n) => before[n] !== first);
+  const ofFirst = kept.find((_, n) => before[n] === first);
+  // In this order: else the other one would accept.
+  for (const connection of [ofOther, ofFirst]) await connection?.ask('/stop');
+  const next = createServer((_request, response) => response.end('0'));
+  await expect
+    .poll(
+      () =>
+        new Promise((resolve) => {
+          next.once('error', () => resolve(false));
+          next.listen(port, '127.0.0.1', () => resolve(true));
+        }),
+      { timeout: 10_000 },
+    )
+    .toBe(true);
+  expect(await askAll(kept)).toEqual(before);
+  next.close();
 });
 
 /** The process may open so many further files. */

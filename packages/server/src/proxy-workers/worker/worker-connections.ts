@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { closeSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
 import { createServer, type Server, type Socket } from 'node:net';
 import { ConnectionShares } from './connection-shares.ts';
@@ -93,6 +94,8 @@ export class WorkerConnections {
   stop(): void {
     if (this.#isStopped) return;
     this.#isStopped = true;
+    // The address must be free for others, also while the last connections go on.
+    if (!this.isAccepting) for (const fd of this.#options.fds) closeSync(fd);
     for (const listener of this.#listeners) listener.close();
     this.#listeners = [];
     this.#shares.close();
