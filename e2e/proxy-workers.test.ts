@@ -9,6 +9,7 @@ import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { callTool } from './mcp-call.ts';
 import { connectionsOf, listens } from './process-sockets.ts';
 import { until } from './until.ts';
 
@@ -118,6 +119,10 @@ const chat = () =>
     headers: headers(),
     body: JSON.stringify({ model: 'parrot', messages: [{ role: 'user', content: 'hello' }] }),
   });
+
+it('agents reach the API of a server whose workers have its address', async () => {
+  expect(await callTool(home, 'list_fleets')).toContain('"default"');
+});
 
 it('streams, WebSockets and new requests continue while the server is replaced', async () => {
   const before = workerPids();

@@ -94,13 +94,14 @@ export interface StartedHttp {
 export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedHttp> {
   const { settings, log, closing } = parts;
   const { links, changes } = made;
-  const deps = await httpDeps(parts, made, {
+  const elsewhere: OtherFigures = {
     get parts() {
       return front.figures.parts;
     },
     partsOf: (runId) => front.figures.partsOf(runId),
     forget: (runId) => front.figures.forget(runId),
-  });
+  };
+  const deps = { ...(await httpDeps(parts, made, elsewhere)), ownUrl: () => front.url };
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
   const accessElsewhere: ReadAccess = async (...asked) => {

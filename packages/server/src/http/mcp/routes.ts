@@ -2,7 +2,6 @@
  * MCP over HTTP, with the tools of `dstack mcp`. A tool calls the API of this server over loopback with
  * the caller's own token, so that the API's permissions, limits and events hold for agents too.
  */
-import type { AddressInfo } from 'node:net';
 import { ruleError } from '@dstack/contract/api';
 import { ProxyRefusal } from '@dstack/proxy';
 import type { UserRecord } from '@dstack/store';
@@ -19,7 +18,7 @@ import type { HttpDeps } from '../ports.ts';
 
 type McpDeps = Pick<
   HttpDeps,
-  'store' | 'context' | 'signIns' | 'settings' | 'intake' | 'shutdown' | 'log'
+  'store' | 'context' | 'signIns' | 'settings' | 'intake' | 'shutdown' | 'log' | 'ownUrl'
 >;
 
 /** Programs' tokens may call it, whatever their scope; each tool's call is checked again. */
@@ -38,7 +37,7 @@ export function mcpRoutes(app: FastifyInstance, deps: McpDeps): void {
   app.route({
     method: ['GET', 'POST', 'DELETE'],
     url: '/mcp',
-    handler: (request, reply) => serve(app, { ...deps, open }, request, reply),
+    handler: (request, reply) => serve({ ...deps, open }, request, reply),
   });
 }
 
@@ -49,7 +48,6 @@ function tooMany(whose: string): ProxyRefusal {
 }
 
 async function serve(
-  app: FastifyInstance,
   deps: McpDeps & { readonly open: OpenCalls },
   request: FastifyRequest,
   reply: FastifyReply,
@@ -73,7 +71,7 @@ async function serve(
   const projectName = await projectOf(deps, user, request);
   const leave = deps.open.enter(user.id, tooMany, Array.isArray(body) ? body.length : 1);
   try {
-    const answer = await answerOf(app, deps, { request, reply, body, projectName });
+    const answer = await answerOf(deps, { request, reply, body, projectName });
     reply.code(answer.status);
     for (const [name, value] of answer.headers) {
       if (name !== 'content-length') reply.header(name, value);
@@ -93,7 +91,6 @@ interface McpCall {
 }
 
 async function answerOf(
-  app: FastifyInstance,
   deps: McpDeps,
   { request, reply, body, projectName }: McpCall,
 ): Promise<Response> {
@@ -105,7 +102,7 @@ async function answerOf(
     docs: docsInFolder(assets.docs),
     connect: async () => {
       const client = createClient({
-        url: ownUrl(app),
+        url: deps.ownUrl(),
         token: bearerToken(request.headers.authorization),
         userAgent: 'dstack-mcp',
         webSocket: nodeWebSocket,
@@ -155,13 +152,6 @@ async function projectOf(
     throw ruleError(`This token is valid in project ${name} only, not in ${asked}`);
   }
   return name;
-}
-
-/** The URL where this process listens, reached without leaving the computer. */
-function ownUrl(app: FastifyInstance): string {
-  const { address, family, port } = app.server.address() as AddressInfo;
-  const host = address === '0.0.0.0' || address === '::' ? '127.0.0.1' : address;
-  return `http://${family === 'IPv6' && host !== '127.0.0.1' ? `[${host}]` : host}:${port}`;
 }
 
 /** Aborts when the response closes, as clients keep their connections open, or the server shuts down. */

@@ -166,7 +166,9 @@ export async function startTestServer(
   const traffic: HttpDeps['traffic'] = async (...asked) => ({
     ...{ parts: read(...asked), servers: 1, missing: 0 },
   });
-  const deps = { ...testDeps({ ...made, traffic, now, offers, dir, settings }), ...instead };
+  const ownUrl = (): string => app.listeningOrigin;
+  const parts = { ...made, traffic, now, offers, dir, settings };
+  const deps: HttpDeps = { ...testDeps(parts), ownUrl, ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
     deps,
@@ -225,7 +227,7 @@ interface Parts
   readonly settings: Partial<HttpDeps['settings']>;
 }
 
-function testDeps({ now, offers, dir, settings, ...made }: Parts): HttpDeps {
+function testDeps({ now, offers, dir, settings, ...made }: Parts): Omit<HttpDeps, 'ownUrl'> {
   return {
     ...made,
     offers: {
