@@ -90,7 +90,7 @@ const CONFIGS: Readonly<Record<CloudType, (apiKey: string) => object>> = {
   }),
 };
 
-/** Of the addresses of APIs, after the root of the account. */
+/** Paths of the addresses of APIs, after the root of the account. */
 const PATHS: Partial<Readonly<Record<CloudType, string>>> = {
   ...{ crusoe: '/v1alpha5', hotaisle: '/api', verda: '/v1', vultr: '/v2' },
 };

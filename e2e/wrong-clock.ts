@@ -27,7 +27,7 @@ syncBuiltinESMExports();
 
 /** Where the semaphores and the shared memory of programs are. */
 const SHARED_MEMORY = '/dev/shm';
-/** Of a semaphore and of a page, as glibc has them on computers of 64 bits. */
+/** Sizes of a semaphore and of a page, as glibc has them on computers of 64 bits. */
 const SEMAPHORE_BYTES = 32;
 const PAGE_BYTES = 4096;
 /** So many processes may be killed while they hold the semaphore, which guards nothing that a clock with an offset uses. */

@@ -89,7 +89,7 @@ export class SpotPrices {
   }
 }
 
-/** Of several prices of one place the latest. */
+/** The latest price of each place. */
 function marketOf(prices: readonly SpotPrice[]): Market {
   const market = new Map<string, Map<string, number>>();
   for (const { type, zone, price } of prices.toSorted((a, b) => (a.since < b.since ? -1 : 1))) {

@@ -19,7 +19,7 @@ export interface VmType {
   /** Such as `intel`; `arm64`. */
   readonly cpu_type: string;
   readonly memory_gb: number;
-  /** Of its own, on the host; 0 = none. */
+  /** A disk of its own, on the host; 0 = none. */
   readonly disk_gb: number;
   readonly num_gpu: number;
   /** Such as `H100-SXM-80GB`. */
@@ -72,7 +72,7 @@ export interface NewVm {
 export interface Operation {
   readonly operation_id: string;
   readonly state: 'IN_PROGRESS' | 'SUCCEEDED' | 'FAILED';
-  /** Of a creation: the id of the machine. */
+  /** A creation has the id of the machine. */
   readonly metadata?: { readonly id?: string } | null;
   readonly result?: { readonly code?: string; readonly message?: string } | null;
 }

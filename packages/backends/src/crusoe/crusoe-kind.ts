@@ -25,7 +25,7 @@ export const crusoeKind: BackendKind = vmKind({
     const { creds, project_id: project, regions } = config;
     const { access_key: accessKey, secret_key: secretKey } = creds;
     const api = new CrusoeApi({ endpoint, limiter, accessKey, secretKey, project });
-    // Of the project: they outlive the key.
+    // Facts are those of the project: they outlive the key.
     const key = (fact: string) => `${fact}:crusoe:${project}`;
     const owners = new VmOwners({ facts, factKey: key(OWNERS_FACT), now: Date.now });
     const orders = new OpenOrders({ facts, factKey: key(OPEN_ORDERS_FACT) });

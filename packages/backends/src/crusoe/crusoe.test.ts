@@ -201,7 +201,7 @@ describe('whose machines are', () => {
     const ours = await order(REQUIREMENTS.met, 'ours');
     const theirs = { ...ours, owner: { ...ours.owner, server: 'theirs' } };
     await Promise.all([create(ours), create(theirs, other)]);
-    // Of one key, at one project.
+    // Both have one key, at one project.
     expect(cloud.vms()).toBe(2);
     expect(await listedBy(backend, 'ours')).toEqual([ours.key]);
     expect(await listedBy(backend, 'theirs')).toEqual([]);

@@ -23,7 +23,7 @@ export interface CrusoeOptions {
   readonly orders: OpenOrders;
 }
 
-/** Of an order that was accepted and failed; any other code means `FAILED_ORDER`. */
+/** The code of an order that was accepted and failed; any other code means `FAILED_ORDER`. */
 const OUT_OF_STOCK = 'out_of_stock';
 const FAILED_ORDER = 'order failed';
 /** Without their `STATE_`. The document lists none; dstack 0.22.5 knows the first and those of an end. */

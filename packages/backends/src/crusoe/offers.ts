@@ -33,7 +33,7 @@ export interface CrusoeMarket {
   readonly types: readonly VmType[];
   readonly capacities: readonly Capacity[];
   readonly quotas: readonly ProjectQuota[];
-  /** Of the configuration; null = all. */
+  /** Those that the configuration allows; null = all. */
   readonly regions: readonly string[] | null;
 }
 

@@ -6,9 +6,9 @@ import type { KeptFacts, SharedFacts } from '../base/kind.ts';
 import type { Operation } from './api.ts';
 
 export interface OpenOrder {
-  /** Of the machine, at the provider. */
+  /** The name of the machine, at the provider. */
   readonly name: string;
-  /** Of the machine. */
+  /** The id of the machine. */
   readonly id: string;
   readonly operation: string;
   readonly type: string;

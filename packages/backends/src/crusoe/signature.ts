@@ -8,7 +8,7 @@ export interface SigningKey {
 }
 
 export interface SigningOptions extends SigningKey {
-  /** Of the API; its own path is not signed. */
+  /** The address of the API; its own path is not signed. */
   readonly endpoint: string;
   readonly fetch?: typeof fetch | undefined;
   /** Milliseconds since the epoch; omitted: the clock of this computer. */

@@ -1,8 +1,8 @@
 /** Addresses of Google's services. */
 export interface GcpEndpoints {
-  /** Of Compute Engine, with the version. */
+  /** Compute Engine, with the version. */
   readonly compute: string;
-  /** Of Resource Manager, which knows what the credentials may do. */
+  /** Resource Manager, which knows what the credentials may do. */
   readonly projects: string;
   /** Gives access tokens for keys. */
   readonly token: string;

@@ -18,7 +18,7 @@ export interface InsertionsOptions {
 
 /** A machine whose insertion is under way, or has failed. */
 export interface Insertion {
-  /** Of the machine. */
+  /** The id of the machine. */
   readonly id: string;
   readonly name: string;
   readonly zone: string;

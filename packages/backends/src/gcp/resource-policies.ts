@@ -16,7 +16,7 @@ export class ResourcePolicies {
     this.#compute = compute;
   }
 
-  /** Of all regions. */
+  /** The policies of all regions. */
   async all(): Promise<readonly GcpResourcePolicy[]> {
     const { items, unreachable } = await this.#compute.aggregated<
       'resourcePolicies',
@@ -27,7 +27,7 @@ export class ResourcePolicies {
     return items;
   }
 
-  /** Of a region, with the time of Google in µs; null = it did not say. */
+  /** The policies of a region, with the time of Google in µs; null = it did not say. */
   async timed(region: string) {
     const path = `${this.#at(region)}?maxResults=500`;
     const { body, time } = await this.#compute.client.timed<{

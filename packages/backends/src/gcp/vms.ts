@@ -9,7 +9,7 @@ import { vmIdOf } from './instance-ids.ts';
 import { tagsIn } from './labels.ts';
 import { SOLD_OUT } from './refusals.ts';
 
-/** Of a spot machine that is ended, and not by us. */
+/** The status of a spot machine that is ended, and not by us. */
 const PREEMPTED = 'PREEMPTED';
 
 export const GCP_STATUSES: Readonly<Record<string, VmPhase>> = {

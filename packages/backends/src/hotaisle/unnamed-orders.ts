@@ -9,9 +9,9 @@ import type { KeptFacts, SharedFacts } from '../base/kind.ts';
 import type { HotAisleVm, VmSpecs } from './api.ts';
 
 export interface UnnamedOrder {
-  /** Of the order, as in `VmOrder`. */
+  /** The name of the order, as in `VmOrder`. */
   readonly name: string;
-  /** Of its machine. */
+  /** The description of its machine. */
   readonly description: string;
   /** What was there before; null = it has not been sent. */
   readonly before: readonly string[] | null;

@@ -36,7 +36,7 @@ export interface Hardware {
   /** `description`: such as `1x H100 SXM5 80GB`; empty without GPUs. */
   readonly gpu?: { readonly number_of_gpus: number; readonly description: string } | null;
   readonly memory: { readonly size_in_gigabytes: number };
-  /** Of all GPUs together. */
+  /** The memory of all GPUs together. */
   readonly gpu_memory?: { readonly size_in_gigabytes: number } | null;
 }
 
@@ -100,7 +100,7 @@ export interface StoredScript {
   readonly created_at?: string | null;
 }
 
-/** Of an action, for each machine. */
+/** What an action did to one machine. */
 interface ActionResult {
   readonly instanceId?: string;
   readonly status?: string;

@@ -31,7 +31,7 @@ export interface VerdaMarket {
   readonly spot: readonly LocationAvailability[];
   /** All of the provider. */
   readonly locations: readonly string[];
-  /** Of the configuration; null = all. */
+  /** Those that the configuration allows; null = all. */
   readonly regions: readonly string[] | null;
 }
 

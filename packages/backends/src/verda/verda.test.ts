@@ -298,7 +298,7 @@ describe('start-up scripts at Verda', () => {
 
   it('that no machine needs any more are removed with a later order, those of persons never', async () => {
     await ask('POST', '/scripts', { name: 'mine', script: '#!/bin/sh' });
-    // Of a server that was killed before its order.
+    // A server that was killed before its order leaves this.
     await ask('POST', '/scripts', { name: `dstack-${'0'.repeat(20)}`, script: '#!/bin/sh' });
     const made = await create(await order());
     clock.advance(4000);

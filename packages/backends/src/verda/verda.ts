@@ -23,7 +23,7 @@ export interface VerdaOptions {
   readonly pace: Pick<CallPace, 'now'>;
 }
 
-/** Of a spot machine that is discontinued, and not by an order of ours that is still known. */
+/** The status of a spot machine that is discontinued, and not by an order of ours that is still known. */
 const RECLAIMED = 'discontinued by the provider';
 const STATUSES: Readonly<Record<string, VmPhase>> = {
   running: 'ready',
@@ -42,7 +42,7 @@ const DISK = { least: 50, most: 10_000 };
 const MIB_PER_GIB = 1024;
 /** The API does not show how large the system disk is. */
 const DISK_TAG = 'dstack-disk-gb';
-/** Of the API. */
+/** Limits of the API for tags. */
 const TAGS = { most: 10, longestKey: 63, longestValue: 127 };
 const LONGEST_DESCRIPTION = 60;
 

@@ -28,11 +28,11 @@ export interface Plan {
   readonly locations: readonly string[];
   readonly deploy_ondemand?: boolean;
   readonly vcpu_count?: number;
-  /** Of bare metal. */
+  /** Bare metal has it in place of `vcpu_count`. */
   readonly cpu_threads?: number;
   /** Such as `NVIDIA_A16`. */
   readonly gpu_type?: string;
-  /** Of all its GPUs, or of its part of one. */
+  /** The memory of all its GPUs, or of its part of one. */
   readonly gpu_vram_gb?: number;
 }
 

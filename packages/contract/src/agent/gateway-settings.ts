@@ -74,8 +74,8 @@ export const GatewaySettings = object({
   /** How many replicas of the gateway share its rate limits, which the server counts then. Earlier servers send none. */
   replicas: optional(whole(MOST_GATEWAY_REPLICAS)),
   /**
-   * Of tokens that the operator of the server has chosen, by which requests that may have one are found: the length in
-   * bytes, and the first byte of the SHA-1. Earlier servers send none.
+   * Marks of tokens that the operator of the server has chosen, by which requests that may have one are found: the
+   * length in bytes, and the first byte of the SHA-1. Earlier servers send none.
    */
   token_marks: optional(list(object({ length: whole(4096), byte: whole(255) }), 10)),
 });

@@ -9,7 +9,7 @@ export interface GatewayState {
   /** Seconds during which known callers are admitted while the server does not answer. */
   readonly authAge: number;
   readonly httpsPort: number;
-  /** Of tokens of the server that gateways do not know, and apps must not receive. */
+  /** Marks of tokens of the server that gateways do not know, and apps must not receive. */
   readonly tokenMarks: readonly TokenMark[];
   /** The private key for replicas on other hosts. */
   readonly tunnelKey: string;

@@ -1,4 +1,4 @@
-/** Of so many parts of a limit each takes one turn of this process. */
+/** A limit has so many parts, each of which takes one turn of this process. */
 const PARTS = 10;
 
 export interface RunningTimeoutOptions {

@@ -28,7 +28,7 @@ export interface GatewayDefaults {
 
 /** The same with what is known of the server's tokens once it has started. */
 export interface GivenToGateways extends GatewayDefaults {
-  /** Of tokens that the operator has chosen. */
+  /** Marks of tokens that the operator has chosen. */
   readonly tokenMarks: readonly TokenMark[];
 }
 

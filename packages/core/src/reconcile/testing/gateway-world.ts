@@ -111,5 +111,5 @@ export function runningGateway(replicas = 1): GatewayWorld {
   return world;
 }
 
-/** Of the report of a replica that is to be replaced. */
+/** A part of the report of a replica that is to be replaced. */
 export const OUTDATED = { outdated: 'The server has a newer version' };

@@ -5,7 +5,7 @@ import { byAgent, ignoringUnknown, ON_JOB } from './on-job.ts';
 export const jobStop: IntentDescriptor<'job.stop'> = {
   ...ON_JOB,
   kind: 'job.stop',
-  // Of a job that its agent has reported, the run waits for the report of the end.
+  // If the agent has reported the job, the run waits for the report of the end.
   wakes: async (store, intent, result) => {
     const isReported = (await store.reports.byJobs([intent.subjectId])).length > 0;
     return isReported && result.kind !== 'refused' ? [] : await ON_JOB.wakes(store, intent);

@@ -93,7 +93,7 @@ it('shows how much of an image has been pulled, which no pass of the run follows
   const sizes = { extracted_bytes: 0, total_bytes: 30, is_total_bytes_final: true };
   await reports.savePull(job.id, { ...sizes, downloaded_bytes: 10 });
   expect((await stream.next()).pull).toMatchObject({ downloaded_bytes: 10 });
-  // Of those that come fast, the last one is sent in any case.
+  // The last of several that come fast is sent in any case.
   for (const downloaded_bytes of [20, 30]) {
     await reports.savePull(job.id, { ...sizes, downloaded_bytes });
   }

@@ -59,7 +59,7 @@ function config() {
   };
 }
 
-/** Of a service whose only replica cannot be reached. */
+/** The route of a service whose only replica cannot be reached. */
 function route(runName: string) {
   const runId = `run-${runName}`;
   const configuration = {

@@ -26,7 +26,7 @@ interface Machine {
   readonly address: string;
   /** In base64; null = it generates one of its own. */
   readonly hostKey: string | null;
-  /** Of a container: its agent reaches the server. */
+  /** In a container: its agent reaches the server. */
   readonly hasSshd: boolean;
   /** The token of its agent, in a container; null = it is a machine without an agent. */
   readonly token: string | null;

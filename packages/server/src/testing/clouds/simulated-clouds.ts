@@ -16,7 +16,7 @@ export type CloudName =
 export interface SimulatedCloud {
   /** The variable that names the address of its API. */
   readonly variable: string;
-  /** Of that address, after the root of the account; omitted: none. */
+  /** The path of that address, after the root of the account; omitted: none. */
   readonly path?: string;
   readonly config: (apiKey: string) => object;
   readonly catalog: (account: DirectCloud) => BackendHost['catalog'];

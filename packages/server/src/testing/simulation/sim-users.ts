@@ -125,7 +125,7 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
 ];
 
 const FIRST_VOLUMES = 8;
-/** Of some fleets, which get windows before the story begins. */
+/** So many fleets get windows before the story begins. */
 const FIRST_WINDOWS = 6;
 
 export interface SimUsersParts extends UserParts {

@@ -25,7 +25,7 @@ export const GCP_CATALOG: CloudCatalog = {
 
 export const regionOfZone = (zone: string): string => zone.slice(0, -2);
 
-/** Of the regions of all zones. */
+/** The regions of all zones. */
 export const REGIONS: readonly string[] = [...new Set(ZONES.map(regionOfZone))];
 
 function type(

@@ -4,7 +4,7 @@ import type { Operation } from '../../operations.ts';
 import type { Vm } from '../../vm.ts';
 import { PROJECT, regionOfZone, ZONES } from './catalog.ts';
 
-/** Of the simulated API. */
+/** An address at the simulated API. */
 export const linkOf = (url: string, path: string): string =>
   `${url}/compute/v1/projects/${PROJECT}/${path}`;
 
