@@ -119,7 +119,7 @@ describe('tunnels to replicas', () => {
     expect(tunnels.open('a', app)).toBeNull();
   });
 
-  it('end what is open when the SSH server of the job ends, so that a request can be repeated', async () => {
+  it('fail what is open when the SSH server of the job ends, so that a request can be repeated', async () => {
     const { tunnels, route, job } = await world();
     const silent = createServer(() => {}).listen(0, '127.0.0.1');
     await once(silent, 'listening');
@@ -130,7 +130,7 @@ describe('tunnels to replicas', () => {
     if (stream === null) throw new Error('the tunnel is not open');
     stream.write('a request');
     job.kill();
-    expect(await text(stream)).toBe('');
+    await expect(text(stream)).rejects.toThrow('The SSH connection to the host broke');
   });
 
   it('are not made to a host or a job with another key', async () => {
