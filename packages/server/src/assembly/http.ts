@@ -101,7 +101,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     partsOf: (runId) => front.figures.partsOf(runId),
     forget: (runId) => front.figures.forget(runId),
   };
-  const deps = { ...(await httpDeps(parts, made, elsewhere)), ownUrl: () => front.url };
+  const opened = Promise.withResolvers<string>();
+  const deps = { ...(await httpDeps(parts, made, elsewhere)), ownUrl: () => opened.promise };
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
   const accessElsewhere: ReadAccess = async (...asked) => {
@@ -139,6 +140,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     avoided: made.avoided,
   });
   const url = await front.open();
+  opened.resolve(url);
   links.tunnels.open((connection) => http.server.emit('connection', connection));
   const end = async () => {
     const { delaySeconds, limitSeconds } = settings.shutdown;

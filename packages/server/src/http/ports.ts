@@ -64,8 +64,8 @@ export interface HttpDeps {
   readonly credentials: CredentialReader;
   /** Replicas that get no requests; nothing is known of them where it is missing. */
   readonly avoided?: Pick<AvoidedReplicas, 'among'>;
-  /** Where clients on this computer reach this server, whichever process listens there. */
-  readonly ownUrl: () => string;
+  /** Where clients on this computer reach this server, whichever process listens there; resolves once one does. */
+  readonly ownUrl: () => Promise<string>;
   /** Host names of services; null: they have none. */
   readonly origins: ServiceOrigins | null;
   readonly providers: SignInProviders;

@@ -45,11 +45,6 @@ export class ProxyFront {
     this.#options = options;
   }
 
-  /** Where clients on this computer reach the server, once it is open. */
-  get url(): string {
-    return (this.#address as Address).url;
-  }
-
   /** Returns the URL for clients. */
   async open(): Promise<string> {
     const { http, listen, ready, host, port, workers, socket } = this.#options;

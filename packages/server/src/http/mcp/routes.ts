@@ -102,7 +102,7 @@ async function answerOf(
     docs: docsInFolder(assets.docs),
     connect: async () => {
       const client = createClient({
-        url: deps.ownUrl(),
+        url: await deps.ownUrl(),
         token: bearerToken(request.headers.authorization),
         userAgent: 'dstack-mcp',
         webSocket: nodeWebSocket,

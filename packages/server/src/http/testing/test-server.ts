@@ -166,7 +166,7 @@ export async function startTestServer(
   const traffic: HttpDeps['traffic'] = async (...asked) => ({
     ...{ parts: read(...asked), servers: 1, missing: 0 },
   });
-  const ownUrl = (): string => app.listeningOrigin;
+  const ownUrl = async (): Promise<string> => app.listeningOrigin;
   const parts = { ...made, traffic, now, offers, dir, settings };
   const deps: HttpDeps = { ...testDeps(parts), ownUrl, ...instead };
   const app = buildHttp(deps);
