@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { Duplex } from 'node:stream';
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { joinChannel } from './forward.ts';
 import { joinConnections } from './join-connections.ts';
 
@@ -29,6 +29,8 @@ class Connection extends Duplex {
     });
   }
 }
+
+afterEach(() => void vi.useRealTimers());
 
 describe.each([
   { what: 'two connections', join: joinConnections },
@@ -70,5 +72,19 @@ describe.each([
     one.destroy();
     await once(other, 'close');
     expect(other.taken).toEqual(['last']);
+  });
+
+  it('end after half a minute when one has ended and the peer of the other takes nothing', async () => {
+    const [one, other] = [new Connection('first'), new Connection('answer')];
+    one.accept();
+    join(one, other);
+    await once(one, 'end');
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    one.destroy();
+    await once(one, 'close');
+    vi.advanceTimersByTime(29_999);
+    expect(other.destroyed).toBe(false);
+    vi.advanceTimersByTime(1);
+    expect(other.destroyed).toBe(true);
   });
 });
