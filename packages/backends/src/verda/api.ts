@@ -250,7 +250,13 @@ export class VerdaApi {
       if (page === 1) first = time;
       const total = Number(headers.get('x-total-count') ?? 0);
       perPage ??= items.length;
-      if (!(total > page * perPage)) return { items: [...found.values()], time: first };
+      if (!(total > page * perPage)) {
+        // A part of the account, as of pages that repeat, would end the machines that it lacks.
+        if (found.size < total) {
+          throw new NoAnswerError(`${TITLE}: the pages of ${path} have ${found.size} of ${total}`);
+        }
+        return { items: [...found.values()], time: first };
+      }
       // An account that seems empty would end every machine that we know.
       if (items.length === 0) throw new NoAnswerError(`${TITLE}: an empty page at ${path}`);
     }

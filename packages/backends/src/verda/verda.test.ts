@@ -269,6 +269,23 @@ describe('a machine of Verda', () => {
     expect(cloud.vms()).toBe(150);
   });
 
+  it('is not taken for missing where pages repeat, which are not the whole list', async () => {
+    const given = await order();
+    const [type] = cloud.account.catalog.types;
+    for (let count = 0; type && count < 150; count++) {
+      cloud.account.vms.create({
+        ...{ name: `other-${count}`, type, region: 'FIN-01', image: 'ubuntu-24.04', keys: [] },
+        ...{ userData: null, tags: [], isPublic: true },
+      });
+    }
+    const made = await create(given);
+    const repeating: typeof fetch = async (input, init) =>
+      await fetch(String(input).replace(/([?&]page=)\d+/, '$11'), init);
+    await expect(observed(made?.handle, server({ fetch: repeating }))).rejects.toThrow(
+      'pages of /instances have 100 of 151',
+    );
+  });
+
   it('is ordered once when the answer is lost and the server is killed', async () => {
     await create(await order());
     const known = cloud.log.length;
