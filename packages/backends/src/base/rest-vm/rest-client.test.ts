@@ -5,7 +5,7 @@ import { RestClient } from './rest-client.ts';
 
 const PROVIDERS = JSON.stringify({ code: 'gone', message: 'There is no such machine' });
 
-function clientWith(status: number, body: string): RestClient {
+function clientWith(status: number, body: string | ReadableStream): RestClient {
   return new RestClient({
     ...{ title: 'Cloud', endpoint: 'http://cloud', headers: () => ({}), rules: [] },
     limiter: { turn: async () => {}, refused: () => {}, answered: () => {} },
@@ -32,4 +32,23 @@ describe('an answer that there is no such thing', () => {
       expect(await errorOf(404, body)).toBeInstanceOf(NoAnswerError);
     }
   });
+});
+
+it('an answer is left once it is longer than any list', async () => {
+  let isLeft = false;
+  let sent = 0;
+  const body = new ReadableStream({
+    pull: (stream) => {
+      if (sent === 100) stream.close();
+      else stream.enqueue(new Uint8Array(1024 * 1024));
+      sent += 1;
+    },
+    cancel: () => {
+      isLeft = true;
+    },
+  });
+  const asked = clientWith(200, body).call({ method: 'GET', path: '/machines', kind: 'look' });
+  await expect(asked).rejects.toThrow(NoAnswerError);
+  await expect(asked).rejects.toThrow('longer than 64 MiB');
+  expect(isLeft).toBe(true);
 });

@@ -46,6 +46,9 @@ const TIMEOUT_MS = 25_000;
 /** Characters of a body that has another form, in the message. */
 const SHOWN_LENGTH = 200;
 const TOO_MANY = 429;
+const MIB = 1024 * 1024;
+/** Of an answer: lists of ten thousand machines and all offers of the largest market are far shorter. */
+const MOST_BYTES = 64 * MIB;
 
 export class RestClient {
   readonly #options: RestClientOptions;
@@ -112,7 +115,7 @@ export class RestClient {
       });
       const retryMs = retryAfter(response.headers.get('retry-after'));
       const { status, headers: answered } = response;
-      return { status, retryMs, headers: answered, text: await response.text() };
+      return { status, retryMs, headers: answered, text: await textOf(response) };
     } catch (error) {
       const text = `${title}: no answer to ${method} ${path.split('?')[0]}: ${causeOf(error)}`;
       const isLate = error instanceof Error && error.name === 'TimeoutError';
@@ -152,6 +155,19 @@ export function createsNothing(error: unknown): boolean {
 /** Whether it is worth to repeat the order unchanged, because nothing is wrong with it. */
 export function isOnlyBusy(error: unknown): boolean {
   return error instanceof BusyError;
+}
+
+/** Throws instead of reading more than fits into the memory of the server. */
+async function textOf({ body }: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  let size = 0;
+  for await (const part of body ?? []) {
+    size += part.length;
+    if (size > MOST_BYTES) throw new Error(`it is longer than ${MOST_BYTES / MIB} MiB`);
+    text += decoder.decode(part, { stream: true });
+  }
+  return text + decoder.decode();
 }
 
 function parsed<T>(text: string, title: string): T {
