@@ -65,6 +65,17 @@ async function ask(method: string, path: string, body?: object) {
   });
 }
 
+/** Machines of persons. */
+function addOthers(many: number): void {
+  const [type] = cloud.account.catalog.types;
+  for (let count = 0; type && count < many; count++) {
+    cloud.account.vms.create({
+      ...{ name: `other-${count}`, type, region: 'FIN-01', image: 'ubuntu-24.04', keys: [] },
+      ...{ userData: null, tags: [], isPublic: true },
+    });
+  }
+}
+
 const scripts = async () =>
   (await (await ask('GET', '/scripts?pageSize=100')).json()) as { readonly name: string }[];
 const ordersSent = () =>
@@ -253,13 +264,7 @@ describe('a machine of Verda', () => {
 
   it('is found on the second page of the list, and ended there', async () => {
     const given = await order();
-    const [type] = cloud.account.catalog.types;
-    for (let count = 0; type && count < 150; count++) {
-      cloud.account.vms.create({
-        ...{ name: `other-${count}`, type, region: 'FIN-01', image: 'ubuntu-24.04', keys: [] },
-        ...{ userData: null, tags: [], isPublic: true },
-      });
-    }
+    addOthers(150);
     const made = await create(given);
     clock.advance(600);
     const fresh = server();
@@ -271,13 +276,7 @@ describe('a machine of Verda', () => {
 
   it('is not taken for missing where pages repeat, which are not the whole list', async () => {
     const given = await order();
-    const [type] = cloud.account.catalog.types;
-    for (let count = 0; type && count < 150; count++) {
-      cloud.account.vms.create({
-        ...{ name: `other-${count}`, type, region: 'FIN-01', image: 'ubuntu-24.04', keys: [] },
-        ...{ userData: null, tags: [], isPublic: true },
-      });
-    }
+    addOthers(150);
     const made = await create(given);
     const repeating: typeof fetch = async (input, init) =>
       await fetch(String(input).replace(/([?&]page=)\d+/, '$11'), init);
