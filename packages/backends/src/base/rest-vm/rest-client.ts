@@ -47,7 +47,7 @@ const TIMEOUT_MS = 25_000;
 const SHOWN_LENGTH = 200;
 const TOO_MANY = 429;
 const MIB = 1024 * 1024;
-/** Of an answer: lists of ten thousand machines and all offers of the largest market are far shorter. */
+/** The longest answer that is read: lists of ten thousand machines and all offers of the largest market are far shorter. */
 const MOST_BYTES = 64 * MIB;
 
 export class RestClient {
