@@ -60,7 +60,7 @@ export interface Links {
 export function makeLinks(
   parts: Parts,
   serverId: string,
-  files: Pick<OpenFiles, 'isShort'>,
+  files: Pick<OpenFiles, 'isShort' | 'onRecovered'>,
   backend: AgentLeasesOptions['backend'],
 ): Links {
   const { settings, store, log, closing } = parts;
@@ -107,6 +107,7 @@ export function makeLinks(
       for (const notify of connected) notify(hostId);
     },
   });
+  files.onRecovered(() => hosts.retryAll());
   closing.add(() => hosts.close());
   const forbidden = settings.limits.forbidDstackInRuns;
   const tunnels = new JobTunnels({ store, client, forbidden, now: () => performance.now(), log });

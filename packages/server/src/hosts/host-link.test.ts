@@ -65,3 +65,32 @@ it('waits longer and longer for an agent whose reports cannot be stored', async 
   expect(attempts).toHaveLength(6);
   await link.close();
 });
+
+it('waits little after an attempt that was under way when the obstacle passed', async () => {
+  let attempts = 0;
+  let fail = () => {};
+  const link = new HostLink({
+    ...{ hostId: 'host', serverId: 'server' },
+    prepare: () => {
+      attempts++;
+      return new Promise((_, reject) => {
+        fail = () => reject(new Error('no files left'));
+      });
+    },
+    client: { close() {} } as HostLinkOptions['client'],
+    sink: { lost: async () => {} } as Partial<HostSink> as HostSink,
+    log: pino({ level: 'silent' }),
+  });
+  link.start();
+  while (attempts < 8) {
+    fail();
+    await vi.advanceTimersByTimeAsync(30_000);
+  }
+  link.retryNow();
+  fail();
+  await vi.advanceTimersByTimeAsync(200);
+  expect(attempts).toBe(9);
+  const closed = link.close();
+  fail();
+  await closed;
+});

@@ -91,12 +91,16 @@ export class HostLink {
     this.#ended = this.#connect();
   }
 
-  /** Connects at once if the link waits for its next attempt: what prevented it may have passed. */
+  /**
+   * Connects at once if the link waits for its next attempt: what prevented it may have passed. An attempt
+   * under way may still fail because of it, and then the pause is short.
+   */
   retryNow(): void {
-    if (this.#retry === undefined || this.#closed) return;
+    if (this.#closed) return;
+    this.#attempt = 0;
+    if (this.#retry === undefined) return;
     clearTimeout(this.#retry);
     this.#retry = undefined;
-    this.#attempt = 0;
     this.start();
   }
 

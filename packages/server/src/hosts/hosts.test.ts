@@ -3,7 +3,7 @@ import { type AddressInfo, connect } from 'node:net';
 import type { AgentFrame } from '@dstack/contract/agent';
 import type { Store } from '@dstack/store';
 import { pino } from 'pino';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { Hosts, type HostsOptions } from './hosts.ts';
 import { jobState } from './testing/agent-info.ts';
@@ -23,6 +23,7 @@ beforeEach(async () => {
   await once(agent, 'listening');
 });
 afterEach(async () => {
+  vi.useRealTimers();
   await hosts.close();
   agent.close();
 });
@@ -126,4 +127,21 @@ it('accepts reports of a host about its own jobs only', async () => {
   send({ type: 'activity', id: JOB, no_connections_secs: 5 });
   await last.promise;
   expect(saved).toEqual([JOB]);
+});
+
+it('connects all hosts again at once when the obstacle has passed for all of them', async () => {
+  // No pause between two attempts ends.
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+  const { log, lineWith } = logged();
+  const unreachable = lineWith('no files left');
+  let isShort = true;
+  await link({}, log, async () => {
+    if (isShort) throw new Error('no files left');
+  });
+  await unreachable;
+  await new Promise(setImmediate);
+  isShort = false;
+  const connection = once(agent, 'connection');
+  hosts.retryAll();
+  await connection;
 });

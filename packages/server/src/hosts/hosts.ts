@@ -110,6 +110,11 @@ export class Hosts {
     this.#hosts.get(hostId)?.link.retryNow();
   }
 
+  /** The same for all links: what prevented them was a lack of this server. */
+  retryAll(): void {
+    for (const { link } of this.#hosts.values()) link.retryNow();
+  }
+
   #makeHost({ hostId, dial, token, prepare }: AgentAccess): Host {
     const { store, logs, serverId, log } = this.#options;
     const client = new AgentClient({ dial, token });

@@ -64,3 +64,25 @@ it('knows when it was short, from the look before to the one after', () => {
   count(99);
   expect(files.shortages).toMatchObject([{ until: 5000 }, { until: 0 }]);
 });
+
+it('reports when a shortage has passed, at most once in five seconds', async () => {
+  let reports = 0;
+  files.onRecovered(() => {
+    reports += 1;
+  });
+  const reportsAfter = async (next: number) => {
+    count(next);
+    await Promise.resolve();
+    return reports;
+  };
+  expect(await reportsAfter(85)).toBe(0);
+  expect(await reportsAfter(95)).toBe(0);
+  expect(await reportsAfter(94)).toBe(1);
+  expect(await reportsAfter(50)).toBe(1);
+  // All links that come at once may use up the files again.
+  expect(await reportsAfter(95)).toBe(1);
+  expect(await reportsAfter(50)).toBe(1);
+  now += 5000;
+  await reportsAfter(100);
+  expect(await reportsAfter(50)).toBe(2);
+});

@@ -12,6 +12,11 @@ const REFUSE = 0.9;
 const SHORT = 0.95;
 
 const EVERY_MS = 5000;
+/**
+ * After a recovery the server connects to all hosts at once, and that may be the next shortage: without a
+ * pause one would follow the other without end.
+ */
+const REPORT_MS = 5000;
 /** A count is used for this long: many hosts may be lost at once, and each asks for it. */
 const FRESH_MS = 250;
 
@@ -52,6 +57,8 @@ export class OpenFiles {
   /** From the last look that found enough to the next one. */
   #shortTimes: readonly Unobserved[] = [];
   #wasShort = false;
+  #reportedAt = Number.NEGATIVE_INFINITY;
+  readonly #recovered = new Set<() => void>();
 
   constructor({ log, limit, count, now }: OpenFilesOptions) {
     this.limit = limit ?? limitOfProcess();
@@ -89,8 +96,17 @@ export class OpenFiles {
     throw new OutOfFiles(`${text}: try again later. The operator can ${ADVICE}.`);
   }
 
+  /**
+   * Called when connections are possible again, at most once in five seconds: attempts that failed need not wait any
+   * longer.
+   */
+  onRecovered(notify: () => void): void {
+    this.#recovered.add(notify);
+  }
+
   close(): void {
     clearInterval(this.#timer);
+    this.#recovered.clear();
   }
 
   #look(): void {
@@ -102,6 +118,7 @@ export class OpenFiles {
     // Between two looks of which one found too few, no connection may have been possible.
     if (isShort || this.#wasShort)
       this.#shortTimes = withUnobserved(this.#shortTimes, { from, until });
+    if (this.#wasShort && !isShort) this.#reportRecovery(until);
     this.#wasShort = isShort;
     const isHigh = this.#open >= this.limit * WARN;
     if (isHigh === this.#hasWarned) return;
@@ -109,6 +126,15 @@ export class OpenFiles {
     const figures = { open: this.#open, limit: this.limit };
     if (isHigh) this.#log.warn(figures, `the server has few open files left: ${ADVICE}`);
     else this.#log.info(figures, 'the server has enough open files again');
+  }
+
+  /** `now` as of `#now`. After the look: its result may have been asked for in the middle of a decision. */
+  #reportRecovery(now: number): void {
+    if (now < this.#reportedAt + REPORT_MS) return;
+    this.#reportedAt = now;
+    queueMicrotask(() => {
+      for (const notify of this.#recovered) notify();
+    });
   }
 }
 
