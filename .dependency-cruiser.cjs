@@ -233,7 +233,7 @@ module.exports = {
           '^packages/contract/src/yaml/(load|misread-times)\\.ts$',
           '^packages/contract/src/configuration/(backend-forms|joined-commands)\\.ts$',
           // Without ssh2, which index.ts loads.
-          '^packages/ssh/src/(ed25519-pair|join-connections)\\.ts$',
+          '^packages/ssh/src/(ed25519-pair|host-address|join-connections)\\.ts$',
           // For programs on Node only: browsers have no such sockets.
           '^packages/client/src/node-web-socket\\.ts$',
           // Builders of records, for tests alone.

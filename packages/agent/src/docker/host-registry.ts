@@ -1,8 +1,8 @@
 import { lookup } from 'node:dns/promises';
 import { isIP } from 'node:net';
 import { splitImageName } from '@dstack/contract/image-name';
+import { isHostAddress } from '@dstack/ssh/host-address';
 import { JobFailure } from '../executor/job-failure.ts';
-import { isHostAddress } from '../network/host-address.ts';
 
 /** All addresses of a name. Rejects if there are none. */
 export type ResolveAll = (host: string) => Promise<readonly string[]>;

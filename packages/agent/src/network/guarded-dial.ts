@@ -1,6 +1,6 @@
 import { lookup as systemLookup } from 'node:dns';
 import { connect, isIP, type LookupFunction, type Socket } from 'node:net';
-import { isHostAddress } from './host-address.ts';
+import { isHostAddress } from '@dstack/ssh/host-address';
 
 /** A job asked for a connection to an address of the host. */
 export class HostAddressRefused extends Error {

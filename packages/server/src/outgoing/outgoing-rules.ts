@@ -1,13 +1,13 @@
 import { type BlockList, isIP } from 'node:net';
 import { SettingsError } from '@dstack/contract';
-import { isOwnAddress } from './own-address.ts';
+import { isHostAddress } from '@dstack/ssh/host-address';
 import { embeddedAddress, isPublicAddress, networks } from './public-address.ts';
 
 /** Names of networks in `DSTACK_SERVER_OUTGOING_ALLOW`. */
-const WORDS: Readonly<Record<string, readonly string[]>> = {
-  loopback: ['127.0.0.0/8', '::1/128'],
-  private: ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7'],
-};
+const WORDS: readonly string[] = ['loopback', 'private'];
+const LOOPBACK = ['127.0.0.0/8', '::1/128'];
+/** Some clouds have their metadata in the last one: see `isHostAddress`. */
+const PRIVATE = networks(['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', 'fc00::/7']);
 
 const HOST = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
 
@@ -18,14 +18,18 @@ const HOST = /^(\*\.)?[a-z0-9_]([a-z0-9_.-]*[a-z0-9_])?$/i;
  */
 export class OutgoingRules {
   readonly #networks: BlockList;
+  readonly #allowsPrivate: boolean;
   readonly #hosts: ReadonlySet<string>;
   readonly #domains: readonly string[];
 
   /** `allowed`: networks, addresses, words of `WORDS`, and hosts (`*.example.com`: all below). */
   constructor(allowed: readonly string[]) {
-    const isNetwork = (text: string) => text in WORDS || isIP(text.split('/')[0] ?? '') !== 0;
-    this.#networks = networks(allowed.filter(isNetwork).flatMap((text) => WORDS[text] ?? [text]));
-    const hosts = allowed.filter((text) => !isNetwork(text)).map(hostOf);
+    const isNetwork = (text: string) => isIP(text.split('/')[0] ?? '') !== 0;
+    const loopback = allowed.includes('loopback') ? LOOPBACK : [];
+    this.#networks = networks([...allowed.filter(isNetwork), ...loopback]);
+    this.#allowsPrivate = allowed.includes('private');
+    const names = allowed.filter((text) => !isNetwork(text) && !WORDS.includes(text));
+    const hosts = names.map(hostOf);
     this.#hosts = new Set(hosts.filter((host) => !host.startsWith('*.')));
     this.#domains = hosts.filter((host) => host.startsWith('*.')).map((host) => host.slice(1));
   }
@@ -37,10 +41,10 @@ export class OutgoingRules {
 
   /**
    * The same for a host of an SSH fleet, which may be in a private network, but not on the server's own computer (see
-   * `isOwnAddress`).
+   * `isHostAddress`).
    */
   allowsHost(host: string, address: string): boolean {
-    return !isOwnAddress(address) || this.#allowsHost(hostOf(host)) || this.#holds(address);
+    return !isHostAddress(address) || this.#allowsHost(hostOf(host)) || this.#holds(address);
   }
 
   #allowsHost(host: string): boolean {
@@ -48,12 +52,17 @@ export class OutgoingRules {
   }
 
   #holds(address: string): boolean {
-    const family = isIP(address);
-    if (family === 0 || address.includes('%')) return false;
-    if (this.#networks.check(address, family === 6 ? 'ipv6' : 'ipv4')) return true;
-    const isMapped = family === 6 && /^::ffff:/i.test(address);
-    return isMapped && this.#networks.check(embeddedAddress(address), 'ipv4');
+    if (isAmong(this.#networks, address)) return true;
+    return this.#allowsPrivate && isAmong(PRIVATE, address) && !isHostAddress(address);
   }
+}
+
+function isAmong(list: BlockList, address: string): boolean {
+  const family = isIP(address);
+  if (family === 0 || address.includes('%')) return false;
+  if (list.check(address, family === 6 ? 'ipv6' : 'ipv4')) return true;
+  const isMapped = family === 6 && /^::ffff:/i.test(address);
+  return isMapped && list.check(embeddedAddress(address), 'ipv4');
 }
 
 /** Throws `SettingsError` for what is neither a network nor a host. */
@@ -61,10 +70,10 @@ export function parseOutgoingAllow(text: string): string[] {
   const parts = text.split(',').map((part) => part.trim());
   return parts.filter((part) => {
     if (part === '') return false;
-    if (part in WORDS || isNetworkText(part) || HOST.test(part)) return true;
+    if (WORDS.includes(part) || isNetworkText(part) || HOST.test(part)) return true;
     throw new SettingsError(
       `DSTACK_SERVER_OUTGOING_ALLOW names ${JSON.stringify(part)}; it may name addresses, networks ` +
-        `such as 10.0.0.0/8, hosts such as registry.corp or *.corp, ${Object.keys(WORDS).join(', ')}`,
+        `such as 10.0.0.0/8, hosts such as registry.corp or *.corp, ${WORDS.join(', ')}`,
     );
   });
 }

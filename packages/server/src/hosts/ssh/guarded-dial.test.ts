@@ -3,7 +3,6 @@ import { type AddressInfo, createServer, type Server } from 'node:net';
 import { HostError, JumpHosts, SshConnection } from '@dstack/ssh';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { OutgoingRules } from '../../outgoing/outgoing-rules.ts';
-import { isOwnAddress } from '../../outgoing/own-address.ts';
 
 let service: Server;
 let visits: number;
@@ -70,31 +69,3 @@ describe('a host that a user has named', () => {
     expect(visits).toBe(1);
   });
 });
-
-it.each([
-  ...[
-    '169.254.169.254',
-    '169.254.1.1',
-    'fe80::1',
-    'fe80::1%eth0',
-    '224.0.0.1',
-    'ff02::1',
-    '0.0.0.0',
-  ],
-  ...[
-    '255.255.255.255',
-    '::ffff:169.254.169.254',
-    '64:ff9b::7f00:1',
-    'fd00:ec2::254',
-    'no address',
-  ],
-])('%s belongs to no host of a network', (address) => {
-  expect(isOwnAddress(address)).toBe(true);
-});
-
-it.each(['10.0.0.7', '192.168.1.4', '172.16.0.1', '100.64.0.1', 'fd00::7', '8.8.8.8', '2a00::1'])(
-  '%s may be a host',
-  (address) => {
-    expect(isOwnAddress(address)).toBe(false);
-  },
-);

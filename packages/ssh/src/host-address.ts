@@ -1,12 +1,15 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Addresses that only the host itself can use, or that serve it alone: loopback, link-local networks,
- * where clouds keep credentials, and further metadata addresses of clouds. A job in a container of its
- * own does not reach the first ones.
+ * Addresses that only the host itself can use, or that serve it alone: loopback, link-local networks, where most clouds
+ * have their metadata and credentials, and those of Alibaba Cloud, Azure, Oracle, AWS (EKS too) and Google elsewhere;
+ * addresses of many hosts at once (multicast, broadcast).
  */
-const V4 = ['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '100.100.100.200/32', '168.63.129.16/32'];
-const V6 = ['::/128', '::1/128', 'fe80::/10', 'fd00:ec2::/32'];
+const V4 = [
+  ...['0.0.0.0/8', '127.0.0.0/8', '169.254.0.0/16', '224.0.0.0/4', '255.255.255.255/32'],
+  ...['100.100.100.200/32', '168.63.129.16/32', '192.0.0.192/32'],
+];
+const V6 = ['::/128', '::1/128', 'fe80::/10', 'ff00::/8', 'fd00:ec2::/32', 'fd20:ce::254/128'];
 /** IPv6 addresses that embed an IPv4 address: mapped, and NAT64. */
 const EMBEDDING = ['::ffff:0:0/96', '64:ff9b::/96', '::/96'];
 
