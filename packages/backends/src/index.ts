@@ -51,6 +51,7 @@ export {
   type LocalFreedoms,
   type LocalOptions,
   localBackend,
+  localElsewhere,
   localInstanceName,
 } from './local/local.ts';
 export { inspectServerHost, type ServerHostFacts, serverHostFacts } from './local/server-host.ts';

@@ -1,6 +1,7 @@
 import type { Requirements } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
-import { localBackend } from './local.ts';
+import type { VolumePort } from '../base/volume-port.ts';
+import { localBackend, localElsewhere } from './local.ts';
 
 const requirements = {} as Requirements;
 const host = { cpus: 4, memoryMib: 8192, arch: 'x86' as const, gpus: [] };
@@ -84,6 +85,19 @@ describe('the server’s machine as capacity', () => {
 
   it('offers nothing to requirements that the machine does not meet', async () => {
     expect((await backend('docker', false).offers(requirements)).offers).toEqual([]);
+  });
+
+  it('creates and ends instances on the machines of other servers where the own one is no capacity', async () => {
+    const { offers } = await backend('docker').offers(requirements);
+    const elsewhere = localElsewhere({} as VolumePort);
+    expect((await elsewhere.offers(requirements)).offers).toEqual([]);
+    const created = await elsewhere.instances?.create({ ...order, offer: offers[0] ?? null });
+    expect(created).toMatchObject({
+      hostId: 'server-host',
+      provisioningData: { hostname: '127.0.0.1' },
+    });
+    const handle = created?.handle ?? { id: '', data: null };
+    expect(await elsewhere.instances?.release(handle, { wasAccepted: false })).toBe('released');
   });
 
   it('creates an instance on the machine of another server if its offer is from there', async () => {

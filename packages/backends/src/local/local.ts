@@ -15,6 +15,7 @@ import {
 } from '@dstack/core';
 import { BackendError } from '../base/errors.ts';
 import type { GatewayPort } from '../base/gateway-port.ts';
+import type { InstancePort } from '../base/instance-port.ts';
 import type { Backend } from '../base/port.ts';
 import { orderedProvisioningData } from '../base/provisioning-data.ts';
 import type { VolumePort } from '../base/volume-port.ts';
@@ -93,33 +94,55 @@ export function localBackend(options: LocalOptions): Backend {
         .filter((offer) => options.matches(requirements, offer));
       return { offers, notes: [] };
     },
-    instances: {
-      create: async ({ offer, instanceId }) => {
-        if (offer === null) throw new BackendError('the server host is offered with a choice');
-        const address = offer.backend_data[LOCAL_ADDRESS];
-        return {
-          handle: { id: instanceId, data: null },
-          // The machine for which the offer was chosen: of several servers, any one may carry out the order.
-          hostId: localHostOf({ offer }),
-          // With `dockerized: false` clients connect directly to the job's own SSH server, without
-          // a hop through the machine's sshd. Its port is known once the job starts.
-          provisioningData: orderedProvisioningData(offer, instanceId, {
-            hostname: typeof address === 'string' ? address : options.hostname,
-            dockerized: false,
-          }),
-        };
-      },
-      observe: async () => ({ state: 'ready', machine: null, access: null }),
-      // There are no changes that `observe` would report.
-      watch: () => () => {},
-      release: async () => 'released',
-      // Nothing can be left over here.
-      list: async () => [],
-    },
+    instances: localInstances(options.hostname),
     volumes: options.volumes,
     groups: null,
     ...(options.gateways && { gateways: options.gateways }),
     check: async () => [],
+  };
+}
+
+/**
+ * The machines of the other servers of a database, for a server whose own is no capacity: it offers none, but may carry out
+ * orders that name them.
+ */
+export function localElsewhere(volumes: VolumePort): Backend {
+  return {
+    name: 'local',
+    capabilities: capabilitiesOf('local'),
+    signalsCapacity: true,
+    offers: async () => ({ offers: [], notes: [] }),
+    instances: localInstances('127.0.0.1'),
+    volumes,
+    groups: null,
+    check: async () => [],
+  };
+}
+
+/** `hostname`: the address of a machine whose offer names none, as those of older servers. */
+function localInstances(hostname: string): InstancePort {
+  return {
+    create: async ({ offer, instanceId }) => {
+      if (offer === null) throw new BackendError('the server host is offered with a choice');
+      const address = offer.backend_data[LOCAL_ADDRESS];
+      return {
+        handle: { id: instanceId, data: null },
+        // The machine for which the offer was chosen: of several servers, any one may carry out the order.
+        hostId: localHostOf({ offer }),
+        // With `dockerized: false` clients connect directly to the job's own SSH server, without
+        // a hop through the machine's sshd. Its port is known once the job starts.
+        provisioningData: orderedProvisioningData(offer, instanceId, {
+          hostname: typeof address === 'string' ? address : hostname,
+          dockerized: false,
+        }),
+      };
+    },
+    observe: async () => ({ state: 'ready', machine: null, access: null }),
+    // There are no changes that `observe` would report.
+    watch: () => () => {},
+    release: async () => 'released',
+    // Nothing can be left over here.
+    list: async () => [],
   };
 }
 

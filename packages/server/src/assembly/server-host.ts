@@ -8,6 +8,7 @@ import {
   type GatewayPort,
   type LocalFreedoms,
   localBackend,
+  localElsewhere,
   remoteBackend,
   type VolumePort,
 } from '@dstack/backends';
@@ -190,6 +191,7 @@ export function makeBackends(
       },
     }),
     local: host && serverHostBackend(settings, store, hosts, { volumes, gateways }, host),
+    localElsewhere: store.shared ? localElsewhere(volumes) : null,
     ...{ catalog, catalogNote },
     localProjects: host?.projects ?? new Set(),
     localOff: use.kind === 'off' ? use.reason : null,

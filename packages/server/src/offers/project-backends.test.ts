@@ -50,3 +50,13 @@ it('a backend that never answers offers nothing, and the log has the reason', as
   ]);
   expect(lines.join()).toContain('local has not answered within 0.001 s, asked for offers');
 });
+
+it('orders for the machines of other servers are carried out where the own one is no capacity', async () => {
+  const backends = projectBackends({
+    ...{ store: server.store, catalog: {} as Catalog, localProjects: new Set<string>() },
+    ...{ local: null, localElsewhere: local, remote: { ...local, name: 'remote' } },
+  });
+  const projectId = (await server.store.projects.byName('main'))?.id ?? '';
+  expect((await backends.find(projectId, 'local'))?.name).toBe('local');
+  expect((await backends.of(projectId)).map(({ name }) => name)).not.toContain('local');
+});

@@ -50,6 +50,8 @@ export interface ProjectBackendsOptions {
   readonly catalogNote?: () => string | null;
   /** Null if the server's machine is not capacity. */
   readonly local: Backend | null;
+  /** The machines of other servers, if that of this one is not capacity; null, or omitted: there are none. */
+  readonly localElsewhere?: Backend | null;
   /** The simulated backend of a row; null, or omitted, = it is none. */
   readonly simulated?: (row: BackendRecord) => Backend | null;
   /** The backend of a row that creates instances; null, or omitted, = it only has a price list. */
@@ -72,7 +74,8 @@ export function projectBackends(options: ProjectBackendsOptions): ProjectBackend
       note: options.catalogNote?.() ?? null,
     });
   // Instances end by their backend even if the project may no longer use it.
-  const builtIn = [remote, ...(local ? [local] : [])];
+  const serverHosts = local ?? options.localElsewhere ?? null;
+  const builtIn = [remote, ...(serverHosts ? [serverHosts] : [])];
   const opened = async (row: BackendRecord): Promise<Backend> => {
     const simulated = options.simulated?.(row);
     if (simulated) return simulated;
