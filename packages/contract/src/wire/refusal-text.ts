@@ -181,6 +181,8 @@ const inBrackets = (value: string | null): string => (value === null ? '' : ` ($
 /** `count`: the machines of other servers. */
 const elsewhere = ({ count }: Finding): string =>
   count === null ? '' : ', and another server may have room on its own';
+const larger = ({ count }: Finding): string =>
+  count === null ? '' : ', but the machine of another server would';
 
 /** Why a fleet gets no new instance, as the end of a sentence about the fleet. */
 export function growthText(finding: Finding): string {
@@ -206,7 +208,7 @@ export function growthText(finding: Finding): string {
     case 'cluster_starting':
       return 'the first instance of its cluster is being created, which decides where the others are';
     case 'no_offers':
-      return `no offers match${inBrackets(finding.has)}`;
+      return `no offers match${inBrackets(finding.has)}${larger(finding)}`;
     case 'no_machines':
       return `this server makes no machines in ${finding.has ?? 'its backends'}`;
     case 'not_available':

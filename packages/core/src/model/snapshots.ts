@@ -2,6 +2,7 @@
  * The input of a pass, read at one moment. A snapshot is complete when it is loaded: its loader
  * receives the facts that only the memory of a server holds.
  */
+import type { HostFacts } from '@dstack/contract/agent';
 import type { ArrayDirective, ArraySnapshot } from './arrays.ts';
 import type { DependencyRecord } from './dependencies.ts';
 import type { GroupRecord } from './groups.ts';
@@ -168,6 +169,8 @@ export interface CapacityHints {
   readonly offersOnly: ReadonlySet<BackendName>;
   /** Some backend sends no signals about capacity, so placement polls it. */
   readonly hasPolledBackends: boolean;
+  /** The project may use the machine of this server. */
+  readonly hasServerHost?: boolean;
 }
 
 /** Backends from which placement got no offers, and whether answers are still to come. */
@@ -224,6 +227,8 @@ export interface ServerHostUse {
   readonly state: string;
   /** Several servers share the database, and the one there holds the lease on the host. */
   readonly isAlive: boolean;
+  /** As its agent has reported; null, or omitted: not known, or its server is not alive. */
+  readonly facts?: HostFacts | null;
 }
 
 /** The `state` of a machine without instances. */

@@ -1,6 +1,9 @@
+import type { HostFacts } from '@dstack/contract/agent';
+import { refusalText } from '@dstack/contract/wire';
 import { describe, expect, it } from 'vitest';
 import { type Decision, UNUSED_SERVER_HOST } from '../model/index.ts';
 import { LOCAL_HOST } from '../offers/local-limits.ts';
+import { undecidedUntil } from './place/refusals.ts';
 import {
   aContext,
   anInstance,
@@ -60,6 +63,47 @@ describe("the server's machine", () => {
     const refusal = jobChange(decision, 'job-a-0-0')?.refusal;
     const growth = refusal?.kind === 'no-place' ? refusal.fleets[0]?.growth : null;
     expect(growth).toMatchObject({ rule: 'local_limit', has: '4', count });
+  });
+
+  const facts = (gpus: number): HostFacts => ({
+    ...{ hostname: 'h', arch: 'x86', cpus: 8, memory_bytes: 2 ** 36, disk_bytes: 0, addresses: [] },
+    gpus: Array.from({ length: gpus }, (_, id) => ({
+      ...{ vendor: 'nvidia', name: 'A100', memory_mib: 40_960, id: String(id) },
+    })),
+    ...{ gpu_driver: null, ssh_host_key: null },
+  });
+  const refusalBeside = (
+    gpu: number,
+    isAlive: boolean,
+    patch: object = { hasServerHost: true },
+  ) => {
+    const serverHosts = [
+      { ...machine('local-1', 0, true), facts: facts(0) },
+      { ...machine('local-2', 0, isAlive), facts: facts(2) },
+    ];
+    const gangs = [task('a', { resources: { gpu } })];
+    const offers = [onMachine('local-1')];
+    const decision = placed({ fleets: [CLOUD], gangs, serverHosts, ...patch }, offers);
+    return jobChange(decision, 'job-a-0-0')?.refusal ?? null;
+  };
+
+  it('leaves a run that it is too small for to the machine of another server', () => {
+    const refusal = refusalBeside(2, true);
+    expect(refusal).toMatchObject({
+      fleets: [{ verdict: 'full', growth: { rule: 'no_offers', count: 1 } }],
+    });
+    expect(refusal && undecidedUntil(refusal)).toBe('other_servers');
+    expect(refusal && refusalText(refusal)).toContain('but the machine of another server would');
+  });
+
+  it.each([
+    ['the others are too small as well', () => refusalBeside(3, true)],
+    ['no other server is alive', () => refusalBeside(2, false)],
+    ['its project may not use such machines', () => refusalBeside(2, true, {})],
+  ])('refuses a run that it is too small for if %s', (_why, refused) => {
+    const refusal = refused();
+    expect(refusal && undecidedUntil(refusal)).toBeNull();
+    expect(refusal && refusalText(refusal)).not.toContain('another server');
   });
 
   it('takes no jobs of a project that imports its fleet', () => {

@@ -135,6 +135,7 @@ export function aSnapshot(patch: SnapshotPatch): PlacementSnapshot {
     fleets: new Set(fleets.map(({ id }) => id)),
     offersOnly,
     hasPolledBackends,
+    ...(patch.hasServerHost && { hasServerHost: true }),
     ...(unreachable && { unreachable }),
     ...(isUnanswered && { isUnanswered }),
   };

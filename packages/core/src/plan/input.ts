@@ -33,6 +33,8 @@ export interface PlanInput {
   readonly userId?: Id;
   /** Backends that show offers but cannot create machines. */
   readonly offersOnly: ReadonlySet<BackendName>;
+  /** See `CapacityHints`. */
+  readonly hasServerHost?: boolean;
   /** The effective spec. */
   readonly spec: RunSpec;
   /** See `planJobSpecs`. */

@@ -1,5 +1,5 @@
 import type { Backend } from '@dstack/backends';
-import type { CapacityHints } from '@dstack/core';
+import { type CapacityHints, isServerHost } from '@dstack/core';
 
 /** The facts about these backends, beside their offers, that placement needs. */
 export function capacityHints(
@@ -10,5 +10,6 @@ export function capacityHints(
   return {
     hasPolledBackends: makers.some((backend) => !backend.signalsCapacity),
     offersOnly: new Set(others.map((backend) => backend.name)),
+    hasServerHost: backends.some((backend) => isServerHost(backend.name)),
   };
 }

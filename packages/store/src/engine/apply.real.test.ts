@@ -172,6 +172,25 @@ forEachStore((tests) => {
     ]);
   });
 
+  if (tests.dialect === 'postgres') {
+    it('reads the facts of machines whose servers are alive, and of no others', async () => {
+      const world = await openWorld(tests);
+      const { engine, hosts } = world.store;
+      const facts = {
+        ...({ hostname: 'h', arch: 'x86', cpus: 8, memory_bytes: 2 ** 36, disk_bytes: 0 } as const),
+        ...{ addresses: [], gpus: [], gpu_driver: null, ssh_host_key: null },
+      };
+      const link = { connected: true, since: 1, facts, executor: 'process', error: null } as const;
+      await engine.claimHost('local-alive', 'one', 9_000_000);
+      for (const id of ['local-alive', 'local-dead']) {
+        await hosts.save({ id, ...link, failed: false });
+      }
+      const { serverHosts } = await engine.loadCapacity(world.projectId);
+      const found = serverHosts.filter(({ hostId }) => hostId !== 'local');
+      expect(found).toMatchObject([{ hostId: 'local-alive', isAlive: true, facts }]);
+    });
+  }
+
   it('counts an instance that is not created yet on the machine of its offer', async () => {
     const world = await openWorld(tests);
     const { engine } = world.store;

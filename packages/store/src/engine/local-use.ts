@@ -1,3 +1,4 @@
+import type { HostFacts } from '@dstack/contract/agent';
 import {
   type InstanceRecord,
   localHostOf,
@@ -9,7 +10,7 @@ import { DATABASE_NOW } from '../base/database-clock.ts';
 import { keyList, parseKeyList, type VersionedKey } from '../base/key-list.ts';
 import { notDeleted } from '../base/query.ts';
 import type { StoreContext, Tx } from '../context/context.ts';
-import { instanceTable } from '../schema/work-tables.ts';
+import { hostTable, instanceTable } from '../schema/work-tables.ts';
 
 interface LocalKeys {
   readonly count: number;
@@ -24,14 +25,15 @@ export async function serverHosts(
 ): Promise<ServerHostUse[]> {
   const used = await localKeys(tx);
   // A server that is alone stores no leases.
-  const alive = postgres ? await aliveMachines(tx) : new Set<string>();
+  const alive: AliveMachines = postgres ? await aliveMachines(tx) : new Map();
   const keys = [...used.values()].flatMap(({ busy }) => busy);
   const instances = await records.read(tx, instanceTable, keys);
   const byHost = Map.groupBy(instances, localHostOf);
-  return [...new Set([...used.keys(), ...alive])].map((hostId) => ({
+  return [...new Set([...used.keys(), ...alive.keys()])].map((hostId) => ({
     ...machineOf(hostId, used),
     busy: (byHost.get(hostId) ?? []).map(useOf),
     isAlive: alive.has(hostId),
+    facts: alive.get(hostId) ?? null,
   }));
 }
 
@@ -103,13 +105,15 @@ const localInstances = (tx: Tx) =>
     .where(notDeleted('deleted'))
     .where('status', '!=', 'terminated');
 
-/** Those whose servers hold the lease on their host. */
-async function aliveMachines(tx: Tx): Promise<ReadonlySet<string>> {
+type AliveMachines = ReadonlyMap<string, HostFacts | null>;
+
+/** Those whose servers hold the lease on their host, with what is known of them. */
+async function aliveMachines(tx: Tx): Promise<AliveMachines> {
   const rows = await tx
     .selectFrom('hosts')
-    .select('id')
+    .select(['id', 'facts'])
     .where('id', 'like', 'local-%')
     .where('lease_expires_at', '>=', DATABASE_NOW)
     .execute();
-  return new Set(rows.map(({ id }) => id));
+  return new Map(rows.map(({ id, facts }) => [id, hostTable.decode({ facts }).facts]));
 }

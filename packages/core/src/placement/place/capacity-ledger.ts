@@ -1,4 +1,4 @@
-import type { Profile } from '@dstack/contract/wire';
+import type { Profile, Requirements } from '@dstack/contract/wire';
 import { isServerHost } from '../../capabilities/capabilities.ts';
 import { isCloudCluster } from '../../instances/index.ts';
 import { FleetWindows } from '../../maintenance/index.ts';
@@ -13,7 +13,7 @@ import type {
 } from '../../model/index.ts';
 import { sharesFor } from '../../offers/alike.ts';
 import type { DecisionMoment } from '../../offers/findings.ts';
-import { serverHostGpus } from '../../offers/local-gpus.ts';
+import { serverHostGpus, serverHostMeets } from '../../offers/local-gpus.ts';
 import { localHostOf } from '../../offers/local-limits.ts';
 import type { ShareMatch } from '../../offers/pool.ts';
 import { ShareLedger } from '../../shares/share-ledger.ts';
@@ -218,6 +218,15 @@ export class CapacityLedger {
   otherServerHosts(offer: Offer): number {
     const own = localHostOf({ offer });
     return this.snapshot.serverHosts.filter((one) => one.isAlive && one.hostId !== own).length;
+  }
+
+  /** The machines of other servers that are alive and meet what that of this one does not. */
+  otherServerHostsFor(requirements: Requirements, projectId: Id): number {
+    // A server that may not use its own for the project supposes the same of the others.
+    if (this.snapshot.projects.get(projectId)?.hasServerHost !== true) return 0;
+    return this.snapshot.serverHosts.filter(
+      ({ isAlive, facts }) => isAlive && facts && serverHostMeets(requirements, facts),
+    ).length;
   }
 
   /**

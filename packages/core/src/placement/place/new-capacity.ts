@@ -198,11 +198,28 @@ function slotFrom(
   }
   const local = had[0] && whyNotLocal(ledger, had[0]);
   if (local) return { none: local };
-  if (usable.length === 0)
-    return { none: finding('no_offers', { has: unreachableText(ledger, question, request) }) };
+  if (usable.length === 0) {
+    const has = unreachableText(ledger, question, request);
+    const count = elsewhere(ledger, node, request, question, offers) || null;
+    return { none: finding('no_offers', { has, count }) };
+  }
   if (made.length > 0) return { none: finding('not_available', { count: made.length }) };
   const has = [...new Set(usable.map((offer) => offer.backend))].join(', ');
   return { none: finding('no_machines', { has, count: usable.length }) };
+}
+
+/** The machines of other servers that would do where that of this one is too small, as far as facts about them show. */
+function elsewhere(
+  ledger: CapacityLedger,
+  { needs }: NodeRequest,
+  { run }: GangRequest,
+  { backends, requirements }: OffersWanted,
+  offers: readonly Offer[],
+): number {
+  const isAsked = backends === null || backends.some(isServerHost);
+  const isTooSmall = !offers.some(({ backend }) => isServerHost(backend));
+  if (!isAsked || !isTooSmall || needs.multinode) return 0;
+  return ledger.otherServerHostsFor(requirements, run.projectId);
 }
 
 const MAX_UNREACHABLE_TEXT = 300;

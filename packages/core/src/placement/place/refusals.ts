@@ -53,7 +53,7 @@ export type Undecided =
   | 'maintenance'
   /** The connection to an instance that could take the gang was lost moments ago. */
   | 'reconnecting'
-  /** The machine of this server is full; that of another server may not be, which that server finds out at once. */
+  /** The machine of this server is full or too small; that of another one may not be, which that server finds out at once. */
   | 'other_servers'
   /** A quota leaves too little. */
   | 'quota';
@@ -78,7 +78,13 @@ export function undecidedUntil(refusal: Refusal): Undecided | null {
 
 /** `count`: the machines of other servers. */
 const isOnlyHere = (growth: Finding | null): boolean =>
-  (growth?.rule === 'local_limit' || growth?.rule === 'gpus_taken') && growth.count !== null;
+  growth !== null && OF_THIS_SERVER.has(growth.rule) && growth.count !== null;
+
+const OF_THIS_SERVER: ReadonlySet<Finding['rule']> = new Set([
+  'local_limit',
+  'gpus_taken',
+  'no_offers',
+]);
 
 function withoutFleets(ledger: CapacityLedger, request: GangRequest): Refusal {
   const named = request.profile.fleets;
@@ -304,8 +310,8 @@ function freeAtOneSite(ledger: CapacityLedger, fleet: FleetRecord, request: Gang
 }
 
 /** Whether the cause can pass without a change of configuration. */
-function isTemporary({ rule }: Finding): boolean {
-  return TEMPORARY.has(rule);
+function isTemporary(cause: Finding): boolean {
+  return TEMPORARY.has(cause.rule) || isOnlyHere(cause);
 }
 
 const TEMPORARY: ReadonlySet<Finding['rule']> = new Set([

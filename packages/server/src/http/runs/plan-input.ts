@@ -37,6 +37,7 @@ export async function planInput(
     projectName: project.name,
     ...capacity,
     offersOnly: hints.offersOnly,
+    hasServerHost: hints.hasServerHost ?? false,
     spec,
     jobSpecs: built.jobSpecs,
     runFleetId,
