@@ -27,8 +27,9 @@ export function newInstallation(env: NodeJS.ProcessEnv = {}, program = dstack): 
 export async function newServerBeside(
   { serverDir }: Installation,
   env: NodeJS.ProcessEnv,
+  program = dstack,
 ): Promise<Installation> {
-  const home = newInstallation(env);
+  const home = newInstallation(env, program);
   mkdirSync(home.serverDir, { recursive: true });
   copyFileSync(`${serverDir}/config.yml`, `${home.serverDir}/config.yml`);
   await home.startServer();

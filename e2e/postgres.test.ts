@@ -6,11 +6,22 @@ import {
   startPostgres,
 } from '@dstack/testkit';
 import { startCloud } from '@dstack/testkit/cloud';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { FakeMachine, nvidiaSmi } from '@dstack/testkit/fake-machine';
+import {
+  afterAll,
+  afterEach,
+  beforeAll,
+  beforeEach,
+  describe,
+  expect,
+  it,
+  onTestFinished,
+} from 'vitest';
 import { countedTo, counting, linesOf, seenInLogs } from './counting.ts';
 import {
   applyFleet,
   configuration,
+  dstack,
   isFinished,
   isRunning,
   newInstallation,
@@ -110,6 +121,29 @@ describe.skipIf(binaries === null)('servers on PostgreSQL', () => {
     );
     expect(instances.filter(({ status }) => status === 'busy')).toHaveLength(4);
   }, 420_000);
+
+  it('place a run on the machine of the server that has the GPUs for it', async () => {
+    const machine = new FakeMachine(['nvidiactl'], {
+      'nvidia-smi': nvidiaSmi({ 'GPU-1': 'works' }),
+    });
+    onTestFinished(() => machine.remove());
+    const first = await newServer();
+    const second = await newServerBeside(first, { DSTACK_DATABASE_URL: url }, machine.wrap(dstack));
+    homes.push(second);
+    const fleet =
+      'type: fleet\nname: default\nnodes: 0..4\nidle_duration: 0s\nresources: {gpu: 0..}\n';
+    await first.ok('apply', '-f', configuration(first, 'fleet.dstack.yml', fleet), '-y');
+    // Of each run, the first look is by either server.
+    for (const name of ['one', 'two', 'three']) {
+      const commands = 'commands: ["ls /dev/nvidiactl"]';
+      const yaml = `type: task\nname: ${name}\n${commands}\nresources: {gpu: 1}\n`;
+      const file = configuration(first, `${name}.dstack.yml`, yaml);
+      await first.ok('apply', '-f', file, '-y', '-d');
+      const run = await untilRun(first, name, isFinished);
+      expect(run).toMatchObject({ status: 'done' });
+      expect(await first.ok('logs', name)).toContain('/dev/nvidiactl');
+    }
+  });
 
   it('stay together within the limits on the calls of an account', async () => {
     await using cloud = await startCloud({ personality: 'lambda' });

@@ -39,7 +39,9 @@ export class FakeMachine {
       'set -e',
       `mount -t tmpfs -o mode=755 dev ${dev}`,
       `(cd /dev && cp -a null zero full random urandom tty ptmx fd stdin stdout stderr ${dev})`,
-      `mkdir ${dev}/pts ${dev}/shm && mount --rbind /dev/pts ${dev}/pts`,
+      ...['pts', 'shm'].map(
+        (name) => `mkdir ${dev}/${name} && mount --rbind /dev/${name} ${dev}/${name}`,
+      ),
       ...nodes,
       `mount --move ${dev} /dev`,
       `export PATH=${join(this.dir, 'bin')}:$PATH`,
