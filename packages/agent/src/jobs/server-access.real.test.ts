@@ -15,7 +15,7 @@ afterEach(() => rmSync(dir, { recursive: true, force: true }));
 const socketAt = (path: string) => ({ path, folderMode: 0o755, mode: 0o666, owner: null });
 
 describe('with a clock that stands still', () => {
-  beforeEach(() => vi.useFakeTimers({ toFake: ['Date', 'setTimeout', 'clearTimeout'] }));
+  beforeEach(() => vi.useFakeTimers({ toFake: ['performance', 'setTimeout', 'clearTimeout'] }));
   afterEach(() => vi.useRealTimers());
 
   it('announces so many connections at once, and others in their turn', async () => {

@@ -32,7 +32,7 @@ export class ServerAccess {
     { readonly socket: Socket; readonly timer: NodeJS.Timeout }
   >();
 
-  /** When `BURST` connections may be announced again, in milliseconds since the epoch. */
+  /** When `BURST` connections may be announced again, in milliseconds of `performance`. */
   #fullAt = 0;
 
   private constructor(socket: ServerSocket, onTunnel: (id: string) => void) {
