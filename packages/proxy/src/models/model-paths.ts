@@ -27,3 +27,33 @@ export function modelPath(rest: string): string | null {
   const path = rest.startsWith('v1/') ? rest.slice(3) : rest;
   return PATHS.has(path) ? path : null;
 }
+
+/**
+ * Whether a request to the address of a service, with this path and query, is one to its model. The path counts as
+ * many apps read it: decoded, and without empty segments and dots. Apps may serve Anthropic's API too.
+ */
+export function isUseOfModel(target: string, prefix: string): boolean {
+  const [path = ''] = target.split('?', 1);
+  const [segments, base] = [segmentsOf(path), segmentsOf(prefix)];
+  if (!base.every((segment, index) => segments[index] === segment)) return false;
+  const rest = segments.slice(base.length).join('/');
+  return modelPath(rest) !== null || /^(v1\/)?messages$/.test(rest);
+}
+
+function segmentsOf(path: string): readonly string[] {
+  const segments: string[] = [];
+  for (const segment of decoded(path).split('/')) {
+    if (segment === '..') segments.pop();
+    else if (segment !== '' && segment !== '.') segments.push(segment);
+  }
+  return segments;
+}
+
+function decoded(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    // No encoding of UTF-8: the app alone knows how to read it.
+    return path;
+  }
+}

@@ -2,7 +2,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { CallerAccount } from '../callers/callers.ts';
 import type { AdmittedRequest } from '../requests/admitted-request.ts';
-import { modelPath } from './model-paths.ts';
+import { isUseOfModel } from './model-paths.ts';
 import { answerMeter, streamMeter, type Tokens, type UsageMeter } from './usage-meter.ts';
 
 export interface ServiceModelUse {
@@ -42,9 +42,7 @@ export function modelTap(
 ): AnswerTap | null {
   const { model, projectName } = route;
   if (model === null || caller === null || method !== 'POST') return null;
-  const [path = ''] = target.rest.split('?', 1);
-  const prefix = `${model.prefix.replace(/\/$/, '')}/`;
-  if (!path.startsWith(prefix) || modelPath(path.slice(prefix.length)) === null) return null;
+  if (!isUseOfModel(target.rest, model.prefix)) return null;
   const { name: userName, account = null } = caller;
   return new ModelTap(async (used) => {
     await onUse({ projectName, userName, account, model: model.name, ...used });

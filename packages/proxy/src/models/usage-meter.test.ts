@@ -50,6 +50,20 @@ describe('a stream', () => {
     }
   });
 
+  it("of Anthropic's API has used what its first and last events report", () => {
+    const text = [
+      'event: message_start\ndata: {"type":"message_start","message":{"usage":{"input_tokens":25,"output_tokens":1}}}\n\n',
+      'event: message_delta\ndata: {"type":"message_delta","usage":{"output_tokens":15}}\n\n',
+      'event: message_stop\ndata: {"type":"message_stop"}\n\n',
+    ].join('');
+    const meter = streamMeter(false);
+    expect(pass(meter, text, 7)).toBe(text);
+    expect(meter.tokens).toEqual(reported(25, 15));
+    const broken = streamMeter(false);
+    pass(broken, text.slice(0, text.indexOf('event: message_delta')), 7);
+    expect(broken.tokens).toEqual({ promptTokens: 25, completionTokens: 1, isEstimated: true });
+  });
+
   it('that breaks off is estimated by its events', () => {
     const meter = streamMeter(true);
     expect(pass(meter, `${piece('a')}: comment\n\n${piece('b')}data: {"cho`, 3)).toContain('"cho');

@@ -58,6 +58,8 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
   let tail = '';
   let events = 0;
   let reported: Tokens | null = null;
+  /** Anthropic's API reports them in its first event alone. */
+  let promptTokens = 0;
   let isDone = false;
   /** Whether to pass the event on. */
   const read = (event: string): boolean => {
@@ -68,8 +70,10 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
     if (!data.includes('"usage"')) return true;
     const chunk = objectIn(data);
     const tokens = tokensIn(chunk.usage) ?? tokensIn(objectOf(chunk.response).usage);
+    const found = tokens ?? tokensIn(objectOf(chunk.message).usage);
+    promptTokens = Math.max(promptTokens, found?.promptTokens ?? 0);
     if (tokens === null) return true;
-    reported = tokens;
+    reported = { ...tokens, promptTokens };
     const isUsageOnly = Array.isArray(chunk.choices) && chunk.choices.length === 0;
     if (isUsageOnly) events -= 1;
     return !(hidesUsage && isUsageOnly);
@@ -111,7 +115,7 @@ export function streamMeter(hidesUsage: boolean): UsageMeter {
       return Buffer.from(read(last) ? last : '');
     },
     get tokens() {
-      return reported ?? { ...NONE, completionTokens: events };
+      return reported ?? { ...NONE, promptTokens, completionTokens: events };
     },
     get isDone() {
       return isDone;
