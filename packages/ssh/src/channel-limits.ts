@@ -1,4 +1,5 @@
-import type { Connection } from 'ssh2';
+import type { Duplex } from 'node:stream';
+import type { Connection, ServerChannel } from 'ssh2';
 
 /**
  * The smallest maximum packet size that is accepted, in bytes; programs announce 16 KiB and more.
@@ -28,8 +29,23 @@ interface Insides {
   readonly _chanMgr: { readonly _count: number };
 }
 
+/** Connections that are open although the channels that they were joined with are closed, by client. */
+const leftOpen = new WeakMap<object, number>();
+
+/** Makes the limit count the channel until the connection, for which it was opened, is closed as well. */
+export function countUntilClosed(channel: ServerChannel, connection: Duplex): void {
+  const { _client: client } = channel as unknown as { readonly _client?: Connection };
+  if (!client) return;
+  const add = (change: number) => leftOpen.set(client, (leftOpen.get(client) ?? 0) + change);
+  channel.once('close', () => {
+    if (connection.closed) return;
+    add(1);
+    connection.once('close', () => add(-1));
+  });
+}
+
 /**
- * Limits the number of channels, and refuses channels with a tiny maximum packet size: with a size of
+ * Limits the number of channels (with `countUntilClosed` also of their connections), and refuses channels with a tiny maximum packet size: with a size of
  * 0, ssh2 1.17 splits data into empty packets in an endless loop, which blocks the whole process.
  */
 export function limitChannels(connection: Connection, maxChannels: number): void {
@@ -44,7 +60,8 @@ export function limitChannels(connection: Connection, maxChannels: number): void
   handlers.CHANNEL_OPEN = (protocol, opening) => {
     const { sender, packetSize } = opening;
     if (packetSize < MIN_PACKET) protocol.channelOpenFail(sender, CONNECT_FAILED, 'tiny packets');
-    else if (channels._count < maxChannels) open(protocol, opening);
+    else if (channels._count + (leftOpen.get(connection) ?? 0) < maxChannels)
+      open(protocol, opening);
     else protocol.channelOpenFail(sender, RESOURCE_SHORTAGE, 'too many channels');
   };
   handlers.CHANNEL_OPEN_CONFIRMATION = (protocol, opening) => {

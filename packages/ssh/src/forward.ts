@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream';
 import type { ServerChannel } from 'ssh2';
+import { countUntilClosed } from './channel-limits.ts';
 import { endWith } from './join-connections.ts';
 
 /** Joins a connection and a channel that the client has not confirmed yet. */
@@ -48,4 +49,5 @@ export function joinChannel(channel: ServerChannel, connection: Duplex): void {
     if (!sent || !received) connection.destroy();
   });
   endWith(channel, connection);
+  countUntilClosed(channel, connection);
 }

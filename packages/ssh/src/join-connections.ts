@@ -1,8 +1,8 @@
 import type { Duplex } from 'node:stream';
 
 /**
- * For how long an ended connection holds up the other, whose peer takes no bytes any more. Limits of connections do not
- * count it meanwhile, so it must not be long.
+ * For how long an ended connection holds up the other, whose peer takes no bytes any more. Only limits of channels count
+ * it meanwhile, so it must not be long.
  */
 const LINGER_MS = 30_000;
 
