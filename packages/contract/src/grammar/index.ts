@@ -8,6 +8,7 @@ export * from './env.ts';
 export * from './file-mapping.ts';
 export * from './git.ts';
 export * from './gpu.ts';
+export { parseHostName } from './host-name.ts';
 export { type HostPath, hostPathOf } from './host-path.ts';
 export * from './interpolate.ts';
 export * from './ip.ts';

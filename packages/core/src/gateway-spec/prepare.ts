@@ -1,3 +1,4 @@
+import { Problem, parseHostName, quote } from '@dstack/contract';
 import type { GatewayConfiguration } from '@dstack/contract/wire';
 import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import { nameError, type SpecError, specError } from '../run-spec/result.ts';
@@ -34,6 +35,11 @@ export function prepareGateway(
       '`domain` must end in a domain without variables and without a dot at its end, such as *.${{ run.project_name }}.apps.example.com',
     );
   }
+  if (domain && !isDomain(domain)) {
+    return specError(
+      `\`domain\` must be a domain in DNS, such as *.apps.example.com, got ${quote(domain)}`,
+    );
+  }
   const replicas = configuration.replicas ?? 1;
   if (replicas > limits.maxReplicas) {
     return specError(
@@ -45,6 +51,12 @@ export function prepareGateway(
     certificateError(configuration, replicas, limits.challenge ?? 'http-01') ??
     clusterError(configuration);
   return wrong === null ? { ok: true } : specError(wrong);
+}
+
+/** Whether runs can have host names below it. */
+function isDomain(text: string): boolean {
+  const domain = text.replace(/^\*\./, '').replaceAll(PROJECT_NAME, 'project');
+  return !(parseHostName(`run.${domain}`) instanceof Problem);
 }
 
 /** The kind of certificate that the load balancer of a backend accepts. */

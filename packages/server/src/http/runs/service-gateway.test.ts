@@ -82,6 +82,28 @@ describe('a service without a gateway in its configuration', () => {
 });
 
 describe('a service behind a gateway', () => {
+  it('is refused where its address would be no host name', async () => {
+    server = await startTestServer();
+    await server.call('/api/projects/create', { project_name: 'My_Lab' });
+    await server.call('/api/projects/create', { project_name: 'Lab' });
+    const domain = '*.${{ run.project_name }}.apps.example.com';
+    await runningGateway(server, 'edge', { domain });
+    await server.call('/api/project/main/exports/create', {
+      ...{ name: 'edge', importer_projects: ['My_Lab', 'Lab'], exported_gateways: ['edge'] },
+    });
+    const submit = (project: string) =>
+      server.call(`/api/project/${project}/runs/apply`, {
+        plan: { run_spec: spec({ gateway: 'main/edge', https: 'auto' }) },
+        force: false,
+      });
+    expect((await submit('Lab')).body.service.url).toBe('http://web.Lab.apps.example.com');
+    const { status, body } = await submit('My_Lab');
+    expect([status, body.detail[0].msg]).toEqual([
+      400,
+      "web.my_lab.apps.example.com is no host name, so gateway 'edge' would not serve it: DNS has letters, digits and hyphens only. Use a gateway whose domain does not contain the name of project My_Lab, or `gateway: false`",
+    ]);
+  });
+
   it('cannot take the host name of a run of another project, or that of the models', async () => {
     server = await startTestServer();
     await server.call('/api/projects/create', { project_name: 'lab' });

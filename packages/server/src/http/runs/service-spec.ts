@@ -1,4 +1,5 @@
 /** The address of a service: on a gateway, or in the server's own proxy. */
+import { Problem, parseHostName } from '@dstack/contract';
 import { notExists, ruleError } from '@dstack/contract/api';
 import type { ServiceConfiguration, ServiceSpec } from '@dstack/contract/wire';
 import { capabilitiesOf } from '@dstack/core';
@@ -173,6 +174,12 @@ async function behindGateway(
     },
     specOf: (run) => {
       const host = `${run}.${domain}`.toLowerCase();
+      // A service that is there may have names of its own.
+      if (present.gatewayId !== gateway.id && parseHostName(host) instanceof Problem) {
+        throw ruleError(
+          `${host} is no host name, so gateway '${name}' would not serve it: DNS has letters, digits and hyphens only. Use a gateway whose domain does not contain the name of project ${project.name}, or \`gateway: false\``,
+        );
+      }
       if (run === MODELS) {
         throw ruleError(`${host} is the address of models: choose another name for the service`);
       }
