@@ -97,7 +97,7 @@ const TEXTS: {
     `Service replica gets no requests for ${seconds} s: ${avoidedText(why)}`,
   'job.graceful_stop_requested': () => 'Graceful job stop requested',
   'job.notice_given': ({ message, interrupt_at, ends_at }) =>
-    `Job has to leave its instance: ${message}. Ctrl-C: ${interrupt_at}. End: ${ends_at}`,
+    `Job has to leave its instance: ${message}. Ctrl-C: ${utc(interrupt_at)}. End: ${utc(ends_at)}`,
   'job.notice_withdrawn': () => 'Job may stay on its instance',
 
   'instance.created': ({ why, status }, { name }) => {
@@ -113,13 +113,13 @@ const TEXTS: {
   'instance.reachable': () => 'Instance became reachable',
   'instance.unreachable': () => 'Instance became unreachable',
   'instance.cordoned': ({ until, reason }) =>
-    `Instance cordoned${until === null ? '' : ` until ${until}`}${reason === null ? '' : `: ${reason}`}`,
+    `Instance cordoned${until === null ? '' : ` until ${utc(until)}`}${reason === null ? '' : `: ${reason}`}`,
   'instance.uncordoned': ({ expired }) =>
     `Instance uncordoned${expired ? ': the time of its cordon is over' : ''}`,
   'instance.draining': ({ deadline, reason }) =>
-    `Instance is drained until ${deadline}${reason === null ? '' : `: ${reason}`}`,
+    `Instance is drained until ${utc(deadline)}${reason === null ? '' : `: ${reason}`}`,
   'instance.taken_back': ({ reason, deadline }) =>
-    `Provider takes the instance back (${reason}): its jobs leave it until ${deadline}`,
+    `Provider takes the instance back (${reason}): its jobs leave it until ${utc(deadline)}`,
   'instance.drained': () => 'Instance drained: it has no jobs',
   'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
@@ -264,8 +264,10 @@ function domains({ domains: names, omitted }: Certificates): string {
 
 /** With a blank before it; empty if it is not known. */
 function at({ expires_at: instant }: Certificates): string {
-  return instant === null ? '' : ` ${instant.slice(0, 19).replace('T', ' ')} UTC`;
+  return instant === null ? '' : ` ${utc(instant)}`;
 }
+
+const utc = (instant: string): string => `${instant.slice(0, 19).replace('T', ' ')} UTC`;
 
 /** Where in the project of the targets the quota applies; empty if on all fleets, and to all users together. */
 function quotaPlace({ fleet, user }: EventData['quota.deleted']): string {

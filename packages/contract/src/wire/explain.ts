@@ -46,6 +46,7 @@ export const STATE_RULES = [
   'queue',
   'share',
   'borrowed',
+  'preempting',
   'quota',
   'placing',
   'array',
@@ -69,6 +70,7 @@ export const STATE_RULES = [
   'starting',
   'pulling',
   'other_nodes',
+  'leaving',
   'probes',
   // The host names of a service on a gateway.
   'certificate',

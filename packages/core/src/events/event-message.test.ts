@@ -133,7 +133,7 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
         interrupt_at: '2026-12-01T10:00:30Z',
         ends_at: '2026-12-01T10:01:00Z',
       },
-      'Job has to leave its instance: lab-0 is drained by ann. Ctrl-C: 2026-12-01T10:00:30Z. End: 2026-12-01T10:01:00Z',
+      'Job has to leave its instance: lab-0 is drained by ann. Ctrl-C: 2026-12-01 10:00:30 UTC. End: 2026-12-01 10:01:00 UTC',
     ],
   ],
   'job.notice_withdrawn': [[none, 'Job may stay on its instance']],
@@ -183,23 +183,23 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
     [{ until: null, reason: null }, 'Instance cordoned'],
     [
       { until: '2026-12-01T10:00:00Z', reason: 'a fan is replaced' },
-      'Instance cordoned until 2026-12-01T10:00:00Z: a fan is replaced',
+      'Instance cordoned until 2026-12-01 10:00:00 UTC: a fan is replaced',
     ],
   ],
   'instance.draining': [
     [
       { deadline: '2026-12-01T10:00:00Z', reason: null },
-      'Instance is drained until 2026-12-01T10:00:00Z',
+      'Instance is drained until 2026-12-01 10:00:00 UTC',
     ],
     [
       { deadline: '2026-12-01T10:00:00Z', reason: 'a fan is replaced' },
-      'Instance is drained until 2026-12-01T10:00:00Z: a fan is replaced',
+      'Instance is drained until 2026-12-01 10:00:00 UTC: a fan is replaced',
     ],
   ],
   'instance.taken_back': [
     [
       { reason: 'terminate', deadline: '2026-12-01T10:00:00Z' },
-      'Provider takes the instance back (terminate): its jobs leave it until 2026-12-01T10:00:00Z',
+      'Provider takes the instance back (terminate): its jobs leave it until 2026-12-01 10:00:00 UTC',
     ],
   ],
   'instance.drained': [[none, 'Instance drained: it has no jobs']],

@@ -154,8 +154,8 @@ function exclusionFixes({ waiting: { look }, trials }: Repair): Fix[] {
 function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
   const [job] = look.gang.jobs;
   const events = job?.spec.retry?.on_events ?? [];
-  // Members of arrays wait anyway.
-  const waits = look.gang.run.arrayId !== null;
+  // Members of arrays wait anyway, and those for which others have to leave.
+  const waits = look.gang.run.arrayId !== null || (job?.reclaim ?? null) !== null;
   if (!job || waits || events.includes('no-capacity')) return [];
   if (!isPossible || look.refusal?.kind !== 'no-place' || waitsAnyway(look.refusal)) return [];
   const nodes = nodesNeeded(look.ledger, look.request);

@@ -36,8 +36,12 @@ function fleetClause(name: string, rows: readonly Row[]): Clause | null {
   const isFull = head.verdict === 'full';
   const instances = own.filter((one) => one.kind === 'instance');
   const relevant = isFull ? instances.filter((one) => one.verdict !== 'never') : instances;
+  // The window of a fleet is that of its instances.
+  const shown = (relevant.length > 0 ? relevant : instances).filter(
+    (one) => one.rule !== 'maintenance' || one.rule !== head.rule,
+  );
   const parts = [
-    ...instanceParts(relevant.length > 0 ? relevant : instances),
+    ...instanceParts(shown),
     ...(isBackground(head) && head.rule === 'fixed_size' && instances.length > 0
       ? []
       : [head.text]),

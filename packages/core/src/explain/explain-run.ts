@@ -254,7 +254,9 @@ function assessJobs(run: RunRecord, jobs: readonly JobDiagnosis[]): Assessment {
   const worst = WORST_FIRST.find((state) => relevant.some((one) => one.state === state));
   const state = worst ?? 'waiting';
   const reasons = distinct(
-    sorted(relevant).flatMap((one) => (isWaiting(one.state) ? one.reasons : [])),
+    sorted(relevant).flatMap((one) =>
+      one.state === 'running' || isWaiting(one.state) ? one.reasons : [],
+    ),
   );
   if (run.spec.configuration.type === 'service')
     return describeService(run, relevant, state, reasons);

@@ -69,7 +69,7 @@ function waitingPart(pass: RunPass, job: JobRecord, waiting: Waiting | null): Jo
   }
   const limit = job.refusal === null ? null : waitLimit(pass, job);
   const until = limit === null || limit === Infinity ? null : limit;
-  const reasons = waiting.reasons.map((one) => ({ ...one, until }));
+  const reasons = waiting.reasons.map((one) => ({ ...one, until: until ?? one.until }));
   const [first] = reasons;
   if (first?.rule === 'placing') return { job, state: 'waiting', text: waiting.text, reasons };
   const verb = waiting.isPossible ? 'waits for a place' : 'cannot be placed';

@@ -145,7 +145,16 @@ export function runningPart(pass: RunPass, job: JobRecord): JobDiagnosis {
   if (first) return { job, state: 'not_ready', text: first.text, reasons: probes };
   const name = pass.instanceOf(job)?.name;
   const where = name ? ` on ${name}` : '';
-  return { job, state: 'running', text: `runs${where}`, reasons: [] };
+  const leaving = leavingReasons(job, `runs${where}`);
+  return { job, state: 'running', text: leaving[0]?.text ?? `runs${where}`, reasons: leaving };
+}
+
+/** It has notice: see `NoticeRecord`. */
+function leavingReasons({ notice }: JobRecord, runs: string): Reason[] {
+  if (notice === null) return [];
+  const { message, requestedAt: since, interruptAt, endsAt: until } = notice;
+  const text = `${runs}, and has to leave it by ${instantText(until)} (Ctrl-C: ${instantText(interruptAt)}): ${message}`;
+  return [reason('leaving', text, { since, until, has: message })];
 }
 
 /** The process has exited and its last output is not stored yet; null if it has not exited. */

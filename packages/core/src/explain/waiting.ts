@@ -1,10 +1,12 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, Id, JobRecord } from '../model/index.ts';
+import { SECOND } from '../model/values.ts';
 import type { Forecast } from '../placement/forecast.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets } from '../placement/place/choose-fleet.ts';
 import { fleetName } from '../placement/place/refusals.ts';
+import { instantText } from '../time/instant-text.ts';
 import { fleetClauses } from './clauses.ts';
 import { consideredRows, type Surroundings } from './considered.ts';
 import { type Ahead, type Reason, type Row, reason } from './diagnosis.ts';
@@ -37,9 +39,10 @@ export function waitingOf(
   const rows = consideredRows(look, around);
   const ahead = aheadOf(look, place, around);
   const cause = causeOf(look, place, rows, ahead);
+  const preempting = preemptingReasons(look, around);
   const first = look.gang.jobs[0];
   const since = first?.waitingSince ?? first?.submittedAt ?? null;
-  const reasons = [...cause.reasons, ...shareReasons(look)].map((one) => ({
+  const reasons = [...preempting, ...cause.reasons, ...shareReasons(look)].map((one) => ({
     ...one,
     part: first?.name ?? null,
     since,
@@ -49,7 +52,29 @@ export function waitingOf(
     option !== null ||
     refusal?.kind !== 'no-place' ||
     refusal.fleets.some((fleet) => fleet.verdict === 'full');
-  return { look, place, rows, ahead, reasons, text: cause.text, isPossible, forecast };
+  const text = [...preempting.map((one) => one.text), cause.text].join('; ');
+  return { look, place, rows, ahead, reasons, text, isPossible, forecast };
+}
+
+/** Others have to leave for it, or will. */
+function preemptingReasons({ gang, ledger, option }: GangLook, around: Surroundings): Reason[] {
+  const { run, jobs } = gang;
+  const asked = jobs[0]?.reclaim ?? null;
+  if (asked === null || option !== null) return [];
+  const leaving = around.holders.filter((one) => asked.runs.includes(one.run.id));
+  const names = around.names.runs(leaving.map((one) => one.run));
+  if (names === null) {
+    const text =
+      'what it is entitled to is used by jobs that have not run long enough to have to leave, or are ending';
+    return [reason('preempting', text)];
+  }
+  const ends = (ledger.snapshot.claims ?? []).flatMap(({ eviction }) =>
+    eviction?.runId === run.id ? [eviction.requestedAt + eviction.seconds * SECOND] : [],
+  );
+  const until = ends.length === 0 ? null : Math.max(...ends);
+  const by = until === null ? '' : `, by ${instantText(until)} at the latest`;
+  const verb = new Set(leaving.map((one) => one.run.id)).size === 1 ? 'has' : 'have';
+  return [reason('preempting', `${names} ${verb} to leave for it${by}`, { has: names, until })];
 }
 
 /** In a pool that is shared by weight, whom it comes behind because of what was used. */

@@ -17,6 +17,8 @@ export interface PlannedPlace extends Omit<Forecast, 'gang'> {
   readonly place: number;
   /** The jobs that would have to leave for it. */
   readonly leavers: readonly ClaimState[];
+  /** Others have to leave for it, at once or later: so it waits, whatever its `retry` is. */
+  readonly asks: boolean;
 }
 
 /**
@@ -41,26 +43,29 @@ export function placeInQueue(
     queue.gangs.length >= total ||
     forecasts.slice(index + 1).some(({ gang }) => (gang.jobs[0]?.reserved ?? null) === null);
   const place = isKnown ? index + 1 : Math.max(index, total) + 1;
-  const leavers = leaversFor(snapshot, ctx);
   const { startsAt, isAbout, shares } = found;
-  return { place, startsAt, isAbout, shares, leavers };
+  return { place, startsAt, isAbout, shares, ...requestsFor(snapshot, planned, ctx) };
 }
 
-/** The jobs that the next pass would request to leave. None are known if no project of the pool has a guarantee. */
-function leaversFor(snapshot: PlacementSnapshot, ctx: DecisionContext): ClaimState[] {
+/** What the next pass would request for the gang. Nothing where no job of the pool may have to leave for others. */
+function requestsFor(
+  snapshot: PlacementSnapshot,
+  { jobs }: Gang,
+  ctx: DecisionContext,
+): Pick<PlannedPlace, 'leavers' | 'asks'> {
   const { claims = [] } = snapshot;
-  if (claims.length === 0) return [];
+  if (claims.length === 0) return { leavers: [], asks: false };
   const pass = new PlacementPass(snapshot, () => [], ctx);
   for (const queued of pass.oneByOne()) pass.take(queued);
   pass.askToLeave();
+  const updates = pass.decision().changes.filter((change) => change.type === 'job.update');
   const asked = new Set(
-    pass
-      .decision()
-      .changes.flatMap((change) =>
-        change.type === 'job.update' && change.set.eviction?.runId === PLANNED ? [change.id] : [],
-      ),
+    updates.flatMap(({ id, set }) => (set.eviction?.runId === PLANNED ? [id] : [])),
   );
-  return claims.filter(({ jobId }) => asked.has(jobId));
+  return {
+    leavers: claims.filter(({ jobId }) => asked.has(jobId)),
+    asks: updates.some(({ id, set }) => id === jobs[0]?.id && set.reclaim != null),
+  };
 }
 
 const PLANNED = 'planned';

@@ -1,6 +1,13 @@
 /** Jobs with places, for preemption. */
 import { isJobTerminating, UNFINISHED_JOB_STATUSES } from '@dstack/contract/status';
-import type { ClaimState, EvictionRecord, Id, QuotaState } from '@dstack/core';
+import {
+  type CapacitySnapshot,
+  type ClaimState,
+  type EvictionRecord,
+  hasPriorityPreemption,
+  type Id,
+  type QuotaState,
+} from '@dstack/core';
 import { forIds } from '../base/query.ts';
 import type { Tx } from '../context/context.ts';
 import { decodeCharge } from './charges.ts';
@@ -48,13 +55,14 @@ export async function loadClaims(tx: Tx, poolId: Id): Promise<ClaimState[]> {
   });
 }
 
-/** For people who look at a queue: as a pass would read them, and only where it would. */
+/** For people who look at a queue: as a pass would read them, and only where it would. `withClaims`: see `loadPlacement`. */
 export async function claimsBeside(
   tx: Tx,
   projectId: Id,
-  quotas: readonly QuotaState[] = [],
+  { quotas = [], fleets }: Pick<CapacitySnapshot, 'quotas' | 'fleets'>,
+  withClaims = false,
 ): Promise<{ readonly claims?: readonly ClaimState[] }> {
-  if (!hasGuarantees(quotas)) return {};
+  if (!withClaims && !hasGuarantees(quotas) && !hasPriorityPreemption(fleets)) return {};
   const row = await tx
     .selectFrom('projects')
     .select('pool_id')

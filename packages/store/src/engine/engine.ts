@@ -36,8 +36,8 @@ export function createEngine(context: StoreContext): EngineStore {
     loadVolume: (id) => context.read((tx) => loadVolume(tx, id)),
     loadExplainedRun: (id, hints, memory) =>
       context.read((tx) => loadExplainedRun(tx, context, id, hints, memory)),
-    loadPoolQueue: (projectId, limit) =>
-      context.read((tx) => loadPoolQueue(tx, context, projectId, limit)),
+    loadPoolQueue: (projectId, limit, withClaims) =>
+      context.read((tx) => loadPoolQueue(tx, context, projectId, limit, withClaims)),
     blockHolders: (ids) => context.read((tx) => blockHolders(tx, ids)),
     loadGroup: (id) => context.read((tx) => loadGroup(tx, records, id)),
     loadGateway: (id) => context.read((tx) => loadGateway(tx, id)),

@@ -67,7 +67,7 @@ export async function loadExplainedRun(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
       occupants: await loadOccupants(tx, capacity.fleets),
-      ...(await claimsBeside(tx, projectId, capacity.quotas)),
+      ...(await claimsBeside(tx, projectId, capacity)),
       ...shared,
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },

@@ -30,6 +30,7 @@ export async function loadPoolQueue(
   context: Cached,
   projectId: Id,
   limit: number,
+  withClaims = false,
 ): Promise<PoolQueue> {
   const waiting = await tx
     .selectFrom('projects')
@@ -60,7 +61,7 @@ export async function loadPoolQueue(
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
     guesses: await loadGuesses(tx, machines.fleets),
-    ...(await claimsBeside(tx, projectId, machines.quotas)),
+    ...(await claimsBeside(tx, projectId, machines, withClaims)),
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),
   };

@@ -183,9 +183,9 @@ export interface EngineStore {
   loadExplainedRun(id: Id, hints: CapacityHints, memory: RunMemory): Promise<ExplainedRun | null>;
   /**
    * The first `limit` gangs of the queue of the project's pool, and those behind them that have reserved
-   * something. The project must exist.
+   * something. `withClaims`: see `loadPlacement`. The project must exist.
    */
-  loadPoolQueue(projectId: Id, limit: number): Promise<PoolQueue>;
+  loadPoolQueue(projectId: Id, limit: number, withClaims?: boolean): Promise<PoolQueue>;
   /** Runs that hold blocks of these instances, oldest job first. */
   blockHolders(instanceIds: readonly Id[]): Promise<BlockHolder[]>;
 

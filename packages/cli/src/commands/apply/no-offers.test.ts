@@ -16,9 +16,9 @@ it('names what a run uses of quotas, why it borrows, and who has to leave for it
     ],
   };
   expect(quotaNotices(plan as unknown as RunPlan)).toEqual([
-    'Quota of the project: 6 GPUs of 8 GPUs used, the run needs 2 GPUs',
-    'Your quota on fleet hosts: 6 GPUs of 8 GPUs used, the run needs 2 GPUs',
-    'Borrowed: project main is guaranteed nothing of what the run needs. It may have to leave for runs of those projects',
+    'Quota of the project: 6 of 8 GPUs used, the run needs 2 GPUs',
+    'Your quota on fleet hosts: 6 of 8 GPUs used, the run needs 2 GPUs',
+    'Borrowed: project main is guaranteed nothing of what the run needs. It may have to leave for runs of projects that are guaranteed it',
     'Has to leave for it: 1 run of project lab, 2 runs of other projects',
   ]);
   expect(quotaNotices({} as RunPlan)).toEqual([]);

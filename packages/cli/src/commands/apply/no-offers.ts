@@ -1,5 +1,5 @@
 import { nearest } from '@dstack/contract/nearest';
-import { resourceText } from '@dstack/contract/quota-text';
+import { amountText, resourceText } from '@dstack/contract/quota-text';
 import type { RunPlan } from '@dstack/contract/wire';
 import { creationHint } from '../../configuration/load-file.ts';
 import type { Connection } from '../../context.ts';
@@ -47,23 +47,33 @@ export function outlookNotice(plan: RunPlan, now: number): string | null {
     case 'ends':
       return 'Nothing that matches is free now: the run would end at once. To let it wait, add to the configuration `retry: {on_events: [no-capacity], duration: 1d}`; who has the instances: dstack ps, dstack fleet\n';
     case 'waits':
-      return `Nothing that matches is free now: its \`retry\` lets the run wait${waitText(plan, now)}.\n`;
+      return `Nothing that matches is free now: ${mayWait(plan)}${waitText(plan, now)}.\n`;
     default:
       return null;
   }
 }
+
+const mayWait = (plan: RunPlan): string =>
+  waitsAnyway(plan) ? 'the run waits' : 'its `retry` lets the run wait';
+
+/** Without `retry` a run waits for what passes by itself, such as maintenance, and for those who have to leave for it. */
+export const waitsAnyway = ({ outlook, job_plans: jobs }: RunPlan): boolean =>
+  outlook === 'waits' &&
+  jobs.some(({ job_spec: { retry } }) => !retry?.on_events.includes('no-capacity'));
 
 /** The quotas that the plan would use, also those of others; servers of dstack 0.22.5 do not report them. */
 export function quotaNotices({ quota = [], preempts = [], borrows }: RunPlan): string[] {
   const lines = quota.map(({ of, fleet, resource, used, limit, needed }) => {
     const whose = of === 'user' ? 'Your quota' : 'Quota of the project';
     const where = fleet === null ? '' : ` on fleet ${fleet}`;
-    const amounts = `${resourceText(resource, used)} of ${resourceText(resource, limit)} used`;
+    const amounts = `${amountText(resource, used)} of ${resourceText(resource, limit)} used`;
     const needs = needed === null ? '' : `, the run needs ${resourceText(resource, needed)}`;
     return `${whose}${where}: ${amounts}${needs}`;
   });
   if (borrows) {
-    lines.push(`Borrowed: ${borrows}. It may have to leave for runs of those projects`);
+    lines.push(
+      `Borrowed: ${borrows}. It may have to leave for runs of projects that are guaranteed it`,
+    );
   }
   const leaving = preempts.map(({ project, runs }) => {
     const whose = project === null ? 'of other projects' : `of project ${project}`;

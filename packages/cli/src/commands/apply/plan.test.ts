@@ -59,9 +59,17 @@ test('a plan without offers reports whether there are fleets', async () => {
 
 test.each([
   ['ends', 'Nothing that matches is free now: the run would end at once.'],
-  ['waits', 'Nothing that matches is free now: its `retry` lets the run wait.'],
-] as const)('a plan whose offers are all in use reports that the run %s', async (outlook, text) => {
-  const plan = await recordedAnswer<RunPlan>('apply-d', `${BASE}/runs/get_plan`);
+  ['waits', 'Nothing that matches is free now: the run waits.'],
+  ['retries', 'Nothing that matches is free now: its `retry` lets the run wait.'],
+] as const)('a plan whose offers are all in use reports that the run %s', async (what, text) => {
+  const recorded = await recordedAnswer<RunPlan>('apply-d', `${BASE}/runs/get_plan`);
+  const outlook = what === 'retries' ? 'waits' : what;
+  const retry = what === 'retries' ? { on_events: ['no-capacity'], duration: 60 } : null;
+  const job_plans = recorded.job_plans.map((one) => ({
+    ...one,
+    job_spec: { ...one.job_spec, retry },
+  }));
+  const plan = { ...recorded, job_plans };
   const routes = {
     ...(await recordedRoutes('apply-d')),
     [`POST ${BASE}/runs/get_plan`]: { json: { ...plan, outlook } },

@@ -19,7 +19,7 @@ import { hangingText } from '../../terminal/text-width.ts';
 import type { ApplyOptions } from './apply-options.ts';
 import { followRun } from './attached.ts';
 import { offerDefaultFleet } from './default-fleet.ts';
-import { missingOffersNotice, outlookNotice, quotaNotices } from './no-offers.ts';
+import { missingOffersNotice, outlookNotice, quotaNotices, waitsAnyway } from './no-offers.ts';
 import { applyFlags, resolveReferences } from './overrides.ts';
 import { runPlanText } from './run-plan.ts';
 import { type Difference, diffSpecs, renderDiff } from './spec-diff.ts';
@@ -153,7 +153,7 @@ async function showPlan(
     runPlanText(plan, { verbose: options.verbose, maxOffers: options.flags.maxOffers, layout }),
   );
   printPlanNotes(plan, io);
-  if (plan.job_plans[0]?.offers.length === 0) {
+  if (plan.job_plans[0]?.offers.length === 0 && !waitsAnyway(plan)) {
     const notice = await missingOffersNotice(plan, connection, { paint: io.paint, cwd: cli.cwd });
     io.print(`\n${hangingText(notice, 0, io.width)}`);
   } else {

@@ -12,17 +12,20 @@ beforeEach(async () => {
 afterEach(() => server.close());
 
 const RUN = { type: 'task', commands: ['true'], retry: true };
-const specOf = (run_name: string) => ({
-  run_spec: { run_name, configuration: RUN, profile: { name: 'default' } },
+const specOf = (run_name: string, more: object = {}) => ({
+  run_spec: { run_name, configuration: { ...RUN, ...more }, profile: { name: 'default' } },
 });
 
-const planOf = async (project: string, token?: string) =>
-  (await server.call(`/api/project/${project}/runs/get_plan`, specOf('planned'), { token })).body;
+const planOf = async (project: string, token?: string, more: object = {}) => {
+  const spec = specOf('planned', more);
+  return (await server.call(`/api/project/${project}/runs/get_plan`, spec, { token })).body;
+};
+const withoutRetry = (project: string) => planOf(project, undefined, { retry: null });
 
 const setQuotas = (...quotas: object[]) => server.call('/api/quotas/apply', { quotas });
 
-/** The only instance, which `lab` imports, has been used by a run of `main` for an hour. */
-async function lentOut(): Promise<void> {
+/** The only instance, which `lab` imports, has been used by a run of `main` for so long. */
+async function lentOut(seconds = 3600): Promise<void> {
   const [instanceId = ''] = await insertInstances(server, 1);
   const view = await server.store.instances.byId(instanceId);
   await server.call('/api/projects/create', { project_name: 'lab' });
@@ -35,7 +38,7 @@ async function lentOut(): Promise<void> {
     ...{ plan: specOf('present'), force: false },
   });
   const [job] = await server.store.jobs.ofRun(body.id);
-  const at = server.deps.context().now - 3600_000_000;
+  const at = server.deps.context().now - seconds * 1e6;
   const { version = 0, offer = null } = view?.instance ?? {};
   // Another project may not use the machine of the server.
   const backend = 'aws' as const;
@@ -81,6 +84,22 @@ describe('the plan of a run', () => {
     await server.call('/api/projects/lab/add_members', { members });
     const plan = await planOf('lab', lea.creds.token);
     expect(plan.preempts).toEqual([{ project: null, runs: 1 }]);
+  });
+
+  it('reports that it waits for those who have to leave for it, also without `retry`', async () => {
+    await lentOut();
+    await setQuotas({ project_name: 'lab', guaranteed: { instances: 1 } });
+    expect(await withoutRetry('lab')).toMatchObject({
+      ...{ outlook: 'waits', queue_place: 1, preempts: [{ project: 'main', runs: 1 }] },
+    });
+    expect(await withoutRetry('main')).toMatchObject({ outlook: 'ends', queue_place: null });
+  });
+
+  it('reports that it waits without `retry` for those who have not run long enough to be asked', async () => {
+    await lentOut(10);
+    expect(await withoutRetry('lab')).toMatchObject({ outlook: 'ends' });
+    await setQuotas({ project_name: 'lab', guaranteed: { instances: 1 } });
+    expect(await withoutRetry('lab')).toMatchObject({ outlook: 'waits', preempts: [] });
   });
 
   it('contains why it borrows', async () => {

@@ -12,6 +12,7 @@ import {
   borrowing,
   type ClaimState,
   EVERYTHING,
+  hasPriorityPreemption,
   isAnyGuaranteed,
   type OffersWanted,
   type PlanInput,
@@ -113,19 +114,27 @@ async function outlookOf(
   input: PlanInput,
   { outlook, shares, newInstances }: PlannedOutlook,
 ): Promise<Outlook> {
-  const waits = outlook === 'waits';
+  const hasNoPlace = outlook === 'waits' || outlook === 'ends';
   const made = outlook === 'starts' && newInstances > 0 ? { new_instances: newInstances } : {};
   const now = { ...NOT_PLACED, outlook, ...placesOf(outlook === 'starts' ? shares : []), ...made };
-  if (!waits && (outlook === null || !isAnyGuaranteed(input))) return now;
   const ctx = deps.context();
-  const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ);
+  const isLent = isAnyGuaranteed(input);
+  const isByPriority = hasPriorityPreemption(input.fleets, ctx.settings.preemption);
+  const asksNobody = !isLent && !(outlook === 'ends' && isByPriority);
+  if (outlook !== 'waits' && (outlook === null || asksNobody)) return now;
+  const loaded = await deps.store.engine.loadPoolQueue(input.projectId, QUEUE_READ, isByPriority);
   const queue = withBackends(withPastTimes(loaded, ctx), () => null);
   const borrows = borrowing(input, queue.claims ?? []);
-  const found = waits ? placeInQueue(input, queue, loaded, ctx) : null;
-  if (found === null) return { ...now, borrows };
+  const found = hasNoPlace ? placeInQueue(input, queue, loaded, ctx) : null;
+  if (found === null || (outlook === 'ends' && !found.asks)) return { ...now, borrows };
   const { place, startsAt, isAbout, leavers } = found;
   return {
-    ...{ outlook, queue_place: place, expected_start: formatOptionalTimestamp(startsAt), borrows },
+    ...{
+      outlook: 'waits',
+      queue_place: place,
+      expected_start: formatOptionalTimestamp(startsAt),
+      borrows,
+    },
     is_about: startsAt !== null && isAbout,
     preempts: await preempted(deps, user, leavers, loaded.projectNames),
     ...placesOf(found.shares),
