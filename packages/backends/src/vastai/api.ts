@@ -16,7 +16,8 @@ export const VASTAI_REFUSALS: readonly RefusalRule[] = [
   // It costs more than when it was searched, or the bid is too low.
   { code: 'invalid_price', means: 'no-capacity' },
   { text: /\b(?:instance|spend\w*) (?:limit|quota)\b/i, means: 'quota' },
-  { text: /credit|balance|billing/i, means: 'forbidden' },
+  // No load balancer.
+  { text: /credit|balance(?!r)|billing/i, means: 'forbidden' },
 ];
 
 /** A machine with room for one instance; each field that does not matter here is left out. */

@@ -11,7 +11,7 @@ import {
 /** An answer that is not what was asked for. */
 export interface CallRefusal {
   readonly status: number;
-  /** The provider's own code; null = it has none. */
+  /** The provider's own code; null = the answer has another form than the provider's. */
   readonly code: string | null;
   /** In the provider's words. */
   readonly text: string;
@@ -37,6 +37,7 @@ export interface RefusalRule {
   readonly status?: number;
   /** The provider's error code, or its beginning if this ends in `*`. */
   readonly code?: string;
+  /** Only words of the provider count: a proxy in between may say anything. */
   readonly text?: RegExp;
   readonly means: Meaning;
 }
@@ -66,6 +67,10 @@ const COMMON: readonly RefusalRule[] = [
   { status: 429, means: 'busy' },
 ];
 
+/** The provider's words when it is itself away; other rules could take them for those about a machine. */
+const AWAY =
+  /\b(?:service|api|system)(?: is)?(?: currently| temporarily)? (?:unavailable|not available)/i;
+
 /** The provider's own codes of errors, for the few that a caller must distinguish. */
 const codeOf = new WeakMap<object, string>();
 
@@ -93,6 +98,9 @@ function meaningOf(
   const message = `${provider}: ${refusal.text}`;
   // This answer comes from a proxy in between, which has no facts about the provider's machines.
   if (refusal.status === NOT_FOUND && refusal.code === null) return new NoAnswerError(message);
+  if (refusal.status >= 500 && (refusal.code === null || AWAY.test(refusal.text))) {
+    return new NoAnswerError(message);
+  }
   const rule = [...rules, ...COMMON].find((one) => fits(one, refusal));
   switch (rule?.means) {
     case 'no-capacity':
@@ -118,7 +126,7 @@ function meaningOf(
 function fits({ status, code, text }: RefusalRule, refusal: CallRefusal): boolean {
   if (status !== undefined && status !== refusal.status) return false;
   if (code !== undefined && !isCode(code, refusal.code ?? '')) return false;
-  return text === undefined || text.test(refusal.text);
+  return text === undefined || (refusal.code !== null && text.test(refusal.text));
 }
 
 function isCode(wanted: string, code: string): boolean {

@@ -82,7 +82,11 @@ export class RestClient {
     const isRepeated = first.status === TOO_MANY && call.method === 'GET';
     const { status, text, headers } = isRepeated ? await this.#inTurn(call) : first;
     if (status < 300) return { text, headers };
-    throw portError(title, this.#refusalOf(status, text), rules);
+    const refusal = this.#refusalOf(status, text);
+    // No provider answers its API with pages: whatever is in between has answered.
+    const isPage = refusal.code === null && text.trimStart().startsWith('<');
+    if (isPage && status !== TOO_MANY) throw new NoAnswerError(`${title}: ${refusal.text}`);
+    throw portError(title, refusal, rules);
   }
 
   async #inTurn(call: RestCall) {
