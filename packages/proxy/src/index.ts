@@ -74,9 +74,22 @@ export {
 } from './nginx/nginx-process.ts';
 export { findNginx, isNginxFrom, luaModules, nginxBuild } from './nginx/nginx-program.ts';
 export {
+  grantText,
+  isOfNginx,
+  isSecure,
+  markNginx,
+  type NginxReport,
+  nginxReport,
+  showClient,
+} from './nginx/nginx-report.ts';
+export {
+  BACKLOG,
   CERTIFICATES,
   FOR_WORKERS,
+  FOR_WORKERS_ONLY,
+  HEAD,
   inLua,
+  LARGE_HEAD,
   modulesFolder,
   PATH_SHARED,
   PATH_VARIABLES,
@@ -85,6 +98,9 @@ export {
   plainLocation,
   plainShared,
   plainSocket,
+  UNDELIVERED,
+  workersLocation,
+  workersUpstream,
 } from './nginx/plain-configuration.ts';
 export { controlOf } from './nginx/plain-control.ts';
 export { PlainEngine } from './nginx/plain-engine.ts';

@@ -1,12 +1,19 @@
 /** The configuration of nginx. It does not depend on services: their routes are in the workers. */
 import {
+  BACKLOG,
   CERTIFICATES,
   FOR_WORKERS,
+  FOR_WORKERS_ONLY,
+  HEAD,
   inLua,
+  LARGE_HEAD,
   PLAIN_VARIABLES,
   type PlainOptions,
   plainLocation,
   plainShared,
+  UNDELIVERED,
+  workersLocation,
+  workersUpstream,
 } from '@dstack/proxy';
 
 export interface NginxOptions {
@@ -44,11 +51,6 @@ export interface NginxOptions {
   readonly plain: PlainOptions | null;
 }
 
-/** More than a head that workers pass on (`MAX_HEADERS`), and what is added to it. */
-const HEAD = '96k';
-/** Connections that wait until they are accepted; above it, the kernel makes clients wait for seconds. */
-const BACKLOG = 'backlog=4096';
-
 export function nginxConfiguration(options: NginxOptions): string {
   const { runtime, user, maxBody, workers, plain } = options;
   return `# Written by dstack; changes are overwritten.
@@ -77,24 +79,7 @@ http {
     default "none";
     "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
   }
-${hstsOf(options)}${plain === null ? '' : plainShared(plain, runtime, inLua(workers))}  # The host in a URL of absolute form counts, not the header (RFC 9112 3.2.2).
-  map $request $dstack_host {
-    default $http_host;
-    "~*^[^ ]+ https?://(?<dstack_target>[^/?# ]+)" $dstack_target;
-  }
-  map $http_upgrade $dstack_connection {
-    default "upgrade";
-    "" "";
-  }
-  upstream dstack {
-    least_conn;
-    zone dstack 256k;
-${workers.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
-    # For each process of nginx. Above it every request opens a connection, and waits in the queue of a worker.
-    keepalive 4096;
-    keepalive_timeout 10s;
-    keepalive_requests 1000000;
-  }
+${hstsOf(options)}${plain === null ? '' : plainShared(plain, runtime, inLua(workers))}${workersUpstream(workers)}
   map "$http2 $http_content_type" $dstack_is_call {
     default "";
     "~*^h2 application/grpc([+;]|$)" 1;
@@ -255,65 +240,23 @@ const CALLS = `    location @calls {
       client_max_body_size 0;
     }`;
 
-/**
- * Answers to requests that nginx itself refuses, in the form of other refusals. nginx has its own status
- * 494 for too many headers.
- */
-const REFUSALS = `    error_page 494 =431 @large_head;
-    location @large_head {
-      default_type application/json;
-      return 431 '{"detail":"The headers of the request are larger than 64 KiB"}';
-    }
+/** Answers to requests that nginx itself refuses, in the form of other refusals. */
+const REFUSALS = `${LARGE_HEAD}
     error_page 413 @large_body;
     location @large_body {
       default_type application/json;
       return 413 '{"detail":"The body of the request is larger than this gateway accepts"}';
     }`;
 
-/** An app commands by these headers the nginx that its client uses, and never this one. */
-const ACCEL = [
-  'X-Accel-Redirect',
-  'X-Accel-Expires',
-  'X-Accel-Limit-Rate',
-  'X-Accel-Buffering',
-  'X-Accel-Charset',
-];
-
-/** Clients do not speak for nginx. */
-const FOR_WORKERS_ONLY = `      proxy_set_header X-Dstack-Gateway-Wants "";
-      proxy_set_header X-Dstack-Gateway-Failed "";
-`;
-
 /** A client's own headers of these names are replaced. */
 function forwarding(scheme: 'http' | 'https', plain: PlainOptions | null): string {
   const before = scheme === 'https' ? TO_CALLS : '';
-  if (plain === null) return toWorkers('/', scheme, `${before}${FOR_WORKERS_ONLY}`);
+  const silence = '1h';
+  if (plain === null) {
+    return workersLocation('/', { scheme, before: `${before}${FOR_WORKERS_ONLY}`, silence });
+  }
   return `${PLAIN_VARIABLES}
-${plainLocation(plain, { scheme, before, head: HEAD, accel: ACCEL })}
-${toWorkers('@workers', scheme, FOR_WORKERS)}`;
-}
-
-function toWorkers(location: string, scheme: 'http' | 'https', before: string): string {
-  return `    location ${location} {
-${before}      proxy_pass http://dstack;
-      proxy_http_version 1.1;
-      proxy_set_header Host $dstack_host;
-      proxy_set_header Connection $dstack_connection;
-      proxy_set_header Upgrade $http_upgrade;
-      proxy_set_header X-Dstack-Gateway-Address $remote_addr;
-      proxy_set_header X-Dstack-Gateway-Scheme ${scheme};
-      proxy_set_header X-Dstack-Gateway-Sni $ssl_server_name;
-      proxy_buffer_size ${HEAD};
-      # Not used without buffering, but nginx refuses smaller ones beside the size above.
-      proxy_buffers 4 ${HEAD};
-      proxy_buffering off;
-${ACCEL.map((name) => `      proxy_pass_header ${name};`).join('\n')}
-      proxy_ignore_headers ${ACCEL.join(' ')};
-      proxy_request_buffering off;
-      proxy_connect_timeout 5s;
-      proxy_read_timeout 1h;
-      proxy_send_timeout 1h;
-      proxy_next_upstream error;
-      proxy_next_upstream_tries 4;
-    }`;
+${plainLocation(plain, { scheme, before })}
+${UNDELIVERED}
+${workersLocation('@workers', { scheme, before: FOR_WORKERS, silence })}`;
 }

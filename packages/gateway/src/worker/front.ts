@@ -5,6 +5,8 @@ import type { IncomingHttpHeaders, ServerHttp2Stream } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import type { HostMatch, ProxyLog, PushedService, PushedTable } from '@dstack/proxy';
 import {
+  grantText,
+  nginxReport,
   OPEN_TO_ORIGINS,
   originForm,
   PREFLIGHT_ANSWER,
@@ -15,10 +17,10 @@ import {
   refuseUpgrade,
   type ServiceProxy,
   type ServiceTarget,
+  showClient,
 } from '@dstack/proxy';
 import type { ModelFront } from './model-front.ts';
-import { grantText, nginxReport } from './nginx-headers.ts';
-import { originOf, type RequestOrigin, showClient, unknownHost } from './origin.ts';
+import { originOf, type RequestOrigin, unknownHost } from './origin.ts';
 
 export interface FrontOptions {
   readonly services: Pick<PushedTable, 'ofHost'>;

@@ -1,13 +1,13 @@
 /** The life of an nginx that answers by a fixed text. */
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { NginxProcess, NginxRefusal, WrongConfiguration } from './nginx-process.ts';
+import { NginxProcess, NginxRefusal, type NginxRun, WrongConfiguration } from './nginx-process.ts';
 import { findNginx } from './nginx-program.ts';
 
 const program = findNginx() ?? '';
@@ -53,11 +53,19 @@ http {
   server { listen 127.0.0.1:${port}; listen unix:${folder}/own.sock; return 200 "${word}"; }
 }`;
   const descriptor = () => (listener as unknown as { _handle: { fd: number } })._handle.fd;
-  const run = (word: string, more: { readonly listener?: number } = {}) =>
+  const run = (word: string, more: Partial<NginxRun> = {}) =>
     nginx.run({
       ...{ program, configuration: answering(word), sockets: [join(folder, 'own.sock')] },
       ...more,
     });
+
+  /** nginx, which writes its variables and arguments down first. */
+  function notingProgram(what: string): string {
+    const path = join(folder, 'noting.sh');
+    const script = `#!/bin/sh\necho "${what}" >> ${folder}/noted\nexec ${program} "$@"\n`;
+    writeFileSync(path, script, { mode: 0o755 });
+    return path;
+  }
 
   async function ask(): Promise<string> {
     const sent = request({ host: '127.0.0.1', port, agent: false }).end();
@@ -72,6 +80,13 @@ http {
     await run('first', { listener: descriptor() });
     listener.close();
     expect(await ask()).toBe('first');
+  });
+
+  it('has the environment that it is given, and nothing else of its owner', async () => {
+    const env = { PATH: process.env.PATH, OWN: 'given' };
+    const noting = notingProgram('$OWN$HOME');
+    await run('first', { listener: descriptor(), program: noting, env });
+    expect(readFileSync(join(folder, 'noted'), 'utf8')).toBe('given\ngiven\n');
   });
 
   it('is found by the next process, which changes what it answers without an interruption', async () => {
@@ -106,10 +121,26 @@ http {
     await vi.waitUntil(async () => (await ask()) === 'second', { timeout: 10_000 });
   });
 
+  it('holds its address until the last worker has ended', async () => {
+    expect(nginx.isListening).toBe(false);
+    await run('first', { listener: descriptor() });
+    expect(nginx.isListening).toBe(true);
+    process.kill(pid(), 'SIGKILL');
+    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+    expect(nginx.isListening).toBe(true);
+    await nginx.stop();
+    await vi.waitUntil(() => !nginx.isListening, { timeout: 10_000 });
+  });
+
   it('reports what keeps it from starting', async () => {
     const start = run('first');
     await expect(start).rejects.toThrow(NginxRefusal);
     await expect(start).rejects.toThrow(/Address already in use/);
+  });
+
+  it('is checked with the socket that it is to take over, whose address its user may not be able to bind', async () => {
+    await run('first', { listener: descriptor(), program: notingProgram('$NGINX $1') });
+    expect(readFileSync(join(folder, 'noted'), 'utf8')).toBe('3; -t\n3; -c\n');
   });
 
   it('ends when it is stopped', async () => {

@@ -1,9 +1,10 @@
 /** The life of an nginx of our own, beside one that the computer may have. */
-import { execFile, spawn } from 'node:child_process';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
+import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ProxyLog } from '../log.ts';
@@ -34,6 +35,8 @@ export interface NginxRun {
    * of its configuration. One that runs already has it.
    */
   readonly listener?: number;
+  /** Its environment; this process's own by default. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 const execute = promisify(execFile);
@@ -58,14 +61,20 @@ export class NginxProcess {
     return this.#pid !== null;
   }
 
+  /** Whether it has its addresses: also by workers whose master process was killed. */
+  get isListening(): boolean {
+    return this.isRunning || this.#orphans.length > 0;
+  }
+
   /** Makes it run with this configuration, which is checked first. Throws `NginxRefusal`. */
-  async run({ program, configuration, sockets, beforeStart, listener }: NginxRun): Promise<void> {
+  async run(wanted: NginxRun): Promise<void> {
+    const { configuration, sockets, beforeStart } = wanted;
     const { isRunning } = this;
     const isSame = textOf(this.#path) === configuration;
     if (isRunning && isSame) return;
     const orphans = isRunning ? [] : this.#orphans;
     if (!isRunning) await beforeStart?.(orphans);
-    if (!isSame) await this.#write(program, configuration);
+    if (!isSame) await this.#write(wanted);
     const pid = this.#pid;
     if (pid !== null) {
       process.kill(pid, 'SIGHUP');
@@ -74,22 +83,22 @@ export class NginxProcess {
     }
     // At these, new connections are for the next one: orphans get none any more.
     for (const path of sockets) rmSync(path, { force: true });
-    await this.#start(program, listener);
+    await this.#start(wanted);
     // They shared the addresses until now, and finish their requests.
     for (const orphan of orphans) end(orphan, 'SIGQUIT');
   }
 
-  /** Waits for requests under way, but not for long. */
-  async stop(): Promise<void> {
+  /** Its addresses are free at once. Waits for requests under way, but not for long (`patience`, in milliseconds). */
+  async stop(patience = LEAVE_MS): Promise<void> {
     const pid = this.#pid;
     for (const orphan of pid === null ? this.#orphans : []) end(orphan, 'SIGTERM');
     if (pid === null) return;
-    for (const [signal, patience] of [
-      ['SIGQUIT', LEAVE_MS],
+    for (const [signal, ms] of [
+      ['SIGQUIT', patience],
       ['SIGTERM', START_MS],
     ] as const) {
       if (this.isRunning) end(pid, signal);
-      for (const until = Date.now() + patience; this.isRunning && Date.now() < until; ) {
+      for (const until = Date.now() + ms; this.isRunning && Date.now() < until; ) {
         await delay(20);
       }
     }
@@ -112,12 +121,12 @@ export class NginxProcess {
     return processesWith(`${this.#folder}/nginx-error.log`, 'nginx: worker');
   }
 
-  async #write(program: string, configuration: string): Promise<void> {
+  async #write(wanted: NginxRun): Promise<void> {
+    const { configuration } = wanted;
     const next = `${this.#path}.new`;
     writeFileSync(next, configuration, { mode: 0o600 });
     try {
-      // An address that is in use is no fault of the configuration.
-      await execute(program, ['-t', '-q', '-c', next]);
+      await this.#check(wanted, next);
     } catch (error) {
       rmSync(next, { force: true });
       throw new WrongConfiguration(`nginx refuses its configuration: ${programError(error)}`);
@@ -125,10 +134,25 @@ export class NginxProcess {
     renameSync(next, this.#path);
   }
 
-  async #start(program: string, listener?: number): Promise<void> {
+  /** It binds the addresses: one that is in use is no fault, but one that this user may not bind is. */
+  async #check(wanted: NginxRun, path: string): Promise<void> {
+    const { program, listener, env = process.env } = wanted;
+    if (listener === undefined) {
+      await execute(program, ['-t', '-q', '-c', path], { env });
+      return;
+    }
+    const child = inheriting(wanted, ['-t', '-q', '-c', path], listener);
+    const shown = text(child.stderr as Socket);
+    const [code] = await once(child, 'close');
+    if (code !== 0)
+      throw Object.assign(new Error(`it ended with ${code}`), { stderr: await shown });
+  }
+
+  async #start(wanted: NginxRun): Promise<void> {
+    const { program, listener, env = process.env } = wanted;
     try {
-      if (listener === undefined) await execute(program, ['-c', this.#path]);
-      else await this.#startWith(program, listener);
+      if (listener === undefined) await execute(program, ['-c', this.#path], { env });
+      else await this.#startWith(wanted, listener);
     } catch (error) {
       throw new NginxRefusal(`nginx does not start on ${hostname()}: ${programError(error)}`);
     }
@@ -138,20 +162,13 @@ export class NginxProcess {
     this.#log.info('nginx was started');
   }
 
-  /**
-   * nginx takes over the socket in the way in which one version of it hands its own to the next one. Then it stays a
-   * child of this process, in a session of its own.
-   */
-  async #startWith(program: string, listener: number): Promise<void> {
-    const child = spawn(program, ['-c', this.#path], {
-      env: { ...process.env, NGINX: `${INHERITED};` },
-      detached: true,
-      stdio: ['ignore', 'ignore', 'pipe', listener],
-    });
+  /** Then it stays a child of this process, in a session of its own. */
+  async #startWith(wanted: NginxRun, listener: number): Promise<void> {
+    const child = inheriting(wanted, ['-c', this.#path], listener);
     const stderr = child.stderr as Socket;
     let shown = '';
-    stderr.setEncoding('utf8').on('data', (text: string) => {
-      shown += text;
+    stderr.setEncoding('utf8').on('data', (more: string) => {
+      shown += more;
     });
     await once(child, 'spawn');
     const closed = once(child, 'close').then(() => true);
@@ -165,6 +182,19 @@ export class NginxProcess {
     child.unref();
     stderr.unref();
   }
+}
+
+/** nginx takes over the socket in the way in which one version of it hands its own to the next one. */
+function inheriting(
+  { program, env = process.env }: NginxRun,
+  args: readonly string[],
+  listener: number,
+): ChildProcess {
+  return spawn(program, [...args], {
+    env: { ...env, NGINX: `${INHERITED};` },
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe', listener],
+  });
 }
 
 function end(pid: number, signal: NodeJS.Signals): void {

@@ -19,12 +19,12 @@ import {
   plainLocation,
   plainShared,
   plainSocket,
+  UNDELIVERED,
 } from './plain-configuration.ts';
 import { type Control, controlOf } from './plain-control.ts';
 import { hasLua } from './testing/lua-nginx.ts';
 
 const PREFIX = '/proxy/services/main/web';
-const HEAD = '96k';
 
 /** How the app is to answer: as it is, a name of the server in it would lead the request to a worker. */
 const answerBy = (headers: object) => ({
@@ -110,7 +110,8 @@ ${PATH_SHARED}
     listen unix:${this.socket};
 ${PLAIN_VARIABLES}
 ${PATH_VARIABLES}
-${plainLocation(plain, { scheme: 'http', before: '', head: HEAD, accel: ['X-Accel-Redirect'], isByPath: true })}
+${plainLocation(plain, { scheme: 'http', before: '', isByPath: true })}
+${UNDELIVERED}
     location @workers {
 ${FOR_WORKERS}      proxy_pass http://unix:${join(this.dir, 'worker.sock')}:;
     }

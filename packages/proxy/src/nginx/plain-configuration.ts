@@ -10,6 +10,8 @@ export interface PlainOptions {
   readonly timeoutMs: number;
   /** Headers in which proxies name their client may count; false by default. Workers know whose do. */
   readonly hasProxies?: boolean;
+  /** nginx ends once no main process has kept it up to date for so long (ms), and nothing listens behind it. */
+  readonly lingerMs?: number;
 }
 
 /** Where nginx learns from the main process what it may answer. Only the main process and nginx reach the folder. */
@@ -23,7 +25,7 @@ const IDLE = '4s';
  * outlives each of them: none is lost when one is killed.
  */
 export function plainShared(
-  { folder, hasProxies = false }: PlainOptions,
+  { folder, hasProxies = false, lingerMs }: PlainOptions,
   runtime: string,
   workers: string,
 ): string {
@@ -37,8 +39,11 @@ export function plainShared(
   init_by_lua_block {
     require("plain").load({ ${workers} }, ${hasProxies})
     require("certificates").folder = "${runtime}/certificates"
+${lingerMs === undefined ? '' : `    require("linger").load({ ${workers} }, ${lingerMs}, "${runtime}/nginx.pid")\n`}  }
+  init_worker_by_lua_block {
+    require("plain").start()
+    require("linger").start()
   }
-  init_worker_by_lua_block { require("plain").start() }
   upstream dstack_plain {
     server 0.0.0.1;
     balancer_by_lua_block { require("plain").balance() }
@@ -74,6 +79,91 @@ export const FOR_WORKERS = `      proxy_set_header X-Dstack-Gateway-Wants $dstac
       header_filter_by_lua_block { require("plain").worker_headers() }
 `;
 
+/** More than a head that workers pass on (`MAX_HEADERS`), and what is added to it. */
+export const HEAD = '96k';
+/** For a block `server`, in the form of other refusals. nginx has its own status 494 for too many headers. */
+export const LARGE_HEAD = `    error_page 494 =431 @large_head;
+    location @large_head {
+      default_type application/json;
+      return 431 '{"detail":"The headers of the request are larger than 64 KiB"}';
+    }`;
+/** Connections that wait until they are accepted; above it, the kernel makes clients wait for seconds. */
+export const BACKLOG = 'backlog=4096';
+
+/** An app commands by these headers the nginx that its client uses, and never this one. */
+const ACCEL = [
+  'X-Accel-Redirect',
+  'X-Accel-Expires',
+  'X-Accel-Limit-Rate',
+  'X-Accel-Buffering',
+  'X-Accel-Charset',
+];
+const ACCEL_PASSED = `${ACCEL.map((name) => `      proxy_pass_header ${name};`).join('\n')}
+      proxy_ignore_headers ${ACCEL.join(' ')};`;
+
+/** For the block `http`: `upstream dstack`, the workers with these sockets, and what `workersLocation` needs. */
+export const workersUpstream = (
+  sockets: readonly string[],
+) => `  # The host in a URL of absolute form counts, not the header (RFC 9112 3.2.2).
+  map $request $dstack_host {
+    default $http_host;
+    "~*^[^ ]+ https?://(?<dstack_target>[^/?# ]+)" $dstack_target;
+  }
+  map $http_upgrade $dstack_connection {
+    default "upgrade";
+    "" "";
+  }
+  upstream dstack {
+    least_conn;
+    zone dstack 256k;
+${sockets.map((path) => `    server unix:${path} max_fails=0;`).join('\n')}
+    # For each process of nginx. Above it every request opens a connection, and waits in the queue of a worker.
+    keepalive 4096;
+    keepalive_timeout 10s;
+    keepalive_requests 1000000;
+  }`;
+
+export interface WorkersLocation {
+  readonly scheme: 'http' | 'https';
+  /** Directives at the begin of the location. */
+  readonly before: string;
+  /** How long neither side may send anything, as nginx writes it. */
+  readonly silence: string;
+}
+
+/** A location whose requests workers answer. */
+export function workersLocation(
+  location: string,
+  { scheme, before, silence }: WorkersLocation,
+): string {
+  return `    location ${location} {
+${before}      proxy_pass http://dstack;
+      proxy_http_version 1.1;
+      proxy_set_header Host $dstack_host;
+      proxy_set_header Connection $dstack_connection;
+      proxy_set_header Upgrade $http_upgrade;
+      proxy_set_header X-Dstack-Gateway-Address $remote_addr;
+      proxy_set_header X-Dstack-Gateway-Scheme ${scheme};
+      proxy_set_header X-Dstack-Gateway-Sni $ssl_server_name;
+      proxy_buffer_size ${HEAD};
+      # Not used without buffering, but nginx refuses smaller ones beside the size above.
+      proxy_buffers 4 ${HEAD};
+      proxy_buffering off;
+${ACCEL_PASSED}
+      proxy_request_buffering off;
+      proxy_connect_timeout 5s;
+      proxy_read_timeout ${silence};
+      proxy_send_timeout ${silence};
+      proxy_next_upstream error;
+      proxy_next_upstream_tries 4;
+    }`;
+}
+
+/** Clients do not speak for nginx. */
+export const FOR_WORKERS_ONLY = `      proxy_set_header X-Dstack-Gateway-Wants "";
+      proxy_set_header X-Dstack-Gateway-Failed "";
+`;
+
 /** Headers of one connection only. */
 const HOP_BY_HOP = [
   ...['TE', 'Trailer', 'Upgrade', 'Proxy-Connection', 'Proxy-Authenticate', 'HTTP2-Settings'],
@@ -83,10 +173,6 @@ interface Location {
   readonly scheme: 'http' | 'https';
   /** Directives at the begin of the location. */
   readonly before: string;
-  /** Bytes of a head. */
-  readonly head: string;
-  /** Headers that have no meaning here. */
-  readonly accel: readonly string[];
   /** Paths of the API's origin lead to services, instead of host names. */
   readonly isByPath?: boolean;
 }
@@ -99,7 +185,7 @@ const PATH_PASS = `proxy_pass http://dstack_plain$dstack_path;
 /** The location of all requests; `@workers` takes those that it does not answer. */
 export function plainLocation(
   { timeoutMs }: PlainOptions,
-  { scheme, before, head, accel, isByPath = false }: Location,
+  { scheme, before, isByPath = false }: Location,
 ): string {
   const timeout = timeoutMs > 0 ? `${timeoutMs}ms` : '365d';
   return `    location ${isByPath ? '^~ /proxy/services/' : '/'} {
@@ -120,11 +206,10 @@ ${before}      access_by_lua_block { require("plain").access(${isByPath}) }
       proxy_set_header X-Forwarded-Host $http_host;
       proxy_set_header X-Request-Id ${isByPath ? '$dstack_request_id' : '$request_id'};
       proxy_set_header X-Dstack-User $dstack_user;
-      proxy_buffer_size ${head};
-      proxy_buffers 4 ${head};
+      proxy_buffer_size ${HEAD};
+      proxy_buffers 4 ${HEAD};
       proxy_buffering off;
-${accel.map((name) => `      proxy_pass_header ${name};`).join('\n')}
-      proxy_ignore_headers ${accel.join(' ')};
+${ACCEL_PASSED}
 ${HOP_BY_HOP.map((name) => `      proxy_hide_header ${name};`).join('\n')}
       client_body_buffer_size 64k;
       proxy_connect_timeout 5s;
@@ -132,14 +217,16 @@ ${HOP_BY_HOP.map((name) => `      proxy_hide_header ${name};`).join('\n')}
       proxy_send_timeout ${timeout};
       proxy_next_upstream error;
       proxy_next_upstream_tries 0;
-    }
-    location @undelivered {
+    }`;
+}
+
+/** For a block `server`, beside its locations of `plainLocation`: what they do with requests that were not delivered. */
+export const UNDELIVERED = `    location @undelivered {
       content_by_lua_block { require("plain").undelivered("connection_broken") }
     }
     location @timed_out {
       content_by_lua_block { require("plain").undelivered("timed_out") }
     }`;
-}
 
 /** For the block `http` with the location of paths: clients may name their requests there, as workers accept it. */
 export const PATH_SHARED = `  map $http_x_request_id $dstack_request_id {
