@@ -105,7 +105,7 @@ const bundles: Readonly<Record<string, Bundle>> = {
       NODE_PACKAGE: JSON.stringify(await nodePackage()),
       __DSTACK_VERSION__: JSON.stringify(version),
     },
-    files: { 'catalog.csv': 'packages/backends/data/catalog.csv' },
+    files: { 'catalog.csv': 'packages/backends/data/catalog.csv', ...(await luaFiles()) },
   },
   agent: {
     // The main program finds the side programs in its own folder by these names.
@@ -140,7 +140,7 @@ async function addOnFiles(): Promise<Record<string, string>> {
   );
 }
 
-/** The Lua files that nginx of gateways runs. */
+/** The Lua files that nginx of gateways and of the server runs. */
 async function luaFiles(): Promise<Record<string, string>> {
   const folder = 'packages/proxy/src/nginx';
   const names = (await readdir(join(root, folder))).filter((name) => name.endsWith('.lua'));

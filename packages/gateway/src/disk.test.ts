@@ -1,16 +1,8 @@
-import {
-  appendFileSync,
-  closeSync,
-  mkdtempSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeSync,
-} from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { boundLog, fullDisk } from './disk.ts';
+import { fullDisk } from './disk.ts';
 
 let dir: string;
 beforeEach(() => {
@@ -33,19 +25,4 @@ describe('a full disk', () => {
     expect(await fullDisk(join(dir, 'missing'))).toBeNull();
     expect(await fullDisk(dir)).toBeNull();
   });
-});
-
-it('a log that has grown is cut while it is written, and its earlier part is kept', () => {
-  const path = join(dir, 'log');
-  boundLog(path, 10);
-  const writer = openSync(path, 'a');
-  writeSync(writer, 'short\n');
-  boundLog(path, 10);
-  expect(readFileSync(path, 'utf8')).toBe('short\n');
-  appendFileSync(path, 'and long\n');
-  boundLog(path, 10);
-  writeSync(writer, 'next\n');
-  closeSync(writer);
-  expect(readFileSync(path, 'utf8')).toBe('next\n');
-  expect(readFileSync(`${path}.1`, 'utf8')).toBe('short\nand long\n');
 });

@@ -1,5 +1,4 @@
-/** The disk of the host: what this program writes there is bounded, and a full one is reported. */
-import { copyFileSync, statSync, truncateSync } from 'node:fs';
+/** The disk of the host: a full one is reported. */
 import { statfs } from 'node:fs/promises';
 
 /** Below this much room the next write may fail, in bytes. */
@@ -29,20 +28,4 @@ export async function fullDisk(
 async function roomOn(folder: string): Promise<DiskRoom> {
   const { bavail, bsize, ffree, files } = await statfs(folder);
   return { bytes: bavail * bsize, files: ffree, mostFiles: files };
-}
-
-/** Clients can cause lines of a log. Its earlier part is kept once, and those who write it go on. */
-export function boundLog(path: string, most: number): void {
-  try {
-    if (statSync(path).size <= most) return;
-  } catch {
-    // Nothing has been written yet.
-    return;
-  }
-  try {
-    copyFileSync(path, `${path}.1`);
-  } catch {
-    // A full disk has no room for it, and needs what is freed by the next step.
-  }
-  truncateSync(path);
 }

@@ -1,5 +1,6 @@
 /** The proxy of services: the policy, and the engine on Node around it. */
 
+export { boundLog } from './bound-log.ts';
 export type { Admit } from './callers/callers.ts';
 export type { AdmissionAsk, Granted, GrantedCaller, KeptGrant } from './callers/grants.ts';
 export { OwnTokens } from './callers/own-tokens.ts';

@@ -19,6 +19,7 @@ import { OpenFiles } from './process/open-files.ts';
 import { makeServerDir } from './process/server-dir.ts';
 import { serverConfigPath } from './process/server-folders.ts';
 import { StartError } from './process/start-error.ts';
+import { nginxHere } from './proxy-nginx/server-nginx.ts';
 import { checkServerAddress } from './proxy-workers/held-address.ts';
 import { canOutliveServer, thisProcess } from './proxy-workers/outlives-server.ts';
 import {
@@ -87,6 +88,7 @@ function startError(error: unknown, settings: ServerSettings): StartError | null
 
 async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<RunningServer> {
   const log = createLogger({ level: settings.logLevel, format: settings.logFormat });
+  if (settings.proxy === 'nginx') nginxHere();
   await checkServerAddress(settings);
   if (settings.sshEntry) await checkAddress(settings.sshEntry.listen, 'DSTACK_SERVER_SSH_PORT');
   await makeServerDir(settings.dir);

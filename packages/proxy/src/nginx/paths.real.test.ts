@@ -69,13 +69,18 @@ class PathWorld {
     return join(this.dir, 'clients.sock');
   }
 
-  async ask(path: string, headers: Readonly<Record<string, string>> = {}) {
+  async ask(path: string, headers: Readonly<Record<string, string>> = {}, body?: string) {
     const sent = request({
       socketPath: this.socket,
       path,
-      headers: { host: 'api.test', ...headers },
+      method: body === undefined ? 'GET' : 'POST',
+      headers: {
+        host: 'api.test',
+        ...(body !== undefined && { 'content-length': String(body.length) }),
+        ...headers,
+      },
     });
-    sent.end();
+    sent.end(body);
     const [answer] = (await once(sent, 'response')) as [IncomingMessage];
     return { headers: answer.headers, body: await text(answer) };
   }
@@ -92,6 +97,7 @@ class PathWorld {
       modules: [],
       folder: luaFolder(this.dir),
       timeoutMs: 5000,
+      maxBody: 100,
       hasProxies: this.#hasProxies,
     };
     const temporary = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -159,6 +165,11 @@ describe.skipIf(!hasLua)('nginx, at paths of the origin of the API', () => {
     const cookie = { cookie: 'a=1; dstack_session=x' };
     expect((await world.ask(`${PREFIX}/`, cookie)).body).toBe('worker');
     expect((await world.ask(`${PREFIX}/`, { authorization: 'Bearer x' })).body).toBe('worker');
+  });
+
+  it('leaves to workers bodies that are larger than they accept', async () => {
+    expect((await world.ask(`${PREFIX}/`, {}, 'x'.repeat(100))).body).not.toBe('worker');
+    expect((await world.ask(`${PREFIX}/`, {}, 'x'.repeat(101))).body).toBe('worker');
   });
 
   it('confines the answer of the app to its path', async () => {

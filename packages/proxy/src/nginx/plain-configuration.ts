@@ -10,6 +10,8 @@ export interface PlainOptions {
   readonly timeoutMs: number;
   /** Headers in which proxies name their client may count; false by default. Workers know whose do. */
   readonly hasProxies?: boolean;
+  /** Bytes of a body above which workers refuse it; 0 = no limit, which is the default. */
+  readonly maxBody?: number;
   /** nginx ends once no main process has kept it up to date for so long (ms), and nothing listens behind it. */
   readonly lingerMs?: number;
 }
@@ -25,7 +27,7 @@ const IDLE = '4s';
  * outlives each of them: none is lost when one is killed.
  */
 export function plainShared(
-  { folder, hasProxies = false, lingerMs }: PlainOptions,
+  { folder, hasProxies = false, maxBody = 0, lingerMs }: PlainOptions,
   runtime: string,
   workers: string,
 ): string {
@@ -37,7 +39,7 @@ export function plainShared(
   lua_shared_dict dstack_ejected 1m;
   lua_shared_dict dstack_pages 16m;
   init_by_lua_block {
-    require("plain").load({ ${workers} }, ${hasProxies})
+    require("plain").load({ ${workers} }, ${hasProxies}, ${maxBody})
     require("certificates").folder = "${runtime}/certificates"
 ${lingerMs === undefined ? '' : `    require("linger").load({ ${workers} }, ${lingerMs}, "${runtime}/nginx.pid")\n`}  }
   init_worker_by_lua_block {

@@ -52,8 +52,8 @@ it('reads what nginx has counted', () => {
 function counts() {
   const clock = { now: 1_000_000 };
   const subject = new PlainCounts(() => clock.now);
-  const put = (ms: number, count: number, isEarlier = false) =>
-    subject.put('run', { ms: String(ms), counts: new Map([['2:7:10', count]]) }, isEarlier);
+  const put = (ms: number, count: number, kept: 'all' | 'totals' | 'nothing' = 'all') =>
+    subject.put('run', { ms: String(ms), counts: new Map([['2:7:10', count]]) }, kept);
   return { clock, subject, put };
 }
 
@@ -79,10 +79,19 @@ it('reports totals, and those of the last minute by when they were seen', () => 
 
 it('leaves out what an earlier process has reported', () => {
   const { subject, put } = counts();
-  put(1000, 3, true);
+  put(1000, 3, 'nothing');
   expect(subject.raw('run')).toMatchObject({ answered: {}, latencies: { seconds: 0 }, slices: [] });
   put(1500, 4);
   expect(subject.raw('run')).toMatchObject({ answered: { '2xx': 1 }, latencies: { seconds: 0.5 } });
+});
+
+it('takes over the totals of an earlier process without the times at which they were seen', () => {
+  const { subject, put } = counts();
+  put(1000, 3, 'totals');
+  put(1500, 4);
+  const { answered, latencies, slices } = subject.raw('run');
+  expect([answered, latencies?.seconds]).toEqual([{ '2xx': 4 }, 1.5]);
+  expect(slices).toMatchObject([{ count: 1 }]);
 });
 
 it('keeps counts that are missing in an answer', () => {
@@ -95,7 +104,7 @@ it('keeps counts that are missing in an answer', () => {
 
 it('goes on from what it knows where nginx has forgotten a count, for want of memory', () => {
   const { subject, put } = counts();
-  put(1000, 3, true);
+  put(1000, 3, 'nothing');
   put(1500, 5);
   put(200, 1);
   put(300, 2);
@@ -107,14 +116,14 @@ it('goes on from what it knows where nginx has forgotten a count, for want of me
 
 it('reports what each replica has answered since this process looks at it', () => {
   const { subject } = counts();
-  const put = (count: number, isEarlier = false) => {
+  const put = (count: number, kept: 'all' | 'nothing' = 'all') => {
     const tick = new Map([
       ['2:3', count],
       ['f', 1],
     ]);
-    subject.put('job', { ms: String(100 * count), counts: tick }, isEarlier);
+    subject.put('job', { ms: String(100 * count), counts: tick }, kept);
   };
-  put(2, true);
+  put(2, 'nothing');
   expect(subject.byReplica(['job', 'other'])).toMatchObject({ job: { answered: {} } });
   put(5);
   const { job } = subject.byReplica(['job']);

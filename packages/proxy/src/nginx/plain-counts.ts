@@ -99,22 +99,25 @@ export class PlainCounts {
     return this.#runs.get(runId)?.last.ms ?? '';
   }
 
-  /** `isEarlier`: these were counted while an earlier process reported them. */
-  put(runId: string, tick: RunTick, isEarlier = false): void {
+  /** `kept`: less than all of it, if it was counted before this process began to look. */
+  put(runId: string, tick: RunTick, kept: 'all' | 'totals' | 'nothing' = 'all'): void {
     const known = this.#runs.get(runId) ?? newKnown();
     this.#runs.set(runId, known);
     const { last, totals, slices } = known;
     // A count may be missing in an answer.
     known.last = { ms: tick.ms, counts: new Map([...last.counts, ...tick.counts]) };
-    if (isEarlier) return;
-    const slice = this.#slice(slices);
+    if (kept === 'nothing') return;
+    // Nobody knows when the earlier ones were.
+    const slice = kept === 'all' ? this.#slice(slices) : null;
     for (const [key, count] of tick.counts) {
       const more = increase(count, last.counts.get(key) ?? 0);
       if (more === 0) continue;
       const [hundreds = '', , latency = ''] = key.split(':');
       const bucket = Number(latency);
-      if (Number(hundreds) >= 5) slice.errors += more;
-      slice.buckets.set(bucket, (slice.buckets.get(bucket) ?? 0) + more);
+      if (slice !== null) {
+        if (Number(hundreds) >= 5) slice.errors += more;
+        slice.buckets.set(bucket, (slice.buckets.get(bucket) ?? 0) + more);
+      }
       totals.set(key, (totals.get(key) ?? 0) + more);
     }
     known.ms += increase(Number(tick.ms), Number(last.ms));

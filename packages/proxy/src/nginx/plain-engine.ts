@@ -18,6 +18,8 @@ export interface PlainEngineOptions {
   readonly services: Pick<PushedTable, 'all' | 'wholeHosts'>;
   /** Services are also reached by the paths of the API's origin; false by default. */
   readonly hasPaths?: boolean;
+  /** See `PlainReportOptions`. */
+  readonly keepsTotals?: boolean;
   readonly learn: LearnAddress;
   /** See `GatewaySettings`. */
   readonly tokenMarks: () => readonly TokenMark[];
@@ -68,6 +70,7 @@ export class PlainEngine implements RequestEngine {
     });
     this.#report = new PlainReport({
       services: () => options.services.all,
+      keepsTotals: options.keepsTotals ?? false,
       reports: options.reports,
       onRestart: () => {
         options.onRestart();

@@ -18,6 +18,8 @@ export interface PlainReports {
 export interface PlainReportOptions {
   /** All: nginx may have answered requests of one that workers answer now. */
   readonly services: () => readonly PushedService[];
+  /** Whether nginx alone knows the totals from before this process, which would become smaller without them. */
+  readonly keepsTotals: boolean;
   readonly reports: PlainReports;
   /** The memory of nginx is new. */
   readonly onRestart: () => void;
@@ -62,8 +64,9 @@ export class PlainReport {
       }
       this.#epoch = tick.epoch;
     }
-    for (const [runId, run] of tick.runs) this.#counts.put(runId, run, isFirst);
-    for (const [jobId, job] of tick.jobs) this.#counts.put(jobId, job, isFirst);
+    const earlier = isFirst ? (this.#options.keepsTotals ? 'totals' : 'nothing') : 'all';
+    for (const [runId, run] of tick.runs) this.#counts.put(runId, run, earlier);
+    for (const [jobId, job] of tick.jobs) this.#counts.put(jobId, job, earlier);
     this.#countDemand(tick);
     this.#report(tick);
     this.#reportAvoided(tick);

@@ -18,7 +18,7 @@ local find, gmatch, match, sub = string.find, string.gmatch, string.match, strin
 local M = {}
 
 -- Bytes of a body that is received before the request is sent, so that it can be sent to another replica.
-local MOST_BODY = 65536
+local most_body = 65536
 -- Milliseconds after which a worker is asked once more whether a caller may still use a service.
 local ASK_AGAIN = 1000
 
@@ -35,7 +35,7 @@ local function has_small_body(headers, method)
   local length = headers["content-length"]
   if not length then return method == "GET" or method == "HEAD" or method == "DELETE" or method == "OPTIONS" end
   local size = tonumber(length)
-  return size ~= nil and size <= MOST_BODY
+  return size ~= nil and size <= most_body
 end
 
 -- The names of projects and runs as they are; an encoded one is a worker's to read.
@@ -257,8 +257,9 @@ function M.log()
   counting.ended(request, ngx.status)
 end
 
--- `has_proxies`: see `heads.lua`.
-function M.load(workers, has_proxies)
+-- `has_proxies`: see `heads.lua`. `limit`: bytes of a body above which workers refuse it; 0 = there is none.
+function M.load(workers, has_proxies, limit)
+  if limit > 0 then most_body = math.min(most_body, limit) end
   callers.workers = workers
   heads.has_proxies = has_proxies == true
 end

@@ -139,6 +139,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     modelBodies: deps.modelBodies,
     avoided: made.avoided,
   });
+  // Of a start that fails later.
+  closing.add(() => front.detach({ delayMs: 0, limitMs: 0 }));
   const url = await front.open();
   opened.resolve(url);
   links.tunnels.open((connection) => http.server.emit('connection', connection));
@@ -148,8 +150,8 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     const ending = endHttp({
       ...{ server: http.server, shutdown, giveUp: () => services.giveUp(), log, ...times },
     });
-    await Promise.all([ending, parts.keepsServices() ? null : front.end(times)]);
-    front.detach();
+    const leaving = parts.keepsServices() ? front.detach(times) : front.end(times);
+    await Promise.all([ending, leaving]);
   };
   const leave: ServiceProxy['leave'] = (jobId, whenIdle) => {
     const own = services.leave(jobId, whenIdle);

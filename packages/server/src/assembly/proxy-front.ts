@@ -2,6 +2,7 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Signal } from '@dstack/core';
+import { marksOfGuarded } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { SignInGuard } from '../callers/sign-in-guard.ts';
@@ -13,14 +14,16 @@ import { outageReader } from '../outages/outage-reader.ts';
 import { assets } from '../process/assets.ts';
 import { listen } from '../process/listen.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
+import { NginxRequests } from '../proxy-nginx/nginx-requests.ts';
+import { endEarlierNginx, ServerNginx } from '../proxy-nginx/server-nginx.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
-import { ProxyFront } from '../proxy-workers/proxy-front.ts';
+import { type FrontNginx, ProxyFront } from '../proxy-workers/proxy-front.ts';
 import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
-import { WorkerSpools } from '../proxy-workers/worker-spools.ts';
+import { WorkerSpools, wokenBy } from '../proxy-workers/worker-spools.ts';
 import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
 import { intakeSettings } from '../settings/http-settings.ts';
 import { tokensOfSettings } from '../settings/own-tokens.ts';
@@ -49,13 +52,17 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
   const paths = workerPaths(settings.dir);
   const grants = new Grants({
     ...{ store, access, signIns, now: systemNow, sshProxyToken: null },
-    notify: (type, data) => workers.notify(type, data),
+    notify: (type, data) => {
+      workers.notify(type, data);
+      if (type !== 'granted') nginx?.requests.renewGeneration();
+    },
   });
   closing.add(() => grants.close());
   const routes = new PushedRoutes({
     ...{ store, local, log },
     onRoute: (route) => {
       workers.notify('route', route);
+      nginx?.requests.put(route);
       if (route.service) front.onService();
     },
   });
@@ -80,15 +87,23 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     ...{ build: buildOf(config), node: process.execPath, program: assets.proxyWorkerProgram },
     env: environment(parts.env),
     handlers: (link) => desk.handlers(link),
-    known: async () => ({ routes: await routes.all(), grants: grants.all }),
+    known: async () => ({
+      ...{ routes: await routes.all(), grants: grants.all },
+      generation: nginx?.requests.generation ?? null,
+    }),
+    keepsItself: (id) => id === nginx?.requests.id,
     onSynced: (id) => grants.hold(id),
     onClosed: (id) => grants.releaseAll(id),
     onAllLost: () => void front.onAllLost(),
     spools,
   });
+  const nginx =
+    settings.proxy === 'nginx' ? makeNginx(parts, { ...made, paths, workers, spools }) : null;
   const socket = new ApiSocket({ path: paths.serverSocket, http: http.server, client });
   const front = new ProxyFront({
-    ...{ http: http.server, workers, socket, log, host: settings.host, port: settings.port },
+    ...{ http: http.server, workers, nginx, socket, log },
+    ...{ host: settings.host, port: settings.port },
+    endEarlierNginx: () => endEarlierNginx(paths),
     listen: () => listen(http, settings),
     ready: async () => void (await http.ready()),
     isOff: settings.proxyWorkers === 0,
@@ -96,6 +111,32 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
   });
   if (settings.proxyWorkers > 0) watchServices(parts, routes, changes);
   return front;
+}
+
+interface NginxParts extends Pick<FrontParts, 'http' | 'avoided'> {
+  readonly paths: WorkerPaths;
+  readonly workers: ProxyWorkers;
+  readonly spools: WorkerSpools;
+}
+
+function makeNginx(parts: Parts, { http, avoided, paths, workers, spools }: NginxParts) {
+  const { settings, store, log } = parts;
+  const life = new ServerNginx({
+    ...{ paths, http: http.server, env: environment(parts.env), log, lingerMs: LINGER_MS },
+    processes: settings.proxyWorkers,
+    servicesDomain: settings.serviceOrigins?.domain ?? null,
+    timeoutMs: settings.serviceTimeoutSeconds * 1000,
+    hasProxies: settings.trustedProxies.length > 0,
+    maxBody: settings.serviceMaxBody,
+  });
+  const requests: NginxRequests = new NginxRequests({
+    ...{ paths, spools, avoided, log, figures: workers.figures },
+    tokenMarks: marksOfGuarded(tokensOfSettings(settings)),
+    count: (counts) =>
+      store.services.addRequests(requests.id, counts, { signals: wokenBy(counts) }),
+    onGeneration: (generation) => workers.notify('generation', { generation }),
+  });
+  return { life, requests } satisfies FrontNginx;
 }
 
 function watchServices({ store, log, closing }: Parts, routes: PushedRoutes, changes: RunChanges) {

@@ -6,7 +6,7 @@ import {
   type Server,
   type ServerOptions,
 } from 'node:http';
-import { MAX_HEADERS, SANDBOX, toOriginForm } from '@dstack/proxy';
+import { isOfNginx, MAX_HEADERS, SANDBOX, showClient, toOriginForm } from '@dstack/proxy';
 import Fastify, {
   type FastifyInstance,
   type FastifyReply,
@@ -42,6 +42,7 @@ export function baseHttp(
   const { origins } = deps;
   const connections = new OpenConnections(deps.connections);
   const take = (request: IncomingMessage) => {
+    if (isOfNginx(request.socket)) showClient(request);
     toOriginForm(request);
     origins?.take(request);
   };

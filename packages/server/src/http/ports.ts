@@ -85,6 +85,7 @@ export interface HttpDeps {
     ServiceProxy,
     | 'admit'
     | 'forward'
+    | 'undelivered'
     | 'upgrade'
     | 'ask'
     | 'isOpenToOrigins'

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { Server } from 'node:net';
 
 /**
  * The descriptor of the socket on which the server listens. Node has no other way to a listening socket that is to

@@ -6,13 +6,15 @@ import type { HostAccess } from '@dstack/store';
  * Raised with every change after which a server and a worker of different builds do not understand each
  * other. `hello`, `spawn`, `drain` and `end` never change: by them a server replaces any worker.
  */
-export const WORKER_PROTOCOL = 6;
+export const WORKER_PROTOCOL = 7;
 
 /** Where clients connect; `url` is shown to people. */
 export interface Address {
   readonly host: string;
   readonly port: number;
   readonly url: string;
+  /** Unix socket at which workers listen, where nginx has the address; null or missing = they listen at the address. */
+  readonly behind?: string | null;
 }
 
 /** The first message of a worker. */
@@ -36,6 +38,8 @@ export interface Spawn {
 /** A worker with this takes requests. */
 export interface Sync extends Known<PushedHost> {
   readonly config: WorkerConfig;
+  /** See `ProxyRouteDeps.generation`; later ones follow as messages. */
+  readonly generation: string | null;
 }
 
 /** The answer to it; workers of earlier versions send none, and accept connections. */

@@ -1,9 +1,12 @@
+import { renameSync, rmSync } from 'node:fs';
 import type { Server as HttpServer } from 'node:http';
-import { Server as NetServer, type Socket } from 'node:net';
+import { createServer, type ListenOptions, Server as NetServer, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
-import type { OtherFigures } from '@dstack/proxy';
+import { isOfNginx, markNginx, type OtherFigures } from '@dstack/proxy';
 import type { Logger } from '../process/logging.ts';
+import type { NginxRequests } from '../proxy-nginx/nginx-requests.ts';
+import type { ServerNginx } from '../proxy-nginx/server-nginx.ts';
 import type { ApiSocket } from './api-socket.ts';
 import { listenerFd } from './listener-fd.ts';
 import type { Address } from './protocol.ts';
@@ -22,8 +25,17 @@ export interface ProxyFrontOptions {
   /** Whether there are services from before this start. */
   readonly hasServices: () => Promise<boolean>;
   readonly workers: ProxyWorkers;
+  /** nginx has the address, and answers requests itself; null = it has not, and does not. */
+  readonly nginx: FrontNginx | null;
+  /** Ends the nginx of an earlier server. */
+  readonly endEarlierNginx: () => Promise<void>;
   readonly socket: ApiSocket;
   readonly log: Logger;
+}
+
+export interface FrontNginx {
+  readonly life: Pick<ServerNginx, 'start' | 'behind' | 'detach' | 'end'>;
+  readonly requests: Pick<NginxRequests, 'start' | 'leave' | 'access' | 'detach' | 'end'>;
 }
 
 /** Between two tries to listen again, in milliseconds. */
@@ -40,46 +52,75 @@ export class ProxyFront {
   #address: Address | null = null;
   #isHanding: Promise<void> | null = null;
   #isClosed = false;
+  /** Accepts connections in this process: HTTP itself, or a unix socket behind nginx. */
+  readonly #listener: NetServer;
 
   constructor(options: ProxyFrontOptions) {
     this.#options = options;
+    const { http, nginx } = options;
+    const take = (socket: Socket) => {
+      markNginx(socket);
+      http.emit('connection', socket);
+    };
+    this.#listener = nginx === null ? http : createServer({ allowHalfOpen: true }, take);
   }
 
   /** Returns the URL for clients. */
   async open(): Promise<string> {
-    const { http, listen, ready, host, port, workers, socket } = this.#options;
+    const { http, ready, host, port, workers, nginx, socket } = this.#options;
     http.prependListener('request', (request, response) => {
       // Connections from before the workers: the next request goes to a worker.
       const isDirect = !socket.isPassed(request.socket as Socket);
-      if (isDirect && workers.isServing && request.socket.remoteAddress !== undefined) {
-        response.shouldKeepAlive = false;
-      }
+      const isOfClient = request.socket.remoteAddress !== undefined || isOfNginx(request.socket);
+      if (isDirect && isOfClient && workers.isServing) response.shouldKeepAlive = false;
     });
     await ready();
     if (!this.#options.isOff) await socket.listen();
-    const adopted = await workers.adopt({ host, port });
-    if (adopted !== null) {
-      this.#address = adopted;
-      // The limits of HTTP hold for the connections that workers pass on.
-      http.emit('listening');
-      return adopted.url;
-    }
+    if (nginx === null) await this.#options.endEarlierNginx();
+    const adopted = await workers.adopt({ host, port, behind: nginx?.life.behind ?? null });
+    this.#address = nginx === null ? adopted : await this.#openNginx(nginx, adopted !== null);
+    // The limits of HTTP hold for connections that others pass on.
+    if (this.#address !== null) http.emit('listening');
+    this.#address ??= await this.#listen();
+    if (adopted === null && !this.#options.isOff) void this.#startForPresent();
+    return this.#address.url;
+  }
+
+  async #listen(): Promise<Address> {
+    const { http, listen, host, port } = this.#options;
     const url = await listen();
     const address = http.address();
     const actual = typeof address === 'object' && address ? address.port : port;
-    this.#address = { host, port: actual, url };
-    if (!this.#options.isOff) void this.#startForPresent();
-    return url;
+    return { host, port: actual, url };
+  }
+
+  async #openNginx({ life, requests }: FrontNginx, areWorkersThere: boolean): Promise<Address> {
+    const { host, port } = this.#options;
+    if (!areWorkersThere) await this.#listenBehind(life.behind);
+    const address = await life.start({ host, port });
+    requests.start();
+    return address;
+  }
+
+  /**
+   * Node removes the path of a socket that it closes, and workers go on at this one: so it has another name by then. There is
+   * one at the path at any time.
+   */
+  async #listenBehind(path: string): Promise<void> {
+    const made = `${path}.new`;
+    rmSync(made, { force: true });
+    await listening(this.#listener, { path: made, backlog: BACKLOG });
+    renameSync(made, path);
   }
 
   /** There is a service. */
   onService(): void {
-    const { http, workers } = this.#options;
+    const { workers } = this.#options;
     if (
       this.#options.isOff ||
       this.#isClosed ||
       this.#isHanding ||
-      !http.listening ||
+      !this.#listener.listening ||
       workers.isServing
     )
       return;
@@ -90,17 +131,12 @@ export class ProxyFront {
 
   /** No worker accepts connections any more: this process does, until there is one again. */
   async onAllLost(): Promise<void> {
-    const { http, log, workers } = this.#options;
-    while (!this.#isClosed && !http.listening) {
-      const address = this.#address as Address;
+    const { log, workers, nginx } = this.#options;
+    while (!this.#isClosed && !this.#listener.listening) {
+      const { host, port } = this.#address as Address;
       try {
-        await new Promise<void>((resolve, reject) => {
-          http.once('error', reject);
-          http.listen({ host: address.host, port: address.port }, () => {
-            http.off('error', reject);
-            resolve();
-          });
-        });
+        if (nginx === null) await listening(this.#listener, { host, port });
+        else await this.#listenBehind(nginx.life.behind);
       } catch (error) {
         log.warn({ err: error }, 'the address of the server cannot be used yet');
         await delay(LISTEN_AGAIN_MS);
@@ -111,14 +147,15 @@ export class ProxyFront {
   }
 
   /**
-   * Sends no more requests to the job. Returns true if no worker has pending ones; otherwise calls
+   * Sends no more requests to the job. Returns true if no worker and no nginx has pending ones; otherwise calls
    * `whenIdle` once that is so.
    */
   leave(jobId: Id, whenIdle: () => void): boolean {
-    if (this.#options.workers.isEmpty || this.#idle.has(jobId)) return true;
+    const { workers, nginx } = this.#options;
+    if ((workers.isEmpty && nginx === null) || this.#idle.has(jobId)) return true;
     if (this.#leaving.has(jobId)) return false;
     this.#leaving.add(jobId);
-    void this.#options.workers.leave(jobId).then(() => {
+    void Promise.all([workers.leave(jobId), nginx?.requests.leave(jobId)]).then(() => {
       this.#leaving.delete(jobId);
       this.#idle.add(jobId);
       setTimeout(() => this.#idle.delete(jobId), IDLE_KNOWN_MS).unref();
@@ -128,26 +165,44 @@ export class ProxyFront {
   }
 
   /** See `ProxyWorkers.access`. */
-  access(...asked: Parameters<ProxyWorkers['access']>): ReturnType<ProxyWorkers['access']> {
-    return this.#options.workers.access(...asked);
+  async access(...asked: Parameters<ProxyWorkers['access']>): ReturnType<ProxyWorkers['access']> {
+    const { workers, nginx } = this.#options;
+    const pages = await Promise.all([workers.access(...asked), nginx?.requests.access(...asked)]);
+    return new Map(pages.flatMap((one) => [...(one ?? [])]));
   }
 
   get figures(): OtherFigures {
     return this.#options.workers.figures;
   }
 
-  /** Workers continue without this server. */
-  detach(): void {
+  /**
+   * Workers and nginx continue without this server. nginx does not if no worker is behind it: then new connections are
+   * refused, as if this process had the address.
+   */
+  async detach(times: EndTimes): Promise<void> {
+    if (this.#isClosed) return;
+    const { workers, nginx } = this.#options;
+    this.#isClosed = true;
+    if (nginx !== null && !workers.isServing) await this.#endNginx(nginx, times);
+    nginx?.life.detach();
+    nginx?.requests.detach();
     this.#close();
-    this.#options.workers.detach();
+    workers.detach();
   }
 
-  /** Ends the workers. */
+  /** Ends the workers and nginx. */
   async end(times: EndTimes): Promise<void> {
+    const { workers, nginx } = this.#options;
     this.#isClosed = true;
     await this.#isHanding;
-    await this.#options.workers.end(times);
+    await Promise.all([workers.end(times), nginx && this.#endNginx(nginx, times)]);
     this.#close();
+  }
+
+  async #endNginx({ life, requests }: FrontNginx, { delayMs, limitMs }: EndTimes): Promise<void> {
+    if (delayMs > 0) await delay(delayMs);
+    await life.end(limitMs);
+    requests.end();
   }
 
   async #startForPresent(): Promise<void> {
@@ -163,16 +218,32 @@ export class ProxyFront {
   }
 
   async #handOver(): Promise<void> {
-    const { http, workers } = this.#options;
-    await workers.start(this.#address as Address, listenerFd(http), () => {
-      if (http.listening) NetServer.prototype.close.call(http);
+    const { workers } = this.#options;
+    const listener = this.#listener;
+    await workers.start(this.#address as Address, listenerFd(listener), () => {
+      if (listener.listening) NetServer.prototype.close.call(listener);
     });
   }
 
   #close(): void {
     this.#isClosed = true;
-    if (!this.#options.isOff) this.#options.socket.close();
+    const { http, isOff, socket } = this.#options;
+    if (this.#listener !== http && this.#listener.listening) this.#listener.close();
+    if (!isOff) socket.close();
   }
+}
+
+/** Connections of nginx that wait until they are accepted. */
+const BACKLOG = 4096;
+
+async function listening(server: NetServer, where: ListenOptions): Promise<void> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
 }
 
 /** A job stops soon after it has left, in milliseconds. */

@@ -43,7 +43,7 @@ function newWorkers(options: Pick<ProxyWorkersOptions, 'count'> & Partial<ProxyW
   const made = new ProxyWorkers({
     ...{ paths: { dir, sockets: dir, serverSocket: join(dir, 'server.sock') }, build, program },
     ...{ config: {} as never, node: process.execPath, env: {}, handlers: () => ({}) },
-    known: async () => ({ routes: [], grants: [] }),
+    known: async () => ({ routes: [], grants: [], generation: null }),
     ...{ onSynced: () => {}, onClosed: () => {}, onAllLost: () => {} },
     spools: { deliverKept: async () => true, collect: async () => {} },
     log: pino({ level: 'silent' }),

@@ -30,12 +30,14 @@ export interface ProxyWorkersOptions {
   readonly env: Readonly<Record<string, string>>;
   readonly handlers: (link: () => WorkerLink) => Handlers;
   /** Everything that a worker must know. */
-  readonly known: () => Promise<Known<PushedHost>>;
+  readonly known: () => Promise<Known<PushedHost> & Pick<Sync, 'generation'>>;
   readonly onSynced: (workerId: string) => void;
   readonly onClosed: (workerId: string) => void;
   /** No worker has the listening socket any more. */
   readonly onAllLost: () => void;
   readonly spools: Pick<WorkerSpools, 'collect' | 'deliverKept'>;
+  /** Whether this process itself keeps counts by this id; none by default. */
+  readonly keepsItself?: (id: string) => boolean;
   readonly log: Logger;
   /** A question that a worker does not answer for so long (ms) closes its link, and the worker is replaced. */
   readonly answerMs?: number;
@@ -68,7 +70,7 @@ export class ProxyWorkers {
   readonly #lost: LostWorkers;
   readonly #start: WorkerStart;
   /** Totals of ended workers are kept on the disk. */
-  readonly figures: ProcessFigures<WorkerLink>;
+  readonly figures: ProcessFigures<object>;
   #address: Address | null = null;
   #failures = 0;
   #filling: Promise<void> = Promise.resolve();
@@ -150,10 +152,12 @@ export class ProxyWorkers {
    * later if they are of another build; all others stop listening. Returns the address if workers listen
    * there.
    */
-  async adopt({ host, port }: Pick<Address, 'host' | 'port'>): Promise<Address | null> {
+  async adopt({ host, port, behind = null }: Omit<Address, 'url'>): Promise<Address | null> {
     for (const link of await this.#find()) {
       const { isDraining, hello } = link;
-      const isHere = hello.address.host === host && hello.address.port === port;
+      const { address } = hello;
+      const isPlace = address.host === host && address.port === port;
+      const isHere = isPlace && (address.behind ?? null) === behind;
       if (this.#options.count === 0 || isDraining || !isHere) await this.#retire(link);
       else if (!link.isUnderstood) link.isReady = true;
       else await this.#sync(link).catch(() => this.#ended(link));
@@ -344,7 +348,8 @@ export class ProxyWorkers {
 
   /** Stores what workers that have ended left on the disk. */
   async #collectKept(): Promise<void> {
-    await this.#options.spools.collect((id) => this.#links.has(id) || this.#lost.has(id));
+    const { spools, keepsItself = () => false } = this.#options;
+    await spools.collect((id) => this.#links.has(id) || this.#lost.has(id) || keepsItself(id));
   }
 }
 

@@ -35,7 +35,7 @@ beforeEach(async () => {
     ...{ config: config(), node: process.execPath, env: {}, count: 2, beats },
     // There are no services.
     handlers: () => ({ time: () => Date.now() * 1000, route: () => null, outage: () => null }),
-    known: async () => ({ routes: [], grants: [] }),
+    known: async () => ({ routes: [], grants: [], generation: null }),
     ...{ onSynced: () => {}, onClosed: () => {}, onAllLost: () => {} },
     spools: { deliverKept: async () => true, collect: async () => {} },
     log: pino({ level: 'silent' }),

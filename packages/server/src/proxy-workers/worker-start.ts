@@ -72,9 +72,10 @@ export class WorkerStart {
     return await this.#answer(socket, record);
   }
 
-  #command(id: string, socket: string, { host, port, url }: Address): Spawn {
+  #command(id: string, socket: string, { host, port, url, behind }: Address): Spawn {
     const { paths, node, program, env, build } = this.#options;
-    const options = { dir: paths.dir, id, socket, build, host, port: String(port), url };
+    const place = { host, port: String(port), url, ...(behind && { behind }) };
+    const options = { dir: paths.dir, id, socket, build, ...place };
     const args = [
       ...[YOUNG_MEMORY, program],
       ...Object.entries(options).flatMap(([name, value]) => [`--${name}`, value]),

@@ -95,6 +95,8 @@ export interface ServerSettings {
   readonly serviceMaxBody: number;
   /** How many requests may wait for the first replica of one service. */
   readonly serviceMaxHeld: number;
+  /** Who has the server's address: nginx, which answers plain requests to services itself, or the workers. */
+  readonly proxy: 'nginx' | 'workers';
   /** Processes that serve services; 0 = the server itself does. */
   readonly proxyWorkers: number;
   readonly gateways: GatewayDefaults;
@@ -199,7 +201,7 @@ export function compileSettings(
     accessLogPart: percentage(env, 'DSTACK_SERVER_ACCESS_LOG') / 100,
     serviceMaxBody: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_BODY', 0),
     serviceMaxHeld: integerVariable(env, 'DSTACK_SERVER_SERVICE_MAX_HELD', 500),
-    proxyWorkers: proxyWorkers(env),
+    ...proxySettings(env),
     shutdown: {
       delaySeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_DELAY', 0),
       limitSeconds: seconds(env, 'DSTACK_SERVER_SHUTDOWN_TIMEOUT', 25),
@@ -244,6 +246,26 @@ const MOST_WORKERS = 64;
 
 function proxyWorkers(env: ProcessEnv): number {
   return atMost(MOST_WORKERS, env, 'DSTACK_SERVER_PROXY_WORKERS', workersFor(serverHostSize()));
+}
+
+function proxySettings(env: ProcessEnv): Pick<ServerSettings, 'proxy' | 'proxyWorkers'> {
+  const proxy = choiceVariable(env, 'DSTACK_SERVER_PROXY', ['workers', 'nginx']);
+  const workers = proxyWorkers(env);
+  if (proxy === 'nginx' && workers === 0) {
+    throw new SettingsError(
+      'DSTACK_SERVER_PROXY is nginx, which needs workers behind it; DSTACK_SERVER_PROXY_WORKERS is 0 (without a value, it is so with less than 1 GiB of memory): set it to 1 or more',
+    );
+  }
+  if (
+    proxy === 'nginx' &&
+    env.DSTACK_SERVER_ACCESS_LOG &&
+    Number(env.DSTACK_SERVER_ACCESS_LOG) > 0
+  ) {
+    throw new SettingsError(
+      'DSTACK_SERVER_PROXY is nginx, whose requests are not written to the log of the server: unset it, or DSTACK_SERVER_ACCESS_LOG; `dstack logs --access` shows the latest requests in both cases',
+    );
+  }
+  return { proxy, proxyWorkers: workers };
 }
 
 function database(env: ProcessEnv): DatabaseSettings {

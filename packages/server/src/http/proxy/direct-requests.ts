@@ -1,13 +1,28 @@
 /** Requests to services, answered without the framework. */
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http';
 import type { ServiceProxy } from '@dstack/proxy';
-import { dropRest, isOwnPath, type ServiceTarget, serviceTarget } from '@dstack/proxy';
+import {
+  dropRest,
+  grantText,
+  isOfNginx,
+  isOwnPath,
+  type NginxReport,
+  nginxReport,
+  type ServiceTarget,
+  serviceTarget,
+} from '@dstack/proxy';
 import type { HttpDeps } from '../ports.ts';
 import { requestIdOf } from '../request-id.ts';
 
 export interface DirectRequestsDeps extends Pick<HttpDeps, 'shutdown' | 'origins' | 'log'> {
-  readonly services: Pick<ServiceProxy, 'admit' | 'forward'>;
+  readonly services: Pick<ServiceProxy, 'admit' | 'forward' | 'undelivered'>;
+  /** See `ProxyRouteDeps`. */
+  readonly generation?: () => string | null;
 }
+
+/** What nginx says of a request that it has passed on; null: a client has sent it here. */
+const reportOf = (request: IncomingMessage): NginxReport | null =>
+  isOfNginx(request.socket) ? nginxReport(request) : null;
 
 /** Methods of WebDAV and its extensions, which apps may support; the API has none of them. */
 export const WEBDAV: readonly string[] = [
@@ -57,7 +72,10 @@ export class DirectRequests {
   }
 
   /** Browsers that ask by the rules of origins are answered by the routes. */
-  #isPlain({ url, method, headers }: IncomingMessage): boolean {
+  #isPlain(request: IncomingMessage): boolean {
+    const { url, method, headers } = request;
+    // It was sent to an app already, and must not be sent again.
+    if ((reportOf(request)?.failure ?? null) !== null) return true;
     if (url?.startsWith('/proxy/') !== true || this.#deps.shutdown.isEnding) return false;
     return METHODS.has(method) && headers.origin === undefined;
   }
@@ -73,8 +91,17 @@ export class DirectRequests {
       const target = this.#ofPath(request) ?? (await this.#ofHost(request));
       if (target === null) return void handle(request, response);
       shutdown.track(response);
+      // Read before the admission: a change after it must make the answer outdated.
+      const generation = this.#deps.generation?.() ?? null;
       const admitted = await services.admit(target, request, response);
-      await services.forward(admitted, { request, response, id });
+      const report = reportOf(request);
+      if (report?.wantsGrant && generation !== null) {
+        response.setHeader('X-Dstack-Grant', grantText(admitted, request, generation));
+      }
+      if (report?.isQuestion) response.writeHead(204).end();
+      else if (report?.failure)
+        await services.undelivered(admitted, { request, id }, report.failure);
+      else await services.forward(admitted, { request, response, id });
     } catch (error) {
       if (response.headersSent) throw error;
       dropRest(request, response);

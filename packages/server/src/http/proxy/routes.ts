@@ -59,6 +59,8 @@ export interface ProxyRouteDeps
   readonly ownPaths: OwnPaths | null;
   /** Gets the requests before the framework does. */
   readonly direct: DirectRequests;
+  /** What nginx before the server stores about callers counts until it changes; null = it gets nothing. */
+  readonly generation?: () => string | null;
 }
 
 export type OwnPaths = (request: FastifyRequest, reply: FastifyReply) => Promise<FastifyReply>;

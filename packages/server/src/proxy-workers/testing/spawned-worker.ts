@@ -16,6 +16,7 @@ const flag = { type: 'boolean' } as const;
 const { values } = parseArgs({
   options: {
     ...{ dir: text, id: text, socket: text, build: text, host: text, port: text, url: text },
+    behind: text,
     ...{ accepts: flag, drains: flag },
   },
 });
@@ -25,7 +26,12 @@ if (existsSync(dies)) {
   process.exit(1);
 }
 
-const address = { host: values.host, port: Number(values.port), url: values.url };
+const address = {
+  host: values.host,
+  port: Number(values.port),
+  url: values.url,
+  behind: values.behind ?? null,
+};
 const hello = {
   ...{ protocol: WORKER_PROTOCOL, id: values.id, build: values.build, pid: process.pid },
   ...{ address, isDraining: values.drains === true },

@@ -1,4 +1,4 @@
-import type { PushedRoute, ServerLink, ServiceWorkerOptions } from '@dstack/proxy';
+import type { Handlers, PushedRoute, ServerLink, ServiceWorkerOptions } from '@dstack/proxy';
 import {
   accessLog,
   Intake,
@@ -17,7 +17,7 @@ import { Shutdown } from '../../http/shutdown.ts';
 import { assets } from '../../process/assets.ts';
 import type { Logger } from '../../process/logging.ts';
 import { limitOfProcess } from '../../process/open-files.ts';
-import type { PushedHost, WorkerConfig } from '../protocol.ts';
+import type { PushedHost, Sync, WorkerConfig } from '../protocol.ts';
 import { DataHosts } from './data-hosts.ts';
 import { PassToServer } from './pass-to-server.ts';
 import { type WorkerHttp, workerHttp } from './worker-http.ts';
@@ -34,6 +34,7 @@ export class ProxyWorker {
   readonly #hosts: DataHosts;
   readonly #config: WorkerConfig;
   readonly #templates: TemplateRenderer;
+  #generation: string | null = null;
 
   constructor(link: ServerLink, config: WorkerConfig, spools: ServiceWorkerOptions['spools']) {
     this.#config = config;
@@ -59,6 +60,22 @@ export class ProxyWorker {
     });
   }
 
+  /** See `ServiceWorker.handlers`. */
+  get handlers(): Handlers {
+    return {
+      ...this.worker.handlers,
+      generation: ({ generation }: Pick<Sync, 'generation'>) => {
+        this.#generation = generation;
+      },
+    };
+  }
+
+  /** See `ServiceWorker.take`. */
+  take(sync: Sync): void {
+    this.worker.take(sync);
+    this.#generation = sync.generation;
+  }
+
   /** Does not listen yet. */
   http(): Promise<WorkerHttp> {
     const { modelBodies, intake, serverSocket, origins, trustedProxies, connections } =
@@ -77,6 +94,7 @@ export class ProxyWorker {
       log: this.log,
       models: services,
       modelUsage: usage,
+      generation: () => this.#generation,
       now: systemNow,
       shutdown: this.shutdown,
       connections: connectionRules({ idle: connections, files: limitOfProcess(), isProxy: trust }),

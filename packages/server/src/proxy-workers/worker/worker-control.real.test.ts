@@ -82,7 +82,12 @@ const isKnown = async (name: string) =>
 
 it('loses no change of a service that follows everything that it is sent', async () => {
   for (const name of ['new', 'running']) {
-    const synced = channel.ask('sync', { config: config(), routes: [], grants: [] });
+    const synced = channel.ask('sync', {
+      config: config(),
+      routes: [],
+      grants: [],
+      generation: null,
+    });
     channel.notify('route', route(name));
     await synced;
     expect([await isKnown(name), await isKnown('other')]).toEqual([true, false]);

@@ -1,7 +1,7 @@
 /** The life of a worker: servers come and go, and it ends once it has no use. */
 import { rmSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
-import { type Handlers, LineChannel, ServerLink } from '@dstack/proxy';
+import { type Handlers, LineChannel, markNginx, ServerLink } from '@dstack/proxy';
 import { systemClock } from '../../clock/system-clock.ts';
 import { removeEmptySocketFolder } from '../../hosts/socket-folder.ts';
 import { endHttp } from '../../http/shutdown.ts';
@@ -101,11 +101,11 @@ export class WorkerControl {
 
   /** The messages about services, which it takes once it runs. */
   get #ofServices(): Handlers {
-    const types = ['route', 'granted', 'stale', 'revoked', 'used', 'access', 'leave'];
+    const types = ['route', 'granted', 'stale', 'revoked', 'generation', 'used', 'access', 'leave'];
     return Object.fromEntries(
       types.map((type) => [
         type,
-        (data: unknown) => this.#use(({ own }) => own.worker.handlers[type]?.(data)),
+        (data: unknown) => this.#use(({ own }) => own.handlers[type]?.(data)),
       ]),
     );
   }
@@ -124,7 +124,7 @@ export class WorkerControl {
     this.#running ??= this.#run(sync, channel);
     const { own } = await this.#running;
     if (before) {
-      own.worker.take(sync);
+      own.take(sync);
       await followServer(systemClock, channel);
     }
     if (!channel.isClosed) this.#link.use(channel);
@@ -136,12 +136,13 @@ export class WorkerControl {
     await followServer(systemClock, channel);
     const { dir, id } = this.#options;
     const own = new ProxyWorker(this.#link, sync.config, spoolPaths(dir, id));
-    own.worker.take(sync);
+    own.take(sync);
     const http = await own.http();
     const { server } = http;
     server.prependListener('request', (_request, response) => {
       if (this.#drainingSince !== null) response.shouldKeepAlive = false;
     });
+    if (this.#options.address.behind) server.prependListener('connection', markNginx);
     await this.#connections.start(server);
     return { own, http, lingerMs: sync.config.lingerMs };
   }

@@ -14,7 +14,9 @@ const { values } = parseArgs({
     host: { type: 'string', default: '' },
     port: { type: 'string', default: '' },
     url: { type: 'string', default: '' },
+    behind: { type: 'string' },
   },
 });
-const { dir, id, socket, build, host, port, url } = values;
-new WorkerControl({ dir, id, socket, build, address: { host, port: Number(port), url } }).start();
+const { dir, id, socket, build, host, port, url, behind = null } = values;
+const address = { host, port: Number(port), url, behind };
+new WorkerControl({ dir, id, socket, build, address }).start();

@@ -1,0 +1,295 @@
+/** The server's own services through nginx, which has the address of the server. */
+import { once } from 'node:events';
+import { readdirSync, readFileSync } from 'node:fs';
+import { Agent, request } from 'node:http';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { Installation } from '@dstack/testkit';
+import { jobProgram } from '@dstack/testkit/job-programs';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { applyFleet, configuration, newInstallation } from './installation.ts';
+import { callTool } from './mcp-call.ts';
+import { listens } from './process-sockets.ts';
+import { serviceFigures } from './service-figures.ts';
+import { until } from './until.ts';
+
+const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
+
+let home: Installation;
+beforeAll(async () => {
+  home = newInstallation({ DSTACK_SERVER_PROXY_WORKERS: '2', DSTACK_SERVER_PROXY: 'nginx' });
+  await home.startServer();
+  await applyFleet(home, '0..2');
+  const yaml = `type: service\nname: web\nport: 8000\nreplicas: 2\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
+  await home.ok('apply', '-f', configuration(home, 'web.dstack.yml', yaml), '-y', '-d');
+  await untilAnswered();
+  await untilWorkers();
+});
+afterAll(async () => {
+  const left = nginxPids();
+  await home?.dispose();
+  // Its workers show neither their folder nor their environment, so that nothing else ends those of a killed one.
+  for (const pid of left) {
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It has ended.
+    }
+  }
+});
+
+const service = () => `${home.url}/proxy/services/main/web`;
+const headers = (token = home.token()) => ({ authorization: `Bearer ${token}` });
+const get = (path: string, token?: string) => fetch(service() + path, { headers: headers(token) });
+const port = () => Number(new URL(home.url).port);
+
+function workerPids(): number[] {
+  const dir = join(home.serverDir, 'proxy');
+  const names = readdirSync(dir).filter((name) => name.endsWith('.json'));
+  return names.map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')).pid);
+}
+
+/** Those of nginx that have the address of the server. */
+function nginxPids(): number[] {
+  const isNginx = (pid: string) => {
+    try {
+      const name = readFileSync(`/proc/${pid}/comm`, 'utf8').trim();
+      return name === 'nginx' && listens(Number(pid), port());
+    } catch {
+      // It has ended.
+      return false;
+    }
+  };
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name) && isNginx(name))
+    .map(Number);
+}
+
+function masterPid(): number {
+  const run = join(home.home, 'run');
+  const [folder = ''] = readdirSync(run).filter((name) => name.startsWith('dstack-'));
+  return Number(readFileSync(join(run, folder, 'nginx', 'nginx.pid'), 'utf8'));
+}
+
+async function untilAnswered(): Promise<void> {
+  await until(async () => (await get('/kilobyte').catch(() => null))?.status === 200);
+}
+
+async function untilWorkers(): Promise<void> {
+  await until(async () => workerPids().length === 2);
+}
+
+/** Whether nginx answers by itself: nobody else can while the workers stand still. */
+async function nginxAnswers(path = '/kilobyte', token?: string): Promise<boolean> {
+  const pids = workerPids();
+  for (const pid of pids) process.kill(pid, 'SIGSTOP');
+  try {
+    const signal = AbortSignal.timeout(500);
+    const answer = await fetch(service() + path, { headers: headers(token), signal });
+    await answer.text();
+    return answer.status === 200;
+  } catch {
+    return false;
+  } finally {
+    for (const pid of pids) process.kill(pid, 'SIGCONT');
+  }
+}
+
+/** A worker admits the caller first, who is then known. */
+async function untilNginxAnswers(token?: string): Promise<void> {
+  await until(async () => {
+    await (await get('/kilobyte', token)).text();
+    return await nginxAnswers('/kilobyte', token);
+  });
+}
+
+/** Sends requests over kept connections until `stop`; returns how many ended in which way. */
+function load(callers: number) {
+  const agent = new Agent({ keepAlive: true, maxSockets: callers });
+  const outcomes = new Map<string, number>();
+  let isOver = false;
+  const ask = () =>
+    new Promise<string>((resolve) => {
+      const outgoing = request(`${service()}/kilobyte`, { agent, headers: headers() });
+      outgoing.on('response', (response) => {
+        text(response).then(
+          () => resolve(String(response.statusCode)),
+          () => resolve('broken'),
+        );
+      });
+      outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
+      outgoing.end();
+    });
+  const call = async () => {
+    while (!isOver) {
+      const outcome = await ask();
+      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    }
+  };
+  const calls = Array.from({ length: callers }, call);
+  return {
+    async answered(more: number) {
+      const wanted = (outcomes.get('200') ?? 0) + more;
+      await until(async () => (outcomes.get('200') ?? 0) >= wanted);
+    },
+    async stop() {
+      isOver = true;
+      await Promise.all(calls);
+      agent.destroy();
+      return Object.fromEntries(outcomes);
+    },
+  };
+}
+
+/** Requests of the service that were answered, as the server reports them. */
+async function answersCounted(): Promise<number> {
+  const { answered } = await serviceFigures(home, 'web');
+  return answered['2xx'] ?? 0;
+}
+
+it('nginx answers callers whom a worker has admitted, and nobody else', async () => {
+  expect(nginxPids()).toContain(masterPid());
+  expect(listens(home.serverPid, port())).toBe(false);
+  await untilNginxAnswers();
+  expect(await nginxAnswers('/kilobyte', 'stranger')).toBe(false);
+  expect((await get('/kilobyte', 'stranger')).status).toBe(403);
+  expect((await fetch(`${service()}/kilobyte`)).status).toBe(403);
+});
+
+it('the API, the UI and all other requests to services pass by nginx', async () => {
+  const api = await fetch(`${home.url}/api/server/get_info`, { method: 'POST' });
+  expect(api.status).toBe(200);
+  expect((await fetch(home.url)).status).toBe(200);
+  const body = 'x'.repeat(3_000_000);
+  const upload = await fetch(`${service()}/upload`, { method: 'POST', body, headers: headers() });
+  expect(await upload.text()).toBe('3000000');
+  const socket = new WebSocket(`${service().replace('http', 'ws')}/`, { headers: headers() });
+  await once(socket, 'open');
+  socket.send('hello');
+  expect(String((await once(socket, 'message'))[0])).toBe('hello');
+  socket.close();
+  const events = await (await get('/events')).text();
+  expect(events).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
+  expect(await callTool(home, 'list_fleets')).toContain('"default"');
+  const redirect = await fetch(service(), { headers: headers(), redirect: 'manual' });
+  expect([redirect.status, redirect.headers.get('location')]).toEqual([
+    308,
+    '/proxy/services/main/web/',
+  ]);
+});
+
+it('apps see the address of the client, whatever it says of itself', async () => {
+  const claimed = { 'x-dstack-gateway-address': '6.6.6.6', 'x-forwarded-for': '6.6.6.6' };
+  for (const way of [{}, { expect: '', 'x-dstack-gateway-wants': 'ask' }]) {
+    const more = { ...headers(), ...claimed, ...way };
+    delete (more as { expect?: string }).expect;
+    const answer = await fetch(`${service()}/seen`, { headers: more });
+    const seen = (await answer.json()) as { headers: Record<string, string> };
+    expect(seen.headers['x-forwarded-for']).toBe('127.0.0.1');
+    expect(JSON.stringify(seen.headers)).not.toContain('6.6.6.6');
+    expect(answer.headers.get('x-dstack-grant')).toBeNull();
+  }
+});
+
+it('a caller who is no longer a member is refused at once', async () => {
+  const username = 'ann';
+  await home.api('/api/users/create', { username, global_role: 'user' });
+  const { creds } = await home.api<{ creds: { token: string } }>('/api/users/get_user', {
+    username,
+  });
+  await home.api('/api/projects/main/add_members', {
+    members: [{ username, project_role: 'user' }],
+  });
+  await untilNginxAnswers(creds.token);
+  await home.api('/api/projects/main/remove_members', { usernames: [username] });
+  expect((await get('/kilobyte', creds.token)).status).toBe(403);
+});
+
+it('no request fails when the server is killed and started again', async () => {
+  const answeredBefore = await answersCounted();
+  const { answered, stop } = load(16);
+  await answered(200);
+  const before = masterPid();
+  await home.stopServer('SIGKILL');
+  await answered(500);
+  await home.startServer();
+  await answered(500);
+  const { 200: ok = 0, ...others } = await stop();
+  expect(others).toEqual({});
+  expect(masterPid()).toBe(before);
+  // None is lost, whoever has answered it.
+  await until(async () => (await answersCounted()) === answeredBefore + ok);
+  await untilNginxAnswers();
+});
+
+it('streams continue while the server is stopped and started again', async () => {
+  const answer = await get('/ticks');
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  let seen = '';
+  const readOn = async () => {
+    const { length } = seen;
+    while (seen.length < length + 30) seen += (await reader?.read())?.value;
+  };
+  await readOn();
+  expect(await home.stopServer('SIGTERM')).toBe(0);
+  await readOn();
+  const api = await fetch(`${home.url}/api/server/get_info`, { method: 'POST' });
+  expect(api.status).toBe(503);
+  await home.startServer();
+  await readOn();
+  await reader?.cancel();
+});
+
+it('a killed nginx is started again at the same address', async () => {
+  const before = masterPid();
+  process.kill(before, 'SIGKILL');
+  await until(async () => masterPid() !== before && listens(masterPid(), port()));
+  await untilAnswered();
+  await untilNginxAnswers();
+});
+
+it('killed workers are started again behind nginx', async () => {
+  const before = workerPids();
+  for (const pid of before) process.kill(pid, 'SIGKILL');
+  await until(async () => {
+    const now = workerPids();
+    return now.length === 2 && !now.some((pid) => before.includes(pid));
+  });
+  await untilAnswered();
+  await untilNginxAnswers();
+});
+
+it('the setting may change from one start to the next', async () => {
+  for (const proxy of ['workers', 'nginx', 'workers', 'nginx']) {
+    await home.stopServer('SIGTERM');
+    home.env.DSTACK_SERVER_PROXY = proxy;
+    await home.startServer();
+    expect((await get('/kilobyte')).status).toBe(200);
+    await until(async () => nginxPids().length > 0 === (proxy === 'nginx'));
+    const api = await fetch(`${home.url}/api/server/get_info`, { method: 'POST' });
+    expect(api.status).toBe(200);
+  }
+  await untilNginxAnswers();
+});
+
+it('the setting may also change after a kill', async () => {
+  for (const proxy of ['workers', 'nginx']) {
+    await home.stopServer('SIGKILL');
+    home.env.DSTACK_SERVER_PROXY = proxy;
+    await home.startServer();
+    expect((await get('/kilobyte')).status).toBe(200);
+    await until(async () => nginxPids().length > 0 === (proxy === 'nginx'));
+  }
+  await untilNginxAnswers();
+});
+
+it('Ctrl-C ends nginx and the workers after their requests', async () => {
+  const pids = [...nginxPids(), ...workerPids()];
+  const events = (await get('/events')).text();
+  expect(await home.stopServer()).toBe(0);
+  expect(await events).toBe('data: 0\n\ndata: 1\n\ndata: 2\n\n');
+  expect(nginxPids()).toEqual([]);
+  expect(home.processes().filter((pid) => pids.includes(pid))).toEqual([]);
+  await expect(fetch(home.url)).rejects.toThrow();
+});

@@ -1,0 +1,115 @@
+/** The configuration of nginx before the server. It does not depend on services. */
+import {
+  BACKLOG,
+  FOR_WORKERS,
+  FOR_WORKERS_ONLY,
+  HEAD,
+  inLua,
+  LARGE_HEAD,
+  PATH_SHARED,
+  PATH_VARIABLES,
+  PLAIN_VARIABLES,
+  type PlainOptions,
+  plainLocation,
+  plainShared,
+  refusalBody,
+  serverAway,
+  UNDELIVERED,
+  workersLocation,
+  workersUpstream,
+} from '@dstack/proxy';
+
+export interface ServerNginxOptions {
+  /** Absolute, without spaces and quotes: its files and sockets. */
+  readonly folder: string;
+  /** As nginx writes it: `127.0.0.1:3000`. */
+  readonly listen: string;
+  /** The unix socket at which workers, or the server, take what nginx does not answer. */
+  readonly behind: string;
+  readonly processes: number;
+  /** nginx is started by root, and is to keep its user. */
+  readonly isRoot: boolean;
+  /** Names below it belong to services, whatever their path; null = there are none. */
+  readonly servicesDomain: string | null;
+  readonly plain: PlainOptions;
+}
+
+/** Workers and the server end connections on which nothing comes. */
+const SILENCE = '365d';
+const CLIENT_PATIENCE = `      client_body_timeout ${SILENCE};
+      send_timeout ${SILENCE};
+`;
+
+export function serverConfiguration(options: ServerNginxOptions): string {
+  const { folder, behind, processes, isRoot, servicesDomain, plain } = options;
+  const others = workersLocation('/', {
+    ...{ scheme: 'http', silence: SILENCE },
+    before: `${CLIENT_PATIENCE}${FOR_WORKERS_ONLY}`,
+  });
+  return `# Written by dstack; changes are overwritten.
+${isRoot ? 'user root;\n' : ''}${plain.modules.map((path) => `load_module ${path};\n`).join('')}worker_processes ${processes};
+worker_shutdown_timeout 600s;
+pid ${folder}/nginx.pid;
+error_log ${folder}/nginx-error.log warn;
+events {
+  worker_connections 16384;
+}
+http {
+  access_log off;
+  server_tokens off;
+  # Workers and the server have their limits of bodies and heads.
+  client_max_body_size 0;
+  large_client_header_buffers 4 ${HEAD};
+  underscores_in_headers on;
+  # From the first byte of a head to its end. Connections without a request are closed first when there are too many.
+  client_header_timeout 20s;
+  # Load balancers keep idle connections for a minute, as the server does.
+  keepalive_timeout 72s;
+  keepalive_requests 1000000;
+${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
+  .map((name) => `  ${name}_temp_path ${folder}/tmp/${name};`)
+  .join('\n')}
+${plainShared(plain, folder, inLua([behind]))}${PATH_SHARED}${workersUpstream([behind])}
+  server {
+    listen ${options.listen} default_server ${BACKLOG};
+    server_name _;
+${PLAIN_VARIABLES}
+${PATH_VARIABLES}
+${plainLocation(plain, { scheme: 'http', before: '', isByPath: true })}
+${UNDELIVERED}
+${workersLocation('@workers', {
+  ...{ scheme: 'http', silence: SILENCE },
+  before: `${CLIENT_PATIENCE}${FOR_WORKERS}`,
+})}
+${others}
+${REFUSALS}
+  }
+${servicesDomain === null ? '' : servicesServer(servicesDomain, options.listen, others)}}
+`;
+}
+
+/** There, paths like those of the API's origin are the apps' own. */
+function servicesServer(domain: string, listen: string, others: string): string {
+  return `  server {
+    listen ${listen};
+    server_name .${domain};
+${others}
+${REFUSALS}
+  }
+`;
+}
+
+const AWAY = serverAway();
+
+/** Bodies have no limit, but locations name what follows one. */
+const REFUSALS = `${LARGE_HEAD}
+    location @large_body {
+      return 413;
+    }
+    # Of nginx itself: nothing listens behind it.
+    error_page 502 504 = @away;
+    location @away {
+      default_type application/json;
+      add_header Retry-After ${AWAY.retryAfter ?? 1} always;
+      return ${AWAY.status} '${JSON.stringify(refusalBody(AWAY))}';
+    }`;
