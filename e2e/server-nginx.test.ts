@@ -1,6 +1,6 @@
 /** The server's own services through nginx, which has the address of the server. */
 import { once } from 'node:events';
-import { readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { Agent, request } from 'node:http';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -20,10 +20,16 @@ let home: Installation;
 beforeAll(async () => {
   home = newInstallation({ DSTACK_SERVER_PROXY_WORKERS: '2', DSTACK_SERVER_PROXY: 'nginx' });
   await home.startServer();
-  await applyFleet(home, '0..2');
-  const yaml = `type: service\nname: web\nport: 8000\nreplicas: 2\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
-  await home.ok('apply', '-f', configuration(home, 'web.dstack.yml', yaml), '-y', '-d');
+  await applyFleet(home, '0..3');
+  for (const [name, replicas] of [
+    ['web', 2],
+    ['counted', 1],
+  ] as const) {
+    const yaml = `type: service\nname: ${name}\nport: 8000\nreplicas: ${replicas}\nprobes: []\nresources: {gpu: 0}\ncommands: ['exec ${app}']\n`;
+    await home.ok('apply', '-f', configuration(home, `${name}.dstack.yml`, yaml), '-y', '-d');
+  }
   await untilAnswered();
+  await untilAnswered('counted');
   await untilWorkers();
 });
 afterAll(async () => {
@@ -39,7 +45,7 @@ afterAll(async () => {
   }
 });
 
-const service = () => `${home.url}/proxy/services/main/web`;
+const service = (name = 'web') => `${home.url}/proxy/services/main/${name}`;
 const headers = (token = home.token()) => ({ authorization: `Bearer ${token}` });
 const get = (path: string, token?: string) => fetch(service() + path, { headers: headers(token) });
 const port = () => Number(new URL(home.url).port);
@@ -68,12 +74,16 @@ function nginxPids(): number[] {
 
 function masterPid(): number {
   const run = join(home.home, 'run');
-  const [folder = ''] = readdirSync(run).filter((name) => name.startsWith('dstack-'));
-  return Number(readFileSync(join(run, folder, 'nginx', 'nginx.pid'), 'utf8'));
+  // The agent has a folder of its own there.
+  const path = readdirSync(run)
+    .map((name) => join(run, name, 'nginx', 'nginx.pid'))
+    .find((file) => existsSync(file));
+  return Number(readFileSync(path ?? 'nginx.pid', 'utf8'));
 }
 
-async function untilAnswered(): Promise<void> {
-  await until(async () => (await get('/kilobyte').catch(() => null))?.status === 200);
+async function untilAnswered(name = 'web'): Promise<void> {
+  const ask = () => fetch(`${service(name)}/kilobyte`, { headers: headers() }).catch(() => null);
+  await until(async () => (await ask())?.status === 200);
 }
 
 async function untilWorkers(): Promise<void> {
@@ -104,14 +114,14 @@ async function untilNginxAnswers(token?: string): Promise<void> {
   });
 }
 
-/** Sends requests over kept connections until `stop`; returns how many ended in which way. */
+/** Sends requests to `counted` over kept connections until `stop`; returns how many ended in which way. */
 function load(callers: number) {
   const agent = new Agent({ keepAlive: true, maxSockets: callers });
   const outcomes = new Map<string, number>();
   let isOver = false;
   const ask = () =>
     new Promise<string>((resolve) => {
-      const outgoing = request(`${service()}/kilobyte`, { agent, headers: headers() });
+      const outgoing = request(`${service('counted')}/kilobyte`, { agent, headers: headers() });
       outgoing.on('response', (response) => {
         text(response).then(
           () => resolve(String(response.statusCode)),
@@ -142,10 +152,8 @@ function load(callers: number) {
   };
 }
 
-/** Requests of the service that were answered, as the server reports them. */
-async function answersCounted(): Promise<number> {
-  const { answered } = await serviceFigures(home, 'web');
-  return answered['2xx'] ?? 0;
+async function untilCounted(requests: number): Promise<void> {
+  await until(async () => (await serviceFigures(home, 'counted')).answered['2xx'] === requests);
 }
 
 it('nginx answers callers whom a worker has admitted, and nobody else', async () => {
@@ -207,7 +215,16 @@ it('a caller who is no longer a member is refused at once', async () => {
 });
 
 it('no request fails when the server is killed and started again', async () => {
-  const answeredBefore = await answersCounted();
+  const early = load(16);
+  await early.answered(200);
+  const { 200: earlier = 0 } = await early.stop();
+  // The first one was of `untilAnswered`.
+  await untilCounted(earlier + 1);
+  // The server itself answers the next request of each connection from before its workers. It stores its counts every
+  // second, and when it ends.
+  expect(await home.stopServer('SIGTERM')).toBe(0);
+  await home.startServer();
+  await untilCounted(earlier + 1);
   const { answered, stop } = load(16);
   await answered(200);
   const before = masterPid();
@@ -218,8 +235,8 @@ it('no request fails when the server is killed and started again', async () => {
   const { 200: ok = 0, ...others } = await stop();
   expect(others).toEqual({});
   expect(masterPid()).toBe(before);
-  // None is lost, whoever has answered it.
-  await until(async () => (await answersCounted()) === answeredBefore + ok);
+  // None is lost or counted twice, whoever has answered it.
+  await untilCounted(earlier + 1 + ok);
   await untilNginxAnswers();
 });
 

@@ -51,6 +51,21 @@ it('a service that has ended is forgotten', () => {
   expect([figures.parts, figures.of('web')]).toEqual([[], null]);
 });
 
+it('the process that adds them up is killed, and has counted too', () => {
+  const path = newPath();
+  const before = new ProcessFigures<object>(path);
+  before.storeOwn([counted('web', 1), counted('gone', 1)]);
+  before.storeOwn([counted('web', 2), counted('gone', 1)]);
+  end(before, counted('web', 3));
+  before.forget('gone');
+  expect(before.of('web')?.raw.answered).toEqual({ '2xx': 3 });
+  const after = new ProcessFigures<object>(path);
+  expect(after.of('web')).toMatchObject({ inFlight: 0, raw: { answered: { '2xx': 5 } } });
+  expect(after.of('gone')).toBeNull();
+  after.storeOwn([counted('web', 4)]);
+  expect(new ProcessFigures<object>(path).of('web')?.raw.answered).toEqual({ '2xx': 9 });
+});
+
 it('the totals are those of before after a restart of the process that adds them up', () => {
   const path = newPath();
   const before = new ProcessFigures<object>(path);

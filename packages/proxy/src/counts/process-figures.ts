@@ -17,6 +17,8 @@ const NOTHING: RawStats = { answered: {}, slices: [] };
 export class ProcessFigures<Process> implements OtherFigures {
   readonly #present = new Map<Process, Map<string, CountedService>>();
   readonly #ended: Map<string, CountedService>;
+  /** Of the process that adds them up. */
+  #own: readonly CountedService[] = [];
   readonly #path: string | null;
 
   /** `path`: of the file with the totals of ended processes, whose folder exists by then; null = there is none. */
@@ -38,17 +40,22 @@ export class ProcessFigures<Process> implements OtherFigures {
     const known = this.#present.get(process);
     this.#present.delete(process);
     if (known === undefined) return [];
-    for (const one of known.values()) {
-      const before = this.#ended.get(one.runId);
-      this.#ended.delete(one.runId);
-      this.#ended.set(one.runId, withoutRequests(before ? sumOfServices(before, one) : one));
-    }
+    for (const one of known.values()) addTotals(this.#ended, one);
     for (const oldest of this.#ended.keys()) {
       if (this.#ended.size <= MAX_SERVICES) break;
       this.#ended.delete(oldest);
     }
     this.#store();
     return [...known.keys()];
+  }
+
+  /**
+   * Stores the figures of the process that adds them up beside those of ended ones, because it may be killed. They are not
+   * among `parts` before the next start.
+   */
+  storeOwn(own: readonly CountedService[]): void {
+    this.#own = own;
+    this.#store();
   }
 
   /** The processes go on, and report their figures to another one. */
@@ -58,7 +65,9 @@ export class ProcessFigures<Process> implements OtherFigures {
 
   forget(runId: string): void {
     for (const known of this.#present.values()) known.delete(runId);
-    if (this.#ended.delete(runId)) this.#store();
+    const isOwn = this.#own.some((one) => one.runId === runId);
+    if (isOwn) this.#own = this.#own.filter((one) => one.runId !== runId);
+    if (this.#ended.delete(runId) || isOwn) this.#store();
   }
 
   /** For each service, what each process has counted. */
@@ -80,8 +89,10 @@ export class ProcessFigures<Process> implements OtherFigures {
 
   #store(): void {
     if (this.#path === null) return;
+    const all = new Map(this.#ended);
+    for (const one of this.#own) addTotals(all, one);
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify([...this.#ended.values()]), {
+      writeFileSync(`${this.#path}.new`, JSON.stringify([...all.values()]), {
         mode: 0o600,
       });
       renameSync(`${this.#path}.new`, this.#path);
@@ -89,6 +100,13 @@ export class ProcessFigures<Process> implements OtherFigures {
       // A full disk: the totals begin anew after a restart.
     }
   }
+}
+
+/** `all`: those that were added first are first. */
+function addTotals(all: Map<string, CountedService>, one: CountedService): void {
+  const before = all.get(one.runId);
+  all.delete(one.runId);
+  all.set(one.runId, withoutRequests(before ? sumOfServices(before, one) : one));
 }
 
 function sumOfServices(one: CountedService, other: CountedService): CountedService {

@@ -138,6 +138,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     ...{ http, access, signIns, changes, client, local: localAgentOf(made.host) },
     modelBodies: deps.modelBodies,
     avoided: made.avoided,
+    own: () => services.figures,
   });
   // Of a start that fails later.
   closing.add(() => front.detach({ delayMs: 0, limitMs: 0 }));

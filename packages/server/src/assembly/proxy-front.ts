@@ -17,9 +17,11 @@ import { PRODUCT_VERSION } from '../process/version.ts';
 import { NginxRequests } from '../proxy-nginx/nginx-requests.ts';
 import { endEarlierNginx, ServerNginx } from '../proxy-nginx/server-nginx.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
+import { OwnTotals, type OwnTotalsOptions } from '../proxy-workers/own-totals.ts';
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
 import { type FrontNginx, ProxyFront } from '../proxy-workers/proxy-front.ts';
 import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
+
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
@@ -38,6 +40,8 @@ export interface FrontParts {
   readonly local: PushedRoutesOptions['local'];
   readonly modelBodies: WorkerConfig['modelBodies'];
   readonly avoided: Pick<AvoidedReplicas, 'add'>;
+  /** See `OwnTotals`. */
+  readonly own: OwnTotalsOptions['own'];
 }
 
 /** Milliseconds until a change without a notification is noticed. */
@@ -109,7 +113,11 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     isOff: settings.proxyWorkers === 0,
     hasServices: async () => (await routes.all()).length > 0,
   });
-  if (settings.proxyWorkers > 0) watchServices(parts, routes, changes);
+  if (settings.proxyWorkers > 0) {
+    watchServices(parts, routes, changes);
+    const totals = new OwnTotals({ own: made.own, figures: workers.figures });
+    closing.add(() => totals.close());
+  }
   return front;
 }
 
