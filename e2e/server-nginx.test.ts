@@ -90,7 +90,7 @@ async function untilWorkers(): Promise<void> {
   await until(async () => workerPids().length === 2);
 }
 
-/** Whether nginx answers by itself: nobody else can while the workers stand still. */
+/** Whether nginx answers by itself: nothing else can while the workers stand still. */
 async function nginxAnswers(path = '/kilobyte', token?: string): Promise<boolean> {
   const pids = workerPids();
   for (const pid of pids) process.kill(pid, 'SIGSTOP');
@@ -156,7 +156,7 @@ async function untilCounted(requests: number): Promise<void> {
   await until(async () => (await serviceFigures(home, 'counted')).answered['2xx'] === requests);
 }
 
-it('nginx answers callers whom a worker has admitted, and nobody else', async () => {
+it('nginx answers callers whom a worker has admitted, and no others', async () => {
   expect(nginxPids()).toContain(masterPid());
   expect(listens(home.serverPid, port())).toBe(false);
   await untilNginxAnswers();
@@ -187,7 +187,7 @@ it('the API, the UI and all other requests to services pass by nginx', async () 
   ]);
 });
 
-it('apps see the address of the client, whatever it says of itself', async () => {
+it('apps see the address of the client, whatever its headers contain', async () => {
   const claimed = { 'x-dstack-gateway-address': '6.6.6.6', 'x-forwarded-for': '6.6.6.6' };
   for (const way of [{}, { expect: '', 'x-dstack-gateway-wants': 'ask' }]) {
     const more = { ...headers(), ...claimed, ...way };
@@ -235,7 +235,7 @@ it('no request fails when the server is killed and started again', async () => {
   const { 200: ok = 0, ...others } = await stop();
   expect(others).toEqual({});
   expect(masterPid()).toBe(before);
-  // None is lost or counted twice, whoever has answered it.
+  // None is lost or counted twice, no matter which process has answered it.
   await untilCounted(earlier + 1 + ok);
   await untilNginxAnswers();
 });

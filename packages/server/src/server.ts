@@ -19,8 +19,8 @@ import { OpenFiles } from './process/open-files.ts';
 import { makeServerDir } from './process/server-dir.ts';
 import { serverConfigPath } from './process/server-folders.ts';
 import { StartError } from './process/start-error.ts';
-import { nginxHere } from './proxy-nginx/server-nginx.ts';
 import { checkServerAddress } from './proxy-workers/held-address.ts';
+import { nginxHere } from './proxy-workers/nginx/server-nginx.ts';
 import { canOutliveServer, thisProcess } from './proxy-workers/outlives-server.ts';
 import {
   type CommandLineSettings,

@@ -107,7 +107,7 @@ export class PlainCounts {
     // A count may be missing in an answer.
     known.last = { ms: tick.ms, counts: new Map([...last.counts, ...tick.counts]) };
     if (kept === 'nothing') return;
-    // Nobody knows when the earlier ones were.
+    // When the earlier ones were is not known.
     const slice = kept === 'all' ? this.#slice(slices) : null;
     for (const [key, count] of tick.counts) {
       const more = increase(count, last.counts.get(key) ?? 0);

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Address, checkAddress } from '../process/listen.ts';
-import { isHeldByNginx } from '../proxy-nginx/server-nginx.ts';
+import { isHeldByNginx } from './nginx/server-nginx.ts';
 import { isHeldByWorkers, isWorkerStarting } from './worker-records.ts';
 
 /** A worker has its record after this time, in milliseconds, also on a busy computer. */

@@ -5,10 +5,10 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Id } from '@dstack/core';
 import { isOfNginx, markNginx, type OtherFigures } from '@dstack/proxy';
 import type { Logger } from '../process/logging.ts';
-import type { NginxRequests } from '../proxy-nginx/nginx-requests.ts';
-import type { ServerNginx } from '../proxy-nginx/server-nginx.ts';
 import type { ApiSocket } from './api-socket.ts';
 import { listenerFd } from './listener-fd.ts';
+import type { NginxRequests } from './nginx/nginx-requests.ts';
+import type { ServerNginx } from './nginx/server-nginx.ts';
 import type { Address } from './protocol.ts';
 import type { EndTimes, ProxyWorkers } from './proxy-workers.ts';
 

@@ -20,7 +20,7 @@ export interface DirectRequestsDeps extends Pick<HttpDeps, 'shutdown' | 'origins
   readonly generation?: () => string | null;
 }
 
-/** What nginx says of a request that it has passed on; null: a client has sent it here. */
+/** The report of nginx on a request that it has passed on; null: a client has sent it here. */
 const reportOf = (request: IncomingMessage): NginxReport | null =>
   isOfNginx(request.socket) ? nginxReport(request) : null;
 

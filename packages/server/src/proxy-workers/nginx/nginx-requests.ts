@@ -15,12 +15,12 @@ import {
   type TokenMark,
   type UnkeptCounts,
 } from '@dstack/proxy';
-import type { Logger } from '../process/logging.ts';
-import type { PushedHost } from '../proxy-workers/protocol.ts';
-import { spoolPaths, type WorkerPaths } from '../proxy-workers/worker-records.ts';
-import type { WorkerSpools } from '../proxy-workers/worker-spools.ts';
-import type { AvoidedReplicas } from '../service-table/avoided-replicas.ts';
-import { controlSocket } from './server-nginx.ts';
+import type { Logger } from '../../process/logging.ts';
+import type { AvoidedReplicas } from '../../service-table/avoided-replicas.ts';
+import type { PushedHost } from '../protocol.ts';
+import { spoolPaths, type WorkerPaths } from '../worker-records.ts';
+import type { WorkerSpools } from '../worker-spools.ts';
+import { nginxControlSocket } from './server-nginx.ts';
 
 export interface NginxRequestsOptions {
   readonly paths: WorkerPaths;
@@ -58,7 +58,7 @@ export class NginxRequests {
       },
     });
     this.#plain = new PlainEngine({
-      control: controlOf(controlSocket(paths)),
+      control: controlOf(nginxControlSocket(paths)),
       ...{ services: this.#table, hasPaths: true, keepsTotals: true, learn: learnAddress, log },
       tokenMarks: () => options.tokenMarks,
       reports: {

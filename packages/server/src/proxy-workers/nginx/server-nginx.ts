@@ -15,13 +15,13 @@ import {
   plainSocket,
   removeOtherLua,
 } from '@dstack/proxy';
-import { makeSocketFolder } from '../hosts/socket-folder.ts';
-import { listen, type Address as Place } from '../process/listen.ts';
-import type { Logger } from '../process/logging.ts';
-import { StartError } from '../process/start-error.ts';
-import { listenerFd } from '../proxy-workers/listener-fd.ts';
-import type { Address } from '../proxy-workers/protocol.ts';
-import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';
+import { makeSocketFolder } from '../../hosts/socket-folder.ts';
+import { listen, type Address as Place } from '../../process/listen.ts';
+import type { Logger } from '../../process/logging.ts';
+import { StartError } from '../../process/start-error.ts';
+import { listenerFd } from '../listener-fd.ts';
+import type { Address } from '../protocol.ts';
+import { type WorkerPaths, workerPaths } from '../worker-records.ts';
 import { type ServerNginxOptions as Configured, serverConfiguration } from './configuration.ts';
 
 export interface ServerNginxOptions
@@ -50,7 +50,7 @@ export const behindSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
   join(paths.sockets, 'behind.sock');
 
 /** How the server's nginx is asked by the process that leads it. */
-export const controlSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
+export const nginxControlSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
   plainSocket(folderIn(paths));
 
 /** Throws `StartError` if this computer has not what is needed. */
