@@ -29,6 +29,23 @@ describe('settings', () => {
     );
   });
 
+  it('have nginx carry services only on request, and only where its requests are complete', () => {
+    expect(compileSettings({}).proxy).toBe('workers');
+    const nginx = { DSTACK_SERVER_PROXY: 'nginx', DSTACK_SERVER_PROXY_WORKERS: '2' };
+    expect(compileSettings(nginx)).toMatchObject({ proxy: 'nginx', proxyWorkers: 2 });
+    for (const [more, why] of [
+      [
+        { DSTACK_SERVER_PROXY: 'envoy' },
+        'DSTACK_SERVER_PROXY is "envoy"; it may be workers, nginx',
+      ],
+      [{ DSTACK_SERVER_PROXY_WORKERS: '0' }, 'DSTACK_SERVER_PROXY_WORKERS is 0'],
+      [{ DSTACK_SERVER_ACCESS_LOG: '10' }, 'unset it, or DSTACK_SERVER_ACCESS_LOG'],
+    ] as const) {
+      expect(() => compileSettings({ ...nginx, ...more })).toThrow(why);
+    }
+    expect(compileSettings({ ...nginx, DSTACK_SERVER_ACCESS_LOG: '0' }).proxy).toBe('nginx');
+  });
+
   it('refuse what no gateway would take', () => {
     expect(() => compileSettings({ DSTACK_SERVER_GATEWAY_MAX_REPLICAS: '1001' })).toThrow(
       'DSTACK_SERVER_GATEWAY_MAX_REPLICAS is 1001; it may be at most 1000',

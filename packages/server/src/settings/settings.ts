@@ -256,11 +256,7 @@ function proxySettings(env: ProcessEnv): Pick<ServerSettings, 'proxy' | 'proxyWo
       'DSTACK_SERVER_PROXY is nginx, which needs workers behind it; DSTACK_SERVER_PROXY_WORKERS is 0 (without a value, it is so with less than 1 GiB of memory): set it to 1 or more',
     );
   }
-  if (
-    proxy === 'nginx' &&
-    env.DSTACK_SERVER_ACCESS_LOG &&
-    Number(env.DSTACK_SERVER_ACCESS_LOG) > 0
-  ) {
+  if (proxy === 'nginx' && percentage(env, 'DSTACK_SERVER_ACCESS_LOG') > 0) {
     throw new SettingsError(
       'DSTACK_SERVER_PROXY is nginx, whose requests are not written to the log of the server: unset it, or DSTACK_SERVER_ACCESS_LOG; `dstack logs --access` shows the latest requests in both cases',
     );
