@@ -102,7 +102,11 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     forget: (runId) => front.figures.forget(runId),
   };
   const opened = Promise.withResolvers<string>();
-  const deps = { ...(await httpDeps(parts, made, elsewhere)), ownUrl: () => opened.promise };
+  const deps = {
+    ...(await httpDeps(parts, made, elsewhere)),
+    ownUrl: () => opened.promise,
+    serviceEngine: () => front.engine,
+  };
   const { services, metrics, shutdown } = deps;
   const http = buildHttp(deps);
   const accessElsewhere: ReadAccess = async (...asked) => {

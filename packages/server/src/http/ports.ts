@@ -5,7 +5,7 @@
 
 import type { Backend } from '@dstack/backends';
 import type { AcmeChallenge } from '@dstack/contract/agent';
-import type { BackendType } from '@dstack/contract/wire';
+import type { BackendType, ServerStatus } from '@dstack/contract/wire';
 import type {
   BackendAnswers,
   BackendName,
@@ -119,6 +119,8 @@ export interface HttpDeps {
   readonly loopsAreRunning: () => boolean;
   /** Seconds by which the clock of the server's host is too far ahead of the database's; 0: it is not. */
   readonly clockLead: () => number;
+  /** What answers requests to services. */
+  readonly serviceEngine: () => NonNullable<ServerStatus['service_engine']>;
   /** Keys by kind of work; null before the loops start. */
   readonly queues: () => Readonly<Record<string, QueueDepth>> | null;
   readonly volumeLooks: Pick<VolumeLooks, 'at'>;

@@ -34,7 +34,7 @@ export interface ProxyFrontOptions {
 }
 
 export interface FrontNginx {
-  readonly life: Pick<ServerNginx, 'start' | 'behind' | 'detach' | 'end'>;
+  readonly life: Pick<ServerNginx, 'start' | 'behind' | 'problem' | 'detach' | 'end'>;
   readonly requests: Pick<NginxRequests, 'start' | 'leave' | 'access' | 'detach' | 'end'>;
 }
 
@@ -169,6 +169,13 @@ export class ProxyFront {
     const { workers, nginx } = this.#options;
     const pages = await Promise.all([workers.access(...asked), nginx?.requests.access(...asked)]);
     return new Map(pages.flatMap((one) => [...(one ?? [])]));
+  }
+
+  /** What answers requests to services. */
+  get engine(): { readonly name: string; readonly problem: string | null } {
+    const { nginx, isOff } = this.#options;
+    if (nginx !== null) return { name: 'nginx', problem: nginx.life.problem };
+    return { name: isOff ? 'server' : 'workers', problem: null };
   }
 
   get figures(): OtherFigures {

@@ -68,6 +68,21 @@ test('admins see how many files the server has open, and are warned before it ru
   expect(high).toContain('LimitNOFILE');
 });
 
+test('admins see what answers requests to services', async () => {
+  const services = async (name: string, problem: string | null) => {
+    const { out } = await doctor({
+      'POST /api/users/get_my_user': { json: { ...USER, global_role: 'admin' } },
+      'GET /api/server/status': { json: { service_engine: { name, problem } } },
+    });
+    return out;
+  };
+  expect(await services('nginx', null)).toMatch(/✓ services +nginx answers plain requests/);
+  expect(await services('workers', null)).toMatch(/DSTACK_SERVER_PROXY is\s+not nginx/);
+  expect(await services('nginx', 'its port is in use')).toMatch(
+    /! services +nginx does not run: its port is in use/,
+  );
+});
+
 test('instances that cannot start jobs are a warning, with the finding of their check', async () => {
   const health_message = 'executor: Docker does not answer';
   const instances = [

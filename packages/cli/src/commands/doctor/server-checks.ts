@@ -90,6 +90,29 @@ async function* statusChecks({ client }: Connection): AsyncGenerator<DoctorCheck
   if (status === null) return;
   yield* serverClockCheck(status);
   yield* openFilesCheck(status);
+  yield* servicesCheck(status);
+}
+
+const ENGINES: Readonly<Record<string, string>> = {
+  nginx:
+    'nginx answers plain requests to services without a gateway, workers of the server all others',
+  workers:
+    'workers of the server answer requests to services without a gateway (DSTACK_SERVER_PROXY is not nginx)',
+  server:
+    'the server itself answers requests to services without a gateway (DSTACK_SERVER_PROXY_WORKERS is 0)',
+};
+
+function* servicesCheck({ service_engine: engine }: ServerStatus): Generator<DoctorCheck> {
+  if (engine === undefined) return;
+  const text = ENGINES[engine.name] ?? `${engine.name} answers requests to services`;
+  const { problem } = engine;
+  yield problem === null
+    ? { name: 'services', state: 'ok', text, fix: null }
+    : {
+        ...{ name: 'services', state: 'warning' },
+        text: `${engine.name} does not run: ${problem}`,
+        fix: 'see the log of the server, or start it without DSTACK_SERVER_PROXY',
+      };
 }
 
 /** Servers on PostgreSQL use its time; this one's host may have another. */

@@ -32,6 +32,7 @@ it('reports the state of the server to its admins', async () => {
   });
   expect(body.memory_bytes).toBeGreaterThan(1_000_000);
   expect(body).toMatchObject({ open_files: 10, open_files_limit: 100 });
+  expect(body.service_engine).toEqual({ name: 'server', problem: null });
 });
 
 it('reports no open files where their number or limit is unknown', async () => {

@@ -11,6 +11,7 @@ export async function serverStatus({
   loopsAreRunning,
   clockLead,
   files,
+  serviceEngine,
 }: HttpDeps): Promise<ServerStatus> {
   const hosts = await store.hosts.list();
   const { open, limit } = files;
@@ -27,6 +28,7 @@ export async function serverStatus({
     connected_hosts: hosts.filter(({ connected }) => connected).length,
     clock_lead_seconds: clockLead(),
     ...(open > 0 && Number.isFinite(limit) ? { open_files: open, open_files_limit: limit } : {}),
+    service_engine: serviceEngine(),
     memory_bytes: process.memoryUsage.rss(),
   };
 }

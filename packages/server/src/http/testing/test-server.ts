@@ -274,6 +274,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): Omit<HttpDeps
     metrics: new ServerMetrics({ store: made.store, now, depths: () => null, onError: () => {} }),
     loopsAreRunning: () => true,
     clockLead: () => 0,
+    serviceEngine: () => ({ name: 'server', problem: null }),
     queues: () => ({ run: { waiting: 2, running: 1, delayed: 0 } }),
     volumeLooks: new VolumeLooks(made.store),
     expectHosts: () => {},

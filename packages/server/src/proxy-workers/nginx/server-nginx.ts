@@ -4,6 +4,7 @@ import type { Server as HttpServer } from 'node:http';
 import { type AddressInfo, createServer, isIPv6, type Server, type Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { dirname, join } from 'node:path';
+import { errorMessage } from '@dstack/contract/error-message';
 import {
   boundLog,
   findNginx,
@@ -53,9 +54,21 @@ export const behindSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
 export const nginxControlSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
   plainSocket(folderIn(paths));
 
+/** What a computer has of nginx; see `nginx-program.ts` of the proxy. */
+export interface Computer {
+  readonly platform: NodeJS.Platform;
+  readonly findNginx: () => string | null;
+  readonly luaModules: (program: string) => readonly string[] | null;
+}
+
+const HERE: Computer = { platform: process.platform, findNginx, luaModules };
+
 /** Throws `StartError` if this computer has not what is needed. */
-export function nginxHere(): { readonly program: string; readonly modules: readonly string[] } {
-  if (process.platform !== 'linux') {
+export function nginxHere({ platform, findNginx, luaModules }: Computer = HERE): {
+  readonly program: string;
+  readonly modules: readonly string[];
+} {
+  if (platform !== 'linux') {
     throw new StartError('DSTACK_SERVER_PROXY is nginx, which is supported on Linux only', {
       next: 'unset DSTACK_SERVER_PROXY',
     });
@@ -96,7 +109,7 @@ export class ServerNginx {
   #timer: NodeJS.Timeout | null = null;
   #ensuring: Promise<void> = Promise.resolve();
   #isEnding = false;
-  #isFailing = false;
+  #problem: string | null = null;
 
   constructor(options: ServerNginxOptions) {
     this.#options = options;
@@ -107,6 +120,11 @@ export class ServerNginx {
   /** Unix socket of what nginx does not answer. */
   get behind(): string {
     return behindSocket(this.#options.paths);
+  }
+
+  /** Why it does not run, though it should; null = it does. */
+  get problem(): string | null {
+    return this.#problem;
   }
 
   /** Makes it run at this address; one of an earlier server goes on. Throws `StartError`. */
@@ -150,11 +168,11 @@ export class ServerNginx {
     this.#ensuring = this.#ensuring
       .then(() => (this.#isEnding ? undefined : this.#ensure({ ...held, port: held.actual.port })))
       .then(() => {
-        this.#isFailing = false;
+        this.#problem = null;
       })
       .catch((error) => {
-        if (!this.#isFailing) this.#options.log.error({ err: error }, 'nginx does not run');
-        this.#isFailing = true;
+        if (this.#problem === null) this.#options.log.error({ err: error }, 'nginx does not run');
+        this.#problem = errorMessage(error);
       });
   }
 
