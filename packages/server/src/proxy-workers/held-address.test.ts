@@ -66,9 +66,9 @@ it.each([
 it('finds workers without a record by their command lines, beside those with one', () => {
   const proc = join(dir, 'proc');
   const { dir: own } = workerPaths(dir);
-  const runs = (pid: number, id: string, folder = own) => {
+  const runs = (pid: number, id: string, { folder = own, more = '' } = {}) => {
     mkdirSync(join(proc, `${pid}`), { recursive: true });
-    const words = `node main.js --dir ${folder} --id ${id} --socket /s --build b --host ::1 --port 80 --url http://x`;
+    const words = `node main.js --dir ${folder} --id ${id} --socket /s --build b --host ::1 --port 80 --url http://x${more}`;
     writeFileSync(join(proc, `${pid}`, 'cmdline'), words.replaceAll(' ', '\0'));
     const fields = Array.from({ length: 20 }, (_, n) => (n === 0 ? 'T' : `${n}`)).join(' ');
     writeFileSync(join(proc, `${pid}`, 'stat'), `${pid} (no de) ${fields}`);
@@ -76,16 +76,19 @@ it('finds workers without a record by their command lines, beside those with one
   const address = { host: '::1', port: 80, url: 'http://x' };
   const record = { id: 'a', pid: 7, startTime: '19', socket: '/s', address, build: 'b' };
   writeRecord(own, record);
-  for (const id of ['a', 'b']) announceWorker(own, id);
+  for (const id of ['a', 'b', 'd']) announceWorker(own, id);
   runs(7, 'a');
   runs(8, 'b');
+  runs(11, 'd', { more: ' --behind /behind.sock' });
   // The next two are of another server, and a worker that was never announced.
-  runs(9, 'b', '/elsewhere');
+  runs(9, 'b', { folder: '/elsewhere' });
   runs(10, 'c');
   mkdirSync(join(proc, 'sys'));
   const uid = statSync(proc).uid;
   const found = { ...record, id: 'b', pid: 8 };
-  expect(readWorkerRecords(own, { proc, uid })).toEqual([record, found]);
+  const behind = { ...record, id: 'd', pid: 11, address: { ...address, behind: '/behind.sock' } };
+  const all = readWorkerRecords(own, { proc, uid });
+  expect(all.toSorted((one, other) => one.pid - other.pid)).toEqual([record, found, behind]);
   // A stranger sees the arguments, and would be given what workers know.
   expect(readWorkerRecords(own, { proc, uid: uid + 1 })).toEqual([record]);
 });

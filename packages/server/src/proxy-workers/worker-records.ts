@@ -106,9 +106,9 @@ function processesOf(dir: string, { proc, uid }: typeof PROCESSES): WorkerRecord
     const words = statSync(path, { throwIfNoEntry: false })?.uid === uid ? commandLine(path) : [];
     const option = (it: string) => words[words.indexOf(`--${it}`) + 1] ?? '';
     if (!words.includes('--id') || option('dir') !== dir) return [];
-    const behind = words.includes('--behind') ? option('behind') || null : null;
+    const behind = words.includes('--behind') ? { behind: option('behind') } : {};
     const place = { host: option('host'), port: Number(option('port')), url: option('url') };
-    const address = { ...place, behind };
+    const address = { ...place, ...behind };
     const [pid, startTime] = [Number(name), startTimeOf(Number(name), proc)];
     const [socket, build] = [option('socket'), option('build')];
     return [{ id: option('id'), pid, startTime, socket, address, build }];
