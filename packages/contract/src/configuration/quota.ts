@@ -100,10 +100,17 @@ interface Terms {
 export function checkTerms(quota: Terms, broken: Break): void {
   const fleet = quota.fleet ?? quota.fleet_name ?? null;
   const user = quota.user ?? quota.user_name ?? null;
-  if (quota.guaranteed === null && quota.limit === null && quota.weight === null) {
+  if (isEmpty(quota.guaranteed) && isEmpty(quota.limit) && quota.weight === null) {
     broken(['guaranteed', 'limit', 'weight'], 'needs one of guaranteed, limit and weight', [
       'limit',
     ]);
+  }
+  for (const [path, guaranteed, limit] of excesses(quota)) {
+    broken(
+      ['guaranteed', 'limit'],
+      `must be at most the limit of the same quota, which is ${limit}, got ${guaranteed}`,
+      ['guaranteed', ...path],
+    );
   }
   if (quota.guaranteed !== null && user !== null) {
     broken(['guaranteed'], "can't guarantee anything to a user: guarantees belong to projects");
@@ -117,4 +124,38 @@ export function checkTerms(quota: Terms, broken: Break): void {
       'runs',
     ]);
   }
+}
+
+const isEmpty = (amounts: object | null): boolean =>
+  amounts === null || Object.values(amounts).every((amount) => (amount ?? null) === null);
+
+type Excess = readonly [path: readonly string[], guaranteed: number, limit: number];
+
+/** What is guaranteed beyond the limit, so that the project could never use it. */
+function excesses({ guaranteed, limit }: Terms): Excess[] {
+  if (guaranteed === null || limit === null) return [];
+  const pairs = (['cpu', 'memory', 'instances', 'cost'] as const).map(
+    (key) => [[key], guaranteed[key], limit[key]] as const,
+  );
+  return [...pairs, ...gpuPairs(guaranteed.gpu, limit.gpu)].flatMap(([path, least, most]) =>
+    (least ?? null) !== null && (most ?? null) !== null && Number(least) > Number(most)
+      ? [[path, Number(least), Number(most)] as const]
+      : [],
+  );
+}
+
+/** Named GPUs are compared one by one, or all together with a number; a number is no promise of a name. */
+function gpuPairs(guaranteed: QuotaGpus | null, limit: QuotaGpus | null) {
+  if (!isMap(guaranteed)) return isMap(limit) ? [] : [[['gpu'], guaranteed, limit] as const];
+  const counts = Object.entries(guaranteed) as [string, number][];
+  if (!isMap(limit)) {
+    const sum = counts.reduce((total, [, count]) => total + count, 0);
+    return [[['gpu'], sum, limit] as const];
+  }
+  const limits = new Map(
+    Object.entries(limit).map(([name, most]) => [name.toLowerCase(), most as number]),
+  );
+  return counts.map(
+    ([name, count]) => [['gpu', name], count, limits.get(name.toLowerCase()) ?? null] as const,
+  );
 }

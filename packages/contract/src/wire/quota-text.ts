@@ -1,4 +1,5 @@
 /** Amounts of quotas as text. */
+import type { Quota, QuotaUse } from './quota.ts';
 
 /** `8 GPUs`, `4 H100 GPUs`, `64 CPUs`, `512 GB of memory`, `2 instances`, `$12.50 per hour`. */
 export function resourceText(resource: string, amount: number): string {
@@ -30,4 +31,30 @@ export function amountText(resource: string, amount: number): string {
   if (resource === 'cost') return `$${amount.toFixed(2)}`;
   const text = String(Math.round(amount * 1000) / 1000);
   return resource === 'memory' ? `${text} GB` : text;
+}
+
+/**
+ * What is used of each resource that the quota names; of a quota of each user also where no user has anything.
+ * Empty: it has a weight alone.
+ */
+export function shownUses({ use, limit, guaranteed }: Quota): readonly QuotaUse[] {
+  if (use.length > 0) return use;
+  const limits = termAmounts(limit);
+  const guarantees = termAmounts(guaranteed);
+  const resources = [...new Set([...Object.keys(guarantees), ...Object.keys(limits)])];
+  return resources.map((resource) => ({
+    ...{ resource, user_name: null, used: 0 },
+    guaranteed: guarantees[resource] ?? null,
+    limit: limits[resource] ?? null,
+  }));
+}
+
+function termAmounts(terms: Quota['limit'] | Quota['guaranteed']): Record<string, number> {
+  const amounts: Record<string, number> = {};
+  for (const [resource, amount] of Object.entries(terms ?? {})) {
+    if (amount === null) continue;
+    if (typeof amount === 'number') amounts[resource] = amount;
+    else for (const [name, count] of Object.entries(amount)) amounts[`gpu:${name}`] = count;
+  }
+  return amounts;
 }

@@ -35,7 +35,7 @@ export async function missingRole(
   );
 }
 
-export function notMember({ name }: ProjectRecord): ApiError {
+export function notMember({ name }: Pick<ProjectRecord, 'name'>): ApiError {
   return denied(`you are not a member of project ${name}`, 'its admins and managers can add you');
 }
 

@@ -1,12 +1,12 @@
-import { resourceText } from '@dstack/contract/quota-text';
+import { resourceText, shownUses } from '@dstack/contract/quota-text';
 import type { Quota, QuotaUse } from '@dstack/contract/wire';
 import { renderTable, type TableLayout } from '../../terminal/table.ts';
 
 /** A line for each resource that a quota names; a quota of a weight alone has one line. */
 export function renderQuotaTable(quotas: readonly Quota[], layout: TableLayout): string {
   const rows = quotas.flatMap((quota) => {
-    const uses: (QuotaUse | null)[] = quota.use.length > 0 ? [...quota.use] : [null];
-    return uses.map((use, index) => [
+    const uses = shownUses(quota);
+    return (uses.length > 0 ? uses : [null]).map((use, index) => [
       { text: quota.project_name, style: 'bold' as const },
       quota.fleet_name ?? '-',
       use?.user_name ?? quota.user_name ?? '-',

@@ -51,6 +51,14 @@ test('quotas are listed with what is used, of one project or of all', async () =
   expect(sent.map(({ body }) => body)).toEqual([{ project_name: 'main' }, { project_name: null }]);
 });
 
+test('a quota of each user is listed while no user has anything', async () => {
+  const each = { ...quota, user_name: '*', weight: null, use: [] };
+  const { run } = await withServer([each]);
+  const { out } = await run(['quota']);
+  expect(out).toMatch(/main +- +\* +gpu +0 GPUs +- +8 GPUs +-/);
+  expect(out).toMatch(/main +- +\* +cost +\$0\.00 per hour +- +\$12\.50 per hour +-/);
+});
+
 test('flags are read as a file is, and a mistake in them is a usage error', async () => {
   const { run, sent } = await withServer();
   const words = ['--limit', 'gpu.H100=4', '--limit', 'memory=512GB', '--guaranteed', 'gpu=2'];
@@ -69,6 +77,8 @@ test('flags are read as a file is, and a mistake in them is a usage error', asyn
       },
     },
   ]);
+  const { err: nothing } = await run(['quota', 'set']);
+  expect(nothing).toContain('Nothing to set\n  next: dstack quota set --limit gpu=8');
   for (const wrong of ['gpu', 'gpus=4', 'cpu=-1']) {
     const { code, err } = await run(['quota', 'set', '--limit', wrong]);
     expect([code, err]).toEqual([2, expect.stringMatching(/has no amount|Not a quota/)]);

@@ -10,6 +10,11 @@ export interface TermFlags {
 
 /** Reads the flags as a configuration is read, so that both have the same rules. */
 export async function termsOf(flags: TermFlags): Promise<QuotaConfiguration> {
+  if (flags.limit.length === 0 && flags.guaranteed.length === 0 && flags.weight === null) {
+    throw new UsageError('Nothing to set', {
+      next: 'dstack quota set --limit gpu=8; also --guaranteed and --weight',
+    });
+  }
   const { parseConfiguration } = await import('@dstack/contract');
   const document = {
     type: 'quota',

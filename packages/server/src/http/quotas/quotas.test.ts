@@ -117,6 +117,8 @@ describe('who may set quotas', () => {
     expect(names(await list('hostess'))).toEqual(['farm/hosts null']);
     expect(await list('hand')).toEqual([]);
     expect(await list('eve')).toEqual([]);
+    const ofOthers = await list('eve', { project_name: 'lab' });
+    expect(JSON.stringify(ofOthers)).toContain('not a member of project lab');
     expect(names(await list(undefined, { project_name: 'lab' }))).toHaveLength(4);
   });
 
@@ -166,6 +168,14 @@ describe('who may set quotas', () => {
 describe('a quota is refused', () => {
   it.each([
     [{}, 'needs one of guaranteed, limit and weight'],
+    [{ limit: {}, guaranteed: { gpu: null } }, 'needs one of guaranteed, limit and weight'],
+    [
+      { limit: { gpu: 2 }, guaranteed: { gpu: 4 } },
+      'must be at most the limit of the same quota, which is 2, got 4',
+    ],
+    [{ limit: { gpu: 2 }, guaranteed: { gpu: { H100: 1, A100: 2 } } }, 'which is 2, got 3'],
+    [{ limit: { gpu: { h100: 2 } }, guaranteed: { gpu: { H100: 3 } } }, 'which is 2, got 3'],
+    [{ limit: { memory: 8, cpu: 4 }, guaranteed: { memory: 9, cpu: 4 } }, 'which is 8, got 9'],
     [{ weight: 0 }, 'must be greater than 0'],
     [{ limit: { gpu: -1 } }, 'must be between 0 and'],
     [{ limit: { gpu: { H100: 1, h100: 2 } } }, 'must name each GPU once'],

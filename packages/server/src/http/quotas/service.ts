@@ -3,6 +3,7 @@ import { accessDenied, notExists, type QuotaToApply, ruleError } from '@dstack/c
 import type { Quota } from '@dstack/contract/wire';
 import { fieldChanges, type NewEvent, projectTarget, recordEvent, userTarget } from '@dstack/core';
 import type { QuotaPlace, QuotaTerms, UserRecord } from '@dstack/store';
+import { notMember } from '../../callers/rights.ts';
 import { actorOf } from '../event-actor.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
@@ -16,6 +17,11 @@ export async function listQuotas(
   projectName: string | null,
 ): Promise<Quota[]> {
   const visible = await visibleProjects(deps, caller, projectName);
+  // An empty list would mean that nothing is limited there.
+  if (projectName !== null && visible?.length === 0) {
+    if (caller.globalRole === 'admin') throw notExists(`Project ${projectName} not found`);
+    throw notMember({ name: projectName });
+  }
   const memberships =
     visible === null ? [] : await deps.store.projects.memberships(caller.id, visible);
   const managed = memberships.filter(({ role }) => isManager(role));

@@ -86,6 +86,12 @@ it('what begins later is drawn where a job without a known end is now', () => {
   expect(laned([{ ...now, blocks: 2 }, beside], 4).map(({ lane }) => lane)).toEqual([0, 2]);
 });
 
+it('runs that wait are drawn beside each other where blocks are left, without a known end too', () => {
+  const ending = bar(0, 10, 4, { kind: 'running' });
+  const waiting = [bar(10, null, 2, { kind: 'reserved' }), bar(11, null, 2)];
+  expect(laned([ending, ...waiting], 4).map(({ lane }) => lane)).toEqual([0, 0, 2]);
+});
+
 it('is described in words', () => {
   const [train] = jobBars([job], NOW);
   if (train === undefined) throw new Error('no bar');

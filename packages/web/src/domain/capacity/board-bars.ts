@@ -114,29 +114,31 @@ export interface LanedBar extends BoardBar {
 }
 
 /**
- * Puts bars that overlap in time on different blocks. A bar for which no neighbouring blocks are free lies over
- * others, at the top: only the number of blocks of a job is known, not which ones.
+ * Puts bars that overlap in time on different blocks. One without a known end is passed by while there are other
+ * blocks, then it is expected to be over when the next one begins. A bar for which no neighbouring blocks are free
+ * lies over others, at the top: only the number of blocks of a job is known, not which ones.
  */
 export function laned(bars: readonly BoardBar[], total: number): readonly LanedBar[] {
   const placed: LanedBar[] = [];
   for (const bar of bars.toSorted((a, b) => a.from - b.from)) {
-    const beside = placed.filter((other) => overlaps(other, bar));
-    placed.push({ ...bar, lane: freeLane(beside, bar.blocks, total) });
+    const possibly = placed.filter(({ to }) => to === null || to > bar.from);
+    const surely = possibly.filter((other) => overlaps(other, bar));
+    const lane = freeLane(possibly, bar.blocks, total) ?? freeLane(surely, bar.blocks, total) ?? 0;
+    placed.push({ ...bar, lane });
   }
   return placed;
 }
 
-function freeLane(beside: readonly LanedBar[], blocks: number, total: number): number {
+function freeLane(beside: readonly LanedBar[], blocks: number, total: number): number | null {
   for (let lane = 0; lane + blocks <= total; lane++) {
     const isTaken = beside.some(
       (other) => other.lane < lane + blocks && lane < other.lane + other.blocks,
     );
     if (!isTaken) return lane;
   }
-  return 0;
+  return null;
 }
 
-/** A job without a known end is expected to be over when the next one begins. */
 function overlaps(earlier: BoardBar, later: BoardBar): boolean {
   if (earlier.to !== null) return earlier.to > later.from;
   return isPresent(earlier) && isPresent(later);

@@ -1,4 +1,4 @@
-import { amountText, resourceText } from '@dstack/contract/quota-text';
+import { amountText, resourceText, shownUses } from '@dstack/contract/quota-text';
 import type { Quota, QuotaUse } from '@dstack/contract/wire';
 
 /** One resource of a quota, of one user where the quota holds for each by himself. */
@@ -20,10 +20,14 @@ export interface QuotaRow {
 
 export function quotaRows(quotas: readonly Quota[]): readonly QuotaRow[] {
   return quotas.flatMap((quota) => {
-    const uses = quota.use.length > 0 ? quota.use : unusedTerms(quota);
-    return uses.map((use) => rowOf(quota, use));
+    const uses = shownUses(quota);
+    return (uses.length > 0 ? uses : [WEIGHT_ALONE]).map((use) => rowOf(quota, use));
   });
 }
+
+const WEIGHT_ALONE: QuotaUse = {
+  ...{ resource: '', user_name: null, used: 0, guaranteed: null, limit: null },
+};
 
 function rowOf(quota: Quota, use: QuotaUse): QuotaRow {
   const { resource, user_name: user, used, guaranteed, limit } = use;
@@ -37,28 +41,6 @@ function rowOf(quota: Quota, use: QuotaUse): QuotaRow {
 
 /** Amounts are decimal fractions, whose differences are not exact. */
 const rounded = (value: number) => Math.round(value * 1000) / 1000;
-
-/** A quota for each user has no use as long as no user has any; one may have only a weight. */
-function unusedTerms({ limit, guaranteed }: Quota): readonly QuotaUse[] {
-  const limits = termAmounts(limit);
-  const guarantees = termAmounts(guaranteed);
-  const resources = [...new Set([...Object.keys(guarantees), ...Object.keys(limits)])];
-  return (resources.length > 0 ? resources : ['']).map((resource) => ({
-    ...{ resource, user_name: null, used: 0 },
-    guaranteed: guarantees[resource] ?? null,
-    limit: limits[resource] ?? null,
-  }));
-}
-
-function termAmounts(terms: Quota['limit'] | Quota['guaranteed']): Record<string, number> {
-  const amounts: Record<string, number> = {};
-  for (const [resource, amount] of Object.entries(terms ?? {})) {
-    if (amount === null) continue;
-    if (typeof amount === 'number') amounts[resource] = amount;
-    else for (const [name, count] of Object.entries(amount)) amounts[`gpu:${name}`] = count;
-  }
-  return amounts;
-}
 
 type Place = Pick<Quota, 'project_name' | 'fleet_name' | 'user_name'>;
 
