@@ -22,6 +22,8 @@ export interface GcpAccountOptions {
   /** The catalogue's list now. */
   readonly listed: () => readonly CatalogItem[];
   readonly facts: Pick<KeptFacts, 'get' | 'set'>;
+  /** Whether plans show the catalogue while GCP has not answered for the first time, or wait for it. */
+  readonly showsCatalog: boolean;
   readonly pace: CallPace;
   /** Milliseconds since the epoch. */
   readonly now: () => number;
@@ -97,7 +99,7 @@ export class GcpAccount {
   }
 
   marketOf(settings: Pick<GcpSettings, 'regions' | 'previews' | 'showsTpus'>): GcpMarket {
-    const { id, compute, facts, pace, now } = this.#options;
+    const { id, compute, facts, pace, now, showsCatalog } = this.#options;
     const { regions, previews, showsTpus } = settings;
     const scope = accountId(id, ...regions, '', ...previews, String(showsTpus));
     const known = this.#markets.get(scope);
@@ -107,7 +109,7 @@ export class GcpAccount {
       listed: this.#options.listed,
     });
     const ask = () => asked.all();
-    const listed = () => asked.listed();
+    const listed = () => (showsCatalog ? asked.listed() : []);
     const factKey = `${OFFERS_FACT}:gcp:${scope}`;
     const offers = new LiveOffers({ title: 'GCP', ask, listed, facts, factKey, now });
     const market = { asked, offers };

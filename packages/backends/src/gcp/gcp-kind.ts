@@ -96,6 +96,6 @@ async function accountMaker(endpoints: GcpEndpoints, env: ProcessEnv, host: Back
     const tokens = new AccessTokens(source, () => pace.now());
     const client = new GcpClient({ tokens, endpoints, limiter });
     const compute = new Compute(client, project);
-    return new Account({ id, compute, listed, facts, pace, now: Date.now });
+    return new Account({ id, compute, listed, facts, showsCatalog: true, pace, now: Date.now });
   };
 }
