@@ -90,6 +90,7 @@ export async function openServerHost(parts: Parts, serverId: string): Promise<Lo
     executor,
     serverId,
   });
+  parts.closing.add(() => agent.leave());
   const { hostId, dial, token, socket } = agent;
   const named = rule.kind === 'on' ? rule.projects : [];
   const projects = new Set(named.map((name) => name.toLowerCase()));

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import {
   chownSync,
+  existsSync,
   mkdtempSync,
   readdirSync,
   readFileSync,
@@ -83,6 +84,18 @@ it('creates the folder of the socket again when an agent has removed it', async 
   rmdirSync(folder);
   await expect(agent.ensureRunning()).rejects.toThrow('ended with code 1');
   expect(statSync(folder).mode & 0o777).toBe(0o700);
+});
+
+it('leaves no empty folder of the socket, and the one of an agent that listens', async () => {
+  const agent = agentOf(process.execPath, join(dir, 'agent.mjs'));
+  const folder = socketFolder();
+  const listening = createServer().listen(join(folder, 'agent.sock'));
+  await once(listening, 'listening');
+  agent.leave();
+  expect(await dialled(agent)).toBeNull();
+  await new Promise((closed) => listening.close(closed));
+  agent.leave();
+  expect(existsSync(folder)).toBe(false);
 });
 
 describe.runIf(process.getuid?.() === 0)('an existing folder of another user', () => {

@@ -6,7 +6,12 @@ import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentClient, type Dial } from './agent-client.ts';
 import type { LocalUsers } from './local-users.ts';
-import { connectOwn, makeSocketFolder, socketPath } from './socket-folder.ts';
+import {
+  connectOwn,
+  makeSocketFolder,
+  removeEmptySocketFolder,
+  socketPath,
+} from './socket-folder.ts';
 
 export interface LocalAgentOptions {
   /** Folder of the agent's state, `<server dir>/agent`. */
@@ -33,6 +38,8 @@ export interface LocalAgent {
   readonly hostId: string;
   /** Starts the agent unless one answers already; resolves when its socket accepts connections. */
   ensureRunning(): Promise<void>;
+  /** Removes the folder of the socket if no agent listens there: an agent that ends in its start leaves it. */
+  leave(): void;
 }
 
 /** Whether the host is the server host; only its server is linked to it. */
@@ -68,6 +75,7 @@ export function localAgent(options: LocalAgentOptions): LocalAgent {
     socket,
     hostId: localHostId(options),
     dial,
+    leave: () => removeEmptySocketFolder(socket),
     async ensureRunning() {
       makeSocketFolder(socket);
       const outdated = (await answers(socket)) ? await outdatedAgent(options, dial, token) : null;
