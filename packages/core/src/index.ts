@@ -46,6 +46,7 @@ export {
   terminateByUser,
   uncordonInstance,
   volumeTolerance,
+  withIdleDuration,
 } from './instances/index.ts';
 export * from './job-spec/index.ts';
 export { fleetWindow } from './maintenance/index.ts';

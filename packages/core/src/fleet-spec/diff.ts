@@ -15,7 +15,7 @@ export interface FleetSpecDiff {
 
 /**
  * Cloud fleets apply these in place: instances that no longer match are replaced once they are
- * idle.
+ * idle. `idle_duration`: see `withIdleDuration`.
  */
 const UPDATABLE_CLOUD = [
   'preemption',
@@ -30,7 +30,11 @@ const UPDATABLE_CLOUD = [
   'instance_types',
   'spot_policy',
   'max_price',
+  'idle_duration',
 ];
+
+/** `env`: jobs that start from then on have it. Volumes stay where they were created. */
+const UPDATABLE_SSH = ['ssh_config', 'shared_volumes_path', 'preemption', 'maintenance', 'env'];
 
 /**
  * The differences between a fleet's stored spec and a new one, and whether the fleet can be updated
@@ -57,10 +61,7 @@ function forbiddenChange(
   if (ssh !== (before.configuration.ssh_config != null)) {
     return 'A fleet cannot change between cloud instances and SSH hosts';
   }
-  // Volumes stay where they were created.
-  const allowed = ssh
-    ? ['ssh_config', 'shared_volumes_path', 'preemption', 'maintenance']
-    : UPDATABLE_CLOUD;
+  const allowed = ssh ? UPDATABLE_SSH : UPDATABLE_CLOUD;
   const wrong = changed.filter(
     (key) => key !== 'configuration_path' && !allowed.some((it) => key === `configuration.${it}`),
   );

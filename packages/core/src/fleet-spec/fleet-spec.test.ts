@@ -164,6 +164,12 @@ describe('changes of a fleet', () => {
     }
   });
 
+  it('of the environment of hosts, and of the idle duration of machines, apply in place', () => {
+    expect(fleetPlanAction(withEnv({ A: '1' }), withEnv({ A: '2', B: '1' }))).toBe('update');
+    const idle = (idle_duration: string) => fleet({ nodes: 1, idle_duration });
+    expect(fleetPlanAction(idle('1h'), idle('2h'))).toBe('update');
+  });
+
   it('by clients without our keys keep the prices of hosts', () => {
     const current = ssh([{ hostname: 'a', price: 2 }, 'b'], { price: 1 });
     const sent = ssh(['a', 'b', 'c']);

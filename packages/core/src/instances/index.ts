@@ -38,6 +38,7 @@ export {
   newInstance,
   planInstance,
   sshHostInstance,
+  withIdleDuration,
 } from './new-instance.ts';
 export {
   expectedObservation,

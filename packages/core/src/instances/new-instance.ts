@@ -1,14 +1,15 @@
 /** Records of new instances: number, name and specification. */
 
+import type { FleetSpec } from '@dstack/contract/wire';
 import { SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
 import type { FleetHost } from '../fleet-spec/prepare.ts';
-import type { FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
+import type { Decision, FleetRecord, Id, InstanceRecord, Timestamp } from '../model/index.ts';
 import { fleetRequirements } from '../profile/fleet-requirements.ts';
 import { mergedFleetProfile } from '../profile/merge.ts';
-import { DEFAULT_IDLE_FOR_FLEET } from '../status/index.ts';
+import { DEFAULT_IDLE_FOR_FLEET, isInstanceActive, isSshHost } from '../status/index.ts';
 
 /** The `count` lowest numbers that no instance of the fleet has. */
 export function freeNumbers(instances: readonly InstanceRecord[], count: number): number[] {
@@ -108,8 +109,31 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
   };
 }
 
+/**
+ * A changed `idle_duration` of their fleet holds for its machines at once. SSH hosts have none, and one that was made
+ * for a single job (0) ends with it.
+ */
+export function withIdleDuration(
+  instances: readonly InstanceRecord[],
+  before: FleetSpec,
+  after: FleetSpec,
+): Pick<Decision, 'changes' | 'signals'> {
+  const idleSeconds = idleSecondsOf({ spec: after });
+  if (idleSeconds === idleSecondsOf({ spec: before })) return { changes: [], signals: [] };
+  const concerned = instances.filter(
+    (one) => isInstanceActive(one.status) && one.idleSeconds !== 0 && !isSshHost(one.backend),
+  );
+  return {
+    changes: concerned.map(({ id, version }) => ({
+      ...{ type: 'instance.update', id, version },
+      set: { idleSeconds },
+    })),
+    signals: concerned.map(({ id }) => ({ kind: 'instance', id })),
+  };
+}
+
 /** Null = never terminated because it is idle (`off`). */
-function idleSecondsOf(fleet: FleetRecord): number | null {
+function idleSecondsOf(fleet: Pick<FleetRecord, 'spec'>): number | null {
   const wanted = mergedFleetProfile(fleet.spec).idle_duration ?? null;
   if (wanted === null) return DEFAULT_IDLE_FOR_FLEET;
   // -1 means `off`.

@@ -19,6 +19,7 @@ import {
   reconcileFleet,
   recordEvent,
   sameFleetSpec,
+  withIdleDuration,
 } from '@dstack/core';
 import type { NewFleet, ProjectRecord, UserRecord } from '@dstack/store';
 import { actorOf } from '../event-actor.ts';
@@ -166,16 +167,19 @@ async function updateFleet(
     await deps.store.engine.updateFleet(id, (snapshot) => {
       const { now } = deps.context();
       const { fleet } = snapshot;
+      const idle = withIdleDuration(snapshot.instances, fleet.spec, spec);
       const left = departures(snapshot, spec, present, { actor: actorOf(user), now });
       return {
         changes: [
           ...updateChanges(snapshot, spec, request, user),
+          ...idle.changes,
           ...left.changes,
           ...newPrices(snapshot.instances, spec, present, now),
           ...hostChanges(fleet, snapshot.instances, hosts, now, 'fleet update'),
         ],
         signals: [
           ...left.signals,
+          ...idle.signals,
           { kind: 'fleet', id },
           ...hosts.map((host) => ({ kind: 'instance' as const, id: host.id })),
           fleetCapacity(fleet.id),

@@ -92,6 +92,23 @@ describe('fleets', () => {
     );
   });
 
+  it('have another idle duration in place, which holds for their machines at once', async () => {
+    await apply(fleet('idle', { nodes: 2, idle_duration: '30m' }));
+    const longer = fleet('idle', { nodes: 2, idle_duration: '3h' });
+    const planned = await plan(longer);
+    expect(planned.body.action).toBe('update');
+    const { body, status } = await apply(longer, planned.body.current_resource);
+    expect([status, body]).toMatchObject([200, { instances: [{}, {}] }]);
+    const seconds = async () => {
+      const ids = body.instances.map(({ id }: { id: string }) => id);
+      const views = await Promise.all(ids.map((id: string) => server.store.instances.byId(id)));
+      return views.map((view) => view?.instance.idleSeconds);
+    };
+    expect(await seconds()).toEqual([10_800, 10_800]);
+    await apply(fleet('idle', { nodes: 2, idle_duration: 'off' }), null, true);
+    expect(await seconds()).toEqual([null, null]);
+  });
+
   it('are found by name and by id, and deleted ones are missing', async () => {
     const byName = await server.call(path('get'), { name: 'pool' });
     expectWire('fleets.get', byName.body);
