@@ -6,6 +6,16 @@ const MOVE = { from: 'running', to: 'terminating', message: null, reason: null }
 it.each([
   ['run.status_changed', MOVE, 'Run status: running → terminating'],
   [
+    'fleet.status_changed',
+    { from: 'active', to: 'terminating', message: null },
+    'Fleet status: active → deleting',
+  ],
+  [
+    'fleet.status_changed',
+    { from: 'terminating', to: 'terminated', message: null },
+    'Fleet status: deleting → deleted',
+  ],
+  [
     'job.status_changed',
     { ...MOVE, reason: 'terminated_by_user', message: 'requested by ann' },
     'Job status: running → terminating. Reason: terminated by user (requested by ann)',

@@ -7,6 +7,8 @@ import type { EventData, FieldChange } from './event-data.ts';
 interface EventWording {
   /** A status or a reason, which is `lower_case` in the data. */
   readonly name: (word: string) => string;
+  /** A status of a fleet. */
+  readonly fleet: (word: string) => string;
   /** The end of "Run …", with names. */
   readonly change: (property: 'status' | 'health', from: string, to: string) => string;
   readonly reason: string;
@@ -15,13 +17,21 @@ interface EventWording {
 /** The audit format of dstack 0.22.5, which its clients show: keep it. */
 export const AUDIT_WORDING: EventWording = {
   name: (word) => word.toUpperCase(),
+  fleet: (word) => word.toUpperCase(),
   change: (property, from, to) => `${property} changed ${from} -> ${to}`,
   reason: 'Termination reason',
+};
+
+/** A fleet that ends is deleted: only its machines are terminated. */
+const FLEET_WORDS: Readonly<Record<string, string>> = {
+  terminating: 'deleting',
+  terminated: 'deleted',
 };
 
 /** For people: statuses and reasons in lower case, as everywhere else. */
 const READER_WORDING: EventWording = {
   name: (word) => word.replaceAll('_', ' '),
+  fleet: (word) => FLEET_WORDS[word] ?? word,
   change: (property, from, to) => `${property}: ${from} → ${to}`,
   reason: 'Reason',
 };
@@ -125,9 +135,10 @@ const TEXTS: {
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
     `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`,
 
-  'fleet.created': ({ status }, { name }) => `Fleet created. Status: ${name(status)}`,
+  'fleet.created': ({ status }, { fleet }) => `Fleet created. Status: ${fleet(status)}`,
   'fleet.updated': ({ fields }) => `Fleet updated. Changed fields: ${fields.join(', ')}`,
-  'fleet.status_changed': (data, wording) => `Fleet ${change('status', data, wording)}`,
+  'fleet.status_changed': (data, wording) =>
+    `Fleet ${change('status', data, { ...wording, name: wording.fleet })}`,
   'fleet.consolidation_stopped': ({ attempts }) =>
     `Fleet consolidation stopped after ${attempts} attempts`,
   'fleet.maintenance_announced': ({ starts_at, ends_at }) =>
