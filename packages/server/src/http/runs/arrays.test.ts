@@ -321,6 +321,8 @@ describe('an array', () => {
     expect(body.effective_run_spec.configuration.array.values).toEqual(['x', 'y']);
     expect(body.job_plans).toHaveLength(1);
     expect(JSON.stringify(body.job_plans[0].job_spec.commands)).toContain('echo x');
+    // Members wait without `retry`, and so does what is planned.
+    expect(body.outlook).toBe('waits');
   });
 });
 

@@ -125,6 +125,18 @@ describe('a run that depends on another', () => {
     expect((await get('kept')).status).toBe('submitted');
   });
 
+  it('is planned without a place, with a note that names what it waits for', async () => {
+    await submit('before');
+    const planned = async (depends_on: object[]) =>
+      (await call('get_plan', { run_spec: spec('after', { depends_on }) })).body;
+    expect(await planned([{ run: 'before', on: 'end' }])).toMatchObject({
+      outlook: null,
+      notes: expect.arrayContaining([
+        'The run waits until before has ended, and is placed then: without `retry` it ends if nothing that matches is free',
+      ]),
+    });
+  });
+
   it.each([
     [['nosuch'], {}, 'depends_on: the project has no run nosuch'],
     [['self'], {}, 'depends_on: the run self cannot depend on itself'],

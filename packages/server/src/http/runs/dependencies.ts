@@ -22,14 +22,21 @@ export function resolvedDependencies(
   });
 }
 
-/** For a plan: throws what the submission would. */
-export async function checkDependencies(
+/** For a plan: the runs that have not ended yet, as a note. Null: it does not wait. Throws what the submission would. */
+export async function dependencyNote(
   deps: HttpDeps,
   project: ProjectRecord,
   spec: RunSpec,
-): Promise<void> {
+): Promise<string | null> {
   const names = upstreamNames(spec);
-  if (names.length === 0) return;
+  if (names.length === 0) return null;
   const found = await deps.store.runs.byNames(project.id, names);
-  resolvedDependencies(spec, new Map(found.map((run) => [run.name, run])));
+  const open = resolvedDependencies(spec, new Map(found.map((run) => [run.name, run]))).filter(
+    ({ outcome }) => outcome === null,
+  );
+  if (open.length === 0) return null;
+  const ends = open.map(({ name, on }) => `${name} ${ENDS[on]}`).join(' and ');
+  return `The run waits until ${ends}, and is placed then: without \`retry\` it ends if nothing that matches is free`;
 }
+
+const ENDS = { success: 'is done', end: 'has ended', failure: 'has failed' } as const;

@@ -9,6 +9,7 @@ import {
   type ServiceConfiguration,
 } from '@dstack/contract/wire';
 import {
+  arrayOf,
   borrowing,
   type ClaimState,
   EVERYTHING,
@@ -40,7 +41,7 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
 import { customHostsRefusal } from './custom-hosts.ts';
-import { checkDependencies } from './dependencies.ts';
+import { dependencyNote } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { mirrorNotes } from './mirror-notes.ts';
 import { planInput } from './plan-input.ts';
@@ -58,7 +59,7 @@ export async function getRunPlan(
   const current = name === null ? null : await deps.store.runs.byName(project.id, name);
   const isUpdate = current !== null && !isRunFinished(current.run.status);
   const effective = isUpdate && !isOurs ? withStoredKeys(sent, current.run.spec) : sent;
-  if (!isUpdate) await checkDependencies(deps, project, sent);
+  const waitsFor = isUpdate ? null : await dependencyNote(deps, project, sent);
   const options = {
     maxOffers: request.max_offers,
     reverseOffers: request.reverse_offers,
@@ -69,6 +70,8 @@ export async function getRunPlan(
   };
   const input = await planInput(deps, project, effective, options, occupiedFleet(current), user.id);
   const { planned, notes } = await answeredPlan(deps, input);
+  // Its members wait for as long as it takes; it is planned as its first one.
+  const isArray = arrayOf(effective) !== null;
   return {
     project_name: project.name,
     user: user.name,
@@ -89,13 +92,19 @@ export async function getRunPlan(
       }),
     action: runPlanAction(current && { finished: !isUpdate, spec: current.run.spec }, effective),
     notes: [
+      ...(waitsFor === null ? [] : [waitsFor]),
       ...planned.notes,
       ...(await gatewayNotes(deps, project, effective, current)),
       ...(await mirrorNotes(deps, project, effective, current)),
       ...notes,
     ],
     quota: isUpdate ? [] : [...planned.quota],
-    ...(isUpdate ? NOT_PLACED : await outlookOf(deps, user, input, planned)),
+    ...(isUpdate || waitsFor !== null
+      ? NOT_PLACED
+      : await outlookOf(deps, user, input, {
+          ...planned,
+          outlook: isArray && planned.outlook === 'ends' ? 'waits' : planned.outlook,
+        })),
   };
 }
 
@@ -157,7 +166,13 @@ async function preempted(
 ): Promise<RunPlan['preempts']> {
   if (leavers.length === 0) return [];
   const ids = await visibleProjects(deps, user);
-  const nameOf = (id: string) => (ids === null || ids.includes(id) ? (names[id] ?? null) : null);
+  // Those that use what others have exported are neither owners of it nor in the queue.
+  const unnamed = [...new Set(leavers.map(({ projectId }) => projectId))].filter(
+    (id) => names[id] === undefined && (ids === null || ids.includes(id)),
+  );
+  const others = await deps.store.projects.byIds(unnamed);
+  const known = { ...names, ...Object.fromEntries(others.map(({ id, name }) => [id, name])) };
+  const nameOf = (id: string) => (ids === null || ids.includes(id) ? (known[id] ?? null) : null);
   const groups = Map.groupBy(leavers, ({ projectId }) => nameOf(projectId));
   return [...groups].map(([project, own]) => ({
     project,
