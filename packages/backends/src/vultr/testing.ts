@@ -11,12 +11,14 @@ export interface VultrAt {
   readonly cloud: Pick<Cloud, 'url'> & { readonly apiKey: string };
   readonly pace: CallPace;
   readonly regions?: readonly string[] | null;
+  readonly fetch?: typeof fetch;
 }
 
-export function vultrAt({ cloud, pace, regions = null }: VultrAt): Backend {
+export function vultrAt({ cloud, pace, regions = null, fetch }: VultrAt): Backend {
   const limiter = new CallLimiter({ title: 'Vultr', rules: [], pace });
   const api = new VultrApi({
     ...{ endpoint: `${cloud.url}/v2`, limiter, apiKey: cloud.apiKey, timeoutMs: 30_000 },
+    ...(fetch && { fetch }),
   });
   return vmBackend(new Vultr({ api, regions }), pace);
 }

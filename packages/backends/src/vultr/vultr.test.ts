@@ -7,7 +7,7 @@ import type { Backend } from '../base/port.ts';
 import { newOrder, REQUIREMENTS } from '../base/testing/orders.ts';
 import { passingPace } from '../base/testing/passing-pace.ts';
 import { KEY } from '../base/testing/vm-world.ts';
-import type { Plan } from './api.ts';
+import type { NewServer, Plan } from './api.ts';
 import { instanceOfPlan, vultrOffers } from './offers.ts';
 import { vultrAt } from './testing.ts';
 
@@ -81,6 +81,34 @@ describe('a machine of Vultr', () => {
     expect(networks.map(({ body }) => body)).toEqual([
       { region: vm?.region, description: `dstack-vpc-${vm?.region}` },
     ]);
+  });
+
+  it('is in the network of those of another server, although both have added one at once', async () => {
+    const given = await order();
+    let isFirst = true;
+    const other = vultrAt({
+      ...{ cloud, pace: passingPace(clock) },
+      fetch: async (url, init) => {
+        const answer = await fetch(url, init);
+        if (isFirst && String(url).includes('/vpcs')) {
+          isFirst = false;
+          await orderAt(backend);
+        }
+        return answer;
+      },
+    });
+    const orderAt = (one: Backend) =>
+      one.instances?.create({ ...newOrder(given.offer), authorizedKeys: [KEY] });
+    const posted = (what: string) =>
+      cloud.log.filter(({ method, path }) => `${method} ${path}` === `POST /v2/${what}`);
+    await orderAt(other);
+    expect(posted('vpcs')).toHaveLength(2);
+    const { length } = posted('instances');
+    for (const one of [backend, other]) await orderAt(one);
+    const later = posted('instances').slice(length);
+    const networks = later.map(({ body }) => (body as unknown as NewServer).attach_vpc[0]);
+    expect(networks).toHaveLength(2);
+    expect(new Set(networks).size).toBe(1);
   });
 
   it('of bare metal is ordered, followed and ended at the paths of bare metal', async () => {

@@ -57,16 +57,25 @@ fi
     return (await this.#options.api.servers()).map((server) => this.#vmOf(server));
   }
 
-  /** The network in which the machines of a region reach each other, by the name that it has in dstack 0.22.5. */
+  /**
+   * The network in which the machines of a region reach each other, by the name that it has in dstack 0.22.5. It is
+   * looked up for each order: two servers may add one at once, since names need not differ, and then both use the same.
+   */
   async prepare({ offer: { region } }: VmOrder): Promise<void> {
-    if (this.#networks.has(region)) return;
-    const { api } = this.#options;
     const name = `dstack-vpc-${region}`;
-    const known = (await api.vpcs()).find(
-      (vpc) => vpc.description === name && vpc.region === region,
-    );
-    const { id } = known ?? (await api.addVpc(region, name));
-    this.#networks.set(region, id);
+    const known = await this.#network(region, name);
+    this.#networks.set(region, known ?? (await this.#addNetwork(region, name)));
+  }
+
+  async #addNetwork(region: string, name: string): Promise<string> {
+    const added = await this.#options.api.addVpc(region, name);
+    return (await this.#network(region, name)) ?? added.id;
+  }
+
+  async #network(region: string, name: string): Promise<string | null> {
+    const networks = await this.#options.api.vpcs();
+    const named = networks.filter((vpc) => vpc.description === name && vpc.region === region);
+    return named.map(({ id }) => id).toSorted()[0] ?? null;
   }
 
   async create({ name, offer, tags, userData, signal }: VmOrder): Promise<string> {
