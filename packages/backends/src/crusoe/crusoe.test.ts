@@ -163,6 +163,26 @@ describe('a machine of Crusoe', () => {
     expect(await backend.instances?.release(handle)).toBe('released');
   });
 
+  it('was sold out, although another server got the report before the order was stored', async () => {
+    const given = await order();
+    cloud.faults.set({ no_capacity: 1 });
+    const first = await create(given);
+    cloud.faults.set({ no_capacity: 1 });
+    const slow = server({
+      fetch: async (url, init) => {
+        const answer = await fetch(url, init);
+        if (init?.method !== 'POST') return answer;
+        clock.advance(10);
+        await observed(first?.handle ?? NONE);
+        return answer;
+      },
+    });
+    const made = await create({ ...newOrder(given.offer), authorizedKeys: [KEY] }, slow);
+    expect(await observed(made?.handle ?? NONE, slow)).toMatchObject({
+      ...{ state: 'interrupted', reason: 'no-room' },
+    });
+  });
+
   it('that could not be started has failed, in the words of the provider', async () => {
     cloud.faults.set({ fails_to_boot: 1 });
     const made = await create(await order());

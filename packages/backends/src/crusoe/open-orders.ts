@@ -30,6 +30,16 @@ type KeptOrder = OpenOrder & { readonly at: number };
 interface Kept {
   readonly at: number;
   readonly orders: readonly KeptOrder[];
+  /** Omitted by older versions. */
+  readonly ends?: readonly KeptEnd[];
+}
+
+/** An operation that has ended before its order was stored, by another server. */
+interface KeptEnd {
+  readonly operation: string;
+  /** Null: it has succeeded. */
+  readonly failure: OrderFailure | null;
+  readonly at: number;
 }
 
 /** Whatever is not known by then stays unknown. */
@@ -49,56 +59,72 @@ export class OpenOrders {
   }
 
   async all(): Promise<readonly OpenOrder[]> {
-    return ordersIn(await this.#options.facts.get(this.#options.factKey));
+    return keptIn(await this.#options.facts.get(this.#options.factKey)).orders;
   }
 
   async add(order: Omit<OpenOrder, 'failure'>): Promise<void> {
-    await this.#change((orders, at) => [...orders, { ...order, failure: null, at }]);
+    await this.#change(({ orders, ends }, at) => {
+      const end = ends.find(({ operation }) => operation === order.operation);
+      if (end !== undefined && end.failure === null) return { orders, ends };
+      return { orders: [...orders, { ...order, failure: end?.failure ?? null, at }], ends };
+    });
   }
 
   /** Its end was ordered, or it is not there. */
   async forget(id: string): Promise<void> {
     if ((await this.all()).every((order) => order.id !== id)) return;
-    await this.#change((orders) => orders.filter((order) => order.id !== id));
+    await this.#change(({ orders, ends }) => {
+      return { orders: orders.filter((order) => order.id !== id), ends };
+    });
   }
 
-  /** The orders that are still open, or have failed. `operations`: as the provider reports them, once. */
+  /**
+   * The orders that are still open, or have failed. `operations`: as the provider reports them, the end of each once.
+   * The order of an end may not be stored yet, by a server that has just got its answer.
+   */
   async settle(operations: readonly Operation[]): Promise<readonly OpenOrder[]> {
-    const ended = new Map(
-      operations.flatMap((one) =>
-        one.state === 'IN_PROGRESS' ? [] : [[one.operation_id, one] as const],
-      ),
-    );
-    const known = await this.all();
-    if (!known.some(({ operation }) => ended.has(operation))) return known;
-    return await this.#change((orders) =>
-      orders.flatMap((order) => {
-        const found = ended.get(order.operation);
-        if (found === undefined) return [order];
-        return found.state === 'FAILED' ? [{ ...order, failure: failureOf(found) }] : [];
-      }),
-    );
+    const ended = operations.filter(({ state }) => state !== 'IN_PROGRESS');
+    if (ended.length === 0) return await this.all();
+    return await this.#change(({ orders, ends }, at) => {
+      const added = ended.map((one) => ({
+        ...{ operation: one.operation_id, at },
+        failure: one.state === 'FAILED' ? failureOf(one) : null,
+      }));
+      const endOf = new Map(added.map((end) => [end.operation, end]));
+      const settled = orders.flatMap((order) => {
+        const end = endOf.get(order.operation);
+        if (end === undefined) return [order];
+        return end.failure === null ? [] : [{ ...order, failure: end.failure }];
+      });
+      const known = new Set(orders.map(({ operation }) => operation));
+      return {
+        orders: settled,
+        ends: [...ends, ...added.filter(({ operation }) => !known.has(operation))],
+      };
+    });
   }
 
-  async #change(
-    change: (orders: readonly KeptOrder[], now: number) => readonly KeptOrder[],
-  ): Promise<readonly OpenOrder[]> {
+  async #change(change: (kept: AllKept, now: number) => AllKept): Promise<readonly OpenOrder[]> {
     const { facts, factKey } = this.#options;
     return await facts.amend(factKey, (value, time) => {
       const at = time / US_PER_MS;
       // A time ahead of the clock was written by a wrong one.
-      const young = ordersIn(value).filter((one) => Math.abs(at - one.at) < KEPT_MS);
-      const orders = change(young, at);
-      return { value: JSON.stringify({ at, orders } satisfies Kept), result: orders };
+      const isYoung = (one: { readonly at: number }) => Math.abs(at - one.at) < KEPT_MS;
+      const { orders, ends } = keptIn(value);
+      const kept = change({ orders: orders.filter(isYoung), ends: ends.filter(isYoung) }, at);
+      return { value: JSON.stringify({ at, ...kept } satisfies Kept), result: kept.orders };
     });
   }
 }
+
+type AllKept = Required<Omit<Kept, 'at'>>;
 
 function failureOf({ result }: Operation): OrderFailure {
   const code = result?.code ?? '';
   return { code, text: result?.message || code || 'the order failed without a reason' };
 }
 
-function ordersIn(value: string | null): readonly KeptOrder[] {
-  return value === null ? [] : (JSON.parse(value) as Kept).orders;
+function keptIn(value: string | null): AllKept {
+  const { orders, ends = [] } = value === null ? { orders: [] } : (JSON.parse(value) as Kept);
+  return { orders, ends };
 }
