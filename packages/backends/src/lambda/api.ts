@@ -54,11 +54,8 @@ export interface LambdaInstance {
 }
 
 /** A key that is stored. */
-export interface StoredLambdaKey extends LambdaKey {
+interface StoredLambdaKey {
   readonly id: string;
-}
-
-export interface LambdaKey {
   readonly name: string;
   readonly public_key: string;
 }
@@ -101,10 +98,6 @@ export class LambdaApi {
     return await this.#get('instances');
   }
 
-  async keys(): Promise<readonly StoredLambdaKey[]> {
-    return await this.#get('ssh-keys');
-  }
-
   /** With the provider's time. */
   async timedKeys(): Promise<TimedKeys> {
     const call = { method: 'GET', path: path('ssh-keys'), kind: 'look' } as const;
@@ -115,8 +108,9 @@ export class LambdaApi {
     return { keys, time };
   }
 
-  async addKey(key: LambdaKey): Promise<void> {
-    await this.#client.call({ method: 'POST', path: path('ssh-keys'), body: key, kind: 'look' });
+  async addKey(name: string, publicKey: string): Promise<void> {
+    const body = { name, public_key: publicKey };
+    await this.#client.call({ method: 'POST', path: path('ssh-keys'), body, kind: 'look' });
   }
 
   async removeKey(id: string): Promise<void> {

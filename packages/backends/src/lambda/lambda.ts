@@ -1,13 +1,12 @@
 /** Lambda as a provider of machines. */
 
 import type { Offer } from '@dstack/core';
-import { BusyError, NoCapacityError } from '../base/errors.ts';
+import { BusyError, NoCapacityError, PreparingError } from '../base/errors.ts';
 import type { CheckResult, Claims } from '../base/port.ts';
-import { addedOnce } from '../base/rest-vm/added-once.ts';
-import { keyClaims } from '../base/rest-vm/key-claims.ts';
+import { AccountKeys } from '../base/rest-vm/account-keys.ts';
+import { claimsByApi } from '../base/rest-vm/key-claims.ts';
 import { tried } from '../base/rest-vm/tried.ts';
 import { unknownInstance } from '../base/rest-vm/unknown-instance.ts';
-import { firstKey, keyName } from '../base/rest-vm/user-data.ts';
 import type { Vm, VmOrder, VmPhase, WholeCloud } from '../base/rest-vm/vm-cloud.ts';
 import type { LambdaApi, LambdaInstance, LambdaTag } from './api.ts';
 import { type KnownRegions, lambdaInstance, lambdaOffers, priceOf } from './offers.ts';
@@ -35,20 +34,24 @@ export class Lambda implements WholeCloud {
   readonly loginUser = 'ubuntu';
   readonly statuses = STATUSES;
   readonly lateMs = 30_000;
-  readonly #options: LambdaOptions;
-  /** Keys that the account has. */
-  readonly #keys = new Set<string>();
-
   readonly claims: Claims;
+  readonly #options: LambdaOptions;
+  /** Machines are ordered with the names of keys, which are their ids here. */
+  readonly #keys: AccountKeys;
 
   constructor(options: LambdaOptions) {
-    this.#options = options;
     const { api } = options;
-    this.claims = keyClaims({
-      title: this.title,
-      list: () => api.timedKeys(),
-      add: (name, publicKey) => api.addKey({ name, public_key: publicKey }),
-      remove: (id) => api.removeKey(id),
+    this.#options = options;
+    this.claims = claimsByApi(this.title, api);
+    this.#keys = new AccountKeys({
+      list: async () => {
+        const { keys } = await api.timedKeys();
+        return keys.map(({ name: id, publicKey }) => ({ id, publicKey }));
+      },
+      add: async (name, publicKey) => {
+        await api.addKey(name, publicKey);
+        return name;
+      },
     });
   }
 
@@ -58,19 +61,14 @@ export class Lambda implements WholeCloud {
 
   /** Lambda requires a key of the account, although the user data has the keys. */
   async prepare(order: VmOrder): Promise<void> {
-    const { api } = this.#options;
-    const publicKey = firstKey(order);
-    const name = keyName(publicKey);
-    if (this.#keys.has(name)) return;
-    const known = async () => (await api.keys()).find((key) => key.name === name) ?? null;
-    const key = { name, public_key: publicKey };
-    if ((await known()) === null) await addedOnce(() => api.addKey(key).then(() => key), known);
-    this.#keys.add(name);
+    await this.#keys.ensure(order);
   }
 
   async create(order: VmOrder): Promise<string> {
     const { offer, name, tags, userData, signal } = order;
-    const key = keyName(firstKey(order));
+    const key = this.#keys.idOf(order);
+    // Another order has been refused since.
+    if (key === null) throw new PreparingError(`${this.title} is asked for its keys again`);
     try {
       const launch = {
         region_name: offer.region,
@@ -83,7 +81,7 @@ export class Lambda implements WholeCloud {
       return await this.#options.api.launch(launch, signal);
     } catch (error) {
       // A user may have deleted the key.
-      if (!isAboutOffer(error)) this.#keys.delete(key);
+      if (!isAboutOffer(error)) this.#keys.forget();
       throw error;
     }
   }
