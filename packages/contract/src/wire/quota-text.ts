@@ -33,6 +33,10 @@ export function amountText(resource: string, amount: number): string {
   return resource === 'memory' ? `${text} GB` : text;
 }
 
+/** A need of less than what is shown: some part of an instance, of which the size is known once it has a place. */
+export const isUnknownPart = (resource: string, needed: number): boolean =>
+  amountText(resource, needed) === amountText(resource, 0);
+
 /**
  * What is used of each resource that the quota names; of a quota of each user also where no user has anything.
  * Empty: it has a weight alone.

@@ -21,3 +21,14 @@ test.each([
 ])('a fleet is only called full if a free instance would fit (%#)', (pool, text) => {
   expect(refusalText(onlyFleet(...pool))).toContain(text);
 });
+
+test.each([
+  ['gpu', 4, 'Quota: 6 of 8 GPUs used, this run needs 4'],
+  ['instances', 1e-6, 'Quota: 6 of 8 instances used, this run needs more'],
+])(
+  'a quota of %s that leaves too little names what is needed, if it is known',
+  (resource, needed, text) => {
+    const kept = { resource, needed, used: 6, limit: 8, of: 'project', fleet: null, held: false };
+    expect(refusalText({ kind: 'quota', ...kept } as Refusal)).toBe(text);
+  },
+);

@@ -1,5 +1,5 @@
 /** Renders refusals as text. */
-import { amountText, resourceText } from './quota-text.ts';
+import { amountText, isUnknownPart, resourceText } from './quota-text.ts';
 import type { Finding, FleetRefusal, Refusal, Rule, VolumeProblem } from './refusal.ts';
 
 /**
@@ -40,7 +40,8 @@ function quotaText(refusal: Extract<Refusal, { kind: 'quota' }>): string {
   const where = fleet === null ? '' : ` on fleet ${fleet}`;
   const amounts = `${amountText(resource, used)} of ${resourceText(resource, limit)} used`;
   const rest = held && used + needed <= limit ? ', the rest is kept for a run that is ahead' : '';
-  return `Quota${owner}${where}: ${amounts}, this run needs ${amountText(resource, needed)}${rest}`;
+  const needs = isUnknownPart(resource, needed) ? 'more' : amountText(resource, needed);
+  return `Quota${owner}${where}: ${amounts}, this run needs ${needs}${rest}`;
 }
 
 const VOLUME_TEXTS: Readonly<Record<VolumeProblem, string>> = {

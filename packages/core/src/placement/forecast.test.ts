@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { JobRecord, Occupant } from '../model/index.ts';
+import type { JobRecord, Occupant, PlacementSnapshot } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import { forecastQueue } from './forecast.ts';
 import { aContext, aFleet, aGang, anInstance, anOffer, aRun, aSnapshot } from './testing.ts';
@@ -34,11 +34,12 @@ function starts(
   guesses: readonly Occupant[] = [],
   gangs = QUEUE,
   busy = [1, 1, 1],
+  more: Partial<PlacementSnapshot> = {},
 ) {
   const instances = busy.map((busyBlocks, num) =>
     anInstance(FLEET, num, anOffer(), { status: busyBlocks ? 'busy' : 'idle', busyBlocks }),
   );
-  const snapshot = aSnapshot({ fleets: [FLEET], instances, gangs, occupants });
+  const snapshot = aSnapshot({ fleets: [FLEET], instances, gangs, occupants, ...more });
   return forecastQueue(snapshot, () => [], aContext(), guesses).map((one) => [
     one.gang.run.name,
     one.startsAt === null ? null : (one.startsAt - NOW) / SECOND,
@@ -73,6 +74,17 @@ it('a gang that fits now starts now', () => {
   const small = waits('small', 9, { max_duration: 5 });
   const found = starts([ends(0, 10), ends(1, 20)], [], [...QUEUE, small], [1, 1, 0]);
   expect(found.at(-1)).toEqual(['small', 0, false]);
+});
+
+it('a gang that a quota keeps back has no start, although there are free instances', () => {
+  const limits = { gpu: null, cpu: null, memory: null, cost: null, runs: null, instances: 0 };
+  const quota = {
+    ...{ id: 'q', projectId: 'project-1', fleetId: null, userId: null },
+    ...{ guaranteed: null, weight: null, limits },
+  };
+  const kept = [waits('kept', 1, {})];
+  const quotas = [{ quota, used: {} }];
+  expect(starts([], [], kept, [0], { quotas })).toEqual([['kept', null, true]]);
 });
 
 it('nothing is known of the end of a job that has lasted longer than a guess', () => {

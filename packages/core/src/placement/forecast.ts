@@ -68,6 +68,8 @@ export function forecastQueue(
 
 type Start = Omit<Forecast, 'gang'>;
 
+const UNKNOWN: Start = { startsAt: null, isAbout: true, shares: [] };
+
 /** Those that wait get their places one after the other, which changes the ratios. */
 function turnsOf(
   taken: readonly QueuedGang[],
@@ -116,6 +118,8 @@ class Starts {
       (fleet) => !this.#unknown.has(fleet.id) && mayServe(this.#ledger, fleet, queued.request),
     );
     const start = this.#earliest(fleets, queued);
+    // It found no place, so it is kept back otherwise, as by a quota. Those behind it may have what it cannot use.
+    if (start && start.startsAt <= this.#ledger.ends.now) return UNKNOWN;
     if (start) this.#occupy(queued, start);
     else for (const fleet of fleets) this.#unknown.add(fleet.id);
     return { startsAt: start?.startsAt ?? null, isAbout: true, shares: start?.shares ?? [] };

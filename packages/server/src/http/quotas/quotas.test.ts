@@ -208,6 +208,17 @@ describe('a run', () => {
     expect((await submit({ gpu: 8 })).status).toBe(200);
   });
 
+  it('that needs a part of an instance is refused without the amount, which is not known yet', async () => {
+    await apply({ user_name: 'ann', limit: { instances: 0 } }, 'boss');
+    const answer = await submit({}, 'ann');
+    expect(JSON.stringify(answer.body)).toContain(
+      "Quota: the run needs more than the 0 instances of user 'ann' in project 'lab'",
+    );
+    await server.call('/api/quotas/delete', {
+      quotas: [{ project_name: 'lab', fleet_name: null, user_name: 'ann' }],
+    });
+  });
+
   it('is refused where too many wait, and the text names the project', async () => {
     await apply({ user_name: '*', limit: { runs: 1 } }, 'boss');
     expect((await submit({ gpu: 1 }, 'ann')).status).toBe(200);

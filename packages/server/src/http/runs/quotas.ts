@@ -1,6 +1,6 @@
 /** Refuses runs that the quotas of their project never let start. */
 import { ruleError } from '@dstack/contract/api';
-import { amountText, type RunSpec, resourceText } from '@dstack/contract/wire';
+import { amountText, isUnknownPart, type RunSpec, resourceText } from '@dstack/contract/wire';
 import { exceededLimit, planJobSpecs } from '@dstack/core';
 import type { ProjectRecord, UserRecord } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
@@ -21,7 +21,10 @@ export async function checkQuotas(
   if (exceeded === null) return;
   const { resource, limit, needed, of } = exceeded;
   const owner = of === 'user' ? `user '${user.name}' in project` : 'project';
+  const needs = isUnknownPart(resource, needed)
+    ? 'more than the'
+    : `${amountText(resource, needed)} of at most`;
   throw ruleError(
-    `Quota: the run needs ${amountText(resource, needed)} of at most ${resourceText(resource, limit)} of ${owner} '${project.name}', so it could never start. Ask for less, or have the quota raised (dstack quota list)`,
+    `Quota: the run needs ${needs} ${resourceText(resource, limit)} of ${owner} '${project.name}', so it could never start. Ask for less, or have the quota raised (dstack quota list)`,
   );
 }
