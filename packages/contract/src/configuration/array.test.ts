@@ -60,7 +60,7 @@ describe('the array of a task', () => {
     [{ matrix: { index: [1] } }, 'cannot have the key index'],
     [{ matrix: { 'a-b': [1] } }, "has the key 'a-b'"],
     [{ matrix: { lr: [1], LR: [2] } }, 'has two keys for the variable DSTACK_ARRAY_LR'],
-    [{ matrix: { lr: [] } }, 'must have a list of values for lr'],
+    [{ matrix: { lr: [] } }, 'must have a list of values for lr, got an empty list'],
     [
       { matrix: { a: Array(200).fill(1), b: Array(100).fill(1) } },
       'may have 10000 members at most, has 20000',

@@ -51,9 +51,8 @@ function readMatrix(value: unknown): Matrix | Problem {
   const matrix: [string, readonly string[]][] = [];
   for (const [key, list] of Object.entries(value)) {
     if (!Array.isArray(list) || list.length === 0) {
-      return new Problem(`must have a list of values for ${key}, got ${quote(list)}`, {
-        at: [key],
-      });
+      const got = Array.isArray(list) ? 'an empty list' : quote(list);
+      return new Problem(`must have a list of values for ${key}, got ${got}`, { at: [key] });
     }
     const texts: string[] = [];
     for (const [position, item] of list.entries()) {

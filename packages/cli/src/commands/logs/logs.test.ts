@@ -138,6 +138,14 @@ test('a run without output is explained', async () => {
   fake.set(`POST ${BASE}/runs/get`, { json: placeless });
   const never = await runCommand(['logs', 'x'], { env: serverEnv(fake.url) });
   expect(never.err).toMatch(/never started .* Why: dstack explain/);
+  const again = await recordedAnswer<Run>('run-get-failed', `${BASE}/runs/get`);
+  const [job] = again.jobs;
+  const [first] = job?.job_submissions ?? [];
+  const last = { ...first, submission_num: 1, status: 'submitted', job_provisioning_data: null };
+  Object.assign(job ?? {}, { job_submissions: [first, last] });
+  fake.set(`POST ${BASE}/runs/get`, { json: { ...again, status: 'submitted' } });
+  const waiting = await runCommand(['logs', 'x'], { env: serverEnv(fake.url) });
+  expect(waiting.err).toMatch(/has not started again yet .*: dstack logs --previous/);
 });
 
 test('-f streams bytes until the job has ended', async () => {

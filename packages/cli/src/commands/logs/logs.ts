@@ -219,6 +219,9 @@ function silenceText(run: Run, job: Job, { diagnose, since }: LogsOptions): stri
   const submission = currentSubmission(job);
   const status = submission ? jobStatusText(submission).text : run.status;
   if (!submission?.job_provisioning_data) {
+    if (job.job_submissions.at(-2)?.job_provisioning_data) {
+      return `Run ${name} has not started again yet (${status}). What it has printed before: dstack logs --previous ${name}`;
+    }
     const state = isRunFinished(run.status) ? 'never started' : 'has not started yet';
     return `Run ${name} ${state} (${status}), so it has no output. Why: dstack explain ${name}`;
   }
