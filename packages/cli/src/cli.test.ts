@@ -40,6 +40,9 @@ test.each([
   [['project', 'member', 'add', 'bob', 'user'], 'next: dstack project member add --help\n'],
   [['ps', '--bogus'], 'next: dstack ps --help\n'],
   [['ps', '--project'], 'needs a value'],
+  // `dstack user` and `dstack fleet` have these options.
+  [['user', 'add', 'bob', '-o', 'json'], 'dstack user add has no option --output\n'],
+  [['fleet', '--watch', 'delete', 'pool', '-y'], 'next: dstack fleet delete --help\n'],
 ])('%j is wrong usage', async (argv, message) => {
   const { out, err, code } = await runCommand(argv);
   expect([out, code]).toEqual(['', 2]);

@@ -89,6 +89,7 @@ async function runCommand(
   declare(program, cli);
   configure(program, program.name());
   refuseUnknownPart(program, words);
+  program.hook('preAction', (_program, called) => refuseOptionsOfParents(called));
   const line = [entry.name, ...expandPrefixes(words, longOptions(program))];
   try {
     await interruptible(program.parseAsync(line, { from: 'user' }), runtime.signal);
@@ -184,6 +185,24 @@ function refuseUnknownPart(program: ProgramCommand, [word]: readonly string[]): 
     next: `dstack ${command.name()} ${near ?? '--help'}`,
   });
 }
+
+/** The parser accepts `dstack user add NAME -o json`, since `dstack user` alone has that option. */
+function refuseOptionsOfParents(called: ProgramCommand): void {
+  const own = new Set(called.options.map((option) => option.attributeName()));
+  for (let command = called.parent; command?.parent; command = command.parent) {
+    const given = command.options.find((option) => {
+      const name = option.attributeName();
+      return command.getOptionValueSource(name) === 'cli' && !own.has(name);
+    });
+    if (given) {
+      const path = pathOf(called);
+      throw new UsageError(`${path} has no option ${given.long}`, { next: `${path} --help` });
+    }
+  }
+}
+
+const pathOf = (command: ProgramCommand): string =>
+  command.parent ? `${pathOf(command.parent)} ${command.name()}` : command.name();
 
 function findCommand(name: string): CommandEntry {
   const entry = COMMANDS.find((c) => c.name === name || c.alias === name);
