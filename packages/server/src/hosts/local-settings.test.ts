@@ -17,6 +17,12 @@ describe("settings of the server's machine", () => {
     expect(localSettings({ DSTACK_LOCAL_PROJECTS: ' a, b,' }).projects).toEqual(['a', 'b']);
   });
 
+  it('refuse a list with a sign for all projects, which would name none', () => {
+    expect(() => localSettings({ DSTACK_LOCAL_PROJECTS: 'ml, *' })).toThrow(
+      'DSTACK_LOCAL_PROJECTS contains "*"; it may be names of projects, separated by commas',
+    );
+  });
+
   it('stay untrusted if the variable is 0', () => {
     const trusted = (text: string) => localSettings({ DSTACK_LOCAL_TRUSTED: text }).trusted;
     expect(['1', 'true'].every(trusted)).toBe(true);

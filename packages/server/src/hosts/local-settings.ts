@@ -1,4 +1,4 @@
-import { choiceVariable, type ProcessEnv, SettingsError } from '@dstack/contract';
+import { choiceVariable, PROJECT_NAME, type ProcessEnv, SettingsError } from '@dstack/contract';
 
 /** User ids, both ends included. */
 export interface LocalUids {
@@ -42,10 +42,15 @@ export function localSettings(env: ProcessEnv): LocalSettings {
 /** An empty list allows no project. */
 function projects(text: string | undefined): readonly string[] | null {
   if (text === undefined) return null;
-  return text
+  const names = text
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '');
+  const wrong = names.find((name) => !PROJECT_NAME.test(name));
+  if (wrong === undefined) return names;
+  throw new SettingsError(
+    `DSTACK_LOCAL_PROJECTS contains ${JSON.stringify(wrong)}; it may be names of projects, separated by commas`,
+  );
 }
 
 /** Not a flag like others: with the value 0 the machine must stay closed. */
