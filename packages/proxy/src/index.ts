@@ -89,6 +89,7 @@ export {
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   HEAD,
+  HEAD_TIME,
   inLua,
   LARGE_HEAD,
   modulesFolder,

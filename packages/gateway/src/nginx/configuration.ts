@@ -5,6 +5,7 @@ import {
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   HEAD,
+  HEAD_TIME,
   inLua,
   LARGE_HEAD,
   PLAIN_VARIABLES,
@@ -73,6 +74,7 @@ http {
   scgi_temp_path ${runtime}/tmp/scgi;
   # Workers know the limit of all headers together, and refuse more.
   large_client_header_buffers 4 ${HEAD};
+  ${HEAD_TIME}
   keepalive_requests 1000000;
   # Only names of hosts reach the path of a file.
   map $ssl_server_name $dstack_certificate {

@@ -89,6 +89,8 @@ export const LARGE_HEAD = `    error_page 494 =431 @large_head;
       default_type application/json;
       return 431 '{"detail":"The headers of the request are larger than 64 KiB"}';
     }`;
+/** From the first byte of a head to its end, as the server allows. */
+export const HEAD_TIME = 'client_header_timeout 20s;';
 /** Connections that wait until they are accepted; above it, the kernel makes clients wait for seconds. */
 export const BACKLOG = 'backlog=4096';
 

@@ -4,6 +4,7 @@ import {
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   HEAD,
+  HEAD_TIME,
   inLua,
   LARGE_HEAD,
   PATH_SHARED,
@@ -61,8 +62,7 @@ http {
   client_max_body_size 0;
   large_client_header_buffers 4 ${HEAD};
   underscores_in_headers on;
-  # From the first byte of a head to its end. Connections without a request are closed first when there are too many.
-  client_header_timeout 20s;
+  ${HEAD_TIME}
   # Load balancers keep idle connections for a minute, as the server does.
   keepalive_timeout 72s;
   keepalive_requests 1000000;
