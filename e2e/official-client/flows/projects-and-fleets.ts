@@ -65,12 +65,21 @@ export function fleetFlows(flow: Flow): void {
       await client.ok('apply', '-f', fleet(client, 'default'), '-y');
     });
 
-    flow('another idle duration re-creates the fleet', async ({ client }) => {
+    flow('another idle duration is applied in place', async ({ client }) => {
       const { id } = await getFleet(client, 'default');
       await client.ok('apply', '-f', fleet(client, 'default', 'idle_duration: 7m'), '-y');
-      const { id: newId, ...made } = await getFleet(client, 'default');
+      const changed = await getFleet(client, 'default');
+      expect(changed).toMatchObject({ id, spec: { configuration: { idle_duration: 420 } } });
+    });
+
+    flow('another number of blocks re-creates the fleet', async ({ client }) => {
+      await client.ok('apply', '-f', fleet(client, 'passing'), '-y');
+      const { id } = await getFleet(client, 'passing');
+      await client.ok('apply', '-f', fleet(client, 'passing', 'blocks: 2'), '-y');
+      const { id: newId, ...made } = await getFleet(client, 'passing');
       expect(newId).not.toBe(id);
-      expect(made).toMatchObject({ spec: { configuration: { idle_duration: 420 } } });
+      expect(made).toMatchObject({ spec: { configuration: { blocks: 2 } } });
+      await client.ok('fleet', 'delete', 'passing', '-y');
     });
 
     flow('fleets are listed', async ({ client }) => {
