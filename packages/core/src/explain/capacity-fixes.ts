@@ -4,6 +4,7 @@ import type { Fix, Profile, Refusal } from '@dstack/contract/wire';
 import type { FleetRecord, Gang } from '../model/index.ts';
 import { dollars } from '../offers/findings.ts';
 import { referenceText } from '../offers/pool.ts';
+import { comesLater } from '../placement/eligible/eligible.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets, nodesNeeded } from '../placement/place/choose-fleet.ts';
 import { fleetName, undecidedUntil } from '../placement/place/refusals.ts';
@@ -154,8 +155,8 @@ function exclusionFixes({ waiting: { look }, trials }: Repair): Fix[] {
 function patienceFix({ waiting: { look, isPossible } }: Repair): Fix[] {
   const [job] = look.gang.jobs;
   const events = job?.spec.retry?.on_events ?? [];
-  // Members of arrays wait anyway, and those for which others have to leave.
-  const waits = look.gang.run.arrayId !== null || (job?.reclaim ?? null) !== null;
+  // They wait anyway, as do those for which others have to leave.
+  const waits = comesLater(look.gang.run) || (job?.reclaim ?? null) !== null;
   if (!job || waits || events.includes('no-capacity')) return [];
   if (!isPossible || look.refusal?.kind !== 'no-place' || waitsAnyway(look.refusal)) return [];
   const nodes = nodesNeeded(look.ledger, look.request);

@@ -6,6 +6,7 @@ import { refusalText } from '@dstack/contract/wire';
 import { jobTarget } from '../../events/events.ts';
 import { recordEvent } from '../../events/record-event.ts';
 import type { JobRecord, Timestamp } from '../../model/index.ts';
+import { comesLater } from '../../placement/eligible/eligible.ts';
 import { demandOf } from '../../placement/gang-request.ts';
 import { undecidedUntil } from '../../placement/place/refusals.ts';
 import { OTHER_SERVERS_LIMIT, RECONNECT_LIMIT } from '../../status/index.ts';
@@ -39,16 +40,16 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
 
 /**
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
- * limit, as does a member of an array, so that a lack of capacity never ends a working service. The same applies to a replica
- * that was started by a request: otherwise a request to a full fleet would end the service. Every job
+ * limit, so that a lack of capacity never ends a working service. The same applies to a replica
+ * that was started by a request: otherwise a request to a full fleet would end the service; and to runs that enter
+ * the queue long after their submission (`comesLater`). Every job
  * waits for the first instance of a cluster, for a host that cannot start jobs now and for a cordoned
  * instance, a moment for a host whose connection was just lost (otherwise a restart of the server would end runs that are
  * submitted then), and a moment for the other servers while only this server's machine is known to be full.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
-  // As many members are born as may wait, so a full queue is no reason to end one.
-  if (pass.run.arrayId !== null) return Infinity;
+  if (comesLater(pass.run)) return Infinity;
   // Its host failed, or it had to leave it; the run therefore waits for as long as it takes.
   if (followsRequeue(pass, job)) return Infinity;
   // The capacity may be there: only its own project keeps it back.

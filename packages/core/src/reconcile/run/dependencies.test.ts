@@ -51,6 +51,18 @@ describe('a run that depends on others', () => {
     expect(world.events).toContain('All runs that it depends on have ended');
   });
 
+  test('waits for a place for as long as it takes, since its user may not be there when its turn comes', () => {
+    const world = dependent({});
+    ends(world, 0, 'success');
+    const job = world.latest();
+    const refusal = { kind: 'no-fleets' } as const;
+    world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
+    world.pass();
+    world.later(86_400).pass();
+    expect(world.latest()).toMatchObject({ id: job.id, status: 'submitted' });
+    expect(world.run.status).toBe('submitted');
+  });
+
   test.each<[DependencyCondition, EndOutcome, string]>([
     ['success', 'success', 'submitted'],
     ['success', 'failure', 'failed'],

@@ -132,9 +132,19 @@ describe('a run that depends on another', () => {
     expect(await planned([{ run: 'before', on: 'end' }])).toMatchObject({
       outlook: null,
       notes: expect.arrayContaining([
-        'The run waits until before has ended, and is placed then: without `retry` it ends if nothing that matches is free',
+        'The run waits until before has ended, and then for a place, as long as it takes',
       ]),
     });
+  });
+
+  it('is planned to wait for a place also if those it depends on have ended', async () => {
+    const { id } = await submit('ended');
+    await end(id, 'ended');
+    const depends_on = [{ run: 'ended', on: 'end' }];
+    const { body } = await call('get_plan', {
+      run_spec: spec('later', { depends_on, retry: false }),
+    });
+    expect(body.outlook).toBe('waits');
   });
 
   it.each([

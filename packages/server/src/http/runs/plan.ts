@@ -41,7 +41,7 @@ import { wireRun } from '../mapping/run.ts';
 import type { HttpDeps } from '../ports.ts';
 import { visibleProjects } from '../visible-projects.ts';
 import { customHostsRefusal } from './custom-hosts.ts';
-import { dependencyNote } from './dependencies.ts';
+import { dependencyNote, upstreamNames } from './dependencies.ts';
 import { effectiveRunSpec } from './effective-spec.ts';
 import { mirrorNotes } from './mirror-notes.ts';
 import { planInput } from './plan-input.ts';
@@ -70,8 +70,8 @@ export async function getRunPlan(
   };
   const input = await planInput(deps, project, effective, options, occupiedFleet(current), user.id);
   const { planned, notes } = await answeredPlan(deps, input);
-  // Its members wait for as long as it takes; it is planned as its first one.
-  const isArray = arrayOf(effective) !== null;
+  // Members of arrays, and runs that depend on others, wait for as long as it takes.
+  const waits = arrayOf(effective) !== null || upstreamNames(effective).length > 0;
   return {
     project_name: project.name,
     user: user.name,
@@ -103,7 +103,7 @@ export async function getRunPlan(
       ? NOT_PLACED
       : await outlookOf(deps, user, input, {
           ...planned,
-          outlook: isArray && planned.outlook === 'ends' ? 'waits' : planned.outlook,
+          outlook: waits && planned.outlook === 'ends' ? 'waits' : planned.outlook,
         })),
   };
 }
