@@ -140,7 +140,9 @@ export async function specOfFailed(deps: HttpDeps, { run }: RunView): Promise<Ru
   const array = arrayOf(run.spec);
   const { configuration } = run.spec;
   if (array === null || configuration.type !== 'task') {
-    throw ruleError(`Run ${run.name} is no array: run it again without failed_only`);
+    throw ruleError(
+      `Run ${run.name} is no array, so it has no failed members: run it again as a whole`,
+    );
   }
   if (!isRunFinished(run.status)) {
     throw ruleError(`Array ${run.name} is ${run.status}: wait until it has ended, or stop it`);
