@@ -38,9 +38,7 @@ export function hostCapacity(question: HostInput): HostCapacity {
   const offer = offerOf(facts, question.price);
   const totalBlocks = totalBlocksOf(offer, blocks);
   if (totalBlocks === null) {
-    const { cpus, gpus } = offer.instance.resources;
-    const message = `Cannot split into blocks: ${cpus} CPUs and ${gpus.length} GPUs do not divide by ${blocks}`;
-    return { ok: false, message };
+    return { ok: false, message: `Cannot split into blocks: ${indivisibleText(offer, blocks)}` };
   }
   const provisioningData = machineData(question, offer, address.ip, network);
   return {
@@ -49,6 +47,12 @@ export function hostCapacity(question: HostInput): HostCapacity {
     provisioningData,
     totalBlocks,
   };
+}
+
+/** Why a machine does not consist of so many equal parts. */
+export function indivisibleText({ instance }: Offer, blocks: number | 'auto'): string {
+  const { cpus, gpus } = instance.resources;
+  return `${cpus} CPUs and ${gpus.length} GPUs do not divide by ${blocks}`;
 }
 
 function offerOf(facts: HostFacts, price: number): Offer {

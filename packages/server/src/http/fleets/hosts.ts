@@ -15,14 +15,16 @@ import {
   hostAddress,
   type Id,
   type InstanceRecord,
+  indivisibleText,
   instanceTarget,
   recordEvent,
   repriced,
   sshHostInstance,
   type Timestamp,
   terminateByUser,
+  totalBlocksOf,
 } from '@dstack/core';
-import type { SshLogin } from '@dstack/store';
+import type { FleetView, SshLogin } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { checkLeaving } from './held-volumes.ts';
 
@@ -106,6 +108,28 @@ export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<Readonly
       access.kind === 'ssh' ? [[hostAddress(access.login), instanceId] as const] : [],
     ),
   );
+}
+
+/**
+ * Refuses parts into which a host that stays does not divide. For other parts, clients delete the fleet and create it
+ * again, and would learn it after the deletion.
+ */
+export async function checkDivision(
+  deps: HttpDeps,
+  { fleet, instances }: FleetView,
+  { configuration }: FleetSpec,
+): Promise<void> {
+  if (configuration.ssh_config === null) return;
+  const present = await fleetLogins(deps, fleet.id);
+  for (const host of fleetHosts(configuration.ssh_config)) {
+    const instance = instances.find(({ id }) => id === present.get(hostAddress(host)));
+    const blocks = host.blocks ?? configuration.blocks ?? 1;
+    if (!instance?.offer || instance.totalBlocks === blocks) continue;
+    if (totalBlocksOf(instance.offer, blocks) !== null) continue;
+    throw ruleError(
+      `Host ${host.hostname} (${instance.name}) cannot be divided: ${indivisibleText(instance.offer, blocks)}`,
+    );
+  }
 }
 
 /** Creates instances for added hosts; a failed instance of an earlier attempt is deleted. */

@@ -13,6 +13,7 @@ import { wireFleet, withoutKeys } from '../mapping/fleet.ts';
 import { plannedOffer } from '../mapping/offer.ts';
 import type { HttpDeps } from '../ports.ts';
 import { accepted } from '../spec-errors.ts';
+import { checkDivision } from './hosts.ts';
 
 export async function getFleetPlan(
   deps: HttpDeps,
@@ -23,6 +24,7 @@ export async function getFleetPlan(
 ): Promise<FleetPlan> {
   const current = await currentFleet(deps, project, spec);
   const effective = await effectiveFleetSpec(deps, project, spec, { current, isOurs });
+  if (current) await checkDivision(deps, current, effective);
   if (effective.configuration.ssh_config !== null) deps.expectHosts();
   const question = fleetWantsOffers(effective);
   const { offers: answers } = await deps.offers.answer(
