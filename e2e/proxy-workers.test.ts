@@ -1,9 +1,7 @@
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
 import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
@@ -11,6 +9,7 @@ import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { callTool } from './mcp-call.ts';
 import { connectionsOf, listens } from './process-sockets.ts';
+import { keptLoad } from './request-load.ts';
 import { until } from './until.ts';
 
 const app = jobProgram(join(import.meta.dirname, 'service-app.ts'));
@@ -71,46 +70,6 @@ async function sharesOf64(): Promise<number[]> {
   const shares = counts().map((count, n) => count - (before[n] ?? 0));
   for (const socket of sockets) socket.destroy();
   return shares;
-}
-
-/** Sends requests over kept connections until `stop`; returns how many ended in which way. */
-function load(callers: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: callers });
-  const outcomes = new Map<string, number>();
-  let isOver = false;
-  const ask = () =>
-    new Promise<string>((resolve) => {
-      const outgoing = request(`${service()}/kilobyte`, { agent, headers: headers() });
-      outgoing.on('response', (response) => {
-        text(response).then(
-          () => resolve(String(response.statusCode)),
-          () => resolve('broken'),
-        );
-      });
-      outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
-      outgoing.end();
-    });
-  const call = async () => {
-    while (!isOver) {
-      const outcome = await ask();
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    }
-  };
-  const calls = Array.from({ length: callers }, call);
-  return {
-    outcomes,
-    async stop() {
-      isOver = true;
-      await Promise.all(calls);
-      agent.destroy();
-      return Object.fromEntries(outcomes);
-    },
-  };
-}
-
-async function answered(outcomes: ReadonlyMap<string, number>, more: number): Promise<void> {
-  const until = (outcomes.get('200') ?? 0) + more;
-  while ((outcomes.get('200') ?? 0) < until) await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 const chat = () =>
@@ -186,22 +145,22 @@ it('streams, WebSockets and new requests continue while the server is replaced',
 }, 60_000);
 
 it('no request to a service fails when the server is killed and started again', async () => {
-  const { outcomes, stop } = load(16);
-  await answered(outcomes, 200);
+  const { answered, stop } = keptLoad(`${service()}/kilobyte`, headers(), 16);
+  await answered(200);
   await home.stopServer('SIGKILL');
-  await answered(outcomes, 500);
+  await answered(500);
   await home.startServer();
-  await answered(outcomes, 500);
+  await answered(500);
   expect(Object.keys(await stop())).toEqual(['200']);
 });
 
 it('only requests of a killed worker fail, and it is started again', async () => {
   const [killed = 0] = workerPids();
-  const { outcomes, stop } = load(16);
-  await answered(outcomes, 200);
+  const { answered, stop } = keptLoad(`${service()}/kilobyte`, headers(), 16);
+  await answered(200);
   process.kill(killed, 'SIGKILL');
   await workersAre((pids) => pids.length === 2 && !pids.includes(killed));
-  await answered(outcomes, 500);
+  await answered(500);
   const { 200: ok, ...failed } = await stop();
   expect(ok).toBeGreaterThan(700);
   // At most one for each of the connections.

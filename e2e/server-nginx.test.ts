@@ -1,9 +1,7 @@
 /** The server's own services through nginx, which has the address of the server. */
 import { once } from 'node:events';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { Agent, request } from 'node:http';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { Installation } from '@dstack/testkit';
 import { jobProgram } from '@dstack/testkit/job-programs';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -11,6 +9,7 @@ import { WebSocket } from 'ws';
 import { applyFleet, configuration, newInstallation } from './installation.ts';
 import { callTool } from './mcp-call.ts';
 import { listens } from './process-sockets.ts';
+import { keptLoad } from './request-load.ts';
 import { serviceFigures } from './service-figures.ts';
 import { until } from './until.ts';
 
@@ -114,44 +113,6 @@ async function untilNginxAnswers(token?: string): Promise<void> {
   });
 }
 
-/** Sends requests to `counted` over kept connections until `stop`; returns how many ended in which way. */
-function load(callers: number) {
-  const agent = new Agent({ keepAlive: true, maxSockets: callers });
-  const outcomes = new Map<string, number>();
-  let isOver = false;
-  const ask = () =>
-    new Promise<string>((resolve) => {
-      const outgoing = request(`${service('counted')}/kilobyte`, { agent, headers: headers() });
-      outgoing.on('response', (response) => {
-        text(response).then(
-          () => resolve(String(response.statusCode)),
-          () => resolve('broken'),
-        );
-      });
-      outgoing.on('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? 'error'));
-      outgoing.end();
-    });
-  const call = async () => {
-    while (!isOver) {
-      const outcome = await ask();
-      outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
-    }
-  };
-  const calls = Array.from({ length: callers }, call);
-  return {
-    async answered(more: number) {
-      const wanted = (outcomes.get('200') ?? 0) + more;
-      await until(async () => (outcomes.get('200') ?? 0) >= wanted);
-    },
-    async stop() {
-      isOver = true;
-      await Promise.all(calls);
-      agent.destroy();
-      return Object.fromEntries(outcomes);
-    },
-  };
-}
-
 async function untilCounted(requests: number): Promise<void> {
   await until(async () => (await serviceFigures(home, 'counted')).answered['2xx'] === requests);
 }
@@ -215,7 +176,7 @@ it('a caller who is no longer a member is refused at once', async () => {
 });
 
 it('no request fails when the server is killed and started again', async () => {
-  const early = load(16);
+  const early = keptLoad(`${service('counted')}/kilobyte`, headers(), 16);
   await early.answered(200);
   const { 200: earlier = 0 } = await early.stop();
   // The first one was of `untilAnswered`.
@@ -225,7 +186,7 @@ it('no request fails when the server is killed and started again', async () => {
   expect(await home.stopServer('SIGTERM')).toBe(0);
   await home.startServer();
   await untilCounted(earlier + 1);
-  const { answered, stop } = load(16);
+  const { answered, stop } = keptLoad(`${service('counted')}/kilobyte`, headers(), 16);
   await answered(200);
   const before = masterPid();
   await home.stopServer('SIGKILL');
