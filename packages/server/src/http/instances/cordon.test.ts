@@ -95,7 +95,7 @@ describe('cordon', () => {
       target_instances: [body[0].id],
     });
     expect(events.map(({ message }: { message: string }) => message)).toContain(
-      'Instance cordoned until 2100-01-01T00:00:00Z: a fan',
+      'Instance cordoned until 2100-01-01 00:00:00 UTC: a fan',
     );
     const again = await uncordon({ names: names.slice(0, 2) });
     expect(again.body[0]).not.toHaveProperty('scheduling');
