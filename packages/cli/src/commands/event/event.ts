@@ -56,7 +56,8 @@ function declareExport(event: Command, cli: Cli): void {
   const command = event
     .command('export')
     .description('Print all events as JSON, one document a line, oldest first')
-    .option('--until <when>', 'only events until then, in the forms of --since');
+    .option('--until <when>', 'only events until then, in the forms of --since')
+    .option('--json', 'as without it');
   withFilters(command).action((_o, self: Command) =>
     runEventExport(eventOptions(self.optsWithGlobals()), cli),
   );
