@@ -42,14 +42,15 @@ export function awaitPlace(pass: RunPass, job: JobRecord): void {
  * Until when the job may wait; null = it may not wait. Beside a serving replica it waits without a
  * limit, so that a lack of capacity never ends a working service. The same applies to a replica
  * that was started by a request: otherwise a request to a full fleet would end the service; and to runs that enter
- * the queue long after their submission (`comesLater`). Every job
+ * the queue long after their submission (`comesLater`), unless `retry` limits that. Every job
  * waits for the first instance of a cluster, for a host that cannot start jobs now and for a cordoned
  * instance, a moment for a host whose connection was just lost (otherwise a restart of the server would end runs that are
  * submitted then), and a moment for the other servers while only this server's machine is known to be full.
  */
 export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (isServing(pass) || sleepsWithoutDemand(pass.run, job.spec.replica_group)) return Infinity;
-  if (comesLater(pass.run)) return Infinity;
+  // As many members are born as may wait, so a full queue is no reason to end one.
+  if (pass.run.arrayId !== null) return Infinity;
   // Its host failed, or it had to leave it; the run therefore waits for as long as it takes.
   if (followsRequeue(pass, job)) return Infinity;
   // The capacity may be there: only its own project keeps it back.
@@ -58,6 +59,7 @@ export function waitLimit(pass: RunPass, job: JobRecord): Timestamp | null {
   if (job.reclaim !== null) return Infinity;
   const verdict = verdictOn(pass, job, 'no-capacity');
   if (verdict.kind === 'retry') return verdict.until;
+  if (verdict.kind === 'never' && comesLater(pass.run)) return Infinity;
   const undecided = job.refusal && undecidedUntil(job.refusal);
   if (verdict.kind !== 'never' || undecided === null) return null;
   if (undecided !== 'reconnecting' && undecided !== 'other_servers') return Infinity;

@@ -2,6 +2,7 @@ import type { DependencyCondition } from '@dstack/contract';
 import { describe, expect, test } from 'vitest';
 import type { Decision, EndOutcome } from '../../model/index.ts';
 import { presentOutcome } from '../../placement/eligible/dependencies.ts';
+import { aJobSpec } from '../testing/records.ts';
 import { running } from '../testing/runs.ts';
 import { World } from '../testing/world.ts';
 import { releaseRun } from './hold.ts';
@@ -49,6 +50,21 @@ describe('a run that depends on others', () => {
     });
     expect(world.latest()).toMatchObject({ status: 'submitted', queuedAt: at });
     expect(world.events).toContain('All runs that it depends on have ended');
+  });
+
+  test('waits for a place no longer than its `retry` allows', () => {
+    const world = dependent({});
+    const retry = { on_events: ['no-capacity' as const], duration: 3600 };
+    world.buildJobs = () => [aJobSpec({ retry })];
+    ends(world, 0, 'success');
+    const job = world.latest();
+    const refusal = { kind: 'no-fleets' } as const;
+    world.jobs.set(job.id, { ...job, refusal, version: job.version + 1 });
+    world.pass();
+    world.later(3000).pass();
+    expect(world.run.status).toBe('submitted');
+    world.later(1000).pass();
+    expect(world.run.status).toBe('failed');
   });
 
   test('waits for a place for as long as it takes, since its user may not be there when its turn comes', () => {

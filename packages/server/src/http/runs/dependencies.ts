@@ -36,7 +36,7 @@ export async function dependencyNote(
   );
   if (open.length === 0) return null;
   const ends = open.map(({ name, on }) => `${name} ${ENDS[on]}`).join(' and ');
-  return `The run waits until ${ends}, and then for a place, as long as it takes`;
+  return `The run waits until ${ends}, and then for a place`;
 }
 
 const ENDS = { success: 'is done', end: 'has ended', failure: 'has failed' } as const;

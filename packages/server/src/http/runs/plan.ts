@@ -70,7 +70,7 @@ export async function getRunPlan(
   };
   const input = await planInput(deps, project, effective, options, occupiedFleet(current), user.id);
   const { planned, notes } = await answeredPlan(deps, input);
-  // Members of arrays, and runs that depend on others, wait for as long as it takes.
+  // Members of arrays, and runs that depend on others, wait without `retry` too.
   const waits = arrayOf(effective) !== null || upstreamNames(effective).length > 0;
   return {
     project_name: project.name,
