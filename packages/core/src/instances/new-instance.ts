@@ -119,9 +119,11 @@ export function withIdleDuration(
   after: FleetSpec,
 ): Pick<Decision, 'changes' | 'signals'> {
   const idleSeconds = idleSecondsOf({ spec: after });
-  if (idleSeconds === idleSecondsOf({ spec: before })) return { changes: [], signals: [] };
+  const present = idleSecondsOf({ spec: before });
+  if (idleSeconds === present) return { changes: [], signals: [] };
+  const isForOneJob = (one: InstanceRecord) => one.idleSeconds === 0 && present !== 0;
   const concerned = instances.filter(
-    (one) => isInstanceActive(one.status) && one.idleSeconds !== 0 && !isSshHost(one.backend),
+    (one) => isInstanceActive(one.status) && !isForOneJob(one) && !isSshHost(one.backend),
   );
   return {
     changes: concerned.map(({ id, version }) => ({

@@ -21,7 +21,6 @@ import { OwnTotals, type OwnTotalsOptions } from '../proxy-workers/own-totals.ts
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
 import { type FrontNginx, ProxyFront } from '../proxy-workers/proxy-front.ts';
 import { ProxyWorkers } from '../proxy-workers/proxy-workers.ts';
-
 import { PushedRoutes, type PushedRoutesOptions } from '../proxy-workers/pushed-routes.ts';
 import { WorkerDesk } from '../proxy-workers/worker-desk.ts';
 import { type WorkerPaths, workerPaths } from '../proxy-workers/worker-records.ts';

@@ -107,6 +107,9 @@ describe('fleets', () => {
     expect(await seconds()).toEqual([10_800, 10_800]);
     await apply(fleet('idle', { nodes: 2, idle_duration: 'off' }), null, true);
     expect(await seconds()).toEqual([null, null]);
+    await apply(fleet('idle', { nodes: 2, idle_duration: '0s' }), null, true);
+    await apply(fleet('idle', { nodes: 2, idle_duration: '1h' }), null, true);
+    expect(await seconds()).toEqual([3600, 3600]);
   });
 
   it('are found by name and by id, and deleted ones are missing', async () => {
