@@ -1,7 +1,7 @@
 /** Records of new instances: number, name and specification. */
 
 import type { FleetSpec } from '@dstack/contract/wire';
-import { SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
+import { capabilitiesOf, SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
 import { instanceTarget } from '../events/events.ts';
 import { recordEvent } from '../events/record-event.ts';
@@ -123,7 +123,11 @@ export function withIdleDuration(
   if (idleSeconds === present) return { changes: [], signals: [] };
   const isForOneJob = (one: InstanceRecord) => one.idleSeconds === 0 && present !== 0;
   const concerned = instances.filter(
-    (one) => isInstanceActive(one.status) && !isForOneJob(one) && !isSshHost(one.backend),
+    (one) =>
+      isInstanceActive(one.status) &&
+      !isForOneJob(one) &&
+      !isSshHost(one.backend) &&
+      !capabilitiesOf(one.backend).container,
   );
   return {
     changes: concerned.map(({ id, version }) => ({
