@@ -34,7 +34,7 @@ interface Kept {
   readonly ends?: readonly KeptEnd[];
 }
 
-/** An operation that has ended before its order was stored, by another server. */
+/** An operation that has ended. Its order may not be stored yet, by another server. */
 interface KeptEnd {
   readonly operation: string;
   /** Null: it has succeeded. */
@@ -45,6 +45,8 @@ interface KeptEnd {
 /** Whatever is not known by then stays unknown. */
 const KEPT_MS = 3_600_000;
 const US_PER_MS = 1000;
+/** Operations may be those of others in the project. */
+const MOST_ENDS = 500;
 
 export interface OpenOrdersOptions {
   readonly facts: SharedFacts & Pick<KeptFacts, 'get'>;
@@ -79,14 +81,14 @@ export class OpenOrders {
   }
 
   /**
-   * The orders that are still open, or have failed. `operations`: as the provider reports them, the end of each once.
-   * The order of an end may not be stored yet, by a server that has just got its answer.
+   * The orders that are still open, or have failed. `operations`: as the provider reports them, the end of each once
+   * or many times.
    */
   async settle(operations: readonly Operation[]): Promise<readonly OpenOrder[]> {
-    const ended = operations.filter(({ state }) => state !== 'IN_PROGRESS');
-    if (ended.length === 0) return await this.all();
+    const kept = keptIn(await this.#options.facts.get(this.#options.factKey));
+    if (newEnds(operations, kept.ends).length === 0) return kept.orders;
     return await this.#change(({ orders, ends }, at) => {
-      const added = ended.map((one) => ({
+      const added = newEnds(operations, ends).map((one) => ({
         ...{ operation: one.operation_id, at },
         failure: one.state === 'FAILED' ? failureOf(one) : null,
       }));
@@ -96,11 +98,7 @@ export class OpenOrders {
         if (end === undefined) return [order];
         return end.failure === null ? [] : [{ ...order, failure: end.failure }];
       });
-      const known = new Set(orders.map(({ operation }) => operation));
-      return {
-        orders: settled,
-        ends: [...ends, ...added.filter(({ operation }) => !known.has(operation))],
-      };
+      return { orders: settled, ends: [...ends, ...added].slice(-MOST_ENDS) };
     });
   }
 
@@ -118,6 +116,13 @@ export class OpenOrders {
 }
 
 type AllKept = Required<Omit<Kept, 'at'>>;
+
+function newEnds(operations: readonly Operation[], known: readonly KeptEnd[]): Operation[] {
+  const ids = new Set(known.map(({ operation }) => operation));
+  return operations.filter(
+    ({ state, operation_id: id }) => state !== 'IN_PROGRESS' && !ids.has(id),
+  );
+}
 
 function failureOf({ result }: Operation): OrderFailure {
   const code = result?.code ?? '';
