@@ -161,6 +161,7 @@ const BACKUPS = ['server backup', 'server restore'];
 
 /** Their documents are those of another command line. */
 const SAME: Readonly<Record<string, string>> = {
+  'event export': 'event',
   'gateway certificate delete': 'gateway get',
   'gateway certificate set': 'gateway get',
   'rollout pause': 'rollout status',
