@@ -54,7 +54,8 @@ const SHAPES = { name: 'shapes', isAdditive: false };
 
 describe.skipIf(missing !== null && !process.env.CI)(
   'the server on Kubernetes',
-  { timeout: 240_000 },
+  // A second try would begin with what the first one has left installed, and wait for all its limits.
+  { timeout: 240_000, retry: 0 },
   () => {
     let cluster: TestKubernetes;
     let postgres: PostgresCluster;
@@ -322,14 +323,25 @@ describe.skipIf(missing !== null && !process.env.CI)(
       return { lines: ended.then(({ stdout }) => linesIn(stdout)) };
     }
 
-    /** Calls the API all the time; its end returns what failed. */
+    /** What the servers have logged as errors lately; their logs end with their pods. */
+    async function loggedErrors(): Promise<string[]> {
+      const read = (name: string) =>
+        cluster.kubectl('-n', 'dstack', 'logs', name, '--tail=200').catch(() => '');
+      const logs = await Promise.all((await podNames().catch(() => [])).map(read));
+      return logs.flatMap((log) => log.split('\n').filter((line) => line.includes('"level":50')));
+    }
+
+    /** Calls the API all the time; its end returns what failed, and what the servers logged at the first failure. */
     function poll(): { readonly end: () => Promise<readonly string[]> } {
       const failed: string[] = [];
       let isEnding = false;
       const call = async () => {
         while (!isEnding) {
           const list = home.api('/api/runs/list', {});
-          await list.catch((error: Error) => failed.push(`${error.message} ${error.cause ?? ''}`));
+          await list.catch(async (error: Error) => {
+            failed.push(`${error.message} ${error.cause ?? ''}`);
+            if (failed.length === 1) failed.push(...(await loggedErrors()));
+          });
           await delay(20);
         }
       };
