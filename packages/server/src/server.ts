@@ -93,14 +93,12 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
   if (settings.sshEntry) await checkAddress(settings.sshEntry.listen, 'DSTACK_SERVER_SSH_PORT');
   await makeServerDir(settings.dir);
   const fromEnvironment = environmentKey(env);
-  const config = settings.configDisabled
-    ? EMPTY
-    : (
-        await loadServerConfig(settings.dir, {
-          makeKey: fromEnvironment === null,
-          sim: settings.sim,
-        })
-      ).config;
+  const { config, warnings: misread } = settings.configDisabled
+    ? { config: EMPTY, warnings: [] }
+    : await loadServerConfig(settings.dir, {
+        makeKey: fromEnvironment === null,
+        sim: settings.sim,
+      });
   const keys = encryptionKeys(fromEnvironment, config);
   const store = await openDatabase(settings, keys, log);
   const closing = new ClosingSteps();
@@ -112,6 +110,7 @@ async function start(settings: ServerSettings, env: NodeJS.ProcessEnv): Promise<
     closing.add(() => files.close());
     await followTime({ store, log, closing, files });
     const warnings = [
+      ...misread,
       encryptionWarning(keys, settings.configDisabled),
       await checkAdminToken(store, settings),
       ...variableWarnings(env),

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Profile } from '@dstack/contract/wire';
 import { configurationError } from '../configuration/configuration-error.ts';
+import { warnAbout } from '../configuration/load-file.ts';
 import type { Cli } from '../context.ts';
 import { CliError, UsageError } from '../errors.ts';
 import { readIfThere } from './config-file.ts';
@@ -16,10 +17,10 @@ export type ProfileChoice = string | false | null;
  */
 export async function selectProfile(
   choice: ProfileChoice,
-  cli: Pick<Cli, 'cwd' | 'home' | 'env'>,
+  cli: Pick<Cli, 'cwd' | 'home' | 'env' | 'io'>,
 ): Promise<Profile> {
   // A broken file is reported even if no profile of it is used.
-  const files = [await loadProfiles(cli.cwd), await loadProfiles(cli.home)];
+  const files = [await loadProfiles(cli.cwd, cli.io), await loadProfiles(cli.home, cli.io)];
   if (choice === false) return emptyProfile('no-profile');
   if (choice === null && isSwitchedOff(cli.env.DSTACK_NO_PROFILE))
     return emptyProfile('no-profile');
@@ -45,20 +46,25 @@ function isSwitchedOff(value: string | undefined): boolean {
   });
 }
 
-/** The profiles of `.dstack/profiles.yml` in a directory. */
-export async function loadProfiles(directory: string): Promise<Profile[]> {
+/**
+ * The profiles of `.dstack/profiles.yml` in a directory. With `io`, values that YAML reads differently
+ * from how they look are printed.
+ */
+export async function loadProfiles(directory: string, io?: Cli['io']): Promise<Profile[]> {
   for (const name of FILE_NAMES) {
     const path = join(directory, '.dstack', name);
     const text = await readIfThere(path);
-    if (text !== null) return parseProfiles(path, text);
+    if (text !== null) return parseProfiles(path, text, io);
   }
   return [];
 }
 
-async function parseProfiles(path: string, text: string): Promise<Profile[]> {
+async function parseProfiles(path: string, text: string, io?: Cli['io']): Promise<Profile[]> {
   const { parseConfiguration } = await import('@dstack/contract');
   const parsed = parseConfiguration(text, 'profiles');
-  if (!parsed.ok) throw await configurationError(path, text, parsed.errors);
+  // `dstack validate` reads configurations only.
+  if (!parsed.ok) throw await configurationError(path, text, parsed.errors, 'correct the file');
+  if (io !== undefined) await warnAbout(parsed.warnings, path, text, io);
   return parsed.value.profiles as Profile[];
 }
 

@@ -9,6 +9,7 @@ export async function configurationError(
   file: string,
   text: string,
   problems: readonly ConfigurationWarning[],
+  next = `correct the file, then: dstack validate ${file}`,
 ): Promise<CliError> {
   const { formatConfigurationErrors } = await import('@dstack/contract');
   const name = shownName(file);
@@ -18,10 +19,7 @@ export async function configurationError(
     const shown = formatConfigurationErrors(problems.slice(0, MAX_SHOWN), name, text, wrap);
     return `${shown}${more > 0 ? `\n… and ${more} more` : ''}\n`;
   };
-  return new CliError(`${name} is not valid`, {
-    excerpt,
-    next: `correct the file, then: dstack validate ${file}`,
-  });
+  return new CliError(`${name} is not valid`, { excerpt, next });
 }
 
 /** `-` would look like a list item. */

@@ -31,10 +31,14 @@ function readEntry(map: Record<string, unknown>): Readonly<Record<string, string
   const entry: [string, string][] = [];
   for (const [key, value] of Object.entries(map)) {
     const text = readString(value);
-    if (text instanceof Problem) return new Problem(text.message, { type: text.type, at: [key] });
+    if (text instanceof Problem) return ofKey(key, text, [key]);
     entry.push([key, text]);
   }
   return Object.fromEntries(entry);
+}
+
+function ofKey(key: string, { message, type }: Problem, at: readonly PropertyKey[]): Problem {
+  return new Problem(`has an invalid value for ${key}: it ${message}`, { type, at });
 }
 
 type Matrix = Readonly<Record<string, readonly string[]>>;
@@ -57,7 +61,7 @@ function readMatrix(value: unknown): Matrix | Problem {
     const texts: string[] = [];
     for (const [position, item] of list.entries()) {
       const text = readString(item);
-      if (text instanceof Problem) return new Problem(text.message, { at: [key, position] });
+      if (text instanceof Problem) return ofKey(key, text, [key, position]);
       texts.push(text);
     }
     matrix.push([key, texts]);

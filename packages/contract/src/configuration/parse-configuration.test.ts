@@ -111,7 +111,7 @@ describe('errors', () => {
 
   test('a value that YAML reads as a boolean is reported with the advice to quote it', () => {
     const [error] = errorsOf('type: task\ncommands: [a]\nname: on\n');
-    expect(error?.message).toContain('quote it');
+    expect(error?.message).toContain('put the word in quotes');
   });
 
   test('a date is reported with the advice to quote it', () => {

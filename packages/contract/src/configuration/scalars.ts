@@ -17,7 +17,7 @@ export function readString(value: unknown): string | Problem {
 
 function quoteHint(value: unknown): string {
   if (typeof value === 'boolean') {
-    return ` (YAML reads on, off, yes, no, true and false as booleans; quote it: "${value}")`;
+    return ' (YAML reads on, off, yes, no, true and false as booleans: put the word in quotes as it is)';
   }
   if (value instanceof Date) return ' (put it in quotes)';
   const isMap = quote(value) === 'a map' && Object.keys(value as object).length === 1;

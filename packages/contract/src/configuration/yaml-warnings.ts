@@ -1,4 +1,5 @@
 import { formatDuration } from '../grammar/duration.ts';
+import { isAnyNumber, numberText } from '../grammar/number-text.ts';
 import type { LoadedYaml } from '../yaml/load.ts';
 import { misreadTimes } from '../yaml/misread-times.ts';
 import { isOtherBase, isSexagesimal } from '../yaml/plain-scalar.ts';
@@ -35,7 +36,44 @@ export function yamlWarnings(loaded: LoadedYaml, canonical: unknown): Configurat
     column,
     message: 'occurs twice in this map: only the last one counts',
   }));
-  return [...numbers, ...repeated];
+  return [...numbers, ...switchWarnings(loaded, canonical), ...repeated];
+}
+
+/** `on`, `yes` and their like where a number or a time belongs: as in dstack 0.22 they count as 1 and 0. */
+function switchWarnings(loaded: LoadedYaml, canonical: unknown): ConfigurationWarning[] {
+  return switchesIn(loaded.value, []).flatMap(({ path, read }) => {
+    const message = switchTrap(read, valueAt(canonical, path), isDurationKey(path.at(-1)));
+    return message === undefined ? [] : [{ path: path.join('.'), ...loaded.locate(path), message }];
+  });
+}
+
+interface Switch {
+  readonly path: readonly PropertyKey[];
+  readonly read: boolean;
+}
+
+function switchesIn(value: unknown, path: readonly PropertyKey[]): Switch[] {
+  if (typeof value === 'boolean') return [{ path, read: value }];
+  if (Array.isArray(value)) return value.flatMap((item, at) => switchesIn(item, [...path, at]));
+  if (!isPlainMap(value)) return [];
+  return Object.entries(value).flatMap(([key, item]) => switchesIn(item, [...path, key]));
+}
+
+function switchTrap(read: boolean, kept: unknown, isDuration: boolean): string | undefined {
+  // `off` means no limit, or no delay.
+  if (isDuration && !read) return undefined;
+  if (isDuration && kept === null) {
+    return "is read by YAML as true, which sets nothing: write a duration like '2h', or off";
+  }
+  const number = Number(read);
+  if (!(isPlainMap(kept) ? Object.values(kept) : [kept]).includes(number)) return undefined;
+  return isDuration
+    ? "is read by YAML as true, which means 1 second: write a duration like '2h'"
+    : `is read by YAML as ${read}, which becomes the number ${number}: write the number`;
+}
+
+function isPlainMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !(value instanceof Date);
 }
 
 function isDurationKey(key: PropertyKey | undefined): boolean {
@@ -56,8 +94,16 @@ function numberTrap(source: string, value: unknown, canonical: unknown): string 
   }
   // Where text is expected, the number's spelling counts; 3.10 as the version of Python is
   // understood.
-  if (typeof canonical === 'string' && canonical !== source) {
-    return `becomes the text '${canonical}': quote it ('${source}') to keep it as written`;
+  const text = typeof canonical === 'string' ? canonical : textInside(canonical, value);
+  if (text !== undefined && text !== source) {
+    return `becomes the text '${text}': quote it ('${source}') to keep it as written`;
   }
   return undefined;
+}
+
+/** The text of a number that the canonical form has as a part, like the name of a model. */
+function textInside(canonical: unknown, value: unknown): string | undefined {
+  if (!isPlainMap(canonical) || !isAnyNumber(value)) return undefined;
+  const text = numberText(value);
+  return Object.values(canonical).includes(text) ? text : undefined;
 }

@@ -29,3 +29,22 @@ describe('plugins in config.yml', () => {
     expect((await loadServerConfig(dir, { makeKey: true })).config.plugins).toEqual([]);
   });
 });
+
+describe('a value of config.yml that YAML changes', () => {
+  const backend = (id: string) =>
+    `projects:\n- name: main\n  backends:\n  - type: azure\n    subscription_id: ${id}\n    tenant_id: t\n    creds: {type: default}\n`;
+
+  it('is named with its place', async () => {
+    const path = serverConfigPath(dir);
+    writeFileSync(path, backend('0123'));
+    const { warnings } = await loadServerConfig(dir, { makeKey: false });
+    expect(warnings).toEqual([
+      `${path}:5:5: projects.0.backends.0.subscription_id is read by YAML as the number 83: quote it ('0123') if that is not meant`,
+    ]);
+  });
+
+  it('is not named where it is in quotes', async () => {
+    writeFileSync(serverConfigPath(dir), backend('"0123"'));
+    expect((await loadServerConfig(dir, { makeKey: false })).warnings).toEqual([]);
+  });
+});

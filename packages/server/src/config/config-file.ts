@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname } from 'node:path';
-import { parseConfiguration, type ServerConfig } from '@dstack/contract';
+import { type ConfigurationWarning, parseConfiguration, type ServerConfig } from '@dstack/contract';
 import { errorMessage } from '@dstack/contract/error-message';
 import { parseDocument } from 'yaml';
 import { serverConfigPath } from '../process/server-folders.ts';
@@ -12,25 +12,28 @@ import { type EncryptionKey, generateKey } from './cipher.ts';
 /**
  * Reads the server's `config.yml`, and creates it on the first start. With `makeKey` a file without
  * encryption keys gets a generated one, so that no secret is stored as plain text. `sim`: it may
- * name simulated backends. Throws `StartError` with the line and key if the file is not valid.
+ * name simulated backends. `warnings`: values that YAML reads differently from how they look. Throws
+ * `StartError` with the line and key if the file is not valid.
  */
 export async function loadServerConfig(
   dir: string,
   { makeKey, sim = false }: { readonly makeKey: boolean; readonly sim?: boolean },
-): Promise<{ config: ServerConfig; created: boolean }> {
+): Promise<{ config: ServerConfig; created: boolean; warnings: string[] }> {
   const path = serverConfigPath(dir);
   const created = !existsSync(path);
   const text = created ? 'projects:\n- name: main\n' : await readText(path);
-  const config = parse(text, path, sim);
+  const { value: config, warnings } = parse(text, path, sim);
   refusePlugins(config, path);
-  if (config.encryption?.keys && config.encryption.keys.length > 0) return { config, created };
+  if (config.encryption?.keys && config.encryption.keys.length > 0) {
+    return { config, created, warnings };
+  }
   if (!makeKey) {
     if (created) await writePrivate(path, text);
-    return { config, created };
+    return { config, created, warnings };
   }
   const key = { type: 'aes', name: 'generated', secret: generateKey() } as const;
   await writePrivate(path, withKey(text, key));
-  return { config: { ...config, encryption: { keys: [key] } }, created };
+  return { config: { ...config, encryption: { keys: [key] } }, created, warnings };
 }
 
 /**
@@ -55,15 +58,25 @@ async function readText(path: string): Promise<string> {
   }
 }
 
-function parse(text: string, path: string, sim: boolean): ServerConfig {
+function parse(
+  text: string,
+  path: string,
+  sim: boolean,
+): { value: ServerConfig; warnings: string[] } {
   const answer = parseConfiguration(text, 'server-config', { readFile: readNamedFile, sim });
-  if (answer.ok) return answer.value;
+  if (answer.ok) {
+    const warnings = answer.warnings.map((finding) => withPlace(path, finding));
+    return { value: answer.value, warnings };
+  }
   const lines = answer.errors.map((problem) => {
-    const key = problem.path === '' ? 'the file' : problem.path;
     const hint = problem.suggestion ? ` (did you mean '${problem.suggestion}'?)` : '';
-    return `${path}:${problem.line}:${problem.column}: ${key} ${problem.message}${hint}`;
+    return withPlace(path, problem) + hint;
   });
   throw new StartError(lines.join('\n'), { next: 'correct the file and start again' });
+}
+
+function withPlace(file: string, { path, line, column, message }: ConfigurationWarning): string {
+  return `${file}:${line}:${column}: ${path === '' ? 'the file' : path} ${message}`;
 }
 
 /** Credentials files that the configuration refers to; `~` is the home of the server's user. */
