@@ -8,6 +8,7 @@ export type { Created, NameChoice, Updated, WriteExtras } from './base/writes.ts
 export type * from './changes/types.ts';
 export type { CountedPeers, LogSignals, Peers } from './connection/bus.ts';
 export { inBackground, inRequest } from './connection/callers.ts';
+export { DatabaseAwayError } from './connection/database-away.ts';
 export {
   checkSqlite,
   copySqlite,

@@ -1,4 +1,5 @@
 import { createServer } from 'node:http';
+import { DatabaseAwayError } from '@dstack/store';
 import pino from 'pino';
 import { describe, expect, it } from 'vitest';
 import { baseHttp, type MakeServer } from './base-http.ts';
@@ -26,4 +27,17 @@ describe.each([
   it('stay open for longer than those of load balancers', () => {
     expect(server.keepAliveTimeout).toBeGreaterThan(60_000);
   });
+});
+
+it('a database that is away is a refusal for now, without its reason', async () => {
+  const app = baseHttp(deps);
+  app.post('/api/runs/list', () => {
+    throw new DatabaseAwayError(new Error('connect ECONNREFUSED 10.0.0.5:5432'));
+  });
+  const { statusCode, headers, json } = await app.inject({ method: 'POST', url: '/api/runs/list' });
+  expect({ statusCode, after: headers['retry-after'] }).toEqual({ statusCode: 503, after: '5' });
+  const { code, detail } = json();
+  expect(code).toBe('database_unreachable');
+  expect(detail).toMatch(/^The database of this server does not answer;/);
+  expect(detail).not.toContain('10.0.0.5');
 });

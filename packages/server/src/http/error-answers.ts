@@ -1,7 +1,7 @@
 /** Errors as answers. */
 import { ApiError, errorBody, notFound, ruleError } from '@dstack/contract/api';
 import { ProxyRefusal, RefusedBody, refusalBody, UnprocessableError } from '@dstack/proxy';
-import { StoreError } from '@dstack/store';
+import { DatabaseAwayError, StoreError } from '@dstack/store';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { TooManySignIns } from '../callers/sign-in-guard.ts';
 import { isDiskFull } from '../process/disk-trouble.ts';
@@ -16,6 +16,10 @@ export function answerError(
   if (error instanceof ApiError) {
     if (error.status === 401) reply.header('www-authenticate', 'Bearer');
     return sendJson(reply, error.status, errorBody(error));
+  }
+  if (error instanceof DatabaseAwayError) {
+    request.log.error({ err: error }, 'request failed: the database does not answer');
+    return answerError(databaseAway(), request, reply);
   }
   if (error instanceof ProxyRefusal) {
     if (error.retryAfter !== null) reply.header('retry-after', error.retryAfter);
@@ -51,6 +55,15 @@ function refuseBody(error: RefusedBody, reply: FastifyReply): FastifyReply {
   if (refusal.kind === 'no-memory') reply.header('retry-after', refusal.retryAfterSeconds);
   if (refusal.kind === 'too-slow') reply.header('connection', 'close');
   return sendJson(reply, error.statusCode, { detail: error.message });
+}
+
+/** The reason is for the operator: it may name hosts and users of the database. */
+export function databaseAway(): ProxyRefusal {
+  return new ProxyRefusal(
+    503,
+    'The database of this server does not answer; the log of the server has the reason. What was requested may have been done: look before you try again.',
+    { code: 'database_unreachable', retryAfter: 5 },
+  );
 }
 
 /** All clients show the text of this form. The operator must act, not the caller. */

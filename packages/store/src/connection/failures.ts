@@ -28,9 +28,14 @@ export function isContention(error: unknown): boolean {
  * without a code of PostgreSQL come from the network.
  */
 export function isAnswerLost(error: unknown): boolean {
+  const code = sqlState(error);
+  return code === null || code.startsWith('08') || code.startsWith('57P');
+}
+
+/** PostgreSQL's code of an error; null: it is not from PostgreSQL. None of its codes begins as `EPIPE` does. */
+export function sqlState(error: unknown): string | null {
   const { code } = asDriverError(error);
-  const isFromServer = typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code);
-  return !isFromServer || code.startsWith('08') || code.startsWith('57P');
+  return typeof code === 'string' && /^(?!E)[0-9A-Z]{5}$/.test(code) ? code : null;
 }
 
 function asDriverError(error: unknown): DriverError {

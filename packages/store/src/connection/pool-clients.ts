@@ -1,6 +1,7 @@
 import type pg from 'pg';
 import type { StoreLogger } from '../base/logger.ts';
 import { answered } from './answered.ts';
+import { asDatabaseAway } from './database-away.ts';
 import type { PostgresLimits } from './limits.ts';
 
 /** For one statement of a new connection, which is practically part of connecting. */
@@ -53,8 +54,12 @@ export class PoolClients {
     // A rollback after the failure must not hide it: `pg` would report only that the connection is
     // closed.
     const failure = this.#failures.get(client);
-    if (failure) throw failure;
-    return await answered(client, this.#limits.answer, client.query(config));
+    if (failure) throw asDatabaseAway(failure, true);
+    try {
+      return await answered(client, this.#limits.answer, client.query(config));
+    } catch (error) {
+      throw asDatabaseAway(error, this.#failures.has(client));
+    }
   }
 
   #add(client: pg.PoolClient): void {

@@ -7,6 +7,7 @@ import type { StoreLogger } from '../base/logger.ts';
 import { createTransactions } from '../context/transactions.ts';
 import { type Relay, startRelay } from '../testing/relay.ts';
 import { localBus } from './bus.ts';
+import { DatabaseAwayError } from './database-away.ts';
 import { type PostgresLimits, postgresLimits } from './limits.ts';
 import { openPostgres, type PostgresConnection } from './postgres.ts';
 
@@ -21,6 +22,12 @@ function listeningLog() {
 
 /** Only the limit under test may end what a test does. */
 const NONE: PostgresLimits = { statement: 0, lock: 0, idleInTransaction: 0, answer: 0, close: 0 };
+
+const SLEEPS = "query like 'select pg_sleep%' and state = 'active'";
+
+async function sleepers(cluster: PostgresCluster): Promise<number> {
+  return (await cluster.query(`select 1 from pg_stat_activity where ${SLEEPS}`)).length;
+}
 
 describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
   let cluster: PostgresCluster;
@@ -119,6 +126,27 @@ describe.skipIf(binaries === null)('a connection to PostgreSQL', () => {
     relay.loseAnswerTo('insert');
     await expect(insert(2)).rejects.toThrow('Connection terminated unexpectedly');
     expect(received).toEqual([{ kind: 'run', id: '1' }]);
+  });
+
+  it('is away when it breaks or cannot be made, and not when a statement is wrong', async () => {
+    const { db } = open({});
+    await expect(sql`select nothing`.execute(db)).rejects.not.toBeInstanceOf(DatabaseAwayError);
+    const sleep = sql`select pg_sleep(60)`.execute(db);
+    const broken = expect(sleep).rejects.toBeInstanceOf(DatabaseAwayError);
+    await expect.poll(() => sleepers(cluster)).toBe(1);
+    relay.cut();
+    await broken;
+    await relay.close();
+    await expect(processId(db)).rejects.toBeInstanceOf(DatabaseAwayError);
+  });
+
+  it('is away when PostgreSQL ends it', async () => {
+    const { db } = open({});
+    const sleep = sql`select pg_sleep(61)`.execute(db);
+    const ended = expect(sleep).rejects.toMatchObject({ name: 'DatabaseAwayError', code: '57P01' });
+    await expect.poll(() => sleepers(cluster)).toBe(1);
+    await cluster.query(`select pg_terminate_backend(pid) from pg_stat_activity where ${SLEEPS}`);
+    await ended;
   });
 
   it('is closed though the server has vanished', async () => {

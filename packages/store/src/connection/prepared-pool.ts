@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { PostgresPool, PostgresPoolClient } from 'kysely';
 import type pg from 'pg';
+import { asDatabaseAway } from './database-away.ts';
 import { type PoolClients, processIdOf } from './pool-clients.ts';
 
 /** Uses after which a statement is worth a plan that is kept. */
@@ -22,17 +23,17 @@ export function preparedPool(pool: pg.Pool, clients: PoolClients): PostgresPool 
     options: pool.options,
     end: () => pool.end(),
     async connect() {
-      const client = await pool.connect();
+      const client = await pool.connect().catch((error: unknown) => {
+        throw asDatabaseAway(error, true);
+      });
       await clients.limit(client).catch((error: unknown) => {
         client.release(true);
-        throw error;
+        throw asDatabaseAway(error, true);
       });
       const query = (text: string, values: readonly unknown[]) => {
         const name = names.of(text);
-        return clients.query(client, {
-          ...{ text, values: [...values] },
-          ...(name !== null && { name }),
-        });
+        const statement = { text, values: [...values], ...(name !== null && { name }) };
+        return clients.query(client, statement);
       };
       return {
         // Only used to cancel queries, which Kysely does through it.

@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import { MAX_EXEC_MESSAGE } from '@dstack/contract/agent';
 import { ApiError, accessDenied, errorBody, notFound } from '@dstack/contract/api';
 import { ProxyRefusal, refuseUpgrade } from '@dstack/proxy';
-import type { RunView } from '@dstack/store';
+import { DatabaseAwayError, type RunView } from '@dstack/store';
 import type { FastifyInstance } from 'fastify';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { AdmittedCaller } from '../../access/access-watch.ts';
@@ -13,6 +13,7 @@ import { OpenCalls } from '../../callers/open-calls.ts';
 import { TooManySignIns } from '../../callers/sign-in-guard.ts';
 import { CLOSE, close, fail, type Relay, relayExec, relayPort } from '../../exec/relay.ts';
 import { type AgentClient, AgentRefusal, AgentUnreachable } from '../../hosts/agent-client.ts';
+import { databaseAway } from '../error-answers.ts';
 import type { HttpDeps } from '../ports.ts';
 import { shuttingDown } from '../shutdown.ts';
 import { isJobSocket, type JobSocketUrl, jobSocketUrl } from './job-socket-url.ts';
@@ -252,6 +253,9 @@ function refuse(socket: Duplex, error: unknown, { log }: JobSocketDeps): void {
   else if (error instanceof ApiError) answer(socket, error.status, errorBody(error));
   else if (error instanceof TooManySignIns || error instanceof JobSocketRefusal) {
     answer(socket, 429, { detail: error.message });
+  } else if (error instanceof DatabaseAwayError) {
+    log.error({ err: error }, 'upgrade failed: the database does not answer');
+    refuseUpgrade(socket, databaseAway());
   } else {
     log.error({ err: error }, 'upgrade failed');
     answer(socket, 500, { detail: 'Internal Server Error' });
