@@ -67,6 +67,7 @@ export type { Model, ModelTable, ServedModel } from './models/served-model.ts';
 export { serviceUsage } from './models/service-usage.ts';
 export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
 export { luaFolder, removeOtherLua } from './nginx/lua-files.ts';
+export { HEAD, nginxHead } from './nginx/nginx-head.ts';
 export {
   NginxProcess,
   NginxRefusal,
@@ -88,8 +89,6 @@ export {
   CERTIFICATES,
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
-  HEAD,
-  HEAD_TIME,
   inLua,
   LARGE_HEAD,
   modulesFolder,

@@ -27,11 +27,6 @@ it('passes on no header of the connection of an app, which clients of HTTP/2 ref
   expect(written).toContain('proxy_hide_header Upgrade;');
 });
 
-it('ends connections whose client does not send the whole head of a request in time', () => {
-  const written = nginxConfiguration({ ...OPTIONS, hasCertificateCache: false });
-  expect(written).toContain('client_header_timeout 20s;');
-});
-
 it('has browsers ask by HTTPS alone where that is set', () => {
   const header = /^ {4}add_header Strict-Transport-Security \$dstack_hsts always;$/m;
   const options = { ...OPTIONS, hasCertificateCache: false };

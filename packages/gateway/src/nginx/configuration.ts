@@ -5,9 +5,9 @@ import {
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   HEAD,
-  HEAD_TIME,
   inLua,
   LARGE_HEAD,
+  nginxHead,
   PLAIN_VARIABLES,
   type PlainOptions,
   plainLocation,
@@ -54,29 +54,14 @@ export interface NginxOptions {
 
 export function nginxConfiguration(options: NginxOptions): string {
   const { runtime, user, maxBody, workers, plain } = options;
-  return `# Written by dstack; changes are overwritten.
-${user === null ? '' : `user ${user};\n`}${moduleOf(options)}worker_processes 2;
-worker_rlimit_nofile 65535;
-worker_shutdown_timeout 600s;
-pid ${runtime}/nginx.pid;
-error_log ${runtime}/nginx-error.log warn;
-events {
-  worker_connections 16384;
-}
-http {
-  access_log off;
-  server_tokens off;
-  client_max_body_size ${maxBody};
-  client_body_temp_path ${runtime}/tmp/body;
-  proxy_temp_path ${runtime}/tmp/proxy;
-  fastcgi_temp_path ${runtime}/tmp/fastcgi;
-  uwsgi_temp_path ${runtime}/tmp/uwsgi;
-  scgi_temp_path ${runtime}/tmp/scgi;
-  # Workers know the limit of all headers together, and refuse more.
-  large_client_header_buffers 4 ${HEAD};
-  ${HEAD_TIME}
-  keepalive_requests 1000000;
-  # Only names of hosts reach the path of a file.
+  const head = nginxHead({
+    folder: runtime,
+    user,
+    modules: modulesOf(options),
+    processes: 2,
+    maxBody,
+  });
+  return `${head}  # Only names of hosts reach the path of a file.
   map $ssl_server_name $dstack_certificate {
     default "none";
     "~^(?<dstack_sni>[a-z0-9][a-z0-9-]*([.][a-z0-9][a-z0-9-]*)*)$" $dstack_sni;
@@ -133,12 +118,11 @@ function challenges({ runtime, acmeProof }: NginxOptions): string {
     }`;
 }
 
-function moduleOf({ acmeSocket, streamModule, plain }: NginxOptions): string {
-  const needed = [
+function modulesOf({ acmeSocket, streamModule, plain }: NginxOptions): string[] {
+  return [
     ...(acmeSocket === null || streamModule === null ? [] : [streamModule]),
     ...(plain?.modules ?? []),
   ];
-  return needed.map((path) => `load_module ${path};\n`).join('');
 }
 
 /** Where nginx itself takes connections of clients, if those of authorities are led elsewhere. */

@@ -1,5 +1,6 @@
 /** The parts of nginx's configuration by which it answers requests itself; see `plain.lua`. */
 import { dirname } from 'node:path';
+import { HEAD } from './nginx-head.ts';
 
 export interface PlainOptions {
   /** Paths of modules to load, in this order. */
@@ -81,16 +82,12 @@ export const FOR_WORKERS = `      proxy_set_header X-Dstack-Gateway-Wants $dstac
       header_filter_by_lua_block { require("plain").worker_headers() }
 `;
 
-/** More than a head that workers pass on (`MAX_HEADERS`), and what is added to it. */
-export const HEAD = '96k';
 /** For a block `server`, in the form of other refusals. nginx has its own status 494 for too many headers. */
 export const LARGE_HEAD = `    error_page 494 =431 @large_head;
     location @large_head {
       default_type application/json;
       return 431 '{"detail":"The headers of the request are larger than 64 KiB"}';
     }`;
-/** From the first byte of a head to its end, as the server allows. */
-export const HEAD_TIME = 'client_header_timeout 20s;';
 /** Connections that wait until they are accepted; above it, the kernel makes clients wait for seconds. */
 export const BACKLOG = 'backlog=4096';
 

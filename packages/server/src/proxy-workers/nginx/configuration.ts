@@ -3,10 +3,9 @@ import {
   BACKLOG,
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
-  HEAD,
-  HEAD_TIME,
   inLua,
   LARGE_HEAD,
+  nginxHead,
   PATH_SHARED,
   PATH_VARIABLES,
   PLAIN_VARIABLES,
@@ -47,28 +46,14 @@ export function serverConfiguration(options: ServerNginxOptions): string {
     ...{ scheme: 'http', silence: SILENCE },
     before: `${CLIENT_PATIENCE}${FOR_WORKERS_ONLY}`,
   });
-  return `# Written by dstack; changes are overwritten.
-${isRoot ? 'user root;\n' : ''}${plain.modules.map((path) => `load_module ${path};\n`).join('')}worker_processes ${processes};
-worker_shutdown_timeout 600s;
-pid ${folder}/nginx.pid;
-error_log ${folder}/nginx-error.log warn;
-events {
-  worker_connections 16384;
-}
-http {
-  access_log off;
-  server_tokens off;
-  # Workers and the server have their limits of bodies and heads.
-  client_max_body_size 0;
-  large_client_header_buffers 4 ${HEAD};
-  underscores_in_headers on;
-  ${HEAD_TIME}
+  const head = nginxHead({
+    ...{ folder, user: isRoot ? 'root' : null, modules: plain.modules, processes },
+    // Workers and the server have their limits.
+    maxBody: 0,
+  });
+  return `${head}  underscores_in_headers on;
   # Load balancers keep idle connections for a minute, as the server does.
   keepalive_timeout 72s;
-  keepalive_requests 1000000;
-${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
-  .map((name) => `  ${name}_temp_path ${folder}/tmp/${name};`)
-  .join('\n')}
 ${plainShared(plain, folder, inLua([behind]))}${PATH_SHARED}${workersUpstream([behind])}
   server {
     listen ${options.listen} default_server ${BACKLOG};
