@@ -9,6 +9,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NginxProcess, NginxRefusal, type NginxRun, WrongConfiguration } from './nginx-process.ts';
 import { findNginx } from './nginx-program.ts';
+import { processesWith } from './port-holders.ts';
 
 const program = findNginx() ?? '';
 if (process.env.CI && program === '') throw new Error('nginx is missing');
@@ -76,6 +77,14 @@ http {
   const pid = () => Number(readFileSync(join(folder, 'nginx.pid'), 'utf8'));
   const hasEnded = (id: number) => !existsSync(`/proc/${id}`);
 
+  /** Once it has workers, which then go on without it. */
+  async function killMaster(): Promise<void> {
+    const workers = () => processesWith(join(folder, 'nginx-error.log'), 'nginx: worker');
+    await vi.waitUntil(() => workers().length === 2, { timeout: 10_000 });
+    process.kill(pid(), 'SIGKILL');
+    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+  }
+
   it('answers at a socket that this process has bound, and outlives its owner', async () => {
     await run('first', { listener: descriptor() });
     listener.close();
@@ -111,8 +120,7 @@ http {
   it('is started again beside the workers of a master process that was killed', async () => {
     await run('first', { listener: descriptor() });
     listener.close();
-    process.kill(pid(), 'SIGKILL');
-    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+    await killMaster();
     // Its workers still answer.
     expect(await ask()).toBe('first');
     listener = await listening(port);
@@ -125,8 +133,7 @@ http {
     expect(nginx.isListening).toBe(false);
     await run('first', { listener: descriptor() });
     expect(nginx.isListening).toBe(true);
-    process.kill(pid(), 'SIGKILL');
-    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+    await killMaster();
     expect(nginx.isListening).toBe(true);
     await nginx.stop();
     await vi.waitUntil(() => !nginx.isListening, { timeout: 10_000 });
@@ -155,8 +162,7 @@ http {
   it('ends with workers that were left without a master process', async () => {
     await run('first', { listener: descriptor() });
     listener.close();
-    process.kill(pid(), 'SIGKILL');
-    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+    await killMaster();
     await nginx.stop();
     await vi.waitUntil(
       () =>
