@@ -21,7 +21,7 @@ function adviceFor(message: string): string {
   if (message.includes('could not select device driver')) {
     return ' (is the NVIDIA Container Toolkit installed on this host, and Docker restarted since?)';
   }
-  if (message.includes('runtime name: habana')) {
+  if (/runtime (?:name:|specified) habana/.test(message)) {
     return " (is Habana's container runtime installed on this host?)";
   }
   return '';

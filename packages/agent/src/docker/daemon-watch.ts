@@ -28,6 +28,10 @@ export interface ContainerEnd {
   readonly finishedAt: number;
 }
 
+interface DaemonInfo {
+  readonly ContainerdCommit?: { readonly ID?: string };
+}
+
 /** The lifetime of one connection to the daemon. */
 interface Watched {
   /** A value that differs between two runs of the daemon; null where the daemon has none. */
@@ -100,34 +104,51 @@ export class DaemonWatch {
 
   /**
    * Whether the daemon answers a ping and describes itself in time, which a daemon with a hung storage
-   * driver does not. A restart that is short enough is no finding.
+   * driver or containerd does not. A restart that is short enough is no finding.
    */
   async check(limitMs: number = EXECUTOR_CHECK_MS): Promise<CheckFinding> {
     const end = Date.now() + limitMs;
     for (;;) {
-      const left = end - Date.now();
-      const answer = left > 0 ? await ping(this.#docker, left) : 'no_answer';
-      if (answer === 'alive' && (await this.#describesItself(end - Date.now()))) return HEALTHY;
+      const problem = await this.#problem(end);
+      if (problem === null) return HEALTHY;
       if (Date.now() + RECONNECT_MS < end) {
         await delay(RECONNECT_MS);
         continue;
       }
-      const what = answer === 'refused' ? 'does not run' : 'does not answer';
-      const message = `the Docker daemon ${what} (asked for ${limitMs / 1000} seconds); see \`systemctl status docker\` on the host`;
+      const message = `${problem.what} (asked for ${limitMs / 1000} seconds); see \`systemctl status ${problem.unit}\` on the host`;
       return { status: 'failure', message };
     }
   }
 
-  async #describesItself(ms: number): Promise<boolean> {
-    if (ms <= 0) return false;
+  /** What keeps the daemon from starting containers, by the host's unit to look at; null = nothing. */
+  async #problem(end: number): Promise<{ what: string; unit: string } | null> {
+    const left = end - Date.now();
+    const answer = left > 0 ? await ping(this.#docker, left) : 'no_answer';
+    if (answer === 'refused') return { what: 'the Docker daemon does not run', unit: 'docker' };
+    if (answer !== 'alive') return { what: 'the Docker daemon does not answer', unit: 'docker' };
+    const info = await this.#description(end - Date.now());
+    if (info === null) {
+      const what = 'the Docker daemon does not describe itself: its storage or containerd hangs';
+      return { what, unit: 'docker containerd' };
+    }
+    // The daemon's answer in place of the version if it does not reach containerd.
+    if (info.ContainerdCommit?.ID !== 'N/A') return null;
+    return {
+      what: 'containerd, which runs the containers of Docker, does not answer',
+      unit: 'containerd',
+    };
+  }
+
+  async #description(ms: number): Promise<DaemonInfo | null> {
+    if (ms <= 0) return null;
     try {
-      return await withTimeout(() => this.#docker.info().then(() => true), {
+      return await withTimeout(() => this.#docker.info() as Promise<DaemonInfo>, {
         ms,
-        onTimeout: () => false,
+        onTimeout: () => null,
       });
     } catch {
       // It answers with an error: the finding is the same as without an answer.
-      return false;
+      return null;
     }
   }
 

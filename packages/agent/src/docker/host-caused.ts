@@ -2,6 +2,7 @@
 import type { HostFault } from '@dstack/contract/agent';
 import { JobFailure, systemFault } from '../executor/job-failure.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
+import { faultByText } from './engine-texts.ts';
 
 /** Codes of a connection to the engine that was refused, or broke before the answer. */
 const CONNECTION_CODES = new Set([
@@ -12,6 +13,15 @@ const CONNECTION_CODES = new Set([
   'ETIMEDOUT',
   'ECONNABORTED',
 ]);
+
+/** Texts of any part of the engine that lacks something, in lower case. */
+const SCARCITY_TEXTS: readonly (readonly [text: string, fault: HostFault])[] = [
+  ['no space left on device', 'no_space'],
+  ['disk quota exceeded', 'no_space'],
+  ['too many open files', 'no_resources'],
+  ['cannot allocate memory', 'no_resources'],
+  ['resource temporarily unavailable', 'no_resources'],
+];
 
 /** Texts that the engine has for faults of its storage, in lower case. */
 const STORAGE_TEXTS = [
@@ -40,19 +50,24 @@ export function hostFaultOf(error: unknown): HostFault | null {
   if (error instanceof JobFailure) return error.hostFault;
   if (error instanceof EngineHung) return 'daemon_hung';
   const status = statusOf(error);
-  // The engine's refusals name faults of the request.
-  if (status !== null && status < 500) return null;
   if (status === null && isConnectionError(error)) return 'daemon_unreachable';
-  const text = engineErrorMessage(error).toLowerCase();
-  if (text.includes('no space left on device') || text.includes('disk quota exceeded')) {
-    return 'no_space';
-  }
-  if (text.includes('too many open files') || text.includes('cannot allocate memory')) {
-    return 'no_resources';
-  }
+  const message = engineErrorMessage(error);
+  const known = faultByText(message);
+  if (known === null) return null;
+  // Other refusals name faults of the request.
+  if (known === undefined && status !== null && status < 500) return null;
+  const text = withoutQuotes(message.toLowerCase());
+  const scarcity = SCARCITY_TEXTS.find(([one]) => text.includes(one));
+  if (scarcity) return scarcity[1];
+  if (known !== undefined) return known;
   if (RUNTIME_TEXTS.some((one) => text.includes(one))) return null;
   if (STORAGE_TEXTS.some((one) => text.includes(one))) return 'storage';
   return status === null ? systemFault(error) : null;
+}
+
+/** Docker quotes what a job has named: programs, directories, users. */
+function withoutQuotes(text: string): string {
+  return text.replace(/\\./g, '').replace(/"[^"]*"/g, '""');
 }
 
 /** A socket that does not exist is an engine that does not run; another missing file is not. */

@@ -47,6 +47,12 @@ export const HOST_FAULTS = [
   'container_removed',
   /** The agent finds nothing of the job that it had started. */
   'job_lost',
+  /** The part of the engine that runs containers fails: containerd, its shims, runc, control groups. */
+  'runtime',
+  /** The engine cannot give containers a network. */
+  'network',
+  /** A device of the job, or the driver or runtime that gives it to containers, is missing. */
+  'devices',
   /** The storage of images and containers fails. */
   'storage',
   'no_space',
