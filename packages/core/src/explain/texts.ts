@@ -105,7 +105,8 @@ export function offersText({ rule, asked, has, count, ...row }: Row): string {
   const n = count === 1 ? '1 offer' : `${count ?? 0} offers`;
   switch (rule) {
     case null:
-      return `${n} available from ${dollars(row.price ?? 0)} an hour`;
+      // Price 0 means free of charge, or that no price was entered.
+      return row.price ? `${n} available from ${dollars(row.price)} an hour` : `${n} available`;
     case 'no_machines':
       return `${n} would fit, but this server makes no machines there`;
     case 'not_available':

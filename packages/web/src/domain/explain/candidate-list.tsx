@@ -22,8 +22,7 @@ export function CandidateList(props: { readonly candidates: readonly FleetCandid
           <ul className={styles.rows}>
             {rows.map((row) => (
               <li key={`${row.kind}-${row.instance}-${row.backend}-${row.rule}-${row.text}`}>
-                {row.instance ?? backendText(row.backend, row.region) ?? ''} {row.text}
-                {row.price === null ? '' : ` (${row.offer} ${hourlyText(row.price)})`}
+                {rowText(row)}
               </li>
             ))}
           </ul>
@@ -31,6 +30,20 @@ export function CandidateList(props: { readonly candidates: readonly FleetCandid
       ))}
     </ul>
   );
+}
+
+/** `lab-0 is busy`, `aws: 3 offers available from $0.34 an hour (t3.small in us-east-1, $0.34/h)` */
+function rowText({
+  instance,
+  backend,
+  region,
+  text,
+  offer,
+  price,
+}: FleetCandidate['rows'][number]) {
+  const place = backendText(backend, region);
+  const subject = instance ?? (place ? `${place}:` : '');
+  return `${subject} ${text}${price === null ? '' : ` (${offer}, ${hourlyText(price)})`}`;
 }
 
 const VERDICTS: Readonly<Record<ExplainVerdict, string>> = {

@@ -7,11 +7,10 @@ export function outlookText(plan: RunPlan): string | null {
   const hasOffers = jobs.some(({ total_offers }) => total_offers > 0);
   switch (outlook) {
     case 'ends':
-      if (!hasOffers)
-        return 'It ends at once, because no fleet of the project has an offer that matches.';
+      if (!hasOffers) return 'It ends at once, because no fleet of the project can take it now.';
       return 'It ends at once, because nothing that matches is free now. With retry on no-capacity it would wait.';
     case 'waits':
-      if (!hasOffers) return 'It waits for a fleet with an offer that matches.';
+      if (!hasOffers) return 'It waits until a fleet of the project can take it.';
       return `It waits, because nothing that matches is free now.${queueText(plan)}`;
     case 'queued':
       return 'It waits in the queue of the cluster, because no node is free now.';

@@ -35,6 +35,8 @@ function plan(more: Partial<RunPlan> = {}): RunPlan {
   } as unknown as RunPlan;
 }
 
+const LOCAL_OFFER = { kind: 'offers', backend: 'local', offer: 'local-process in local', price: 0 };
+
 /** The next submissions are refused. */
 const refusal: { error: Error | null } = { error: null };
 afterEach(() => {
@@ -55,11 +57,13 @@ function world(answer: (sent: Sent) => RunPlan, path = '/runs/launch') {
           ? []
           : [
               ['near', 'free', 'it takes the run now'],
+              ['near', 'free', 'is free', { instance: 'near-0' }],
+              ['near', 'free', '1 offer available', LOCAL_OFFER],
               ['far', 'never', 'it gets no new instance: no GPU'],
             ]
-        ).map(([fleet, verdict, text]) => ({
-          ...{ kind: 'fleet', fleet, verdict, text, instance: null, backend: null, rule: null },
-          price: null,
+        ).map(([fleet, verdict, text, more = { kind: 'fleet' }]) => ({
+          ...{ kind: 'instance', fleet, verdict, text, instance: null, backend: null, rule: null },
+          ...{ price: null, ...(more as object) },
         })),
       }),
       runs: {
@@ -91,6 +95,8 @@ it('shows the plan of the text, and submits what it shows', async () => {
   screen.getByText('fleet a is full');
   await screen.findByText('it gets no new instance: no GPU');
   screen.getByText('cannot take it');
+  screen.getByText('near-0 is free');
+  screen.getByText('local: 1 offer available (local-process in local, price unknown)');
   within(screen.getByRole('table', { name: 'Offers' })).getByText('local-process');
   screen.getByText('6 more offers are not shown.');
   await user.click(await enabledButton('Submit'));
@@ -118,15 +124,18 @@ it('names no price of an offer that has none', async () => {
 });
 
 it.each([
-  ['ends', 'It ends at once, because no fleet of the project has an offer that matches.'],
-  ['waits', 'It waits for a fleet with an offer that matches.'],
-] as const)('reports that no offer matches a run that %s', async (outlook, text) => {
-  const [job] = plan().job_plans;
-  await world(() =>
-    plan({ outlook, job_plans: [{ ...job, offers: [], total_offers: 0 } as never] }),
-  );
-  await screen.findByText((shown) => shown.includes(text));
-});
+  ['ends', 'It ends at once, because no fleet of the project can take it now.'],
+  ['waits', 'It waits until a fleet of the project can take it.'],
+] as const)(
+  'does not blame the offers of fleets that may just be full for a run that %s',
+  async (outlook, text) => {
+    const [job] = plan().job_plans;
+    await world(() =>
+      plan({ outlook, job_plans: [{ ...job, offers: [], total_offers: 0 } as never] }),
+    );
+    await screen.findByText((shown) => shown.includes(text));
+  },
+);
 
 it('edits the text by a form, whose fields follow from the schema', async () => {
   const sent: Sent[] = [];

@@ -29,8 +29,8 @@ export function OfferTable({ offers, total }: OfferTableProps) {
         rowName={({ offer }) => offer.instance.name}
         empty={
           <p className={styles.empty}>
-            Nothing that this project has matches the resources, prices and places of the
-            configuration. A submitted run would wait or fail.
+            There is none in a fleet that could take the run now. The notes and fleets above name
+            the reasons.
           </p>
         }
       />

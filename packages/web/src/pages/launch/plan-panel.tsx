@@ -101,7 +101,7 @@ function Effect(props: { readonly plan: RunPlan; readonly isCurrent: boolean }) 
 function priceText({ job_plans: jobs, outlook }: RunPlan): string {
   const [first] = jobs;
   const [cheapest] = first?.offers ?? [];
-  if (first === undefined || cheapest === undefined) return '. No offer matches.';
+  if (first === undefined || cheapest === undefined) return '. It has no offer now.';
   // Price 0 means free of charge, or that no price was entered.
   const price = cheapest.price === 0 ? '' : ` from ${money(cheapest.price * jobs.length)}/h`;
   return outlook === 'ends' || outlook === 'waits'
