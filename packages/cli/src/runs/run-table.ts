@@ -59,6 +59,14 @@ function columnsFor(verbose: boolean, probes: boolean): (Column & { field: Field
 }
 
 function runRows(run: Run, options: RunTableOptions): Fields[] {
+  const [head, ...jobs] = rowsOf(run, options);
+  if (head === undefined || run.deleted !== true) return [head ?? {}, ...jobs];
+  // Commands no longer find it by its name, which a newer run may have.
+  const status = typeof head.status === 'object' ? head.status : { text: head.status ?? '' };
+  return [{ ...head, status: { ...status, text: `${status.text}, deleted` } }, ...jobs];
+}
+
+function rowsOf(run: Run, options: RunTableOptions): Fields[] {
   const deployments = showsDeployments(run, options.verbose);
   const only = run.jobs.length === 1 && !run.array ? run.jobs[0] : undefined;
   if (only !== undefined && !deployments) return [mergedRow(run, only, options)];

@@ -181,6 +181,15 @@ test('a run that waits for its schedule shows its next start', async () => {
   expect(out).toContain('pending (next run 2026-11-25 08:00 UTC)');
 });
 
+test('a deleted run, which commands do not find any more, is marked', async () => {
+  const [run] = structuredClone(await recordedRuns());
+  if (!run) throw new Error('no run recorded');
+  const ended = { status: 'failed', status_message: 'failed', jobs: [] };
+  const { url } = await serving([Object.assign(run, ended, { deleted: true })]);
+  const { out } = await runCommand(['ps', '-a'], { env: serverEnv(url), now: NOW });
+  expect(out).toContain('failed, deleted');
+});
+
 test('only dev environments are shown as inactive', async () => {
   const [run] = structuredClone(await recordedRuns());
   const submission = run?.jobs[0]?.job_submissions.at(-1);

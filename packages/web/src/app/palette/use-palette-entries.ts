@@ -35,7 +35,7 @@ export function usePaletteEntries(): readonly PaletteEntry[] {
       run: () =>
         navigate({
           to: '/projects/$project/runs/$run',
-          params: { project: run.project, run: run.name },
+          params: { project: run.project, run: run.ref },
         }),
     })),
   ];

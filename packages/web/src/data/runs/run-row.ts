@@ -20,6 +20,9 @@ export interface RunRow {
   readonly id: string;
   readonly project: string;
   readonly name: string;
+  /** What its page is found by: the name, or the id once it is deleted, since a newer run may have its name. */
+  readonly ref: string;
+  readonly isDeleted: boolean;
   readonly user: string;
   readonly type: 'task' | 'service' | 'dev-environment';
   readonly status: Run['status'];
@@ -60,6 +63,8 @@ export function runRow(run: Run): RunRow {
     id: run.id,
     project: run.project_name,
     name: run.run_spec.run_name ?? '',
+    ref: runRef(run),
+    isDeleted: run.deleted === true,
     user: run.user,
     type: configuration.type,
     status: run.status,
@@ -85,6 +90,11 @@ export function runRow(run: Run): RunRow {
     replicas: configuration.type === 'service' ? replicaCounts(run.jobs) : null,
     service: run.service ? { url: run.service.url, model: run.service.model?.name ?? null } : null,
   };
+}
+
+/** See `RunRow.ref`. */
+export function runRef({ id, deleted, run_spec }: Run): string {
+  return deleted === true ? id : (run_spec.run_name ?? '');
 }
 
 function measuredJob({ jobs }: Run): MeasuredJob | null {

@@ -13,7 +13,7 @@ export function useRunRowActions(): RowActionsOf<RunRow> {
   const navigate = useNavigate();
   const stop = useLatest(useStopWithUndo());
   return useCallback(
-    ({ id, project, name, status }: RunRow) => {
+    ({ id, project, name, ref, status }: RunRow) => {
       const { stop: stopReason, remove } = runActions(status);
       return [
         {
@@ -24,7 +24,7 @@ export function useRunRowActions(): RowActionsOf<RunRow> {
           run: () =>
             void navigate({
               to: '/projects/$project/runs/$run/logs',
-              params: { project, run: name },
+              params: { project, run: ref },
             }),
         },
         {

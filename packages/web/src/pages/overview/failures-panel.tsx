@@ -35,7 +35,7 @@ export function FailuresPanel({ failures }: { readonly failures: readonly Run[] 
 
 function Failure({ run }: { readonly run: Run }) {
   const row = runRow(run);
-  const params = { project: row.project, run: row.name };
+  const params = { project: row.project, run: row.ref };
   const reason = runFailureText(row);
   const look = runLook(row);
   return (

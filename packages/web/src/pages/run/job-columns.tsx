@@ -1,4 +1,5 @@
 import type { Job } from '@dstack/contract/wire';
+import type { RunRow } from '../../data/runs/run-row.ts';
 import { backendText, gpuText } from '../../domain/format/resources.ts';
 import { NameLink } from '../../domain/links/name-link.tsx';
 import { jobLook } from '../../domain/runs/job-look.ts';
@@ -12,7 +13,7 @@ const latestOf = ({ job_submissions }: Job) => job_submissions.at(-1);
 
 /** The columns of the table of jobs. */
 export function jobColumns(
-  run: GlanceRun,
+  run: GlanceRun & Pick<RunRow, 'ref'>,
   { hasProbes, hasGpus }: { readonly hasProbes: boolean; readonly hasGpus: boolean },
 ): readonly TableColumn<Job>[] {
   const measured = hasGpus ? 'GPU' : 'CPU';
@@ -25,7 +26,7 @@ export function jobColumns(
       cell: ({ job_spec }) => (
         <NameLink
           to="/projects/$project/runs/$run/logs"
-          params={{ project: run.project, run: run.run }}
+          params={{ project: run.project, run: run.ref }}
           search={{ job: job_spec.job_name }}
         >
           {job_spec.job_name}

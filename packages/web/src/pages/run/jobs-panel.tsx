@@ -1,5 +1,6 @@
 import type { Job, Run } from '@dstack/contract/wire';
 import { useMemo, useState } from 'react';
+import { runRef } from '../../data/runs/run-row.ts';
 import { jobGroups, sortedJobs } from '../../domain/runs/job-rows.ts';
 import { Panel } from '../../ui/panel/panel.tsx';
 import { DataTable } from '../../ui/table/data-table.tsx';
@@ -16,13 +17,14 @@ export function JobsPanel({ run }: { readonly run: Run }) {
   const [selected, setSelected] = useState(NONE);
   const { jobs, id, project_name } = run;
   const name = run.run_spec.run_name ?? '';
+  const ref = runRef(run);
   const rows = useMemo(() => sortedJobs(jobs), [jobs]);
   const groupOf = useMemo(() => jobGroups(jobs) ?? undefined, [jobs]);
   const hasProbes = jobs.some(({ job_spec }) => job_spec.probes.length > 0);
   const hasGpus = jobs.some(usesGpus);
   const columns = useMemo(
-    () => jobColumns({ project: project_name, run: name, runId: id }, { hasProbes, hasGpus }),
-    [project_name, name, id, hasProbes, hasGpus],
+    () => jobColumns({ project: project_name, run: name, ref, runId: id }, { hasProbes, hasGpus }),
+    [project_name, name, ref, id, hasProbes, hasGpus],
   );
   const chosen = rows.map(nameOf).filter((one) => selected.has(one));
   return (
@@ -33,7 +35,7 @@ export function JobsPanel({ run }: { readonly run: Run }) {
       actions={
         chosen.length === 0 ? null : (
           <JobsSelection
-            params={{ project: project_name, run: name }}
+            params={{ project: project_name, run: ref }}
             names={chosen}
             onClear={() => setSelected(NONE)}
           />

@@ -1,5 +1,6 @@
 import type { Run } from '@dstack/contract/wire';
 import { Link } from '@tanstack/react-router';
+import { runRef } from '../../data/runs/run-row.ts';
 import type { LogLine } from '../../domain/logs/line-reader.ts';
 import { LogLineView } from '../../domain/logs/log-line-view.tsx';
 import { noMarks } from '../../domain/logs/log-search.ts';
@@ -99,7 +100,7 @@ function AllLogs({ run }: { readonly run: Run }) {
   return (
     <Link
       to="/projects/$project/runs/$run/logs"
-      params={{ project: run.project_name, run: run.run_spec.run_name ?? '' }}
+      params={{ project: run.project_name, run: runRef(run) }}
       className={buttonClass({ variant: 'quiet', size: 'sm' })}
     >
       All logs

@@ -45,7 +45,7 @@ export function RunFrame({ run, notice, children }: RunFrameProps) {
   const look = runLook(state);
   useRunCommands(run);
   useStatusAnnouncement(row.name, look.text);
-  const params = { project: run.project_name, run: row.name };
+  const params = { project: run.project_name, run: row.ref };
   return (
     <PageFrame
       title={

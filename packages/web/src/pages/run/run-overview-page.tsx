@@ -45,12 +45,13 @@ export function RunOverviewPage() {
   const row = runRow(run);
   // The explanation of a failure has its last lines.
   const hasFailed = isRunFailed(run.status) && needsExplanation(row);
-  const params = { project: row.project, run: row.name };
+  const params = { project: row.project, run: row.ref };
   return (
     <TwoColumns
       main={
         <>
-          {needsExplanation(row) ? (
+          {/* Explanations are found by name, which a newer run may have. */}
+          {needsExplanation(row) && !row.isDeleted ? (
             <ExplainPanel project={row.project} kind={explainKind(row)} name={row.name}>
               {hasFailed ? <FailureLines run={run} /> : null}
             </ExplainPanel>

@@ -102,6 +102,19 @@ it('stays readable when the run is deleted meanwhile', async () => {
   screen.getByRole('heading', { level: 1, name: /train/ });
 });
 
+it('of a deleted run reports that, and its tabs stay with it', async () => {
+  const id = '1959721e-cfa7-4d96-ace3-03046dd3efda';
+  const failed = { status: 'failed', status_message: 'failed', deleted: true } as const;
+  const explain = async () => Promise.reject(new Error('explains the newer run of the name'));
+  await renderRun(`/projects/main/runs/${id}`, () => aRun('train', { id, ...failed }), '', {
+    explain,
+  });
+  await screen.findByText('This run was deleted.');
+  const logs = screen.getByRole('link', { name: 'Logs' });
+  expect(logs.getAttribute('href')).toBe(`/projects/main/runs/${id}/logs`);
+  expect(screen.queryByText(/explains the newer run/)).toBeNull();
+});
+
 it('submits the same configuration again under the given name', async () => {
   const done = aRun('train', { status: 'done', status_message: 'done' });
   const { user, applied } = await renderRun('/projects/main/runs/train', () => done);

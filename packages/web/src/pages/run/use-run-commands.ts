@@ -4,6 +4,7 @@ import { Activity, Columns3, Info, Logs, SquareTerminal } from 'lucide-react';
 import { useMemo } from 'react';
 import type { AppCommand } from '../../app/commands/command.ts';
 import { useCommands } from '../../app/commands/command-context.tsx';
+import { runRef } from '../../data/runs/run-row.ts';
 import { runRefs } from '../../domain/compare/run-refs.ts';
 
 /** Shortcuts of the run page. */
@@ -12,8 +13,9 @@ export function useRunCommands(run: Run): void {
   const project = run.project_name;
   const name = run.run_spec.run_name ?? '';
   const { id } = run;
+  const ref = runRef(run);
   const commands = useMemo<readonly AppCommand[]>(() => {
-    const params = { project, run: name };
+    const params = { project, run: ref };
     const group = 'This page' as const;
     return [
       {
@@ -59,6 +61,6 @@ export function useRunCommands(run: Run): void {
           void navigate({ to: '/compare', search: { runs: runRefs([{ project, ref: id }]) } }),
       },
     ];
-  }, [navigate, project, name, id]);
+  }, [navigate, project, name, id, ref]);
   useCommands(commands);
 }

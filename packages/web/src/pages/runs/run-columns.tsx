@@ -14,6 +14,7 @@ import { runLook } from '../../domain/runs/run-look.ts';
 import type { TableColumn } from '../../ui/table/column.ts';
 import { secondsBetween } from '../../ui/time/format-time.ts';
 import { Elapsed, Moment } from '../../ui/time/time.tsx';
+import styles from './runs.module.css';
 
 const TYPES: Readonly<Record<RunRow['type'], string>> = {
   task: 'Task',
@@ -25,9 +26,12 @@ const TYPES: Readonly<Record<RunRow['type'], string>> = {
 export const RUN_COLUMNS: readonly TableColumn<RunRow>[] = [
   {
     ...nameColumn<RunRow>('Run', 164, (row) => (
-      <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.name }}>
-        {row.name}
-      </NameLink>
+      <>
+        <NameLink to="/projects/$project/runs/$run" params={{ project: row.project, run: row.ref }}>
+          {row.name}
+        </NameLink>
+        {row.isDeleted ? <span className={styles.deleted}>deleted</span> : null}
+      </>
     )),
     sort: (row) => row.name,
   },

@@ -44,6 +44,15 @@ it('filters while the reader types, and keeps the filter in the address', async 
   expect(path()).toBe('/runs?q=grace');
 });
 
+it('leads from a deleted run to itself, not to a newer run of its name', async () => {
+  const old = aRun('train', { id: '1959721e-cfa7-4d96-ace3-03046dd3efda', deleted: true });
+  const { user, path } = await world('/runs', [aRun('train'), old]);
+  const [, older] = await screen.findAllByRole('link', { name: 'train' });
+  expect(screen.getByText('deleted').closest('tr')).toBe(older?.closest('tr'));
+  await user.click(older as HTMLElement);
+  await waitFor(() => expect(path()).toBe(`/projects/main/runs/${old.id}`));
+});
+
 it('offers to clear filters that nothing matches', async () => {
   const { user } = await world('/runs?q=nothing&status=failed');
   await user.click(await screen.findByRole('button', { name: 'Clear the filters' }));

@@ -50,7 +50,11 @@ export function ResourcePage<T>(props: ResourcePageProps<T>) {
     const isHidden = error instanceof ForbiddenError;
     return children(
       data,
-      wasDeleted ? <Deleted noun={noun} /> : isHidden ? <Hidden noun={noun} /> : null,
+      wasDeleted ? (
+        <Deleted noun={noun} isLoaded={!isMissing} />
+      ) : isHidden ? (
+        <Hidden noun={noun} />
+      ) : null,
     );
   }
   if (error !== null) {
@@ -71,10 +75,11 @@ export function ResourcePage<T>(props: ResourcePageProps<T>) {
   );
 }
 
-function Deleted({ noun }: { readonly noun: string }) {
+/** `isLoaded`: the server still has it, marked as deleted. */
+function Deleted({ noun, isLoaded }: { readonly noun: string; readonly isLoaded: boolean }) {
   return (
     <Banner tone="warning" icon={Trash2}>
-      This {noun} was deleted. You see what was loaded before.
+      This {noun} was deleted.{isLoaded ? null : ' You see what was loaded before.'}
     </Banner>
   );
 }
