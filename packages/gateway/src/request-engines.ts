@@ -114,7 +114,7 @@ export class RequestEngines {
     return [...(this.#workers?.all ?? []), this.#options.plain];
   }
 
-  /** What a new worker receives before it listens. */
+  /** The messages that a new worker receives before it listens. */
   #initial(): [string, unknown][] {
     const { plain, supply, callers, tunnelKey, isOnline } = this.#options;
     const { services = [], hosts = {}, models = {} } = supply.services ?? {};

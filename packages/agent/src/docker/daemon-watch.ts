@@ -120,7 +120,7 @@ export class DaemonWatch {
     }
   }
 
-  /** What keeps the daemon from starting containers, by the host's unit to look at; null = nothing. */
+  /** The reason why the daemon starts no containers, with the host's unit to look at; null = it starts them. */
   async #problem(end: number): Promise<{ what: string; unit: string } | null> {
     const left = end - Date.now();
     const answer = left > 0 ? await ping(this.#docker, left) : 'no_answer';

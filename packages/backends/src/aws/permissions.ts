@@ -6,7 +6,7 @@ export interface AwsRight {
   readonly action: string;
   /** Parameters of a rehearsal; null = it cannot be rehearsed, and is tried in another way. */
   readonly rehearsal: AwsParameters | null;
-  /** What needs it, if most backends do well without, such as `gateways with load balancers`; omitted = every backend. */
+  /** The feature that needs it, such as `gateways with load balancers`; omitted = every backend needs it. */
   readonly onlyFor?: string;
 }
 

@@ -16,7 +16,7 @@ export interface SigningOptions extends SigningKey {
 }
 
 const VERSION = '1.0';
-/** What is signed begins with the version of the API, wherever that is reached. */
+/** The signed text begins with the version of the API, wherever that is reached. */
 const API_VERSION = '/v1alpha5';
 /** A clock that differs by more makes the provider refuse signatures. */
 const SKEW_MS = 60_000;

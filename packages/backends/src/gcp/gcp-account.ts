@@ -51,7 +51,7 @@ export class GcpAccount {
   readonly #options: GcpAccountOptions;
   readonly #listed: NextAnswer<ListedInstances>;
   readonly #listedGateways: NextAnswer<ListedInstances>;
-  /** What the last list lacks, and when it was asked for. */
+  /** The regions and zones that the last list lacks, and when it was requested. */
   #unreachable: { readonly at: number; readonly names: ReadonlySet<string> } | null = null;
   readonly #regions = new Map<string, GcpAccountRegion>();
   readonly #markets = new Map<string, GcpMarket>();

@@ -7,7 +7,7 @@ import { KEY_TAG } from '../base/rest-vm/names.ts';
 
 const KEY = /^[a-z][a-z0-9_-]{0,62}$/;
 const VALUE = /^[a-z0-9_-]{0,63}$/;
-/** What values do not have, and the sign of an escape. */
+/** Characters that values of labels may not contain, and the sign of an escape. */
 const OTHERS = /[^a-z0-9-]/gu;
 const LONGEST = 63;
 /** The most labels that a resource may have. */

@@ -1,4 +1,4 @@
-/** What the families of machine types need in an order. */
+/** The needs of each family of machine types in an order. */
 import type { Offer } from '@dstack/core';
 
 type Resources = Offer['instance']['resources'];

@@ -1,4 +1,4 @@
-/** What the machines of a project are for: those of fleets, or those of gateways, which have a label of their own with their keys. */
+/** The machines of a project belong to fleets or to gateways; those of gateways have a label of their own with their keys. */
 import { KEY_TAG } from '../base/rest-vm/names.ts';
 import type { VmOrder } from '../base/rest-vm/vm-cloud.ts';
 import { NETWORK_TAG, type Networks } from './networks.ts';

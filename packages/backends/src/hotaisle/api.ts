@@ -11,7 +11,7 @@ const ORDER_REFUSALS: readonly RefusalRule[] = [
 ];
 const PAYMENT: RefusalRule = { status: 402, means: 'forbidden' };
 
-/** What a machine is ordered by. The provider's object is returned to it as it is. */
+/** The specification by which a machine is ordered. The provider's object is returned to it unchanged. */
 export interface VmSpecs {
   readonly cpu_cores: number;
   /** In bytes. */

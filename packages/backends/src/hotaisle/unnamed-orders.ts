@@ -13,7 +13,7 @@ export interface UnnamedOrder {
   readonly name: string;
   /** The description of its machine. */
   readonly description: string;
-  /** What was there before; null = it has not been sent. */
+  /** The machines that existed before the order was sent; null = it has not been sent. */
   readonly before: readonly string[] | null;
   /** Its machine; null = its answer is missing. */
   readonly made: string | null;

@@ -100,7 +100,7 @@ export interface StoredScript {
   readonly created_at?: string | null;
 }
 
-/** What an action did to one machine. */
+/** The result of an action on one machine. */
 interface ActionResult {
   readonly instanceId?: string;
   readonly status?: string;

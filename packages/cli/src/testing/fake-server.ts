@@ -35,7 +35,7 @@ export async function startFakeServer(
  */
 export class FakeServer {
   readonly requests: ReceivedRequest[] = [];
-  /** What its answers give as the time, in ms since the epoch; null: nothing. */
+  /** The time in its answers, in ms since the epoch; null: they have none. */
   now: number | null = null;
   readonly #routes: Map<string, Route>;
   readonly #server: Server;

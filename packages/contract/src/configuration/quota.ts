@@ -131,7 +131,7 @@ const isEmpty = (amounts: object | null): boolean =>
 
 type Excess = readonly [path: readonly string[], guaranteed: number, limit: number];
 
-/** What is guaranteed beyond the limit, so that the project could never use it. */
+/** Guarantees beyond the limit, which the project could never use. */
 function excesses({ guaranteed, limit }: Terms): Excess[] {
   if (guaranteed === null || limit === null) return [];
   const pairs = (['cpu', 'memory', 'instances', 'cost'] as const).map(

@@ -176,7 +176,7 @@ export function isMap(value: unknown): value is Record<string, unknown> {
   return prototype === Object.prototype || prototype === null;
 }
 
-/** What is meant by a word that is not one of a choice: the right one, and a clause that explains it. */
+/** The choice that a wrong word probably means, and a clause that explains it. */
 export interface MeantChoice<T extends string> {
   readonly value: T;
   readonly why: string;

@@ -38,7 +38,7 @@ export const isUnknownPart = (resource: string, needed: number): boolean =>
   amountText(resource, needed) === amountText(resource, 0);
 
 /**
- * What is used of each resource that the quota names; of a quota of each user also where no user has anything.
+ * The use of each resource that the quota names, also if no user has used any of a quota per user.
  * Empty: it has a weight alone.
  */
 export function shownUses({ use, limit, guaranteed }: Quota): readonly QuotaUse[] {

@@ -38,7 +38,7 @@ export const ServerStatus = model({
    */
   open_files: z.optional(Integer),
   open_files_limit: z.optional(Integer),
-  /** What answers requests to services without a gateway; servers of earlier versions do not report it. */
+  /** The program that answers requests to services without a gateway; servers of earlier versions do not report it. */
   service_engine: z.optional(
     z.object({
       /** `nginx`: before workers; `workers`; `server`: the server itself. There may be others later. */

@@ -47,7 +47,7 @@ export function placeInQueue(
   return { place, startsAt, isAbout, shares, ...requestsFor(snapshot, planned, ctx) };
 }
 
-/** What the next pass would request for the gang. Nothing where no job of the pool may have to leave for others. */
+/** The requests that the next pass would make for the gang; none if no job of the pool may have to leave for others. */
 function requestsFor(
   snapshot: PlacementSnapshot,
   { jobs }: Gang,

@@ -5,7 +5,7 @@ import { Front, type FrontOptions } from './front.ts';
 
 const service = { https: true, route: { projectName: 'main', runName: 'web' } };
 
-/** What a client gets that opens a WebSocket over plain HTTP or TLS, and whether the app was asked. */
+/** Opens a WebSocket over plain HTTP or TLS; returns the client's answer and whether the app received the request. */
 async function opened(scheme: 'http' | 'https') {
   const proxy = { admit: async () => ({}), upgrade: vi.fn() };
   const front = new Front({

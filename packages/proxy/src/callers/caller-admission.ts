@@ -127,7 +127,7 @@ export class CallerAdmission {
   }
 }
 
-/** What may be in a request beside `Authorization`. */
+/** The parts of a request beside `Authorization` that may contain a token. */
 interface SentHead {
   readonly rawHeaders: readonly string[];
   readonly rest: string;

@@ -8,7 +8,7 @@ export interface OwnTokensOptions {
   readonly isToken: (text: string) => Promise<boolean>;
   /** Tokens from the server's settings. */
   readonly settings: readonly (string | null)[];
-  /** What is known of them where they are not; omitted: they are known. */
+  /** The marks of tokens in a process that does not know the tokens; omitted: it knows them. */
   readonly marks?: () => TokenMarks;
   /** Milliseconds. */
   readonly now: () => number;
@@ -58,7 +58,7 @@ export class OwnTokens {
     this.#marks = new TokenMarks(marksOf(options.settings));
   }
 
-  /** What may be a token in any place; see `inPlaces`. */
+  /** The marks of texts that may be tokens in any place; see `inPlaces`. */
   get marks(): TokenMarks {
     return this.#options.marks?.() ?? this.#marks;
   }

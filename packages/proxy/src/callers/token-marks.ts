@@ -6,7 +6,7 @@ import { hash } from 'node:crypto';
 import { SERVICE_TOKEN_PREFIX } from '@dstack/contract/token-prefixes';
 
 /**
- * What gateways know of such a token: its length in bytes, and the first byte of its SHA-1. One of 256 other texts of that length
+ * All that gateways know of such a token: its length in bytes, and the first byte of its SHA-1. One of 256 other texts of that length
  * has the mark too, so the server is asked. A mark rules out 255 of 256 guesses and no more: it has no salt, so that the same
  * token always has the same one, however often a gateway gets it.
  */

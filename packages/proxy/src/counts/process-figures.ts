@@ -17,7 +17,7 @@ const NOTHING: RawStats = { answered: {}, slices: [] };
 export class ProcessFigures<Process> implements OtherFigures {
   readonly #present = new Map<Process, Map<string, CountedService>>();
   readonly #ended: Map<string, CountedService>;
-  /** Of the process that adds them up. */
+  /** The figures of the process that adds them up. */
   #own: readonly CountedService[] = [];
   readonly #path: string | null;
 

@@ -36,7 +36,7 @@ interface NamedText {
   readonly value: string;
 }
 
-/** What is known of tokens without a form; see `TokenMarks`. */
+/** The known marks of tokens that have no form of their own; see `TokenMarks`. */
 export interface KnownMarks {
   /** A shorter text is none. */
   readonly shortest: number;

@@ -96,7 +96,7 @@ const LOCATIONS = [
 ];
 const HOSTS = ['host.example', 'HOST.example:80', 'host.example:443', 'host.example:8080', null];
 
-/** What is passed on; `dropped`: nothing is. */
+/** The header that is passed on; `dropped`: none is. */
 function passed({ name, value, prefix, isStripped, host }: Case): string {
   const context = { path: prefix, isStripped, host, isOpenToOrigins: false };
   const [, answered = 'dropped'] = responseHeaders([name, value], context).slice(

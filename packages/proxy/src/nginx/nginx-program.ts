@@ -1,4 +1,4 @@
-/** What this computer has of nginx. */
+/** Finds the program of nginx and its modules on this computer. */
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { modulesFolder, PLAIN_MODULES } from './plain-configuration.ts';

@@ -1,4 +1,4 @@
-/** What a process remembers of a replica that it has sent requests to, and of each of these requests. */
+/** A process remembers each replica that it has sent requests to, and each of these requests. */
 import type { AvoidedFor } from '../counts/counted-replica.ts';
 import { ReplicaStats } from '../counts/replica-stats.ts';
 import { type EjectionCause, type Ejections, NO_EJECTIONS } from '../policy/outliers.ts';

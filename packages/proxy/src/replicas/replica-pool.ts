@@ -26,7 +26,7 @@ export const IDLE_MS = 4000;
 /** An app may keep its connections longer, by the header `Keep-Alive`, but no longer than this. */
 export const MAX_IDLE_MS = 60_000;
 
-/** What a pool has without the index of undici, which adds `request` and others to it. */
+/** A pool without the methods that the index of undici adds to it, such as `request`. */
 export type ReplicaPool = Omit<Pool, 'request' | 'stream' | 'pipeline' | 'connect' | 'upgrade'>;
 
 /** Opens nothing before the first request, which fails with `ConnectFailure` if that fails. */

@@ -4,7 +4,7 @@ import type { RequestRates } from './request-rates.ts';
 import type { RequestSenders } from './request-senders.ts';
 import type { ServiceDelivery } from './service-delivery.ts';
 
-/** What requests of every kind need, made once for the whole proxy. */
+/** Parts that requests of every kind need, made once for the whole proxy. */
 export interface RequestParts {
   readonly replicas: Pick<ReplicaConnections, 'open' | 'answered' | 'broke' | 'release'>;
   readonly delivery: Pick<ServiceDelivery, 'deliver'>;

@@ -1,4 +1,4 @@
-/** What a WebSocket brings unchanged through a proxy, in both directions: a short form of the suite in `bench/conformance`. */
+/** A WebSocket passes through a proxy unchanged, in both directions: a short form of the suite in `bench/conformance`. */
 import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import { text } from 'node:stream/consumers';

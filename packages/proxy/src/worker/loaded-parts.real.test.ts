@@ -1,4 +1,4 @@
-/** What a worker has loaded before a request needs it, as a program of its own: the files may be replaced while it runs. */
+/** A worker loads its code before a request needs it, as its files may be replaced while it runs. */
 import { spawnSync } from 'node:child_process';
 import { expect, it } from 'vitest';
 

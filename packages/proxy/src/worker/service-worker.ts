@@ -45,7 +45,7 @@ export interface ServiceWorkerOptions
   readonly unknown?: () => ProxyRefusal;
   /** Tokens of the server's settings, which no app may receive. */
   readonly tokens: readonly string[];
-  /** What is known of those that the worker must not know. */
+  /** The marks of tokens that the worker must not know. */
   readonly marks?: () => TokenMarks;
   /** Rates of services are counted for all workers together. */
   readonly sharesRates: boolean;

@@ -106,7 +106,7 @@ export class ContainerAgents implements AgentDownloads {
   }
 }
 
-/** What a launcher can compute with the small tools of any image; twice, so that its reader cannot continue the text. */
+/** A hash that a launcher can compute with the small tools of any image; hashed twice, so that its reader cannot continue the text. */
 const keyed = (token: string, text: string): string =>
   createHash('sha256').update(`${token}${text}`).digest('hex');
 

@@ -144,7 +144,7 @@ export async function startHttp(parts: Parts, made: HttpParts): Promise<StartedH
     avoided: made.avoided,
     own: () => services.figures,
   });
-  // Of a start that fails later.
+  // Detaches the front of a start that fails later.
   closing.add(() => front.detach({ delayMs: 0, limitMs: 0 }));
   const url = await front.open();
   opened.resolve(url);

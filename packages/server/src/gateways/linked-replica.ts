@@ -164,7 +164,7 @@ export class LinkedReplica {
     this.#upkeep.look();
   }
 
-  /** What could not be read is sent with the next look. */
+  /** Settings that could not be read are sent with the next look. */
   async #sendSettings(): Promise<void> {
     this.#hasSettings = false;
     await this.#supply.sendSettings();

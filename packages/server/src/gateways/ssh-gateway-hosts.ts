@@ -24,7 +24,7 @@ type SshAccess = Extract<InstanceAccess, { readonly kind: 'ssh' }>;
 interface Machine {
   readonly address: string;
   readonly connection: HostConnection;
-  /** What is being done on it before its agent answers, or why that failed; null = nothing is known. */
+  /** The step that is under way on it before its agent answers, or why it failed; null = unknown. */
   stage: string | null;
 }
 

@@ -119,7 +119,7 @@ export interface HttpDeps {
   readonly loopsAreRunning: () => boolean;
   /** Seconds by which the clock of the server's host is too far ahead of the database's; 0: it is not. */
   readonly clockLead: () => number;
-  /** What answers requests to services. */
+  /** The program that answers requests to services. */
   readonly serviceEngine: () => NonNullable<ServerStatus['service_engine']>;
   /** Keys by kind of work; null before the loops start. */
   readonly queues: () => Readonly<Record<string, QueueDepth>> | null;

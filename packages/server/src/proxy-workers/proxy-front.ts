@@ -171,7 +171,7 @@ export class ProxyFront {
     return new Map(pages.flatMap((one) => [...(one ?? [])]));
   }
 
-  /** What answers requests to services. */
+  /** The program that answers requests to services. */
   get engine(): { readonly name: string; readonly problem: string | null } {
     const { nginx, isOff } = this.#options;
     if (nginx !== null) return { name: 'nginx', problem: nginx.life.problem };

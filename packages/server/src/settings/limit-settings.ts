@@ -3,7 +3,7 @@ import type { CloneLimits } from '@dstack/contract/agent';
 import { seconds } from './bounded-variables.ts';
 import { gatewayReplicas } from './gateway-settings.ts';
 
-/** What callers, users and runs may take at most. */
+/** The most that callers, users and runs may take. */
 export interface Limits {
   /** Bytes of one uploaded archive or diff; 0 = no limit. */
   readonly codeUpload: number;

@@ -87,7 +87,7 @@ async function isExpected(
 }
 
 /**
- * What a replica keeps when its machine is replaced is kept as long as there is such a replica in its region, or as one
+ * Things that a replica keeps when its machine is replaced are wanted while there is such a replica in its region, or while one
  * is missing, which may take its place. `region`: null = that of the gateway.
  */
 async function isPlaceWanted(

@@ -92,7 +92,7 @@ export class ChannelSocket extends Duplex {
       this.push(null);
     });
     channel.on('close', () => {
-      // What has arrived before an orderly end is still to be read.
+      // Bytes that have arrived before an orderly end are still to be read.
       if (!hasEnded || this.readableEnded) this.destroy();
       else this.once('end', () => this.destroy());
     });

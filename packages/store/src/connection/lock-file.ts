@@ -6,7 +6,7 @@ export interface LockHandle {
   release(): void;
 }
 
-/** What to report to the one who cannot have the lock. */
+/** The report to the process that cannot have the lock. */
 export interface LockRefusal {
   readonly message: string;
   readonly fix: string;

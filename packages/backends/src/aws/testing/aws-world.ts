@@ -89,7 +89,7 @@ export class AwsWorld {
     return created.handle;
   }
 
-  /** What a creation has thrown. */
+  /** The error that a creation has thrown. */
   async failure(given: InstanceOrder, of = this.backend): Promise<Error> {
     return (await this.create(given, of).catch((error: unknown) => error)) as Error;
   }

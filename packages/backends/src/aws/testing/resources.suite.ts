@@ -1,4 +1,4 @@
-/** What machines of EC2 use besides: groups, volumes, networks. */
+/** Resources of EC2 beside machines: groups, volumes, networks. */
 import { describe, expect, it } from 'vitest';
 import { SkipOfferError } from '../../base/errors.ts';
 import type { GroupOrder } from '../../base/group-port.ts';

@@ -13,7 +13,7 @@ export interface UserDataOptions {
   readonly hostKey: HostKeyPair;
   /** For a machine whose own power-off ends it; null = it lives until a server ends it. */
   readonly leaseSeconds: number | null;
-  /** What is installed; omitted = Docker, and what NVIDIA's GPUs need in containers. */
+  /** Installs the programs that jobs need; omitted = it installs Docker, and the toolkit for NVIDIA's GPUs in containers. */
   readonly script?: string;
   readonly files?: readonly FirstFile[];
   /** Runs before the script; omitted: nothing. */

@@ -13,7 +13,7 @@ export const REQUIREMENTS = {
 };
 
 /**
- * What the provider itself offers. On a busy computer the first answer is the list of the catalogue, while a call that
+ * The offers of the provider itself. On a busy computer the first answer is the list of the catalogue, while a call that
  * a test is about to lose is still under way.
  */
 export async function answeredOffers({ offers }: Pick<Backend, 'offers'>) {

@@ -91,7 +91,7 @@ export class ChannelStream extends Duplex {
       this.destroy(new NoAnswerError(`${this.#options.what}: the connection was lost`));
       return;
     }
-    // What has arrived before is still to be read.
+    // Bytes that have arrived before are still to be read.
     this.once('end', () => this.destroy());
     this.push(null);
   }

@@ -13,7 +13,7 @@ export function checkTable(list: readonly BackendCheck[], cli: Cli): string {
   );
 }
 
-/** What a backend that works could do as well, and what for that is missing. */
+/** The missing permissions of a backend that works, each with the feature that needs it. */
 function adviceIn({ permissions }: BackendCheck): string {
   return permissions.flatMap(({ ok, problem }) => (ok && problem ? [problem] : [])).join('; ');
 }

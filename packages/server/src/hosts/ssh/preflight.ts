@@ -6,7 +6,7 @@ import { DOCKER_SOCKET, INSTALL_DIRS, STATE_DIR } from './layout.ts';
 import { type Arch, LOADER_PATHS } from './libraries.ts';
 import { howToAllow } from './sshd-settings.ts';
 
-/** What a host is for: a machine of a gateway has nginx in place of Docker. */
+/** The purpose of a host: a machine of a gateway has nginx in place of Docker. */
 export type HostPurpose = 'jobs' | 'gateway';
 
 /** A folder from which programs can be run. */

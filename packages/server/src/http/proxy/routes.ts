@@ -59,7 +59,7 @@ export interface ProxyRouteDeps
   readonly ownPaths: OwnPaths | null;
   /** Gets the requests before the framework does. */
   readonly direct: DirectRequests;
-  /** What nginx before the server stores about callers counts until it changes; null = it gets nothing. */
+  /** Entries about callers that nginx before the server stores are valid until it changes; null = it gets none. */
   readonly generation?: () => string | null;
 }
 

@@ -54,7 +54,7 @@ export const behindSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
 export const nginxControlSocket = (paths: Pick<WorkerPaths, 'sockets'>): string =>
   plainSocket(folderIn(paths));
 
-/** What a computer has of nginx; see `nginx-program.ts` of the proxy. */
+/** The nginx of a computer; see `nginx-program.ts` of the proxy. */
 export interface Computer {
   readonly platform: NodeJS.Platform;
   readonly findNginx: () => string | null;

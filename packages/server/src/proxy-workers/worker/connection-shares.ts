@@ -100,7 +100,7 @@ class Taker {
     this.#child = child;
     this.#events = events;
     child.on('message', (message) => this.#receive(message as FromTaker));
-    // What it has sent before its end was received by then.
+    // All messages that it sent before its end were received by then.
     child.once('disconnect', () => this.#ended());
     // Node reports no end of a channel on which a connection is on its way.
     child.once('exit', () => this.#exited());

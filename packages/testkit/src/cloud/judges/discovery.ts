@@ -41,7 +41,7 @@ export interface JudgedCall {
   readonly answer: unknown;
 }
 
-/** What the document does not allow, for people; empty = it allows all of it. */
+/** The parts of the call that the document does not allow, for people; empty = it allows all of it. */
 export function discoveryProblems(
   document: DiscoveryDocument,
   call: JudgedCall,

@@ -20,7 +20,7 @@ export interface RunRow {
   readonly id: string;
   readonly project: string;
   readonly name: string;
-  /** What its page is found by: the name, or the id once it is deleted, since a newer run may have its name. */
+  /** Its page is found by this: the name, or the id once it is deleted, since a newer run may have its name. */
   readonly ref: string;
   readonly isDeleted: boolean;
   readonly user: string;

@@ -20,7 +20,7 @@ export interface GatewayRegion {
   readonly sizes: (type: string) => Offer['instance'] | null;
 }
 
-/** What the machines of gateways are at a provider. */
+/** The kind of a provider's machines that gateways run on. */
 export interface GatewayVmKind {
   readonly backend: BackendType;
   /** Its name for people. */

@@ -1,4 +1,4 @@
-/** What the handle of a gateway contains, so that it can be ended without its record. */
+/** The handle of a gateway contains all that is needed to end it without its record. */
 import type { InstanceHandle } from '@dstack/core';
 import { BackendError } from '../../errors.ts';
 

@@ -1,4 +1,4 @@
-/** What a project has beside the machines of the account. */
+/** The resources of a project beside the machines of the account. */
 import type { CloudAccount } from '../../account.ts';
 import type { Fields } from '../../fields.ts';
 

@@ -37,7 +37,7 @@ export function instanceForm(vm: Vm) {
   return {
     ...machine,
     ...{ id: Number(vm.id), actual_status, cur_state, next_state: cur_state },
-    // What its customer has requested, which another customer's bid does not change.
+    // The status that its customer has requested; another customer's bid does not change it.
     intended_status: bid === null ? cur_state : 'running',
     ...{ label: vm.name, image_uuid: container?.image ?? '', image_args: container?.command ?? [] },
     ...{ image_runtype: 'args', onstart: container?.entrypoint[0] ?? null },

@@ -27,5 +27,5 @@ export function refusedByVerda({ kind, message, facts }: Refusal): CloudAnswer {
   };
 }
 
-/** What a quota is of. */
+/** The facts of the error of a quota name these if it limits start-up scripts. */
 export const SCRIPTS = 'scripts';

@@ -160,7 +160,7 @@ interface Facts {
   readonly volume: string;
 }
 
-/** What is known of machines besides, by their ids. */
+/** Further facts about machines, by their ids. */
 const facts = new WeakMap<CloudAccount, Map<string, Facts>>();
 
 function factsOf(account: CloudAccount): Map<string, Facts> {
