@@ -118,7 +118,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
   {
     id: 'model',
     header: 'Model',
-    width: 140,
+    width: 130,
     card: 'detail',
     cell: ({ service, project, name }) =>
       service?.model ? (
@@ -133,7 +133,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'url',
     header: 'Address',
     width: 204,
-    yields: 3,
+    yields: 4,
     cell: ({ service }) =>
       service === null ? null : (
         <>
@@ -154,7 +154,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'p50',
     header: 'p50',
     width: 76,
-    yields: 4,
+    yields: 5,
     align: 'end',
     cell: ({ figures }) => figures && latencyText(figures.p50_ms),
   },
@@ -162,6 +162,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'p95',
     header: 'p95',
     width: 76,
+    yields: 1,
     align: 'end',
     hidden: true,
     cell: ({ figures }) => figures && latencyText(figures.p95_ms),
@@ -170,7 +171,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'p99',
     header: 'p99',
     width: 76,
-    yields: 1,
+    yields: 2,
     align: 'end',
     cell: ({ figures }) => figures && latencyText(figures.p99_ms),
   },
@@ -178,7 +179,7 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
     id: 'in-flight',
     header: 'In flight',
     width: 84,
-    yields: 2,
+    yields: 3,
     align: 'end',
     cell: ({ figures }) => figures && inFlightText(figures),
   },
@@ -191,12 +192,12 @@ const COLUMNS: readonly TableColumn<ServiceRow>[] = [
       replicas && replicasText(replicas, figures).replace(/ replicas?$/, ''),
   },
   projectColumn(100, ({ project }) => project),
-  { id: 'user', header: 'User', width: 100, yields: 6, cell: ({ user }) => <bdi>{user}</bdi> },
+  { id: 'user', header: 'User', width: 100, yields: 7, cell: ({ user }) => <bdi>{user}</bdi> },
   {
     id: 'submitted',
     header: 'Submitted',
     width: 100,
-    yields: 5,
+    yields: 6,
     align: 'end',
     card: 'detail',
     cell: ({ submittedAt }) => <RelativeTime at={submittedAt} />,

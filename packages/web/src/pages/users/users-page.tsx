@@ -127,6 +127,7 @@ const COLUMNS: readonly TableColumn<User>[] = [
     id: 'created',
     header: 'Created',
     width: 110,
+    yields: 1,
     align: 'end',
     cell: ({ created_at }) => (created_at === null ? '' : <RelativeTime at={created_at} />),
   },
