@@ -67,7 +67,7 @@ export type { Model, ModelTable, ServedModel } from './models/served-model.ts';
 export { serviceUsage } from './models/service-usage.ts';
 export { RendererBusy, TemplateRenderer } from './models/template-renderer.ts';
 export { luaFolder, removeOtherLua } from './nginx/lua-files.ts';
-export { HEAD, nginxHead } from './nginx/nginx-head.ts';
+export { connectionsOf, HEAD, nginxHead } from './nginx/nginx-head.ts';
 export {
   NginxProcess,
   NginxRefusal,
@@ -87,6 +87,7 @@ export {
 export {
   BACKLOG,
   CERTIFICATES,
+  CROWD,
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   inLua,

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 const NAMES = [
   ...['plain.lua', 'policy.lua', 'clock.lua', 'routes.lua', 'heads.lua', 'callers.lua'],
   ...['replicas.lua', 'counting.lua', 'control.lua', 'certificates.lua', 'answers.lua'],
-  'linger.lua',
+  ...['linger.lua', 'crowd.lua'],
 ];
 const PREFIX = 'lua-';
 

@@ -22,6 +22,10 @@ export const HEAD = '96k';
 const FILES = 65_535;
 const CONNECTIONS = 16_384;
 
+/** Connections of one process, those to who answers requests included. */
+export const connectionsOf = (mostFiles: number | null = hardLimit()): number =>
+  Math.min(CONNECTIONS, mostFiles ?? CONNECTIONS);
+
 /** Up to the first directives of the block `http`, which is to be closed. */
 export function nginxHead(head: NginxHead): string {
   const { folder, user, modules, processes, maxBody, mostFiles = hardLimit() } = head;
@@ -34,7 +38,7 @@ worker_shutdown_timeout 600s;
 pid ${folder}/nginx.pid;
 error_log ${folder}/nginx-error.log warn;
 events {
-  worker_connections ${Math.min(CONNECTIONS, files)};
+  worker_connections ${connectionsOf(mostFiles)};
 }
 http {
   access_log off;

@@ -15,6 +15,11 @@ export interface PlainOptions {
   readonly maxBody?: number;
   /** nginx ends once no main process has kept it up to date for so long (ms), and nothing listens behind it. */
   readonly lingerMs?: number;
+  /**
+   * Connections that each process may have. Above half of them it closes connections without a request, those of the
+   * networks with most of them. By default it closes none.
+   */
+  readonly connections?: number;
 }
 
 /** Where nginx learns from the main process what it may answer. Only the main process and nginx reach the folder. */
@@ -28,7 +33,7 @@ const IDLE = '4s';
  * outlives each of them: none is lost when one is killed.
  */
 export function plainShared(
-  { folder, hasProxies = false, maxBody = 0, lingerMs }: PlainOptions,
+  { folder, hasProxies = false, maxBody = 0, lingerMs, connections }: PlainOptions,
   runtime: string,
   workers: string,
 ): string {
@@ -42,10 +47,11 @@ export function plainShared(
   init_by_lua_block {
     require("plain").load({ ${workers} }, ${hasProxies}, ${maxBody})
     require("certificates").folder = "${runtime}/certificates"
-${lingerMs === undefined ? '' : `    require("linger").load({ ${workers} }, ${lingerMs}, "${runtime}/nginx.pid")\n`}  }
+${lingerMs === undefined ? '' : `    require("linger").load({ ${workers} }, ${lingerMs}, "${runtime}/nginx.pid")\n`}${connections === undefined ? '' : `    require("crowd").most = ${connections}\n`}  }
   init_worker_by_lua_block {
     require("plain").start()
     require("linger").start()
+    require("crowd").start()
   }
   upstream dstack_plain {
     server 0.0.0.1;
@@ -70,6 +76,10 @@ ${['push', 'tick', 'live', 'ended', 'pages']
 /** For the block `server` of TLS: nginx itself would read the certificate of a name for each handshake. */
 export const CERTIFICATES =
   '    ssl_certificate_by_lua_block { require("certificates").present() }\n';
+
+/** For a block `server` of HTTP/1.1, whose connections are bounded: locations with Lua of these phases do the same. */
+export const CROWD = `    access_by_lua_block { require("crowd").enter() }
+    log_by_lua_block { require("crowd").leave() }`;
 
 /** For a block `server`: they outlive internal redirects, and are set once for each request. */
 export const PLAIN_VARIABLES = ['ref', 'user', 'authorization', 'wants', 'failed']
@@ -190,10 +200,10 @@ export function plainLocation(
 ): string {
   const timeout = timeoutMs > 0 ? `${timeoutMs}ms` : '365d';
   return `    location ${isByPath ? '^~ /proxy/services/' : '/'} {
-${before}      access_by_lua_block { require("plain").access(${isByPath}) }
+${before}      access_by_lua_block { ${isByPath ? 'require("crowd").enter() ' : ''}require("plain").access(${isByPath}) }
       header_filter_by_lua_block { require("plain").headers() }
       body_filter_by_lua_block { return require("plain").body() }
-      log_by_lua_block { require("plain").log() }
+      log_by_lua_block { ${isByPath ? 'require("crowd").leave() ' : ''}require("plain").log() }
       error_page 500 502 503 = @undelivered;
       error_page 504 = @timed_out;
       error_page 413 @large_body;

@@ -1,6 +1,8 @@
 /** The configuration of nginx before the server. It does not depend on services. */
 import {
   BACKLOG,
+  CROWD,
+  connectionsOf,
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   inLua,
@@ -32,6 +34,8 @@ export interface ServerNginxOptions {
   /** Names below it belong to services, whatever their path; null = there are none. */
   readonly servicesDomain: string | null;
   readonly plain: PlainOptions;
+  /** Files that nginx may open; the limit of this process by default. */
+  readonly mostFiles?: number;
 }
 
 /** Workers and the server end connections on which nothing comes. */
@@ -41,13 +45,14 @@ const CLIENT_PATIENCE = `      client_body_timeout ${SILENCE};
 `;
 
 export function serverConfiguration(options: ServerNginxOptions): string {
-  const { folder, behind, processes, isRoot, servicesDomain, plain } = options;
+  const { folder, behind, processes, isRoot, servicesDomain, mostFiles } = options;
+  const plain = { ...options.plain, connections: connectionsOf(mostFiles) };
   const others = workersLocation('/', {
     ...{ scheme: 'http', silence: SILENCE },
     before: `${CLIENT_PATIENCE}${FOR_WORKERS_ONLY}`,
   });
   const head = nginxHead({
-    ...{ folder, user: isRoot ? 'root' : null, modules: plain.modules, processes },
+    ...{ folder, user: isRoot ? 'root' : null, modules: plain.modules, processes, mostFiles },
     // Workers and the server have their limits.
     maxBody: 0,
   });
@@ -58,6 +63,7 @@ ${plainShared(plain, folder, inLua([behind]))}${PATH_SHARED}${workersUpstream([b
   server {
     listen ${options.listen} default_server ${BACKLOG};
     server_name _;
+${CROWD}
 ${PLAIN_VARIABLES}
 ${PATH_VARIABLES}
 ${plainLocation(plain, { scheme: 'http', before: '', isByPath: true })}
@@ -78,6 +84,7 @@ function servicesServer(domain: string, listen: string, others: string): string 
   return `  server {
     listen ${listen};
     server_name .${domain};
+${CROWD}
 ${others}
 ${REFUSALS}
   }

@@ -1,0 +1,144 @@
+-- Keeps room for new connections. nginx closes those between two requests when it needs room, but not those with a part
+-- of a head, which a stranger may open in any number.
+local ffi = require "ffi"
+local clock = require "clock"
+
+pcall(ffi.cdef, "int getpeername(int fd, void *name, unsigned int *length); int shutdown(int fd, int how);")
+pcall(ffi.cdef, [[
+  typedef struct { uint64_t ino; int64_t off; unsigned short length; unsigned char type; char name[256]; } dstack_entry;
+  void *opendir(const char *name); dstack_entry *readdir(void *dir); int closedir(void *dir);
+]])
+local C = ffi.C
+local AF_INET, AF_INET6, BOTH = 2, 10, 2
+local MAPPED = ("\0"):rep(10) .. "\255\255"
+
+-- Seconds between two looks: usually, and after one that has closed some.
+local LOOK, SOON = 1, 0.2
+local LOG_EVERY = 60000
+
+-- Connections that a process may have; nil = none is closed.
+local M = { most = nil }
+
+-- By address and port of the client: true while a request is under way, else since when there is none.
+local states = {}
+local name, length = ffi.new("uint8_t[128]"), ffi.new("unsigned int[1]")
+local logged = nil
+
+local function key_of_request()
+  local var = ngx.var
+  return var.binary_remote_addr .. var.remote_port
+end
+
+-- The head of a request is complete.
+function M.enter() states[key_of_request()] = true end
+
+-- Its answer has ended.
+function M.leave() states[key_of_request()] = clock.now() end
+
+local function descriptors()
+  local found = {}
+  local dir = C.opendir("/proc/self/fd")
+  if dir == nil then return found end
+  local entry = C.readdir(dir)
+  while entry ~= nil do
+    found[#found + 1] = tonumber(ffi.string(entry.name))
+    entry = C.readdir(dir)
+  end
+  C.closedir(dir)
+  return found
+end
+
+-- Key of the client and its network, as `networkOf` has it; nil = no client is at the other end.
+local function client_of(fd)
+  length[0] = ffi.sizeof(name)
+  if C.getpeername(fd, name, length) ~= 0 then return nil end
+  local family = name[0] + name[1] * 256
+  if family ~= AF_INET and family ~= AF_INET6 then return nil end
+  local address = family == AF_INET and ffi.string(name + 4, 4) or ffi.string(name + 8, 16)
+  local network = address
+  if family == AF_INET6 then network = address:sub(1, 12) == MAPPED and address:sub(13) or address:sub(1, 8) end
+  return address .. (name[2] * 256 + name[3]), network
+end
+
+-- How many each network keeps, so that all together keep `most`: those with fewer keep all.
+local function share_of(networks, most)
+  local sizes = {}
+  for _, waiting in pairs(networks) do sizes[#sizes + 1] = #waiting end
+  table.sort(sizes)
+  for n, size in ipairs(sizes) do
+    local left = #sizes - n + 1
+    if size * left > most then return math.floor(most / left) end
+    most = most - size
+  end
+  return math.huge
+end
+
+local function close_above(networks, most)
+  local share, closed = share_of(networks, most), 0
+  for _, waiting in pairs(networks) do
+    if #waiting > share then
+      table.sort(waiting, function(a, b) return a.since < b.since or (a.since == b.since and a.fd < b.fd) end)
+      for n = 1, #waiting - share do
+        -- nginx finds it ended, and closes it.
+        C.shutdown(waiting[n].fd, BOTH)
+        closed = closed + 1
+      end
+    end
+  end
+  return closed
+end
+
+-- Those without a request, by network. Forgets clients that have left.
+local function waiting_ones(fds)
+  local now, networks, kept = clock.now(), {}, {}
+  for _, fd in ipairs(fds) do
+    local key, network = client_of(fd)
+    if key then
+      local state = states[key] or now
+      kept[key] = state
+      if state ~= true then
+        local waiting = networks[network] or {}
+        networks[network] = waiting
+        waiting[#waiting + 1] = { fd = fd, since = state }
+      end
+    end
+  end
+  states = kept
+  return networks
+end
+
+-- Without a crowd, nothing needs to be known of those that wait.
+local function forget()
+  for key, state in pairs(states) do
+    if state ~= true then states[key] = nil end
+  end
+end
+
+-- Returns how many were closed.
+local function look()
+  local fds = descriptors()
+  if #fds <= M.most / 2 then
+    forget()
+    return 0
+  end
+  local closed = close_above(waiting_ones(fds), M.most / 4)
+  local now = clock.now()
+  if closed > 0 and (not logged or now - logged > LOG_EVERY) then
+    logged = now
+    ngx.log(ngx.WARN, closed, " connections without a request were closed, as there are ", #fds, " of ", M.most)
+  end
+  return closed
+end
+
+local function look_again(premature)
+  if premature then return end
+  local is_fine, closed = pcall(look)
+  if not is_fine then ngx.log(ngx.ERR, "connections are not bounded: ", closed) end
+  ngx.timer.at(is_fine and closed > 0 and SOON or LOOK, look_again)
+end
+
+function M.start()
+  if M.most then ngx.timer.at(LOOK, look_again) end
+end
+
+return M
