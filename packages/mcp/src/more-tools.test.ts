@@ -22,7 +22,10 @@ const VOLUME = {
 };
 
 /** A project whose changes are recorded. `states`: what watching the run shows, one after the other. */
-function project(states: readonly string[] = ['done']) {
+function project(
+  states: readonly string[] = ['done'],
+  { price = 1, ...more }: { readonly price?: number | null; readonly run?: object } = {},
+) {
   const changes: unknown[] = [];
   const record =
     (name: string, answer: unknown = null) =>
@@ -30,7 +33,7 @@ function project(states: readonly string[] = ['done']) {
       changes.push([name, ...args]);
       return answer;
     };
-  const run = (status = states[0]) => ({ ...RUN, status });
+  const run = (status = states[0]) => ({ ...RUN, status, ...more.run });
   const value = {
     name: 'main',
     runs: {
@@ -67,8 +70,8 @@ function project(states: readonly string[] = ['done']) {
   const cost = async (query: object) => {
     changes.push(['cost', query]);
     const row = { run_name: 'train', username: 'ada', day: null, project_name: 'main' };
-    const rows = [{ ...row, hours: 2, cost: 1 }];
-    return { since: 's', until: 'u', by: 'run', total: 1, rows };
+    const rows = [{ ...row, hours: 2, cost: price }];
+    return { since: 's', until: 'u', by: 'run', total: price ?? 0, rows };
   };
   return { connection: { client: { server: { cost } }, project: value }, changes };
 }
@@ -149,6 +152,25 @@ it('costs are those of the project', async () => {
   expect(data.rows).toEqual([{ name: 'ada', hours: 2, gpu_hours: 0, cost_usd: 1 }]);
   const since = '2026-11-01T00:00:00Z';
   expect(changes).toEqual([['cost', { project_name: 'main', since, until: null, by: 'user' }]]);
+});
+
+it('a sum of unknown costs alone is unknown, not 0', async () => {
+  const { call } = await connected(project(['done'], { price: null }).connection);
+  const { data } = await call('get_cost', {});
+  expect([data.total_usd, data.rows]).toEqual([
+    null,
+    [expect.objectContaining({ cost_usd: null })],
+  ]);
+});
+
+it('the cost of a run on machines without a price is unknown, not 0', async () => {
+  const unpriced = {
+    job_provisioning_data: { instance_type: { name: 'own' }, region: 'x', price: 0 },
+  };
+  const jobs = [{ job_spec: { job_name: 'train-0-0' }, job_submissions: [unpriced] }];
+  const { call } = await connected(project(['done'], { run: { cost: 0, jobs } }).connection);
+  const { data } = await call('get_run', { run: 'train' });
+  expect(data.run).toMatchObject({ cost_usd: null });
 });
 
 describe('files of the user', () => {

@@ -6,7 +6,7 @@ const MOST_ROWS = 50;
 
 const instant = z.iso.datetime({ offset: true }).optional();
 
-/** `cost_usd` null: the price of the machines is not known. */
+/** `cost_usd` and `total_usd` null: the price of the machines is not known. */
 const costRow = z.object({
   name: z.string(),
   hours: z.number(),
@@ -18,7 +18,7 @@ export const costTool = tool({
   name: 'get_cost',
   title: 'Show costs',
   description:
-    'Sums what the runs of the project have cost in US dollars, by run, user, fleet, gpu or day.',
+    'Sums what the runs of the project have cost in US dollars, by run, user, fleet, gpu or day; null = the machines have no price.',
   kind: 'read',
   input: z.object({
     by: z.enum(['run', 'user', 'fleet', 'gpu', 'day']).default('run'),
@@ -28,7 +28,7 @@ export const costTool = tool({
   output: z.object({
     since: z.string(),
     until: z.string(),
-    total_usd: z.number(),
+    total_usd: z.number().nullable(),
     rows: z.array(costRow),
     rows_left_out: z.number(),
   }),
@@ -41,7 +41,8 @@ export const costTool = tool({
         ...{ hours: row.hours, gpu_hours: row.gpu_hours ?? 0, cost_usd: row.cost },
       }),
     );
-    const { total: total_usd } = report;
+    const isUnknown = report.total === 0 && report.rows.some(({ cost }) => cost === null);
+    const total_usd = isUnknown ? null : report.total;
     return {
       data: {
         ...{ since: report.since, until: report.until, total_usd, rows },

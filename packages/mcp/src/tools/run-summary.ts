@@ -21,7 +21,8 @@ export const RunSummary = z.object({
   user: z.string(),
   fleet: z.string().nullable(),
   submitted_at: z.string(),
-  cost_usd: z.number(),
+  /** Null: the machines of its jobs have no price. */
+  cost_usd: z.number().nullable(),
   service_url: z.string().nullable(),
   /** The members of an array by status; null if the run is no array. */
   array: z.object({ total: z.number(), members: z.record(z.string(), z.number()) }).nullable(),
@@ -39,11 +40,15 @@ export function runSummary(run: Run): z.infer<typeof RunSummary> {
     user: run.user,
     fleet: run.fleet?.name ?? null,
     submitted_at: run.submitted_at,
-    cost_usd: run.cost ?? 0,
+    cost_usd: run.cost || (isUnpriced(run) ? null : 0),
     service_url: run.service?.url ?? null,
     array: run.array ? { total: run.array.total, members: run.array.members } : null,
   };
 }
+
+/** Price 0 on the wire means that no price was entered. */
+const isUnpriced = ({ jobs }: Run): boolean =>
+  jobs.some(({ job_submissions }) => job_submissions.at(-1)?.job_provisioning_data?.price === 0);
 
 export function jobSummary(job: Job): z.infer<typeof JobSummary> {
   const submission = job.job_submissions.at(-1);
