@@ -14,8 +14,12 @@ test.each([
   ['ftp://a', 'must begin with http'],
   ['http://a:3000/projects/main', 'at the root'],
   ['http://a/?x=1', 'at the root'],
+  ['http://ann:v4lue@a', 'by their tokens'],
 ])('%s is refused with the reason', (text, why) => {
   expect(() => serverUrl(text, '--url')).toThrow(
-    expect.objectContaining({ why: expect.stringContaining(why) }),
+    expect.objectContaining({
+      why: expect.stringContaining(why),
+      message: expect.not.stringContaining('v4lue'),
+    }),
   );
 });
