@@ -103,3 +103,17 @@ test('the verbose list shows the user of each project', () =>
     const { out } = await runCommand(['project', '-v'], { home });
     expect(out).toMatch(/main .* admin +✓/);
   }));
+
+test('with a server and a token from the environment, the projects of that token are listed', () =>
+  withDirectory(async (home) => {
+    const projects = [{ project_name: 'main' }, { project_name: 'lab' }];
+    const { url } = await serving({ 'POST /api/projects/list': { json: projects } });
+    const env = { DSTACK_SERVER_URL: url, DSTACK_TOKEN: 'tok', DSTACK_PROJECT: 'lab' };
+    const { out } = await runCommand(['project', 'list', '--json'], { home, env });
+    expect(JSON.parse(out)).toEqual({
+      projects: [
+        { name: 'main', url, default: false },
+        { name: 'lab', url, default: true },
+      ],
+    });
+  }));

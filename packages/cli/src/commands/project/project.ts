@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { ConfigFile, type ConfiguredProject } from '../../config/config-file.ts';
+import { resolveLogin } from '../../config/resolve-server.ts';
 import { type Cli, clientFor } from '../../context.ts';
 import { CliError, EXIT } from '../../errors.ts';
 import { showList } from '../../output/listing.ts';
@@ -90,20 +91,29 @@ async function runProjectMenu(
 }
 
 export async function runProjectList(options: OutputOptions, cli: Cli): Promise<void> {
-  const config = await ConfigFile.load(cli.home);
-  const users = options.verbose
-    ? await Promise.all(config.projects.map((p) => userName(p, cli)))
-    : null;
+  const projects = (await projectsOfToken(cli)) ?? (await ConfigFile.load(cli.home)).projects;
+  const users = options.verbose ? await Promise.all(projects.map((p) => userName(p, cli))) : null;
   const listing = {
     key: 'projects',
     // Without tokens.
-    load: async () =>
-      config.projects.map((p) => ({ name: p.name, url: p.url, default: p.isDefault })),
+    load: async () => projects.map((p) => ({ name: p.name, url: p.url, default: p.isDefault })),
     name: (p: { name: string }) => p.name,
-    table: () => projectTable(config.projects, users, cli),
-    empty: `No projects in ${config.path}. Add one: dstack login --url URL, or dstack project add`,
+    table: () => projectTable(projects, users, cli),
+    empty: 'No projects. Add one: dstack login --url URL, or dstack project add',
   };
   await showList(listing, { ...options, watch: false }, cli);
+}
+
+/** With `DSTACK_SERVER_URL` and `DSTACK_TOKEN` no command reads the file: all projects that the token may use. Null: it does. */
+async function projectsOfToken(cli: Cli): Promise<readonly ConfiguredProject[] | null> {
+  const { home, env } = cli;
+  if (!env.DSTACK_SERVER_URL || !env.DSTACK_TOKEN) return null;
+  const { url, token, project } = await resolveLogin({ project: undefined, env, home });
+  const client = await clientFor({ url, token }, env);
+  const found = await client.projects.list({ include_not_joined: false });
+  return found.map(({ project_name: name }) => {
+    return { name, url, token, isDefault: name === project || found.length === 1 };
+  });
 }
 
 function projectTable(
