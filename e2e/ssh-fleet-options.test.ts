@@ -12,7 +12,14 @@ import {
   withNvidiaHook,
 } from './host-kinds.ts';
 import { allIdle, IMAGE, missingForHosts, onFleet, untilInstances } from './hosts.ts';
-import { configuration, isFinished, newInstallation, submit, untilRun } from './installation.ts';
+import {
+  configuration,
+  isFinished,
+  isRunning,
+  newInstallation,
+  submit,
+  untilRun,
+} from './installation.ts';
 import { until } from './until.ts';
 
 const missing = missingForHosts();
@@ -66,9 +73,9 @@ describe.skipIf(missing !== null)('options of an SSH fleet', () => {
     await until(async () => (await listed()).length === 0);
   });
 
-  async function apply(ssh: object, more: object = {}): Promise<void> {
+  async function apply(ssh: object, more: object = {}): Promise<string> {
     const text = JSON.stringify({ type: 'fleet', name: 'pool', ssh_config: ssh, ...more });
-    await home.ok('apply', '-f', configuration(home, 'pool.dstack.yml', text), '-y', '-d');
+    return await home.ok('apply', '-f', configuration(home, 'pool.dstack.yml', text), '-y', '-d');
   }
 
   const root = () => ({ user: 'root', identity_file: machines.keyPath });
@@ -215,6 +222,33 @@ describe.skipIf(missing !== null)('options of an SSH fleet', () => {
   it('a number of blocks that does not divide the host', async () => {
     await apply({ ...root(), hosts: [{ hostname: second.address, blocks: 7 }] });
     expect(await refusal()).toMatch(/Cannot split into blocks/);
+  });
+
+  it('other blocks: a job that runs keeps the host as it is, and two share it once that has ended', async () => {
+    const ssh = { ...root(), hosts: [first.address] };
+    await apply(ssh);
+    const [before] = await idle();
+    const waiting = async (name: string) => {
+      await submit(home, name, ['until [ -e /tmp/go ]; do sleep 0.1; done'], onFleet('pool'));
+    };
+    const go = () =>
+      first.exec('for id in $(docker ps -q); do docker exec $id touch /tmp/go; done');
+    await waiting('alone');
+    await untilRun(home, 'alone', isRunning);
+    expect(await apply(ssh, { blocks: 2 })).toMatch(
+      /note: pool-0 gets its new `blocks` once no job\s+runs there/,
+    );
+    expect(await home.ok('fleet')).toContain('divided into 2 blocks once no job runs there');
+    expect(await home.ok('explain', 'instance', 'pool-0')).toContain('its new `blocks` (2)');
+    await go();
+    expect(await untilRun(home, 'alone', isFinished)).toMatchObject({ status: 'done' });
+    const [after] = await idle();
+    expect(after).toEqual({ ...before, total_blocks: 2 });
+    await Promise.all(['left', 'right'].map(waiting));
+    await Promise.all(['left', 'right'].map((name) => untilRun(home, name, isRunning)));
+    expect(await home.ok('fleet')).toContain('2/2 busy');
+    await go();
+    await Promise.all(['left', 'right'].map((name) => untilRun(home, name, isFinished)));
   });
 
   /** The rest of a task that requests these GPUs; `submit` has requested none. */

@@ -72,13 +72,20 @@ export function fleetFlows(flow: Flow): void {
       expect(changed).toMatchObject({ id, spec: { configuration: { idle_duration: 420 } } });
     });
 
-    flow('another number of blocks re-creates the fleet', async ({ client }) => {
+    flow('another number of blocks is applied in place', async ({ client }) => {
       await client.ok('apply', '-f', fleet(client, 'passing'), '-y');
       const { id } = await getFleet(client, 'passing');
       await client.ok('apply', '-f', fleet(client, 'passing', 'blocks: 2'), '-y');
+      const changed = await getFleet(client, 'passing');
+      expect(changed).toMatchObject({ id, spec: { configuration: { blocks: 2 } } });
+    });
+
+    flow('another placement re-creates the fleet', async ({ client }) => {
+      const { id } = await getFleet(client, 'passing');
+      await client.ok('apply', '-f', fleet(client, 'passing', 'placement: cluster'), '-y');
       const { id: newId, ...made } = await getFleet(client, 'passing');
       expect(newId).not.toBe(id);
-      expect(made).toMatchObject({ spec: { configuration: { blocks: 2 } } });
+      expect(made).toMatchObject({ spec: { configuration: { placement: 'cluster' } } });
       await client.ok('fleet', 'delete', 'passing', '-y');
     });
 

@@ -16,6 +16,7 @@ export {
   type ClusterSite,
   clusterSite,
   cordonInstance,
+  divisionProblem,
   drainInstance,
   expectedObservation,
   type FreedCapacity,
@@ -30,6 +31,7 @@ export {
   LONGEST_OBSERVATION_DELAY,
   MISSING_TOLERANCE,
   matchesFleet,
+  nextBlocks,
   nodesOf,
   notAskedYet,
   notObserved,
@@ -46,6 +48,7 @@ export {
   terminateByUser,
   uncordonInstance,
   volumeTolerance,
+  withDivision,
   withIdleDuration,
 } from './instances/index.ts';
 export * from './job-spec/index.ts';

@@ -49,7 +49,8 @@ export type InstanceScheduling = z.infer<typeof InstanceScheduling>;
 /**
  * `job_name` is always null; `total_blocks` is null until the instance is provisioned. `health_message`:
  * the findings of the health checks, absent if it is healthy. `scheduling`: absent if the instance may get
- * new jobs. Both are additions of ours.
+ * new jobs. `next_blocks`: the number of blocks into which it is divided once no job runs there; absent if that is
+ * `total_blocks`. All three are additions of ours.
  */
 export const Instance = model({
   id: Uuid,
@@ -75,6 +76,7 @@ export const Instance = model({
   availability_zone: nullable(Text),
   price: nullable(Float),
   total_blocks: nullable(Integer),
+  next_blocks: Integer.optional(),
   busy_blocks: Integer.default(0),
   gpu_driver: nullable(GpuDriverInfo),
 });

@@ -98,7 +98,7 @@ export const RunPlan = model({
 });
 export type RunPlan = z.infer<typeof RunPlan>;
 
-/** `spec` is the caller's own input, including keys. */
+/** `spec` is the caller's own input, including keys. `notes`, an addition of ours: sentences for the user about the update; absent: none. */
 export const FleetPlan = model({
   project_name: Text,
   user: Text,
@@ -109,6 +109,7 @@ export const FleetPlan = model({
   total_offers: Integer,
   max_offer_price: nullable(Float),
   action: nullable(ApplyAction),
+  notes: z.array(Text).optional(),
 });
 export type FleetPlan = z.infer<typeof FleetPlan>;
 

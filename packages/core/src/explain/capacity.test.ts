@@ -104,6 +104,7 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
   [
     'is busy with runs of two projects',
     {
+      fleet: aFleet('cloud', { blocks: 4 }),
       instance: { status: 'busy', totalBlocks: 4, busyBlocks: 2 },
       on: [
         ['mine', 'project-1'],
@@ -113,6 +114,19 @@ const INSTANCES: readonly (readonly [string, OneInstance, Expected])[] = [
     {
       ...{ state: 'busy', rules: ['busy'] },
       summary: 'is busy (2 of 4 blocks) with mine, a run of another project.',
+    },
+  ],
+  [
+    'gets other blocks once it is free',
+    {
+      fleet: aFleet('cloud', { blocks: 2 }),
+      instance: { status: 'busy', totalBlocks: 1, busyBlocks: 1 },
+      on: [['mine', 'project-1']],
+    },
+    {
+      ...{ state: 'busy', rules: ['busy'] },
+      summary: 'is busy with mine, and gets its new `blocks` (2) once no job runs there.',
+      fixes: ['dstack instance cordon cloud-0'],
     },
   ],
   [

@@ -1,6 +1,7 @@
 /** Explains an instance: busy, idle, unusable, or ending and why. */
 
 import type { Fix } from '@dstack/contract/wire';
+import { nextBlocks } from '../instances/division.ts';
 import { matchesFleet, nodesOf } from '../instances/fleet-match.ts';
 import { fleetWindow, windowText } from '../maintenance/index.ts';
 import {
@@ -255,11 +256,14 @@ function healthReasons({ instance: { instance, health } }: ExplainedInstance): R
 }
 
 function busy(input: ExplainedInstance, ctx: ExplainContext): Assessment {
-  const { instance } = input.instance;
+  const { instance, fleet } = input.instance;
   const total = instance.totalBlocks ?? 1;
+  const next = nextBlocks(instance, fleet.spec);
+  const then =
+    next === null ? '' : `, and gets its new \`blocks\` (${next}) once no job runs there`;
   const blocks = total > 1 ? ` (${instance.busyBlocks} of ${total} blocks)` : '';
   const runs = holdersOf(input, ctx);
-  const text = `is busy${blocks}${runs === null ? '' : ` with ${runs}`}`;
+  const text = `is busy${blocks}${runs === null ? '' : ` with ${runs}`}${then}`;
   const detail = {
     since: instance.statusChangedAt,
     asked: String(total),
@@ -314,7 +318,7 @@ export function atText(at: Timestamp, now: Timestamp): string {
   return at <= now ? 'now' : `in ${durationText(at - now)} (${instantText(at)})`;
 }
 
-function instanceFixes({ instance: { instance } }: ExplainedInstance): Fix[] {
+function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {
   if (isInstanceActive(instance.status) && instance.scheduling?.isTakenBack) return [];
   if (isInstanceActive(instance.status) && instance.scheduling !== null) {
     const command = `dstack instance uncordon ${instance.name}`;
@@ -329,6 +333,10 @@ function instanceFixes({ instance: { instance } }: ExplainedInstance): Fix[] {
   }
   if (isUsed && isFailing(instance.health)) {
     return [fix('Repair what the failed checks name; it gets jobs again as soon as they pass')];
+  }
+  if (isUsed && instance.busyBlocks > 0 && nextBlocks(instance, fleet.spec) !== null) {
+    const command = `dstack instance cordon ${instance.name}`;
+    return [fix('Keep new jobs away until it has its new `blocks`', { command })];
   }
   return [];
 }

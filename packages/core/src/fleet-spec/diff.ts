@@ -15,7 +15,7 @@ export interface FleetSpecDiff {
 
 /**
  * Cloud fleets apply these in place: instances that no longer match are replaced once they are
- * idle. `idle_duration`: see `withIdleDuration`.
+ * idle. `idle_duration`: see `withIdleDuration`; `blocks`: see `withDivision`.
  */
 const UPDATABLE_CLOUD = [
   'preemption',
@@ -31,10 +31,18 @@ const UPDATABLE_CLOUD = [
   'spot_policy',
   'max_price',
   'idle_duration',
+  'blocks',
 ];
 
 /** `env`: jobs that start from then on have it. Volumes stay where they were created. */
-const UPDATABLE_SSH = ['ssh_config', 'shared_volumes_path', 'preemption', 'maintenance', 'env'];
+const UPDATABLE_SSH = [
+  'ssh_config',
+  'shared_volumes_path',
+  'preemption',
+  'maintenance',
+  'env',
+  'blocks',
+];
 
 /**
  * The differences between a fleet's stored spec and a new one, and whether the fleet can be updated
@@ -76,7 +84,7 @@ interface HostChanges {
 
 /**
  * Hosts may be added and removed. The settings of a host that stays, or of all hosts, may not
- * change, except for prices.
+ * change, except for prices and blocks.
  */
 function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   const [old, now] = [before.configuration.ssh_config, after.configuration.ssh_config];
@@ -88,7 +96,7 @@ function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
     new Map(
       fleetHosts(config).map((host, index) => [
         hostAddress(host),
-        withoutPrice(withoutPaths(config.hosts[index])),
+        withoutChangeable(withoutPaths(config.hosts[index])),
       ]),
     );
   const [oldHosts, newHosts] = [definitions(old), definitions(now)];
@@ -105,7 +113,8 @@ function hostChanges(before: FleetSpec, after: FleetSpec): HostChanges {
   return { added, removed, problem };
 }
 
-function withoutPrice({ price: _ours, ...others }: { readonly price?: unknown }): object {
+function withoutChangeable(host: { readonly price?: unknown; readonly blocks?: unknown }): object {
+  const { price: _price, blocks: _blocks, ...others } = host;
   return others;
 }
 

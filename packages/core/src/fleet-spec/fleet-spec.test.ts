@@ -19,8 +19,8 @@ const openssh = (start: string) =>
 const ssh = (hosts: unknown[], more: object = {}) =>
   fleet({ ssh_config: { user: 'root', ssh_key: KEY, hosts, ...more } });
 
-const withEnv = (env: object) =>
-  fleet({ env, ssh_config: { user: 'root', ssh_key: KEY, hosts: ['a'] } });
+const onHosts = (more: object) =>
+  fleet({ ...more, ssh_config: { user: 'root', ssh_key: KEY, hosts: ['a'] } });
 
 describe('a fleet spec', () => {
   it.each([
@@ -74,9 +74,21 @@ describe('a fleet spec', () => {
       }),
       /passphrase.*ssh-keygen -p/,
     ],
-    ['a name that no shell takes', withEnv({ 'A; id #': 'x' }), /env: "A; id #" is no name/],
-    ['a value that no process takes', withEnv({ A: 'a\0b' }), /env: the value of A holds a NUL/],
-    ['a variable without value', withEnv({ A: { key: 'A' } }), /env: the variable A has no value/],
+    [
+      'a name that no shell takes',
+      onHosts({ env: { 'A; id #': 'x' } }),
+      /env: "A; id #" is no name/,
+    ],
+    [
+      'a value that no process takes',
+      onHosts({ env: { A: 'a\0b' } }),
+      /env: the value of A holds a NUL/,
+    ],
+    [
+      'a variable without value',
+      onHosts({ env: { A: { key: 'A' } } }),
+      /env: the variable A has no value/,
+    ],
     ['a host twice', ssh(['a', 'A']), /listed twice/],
     [
       'some internal addresses',
@@ -134,7 +146,7 @@ describe('changes of a fleet', () => {
     [
       'a host that stays',
       ssh([{ hostname: 'a' }]),
-      ssh([{ hostname: 'a', blocks: 2 }]),
+      ssh([{ hostname: 'a', internal_ip: '10.0.0.1' }]),
       ['configuration.ssh_config'],
       false,
     ],
@@ -164,8 +176,19 @@ describe('changes of a fleet', () => {
     }
   });
 
+  it.each([
+    ['of one host', ssh([{ hostname: 'a', blocks: 2 }]), ssh([{ hostname: 'a', blocks: 'auto' }])],
+    ['of one host that had the number of all', ssh(['a']), ssh([{ hostname: 'a', blocks: 2 }])],
+    ['of all hosts', onHosts({ blocks: 1 }), onHosts({ blocks: 4 })],
+    ['of machines', fleet({ nodes: 1 }), fleet({ nodes: 1, blocks: 2 })],
+  ])('of blocks apply in place: %s', (_of, before, after) => {
+    expect(fleetPlanAction(before, after)).toBe('update');
+  });
+
   it('of the environment of hosts, and of the idle duration of machines, apply in place', () => {
-    expect(fleetPlanAction(withEnv({ A: '1' }), withEnv({ A: '2', B: '1' }))).toBe('update');
+    expect(
+      fleetPlanAction(onHosts({ env: { A: '1' } }), onHosts({ env: { A: '2', B: '1' } })),
+    ).toBe('update');
     const idle = (idle_duration: string) => fleet({ nodes: 1, idle_duration });
     expect(fleetPlanAction(idle('1h'), idle('2h'))).toBe('update');
   });

@@ -14,4 +14,5 @@ export {
   fleetHosts,
   hostAddress,
   prepareFleetSpec,
+  type SshConfig,
 } from './prepare.ts';

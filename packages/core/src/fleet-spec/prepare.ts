@@ -8,7 +8,7 @@ import {
   specError,
 } from '../run-spec/result.ts';
 
-type SshConfig = NonNullable<FleetSpec['configuration']['ssh_config']>;
+export type SshConfig = NonNullable<FleetSpec['configuration']['ssh_config']>;
 type Key = { readonly public: string; readonly private?: string | null };
 
 /** A host with the fleet's common settings filled in. */

@@ -30,6 +30,7 @@ export {
   untriedIn,
 } from './cluster.ts';
 export { cordonInstance, drainInstance, endCordon, uncordonInstance } from './cordon.ts';
+export { divisionProblem, nextBlocks, settleDivision, withDivision } from './division.ts';
 export { fleetMatcher, matchesFleet, nodesOf } from './fleet-match.ts';
 export {
   freeNumbers,

@@ -9,6 +9,7 @@ import {
   isSshHost,
 } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
+import { settleDivision } from './division.ts';
 import { matchesFleet, nodesOf } from './fleet-match.ts';
 import { relyOnFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
@@ -44,7 +45,7 @@ function becomeFree(draft: Draft, instance: InstanceRecord): void {
     const idle = isSshHost(instance.backend) ? null : instance.idleSeconds;
     const nextPassAt = idle === null ? null : draft.now + idle * SECOND;
     relyOnFleet(draft, instance);
-    moveInstance(draft, instance, 'idle', { nextPassAt });
+    moveInstance(draft, settleDivision(draft, instance), 'idle', { nextPassAt });
     // It does for the end of a cordon or a drain.
     if (instance.scheduling !== null) draft.signal('instance', instance.id);
   } else if (isInstanceProvisioning(instance.status)) {

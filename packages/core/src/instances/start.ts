@@ -3,6 +3,7 @@ import type { Draft } from '../draft/draft.ts';
 import type { HostRecord, InstanceRecord } from '../model/index.ts';
 import { isInstanceBusy, isInstanceIdle, isInstanceProvisioning } from '../status/index.ts';
 import { signalCapacity } from './capacity.ts';
+import { settleDivision } from './division.ts';
 import { relyOnFleet, signalFleet } from './fleet-use.ts';
 import { moveInstance } from './move.ts';
 import { settleFree } from './release.ts';
@@ -21,7 +22,7 @@ export function startInstance(
   signalCapacity(draft, started);
   signalFleet(draft, started);
   if (up.hasJobs) return started;
-  const settled = settleFree(draft, started);
+  const settled = settleFree(draft, settleDivision(draft, started));
   if (isInstanceIdle(settled.status)) relyOnFleet(draft, settled);
   return settled;
 }

@@ -1,6 +1,7 @@
 import type { FleetSpec, Requirements } from '@dstack/contract/wire';
 import { capabilitiesOf } from '../capabilities/capabilities.ts';
-import type { Offer } from '../model/index.ts';
+import { nextBlocks } from '../instances/index.ts';
+import type { InstanceRecord, Offer } from '../model/index.ts';
 import { totalBlocksOf } from '../offers/blocks.ts';
 import { type ListingOptions, listOffers, type OfferListing } from '../offers/listing.ts';
 import { cutZones, needsOfRequirements, unmetLocation, unmetNeed } from '../offers/needs.ts';
@@ -44,4 +45,22 @@ export function planFleet(
   options: ListingOptions = {},
 ): OfferListing {
   return listOffers(spec.configuration.nodes == null ? [] : fleetOffers(spec, offers), options);
+}
+
+/** A fleet may have a thousand hosts. */
+const MOST_NAMED = 3;
+
+/** What the update does not do at once, and what the user can do about that. */
+export function fleetNotes(instances: readonly InstanceRecord[], spec: FleetSpec): string[] {
+  const names = instances
+    .filter((one) => one.busyBlocks > 0 && nextBlocks(one, spec) !== null)
+    .map(({ name }) => name);
+  if (names.length === 0) return [];
+  const [first] = names;
+  const more = names.length - MOST_NAMED;
+  const named = names.slice(0, MOST_NAMED).join(', ') + (more > 0 ? ` and ${more} more` : '');
+  const gets = names.length === 1 ? 'gets its new `blocks`' : 'get their new `blocks`';
+  return [
+    `${named} ${gets} once no job runs there; \`dstack instance cordon ${first}\` keeps new jobs away until then, and \`dstack instance drain ${first}\` also has those there leave`,
+  ];
 }

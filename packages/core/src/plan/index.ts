@@ -1,4 +1,4 @@
-export { fleetOffers, fleetWantsOffers, planFleet } from './fleet.ts';
+export { fleetNotes, fleetOffers, fleetWantsOffers, planFleet } from './fleet.ts';
 export {
   type PlanInput,
   type PlanOptions,

@@ -50,7 +50,7 @@ export async function planned(specified: Specified, { project }: ToolContext): P
         jobs: 0,
         ...offers,
         files: [],
-        notes: [],
+        notes: [...(plan.notes ?? [])],
         warnings: [...warnings],
       },
     };

@@ -1,4 +1,4 @@
-import { fleetHosts, type HostInput, type Id } from '@dstack/core';
+import { fleetHosts, type HostInput, hostAddress, type Id } from '@dstack/core';
 import type { Store } from '@dstack/store';
 
 /** An SSH host as its fleet names it; null = the fleet no longer contains it. */
@@ -11,7 +11,7 @@ export function fleetHostReader(store: Pick<Store, 'hostAccess' | 'instances' | 
     const { login, proxy, internalIp } = record.access;
     const { configuration } = fleet.spec;
     const named = configuration.ssh_config && fleetHosts(configuration.ssh_config);
-    const listed = named?.find(({ hostname }) => hostname === login.hostname);
+    const listed = named?.find((host) => hostAddress(host) === hostAddress(login));
     return {
       instanceId,
       host: {

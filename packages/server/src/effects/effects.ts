@@ -116,13 +116,13 @@ async function createFromOffers(
 async function orderFor(
   { store, serverId, defaultRegistry, log }: EffectsOptions,
   intent: IntentRecord,
-  { instance, projectName, fleetName }: InstanceView,
+  { instance, projectName, fleet }: InstanceView,
 ): Promise<OpenOrder> {
   const project = await store.projects.byId(instance.projectId);
   return {
     key: intent.key,
     instanceId: instance.id,
-    owner: { server: serverId, project: projectName, fleet: fleetName, instance: instance.name },
+    owner: { server: serverId, project: projectName, fleet: fleet.name, instance: instance.name },
     authorizedKeys: project ? [project.sshPublicKey] : [],
     tags: instance.profile?.tags ?? {},
     reservation: instance.requirements?.reservation ?? null,

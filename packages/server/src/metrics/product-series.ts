@@ -69,7 +69,7 @@ function addInstance(series: Series, view: InstanceView, now: Timestamp): void {
   const { instance } = view;
   const labels = {
     dstack_project_name: view.projectName,
-    dstack_fleet_name: view.fleetName,
+    dstack_fleet_name: view.fleet.name,
     dstack_fleet_id: instance.fleetId,
     dstack_instance_name: instance.name,
     dstack_instance_id: instance.id,

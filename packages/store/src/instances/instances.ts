@@ -5,7 +5,7 @@ import type { VersionedKey } from '../base/key-list.ts';
 import { forIds, keyset, notDeleted } from '../base/query.ts';
 import type { Db, StoreContext } from '../context/context.ts';
 import { importedFleets } from '../fleets/fleets.ts';
-import { healthCheckTable, instanceTable } from '../schema/work-tables.ts';
+import { fleetTable, healthCheckTable, instanceTable } from '../schema/work-tables.ts';
 import type { InstanceFilter, Instances, InstanceView } from './types.ts';
 
 type Reads = Pick<StoreContext, 'db' | 'records'>;
@@ -104,21 +104,27 @@ function instanceKeys(db: Db) {
     .selectFrom('instances as i')
     .innerJoin('projects as p', 'p.id', 'i.project_id')
     .innerJoin('fleets as f', 'f.id', 'i.fleet_id')
-    .select(['i.id', 'i.version', 'p.name as project_name', 'f.name as fleet_name']);
+    .select(['i.id', 'i.version', 'p.name as project_name'])
+    .select(['f.id as fleet_id', 'f.version as fleet_version']);
 }
 
 interface NamedKey extends VersionedKey {
   readonly project_name: string;
-  readonly fleet_name: string;
+  readonly fleet_id: string;
+  readonly fleet_version: number;
 }
 
 async function toViews({ db, records }: Reads, keys: readonly NamedKey[]): Promise<InstanceView[]> {
-  const names = new Map(keys.map((key) => [key.id, key]));
-  return (await records.read(db, instanceTable, keys)).map((instance) => ({
-    instance,
-    projectName: names.get(instance.id)?.project_name ?? '',
-    fleetName: names.get(instance.id)?.fleet_name ?? '',
-  }));
+  const names = new Map(keys.map((key) => [key.id, key.project_name]));
+  const versions = new Map(keys.map((key) => [key.fleet_id, key.fleet_version]));
+  const fleetKeys = [...versions].map(([id, version]) => ({ id, version }));
+  const found = await records.read(db, fleetTable, fleetKeys);
+  const fleets = new Map(found.map((fleet) => [fleet.id, fleet]));
+  return (await records.read(db, instanceTable, keys)).flatMap((instance) => {
+    const fleet = fleets.get(instance.fleetId);
+    const projectName = names.get(instance.id) ?? '';
+    return fleet === undefined ? [] : [{ instance, projectName, fleet }];
+  });
 }
 
 async function listInstances(context: Reads, filter: InstanceFilter): Promise<InstanceView[]> {

@@ -1,11 +1,18 @@
-import type { BackendName, Id, InstanceHandle, InstanceRecord, Timestamp } from '@dstack/core';
+import type {
+  BackendName,
+  FleetRecord,
+  Id,
+  InstanceHandle,
+  InstanceRecord,
+  Timestamp,
+} from '@dstack/core';
 import type { Page } from '../base/page.ts';
 import type { HealthCheckRecord } from '../schema/work-records.ts';
 
 export interface InstanceView {
   readonly instance: InstanceRecord;
   readonly projectName: string;
-  readonly fleetName: string;
+  readonly fleet: FleetRecord;
 }
 
 export interface InstanceFilter {

@@ -94,6 +94,17 @@ test('the plan shows what the owner of the hosts has set as their price', () =>
     expect(free.out).not.toContain('Price per host');
   }));
 
+test('the plan contains what the update does not do at once', () =>
+  inFleetDirectory(async (cwd) => {
+    const [first] = await recording('fleet-apply-unchanged');
+    const plan = structuredClone(first?.response) as FleetPlan;
+    Object.assign(plan, { notes: ['lab-0 gets its new `blocks` once no job runs there'] });
+    const fake = await startFakeServer({ [`POST ${BASE}/fleets/get_plan`]: { json: plan } });
+    const argv = ['apply', '-f', 'fleet.dstack.yml', '-y'];
+    const { out } = await runCommand(argv, { env: serverEnv(fake.url), cwd, home: cwd });
+    expect(out).toContain('note: lab-0 gets its new `blocks` once no job runs there');
+  }));
+
 test('-y leaves an unchanged fleet alone', () =>
   inFleetDirectory(async (cwd) => {
     const fake = await replay('fleet-apply-unchanged');

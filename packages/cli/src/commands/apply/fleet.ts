@@ -12,6 +12,7 @@ import type { Cli, Connection } from '../../context.ts';
 import { CliError, UsageError } from '../../errors.ts';
 import { absolutePath } from '../../files/upload.ts';
 import { orNull } from '../../resource-error.ts';
+import { printPlanNotes } from '../../runs/plan-notes.ts';
 import { withSpinner } from '../../terminal/live.ts';
 import { instanceMessage, renderFleetTable } from '../fleet/fleet-table.ts';
 import type { ApplyOptions } from './apply-options.ts';
@@ -142,6 +143,7 @@ function show(plan: FleetPlan, decision: CreateDecision, options: ApplyOptions, 
     return;
   }
   cli.io.print(fleetPlanText(plan, { width: cli.io.width, paint: cli.io.paint }));
+  printPlanNotes(plan, cli.io);
   if (decision.notice) cli.io.print(decision.notice);
 }
 

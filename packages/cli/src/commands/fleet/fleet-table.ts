@@ -203,10 +203,18 @@ function backendOf(instance: Instance, verbose: boolean): string {
 
 /** The stage of a machine that is not ready, or the reason why an SSH host cannot be used. */
 export function instanceMessage(instance: Instance): string {
-  if (isCordoned(instance)) return careText(instance);
+  const division = divisionText(instance);
+  if (isCordoned(instance)) return [careText(instance), division].filter(Boolean).join('; ');
   const isHost = isSshHost(instance.backend) && !isServerHostOnWire(instance);
   const isTrouble = isHost && instance.health_status !== 'warning';
-  return isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';
+  const error = isTrouble || isInstanceStarting(instance.status) ? instanceError(instance) : '';
+  return error || division;
+}
+
+/** Its fleet has been changed while jobs hold its present blocks. */
+function divisionText({ status, next_blocks: next }: Instance): string {
+  if (next === undefined || !isInstanceBusy(status)) return '';
+  return `divided into ${next === 1 ? '1 block' : `${next} blocks`} once no job runs there`;
 }
 
 const isCordoned = ({ status, scheduling }: Instance): boolean =>

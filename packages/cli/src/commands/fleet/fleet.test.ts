@@ -88,6 +88,16 @@ test('states of instances are shown as text', async () => {
   expect(out).toContain(' local ');
 });
 
+test('blocks that an instance gets once it is free are shown beside it', async () => {
+  const list = await fleets();
+  const [first] = list[0]?.instances ?? [];
+  if (first) Object.assign(first, { status: 'busy', total_blocks: 2, next_blocks: 4 });
+  const fake = await serving({ [`POST ${BASE}/fleets/list`]: { json: list } });
+  const env = serverEnv(fake.url);
+  const { out } = await runCommand(['fleet'], { env, now: NOW });
+  expect(out).toMatch(/\/2 busy .*divided into 4 blocks once no job runs there\n/);
+});
+
 test('results of health checks are shown beside the instance', async () => {
   const list = await fleets();
   const [first, second] = list[0]?.instances ?? [];

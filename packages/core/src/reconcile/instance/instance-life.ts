@@ -6,6 +6,7 @@ import {
   correctReservation,
   nodesOf,
   releaseInstance,
+  settleDivision,
   settleFree,
   signalCapacity,
 } from '../../instances/index.ts';
@@ -32,7 +33,7 @@ export function advanceUp(pass: InstancePass): void {
   }
   settleClaims(pass);
   if (pass.hasJobs || !isInstanceIdle(pass.instance.status)) return;
-  settleFree(pass.draft, pass.instance);
+  settleFree(pass.draft, settleDivision(pass.draft, pass.instance));
   endIfIdle(pass);
 }
 

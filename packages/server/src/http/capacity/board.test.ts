@@ -53,7 +53,7 @@ async function sharedFleet() {
   await server.call('/api/project/main/exports/create', {
     name: 'pool',
     importer_projects: ['lab'],
-    exported_fleets: [view?.fleetName ?? ''],
+    exported_fleets: [view?.fleet.name ?? ''],
   });
   return instanceId;
 }

@@ -73,7 +73,7 @@ async function member(username: string): Promise<string> {
 async function busyWithOthers(): Promise<{ id: string; fleet: string }> {
   const [id = ''] = await insertInstances(server, 1);
   const view = await server.store.instances.byId(id);
-  const fleet = view?.fleetName ?? '';
+  const fleet = view?.fleet.name ?? '';
   await server.call('/api/projects/create', { project_name: 'lab' });
   await server.call('/api/project/main/exports/create', {
     name: 'pool',
@@ -135,7 +135,7 @@ describe('an explanation', () => {
     const instance = await explain('instances', view?.instance.name ?? '');
     expect(instance.body).toMatchObject({ state: 'busy' });
     expect(instance.body.summary).toContain('is busy with train');
-    const fleet = await explain('fleets', view?.fleetName ?? '');
+    const fleet = await explain('fleets', view?.fleet.name ?? '');
     expect(fleet.body.parts[0].text).toBe('is busy with train');
   });
 
@@ -155,7 +155,7 @@ describe('an explanation', () => {
     expect(await server.store.engine.apply(changes)).toBe('applied');
     const answers = [
       await explain('instances', view?.instance.name ?? ''),
-      await explain('fleets', view?.fleetName ?? ''),
+      await explain('fleets', view?.fleet.name ?? ''),
       await explain('runs', 'train'),
       await explain('jobs', 'train-0-0'),
     ];

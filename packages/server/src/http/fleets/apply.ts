@@ -19,6 +19,7 @@ import {
   reconcileFleet,
   recordEvent,
   sameFleetSpec,
+  withDivision,
   withIdleDuration,
 } from '@dstack/core';
 import type { NewFleet, ProjectRecord, UserRecord } from '@dstack/store';
@@ -30,6 +31,7 @@ import { randomName } from '../random-name.ts';
 import {
   type AddedHost,
   addHosts,
+  checkDivision,
   departures,
   fleetLogins,
   hostChanges,
@@ -168,18 +170,23 @@ async function updateFleet(
       const { now } = deps.context();
       const { fleet } = snapshot;
       const idle = withIdleDuration(snapshot.instances, fleet.spec, spec);
+      const division = withDivision(snapshot.instances, spec, now);
       const left = departures(snapshot, spec, present, { actor: actorOf(user), now });
       return {
         changes: [
           ...updateChanges(snapshot, spec, request, user),
-          ...idle.changes,
-          ...left.changes,
-          ...newPrices(snapshot.instances, spec, present, now),
+          ...inOneUpdateEach([
+            ...idle.changes,
+            ...division.changes,
+            ...left.changes,
+            ...newPrices(snapshot.instances, spec, present, now),
+          ]),
           ...hostChanges(fleet, snapshot.instances, hosts, now, 'fleet update'),
         ],
         signals: [
           ...left.signals,
           ...idle.signals,
+          ...division.signals,
           { kind: 'fleet', id },
           ...hosts.map((host) => ({ kind: 'instance' as const, id: host.id })),
           fleetCapacity(fleet.id),
@@ -193,9 +200,29 @@ async function updateFleet(
   return id;
 }
 
+/** Each change was made for the instance as it was read, and an instance is written once. */
+function inOneUpdateEach(changes: readonly Change[]): Change[] {
+  const merged: Change[] = [];
+  const places = new Map<string, number>();
+  for (const change of changes) {
+    if (change.type !== 'instance.update') {
+      merged.push(change);
+      continue;
+    }
+    const place = places.get(change.id);
+    const before = place === undefined ? undefined : merged[place];
+    if (place !== undefined && before?.type === 'instance.update') {
+      merged[place] = { ...before, set: { ...before.set, ...change.set } };
+    } else {
+      places.set(change.id, merged.push(change) - 1);
+    }
+  }
+  return merged;
+}
+
 /** The fleet's own passes replace instances that no longer match. */
 function updateChanges(
-  { fleet }: FleetSnapshot,
+  { fleet, instances }: FleetSnapshot,
   spec: FleetSpec,
   request: ApplyFleetPlanRequest,
   user: UserRecord,
@@ -217,6 +244,7 @@ function updateChanges(
     );
   }
   if (diff.changed.length === 0) return [];
+  checkDivision(instances, spec);
   const changes = fieldChanges(diff.changed, fleet.spec, spec);
   const event = recordEvent({
     action: 'fleet.updated',

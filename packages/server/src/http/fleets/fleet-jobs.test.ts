@@ -30,7 +30,7 @@ it('the jobs on a fleet are named to those who may see their runs', async () => 
   await server.call('/api/projects/main/add_members', { members });
   const { body: ann } = await server.call('/api/users/get_user', { username: 'ann' });
   const list = (token?: string, project = 'main') =>
-    server.call(`/api/project/${project}/fleets/${view?.fleetName}/jobs`, undefined, {
+    server.call(`/api/project/${project}/fleets/${view?.fleet.name}/jobs`, undefined, {
       method: 'GET',
       ...(token === undefined ? {} : { token }),
     });

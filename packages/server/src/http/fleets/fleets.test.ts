@@ -225,30 +225,6 @@ describe('fleets', () => {
       });
     });
 
-    it('are not planned with parts into which a host of theirs does not divide', async () => {
-      const { body } = await apply(own('divided', [{ hostname: '10.7.0.1', blocks: 2 }]));
-      const [{ id }] = body.instances;
-      const version = (await server.store.instances.byId(id))?.instance.version ?? 0;
-      await server.store.engine.apply([
-        {
-          type: 'instance.update',
-          id,
-          version,
-          set: { offer: { ...LOCAL_OFFER, backend: 'remote' } },
-        },
-      ]);
-      const { cpus } = LOCAL_OFFER.instance.resources;
-      const parts = cpus + 1;
-      const planned = await plan(own('divided', [{ hostname: '10.7.0.1', blocks: parts }]));
-      expect([planned.status, planned.text]).toEqual([
-        400,
-        expect.stringContaining(
-          `Host 10.7.0.1 (divided-0) cannot be divided: ${cpus} CPUs and 0 GPUs do not divide by ${parts}`,
-        ),
-      ]);
-      expect((await plan(own('divided', ['10.7.0.1']))).status).toBe(200);
-    });
-
     it('add and remove hosts in place', async () => {
       const { body } = await apply(own('changing', ['10.2.0.1', '10.2.0.2']));
       const planned = await plan(own('changing', ['10.2.0.2', '10.2.0.3']));

@@ -6,6 +6,7 @@ import type { FleetSpec } from '@dstack/contract/wire';
 import {
   type Change,
   type Decision,
+  divisionProblem,
   type EventActor,
   type FleetHost,
   type FleetRecord,
@@ -15,16 +16,14 @@ import {
   hostAddress,
   type Id,
   type InstanceRecord,
-  indivisibleText,
   instanceTarget,
   recordEvent,
   repriced,
   sshHostInstance,
   type Timestamp,
   terminateByUser,
-  totalBlocksOf,
 } from '@dstack/core';
-import type { FleetView, SshLogin } from '@dstack/store';
+import type { SshLogin } from '@dstack/store';
 import type { HttpDeps } from '../ports.ts';
 import { checkLeaving } from './held-volumes.ts';
 
@@ -110,26 +109,21 @@ export async function fleetLogins(deps: HttpDeps, fleetId: Id): Promise<Readonly
   );
 }
 
-/**
- * Refuses parts into which a host that stays does not divide. For other parts, clients delete the fleet and create it
- * again, and would learn it after the deletion.
- */
-export async function checkDivision(
-  deps: HttpDeps,
-  { fleet, instances }: FleetView,
-  { configuration }: FleetSpec,
-): Promise<void> {
-  if (configuration.ssh_config === null) return;
-  const present = await fleetLogins(deps, fleet.id);
-  for (const host of fleetHosts(configuration.ssh_config)) {
-    const instance = instances.find(({ id }) => id === present.get(hostAddress(host)));
-    const blocks = host.blocks ?? configuration.blocks ?? 1;
-    if (!instance?.offer || instance.totalBlocks === blocks) continue;
-    if (totalBlocksOf(instance.offer, blocks) !== null) continue;
-    throw ruleError(
-      `Host ${host.hostname} (${instance.name}) cannot be divided: ${indivisibleText(instance.offer, blocks)}`,
-    );
+/** Refuses blocks into which a machine of the fleet cannot be divided. */
+export function checkDivision(instances: readonly InstanceRecord[], spec: FleetSpec): void {
+  const problem = firstProblem(instances, spec);
+  if (problem === null) return;
+  throw ruleError(
+    `${problem}: choose another number of \`blocks\`, or delete it from the fleet first`,
+  );
+}
+
+function firstProblem(instances: readonly InstanceRecord[], spec: FleetSpec): string | null {
+  for (const instance of instances) {
+    const problem = divisionProblem(instance, spec);
+    if (problem !== null) return problem;
   }
+  return null;
 }
 
 /** Creates instances for added hosts; a failed instance of an earlier attempt is deleted. */

@@ -2,6 +2,7 @@
 import type { FleetPlan, FleetSpec } from '@dstack/contract/wire';
 import {
   fleetHosts,
+  fleetNotes,
   fleetPlanAction,
   fleetWantsOffers,
   hostAddress,
@@ -24,7 +25,7 @@ export async function getFleetPlan(
 ): Promise<FleetPlan> {
   const current = await currentFleet(deps, project, spec);
   const effective = await effectiveFleetSpec(deps, project, spec, { current, isOurs });
-  if (current) await checkDivision(deps, current, effective);
+  if (current) checkDivision(current.instances, effective);
   if (effective.configuration.ssh_config !== null) deps.expectHosts();
   const question = fleetWantsOffers(effective);
   const { offers: answers } = await deps.offers.answer(
@@ -32,6 +33,8 @@ export async function getFleetPlan(
     question === null ? [] : [question],
   );
   const offers = question === null ? [] : (answers.get(question.key) ?? []);
+  const action = fleetPlanAction(current?.fleet.spec ?? null, effective);
+  const notes = current && action === 'update' ? fleetNotes(current.instances, effective) : [];
   const found = listing(effective, offers, { groupNodes: isOurs });
   return {
     project_name: project.name,
@@ -43,7 +46,8 @@ export async function getFleetPlan(
     offers: found.offers.map((offer) => plannedOffer(offer)),
     total_offers: found.total_offers,
     max_offer_price: found.max_price,
-    action: fleetPlanAction(current?.fleet.spec ?? null, effective),
+    action,
+    ...(notes.length > 0 && { notes }),
   };
 }
 

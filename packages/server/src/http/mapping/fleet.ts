@@ -21,9 +21,7 @@ export function wireFleet(view: FleetView, now: Timestamp): Fleet {
     status: fleet.status,
     status_message: fleet.statusMessage,
     ...(maintenance !== null && { maintenance }),
-    instances: view.instances.map((instance) =>
-      wireInstance(instance, { projectName, fleetName: fleet.name }),
-    ),
+    instances: view.instances.map((instance) => wireInstance(instance, { projectName, fleet })),
   };
 }
 

@@ -1,21 +1,32 @@
 import { formatOptionalTimestamp, formatTimestamp, type Instance } from '@dstack/contract/wire';
-import { drainDeadline, hasHostFault, type InstanceRecord, stateText } from '@dstack/core';
+import {
+  drainDeadline,
+  type FleetRecord,
+  hasHostFault,
+  type InstanceRecord,
+  nextBlocks,
+  stateText,
+} from '@dstack/core';
 import { perRecord } from '../kept-parts.ts';
 import { optionalWireBackend } from './backend-name.ts';
 
-export interface InstanceNames {
+export interface InstancePlaces {
   readonly projectName: string;
-  readonly fleetName: string;
+  readonly fleet: FleetRecord;
 }
 
-export function wireInstance(record: InstanceRecord, names: InstanceNames): Instance {
-  return namedInstance(record, names.projectName, names.fleetName);
+export function wireInstance(
+  record: InstanceRecord,
+  { projectName, fleet }: InstancePlaces,
+): Instance {
+  return placedInstance(record, projectName, fleet);
 }
 
 /** Type, address and zone are returned only once the instance is provisioned. */
-const namedInstance = perRecord(instancePart);
+const placedInstance = perRecord(instancePart);
 
-function instancePart(record: InstanceRecord, projectName: string, fleetName: string): Instance {
+function instancePart(record: InstanceRecord, projectName: string, fleet: FleetRecord): Instance {
+  const next = nextBlocks(record, fleet.spec);
   const machine = record.provisioningData;
   return {
     id: record.id,
@@ -24,7 +35,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
     instance_type: machine?.instance_type ?? null,
     name: record.name,
     fleet_id: record.fleetId,
-    fleet_name: fleetName,
+    fleet_name: fleet.name,
     instance_num: record.instanceNum,
     job_name: null,
     hostname: machine?.hostname ?? null,
@@ -41,6 +52,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleetName: st
     availability_zone: machine?.availability_zone ?? null,
     price: record.backend === null ? null : record.price,
     total_blocks: record.totalBlocks,
+    ...(next === null ? {} : { next_blocks: next }),
     busy_blocks: record.busyBlocks,
     gpu_driver: machine?.gpu_driver ?? null,
   };

@@ -57,7 +57,7 @@ async function fullPool(): Promise<{ readonly endsAt: string }> {
   await server.call('/api/project/main/exports/create', {
     name: 'pool',
     importer_projects: ['lab'],
-    exported_fleets: [view?.fleetName ?? ''],
+    exported_fleets: [view?.fleet.name ?? ''],
   });
   const { now } = server.deps.context();
   const present = await submit('present', 'main', { max_duration: '1h' });

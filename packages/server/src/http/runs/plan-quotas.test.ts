@@ -32,7 +32,7 @@ async function lentOut(seconds = 3600): Promise<void> {
   await server.call('/api/project/main/exports/create', {
     name: 'pool',
     importer_projects: ['lab'],
-    exported_fleets: [view?.fleetName ?? ''],
+    exported_fleets: [view?.fleet.name ?? ''],
   });
   const { body } = await server.call('/api/project/main/runs/apply', {
     ...{ plan: specOf('present'), force: false },

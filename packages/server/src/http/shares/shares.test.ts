@@ -41,7 +41,7 @@ async function sharedPool(): Promise<void> {
   await server.call('/api/project/main/exports/create', {
     name: 'pool',
     importer_projects: ['lab'],
-    exported_fleets: [view?.fleetName ?? ''],
+    exported_fleets: [view?.fleet.name ?? ''],
   });
   await setWeight('main', 2);
   const admin = await server.store.users.byName('admin');

@@ -63,6 +63,9 @@ export function FleetPlanPanel(props: { readonly plan: FleetPlan; readonly actio
             : `Fleet ${plan.current_resource.name} exists and cannot be changed in place like this. Delete it first, or choose another name.`}
         </Banner>
       )}
+      {plan.notes?.map((note) => (
+        <p key={note}>{note}</p>
+      ))}
       {ssh_config || plan.offers.length === 0 ? null : (
         <DataTable
           label="Offers"
