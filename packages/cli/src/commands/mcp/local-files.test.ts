@@ -39,7 +39,7 @@ test('a missing or large file is a refusal with cause and next step', () =>
     const { client } = await setUp(5000);
     const pack = localFiles({ cwd, home: cwd, io }, ToolRefusal);
     const large = pack([{ local_path: 'a.txt', path: 'a.txt' }], client);
-    await expect(large).rejects.toThrow(/the server accepts 5000\. largest files .*a\.txt/);
+    await expect(large).rejects.toThrow(/the server accepts 5000\. Largest files .*a\.txt/);
     const missing = pack([{ local_path: 'nope', path: 'nope' }], client);
     await expect(missing).rejects.toThrow(ToolRefusal);
   }));

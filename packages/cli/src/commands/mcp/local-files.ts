@@ -15,7 +15,7 @@ export function localFiles(
     } catch (error) {
       if (!(error instanceof CliError)) throw error;
       const { message, why, next } = error;
-      throw new refusal([message, why, next].filter((part) => part).join('. '));
+      throw new refusal([message, why, next].flatMap((part) => sentence(part)).join(' '));
     }
   };
   return (files, client) =>
@@ -25,3 +25,7 @@ export function localFiles(
       return { ...packed, upload: () => refused(packed.upload) };
     });
 }
+
+/** Causes and next steps begin with a small letter, as they follow a label in a terminal. */
+const sentence = (text: string | undefined): string[] =>
+  text ? [`${text.charAt(0).toUpperCase()}${text.slice(1)}.`] : [];
