@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import type Docker from 'dockerode';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createEventLogger } from '../host/log.ts';
 import { ContainerOutput } from './container-output.ts';
+import { EngineHung } from './host-caused.ts';
 
 /** The parts of a container that its output is read from, controlled by the test. */
 class Container {
@@ -100,4 +101,15 @@ describe('the output of a container whose connection was lost', () => {
     await output.finish();
     expect(await spooled()).toBe('one\r\ntwo\r\n');
   });
+});
+
+it('gives up a container to which the daemon does not attach, and closes a late connection', async () => {
+  const late = Promise.withResolvers<void>();
+  container.daemon = late.promise;
+  const log = createEventLogger(() => {});
+  const hung = new ContainerOutput(container as unknown as Docker.Container, dir, [], log);
+  await expect(hung.attachFresh([], { ms: 1 })).rejects.toThrow(EngineHung);
+  hung.release();
+  late.resolve();
+  await vi.waitFor(() => expect(container.attachments.at(-1)?.destroyed).toBe(true));
 });

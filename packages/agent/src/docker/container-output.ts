@@ -11,6 +11,7 @@ import { SpoolFeed } from '../spool/spool-feed.ts';
 import { newestRecord } from '../spool/spool-files.ts';
 import { SpoolWriter } from '../spool/spool-writer.ts';
 import { engineErrorMessage } from './engine-error.ts';
+import { inTime, type Patience } from './in-time.ts';
 import { OutputSkip, RecentBytes } from './output-skip.ts';
 
 /** Both copies of the output must have been quiet for this long before one takes over. */
@@ -67,9 +68,9 @@ export class ContainerOutput {
   }
 
   /** For a container that has not been started: nothing can be missed. `notices` come first. */
-  async attachFresh(notices: readonly string[]): Promise<void> {
+  async attachFresh(notices: readonly string[], patience: Patience = {}): Promise<void> {
     this.#writer.note(notices, nowMicros());
-    const stream = await this.#attach();
+    const stream = await inTime('attachContainer', this.#attach(), patience);
     this.#live = true;
     stream.on('data', (piece: Buffer) => this.#feed.push(piece, nowMicros()));
     stream.once('close', () => this.#onDetached());
@@ -159,6 +160,8 @@ export class ContainerOutput {
     })) as Duplex;
     stream.on('error', (error) => this.#log.error('attached connection failed', error));
     stream.once('end', () => stream.destroy());
+    // It has come too late: nothing reads it any more.
+    if (this.#closed) stream.destroy();
     this.#attached = stream;
     return stream;
   }

@@ -134,12 +134,12 @@ export class DockerExecution implements Execution {
     const sent = this.#setup.container.putArchive(archive as unknown as NodeJS.ReadableStream, {
       path: '/',
     });
-    await inTime('putArchive', sent, ANSWER_MS);
+    await inTime('putArchive', sent, { ms: ANSWER_MS });
   }
 
   async readNotice(): Promise<string> {
     const read = readContainerFile(this.#setup.container, NOTICE_FILE);
-    return (await inTime('getArchive', read, ANSWER_MS)) ?? '';
+    return (await inTime('getArchive', read, { ms: ANSWER_MS })) ?? '';
   }
 
   dial(host: string, port: number): Promise<Duplex> {

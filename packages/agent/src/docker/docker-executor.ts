@@ -43,7 +43,7 @@ import { refuseHostRegistry } from './host-registry.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
-import { inTime } from './in-time.ts';
+import { inTime, type OnSlow, type Patience } from './in-time.ts';
 import { NOTICE_FILE } from './notice-file.ts';
 
 export interface DockerExecutorOptions {
@@ -58,7 +58,12 @@ export interface DockerExecutorOptions {
   /** Removes what an earlier agent has left that died while it placed files, of jobs that are over. */
   readonly removeFiles: (isOver: (jobId: string) => boolean) => Promise<void>;
   readonly log: EventLogger;
+  /** How long a start waits for answers of the daemon; for tests. */
+  readonly patience?: Pick<Patience, 'ms' | 'slowMs'>;
 }
+
+/** How long a failed start waits for the removal of its container, which `remove` repeats. */
+const CLEAR_MS = 10_000;
 
 const MPI_HOSTFILE = '/dstack/mpi/hostfile';
 
@@ -94,18 +99,21 @@ export class DockerExecutor implements Executor {
     await this.#store.ensure(spec.id, request);
   }
 
-  async start(job: ExecutorJob, signal: AbortSignal): Promise<Execution> {
+  async start(job: ExecutorJob, signal: AbortSignal, onSlow: OnSlow): Promise<Execution> {
+    const starting = { signal, patience: { ...this.#options.patience, onSlow, signal } };
     const earlier = await this.#inspect(job);
     if (earlier && earlier.State.Status !== 'created') {
       return this.#adopt(job, earlier);
     }
     // An agent died between creation and start, so the files may be incomplete.
-    if (earlier) await this.#clear(job);
-    const planned = await this.#plan(job);
+    if (earlier) await inTime('removeContainer', this.#clear(job), starting.patience);
+    const planned = await this.#plan(job, starting);
     try {
-      return await this.#createAndStart(planned, signal);
+      return await this.#createAndStart(planned, starting);
     } catch (error) {
-      await this.#clear(job).catch((late) => this.#options.log.error('removing failed', late));
+      // A daemon that did not answer removes the container when it answers again.
+      const cleared = inTime('removeContainer', this.#clear(job), { ms: CLEAR_MS });
+      await cleared.catch((late) => this.#options.log.error('removing failed', late));
       throw error;
     }
   }
@@ -158,10 +166,11 @@ export class DockerExecutor implements Executor {
     }
   }
 
-  async #plan(job: ExecutorJob): Promise<ContainerJob> {
+  async #plan(job: ExecutorJob, { patience }: Starting): Promise<ContainerJob> {
     const { spec } = job;
     const reference = withTag(spec.image_name);
-    const image = await inTime('inspectImage', this.#images.read(reference)).catch((error) => {
+    const read = inTime('inspectImage', this.#images.read(reference), patience);
+    const image = await read.catch((error) => {
       throw creationFailure('inspectImage', error);
     });
     if (spec.commands.length === 0 && !image.hasCommand) {
@@ -190,11 +199,11 @@ export class DockerExecutor implements Executor {
     return { job, image, user, workingDir, repoDir, env, madeWorkingDir };
   }
 
-  async #createAndStart(planned: ContainerJob, signal: AbortSignal): Promise<Execution> {
+  async #createAndStart(planned: ContainerJob, starting: Starting): Promise<Execution> {
     for (;;) {
       const createFallbacks = this.#createFallbacks;
       try {
-        return await this.#attempt(planned, signal, createFallbacks);
+        return await this.#attempt(planned, starting, createFallbacks);
       } catch (error) {
         const next = nextFallbacks(createFallbacks, error);
         if (!next) throw error;
@@ -209,7 +218,7 @@ export class DockerExecutor implements Executor {
 
   async #attempt(
     planned: ContainerJob,
-    signal: AbortSignal,
+    { signal, patience }: Starting,
     createFallbacks: CreateFallbacks,
   ): Promise<Execution> {
     const { docker, log } = this.#options;
@@ -221,7 +230,7 @@ export class DockerExecutor implements Executor {
     );
     const plan = this.#containerPlan(planned, mounts);
     const options = containerOptions(job, plan, createFallbacks);
-    const creation = inTime('createContainer', docker.createContainer(options));
+    const creation = inTime('createContainer', docker.createContainer(options), patience);
     const container = await creation.catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -229,13 +238,14 @@ export class DockerExecutor implements Executor {
     signal.throwIfAborted();
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {
-      await output.attachFresh([...(job.spec.notices ?? []), ...notices]);
-      await inTime('startContainer', container.start());
+      await output.attachFresh([...(job.spec.notices ?? []), ...notices], patience);
+      await inTime('startContainer', container.start(), patience);
     } catch (error) {
       output.release();
       throw creationFailure('startContainer', error);
     }
-    const inspected = await inTime('inspectContainer', container.inspect()).catch((error) => {
+    const inspection = inTime('inspectContainer', container.inspect(), patience);
+    const inspected = await inspection.catch((error) => {
       output.release();
       throw creationFailure('inspectContainer', error);
     });
@@ -311,6 +321,12 @@ export class DockerExecutor implements Executor {
       );
     }
   }
+}
+
+/** One start of a job. */
+interface Starting {
+  readonly signal: AbortSignal;
+  readonly patience: Patience;
 }
 
 /** Read-only, so that a job cannot replace the socket. Each agent creates it again. */

@@ -85,9 +85,14 @@ export interface Executor {
   ): Promise<void>;
   /**
    * Starts the job, or adopts one that an interrupted attempt has started: after a crash it is
-   * called again with the same job. Throws `JobFailure`.
+   * called again with the same job. Throws `JobFailure`. `onSlow` receives what it has been waiting for
+   * on the host's side, and null once that has come.
    */
-  start(job: ExecutorJob, signal: AbortSignal): Promise<Execution>;
+  start(
+    job: ExecutorJob,
+    signal: AbortSignal,
+    onSlow: (awaited: string | null) => void,
+  ): Promise<Execution>;
   /** Adopts a job that was running when an earlier agent ended; null if nothing is left of it. */
   adopt(job: ExecutorJob): Promise<Execution | null>;
   /** Removes everything that an ended job has left on the host, except its folder. Repeatable. */

@@ -232,7 +232,9 @@ export class AgentJob {
     this.#abortIfStopped();
     this.#state.advance('starting', {}, { bootId: bootId() });
     await this.reach.open();
-    await this.#afterStart(await executor.start(this.#asExecutorJob(), this.#abort.signal));
+    const onSlow = (awaited: string | null) => this.#state.change({ waits_for: awaited });
+    const { signal } = this.#abort;
+    await this.#afterStart(await executor.start(this.#asExecutorJob(), signal, onSlow));
   }
 
   async #afterStart(execution: Execution): Promise<void> {

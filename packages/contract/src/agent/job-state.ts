@@ -87,6 +87,8 @@ export const JobState = object({
   stop_stage: nullable(StopStage),
   /** Why the agent ends the job; missing from older agents. */
   stop_reason: z.nullish(line(100)),
+  /** What a start has been waiting for on its host; null or missing if for nothing, or not for long. */
+  waits_for: z.nullish(line(200)),
   exit: nullable(JobExit),
   /** Bytes of output in the spool. Final once `phase` is `exited`. */
   log_end: whole(),

@@ -92,6 +92,22 @@ const SITUATIONS: readonly Lives[] = [
     { state: 'starting', rules: ['starting'], summary: 'code and files are uploaded' },
   ],
   [
+    'is started by its host',
+    { ...PLACED, reports: [aReport(JOB, { phase: 'starting' })] },
+    { state: 'starting', rules: ['starting'], summary: 'is being started' },
+  ],
+  [
+    'is started by a host that does not go on',
+    {
+      ...PLACED,
+      reports: [aReport(JOB, { phase: 'starting', waits_for: 'an answer of the Docker daemon' })],
+    },
+    {
+      ...{ state: 'starting', rules: ['starting'] },
+      summary: 'is being started, and waits on lab-0 for an answer of the Docker daemon',
+    },
+  ],
+  [
     'pulls its image',
     {
       ...PLACED,

@@ -78,8 +78,19 @@ function takenReason(pass: RunPass, job: JobRecord): Reason {
     case 'held':
       return heldReason(pass, job);
     default:
-      return reason('starting', 'is being started', detail);
+      return startedReason(pass, job);
   }
+}
+
+/** Its host starts it, which takes seconds unless the host itself hangs. */
+function startedReason(pass: RunPass, job: JobRecord): Reason {
+  const detail = pullingTimes(pass, job);
+  const report = pass.reportOf(job);
+  const awaited = report?.state.waits_for ?? null;
+  if (report === null || awaited === null) return reason('starting', 'is being started', detail);
+  const name = pass.instanceOf(job)?.name ?? 'its instance';
+  const text = `is being started, and waits on ${name} for ${awaited}`;
+  return reason('starting', text, { ...detail, since: report.receivedAt, has: awaited });
 }
 
 function pullingTimes({ ctx }: RunPass, { statusChangedAt: since }: JobRecord) {
