@@ -1,3 +1,4 @@
+import { isSshHost } from '@dstack/contract/status';
 import type { Quota } from '@dstack/contract/wire';
 import type { Cli } from '../../context.ts';
 import { hangingText } from '../../terminal/text-width.ts';
@@ -17,7 +18,7 @@ export async function warnOfUnpriced(
   const unpriced = fleets.filter(
     ({ name, instances }) =>
       (fleet_name === null || fleet_name.split('/').at(-1) === name) &&
-      instances.some(({ backend, price }) => backend === 'remote' && !price),
+      instances.some(({ backend, price }) => isSshHost(backend ?? null) && !price),
   );
   if (unpriced.length === 0) return;
   const names = unpriced.map(({ name }) => name).join(', ');
