@@ -1,8 +1,8 @@
 /** Diagnoses a gang without a place: rows, reasons and one sentence. */
 import { type ExplainRule, type Refusal, refusalText } from '@dstack/contract/wire';
 import type { Gang, Id, JobRecord } from '../model/index.ts';
-import { SECOND } from '../model/values.ts';
 import type { Forecast } from '../placement/forecast.ts';
+import { leavesBy } from '../placement/leaving.ts';
 import type { GangLook } from '../placement/look-ahead.ts';
 import { candidateFleets } from '../placement/place/choose-fleet.ts';
 import { fleetName } from '../placement/place/refusals.ts';
@@ -69,7 +69,7 @@ function preemptingReasons({ gang, ledger, option }: GangLook, around: Surroundi
     return [reason('preempting', text)];
   }
   const ends = (ledger.snapshot.claims ?? []).flatMap(({ eviction }) =>
-    eviction?.runId === run.id ? [eviction.requestedAt + eviction.seconds * SECOND] : [],
+    eviction?.runId === run.id ? [leavesBy(eviction)] : [],
   );
   const until = ends.length === 0 ? null : Math.max(...ends);
   const by = until === null ? '' : `, by ${instantText(until)} at the latest`;

@@ -11,6 +11,7 @@ import type {
 } from '../model/index.ts';
 import { SECOND } from '../model/values.ts';
 import type { ShareLedger } from '../shares/share-ledger.ts';
+import { LeavingJobs } from './leaving.ts';
 import { PlacementPass } from './pass.ts';
 import type { CapacityLedger } from './place/capacity-ledger.ts';
 import { candidateFleets } from './place/choose-fleet.ts';
@@ -32,7 +33,8 @@ export interface Forecast {
 const FORECAST = 50;
 
 /**
- * The queue in its order. Reserved starts are exact. The gangs behind them are put one after the other
+ * The queue in its order. Reserved starts are exact. Gangs for which others have to leave start about when the grace of these
+ * ends. The gangs behind them are put one after the other
  * on what becomes free first; most start no later, as short ones use gaps. `guesses`: jobs without a
  * `max_duration` that are expected to last as long as earlier runs of their name.
  */
@@ -80,10 +82,26 @@ function turnsOf(
   return [...placed, ...inTurn([...waiting], shares)];
 }
 
+type Settled = Start & { readonly startsAt: Timestamp };
+
+function reservedStart(
+  { reserved, ends }: CapacityLedger,
+  { request }: QueuedGang,
+): Settled | null {
+  const own = request.key === null ? null : reserved.of(request.key);
+  if (!own) return null;
+  return { startsAt: Math.max(own.startsAt, ends.now), isAbout: false, shares: own.shares };
+}
+
+function sooner(reserved: Settled | null, asked: Settled | null): Settled | null {
+  if (reserved === null || asked === null) return reserved ?? asked;
+  return asked.startsAt < reserved.startsAt ? asked : reserved;
+}
+
 class Starts {
   readonly #ledger: CapacityLedger;
-  /** Reserved starts, by gang. */
-  readonly #exact = new Map<QueuedGang, Start>();
+  /** Reserved starts, and those of gangs for which others leave. */
+  readonly #settled = new Map<QueuedGang, Settled>();
   /** Fleets with a gang that may start there at any time. */
   readonly #unknown = new Set<Id>();
 
@@ -93,27 +111,32 @@ class Starts {
     guesses: readonly Occupant[],
   ) {
     this.#ledger = ledger;
-    const reserved = waiting.flatMap((queued) => {
-      const own = queued.request.key === null ? null : ledger.reserved.of(queued.request.key);
-      return own ? [{ queued, own }] : [];
+    const { claims = [], occupants = [] } = ledger.snapshot;
+    const { now } = ledger.ends;
+    const leaving = new LeavingJobs(claims);
+    leaving.addTo(ledger.ends, occupants);
+    const settled = waiting.flatMap((queued) => {
+      const start = sooner(reservedStart(ledger, queued), leaving.startFor(queued.gang, now));
+      return start ? [{ queued, start }] : [];
     });
     ledger.dropHolds();
-    for (const { queued, own } of reserved) {
-      const startsAt = Math.max(own.startsAt, ledger.ends.now);
-      this.#exact.set(queued, { startsAt, isAbout: false, shares: own.shares });
-      this.#occupy(queued, own);
+    for (const { queued, start } of settled) {
+      this.#settled.set(queued, start);
+      this.#occupy(queued, start);
     }
-    for (const { instanceId, blocks, startedAt, limit } of guesses) {
+    for (const guess of guesses) {
+      const { instanceId, blocks, startedAt, limit } = guess;
+      if (leaving.has(guess)) continue;
       const at = startedAt + limit.seconds * SECOND;
       // One that has lasted longer than the earlier ones ends at a time of which nothing is known.
-      if (at > ledger.ends.now) ledger.ends.add(instanceId, { at, blocks });
+      if (at > now) ledger.ends.add(instanceId, { at, blocks });
     }
   }
 
   /** In the order of the queue. */
   next(queued: QueuedGang): Start {
-    const exact = this.#exact.get(queued);
-    if (exact !== undefined) return exact;
+    const settled = this.#settled.get(queued);
+    if (settled !== undefined) return settled;
     const fleets = candidateFleets(this.#ledger, queued.request).filter(
       (fleet) => !this.#unknown.has(fleet.id) && mayServe(this.#ledger, fleet, queued.request),
     );
@@ -133,7 +156,7 @@ class Starts {
 
   #occupy(
     { request: { limit } }: QueuedGang,
-    { startsAt, shares }: Pick<PlannedStart, 'startsAt' | 'shares'>,
+    { startsAt, shares }: Pick<Settled, 'startsAt' | 'shares'>,
   ): void {
     const { ends } = this.#ledger;
     for (const { instanceId, blocks } of shares) {

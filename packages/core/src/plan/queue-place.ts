@@ -6,8 +6,10 @@ import type {
   Occupant,
   PlacementSnapshot,
   RunRecord,
+  Timestamp,
 } from '../model/index.ts';
 import { type Forecast, forecastQueue } from '../placement/forecast.ts';
+import { leavesBy } from '../placement/leaving.ts';
 import { PlacementPass } from '../placement/pass.ts';
 import { newSubmissions } from '../reconcile/run/new-submission.ts';
 import type { PlanInput } from './input.ts';
@@ -44,28 +46,37 @@ export function placeInQueue(
     forecasts.slice(index + 1).some(({ gang }) => (gang.jobs[0]?.reserved ?? null) === null);
   const place = isKnown ? index + 1 : Math.max(index, total) + 1;
   const { startsAt, isAbout, shares } = found;
-  return { place, startsAt, isAbout, shares, ...requestsFor(snapshot, planned, ctx) };
+  const { start, ...requests } = requestsFor(snapshot, planned, ctx);
+  const isSooner = start !== null && (startsAt === null || start.startsAt < startsAt);
+  return { place, startsAt, isAbout, shares, ...(isSooner && start), ...requests };
 }
 
 /** The requests that the next pass would make for the gang; none if no job of the pool may have to leave for others. */
-function requestsFor(
-  snapshot: PlacementSnapshot,
-  { jobs }: Gang,
-  ctx: DecisionContext,
-): Pick<PlannedPlace, 'leavers' | 'asks'> {
+function requestsFor(snapshot: PlacementSnapshot, { jobs }: Gang, ctx: DecisionContext): Requests {
   const { claims = [] } = snapshot;
-  if (claims.length === 0) return { leavers: [], asks: false };
+  if (claims.length === 0) return { leavers: [], asks: false, start: null };
   const pass = new PlacementPass(snapshot, () => [], ctx);
   for (const queued of pass.oneByOne()) pass.take(queued);
   pass.askToLeave();
   const updates = pass.decision().changes.filter((change) => change.type === 'job.update');
-  const asked = new Set(
-    updates.flatMap(({ id, set }) => (set.eviction?.runId === PLANNED ? [id] : [])),
+  const asked = new Map(
+    updates.flatMap(({ id, set: { eviction } }) =>
+      eviction?.runId === PLANNED ? [[id, leavesBy(eviction)] as const] : [],
+    ),
   );
+  const own = updates.find(({ id, set }) => id === jobs[0]?.id && set.reclaim != null);
+  const startsAt = Math.max(...asked.values());
+  const shares = own?.set.reclaim?.shares ?? [];
   return {
     leavers: claims.filter(({ jobId }) => asked.has(jobId)),
-    asks: updates.some(({ id, set }) => id === jobs[0]?.id && set.reclaim != null),
+    asks: own !== undefined,
+    start: asked.size === 0 ? null : { startsAt, isAbout: true, shares },
   };
+}
+
+interface Requests extends Pick<PlannedPlace, 'leavers' | 'asks'> {
+  /** When those who would have to leave have left; null: no job would have to. */
+  readonly start: (Omit<Forecast, 'gang'> & { readonly startsAt: Timestamp }) | null;
 }
 
 const PLANNED = 'planned';

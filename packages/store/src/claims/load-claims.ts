@@ -4,6 +4,7 @@ import {
   type CapacitySnapshot,
   type ClaimState,
   type EvictionRecord,
+  type Gang,
   hasPriorityPreemption,
   type Id,
   type QuotaState,
@@ -54,6 +55,9 @@ export async function loadClaims(tx: Tx, poolId: Id): Promise<ClaimState[]> {
     };
   });
 }
+
+/** Others have to leave for it. */
+export const hasAsked = ({ jobs }: Gang): boolean => (jobs[0]?.reclaim ?? null) !== null;
 
 /** For people who look at a queue: as a pass would read them, and only where it would. `withClaims`: see `loadPlacement`. */
 export async function claimsBeside(

@@ -18,7 +18,7 @@ import {
 } from '@dstack/core';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { forIds, groupBy } from '../base/query.ts';
-import { claimsBeside } from '../claims/load-claims.ts';
+import { claimsBeside, hasAsked } from '../claims/load-claims.ts';
 import type { StoreContext, Tx } from '../context/context.ts';
 import { loadExplainedQueue, QUEUED, sharedFleets } from '../queue/load-queue.ts';
 import { isAheadOf, queueOrder, rankOfJob } from '../queue/queue-order.ts';
@@ -67,7 +67,7 @@ export async function loadExplainedRun(
     {
       ...{ ...capacity, pool: null, gangs, more: new Set<string>(), rights },
       occupants: await loadOccupants(tx, capacity.fleets),
-      ...(await claimsBeside(tx, projectId, capacity)),
+      ...(await claimsBeside(tx, projectId, capacity, gangs.some(hasAsked))),
       ...shared,
       volumes: [...capacity.volumes, ...(await volumesOfGangs(tx, ofOthers))],
     },

@@ -2,7 +2,7 @@
 import { type CapacitySnapshot, type Id, inFairOrder, ShareLedger } from '@dstack/core';
 import { sql } from 'kysely';
 import { forIds } from '../base/query.ts';
-import { claimsBeside } from '../claims/load-claims.ts';
+import { claimsBeside, hasAsked } from '../claims/load-claims.ts';
 import type { Tx } from '../context/context.ts';
 import {
   gangsOf,
@@ -61,7 +61,7 @@ export async function loadPoolQueue(
     volumes: await volumesOfGangs(tx, gangs),
     occupants: await loadOccupants(tx, machines.fleets),
     guesses: await loadGuesses(tx, machines.fleets),
-    ...(await claimsBeside(tx, projectId, machines, withClaims)),
+    ...(await claimsBeside(tx, projectId, machines, withClaims || gangs.some(hasAsked))),
     total,
     userNames: Object.fromEntries(users.map(({ id, name }) => [id, name])),
   };

@@ -48,6 +48,26 @@ forEachStore((tests) => {
     expect([queue.total, queue.gangs, queue.fleets.length]).toEqual([0, [], 1]);
   });
 
+  it('the queue of a pool, and an explanation, have the jobs with places if one has been asked to leave, also without a guarantee', async () => {
+    const world = await openWorld(tests);
+    const { instance } = await insertFleet(world, 'fleet');
+    const placed = { instanceId: instance.id, claimedBlocks: 1, provisionedAt: 3, runningAt: 7 };
+    const { run: asker } = await insertWaiting(
+      world,
+      'asker',
+      { priority: 9 },
+      { reclaim: { since: 8, runs: [], instances: [instance.id], shares: [] } },
+    );
+    const kind = 'priority' as const;
+    const eviction = { runId: asker.id, replicaNum: 0, kind, requestedAt: 8, seconds: 60 };
+    await insertRun(world, { name: 'leaves' }, [{ ...placed, eviction }]);
+    const { engine } = world.store;
+    const queue = await engine.loadPoolQueue(world.projectId, 3);
+    expect(queue.claims).toMatchObject([{ instanceId: instance.id, blocks: 1, eviction }]);
+    const explained = await engine.loadExplainedRun(asker.id, NO_HINTS, NO_MEMORY);
+    expect(explained?.queue.claims).toHaveLength(1);
+  });
+
   it('it has none for new work alone', async () => {
     const world = await openWorld(tests);
     await insertFleet(world, 'fleet');

@@ -91,6 +91,7 @@ describe('the plan of a run', () => {
     await setQuotas({ project_name: 'lab', guaranteed: { instances: 1 } });
     expect(await withoutRetry('lab')).toMatchObject({
       ...{ outlook: 'waits', queue_place: 1, preempts: [{ project: 'main', runs: 1 }] },
+      ...{ expected_start: expect.any(String), is_about: true, places: [{ blocks: 1 }] },
     });
     expect(await withoutRetry('main')).toMatchObject({ outlook: 'ends', queue_place: null });
   });
