@@ -182,7 +182,7 @@ export function holdersOf(
     case 'held':
       return ledger.takersOf(instance);
     case 'busy':
-      return [...on(new Set([instance.id])), ...ledger.takersOf(instance)];
+      return [...on(new Set([instance.id])), ...ledger.claimersOf(instance)];
     case 'gpus_taken': {
       const local = ledger.snapshot.instances.filter(
         (one) => isServerHost(one.backend) && localHostOf(one) === localHostOf(instance),

@@ -1,7 +1,7 @@
 /** Fixes that do not concern capacity. */
 import type { ExplainRule, Fix } from '@dstack/contract/wire';
 import { isServerHost } from '../capabilities/capabilities.ts';
-import type { JobRecord } from '../model/index.ts';
+import type { ArraySnapshot, JobRecord } from '../model/index.ts';
 import type { RunPass } from '../reconcile/run/run-pass.ts';
 import { isRunFinished, isRunPending, isRunTerminating } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
@@ -73,6 +73,7 @@ function liveFixes(
 
 function endedFixes(pass: RunPass, jobs: readonly JobDiagnosis[], waiting: Waiting | null): Fix[] {
   const { run } = pass;
+  if (pass.snapshot.array !== undefined) return arrayFixes(run.name, pass.snapshot.array);
   const reasons = new Set(jobs.map(({ job }) => job.terminationReason));
   const fixes: Fix[] = [];
   if (waiting?.look.option) {
@@ -108,6 +109,21 @@ function endedFixes(pass: RunPass, jobs: readonly JobDiagnosis[], waiting: Waiti
     fixes.push(fix('Let such a run start again by itself', { command, value }));
   }
   return fixes;
+}
+
+/** Its jobs are those of its members, which have explanations of their own. */
+function arrayFixes(name: string, { members, total }: ArraySnapshot): Fix[] {
+  if (members.done === total) return [];
+  const fixes: Fix[] = [];
+  if (members.failed > 0) {
+    fixes.push(
+      fix('See which members failed, and why: `dstack explain NAME` of one of them', {
+        command: `dstack ps --members ${name}`,
+      }),
+    );
+  }
+  const text = 'Run again those members that are not done';
+  return [...fixes, fix(text, { command: `dstack rerun --failed ${name}` })];
 }
 
 /** On the server's machine, which can run jobs without images. */

@@ -59,6 +59,9 @@ export interface Situation {
   readonly shares?: PlacementSnapshot['shares'];
   readonly quotas?: PlacementSnapshot['quotas'];
   readonly claims?: PlacementSnapshot['claims'];
+  readonly occupants?: PlacementSnapshot['occupants'];
+  /** The run is an array. */
+  readonly array?: RunSnapshot['array'];
   readonly localMaxInstances?: number;
   readonly localInstances?: number;
   /** Seconds between `NOW` and the request. */
@@ -92,6 +95,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     ...(situation.shares && { shares: situation.shares }),
     ...(situation.quotas && { quotas: situation.quotas }),
     ...(situation.claims && { claims: situation.claims }),
+    ...(situation.occupants && { occupants: situation.occupants }),
     ...(situation.localInstances === undefined ? {} : { localInstances: situation.localInstances }),
   });
   const claimed = new Set(jobs.map((job) => job.instanceId));
@@ -101,6 +105,7 @@ export function explainedRun(situation: Situation): ExplainedRun {
     run: {
       ...{ run, projectName: PROJECT_NAMES['project-1'], jobs, instances: own, fleetUses: [] },
       dependencies: situation.dependencies ?? [],
+      ...(situation.array && { array: situation.array }),
       hosts: situation.hosts ?? [],
       reports: situation.reports ?? [],
       logEnds: situation.logEnds ?? {},

@@ -1,6 +1,6 @@
 /** An explanation of a waiting run beyond its reasons: position, counts, time and fixes. */
 import { describe, expect, it } from 'vitest';
-import { aFleet, anInstance, anOffer, aRun, CLOUD, task } from '../placement/testing.ts';
+import { aFleet, aGang, anInstance, anOffer, aRun, CLOUD, task } from '../placement/testing.ts';
 import { aNamedRun, diagnose, held, NOW } from './testing.ts';
 import { BUSY, busy, host, LAB, REMOTE, WAITS } from './testing-waiting.ts';
 
@@ -107,6 +107,19 @@ describe('the explanation of a run without a place', () => {
     const now = diagnose({ run: failed, job, fleets: [LAB], instances: [host(0)] });
     expect(now.summary).toContain('no such partition. Fleet lab has offers for it: correct what');
     expect(now.fixes[0]?.text).toMatch(/^Correct what the offers were refused for/);
+  });
+
+  it('names as busy with a run only one that is there, not one that has reserved what that leaves', () => {
+    const limit = { seconds: 600, stopSeconds: 0 };
+    const place = { instanceId: busy.id, blocks: 1, startedAt: NOW, runningAt: NOW };
+    const diagnosis = diagnose({
+      ...{ job: WAITS, fleets: [LAB], instances: [busy], holders: [held(busy, 'eval')] },
+      occupants: [{ ...place, limit }],
+      others: [aGang(aRun('ahead', {}, { submittedAt: NOW - 5, priority: 3 }), 0, WAITS)],
+    });
+    const [row] = diagnosis.considered.filter((one) => one.instance === busy.name);
+    expect(row?.text).toBe('is busy with eval');
+    expect(diagnosis.ahead.map(({ run }) => run)).toEqual(['ahead']);
   });
 
   it('is never advised to wait for itself', () => {

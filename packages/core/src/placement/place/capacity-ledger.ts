@@ -181,10 +181,15 @@ export class CapacityLedger {
     return this.#held.has(instance.id);
   }
 
-  /** Runs ahead that claim blocks of the instance in this pass, or for which it is held. */
+  /** Runs ahead that claim blocks of the instance in this pass. */
+  claimersOf({ id }: InstanceRecord): readonly Claimant[] {
+    return this.#takers.get(id) ?? [];
+  }
+
+  /** Those, and the run for which it is held. */
   takersOf(instance: InstanceRecord): readonly Claimant[] {
     const holder = this.#held.get(instance.id) ?? this.reserved.holderOf(instance.id);
-    return [...(this.#takers.get(instance.id) ?? []), ...(holder ? [holder] : [])];
+    return [...this.claimersOf(instance), ...(holder ? [holder] : [])];
   }
 
   /** Runs ahead for which this pass adds an instance to the fleet, or holds a place. */
