@@ -1,4 +1,4 @@
-import { refusalText } from '@dstack/contract/wire';
+import { type Refusal, refusalText } from '@dstack/contract/wire';
 import { isServerHost, LOCAL_PROCESS_INSTANCE } from '../capabilities/capabilities.ts';
 import { windowText } from '../maintenance/index.ts';
 import type { Offer } from '../model/index.ts';
@@ -142,14 +142,28 @@ function missingNotes(
   const anywhere = input.options?.forOffersOnly && !request.profile.fleets;
   const option = anywhere ? null : chooseFleet(ledger, request, ask);
   const isRefused = !anywhere && option === null;
-  const refused = isRefused ? [refusalText(refusalOf(ledger, request, ask))] : [];
-  const known = input.known ?? [];
+  const refusal = isRefused ? refusalOf(ledger, request, ask) : null;
+  const refused = refusal === null ? [] : [refusalText(refusal)];
+  const known = (input.known ?? []).filter(
+    // Where the fleets are no clusters, what their machines could do for several nodes is not the cause.
+    (offer) => !(refusal !== null && lacksCluster(refusal) && isForOneNode(request, offer)),
+  );
   return [
     ...refused,
     ...queueNotes(option),
     ...ruledOut(known, request),
     ...refusedByLocal(known, request),
   ];
+}
+
+function lacksCluster(refusal: Refusal): boolean {
+  return (
+    refusal.kind === 'no-place' && refusal.fleets.some(({ growth }) => growth?.rule === 'placement')
+  );
+}
+
+function isForOneNode({ nodes: [node] }: GangRequest, offer: Offer): boolean {
+  return node !== undefined && unmetNeed(node.needs, offer) === 'nodes';
 }
 
 /** Where its machine is in use, and its order waits. */

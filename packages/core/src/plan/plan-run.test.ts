@@ -277,6 +277,12 @@ describe('notes of a plan', () => {
     expect(notes).toContain('1 offer is ruled out by `max_price`');
   });
 
+  it('of several nodes name `placement` where that is the cause, and not the machines', () => {
+    const { notes } = plan({ nodes: 2 }, { offers: [localOffer('docker')] });
+    expect(notes.join()).toContain('its placement is not cluster, as 2 nodes need');
+    expect(notes.join()).not.toContain('ruled out by `nodes`');
+  });
+
   it('report that no image is used without containers', () => {
     const { notes } = plan({ image: 'busybox' }, { offers: [localOffer('process')] });
     expect(notes).toEqual([
