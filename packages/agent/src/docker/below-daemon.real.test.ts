@@ -11,6 +11,7 @@ const missing = dockerMissing();
 if (missing) console.warn(`Faults below the Docker daemon are NOT tested: ${missing} is missing`);
 
 const CONTAINERD = '/usr/bin/containerd';
+const SLEEPING = 'echo ready; sleep 1000';
 /** A directory over a file of the image. */
 const MOUNT = {
   source: '/tmp',
@@ -116,6 +117,19 @@ describe.skipIf(missing !== null)('below a Docker daemon that answers', () => {
   it('a broken runc fails starts as a fault of the host', async () => {
     inHost('mount', '--bind', '/bin/false', '/usr/sbin/runc');
     expect(await exitOf(['/bin/true'])).toMatchObject({ host_fault: 'runtime' });
+  });
+
+  it('a killed shim interrupts its job', async () => {
+    const spec = jobSpec([], { shell_commands: null, commands: ['/bin/sh', '-c', SLEEPING] });
+    await agent.put(spec);
+    await stream.until(() => stream.text(spec.id).includes('ready'));
+    const { State } = await engine.docker.getContainer(`dstack-${spec.id}`).inspect();
+    process.kill(parentOf(String(State.Pid)), 'SIGKILL');
+    const { state } = await stream.whole(spec.id);
+    expect(state.exit).toMatchObject({
+      ...{ status: 137, reason: 'interrupted_by_no_capacity', host_fault: 'runtime' },
+      message: expect.stringContaining('containerd shim'),
+    });
   });
 
   it.each([

@@ -14,10 +14,14 @@ const ended = {
   NetworkSettings: { Networks: {} },
 } as unknown as Docker.ContainerInspectInfo;
 
+const dieEvent = (exitCode: string): string =>
+  `${JSON.stringify({ Action: 'die', Actor: { Attributes: { exitCode } } })}\n`;
+
 /** A container whose daemon reports its end by these answers, in this order. */
 function execution(
   answers: readonly Promise<Docker.ContainerInspectInfo>[],
   reported = 0,
+  died = String(reported),
 ): DockerExecution {
   const left = [...answers];
   const container = {
@@ -30,7 +34,10 @@ function execution(
     inspected: ended,
     output: { finish: async () => {}, release: () => {} },
     daemon: { endedContainers: async () => false },
-    docker: { getEvents: async () => Readable.from([]) },
+    docker: {
+      getEvents: async ({ filters }: { filters: { event: string[] } }) =>
+        Readable.from(filters.event[0] === 'die' ? [dieEvent(died)] : []),
+    },
     relaySocket: '/nowhere',
     log: createEventLogger(() => {}),
   } as unknown as DockerExecutionSetup);
@@ -81,4 +88,16 @@ it('waits a moment for the removal of a container that another program killed', 
   const { exited } = execution([Promise.resolve(dead), Promise.resolve(dead), removed], 137);
   await vi.advanceTimersByTimeAsync(5000);
   await expect(exited).resolves.toMatchObject({ status: 137, host_fault: 'container_removed' });
+});
+
+it.each([
+  ['the event knows no status', 137, '255', { host_fault: 'runtime' }],
+  ['the container was killed by itself', 137, '137', { reason: null }],
+  ['the command has returned this status', 255, '255', { reason: null }],
+])('a container that ended with its shim: %s', async (_, status, died, expected) => {
+  const dead = { ...ended, State: { ...ended.State, ExitCode: status } };
+  const looks = Array.from({ length: 5 }, () => Promise.resolve(dead));
+  const { exited } = execution(looks, status, died);
+  await vi.advanceTimersByTimeAsync(5000);
+  await expect(exited).resolves.toMatchObject({ status, ...expected });
 });

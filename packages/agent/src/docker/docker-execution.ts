@@ -24,6 +24,7 @@ import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { inTime } from './in-time.ts';
 import { wasShortOfMemory } from './memory-kill.ts';
 import { NOTICE_FILE, NOTICE_MODE } from './notice-file.ts';
+import { wasShimKilled } from './shim-kill.ts';
 
 const RETRY_MS = 500;
 /** How often a container that was killed is inspected again: the engine removes one in moments. */
@@ -224,6 +225,7 @@ export class DockerExecution implements Execution {
     });
     if (this.#stopped) return { status, reason: null, message: null };
     if (byDaemon) return endedWithDaemon(status);
+    if (await wasShimKilled(this.#setup.docker, inspected)) return { ...lostItsShim(), status };
     if (status >= FIRST_OF_SIGNALS && (await this.#isRemoved())) return { ...wasRemoved(), status };
     return { status, reason: null, message: null };
   }
@@ -267,6 +269,12 @@ function answered<T>(answer: Promise<T>): Promise<T> {
 function wasRemoved(): ExecutionExit {
   const message = 'Another program on the host has removed the container of the job';
   return { status: null, reason: INTERRUPTED, message, host_fault: 'container_removed' };
+}
+
+function lostItsShim(): ExecutionExit {
+  const message =
+    "The process that supervised the job's container on the host (its containerd shim) was killed";
+  return { status: null, reason: INTERRUPTED, message, host_fault: 'runtime' };
 }
 
 /**

@@ -1,6 +1,6 @@
 import { closeSync, constants, openSync, readSync } from 'node:fs';
-import type { Readable } from 'node:stream';
 import type Docker from 'dockerode';
+import { hasEvent } from './container-events.ts';
 
 const KERNEL_LOG = '/dev/kmsg';
 /** The kernel's limit for one record of its log, with room for its prefix. */
@@ -23,15 +23,16 @@ const KILLED = 137;
  */
 export async function wasShortOfMemory(
   docker: Docker,
-  { Id, State }: Docker.ContainerInspectInfo,
+  inspected: Docker.ContainerInspectInfo,
   expected: boolean,
 ): Promise<boolean> {
+  const { Id, State } = inspected;
   if (State.OOMKilled) return true;
   // In a pipeline the kernel may kill one process while the whole command succeeds.
   if (State.ExitCode === 0) return false;
   if (kernelReportsKill(Id)) return true;
   const waitMs = State.ExitCode === KILLED && !expected ? EVENT_MS : 0;
-  return engineReportsKill(docker, Id, State.StartedAt, waitMs);
+  return hasEvent(docker, inspected, { event: 'oom', waitMs });
 }
 
 /**
@@ -73,30 +74,5 @@ export function* recordsOf(log: number): Generator<string> {
       // EPIPE: records were overwritten during the read. The next read continues after them.
       if ((error as NodeJS.ErrnoException).code !== 'EPIPE') return;
     }
-  }
-}
-
-/** The daemon keeps its last 256 events and sends those since the start at once. */
-async function engineReportsKill(
-  docker: Docker,
-  containerId: string,
-  startedAt: string,
-  patienceMs: number,
-): Promise<boolean> {
-  const events = (await docker.getEvents({
-    since: Math.floor(Date.parse(startedAt) / 1000),
-    until: (Date.now() + patienceMs) / 1000,
-    filters: { container: [containerId], event: ['oom'] },
-  })) as Readable;
-  // A daemon that dies meanwhile, or whose clock is behind, must not delay the job's exit.
-  const timer = setTimeout(() => events.destroy(), patienceMs + EVENT_MS);
-  try {
-    for await (const _ of events) return true;
-    return false;
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(timer);
-    events.destroy();
   }
 }
