@@ -1,4 +1,5 @@
 /** Agents that lie about jobs of others. */
+import type { JobState } from '@dstack/contract/agent';
 import type { Change, Id, JobRecord } from '@dstack/core';
 import type { Store } from '@dstack/store';
 import { LIE, LIE_NUMBER } from './agent-lies.ts';
@@ -13,10 +14,13 @@ export interface AgentWatchOptions {
 
 /**
  * 25: an agent changes nothing of jobs on other hosts, whatever it reports: a job ends with the status with which its
- * process has ended on its instance, and nothing is stored that another agent has made up.
+ * process has ended on its instance, and nothing is stored that another agent has made up, or that its own agent has
+ * reported before what is stored.
  */
 export class AgentWatch {
   readonly #options: AgentWatchOptions;
+  /** By job: the number of the newest report that is stored. */
+  readonly #newest = new Map<Id, number>();
 
   constructor(options: AgentWatchOptions) {
     this.#options = options;
@@ -31,7 +35,9 @@ export class AgentWatch {
     const { reports, metrics } = store;
     const saveState: typeof reports.saveState = async (hostId, state, ...more) => {
       this.#mustBeTrue(state.exit?.message !== LIE, `the end of ${state.id}`);
-      return await reports.saveState(hostId, state, ...more);
+      const isStored = await reports.saveState(hostId, state, ...more);
+      if (isStored) this.#stored(state);
+      return isStored;
     };
     const savePull: typeof reports.savePull = async (jobId, progress) => {
       this.#mustBeTrue(progress.total_bytes !== LIE_NUMBER, `the pull of ${jobId}`);
@@ -52,6 +58,12 @@ export class AgentWatch {
       reports: { ...reports, saveState, savePull, saveActivity },
       metrics: { ...metrics, addJobPoints },
     };
+  }
+
+  #stored({ id, seq }: JobState): void {
+    const newest = this.#newest.get(id) ?? -1;
+    if (seq <= newest) this.#breach(`report ${seq} of ${id} was stored after ${newest}`);
+    this.#newest.set(id, seq);
   }
 
   #check({ id, set }: Extract<Change, { type: 'job.update' }>): void {

@@ -55,11 +55,16 @@ export class UserRuns {
     const { random, projects, volumes } = this.#parts;
     const active = await this.#active();
     if (active.length >= MOST_RUNS) return await this.stop();
-    const first = random.pick(active);
+    // Few others end while the story lasts.
+    const ending = active.filter(
+      ({ spec, dependencyState }) => spec.configuration.type === 'task' && dependencyState === null,
+    );
+    const upstreams = ending.length > 0 && random.chance(0.8) ? ending : active;
+    const first = random.pick(upstreams);
     const project = projects.find((one) => one.id === first?.projectId);
     if (!first || !project) return;
     const second = random.pick(
-      active.filter((one) => one.projectId === project.id && one.id !== first.id),
+      upstreams.filter((one) => one.projectId === project.id && one.id !== first.id),
     );
     const names = [first.name, ...(second ? [second.name] : [])];
     const depends_on = names.map((run) => ({
