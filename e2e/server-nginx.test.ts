@@ -52,7 +52,15 @@ const port = () => Number(new URL(home.url).port);
 function workerPids(): number[] {
   const dir = join(home.serverDir, 'proxy');
   const names = readdirSync(dir).filter((name) => name.endsWith('.json'));
-  return names.map((name) => JSON.parse(readFileSync(join(dir, name), 'utf8')).pid);
+  return names.flatMap((name) => {
+    try {
+      return [JSON.parse(readFileSync(join(dir, name), 'utf8')).pid];
+    } catch (error) {
+      // The server has found meanwhile that its worker has ended, and removed what it knew of it.
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+      throw error;
+    }
+  });
 }
 
 /** Those of nginx that have the address of the server. */
