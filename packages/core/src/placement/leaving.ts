@@ -20,36 +20,43 @@ interface LeftStart {
   readonly shares: readonly ReservedShare[];
 }
 
+type Leaving = ClaimState & { readonly eviction: NonNullable<ClaimState['eviction']> };
+
 export class LeavingJobs {
-  readonly #leaving: readonly ClaimState[];
+  readonly #leaving: readonly Leaving[];
+  readonly #places: ReadonlySet<string>;
+  /** By gang that has asked others: when the last of these has left. */
+  readonly #leftAt = new Map<string, Timestamp>();
 
   constructor(claims: readonly ClaimState[]) {
-    this.#leaving = claims.filter(({ eviction }) => eviction !== null);
+    this.#leaving = claims.filter((one): one is Leaving => one.eviction !== null);
+    this.#places = new Set(this.#leaving.map(placeKey));
+    for (const { eviction } of this.#leaving) {
+      const key = gangKeyOf(eviction);
+      this.#leftAt.set(key, Math.max(this.#leftAt.get(key) ?? 0, leavesBy(eviction)));
+    }
   }
 
   /** Whether this is the place of one of them. */
   has(place: Place): boolean {
-    return this.#leaving.some((one) => isSame(one, place));
+    return this.#places.has(placeKey(place));
   }
 
   /** Where and when the gang starts that has asked them; null: all whom it has asked have left. */
   startFor(gang: Gang, now: Timestamp): LeftStart | null {
-    const key = gangKey(gang);
+    const leftAt = this.#leftAt.get(gangKey(gang));
     const { reclaim = null } = gang.jobs[0] ?? {};
-    const ends = this.#leaving.flatMap(({ eviction }) =>
-      eviction !== null && gangKeyOf(eviction) === key ? [leavesBy(eviction)] : [],
-    );
-    if (reclaim === null || ends.length === 0) return null;
-    return { startsAt: Math.max(now, ...ends), isAbout: true, shares: reclaim.shares ?? [] };
+    if (reclaim === null || leftAt === undefined) return null;
+    return { startsAt: Math.max(now, leftAt), isAbout: true, shares: reclaim.shares ?? [] };
   }
 
   /** They end with their grace, and not later, as they would by themselves. */
   addTo(ends: KnownEnds, occupants: readonly Occupant[]): void {
     const { now } = ends;
+    const byPlace = new Map(occupants.map((one) => [placeKey(one), one]));
     for (const one of this.#leaving) {
-      if (one.eviction === null) continue;
       const { instanceId, blocks } = one;
-      const occupant = occupants.find((other) => isSame(one, other));
+      const occupant = byPlace.get(placeKey(one));
       const ownEnd = occupant === undefined ? null : endOf(occupant, now);
       const at = Math.max(now, leavesBy(one.eviction));
       if (ownEnd !== null && ownEnd <= at) continue;
@@ -60,10 +67,5 @@ export class LeavingJobs {
 }
 
 /** Places have no id; two jobs that began at the same microsecond are of the same gang and leave together. */
-function isSame(one: Place, other: Place): boolean {
-  return (
-    one.instanceId === other.instanceId &&
-    one.blocks === other.blocks &&
-    one.runningAt === other.runningAt
-  );
-}
+const placeKey = ({ instanceId, blocks, runningAt }: Place): string =>
+  `${instanceId} ${blocks} ${runningAt}`;
