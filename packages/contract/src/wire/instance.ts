@@ -47,10 +47,10 @@ export const InstanceScheduling = model({
 export type InstanceScheduling = z.infer<typeof InstanceScheduling>;
 
 /**
- * `job_name` is always null; `total_blocks` is null until the instance is provisioned. `health_message`:
- * the findings of the health checks, absent if it is healthy. `scheduling`: absent if the instance may get
- * new jobs. `next_blocks`: the number of blocks into which it is divided once no job runs there; absent if that is
- * `total_blocks`. All three are additions of ours.
+ * `job_name` is always null; `total_blocks` is null until the instance is provisioned. The `hostname` of an SSH host is
+ * known from the start, which in 0.22.5 it is not. `health_message`: the findings of the health checks, absent if it is
+ * healthy. `scheduling`: absent if the instance may get new jobs. `next_blocks`: the number of blocks into which it is
+ * divided once no job runs there; absent if that is `total_blocks`. All three are additions of ours.
  */
 export const Instance = model({
   id: Uuid,

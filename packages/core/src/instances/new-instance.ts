@@ -44,6 +44,7 @@ export function sshHostInstance(
     requirements: null,
     idleSeconds: null,
     hostId: place.id,
+    address: host.hostname,
   };
 }
 
@@ -92,6 +93,7 @@ export function newInstance(fleet: FleetRecord, { id, num, now }: InstancePlace)
     groupId: null,
     handle: null,
     hostId: null,
+    address: null,
     hostFacts: null,
     terminationReason: null,
     terminationMessage: null,

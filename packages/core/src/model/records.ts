@@ -263,6 +263,8 @@ export interface InstanceRecord {
   readonly handle: InstanceHandle | null;
   /** Which agent runs its jobs: key of a `HostRecord`. */
   readonly hostId: string | null;
+  /** Of an SSH host, as its fleet names it: known before the host is reached. Null for others, and for hosts of earlier versions. */
+  readonly address: string | null;
   readonly hostFacts: HostFacts | null;
   readonly terminationReason: InstanceTerminationReason | null;
   readonly terminationMessage: string | null;

@@ -184,6 +184,7 @@ export function instanceRecord(part: Partial<InstanceRecord> = {}): InstanceReco
     groupId: null,
     handle: offer && { id: 'i-1', data: null },
     hostId: id,
+    address: null,
     hostFacts: null,
     terminationReason: null,
     terminationMessage: null,

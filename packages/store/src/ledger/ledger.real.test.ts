@@ -182,7 +182,8 @@ forEachStore((tests) => {
       'drop table ledger_parts',
       'drop table ledger_days',
       'alter table instances drop column priced_since',
-      "delete from dstack_migrations where name = 'ledger'",
+      'alter table instances drop column address',
+      "delete from dstack_migrations where name in ('ledger', 'addresses')",
     ]) {
       await rawSql(world.url, statement);
     }

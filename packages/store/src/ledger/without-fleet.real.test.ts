@@ -56,7 +56,8 @@ it('what earlier starts had cost before an upgrade is entered, without their fle
     'drop table ledger_parts',
     'drop table ledger_days',
     'alter table instances drop column priced_since',
-    "delete from dstack_migrations where name = 'ledger'",
+    'alter table instances drop column address',
+    "delete from dstack_migrations where name in ('ledger', 'addresses')",
   ]) {
     await rawSql(world.url, statement);
   }

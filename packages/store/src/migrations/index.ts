@@ -53,6 +53,7 @@ import { runCounts } from './0052-run-counts.ts';
 import { shares } from './0053-shares.ts';
 import { maintenance } from './0054-maintenance.ts';
 import { ledger } from './0055-ledger.ts';
+import { addresses } from './0056-addresses.ts';
 import type { Migration } from './ddl.ts';
 
 /**
@@ -115,4 +116,5 @@ export const MIGRATIONS: readonly Migration[] = [
   shares,
   maintenance,
   ledger,
+  addresses,
 ];

@@ -118,6 +118,7 @@ export const instanceTable = table<InstanceRecord>()('instances', {
   groupId: 'plain',
   handle: 'json',
   hostId: 'plain',
+  address: 'plain',
   hostFacts: 'json',
   terminationReason: 'plain',
   terminationMessage: 'plain',

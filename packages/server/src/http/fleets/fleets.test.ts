@@ -225,6 +225,17 @@ describe('fleets', () => {
       });
     });
 
+    it('name each host by its address before it has been reached', async () => {
+      const hostnameOf = ({ hostname }: { readonly hostname: string | null }) => hostname;
+      const hosts = ['10.9.0.1', { hostname: 'gpu-2.lab', port: 2202 }];
+      const { body } = await apply(own('named', hosts));
+      expect(body.instances.map(hostnameOf)).toEqual(['10.9.0.1', 'gpu-2.lab']);
+      const planned = await plan(own('named', ['10.9.0.3', ...hosts]));
+      expect(planned.body.action).toBe('update');
+      const grown = await apply(own('named', ['10.9.0.3', ...hosts]), body);
+      expect(grown.body.instances.map(hostnameOf)).toEqual(['10.9.0.1', 'gpu-2.lab', '10.9.0.3']);
+    });
+
     it('add and remove hosts in place', async () => {
       const { body } = await apply(own('changing', ['10.2.0.1', '10.2.0.2']));
       const planned = await plan(own('changing', ['10.2.0.2', '10.2.0.3']));

@@ -22,7 +22,7 @@ export function wireInstance(
   return placedInstance(record, projectName, fleet);
 }
 
-/** Type, address and zone are returned only once the instance is provisioned. */
+/** Type and zone, and the address of all but SSH hosts, are returned only once the instance is provisioned. */
 const placedInstance = perRecord(instancePart);
 
 function instancePart(record: InstanceRecord, projectName: string, fleet: FleetRecord): Instance {
@@ -38,7 +38,7 @@ function instancePart(record: InstanceRecord, projectName: string, fleet: FleetR
     fleet_name: fleet.name,
     instance_num: record.instanceNum,
     job_name: null,
-    hostname: machine?.hostname ?? null,
+    hostname: machine?.hostname ?? record.address,
     status: record.status,
     unreachable: record.unreachable,
     health_status: record.health,
