@@ -3,13 +3,17 @@
 local ffi = require "ffi"
 local clock = require "clock"
 
-pcall(ffi.cdef, "int getpeername(int fd, void *name, unsigned int *length); int shutdown(int fd, int how);")
 pcall(ffi.cdef, [[
+  int getpeername(int fd, void *name, unsigned int *length);
+  int getsockname(int fd, void *name, unsigned int *length);
+  int getsockopt(int fd, int level, int option, void *value, unsigned int *length);
+  int shutdown(int fd, int how);
   typedef struct { uint64_t ino; int64_t off; unsigned short length; unsigned char type; char name[256]; } dstack_entry;
   void *opendir(const char *name); dstack_entry *readdir(void *dir); int closedir(void *dir);
 ]])
 local C = ffi.C
 local AF_INET, AF_INET6, BOTH = 2, 10, 2
+local SOL_SOCKET, SO_ACCEPTCONN = 1, 30
 local MAPPED = ("\0"):rep(10) .. "\255\255"
 
 -- Seconds between two looks: usually, and after one that has closed some.
@@ -21,7 +25,7 @@ local M = { most = nil }
 
 -- By address and port of the client: true while a request is under way, else since when there is none.
 local states = {}
-local name, length = ffi.new("uint8_t[128]"), ffi.new("unsigned int[1]")
+local name, length, value = ffi.new("uint8_t[128]"), ffi.new("unsigned int[1]"), ffi.new("int[1]")
 local logged = nil
 
 local function key_of_request()
@@ -48,16 +52,42 @@ local function descriptors()
   return found
 end
 
--- Key of the client and its network, as `networkOf` has it; nil = no client is at the other end.
-local function client_of(fd)
+-- `read`: writes an address of the socket to `name`. Family and port; nil = it has no address with a port.
+local function address_by(read, fd)
   length[0] = ffi.sizeof(name)
-  if C.getpeername(fd, name, length) ~= 0 then return nil end
+  if read(fd, name, length) ~= 0 then return nil end
   local family = name[0] + name[1] * 256
   if family ~= AF_INET and family ~= AF_INET6 then return nil end
+  return family, name[2] * 256 + name[3]
+end
+
+local function is_listening(fd)
+  length[0] = ffi.sizeof(value)
+  return C.getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, value, length) == 0 and value[0] == 1
+end
+
+-- Ports at which clients connect: nginx has connections with addresses to those who answer, too.
+local function ports_of(fds)
+  local ports = {}
+  for _, fd in ipairs(fds) do
+    if is_listening(fd) then
+      local family, port = address_by(C.getsockname, fd)
+      if family then ports[port] = true end
+    end
+  end
+  return ports
+end
+
+-- Key of the client and its network, as `networkOf` has it; nil = no client is at the other end.
+local function client_of(fd, ports)
+  local own, local_port = address_by(C.getsockname, fd)
+  if not own or not ports[local_port] then return nil end
+  local family, port = address_by(C.getpeername, fd)
+  if not family then return nil end
   local address = family == AF_INET and ffi.string(name + 4, 4) or ffi.string(name + 8, 16)
   local network = address
   if family == AF_INET6 then network = address:sub(1, 12) == MAPPED and address:sub(13) or address:sub(1, 8) end
-  return address .. (name[2] * 256 + name[3]), network
+  return address .. port, network
 end
 
 -- How many each network keeps, so that all together keep `most`: those with fewer keep all.
@@ -88,11 +118,12 @@ local function close_above(networks, most)
   return closed
 end
 
--- Those without a request, by network. Forgets clients that have left.
+-- Those without a request, by network, and how many. Forgets clients that have left.
 local function waiting_ones(fds)
-  local now, networks, kept = clock.now(), {}, {}
+  local now, ports, networks, kept = clock.now(), ports_of(fds), {}, {}
+  local count = 0
   for _, fd in ipairs(fds) do
-    local key, network = client_of(fd)
+    local key, network = client_of(fd, ports)
     if key then
       local state = states[key] or now
       kept[key] = state
@@ -100,11 +131,12 @@ local function waiting_ones(fds)
         local waiting = networks[network] or {}
         networks[network] = waiting
         waiting[#waiting + 1] = { fd = fd, since = state }
+        count = count + 1
       end
     end
   end
   states = kept
-  return networks
+  return networks, count
 end
 
 -- Without a crowd, nothing needs to be known of those that wait.
@@ -121,7 +153,9 @@ local function look()
     forget()
     return 0
   end
-  local closed = close_above(waiting_ones(fds), M.most / 4)
+  local networks, waiting = waiting_ones(fds)
+  -- Half of what requests leave free stays free.
+  local closed = close_above(networks, math.min(M.most / 4, (M.most - #fds + waiting) / 2))
   local now = clock.now()
   if closed > 0 and (not logged or now - logged > LOG_EVERY) then
     logged = now

@@ -30,7 +30,10 @@ describe.skipIf(modules === null)('nginx before a server', () => {
   /** Answers that `/held` waits for. */
   let held: (() => void)[];
 
-  beforeEach(async () => {
+  beforeEach(() => start());
+
+  /** `app`: the port at which the server behind nginx listens; a unix socket by default. */
+  async function start(app?: number): Promise<void> {
     folder = mkdtempSync(join(tmpdir(), 'dstack-crowd-'));
     for (const name of ['tls', 'tmp']) mkdirSync(join(folder, name));
     const behind = join(folder, 'behind.sock');
@@ -40,7 +43,8 @@ describe.skipIf(modules === null)('nginx before a server', () => {
       if (url === '/held') held.push(() => answer.end('held'));
       else answer.end('server');
     });
-    server.listen(behind);
+    if (app === undefined) server.listen(behind);
+    else server.listen(app, '127.0.0.1');
     await once(server, 'listening');
     port = await freePort();
     nginx = new NginxProcess(folder, log);
@@ -50,18 +54,21 @@ describe.skipIf(modules === null)('nginx before a server', () => {
         ...{ folder, behind, listen: `0.0.0.0:${port}`, processes: 1, servicesDomain: null },
         ...{ isRoot: process.getuid?.() === 0, mostFiles: MOST },
         plain: { modules: modules ?? [], folder: luaFolder(folder), timeoutMs: 5000 },
-      }),
+      }).replace(`server unix:${behind} `, app === undefined ? '$&' : `server 127.0.0.1:${app} `),
       sockets: [plainSocket(folder)],
     });
     await vi.waitUntil(() => isAnswered('127.0.0.9'), PATIENCE);
-  });
-  afterEach(async () => {
+  }
+
+  afterEach(stop);
+
+  async function stop(): Promise<void> {
     for (const socket of open) socket.destroy();
     await nginx.stop();
     server.closeAllConnections();
     server.close();
     rmSync(folder, { recursive: true, force: true });
-  });
+  }
 
   /** `from`: an address of this computer; each is a network of its own. */
   function dial(sent: string, from: string): Socket {
@@ -115,5 +122,16 @@ describe.skipIf(modules === null)('nginx before a server', () => {
     expect(String((await once(few, 'data'))[0])).toContain('200 OK');
     held[0]?.();
     expect(await answer).toBe('held');
+  });
+
+  it('keeps its own connections to who answers, which have addresses too', async () => {
+    await stop();
+    await start(await freePort());
+    const many = Math.floor(MOST * 0.4);
+    const answers = Array.from({ length: many }, () => ask('127.0.0.1', '/held'));
+    await vi.waitUntil(() => held.length === many, PATIENCE);
+    await flood('127.0.0.2');
+    for (const answer of held) answer();
+    expect(new Set(await Promise.all(answers))).toEqual(new Set(['held']));
   });
 });
