@@ -2,6 +2,7 @@
 import {
   BACKLOG,
   CERTIFICATES,
+  CROWD,
   FOR_WORKERS,
   FOR_WORKERS_ONLY,
   HEAD,
@@ -241,7 +242,7 @@ function forwarding(scheme: 'http' | 'https', plain: PlainOptions | null): strin
   if (plain === null) {
     return workersLocation('/', { scheme, before: `${before}${FOR_WORKERS_ONLY}`, silence });
   }
-  return `${PLAIN_VARIABLES}
+  return `${plain.connections === undefined ? '' : `${CROWD}\n`}${PLAIN_VARIABLES}
 ${plainLocation(plain, { scheme, before })}
 ${UNDELIVERED}
 ${workersLocation('@workers', { scheme, before: FOR_WORKERS, silence })}`;

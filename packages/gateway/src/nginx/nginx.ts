@@ -5,6 +5,7 @@ import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import {
+  connectionsOf,
   findNginx,
   isNginxFrom,
   luaFolder,
@@ -100,7 +101,9 @@ export class Nginx {
     }
     const folder = luaFolder(this.#setup.runtime);
     if (!this.isRunning()) removeOtherLua(this.#setup.runtime, folder);
-    const plain = { modules: found ?? [], folder, timeoutMs: plainTimeoutMs };
+    // Before connections of authorities, nginx takes all connections without knowing what is asked on them.
+    const bounded = wanted.acmeSocket === null && { connections: connectionsOf() };
+    const plain = { modules: found ?? [], folder, timeoutMs: plainTimeoutMs, ...bounded };
     try {
       await this.#run(program, wanted, textWith(plain));
       return { notPlain: null };

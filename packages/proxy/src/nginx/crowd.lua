@@ -23,21 +23,33 @@ local LOG_EVERY = 60000
 -- Connections that a process may have; nil = none is closed.
 local M = { most = nil }
 
--- By address and port of the client: true while a request is under way, else since when there is none.
-local states = {}
+-- By address and port of the client: how many requests are under way, and since when there is none.
+local requests, idle = {}, {}
 local name, length, value = ffi.new("uint8_t[128]"), ffi.new("unsigned int[1]"), ffi.new("int[1]")
 local logged = nil
 
-local function key_of_request()
-  local var = ngx.var
-  return var.binary_remote_addr .. var.remote_port
-end
+local function key_of(var) return var.binary_remote_addr .. var.remote_port end
 
 -- The head of a request is complete.
-function M.enter() states[key_of_request()] = true end
+function M.enter()
+  local var = ngx.var
+  -- A request comes here again when another location is to answer it.
+  if var.dstack_entered == "1" then return end
+  var.dstack_entered = "1"
+  local key = key_of(var)
+  requests[key] = (requests[key] or 0) + 1
+end
 
 -- Its answer has ended.
-function M.leave() states[key_of_request()] = clock.now() end
+function M.leave()
+  local var = ngx.var
+  -- It was refused before.
+  if var.dstack_entered ~= "1" then return end
+  local key = key_of(var)
+  local left = (requests[key] or 1) - 1
+  requests[key] = left > 0 and left or nil
+  if left <= 0 then idle[key] = clock.now() end
+end
 
 local function descriptors()
   local found = {}
@@ -120,37 +132,30 @@ end
 
 -- Those without a request, by network, and how many. Forgets clients that have left.
 local function waiting_ones(fds)
-  local now, ports, networks, kept = clock.now(), ports_of(fds), {}, {}
-  local count = 0
+  local now, ports, networks, count = clock.now(), ports_of(fds), {}, 0
+  local kept_requests, kept_idle = {}, {}
   for _, fd in ipairs(fds) do
     local key, network = client_of(fd, ports)
-    if key then
-      local state = states[key] or now
-      kept[key] = state
-      if state ~= true then
-        local waiting = networks[network] or {}
-        networks[network] = waiting
-        waiting[#waiting + 1] = { fd = fd, since = state }
-        count = count + 1
-      end
+    if key and requests[key] then
+      kept_requests[key] = requests[key]
+    elseif key then
+      kept_idle[key] = idle[key] or now
+      local waiting = networks[network] or {}
+      networks[network] = waiting
+      waiting[#waiting + 1] = { fd = fd, since = kept_idle[key] }
+      count = count + 1
     end
   end
-  states = kept
+  requests, idle = kept_requests, kept_idle
   return networks, count
-end
-
--- Without a crowd, nothing needs to be known of those that wait.
-local function forget()
-  for key, state in pairs(states) do
-    if state ~= true then states[key] = nil end
-  end
 end
 
 -- Returns how many were closed.
 local function look()
   local fds = descriptors()
   if #fds <= M.most / 2 then
-    forget()
+    -- Without a crowd, nothing needs to be known of those that wait.
+    idle = {}
     return 0
   end
   local networks, waiting = waiting_ones(fds)

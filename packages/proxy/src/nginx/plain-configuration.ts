@@ -77,8 +77,9 @@ ${['push', 'tick', 'live', 'ended', 'pages']
 export const CERTIFICATES =
   '    ssl_certificate_by_lua_block { require("certificates").present() }\n';
 
-/** For a block `server` of HTTP/1.1, whose connections are bounded: locations with Lua of these phases do the same. */
-export const CROWD = `    access_by_lua_block { require("crowd").enter() }
+/** For a block `server` whose connections are bounded: locations with Lua of these phases do the same. */
+export const CROWD = `    set $dstack_entered "";
+    access_by_lua_block { require("crowd").enter() }
     log_by_lua_block { require("crowd").leave() }`;
 
 /** For a block `server`: they outlive internal redirects, and are set once for each request. */
@@ -195,15 +196,16 @@ const PATH_PASS = `proxy_pass http://dstack_plain$dstack_path;
 
 /** The location of all requests; `@workers` takes those that it does not answer. */
 export function plainLocation(
-  { timeoutMs }: PlainOptions,
+  { timeoutMs, connections }: PlainOptions,
   { scheme, before, isByPath = false }: Location,
 ): string {
+  const isBounded = connections !== undefined;
   const timeout = timeoutMs > 0 ? `${timeoutMs}ms` : '365d';
   return `    location ${isByPath ? '^~ /proxy/services/' : '/'} {
-${before}      access_by_lua_block { ${isByPath ? 'require("crowd").enter() ' : ''}require("plain").access(${isByPath}) }
+${before}      access_by_lua_block { ${isBounded ? 'require("crowd").enter() ' : ''}require("plain").access(${isByPath}) }
       header_filter_by_lua_block { require("plain").headers() }
       body_filter_by_lua_block { return require("plain").body() }
-      log_by_lua_block { ${isByPath ? 'require("crowd").leave() ' : ''}require("plain").log() }
+      log_by_lua_block { ${isBounded ? 'require("crowd").leave() ' : ''}require("plain").log() }
       error_page 500 502 503 = @undelivered;
       error_page 504 = @timed_out;
       error_page 413 @large_body;

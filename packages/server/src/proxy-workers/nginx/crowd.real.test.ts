@@ -2,6 +2,7 @@
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import { connect as connectHttp2 } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -32,8 +33,8 @@ describe.skipIf(modules === null)('nginx before a server', () => {
 
   beforeEach(() => start());
 
-  /** `app`: the port at which the server behind nginx listens; a unix socket by default. */
-  async function start(app?: number): Promise<void> {
+  /** `app`: the port at which the server behind nginx listens; a unix socket by default. `http2`: another port of nginx. */
+  async function start({ app, http2 }: { app?: number; http2?: number } = {}): Promise<void> {
     folder = mkdtempSync(join(tmpdir(), 'dstack-crowd-'));
     for (const name of ['tls', 'tmp']) mkdirSync(join(folder, name));
     const behind = join(folder, 'behind.sock');
@@ -47,6 +48,7 @@ describe.skipIf(modules === null)('nginx before a server', () => {
     else server.listen(app, '127.0.0.1');
     await once(server, 'listening');
     port = await freePort();
+    const second = http2 === undefined ? '' : `    listen ${http2} http2;\n`;
     nginx = new NginxProcess(folder, log);
     await nginx.run({
       program,
@@ -54,7 +56,9 @@ describe.skipIf(modules === null)('nginx before a server', () => {
         ...{ folder, behind, listen: `0.0.0.0:${port}`, processes: 1, servicesDomain: null },
         ...{ isRoot: process.getuid?.() === 0, mostFiles: MOST },
         plain: { modules: modules ?? [], folder: luaFolder(folder), timeoutMs: 5000 },
-      }).replace(`server unix:${behind} `, app === undefined ? '$&' : `server 127.0.0.1:${app} `),
+      })
+        .replace(`unix:${behind} `, `${app === undefined ? `unix:${behind}` : `127.0.0.1:${app}`} `)
+        .replace('    server_name _;', `${second}$&`),
       sockets: [plainSocket(folder)],
     });
     await vi.waitUntil(() => isAnswered('127.0.0.9'), PATIENCE);
@@ -124,9 +128,22 @@ describe.skipIf(modules === null)('nginx before a server', () => {
     expect(await answer).toBe('held');
   });
 
+  it('keeps a connection of HTTP/2 while one of its requests is under way', async () => {
+    await stop();
+    const http2 = await freePort();
+    await start({ http2 });
+    const session = connectHttp2(`http://127.0.0.1:${http2}`);
+    const answers = ['/held', '/'].map((path) => text(session.request({ ':path': path })));
+    expect(await answers[1]).toBe('server');
+    await flood('127.0.0.1');
+    held[0]?.();
+    expect(await answers[0]).toBe('held');
+    session.close();
+  });
+
   it('keeps its own connections to who answers, which have addresses too', async () => {
     await stop();
-    await start(await freePort());
+    await start({ app: await freePort() });
     const many = Math.floor(MOST * 0.4);
     const answers = Array.from({ length: many }, () => ask('127.0.0.1', '/held'));
     await vi.waitUntil(() => held.length === many, PATIENCE);
