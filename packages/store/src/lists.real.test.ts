@@ -276,7 +276,7 @@ forEachStore((tests) => {
     expect(await count({ projectIds: null, page: { limit: 2 } })).toBe(2);
     const { id } = two.instances[0]!;
     expect(await store.instances.byId(id)).toEqual({
-      ...{ instance: two.instances[0], projectName: 'main', fleetName: 'two' },
+      ...{ instance: two.instances[0], projectName: 'main', fleet: two.fleet },
     });
     expect(await store.instances.byNum(one.fleet.id, 1)).toBeNull();
     expect(await store.instances.byNum(one.fleet.id, 0)).toEqual(one.instances[0]);
