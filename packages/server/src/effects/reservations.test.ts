@@ -16,7 +16,9 @@ it('an instance is ordered in the reservation that its requirements name', async
   const backend = { instances: { create }, groups: null, capabilities: capabilitiesOf('aws') };
   const options = {
     store: {
-      instances: { byId: async () => ({ instance, projectName: 'main', fleetName: 'pool' }) },
+      instances: {
+        byId: async () => ({ instance, projectName: 'main', fleet: { name: 'pool' } }),
+      },
       projects: { byId: async () => null },
       engine: { amendIntent: async () => true },
     },
