@@ -28,7 +28,11 @@ describe.skipIf(modules === null)('nginx of a gateway', () => {
   let worker: Server;
   let open: Socket[];
 
-  beforeEach(async () => {
+  beforeEach(() => start());
+  afterEach(stop);
+
+  /** `bound`: connections above half of which nginx makes room. */
+  async function start(bound = MOST): Promise<void> {
     runtime = mkdtempSync(join(tmpdir(), 'dstack-crowd-'));
     chmodSync(runtime, 0o711);
     for (const name of ['tls', 'tmp', 'acme']) mkdirSync(join(runtime, name));
@@ -55,7 +59,7 @@ describe.skipIf(modules === null)('nginx of a gateway', () => {
       ...{ hasHttp2Directive: false, hasCertificateCache: false, hasIpv6: false },
       plain: {
         ...{ modules: modules ?? [], folder: luaFolder(runtime), timeoutMs: 5000 },
-        connections: MOST,
+        connections: bound,
       },
     });
     await nginx.run({
@@ -66,15 +70,15 @@ describe.skipIf(modules === null)('nginx of a gateway', () => {
       sockets: [plainSocket(runtime)],
     });
     await vi.waitUntil(() => isAnswered('127.0.0.9'), PATIENCE);
-  });
+  }
 
-  afterEach(async () => {
+  async function stop(): Promise<void> {
     for (const socket of open) socket.destroy();
     await nginx.stop();
     worker.closeAllConnections();
     worker.close();
     rmSync(runtime, { recursive: true, force: true });
-  });
+  }
 
   /** `from`: an address of this computer; each is a network of its own. */
   async function isAnswered(from: string): Promise<boolean> {
@@ -98,5 +102,14 @@ describe.skipIf(modules === null)('nginx of a gateway', () => {
     }
     await vi.waitUntil(hasMadeRoom, PATIENCE);
     await vi.waitUntil(() => isAnswered('127.0.0.2'), PATIENCE);
+  });
+
+  it('makes room also while its own files alone are more than the bound', async () => {
+    await stop();
+    await start(4);
+    const socket = connect({ port, host: '127.0.0.1' });
+    open.push(socket);
+    socket.write(HALF);
+    await vi.waitUntil(hasMadeRoom, PATIENCE);
   });
 });

@@ -159,8 +159,9 @@ local function look()
     return 0
   end
   local networks, waiting = waiting_ones(fds)
-  -- Half of what requests leave free stays free.
-  local closed = close_above(networks, math.min(M.most / 4, (M.most - #fds + waiting) / 2))
+  -- Half of what requests leave free stays free; with the files of nginx itself, they may leave less than nothing.
+  local left = math.max(0, M.most - #fds + waiting)
+  local closed = close_above(networks, math.min(M.most / 4, left / 2))
   local now = clock.now()
   if closed > 0 and (not logged or now - logged > LOG_EVERY) then
     logged = now
