@@ -8,10 +8,10 @@ import { fleetRecord, instanceRecord, jobRecord, newEvent, runRecord } from '../
 import { forEachStore, openWorld, type World } from '../testing/stores.ts';
 import { RecordCache } from './record-cache.ts';
 
-async function insertInstances(world: World, count: number) {
+async function insertInstances(world: World, count: number, region = 'local') {
   const fleet = fleetRecord({ projectId: world.projectId });
   const instances = Array.from({ length: count }, (_, instanceNum) =>
-    instanceRecord({ projectId: fleet.projectId, fleetId: fleet.id, instanceNum }),
+    instanceRecord({ projectId: fleet.projectId, fleetId: fleet.id, instanceNum, region }),
   );
   await world.store.engine.createFleet({
     projectId: fleet.projectId,
@@ -84,14 +84,14 @@ forEachStore((tests) => {
   if (tests.dialect === 'sqlite')
     it('evicts the least recently used records', async () => {
       const world = await openWorld(tests);
-      const { instances } = await insertInstances(world, 3);
+      const { instances } = await insertInstances(world, 3, 'r'.repeat(100_000));
       await world.store.close();
       const url = parseDatabaseUrl(world.url);
       if (url.dialect !== 'sqlite') throw new Error('this test is for SQLite');
       const { db, close } = openSqlite(url.path, () => 0);
       try {
-        // Room for two: a row of the tests has some 300 characters.
-        const cache = new RecordCache(800);
+        // Room for two: almost all of a row is its region.
+        const cache = new RecordCache(250_000);
         const read = async (num: number) => {
           const { id } = instances[num]!;
           return (await cache.read(db, instanceTable, [{ id, version: 0 }]))[0];
