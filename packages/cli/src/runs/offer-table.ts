@@ -1,6 +1,6 @@
 import type { InstanceOfferWithAvailability } from '@dstack/contract/wire';
 import { instanceResources } from '../format/resources.ts';
-import { availability, backendName, backendWithRegion, price } from '../format/values.ts';
+import { availability, backendName, backendWithHost, price } from '../format/values.ts';
 import { type Column, renderTable, type TableLayout, type TableRow } from '../terminal/table.ts';
 
 export interface OfferTableOptions {
@@ -30,7 +30,7 @@ export function renderOfferTable(offers: Offers, options: OfferTableOptions): st
     const blocks = offer.total_blocks > 1 ? ` (${offer.blocks}/${offer.total_blocks})` : '';
     return dimmed(i > 0, [
       String(i + 1),
-      backendWithRegion(offer.backend, offer.region),
+      backendWithHost(offer),
       instanceResources(offer.instance.resources, { spot: true }),
       instanceName(offer) + blocks,
       price(offer.price),

@@ -60,8 +60,8 @@ const IdenticalNodes = model({
 });
 
 /**
- * `price`: USD per hour of the (shared) offer. `nodes`, our addition for our own clients: the nodes that it
- * stands for, if they are several; `instance` has the name of the first.
+ * `price`: USD per hour of the (shared) offer. Our additions: `nodes`, for our own clients: the nodes that
+ * it stands for, if they are several; `instance` has the name of the first. `hostname`: of an SSH host.
  */
 export const InstanceOfferWithAvailability = model({
   backend: BackendType,
@@ -75,5 +75,6 @@ export const InstanceOfferWithAvailability = model({
   blocks: Integer.default(1),
   total_blocks: Integer.default(1),
   nodes: IdenticalNodes.optional(),
+  hostname: Text.optional(),
 });
 export type InstanceOfferWithAvailability = z.infer<typeof InstanceOfferWithAvailability>;

@@ -1,3 +1,4 @@
+import { SSH_HOST_BACKEND } from '../capabilities/capabilities.ts';
 import type { FleetRecord, InstanceRecord, Offer } from '../model/index.ts';
 import { shareOffer } from '../offers/blocks.ts';
 import type { Combined } from '../offers/combine.ts';
@@ -142,9 +143,15 @@ function shown(
   options: PlanOptions,
 ): Offer {
   const total = instance.totalBlocks ?? 1;
-  if (!options.fullOffers || !instance.offer || total === 1) return offer;
+  if (!options.fullOffers || !instance.offer || total === 1) return withHostname(offer, instance);
   const blocks = options.unallocatedResources ? freeBlocks(ledger, instance) : total;
-  return { ...shareOffer(instance.offer, total, blocks), availability: offer.availability };
+  const share = { ...shareOffer(instance.offer, total, blocks), availability: offer.availability };
+  return withHostname(share, instance);
+}
+
+/** SSH hosts are all `instance` in the region `remote`: they differ by their addresses. */
+function withHostname(offer: Offer, { backend, address }: InstanceRecord): Offer {
+  return backend === SSH_HOST_BACKEND && address !== null ? { ...offer, hostname: address } : offer;
 }
 
 function freeBlocks(ledger: CapacityLedger, instance: InstanceRecord): number {

@@ -149,6 +149,19 @@ describe('offers of a plan', () => {
     expect(names(job?.offers)).toEqual(['given 1 busy']);
   });
 
+  it('name the addresses of SSH hosts, which are all alike otherwise, in searches too', () => {
+    const fleet = aFleet('lab');
+    const offer = { ...anOffer({ backend: 'remote', region: 'remote' }), total_blocks: 2 };
+    const hosts = ['10.0.0.1', '10.0.0.2'].map((address, num) =>
+      anInstance(fleet, num, offer, { backend: 'remote', totalBlocks: 2, address }),
+    );
+    const world = { fleets: [fleet], instances: hosts };
+    const hostsOf = (options: PlanInput['options']) =>
+      plan({}, { ...world, options }).jobPlans[0]?.offers.map(({ hostname }) => hostname);
+    expect(hostsOf({ groupNodes: true })).toEqual(['10.0.0.1', '10.0.0.2']);
+    expect(hostsOf({ forOffersOnly: true, fullOffers: true })).toEqual(['10.0.0.1', '10.0.0.2']);
+  });
+
   it('name the most expensive first if requested, before the cut', () => {
     const options = { reverseOffers: true, maxOffers: 3 };
     const [job] = plan({}, { instances, offers, options }).jobPlans;

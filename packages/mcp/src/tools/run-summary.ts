@@ -75,6 +75,8 @@ export const OfferSummary = z.object({
   spot: z.boolean(),
   price_usd_per_hour: z.number(),
   availability: z.string(),
+  /** Of an SSH host. */
+  hostname: z.string().optional(),
 });
 
 export function offerSummary(offer: InstanceOfferWithAvailability): z.infer<typeof OfferSummary> {
@@ -93,5 +95,6 @@ export function offerSummary(offer: InstanceOfferWithAvailability): z.infer<type
     spot: resources.spot,
     price_usd_per_hour: offer.price,
     availability: offer.availability,
+    ...(offer.hostname && { hostname: offer.hostname }),
   };
 }

@@ -90,6 +90,22 @@ test('identical nodes of a cluster are one line, and each has its name for progr
   expect(JSON.parse(out).offers[0].nodes).toEqual({ count: 3, names });
 });
 
+test('SSH hosts are named by their addresses', async () => {
+  const plan = (await recordedAnswer('offer', `${BASE}/runs/get_plan`)) as RunPlan;
+  const [job] = plan.job_plans;
+  const [offer] = job?.offers ?? [];
+  if (!job || !offer) throw new Error('the recording has no offer');
+  const answer = {
+    ...plan,
+    job_plans: [{ ...job, offers: [{ ...offer, hostname: '10.0.0.5' }], total_offers: 1 }],
+  };
+  const fake = await startFakeServer({ [`POST ${BASE}/runs/get_plan`]: { json: answer } });
+  const env = serverEnv(fake.url);
+  expect((await runCommand(['offer'], { env })).out).toContain(' 1  ssh (10.0.0.5)  cpu=1 ');
+  const { out } = await runCommand(['offer', '--json'], { env });
+  expect(JSON.parse(out).offers[0].hostname).toBe('10.0.0.5');
+});
+
 test('--json has requirements and offers on one line', async () => {
   const fake = await serving();
   const { out } = await runCommand(['offer', '--json'], { env: serverEnv(fake.url) });

@@ -168,6 +168,7 @@ function offersDocument(plan: RunPlan) {
       blocks: offer.blocks,
       total_blocks: offer.total_blocks,
       ...(offer.nodes && { nodes: offer.nodes }),
+      ...(offer.hostname && { hostname: offer.hostname }),
     })),
     total_offers: job?.total_offers ?? 0,
   };

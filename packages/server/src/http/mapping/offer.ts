@@ -16,6 +16,7 @@ export function wireOffer(offer: Offer): InstanceOfferWithAvailability {
     blocks: offer.blocks,
     total_blocks: offer.total_blocks,
     ...(offer.nodes && { nodes: offer.nodes }),
+    ...(offer.hostname && { hostname: offer.hostname }),
   };
 }
 

@@ -79,7 +79,7 @@ function singleRow(offer: PlanOffer, index: number): OfferRow {
         ? resourcesText(resources)
         : `${name}, ${resourcesText({ ...resources, gpus: [] })}`,
     backend: backendText(offer.backend, offer.region) ?? '',
-    region: offer.region,
+    region: offer.hostname ?? offer.region,
     spot: resources.spot ? 'spot' : 'on-demand',
     availability: offer.availability,
     price: pricePerHour(offer.price),

@@ -88,7 +88,8 @@ const COLUMNS: readonly TableColumn<OfferRow>[] = [
   },
 ];
 
-function placeText({ backend, region }: Offer): string {
-  const name = backendText(backend, region) ?? '';
+function placeText({ backend, region: ofBackend, hostname }: Offer): string {
+  const name = backendText(backend, ofBackend) ?? '';
+  const region = hostname ?? ofBackend;
   return region === '' || region === name ? name : `${name} ${region}`;
 }
