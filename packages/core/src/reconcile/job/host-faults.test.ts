@@ -75,7 +75,7 @@ describe('a start that fails because of the host', () => {
     expect(world.intents.get(`job.start:${id}:0`)).toMatchObject({ state: 'announced' });
     world.disconnect();
     world.later(10).pass();
-    world.later(100).pass();
+    world.later(40).pass();
     expect(world.job(id).status).toBe('provisioning');
     world.later(30).pass();
     // Its start may be on the way still: the host is ordered to end it once it is back.

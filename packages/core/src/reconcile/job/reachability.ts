@@ -10,7 +10,7 @@ import type { RunPass } from '../run/run-pass.ts';
 const CLOUD_TOLERANCE = silence(120);
 const PATIENT_TOLERANCE = silence(3600);
 /** A host that has reported nothing of a job loses it sooner: the job has done nothing that could be lost. */
-const START_TOLERANCE = silence(120);
+const START_TOLERANCE = silence(60);
 
 /** Since when the job's host cannot be reached; null = it is connected. */
 function disconnectedSince(pass: RunPass, job: JobRecord): Timestamp | null {
