@@ -3,7 +3,7 @@
  * the same app, in one run. Needs nginx.
  */
 import { execFileSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Installation } from '@dstack/testkit';
@@ -23,7 +23,19 @@ export async function gateway(): Promise<void> {
   printWays('gateway', ways);
 }
 
-async function measure(engine: 'workers' | 'nginx', ways: Ways): Promise<void> {
+interface Served {
+  readonly through: Target;
+  /** The app itself. */
+  readonly own: Target;
+  /** Of the gateway's processes, while they run. */
+  readonly folder: () => string;
+}
+
+/** Starts a service behind a gateway, for as long as `use` takes. */
+export async function withGateway(
+  engine: 'workers' | 'nginx',
+  use: (served: Served) => Promise<void>,
+): Promise<void> {
   const port = await freePort();
   const home = installation({
     DSTACK_GATEWAY_HTTP_PORT: String(port),
@@ -41,8 +53,19 @@ async function measure(engine: 'workers' | 'nginx', ways: Ways): Promise<void> {
       commands: [`exec ${jobProgram(join(root, 'e2e', 'service-app.ts'))}`],
     });
     const headers = { host: 'app.apps.test', authorization: `Bearer ${home.token()}` };
-    const through: Target = { url: new URL(`http://127.0.0.1:${port}/`), headers };
-    const own: Target = { url: await runningApp(home), headers: {} };
+    await use({
+      through: { url: new URL(`http://127.0.0.1:${port}/`), headers },
+      own: { url: await runningApp(home), headers: {} },
+      folder: () => runtimeFolder(port),
+    });
+  } finally {
+    await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
+    await home.dispose();
+  }
+}
+
+async function measure(engine: 'workers' | 'nginx', ways: Ways): Promise<void> {
+  await withGateway(engine, async ({ through, own }) => {
     ways.set(`gateway, ${engine}`, await measured(through));
     if (engine === 'nginx') {
       ways.set('direct', await measured(own));
@@ -55,10 +78,19 @@ async function measure(engine: 'workers' | 'nginx', ways: Ways): Promise<void> {
       .map((pid) => residentMb(Number(pid)));
     const value = memory.join(', ');
     print({ name: `gateway, ${engine}: memory of program and workers`, unit: 'MB', value });
-  } finally {
-    await home.ok('gateway', 'delete', 'edge', '-y', '--force').catch(() => {});
-    await home.dispose();
-  }
+  });
+}
+
+/** Where nginx of the gateway that has this port runs. */
+function runtimeFolder(port: number): string {
+  const found = readdirSync('/run')
+    .map((name) => join('/run', name))
+    .find((folder) => {
+      const file = join(folder, 'nginx.conf');
+      return existsSync(file) && readFileSync(file, 'utf8').includes(`:${port} `);
+    });
+  if (found === undefined) throw new Error(`no nginx of a gateway has the port ${port}`);
+  return found;
 }
 
 /** The app itself, once it listens. */

@@ -100,11 +100,17 @@ async function throughPlain(app: URL, kind: 'undici' | 'agent'): Promise<Way> {
 }
 
 export async function throughNginx(app: URL): Promise<Way> {
+  await using nginx = await startNginx(app);
+  return await measured(nginx.target);
+}
+
+/** nginx alone, with as little configuration as it needs. */
+export async function startNginx(app: URL, processes = 1) {
   const dir = mkdtempSync(join(tmpdir(), 'dstack-nginx-'));
   const port = await freePort();
   writeFileSync(
     join(dir, 'nginx.conf'),
-    `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/error.log;
+    `daemon off; worker_processes ${processes}; pid ${dir}/pid; error_log ${dir}/error.log;
 events { worker_connections 4096; }
 http {
   access_log off;
@@ -123,12 +129,14 @@ http {
 }`,
   );
   const nginx = spawn('nginx', ['-c', join(dir, 'nginx.conf'), '-p', dir], { stdio: 'ignore' });
-  try {
-    const url = new URL(`http://127.0.0.1:${port}/`);
-    while (!(await fetch(url).catch(() => null))?.ok) await delay(20);
-    return await measured({ url, headers: {} });
-  } finally {
-    nginx.kill();
-    rmSync(dir, { recursive: true, force: true });
-  }
+  const url = new URL(`http://127.0.0.1:${port}/`);
+  while (!(await fetch(url).catch(() => null))?.ok) await delay(20);
+  return {
+    target: { url, headers: {} },
+    pidFile: join(dir, 'pid'),
+    async [Symbol.asyncDispose]() {
+      nginx.kill();
+      rmSync(dir, { recursive: true, force: true });
+    },
+  };
 }

@@ -96,26 +96,61 @@ async function comparePassage(direct: Target, through: Target): Promise<void> {
   print({ name: 'proxy: upload', unit: 'MB/s', direct: own, proxied, ratio });
 }
 
+/** Connections for a fixed pace: enough that a request seldom waits for one. */
+const PACED_CALLERS = 16;
+
+/**
+ * Latency in milliseconds of so many requests a second, each from the moment at which it was due, so that one that is
+ * slow does not hide those behind it.
+ */
+export async function paced(target: Target, perSecond: number, seconds: number): Promise<number[]> {
+  const delays: number[] = [];
+  const interval = (PACED_CALLERS / perSecond) * 1000;
+  const start = performance.now();
+  const end = start + seconds * 1000;
+  const call = async (caller: number) => {
+    const { socket, request } = await openCaller(target);
+    let due = start + (caller / PACED_CALLERS) * interval;
+    let received = '';
+    socket.on('data', (chunk: string) => {
+      received += chunk;
+      if (!isWhole(received)) return;
+      delays.push(performance.now() - due);
+      received = '';
+      due += interval;
+      if (due >= end) return void socket.end();
+      setTimeout(() => socket.write(request), Math.max(0, due - performance.now()));
+    });
+    await delay(Math.max(0, due - performance.now()));
+    socket.write(request);
+    await once(socket, 'close');
+  };
+  await Promise.all(Array.from({ length: PACED_CALLERS }, (_, caller) => call(caller)));
+  return delays;
+}
+
+/** A connection, and the request to send over it. */
+async function openCaller({ url, headers }: Target) {
+  const { host = url.host, ...others } = headers;
+  const lines = Object.entries(others).map(([name, value]) => `${name}: ${value}\r\n`);
+  const request = `GET ${url.pathname}kilobyte HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}\r\n`;
+  const socket = connect(Number(url.port), url.hostname).setNoDelay(true).setEncoding('latin1');
+  await once(socket, 'connect');
+  return { socket, request };
+}
+
 /**
  * Latency in milliseconds of requests that each caller sends one after the other over its own
  * connection. Written directly to sockets: a client library would dominate the measurement.
  */
-export async function load(
-  { url, headers }: Target,
-  callers: number,
-  seconds: number,
-): Promise<number[]> {
+export async function load(target: Target, callers: number, seconds: number): Promise<number[]> {
   const delays: number[] = [];
   const end = performance.now() + seconds * 1000;
-  const { host = url.host, ...others } = headers;
-  const lines = Object.entries(others).map(([name, value]) => `${name}: ${value}\r\n`);
-  const request = `GET ${url.pathname}kilobyte HTTP/1.1\r\nhost: ${host}\r\n${lines.join('')}\r\n`;
   const call = async () => {
-    const socket = connect(Number(url.port), url.hostname).setNoDelay(true);
-    await once(socket, 'connect');
+    const { socket, request } = await openCaller(target);
     let started = performance.now();
     let received = '';
-    socket.setEncoding('latin1').on('data', (chunk) => {
+    socket.on('data', (chunk: string) => {
       received += chunk;
       if (!isWhole(received)) return;
       const now = performance.now();

@@ -14,6 +14,8 @@ import { explain } from './explain.ts';
 import { fleet } from './fleet.ts';
 import { gateway } from './gateway.ts';
 import { gatewayFaults } from './gateway-faults.ts';
+import { gatewayNginx } from './gateway-nginx.ts';
+
 import { hostile } from './hostile.ts';
 import { kubernetes } from './kubernetes.ts';
 import { latency } from './latency.ts';
@@ -61,6 +63,7 @@ const benches: Readonly<Record<string, (argument?: string) => Promise<void>>> = 
   'proxy-workers': proxyWorkers,
   'proxy-routes': proxyRoutes,
   gateway,
+  'gateway-nginx': gatewayNginx,
   conformance,
   chaos,
   'gateway-faults': gatewayFaults,
