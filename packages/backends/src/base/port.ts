@@ -44,6 +44,8 @@ export interface OfferAnswer {
   readonly offers: readonly Offer[];
   /** For the plan: offers are stale, unverified, or come from some regions only. */
   readonly notes: readonly string[];
+  /** Machines that would fit and are kept free of new jobs where they belong, each with why: `n1 (cordoned)`. */
+  readonly closed?: readonly string[];
   /** Their order counts more than their prices. Omitted: it does not. */
   readonly isRanked?: boolean;
 }

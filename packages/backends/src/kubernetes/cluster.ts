@@ -8,7 +8,7 @@ import type { KubeEvent, KubeList, KubeNode, Pod } from './api/objects.ts';
 import { keptPod } from './kept-pod.ts';
 import { isOurName, MANAGED, SERVER_LABEL } from './labels.ts';
 import { type NodeFacts, nodeFacts, type PodUse, podUse } from './node-room.ts';
-import { clusterOffers } from './offers.ts';
+import { clusterOffers, cordonedNodes } from './offers.ts';
 import { POD_EVENTS, PodEvents } from './pod-events.ts';
 
 export interface ClusterOptions {
@@ -61,7 +61,7 @@ export class Cluster {
   }
 
   /** Rejects if the nodes, or what runs on them, cannot be listed. */
-  async offers(requirements: Requirements): Promise<Offer[]> {
+  async offers(requirements: Requirements): Promise<{ offers: Offer[]; closed: string[] }> {
     const { client } = this;
     this.#nodes ??= new Follow({ client, path: '/api/v1/nodes', keep: nodeFacts });
     this.#uses ??= new Follow({
@@ -69,12 +69,13 @@ export class Cluster {
       query: { fieldSelector: 'status.phase!=Succeeded,status.phase!=Failed' },
     });
     await Promise.all([this.#nodes.ready(), this.#uses.ready()]);
-    return clusterOffers({
+    const input = {
       ...{ region: this.region, requirements, matches: this.#options.matches },
-      priceOf: (resources) => this.priceOf(resources),
-      nodes: this.#nodes.items.values(),
-      pods: this.#uses.items.values(),
-    });
+      priceOf: (resources: Offer['instance']['resources']) => this.priceOf(resources),
+      nodes: [...this.#nodes.items.values()],
+      pods: [...this.#uses.items.values()],
+    };
+    return { offers: clusterOffers(input), closed: cordonedNodes(input) };
   }
 
   /** Why offers may be out of date; null = they are current. */

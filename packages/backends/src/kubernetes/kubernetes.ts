@@ -112,6 +112,7 @@ async function offersOf(clusters: readonly Cluster[], requirements: Requirements
   return {
     offers: answers.flatMap(({ offers }) => offers),
     notes: answers.flatMap(({ notes }) => notes),
+    closed: answers.flatMap(({ closed }) => closed),
   };
 }
 
@@ -122,13 +123,13 @@ async function offersIn(cluster: Cluster, requirements: Requirements) {
     OFFERS_MS,
   );
   try {
-    const offers = await Promise.race([cluster.offers(requirements), limit.promise]);
+    const answer = await Promise.race([cluster.offers(requirements), limit.promise]);
     const { staleBecause } = cluster;
     const stale = `offers of cluster ${cluster.title} may be out of date: ${errorMessage(staleBecause)}`;
-    return { offers, notes: staleBecause === null ? [] : [stale], error: null };
+    return { ...answer, notes: staleBecause === null ? [] : [stale], error: null };
   } catch (error) {
     const note = `cluster ${cluster.title} is left out: ${errorMessage(error)}`;
-    return { offers: [], notes: [note], error };
+    return { offers: [], closed: [], notes: [note], error };
   } finally {
     clearTimeout(late);
   }

@@ -2,7 +2,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import { EVERYTHING, requirementsMatch } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import type { NodeFacts } from './node-room.ts';
-import { clusterOffers } from './offers.ts';
+import { clusterOffers, cordonedNodes } from './offers.ts';
 
 const NODE = {
   ...{ name: 'one', isReady: true, isCordoned: false, taints: [], gpus: null, arch: 'x86' },
@@ -48,6 +48,24 @@ describe('the offers of nodes', () => {
       return clusterOffers(input).map((offer) => offer.price);
     };
     expect([price(null), price(4), price(3.9)]).toEqual([[4], [4], []]);
+  });
+
+  it('are none of cordoned nodes, which are named if they would fit', () => {
+    const taints = [{ key: 'node.kubernetes.io/unschedulable', effect: 'NoSchedule' }];
+    const cordoned = { ...NODE, name: 'two', isCordoned: true, taints };
+    const others = [
+      { ...cordoned, name: 'lost', isReady: false },
+      { ...cordoned, name: 'reserved', taints: [{ key: 'team', effect: 'NoSchedule' }] },
+      { ...cordoned, name: 'tiny', allocatable: { ...NODE.allocatable, cpus: 0.5 } },
+    ];
+    const requirements = {
+      ...EVERYTHING,
+      resources: { ...EVERYTHING.resources, cpu: { arch: null, count: { min: 1, max: null } } },
+    } as unknown as Requirements;
+    const nodes = [NODE, cordoned, ...others];
+    const input = { region: '', nodes, pods: [], requirements, ...PLAIN };
+    expect(clusterOffers(input).map(({ instance }) => instance.name)).toEqual(['one']);
+    expect(cordonedNodes(input)).toEqual(['two (cordoned)']);
   });
 
   it('fit an upper bound that is below what the node has', () => {

@@ -48,6 +48,23 @@ export function clusterOffers(input: OfferInput): Offer[] {
     });
 }
 
+/** Set beside `spec.unschedulable` by Kubernetes itself. */
+const UNSCHEDULABLE = 'node.kubernetes.io/unschedulable';
+
+/** Nodes that would be among the offers, if no administrator had cordoned them: `n1 (cordoned)`. */
+export function cordonedNodes(input: OfferInput): string[] {
+  const opened = [...input.nodes]
+    .filter((node) => node.isCordoned)
+    .map((node) => ({
+      ...node,
+      isCordoned: false,
+      taints: node.taints.filter(({ key }) => key !== UNSCHEDULABLE),
+    }));
+  return clusterOffers({ ...input, nodes: opened }).map(
+    ({ instance }) => `${instance.name} (cordoned)`,
+  );
+}
+
 function isOpen(node: NodeFacts, tolerates: (key: string) => boolean): boolean {
   if (!node.isReady || node.isCordoned) return false;
   return node.taints.every(({ key }) => TOLERATED_TAINTS.includes(key) || tolerates(key));

@@ -2,7 +2,7 @@ import type { Requirements } from '@dstack/contract/wire';
 import { requirementsMatch } from '@dstack/core';
 import { describe, expect, it } from 'vitest';
 import { parseNodes } from './node.ts';
-import { clusterOffers } from './offers.ts';
+import { closedNodes, clusterOffers } from './offers.ts';
 import { gpuModel, partitionMap, type SlurmClusterConfig } from './partitions.ts';
 
 const NODES = parseNodes(
@@ -20,7 +20,7 @@ const cluster = (part: Partial<SlurmClusterConfig> = {}): SlurmClusterConfig => 
   ...part,
 });
 
-function offers(
+function inputOf(
   resources: Partial<Requirements['resources']>,
   part: Partial<SlurmClusterConfig> = {},
 ) {
@@ -39,8 +39,11 @@ function offers(
   const map = partitionMap(cluster(part));
   const qos = new Map();
   const input = { region: 'hpc', nodes: NODES, map, qos, requirements, matches: requirementsMatch };
-  const priceOf = () => 0;
-  return clusterOffers({ ...input, priceOf }).map(
+  return { ...input, priceOf: () => 0 };
+}
+
+function offers(...asked: Parameters<typeof inputOf>) {
+  return clusterOffers(inputOf(...asked)).map(
     ({ instance, availability, availability_zones: zones }) => ({
       name: instance.name,
       cpus: instance.resources.cpus,
@@ -139,5 +142,10 @@ describe('the GPU of a partition', () => {
     expect(partitionMap(cluster({ gpu_partitions: twice })).problems).toEqual([
       'partition gpu has two GPU models: H100 and L4',
     ]);
+  });
+
+  it('are none of nodes that start no jobs, which are named if they would fit', () => {
+    expect(closedNodes(inputOf({}))).toEqual(['cpu-2 (down)']);
+    expect(closedNodes(inputOf({ gpu: gpu(1) }))).toEqual([]);
   });
 });

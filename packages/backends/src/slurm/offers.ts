@@ -34,9 +34,22 @@ export interface OfferInput {
 
 /** Nodes that start no jobs are left out; those whose resources are in use now are `busy`. */
 export function clusterOffers(input: OfferInput): readonly Offer[] {
+  return offersOf(
+    input.nodes.filter((node) => closedReason(node) === null),
+    input,
+  );
+}
+
+/** Nodes that would be among the offers if they started jobs: `n1 (drained (bad disk))`. */
+export function closedNodes(input: OfferInput): readonly string[] {
+  const reasons = new Map(input.nodes.map((node) => [node.name, closedReason(node)]));
+  const closed = input.nodes.filter((node) => reasons.get(node.name) !== null);
+  return offersOf(closed, input).map(({ instance: { name } }) => `${name} (${reasons.get(name)})`);
+}
+
+function offersOf(nodes: readonly SlurmNode[], input: OfferInput): readonly Offer[] {
   const { requirements, matches } = input;
-  return input.nodes
-    .filter((node) => closedReason(node) === null)
+  return nodes
     .flatMap((node) => nodeOffer(node, input) ?? [])
     .map((offer) => ({ ...offer, price: input.priceOf(offer.instance.resources) }))
     .filter((offer) => matches(requirements, offer));

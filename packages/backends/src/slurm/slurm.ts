@@ -9,7 +9,7 @@ import { fileClaims } from './claims.ts';
 import { type ClusterDeps, SlurmCluster } from './cluster.ts';
 import { slurmGroups } from './groups.ts';
 import { slurmInstances } from './instances.ts';
-import { clusterOffers } from './offers.ts';
+import { closedNodes, clusterOffers } from './offers.ts';
 import type { SlurmClusterConfig } from './partitions.ts';
 
 type Matches = (requirements: Requirements, offer: Offer) => boolean;
@@ -35,6 +35,7 @@ export function openSlurm(options: SlurmOptions): OpenedBackend {
       return {
         offers: answers.flatMap(({ offers }) => offers),
         notes: answers.flatMap(({ notes }) => notes),
+        closed: answers.flatMap(({ closed = [] }) => closed),
       };
     },
     signalsCapacity: false,
@@ -56,11 +57,11 @@ async function offersOf(
   const { map, config } = cluster;
   try {
     const [nodes, qos] = await Promise.all([cluster.nodes(), cluster.partitionQos()]);
-    const offers = clusterOffers({
+    const input = {
       ...{ region: config.name, nodes, map, qos, requirements, matches },
-      priceOf: (resources) => cluster.priceOf(resources),
-    });
-    return { offers, notes: map.problems };
+      priceOf: (resources: Offer['instance']['resources']) => cluster.priceOf(resources),
+    };
+    return { offers: clusterOffers(input), notes: map.problems, closed: closedNodes(input) };
   } catch (error) {
     if (!(error instanceof BackendError)) throw error;
     return { offers: [], notes: [error.message] };

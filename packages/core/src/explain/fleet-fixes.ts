@@ -103,7 +103,9 @@ function serverFixes({ waiting, world, around, trials }: Repair): Fix[] {
     fixes.push(fix(text, { value: 'DSTACK_LOCAL_TRUSTED=1' }));
   }
   for (const note of around.market.notes) {
-    fixes.push(fix(`Repair backend ${note.backend}: ${note.text}`));
+    if (note.rule !== 'cordoned') {
+      fixes.push(fix(`Repair backend ${note.backend}: ${note.text}`));
+    }
   }
   return fixes;
 }

@@ -122,6 +122,7 @@ export function offersText({ rule, asked, has, count, ...row }: Row): string {
     case 'backend_refused':
     case 'backend_timeout':
     case 'backend_error':
+    case 'cordoned':
     case 'local_off':
       return has ?? 'it gave no offers';
     case 'max_price': {

@@ -4,14 +4,14 @@ import type { BackendName, Offer } from '../model/index.ts';
 /** Answers by key of the question; a key that is missing counts as no offers. */
 export type BackendOffers = ReadonlyMap<string, readonly Offer[]>;
 
-/** Why a backend did not answer; `text` is for people. */
+/** Why a backend did not answer, or (`cordoned`) what it has closed; `text` is for people. */
 export interface BackendNote {
   readonly backend: BackendName;
-  readonly rule: 'backend_refused' | 'backend_timeout' | 'backend_error';
+  readonly rule: 'backend_refused' | 'backend_timeout' | 'backend_error' | 'cordoned';
   readonly text: string;
 }
 
-/** The offers of a project's backends, and the backends that did not answer. */
+/** The offers of a project's backends, and notes about these backends. */
 export interface BackendAnswers {
   readonly offers: BackendOffers;
   readonly notes: readonly BackendNote[];

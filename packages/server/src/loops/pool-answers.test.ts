@@ -23,6 +23,17 @@ describe('the backends of several projects', () => {
     expect(found.silence('p3')).toEqual({});
   });
 
+  it('are not unreachable for closed machines', async () => {
+    const cordoned = {
+      ...noteOf('new jobs are kept off n1 (cordoned)'),
+      rule: 'cordoned',
+    } as const;
+    const answer = async () => ({ ...none, notes: [cordoned] });
+    const answers = new PoolAnswers({ answer, hints: async () => NO_HINTS }, () => {});
+    const found = await answers.ask([wanted('p1')], false);
+    expect(found.silence('p1')).toEqual({ unreachable: [] });
+  });
+
   it('that are slow delay the others for a moment; their answers serve the next pass', async () => {
     const { promise: slow, resolve } = Promise.withResolvers<BackendAnswers>();
     const asked: string[] = [];

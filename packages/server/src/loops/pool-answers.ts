@@ -58,7 +58,8 @@ export class PoolAnswers {
       silence: (projectId) => {
         const answers = found.get(projectId);
         if (answers === undefined) return {};
-        return answers === null ? { isUnanswered: true } : { unreachable: answers.notes };
+        if (answers === null) return { isUnanswered: true };
+        return { unreachable: answers.notes.filter(({ rule }) => rule !== 'cordoned') };
       },
     };
   }

@@ -21,6 +21,20 @@ it('shows all notes of a backend, or the first of many', async () => {
   expect(await text()).toEqual([]);
 });
 
+it('names closed machines, unless the backend has something more important to say', async () => {
+  let notes: string[] = [];
+  const offers = async () => ({ offers: [], notes, closed: ['n1 (cordoned)', 'n2 (cordoned)'] });
+  const backends = { of: async () => [{ name: 'kubernetes', offers }] as unknown as Backend[] };
+  const source = offerSource(backends as unknown as ProjectBackends, pino({ level: 'silent' }));
+  const question = { ...{ key: 'k', projectId: null, fleetId: null, backends: null } };
+  const answer = () => source.answer('p', [{ ...question, requirements: {} as never }]);
+  expect((await answer()).notes).toMatchObject([
+    { rule: 'cordoned', text: 'new jobs are kept off n1 (cordoned), n2 (cordoned)' },
+  ]);
+  notes = ['offers may be out of date'];
+  expect((await answer()).notes).toMatchObject([{ rule: 'backend_error' }]);
+});
+
 it('merges the offers of backends by price, and keeps the order of those that are ranked', async () => {
   const backendOf = (name: string, prices: readonly number[], isRanked?: boolean) => ({
     name,

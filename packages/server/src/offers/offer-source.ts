@@ -40,8 +40,11 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
         try {
           const answer = await within(limitMs, backend, question);
           if (answer.notes.length > 0) {
-            const text = together(answer.notes);
+            const text = together(answer.notes, '; ');
             notes.set(backend.name, { backend: backend.name, rule: 'backend_error', text });
+          } else if (answer.closed?.length) {
+            const text = `new jobs are kept off ${together(answer.closed, ', ')}`;
+            notes.set(backend.name, { backend: backend.name, rule: 'cordoned', text });
           }
           return answer.isRanked === true ? answer.offers : byPrice(answer.offers);
         } catch (error) {
@@ -63,9 +66,10 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
 const SHOWN_NOTES = 3;
 
 /** The first notes of a backend in one text. */
-function together(notes: readonly string[]): string {
+function together(notes: readonly string[], separator: string): string {
   const more = notes.length - SHOWN_NOTES;
-  return [...notes.slice(0, SHOWN_NOTES), ...(more > 0 ? [`and ${more} more`] : [])].join('; ');
+  const shown = [...notes.slice(0, SHOWN_NOTES), ...(more > 0 ? [`and ${more} more`] : [])];
+  return shown.join(separator);
 }
 
 function isAsked(question: OffersWanted, backend: Backend): boolean {
