@@ -162,7 +162,9 @@ describe.skipIf(missing !== null || binaries === null)('jobs of Slurm', PATIENCE
     await cluster.control('kill', 'slurmctld');
     await cluster.control('start', 'slurmctld');
     await cluster.control('drain', 'gpu-1');
-    await until(async () => !/gpu-1/.test(await home.ok('offer', '-b', 'slurm')));
+    await until(async () => !/gpu-1/.test(await home.ok('offer', '-b', 'slurm', '-o', 'name')));
+    const { stdout, stderr } = await home.dstack(['offer', '-b', 'slurm']);
+    expect(stdout + stderr).toMatch(/slurm: new jobs are kept off gpu-1 \(drained/);
     for (const name of nodes.map((node) => `on-${node}`)) {
       const { latest_job_submission } = await untilRun(home, name, isFinished);
       expect([name, latest_job_submission.exit_status]).toEqual([name, 3]);
