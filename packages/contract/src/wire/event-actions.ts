@@ -46,6 +46,7 @@ export const EVENT_ACTIONS = [
   'instance.uncordoned',
   'instance.draining',
   'instance.drained',
+  'instance.divided',
   'instance.taken_back',
   'instance.machine_abandoned',
 

@@ -191,6 +191,8 @@ export interface EventData {
   /** `deadline`: ISO 8601. */
   'instance.draining': { readonly deadline: string; readonly reason: string | null };
   'instance.drained': NoData;
+  /** The fleet's new number of blocks waited for the instance to be free. */
+  'instance.divided': { readonly before: number | null; readonly blocks: number };
   /** `reason`: in the words of the provider. `deadline`: ISO 8601, when the last job has to have left. */
   'instance.taken_back': { readonly reason: string; readonly deadline: string };
   'instance.machine_abandoned': {

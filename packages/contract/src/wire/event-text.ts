@@ -131,6 +131,8 @@ const TEXTS: {
   'instance.taken_back': ({ reason, deadline }) =>
     `Provider takes the instance back (${reason}): its jobs leave it until ${utc(deadline)}`,
   'instance.drained': () => 'Instance drained: it has no jobs',
+  'instance.divided': ({ before, blocks }) =>
+    `Instance divided into ${blocks} ${blocks === 1 ? 'block' : 'blocks'}${before === null ? '' : ` (before: ${before})`}`,
   'instance.machine_abandoned': ({ instance, ids, backend, region }) =>
     `Machine of instance ${instance} (${ids.join(', ') || 'unknown id'}) in ${backend}/${region} may still run and cost money: ` +
     `backend ${backend} was removed before the machine was terminated. Terminate it at the provider`,

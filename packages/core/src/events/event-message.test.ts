@@ -203,6 +203,10 @@ const TEXTS: { readonly [A in EventAction]: readonly [Case<A>, ...Case<A>[]] } =
     ],
   ],
   'instance.drained': [[none, 'Instance drained: it has no jobs']],
+  'instance.divided': [
+    [{ before: 4, blocks: 1 }, 'Instance divided into 1 block (before: 4)'],
+    [{ before: null, blocks: 2 }, 'Instance divided into 2 blocks'],
+  ],
   'instance.uncordoned': [
     [{ expired: false }, 'Instance uncordoned'],
     [{ expired: true }, 'Instance uncordoned: the time of its cordon is over'],

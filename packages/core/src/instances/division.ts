@@ -5,6 +5,8 @@
 import type { FleetSpec } from '@dstack/contract/wire';
 import { capabilitiesOf } from '../capabilities/capabilities.ts';
 import type { Draft } from '../draft/draft.ts';
+import { instanceTarget } from '../events/events.ts';
+import { recordEvent } from '../events/record-event.ts';
 import { indivisibleText } from '../fleet-spec/host-capacity.ts';
 import { fleetHosts, hostAddress, type SshConfig } from '../fleet-spec/prepare.ts';
 import type { Decision, InstanceRecord, Timestamp } from '../model/index.ts';
@@ -43,13 +45,16 @@ export function divisionProblem(
   return `${subject} cannot be divided: ${indivisibleText(offer, wanted)}`;
 }
 
-/** Divides an instance as its fleet specifies, unless jobs hold blocks of it. */
+/** Divides an instance as its fleet specifies, unless jobs hold blocks of it, and reports it. */
 export function settleDivision(draft: Draft, instance: InstanceRecord): InstanceRecord {
   const use = draft.fleetUse(instance.fleetId);
   if (use === null || instance.busyBlocks > 0) return instance;
   const totalBlocks = nextBlocks(instance, use.fleet.spec);
   if (totalBlocks === null) return instance;
   const divided = draft.instances.set(instance, { totalBlocks });
+  const data = { before: instance.totalBlocks, blocks: totalBlocks };
+  const targets = [instanceTarget(divided)];
+  draft.event(recordEvent({ action: 'instance.divided', data, targets }));
   signalCapacity(draft, divided);
   return divided;
 }

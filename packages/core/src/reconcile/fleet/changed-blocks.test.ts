@@ -16,7 +16,7 @@ describe.each<[string, FleetRecord, typeof host]>([
   ['a host', LAB, host],
   ['a machine', CLOUD, anInstance],
 ])('%s whose fleet has been given other blocks', (_what, fleet, an) => {
-  test('keeps those that jobs hold, and has the new ones as soon as the last has left', () => {
+  test('keeps those that jobs hold, and has the new ones as soon as the last has left, with an event', () => {
     const instance = an({ status: 'busy', busyBlocks: 1 });
     const world = new World({
       ...{ jobs: [placedJob(instance)], instances: [instance], hosts: [aHost()], fleet },
@@ -24,8 +24,15 @@ describe.each<[string, FleetRecord, typeof host]>([
     world.running('job-1').pass();
     world.instancePass();
     expect(world.instance()).toMatchObject({ status: 'busy', totalBlocks: 1, busyBlocks: 1 });
-    world.exit('job-1', 0).pass();
+    const decision = world.exit('job-1', 0).pass();
     expect(world.instance()).toMatchObject({ status: 'idle', totalBlocks: 2, busyBlocks: 0 });
+    expect(decision?.changes).toContainEqual({
+      type: 'event',
+      event: expect.objectContaining({
+        ...{ action: 'instance.divided', data: { before: 1, blocks: 2 } },
+        targets: [expect.objectContaining({ type: 'instance', id: instance.id })],
+      }),
+    });
   });
 
   test('has them by its own pass if it is idle, and those who wait for capacity learn it', () => {
