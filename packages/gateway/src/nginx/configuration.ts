@@ -178,7 +178,7 @@ ${REFUSALS}
 }
 
 function certificateCache({ plain, hasCertificateCache }: NginxOptions): string {
-  if (hasCertificateCache) return '    ssl_certificate_cache max=2000 inactive=1h valid=10s;\n';
+  if (hasCertificateCache) return '    ssl_certificate_cache max=2000 inactive=1h valid=1s;\n';
   return plain === null ? '' : CERTIFICATES;
 }
 

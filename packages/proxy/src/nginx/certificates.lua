@@ -5,8 +5,9 @@ local ssl = require "ngx.ssl"
 
 local M = {}
 
--- Milliseconds after which a file is read again, and after which a missing one is looked for again.
-local VALID, MISSING = 10000, 1000
+-- Milliseconds after which a file is read again, or a missing one is looked for again. The certificate that a renewed one
+-- replaces may be about to end.
+local AGAIN = 1000
 local MOST = 2000
 
 -- Only names of hosts reach the path of a file.
@@ -25,17 +26,20 @@ end
 
 local function read(name, now)
   local file = io.open(M.folder .. "/" .. name .. ".pem", "rb")
-  if not file then return remember(name, { until_ms = now + MISSING }) end
+  if not file then return remember(name, { until_ms = now + AGAIN }) end
   local text = file:read("*a")
   file:close()
   local before = known[name]
   if before and before.text == text then
-    before.until_ms = now + VALID
+    before.until_ms = now + AGAIN
     return before
   end
   local chain, key = ssl.parse_pem_cert(text), ssl.parse_pem_priv_key(text)
-  if not chain or not key then return remember(name, { until_ms = now + MISSING }) end
-  return remember(name, { text = text, chain = chain, key = key, until_ms = now + VALID })
+  if chain and key then return remember(name, { text = text, chain = chain, key = key, until_ms = now + AGAIN }) end
+  -- What cannot be read replaces nothing.
+  local kept = before or {}
+  kept.until_ms = now + AGAIN
+  return remember(name, kept)
 end
 
 -- Without a certificate for its name a handshake fails.
