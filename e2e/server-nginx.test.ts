@@ -121,6 +121,15 @@ async function untilNginxAnswers(token?: string): Promise<void> {
   });
 }
 
+/** How many requests were answered; none failed. */
+async function answeredWell(name: string): Promise<number> {
+  const { answered, stop } = keptLoad(`${service(name)}/kilobyte`, headers(), 4);
+  await answered(50);
+  const { 200: ok = 0, ...others } = await stop();
+  expect(others).toEqual({});
+  return ok;
+}
+
 async function untilCounted(requests: number): Promise<void> {
   await until(async () => (await serviceFigures(home, 'counted')).answered['2xx'] === requests);
 }
@@ -184,9 +193,7 @@ it('a caller who is no longer a member is refused at once', async () => {
 });
 
 it('no request fails when the server is killed and started again', async () => {
-  const early = keptLoad(`${service('counted')}/kilobyte`, headers(), 16);
-  await early.answered(200);
-  const { 200: earlier = 0 } = await early.stop();
+  const earlier = await answeredWell('counted');
   // The first one was of `untilAnswered`.
   await untilCounted(earlier + 1);
   // The server itself answers the next request of each connection from before its workers. It stores its counts every
@@ -246,8 +253,11 @@ it('killed workers are started again behind nginx', async () => {
   await untilNginxAnswers();
 });
 
-it('the setting may change from one start to the next', async () => {
+it('the setting may change from one start to the next, and all requests stay counted', async () => {
+  let { '2xx': counted = 0 } = (await serviceFigures(home, 'counted')).answered;
   for (const proxy of ['workers', 'nginx', 'workers', 'nginx']) {
+    counted += await answeredWell('counted');
+    await untilCounted(counted);
     await home.stopServer('SIGTERM');
     home.env.DSTACK_SERVER_PROXY = proxy;
     await home.startServer();
@@ -255,17 +265,22 @@ it('the setting may change from one start to the next', async () => {
     await until(async () => nginxPids().length > 0 === (proxy === 'nginx'));
     const api = await fetch(`${home.url}/api/server/get_info`, { method: 'POST' });
     expect(api.status).toBe(200);
+    await untilCounted(counted);
   }
   await untilNginxAnswers();
 });
 
 it('the setting may also change after a kill', async () => {
+  // Those of before the last change have ended.
+  await untilWorkers();
+  const { '2xx': counted = 0 } = (await serviceFigures(home, 'counted')).answered;
   for (const proxy of ['workers', 'nginx']) {
     await home.stopServer('SIGKILL');
     home.env.DSTACK_SERVER_PROXY = proxy;
     await home.startServer();
     expect((await get('/kilobyte')).status).toBe(200);
     await until(async () => nginxPids().length > 0 === (proxy === 'nginx'));
+    await untilCounted(counted);
   }
   await untilNginxAnswers();
 });

@@ -104,9 +104,10 @@ export {
   workersLocation,
   workersUpstream,
 } from './nginx/plain-configuration.ts';
-export { controlOf } from './nginx/plain-control.ts';
+export { type Control, controlOf } from './nginx/plain-control.ts';
 export { PlainEngine } from './nginx/plain-engine.ts';
 export { plainPaths, plainTable } from './nginx/plain-table.ts';
+export { forgetTotals, lastTotals } from './nginx/plain-totals.ts';
 export { portHolder } from './nginx/port-holders.ts';
 export { learnAddress, ReplicaAddresses } from './nginx/replica-addresses.ts';
 export type { RequestEngine } from './nginx/request-engine.ts';

@@ -10,6 +10,7 @@ import type { Control } from './plain-control.ts';
 import { type Tick, tickOf } from './plain-counts.ts';
 import { PlainReport, type PlainReports } from './plain-report.ts';
 import { isPlain, plainPaths, plainTable } from './plain-table.ts';
+import { askTick } from './plain-tick.ts';
 import { type LearnAddress, ReplicaAddresses } from './replica-addresses.ts';
 import type { RequestEngine } from './request-engine.ts';
 
@@ -32,8 +33,6 @@ export interface PlainEngineOptions {
 const TICK_MS = 1000;
 /** Without the main process nginx leaves everything to the workers after so many milliseconds. */
 const LEASE_MS = 5000;
-/** Runs in one question: a process of nginx answers no request meanwhile. */
-const AT_ONCE = 200;
 /** Changes of that time are sent together. */
 const GATHER_MS = 20;
 /** After a job has left the table: a request that was given to it meanwhile is counted by then. */
@@ -220,18 +219,10 @@ export class PlainEngine implements RequestEngine {
     }
   }
 
-  async #tick(): Promise<Tick> {
-    const runs = this.#options.services.all.map(
-      ({ route: { runId, replicas } }) =>
-        `${runId}\t${this.#report.seen(runId)}\t${replicas.map(({ jobId }) => jobId).join(',')}`,
-    );
-    const { control } = this.#options;
-    const texts: string[] = [];
-    for (let from = 0; from === 0 || from < runs.length; from += AT_ONCE) {
-      const lines = [LEASE_MS, ...runs.slice(from, from + AT_ONCE)].join('\n');
-      texts.push(await control(from === 0 ? '/tick' : '/tick?more', lines));
-    }
-    return tickOf(texts.join('\n'));
+  #tick(): Promise<Tick> {
+    const { control, services } = this.#options;
+    const seen = (runId: string) => this.#report.seen(runId);
+    return askTick(control, services.all, { seen, leaseMs: LEASE_MS });
   }
 
   /** Requests of a process of nginx that was killed have ended with it. */

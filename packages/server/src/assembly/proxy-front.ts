@@ -2,7 +2,7 @@
 import { hash } from 'node:crypto';
 import { statSync } from 'node:fs';
 import type { Signal } from '@dstack/core';
-import { marksOfGuarded } from '@dstack/proxy';
+import { controlOf, marksOfGuarded } from '@dstack/proxy';
 import type { FastifyInstance } from 'fastify';
 import type { AccessWatch } from '../access/access-watch.ts';
 import type { SignInGuard } from '../callers/sign-in-guard.ts';
@@ -15,8 +15,13 @@ import { assets } from '../process/assets.ts';
 import { listen } from '../process/listen.ts';
 import { PRODUCT_VERSION } from '../process/version.ts';
 import { ApiSocket } from '../proxy-workers/api-socket.ts';
+import { keepTotals } from '../proxy-workers/nginx/kept-totals.ts';
 import { NginxRequests } from '../proxy-workers/nginx/nginx-requests.ts';
-import { endEarlierNginx, ServerNginx } from '../proxy-workers/nginx/server-nginx.ts';
+import {
+  endEarlierNginx,
+  nginxControlSocket,
+  ServerNginx,
+} from '../proxy-workers/nginx/server-nginx.ts';
 import { OwnTotals, type OwnTotalsOptions } from '../proxy-workers/own-totals.ts';
 import type { WorkerConfig } from '../proxy-workers/protocol.ts';
 import { type FrontNginx, ProxyFront } from '../proxy-workers/proxy-front.ts';
@@ -100,13 +105,20 @@ export function makeProxyFront(parts: Parts, made: FrontParts): ProxyFront {
     onAllLost: () => void front.onAllLost(),
     spools,
   });
+  const keepTotalsOfNginx = () =>
+    keepTotals({
+      ...{ control: controlOf(nginxControlSocket(paths)), figures: workers.figures, log },
+      services: async () => (await routes.all()).flatMap(({ service }) => service ?? []),
+    });
   const nginx =
-    settings.proxy === 'nginx' ? makeNginx(parts, { ...made, paths, workers, spools }) : null;
+    settings.proxy === 'nginx'
+      ? makeNginx(parts, { ...made, paths, workers, spools, keepTotals: keepTotalsOfNginx })
+      : null;
   const socket = new ApiSocket({ path: paths.serverSocket, http: http.server, client });
   const front = new ProxyFront({
     ...{ http: http.server, workers, nginx, socket, log },
     ...{ host: settings.host, port: settings.port },
-    endEarlierNginx: () => endEarlierNginx(paths),
+    endEarlierNginx: () => endEarlierNginx(paths, keepTotalsOfNginx),
     listen: () => listen(http, settings),
     ready: async () => void (await http.ready()),
     isOff: settings.proxyWorkers === 0,
@@ -124,12 +136,16 @@ interface NginxParts extends Pick<FrontParts, 'http' | 'avoided'> {
   readonly paths: WorkerPaths;
   readonly workers: ProxyWorkers;
   readonly spools: WorkerSpools;
+  /** See `ServerNginxOptions`. */
+  readonly keepTotals: () => Promise<void>;
 }
 
-function makeNginx(parts: Parts, { http, avoided, paths, workers, spools }: NginxParts) {
+function makeNginx(parts: Parts, made: NginxParts) {
+  const { http, avoided, paths, workers, spools, keepTotals } = made;
   const { settings, store, log } = parts;
   const life = new ServerNginx({
-    ...{ paths, http: http.server, env: environment(parts.env), log, lingerMs: LINGER_MS },
+    ...{ paths, keepTotals, http: http.server, env: environment(parts.env), log },
+    lingerMs: LINGER_MS,
     processes: settings.proxyWorkers,
     servicesDomain: settings.serviceOrigins?.domain ?? null,
     timeoutMs: settings.serviceTimeoutSeconds * 1000,

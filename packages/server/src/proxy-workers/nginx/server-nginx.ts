@@ -31,6 +31,8 @@ export interface ServerNginxOptions
   readonly paths: Pick<WorkerPaths, 'sockets'>;
   /** Takes connections that come while nginx is being started. */
   readonly http: HttpServer;
+  /** Called before one of an earlier server ends, which had another address. */
+  readonly keepTotals: () => Promise<void>;
   readonly env: NodeJS.ProcessEnv;
   readonly log: Logger;
 }
@@ -93,10 +95,16 @@ export function isHeldByNginx({ dir, host, port }: Place & { readonly dir: strin
   return new NginxProcess(folder, SILENT).isListening;
 }
 
-/** Ends the nginx of an earlier server that had one: its address is free then. */
-export async function endEarlierNginx(paths: Pick<WorkerPaths, 'sockets'>): Promise<void> {
+/** Ends the nginx of an earlier server that had one: its address is free then. `keepTotals`: called before, if it runs. */
+export async function endEarlierNginx(
+  paths: Pick<WorkerPaths, 'sockets'>,
+  keepTotals: () => Promise<void>,
+): Promise<void> {
   const folder = folderIn(paths);
-  if (heldIn(folder) !== null) await new NginxProcess(folder, SILENT).stop();
+  if (heldIn(folder) === null) return;
+  const nginx = new NginxProcess(folder, SILENT);
+  if (nginx.isListening) await keepTotals();
+  await nginx.stop();
 }
 
 const SILENT = { debug() {}, info() {}, warn() {}, error() {} };
@@ -132,7 +140,7 @@ export class ServerNginx {
     this.#makeFolders();
     const before = heldIn(this.#folder);
     const isSame = before?.host === host && before.port === port && port !== 0;
-    if (!isSame) await this.#process.stop();
+    if (!isSame) await endEarlierNginx(this.#options.paths, this.#options.keepTotals);
     this.#held = isSame ? before : null;
     try {
       await this.#ensure({ host, port });
