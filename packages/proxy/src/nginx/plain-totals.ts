@@ -22,8 +22,10 @@ export async function lastTotals(
   const ask = () => askTick(control, services, { seen: () => '', leaseMs: 0 });
   let tick = await ask();
   const isBusy = () => tick.inFlight.some(({ n, pid }) => n > 0 && existsSync(`/proc/${pid}`));
-  for (const end = Date.now() + patienceMs; isBusy() && Date.now() < end; tick = await ask()) {
+  const end = performance.now() + patienceMs;
+  while (isBusy() && performance.now() < end) {
     await delay(LOOK_MS);
+    tick = await ask();
   }
   let found: readonly CountedService[] = [];
   const report = new PlainReport({
