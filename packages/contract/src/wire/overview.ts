@@ -20,8 +20,10 @@ export const InstanceUse = model({
   /** With at least one busy block. */
   in_use: Integer,
   unreachable: Integer,
-  /** USD per hour of all of them. */
+  /** USD per hour of all of them whose price is known. */
   price: Float,
+  /** Those without a known price. */
+  unpriced: Integer.default(0),
 });
 export type InstanceUse = z.infer<typeof InstanceUse>;
 

@@ -118,7 +118,7 @@ it.each([
 ])('%s shows users who are in no project what to do', async (address, title) => {
   const overview = {
     ...{ runs: [], gpus: [], failures: [], has_fleets: false, has_runs: false },
-    instances: { total: 0, in_use: 0, unreachable: 0, price: 0 },
+    instances: { total: 0, in_use: 0, unreachable: 0, price: 0, unpriced: 0 },
   };
   const { path, user } = await renderApp(address, {
     server: { overview: async () => overview, listEvents: async () => [] },

@@ -8,6 +8,7 @@ export function instanceUse(instances: readonly InstanceRecord[]): InstanceUse {
     in_use: instances.filter(({ busyBlocks }) => busyBlocks > 0).length,
     unreachable: instances.filter(({ unreachable }) => unreachable).length,
     price: instances.reduce((sum, { price }) => sum + price, 0),
+    unpriced: instances.filter(({ price }) => price === 0).length,
   };
 }
 

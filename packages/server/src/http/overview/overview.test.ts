@@ -38,7 +38,7 @@ describe('the overview', () => {
     expect(empty.status).toBe(200);
     expect(empty.body).toEqual({
       runs: [],
-      instances: { total: 0, in_use: 0, unreachable: 0, price: 0 },
+      instances: { total: 0, in_use: 0, unreachable: 0, price: 0, unpriced: 0 },
       gpus: [],
       failures: [],
       has_fleets: false,
@@ -113,6 +113,14 @@ describe('the use of GPUs', () => {
       { ...h100, total: 9, in_use: 2, unreachable: 1 },
       { name: 'T4', memory_mib: 16_384, total: 1, in_use: 0, unreachable: 0 },
     ]);
-    expect(instanceUse(instances)).toEqual({ total: 4, in_use: 2, unreachable: 1, price: 8 });
+    expect(instanceUse(instances)).toEqual({
+      ...{ total: 4, in_use: 2, unreachable: 1 },
+      ...{ price: 8, unpriced: 0 },
+    });
+  });
+
+  it('counts the instances whose price is not known', () => {
+    const instances = [instance([], {}), instance([], { price: 0 })];
+    expect(instanceUse(instances)).toMatchObject({ price: 2, unpriced: 1 });
   });
 });

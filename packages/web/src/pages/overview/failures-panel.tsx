@@ -9,7 +9,7 @@ import { StatusBadge } from '../../ui/status/status-badge.tsx';
 import { RelativeTime } from '../../ui/time/time.tsx';
 import styles from './overview.module.css';
 
-/** The last failed runs, each with its reason and a way to its output. */
+/** The last failed runs, each with its reason and a way to its output if it has one. */
 export function FailuresPanel({ failures }: { readonly failures: readonly Run[] | undefined }) {
   if (failures === undefined) {
     return (
@@ -53,15 +53,23 @@ function Failure({ run }: { readonly run: Run }) {
         <span>{row.project}</span>
         <bdi>{row.user}</bdi>
         <RelativeTime at={row.finishedAt ?? row.submittedAt} />
-        <Link
-          to="/projects/$project/runs/$run/logs"
-          params={params}
-          className={styles.logs}
-          aria-label={`Logs of ${row.name}`}
-        >
-          Logs
-        </Link>
+        {mayHaveOutput(run) ? (
+          <Link
+            to="/projects/$project/runs/$run/logs"
+            params={params}
+            className={styles.logs}
+            aria-label={`Logs of ${row.name}`}
+          >
+            Logs
+          </Link>
+        ) : null}
       </p>
     </li>
   );
+}
+
+/** A run that never had a place has none; of a run that was tried again, only the last attempt is known here. */
+function mayHaveOutput({ jobs }: Run): boolean {
+  const attempts = jobs.flatMap(({ job_submissions: all }) => all);
+  return attempts.some((one) => one.submission_num > 0 || one.job_provisioning_data !== null);
 }

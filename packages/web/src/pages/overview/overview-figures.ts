@@ -1,5 +1,6 @@
+import { costText } from '@dstack/contract/cost-text';
 import type { Overview } from '@dstack/contract/wire';
-import { count } from '../../domain/format/quantities.ts';
+import { count, money } from '../../domain/format/quantities.ts';
 
 export interface OverviewFigures {
   readonly active: number;
@@ -8,6 +9,8 @@ export interface OverviewFigures {
   readonly gpusNote: string;
   readonly instances: string;
   readonly instancesNote: string;
+  readonly price: string;
+  readonly priceNote: string;
 }
 
 /** The order in which statuses are named. */
@@ -29,7 +32,16 @@ export function overviewFigures({ runs, gpus, instances }: Overview): OverviewFi
       Math.max(0, instances.total - instances.in_use - instances.unreachable),
       instances.unreachable,
     ),
+    price: costText(instances.price, instances.unpriced > 0, (dollars) => `${money(dollars)}/h`),
+    priceNote: priceNote(instances),
   };
+}
+
+function priceNote({ price, unpriced }: Overview['instances']): string {
+  const without = `${count(unpriced)} without a known price`;
+  const isUnknown = price === 0 && unpriced > 0;
+  const parts = [isUnknown ? '' : `${money(price * 24)} a day`, unpriced > 0 ? without : ''];
+  return parts.filter(Boolean).join(', ');
 }
 
 function activeNote(runs: Overview['runs']): string {

@@ -1,4 +1,4 @@
-import type { CostReport, Overview } from '@dstack/contract/wire';
+import type { CostReport, Overview, Run } from '@dstack/contract/wire';
 import { act, screen, within } from '@testing-library/react';
 import { expect, it } from 'vitest';
 import { renderApp } from '../../testing/render-app.tsx';
@@ -6,7 +6,7 @@ import { aRun } from '../../testing/runs.ts';
 
 const NEW: Overview = {
   runs: [],
-  instances: { total: 0, in_use: 0, unreachable: 0, price: 0 },
+  instances: { total: 0, in_use: 0, unreachable: 0, price: 0, unpriced: 0 },
   gpus: [],
   failures: [],
   has_fleets: false,
@@ -23,6 +23,19 @@ const COST = {
     { day: '2026-11-26', cost: 4.5 },
   ],
 } as unknown as CostReport;
+
+const PLACED = {
+  ...{ backend: 'aws', region: 'eu', price: 1, hostname: '192.0.2.1' },
+  instance_type: { name: 'g5', resources: { cpus: 4, memory_mib: 1024, gpus: [], spot: false } },
+};
+
+/** A failed run; `attempt`: what differs in the last attempt of its job. */
+function failedRun(name: string, attempt: object): Run {
+  const [job] = aRun(name).jobs;
+  const [submission] = job!.job_submissions;
+  const last = { ...submission!, ...attempt } as never;
+  return aRun(name, { status: 'failed', jobs: [{ ...job!, job_submissions: [last] }] });
+}
 
 function world(overview: () => Overview, runs = [aRun('train')], cost = COST) {
   return renderApp('/', {
@@ -54,14 +67,17 @@ function world(overview: () => Overview, runs = [aRun('train')], cost = COST) {
 }
 
 it('shows what runs, what is in use, and why runs failed', async () => {
-  const failed = aRun('broken', { status: 'failed', error: 'Container exited\nwith 3' });
+  const failed = {
+    ...failedRun('broken', { job_provisioning_data: PLACED }),
+    error: 'Container exited\nwith 3',
+  };
   await world(() => ({
     ...NEW,
     runs: [
       { status: 'submitted', count: 2 },
       { status: 'running', count: 1200 },
     ],
-    instances: { total: 3, in_use: 2, unreachable: 1, price: 4.5 },
+    instances: { total: 3, in_use: 2, unreachable: 1, price: 4.5, unpriced: 0 },
     gpus: [{ name: 'H100', memory_mib: 81_920, total: 8, in_use: 2, unreachable: 1 }],
     failures: [failed],
     has_fleets: true,
@@ -107,7 +123,7 @@ it('shows what the last days have cost, and what the services do', async () => {
 });
 
 it('shows no cost of instances without a known price as $0', async () => {
-  const instances = { total: 2, in_use: 1, unreachable: 0, price: 0 };
+  const instances = { total: 2, in_use: 1, unreachable: 0, price: 0, unpriced: 2 };
   const rows = [{ day: '2026-11-26', cost: null, unpriced_hours: 4 }] as never;
   const cost = { ...COST, total: 0, rows };
   await world(() => ({ ...NEW, instances, has_fleets: true, has_runs: true }), [], cost);
@@ -115,6 +131,26 @@ it('shows no cost of instances without a known price as $0', async () => {
   await screen.findByText('unknown today');
   expect(textOf('Cost in the last 7 days')).toBe('Cost in the last 7 daysunknownunknown today');
   expect(textOf('Price of all instances')).toMatch(/^Price of all instancesunknown/);
+});
+
+it('names the price of some instances as a part if that of others is not known', async () => {
+  const instances = { total: 3, in_use: 0, unreachable: 0, price: 4.5, unpriced: 2 };
+  await world(() => ({ ...NEW, instances, has_fleets: true, has_runs: true }));
+  await screen.findByText('$4.50/h + unknown');
+  screen.getByText('$108.00 a day, 2 without a known price');
+});
+
+it('leads to the output of failed runs that started, and of no others', async () => {
+  const failures = [
+    failedRun('placeless', {}),
+    failedRun('retried', { submission_num: 1 }),
+    failedRun('broken', { job_provisioning_data: PLACED }),
+  ];
+  await world(() => ({ ...NEW, failures, has_fleets: true, has_runs: true }));
+  await screen.findByRole('link', { name: 'placeless' });
+  screen.getByRole('link', { name: 'Logs of retried' });
+  screen.getByRole('link', { name: 'Logs of broken' });
+  expect(screen.queryByRole('link', { name: 'Logs of placeless' })).toBeNull();
 });
 
 it('teaches the first steps until there are a fleet and a run, and ticks them', async () => {

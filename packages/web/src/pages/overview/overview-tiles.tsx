@@ -22,17 +22,7 @@ export function OverviewTiles({ overview, cost }: OverviewTilesProps) {
       />
       <Tile label="GPUs in use" value={figures?.gpus} note={figures?.gpusNote} />
       <Tile label="Instances in use" value={figures?.instances} note={figures?.instancesNote} />
-      <Tile
-        label="Price of all instances"
-        value={
-          overview && (isPriceless(overview) ? 'unknown' : `${money(overview.instances.price)}/h`)
-        }
-        note={
-          overview && !isPriceless(overview)
-            ? `${money(overview.instances.price * 24)} a day`
-            : undefined
-        }
-      />
+      <Tile label="Price of all instances" value={figures?.price} note={figures?.priceNote} />
       <Tile
         label="Cost in the last 7 days"
         value={cost && totalCostText(cost, money)}
@@ -47,10 +37,6 @@ function costOn({ rows }: CostReport, day: string): string {
   const row = rows.find((one) => one.day === day);
   return row === undefined ? money(0) : costText(row.cost, isPartialCost(row), money);
 }
-
-/** None of the instances has a known price. */
-const isPriceless = ({ instances: { total, price } }: Overview): boolean =>
-  total > 0 && price === 0;
 
 interface TileProps {
   readonly label: string;
