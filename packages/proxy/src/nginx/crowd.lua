@@ -12,7 +12,7 @@ pcall(ffi.cdef, [[
   void *opendir(const char *name); dstack_entry *readdir(void *dir); int closedir(void *dir);
 ]])
 local C = ffi.C
-local AF_INET, AF_INET6, BOTH = 2, 10, 2
+local AF_INET, AF_INET6, READING = 2, 10, 0
 local SOL_SOCKET, SO_ACCEPTCONN = 1, 30
 local MAPPED = ("\0"):rep(10) .. "\255\255"
 
@@ -23,8 +23,10 @@ local LOG_EVERY = 60000
 -- Connections that a process may have; nil = none is closed.
 local M = { most = nil }
 
--- By address and port of the client: how many requests are under way, and since when there is none.
-local requests, idle = {}, {}
+-- By address and port of the client: how many requests are under way, since when there is none, and since when there has
+-- never been one.
+local requests, idle, silent = {}, {}, {}
+local idle_size = 0
 local name, length, value = ffi.new("uint8_t[128]"), ffi.new("unsigned int[1]"), ffi.new("int[1]")
 local logged = nil
 
@@ -48,7 +50,9 @@ function M.leave()
   local key = key_of(var)
   local left = (requests[key] or 1) - 1
   requests[key] = left > 0 and left or nil
-  if left <= 0 then idle[key] = clock.now() end
+  if left > 0 then return end
+  if not idle[key] then idle_size = idle_size + 1 end
+  idle[key] = clock.now()
 end
 
 local function descriptors()
@@ -115,14 +119,20 @@ local function share_of(networks, most)
   return math.huge
 end
 
+-- First those without a complete request, as a client may send its next one at any time; then those that wait for longest.
+local function is_before(a, b)
+  if a.is_silent ~= b.is_silent then return a.is_silent end
+  return a.since < b.since or (a.since == b.since and a.fd < b.fd)
+end
+
 local function close_above(networks, most)
   local share, closed = share_of(networks, most), 0
   for _, waiting in pairs(networks) do
     if #waiting > share then
-      table.sort(waiting, function(a, b) return a.since < b.since or (a.since == b.since and a.fd < b.fd) end)
+      table.sort(waiting, is_before)
       for n = 1, #waiting - share do
-        -- nginx finds it ended, and closes it.
-        C.shutdown(waiting[n].fd, BOTH)
+        -- nginx answers what has arrived, finds it ended then, and closes it.
+        C.shutdown(waiting[n].fd, READING)
         closed = closed + 1
       end
     end
@@ -133,20 +143,26 @@ end
 -- Those without a request, by network, and how many. Forgets clients that have left.
 local function waiting_ones(fds)
   local now, ports, networks, count = clock.now(), ports_of(fds), {}, 0
-  local kept_requests, kept_idle = {}, {}
+  local kept_requests, kept_idle, kept_silent = {}, {}, {}
+  idle_size = 0
   for _, fd in ipairs(fds) do
     local key, network = client_of(fd, ports)
     if key and requests[key] then
       kept_requests[key] = requests[key]
     elseif key then
-      kept_idle[key] = idle[key] or now
+      local since = idle[key]
+      if since then
+        kept_idle[key], idle_size = since, idle_size + 1
+      else
+        kept_silent[key] = silent[key] or now
+      end
       local waiting = networks[network] or {}
       networks[network] = waiting
-      waiting[#waiting + 1] = { fd = fd, since = kept_idle[key] }
+      waiting[#waiting + 1] = { fd = fd, since = since or kept_silent[key], is_silent = since == nil }
       count = count + 1
     end
   end
-  requests, idle = kept_requests, kept_idle
+  requests, idle, silent = kept_requests, kept_idle, kept_silent
   return networks, count
 end
 
@@ -154,8 +170,9 @@ end
 local function look()
   local fds = descriptors()
   if #fds <= M.most / 2 then
-    -- Without a crowd, nothing needs to be known of those that wait.
-    idle = {}
+    silent = {}
+    -- Most of them are of clients that have left.
+    if idle_size > M.most then idle, idle_size = {}, 0 end
     return 0
   end
   local networks, waiting = waiting_ones(fds)

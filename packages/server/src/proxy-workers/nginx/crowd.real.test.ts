@@ -128,6 +128,17 @@ describe.skipIf(modules === null)('nginx before a server', () => {
     expect(await answer).toBe('held');
   });
 
+  it('closes half heads before a connection of the same network that waits for its next request', async () => {
+    const kept = dial(`${HALF}\r\n`, '127.0.0.1');
+    expect(String((await once(kept, 'data'))[0])).toContain('200 OK');
+    // Fewer than those for which nginx by itself closes connections that wait.
+    for (let i = 0; i < MOST * 0.6; i++) dial(HALF, '127.0.0.1');
+    await vi.waitUntil(hasMadeRoom, PATIENCE);
+    const next = once(kept, 'data', { signal: AbortSignal.timeout(PATIENCE.timeout) });
+    kept.write(`${HALF}\r\n`);
+    expect(String((await next)[0])).toContain('200 OK');
+  });
+
   it('keeps a connection of HTTP/2 while one of its requests is under way', async () => {
     await stop();
     const http2 = await freePort();
