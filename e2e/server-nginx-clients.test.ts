@@ -19,6 +19,7 @@ beforeAll(async () => {
   home = newInstallation({
     ...{ DSTACK_SERVER_PROXY_WORKERS: '1', DSTACK_SERVER_PROXY: 'nginx' },
     DSTACK_SERVER_TRUSTED_PROXIES: PROXY,
+    DSTACK_SERVER_FAILED_LOGINS_PER_MINUTE: '5',
     // Behind a proxy, others may reach this server: its machine runs jobs of named projects only.
     DSTACK_LOCAL_PROJECTS: 'main',
   });
@@ -71,4 +72,24 @@ it('apps see the client that a trusted proxy names, and the address of one that 
 it('the API believes the headers of a trusted proxy, and of no other client', async () => {
   expect(await isEncrypted(PROXY)).toBe(true);
   expect(await isEncrypted(LIAR)).toBe(false);
+});
+
+it('the limit of wrong tokens counts the client, and not nginx, a proxy or what a client claims', async () => {
+  let sent = 0;
+  const guess = async (path: string, from: string, client: string) => {
+    sent += 1;
+    const forwarded = { 'x-forwarded-for': client, authorization: `Bearer guess-${sent}` };
+    const answer = await ask(path, { from, forwarded });
+    answer.resume();
+    return answer.statusCode;
+  };
+  for (const path of ['/api/users/get_my_user', '/proxy/services/main/web/seen']) {
+    /** Above the limit, a client has one look-up at a time. */
+    const burst = (from: string, clientOf: (n: number) => string) =>
+      Promise.all(Array.from({ length: 20 }, (_, n) => guess(path, from, clientOf(n))));
+    await until(async () => (await burst(LIAR, (n) => `198.51.100.${n}`)).includes(429));
+    await until(async () => (await burst(PROXY, () => '203.0.113.9')).includes(429));
+    expect(await guess(path, PROXY, '203.0.113.10')).toBe(403);
+    expect(await guess(path, '127.0.0.77', '203.0.113.9')).toBe(403);
+  }
 });
