@@ -14,9 +14,9 @@ import {
 } from '../status/index.ts';
 import { applyCommand } from './commands.ts';
 import { type Diagnosis, diagnosisOf, fix, type Part, type Reason, reason } from './diagnosis.ts';
-import { assessInstance, atText, endReason } from './explain-instance.ts';
+import { assessInstance, endReason } from './explain-instance.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
-import { listText } from './texts.ts';
+import { atText, listText } from './texts.ts';
 
 export interface ExplainedFleet {
   readonly fleet: FleetSnapshot;

@@ -33,12 +33,11 @@ import {
   terminateDelay,
   UNREACHABLE_LIMIT,
 } from '../status/index.ts';
-import { instantText } from '../time/instant-text.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
 import type { BlockHolder, ExplainContext } from './input.ts';
 import { Names } from './names.ts';
-import { durationText } from './texts.ts';
+import { atText } from './texts.ts';
 
 export interface ExplainedInstance {
   readonly instance: InstanceSnapshot;
@@ -311,11 +310,6 @@ function idle({ instance: snapshot }: ExplainedInstance, ctx: ExplainContext): A
     `is idle, and is terminated ${atText(until, ctx.now)} unless it gets a job`,
     until,
   );
-}
-
-/** `in 5 min (2026-01-01 12:00:00 UTC)`, or `now`. */
-export function atText(at: Timestamp, now: Timestamp): string {
-  return at <= now ? 'now' : `in ${durationText(at - now)} (${instantText(at)})`;
 }
 
 function instanceFixes({ instance: { instance, fleet } }: ExplainedInstance): Fix[] {

@@ -20,10 +20,10 @@ import {
 } from '../status/index.ts';
 import { silenceDeadline } from '../time/silence.ts';
 import { type Diagnosis, diagnosisOf, fix, type Reason, reason } from './diagnosis.ts';
-import { atText } from './explain-instance.ts';
 import type { ExplainContext, NamedRun } from './input.ts';
 import { Names } from './names.ts';
 import { certificateReasons, sentence } from './served-names.ts';
+import { atText } from './texts.ts';
 
 export function explainVolume(snapshot: VolumeSnapshot, ctx: ExplainContext): Diagnosis {
   const { volume, backendConfigured } = snapshot;

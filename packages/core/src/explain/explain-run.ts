@@ -11,7 +11,6 @@ import {
   isRunPending,
   isRunTerminating,
 } from '../status/index.ts';
-import { instantText } from '../time/instant-text.ts';
 import { arrayReasons, arrayText, endedArrayText } from './arrays.ts';
 import { borrowedReasons } from './borrowed.ts';
 import { capacityFixes } from './capacity-fixes.ts';
@@ -24,7 +23,7 @@ import { diagnoseJob, partOf } from './job-parts.ts';
 import { RunDiagnosis } from './run-diagnosis.ts';
 import { runFixes } from './run-fixes.ts';
 import { scalingReasons } from './scaling.ts';
-import { durationText, listText, pluralText } from './texts.ts';
+import { atText, listText, pluralText } from './texts.ts';
 import type { Waiting } from './waiting.ts';
 
 export function explainRun(
@@ -196,9 +195,8 @@ function assessPending(diagnosis: RunDiagnosis, jobs: readonly JobDiagnosis[]): 
   const cron = cronOf(run);
   if (cron !== null) {
     const until = run.nextTriggeredAt;
-    const when = until === null ? 'never' : `at ${instantText(until)}`;
-    const left = until === null || until <= now ? '' : `, in ${durationText(until - now)}`;
-    const text = `waits for its schedule (${cron.join('; ')}): it starts ${when}${left}`;
+    const when = until === null ? 'never' : atText(until, now);
+    const text = `waits for its schedule (${cron.join('; ')}): it starts ${when}`;
     const detail = { asked: cron.join('; '), since: run.lastProcessedAt, until };
     const reasons = [reason('schedule', text, detail)];
     return { state: 'scheduled', waits: true, reasons, summary: `${nameOf(run)} ${text}.` };

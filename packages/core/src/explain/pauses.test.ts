@@ -38,7 +38,7 @@ const SITUATIONS: readonly Lives[] = [
     },
     {
       ...{ state: 'scheduled', rules: ['schedule'], until: 3601 },
-      summary: 'waits for its schedule (0 8 * * *): it starts at 2023-11-14 23:13:21 UTC, in 1 h',
+      summary: 'waits for its schedule (0 8 * * *): it starts in 1 h (2023-11-14 23:13:21 UTC)',
     },
   ],
   [

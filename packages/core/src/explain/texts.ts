@@ -1,7 +1,8 @@
 /** Texts of rules. */
 import { type ExplainRule, type Finding, growthText, maintenanceText } from '@dstack/contract/wire';
-import { SECOND } from '../model/values.ts';
+import { SECOND, type Timestamp } from '../model/values.ts';
 import { dollars } from '../offers/findings.ts';
+import { instantText } from '../time/instant-text.ts';
 import type { Row } from './diagnosis.ts';
 
 type Facts = Pick<Row, 'rule' | 'asked' | 'has' | 'count' | 'holder'>;
@@ -162,6 +163,11 @@ const UNITS = [
   ['min', 60],
   ['s', 1],
 ] as const;
+
+/** `in 5 min (2026-01-01 12:00:00 UTC)`, or `now`. */
+export function atText(at: Timestamp, now: Timestamp): string {
+  return at <= now ? 'now' : `in ${durationText(at - now)} (${instantText(at)})`;
+}
 
 /** `a`, `a and b`, `a, b and 3 more`. */
 export function listText(words: readonly string[], most = 3): string {

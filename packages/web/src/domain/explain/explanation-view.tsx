@@ -3,10 +3,12 @@ import type { ReactNode } from 'react';
 import { visibleText } from '../../ui/code/visible-text.ts';
 import { CommandBlock } from '../../ui/copy/command.tsx';
 import { Panel } from '../../ui/panel/panel.tsx';
+import { useTicking } from '../../ui/time/clock.ts';
 import { Elapsed, RelativeTime } from '../../ui/time/time.tsx';
 import { CandidateList } from './candidate-list.tsx';
 import { explanationTitle, groupedCandidates, isWell } from './explanation-text.ts';
 import styles from './explanation-view.module.css';
+import { withPresentTimes } from './present-times.ts';
 
 /** The server's answer to "why": summary, queue, what was considered, what would help. */
 export function ExplanationView(props: {
@@ -21,7 +23,7 @@ export function ExplanationView(props: {
   return (
     <Panel title={explanationTitle(explanation.state)}>
       <div className={styles.view} data-state={explanation.state}>
-        <p className={styles.summary}>{visibleText(summary)}</p>
+        <Summary text={visibleText(summary)} />
         <ul className={styles.facts}>
           {since === null ? null : (
             <li>
@@ -82,4 +84,9 @@ export function ExplanationView(props: {
       {children}
     </Panel>
   );
+}
+
+/** It stays on the page for longer than its "in 19 s" is true. */
+function Summary({ text }: { readonly text: string }) {
+  return <p className={styles.summary}>{useTicking((now) => withPresentTimes(text, now))}</p>;
 }
