@@ -10,7 +10,7 @@ export {
   type OpenModelWorld,
   TGI_TEMPLATE,
 } from './model-conformance.ts';
-export { type SmugglingCase, smugglingCases } from './smuggling-cases.ts';
+export { type SmugglingFront, smugglingConformance } from './smuggling-conformance.ts';
 export { CHOSEN, TOKEN_CASES, type TokenCase } from './token-cases.ts';
 export {
   type OpenWebSocketWorld,
