@@ -194,7 +194,8 @@ export class WorkerControl {
     const draining = performance.now() - this.#drainingSince;
     // Each answer closes its connection by now, so the others have been idle for as long.
     if (draining > IDLE_MS) this.#closeIdle(http.server);
-    if (this.#connections.areOver) await this.#exit();
+    // A server has to know its totals first: the one that has replaced it may not be connected yet.
+    if (this.#connections.areOver && awaySince === null) await this.#exit();
     if (draining > DRAIN_MS) await this.#end(0);
   }
 
