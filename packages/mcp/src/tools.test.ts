@@ -248,3 +248,34 @@ it('schemas and pages are resources, and no name leads out of the documentation'
   expect(page).toMatchObject({ text: expect.stringContaining('# Tokens') });
   await expect(read('dstack://docs/../README')).rejects.toThrow('There is no page');
 });
+
+it('the output of an earlier attempt is read by its number', async () => {
+  const { connection } = project();
+  const [job] = RUN.jobs;
+  const attempts = [0, 1].map((number) => ({
+    ...job?.job_submissions[0],
+    ...{ id: `attempt-${number + 1}`, submission_num: number },
+  }));
+  const runs = {
+    ...connection.project.runs,
+    get: async () => ({ ...RUN, jobs: [{ ...job, job_submissions: attempts }] }),
+  };
+  const logs = {
+    poll: async ({ job_submission_id: id }: { job_submission_id: string }) => ({
+      logs: [{ message: Buffer.from(`lines of ${id}`).toString('base64') }],
+      next_token: null,
+    }),
+  };
+  const { call } = await connected({
+    ...connection,
+    project: { ...connection.project, runs, logs },
+  });
+  const asked = { run: 'train', grep: 'lines' };
+  expect((await call('get_logs', asked)).text).toContain('lines of attempt-2');
+  expect((await call('get_logs', { ...asked, attempt: 1 })).text).toContain('lines of attempt-1');
+  const unknown = await call('get_logs', { ...asked, attempt: 3 });
+  expect([unknown.isError, unknown.text]).toEqual([
+    true,
+    expect.stringContaining('Job train-0-0 has no attempt 3. Its attempts: 1, 2'),
+  ]);
+});

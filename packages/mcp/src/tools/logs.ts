@@ -1,6 +1,6 @@
 import { fromBase64 } from '@dstack/client';
 import { plainText } from '@dstack/contract/plain-text';
-import type { JobSubmission, JobSubmissionLogs } from '@dstack/contract/wire';
+import type { Job, JobSubmission, JobSubmissionLogs } from '@dstack/contract/wire';
 import * as z from 'zod';
 import { firstPartOfLine, lastLinesThatFit } from '../bounds.ts';
 import { LastLines } from '../last-lines.ts';
@@ -12,6 +12,11 @@ const input = z.object({
   run: runName,
   replica,
   node,
+  attempt: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Which attempt of the job, from 1; without it the latest'),
   lines: z.int().min(1).max(2000).default(100).describe('How many of the last lines'),
   grep: z.string().min(1).max(200).optional().describe('Only lines with this text'),
   ignore_case: z.boolean().default(false),
@@ -35,7 +40,8 @@ export const logsTool = tool({
   }),
   run: async (given, context) => {
     const run = await context.project.runs.get({ run_name: given.run });
-    const { job, submission } = jobOf(run, given.replica, given.node);
+    const { job, submission: latest } = jobOf(run, given.replica, given.node);
+    const submission = given.attempt === undefined ? latest : attemptOf(job, given.attempt);
     const name = job.job_spec.job_name;
     if (!submission.job_provisioning_data && !given.agent) {
       throw new ToolRefusal(
@@ -58,6 +64,16 @@ export const logsTool = tool({
 });
 
 type Given = z.infer<typeof input>;
+
+/** Retries and starts by a schedule are attempts, as in `dstack logs`. */
+function attemptOf({ job_spec: spec, job_submissions: all }: Job, attempt: number): JobSubmission {
+  const chosen = all.find(({ submission_num: number }) => number === attempt - 1);
+  if (chosen !== undefined) return chosen;
+  const known = all.map(({ submission_num: number }) => number + 1).join(', ');
+  throw new ToolRefusal(
+    `Job ${spec.job_name} has no attempt ${attempt}. Its attempts: ${known || 'none'}`,
+  );
+}
 
 const LARGEST_PAGE = 1000;
 
