@@ -60,6 +60,7 @@ export function cordonedNodes(input: OfferInput): string[] {
       isCordoned: false,
       taints: node.taints.filter(({ key }) => key !== UNSCHEDULABLE),
     }));
+  if (opened.length === 0) return [];
   return clusterOffers({ ...input, nodes: opened }).map(
     ({ instance }) => `${instance.name} (cordoned)`,
   );

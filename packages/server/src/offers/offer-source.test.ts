@@ -35,6 +35,27 @@ it('names closed machines, unless the backend has something more important to sa
   expect((await answer()).notes).toMatchObject([{ rule: 'backend_error' }]);
 });
 
+it('keeps an error of one question beside closed machines of another, whose words are bounded', async () => {
+  const answers = [
+    { offers: [], notes: ['offers may be out of date'] },
+    { offers: [], notes: [], closed: ['n1 (drained)'] },
+    { offers: [], notes: [], closed: [`n2 (drained (bad\n${'disk '.repeat(100)}))`] },
+  ];
+  const offers = async () => answers.shift();
+  const backends = { of: async () => [{ name: 'slurm', offers }] as unknown as Backend[] };
+  const source = offerSource(backends as unknown as ProjectBackends, pino({ level: 'silent' }));
+  const question = { projectId: null, fleetId: null, backends: null, requirements: {} as never };
+  const ask = (...keys: string[]) =>
+    source.answer(
+      'p',
+      keys.map((key) => ({ ...question, key })),
+    );
+  expect((await ask('one', 'two')).notes).toMatchObject([{ rule: 'backend_error' }]);
+  const [note] = (await ask('three')).notes;
+  expect(note?.text).toMatch(/^new jobs are kept off n2 \(drained \(bad disk disk /);
+  expect(note?.text.length).toBeLessThan(240);
+});
+
 it('merges the offers of backends by price, and keeps the order of those that are ranked', async () => {
   const backendOf = (name: string, prices: readonly number[], isRanked?: boolean) => ({
     name,

@@ -42,8 +42,9 @@ export function offerSource(backends: ProjectBackends, log: Logger): OfferSource
           if (answer.notes.length > 0) {
             const text = together(answer.notes, '; ');
             notes.set(backend.name, { backend: backend.name, rule: 'backend_error', text });
-          } else if (answer.closed?.length) {
-            const text = `new jobs are kept off ${together(answer.closed, ', ')}`;
+          } else if (answer.closed?.length && !notes.has(backend.name)) {
+            // An error of another question is more important.
+            const text = `new jobs are kept off ${together(answer.closed.map(shownText), ', ')}`;
             notes.set(backend.name, { backend: backend.name, rule: 'cordoned', text });
           }
           return answer.isRanked === true ? answer.offers : byPrice(answer.offers);
@@ -110,9 +111,9 @@ function noteOf(backend: Backend['name'], error: unknown): BackendNote {
   return { backend, rule: 'backend_error', text: `it gave no offers${why}` };
 }
 
-function shown({ message }: Error): string {
-  return message.replaceAll(/\s+/g, ' ').slice(0, SHOWN_LENGTH);
-}
+const shown = ({ message }: Error): string => shownText(message);
+
+const shownText = (text: string): string => text.replaceAll(/\s+/g, ' ').slice(0, SHOWN_LENGTH);
 
 /** Stable: offers with equal prices keep the order of their backend. */
 function byPrice(offers: readonly Offer[]): readonly Offer[] {

@@ -56,7 +56,9 @@ export async function withOffers<E>(
   for (let round = 0; round < MAX_ROUNDS && explained.wanted.length > 0; round++) {
     const answers = await deps.offers.answer(projectId, explained.wanted, BACKEND_LIMIT_MS);
     for (const { key } of explained.wanted) offers.set(key, answers.offers.get(key) ?? []);
-    for (const note of answers.notes) notes.set(note.backend, note);
+    for (const note of answers.notes) {
+      if (note.rule !== 'cordoned' || !notes.has(note.backend)) notes.set(note.backend, note);
+    }
     explained = explain({ offers, notes: [...notes.values()] });
   }
   return explained.explanation;

@@ -45,3 +45,19 @@ it('runs are offered identical nodes of a cluster in one line, of which official
   expect(theirs).toMatchObject([{ instance: { name: 'n1' } }, { instance: { name: 'n2' } }]);
   expect(theirs[0]).not.toHaveProperty('nodes');
 });
+
+it('a plan without an offer names closed machines only if the run asked for them', async () => {
+  const note = {
+    backend: 'kubernetes',
+    rule: 'cordoned',
+    text: 'new jobs are kept off n9',
+  } as const;
+  server.offerNotes.set('everything', note);
+  const request = { run_spec: wanting({ gpu: 'H100:999' }), for_offers_only: true };
+  const { body } = await server.call('/api/project/main/runs/get_plan', request);
+  expect(body.job_plans[0].total_offers).toBe(0);
+  expect(body.notes.join()).not.toContain('n9');
+  server.offerNotes.set('everything', { ...note, rule: 'backend_error' });
+  const failing = await server.call('/api/project/main/runs/get_plan', request);
+  expect(failing.body.notes).toContain('kubernetes: new jobs are kept off n9');
+});

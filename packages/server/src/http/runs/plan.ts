@@ -258,5 +258,7 @@ async function everything(deps: HttpDeps, projectId: string) {
     requirements: EVERYTHING,
   };
   const { offers, notes } = await deps.offers.answer(projectId, [question]);
-  return { offers: offers.get(question.key) ?? [], notes };
+  // Closed machines among all of them might not fit the run.
+  const problems = notes.filter(({ rule }) => rule !== 'cordoned');
+  return { offers: offers.get(question.key) ?? [], notes: problems };
 }

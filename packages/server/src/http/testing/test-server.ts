@@ -5,6 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
+  type BackendNote,
   DEFAULT_JOB_SPEC_SETTINGS,
   DEFAULT_RUN_SPEC_SETTINGS,
   type Offer,
@@ -63,6 +64,8 @@ export interface TestServer {
   readonly token: string;
   /** Offers of every project's backends. */
   readonly offers: Offer[];
+  /** Notes of backends beside them, by the key of the question. */
+  readonly offerNotes: Map<string, BackendNote>;
   /** Moves the clock forward, in seconds. */
   advance(seconds: number): void;
   /** A JSON call; `body` omitted = none. */
@@ -116,6 +119,7 @@ export async function startTestServer(
     cipher: plain,
   });
   const offers: Offer[] = [];
+  const offerNotes = new Map<string, BackendNote>();
   const logs = new FileLogStore({
     root: join(dir, 'logs'),
     now,
@@ -167,7 +171,7 @@ export async function startTestServer(
     ...{ parts: read(...asked), servers: 1, missing: 0 },
   });
   const ownUrl = async (): Promise<string> => app.listeningOrigin;
-  const parts = { ...made, traffic, now, offers, dir, settings };
+  const parts = { ...made, traffic, now, offers, offerNotes, dir, settings };
   const deps: HttpDeps = { ...testDeps(parts), ownUrl, ...instead };
   const app = buildHttp(deps);
   const admin = await createUser(
@@ -191,6 +195,7 @@ export async function startTestServer(
     access,
     token: ADMIN_TOKEN,
     offers,
+    offerNotes,
     advance: (seconds) => {
       time += seconds * 1_000_000;
     },
@@ -223,11 +228,19 @@ interface Parts
   > {
   readonly now: () => number;
   readonly offers: readonly Offer[];
+  readonly offerNotes: ReadonlyMap<string, BackendNote>;
   readonly dir: string;
   readonly settings: Partial<HttpDeps['settings']>;
 }
 
-function testDeps({ now, offers, dir, settings, ...made }: Parts): Omit<HttpDeps, 'ownUrl'> {
+function testDeps({
+  now,
+  offers,
+  offerNotes,
+  dir,
+  settings,
+  ...made
+}: Parts): Omit<HttpDeps, 'ownUrl'> {
   return {
     ...made,
     offers: {
@@ -238,7 +251,7 @@ function testDeps({ now, offers, dir, settings, ...made }: Parts): Omit<HttpDeps
             offers.filter((offer) => requirementsMatch(requirements, offer)),
           ]),
         ),
-        notes: [],
+        notes: wanted.flatMap(({ key }) => offerNotes.get(key) ?? []),
       }),
     },
     backends: {
