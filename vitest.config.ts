@@ -7,8 +7,14 @@ import { SuiteOrder } from './scripts/suite-order.ts';
  * fault to look for. On a developer's computer the first failure counts.
  */
 const retry = process.env.CI ? 1 : 0;
+/** Of what has waited in vain for a whole limit, a second try would only take as long. */
+const NO_STALL = /^(?!did not happen in time|Test timed out|Hook timed out)/;
 /** Limits are for hangs only: two cores can be busy for long. */
-const PATIENCE = { testTimeout: 180_000, hookTimeout: 180_000, retry };
+const PATIENCE = {
+  ...{ testTimeout: 180_000, hookTimeout: 180_000 },
+  retry: { count: retry, condition: NO_STALL },
+  runner: './scripts/test-runner.ts',
+};
 
 // Git starts its hooks and `rebase --exec` with these set; tests would then change this repository.
 for (const name of ['GIT_DIR', 'GIT_WORK_TREE', 'GIT_INDEX_FILE', 'GIT_COMMON_DIR', 'GIT_PREFIX']) {

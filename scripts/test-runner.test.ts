@@ -1,0 +1,23 @@
+import { expect, it } from 'vitest';
+import { Stalls } from './test-runner.ts';
+
+const file = { name: 'hosts.test.ts' };
+
+function after(state: 'pass' | 'fail', duration: number): Stalls {
+  const stalls = new Stalls();
+  stalls.ended({ name: 'asks the host', timeout: 1000, file, result: { state, duration } });
+  return stalls;
+}
+
+it('after a test that used up its limit, the others of its file are not run, and those of other files are', () => {
+  const stalls = after('fail', 900);
+  expect(stalls.reason(file)).toContain('asks the host');
+  expect(stalls.reason({ name: 'runs.test.ts' })).toBeNull();
+});
+
+it.each([
+  ['a quick failure', 'fail', 300],
+  ['a test that took long and passed', 'pass', 950],
+] as const)('after %s the others are run', (_name, state, duration) => {
+  expect(after(state, duration).reason(file)).toBeNull();
+});
