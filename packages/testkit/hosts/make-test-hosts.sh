@@ -324,7 +324,7 @@ case ${1:-} in
   boot) boot "$2" ;;
   docker-stop) docker_stop "$2" "${3:-TERM}" ;;
   docker-start) docker_start "$2" "${3:-}" ;;
-  exec) i=$2; shift 2; exec ssh -q -i "$BASE/id" -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$NET.$((10 + i))" "$@" ;;
+  exec) i=$2; shift 2; exec ssh -q -i "$BASE/id" -o ConnectTimeout=30 -o ServerAliveInterval=20 -o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null "root@$NET.$((10 + i))" "$@" ;;
   __init) host_init "$2" ;;
   *) die "usage: $0 up [N] | open | add I | remove I | down | exec I CMD | cut I | restore I | crash I | boot I | docker-stop I [SIGNAL] | docker-start I [JSON]" ;;
 esac

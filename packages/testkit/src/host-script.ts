@@ -1,10 +1,11 @@
 /** The program that makes hosts of namespaces, with a folder and a network for one set of hosts. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { openBed } from './beds.ts';
 import { claimNetwork } from './test-networks.ts';
 
 const execute = promisify(execFile);
@@ -26,12 +27,18 @@ export interface HostScript {
 
 /** `settings`: variables of the program. */
 export function openHostScript(settings: Readonly<Record<string, string>>): HostScript {
-  const dir = mkdtempSync(join(tmpdir(), 'test-hosts-'));
-  const base = join(dir, 'base');
   const { network, release } = claimNetwork();
-  // Names of links have at most 15 characters.
-  const prefix = `t${process.pid.toString(36)}${dir.slice(-2).toLowerCase()}`;
-  const env = { ...process.env, ...settings, BASE: base, NET: network, PREFIX: prefix };
+  const { dir, env } = openBed({
+    at: join(tmpdir(), 'test-hosts-'),
+    script: SCRIPT,
+    settings: (folder) => ({
+      ...settings,
+      ...{ BASE: join(folder, 'base'), NET: network },
+      // Names of links have at most 15 characters.
+      PREFIX: `t${process.pid.toString(36)}${folder.slice(-2).toLowerCase()}`,
+    }),
+  });
+  const base = join(dir, 'base');
   const runSync = (...args: string[]) => void execFileSync(SCRIPT, args, { env, stdio: 'pipe' });
   return {
     ...{ dir, base, network, runSync },

@@ -1,8 +1,9 @@
 /** Real Kubernetes clusters on this computer, made by `kubernetes/make-kubernetes.sh`. */
 import { execFile, spawnSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { openBed } from './beds.ts';
 
 const run = promisify(execFile);
 const MAKER = resolve(import.meta.dirname, '..', 'kubernetes', 'make-kubernetes.sh');
@@ -48,19 +49,21 @@ export interface TestKubernetes extends AsyncDisposable {
 /** Starts a cluster, in a few seconds if its programs were built before. */
 export async function startKubernetes(options: KubernetesOptions): Promise<TestKubernetes> {
   const { prefix, network, nodes, sizes } = options;
-  // Not in memory: the file systems of the nodes lie here.
-  const folder = mkdtempSync('/var/tmp/dstack-kubernetes-');
-  const base = join(folder, 'cluster');
-  const env = {
-    ...process.env,
-    ...{ BASE: base, PREFIX: prefix, SIZES: sizes, NET: `10.${network}.0` },
-    ...{ PODNET: `10.${network + 1}`, SVCNET: `10.${network + 2}` },
-  };
+  const { dir, env } = openBed({
+    // Not in memory: the file systems of the nodes lie here.
+    at: '/var/tmp/dstack-kubernetes-',
+    script: MAKER,
+    settings: (folder) => ({
+      ...{ BASE: join(folder, 'cluster'), PREFIX: prefix, SIZES: sizes, NET: `10.${network}.0` },
+      ...{ PODNET: `10.${network + 1}`, SVCNET: `10.${network + 2}` },
+    }),
+  });
+  const base = join(dir, 'cluster');
   const make = async (...args: readonly string[]) =>
     (await run(MAKER, args as string[], { env, timeout: BUILD_MS, maxBuffer: MAX_OUTPUT })).stdout;
   const end = async () => {
     await make('down');
-    rmSync(folder, { recursive: true });
+    rmSync(dir, { recursive: true });
   };
   try {
     await make('up', String(nodes));

@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { openBed } from './beds.ts';
 
 const run = promisify(execFile);
 const SCRIPT = fileURLToPath(new URL('../slurm/make-slurm.sh', import.meta.url));
@@ -51,14 +52,19 @@ export interface TestClusterOptions {
 
 export async function startSlurm(options: TestClusterOptions): Promise<TestCluster> {
   const { net, prefix, sizes } = options;
-  const parent = mkdtempSync(join(tmpdir(), 'test-slurm-'));
-  const env = { ...process.env, BASE: join(parent, 'cluster'), NET: net, PREFIX: prefix };
-  if (sizes !== undefined) Object.assign(env, { SIZES: sizes });
+  const { dir, env } = openBed({
+    at: join(tmpdir(), 'test-slurm-'),
+    script: SCRIPT,
+    settings: (folder) => ({
+      ...{ BASE: join(folder, 'cluster'), NET: net, PREFIX: prefix },
+      ...(sizes === undefined ? {} : { SIZES: sizes }),
+    }),
+  });
   const control = async (...words: readonly string[]): Promise<string> =>
     (await run('bash', [SCRIPT, ...words], { env })).stdout;
   const close = async () => {
     await control('down');
-    rmSync(parent, { recursive: true, force: true });
+    rmSync(dir, { recursive: true, force: true });
   };
   try {
     const [line = ''] = (await control('up')).split('\n');
