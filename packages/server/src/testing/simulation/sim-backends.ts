@@ -1,6 +1,12 @@
 /** The sources of machines of a simulation: a cloud with random faults, and the server's host. */
 import { type Backend, localBackend, type VolumePort } from '@dstack/backends';
-import { memoryTables, type SimFaults, SimProvider, simBackend } from '@dstack/backends/sim';
+import {
+  memoryTables,
+  type SimFaults,
+  type SimMachine,
+  SimProvider,
+  simBackend,
+} from '@dstack/backends/sim';
 import type { HostFacts, JobState } from '@dstack/contract/agent';
 import { type Offer, requirementsMatch } from '@dstack/core';
 import type { Random } from '@dstack/testkit/random';
@@ -35,6 +41,8 @@ export const LOCAL_FREEDOMS = { trusted: false, mounts: true, users: false, loop
 /** All existing machines, of all owners. */
 export class SimWorld {
   readonly hosts = new Map<string, SimHost>();
+  /** Machines that have ended, by their instances: a server that does not know it yet opens links to them. */
+  readonly #ended = new Map<string, SimHost>();
   /** The output of each job, wherever it ran. */
   readonly outputs = new Map<string, string>();
   readonly parts: WorldParts;
@@ -59,16 +67,17 @@ export class SimWorld {
     this.provider = new SimProvider({
       ...{ clock: clock.outside, random, faults: () => faults, tables: memoryTables() },
       agents: {
-        start: async ({ id, order, offer }) => {
-          const { cpus, gpus } = offer.instance.resources;
-          const host = this.host(order.instanceId, { cpus, gpus: gpus.length }, 'docker');
-          host.setReachable(true);
-          const access = { kind: 'socket', path: id, token: '' } as const;
-          return { hostname: `${id}.example`, internalIp: '10.0.0.1', access };
+        start: async (machine) => {
+          this.#ended.delete(machine.order.instanceId);
+          this.#hostOf(machine).setReachable(true);
+          const access = { kind: 'socket', path: machine.id, token: '' } as const;
+          return { hostname: `${machine.id}.example`, internalIp: '10.0.0.1', access };
         },
-        stop: async ({ order }) => {
-          this.hosts.get(order.instanceId)?.destroy();
-          this.hosts.delete(order.instanceId);
+        stop: async (machine) => {
+          const host = this.#hostOf(machine);
+          host.destroy();
+          this.hosts.delete(host.id);
+          this.#ended.set(host.id, host);
         },
       },
     });
@@ -81,12 +90,17 @@ export class SimWorld {
     this.#watchDetachments();
   }
 
+  #hostOf({ order, offer }: Pick<SimMachine, 'order' | 'offer'>): SimHost {
+    const { cpus, gpus } = offer.instance.resources;
+    return this.host(order.instanceId, { cpus, gpus: gpus.length }, 'docker');
+  }
+
   host(
     id: string,
     machine: { cpus: number; gpus: number },
     executor: 'docker' | 'process',
   ): SimHost {
-    const known = this.hosts.get(id);
+    const known = this.hosts.get(id) ?? this.#ended.get(id);
     if (known) return known;
     const { clock, random, watch, hostFaults: faults } = this.parts;
     const facts = factsOf(id, machine);

@@ -27,6 +27,7 @@ type Action =
   | 'resizeFleet'
   | 'changeFleet'
   | 'changeHosts'
+  | 'changeBlocks'
   | 'deleteFleet'
   | 'restoreFleet'
   | 'deleteInstance'
@@ -58,6 +59,7 @@ const WEIGHTS: Readonly<Record<Action, number>> = {
   resizeFleet: 1,
   changeFleet: 0.7,
   changeHosts: 0.6,
+  changeBlocks: 0.5,
   deleteFleet: 0.4,
   restoreFleet: 0.8,
   deleteInstance: 0.5,
@@ -85,7 +87,14 @@ const CROWD: Readonly<Partial<Record<Action, number>>> = {
     quota: 1,
     care: 0.5,
   },
-  ...{ resizeFleet: 0, changeFleet: 0, changeHosts: 0.1, deleteFleet: 0, restoreFleet: 1 },
+  ...{
+    resizeFleet: 0,
+    changeFleet: 0,
+    changeHosts: 0.1,
+    changeBlocks: 0,
+    deleteFleet: 0,
+    restoreFleet: 1,
+  },
   ...{ share: 0.05, createVolume: 0, deleteVolume: 0, requests: 0.5, deleteInstance: 0.1 },
 };
 
@@ -99,6 +108,7 @@ const RIVALS: readonly (readonly [Action, Action])[] = [
   ['gang', 'deleteFleet'],
   ['gang', 'changeHosts'],
   ['gang', 'resizeFleet'],
+  ['gang', 'changeBlocks'],
   ['createVolume', 'deleteFleet'],
   ['createVolume', 'changeHosts'],
   ['createVolume', 'deleteVolume'],
@@ -229,6 +239,8 @@ export class SimUsers {
         return fleets.change();
       case 'changeHosts':
         return fleets.changeHosts();
+      case 'changeBlocks':
+        return fleets.changeBlocks();
       case 'deleteFleet':
         return fleets.delete();
       case 'restoreFleet':

@@ -36,6 +36,7 @@ export class UserFleets {
   readonly #parts: UserParts;
   /** By name of the fleet: users who change something else keep the windows. */
   readonly #maintenance = new Map<string, object | null>();
+  readonly #blocks = new Map<string, number>();
 
   constructor(parts: UserParts) {
     this.#parts = parts;
@@ -66,6 +67,12 @@ export class UserFleets {
     if (!fleet || !('hosts' in fleet)) return;
     const hosts = fleet.hosts.filter(() => random.chance(0.7));
     await this.#apply(fleet, { hosts: hosts.length > 0 ? hosts : [...fleet.hosts] });
+  }
+
+  /** Instances are divided into other blocks, those with jobs when these have left. */
+  async changeBlocks(): Promise<void> {
+    const { random } = this.#parts;
+    await this.#apply(FLEETS[random.pick([0, 2, 3, 4]) ?? 0], { blocks: random.pick([1, 2, 4]) });
   }
 
   async delete(): Promise<void> {
@@ -177,6 +184,7 @@ export class UserFleets {
       readonly cpu?: number | undefined;
       readonly hosts?: readonly string[];
       readonly maintenance?: object | null;
+      readonly blocks?: number | undefined;
     },
   ): Promise<void> {
     const { deps, user, projects, sshKey } = this.#parts;
@@ -185,6 +193,8 @@ export class UserFleets {
     const { name } = fleet;
     if (change.maintenance !== undefined) this.#maintenance.set(name, change.maintenance);
     const maintenance = this.#maintenance.get(name);
+    if (change.blocks !== undefined) this.#blocks.set(name, change.blocks);
+    const blocks = this.#blocks.get(name) ?? ('blocks' in fleet ? fleet.blocks : undefined);
     const own =
       'hosts' in fleet
         ? {
@@ -199,7 +209,7 @@ export class UserFleets {
       configuration: {
         ...{ type: 'fleet', name, ...own },
         ...('placement' in fleet ? { placement: fleet.placement } : {}),
-        ...('blocks' in fleet ? { blocks: fleet.blocks } : {}),
+        ...(blocks === undefined ? {} : { blocks }),
         ...('shared_volumes_path' in fleet
           ? { shared_volumes_path: fleet.shared_volumes_path }
           : {}),
