@@ -12,7 +12,7 @@ import {
 } from 'node:fs';
 import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import { request as secureRequest } from 'node:https';
-import { connect as connectPlainly } from 'node:net';
+import { type AddressInfo, connect as connectPlainly } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -51,10 +51,16 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     await ensure({ plainTimeoutMs: null });
   });
 
-  const ensure = ({ plainTimeoutMs }: { readonly plainTimeoutMs: number | null }) =>
+  const ensure = ({
+    plainTimeoutMs,
+    httpPort = ports.http,
+  }: {
+    readonly plainTimeoutMs: number | null;
+    readonly httpPort?: number;
+  }) =>
     nginx.ensure(
       {
-        ...{ httpPort: ports.http, httpsPort: ports.https, maxBody: 1000, hsts: 3600 },
+        ...{ httpPort, httpsPort: ports.https, maxBody: 1000, hsts: 3600 },
         ...{ workers: [join(runtime, 'worker.sock')], acmeProof: null, acmeSocket: null },
         plainTimeoutMs,
       },
@@ -173,6 +179,23 @@ describe.skipIf(!hasNginx)('nginx of a gateway', () => {
     expect(await opened('ECDHE-ECDSA-AES128-GCM-SHA256')).toBe('ECDHE-ECDSA-AES128-GCM-SHA256');
     expect(await opened('ECDHE-ECDSA-AES128-SHA256')).toBeNull();
     expect(await opened('ECDHE-ECDSA-AES256-SHA')).toBeNull();
+  });
+
+  it('goes on at its ports when it is to change to one that another program has, and names the program', async () => {
+    const other = createServer().listen(0);
+    await once(other, 'listening');
+    const { port } = other.address() as AddressInfo;
+    const change = () => ensure({ plainTimeoutMs: null, httpPort: port });
+    await expect(change()).rejects.toThrow(
+      new RegExp(`^Port ${port} of \\S+ is held by \\S+ \\(pid ${process.pid}\\): stop it, or`),
+    );
+    expect((await ask('http', {})).status).toBe(200);
+    other.close();
+    await once(other, 'close');
+    await change();
+    await expect(ask('http', {})).rejects.toThrow(/ECONNREFUSED/);
+    await ensure({ plainTimeoutMs: null });
+    expect((await ask('http', {})).status).toBe(200);
   });
 
   it('presents certificates of names of hosts alone where it has its module for Lua', async () => {

@@ -117,8 +117,8 @@ export class Nginx {
 
   async #run(program: string, wanted: Wanted, configuration: string): Promise<void> {
     const { runtime } = this.#setup;
-    try {
-      await this.#process.run({
+    const run = () =>
+      this.#process.run({
         ...{ program, configuration },
         sockets: [clientSocket(runtime), plainSocket(runtime)],
         beforeStart: async (orphans) => {
@@ -126,12 +126,16 @@ export class Nginx {
           this.#keepWaiting();
         },
       });
+    try {
+      try {
+        await run();
+      } catch (error) {
+        if (error instanceof NginxRefusal || this.isRunning()) throw error;
+        // It was killed while it was to take over its configuration.
+        await run();
+      }
     } catch (error) {
-      if (!(error instanceof NginxRefusal) || !isForbiddenPort(error.message)) throw error;
-      throw new NginxRefusal(
-        `${error.message}: ports below 1024 need root; set DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`,
-        { cause: error },
-      );
+      throw error instanceof NginxRefusal ? aboutPorts(error) : error;
     }
   }
 
@@ -220,12 +224,26 @@ export class Nginx {
         holder = portHolder(port, orphans);
       }
       if (holder === null) continue;
-      throw new NginxRefusal(
-        `Port ${port} of ${hostname()} is held by ${holder}: stop it, or choose other ports by DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`,
-      );
+      throw new NginxRefusal(heldPort(port, holder));
     }
   }
 }
 
-const isForbiddenPort = (text: string) =>
-  text.includes('bind()') && /permission denied/i.test(text);
+const heldPort = (port: number, holder: string) =>
+  `Port ${port} of ${hostname()} is held by ${holder}: stop it, or choose other ports by DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`;
+
+/** The refusal with what to do about a port that nginx could not bind. */
+function aboutPorts(refusal: NginxRefusal): NginxRefusal {
+  const { message } = refusal;
+  const [, port, why] = /bind\(\) to \S+:(\d+) failed \((.*)\)/.exec(message) ?? [];
+  if (port === undefined || why === undefined) return refusal;
+  if (/permission denied/i.test(why)) {
+    return new NginxRefusal(
+      `${message}: ports below 1024 need root; set DSTACK_GATEWAY_HTTP_PORT and DSTACK_GATEWAY_HTTPS_PORT of the server`,
+      { cause: refusal },
+    );
+  }
+  const holder = portHolder(Number(port));
+  if (holder === null) return refusal;
+  return new NginxRefusal(heldPort(Number(port), holder), { cause: refusal });
+}

@@ -117,6 +117,56 @@ http {
     expect(await ask()).toBe('first');
   });
 
+  it('goes on with the configuration before one whose address another program has, and takes it over once that is free', async () => {
+    await run('first', { listener: descriptor() });
+    listener.close();
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const both = `listen 127.0.0.1:${(other.address() as AddressInfo).port}; return`;
+    const second = { configuration: answering('second').replace('return', both) };
+    const change = run('second', second);
+    await expect(change).rejects.toThrow(NginxRefusal);
+    await expect(change).rejects.toThrow(/Address already in use/);
+    expect(await ask()).toBe('first');
+    other.close();
+    await once(other, 'close');
+    await run('second', second);
+    expect(await ask()).toBe('second');
+  });
+
+  it('takes over a configuration whose change was interrupted', async () => {
+    await run('first', { listener: descriptor() });
+    listener.close();
+    // The owner is killed before it can notify nginx.
+    const kill = vi.spyOn(process, 'kill').mockImplementation((_pid, signal) => {
+      if (signal === 'SIGHUP') throw new Error('killed');
+      return true;
+    });
+    await expect(run('second'))
+      .rejects.toThrow('killed')
+      .finally(() => kill.mockRestore());
+    nginx = new NginxProcess(folder, log);
+    await run('second');
+    await vi.waitUntil(async () => (await ask()) === 'second', { timeout: 10_000 });
+  });
+
+  it('can be started when it was killed while it was to take over a configuration', async () => {
+    await run('first', { listener: descriptor() });
+    listener.close();
+    const real = process.kill.bind(process);
+    const kill = vi
+      .spyOn(process, 'kill')
+      .mockImplementation((id, signal) => real(id, signal === 'SIGHUP' ? 'SIGKILL' : signal));
+    await expect(run('second'))
+      .rejects.toThrow('nginx has ended')
+      .finally(() => kill.mockRestore());
+    expect(await ask()).toBe('first');
+    listener = await listening(port);
+    await run('second', { listener: descriptor() });
+    listener.close();
+    await vi.waitUntil(async () => (await ask()) === 'second', { timeout: 10_000 });
+  });
+
   it('is started again beside the workers of a master process that was killed', async () => {
     await run('first', { listener: descriptor() });
     listener.close();

@@ -1,13 +1,14 @@
 /** The life of an nginx of our own, beside one that the computer may have. */
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { hostname } from 'node:os';
 import { text } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import type { ProxyLog } from '../log.ts';
+import { reloadNginx } from './nginx-reload.ts';
 import { processesWith } from './port-holders.ts';
 
 /** nginx does not run until a person changes something. */
@@ -66,24 +67,27 @@ export class NginxProcess {
     return this.isRunning || this.#orphans.length > 0;
   }
 
-  /** Makes it run with this configuration, which is checked first. Throws `NginxRefusal`. */
+  /**
+   * Makes it run with this configuration, which is checked first. Throws `NginxRefusal`; any other error if it has ended
+   * meanwhile: run it again.
+   */
   async run(wanted: NginxRun): Promise<void> {
     const { configuration, sockets, beforeStart } = wanted;
     const { isRunning } = this;
-    const isSame = textOf(this.#path) === configuration;
+    const isSame = !existsSync(this.#before) && textOf(this.#path) === configuration;
     if (isRunning && isSame) return;
     const orphans = isRunning ? [] : this.#orphans;
     if (!isRunning) await beforeStart?.(orphans);
     if (!isSame) await this.#write(wanted);
     const pid = this.#pid;
     if (pid !== null) {
-      process.kill(pid, 'SIGHUP');
-      this.#log.info('nginx was reloaded');
+      await this.#reload(pid);
       return;
     }
     // At these, new connections are for the next one: orphans get none any more.
     for (const path of sockets) rmSync(path, { force: true });
     await this.#start(wanted);
+    rmSync(this.#before, { force: true });
     // They shared the addresses until now, and finish their requests.
     for (const orphan of orphans) end(orphan, 'SIGQUIT');
   }
@@ -108,6 +112,15 @@ export class NginxProcess {
     return `${this.#folder}/nginx.conf`;
   }
 
+  /** The configuration that nginx has, while it is not known to have taken over the one at `#path`. */
+  get #before(): string {
+    return `${this.#path}.before`;
+  }
+
+  get #errorLog(): string {
+    return `${this.#folder}/nginx-error.log`;
+  }
+
   get #pid(): number | null {
     const pid = Number(textOf(`${this.#folder}/nginx.pid`).trim());
     if (!(pid > 0)) return null;
@@ -118,7 +131,7 @@ export class NginxProcess {
 
   /** Workers of a master process that was killed: they go on serving, but a crash of one is final. */
   get #orphans(): number[] {
-    return processesWith(`${this.#folder}/nginx-error.log`, 'nginx: worker');
+    return processesWith(this.#errorLog, 'nginx: worker');
   }
 
   async #write(wanted: NginxRun): Promise<void> {
@@ -131,7 +144,24 @@ export class NginxProcess {
       rmSync(next, { force: true });
       throw new WrongConfiguration(`nginx refuses its configuration: ${programError(error)}`);
     }
+    // Should this process be killed before nginx has it, the next one must not believe that it has.
+    if (this.isRunning && !existsSync(this.#before)) {
+      writeFileSync(this.#before, textOf(this.#path), { mode: 0o600 });
+    }
     renameSync(next, this.#path);
+  }
+
+  /** The check cannot see everything: another program may have an address. */
+  async #reload(pid: number): Promise<void> {
+    const refusal = await reloadNginx({ pid, errorLog: this.#errorLog });
+    if (refusal === null) {
+      rmSync(this.#before, { force: true });
+      this.#log.info('nginx was reloaded');
+      return;
+    }
+    renameSync(this.#before, this.#path);
+    const Kind = refusal.startsWith('bind()') ? NginxRefusal : WrongConfiguration;
+    throw new Kind(`nginx goes on with its configuration before this one: ${refusal}`);
   }
 
   /** It binds the addresses: one that is in use is no fault, but one that this user may not bind is. */

@@ -185,8 +185,15 @@ export class ServerNginx {
   }
 
   async #ensure(place: Place): Promise<void> {
-    if (this.#process.isRunning && this.#held !== null) await this.#run(this.#held, undefined);
-    else await this.#startAt(place);
+    if (this.#process.isRunning && this.#held !== null) {
+      try {
+        return await this.#run(this.#held, undefined);
+      } catch (error) {
+        // It may have been killed meanwhile.
+        if (this.#process.isRunning) throw error;
+      }
+    }
+    await this.#startAt(place);
   }
 
   /** Requests that come meanwhile are answered by this process. */
