@@ -128,8 +128,10 @@ export class PlainWorld {
     return this;
   }
 
-  async ensure(): Promise<void> {
-    const { notPlain } = await this.nginx.ensure(this.#wanted, { install: false });
+  /** `changes`: of its configuration. */
+  async ensure(changes: Partial<Parameters<Nginx['ensure']>[0]> = {}): Promise<void> {
+    const wanted = { ...this.#wanted, ...changes };
+    const { notPlain } = await this.nginx.ensure(wanted, { install: false });
     if (notPlain !== null) throw new Error(notPlain);
   }
 
@@ -217,13 +219,13 @@ export class PlainWorld {
   }
 
   /** Requests one after another in four loops. */
-  load(host: string) {
+  load(host: string, init: AskOptions = {}) {
     const failed: unknown[] = [];
     let answered = 0;
     let isOver = false;
     const loops = Array.from({ length: 4 }, async () => {
       while (!isOver) {
-        const status = await this.ask(host).then(
+        const status = await this.ask(host, '/', init).then(
           (answer) => answer.status,
           (error: Error) => error.message,
         );
