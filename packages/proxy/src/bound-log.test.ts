@@ -1,6 +1,7 @@
 import {
   appendFileSync,
   closeSync,
+  mkdirSync,
   mkdtempSync,
   openSync,
   readFileSync,
@@ -27,4 +28,12 @@ it('a log that has grown is cut while it is written, and its earlier part is kep
   closeSync(writer);
   expect(readFileSync(path, 'utf8')).toBe('next\n');
   expect(readFileSync(`${path}.1`, 'utf8')).toBe('short\nand long\n');
+});
+
+it('what cannot be cut does not end the program that looks after it', () => {
+  const path = mkdtempSync(join(tmpdir(), 'dstack-log-'));
+  onTestFinished(() => rmSync(path, { recursive: true }));
+  // Stands for a file on a disk that takes no writes any more; root may write to any other file.
+  mkdirSync(join(path, 'log'));
+  expect(() => boundLog(join(path, 'log'), 0)).not.toThrow();
 });

@@ -13,5 +13,9 @@ export function boundLog(path: string, most: number): void {
   } catch {
     // A full disk has no room for it, and needs what is freed by the next step.
   }
-  truncateSync(path);
+  try {
+    truncateSync(path);
+  } catch {
+    // It was removed meanwhile, or its disk takes no writes any more: then it does not grow either.
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -80,4 +80,23 @@ it('counts that an earlier program has stored are no reason to know nothing of r
   const path = newPath();
   writeFileSync(path, JSON.stringify([counted('web', 3)]));
   expect(new ProcessFigures(path).parts).toMatchObject([{ runId: 'web', replicas: [] }]);
+});
+
+it('totals that cannot be stored are reported once, and stored with the next ones', () => {
+  const path = newPath();
+  const reports: object[] = [];
+  const figures = new ProcessFigures<object>(path, {
+    warn: (what: object | string) => reports.push(Object(what)),
+  });
+  // In place of a full disk.
+  mkdirSync(`${path}.new`);
+  end(figures, counted('web', 4));
+  end(figures, counted('web', 3));
+  expect(reports).toMatchObject([{ path }]);
+  rmSync(`${path}.new`, { recursive: true });
+  end(figures, counted('web', 2));
+  expect(new ProcessFigures<object>(path).of('web')?.raw.answered).toEqual({ '2xx': 9 });
+  mkdirSync(`${path}.new`);
+  end(figures, counted('web', 1));
+  expect(reports).toHaveLength(2);
 });

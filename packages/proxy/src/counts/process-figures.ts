@@ -1,4 +1,5 @@
 import { readFileSync, renameSync, writeFileSync } from 'node:fs';
+import type { ProxyLog } from '../log.ts';
 import { sumOfTotals } from '../policy/replica-totals.ts';
 import { type RawStats, sumOfStats } from '../policy/service-stats.ts';
 import { sumOfReplicas } from './counted-replica.ts';
@@ -20,10 +21,13 @@ export class ProcessFigures<Process> implements OtherFigures {
   /** The figures of the process that adds them up. */
   #own: readonly CountedService[] = [];
   readonly #path: string | null;
+  readonly #log: Pick<ProxyLog, 'warn'> | null;
+  #isStored = true;
 
   /** `path`: of the file with the totals of ended processes, whose folder exists by then; null = there is none. */
-  constructor(path: string | null = null) {
+  constructor(path: string | null = null, log: Pick<ProxyLog, 'warn'> | null = null) {
     this.#path = path;
+    this.#log = log;
     // Ended processes have no replicas; an earlier program may not have stored that.
     this.#ended = new Map(stored(path).map((one) => [one.runId, { ...one, replicas: [] }]));
   }
@@ -92,12 +96,18 @@ export class ProcessFigures<Process> implements OtherFigures {
     const all = new Map(this.#ended);
     for (const one of this.#own) addTotals(all, one);
     try {
-      writeFileSync(`${this.#path}.new`, JSON.stringify([...all.values()]), {
-        mode: 0o600,
-      });
+      writeFileSync(`${this.#path}.new`, JSON.stringify([...all.values()]), { mode: 0o600 });
       renameSync(`${this.#path}.new`, this.#path);
-    } catch {
-      // A full disk: the totals begin anew after a restart.
+      this.#isStored = true;
+    } catch (error) {
+      // Once for each full disk. The next totals contain these, so that nothing is lost once there is room again.
+      if (this.#isStored) {
+        this.#log?.warn(
+          { err: error, path: this.#path },
+          'The totals of requests cannot be stored: those since then are lost if this program ends before there is room',
+        );
+      }
+      this.#isStored = false;
     }
   }
 }

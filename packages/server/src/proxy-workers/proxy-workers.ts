@@ -86,7 +86,7 @@ export class ProxyWorkers {
       askMs: this.#answerMs,
       open: (socket) => this.#open(socket),
     });
-    this.figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'));
+    this.figures = new ProcessFigures(join(options.paths.dir, 'ended.figures'), options.log);
   }
 
   get #ready(): WorkerLink[] {
