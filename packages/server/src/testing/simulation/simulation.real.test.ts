@@ -6,7 +6,7 @@ import { STORIES, type Story } from './stories.ts';
 /** `SIM_SEED` replays one story. A red one is the fault of a change: `bench simulate` searches with other seeds. */
 const SEED = Number(process.env.SIM_SEED ?? 1);
 const ORDINARY = process.env.SIM_SEED === undefined ? 2 : 1;
-const STEPS = Number(process.env.SIM_STEPS ?? 100);
+const STEPS = Number(process.env.SIM_STEPS ?? 60);
 
 /** For hangs only: on a busy computer the last story may take minutes. */
 const PATIENCE_MS = 600_000;
