@@ -7,12 +7,10 @@ import { SuiteOrder } from './scripts/suite-order.ts';
  * fault to look for. On a developer's computer the first failure counts.
  */
 const retry = process.env.CI ? 1 : 0;
-/** Of what has waited in vain for a whole limit, a second try would only take as long. */
-const NO_STALL = /^(?!did not happen in time|Test timed out|Hook timed out)/;
 /** Limits are for hangs only: two cores can be busy for long. */
 const PATIENCE = {
   ...{ testTimeout: 180_000, hookTimeout: 180_000 },
-  retry: { count: retry, condition: NO_STALL },
+  retry,
   runner: './scripts/test-runner.ts',
 };
 

@@ -1,6 +1,6 @@
 import { type RunnerTestCase, TestRunner } from 'vitest';
 
-/** A test that failed after this share of its limit has waited for what does not come. */
+/** A test that failed after this share of its limit, also when it was tried again, has waited for what does not come. */
 const STALLED_SHARE = 0.85;
 
 type Ended = Pick<RunnerTestCase, 'name' | 'timeout'> & {
