@@ -285,7 +285,8 @@ up() {
 stop_host() {
   local i=$1 p c
   p=$(cat "$BASE/$i/unshare.pid" 2>/dev/null || true)
-  if [ -n "$p" ]; then
+  # the number may belong to another process by now
+  if [ -n "$p" ] && grep -qsx unshare "/proc/$p/comm"; then
     c=$(cat "/proc/$p/task/$p/children" 2>/dev/null | awk '{print $1}') || true
     # containers are children of shims in the host's PID namespace: killing its init ends them all
     [ -z "$c" ] || kill -KILL "$c" 2>/dev/null || true

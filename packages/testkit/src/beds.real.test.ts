@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it, onTestFinished } from 'vitest';
@@ -46,3 +46,16 @@ it('the beds of processes that run stay', () => {
   expect(dirs.every(existsSync)).toBe(true);
   expect(ended()).toBe('');
 });
+
+it.skipIf(process.getuid?.() !== 0)(
+  'a folder of another user names nothing that is to be ended',
+  () => {
+    const { open, ended } = beds();
+    const left = open('first');
+    give(left, { pid: 4_194_305 });
+    chownSync(left.dir, 65_534, 65_534);
+    open('second');
+    expect(ended()).toBe('');
+    expect(existsSync(left.dir)).toBe(true);
+  },
+);

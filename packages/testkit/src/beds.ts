@@ -1,6 +1,14 @@
 /** Beds: what the programs of this package make of namespaces for a suite, such as hosts or a cluster. */
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  lstatSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 
 export interface Bed {
@@ -42,7 +50,7 @@ function endLeftovers(at: string, script: string): void {
   const parent = dirname(at);
   for (const name of readdirSync(parent).filter((it) => it.startsWith(basename(at)))) {
     const dir = join(parent, name);
-    const owner = takeFromTheDead(join(dir, OWNER));
+    const owner = isOwn(dir) ? takeFromTheDead(join(dir, OWNER)) : null;
     if (owner === null) continue;
     try {
       const env = { ...process.env, ...owner.settings };
@@ -52,6 +60,12 @@ function endLeftovers(at: string, script: string): void {
       // The program of the new bed names what it cannot have because of this one.
     }
   }
+}
+
+/** Whether this user has made it: what another one has written there would be carried out with this one's rights. */
+function isOwn(dir: string): boolean {
+  const stat = lstatSync(dir, { throwIfNoEntry: false });
+  return stat?.isDirectory() === true && stat.uid === process.getuid?.();
 }
 
 /** The owner in a file, if its process has ended, and no other process takes it at the same time. */

@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync, mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { dirname } from 'node:path';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { hostsMissing, startHosts, type TestHost, type TestHosts } from './hosts.ts';
 
+const SCRIPT = join(import.meta.dirname, '..', 'hosts', 'make-test-hosts.sh');
 const missing = hostsMissing();
 if (missing && process.env.CI) throw new Error(`Hosts cannot be tested: ${missing} is missing`);
 if (missing) console.warn(`Hosts are NOT tested: ${missing} is missing`);
@@ -102,5 +105,19 @@ describe.skipIf(missing !== null)('hosts', () => {
     expect(execFileSync('cat', ['/proc/mounts'], { encoding: 'utf8' })).not.toContain(dir);
     expect(await answers(host)).toBe(false);
     expect(await answers(two)).toBe(true);
+  });
+
+  it('have no part in a process that has the number of theirs after they have ended', async () => {
+    const base = mkdtempSync(join(tmpdir(), 'ended-hosts-'));
+    const shell = spawn('sh', ['-c', 'sleep 1000 & echo started; wait'], { detached: true });
+    await once(shell.stdout, 'data');
+    mkdirSync(join(base, '1'));
+    writeFileSync(join(base, '1', 'unshare.pid'), String(shell.pid));
+    const env = { ...process.env, BASE: base, PREFIX: 'ended', NET: '10.213.251' };
+    execFileSync(SCRIPT, ['down'], { env });
+    expect(existsSync(base)).toBe(false);
+    // The shell would end by itself, with 0, if the program that it waits for was killed.
+    process.kill(-(shell.pid ?? 0), 'SIGKILL');
+    expect(await once(shell, 'close')).toEqual([null, 'SIGKILL']);
   });
 });
