@@ -1,11 +1,13 @@
 import { type RunnerTestCase, TestRunner } from 'vitest';
 
-/** A test that failed after this share of its limit, also when it was tried again, has waited for what does not come. */
+/** A test whose every try failed after this share of its limit has waited for what does not come. */
 const STALLED_SHARE = 0.85;
 
 type Ended = Pick<RunnerTestCase, 'name' | 'timeout'> & {
   readonly file: object;
-  readonly result?: { readonly state: string; readonly duration?: number } | undefined;
+  readonly result?:
+    | { readonly state: string; readonly attempts?: readonly { readonly duration: number }[] }
+    | undefined;
 };
 
 /**
@@ -16,8 +18,9 @@ export class Stalls {
   #last: Ended | null = null;
 
   ended(test: Ended): void {
-    const { state, duration = 0 } = test.result ?? {};
-    if (state === 'fail' && duration >= test.timeout * STALLED_SHARE) this.#last = test;
+    const { state, attempts = [] } = test.result ?? {};
+    const isLong = attempts.every(({ duration }) => duration >= test.timeout * STALLED_SHARE);
+    if (state === 'fail' && isLong) this.#last = test;
   }
 
   /** Why the tests of a file are not run any more; null if they are. */
