@@ -1,6 +1,13 @@
 /** The life of an nginx that answers by a fixed text. */
 import { once } from 'node:events';
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { createServer, type IncomingMessage, request, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -9,6 +16,7 @@ import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { NginxProcess, NginxRefusal, type NginxRun, WrongConfiguration } from './nginx-process.ts';
 import { findNginx } from './nginx-program.ts';
+import { workersOf } from './nginx-reload.ts';
 import { processesWith } from './port-holders.ts';
 
 const program = findNginx() ?? '';
@@ -132,6 +140,41 @@ http {
     await once(other, 'close');
     await run('second', second);
     expect(await ask()).toBe('second');
+  });
+
+  it('believes no client that writes to its log that the configuration was refused', async () => {
+    await run('first', { listener: descriptor() });
+    listener.close();
+    const real = process.kill.bind(process);
+    const kill = vi.spyOn(process, 'kill').mockImplementation((id, signal) => {
+      const line =
+        '2026/01/02 03:04:05 [error] 7#7: *1 no live upstreams, request: "GET /[emerg] HTTP/1.1"';
+      if (signal === 'SIGHUP') appendFileSync(join(folder, 'nginx-error.log'), `${line}\n`);
+      return real(id, signal);
+    });
+    await run('second').finally(() => kill.mockRestore());
+    await vi.waitUntil(async () => (await ask()) === 'second', { timeout: 10_000 });
+    await run('second');
+    expect(existsSync(join(folder, 'nginx.conf.before'))).toBe(false);
+  });
+
+  it('takes over a configuration although its log was removed', async () => {
+    await run('first', { listener: descriptor() });
+    listener.close();
+    rmSync(join(folder, 'nginx-error.log'));
+    await run('second');
+    await vi.waitUntil(async () => (await ask()) === 'second', { timeout: 10_000 });
+  });
+
+  it('holds its address, also without its log, until the last worker has ended', async () => {
+    await run('first', { listener: descriptor() });
+    await vi.waitUntil(() => workersOf(pid()).length === 2, { timeout: 10_000 });
+    rmSync(join(folder, 'nginx-error.log'));
+    process.kill(pid(), 'SIGKILL');
+    await vi.waitUntil(() => !nginx.isRunning, { timeout: 10_000 });
+    expect(nginx.isListening).toBe(true);
+    await nginx.stop();
+    await vi.waitUntil(() => !nginx.isListening, { timeout: 10_000 });
   });
 
   it('takes over a configuration whose change was interrupted', async () => {

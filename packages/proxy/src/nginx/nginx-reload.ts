@@ -1,8 +1,10 @@
 /** Has a running nginx take over the configuration that is in its file, and finds out whether it did. */
-import { closeSync, existsSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
-import { processesWith } from './port-holders.ts';
+import { childrenOf } from './port-holders.ts';
 
+/** The beginning of a line by nginx itself; what clients send is further to the right. */
+const EMERGENCY = /^[\d/]+ [\d:]+ \[emerg\] \d+#\d+: /;
 /** Refusals of addresses, which nginx tries again for 2.5 seconds; then it gives up, and reports that. */
 const BIND = 'bind() to ';
 const GIVES_UP = 'still could not bind()';
@@ -17,10 +19,14 @@ export interface NginxReload {
   readonly errorLog: string;
 }
 
+/** The processes of a master process that take new connections: one that leaves has another title. */
+export function workersOf(master: number): number[] {
+  return childrenOf(master, 'nginx: worker process\0');
+}
+
 /** Returns why nginx goes on with the configuration before, as nginx reports it; null = it has the new one. */
 export async function reloadNginx({ pid, errorLog }: NginxReload): Promise<string | null> {
-  // One that leaves has another title.
-  const serving = () => processesWith(errorLog, 'nginx: worker process\0');
+  const serving = () => workersOf(pid);
   const end = performance.now() + PATIENCE_MS;
   const wait = async () => {
     if (!existsSync(`/proc/${pid}`)) throw new Error('nginx has ended');
@@ -42,23 +48,21 @@ export async function reloadNginx({ pid, errorLog }: NginxReload): Promise<strin
 }
 
 function refusalIn(text: string): string | null {
-  const lines = text.split('\n').filter((line) => line.includes('[emerg]'));
-  const isFinal = lines.some((line) => !line.includes(BIND));
-  const line = lines.find((one) => !one.includes(GIVES_UP));
-  return isFinal && line !== undefined ? line.replace(/^.*\[emerg\] \d+#\d+: /, '') : null;
+  const problems = text
+    .split('\n')
+    .filter((line) => EMERGENCY.test(line))
+    .map((line) => line.replace(EMERGENCY, ''));
+  const isFinal = problems.some((problem) => !problem.startsWith(BIND));
+  const first = problems.find((problem) => !problem.startsWith(GIVES_UP));
+  return isFinal ? (first ?? null) : null;
 }
 
-function sizeOf(path: string): number {
-  const file = openSync(path, 'r');
-  try {
-    return fstatSync(file).size;
-  } finally {
-    closeSync(file);
-  }
-}
+/** 0 if it was removed: nginx begins another one when it takes over a configuration. */
+const sizeOf = (path: string): number => statSync(path, { throwIfNoEntry: false })?.size ?? 0;
 
 /** What was written since it had this size; it may have been emptied meanwhile. At most 64 KiB. */
 function textFrom(path: string, from: number): string {
+  if (!existsSync(path)) return '';
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);

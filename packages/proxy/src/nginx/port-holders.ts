@@ -19,12 +19,30 @@ export function portHolder(port: number, except: readonly number[] = []): string
   return 'a program of another user';
 }
 
-/** Processes with this file open whose command line begins with `command`. */
+/**
+ * Processes with this file open whose command line begins with `command`; also if a rotation of logs has lengthened the
+ * name of the file, or removed it.
+ */
 export function processesWith(path: string, command: string): number[] {
-  const found = pids().filter(
-    (pid) => textOf(`/proc/${pid}/cmdline`).startsWith(command) && linksOf(pid).includes(path),
-  );
-  return found.map(Number);
+  const hasFile = (pid: string) => linksOf(pid).some((link) => link.startsWith(path));
+  return pidsOf(command).filter(hasFile).map(Number);
+}
+
+/** Processes that were started by another one, and whose command line begins with `command`. */
+export function childrenOf(parent: number, command: string): number[] {
+  return pidsOf(command)
+    .filter((pid) => parentOf(pid) === parent)
+    .map(Number);
+}
+
+function pidsOf(command: string): string[] {
+  return pids().filter((pid) => textOf(`/proc/${pid}/cmdline`).startsWith(command));
+}
+
+/** NaN if it has ended. By proc(5), field 4; the second one, a name, may contain anything. */
+function parentOf(pid: string): number {
+  const stat = textOf(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] ?? Number.NaN);
 }
 
 function pids(): string[] {
