@@ -126,17 +126,15 @@ export class Nginx {
           this.#keepWaiting();
         },
       });
-    try {
-      try {
-        await run();
-      } catch (error) {
-        if (error instanceof NginxRefusal || this.isRunning()) throw error;
-        // It was killed while it was to take over its configuration.
-        await run();
-      }
-    } catch (error) {
+    const withAdvice = (error: unknown) => {
       throw error instanceof NginxRefusal ? aboutPorts(error) : error;
-    }
+    };
+    const again = (error: unknown) => {
+      if (error instanceof NginxRefusal || this.isRunning()) throw error;
+      // It was killed while it was to take over its configuration.
+      return run();
+    };
+    await run().catch(again).catch(withAdvice);
   }
 
   /**
