@@ -9,7 +9,9 @@ const EMERGENCY = /^[\d/]+ [\d:]+ \[emerg\] \d+#\d+: /;
 const BIND = 'bind() to ';
 const GIVES_UP = 'still could not bind()';
 
-const LOOK_MS = 20;
+/** Each look reads something of all processes of the host. */
+const FIRST_PAUSE_MS = 10;
+const LONGEST_PAUSE_MS = 200;
 /** A busy host takes its time. */
 const PATIENCE_MS = 15_000;
 
@@ -28,10 +30,12 @@ export function workersOf(master: number): number[] {
 export async function reloadNginx({ pid, errorLog }: NginxReload): Promise<string | null> {
   const serving = () => workersOf(pid);
   const end = performance.now() + PATIENCE_MS;
+  let pause = FIRST_PAUSE_MS;
   const wait = async () => {
     if (!existsSync(`/proc/${pid}`)) throw new Error('nginx has ended');
     if (performance.now() > end) throw new Error('nginx does not take over its configuration');
-    await delay(LOOK_MS);
+    await delay(pause);
+    pause = Math.min(pause * 1.5, LONGEST_PAUSE_MS);
   };
   let before = serving();
   // Just started: its processes must not be taken for those with the new configuration.
