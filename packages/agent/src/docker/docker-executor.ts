@@ -1,22 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import {
-  type ImagePlan,
-  type JobUser,
-  type PullProgress,
-  SERVER_SOCKET,
-} from '@dstack/contract/agent';
+import { type ImagePlan, type PullProgress, SERVER_SOCKET } from '@dstack/contract/agent';
 import type Docker from 'dockerode';
 import { type ResolvedUser, resolveUser } from '../executor/accounts.ts';
-import type { Execution, Executor, ExecutorJob } from '../executor/executor.ts';
+import type { Execution, Executor, ExecutorJob, KnownJobs } from '../executor/executor.ts';
 import { type HostMount, hostMounts, type VolumeData } from '../executor/host-mounts.ts';
 import {
   isExportedFunction,
   jobEnvironment,
   proxyEnvironment,
 } from '../executor/job-environment.ts';
-import { JobFailure } from '../executor/job-failure.ts';
+import { JobFailure, JobUnknown } from '../executor/job-failure.ts';
 import type { JobFolder } from '../executor/job-folder.ts';
 import { placeIn } from '../executor/place-in.ts';
 import type { ServerSocket } from '../executor/server-socket.ts';
@@ -30,7 +25,6 @@ import {
   type CreateFallbacks,
   containerName,
   containerOptions,
-  JOB_LABEL,
 } from './container-options.ts';
 import { ContainerOutput } from './container-output.ts';
 import { creationFailure } from './creation-failure.ts';
@@ -38,12 +32,14 @@ import { DaemonWatch } from './daemon-watch.ts';
 import { DockerExecution } from './docker-execution.ts';
 import { engineErrorMessage, statusOf } from './engine-error.ts';
 import { gpuAccess, gpuEnvironment } from './gpu-access.ts';
-import { hostFaultOf } from './host-caused.ts';
+import { EngineHung, hostFaultOf } from './host-caused.ts';
 import { refuseHostRegistry } from './host-registry.ts';
 import { ImageFactsReader } from './image-facts.ts';
 import { withTag } from './image-name.ts';
 import { ImageStore } from './image-store.ts';
+import { parseUser, unknownUser } from './image-user.ts';
 import { inTime, type OnSlow, type Patience } from './in-time.ts';
+import { Leftovers, removeContainer } from './leftovers.ts';
 import { NOTICE_FILE } from './notice-file.ts';
 
 export interface DockerExecutorOptions {
@@ -76,6 +72,7 @@ export class DockerExecutor implements Executor {
   readonly #store: ImageStore;
   readonly #agentId: string;
   readonly #daemon: DaemonWatch;
+  readonly #leftovers: Leftovers;
   #createFallbacks: CreateFallbacks = { init: true, display: true, memlock: true };
 
   constructor(options: DockerExecutorOptions) {
@@ -86,6 +83,7 @@ export class DockerExecutor implements Executor {
     });
     this.#store = new ImageStore(options);
     this.#daemon = new DaemonWatch(options.docker);
+    this.#leftovers = new Leftovers(this.#agentId, options);
   }
 
   async pull(
@@ -103,7 +101,9 @@ export class DockerExecutor implements Executor {
     const starting = { signal, patience: { ...this.#options.patience, onSlow, signal } };
     const earlier = await this.#inspect(job);
     if (earlier && earlier.State.Status !== 'created') {
-      return this.#adopt(job, earlier);
+      return await this.#adopt(job, earlier).catch((error) => {
+        throw notKnown('attachContainer', error);
+      });
     }
     // An agent died between creation and start, so the files may be incomplete.
     if (earlier) await inTime('removeContainer', this.#clear(job), starting.patience);
@@ -120,7 +120,11 @@ export class DockerExecutor implements Executor {
 
   async adopt(job: ExecutorJob): Promise<Execution | null> {
     const inspected = await this.#inspect(job);
-    return inspected && inspected.State.Status !== 'created' ? this.#adopt(job, inspected) : null;
+    if (!inspected || inspected.State.Status === 'created') return null;
+    return await this.#adopt(job, inspected).catch((error) => {
+      if (statusOf(error) === 404) return null;
+      throw notKnown('attachContainer', error);
+    });
   }
 
   async remove(job: ExecutorJob): Promise<void> {
@@ -129,7 +133,8 @@ export class DockerExecutor implements Executor {
   }
 
   async #clear({ spec }: ExecutorJob): Promise<void> {
-    await removeContainer(this.#options.docker.getContainer(containerName(spec.id)));
+    const container = this.#options.docker.getContainer(containerName(spec.id));
+    await inTime('removeContainer', removeContainer(container), this.#options.patience);
   }
 
   /** In a folder that is mounted into the container. Any user of the image may connect. */
@@ -152,18 +157,12 @@ export class DockerExecutor implements Executor {
 
   close(): void {
     this.#store.close();
+    this.#leftovers.close();
   }
 
-  async sweep(known: ReadonlySet<string>): Promise<void> {
-    const { docker, log, removeFiles } = this.#options;
-    await removeFiles((jobId) => !known.has(jobId));
-    const filters = { label: [`${AGENT_LABEL}=${this.#agentId}`] };
-    for (const { Id, Labels } of await docker.listContainers({ all: true, filters })) {
-      const jobId = Labels[JOB_LABEL] ?? '';
-      if (known.has(jobId)) continue;
-      log.info('removing a container that belongs to no job', { job: jobId, container: Id });
-      await removeContainer(docker.getContainer(Id));
-    }
+  async sweep(known: KnownJobs): Promise<void> {
+    await this.#options.removeFiles((jobId) => !known.has(jobId));
+    await this.#leftovers.sweep(known);
   }
 
   async #plan(job: ExecutorJob, { patience }: Starting): Promise<ContainerJob> {
@@ -278,13 +277,22 @@ export class DockerExecutor implements Executor {
   async #adopt(job: ExecutorJob, inspected: Docker.ContainerInspectInfo): Promise<Execution> {
     const { docker, log } = this.#options;
     const container = docker.getContainer(inspected.Id);
-    const image = await this.#images.read(inspected.Image).catch(() => null);
+    const { patience } = this.#options;
+    const read = inTime('inspectImage', this.#images.read(inspected.Image), patience);
+    const image = await read.catch((error) => {
+      if (error instanceof EngineHung) throw error;
+      return null;
+    });
     const requestedUser = job.spec.user ?? parseUser(inspected.Config.User);
     const user = image
       ? resolveUser(requestedUser, image.passwd, image.group)
       : unknownUser(requestedUser);
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
-    await output.resume(inspected.State.Running);
+    const resumed = inTime('attachContainer', output.resume(inspected.State.Running), patience);
+    await resumed.catch((error) => {
+      output.release();
+      throw error;
+    });
     return this.#execution(job, inspected, output, user);
   }
 
@@ -311,14 +319,10 @@ export class DockerExecutor implements Executor {
   async #inspect({ spec }: ExecutorJob): Promise<Docker.ContainerInspectInfo | null> {
     try {
       const container = this.#options.docker.getContainer(containerName(spec.id));
-      return await inTime('inspectContainer', container.inspect());
+      return await inTime('inspectContainer', container.inspect(), this.#options.patience);
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw new JobFailure(
-        'executor_error',
-        `inspectContainer error: ${engineErrorMessage(error)}`,
-        { cause: error, hostFault: hostFaultOf(error) },
-      );
+      throw notKnown('inspectContainer', error);
     }
   }
 }
@@ -329,35 +333,16 @@ interface Starting {
   readonly patience: Patience;
 }
 
+function notKnown(attempt: string, error: unknown): JobUnknown {
+  const message = `${attempt} error: ${engineErrorMessage(error)}`;
+  const hostFault = hostFaultOf(error);
+  return new JobUnknown('executor_error', message, { cause: error, hostFault });
+}
+
 /** Read-only, so that a job cannot replace the socket. Each agent creates it again. */
 function serverMount({ folder }: ExecutorJob): Docker.MountSettings {
   const Target = dirname(SERVER_SOCKET);
   return { Type: 'bind', Source: folder.serverFolder, Target, ReadOnly: true };
-}
-
-/** An image's `USER`: `name|uid[:group|gid]`, empty for root. */
-export function parseUser(text: string): {
-  uid?: number;
-  gid?: number;
-  username?: string;
-  groupname?: string;
-} {
-  const [user = '', group] = text.split(':');
-  if (user === '') return { uid: 0 };
-  return {
-    ...(/^\d+$/.test(user) ? { uid: Number(user) } : { username: user }),
-    ...(group === undefined
-      ? {}
-      : /^\d+$/.test(group)
-        ? { gid: Number(group) }
-        : { groupname: group }),
-  };
-}
-
-/** For a running container whose image was removed: only the user's name is left. */
-function unknownUser(requestedUser: Partial<JobUser>): ResolvedUser {
-  const { username = null, uid, gid } = requestedUser;
-  return { username, uid: uid ?? 0, gid: gid ?? 0, home: '/', shell: null, groups: [] };
 }
 
 function isMounted(path: string, { spec }: ExecutorJob): boolean {
@@ -374,15 +359,6 @@ function nextFallbacks(createFallbacks: CreateFallbacks, error: unknown): Create
   if (createFallbacks.memlock && reason.includes('rlimit'))
     return { ...createFallbacks, memlock: false };
   return null;
-}
-
-async function removeContainer(container: Docker.Container): Promise<void> {
-  try {
-    await container.remove({ force: true, v: true });
-  } catch (error) {
-    // 404: already removed; 409: being removed.
-    if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;
-  }
 }
 
 /**

@@ -72,6 +72,9 @@ export interface Execution {
 /** The longest time for which a check of an executor waits for an answer, in milliseconds. */
 export const EXECUTOR_CHECK_MS = 15_000;
 
+/** The ids of the jobs that the agent has at the moment. */
+export type KnownJobs = Pick<ReadonlySet<string>, 'has'>;
+
 /** Runs jobs on this host. */
 export interface Executor {
   readonly kind: 'docker' | 'process';
@@ -93,7 +96,10 @@ export interface Executor {
     signal: AbortSignal,
     onSlow: (awaited: string | null) => void,
   ): Promise<Execution>;
-  /** Adopts a job that was running when an earlier agent ended; null if nothing is left of it. */
+  /**
+   * Adopts a job that was running when an earlier agent ended; null if nothing is left of it. Throws
+   * `JobUnknown` if the host cannot say that now.
+   */
   adopt(job: ExecutorJob): Promise<Execution | null>;
   /** Removes everything that an ended job has left on the host, except its folder. Repeatable. */
   remove(job: ExecutorJob): Promise<void>;
@@ -110,6 +116,9 @@ export interface Executor {
   check(): Promise<CheckFinding | null>;
   /** Releases everything that would keep this process alive. Jobs continue. */
   close(): void;
-  /** Ends everything that this agent has started but that belongs to none of these jobs. */
-  sweep(known: ReadonlySet<string>): Promise<void>;
+  /**
+   * Ends everything that this agent has started but that belongs to none of these jobs, which may become
+   * more meanwhile. What the host cannot end soon is ended later.
+   */
+  sweep(known: KnownJobs): Promise<void>;
 }

@@ -20,6 +20,9 @@ export class JobFailure extends Error {
   }
 }
 
+/** Whether the job still runs cannot be said now: whoever wants to know has to ask again. */
+export class JobUnknown extends JobFailure {}
+
 const SYSTEM_FAULTS: Readonly<Record<string, HostFault>> = {
   ENOSPC: 'no_space',
   EDQUOT: 'no_space',

@@ -16,6 +16,7 @@ import type { JobFolder } from '../executor/job-folder.ts';
 import type { EventLogger } from '../host/log.ts';
 import { bootId } from '../host/process-identity.ts';
 import { FileSpoolReader } from '../spool/file-spool-reader.ts';
+import { adoptPatiently } from './adopt-patiently.ts';
 import { bootClock, durationLeft } from './duration-limit.ts';
 import { DurationTimer } from './duration-timer.ts';
 import { endByRestart } from './host-restart.ts';
@@ -57,6 +58,7 @@ export class AgentJob {
   readonly #services: JobServices;
   readonly #log: EventLogger;
   readonly #abort = new AbortController();
+  readonly #closing = new AbortController();
   readonly #deadlineTimer = new DurationTimer();
   readonly #state: RecordedState;
   readonly #stages: StopStages;
@@ -202,6 +204,7 @@ export class AgentJob {
 
   /** Releases the job without ending it. */
   async close(): Promise<void> {
+    this.#closing.abort();
     this.#stages.clear();
     this.#notice.clear();
     this.#deadlineTimer.clear();
@@ -244,8 +247,15 @@ export class AgentJob {
     await this.#followToEnd(execution);
   }
 
+  /** A stop of a job that cannot be adopted yet is pursued once it is: until then it may run. */
   async #resume(): Promise<void> {
-    const execution = await this.#services.executor.adopt(this.#asExecutorJob());
+    const { executor } = this.#services;
+    const execution = await adoptPatiently(() => executor.adopt(this.#asExecutorJob()), {
+      signal: this.#closing.signal,
+      log: this.#log,
+      onWait: (awaited) => this.#state.change({ waits_for: awaited }),
+    });
+    if (this.#closing.signal.aborted) return execution?.release();
     if (!execution) {
       const message = 'The job was lost: nothing of it was left on the host';
       throw new JobFailure(INTERRUPTED, message, { hostFault: 'job_lost' });

@@ -91,7 +91,7 @@ export class JobRegistry {
       const job = this.#add(record);
       if (record.deletedAt !== null) this.#at(job, Date.now(), () => this.#removeLeftovers(job));
     }
-    const known = new Set(this.jobs.map((job) => job.id));
+    const known = { has: (id: string) => this.#jobs.get(id)?.record.deletedAt === null };
     await this.#options.executor
       .sweep(known)
       .catch((error) => this.#options.log.error('sweep failed', error));

@@ -1,0 +1,80 @@
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ExecutorJob } from '../executor/executor.ts';
+import { JobUnknown } from '../executor/job-failure.ts';
+import { JobFolder } from '../executor/job-folder.ts';
+import { createEventLogger } from '../host/log.ts';
+import { jobSpec } from '../testing/agent-harness.ts';
+import { DockerExecutor } from './docker-executor.ts';
+
+const missing = dockerMissing();
+if (missing) console.warn(`Adoption from a hung daemon is NOT tested: ${missing} is missing`);
+
+describe.skipIf(missing !== null)('an agent that starts while the Docker daemon hangs', () => {
+  let engine: TestDocker;
+  let dir: string;
+  let executors: DockerExecutor[];
+  beforeEach(async () => {
+    engine = await startDocker();
+    await engine.busybox('busybox:test');
+    dir = mkdtempSync(join(tmpdir(), 'hung-'));
+    executors = [];
+  });
+  afterEach(async () => {
+    process.kill(engine.pid, 'SIGCONT');
+    for (const one of executors) one.close();
+    await engine.close();
+    rmSync(dir, { recursive: true });
+  });
+
+  function newExecutor(): DockerExecutor {
+    const executor = new DockerExecutor({
+      ...{ docker: engine.docker, stateDir: dir, imagesDir: dir, forbiddenMounts: [] },
+      volumes: { find: async () => null } as never,
+      placeFiles: async () => {},
+      removeFiles: async () => {},
+      log: createEventLogger(() => {}),
+      patience: { ms: 3000, slowMs: 500 },
+    });
+    executors.push(executor);
+    return executor;
+  }
+
+  function aJob(): ExecutorJob {
+    const spec = jobSpec([], { shell_commands: null, commands: ['/bin/sleep', '1000'] });
+    const folder = new JobFolder(join(dir, 'jobs'), spec.id, dir);
+    mkdirSync(folder.spool, { recursive: true });
+    return { spec, cluster: null, gpus: [], folder };
+  }
+
+  it('sweeps and adopts without an answer only later, and finds the job running', async () => {
+    const job = aJob();
+    const first = newExecutor();
+    await first.start(job, new AbortController().signal, () => {}).then((one) => one.release());
+    process.kill(engine.pid, 'SIGSTOP');
+    const next = newExecutor();
+    await next.sweep(new Set([job.spec.id]));
+    await expect(next.adopt(job)).rejects.toBeInstanceOf(JobUnknown);
+    await expect(next.adopt(job)).rejects.toMatchObject({ hostFault: 'daemon_hung' });
+    await expect(next.remove(job)).rejects.toThrow('has not answered');
+    process.kill(engine.pid, 'SIGCONT');
+  });
+
+  it('adopts the job once the daemon answers, and knows one that is gone', async () => {
+    const job = aJob();
+    const first = newExecutor();
+    await first.start(job, new AbortController().signal, () => {}).then((one) => one.release());
+    process.kill(engine.pid, 'SIGSTOP');
+    const next = newExecutor();
+    await expect(next.adopt(job)).rejects.toBeInstanceOf(JobUnknown);
+    process.kill(engine.pid, 'SIGCONT');
+    const adopted = await next.adopt(job);
+    expect(adopted).not.toBeNull();
+    adopted?.release();
+    await next.remove(job);
+    await expect(next.adopt(job)).resolves.toBeNull();
+  });
+});
