@@ -1,6 +1,6 @@
 import { JobFailure } from '../executor/job-failure.ts';
 import { engineErrorMessage } from './engine-error.ts';
-import { hostFaultOf } from './host-caused.ts';
+import { hostFaultOf, pullFaultOf } from './host-caused.ts';
 
 /**
  * Names the step, as dstack 0.22.5 does (`pullImage error: …`), and its object, which the Engine's
@@ -12,7 +12,7 @@ export function creationFailure(attempt: string, error: unknown, subject?: strin
   const isNamed = subject === undefined || message.includes(subject);
   const named = isNamed ? message : `${subject}: ${message}`;
   const text = `${attempt} error: ${named}${adviceFor(message)}`;
-  const hostFault = hostFaultOf(error);
+  const hostFault = attempt === 'pullImage' ? pullFaultOf(error) : hostFaultOf(error);
   return new JobFailure('creating_container_error', text, { cause: error, hostFault });
 }
 

@@ -51,3 +51,26 @@ it.each([
 ])('%s is not', (_, error) => {
   expect(hostFaultOf(error)).toBeNull();
 });
+
+it.each([
+  'unknown: no space left on device',
+  'unknown: write /registry/x: no space left on device',
+  'Head "https://registry.example/v2/x/manifests/1": unknown: no space left on device',
+  'error parsing HTTP 500 response body: invalid character: "write /x: no space left on device"',
+  'failed to copy: httpReadSeeker: failed open: unexpected status: no space left on device',
+  'denied: input/output error',
+])('a registry that lacks something is not a fault of the host: %s', (text) => {
+  expect(creationFailure('pullImage', new Error(text)).hostFault).toBeNull();
+  expect(creationFailure('pullImage', engine(500, text)).hostFault).toBeNull();
+});
+
+it.each([
+  ['failed to register layer: write /usr/lib/x: no space left on device', 'no_space'],
+  ['write /var/lib/docker/tmp/GetImageBlob1: no space left on device', 'no_space'],
+  ['failed to copy: failed to send write: write /var/lib/x: no space left on device', 'no_space'],
+  ['failed to extract layer sha256:1: open /x: read-only file system', 'storage'],
+  ['open /var/lib/docker/image/x: too many open files', 'no_resources'],
+  ['Get "https://registry.example/v2/": dial tcp: too many open files', 'no_resources'],
+])('a pull that the disk of the daemon ends is one: %s', (text, fault) => {
+  expect(creationFailure('pullImage', new Error(text)).hostFault).toBe(fault);
+});

@@ -37,6 +37,13 @@ const STORAGE_TEXTS = [
 /** A runtime's refusal of what the job asked for, for example to mount below a read-only volume. */
 const RUNTIME_TEXTS = ['oci runtime', 'runc create failed', 'error mounting'];
 
+/**
+ * The beginnings of errors of a pull that come from the engine's own disk, in lower case. A registry's
+ * text follows its error code (`unknown: …`), a request (`get "…": …`) or an HTTP status.
+ */
+const OWN_PULL_TEXT =
+  /^(?:failed to (?:register layer|extract layer|prepare extraction snapshot)|error creating overlay mount|failed to create rwlayer|layer does not exist|devmapper|(?:failed to copy: (?:failed to send write: )?)?[a-z0-9]+ \/\S*: |(?:get|head) "[^"]*": dial tcp[: ])/;
+
 /** The engine did not answer a request in time. */
 export class EngineHung extends Error {
   constructor(attempt: string, seconds: number) {
@@ -63,6 +70,15 @@ export function hostFaultOf(error: unknown): HostFault | null {
   if (RUNTIME_TEXTS.some((one) => text.includes(one))) return null;
   if (STORAGE_TEXTS.some((one) => text.includes(one))) return 'storage';
   return status === null ? systemFault(error) : null;
+}
+
+/** As `hostFaultOf`, for a pull: a registry whose own disk is full says nothing about this host. */
+export function pullFaultOf(error: unknown): HostFault | null {
+  const fault = hostFaultOf(error);
+  const isText = !(error instanceof JobFailure) && systemFault(error) === null;
+  const isOfDisk = fault === 'no_space' || fault === 'no_resources' || fault === 'storage';
+  if (!isText || !isOfDisk) return fault;
+  return OWN_PULL_TEXT.test(engineErrorMessage(error).toLowerCase()) ? fault : null;
 }
 
 /** Docker quotes what a job has named: programs, directories, users. */

@@ -5,6 +5,7 @@ import type Docker from 'dockerode';
 import { writeWhole } from '../host/durable-file.ts';
 import type { EventLogger } from '../host/log.ts';
 import { engineErrorMessage } from './engine-error.ts';
+import { hostFaultOf } from './host-caused.ts';
 import { ImageLedger } from './image-ledger.ts';
 import { withTag } from './image-name.ts';
 import { pruneImages } from './image-pruning.ts';
@@ -171,5 +172,5 @@ function readPlan(path: string, log: EventLogger): Partial<ImagePlan> {
 }
 
 function isDiskFull(error: unknown): boolean {
-  return engineErrorMessage(error).includes('no space left on device');
+  return hostFaultOf(error) === 'no_space';
 }
