@@ -109,6 +109,7 @@ describe('tools that act', () => {
       'stop_run',
       'queue_run',
       'rerun_run',
+      'instance_scheduling',
       'exec',
       'set_secret',
       'delete',

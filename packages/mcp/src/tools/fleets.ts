@@ -1,25 +1,13 @@
-import type { Fleet, Instance } from '@dstack/contract/wire';
+import type { Fleet } from '@dstack/contract/wire';
 import * as z from 'zod';
 import { firstOf } from '../bounds.ts';
 import { tool } from '../tool.ts';
+import { InstanceSummary, instanceSummary } from './instance-summary.ts';
 
 const MOST_FLEETS = 50;
 
 /** Instances of one fleet in an answer. */
 const MOST_INSTANCES = 30;
-
-const InstanceSummary = z.object({
-  name: z.string(),
-  status: z.string(),
-  type: z.string().nullable(),
-  region: z.string().nullable(),
-  price_usd_per_hour: z.number().nullable(),
-  blocks: z.string().nullable(),
-  health: z.string(),
-  unreachable: z.boolean(),
-  scheduling: z.string().nullable().describe('Why it gets no new jobs; null: it gets them'),
-  reason: z.string().nullable(),
-});
 
 export const fleetsTool = tool({
   name: 'list_fleets',
@@ -69,30 +57,8 @@ export const fleetsTool = tool({
   },
 });
 
-function instanceSummary(instance: Instance): z.infer<typeof InstanceSummary> {
-  const { total_blocks: total, busy_blocks: busy } = instance;
-  return {
-    name: instance.name,
-    status: instance.status,
-    type: instance.instance_type?.name ?? null,
-    region: instance.region ?? null,
-    price_usd_per_hour: instance.price ?? null,
-    blocks: total == null ? null : `${busy} of ${total} busy`,
-    health: instance.health_status,
-    unreachable: instance.unreachable,
-    scheduling: schedulingText(instance),
-    reason: instance.termination_reason_message || instance.termination_reason || null,
-  };
-}
-
 function maintenanceText({ maintenance }: Fleet): string | null {
   if (!maintenance) return null;
   const { state, starts_at, ends_at } = maintenance;
   return `${state}: from ${starts_at} to ${ends_at}`;
-}
-
-function schedulingText({ scheduling }: Instance): string | null {
-  if (!scheduling) return null;
-  const { state, by, reason } = scheduling;
-  return `${state}${by === null ? '' : ` by ${by}`}${reason === null ? '' : `: ${reason}`}`;
 }

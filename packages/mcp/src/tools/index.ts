@@ -6,6 +6,7 @@ import { eventsTool } from './events.ts';
 import { execTool } from './exec.ts';
 import { explainTool } from './explain.ts';
 import { fleetsTool } from './fleets.ts';
+import { instanceSchedulingTool } from './instance-scheduling.ts';
 import { logsTool } from './logs.ts';
 import { metricsTool } from './metrics.ts';
 import { offersTool } from './offers.ts';
@@ -14,6 +15,7 @@ import { queueTool } from './queue.ts';
 import { rerunTool } from './rerun.ts';
 import { getRunTool, listRunsTool } from './runs.ts';
 import { listSecretsTool, setSecretTool } from './secrets.ts';
+import { listQueueTool, quotasTool, sharesTool } from './sharing.ts';
 import { stopTool } from './stop.ts';
 import { volumesTool } from './volumes.ts';
 import { waitTool } from './wait.ts';
@@ -28,6 +30,9 @@ export const TOOLS: readonly Tool[] = [
   eventsTool,
   metricsTool,
   fleetsTool,
+  listQueueTool,
+  quotasTool,
+  sharesTool,
   volumesTool,
   listSecretsTool,
   costTool,
@@ -37,6 +42,7 @@ export const TOOLS: readonly Tool[] = [
   stopTool,
   queueTool,
   rerunTool,
+  instanceSchedulingTool,
   execTool,
   setSecretTool,
   deleteTool,
