@@ -18,6 +18,8 @@ commands:
   - cat /no/such/settings
 `;
 
+const UNTIL = { timeout: 30_000, interval: 200 };
+
 /** Agents of users: the same session over both transports. */
 describe('an agent', () => {
   let home: Installation;
@@ -98,6 +100,42 @@ describe('an agent', () => {
         ...{ isError: true, text: expect.stringContaining('Not allowed: ') },
       });
       await home.ok('stop', `busy-${by}`, '--abort', '-y', '--wait');
+    },
+  );
+
+  it.each(['stdio', 'http'] as const)(
+    'over %s keeps jobs off an instance, and sees who waits for it and what is shared',
+    async (by) => {
+      const call = await over(by, home.token());
+      await submit(home, `first-${by}`, ['true']);
+      await untilRun(home, `first-${by}`, (run) => run.status === 'done');
+      await home.ok('quota', 'set', '--limit', 'runs=50', '--weight', '2');
+      const [{ name }] = JSON.parse(await home.ok('instance', 'list', '--json')).instances;
+      const cordon = { action: 'cordon', instances: [name], reason: 'a fan' };
+      const asked = await call('instance_scheduling', cordon);
+      expect(asked.text).toContain('call again with confirm: true');
+      expect((await call('list_fleets')).text).not.toContain('a fan');
+      const member = await over(by, await token(`member-${by}`, 'user'));
+      expect(await member('instance_scheduling', { ...cordon, confirm: true })).toMatchObject({
+        ...{ isError: true, text: expect.stringContaining('Not allowed: ') },
+      });
+      const done = await call('instance_scheduling', { ...cordon, confirm: true });
+      expect(done).toMatchObject({ isError: false, text: expect.stringContaining('a fan') });
+      expect((await call('list_fleets')).text).toContain('a fan');
+      await submit(home, `waits-${by}`, ['true']);
+      await expect
+        .poll(async () => (await call('list_queue')).text, UNTIL)
+        .toContain(`waits-${by}`);
+      expect((await call('list_quotas')).text).toContain('1 of 50 waiting runs');
+      expect((await call('list_shares')).text).toContain('"weight": 2');
+      const reader = await over(by, await token(`looker-${by}`, 'read'));
+      const open = { action: 'uncordon', instances: [name], confirm: true };
+      expect(await reader('instance_scheduling', open)).toMatchObject({
+        ...{ isError: true, text: expect.stringContaining('may only read (scope read)') },
+      });
+      expect((await reader('list_queue')).text).toContain(`waits-${by}`);
+      expect(await call('instance_scheduling', open)).toMatchObject({ isError: false });
+      await untilRun(home, `waits-${by}`, (run) => run.status === 'done');
     },
   );
 });
