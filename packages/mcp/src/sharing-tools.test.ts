@@ -200,6 +200,18 @@ describe('instance_scheduling', () => {
     expect(calls).toEqual([['uncordon', ['lab-0']]]);
   });
 
+  it.each([{ reason: 'repaired' }, { seconds: 60 }])(
+    'refuses %j, which uncordon would ignore',
+    async (more) => {
+      const { connection, calls } = project();
+      const { call } = await connected(connection);
+      const args = { action: 'uncordon', instances: ['lab-0'], confirm: true, ...more };
+      const { isError, text } = await call('instance_scheduling', args);
+      expect([isError, text]).toEqual([true, expect.stringContaining('Leave out reason')]);
+      expect(calls).toEqual([]);
+    },
+  );
+
   it('does not ask the user in vain about an instance that does not exist', async () => {
     const { call } = await connected(project().connection);
     const { isError, text } = await call('instance_scheduling', {

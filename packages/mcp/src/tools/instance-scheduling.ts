@@ -37,7 +37,10 @@ export const instanceSchedulingTool = tool({
     next: z.string(),
   }),
   run: async (input, context) => {
-    const { action, confirm: isConfirmed } = input;
+    const { action, reason, seconds, confirm: isConfirmed } = input;
+    if (action === 'uncordon' && (reason !== null || seconds !== null)) {
+      throw new ToolRefusal('uncordon has neither reason nor time. Leave out reason and seconds.');
+    }
     if (!isConfirmed) {
       const found = await instancesNamed(input.instances, context);
       const names = found.map(({ name, status }) => `${name} (${status})`).join(', ');
