@@ -70,7 +70,7 @@ export class ContainerOutput {
   /** For a container that has not been started: nothing can be missed. `notices` come first. */
   async attachFresh(notices: readonly string[], patience: Patience = {}): Promise<void> {
     this.#writer.note(notices, nowMicros());
-    const stream = await inTime('attachContainer', this.#attach(), patience);
+    const stream = await inTime('attachContainer', () => this.#attach(), patience);
     this.#live = true;
     stream.on('data', (piece: Buffer) => this.#feed.push(piece, nowMicros()));
     stream.once('close', () => this.#onDetached());

@@ -132,14 +132,14 @@ export class DockerExecution implements Execution {
     const archive = pack();
     archive.entry({ name: NOTICE_FILE.slice(1), mode: NOTICE_MODE }, text);
     archive.finalize();
-    const sent = this.#setup.container.putArchive(archive as unknown as NodeJS.ReadableStream, {
-      path: '/',
-    });
-    await inTime('putArchive', sent, { ms: ANSWER_MS });
+    const { container } = this.#setup;
+    const send = () =>
+      container.putArchive(archive as unknown as NodeJS.ReadableStream, { path: '/' });
+    await inTime('putArchive', send, { ms: ANSWER_MS });
   }
 
   async readNotice(): Promise<string> {
-    const read = readContainerFile(this.#setup.container, NOTICE_FILE);
+    const read = () => readContainerFile(this.#setup.container, NOTICE_FILE);
     return (await inTime('getArchive', read, { ms: ANSWER_MS })) ?? '';
   }
 

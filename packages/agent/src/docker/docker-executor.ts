@@ -102,17 +102,17 @@ export class DockerExecutor implements Executor {
     const earlier = await this.#inspect(job);
     if (earlier && earlier.State.Status !== 'created') {
       return await this.#adopt(job, earlier).catch((error) => {
-        throw notKnown('attachContainer', error);
+        throw unreachableJob('attachContainer', error);
       });
     }
     // An agent died between creation and start, so the files may be incomplete.
-    if (earlier) await inTime('removeContainer', this.#clear(job), starting.patience);
+    if (earlier) await inTime('removeContainer', () => this.#clear(job), starting.patience);
     const planned = await this.#plan(job, starting);
     try {
       return await this.#createAndStart(planned, starting);
     } catch (error) {
       // A daemon that did not answer removes the container when it answers again.
-      const cleared = inTime('removeContainer', this.#clear(job), { ms: CLEAR_MS });
+      const cleared = inTime('removeContainer', () => this.#clear(job), { ms: CLEAR_MS });
       await cleared.catch((late) => this.#options.log.error('removing failed', late));
       throw error;
     }
@@ -123,18 +123,18 @@ export class DockerExecutor implements Executor {
     if (!inspected || inspected.State.Status === 'created') return null;
     return await this.#adopt(job, inspected).catch((error) => {
       if (statusOf(error) === 404) return null;
-      throw notKnown('attachContainer', error);
+      throw unreachableJob('attachContainer', error);
     });
   }
 
   async remove(job: ExecutorJob): Promise<void> {
     this.#store.release(job.spec.id);
-    await this.#clear(job);
+    const clear = (abandoned: AbortSignal) => this.#clear(job, abandoned);
+    await inTime('removeContainer', clear, this.#options.patience);
   }
 
-  async #clear({ spec }: ExecutorJob): Promise<void> {
-    const container = this.#options.docker.getContainer(containerName(spec.id));
-    await inTime('removeContainer', removeContainer(container), this.#options.patience);
+  async #clear({ spec }: ExecutorJob, abandoned?: AbortSignal): Promise<void> {
+    await removeContainer(this.#options.docker.getContainer(containerName(spec.id)), abandoned);
   }
 
   /** In a folder that is mounted into the container. Any user of the image may connect. */
@@ -168,7 +168,7 @@ export class DockerExecutor implements Executor {
   async #plan(job: ExecutorJob, { patience }: Starting): Promise<ContainerJob> {
     const { spec } = job;
     const reference = withTag(spec.image_name);
-    const read = inTime('inspectImage', this.#images.read(reference), patience);
+    const read = inTime('inspectImage', () => this.#images.read(reference), patience);
     const image = await read.catch((error) => {
       throw creationFailure('inspectImage', error);
     });
@@ -229,7 +229,7 @@ export class DockerExecutor implements Executor {
     );
     const plan = this.#containerPlan(planned, mounts);
     const options = containerOptions(job, plan, createFallbacks);
-    const creation = inTime('createContainer', docker.createContainer(options), patience);
+    const creation = inTime('createContainer', () => docker.createContainer(options), patience);
     const container = await creation.catch((error) => {
       throw creationFailure('createContainer', error);
     });
@@ -238,12 +238,12 @@ export class DockerExecutor implements Executor {
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
     try {
       await output.attachFresh([...(job.spec.notices ?? []), ...notices], patience);
-      await inTime('startContainer', container.start(), patience);
+      await inTime('startContainer', () => container.start(), patience);
     } catch (error) {
       output.release();
       throw creationFailure('startContainer', error);
     }
-    const inspection = inTime('inspectContainer', container.inspect(), patience);
+    const inspection = inTime('inspectContainer', () => container.inspect(), patience);
     const inspected = await inspection.catch((error) => {
       output.release();
       throw creationFailure('inspectContainer', error);
@@ -278,7 +278,7 @@ export class DockerExecutor implements Executor {
     const { docker, log } = this.#options;
     const container = docker.getContainer(inspected.Id);
     const { patience } = this.#options;
-    const read = inTime('inspectImage', this.#images.read(inspected.Image), patience);
+    const read = inTime('inspectImage', () => this.#images.read(inspected.Image), patience);
     const image = await read.catch((error) => {
       if (error instanceof EngineHung) throw error;
       return null;
@@ -288,7 +288,8 @@ export class DockerExecutor implements Executor {
       ? resolveUser(requestedUser, image.passwd, image.group)
       : unknownUser(requestedUser);
     const output = new ContainerOutput(container, job.folder.spool, job.spec.masked_values, log);
-    const resumed = inTime('attachContainer', output.resume(inspected.State.Running), patience);
+    const resume = () => output.resume(inspected.State.Running);
+    const resumed = inTime('attachContainer', resume, patience);
     await resumed.catch((error) => {
       output.release();
       throw error;
@@ -319,10 +320,11 @@ export class DockerExecutor implements Executor {
   async #inspect({ spec }: ExecutorJob): Promise<Docker.ContainerInspectInfo | null> {
     try {
       const container = this.#options.docker.getContainer(containerName(spec.id));
-      return await inTime('inspectContainer', container.inspect(), this.#options.patience);
+      const inspect = (abortSignal: AbortSignal) => container.inspect({ abortSignal });
+      return await inTime('inspectContainer', inspect, this.#options.patience);
     } catch (error) {
       if (statusOf(error) === 404) return null;
-      throw notKnown('inspectContainer', error);
+      throw unreachableJob('inspectContainer', error);
     }
   }
 }
@@ -333,10 +335,13 @@ interface Starting {
   readonly patience: Patience;
 }
 
-function notKnown(attempt: string, error: unknown): JobUnknown {
+/** Whether the job runs is unknown while the host or the engine is at fault; any other error would come again. */
+function unreachableJob(attempt: string, error: unknown): JobFailure {
   const message = `${attempt} error: ${engineErrorMessage(error)}`;
   const hostFault = hostFaultOf(error);
-  return new JobUnknown('executor_error', message, { cause: error, hostFault });
+  const isUnknown = hostFault !== null || (statusOf(error) ?? 0) >= 500;
+  const Kind = isUnknown ? JobUnknown : JobFailure;
+  return new Kind('executor_error', message, { cause: error, hostFault });
 }
 
 /** Read-only, so that a job cannot replace the socket. Each agent creates it again. */

@@ -1,14 +1,11 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { ExecutorJob } from '../executor/executor.ts';
 import { JobUnknown } from '../executor/job-failure.ts';
-import { JobFolder } from '../executor/job-folder.ts';
-import { createEventLogger } from '../host/log.ts';
-import { jobSpec } from '../testing/agent-harness.ts';
-import { DockerExecutor } from './docker-executor.ts';
+import { executorAt, sleepingJob } from '../testing/docker-jobs.ts';
+import type { DockerExecutor } from './docker-executor.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Adoption from a hung daemon is NOT tested: ${missing} is missing`);
@@ -31,27 +28,13 @@ describe.skipIf(missing !== null)('an agent that starts while the Docker daemon 
   });
 
   function newExecutor(): DockerExecutor {
-    const executor = new DockerExecutor({
-      ...{ docker: engine.docker, stateDir: dir, imagesDir: dir, forbiddenMounts: [] },
-      volumes: { find: async () => null } as never,
-      placeFiles: async () => {},
-      removeFiles: async () => {},
-      log: createEventLogger(() => {}),
-      patience: { ms: 3000, slowMs: 500 },
-    });
+    const executor = executorAt(engine.docker, dir);
     executors.push(executor);
     return executor;
   }
 
-  function aJob(): ExecutorJob {
-    const spec = jobSpec([], { shell_commands: null, commands: ['/bin/sleep', '1000'] });
-    const folder = new JobFolder(join(dir, 'jobs'), spec.id, dir);
-    mkdirSync(folder.spool, { recursive: true });
-    return { spec, cluster: null, gpus: [], folder };
-  }
-
   it('sweeps and adopts without an answer only later, and finds the job running', async () => {
-    const job = aJob();
+    const job = sleepingJob(dir);
     const first = newExecutor();
     await first.start(job, new AbortController().signal, () => {}).then((one) => one.release());
     process.kill(engine.pid, 'SIGSTOP');
@@ -64,7 +47,7 @@ describe.skipIf(missing !== null)('an agent that starts while the Docker daemon 
   });
 
   it('adopts the job once the daemon answers, and knows one that is gone', async () => {
-    const job = aJob();
+    const job = sleepingJob(dir);
     const first = newExecutor();
     await first.start(job, new AbortController().signal, () => {}).then((one) => one.release());
     process.kill(engine.pid, 'SIGSTOP');

@@ -1,14 +1,11 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { dockerMissing, startDocker, type TestDocker } from '@dstack/testkit/docker';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { ExecutorJob } from '../executor/executor.ts';
-import { JobFolder } from '../executor/job-folder.ts';
-import { createEventLogger } from '../host/log.ts';
-import { jobSpec } from '../testing/agent-harness.ts';
-import { DockerExecutor } from './docker-executor.ts';
+import { executorAt, sleepingJob } from '../testing/docker-jobs.ts';
+import type { DockerExecutor } from './docker-executor.ts';
 
 const missing = dockerMissing();
 if (missing) console.warn(`Starts on a hung containerd are NOT tested: ${missing} is missing`);
@@ -23,14 +20,7 @@ describe.skipIf(missing !== null)('a start on a hung containerd', () => {
     await engine.busybox('busybox:test');
     containerd = Number(execFileSync('pgrep', ['-P', String(engine.pid), '-x', 'containerd']));
     dir = mkdtempSync(join(tmpdir(), 'hung-'));
-    executor = new DockerExecutor({
-      ...{ docker: engine.docker, stateDir: dir, imagesDir: dir, forbiddenMounts: [] },
-      volumes: { find: async () => null } as never,
-      placeFiles: async () => {},
-      removeFiles: async () => {},
-      log: createEventLogger(() => {}),
-      patience: { ms: 3000, slowMs: 500 },
-    });
+    executor = executorAt(engine.docker, dir);
   });
   afterEach(async () => {
     process.kill(containerd, 'SIGCONT');
@@ -39,22 +29,15 @@ describe.skipIf(missing !== null)('a start on a hung containerd', () => {
     rmSync(dir, { recursive: true });
   });
 
-  function aJob(): ExecutorJob {
-    const spec = jobSpec([], { shell_commands: null, commands: ['/bin/sleep', '1000'] });
-    const folder = new JobFolder(join(dir, 'jobs'), spec.id, dir);
-    mkdirSync(folder.spool, { recursive: true });
-    return { spec, cluster: null, gpus: [], folder };
-  }
-
   const containers = () => engine.docker.listContainers({ all: true });
 
   it('is given up as a fault of the host, and leaves no container once containerd goes on', async () => {
-    const job = aJob();
+    const job = sleepingJob(dir);
     // The facts of an image are read by a container of its own.
     await executor.start(job, new AbortController().signal, () => {}).then((one) => one.release());
     await executor.remove(job);
     process.kill(containerd, 'SIGSTOP');
-    const next = aJob();
+    const next = sleepingJob(dir);
     const awaited: unknown[] = [];
     const start = executor.start(next, new AbortController().signal, (one) => awaited.push(one));
     await expect(start).rejects.toMatchObject({
@@ -68,12 +51,12 @@ describe.skipIf(missing !== null)('a start on a hung containerd', () => {
   });
 
   it('ends when the job is stopped meanwhile', async () => {
-    const job = aJob();
+    const job = sleepingJob(dir);
     await executor.start(job, new AbortController().signal, () => {}).then((one) => one.release());
     await executor.remove(job);
     process.kill(containerd, 'SIGSTOP');
     const stop = new AbortController();
-    const next = aJob();
+    const next = sleepingJob(dir);
     const start = executor.start(next, stop.signal, () => stop.abort(new Error('stopped')));
     await expect(start).rejects.toThrow('stopped');
     process.kill(containerd, 'SIGCONT');

@@ -53,7 +53,7 @@ export async function ensureImage(
 
 export async function hasImage(docker: Docker, reference: string): Promise<boolean> {
   try {
-    await inTime('inspectImage', docker.getImage(reference).inspect());
+    await inTime('inspectImage', () => docker.getImage(reference).inspect());
     return true;
   } catch (error) {
     if (statusOf(error) === 404) return false;

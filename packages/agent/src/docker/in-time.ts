@@ -20,10 +20,13 @@ export interface Patience {
   readonly signal?: AbortSignal;
 }
 
-/** The engine's answer. Throws `EngineHung` if there is none in time; a later answer is ignored. */
+/**
+ * The engine's answer. Throws `EngineHung` if there is none in time; a later answer is ignored. `ask` receives a signal
+ * that is aborted then: with it a request that is repeated gives its connection back.
+ */
 export async function inTime<T>(
   attempt: string,
-  answer: PromiseLike<T>,
+  ask: (abandoned: AbortSignal) => PromiseLike<T>,
   { ms = ANSWER_MS, slowMs = SLOW_MS, onSlow = () => {}, signal }: Patience = {},
 ): Promise<T> {
   const awaited = `an answer of the Docker daemon (${attempt}), for at most ${ms / 1000} seconds`;
@@ -37,7 +40,7 @@ export async function inTime<T>(
     else signal?.addEventListener('abort', onAbort);
   }, slowMs);
   try {
-    return await withTimeout(() => answer, {
+    return await withTimeout(ask, {
       ms,
       signal: early.signal,
       onTimeout: () => {

@@ -1,3 +1,5 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { withTimeout } from '@dstack/contract/with-timeout';
 import type Docker from 'dockerode';
 import type { KnownJobs } from '../executor/executor.ts';
 import type { EventLogger } from '../host/log.ts';
@@ -5,9 +7,10 @@ import { AGENT_LABEL, JOB_LABEL } from './container-options.ts';
 import { statusOf } from './engine-error.ts';
 import { inTime, type Patience } from './in-time.ts';
 
-/** How long a starting agent waits for the daemon before it goes on without having swept. */
+/** How long a starting agent waits until all is swept; the rest is done behind it. */
 const SWEEP_MS = 10_000;
-const SWEEP_AGAIN_MS = 30_000;
+const FIRST_DELAY_MS = 30_000;
+const LONGEST_DELAY_MS = 600_000;
 
 export interface LeftoversOptions {
   readonly docker: Docker;
@@ -19,8 +22,7 @@ export interface LeftoversOptions {
 export class Leftovers {
   readonly #agentId: string;
   readonly #options: LeftoversOptions;
-  #again: NodeJS.Timeout | undefined;
-  #isClosed = false;
+  readonly #closing = new AbortController();
 
   constructor(agentId: string, options: LeftoversOptions) {
     this.#agentId = agentId;
@@ -28,40 +30,53 @@ export class Leftovers {
   }
 
   close(): void {
-    clearTimeout(this.#again);
-    this.#isClosed = true;
+    this.#closing.abort();
   }
 
-  /** A daemon that does not answer must not keep the agent from its jobs, so it is asked again later. */
+  /** Returns soon: a daemon that does not answer must not keep the agent from its jobs. */
   async sweep(known: KnownJobs): Promise<void> {
-    try {
-      await inTime('listContainers', this.#removeUnknown(known), {
-        ms: SWEEP_MS,
-        ...this.#options.patience,
-      });
-    } catch (error) {
-      this.#options.log.error('removing containers of no job failed, will be tried again', error);
-      if (this.#isClosed) return;
-      this.#again = setTimeout(() => void this.sweep(known), SWEEP_AGAIN_MS);
-      this.#again.unref();
+    const { log, patience } = this.#options;
+    const onTimeout = () => log.info('containers of no job are removed later');
+    await withTimeout(() => this.#sweepAll(known), { ms: patience?.ms ?? SWEEP_MS, onTimeout });
+  }
+
+  /** One attempt at a time, until one succeeds. Never rejects. */
+  async #sweepAll(known: KnownJobs): Promise<void> {
+    const { signal } = this.#closing;
+    for (let ms = FIRST_DELAY_MS; !signal.aborted; ms = Math.min(2 * ms, LONGEST_DELAY_MS)) {
+      try {
+        await this.#removeUnknown(known);
+        return;
+      } catch (error) {
+        this.#options.log.error('removing containers of no job failed, will be tried again', error);
+        await delay(ms, undefined, { signal, ref: false }).catch(() => {});
+      }
     }
   }
 
   async #removeUnknown(known: KnownJobs): Promise<void> {
-    const { docker, log } = this.#options;
+    const { docker, log, patience } = this.#options;
     const filters = { label: [`${AGENT_LABEL}=${this.#agentId}`] };
-    for (const { Id, Labels } of await docker.listContainers({ all: true, filters })) {
+    const list = (abortSignal: AbortSignal) =>
+      docker.listContainers({ all: true, filters, abortSignal });
+    for (const { Id, Labels } of await inTime('listContainers', list, patience)) {
       const jobId = Labels[JOB_LABEL] ?? '';
-      if (known.has(jobId)) continue;
+      if (known.has(jobId) || this.#closing.signal.aborted) continue;
       log.info('removing a container that belongs to no job', { job: jobId, container: Id });
-      await removeContainer(docker.getContainer(Id));
+      const remove = (abandoned: AbortSignal) =>
+        removeContainer(docker.getContainer(Id), abandoned);
+      await inTime('removeContainer', remove, patience);
     }
   }
 }
 
-export async function removeContainer(container: Docker.Container): Promise<void> {
+/** A removal that the daemon has begun goes on when `abortSignal` is aborted. */
+export async function removeContainer(
+  container: Docker.Container,
+  abortSignal?: AbortSignal,
+): Promise<void> {
   try {
-    await container.remove({ force: true, v: true });
+    await container.remove({ force: true, v: true, ...(abortSignal && { abortSignal }) });
   } catch (error) {
     // 404: already removed; 409: being removed.
     if (statusOf(error) !== 404 && statusOf(error) !== 409) throw error;

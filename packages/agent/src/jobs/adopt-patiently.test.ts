@@ -18,9 +18,7 @@ it('asks a host that cannot answer again until it does, and says so meanwhile', 
   const adopted = adoptPatiently(adopt, { signal, log, onWait: (one) => waits.push(one) });
   await vi.advanceTimersByTimeAsync(3_600_000);
   expect(adopt.mock.calls.length).toBeGreaterThan(100);
-  expect(waits).toEqual([
-    'an answer of the Docker daemon to the question whether the job still runs',
-  ]);
+  expect(waits).toEqual(['an answer of the host to the question whether the job still runs']);
   adopt.mockResolvedValue(execution);
   await vi.advanceTimersByTimeAsync(30_000);
   await expect(adopted).resolves.toBe(execution);

@@ -6,7 +6,7 @@ import type { EventLogger } from '../host/log.ts';
 const FIRST_DELAY_MS = 500;
 const LONGEST_DELAY_MS = 30_000;
 /** At most 200 characters. The cause is in the report on the host's health. */
-const AWAITED = 'an answer of the Docker daemon to the question whether the job still runs';
+const AWAITED = 'an answer of the host to the question whether the job still runs';
 
 export interface Adoption {
   /** Ends the attempts: the agent ends, the job goes on. */
