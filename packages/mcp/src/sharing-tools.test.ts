@@ -118,7 +118,7 @@ describe('list_quotas', () => {
     ]);
   });
 
-  it('shows what a quota names also before anybody has used it', async () => {
+  it('shows what a quota names also before a run has used it', async () => {
     const { call } = await connected(project(null, [{ ...QUOTA, use: [] }]).connection);
     const { data } = await call('list_quotas');
     expect(data.quotas).toMatchObject([
@@ -131,7 +131,7 @@ describe('list_quotas', () => {
     ]);
   });
 
-  it('says that nothing is limited', async () => {
+  it('reports that nothing is limited', async () => {
     const { call } = await connected(project(null, []).connection);
     const { data } = await call('list_quotas');
     expect(data).toMatchObject({ quotas: [], notes: ['No quotas: nothing is limited.'] });

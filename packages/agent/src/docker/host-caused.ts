@@ -72,7 +72,7 @@ export function hostFaultOf(error: unknown): HostFault | null {
   return status === null ? systemFault(error) : null;
 }
 
-/** As `hostFaultOf`, for a pull: a registry whose own disk is full says nothing about this host. */
+/** As `hostFaultOf`, for a pull: a full disk of the registry is no fault of this host. */
 export function pullFaultOf(error: unknown): HostFault | null {
   const fault = hostFaultOf(error);
   const isText = !(error instanceof JobFailure) && systemFault(error) === null;

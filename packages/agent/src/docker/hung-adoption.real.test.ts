@@ -46,7 +46,7 @@ describe.skipIf(missing !== null)('an agent that starts while the Docker daemon 
     process.kill(engine.pid, 'SIGCONT');
   });
 
-  it('adopts the job once the daemon answers, and knows one that is gone', async () => {
+  it('adopts the job once the daemon answers, and finds nothing of one that was removed', async () => {
     const job = sleepingJob(dir);
     const first = newExecutor();
     await first.start(job, new AbortController().signal, () => {}).then((one) => one.release());

@@ -20,7 +20,7 @@ export class JobFailure extends Error {
   }
 }
 
-/** Whether the job still runs cannot be said now: whoever wants to know has to ask again. */
+/** The host cannot answer now whether the job still runs, so the agent has to ask again. */
 export class JobUnknown extends JobFailure {}
 
 const SYSTEM_FAULTS: Readonly<Record<string, HostFault>> = {

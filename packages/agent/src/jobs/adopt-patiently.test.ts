@@ -10,7 +10,7 @@ afterEach(() => vi.useRealTimers());
 const log = createEventLogger(() => {});
 const unknown = () => new JobUnknown('executor_error', 'no answer', { hostFault: 'daemon_hung' });
 
-it('asks a host that cannot answer again until it does, and says so meanwhile', async () => {
+it('asks a host that cannot answer again until it does, and reports that it waits', async () => {
   const execution = {} as Execution;
   const adopt = vi.fn<() => Promise<Execution | null>>().mockRejectedValue(unknown());
   const waits: (string | null)[] = [];

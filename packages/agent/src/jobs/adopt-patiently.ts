@@ -17,8 +17,8 @@ export interface Adoption {
 }
 
 /**
- * Attempts to adopt a job, after growing delays, until the host can say whether it still runs: a daemon
- * that does not answer is not a job that is gone. Null if nothing is left of it, or if `signal` is aborted.
+ * Attempts to adopt a job, after growing delays, until the host answers whether it still runs: the job may well run
+ * while a daemon does not answer. Null if nothing is left of it, or if `signal` is aborted.
  */
 export async function adoptPatiently(
   adopt: () => Promise<Execution | null>,
